@@ -1,0 +1,159 @@
+//! Who may run what: the capability vocabulary, plan gates, trials and limits.
+//!
+//! Invariant: never about credits. A tier gate answers the same whatever the balance is (R22, R24).
+
+use crate::amount::Amount;
+use crate::catalog::{Catalog, Model, Name, Plan};
+use crate::time::Timestamp;
+use crate::workspace::{Window, Workspace};
+
+/// What an API key may do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capability {
+    /// Run any workflow.
+    WorkflowRun,
+    /// Run one workflow, by its exact slug; `None` stands for any one in a plan's ceiling.
+    WorkflowRunOne(Option<String>),
+    /// Read workflows and their runs.
+    WorkflowRead,
+    /// Change workflows.
+    WorkflowWrite,
+    /// Receive calls that start a workflow.
+    WebhookReceive,
+    /// Run any model.
+    ModelRun,
+    /// Run one model, by its exact id; `None` stands for any one in a plan's ceiling.
+    ModelRunOne(Option<String>),
+    /// Invoke agents.
+    AgentInvoke,
+}
+
+impl Capability {
+    /// The vocabulary, as a catalog's ceilings write it.
+    pub const VOCABULARY: [&'static str; 8] = [
+        "workflow:run",
+        "workflow:<slug>:run",
+        "workflow:read",
+        "workflow:write",
+        "webhook:receive",
+        "model:run",
+        "model:<id>:run",
+        "agent:invoke",
+    ];
+
+    /// Reads a capability, exact bytes. `None` for anything that is not in the vocabulary.
+    pub fn parse(text: &str) -> Option<Capability> {
+        let one = |text: &str, kind: &str, placeholder: &str| -> Option<Option<String>> {
+            let name = text.strip_prefix(kind)?.strip_prefix(':')?.strip_suffix(":run")?;
+            if name == placeholder {
+                return Some(None);
+            }
+            let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+            (!name.is_empty() && name.bytes().all(good)).then(|| Some(name.to_owned()))
+        };
+        Some(match text {
+            "workflow:run" => Capability::WorkflowRun,
+            "workflow:read" => Capability::WorkflowRead,
+            "workflow:write" => Capability::WorkflowWrite,
+            "webhook:receive" => Capability::WebhookReceive,
+            "model:run" => Capability::ModelRun,
+            "agent:invoke" => Capability::AgentInvoke,
+            _ => match one(text, "workflow", "<slug>") {
+                Some(slug) => Capability::WorkflowRunOne(slug),
+                None => Capability::ModelRunOne(one(text, "model", "<id>")?),
+            },
+        })
+    }
+}
+
+/// How a plan lets a workspace at a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The plan includes the model: it is paid for in its unit.
+    Open,
+    /// Free runs are left.
+    TrialRuns {
+        /// How many.
+        left: Amount,
+    },
+    /// A free window is open, or would open with the next run.
+    TrialWindow {
+        /// When the open window ends; `None` when the next run opens it.
+        ends_at: Option<Timestamp>,
+    },
+    /// The trial is used up (R22).
+    TrialExhausted,
+    /// The plan does not include the model.
+    Locked,
+}
+
+/// How the workspace's plan lets it at a model, at an instant it has been settled to.
+pub fn access(workspace: &Workspace, catalog: &Catalog, plan: &Plan, model: &Model, at: Timestamp) -> Access {
+    debug_assert!(catalog.plan(&plan.id).is_some(), "the plan is of this catalog");
+    if includes(model, &plan.id) {
+        return Access::Open;
+    }
+    let Some(trial) = plan.trials.iter().find(|trial| trial.model == model.id) else {
+        return Access::Locked;
+    };
+    if trial.runs.is_some() {
+        let left = workspace.trial_runs_left(&plan.id, &model.id, at);
+        return if left.is_zero() { Access::TrialExhausted } else { Access::TrialRuns { left } };
+    }
+    match workspace.window(&plan.id, &model.id).and_then(Window::open_until) {
+        Some(ends_at) if ends_at <= at => Access::TrialExhausted,
+        ends_at => Access::TrialWindow { ends_at },
+    }
+}
+
+/// Whether a plan includes a model.
+pub fn includes(model: &Model, plan: &str) -> bool {
+    model.plans.is_empty() || model.plans.iter().any(|included| &**included == plan)
+}
+
+/// The plans that include a model, lowest first.
+pub fn plans_with_model(catalog: &Catalog, model: &Model) -> Vec<Name> {
+    catalog.plans.iter().filter(|plan| includes(model, &plan.id)).map(|plan| plan.id.clone()).collect()
+}
+
+/// The plans whose parameter level reaches a level, lowest first.
+pub fn plans_with_level(catalog: &Catalog, level: &str) -> Vec<Name> {
+    catalog.plans.iter().filter(|plan| reaches(catalog, plan, level)).map(|plan| plan.id.clone()).collect()
+}
+
+/// Whether a plan's parameter level reaches a level. A plan without a level reaches all.
+pub fn reaches(catalog: &Catalog, plan: &Plan, level: &str) -> bool {
+    plan.level.as_ref().is_none_or(|own| catalog.level(own) >= catalog.level(level))
+}
+
+/// The runs of a model that the plan still allows today; `None` when it does not limit them.
+pub fn runs_left_today(workspace: &Workspace, plan: &Plan, model: &str, at: Timestamp) -> Option<u32> {
+    let limited = plan.limited.iter().find(|limited| &*limited.model == model)?;
+    Some(limited.runs_per_day.saturating_sub(workspace.runs_today(model, at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_are_exact_words() {
+        for text in Capability::VOCABULARY {
+            assert!(Capability::parse(text).is_some(), "{text}");
+        }
+        assert_eq!(Capability::parse("workflow:a:run"), Some(Capability::WorkflowRunOne(Some("a".to_owned()))));
+        for wrong in [
+            "workflow",
+            "workflow:*",
+            "workflow:A:run",
+            "workflow::run",
+            "Workflow:run",
+            "workflow:run ",
+            "workflow:a:run:run",
+            "model:a/b:run",
+            "workflow:ａ:run",
+        ] {
+            assert_eq!(Capability::parse(wrong), None, "{wrong}");
+        }
+    }
+}

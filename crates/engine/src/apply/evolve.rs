@@ -1,0 +1,345 @@
+//! Folding one event into a workspace. Decides nothing: what an event says happened, happened.
+
+use crate::amount::Amount;
+use crate::catalog::{GrantKind, Name};
+use crate::event::{End, Event};
+use crate::limits::{CLOSED_GRANT_DAYS, GRANTS_KEPT};
+use crate::time::{DAY, Timestamp};
+use crate::workspace::{Grant, Hold, Part, Purpose, Settled, Subscription, TrialUse, Window, Workspace};
+use std::sync::Arc;
+
+/// Folds one event.
+pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
+    match event {
+        Event::RunQueued { .. }
+        | Event::RunStarted { .. }
+        | Event::RunSettled { .. }
+        | Event::OutcomeIgnored { .. } => run(workspace, at, event),
+        Event::HoldOpened { .. }
+        | Event::HoldExtended { .. }
+        | Event::HoldEnded { .. }
+        | Event::HoldEndIgnored { .. } => hold(workspace, at, event),
+        Event::GrantIssued { .. }
+        | Event::GrantExpired { .. }
+        | Event::GrantRevoked { .. }
+        | Event::DebtRepaid { .. } => grant(workspace, at, event),
+        _ => terms(workspace, at, event),
+    }
+}
+
+/// What the workspace is and is on.
+fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
+    match event {
+        Event::WorkspaceOpened { mode, test_clock, profile, catalog, plan, lifetime_allowed } => {
+            workspace.opened_at = at;
+            workspace.mode = *mode;
+            workspace.test_clock = *test_clock;
+            workspace.profile = Arc::new(profile.clone());
+            workspace.catalog = *catalog;
+            workspace.subscription.plan = plan.clone();
+            workspace.lifetime_allowed = *lifetime_allowed;
+        }
+        Event::Renamed { name } => Arc::make_mut(&mut workspace.profile).name.clone_from(name),
+        Event::ReviewApproved { review, .. } => {
+            workspace.approvals.insert(review.clone());
+        }
+        Event::PeriodStarted { plan, catalog, period, allowance, .. } => {
+            workspace.catalog = *catalog;
+            workspace.renewed_at = Some(at);
+            workspace.subscription = Subscription {
+                plan: plan.clone(),
+                period: Some(*period),
+                cancel: false,
+                pending: None,
+                allowance: *allowance,
+            };
+        }
+        Event::MonthStarted { next_month } => {
+            workspace.renewed_at = Some(at);
+            if let Some(period) = &mut workspace.subscription.period {
+                period.next_month = Some(*next_month);
+            }
+        }
+        Event::SubscriptionEnded { plan, catalog } => {
+            workspace.catalog = *catalog;
+            workspace.subscription =
+                Subscription { plan: plan.clone(), period: None, cancel: false, pending: None, allowance: None };
+        }
+        Event::ChangeScheduled { plan, interval } => {
+            workspace.subscription.pending = Some((plan.clone(), *interval));
+            workspace.subscription.cancel = false;
+        }
+        Event::CancelScheduled => {
+            workspace.subscription.pending = None;
+            workspace.subscription.cancel = true;
+        }
+        Event::ScheduleCleared => {
+            workspace.subscription.pending = None;
+            workspace.subscription.cancel = false;
+        }
+        Event::CatalogMigrated { catalog } => workspace.catalog = *catalog,
+        Event::DisputeOpened { source } => {
+            workspace.disputes.insert(source.clone());
+        }
+        Event::DisputeClosed { source } => {
+            workspace.disputes.remove(source);
+        }
+        Event::Frozen { reason } => workspace.frozen = Some(reason.clone()),
+        Event::Unfrozen => workspace.frozen = None,
+        Event::WindowWithdrawn { plan, model } => {
+            if let Some(window) =
+                workspace.windows.iter_mut().find(|window| window.plan == *plan && window.model == *model)
+            {
+                window.open = None;
+                window.withdrawn += 1;
+            }
+        }
+        _ => unreachable!("evolve sends the other events elsewhere"),
+    }
+}
+
+fn grant(workspace: &mut Workspace, at: Timestamp, event: &Event) {
+    match event {
+        Event::GrantIssued {
+            grant,
+            code,
+            kind,
+            unit,
+            amount,
+            models,
+            rank,
+            source,
+            cost_basis,
+            expires_at,
+            from,
+            ..
+        } => {
+            if remembered(*kind) && !workspace.sources.contains(source) {
+                Arc::make_mut(&mut workspace.sources).insert(source.clone());
+            }
+            if let (GrantKind::Reinstated, Some(from)) = (kind, from) {
+                workspace.grant_mut(*from).settled.reinstated += *amount;
+            }
+            workspace.next_grant = grant + 1;
+            workspace.grants.push(Arc::new(Grant {
+                n: *grant,
+                code: code.clone(),
+                kind: *kind,
+                unit: *unit,
+                models: models.clone(),
+                rank: *rank,
+                source: source.clone(),
+                cost_basis: cost_basis.clone(),
+                granted: *amount,
+                available: *amount,
+                held: Amount::ZERO,
+                captured: Amount::ZERO,
+                expired: Amount::ZERO,
+                revoked: Amount::ZERO,
+                reclaim: Amount::ZERO,
+                settled: Settled::default(),
+                starts_at: at,
+                expires_at: *expires_at,
+                touched_at: at,
+            }));
+            forget_old_grants(workspace, at);
+        }
+        Event::GrantExpired { grant, amount } => {
+            let grant = touched(workspace, *grant, at);
+            grant.available -= *amount;
+            grant.expired += *amount;
+            // A grant that expires before its day (a forfeited cycle) is dead from here on.
+            grant.expires_at = grant.expires_at.map(|end| end.min(at));
+        }
+        Event::GrantRevoked { grant, amount, reclaim, .. } => {
+            let grant = touched(workspace, *grant, at);
+            grant.available -= *amount;
+            grant.revoked += *amount;
+            grant.reclaim = *reclaim;
+        }
+        Event::DebtRepaid { grant, owed_by, amount } => {
+            let payer = touched(workspace, *grant, at);
+            payer.available -= *amount;
+            payer.captured += *amount;
+            match owed_by {
+                Some(owed_by) => workspace.grant_mut(*owed_by).settled.repaid += *amount,
+                None => workspace.forgotten_debt -= *amount,
+            }
+        }
+        _ => unreachable!("evolve sends the other events elsewhere"),
+    }
+}
+
+/// Sources that must never be granted from again (R7). A period's grant needs none: its period starts once.
+fn remembered(kind: GrantKind) -> bool {
+    matches!(kind, GrantKind::Lifetime | GrantKind::Trial | GrantKind::Pack | GrantKind::Bonus | GrantKind::Goodwill)
+}
+
+/// Keeps the value small: closed grants that no refund can reach any more become sums.
+fn forget_old_grants(workspace: &mut Workspace, at: Timestamp) {
+    while workspace.grants.len() > GRANTS_KEPT {
+        let oldest =
+            |grant: &Arc<Grant>| grant.closed() && grant.touched_at.after_micros(CLOSED_GRANT_DAYS * DAY) <= at;
+        match workspace.grants.iter().position(oldest) {
+            Some(index) => workspace.forget(index),
+            None => return,
+        }
+    }
+}
+
+fn touched(workspace: &mut Workspace, n: u32, at: Timestamp) -> &mut Grant {
+    let grant = workspace.grant_mut(n);
+    grant.touched_at = at;
+    grant
+}
+
+fn take(workspace: &mut Workspace, at: Timestamp, parts: &[Part]) {
+    for part in parts {
+        let grant = touched(workspace, part.grant, at);
+        grant.available -= part.amount;
+        grant.held += part.amount;
+    }
+}
+
+fn give_back(workspace: &mut Workspace, at: Timestamp, ends: &[End]) {
+    for end in ends {
+        let grant = touched(workspace, end.grant, at);
+        grant.held -= end.captured + end.released + end.expired + end.revoked;
+        grant.captured += end.captured;
+        grant.available += end.released;
+        grant.expired += end.expired;
+        grant.revoked += end.revoked;
+    }
+}
+
+fn run(workspace: &mut Workspace, at: Timestamp, event: &Event) {
+    match event {
+        Event::RunQueued {
+            run,
+            model,
+            output,
+            unit,
+            quoted,
+            parts,
+            asked,
+            expires_at,
+            cancel,
+            trial,
+            opens_until,
+            limited_day,
+            ..
+        } => {
+            take(workspace, at, parts);
+            let purpose = Purpose::Run { output: *output, attempt: 0, started_at: None, cancel: *cancel };
+            let held = Hold {
+                n: *run,
+                unit: *unit,
+                amount: *quoted,
+                parts: parts.clone(),
+                opened_at: at,
+                expires_at: *expires_at,
+                asked: *asked,
+                purpose,
+                trial: *trial,
+                model: Some(model.clone()),
+                limited_day: *limited_day,
+            };
+            open_hold(workspace, at, held, *opens_until);
+        }
+        Event::RunStarted { run, attempt } => {
+            if let Purpose::Run { attempt: last, started_at, .. } = &mut workspace.hold_mut(*run).purpose {
+                *last = *attempt;
+                started_at.get_or_insert(at);
+            }
+        }
+        Event::RunSettled { run, ends, delivered, outputs, .. } => {
+            give_back(workspace, at, ends);
+            workspace.stored_bytes += outputs.iter().map(|output| output.bytes).sum::<u64>();
+            close_hold(workspace, *run, *delivered > 0);
+        }
+        Event::OutcomeIgnored { .. } => {}
+        _ => unreachable!("evolve sends the other events elsewhere"),
+    }
+}
+
+fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
+    match event {
+        Event::HoldOpened {
+            hold,
+            model,
+            unit,
+            amount,
+            parts,
+            asked,
+            expires_at,
+            trial,
+            opens_until,
+            limited_day,
+            ..
+        } => {
+            take(workspace, at, parts);
+            let held = Hold {
+                n: *hold,
+                unit: *unit,
+                amount: *amount,
+                parts: parts.clone(),
+                opened_at: at,
+                expires_at: *expires_at,
+                asked: *asked,
+                purpose: Purpose::Caller,
+                trial: *trial,
+                model: model.clone(),
+                limited_day: *limited_day,
+            };
+            open_hold(workspace, at, held, *opens_until);
+        }
+        Event::HoldExtended { hold, expires_at } => workspace.hold_mut(*hold).expires_at = *expires_at,
+        Event::HoldEnded { hold, captured, ends, expired, .. } => {
+            give_back(workspace, at, ends);
+            let free = workspace.hold(*hold).is_some_and(|hold| hold.amount.is_zero());
+            close_hold(workspace, *hold, !captured.is_zero() || (free && !expired));
+        }
+        Event::HoldEndIgnored { .. } => {}
+        _ => unreachable!("evolve sends the other events elsewhere"),
+    }
+}
+
+fn open_hold(workspace: &mut Workspace, at: Timestamp, hold: Hold, opens_until: Option<Timestamp>) {
+    if let (Some(model), Some(day)) = (&hold.model, hold.limited_day) {
+        let runs = workspace.runs_today(model, at);
+        workspace.limited.insert(model.clone(), (day, runs + 1));
+    }
+    if let (Some(model), Some(ends_at)) = (&hold.model, opens_until) {
+        open_window(workspace, model.clone(), at, ends_at);
+    }
+    workspace.next_hold = hold.n + 1;
+    workspace.holds.push(Arc::new(hold));
+}
+
+fn open_window(workspace: &mut Workspace, model: Name, at: Timestamp, ends_at: Timestamp) {
+    let plan = workspace.subscription.plan.clone();
+    match workspace.windows.iter_mut().find(|window| window.plan == plan && window.model == model) {
+        Some(window) => window.open = Some((at, ends_at)),
+        None => {
+            workspace.windows.push(Window { plan, model, open: Some((at, ends_at)), succeeded: false, withdrawn: 0 })
+        }
+    }
+}
+
+fn close_hold(workspace: &mut Workspace, n: u32, usable: bool) {
+    let index = workspace.holds.binary_search_by_key(&n, |hold| hold.n).expect("an ended hold was open");
+    let hold = workspace.holds.remove(index);
+    let Some(model) = &hold.model else { return };
+    if hold.trial == Some(TrialUse::Window)
+        && usable
+        && let Some(window) =
+            workspace.windows.iter_mut().find(|window| window.model == *model && window.open.is_some())
+    {
+        window.succeeded = true;
+    }
+    if let (Some(day), false) = (hold.limited_day, usable)
+        && let Some((_, runs)) = workspace.limited.get_mut(model).filter(|(counted, _)| *counted == day)
+    {
+        *runs = runs.saturating_sub(1);
+    }
+}

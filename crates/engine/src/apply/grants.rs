@@ -1,0 +1,251 @@
+//! Grants by hand and by money: packs, goodwill, corrections, refunds and disputes.
+
+use super::Step;
+use super::subscriptions::name_is_good;
+use crate::amount::{Amount, Unit};
+use crate::catalog::{GrantKind, Name, Pack};
+use crate::command::Give;
+use crate::event::Event;
+use crate::limits::{GRANTS_MAX, OPERATION_MAX, SOURCES_MAX};
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use crate::workspace::CostBasis;
+
+impl Step<'_> {
+    pub(super) fn give(&mut self, give: &Give, source: Option<&Name>, reason: &str) -> Result<(), Refusal> {
+        name_is_good("/reason", reason)?;
+        if let Some(source) = source {
+            name_is_good("/source", source)?;
+            if self.workspace.sources.contains(source) {
+                return Ok(());
+            }
+        }
+        let open = self.workspace.grants.iter().filter(|grant| !grant.closed()).count();
+        limit("grants", GRANTS_MAX, open)?;
+        limit("sources", SOURCES_MAX, self.workspace.sources.len())?;
+        let source = source.cloned().unwrap_or_else(|| Name::from(format!("operator:{}", self.workspace.next_grant)));
+        match give {
+            Give::Pack(id) => self.give_pack(id, &source, reason),
+            Give::Goodwill { unit, amount, expires_at, models } => {
+                self.give_goodwill(*unit, *amount, *expires_at, models, &source, reason)
+            }
+        }
+    }
+
+    fn give_pack(&mut self, id: &Name, source: &Name, reason: &str) -> Result<(), Refusal> {
+        let catalog = self.catalog();
+        let pack = catalog.pack(id).ok_or_else(|| {
+            let known: Vec<&str> = catalog.packs.iter().map(|pack| &*pack.id).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Refusal::invalid("/pack", format!("there is no pack `{id}`; the catalog has {known}"))
+        })?;
+        if !pack.plans.is_empty() && !pack.plans.contains(&self.workspace.subscription.plan) {
+            return Err(Refusal::FeatureNotInPlan {
+                feature: "packs".to_owned(),
+                plans_that_include: pack.plans.clone(),
+            });
+        }
+        let expires_at = pack.expires.map(|span| self.at.after(span));
+        let bought = self.workspace.next_grant;
+        self.issue_given(
+            GrantKind::Pack,
+            Unit::Credits,
+            pack.credits,
+            &pack.id,
+            source,
+            reason,
+            expires_at,
+            Some(cost_basis(pack)),
+            &[],
+        );
+        if !pack.bonus.is_zero() {
+            self.issue_given(
+                GrantKind::Bonus,
+                Unit::Credits,
+                pack.bonus,
+                &pack.id,
+                source,
+                reason,
+                expires_at,
+                None,
+                &[],
+            );
+        }
+        self.repay_debt(bought);
+        Ok(())
+    }
+
+    fn give_goodwill(
+        &mut self,
+        unit: Unit,
+        amount: Amount,
+        expires_at: Option<Timestamp>,
+        models: &[Name],
+        source: &Name,
+        reason: &str,
+    ) -> Result<(), Refusal> {
+        if unit == Unit::Runs {
+            return Err(Refusal::invalid("/unit", "must be credits or training; free runs come from a plan's trial"));
+        }
+        if amount.is_zero() || amount.get() > OPERATION_MAX {
+            return Err(Refusal::invalid("/amount", format!("must be 1 to {OPERATION_MAX}")));
+        }
+        if expires_at.is_some_and(|end| end <= self.at) {
+            return Err(Refusal::invalid("/expires_at", format!("must be after {}", self.at)));
+        }
+        if let Some((index, model)) = models.iter().enumerate().find(|(_, model)| self.catalog().model(model).is_none())
+        {
+            return Err(Refusal::invalid(format!("/models/{index}"), format!("there is no model `{model}`")));
+        }
+        self.issue_given(
+            GrantKind::Goodwill,
+            unit,
+            amount,
+            &Name::from("goodwill"),
+            source,
+            reason,
+            expires_at,
+            None,
+            models,
+        );
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a grant is what these nine say")]
+    fn issue_given(
+        &mut self,
+        kind: GrantKind,
+        unit: Unit,
+        amount: Amount,
+        code: &Name,
+        source: &Name,
+        reason: &str,
+        expires_at: Option<Timestamp>,
+        cost_basis: Option<CostBasis>,
+        models: &[Name],
+    ) {
+        self.emit(Event::GrantIssued {
+            grant: self.workspace.next_grant,
+            code: code.clone(),
+            kind,
+            unit,
+            amount,
+            models: models.to_vec(),
+            rank: self.catalog().rank(kind),
+            source: source.clone(),
+            cost_basis,
+            expires_at,
+            from: None,
+            reason: Some(reason.to_owned()),
+        });
+    }
+
+    /// A pack pays what refunds and disputes left owing (R9).
+    fn repay_debt(&mut self, bought: u32) {
+        let forgotten = [(None, self.workspace.forgotten_debt)];
+        let debts = self.workspace.grants.iter().map(|grant| (Some(grant.n), grant.debt()));
+        let debts: Vec<(Option<u32>, Amount)> =
+            forgotten.into_iter().chain(debts).filter(|(_, debt)| !debt.is_zero()).collect();
+        for (owed_by, debt) in debts {
+            let available = self.workspace.grant(bought).expect("the pack was just granted").available;
+            let amount = debt.min(available);
+            if !amount.is_zero() {
+                self.emit(Event::DebtRepaid { grant: bought, owed_by, amount });
+            }
+        }
+    }
+
+    pub(super) fn void(&mut self, grant: u32, reason: &str) -> Result<(), Refusal> {
+        name_is_good("/reason", reason)?;
+        let found = self.workspace.grant(grant).ok_or(Refusal::NotFound { what: "grant" })?;
+        // What is spent or has expired is not taken back: only what is left, now or when its holds end (R10).
+        let reclaim = found.recovered() + found.available + found.held;
+        if reclaim > found.reclaim {
+            self.revoke(grant, reclaim, reason);
+        }
+        Ok(())
+    }
+
+    /// Takes back what is available, up to what is to be reclaimed in all; holds give the rest when they end.
+    fn revoke(&mut self, grant: u32, reclaim: Amount, reason: &str) {
+        let found = self.workspace.grant(grant).expect("a grant to be revoked was found");
+        let amount = reclaim.less(found.recovered()).min(found.available);
+        self.emit(Event::GrantRevoked { grant, amount, reclaim, reason: reason.to_owned() });
+    }
+
+    pub(super) fn reverse(&mut self, source: &Name, paid: u64, reversed: u64, disputed: bool) -> Result<(), Refusal> {
+        if paid == 0 || reversed > paid {
+            return Err(Refusal::invalid(
+                "/reversed",
+                "must be at most what was paid, and something must have been paid",
+            ));
+        }
+        if !self.workspace.sources.contains(source) {
+            return Err(Refusal::NotFound { what: "payment" });
+        }
+        let funded: Vec<u32> = self
+            .workspace
+            .grants
+            .iter()
+            .filter(|grant| grant.source == *source && grant.kind != GrantKind::Reinstated)
+            .map(|grant| grant.n)
+            .collect();
+        for n in funded {
+            let grant = self.workspace.grant(n).expect("it was just listed");
+            let target = grant.granted.share_rounded_down(reversed, paid);
+            if target > grant.reclaim {
+                self.revoke(n, target, if disputed { "payment disputed" } else { "payment refunded" });
+            } else if target < grant.reclaim {
+                self.reinstate(n, target);
+            }
+        }
+        let known = self.workspace.disputes.contains(source);
+        if disputed && !known {
+            self.emit(Event::DisputeOpened { source: source.clone() });
+        } else if !disputed && known {
+            self.emit(Event::DisputeClosed { source: source.clone() });
+        }
+        Ok(())
+    }
+
+    /// A dispute was won: what it took comes back once, with the old expiry (R9).
+    fn reinstate(&mut self, n: u32, target: Amount) {
+        self.emit(Event::GrantRevoked {
+            grant: n,
+            amount: Amount::ZERO,
+            reclaim: target,
+            reason: "payment reinstated".to_owned(),
+        });
+        let grant = self.workspace.grant(n).expect("it was just listed").clone();
+        let amount = grant.recovered().less(target);
+        if !amount.is_zero() {
+            self.emit(Event::GrantIssued {
+                grant: self.workspace.next_grant,
+                code: grant.code,
+                kind: GrantKind::Reinstated,
+                unit: grant.unit,
+                amount,
+                models: grant.models,
+                rank: grant.rank,
+                source: grant.source,
+                cost_basis: grant.cost_basis,
+                expires_at: grant.expires_at,
+                from: Some(n),
+                reason: Some("the payment was reinstated".to_owned()),
+            });
+        }
+    }
+}
+
+fn cost_basis(pack: &Pack) -> CostBasis {
+    CostBasis { currency: Name::from(pack.currency.as_str()), amount: pack.amount, credits: pack.credits }
+}
+
+/// Refuses what would go beyond a bound of the system.
+pub(super) fn limit(what: &'static str, limit: usize, used: usize) -> Result<(), Refusal> {
+    if used < limit {
+        Ok(())
+    } else {
+        Err(Refusal::LimitExceeded { what, limit: limit as u64, asked: used as u64 + 1 })
+    }
+}

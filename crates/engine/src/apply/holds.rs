@@ -1,0 +1,184 @@
+//! Holds for products that dispatch themselves, and what every end of a hold has in common.
+
+use super::Step;
+use super::grants::limit;
+use super::subscriptions::name_is_good;
+use crate::amount::{Amount, Unit};
+use crate::catalog::{GrantKind, Params};
+use crate::command::Ask;
+use crate::draw_order;
+use crate::event::Event;
+use crate::limits::{HOLD_SECONDS_DEFAULT, HOLD_SECONDS_MAX, HOLDS_MAX, OPERATION_MAX, WINDOW_WITHDRAWALS_MAX};
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use crate::workspace::{Hold, Purpose, TrialUse};
+
+impl Step<'_> {
+    pub(super) fn open_hold(&mut self, ask: &Ask, reference: &str, seconds: Option<i64>) -> Result<(), Refusal> {
+        name_is_good("/reference", reference)?;
+        let seconds = seconds.unwrap_or(HOLD_SECONDS_DEFAULT);
+        seconds_are_good(seconds)?;
+        let expires_at = self.at.after_seconds(seconds);
+        match ask {
+            Ask::Credits(amount) => self.hold_credits(*amount, reference, expires_at),
+            Ask::Model(model, params) => self.hold_model(model, params, reference, expires_at),
+        }
+    }
+
+    fn hold_credits(&mut self, amount: Amount, reference: &str, expires_at: Timestamp) -> Result<(), Refusal> {
+        if amount.is_zero() || amount.get() > OPERATION_MAX {
+            return Err(Refusal::invalid("/credits", format!("must be 1 to {OPERATION_MAX}")));
+        }
+        self.not_frozen()?;
+        limit("open holds", HOLDS_MAX, self.workspace.holds.len())?;
+        let Some(parts) = draw_order::draw(&self.workspace, Unit::Credits, None, amount, self.at) else {
+            let available = self.workspace.available(Unit::Credits, None, self.at);
+            let held = self.workspace.held(Unit::Credits);
+            let options = crate::ways_out::more_credits(&self.workspace, self.catalog(), None, amount.less(available));
+            return Err(Refusal::InsufficientCredits {
+                required: amount,
+                available,
+                held,
+                retryable: available + held >= amount,
+                options,
+            });
+        };
+        self.emit(Event::HoldOpened {
+            hold: self.workspace.next_hold,
+            reference: reference.to_owned(),
+            model: None,
+            unit: Unit::Credits,
+            amount,
+            parts,
+            asked: 1,
+            expires_at,
+            trial: None,
+            opens_until: None,
+            limited_day: None,
+        });
+        Ok(())
+    }
+
+    fn hold_model(
+        &mut self,
+        model: &str,
+        params: &Params,
+        reference: &str,
+        expires_at: Timestamp,
+    ) -> Result<(), Refusal> {
+        let (accepted, _) = self.accept(model, params, None, false)?;
+        self.emit(Event::HoldOpened {
+            hold: self.workspace.next_hold,
+            reference: reference.to_owned(),
+            model: Some(accepted.model.id.clone()),
+            unit: accepted.taken.unit,
+            amount: accepted.taken.amount,
+            parts: accepted.taken.parts,
+            asked: accepted.price.asked,
+            expires_at,
+            trial: accepted.taken.trial,
+            opens_until: accepted.taken.opens_until,
+            limited_day: accepted.taken.limited_day,
+        });
+        Ok(())
+    }
+
+    pub(super) fn capture_hold(&mut self, hold: u32, amount: Option<Amount>) -> Result<(), Refusal> {
+        let hold = self.callers_hold(hold)?.clone();
+        let amount = amount.unwrap_or(hold.amount);
+        if amount > hold.amount {
+            return Err(Refusal::invalid("/credits", format!("must be at most the {} that are held", hold.amount)));
+        }
+        self.end_hold(&hold, amount, false, self.at);
+        Ok(())
+    }
+
+    pub(super) fn release_hold(&mut self, hold: u32) -> Result<(), Refusal> {
+        let hold = self.callers_hold(hold)?.clone();
+        self.end_hold(&hold, Amount::ZERO, false, self.at);
+        Ok(())
+    }
+
+    pub(super) fn extend_hold(&mut self, hold: u32, seconds: i64) -> Result<(), Refusal> {
+        seconds_are_good(seconds)?;
+        let current = self.callers_hold(hold)?.expires_at;
+        let expires_at = self.at.after_seconds(seconds);
+        if expires_at > current {
+            self.emit(Event::HoldExtended { hold, expires_at });
+        }
+        Ok(())
+    }
+
+    /// Ends a caller's hold, once (R15).
+    pub(super) fn end_hold(&mut self, hold: &Hold, captured: Amount, expired: bool, at: Timestamp) {
+        let ends = draw_order::end(&self.workspace, hold, captured, at);
+        let lost: Vec<(u32, Amount)> = ends.iter().map(|end| (end.grant, end.expired)).collect();
+        let released = hold.amount - captured;
+        self.emit_at(at, Event::HoldEnded { hold: hold.n, captured, released, ends, expired });
+        self.after_end(hold, &lost, at);
+    }
+
+    /// What follows the end of any hold: credits that came back to dead grants live on for the catalog's grace (R17),
+    /// and a trial window that nothing came of is withdrawn (R23).
+    pub(super) fn after_end(&mut self, hold: &Hold, lost: &[(u32, Amount)], at: Timestamp) {
+        let grace = self.catalog().release_grace;
+        for (from, amount) in lost.iter().copied().filter(|(_, amount)| !amount.is_zero() && !grace.is_zero()) {
+            let grant = self.workspace.grant(from).expect("a grant under a hold is remembered").clone();
+            let event = Event::GrantIssued {
+                grant: self.workspace.next_grant,
+                code: grant.code,
+                kind: GrantKind::Returned,
+                unit: grant.unit,
+                amount,
+                models: grant.models,
+                rank: self.catalog().rank(GrantKind::Returned),
+                source: grant.source,
+                cost_basis: grant.cost_basis,
+                expires_at: Some(at.after(grace)),
+                from: Some(from),
+                reason: None,
+            };
+            self.emit_at(at, event);
+        }
+        if hold.trial == Some(TrialUse::Window) {
+            self.withdraw_window(hold, at);
+        }
+    }
+
+    fn withdraw_window(&mut self, hold: &Hold, at: Timestamp) {
+        let Some(model) = &hold.model else { return };
+        let in_flight =
+            |other: &std::sync::Arc<Hold>| other.trial == Some(TrialUse::Window) && other.model.as_ref() == Some(model);
+        if self.workspace.holds.iter().any(in_flight) {
+            return;
+        }
+        let barren = self
+            .workspace
+            .windows
+            .iter()
+            .find(|window| window.model == *model && window.open.is_some() && !window.succeeded);
+        if let Some(window) = barren.filter(|window| window.withdrawn < WINDOW_WITHDRAWALS_MAX) {
+            let event = Event::WindowWithdrawn { plan: window.plan.clone(), model: window.model.clone() };
+            self.emit_at(at, event);
+        }
+    }
+
+    /// A hold of the caller's that has not ended.
+    ///
+    /// # Errors
+    /// [`Refusal::Ended`] when it has, [`Refusal::NotFound`] when there never was one.
+    fn callers_hold(&self, hold: u32) -> Result<&Hold, Refusal> {
+        match self.workspace.hold(hold) {
+            Some(found) if found.purpose == Purpose::Caller => Ok(found),
+            None if hold > 0 && hold < self.workspace.next_hold => Err(Refusal::Ended),
+            _ => Err(Refusal::NotFound { what: "hold" }),
+        }
+    }
+}
+
+fn seconds_are_good(seconds: i64) -> Result<(), Refusal> {
+    if (1..=HOLD_SECONDS_MAX).contains(&seconds) {
+        return Ok(());
+    }
+    Err(Refusal::invalid("/seconds", format!("must be 1 to {HOLD_SECONDS_MAX}")))
+}

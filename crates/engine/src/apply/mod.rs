@@ -1,0 +1,134 @@
+//! The whole of Scrip's decisions: `apply` = settle, decide, evolve.
+//!
+//! *Settle* lets time pass, *decide* turns a command into events, *evolve* folds an event into the workspace. It works
+//! on a copy, so a refusal leaves nothing behind.
+//!
+//! Invariant: pure. No I/O, no clock, no randomness, no floats; the same arguments give the same events for ever.
+
+mod evolve;
+mod grants;
+mod holds;
+mod runs;
+mod settle;
+mod subscriptions;
+
+use crate::catalog::{Catalog, Catalogs, Plan};
+use crate::command::Command;
+use crate::event::{Dated, Event};
+use crate::refusal::Refusal;
+use crate::time::Timestamp;
+use crate::workspace::Workspace;
+
+/// What a command did.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The workspace afterwards; its sequence number has moved on only if there are events.
+    pub workspace: Workspace,
+    /// What happened, in order; empty when nothing did.
+    pub events: Vec<Dated>,
+}
+
+/// Lets time pass until `at` and does what the command says, or refuses.
+///
+/// The instant is moved forward to the workspace's last entry if it lies before it (R3).
+///
+/// # Errors
+/// The first [`Refusal`] in the order of that enum; nothing has happened then.
+///
+/// # Panics
+/// When the workspace does not add up, before or after: a bug, and nothing must be written.
+pub fn apply(workspace: &Workspace, catalogs: &Catalogs, command: &Command, at: Timestamp) -> Result<Applied, Refusal> {
+    workspace.check();
+    let mut step = Step { workspace: workspace.clone(), catalogs, at: at.max(workspace.at), events: Vec::new() };
+    if step.workspace.is_open() {
+        settle::settle(&mut step);
+    }
+    decide(&mut step, command)?;
+    let Step { mut workspace, events, at, .. } = step;
+    if !events.is_empty() {
+        close_entry(&mut workspace, at);
+    }
+    workspace.check();
+    Ok(Applied { workspace, events })
+}
+
+/// Folds one journal entry into a workspace: what replay does.
+pub fn fold(workspace: &mut Workspace, at: Timestamp, events: &[Dated]) {
+    for Dated(at, event) in events {
+        evolve::evolve(workspace, *at, event);
+    }
+    close_entry(workspace, at);
+}
+
+fn close_entry(workspace: &mut Workspace, at: Timestamp) {
+    workspace.seq += 1;
+    workspace.at = at;
+}
+
+fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
+    if let Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice } = command {
+        return step.open(*mode, *test_clock, profile, *lifetime_allowed, choice.as_ref());
+    }
+    if !step.workspace.is_open() {
+        return Err(Refusal::NotFound { what: "workspace" });
+    }
+    match command {
+        Command::OpenWorkspace { .. } | Command::Tick => Ok(()),
+        Command::Rename { name } => step.rename(name),
+        Command::Subscribe(choice) => step.subscribe(choice),
+        Command::CancelSubscription => step.cancel_subscription(),
+        Command::UndoCancel => step.undo_cancel(),
+        Command::ApproveReview { review, reason } => step.approve(review, reason),
+        Command::MigrateCatalog { version } => step.migrate_catalog(*version),
+        Command::Grant { give, source, reason } => step.give(give, source.as_ref(), reason),
+        Command::VoidGrant { grant, reason } => step.void(*grant, reason),
+        Command::ReversePayment { source, paid, reversed, disputed } => {
+            step.reverse(source, *paid, *reversed, *disputed)
+        }
+        Command::Freeze { reason } => step.freeze(Some(reason)),
+        Command::Unfreeze => step.freeze(None),
+        Command::CreateRun { model, params, quote, sandbox, metadata } => {
+            step.create_run(model, params, quote.as_ref(), sandbox.as_ref(), metadata)
+        }
+        Command::StartRun { run, attempt } => step.start_run(*run, *attempt),
+        Command::SettleRun { run, attempt, outcome } => step.settle_run(*run, *attempt, outcome),
+        Command::CancelRun { run } => step.cancel_run(*run),
+        Command::OpenHold { ask, reference, seconds } => step.open_hold(ask, reference, *seconds),
+        Command::CaptureHold { hold, amount } => step.capture_hold(*hold, *amount),
+        Command::ReleaseHold { hold } => step.release_hold(*hold),
+        Command::ExtendHold { hold, seconds } => step.extend_hold(*hold, *seconds),
+    }
+}
+
+/// A workspace on its way through one command.
+struct Step<'a> {
+    workspace: Workspace,
+    catalogs: &'a Catalogs,
+    at: Timestamp,
+    events: Vec<Dated>,
+}
+
+impl<'a> Step<'a> {
+    /// Records that something happened now.
+    fn emit(&mut self, event: Event) {
+        self.emit_at(self.at, event);
+    }
+
+    /// Records that something happened when it fell due.
+    fn emit_at(&mut self, at: Timestamp, event: Event) {
+        evolve::evolve(&mut self.workspace, at, &event);
+        self.events.push(Dated(at, event));
+    }
+
+    /// The catalog version the workspace is on.
+    fn catalog(&self) -> &'a Catalog {
+        let published = self.catalogs.get(self.workspace.catalog);
+        &published.expect("a workspace is on a version that was published").catalog
+    }
+
+    /// The plan the workspace is on.
+    fn plan(&self) -> &'a Plan {
+        let plan = self.catalog().plan(&self.workspace.subscription.plan);
+        plan.expect("a workspace is on a plan of its catalog version")
+    }
+}

@@ -1,0 +1,393 @@
+//! Runs: accepted, started, settled, given up.
+
+use super::Step;
+use crate::access::{Access, access, plans_with_level, plans_with_model, reaches, runs_left_today};
+use crate::amount::{Amount, Unit};
+use crate::catalog::{CancelRule, GrantKind, Model, Params, nearest};
+use crate::command::{CitedQuote, Outcome};
+use crate::draw_order;
+use crate::event::{Event, Failure, FailureCode, OutputFile, RunStatus, Script};
+use crate::limits::{HOLDS_MAX, NAME_MAX, PARAMS_MAX};
+use crate::params;
+use crate::quote::{Price, price};
+use crate::refusal::{FreshQuote, Invalid, Refusal};
+use crate::time::{DAY, Timestamp};
+use crate::ways_out::ways_out;
+use crate::workspace::{Grant, Hold, Part, Purpose, TrialUse};
+use std::collections::BTreeMap;
+
+/// A model with parameters that a workspace may run now: gated, priced, and where its hold is taken from.
+pub(super) struct Accepted<'a> {
+    pub model: &'a Model,
+    pub params: Params,
+    pub price: Price,
+    pub taken: Taken,
+}
+
+/// Where a hold comes from.
+pub(super) struct Taken {
+    pub unit: Unit,
+    pub amount: Amount,
+    pub parts: Vec<Part>,
+    pub trial: Option<TrialUse>,
+    pub opens_until: Option<Timestamp>,
+    pub limited_day: Option<i64>,
+}
+
+impl Taken {
+    fn plain(unit: Unit, amount: Amount, parts: Vec<Part>) -> Taken {
+        Taken { unit, amount, parts, trial: None, opens_until: None, limited_day: None }
+    }
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn create_run(
+        &mut self,
+        model: &str,
+        asked: &Params,
+        quote: Option<&CitedQuote>,
+        sandbox: Option<&Script>,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), Refusal> {
+        metadata_is_good(metadata)?;
+        let (accepted, catalog) = self.accept(model, asked, quote, true)?;
+        self.emit(Event::RunQueued {
+            run: self.workspace.next_hold,
+            model: accepted.model.id.clone(),
+            output: accepted.model.output,
+            params: accepted.params,
+            catalog,
+            unit: accepted.taken.unit,
+            quoted: accepted.taken.amount,
+            lines: accepted.price.lines,
+            parts: accepted.taken.parts,
+            asked: accepted.price.asked,
+            expires_at: self.at.after(accepted.model.timeout),
+            cancel: accepted.model.cancel,
+            trial: accepted.taken.trial,
+            opens_until: accepted.taken.opens_until,
+            limited_day: accepted.taken.limited_day,
+            sandbox: sandbox.cloned(),
+            metadata: metadata.clone(),
+        });
+        Ok(())
+    }
+
+    /// Every reason there may be to refuse a model, in order, and then the hold that guards it: no check is ever
+    /// separate from the hold (R11).
+    pub(super) fn accept(
+        &self,
+        model: &str,
+        asked: &Params,
+        quote: Option<&CitedQuote>,
+        is_run: bool,
+    ) -> Result<(Accepted<'a>, u32), Refusal> {
+        let (model, catalog_version) = self.priced_model(model, quote)?;
+        let params = params::resolve(model, asked).map_err(|errors| Refusal::InvalidRequest { errors })?;
+        let price = price(model, &params)
+            .ok_or_else(|| Refusal::invalid("/params", "the price is above what one run may cost"))?;
+        self.quote_holds(model, &params, &price, quote, catalog_version)?;
+        self.not_frozen()?;
+        let plan = self.plan();
+        let access = access(&self.workspace, self.catalog(), plan, model, self.at);
+        if access == Access::Locked {
+            return Err(Refusal::ModelTierRequired {
+                model: model.id.clone(),
+                plan: plan.id.clone(),
+                plans_that_include: plans_with_model(self.catalog(), model),
+                upgrade_url: self.catalog().links.upgrade.clone(),
+            });
+        }
+        self.level_reaches(model, asked)?;
+        self.batch_fits(&params)?;
+        super::grants::limit("open holds", HOLDS_MAX, self.workspace.holds.len())?;
+        if access == Access::TrialExhausted {
+            let window = plan.trials.iter().any(|trial| trial.model == model.id && trial.window.is_some());
+            return Err(Refusal::TrialExhausted {
+                model: model.id.clone(),
+                trial: if window { "window" } else { "runs" },
+                plans_that_include: plans_with_model(self.catalog(), model),
+            });
+        }
+        if is_run {
+            self.may_run_one_more()?;
+        }
+        let taken = self.taken(model, &params, &price, &access)?;
+        Ok((Accepted { model, params, price, taken }, catalog_version))
+    }
+
+    /// The model, in the catalog version of a quote that is still good, else in the workspace's own.
+    fn priced_model(&self, model: &str, quote: Option<&CitedQuote>) -> Result<(&'a Model, u32), Refusal> {
+        let cited = quote.filter(|quote| self.at < quote.expires_at).and_then(|quote| self.catalogs.get(quote.catalog));
+        let own = self.catalogs.get(self.workspace.catalog).expect("a workspace is on a version that was published");
+        let published = cited.filter(|published| published.catalog.model(model).is_some()).unwrap_or(own);
+        let found = published.catalog.model(model).ok_or_else(|| {
+            let known: Vec<&str> = own.catalog.models.iter().map(|model| &*model.id).collect();
+            Refusal::invalid(
+                "/model",
+                match nearest(model, &known) {
+                    Some(near) => format!("there is no model `{model}`; did you mean `{near}`?"),
+                    None => format!(
+                        "there is no model `{}`; the catalog has {}",
+                        model.chars().take(100).collect::<String>(),
+                        known.join(", ")
+                    ),
+                },
+            )
+        })?;
+        Ok((found, published.version))
+    }
+
+    fn quote_holds(
+        &self,
+        model: &Model,
+        params: &Params,
+        price: &Price,
+        quote: Option<&CitedQuote>,
+        catalog_version: u32,
+    ) -> Result<(), Refusal> {
+        let Some(quote) = quote else { return Ok(()) };
+        let fresh = || {
+            Box::new(FreshQuote {
+                model: model.id.clone(),
+                params: params.clone(),
+                credits: price.credits,
+                lines: price.lines.clone(),
+                catalog_version,
+            })
+        };
+        if quote.expires_at <= self.at {
+            return Err(Refusal::QuoteExpired { fresh: fresh() });
+        }
+        if quote.fingerprint != params::fingerprint(&model.id, params) {
+            return Err(Refusal::QuoteMismatch { fresh: fresh() });
+        }
+        Ok(())
+    }
+
+    pub(super) fn not_frozen(&self) -> Result<(), Refusal> {
+        let reason = match (&self.workspace.frozen, self.workspace.disputes.first()) {
+            (Some(reason), _) => reason.to_string(),
+            (None, Some(source)) => format!("the payment {source} is in dispute"),
+            (None, None) => return Ok(()),
+        };
+        Err(Refusal::WorkspaceFrozen { reason })
+    }
+
+    fn level_reaches(&self, model: &Model, asked: &Params) -> Result<(), Refusal> {
+        let (catalog, plan) = (self.catalog(), self.plan());
+        let levels = asked.keys().filter_map(|name| Some((name, model.params.get(name)?.level()?)));
+        for (name, level) in levels {
+            if !reaches(catalog, plan, level) {
+                let feature = format!("{level} parameters: {name}");
+                return Err(Refusal::FeatureNotInPlan {
+                    feature,
+                    plans_that_include: plans_with_level(catalog, level),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn batch_fits(&self, params: &Params) -> Result<(), Refusal> {
+        let asked = if params.contains_key("images") { params::count(params, "images") } else { 1 };
+        match self.plan().batch {
+            Some(limit) if asked > u64::from(limit) => Err(Refusal::BatchLimitExceeded { limit, asked }),
+            _ => Ok(()),
+        }
+    }
+
+    fn may_run_one_more(&self) -> Result<(), Refusal> {
+        let plan = self.plan();
+        if let Some(limit) = plan.concurrency.filter(|limit| self.workspace.open_runs() >= *limit as usize) {
+            return Err(Refusal::ConcurrencyLimited { limit });
+        }
+        match plan.storage_bytes() {
+            Some(quota_bytes) if self.workspace.stored_bytes >= quota_bytes => {
+                Err(Refusal::StorageFull { used_bytes: self.workspace.stored_bytes, quota_bytes })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the hold is taken from: a trial while it lasts (R22), the model's unit otherwise.
+    fn taken(&self, model: &Model, params: &Params, price: &Price, access: &Access) -> Result<Taken, Refusal> {
+        match access {
+            Access::TrialRuns { .. } => {
+                let trial = |grant: &&Grant| {
+                    grant.kind == GrantKind::Trial && grant.live(self.at) && grant.pays_for(Some(&model.id))
+                };
+                let grants = self.workspace.grants.iter().map(|grant| &**grant).filter(trial);
+                let parts = draw_order::take(grants, Amount::ONE).expect("a trial with runs left has one");
+                Ok(Taken { trial: Some(TrialUse::Runs), ..Taken::plain(Unit::Runs, Amount::ONE, parts) })
+            }
+            Access::TrialWindow { ends_at } => {
+                let opens_until = if ends_at.is_some() { None } else { self.window_end(model) };
+                let free = Taken::plain(model.unit, Amount::ZERO, Vec::new());
+                Ok(Taken { trial: Some(TrialUse::Window), opens_until, ..free })
+            }
+            Access::Open | Access::Locked | Access::TrialExhausted => {
+                let limited_day = self.limited_day(model)?;
+                let parts = draw_order::draw(&self.workspace, model.unit, Some(&model.id), price.credits, self.at);
+                let parts = parts.ok_or_else(|| self.too_little(model, params, price.credits))?;
+                Ok(Taken { limited_day, ..Taken::plain(model.unit, price.credits, parts) })
+            }
+        }
+    }
+
+    fn window_end(&self, model: &Model) -> Option<Timestamp> {
+        let window = self.plan().trials.iter().find(|trial| trial.model == model.id)?.window?;
+        Some(self.at.after(window))
+    }
+
+    /// The day a run counts against, where the plan limits the model to so many a day.
+    fn limited_day(&self, model: &Model) -> Result<Option<i64>, Refusal> {
+        match runs_left_today(&self.workspace, self.plan(), &model.id, self.at) {
+            None => Ok(None),
+            Some(0) => {
+                let tomorrow = Timestamp::from_micros((self.at.day() + 1) * DAY);
+                Err(Refusal::AllowanceExhausted { unit: Unit::Runs, renews_at: Some(tomorrow) })
+            }
+            Some(_) => Ok(Some(self.at.day())),
+        }
+    }
+
+    fn too_little(&self, model: &Model, params: &Params, required: Amount) -> Refusal {
+        let renews_at = self.workspace.subscription.period.filter(|_| !self.workspace.subscription.cancel);
+        let renews_at = renews_at.map(|period| period.next_month_at().unwrap_or(period.end));
+        if model.unit != Unit::Credits {
+            let given = |grant: &&std::sync::Arc<Grant>| grant.unit == model.unit && grant.kind == GrantKind::Cycle;
+            let renews_at = renews_at.filter(|_| self.workspace.grants.iter().any(|grant| given(&grant)));
+            return Refusal::AllowanceExhausted { unit: model.unit, renews_at };
+        }
+        let available = self.workspace.available(Unit::Credits, Some(&model.id), self.at);
+        let held = self.workspace.held(Unit::Credits);
+        let options = ways_out(&self.workspace, self.catalog(), model, params, required, self.at);
+        Refusal::InsufficientCredits { required, available, held, retryable: available + held >= required, options }
+    }
+
+    pub(super) fn start_run(&mut self, run: u32, attempt: u32) -> Result<(), Refusal> {
+        let hold = self.open_run(run)?;
+        let Purpose::Run { attempt: last, .. } = hold.purpose else { unreachable!("open_run finds runs") };
+        if attempt != last + 1 {
+            return Err(Refusal::Superseded);
+        }
+        self.emit(Event::RunStarted { run, attempt });
+        Ok(())
+    }
+
+    /// The only end of a run: callback, poll, sweep and cancel all come here, and the first wins (R15).
+    pub(super) fn settle_run(&mut self, run: u32, attempt: Option<u32>, outcome: &Outcome) -> Result<(), Refusal> {
+        let hold = match self.open_run(run) {
+            Ok(hold) => hold.clone(),
+            Err(Refusal::Ended) => {
+                let usable = matches!(outcome, Outcome::Delivered { delivered, .. } if *delivered > 0);
+                self.emit(Event::OutcomeIgnored { run, usable });
+                return Ok(());
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        let Purpose::Run { attempt: current, .. } = hold.purpose else { unreachable!("open_run finds runs") };
+        if attempt.is_some_and(|attempt| attempt != current) {
+            return Err(Refusal::Superseded);
+        }
+        match outcome {
+            Outcome::Delivered { delivered, outputs } if *delivered > 0 => self.deliver(&hold, *delivered, outputs),
+            Outcome::Delivered { .. } => {
+                let detail = "nothing usable was delivered".to_owned();
+                self.fail_run(&hold, Failure { code: FailureCode::UnusableOutput, detail }, self.at);
+            }
+            Outcome::Failed(failure) => self.fail_run(&hold, failure.clone(), self.at),
+        }
+        Ok(())
+    }
+
+    /// Captures the delivered share, rounded up to a whole credit, and never more than the quote (R12, R13).
+    fn deliver(&mut self, hold: &Hold, delivered: u64, outputs: &[OutputFile]) {
+        let delivered = delivered.min(hold.asked);
+        let captured = match hold.trial {
+            Some(_) => hold.amount,
+            None => hold.amount.share_rounded_up(delivered, hold.asked),
+        };
+        let status = if delivered < hold.asked { RunStatus::Partial } else { RunStatus::Succeeded };
+        self.end_run(hold, status, captured, delivered, outputs, None, self.at);
+    }
+
+    /// No usable output, no charge (R14).
+    pub(super) fn fail_run(&mut self, hold: &Hold, failure: Failure, at: Timestamp) {
+        let status = if failure.code == FailureCode::Canceled { RunStatus::Canceled } else { RunStatus::Failed };
+        self.end_run(hold, status, Amount::ZERO, 0, &[], Some(failure), at);
+    }
+
+    pub(super) fn cancel_run(&mut self, run: u32) -> Result<(), Refusal> {
+        let hold = self.open_run(run)?.clone();
+        let Purpose::Run { started_at, cancel, .. } = hold.purpose else { unreachable!("open_run finds runs") };
+        let captured = match (started_at, cancel) {
+            (None, _) | (_, CancelRule::Full) => Amount::ZERO,
+            (Some(_), CancelRule::None) => hold.amount,
+            (Some(started_at), CancelRule::Elapsed) => {
+                let micros = |from: Timestamp, to: Timestamp| u64::try_from(to.micros() - from.micros()).unwrap_or(0);
+                let whole = micros(started_at, hold.expires_at).max(1);
+                hold.amount.share_rounded_up(micros(started_at, self.at), whole)
+            }
+        };
+        let detail = "canceled by the caller".to_owned();
+        let failure = Failure { code: FailureCode::Canceled, detail };
+        self.end_run(&hold, RunStatus::Canceled, captured, 0, &[], Some(failure), self.at);
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the end of a run is what these seven say")]
+    fn end_run(
+        &mut self,
+        hold: &Hold,
+        status: RunStatus,
+        captured: Amount,
+        delivered: u64,
+        outputs: &[OutputFile],
+        error: Option<Failure>,
+        at: Timestamp,
+    ) {
+        let ends = draw_order::end(&self.workspace, hold, captured, at);
+        let lost: Vec<(u32, Amount)> = ends.iter().map(|end| (end.grant, end.expired)).collect();
+        self.emit_at(
+            at,
+            Event::RunSettled {
+                run: hold.n,
+                status,
+                captured,
+                released: hold.amount - captured,
+                ends,
+                delivered,
+                outputs: outputs.to_vec(),
+                error,
+            },
+        );
+        self.after_end(hold, &lost, at);
+    }
+
+    /// A run that has not ended.
+    ///
+    /// # Errors
+    /// [`Refusal::Ended`] when it has, [`Refusal::NotFound`] when there never was one.
+    fn open_run(&self, run: u32) -> Result<&Hold, Refusal> {
+        match self.workspace.hold(run) {
+            Some(hold) if matches!(hold.purpose, Purpose::Run { .. }) => Ok(hold),
+            None if run > 0 && run < self.workspace.next_hold => Err(Refusal::Ended),
+            _ => Err(Refusal::NotFound { what: "run" }),
+        }
+    }
+}
+
+fn metadata_is_good(metadata: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    if metadata.len() > PARAMS_MAX {
+        return Err(Refusal::invalid("/metadata", format!("must have at most {PARAMS_MAX} entries")));
+    }
+    let long = |text: &str| text.chars().count() > NAME_MAX;
+    let errors = metadata.iter().filter(|(name, value)| long(name) || long(value));
+    let errors: Vec<Invalid> = errors
+        .map(|_| Invalid::new("/metadata", format!("names and values must be at most {NAME_MAX} characters")))
+        .take(1)
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Refusal::InvalidRequest { errors }) }
+}

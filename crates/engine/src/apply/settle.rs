@@ -1,0 +1,59 @@
+//! Letting time pass: every transition that is due, in due order.
+//!
+//! At one instant the order is release, expire, renew (R1); spending comes after, because commands do. A late
+//! scheduler delays a notice and never a balance (R3): whoever comes next settles first.
+
+use super::Step;
+use crate::event::{Event, Failure, FailureCode};
+use crate::time::Timestamp;
+use crate::workspace::{Purpose, Workspace};
+
+/// What falls due, in the order it is done at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// A hold that nobody ended.
+    Hold(u32),
+    /// A grant with something left.
+    Grant(u32),
+    /// A monthly grant inside a paid year.
+    Month,
+    /// The end of a paid period.
+    Period,
+}
+
+/// Does everything that is due by the step's instant.
+pub(super) fn settle(step: &mut Step<'_>) {
+    while let Some((at, due)) = next_due(&step.workspace).filter(|(at, _)| *at <= step.at) {
+        match due {
+            Due::Hold(n) => expire_hold(step, n, at),
+            Due::Grant(n) => {
+                let amount = step.workspace.grant(n).expect("a due grant is remembered").available;
+                step.emit_at(at, Event::GrantExpired { grant: n, amount });
+            }
+            Due::Month => step.start_month(at),
+            Due::Period => step.end_period(at),
+        }
+    }
+}
+
+fn next_due(workspace: &Workspace) -> Option<(Timestamp, Due)> {
+    let holds = workspace.holds.iter().map(|hold| (hold.expires_at, Due::Hold(hold.n))).min();
+    let lots = workspace.grants.iter().filter(|grant| !grant.available.is_zero());
+    let grants = lots.filter_map(|grant| Some((grant.expires_at?, Due::Grant(grant.n)))).min();
+    let period = workspace.subscription.period.map(|period| match period.next_month_at() {
+        Some(at) => (at, Due::Month),
+        None => (period.end, Due::Period),
+    });
+    [holds, grants, period].into_iter().flatten().min()
+}
+
+fn expire_hold(step: &mut Step<'_>, n: u32, at: Timestamp) {
+    let hold = step.workspace.hold(n).expect("a due hold is open").clone();
+    match hold.purpose {
+        Purpose::Run { .. } => {
+            let detail = "the run had not ended by its deadline".to_owned();
+            step.fail_run(&hold, Failure { code: FailureCode::Timeout, detail }, at);
+        }
+        Purpose::Caller => step.end_hold(&hold, crate::Amount::ZERO, true, at),
+    }
+}

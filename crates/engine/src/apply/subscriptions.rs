@@ -1,0 +1,400 @@
+//! Plans: opening, subscribing, changing, renewing, ending.
+
+use super::Step;
+use crate::amount::{Amount, Unit};
+use crate::catalog::{GrantKind, GrantTemplate, Name, OnUpgrade, Plan, Price, Published};
+use crate::command::Choice;
+use crate::event::{Event, Start};
+use crate::limits::{NAME_MAX, OPERATION_MAX};
+use crate::refusal::Refusal;
+use crate::time::{Interval, Timestamp};
+use crate::workspace::{Mode, Period, Profile, trial_source};
+
+impl<'a> Step<'a> {
+    pub(super) fn open(
+        &mut self,
+        mode: Mode,
+        test_clock: Option<i64>,
+        profile: &Profile,
+        lifetime_allowed: bool,
+        choice: Option<&Choice>,
+    ) -> Result<(), Refusal> {
+        if self.workspace.is_open() {
+            return Err(Refusal::invalid("", "the workspace is open already"));
+        }
+        name_is_good("/name", &profile.name)?;
+        let published = self.catalogs.in_force(self.at, test_clock.is_some());
+        let published = published.ok_or(Refusal::NotFound { what: "catalog" })?;
+        self.emit(Event::WorkspaceOpened {
+            mode,
+            test_clock,
+            profile: profile.clone(),
+            catalog: published.version,
+            plan: published.catalog.free_plan.clone(),
+            lifetime_allowed,
+        });
+        match choice {
+            Some(choice) if choice.plan != published.catalog.free_plan => self.subscribe(choice),
+            _ => {
+                self.enter_plan(self.at);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn rename(&mut self, name: &str) -> Result<(), Refusal> {
+        name_is_good("/name", name)?;
+        if self.workspace.profile.name != name {
+            self.emit(Event::Renamed { name: name.to_owned() });
+        }
+        Ok(())
+    }
+
+    pub(super) fn approve(&mut self, review: &Name, reason: &str) -> Result<(), Refusal> {
+        name_is_good("/reason", reason)?;
+        let newest = &self.offer()?.catalog;
+        if !newest.plans.iter().any(|plan| plan.requires.contains(review)) {
+            return Err(Refusal::invalid("/review", format!("no plan requires a review `{review}`")));
+        }
+        if !self.workspace.approvals.contains(review) {
+            self.emit(Event::ReviewApproved { review: review.clone(), reason: reason.to_owned() });
+        }
+        Ok(())
+    }
+
+    pub(super) fn subscribe(&mut self, choice: &Choice) -> Result<(), Refusal> {
+        let offer = self.offer()?;
+        let plan = offer.catalog.plan(&choice.plan).ok_or_else(|| {
+            let known: Vec<&str> = offer.catalog.plans.iter().map(|plan| &*plan.id).collect();
+            Refusal::invalid(
+                "/plan",
+                format!("there is no plan `{}`; the catalog has {}", choice.plan, known.join(", ")),
+            )
+        })?;
+        if plan.prices.is_empty() {
+            return if self.workspace.subscription.period.is_some() { self.cancel_subscription() } else { Ok(()) };
+        }
+        let price = price_of(plan, choice.interval)?;
+        allowance_is_good(plan, choice.allowance)?;
+        for (review, reason) in &choice.approve {
+            self.approve(review, reason)?;
+        }
+        if let Some(review) = plan.requires.iter().find(|review| !self.workspace.approvals.contains(*review)) {
+            return Err(Refusal::ReviewRequired {
+                review: review.clone(),
+                apply_url: offer.catalog.links.apply.clone(),
+            });
+        }
+        let same =
+            self.workspace.subscription.plan == plan.id && self.workspace.subscription.allowance == choice.allowance;
+        match self.workspace.subscription.period {
+            Some(period) if same && period.interval == price.interval => self.undo_cancel(),
+            Some(period) if self.is_less(offer, plan, price, period) => {
+                self.emit(Event::ChangeScheduled { plan: plan.id.clone(), interval: price.interval });
+                Ok(())
+            }
+            current => {
+                self.start_now(offer, plan, price, choice.allowance, current.is_some());
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a plan and interval give less than the current ones: then they wait for the period's end (R31).
+    fn is_less(&self, offer: &Published, plan: &Plan, price: &Price, period: Period) -> bool {
+        let current = offer.catalog.plan_rank(&self.workspace.subscription.plan);
+        offer.catalog.plan_rank(&plan.id) < current || price.interval < period.interval
+    }
+
+    /// A purchase: a new cycle from now on with its full grant (R31).
+    fn start_now(
+        &mut self,
+        offer: &'a Published,
+        plan: &'a Plan,
+        price: &'a Price,
+        allowance: Option<Amount>,
+        upgrade: bool,
+    ) {
+        if upgrade && self.catalog().on_upgrade == OnUpgrade::Forfeit {
+            let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
+            let leftover = self.workspace.grants.iter().filter(|grant| cycle(grant.kind) && !grant.available.is_zero());
+            let leftover: Vec<(u32, Amount)> = leftover.map(|grant| (grant.n, grant.available)).collect();
+            for (grant, amount) in leftover {
+                self.emit(Event::GrantExpired { grant, amount });
+            }
+        }
+        let why = if upgrade { Start::Upgrade } else { Start::New };
+        self.start_period(offer, plan, price, allowance, why, self.at, 0, self.at);
+    }
+
+    /// Starts period `index` of an anchor and makes its grants.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a period is what these eight say; a struct of them would be used once"
+    )]
+    fn start_period(
+        &mut self,
+        offer: &'a Published,
+        plan: &'a Plan,
+        price: &'a Price,
+        allowance: Option<Amount>,
+        why: Start,
+        anchor: Timestamp,
+        index: u32,
+        at: Timestamp,
+    ) {
+        let interval = price.interval;
+        let first_month = index * 12;
+        let monthly =
+            interval == Interval::Year && price.grants.iter().any(|grant| grant.every == Some(Interval::Month));
+        let period = Period {
+            interval,
+            anchor,
+            index,
+            start: at,
+            end: anchor.nth(interval, index + 1),
+            next_month: monthly.then_some(first_month + 1),
+        };
+        self.emit_at(
+            at,
+            Event::PeriodStarted { plan: plan.id.clone(), catalog: offer.version, why, period, allowance },
+        );
+        self.enter_plan(at);
+        for template in &price.grants {
+            let month = template.every == Some(Interval::Month) && interval == Interval::Year;
+            let ends = if month { anchor.nth(Interval::Month, first_month + 1).min(period.end) } else { period.end };
+            self.issue(template, template.amount, at, ends);
+        }
+        if let Some(amount) = allowance.filter(|amount| !amount.is_zero()) {
+            let agreed = GrantTemplate {
+                code: Name::from("contract"),
+                unit: Unit::Credits,
+                amount,
+                every: None,
+                rollover_max: None,
+                models: Vec::new(),
+                bonus: false,
+            };
+            self.issue(&agreed, amount, at, period.end);
+        }
+    }
+
+    /// What a workspace gets once when it comes to the plan it is on now, and trials it has not had.
+    pub(super) fn enter_plan(&mut self, at: Timestamp) {
+        if !self.workspace.lifetime_allowed {
+            return;
+        }
+        let plan = self.plan();
+        for template in &plan.once {
+            let source = Name::from(format!("once:{}", template.code));
+            if !self.workspace.sources.contains(&source) {
+                self.grant_template(GrantKind::Lifetime, template, template.amount, source, at, None);
+            }
+        }
+        for trial in &plan.trials {
+            let source = Name::from(trial_source(&plan.id, &trial.model));
+            if let Some(runs) = trial.runs.filter(|_| !self.workspace.sources.contains(&source)) {
+                let template = GrantTemplate {
+                    code: Name::from("trial"),
+                    unit: Unit::Runs,
+                    amount: runs,
+                    every: None,
+                    rollover_max: None,
+                    models: vec![trial.model.clone()],
+                    bonus: false,
+                };
+                self.grant_template(GrantKind::Trial, &template, runs, source, at, None);
+            }
+        }
+    }
+
+    /// Makes a period's grant, and goes on with what the last one left over where the catalog allows it (R6).
+    fn issue(&mut self, template: &GrantTemplate, amount: Amount, at: Timestamp, ends: Timestamp) {
+        let source = Name::from(format!("period:{}:{}", at.micros(), template.code));
+        if let Some(most) = template.rollover_max {
+            let last = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
+            let left = self
+                .workspace
+                .grants
+                .iter()
+                .filter(|grant| last(grant.kind) && grant.code == template.code && grant.expires_at == Some(at));
+            let rolled = left.map(|grant| grant.expired).sum::<Amount>().min(most);
+            if !rolled.is_zero() {
+                self.grant_template(GrantKind::Rollover, template, rolled, source.clone(), at, Some(ends));
+            }
+        }
+        let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
+        self.grant_template(kind, template, amount, source, at, Some(ends));
+    }
+
+    fn grant_template(
+        &mut self,
+        kind: GrantKind,
+        template: &GrantTemplate,
+        amount: Amount,
+        source: Name,
+        at: Timestamp,
+        expires_at: Option<Timestamp>,
+    ) {
+        let event = Event::GrantIssued {
+            grant: self.workspace.next_grant,
+            code: template.code.clone(),
+            kind,
+            unit: template.unit,
+            amount,
+            models: template.models.clone(),
+            rank: self.catalog().rank(kind),
+            source,
+            cost_basis: None,
+            expires_at,
+            from: None,
+            reason: None,
+        };
+        self.emit_at(at, event);
+    }
+
+    /// A monthly grant inside a paid year falls due (R34).
+    pub(super) fn start_month(&mut self, at: Timestamp) {
+        let period = self.workspace.subscription.period.expect("a month falls due inside a period");
+        let month = period.next_month.expect("a month falls due where there are monthly grants");
+        self.emit_at(at, Event::MonthStarted { next_month: month + 1 });
+        let price = self.plan().price(period.interval).expect("a period has a price in its catalog version");
+        for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
+            let ends = period.anchor.nth(Interval::Month, month + 1).min(period.end);
+            self.issue(template, template.amount, at, ends);
+        }
+    }
+
+    /// A paid period ends: the plan ends, changes or renews. With manual billing the operator has agreed to renewals.
+    pub(super) fn end_period(&mut self, at: Timestamp) {
+        let subscription = self.workspace.subscription.clone();
+        let period = subscription.period.expect("a period that ends was there");
+        let on_test_clock = self.workspace.test_clock.is_some();
+        let newest = self.catalogs.in_force(at, on_test_clock).expect("a workspace is on a published catalog");
+        if subscription.cancel {
+            let plan = newest.catalog.free_plan.clone();
+            self.emit_at(at, Event::SubscriptionEnded { plan, catalog: newest.version });
+            self.enter_plan(at);
+            return;
+        }
+        let (plan, interval) = subscription.pending.clone().unwrap_or((subscription.plan.clone(), period.interval));
+        let sold = |published: &'a Published| {
+            let plan = published.catalog.plan(&plan)?;
+            Some((published, plan, plan.price(interval)?))
+        };
+        let own = self.catalogs.get(self.workspace.catalog);
+        let (offer, plan, price) =
+            sold(newest).or_else(|| own.and_then(sold)).expect("a plan that was sold is in some version");
+        let (why, anchor, index) = match (subscription.pending.is_some(), interval == period.interval) {
+            (false, _) => (Start::Renewal, period.anchor, period.index + 1),
+            (true, true) => (Start::Change, period.anchor, period.index + 1),
+            (true, false) => (Start::Change, at, 0),
+        };
+        let allowance = subscription.allowance.filter(|_| plan.custom);
+        self.start_period(offer, plan, price, allowance, why, anchor, index, at);
+    }
+
+    pub(super) fn cancel_subscription(&mut self) -> Result<(), Refusal> {
+        let subscription = &self.workspace.subscription;
+        if subscription.period.is_none() {
+            return Err(Refusal::invalid(
+                "",
+                format!(
+                    "the workspace is on `{}`, which is never paid for: there is nothing to cancel",
+                    subscription.plan
+                ),
+            ));
+        }
+        if !subscription.cancel {
+            self.emit(Event::CancelScheduled);
+        }
+        Ok(())
+    }
+
+    pub(super) fn undo_cancel(&mut self) -> Result<(), Refusal> {
+        let subscription = &self.workspace.subscription;
+        if subscription.cancel || subscription.pending.is_some() {
+            self.emit(Event::ScheduleCleared);
+        }
+        Ok(())
+    }
+
+    pub(super) fn migrate_catalog(&mut self, version: u32) -> Result<(), Refusal> {
+        let target = self.catalogs.get(version).ok_or(Refusal::NotFound { what: "catalog version" })?;
+        let subscription = &self.workspace.subscription;
+        let fits = target.catalog.plan(&subscription.plan).is_some_and(|plan| match subscription.period {
+            Some(period) => plan.price(period.interval).is_some(),
+            None => plan.prices.is_empty(),
+        });
+        if !fits {
+            return Err(Refusal::invalid(
+                "/version",
+                format!("version {version} does not sell the workspace's plan `{}`", subscription.plan),
+            ));
+        }
+        if self.workspace.catalog != version {
+            self.emit(Event::CatalogMigrated { catalog: version });
+        }
+        Ok(())
+    }
+
+    pub(super) fn freeze(&mut self, reason: Option<&Name>) -> Result<(), Refusal> {
+        match reason {
+            Some(reason) => {
+                name_is_good("/reason", reason)?;
+                if self.workspace.frozen.as_ref() != Some(reason) {
+                    self.emit(Event::Frozen { reason: reason.clone() });
+                }
+            }
+            None if self.workspace.frozen.is_some() => self.emit(Event::Unfrozen),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The catalog version that is sold now.
+    fn offer(&self) -> Result<&'a Published, Refusal> {
+        let on_test_clock = self.workspace.test_clock.is_some();
+        self.catalogs.in_force(self.at, on_test_clock).ok_or(Refusal::NotFound { what: "catalog" })
+    }
+}
+
+fn price_of(plan: &Plan, interval: Option<Interval>) -> Result<&Price, Refusal> {
+    let intervals = || plan.prices.iter().map(|price| price.interval.name()).collect::<Vec<_>>().join(" or ");
+    match interval {
+        Some(interval) => plan
+            .price(interval)
+            .ok_or_else(|| Refusal::invalid("/interval", format!("`{}` is sold by the {}", plan.id, intervals()))),
+        None if plan.prices.len() == 1 => Ok(&plan.prices[0]),
+        None => {
+            Err(Refusal::invalid("/interval", format!("must be given: `{}` is sold by the {}", plan.id, intervals())))
+        }
+    }
+}
+
+fn allowance_is_good(plan: &Plan, allowance: Option<Amount>) -> Result<(), Refusal> {
+    match allowance {
+        Some(_) if !plan.custom => {
+            Err(Refusal::invalid("/allowance", format!("`{}` has its allowance in the catalog", plan.id)))
+        }
+        Some(amount) if amount.is_zero() || amount.get() > OPERATION_MAX => {
+            Err(Refusal::invalid("/allowance", format!("must be 1 to {OPERATION_MAX}")))
+        }
+        None if plan.custom => {
+            Err(Refusal::invalid("/allowance", format!("must be given: `{}` is agreed by contract", plan.id)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an empty or endless name or reason.
+pub(super) fn name_is_good(pointer: &str, name: &str) -> Result<(), Refusal> {
+    let length = name.chars().count();
+    if name.trim().is_empty() || length > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Refusal::invalid(
+            pointer,
+            format!("must be 1 to {NAME_MAX} characters, without control characters"),
+        ));
+    }
+    Ok(())
+}

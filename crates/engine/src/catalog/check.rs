@@ -1,0 +1,432 @@
+//! What a catalog must mean: names resolve, amounts are in range, every model has a price that its parameters can pay.
+
+use super::parse::nearest;
+use super::{Adjust, Catalog, GrantTemplate, Limited, Model, Name, Param, Per, Plan, Trial, Value};
+use crate::access::Capability;
+use crate::amount::{Amount, Unit};
+use crate::limits::{CATALOG_ITEMS_MAX, HOLD_SECONDS_MAX, OPERATION_MAX, PARAMS_MAX};
+use crate::time::{Interval, SECOND, Span};
+use std::collections::BTreeSet;
+
+/// Something wrong, by where it is in the data.
+pub(super) struct Finding {
+    pub path: Vec<String>,
+    pub message: String,
+    pub help: String,
+}
+
+/// Everything that is wrong with a catalog whose shape is right.
+pub(super) fn check(catalog: &Catalog) -> Vec<Finding> {
+    let mut check = Check { catalog, findings: Vec::new() };
+    check.whole();
+    for (index, plan) in catalog.plans.iter().enumerate() {
+        check.plan(&Path::root("plan").at(index), plan);
+    }
+    for (index, model) in catalog.models.iter().enumerate() {
+        check.model(&Path::root("model").at(index), model);
+    }
+    check.packs();
+    check.findings
+}
+
+#[derive(Clone)]
+struct Path(Vec<String>);
+
+impl Path {
+    fn root(key: &str) -> Path {
+        Path(vec![key.to_owned()])
+    }
+    fn at(&self, index: usize) -> Path {
+        self.key(&index.to_string())
+    }
+    fn key(&self, key: &str) -> Path {
+        let mut steps = self.0.clone();
+        steps.push(key.to_owned());
+        Path(steps)
+    }
+}
+
+struct Check<'a> {
+    catalog: &'a Catalog,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn wrong(&mut self, path: &Path, message: impl Into<String>, help: impl Into<String>) {
+        self.findings.push(Finding { path: path.0.clone(), message: message.into(), help: help.into() });
+    }
+
+    fn whole(&mut self) {
+        let catalog = self.catalog;
+        self.name(&Path::root("name"), &catalog.name);
+        self.names(&Path::root("plan"), "plan", catalog.plans.iter().map(|plan| &plan.id));
+        self.names(&Path::root("model"), "model", catalog.models.iter().map(|model| &model.id));
+        self.names(&Path::root("pack"), "pack", catalog.packs.iter().map(|pack| &pack.id));
+        self.known_plan(&Path::root("free_plan"), &catalog.free_plan);
+        if catalog.plan(&catalog.free_plan).is_some_and(|free| !free.prices.is_empty()) {
+            self.wrong(
+                &Path::root("free_plan"),
+                format!("`{}` has a price", catalog.free_plan),
+                "name a plan without [[plan.price]]",
+            );
+        }
+        if catalog.plan(&catalog.free_plan).is_some_and(|free| !free.requires.is_empty()) {
+            self.wrong(&Path::root("free_plan"), "the free plan requires a review", "remove `requires` from it");
+        }
+        for (index, lane) in catalog.lanes.iter().enumerate() {
+            if lane.weight == 0 || lane.weight > 1_000 {
+                self.wrong(
+                    &Path::root("lanes").at(index).key("weight"),
+                    "a lane's weight is 1 to 1000",
+                    "write for example weight = 1",
+                );
+            }
+        }
+    }
+
+    fn names<'n>(&mut self, path: &Path, what: &str, names: impl Iterator<Item = &'n Name>) {
+        let mut seen = BTreeSet::new();
+        for (index, name) in names.enumerate() {
+            let path = path.at(index).key("id");
+            if index == CATALOG_ITEMS_MAX {
+                self.wrong(&path, format!("more than {CATALOG_ITEMS_MAX} of [[{what}]]"), "split the product");
+            }
+            self.name(&path, name);
+            if !seen.insert(name) {
+                self.wrong(&path, format!("a second {what} named `{name}`"), "give each its own id");
+            }
+        }
+    }
+
+    fn name(&mut self, path: &Path, name: &str) {
+        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(good) {
+            self.wrong(path, format!("`{name}` is not a name"), "use 1 to 64 lower-case letters, digits, - _ and .");
+        }
+    }
+
+    fn one_of<'n>(&mut self, path: &Path, what: &str, name: &str, known: impl Iterator<Item = &'n Name>) {
+        let known: Vec<&str> = known.map(|known| &**known).collect();
+        if !known.contains(&name) {
+            let help = match nearest(name, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => format!("the catalog has no {what} at all"),
+                None => format!("write one of: {}", known.join(", ")),
+            };
+            self.wrong(path, format!("there is no {what} `{name}`"), help);
+        }
+    }
+
+    fn known_plan(&mut self, path: &Path, name: &str) {
+        self.one_of(path, "plan", name, self.catalog.plans.iter().map(|plan| &plan.id));
+    }
+
+    fn known_model(&mut self, path: &Path, name: &str) {
+        self.one_of(path, "model", name, self.catalog.models.iter().map(|model| &model.id));
+    }
+
+    fn plan(&mut self, path: &Path, plan: &Plan) {
+        for (index, capability) in plan.ceiling.iter().enumerate() {
+            if Capability::parse(capability).is_none() {
+                let help = format!("write one of: {}", Capability::VOCABULARY.join(", "));
+                self.wrong(&path.key("ceiling").at(index), format!("`{capability}` is not a capability"), help);
+            }
+        }
+        for (key, value) in [
+            ("requests_per_minute", plan.requests_per_minute),
+            ("concurrency", plan.concurrency),
+            ("batch", plan.batch),
+            ("members", plan.members),
+        ] {
+            if value == Some(0) {
+                self.wrong(&path.key(key), "zero allows nothing", "leave it out for unlimited, or write at least 1");
+            }
+        }
+        if let Some(lane) = &plan.lane {
+            self.one_of(&path.key("lane"), "lane", lane, self.catalog.lanes.iter().map(|lane| &lane.id));
+        }
+        if let Some(level) = &plan.level {
+            self.one_of(&path.key("level"), "level", level, self.catalog.levels.iter());
+        }
+        for (index, grant) in plan.once.iter().enumerate() {
+            let path = path.key("once").at(index);
+            self.grant(&path, grant);
+            if grant.every.is_some() {
+                self.wrong(
+                    &path.key("every"),
+                    "what is granted once does not repeat",
+                    "remove `every`, or move it to a [[plan.price]]",
+                );
+            }
+        }
+        self.prices(path, plan);
+        let mut tried = BTreeSet::new();
+        for (index, trial) in plan.trials.iter().enumerate() {
+            let path = path.key("trial").at(index);
+            self.trial(&path, plan, trial);
+            if !tried.insert(&trial.model) {
+                self.wrong(&path.key("model"), format!("a second trial of `{}`", trial.model), "keep one");
+            }
+        }
+        for (index, limited) in plan.limited.iter().enumerate() {
+            self.limited(&path.key("limited").at(index), limited);
+        }
+    }
+
+    fn prices(&mut self, path: &Path, plan: &Plan) {
+        let mut seen = BTreeSet::new();
+        for (index, price) in plan.prices.iter().enumerate() {
+            let path = path.key("price").at(index);
+            if !seen.insert(price.interval) {
+                self.wrong(
+                    &path.key("interval"),
+                    format!("a second price by the {}", price.interval.name()),
+                    "a plan has one price an interval",
+                );
+            }
+            self.currency(&path.key("currency"), &price.currency);
+            match price.amount {
+                None if !plan.custom => {
+                    self.wrong(&path, "the price has no amount", "add `amount = …` in the currency's smallest unit")
+                }
+                Some(amount) if amount.is_zero() => self.wrong(
+                    &path.key("amount"),
+                    "a price of zero",
+                    "a plan that costs nothing has no [[plan.price]]",
+                ),
+                _ => {}
+            }
+            for (index, grant) in price.grants.iter().enumerate() {
+                let path = path.key("grants").at(index);
+                self.grant(&path, grant);
+                let every = grant.every.unwrap_or(price.interval);
+                if every != price.interval && (every, price.interval) != (Interval::Month, Interval::Year) {
+                    let message = format!("a grant every {} inside a paid {}", every.name(), price.interval.name());
+                    self.wrong(&path.key("every"), message, "leave it out, or grant every month inside a year");
+                }
+                if price.grants[..index].iter().any(|other| other.code == grant.code) {
+                    self.wrong(
+                        &path.key("code"),
+                        format!("a second grant with code `{}`", grant.code),
+                        "give each its own code",
+                    );
+                }
+            }
+        }
+    }
+
+    fn grant(&mut self, path: &Path, grant: &GrantTemplate) {
+        self.name(&path.key("code"), &grant.code);
+        self.amount(&path.key("amount"), grant.amount);
+        if grant.unit == Unit::Runs {
+            self.wrong(&path.key("unit"), "runs are granted by a trial", "write a [[plan.trial]] with runs = …");
+        }
+        for (index, model) in grant.models.iter().enumerate() {
+            self.known_model(&path.key("models").at(index), model);
+        }
+    }
+
+    fn amount(&mut self, path: &Path, amount: Amount) {
+        if amount.is_zero() || amount.get() > OPERATION_MAX {
+            self.wrong(
+                path,
+                format!("an amount of {amount}"),
+                format!("write a whole number from 1 to {OPERATION_MAX}"),
+            );
+        }
+    }
+
+    fn currency(&mut self, path: &Path, currency: &str) {
+        if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            self.wrong(
+                path,
+                format!("`{currency}` is not a currency"),
+                "write ISO 4217 in lower case, for example \"usd\"",
+            );
+        }
+    }
+
+    fn trial(&mut self, path: &Path, plan: &Plan, trial: &Trial) {
+        self.known_model(&path.key("model"), &trial.model);
+        match (trial.runs, trial.window) {
+            (Some(runs), None) => self.amount(&path.key("runs"), runs),
+            (None, Some(window)) if window.is_zero() => {
+                self.wrong(&path.key("window"), "a window without length", "write for example \"7 days\"")
+            }
+            (None, Some(_)) => {}
+            _ => self.wrong(
+                path,
+                "a trial is either so many runs or a window",
+                "write `runs = 3` or `window = \"7 days\"`",
+            ),
+        }
+        if let Some(model) = self.catalog.model(&trial.model)
+            && (model.plans.is_empty() || model.plans.contains(&plan.id))
+        {
+            let message = format!("`{}` is in plan `{}` already", trial.model, plan.id);
+            self.wrong(
+                &path.key("model"),
+                message,
+                format!("list the plans that include the model, without `{}`", plan.id),
+            );
+        }
+    }
+
+    fn limited(&mut self, path: &Path, limited: &Limited) {
+        self.known_model(&path.key("model"), &limited.model);
+        if limited.runs_per_day == 0 {
+            self.wrong(&path.key("runs_per_day"), "zero runs a day", "leave the plan out of the model's plans instead");
+        }
+    }
+
+    fn model(&mut self, path: &Path, model: &Model) {
+        for (index, plan) in model.plans.iter().enumerate() {
+            self.known_plan(&path.key("plans").at(index), plan);
+        }
+        if model.unit == Unit::Runs {
+            self.wrong(&path.key("unit"), "a model is paid in credits or training", "write unit = \"credits\"");
+        }
+        let seconds = match model.timeout {
+            Span::Micros(micros) => micros / SECOND,
+            Span::Months(_) => i64::MAX,
+        };
+        if seconds <= 0 || seconds > HOLD_SECONDS_MAX {
+            self.wrong(&path.key("timeout"), format!("a time-out of {}", model.timeout), "write 1 second to 30 days");
+        }
+        if model.params.len() > PARAMS_MAX {
+            self.wrong(&path.key("params"), format!("more than {PARAMS_MAX} parameters"), "split the model");
+        }
+        for (name, param) in &model.params {
+            self.name(&path.key("params").key(name), name);
+            self.param(&path.key("params").key(name), param);
+        }
+        self.counted(&path.key("rate").key("per"), model, model.rate.per);
+        for (index, adjust) in model.adjusts.iter().enumerate() {
+            self.adjust(&path.key("adjust").at(index), model, adjust);
+        }
+    }
+
+    fn param(&mut self, path: &Path, param: &Param) {
+        if let Some(level) = param.level() {
+            self.one_of(&path.key("level"), "level", level, self.catalog.levels.iter());
+        }
+        match param {
+            Param::Integer { min, max, default, .. } => {
+                if min > max {
+                    self.wrong(&path.key("min"), format!("min {min} is above max {max}"), "swap them");
+                } else if default.is_some_and(|default| default < *min || default > *max) {
+                    self.wrong(&path.key("default"), "the default is out of range", format!("write {min} to {max}"));
+                }
+            }
+            Param::Choice { choices, default, .. } => {
+                if choices.is_empty() {
+                    self.wrong(&path.key("choices"), "nothing to choose from", "list at least one");
+                } else if let Some(default) = default {
+                    self.one_of(&path.key("default"), "choice", default, choices.iter());
+                }
+            }
+            Param::List { min, max, .. } if min > max => {
+                self.wrong(&path.key("min"), format!("min {min} is above max {max}"), "swap them")
+            }
+            Param::Boolean { .. } | Param::Text { .. } | Param::List { .. } => {}
+        }
+    }
+
+    /// What is counted must be an integer parameter that starts above zero, or the price would be zero or unknown.
+    fn counted(&mut self, path: &Path, model: &Model, per: Per) {
+        let (name, word) = match per {
+            Per::Image => ("images", "image"),
+            Per::Second => ("duration", "second"),
+            Per::Call => return,
+        };
+        match model.params.get(name) {
+            Some(Param::Integer { min, max, .. }) if *min >= 1 && *max <= 1_000_000 => {}
+            Some(Param::Integer { .. }) => self.wrong(
+                path,
+                format!("`{name}` is counted but may be below 1 or above 1000000"),
+                format!("give params.{name} a min of at least 1"),
+            ),
+            _ => self.wrong(
+                path,
+                format!("a rate per {word} needs the integer parameter `{name}`"),
+                format!("add [model.params.{name}]"),
+            ),
+        }
+    }
+
+    fn adjust(&mut self, path: &Path, model: &Model, adjust: &Adjust) {
+        for (name, value) in &adjust.when {
+            let path = path.key("when").key(name);
+            match model.params.get(name) {
+                None => self.one_of(&path, "parameter", name, model.params.keys()),
+                Some(param) => {
+                    let possible = match (param, value) {
+                        (Param::Integer { min, max, .. }, Value::Integer(value)) => (min..=max).contains(&value),
+                        (Param::Choice { choices, .. }, Value::Text(value)) => {
+                            choices.iter().any(|choice| **choice == **value)
+                        }
+                        (Param::Boolean { .. }, Value::Boolean(_)) => true,
+                        _ => false,
+                    };
+                    if !possible {
+                        self.wrong(
+                            &path,
+                            format!("`{name}` never has this value"),
+                            "write a value the parameter can take",
+                        );
+                    }
+                }
+            }
+        }
+        match (adjust.times, adjust.add, &adjust.per) {
+            (Some(_), None, None) => {}
+            (None, Some(_), Some(per)) => match &**per {
+                "image" => self.counted(&path.key("per"), model, Per::Image),
+                "second" => self.counted(&path.key("per"), model, Per::Second),
+                "call" => {}
+                name => {
+                    if !matches!(model.params.get(name), Some(Param::List { .. })) {
+                        self.wrong(
+                            &path.key("per"),
+                            format!("`{name}` cannot be counted"),
+                            "write image, second, call, or the name of a list parameter",
+                        );
+                    }
+                }
+            },
+            _ => self.wrong(
+                path,
+                "an adjustment either multiplies or adds",
+                "write `times = 2`, or `add = 5` with `per = \"second\"`",
+            ),
+        }
+    }
+
+    fn packs(&mut self) {
+        for (index, pack) in self.catalog.packs.iter().enumerate() {
+            let path = Path::root("pack").at(index);
+            self.amount(&path.key("credits"), pack.credits);
+            self.currency(&path.key("currency"), &pack.currency);
+            if pack.amount.is_zero() {
+                self.wrong(
+                    &path.key("amount"),
+                    "a pack that costs nothing",
+                    "write its price in the currency's smallest unit",
+                );
+            }
+            if pack.bonus.get() > OPERATION_MAX {
+                self.amount(&path.key("bonus"), pack.bonus);
+            }
+            if pack.expires.is_some_and(Span::is_zero) {
+                self.wrong(
+                    &path.key("expires"),
+                    "a pack that expires at once",
+                    "leave it out for ever, or write for example \"90 days\"",
+                );
+            }
+            for (index, plan) in pack.plans.iter().enumerate() {
+                self.known_plan(&path.key("plans").at(index), plan);
+            }
+        }
+    }
+}

@@ -1,0 +1,621 @@
+//! The catalog: plans, prices, packs, models, rates and trials as immutable data.
+//!
+//! A product is one TOML file and its versions. [`parse`] reads a file and reports every error it can find with its
+//! line; nothing else in the engine looks at TOML.
+//!
+//! Invariant: a [`Catalog`] that exists has passed every check in `check.rs`, so that the rest of the engine may rely
+//! on it: plan, model and parameter names resolve, rates are positive, amounts are in range.
+
+mod check;
+mod parse;
+mod rate;
+
+pub(crate) use parse::nearest;
+pub use parse::{Problem, parse};
+pub use rate::Thousandths;
+
+use crate::amount::{Amount, Unit};
+use crate::time::{Interval, Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A name in a catalog: lower-case letters, digits, `-`, `_` and `.`.
+pub type Name = Arc<str>;
+
+/// One product: everything a catalog file says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Catalog {
+    /// The product's name.
+    pub name: Name,
+    /// The plan of a workspace that has no subscription.
+    pub free_plan: Name,
+    /// How long credits live that come back from a hold after their grant has died; `"0 hours"` lets them expire (R17).
+    #[serde(default = "default_release_grace")]
+    pub release_grace: Span,
+    /// What an upgrade does with the rest of the old cycle (R31).
+    #[serde(default)]
+    pub on_upgrade: OnUpgrade,
+    /// Draw ranks by kind of grant, lowest first; what is not named ranks 1, cycle grants 0 (R5).
+    #[serde(default)]
+    pub ranks: BTreeMap<GrantKind, u8>,
+    /// Parameter levels, lowest first; a parameter above a plan's level is not available to it.
+    #[serde(default)]
+    pub levels: Vec<Name>,
+    /// Queue lanes, slowest first, with their weights.
+    #[serde(default)]
+    pub lanes: Vec<Lane>,
+    /// Below this many available credits a workspace is warned.
+    #[serde(default)]
+    pub low_balance: Option<Amount>,
+    /// Where a refused person can go.
+    #[serde(default)]
+    pub links: Links,
+    /// Plans, lowest first: the order is the plans' rank.
+    #[serde(rename = "plan")]
+    pub plans: Vec<Plan>,
+    /// Models that can be run.
+    #[serde(rename = "model")]
+    pub models: Vec<Model>,
+    /// Packs of credits that can be bought.
+    #[serde(default, rename = "pack")]
+    pub packs: Vec<Pack>,
+}
+
+fn default_release_grace() -> Span {
+    Span::Micros(crate::time::DAY)
+}
+
+/// What an upgrade does with the rest of the old cycle (R31).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum OnUpgrade {
+    /// It keeps the date it was promised.
+    #[default]
+    Carry,
+    /// It expires with the upgrade.
+    Forfeit,
+}
+
+/// Why a grant exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum GrantKind {
+    /// A period's allowance.
+    Cycle,
+    /// What a period's allowance left over, where the catalog allows a rollover.
+    Rollover,
+    /// Given once with a plan.
+    Lifetime,
+    /// A count trial's free runs.
+    Trial,
+    /// Bought.
+    Pack,
+    /// Given with something bought.
+    Bonus,
+    /// Given by the operator, with a reason.
+    Goodwill,
+    /// Came back from a hold after its grant had died (R17).
+    Returned,
+    /// Came back with a won dispute (R9).
+    Reinstated,
+}
+
+impl GrantKind {
+    /// The kind's name in catalogs and in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            GrantKind::Cycle => "cycle",
+            GrantKind::Rollover => "rollover",
+            GrantKind::Lifetime => "lifetime",
+            GrantKind::Trial => "trial",
+            GrantKind::Pack => "pack",
+            GrantKind::Bonus => "bonus",
+            GrantKind::Goodwill => "goodwill",
+            GrantKind::Returned => "returned",
+            GrantKind::Reinstated => "reinstated",
+        }
+    }
+}
+
+/// A queue lane and its share of the workers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Lane {
+    /// The lane's name.
+    pub id: Name,
+    /// Runs taken from this lane for each one of a lane of weight 1.
+    pub weight: u32,
+}
+
+/// Where a refused person can go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Links {
+    /// The page that sells a higher plan.
+    #[serde(default)]
+    pub upgrade: Option<String>,
+    /// The page where a review is applied for.
+    #[serde(default)]
+    pub apply: Option<String>,
+}
+
+/// What a workspace subscribes to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Plan {
+    /// The plan's name in the API.
+    pub id: Name,
+    /// The plan's name on a page.
+    pub name: String,
+    /// Capabilities a key may have under this plan (R26).
+    #[serde(default)]
+    pub ceiling: Vec<String>,
+    /// Reviews that must be approved before the plan can be bought (R25).
+    #[serde(default)]
+    pub requires: Vec<Name>,
+    /// Requests a workspace may make in 60 seconds; absent is unlimited (R27).
+    #[serde(default)]
+    pub requests_per_minute: Option<u32>,
+    /// Runs a workspace may have open at once; absent is unlimited.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+    /// Images one run may make; absent is unlimited.
+    #[serde(default)]
+    pub batch: Option<u32>,
+    /// Bytes of stored outputs, in gigabytes of 10^9; absent is unlimited (R29).
+    #[serde(default)]
+    pub storage_gb: Option<u32>,
+    /// How long an output is kept; absent is for as long as the workspace.
+    #[serde(default)]
+    pub retention: Option<Span>,
+    /// People a workspace may have; absent is unlimited, 1 is its owner alone.
+    #[serde(default)]
+    pub members: Option<u32>,
+    /// The queue lane of its runs.
+    #[serde(default)]
+    pub lane: Option<Name>,
+    /// The highest parameter level it may use.
+    #[serde(default)]
+    pub level: Option<Name>,
+    /// Things that are in the plan or not, by name.
+    #[serde(default)]
+    pub features: Vec<Name>,
+    /// Sold by contract only: the allowance is agreed per workspace.
+    #[serde(default)]
+    pub custom: bool,
+    /// Granted once, when a workspace first comes to the plan.
+    #[serde(default)]
+    pub once: Vec<GrantTemplate>,
+    /// What the plan costs and gives, by interval. A plan without prices is never paid for.
+    #[serde(default, rename = "price")]
+    pub prices: Vec<Price>,
+    /// Models that can be tried under this plan (R22, R23).
+    #[serde(default, rename = "trial")]
+    pub trials: Vec<Trial>,
+    /// Models of which only so many runs a day are allowed.
+    #[serde(default)]
+    pub limited: Vec<Limited>,
+}
+
+/// A plan by the interval it is paid at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Price {
+    /// How often it is paid.
+    pub interval: Interval,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// In the currency's smallest unit; absent when agreed by contract.
+    #[serde(default)]
+    pub amount: Option<Amount>,
+    /// What each period gives.
+    #[serde(default)]
+    pub grants: Vec<GrantTemplate>,
+}
+
+/// A grant that a plan makes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GrantTemplate {
+    /// The grant's name inside the plan; a lifetime grant is made once per person and code (R8).
+    #[serde(default = "default_code")]
+    pub code: Name,
+    /// What it counts.
+    #[serde(default)]
+    pub unit: Unit,
+    /// How many.
+    pub amount: Amount,
+    /// How often; absent is once per paid period. A yearly price may grant every month (R34).
+    #[serde(default)]
+    pub every: Option<Interval>,
+    /// How much of the rest goes on into the next period (R6).
+    #[serde(default)]
+    pub rollover_max: Option<Amount>,
+    /// The only models it pays for; empty is all.
+    #[serde(default)]
+    pub models: Vec<Name>,
+    /// Given with the plan rather than as its allowance.
+    #[serde(default)]
+    pub bonus: bool,
+}
+
+fn default_code() -> Name {
+    Name::from("allowance")
+}
+
+/// A model that may be tried without credits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Trial {
+    /// The model.
+    pub model: Name,
+    /// So many runs, ever.
+    #[serde(default)]
+    pub runs: Option<Amount>,
+    /// As many as one likes for so long, from the first run on.
+    #[serde(default)]
+    pub window: Option<Span>,
+}
+
+/// A model that may be run only so often a day (UTC).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Limited {
+    /// The model.
+    pub model: Name,
+    /// Runs a day.
+    pub runs_per_day: u32,
+}
+
+/// Credits that can be bought.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Pack {
+    /// The pack's name in the API.
+    pub id: Name,
+    /// Credits it is sold as.
+    pub credits: Amount,
+    /// Credits given on top.
+    #[serde(default)]
+    pub bonus: Amount,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// In the currency's smallest unit.
+    pub amount: Amount,
+    /// How long the credits last; absent is for ever.
+    #[serde(default)]
+    pub expires: Option<Span>,
+    /// Plans that may buy it; empty is all.
+    #[serde(default)]
+    pub plans: Vec<Name>,
+}
+
+/// What a run makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Output {
+    /// Still pictures.
+    Image,
+    /// Moving pictures.
+    Video,
+    /// The weights of a trained model.
+    Weights,
+}
+
+/// Something that can be run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Model {
+    /// The model's name in the API.
+    pub id: Name,
+    /// The model's name on a page.
+    pub name: String,
+    /// What it makes.
+    pub output: Output,
+    /// What it is paid in.
+    #[serde(default)]
+    pub unit: Unit,
+    /// Plans that include it; empty is all (R24).
+    #[serde(default)]
+    pub plans: Vec<Name>,
+    /// What it costs. A model without a price cannot be in a catalog (R11).
+    pub rate: Rate,
+    /// What makes it dearer or cheaper.
+    #[serde(default, rename = "adjust")]
+    pub adjusts: Vec<Adjust>,
+    /// What can be asked of it.
+    #[serde(default)]
+    pub params: BTreeMap<Name, Param>,
+    /// When a run that has not ended is given up and its hold released.
+    #[serde(default = "default_timeout")]
+    pub timeout: Span,
+    /// What cancelling a running run costs (R20).
+    #[serde(default)]
+    pub cancel: CancelRule,
+}
+
+fn default_timeout() -> Span {
+    Span::Micros(60 * 60 * crate::time::SECOND)
+}
+
+/// A price per thing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Rate {
+    /// Credits for each; a whole number, or a string with up to three decimals such as `"0.5"`.
+    pub credits: Thousandths,
+    /// What is counted.
+    pub per: Per,
+}
+
+/// What a rate counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Per {
+    /// Images asked for: the parameter `images`.
+    Image,
+    /// Seconds asked for: the parameter `duration`, times `images` where the model has both.
+    Second,
+    /// The run, whatever it is asked for.
+    Call,
+}
+
+/// A change to a model's price, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Adjust {
+    /// Parameter values it applies to, all of them; empty is always.
+    #[serde(default)]
+    pub when: BTreeMap<Name, Value>,
+    /// Multiplies the base line.
+    #[serde(default)]
+    pub times: Option<Thousandths>,
+    /// A line of its own: credits for each `per`.
+    #[serde(default)]
+    pub add: Option<Thousandths>,
+    /// What `add` counts: `image`, `second`, `call`, or the name of a list parameter.
+    #[serde(default)]
+    pub per: Option<Name>,
+}
+
+/// What cancelling a running run costs (R20). A queued run is always released in full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum CancelRule {
+    /// Nothing comes back.
+    None,
+    /// Everything comes back.
+    #[default]
+    Full,
+    /// The share of the time-out that has not passed comes back.
+    Elapsed,
+}
+
+impl CancelRule {
+    /// The rule's name in catalogs and quotes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CancelRule::None => "none",
+            CancelRule::Full => "full",
+            CancelRule::Elapsed => "elapsed",
+        }
+    }
+}
+
+/// What can be asked of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Param {
+    /// A whole number.
+    Integer {
+        /// The smallest allowed.
+        min: i64,
+        /// The largest allowed.
+        max: i64,
+        /// Used when it is not given; absent means it must be given.
+        #[serde(default)]
+        default: Option<i64>,
+        /// The parameter level it needs.
+        #[serde(default)]
+        level: Option<Name>,
+    },
+    /// One of a few words.
+    Choice {
+        /// The words.
+        choices: Vec<Name>,
+        /// Used when it is not given; absent means it must be given.
+        #[serde(default)]
+        default: Option<Name>,
+        /// The parameter level it needs.
+        #[serde(default)]
+        level: Option<Name>,
+    },
+    /// Yes or no.
+    Boolean {
+        /// Used when it is not given.
+        #[serde(default)]
+        default: bool,
+        /// The parameter level it needs.
+        #[serde(default)]
+        level: Option<Name>,
+    },
+    /// Free text.
+    Text {
+        /// The most bytes of UTF-8.
+        max_bytes: u32,
+        /// Whether it must be given; otherwise it is empty.
+        #[serde(default)]
+        required: bool,
+        /// The parameter level it needs.
+        #[serde(default)]
+        level: Option<Name>,
+    },
+    /// Texts, for instance addresses of reference pictures; what is counted is how many.
+    List {
+        /// The most entries.
+        max: u32,
+        /// The fewest entries.
+        #[serde(default)]
+        min: u32,
+        /// The parameter level it needs.
+        #[serde(default)]
+        level: Option<Name>,
+    },
+}
+
+impl Param {
+    /// The parameter level it needs.
+    pub fn level(&self) -> Option<&Name> {
+        match self {
+            Param::Integer { level, .. }
+            | Param::Choice { level, .. }
+            | Param::Boolean { level, .. }
+            | Param::Text { level, .. }
+            | Param::List { level, .. } => level.as_ref(),
+        }
+    }
+}
+
+/// A parameter's value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Value {
+    /// Yes or no.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Text, or one of a choice.
+    Text(String),
+    /// Texts.
+    List(Vec<String>),
+}
+
+/// Parameters by name.
+pub type Params = BTreeMap<Name, Value>;
+
+impl Catalog {
+    /// The plan of this name.
+    pub fn plan(&self, id: &str) -> Option<&Plan> {
+        self.plans.iter().find(|plan| &*plan.id == id)
+    }
+
+    /// The plan of a workspace without a subscription.
+    pub fn free(&self) -> &Plan {
+        self.plan(&self.free_plan).expect("check.rs: free_plan names a plan")
+    }
+
+    /// The model of this name.
+    pub fn model(&self, id: &str) -> Option<&Model> {
+        self.models.iter().find(|model| &*model.id == id)
+    }
+
+    /// The pack of this name.
+    pub fn pack(&self, id: &str) -> Option<&Pack> {
+        self.packs.iter().find(|pack| &*pack.id == id)
+    }
+
+    /// A plan's place in the order of the file; higher is more. Unknown plans rank below all.
+    pub fn plan_rank(&self, id: &str) -> Option<usize> {
+        self.plans.iter().position(|plan| &*plan.id == id)
+    }
+
+    /// The draw rank of a kind of grant (R5).
+    pub fn rank(&self, kind: GrantKind) -> u8 {
+        self.ranks.get(&kind).copied().unwrap_or(u8::from(kind != GrantKind::Cycle))
+    }
+
+    /// A parameter level's place in the catalog's order.
+    pub fn level(&self, name: &str) -> Option<usize> {
+        self.levels.iter().position(|level| &**level == name)
+    }
+}
+
+impl Plan {
+    /// The plan's price at an interval.
+    pub fn price(&self, interval: Interval) -> Option<&Price> {
+        self.prices.iter().find(|price| price.interval == interval)
+    }
+
+    /// Bytes of outputs the plan stores; `None` is unlimited.
+    pub fn storage_bytes(&self) -> Option<u64> {
+        self.storage_gb.map(|gigabytes| u64::from(gigabytes) * 1_000_000_000)
+    }
+}
+
+/// The versions of one catalog that a deployment has published, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogs {
+    versions: Vec<Published>,
+}
+
+/// One version and since when it is in force.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Counts from 1.
+    pub version: u32,
+    /// In force from here on, for renewals.
+    pub at: Timestamp,
+    /// The data.
+    pub catalog: Arc<Catalog>,
+}
+
+impl Catalogs {
+    /// A deployment with one version, in force for ever.
+    pub fn single(catalog: Catalog) -> Catalogs {
+        let mut catalogs = Catalogs::default();
+        catalogs.publish(Timestamp::default(), Arc::new(catalog));
+        catalogs
+    }
+
+    /// Adds a version and returns its number.
+    pub fn publish(&mut self, at: Timestamp, catalog: Arc<Catalog>) -> u32 {
+        let version = u32::try_from(self.versions.len() + 1).expect("versions are published by hand");
+        self.versions.push(Published { version, at, catalog });
+        version
+    }
+
+    /// The newest version. `None` before the first is published.
+    pub fn newest(&self) -> Option<&Published> {
+        self.versions.last()
+    }
+
+    /// A version by its number.
+    pub fn get(&self, version: u32) -> Option<&Published> {
+        self.versions.get((version as usize).checked_sub(1)?)
+    }
+
+    /// The version a renewal at this instant moves to (R33). On a test clock, whose instants have nothing to do with
+    /// the day a version was published, that is the newest.
+    pub fn in_force(&self, at: Timestamp, on_test_clock: bool) -> Option<&Published> {
+        if on_test_clock {
+            return self.newest();
+        }
+        self.versions.iter().rev().find(|version| version.at <= at).or_else(|| self.versions.first())
+    }
+
+    /// All versions, oldest first.
+    pub fn all(&self) -> &[Published] {
+        &self.versions
+    }
+}

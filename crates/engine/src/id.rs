@@ -1,0 +1,133 @@
+//! Names of things: a workspace has a number; whatever belongs to it is the workspace's name and a count.
+//!
+//! So every id says where its workspace is (`run_06fz3k9q1m2c7_42` is the 42nd of `ws_06fz3k9q1m2c7`), nothing inside
+//! the engine draws a random number, and a retry that is decided again names the same things.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const DIGITS: usize = 13;
+
+/// A workspace, shown as `ws_` and 13 digits of Crockford's base 32. Positive, below 2^63.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WorkspaceId(i64);
+
+impl WorkspaceId {
+    /// The workspace with this number; the sign bit is dropped.
+    pub const fn new(number: u64) -> WorkspaceId {
+        WorkspaceId((number & (u64::MAX >> 1)) as i64)
+    }
+
+    /// The number, as databases keep it.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// The name of the `n`th thing of a kind that this workspace has.
+    pub fn owned(self, kind: Kind, n: u32) -> String {
+        format!("{}_{}_{n}", kind.prefix(), Digits(self.0))
+    }
+}
+
+struct Digits(i64);
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for place in (0..DIGITS).rev() {
+            let digit = (self.0 >> (place * 5)) & 31;
+            f.write_str(
+                std::str::from_utf8(&ALPHABET[digit as usize..=digit as usize]).expect("the alphabet is ASCII"),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn digits(text: &str) -> Option<i64> {
+    if text.len() != DIGITS {
+        return None;
+    }
+    let mut number: u64 = 0;
+    for byte in text.bytes() {
+        let digit = ALPHABET.iter().position(|known| *known == byte)?;
+        number = number.checked_mul(32)?.checked_add(digit as u64)?;
+    }
+    i64::try_from(number).ok()
+}
+
+impl fmt::Display for WorkspaceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ws_{}", Digits(self.0))
+    }
+}
+
+impl FromStr for WorkspaceId {
+    type Err = ();
+    fn from_str(text: &str) -> Result<WorkspaceId, ()> {
+        text.strip_prefix("ws_").and_then(digits).map(WorkspaceId).ok_or(())
+    }
+}
+
+/// What a workspace owns by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A grant.
+    Grant,
+    /// A hold that the caller ends.
+    Hold,
+    /// A run; it counts together with holds, since a run owns at most one.
+    Run,
+    /// A journal entry, by its sequence number.
+    Entry,
+}
+
+impl Kind {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Kind::Grant => "gr",
+            Kind::Hold => "hd",
+            Kind::Run => "run",
+            Kind::Entry => "en",
+        }
+    }
+}
+
+/// Reads `prefix_workspace_n`. `None` for anything else, a leading zero included, so that a thing has one name.
+pub fn parse_owned(kind: Kind, text: &str) -> Option<(WorkspaceId, u32)> {
+    let rest = text.strip_prefix(kind.prefix())?.strip_prefix('_')?;
+    let (workspace, n) = rest.split_once('_')?;
+    let number: u32 = n.parse().ok()?;
+    (number.to_string() == n).then_some((WorkspaceId(digits(workspace)?), number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_what_they_print() {
+        for number in [0, 1, 31, 32, 1 << 40, u64::MAX >> 1] {
+            let workspace = WorkspaceId::new(number);
+            assert_eq!(workspace.to_string().parse(), Ok(workspace));
+            assert_eq!(parse_owned(Kind::Run, &workspace.owned(Kind::Run, 42)), Some((workspace, 42)));
+        }
+    }
+
+    #[test]
+    fn a_thing_has_one_name() {
+        let run = WorkspaceId::new(7).owned(Kind::Run, 42);
+        for wrong in [
+            run.replace("run_", "hd_"),
+            run.replace("42", "042"),
+            run.replace("42", "-42"),
+            format!("{run}_1"),
+            run.to_uppercase(),
+        ] {
+            assert_eq!(parse_owned(Kind::Run, &wrong), None, "{wrong}");
+        }
+        assert!("ws_zzzzzzzzzzzzz".parse::<WorkspaceId>().is_err(), "above 2^63");
+    }
+}

@@ -1,0 +1,58 @@
+//! The pure core of Scrip.
+//!
+//! A [`Workspace`] is a small value. [`apply`] takes it, the [`Catalogs`], a [`Command`] and an instant, and returns
+//! what happened and the workspace afterwards, or a [`Refusal`]:
+//!
+//! ```text
+//! apply(&Workspace, &Catalogs, &Command, at) -> Result<Applied, Refusal>
+//! ```
+//!
+//! Inside: *settle* lets time pass (every transition due by `at`, in due order), *decide* turns the command into
+//! [`Event`]s, *evolve* folds an event into the workspace. [`fold`] is evolve alone: what replaying a journal does.
+//!
+//! Read in this order: `amount`, `time`, `catalog`, `workspace`, `event`, `command`, `refusal`, then `apply`.
+//!
+//! Invariant: nothing here can do I/O, read a clock, draw a random number or use a float; the manifest lists serde,
+//! toml and jiff without time-zone data, and nothing else.
+
+#![deny(clippy::float_arithmetic)]
+
+mod access;
+mod amount;
+mod apply;
+mod catalog;
+mod command;
+mod draw_order;
+mod entry;
+mod event;
+mod id;
+pub mod limits;
+mod params;
+mod quote;
+mod refusal;
+mod time;
+mod ways_out;
+mod workspace;
+
+pub use access::{Access, Capability, access, includes, plans_with_model, runs_left_today};
+pub use amount::{Amount, Unit};
+pub use apply::{Applied, apply, fold};
+pub use catalog::{
+    Adjust, CancelRule, Catalog, Catalogs, GrantKind, GrantTemplate, Lane, Limited, Links, Model, Name, OnUpgrade,
+    Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate, Thousandths, Trial, Value,
+    parse as parse_catalog,
+};
+pub use command::{Ask, Choice, CitedQuote, Command, Give, Outcome};
+pub use entry::Entry;
+pub use event::{
+    Account, Dated, End, Event, Failure, FailureCode, OutputFile, Posting, RunStatus, Script, ScriptedOutcome, Start,
+};
+pub use id::{Kind, WorkspaceId, parse_owned};
+pub use params::{fingerprint, resolve as resolve_params};
+pub use quote::{Line, Price, delivered, price};
+pub use refusal::{FreshQuote, Invalid, Refusal, WayOut};
+pub use time::{DAY, Interval, SECOND, Span, Timestamp};
+pub use workspace::{
+    CostBasis, Grant, Hold, Mode, Part, Period, Profile, Purpose, Settled, Subscription, Sums, TrialUse, Window,
+    Workspace,
+};

@@ -1,0 +1,231 @@
+//! Expected answers of "no": a stable code, the facts to act on, and nothing changed.
+//!
+//! The variants stand in the order in which reasons are looked at; a request gets the first that applies.
+
+use crate::amount::{Amount, Unit};
+use crate::catalog::{Name, Params};
+use crate::quote::Line;
+use crate::time::{Interval, Timestamp};
+use serde::Serialize;
+
+/// A value that cannot be accepted, by its place in the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Invalid {
+    /// A JSON pointer.
+    pub pointer: String,
+    /// What is wrong with it and what would be right.
+    pub detail: String,
+}
+
+impl Invalid {
+    /// An error at a pointer.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Invalid {
+        Invalid { pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
+/// A price offered again, because the cited quote does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FreshQuote {
+    /// The model.
+    pub model: Name,
+    /// The parameters as they were understood.
+    pub params: Params,
+    /// The price.
+    pub credits: Amount,
+    /// Its breakdown.
+    pub lines: Vec<Line>,
+    /// The catalog version it is from.
+    pub catalog_version: u32,
+}
+
+/// One way out of a balance that is too small.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum WayOut {
+    /// Ask for less: the same model with one parameter smaller.
+    Smaller {
+        /// The parameters to change.
+        params: Params,
+        /// What the run then costs.
+        credits: Amount,
+    },
+    /// Buy a pack.
+    Pack {
+        /// The pack.
+        pack: Name,
+        /// Credits it brings, bonus included.
+        credits: Amount,
+        /// Its price in the currency's smallest unit.
+        amount: Amount,
+        /// ISO 4217, lower case.
+        currency: Name,
+    },
+    /// Take a higher plan.
+    Plan {
+        /// The plan.
+        plan: Name,
+        /// The interval that brings the credits soonest and cheapest.
+        interval: Interval,
+        /// Credits its first period brings.
+        credits: Amount,
+    },
+    /// Wait for the next allowance.
+    Renewal {
+        /// When it comes.
+        at: Timestamp,
+        /// Credits it brings.
+        credits: Amount,
+    },
+    /// Wait for runs in flight: their holds cover what is missing.
+    Held {
+        /// Credits under holds.
+        credits: Amount,
+    },
+}
+
+/// Why a command was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such thing here.
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The request cannot be understood or asks for what does not exist.
+    InvalidRequest {
+        /// Every error.
+        errors: Vec<Invalid>,
+    },
+    /// The cited quote is older than its fifteen minutes.
+    QuoteExpired {
+        /// A price to go on with.
+        fresh: Box<FreshQuote>,
+    },
+    /// The cited quote was for something else.
+    QuoteMismatch {
+        /// A price to go on with.
+        fresh: Box<FreshQuote>,
+    },
+    /// The workspace may not start anything.
+    WorkspaceFrozen {
+        /// Why.
+        reason: String,
+    },
+    /// The plan does not include the model.
+    ModelTierRequired {
+        /// The model.
+        model: Name,
+        /// The workspace's plan.
+        plan: Name,
+        /// The plans that do.
+        plans_that_include: Vec<Name>,
+        /// Where to change it.
+        upgrade_url: Option<String>,
+    },
+    /// The plan does not include what a parameter asks for.
+    FeatureNotInPlan {
+        /// What it is.
+        feature: String,
+        /// The plans that do.
+        plans_that_include: Vec<Name>,
+    },
+    /// The plan needs an approval that the workspace does not have.
+    ReviewRequired {
+        /// The review.
+        review: Name,
+        /// Where to apply.
+        apply_url: Option<String>,
+    },
+    /// More images in one run than the plan allows.
+    BatchLimitExceeded {
+        /// The plan's limit.
+        limit: u32,
+        /// What was asked for.
+        asked: u64,
+    },
+    /// Beyond a bound of the system.
+    LimitExceeded {
+        /// What is limited.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+        /// What was asked for.
+        asked: u64,
+    },
+    /// The trial is used up; only a plan that includes the model opens it again (R22).
+    TrialExhausted {
+        /// The model.
+        model: Name,
+        /// `runs` or `window`.
+        trial: &'static str,
+        /// The plans that include it.
+        plans_that_include: Vec<Name>,
+    },
+    /// As many runs open as the plan allows.
+    ConcurrencyLimited {
+        /// The plan's limit.
+        limit: u32,
+    },
+    /// The outputs fill the plan's storage.
+    StorageFull {
+        /// Bytes stored.
+        used_bytes: u64,
+        /// Bytes the plan stores.
+        quota_bytes: u64,
+    },
+    /// An allowance other than credits is used up.
+    AllowanceExhausted {
+        /// The unit: `training`, or `runs` a day.
+        unit: Unit,
+        /// When there is more; `None` when only a higher plan brings it.
+        renews_at: Option<Timestamp>,
+    },
+    /// The balance is too small.
+    InsufficientCredits {
+        /// What the run costs.
+        required: Amount,
+        /// What the balance could pay of it.
+        available: Amount,
+        /// What runs in flight hold.
+        held: Amount,
+        /// Whether waiting for them alone could be enough.
+        retryable: bool,
+        /// What would help.
+        options: Vec<WayOut>,
+    },
+    /// The run or hold has ended. Not an error to the caller: the first end stands, and is what they are shown (R15).
+    Ended,
+    /// A later attempt has taken the run over: the writer was fenced off.
+    Superseded,
+}
+
+impl Refusal {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Refusal::NotFound { .. } => "NOT_FOUND",
+            Refusal::InvalidRequest { .. } => "INVALID_REQUEST",
+            Refusal::QuoteExpired { .. } => "QUOTE_EXPIRED",
+            Refusal::QuoteMismatch { .. } => "QUOTE_MISMATCH",
+            Refusal::WorkspaceFrozen { .. } => "WORKSPACE_FROZEN",
+            Refusal::ModelTierRequired { .. } => "MODEL_TIER_REQUIRED",
+            Refusal::FeatureNotInPlan { .. } => "FEATURE_NOT_IN_PLAN",
+            Refusal::ReviewRequired { .. } => "REVIEW_REQUIRED",
+            Refusal::BatchLimitExceeded { .. } => "BATCH_LIMIT_EXCEEDED",
+            Refusal::LimitExceeded { .. } => "LIMIT_EXCEEDED",
+            Refusal::TrialExhausted { .. } => "TRIAL_EXHAUSTED",
+            Refusal::ConcurrencyLimited { .. } => "CONCURRENCY_LIMITED",
+            Refusal::StorageFull { .. } => "STORAGE_FULL",
+            Refusal::AllowanceExhausted { .. } => "ALLOWANCE_EXHAUSTED",
+            Refusal::InsufficientCredits { .. } => "INSUFFICIENT_CREDITS",
+            Refusal::Ended => "ENDED",
+            Refusal::Superseded => "SUPERSEDED",
+        }
+    }
+
+    /// One invalid value.
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Refusal {
+        Refusal::InvalidRequest { errors: vec![Invalid::new(pointer, detail)] }
+    }
+}
