@@ -1,1 +1,2 @@
-
+//! The Rust client of the Scrip API.
+pub mod types;

@@ -1,0 +1,89 @@
+//! Configuration: a file, then the environment, then flags; `config.default.toml` names every key.
+
+use clap::Args;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// What `scrip serve` can be told, by flag or environment.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The catalog file. Published at start when it is not the newest version yet
+    #[arg(long, env = "SCRIP_CATALOG", value_name = "FILE")]
+    pub catalog: Option<PathBuf>,
+    /// The directory of the embedded database and of stored outputs
+    #[arg(long, env = "SCRIP_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The address to listen on
+    #[arg(long, env = "SCRIP_LISTEN", value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Where links to outputs lead, when that is not the address listened on
+    #[arg(long, env = "SCRIP_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// An operator key; without one, a key is made and printed at first start
+    #[arg(long, env = "SCRIP_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
+    pub operator_key: Option<String>,
+    /// What is logged: error, warn, info, debug, trace, or by module
+    #[arg(long, env = "SCRIP_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Log as JSON lines
+    #[arg(long, env = "SCRIP_LOG_JSON", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub log_json: Option<bool>,
+    /// Whether waiting submissions share a flush of the disk
+    #[arg(long, env = "SCRIP_GROUP_COMMIT", value_name = "BOOL", hide = true)]
+    pub group_commit: Option<bool>,
+}
+
+/// The default configuration, as it is shipped.
+pub const DEFAULTS: &str = include_str!("../../../config.default.toml");
+
+impl Settings {
+    /// These settings, filled up from a file if one is named, and from the defaults.
+    ///
+    /// # Errors
+    /// When the file cannot be read; the message says where and why.
+    pub fn resolve(self, file: Option<&Path>) -> Result<Settings, String> {
+        let defaults: Settings = toml::from_str(DEFAULTS).expect("a test reads the shipped defaults");
+        let filed = match file {
+            None => Settings::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?
+            }
+        };
+        Ok(self.or(filed).or(defaults))
+    }
+
+    fn or(self, other: Settings) -> Settings {
+        Settings {
+            catalog: self.catalog.or(other.catalog),
+            data: self.data.or(other.data),
+            listen: self.listen.or(other.listen),
+            public_url: self.public_url.or(other.public_url),
+            operator_key: self.operator_key.or(other.operator_key),
+            log: self.log.or(other.log),
+            log_json: self.log_json.or(other.log_json),
+            group_commit: self.group_commit.or(other.group_commit),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_defaults_are_read_and_a_flag_beats_a_file() {
+        let flags = Settings { listen: Some("127.0.0.1:1".parse().expect("an address")), ..Settings::default() };
+        let settings = flags.resolve(None).expect("the defaults are good");
+        assert_eq!(settings.listen.map(|listen| listen.port()), Some(1));
+        assert!(settings.data.is_some() && settings.log.is_some());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = toml::from_str::<Settings>("listne = \"127.0.0.1:1\"").expect_err("it is misspelled");
+        assert!(error.to_string().contains("listne"), "{error}");
+    }
+}

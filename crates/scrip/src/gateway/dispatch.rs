@@ -1,0 +1,197 @@
+//! The workers: lease a queued run, start it, ask its provider, store and check what comes, settle.
+//!
+//! A crash at any point leaves either a queued run that is leased again, or a started one whose provider is asked
+//! again under the run's id, or a settled one. There is no other recovery code.
+//!
+//! Invariant: everything a worker learns goes back as a command; `SettleRun` is the only end of a run.
+
+use super::assets::Assets;
+use super::sandbox::{self, Answer};
+use super::usable;
+use crate::clock;
+use crate::ledger::{Asked, Ledger};
+use crate::store::projection::RunRow;
+use crate::store::{Row, SubmitError, Unavailable, Value, queries};
+use scrip_engine::{Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, Timestamp, WorkspaceId, delivered};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Runs worked on at once.
+const WORKERS: i64 = 8;
+/// How long a worker has before its run may be taken over, in seconds.
+const LEASE_SECONDS: i64 = 120;
+/// How long the dispatcher sleeps when nothing moves.
+const IDLE: Duration = Duration::from_millis(500);
+/// How long it rests between two looks.
+const REST: Duration = Duration::from_millis(5);
+
+/// Works on queued runs.
+pub struct Dispatcher {
+    ledger: Arc<Ledger>,
+    assets: Arc<Assets>,
+}
+
+impl Dispatcher {
+    /// A dispatcher over a ledger.
+    pub fn new(ledger: Arc<Ledger>, assets: Arc<Assets>) -> Dispatcher {
+        Dispatcher { ledger, assets }
+    }
+
+    /// Works for as long as the process lives.
+    pub async fn run(self: Arc<Self>) {
+        let mut moved = self.ledger.store().projections();
+        loop {
+            moved.mark_unchanged();
+            match self.work_everywhere().await {
+                Ok(0) => drop(tokio::time::timeout(IDLE, moved.changed()).await),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "runs wait");
+                    tokio::time::sleep(IDLE).await;
+                }
+            }
+            tokio::time::sleep(REST).await;
+        }
+    }
+
+    async fn work_everywhere(self: &Arc<Self>) -> Result<usize, Unavailable> {
+        let mut worked = self.work(None).await?;
+        for clock in self.ledger.store().query(queries::TEST_CLOCKS, Vec::new()).await? {
+            worked += self.work(Some(clock.integer(0))).await?;
+        }
+        Ok(worked)
+    }
+
+    /// Leases what is due on a clock and works on it; how many runs that were.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn work(self: &Arc<Self>, test_clock: Option<i64>) -> Result<usize, Unavailable> {
+        let leased = self.lease(test_clock).await?;
+        let mut workers = JoinSet::new();
+        for row in &leased {
+            let (workspace, n) = (WorkspaceId::new(row.integer(0) as u64), row.integer(1) as u32);
+            let this = Arc::clone(self);
+            workers.spawn(async move {
+                if let Err(error) = this.one(workspace, n, test_clock).await {
+                    tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a run waits for its lease to end");
+                }
+            });
+        }
+        while let Some(ended) = workers.join_next().await {
+            if let Err(panic) = ended {
+                tracing::error!(%panic, "a worker panicked; its run is leased again later");
+            }
+        }
+        Ok(leased.len())
+    }
+
+    async fn lease(&self, test_clock: Option<i64>) -> Result<Vec<Row>, Unavailable> {
+        let machine = clock::now();
+        let until = machine.after_seconds(LEASE_SECONDS).micros();
+        let mut values = vec![Value::Integer(machine.micros()), Value::Integer(until), Value::Integer(WORKERS)];
+        match test_clock {
+            None => self.ledger.store().lease(queries::WORK, values).await,
+            Some(id) => {
+                let now = self.ledger.now(test_clock).await?;
+                values.extend([Value::Integer(id), Value::Integer(now.micros())]);
+                self.ledger.store().lease(queries::WORK_ON_CLOCK, values).await
+            }
+        }
+    }
+
+    async fn one(&self, workspace: WorkspaceId, n: u32, test_clock: Option<i64>) -> Result<(), Unavailable> {
+        let rows = self.ledger.store().query(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(n))]).await?;
+        let run = rows.first().and_then(|row| serde_json::from_str::<RunRow>(row.text(0)).ok());
+        let Some(run) = run.filter(|run| run.status.is_none()) else { return Ok(()) };
+        let Some((attempt, started_at)) = self.started(workspace, n, &run).await? else { return Ok(()) };
+        let now = self.ledger.now(test_clock).await?;
+        let seed = u64::from_le_bytes(std::array::from_fn(|index| workspace.get().to_le_bytes()[index])).wrapping_add(u64::from(n));
+        let asked = run.clone();
+        let answer = tokio::task::spawn_blocking(move || sandbox::poll(&asked, started_at, now, seed)).await;
+        match answer.map_err(|panic| Unavailable(format!("the sandbox panicked: {panic}")))? {
+            // A run that never ends is looked at again when its hold has: the scheduler ends it.
+            Answer::Later(at) => self.later(workspace, n, at.unwrap_or(run.expires_at)).await,
+            Answer::Failed(failure) => self.settle(workspace, n, attempt, Outcome::Failed(failure)).await,
+            Answer::Files(files) => {
+                let outcome = self.keep(&run, files).await?;
+                self.settle(workspace, n, attempt, outcome).await
+            }
+        }
+    }
+
+    /// Hands the run to this worker, unless it has been started: then its provider is only asked again.
+    async fn started(&self, workspace: WorkspaceId, n: u32, run: &RunRow) -> Result<Option<(u32, Timestamp)>, Unavailable> {
+        if let Some(started_at) = run.started_at {
+            return Ok(Some((run.attempt, started_at)));
+        }
+        let attempt = run.attempt + 1;
+        let asked = Asked::internal("worker", workspace, Some(format!("start:{n}:{attempt}")));
+        match self.ledger.submit(workspace, Command::StartRun { run: n, attempt }, asked).await {
+            Ok(committed) => {
+                let started = |event: &Event| matches!(event, Event::RunStarted { .. });
+                let at = committed.events.iter().find(|dated| started(&dated.1)).map_or(committed.at, |dated| dated.0);
+                Ok(Some((attempt, at)))
+            }
+            Err(SubmitError::Refused(_)) => Ok(None),
+            Err(SubmitError::Unavailable(unavailable)) => Err(unavailable),
+            Err(SubmitError::KeyReused) => Ok(None),
+            Err(SubmitError::Bug(cause)) => Err(Unavailable(cause)),
+        }
+    }
+
+    async fn later(&self, workspace: WorkspaceId, n: u32, at: Timestamp) -> Result<(), Unavailable> {
+        let values = vec![workspace.into(), Value::Integer(i64::from(n)), Value::Integer(at.micros())];
+        self.ledger.store().lease(queries::WORK_LATER, values).await.map(|_| ())
+    }
+
+    /// Stores what can be used, and says how much of what was asked that is (R13, R14).
+    async fn keep(&self, run: &RunRow, files: Vec<Vec<u8>>) -> Result<Outcome, Unavailable> {
+        let kind = run.output;
+        let mut outputs = Vec::new();
+        let mut seconds = u64::MAX;
+        let mut refused = None;
+        for bytes in files {
+            let (bytes, checked) = tokio::task::spawn_blocking(move || {
+                let checked = usable::check(kind, &bytes);
+                (bytes, checked)
+            })
+            .await
+            .map_err(|panic| Unavailable(format!("a check panicked: {panic}")))?;
+            match checked {
+                Ok(good) => {
+                    // A clip half a second short of a second still shows that second.
+                    seconds = seconds.min((good.duration_ms.unwrap_or(0) + 500) / 1_000);
+                    let size = bytes.len() as u64;
+                    let sha256 = self.assets.store(bytes).await.map_err(|error| Unavailable(format!("an output was not stored: {error}")))?;
+                    outputs.push(OutputFile { content_type: good.content_type.to_owned(), bytes: size, sha256 });
+                }
+                Err(unusable) => drop(refused.get_or_insert(unusable.to_string())),
+            }
+        }
+        if outputs.is_empty() {
+            let detail = refused.unwrap_or_else(|| "the provider delivered no file".to_owned());
+            return Ok(Outcome::Failed(Failure { code: FailureCode::UnusableOutput, detail }));
+        }
+        let per = self.ledger.store().catalogs().get(run.catalog).and_then(|version| Some(version.catalog.model(&run.model)?.rate.per));
+        let images = match (kind, per) {
+            (Output::Weights, _) => run.asked,
+            _ => outputs.len() as u64,
+        };
+        let delivered = delivered(per.unwrap_or(Per::Call), images, seconds);
+        Ok(Outcome::Delivered { delivered, outputs })
+    }
+
+    async fn settle(&self, workspace: WorkspaceId, n: u32, attempt: u32, outcome: Outcome) -> Result<(), Unavailable> {
+        let asked = Asked::internal("worker", workspace, Some(format!("settle:{n}:{attempt}")));
+        let command = Command::SettleRun { run: n, attempt: Some(attempt), outcome };
+        match self.ledger.submit(workspace, command, asked).await {
+            Ok(_) | Err(SubmitError::KeyReused) => Ok(()),
+            Err(SubmitError::Refused(Refusal::Superseded)) => Ok(()),
+            Err(SubmitError::Refused(refusal)) => Err(Unavailable(format!("a run could not be settled: {}", refusal.code()))),
+            Err(SubmitError::Unavailable(unavailable)) => Err(unavailable),
+            Err(SubmitError::Bug(cause)) => Err(Unavailable(cause)),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Stored outputs, by signed address.
+
+use super::problem::Problem;
+use super::request::{PathOf, QueryOf};
+use super::{App, views};
+use crate::crypto::is_signed;
+use crate::store::projection::RunRow;
+use crate::store::{Value, queries};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// What makes an address good.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LinkQuery {
+    /// Until when, in seconds since 1970.
+    expires: i64,
+    /// Over the asset and the time.
+    signature: String,
+}
+
+/// Serves an output. The address comes with its run and is good for an hour.
+#[utoipa::path(get, path = "/v1/assets/{id}", tag = "Runs", security(()), params(("id" = String, Path, description = "`as_…`"), LinkQuery),
+    responses((status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>)))]
+pub async fn show(
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    QueryOf(link): QueryOf<LinkQuery>,
+) -> Result<(HeaderMap, Vec<u8>), Problem> {
+    let missing = Problem::not_found("asset");
+    let signed = is_signed(&app.secret, &views::asset_claim(&id, link.expires), &link.signature);
+    let now = crate::clock::now().micros() / scrip_engine::SECOND;
+    if !signed || link.expires <= now {
+        return Err(missing);
+    }
+    let Some((workspace, run, index)) = views::parse_asset(&id) else { return Err(missing) };
+    let rows = app.ledger.store().query(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(run))]).await?;
+    let row: Option<RunRow> = rows.first().and_then(|row| serde_json::from_str(row.text(0)).ok());
+    let output = row.as_ref().and_then(|row| row.outputs.get(index)).ok_or(Problem::not_found("asset"))?;
+    let bytes = app.assets.read(&output.sha256).await.map_err(|error| {
+        tracing::error!(%error, asset = id, "a stored output cannot be read");
+        Problem::Unavailable
+    })?;
+    let mut headers = HeaderMap::new();
+    let kind = HeaderValue::from_str(&output.content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600, immutable"));
+    Ok((headers, bytes))
+}

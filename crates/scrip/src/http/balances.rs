@@ -1,0 +1,199 @@
+//! What a workspace has, may do, and did: balance, entitlements, entries, usage.
+
+use super::caller::Operator;
+use super::problem::Problem;
+use super::request::{PathOf, QueryOf};
+use super::{App, page_limit, views};
+use crate::crypto::hex;
+use crate::store::journal::JournalRow;
+use crate::store::{Value, queries};
+use axum::Json;
+use axum::extract::State;
+use scrip_client::types as api;
+use scrip_engine::{DAY, Entry, Kind, Timestamp, Workspace, WorkspaceId, explain, fold};
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Days a usage report may span.
+const USAGE_DAYS_MAX: i64 = 366;
+
+/// Shows the balance: available, held, every grant, the last and next renewal.
+#[utoipa::path(get, path = "/v1/balance", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    responses((status = 200, description = "The balance", body = api::Balance)))]
+pub async fn balance(operator: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Balance>, Problem> {
+    let workspace = app.ledger.workspace(operator.workspace()?).await?.ok_or(Problem::not_found("workspace"))?;
+    Ok(Json(views::balance(&workspace)))
+}
+
+/// Shows what the workspace may do: every model with why it is locked, limits, allowances, trials.
+#[utoipa::path(get, path = "/v1/entitlements", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    responses((status = 200, description = "The entitlements", body = api::Entitlements)))]
+pub async fn entitlements(operator: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Entitlements>, Problem> {
+    let workspace = app.ledger.workspace(operator.workspace()?).await?.ok_or(Problem::not_found("workspace"))?;
+    let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+    let catalogs = app.ledger.store().catalogs();
+    let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
+    let plan = catalog.plan(&workspace.subscription.plan).ok_or(Problem::Internal)?;
+    Ok(Json(views::entitlements(&workspace, catalog, plan, now)))
+}
+
+/// How entries are listed.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// How many, 1 to 100; 20 when absent.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+}
+
+/// Lists the journal of a workspace, newest first.
+#[utoipa::path(get, path = "/v1/entries", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
+    responses((status = 200, description = "A page of entries", body = api::Page<api::Entry>)))]
+pub async fn entries(operator: Operator, State(app): State<Arc<App>>, QueryOf(query): QueryOf<ListQuery>) -> Result<Json<api::Page<api::Entry>>, Problem> {
+    let id = operator.workspace()?;
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let limit = page_limit(query.limit)?;
+    let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    let rows = app.ledger.store().query(queries::ENTRIES, vec![id.into(), Value::Integer(before), Value::Integer(limit + 1)]).await?;
+    let units = units(&workspace);
+    let data = rows.iter().take(limit as usize).map(|row| shown(&JournalRow::read(row), &units)).collect::<Result<Vec<_>, _>>()?;
+    let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
+    Ok(Json(super::page(data, last.map(|row| row.integer(2)))))
+}
+
+/// Units of grants, by number. A grant that is forgotten counted credits or it would be remembered by its journal.
+fn units(workspace: &Workspace) -> BTreeMap<u32, scrip_engine::Unit> {
+    workspace.grants.iter().map(|grant| (grant.n, grant.unit)).collect()
+}
+
+fn shown(row: &JournalRow, units: &BTreeMap<u32, scrip_engine::Unit>) -> Result<api::Entry, Problem> {
+    let entry = read(row)?;
+    let unit = |n: u32| units.get(&n).copied().unwrap_or_default();
+    let postings = entry.events.iter().flat_map(|dated| dated.1.postings(unit));
+    Ok(api::Entry {
+        id: entry.workspace.owned(Kind::Entry, entry.seq as u32),
+        seq: entry.seq,
+        at: entry.at.to_string(),
+        actor: entry.actor.clone(),
+        command: entry.command.clone(),
+        postings: postings.map(|posting| views::posting(entry.workspace, &posting)).collect(),
+        events: json!(entry.events),
+        hash: hex(&row.hash),
+        previous_hash: hex(&row.previous_hash),
+    })
+}
+
+fn read(row: &JournalRow) -> Result<Entry, Problem> {
+    row.entry().map_err(|error| {
+        tracing::error!(%error, position = row.position, "an entry cannot be read");
+        Problem::Internal
+    })
+}
+
+/// Explains an entry in words: what happened, why, what moved, and what each grant had before and after.
+#[utoipa::path(get, path = "/v1/entries/{id}/explain", tag = "Balance", params(("id" = String, Path, description = "`en_…`")),
+    responses((status = 200, description = "The explanation", body = api::Explanation)))]
+pub async fn explanation(operator: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Json<api::Explanation>, Problem> {
+    let (workspace, seq) = operator.owned(Kind::Entry, &id, "entry")?;
+    let rows = app.ledger.store().query(queries::HISTORY, vec![workspace.into(), Value::Integer(i64::from(seq))]).await?;
+    let Some((last, history)) = rows.split_last() else { return Err(Problem::not_found("entry")) };
+    let entry = read(&JournalRow::read(last))?;
+    if entry.seq != u64::from(seq) {
+        return Err(Problem::not_found("entry"));
+    }
+    let mut before = Workspace::unopened(workspace);
+    for row in history {
+        let entry = read(&JournalRow::read(row))?;
+        fold(&mut before, entry.at, &entry.events);
+    }
+    Ok(Json(explained(workspace, id, &explain(&before, &entry))))
+}
+
+fn explained(workspace: WorkspaceId, entry: String, explanation: &scrip_engine::Explanation) -> api::Explanation {
+    let lines = explanation.lines.iter().map(|line| api::ExplanationLine {
+        at: line.at.to_string(),
+        text: line.text.clone(),
+        postings: line.postings.iter().map(|posting| views::posting(workspace, posting)).collect(),
+    });
+    let balances = explanation.balances.iter().map(|change| api::BalanceChange {
+        grant: workspace.owned(Kind::Grant, change.grant),
+        unit: change.unit.name().to_owned(),
+        available_before: change.available_before.get(),
+        available_after: change.available_after.get(),
+        held_before: change.held_before.get(),
+        held_after: change.held_after.get(),
+    });
+    api::Explanation {
+        entry,
+        at: explanation.at.to_string(),
+        summary: explanation.summary.clone(),
+        lines: lines.collect(),
+        balances: balances.collect(),
+    }
+}
+
+/// What usage is asked for.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct UsageQuery {
+    /// The first day, `2026-01-31`; 30 days before the last when absent.
+    from: Option<String>,
+    /// The last day; today when absent.
+    to: Option<String>,
+    /// `day`, `model`, or `day,model` (the default).
+    by: Option<String>,
+}
+
+/// Sums what was run and spent, by day in UTC and by model.
+#[utoipa::path(get, path = "/v1/usage", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), UsageQuery),
+    responses((status = 200, description = "The usage", body = api::Usage)))]
+pub async fn usage(operator: Operator, State(app): State<Arc<App>>, QueryOf(query): QueryOf<UsageQuery>) -> Result<Json<api::Usage>, Problem> {
+    let id = operator.workspace()?;
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let today = app.ledger.now(workspace.test_clock).await?.max(workspace.at).day();
+    let to = query.to.as_deref().map_or(Ok(today), |text| day("to", text))?;
+    let from = query.from.as_deref().map_or(Ok((to - 30).max(0)), |text| day("from", text))?;
+    if from > to || to - from > USAGE_DAYS_MAX {
+        return Err(Problem::invalid("", format!("from must not be after to, and at most {USAGE_DAYS_MAX} days before it")));
+    }
+    let (by_day, by_model) = match query.by.as_deref() {
+        None | Some("day,model") => (true, true),
+        Some("day") => (true, false),
+        Some("model") => (false, true),
+        Some(_) => return Err(Problem::invalid("", "by is day, model, or day,model")),
+    };
+    app.ledger.store().projected().await?;
+    let rows = app.ledger.store().query(queries::USAGE, vec![id.into(), Value::Integer(from), Value::Integer(to)]).await?;
+    let mut sums: BTreeMap<(Option<i64>, Option<String>, String), [i64; 3]> = BTreeMap::new();
+    for row in &rows {
+        let key = (by_day.then(|| row.integer(0)), by_model.then(|| row.text(1).to_owned()), row.text(2).to_owned());
+        let sum = sums.entry(key).or_default();
+        for (column, value) in sum.iter_mut().enumerate() {
+            *value += row.integer(column + 3);
+        }
+    }
+    let rows = sums.into_iter().map(|((day, model, unit), [runs, failed, captured])| api::UsageRow {
+        day: day.map(date),
+        model,
+        unit,
+        runs,
+        failed,
+        captured,
+    });
+    Ok(Json(api::Usage { from: date(from), to: date(to), rows: rows.collect() }))
+}
+
+fn day(name: &str, text: &str) -> Result<i64, Problem> {
+    let start = (text.len() == 10).then(|| format!("{text}T00:00:00Z").parse::<Timestamp>().ok()).flatten();
+    start.map(Timestamp::day).ok_or_else(|| Problem::invalid("", format!("{name} is a day such as 2026-01-31")))
+}
+
+fn date(day: i64) -> String {
+    Timestamp::from_micros(day.saturating_mul(DAY)).to_string().chars().take(10).collect()
+}

@@ -1,0 +1,71 @@
+//! The catalog: what a pricing page needs, and its versions.
+
+use super::caller::Operator;
+use super::problem::Problem;
+use super::request::Body;
+use super::{App, Reply};
+use crate::store::queries;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use scrip_client::types as api;
+use scrip_engine::{Invalid, Refusal, Timestamp, parse_catalog};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Shows the catalog in force: plans, packs, models and prices. Anyone may see it.
+#[utoipa::path(get, path = "/v1/catalog", tag = "Catalog", security(()),
+    responses((status = 200, description = "The catalog", body = api::PublicCatalog)))]
+pub async fn show(State(app): State<Arc<App>>) -> Result<Json<api::PublicCatalog>, Problem> {
+    let catalogs = app.ledger.store().catalogs();
+    let newest = catalogs.newest().ok_or(Problem::not_found("catalog"))?;
+    let catalog = &newest.catalog;
+    let list = |value: Value| match value {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    };
+    Ok(Json(api::PublicCatalog {
+        name: catalog.name.to_string(),
+        version: newest.version,
+        free_plan: catalog.free_plan.to_string(),
+        plans: list(json!(catalog.plans)),
+        packs: list(json!(catalog.packs)),
+        models: list(json!(catalog.models)),
+    }))
+}
+
+/// Publishes a catalog version. One that does not pass changes nothing; the same text again is the same version.
+#[utoipa::path(post, path = "/v1/catalogs", tag = "Catalog", request_body = api::NewCatalog,
+    responses((status = 201, description = "The version", body = api::CatalogVersion)))]
+pub async fn publish(operator: Operator, State(app): State<Arc<App>>, body: Body<api::NewCatalog>) -> Result<Reply<api::CatalogVersion>, Problem> {
+    let catalog = parse_catalog(&body.value.toml).map_err(|problems| {
+        let errors = problems.iter().take(100).map(|problem| Invalid::new("/toml", problem.to_string()));
+        Problem::Refused(Refusal::InvalidRequest { errors: errors.collect() })
+    })?;
+    let newest = app.ledger.store().catalogs();
+    if newest.newest().is_some_and(|newest| newest.catalog.name != catalog.name) {
+        return Err(Problem::invalid("/toml", "a deployment is one product: the catalog's name must stay what it is"));
+    }
+    let version = app.ledger.store().publish(body.value.toml, catalog, operator.actor().to_owned()).await?;
+    let versions = versions(&app).await?;
+    let published = versions.into_iter().find(|published| published.version == version).ok_or(Problem::Internal)?;
+    Ok(Reply::new(StatusCode::CREATED, published))
+}
+
+/// Lists the catalog's versions, newest first.
+#[utoipa::path(get, path = "/v1/catalogs", tag = "Catalog",
+    responses((status = 200, description = "The versions", body = api::Page<api::CatalogVersion>)))]
+pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::CatalogVersion>>, Problem> {
+    Ok(Json(super::page(versions(&app).await?, None)))
+}
+
+async fn versions(app: &App) -> Result<Vec<api::CatalogVersion>, Problem> {
+    let rows = app.ledger.store().query(queries::CATALOGS, Vec::new()).await?;
+    let version = |row: &crate::store::Row| api::CatalogVersion {
+        version: row.integer(0) as u32,
+        published_at: Timestamp::from_micros(row.integer(1)).to_string(),
+        sha256: row.text(2).to_owned(),
+        actor: row.text(3).to_owned(),
+    };
+    Ok(rows.iter().map(version).collect())
+}

@@ -1,0 +1,100 @@
+//! Holds, for products that dispatch their runs themselves.
+
+use super::caller::Operator;
+use super::problem::Problem;
+use super::request::{Body, PathOf, amount, name, params};
+use super::{App, Reply, views};
+use crate::store::projection::HoldRow;
+use crate::store::{Committed, Value, queries};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use scrip_client::types as api;
+use scrip_engine::{Ask, Command, Dated, Kind, Refusal, WorkspaceId};
+use std::sync::Arc;
+
+/// Holds credits: a plain amount, or the price of a model with parameters.
+#[utoipa::path(post, path = "/v1/holds", tag = "Holds",
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    request_body = api::NewHold, responses((status = 201, description = "The hold", body = api::Hold)))]
+pub async fn open(operator: Operator, State(app): State<Arc<App>>, body: Body<api::NewHold>) -> Result<Reply<api::Hold>, Problem> {
+    let id = operator.workspace()?;
+    let asked = operator.asked_once(id, &body.bytes)?;
+    let new = body.value;
+    let ask = match (new.credits, new.model) {
+        (Some(credits), None) if new.params.is_empty() => Ask::Credits(amount("/credits", credits)?),
+        (Some(_), _) => return Err(Problem::invalid("/credits", "either credits, or a model with params")),
+        (None, Some(model)) => Ask::Model(name(&model), params(&new.params)?),
+        (None, None) => return Err(Problem::invalid("/credits", "must be given, or a model")),
+    };
+    let command = Command::OpenHold { ask, reference: new.reference, seconds: new.seconds };
+    let committed = app.ledger.submit(id, command, asked).await?;
+    let (n, row) = committed.events.iter().find_map(|Dated(at, event)| HoldRow::opened(*at, event)).ok_or(Problem::Internal)?;
+    Ok(Reply::new(StatusCode::CREATED, views::hold(id, n, &row)).replayed(committed.replayed))
+}
+
+/// Shows a hold.
+#[utoipa::path(get, path = "/v1/holds/{id}", tag = "Holds", params(("id" = String, Path, description = "`hd_…`")),
+    responses((status = 200, description = "The hold", body = api::Hold)))]
+pub async fn show(operator: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Json<api::Hold>, Problem> {
+    let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
+    Ok(Json(find(&app, workspace, hold).await?))
+}
+
+/// Spends a hold, in whole or in part; the rest goes back. One that has ended is shown as it is.
+#[utoipa::path(post, path = "/v1/holds/{id}/capture", tag = "Holds",
+    params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    request_body = api::CaptureRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
+pub async fn capture(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    body: Body<api::CaptureRequest>,
+) -> Result<Reply<api::Hold>, Problem> {
+    let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
+    let amount = body.value.credits.map(|credits| amount("/credits", credits)).transpose()?;
+    end(&app, &operator, workspace, hold, Command::CaptureHold { hold, amount }, &body.bytes).await
+}
+
+/// Gives a hold back. One that has ended is shown as it is.
+#[utoipa::path(post, path = "/v1/holds/{id}/release", tag = "Holds",
+    params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    responses((status = 200, description = "The hold", body = api::Hold)))]
+pub async fn release(operator: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Reply<api::Hold>, Problem> {
+    let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
+    end(&app, &operator, workspace, hold, Command::ReleaseHold { hold }, b"").await
+}
+
+/// Lets a hold last longer, counted from now. One that has ended is shown as it is.
+#[utoipa::path(post, path = "/v1/holds/{id}/extend", tag = "Holds",
+    params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    request_body = api::ExtendRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
+pub async fn extend(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    body: Body<api::ExtendRequest>,
+) -> Result<Reply<api::Hold>, Problem> {
+    let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
+    end(&app, &operator, workspace, hold, Command::ExtendHold { hold, seconds: body.value.seconds }, &body.bytes).await
+}
+
+/// Submits a command about a hold and shows what the hold is then. The first end stands (R15).
+async fn end(app: &App, operator: &Operator, workspace: WorkspaceId, hold: u32, command: Command, body: &[u8]) -> Result<Reply<api::Hold>, Problem> {
+    let asked = operator.asked_once(workspace, body)?;
+    let committed = match app.ledger.submit(workspace, command, asked).await.map_err(Problem::from) {
+        Ok(committed) => Some(committed),
+        Err(Problem::Refused(Refusal::Ended)) => None,
+        Err(problem) => return Err(problem),
+    };
+    let replayed = committed.as_ref().is_some_and(|committed: &Committed| committed.replayed);
+    Ok(Reply::new(StatusCode::OK, find(app, workspace, hold).await?).replayed(replayed))
+}
+
+async fn find(app: &App, workspace: WorkspaceId, hold: u32) -> Result<api::Hold, Problem> {
+    app.ledger.store().projected().await?;
+    let rows = app.ledger.store().query(queries::HOLD, vec![workspace.into(), Value::Integer(i64::from(hold))]).await?;
+    let row = rows.first().ok_or(Problem::not_found("hold"))?;
+    let row: HoldRow = serde_json::from_str(row.text(0)).map_err(|_| Problem::Internal)?;
+    Ok(views::hold(workspace, hold, &row))
+}

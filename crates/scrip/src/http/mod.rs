@@ -1,0 +1,220 @@
+//! The HTTP API: the whole route table in one function, one file a resource.
+//!
+//! Invariant: handlers read a request, ask the ledger or a query, and show the answer; they decide nothing.
+
+mod assets;
+mod balances;
+pub mod caller;
+mod catalogs;
+mod holds;
+mod openapi;
+pub mod problem;
+mod request;
+mod runs;
+mod test_clocks;
+pub mod views;
+mod workspaces;
+
+use crate::clock::{self, Stopwatch};
+use crate::crypto::{hex, random};
+use crate::gateway::assets::Assets;
+use crate::ledger::Ledger;
+use crate::scheduler::TimeMachine;
+use axum::Json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+pub use openapi::document;
+use problem::{Problem, REQUEST_ID};
+use scrip_client::types as api;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What every handler works with.
+pub struct App {
+    /// The ledger.
+    pub ledger: Arc<Ledger>,
+    /// Moves test clocks.
+    pub time: Arc<TimeMachine>,
+    /// Stored outputs.
+    pub assets: Arc<Assets>,
+    /// Signs quotes and links.
+    pub secret: Vec<u8>,
+    /// Operator keys, by hash: the last characters.
+    pub operator_keys: HashMap<[u8; 32], String>,
+    /// Where links lead: scheme and host.
+    pub public_url: String,
+}
+
+impl App {
+    /// What is needed to write links.
+    fn links(&self) -> views::Links<'_> {
+        views::Links { secret: &self.secret, base: &self.public_url, now: clock::now() }
+    }
+}
+
+/// Every route there is, with its documentation.
+fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(catalogs::show))
+        .routes(routes!(catalogs::publish, catalogs::list))
+        .routes(routes!(workspaces::open, workspaces::list))
+        .routes(routes!(workspaces::show, workspaces::change))
+        .routes(routes!(workspaces::subscribe, workspaces::cancel))
+        .routes(routes!(workspaces::freeze))
+        .routes(routes!(workspaces::give))
+        .routes(routes!(workspaces::void))
+        .routes(routes!(test_clocks::create, test_clocks::list))
+        .routes(routes!(test_clocks::show))
+        .routes(routes!(test_clocks::advance))
+        .routes(routes!(balances::balance))
+        .routes(routes!(balances::entitlements))
+        .routes(routes!(balances::entries))
+        .routes(routes!(balances::explanation))
+        .routes(routes!(balances::usage))
+        .routes(routes!(runs::quote))
+        .routes(routes!(runs::create, runs::list))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(runs::events))
+        .routes(routes!(holds::open))
+        .routes(routes!(holds::show))
+        .routes(routes!(holds::capture))
+        .routes(routes!(holds::release))
+        .routes(routes!(holds::extend))
+        .routes(routes!(assets::show))
+}
+
+/// The service: the routes, health, and what every answer has.
+pub fn service(app: Arc<App>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    let ready = {
+        let app = Arc::clone(&app);
+        move || async move {
+            let read = app.ledger.now(None).await;
+            if read.is_ok() && app.ledger.store().catalogs().newest().is_some() {
+                (StatusCode::OK, "ready\n")
+            } else {
+                (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+            }
+        }
+    };
+    router
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/openapi.json", get(|| async { Json(document()) }))
+        .fallback(|| async { Problem::not_found("address") })
+        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
+        .layer(DefaultBodyLimit::max(request::BODY_MAX))
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
+            let cause = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            tracing::error!(cause = cause.unwrap_or("unknown"), "a handler panicked");
+            Problem::Internal.into_response()
+        }))
+        .layer(from_fn(every_request))
+        .with_state(app)
+}
+
+/// What every request gets: an id, a log line, and headers that keep browsers from guessing.
+async fn every_request(request: Request, next: Next) -> Response {
+    let given = request.headers().get("request-id").and_then(|value| value.to_str().ok());
+    let good = |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let id = given.filter(good).map_or_else(|| format!("req_{}", hex(&random::<8>())), str::to_owned);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let stopwatch = Stopwatch::start();
+    let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;
+    let status = response.status().as_u16();
+    tracing::debug!(request_id = id, %method, path, status, micros = stopwatch.elapsed().as_micros() as u64, "served");
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(HeaderName::from_static("request-id"), value);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An answer to a write.
+pub struct Reply<T> {
+    status: StatusCode,
+    body: T,
+    replayed: bool,
+}
+
+impl<T> Reply<T> {
+    fn new(status: StatusCode, body: T) -> Reply<T> {
+        Reply { status, body, replayed: false }
+    }
+
+    /// Marks the answer as one that was given before.
+    fn replayed(mut self, replayed: bool) -> Reply<T> {
+        self.replayed = replayed;
+        self
+    }
+}
+
+impl<T: Serialize> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        if self.replayed {
+            response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+fn page_limit(limit: Option<u32>) -> Result<i64, Problem> {
+    match limit.unwrap_or(20) {
+        limit @ 1..=100 => Ok(i64::from(limit)),
+        _ => Err(Problem::invalid("", "limit is 1 to 100")),
+    }
+}
+
+fn cursor(text: Option<&str>, start: i64) -> Result<i64, Problem> {
+    let Some(text) = text else { return Ok(start) };
+    let number = text.strip_prefix("c_").and_then(|digits| i64::from_str_radix(digits, 36).ok());
+    number.filter(|number| *number >= 0).ok_or_else(|| Problem::invalid("", "the cursor is not one that a page gave"))
+}
+
+fn page<T>(data: Vec<T>, last: Option<i64>) -> api::Page<T> {
+    let next_cursor = last.map(|last| format!("c_{}", base36(last)));
+    api::Page { data, has_more: next_cursor.is_some(), next_cursor }
+}
+
+fn base36(mut number: i64) -> String {
+    let mut digits = Vec::new();
+    while number > 0 || digits.is_empty() {
+        digits.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));
+        number /= 36;
+    }
+    digits.iter().rev().collect()
+}
+
+/// Serves until told to stop, then lets what is being answered finish.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: tokio::net::TcpListener, app: Arc<App>, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true)));
+    let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+    let graceful = async move {
+        stop.await;
+        stopping.send_replace(true);
+    };
+    let serving = axum::serve(listener, service(app)).with_graceful_shutdown(graceful);
+    let patience = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    };
+    tokio::select! {
+        served = async { serving.await } => served,
+        () = patience => Ok(()),
+    }
+}

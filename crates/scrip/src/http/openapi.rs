@@ -1,0 +1,59 @@
+//! The OpenAPI document, from the routes themselves.
+
+use super::{App, routes};
+use scrip_client::types as api;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApiBuilder, SecurityRequirement};
+use utoipa::{PartialSchema, ToSchema};
+
+/// The OpenAPI 3.1 document.
+pub fn document() -> Value {
+    let info = InfoBuilder::new()
+        .title("Scrip")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Credits, plans, access and the run gateway behind a generative image and video product."))
+        .license(Some(utoipa::openapi::LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()));
+    let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An operator key, `sk_…`")).build();
+    let components = ComponentsBuilder::new()
+        .schema(api::Problem::name(), api::Problem::schema())
+        .security_scheme("key", SecurityScheme::Http(key));
+    let base = OpenApiBuilder::new()
+        .info(info.build())
+        .components(Some(components.build()))
+        .security(Some([SecurityRequirement::new::<_, [String; 0], String>("key", [])]))
+        .build();
+    let (_, routes): (axum::Router<Arc<App>>, _) = routes().split_for_parts();
+    let mut merged = base;
+    merged.merge(routes);
+    let mut document = json!(merged);
+    if let Some(paths) = document["paths"].as_object_mut() {
+        for (path, operations) in paths {
+            for (method, operation) in operations.as_object_mut().into_iter().flatten() {
+                add_problems(path, method, operation);
+            }
+        }
+    }
+    document
+}
+
+/// Adds the problems an operation may answer with; every one has the same shape.
+fn add_problems(path: &str, method: &str, operation: &mut Value) {
+    let public = operation["security"].as_array().is_some_and(|schemes| schemes.iter().any(|scheme| scheme.as_object().is_some_and(serde_json::Map::is_empty)));
+    let mut problems = vec![("404", "There is no such thing here"), ("422", "The request is not valid"), ("503", "Nothing was done; try again")];
+    if !public {
+        problems.push(("401", "No known key"));
+    }
+    let asks = ["/v1/runs", "/v1/holds"].contains(&path) && method == "post";
+    if asks {
+        problems.extend([("402", "The balance or an allowance is too small"), ("409", "The quote does not hold"), ("429", "Too much at once")]);
+    }
+    if asks || path.starts_with("/v1/workspaces") && method == "post" {
+        problems.push(("403", "The plan does not include it, or the workspace is frozen"));
+    }
+    let content = json!({ "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } });
+    for (status, description) in problems {
+        operation["responses"][status] = json!({ "description": description, "content": content.clone() });
+    }
+}

@@ -1,0 +1,235 @@
+//! The one table from codes to statuses, and problem documents (RFC 9457).
+//!
+//! Invariant: what a caller reads here was written for callers; causes go to the log under the request's id.
+
+use crate::store::{SubmitError, Unavailable};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use scrip_engine::{FreshQuote, Invalid, Refusal};
+use serde_json::{Map, Value, json};
+
+tokio::task_local! {
+    /// The id of the request being served.
+    pub static REQUEST_ID: String;
+}
+
+/// An answer of "no", in any of its kinds.
+#[derive(Debug)]
+pub enum Problem {
+    /// No key, or none that is known.
+    Unauthenticated,
+    /// An expected no of the engine.
+    Refused(Refusal),
+    /// A quote that does not hold, with a fresh one to go on with.
+    Quote {
+        /// `QUOTE_EXPIRED` or `QUOTE_MISMATCH`.
+        code: &'static str,
+        /// As a quote is shown.
+        fresh: Value,
+    },
+    /// The idempotency key was used for another request.
+    KeyReused,
+    /// The method is not one of this address.
+    MethodNotAllowed,
+    /// The store cannot answer now.
+    Unavailable,
+    /// A bug. The cause is in the log.
+    Internal,
+}
+
+impl Problem {
+    /// Something that is not there, or is somebody else's: the two look alike.
+    pub const fn not_found(what: &'static str) -> Problem {
+        Problem::Refused(Refusal::NotFound { what })
+    }
+
+    /// One invalid value.
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Problem {
+        Problem::Refused(Refusal::invalid(pointer, detail))
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Problem::Unauthenticated => "UNAUTHENTICATED",
+            Problem::Refused(refusal) => refusal.code(),
+            Problem::Quote { code, .. } => code,
+            Problem::KeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Problem::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Problem::Unavailable => "UNAVAILABLE",
+            Problem::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// The status of a code.
+fn status(code: &str) -> StatusCode {
+    match code {
+        "UNAUTHENTICATED" => StatusCode::UNAUTHORIZED,
+        "INSUFFICIENT_CREDITS" | "ALLOWANCE_EXHAUSTED" => StatusCode::PAYMENT_REQUIRED,
+        "WORKSPACE_FROZEN" | "MODEL_TIER_REQUIRED" | "FEATURE_NOT_IN_PLAN" | "REVIEW_REQUIRED" | "TRIAL_EXHAUSTED" | "STORAGE_FULL" => {
+            StatusCode::FORBIDDEN
+        }
+        "NOT_FOUND" => StatusCode::NOT_FOUND,
+        "METHOD_NOT_ALLOWED" => StatusCode::METHOD_NOT_ALLOWED,
+        "QUOTE_EXPIRED" | "QUOTE_MISMATCH" => StatusCode::CONFLICT,
+        "INVALID_REQUEST" | "BATCH_LIMIT_EXCEEDED" | "LIMIT_EXCEEDED" | "IDEMPOTENCY_KEY_REUSED" => StatusCode::UNPROCESSABLE_ENTITY,
+        "CONCURRENCY_LIMITED" => StatusCode::TOO_MANY_REQUESTS,
+        "UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Seconds after which it makes sense to come again.
+const RETRY_AFTER: u32 = 2;
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let code = self.code();
+        let status = status(code);
+        let mut body = members(&self);
+        body.insert("type".to_owned(), json!(format!("urn:scrip:problem:{}", code.to_lowercase())));
+        body.insert("title".to_owned(), json!(title(code)));
+        body.insert("status".to_owned(), json!(status.as_u16()));
+        body.insert("code".to_owned(), json!(code));
+        body.insert("detail".to_owned(), json!(detail(&self)));
+        let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
+        body.insert("request_id".to_owned(), json!(request_id));
+        let mut response = (status, Value::Object(body).to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+fn title(code: &str) -> String {
+    let words = code.to_lowercase().replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
+}
+
+/// The members a code has beside those of every problem; the refusal's own facts.
+fn members(problem: &Problem) -> Map<String, Value> {
+    let members = match problem {
+        Problem::Refused(refusal) => refusal_members(refusal),
+        Problem::Quote { fresh, .. } => json!({ "quote": fresh }),
+        Problem::Unavailable => json!({ "retry_after": RETRY_AFTER }),
+        _ => json!({}),
+    };
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+/// The facts of a refusal, as an API caller gets them.
+pub fn refusal_members(refusal: &Refusal) -> Value {
+    match refusal {
+        Refusal::NotFound { .. } | Refusal::Ended | Refusal::Superseded => json!({}),
+        Refusal::InvalidRequest { errors } => json!({ "errors": errors }),
+        Refusal::QuoteExpired { fresh } | Refusal::QuoteMismatch { fresh } => {
+            let FreshQuote { credits, lines, catalog_version, .. } = &**fresh;
+            json!({ "credits": credits, "lines": lines, "catalog_version": catalog_version })
+        }
+        Refusal::WorkspaceFrozen { reason } => json!({ "reason": reason }),
+        Refusal::ModelTierRequired { model, plan, plans_that_include, upgrade_url } => {
+            json!({ "model": model, "plan": plan, "plans_that_include": plans_that_include, "upgrade_url": upgrade_url })
+        }
+        Refusal::FeatureNotInPlan { feature, plans_that_include } => {
+            json!({ "feature": feature, "plans_that_include": plans_that_include })
+        }
+        Refusal::ReviewRequired { review, apply_url } => json!({ "review": review, "apply_url": apply_url }),
+        Refusal::BatchLimitExceeded { limit, asked } => json!({ "limit": limit, "asked": asked }),
+        Refusal::LimitExceeded { what, limit, asked } => json!({ "what": what, "limit": limit, "asked": asked }),
+        Refusal::TrialExhausted { model, trial, plans_that_include } => {
+            json!({ "model": model, "trial": trial, "plans_that_include": plans_that_include })
+        }
+        Refusal::ConcurrencyLimited { limit } => json!({ "limit": limit, "retry_after": RETRY_AFTER }),
+        Refusal::StorageFull { used_bytes, quota_bytes } => json!({ "used_bytes": used_bytes, "quota_bytes": quota_bytes }),
+        Refusal::AllowanceExhausted { unit, renews_at } => {
+            json!({ "unit": unit, "renews_at": renews_at.map(|at| at.to_string()) })
+        }
+        Refusal::InsufficientCredits { required, available, held, retryable, options } => {
+            let options: Vec<Value> = options.iter().map(super::views::way_out).collect();
+            json!({ "required": required, "available": available, "held": held, "retryable": retryable, "options": options })
+        }
+    }
+}
+
+fn detail(problem: &Problem) -> String {
+    match problem {
+        Problem::Unauthenticated => "send a known key as `Authorization: Bearer sk_…`".to_owned(),
+        Problem::Refused(refusal) => refusal_detail(refusal),
+        Problem::Quote { code: "QUOTE_EXPIRED", .. } => "the quote was good for 15 minutes; go on with the fresh one".to_owned(),
+        Problem::Quote { .. } => "the quote was for another model or other parameters; go on with the fresh one".to_owned(),
+        Problem::KeyReused => "this Idempotency-Key was used for another request; use a new key for a new request".to_owned(),
+        Problem::MethodNotAllowed => "this address does not take this method; the Allow header names those it takes".to_owned(),
+        Problem::Unavailable => "nothing was done; try again with the same Idempotency-Key".to_owned(),
+        Problem::Internal => "something is wrong on our side; the operator finds it under this request id".to_owned(),
+    }
+}
+
+/// A refusal in a sentence that says what to do.
+pub fn refusal_detail(refusal: &Refusal) -> String {
+    let plans = |plans: &[scrip_engine::Name]| plans.join(", ");
+    match refusal {
+        Refusal::NotFound { what } => format!("there is no such {what} here"),
+        Refusal::InvalidRequest { errors } => match errors.first() {
+            Some(Invalid { pointer, detail }) if pointer.is_empty() => detail.clone(),
+            Some(Invalid { pointer, detail }) => format!("{pointer}: {detail}"),
+            None => "the request is not valid".to_owned(),
+        },
+        Refusal::QuoteExpired { .. } => "the quote was good for 15 minutes".to_owned(),
+        Refusal::QuoteMismatch { .. } => "the quote was for another model or other parameters".to_owned(),
+        Refusal::WorkspaceFrozen { reason } => format!("the workspace is frozen: {reason}"),
+        Refusal::ModelTierRequired { model, plan, plans_that_include, .. } => {
+            format!("`{model}` is not in plan `{plan}`; it is in {}", plans(plans_that_include))
+        }
+        Refusal::FeatureNotInPlan { feature, plans_that_include } => {
+            format!("{feature} is not in this plan; it is in {}", plans(plans_that_include))
+        }
+        Refusal::ReviewRequired { review, .. } => format!("the plan needs the review `{review}` to be approved first"),
+        Refusal::BatchLimitExceeded { limit, asked } => format!("the plan makes at most {limit} images in one run, not {asked}"),
+        Refusal::LimitExceeded { what, limit, asked } => format!("at most {limit} {what}, not {asked}"),
+        Refusal::TrialExhausted { model, plans_that_include, .. } => {
+            format!("the trial of `{model}` is used up; credits do not reopen it, a plan that includes it does: {}", plans(plans_that_include))
+        }
+        Refusal::ConcurrencyLimited { limit } => format!("{limit} runs are open, which is the plan's limit; try again when one has ended"),
+        Refusal::StorageFull { used_bytes, quota_bytes } => format!("{used_bytes} of {quota_bytes} bytes are stored; delete outputs or upgrade"),
+        Refusal::AllowanceExhausted { unit, renews_at } => match renews_at {
+            Some(at) => format!("the {} allowance is used up until {at}", unit.name()),
+            None => format!("the {} allowance is used up; a higher plan brings more", unit.name()),
+        },
+        Refusal::InsufficientCredits { required, available, held, .. } => {
+            format!("the run costs {required} credits; {available} are available and {held} are held by runs in flight")
+        }
+        Refusal::Ended => "it has ended already".to_owned(),
+        Refusal::Superseded => "a later attempt has taken over".to_owned(),
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Problem {
+        match error {
+            SubmitError::Refused(refusal) => Problem::Refused(refusal),
+            SubmitError::KeyReused => Problem::KeyReused,
+            SubmitError::Unavailable(unavailable) => unavailable.into(),
+            SubmitError::Bug(cause) => {
+                tracing::error!(%cause, "a command broke an invariant and was not written");
+                Problem::Internal
+            }
+        }
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Problem {
+        tracing::warn!(cause = %unavailable, "unavailable");
+        Problem::Unavailable
+    }
+}

@@ -1,0 +1,253 @@
+//! Reading requests strictly: every member is known, of its type, and given once; every error has a JSON pointer.
+
+use super::problem::Problem;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use scrip_engine::{Amount, Invalid, Name, Params, Refusal, Timestamp, Value};
+use serde::Deserialize;
+use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// The largest body that is read.
+pub const BODY_MAX: usize = 2 << 20;
+
+/// A JSON body, and the bytes it came as.
+pub struct Body<T> {
+    /// What it says.
+    pub value: T,
+    /// As it was sent: what an idempotency key is compared on.
+    pub bytes: Bytes,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
+        let json = is_json(request.headers());
+        let bytes = Bytes::from_request(request, state);
+        let bytes = bytes.await.map_err(|_| Problem::invalid("", format!("the body must be at most {BODY_MAX} bytes")))?;
+        if !json && !bytes.is_empty() {
+            return Err(Problem::invalid("", "send the body as `Content-Type: application/json`"));
+        }
+        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        Ok(Body { value: parse(text)?, bytes })
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")))
+}
+
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    let mut once = serde_json::Deserializer::from_slice(text);
+    let checked = serde_path_to_error::deserialize::<_, Once>(&mut once);
+    checked.map_err(|error| located(&error))?;
+    once.end().map_err(|error| Problem::invalid("", error.to_string()))?;
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| located(&error))
+}
+
+fn located(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let mut pointer = String::new();
+    for segment in error.path() {
+        let step = match segment {
+            serde_path_to_error::Segment::Seq { index } => index.to_string(),
+            serde_path_to_error::Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            serde_path_to_error::Segment::Enum { variant } => variant.clone(),
+            serde_path_to_error::Segment::Unknown => continue,
+        };
+        pointer.push('/');
+        pointer.extend(step.chars().take(100));
+    }
+    let message = error.inner().to_string();
+    let message = message.rsplit_once(" at line ").map_or(message.clone(), |(message, _)| message.to_owned());
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    if let Some(field) = missing {
+        pointer.push('/');
+        pointer.push_str(field);
+        return Problem::invalid(pointer, "must be given");
+    }
+    Problem::invalid(pointer, message.chars().take(300).collect::<String>())
+}
+
+/// Any JSON in which no object names a member twice.
+struct Once;
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Once, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Once;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Once, E> {
+                Ok(Once)
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Once, E> {
+                Ok(Once)
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Once, E> {
+                Ok(Once)
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Once, E> {
+                Ok(Once)
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Once, E> {
+                Ok(Once)
+            }
+            fn visit_unit<E>(self) -> Result<Once, E> {
+                Ok(Once)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Once, A::Error> {
+                while items.next_element::<Once>()?.is_some() {}
+                Ok(Once)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Once, A::Error> {
+                let mut seen = BTreeSet::new();
+                while let Some(name) = members.next_key::<String>()? {
+                    members.next_value::<Once>()?;
+                    if let Some(name) = seen.replace(name) {
+                        return Err(de::Error::custom(format!("the member `{name}` is given twice")));
+                    }
+                }
+                Ok(Once)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// The parts of a path.
+pub struct PathOf<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathOf<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathOf<T>, Problem> {
+        let path = Path::<T>::from_request_parts(parts, state).await;
+        path.map(|Path(path)| PathOf(path)).map_err(|_| Problem::not_found("thing"))
+    }
+}
+
+/// A query string whose every name is known and given once.
+pub struct QueryOf<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<QueryOf<T>, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(|Query(query)| QueryOf(query)).map_err(|error| {
+            let text = error.body_text();
+            let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text).to_owned();
+            Problem::invalid("", format!("the query string: {text}"))
+        })
+    }
+}
+
+/// A positive amount of at most what one operation may move.
+pub fn amount(pointer: &str, units: i64) -> Result<Amount, Problem> {
+    let good = Amount::new(units).filter(|amount| !amount.is_zero() && amount.get() <= scrip_engine::limits::OPERATION_MAX);
+    good.ok_or_else(|| Problem::invalid(pointer, format!("must be 1 to {}", scrip_engine::limits::OPERATION_MAX)))
+}
+
+/// An instant.
+pub fn instant(pointer: &str, text: &str) -> Result<Timestamp, Problem> {
+    text.parse().map_err(|detail: String| Problem::invalid(pointer, detail))
+}
+
+/// A name of at most 200 characters.
+pub fn name(text: &str) -> Name {
+    Name::from(text)
+}
+
+/// The parameters of a run; what each may be is for the model to say.
+pub fn params(given: &serde_json::Map<String, serde_json::Value>) -> Result<Params, Problem> {
+    let mut params = Params::new();
+    let mut errors = Vec::new();
+    for (name, value) in given {
+        match param(value) {
+            Ok(value) => drop(params.insert(Name::from(name.as_str()), value)),
+            Err(detail) => {
+                let name: String = name.chars().take(100).collect();
+                errors.push(Invalid::new(format!("/params/{}", name.replace('~', "~0").replace('/', "~1")), detail));
+            }
+        }
+    }
+    if errors.is_empty() { Ok(params) } else { Err(Problem::Refused(Refusal::InvalidRequest { errors })) }
+}
+
+fn param(value: &serde_json::Value) -> Result<Value, &'static str> {
+    use serde_json::Value as Json;
+    match value {
+        Json::Bool(value) => Ok(Value::Boolean(*value)),
+        Json::Number(number) => number.as_i64().map(Value::Integer).ok_or("must be a whole number that fits 64 bits"),
+        Json::String(text) => Ok(Value::Text(text.clone())),
+        Json::Array(entries) => {
+            let texts = entries.iter().map(|entry| entry.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+            texts.map(Value::List).ok_or("must be a list of texts")
+        }
+        Json::Null => Err("must not be null; leave it out for the default"),
+        Json::Object(_) => Err("must be true or false, a whole number, a text or a list of texts"),
+    }
+}
+
+/// The caller's own words: texts by name.
+pub fn metadata(given: &serde_json::Map<String, serde_json::Value>) -> Result<BTreeMap<String, String>, Problem> {
+    let text = |(name, value): (&String, &serde_json::Value)| {
+        let text = value.as_str().ok_or_else(|| Problem::invalid("/metadata", "names and values must be texts"))?;
+        Ok((name.clone(), text.to_owned()))
+    };
+    given.iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only what cannot be read is looked at")]
+    struct Sample {
+        name: String,
+        #[serde(default)]
+        count: Option<i64>,
+        #[serde(default)]
+        deep: serde_json::Map<String, serde_json::Value>,
+    }
+
+    fn error(text: &str) -> (String, String) {
+        match parse::<Sample>(text.as_bytes()) {
+            Err(Problem::Refused(Refusal::InvalidRequest { errors })) => (errors[0].pointer.clone(), errors[0].detail.clone()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_error_says_where() {
+        assert_eq!(error(r#"{"name": 7}"#).0, "/name");
+        assert_eq!(error(r#"{"name": "a", "count": 1.5}"#).0, "/count");
+        assert_eq!(error(r#"{"name": "a", "count": 99999999999999999999}"#).0, "/count");
+        assert_eq!(error("{}"), ("/name".to_owned(), "must be given".to_owned()));
+        assert_eq!(error(r#"{"name": "a", "nome": "b"}"#).0, "/nome");
+        assert_eq!(error("[").0, "");
+    }
+
+    #[test]
+    fn a_member_given_twice_is_refused_at_any_depth() {
+        assert!(error(r#"{"name": "a", "name": "b"}"#).1.contains("given twice"));
+        let (pointer, detail) = error(r#"{"name": "a", "deep": {"x": {"y": 1, "y": 2}}}"#);
+        assert!(detail.contains("`y` is given twice"), "{pointer} {detail}");
+    }
+
+    #[test]
+    fn a_tower_of_brackets_is_refused_and_not_climbed() {
+        let tower = format!(r#"{{"name": "a", "deep": {{"x": {}"#, "[".repeat(1_000_000));
+        assert!(error(&tower).1.contains("recursion limit"));
+    }
+}

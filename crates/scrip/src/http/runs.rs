@@ -1,0 +1,362 @@
+//! Quotes and runs.
+
+use super::caller::Operator;
+use super::problem::{Problem, refusal_members};
+use super::request::{Body, PathOf, QueryOf, metadata, name, params};
+use super::{App, Reply, page_limit, views};
+use crate::crypto::{is_signed, sign};
+use crate::store::projection::RunRow;
+use crate::store::{Committed, Value, queries};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use scrip_client::types as api;
+use scrip_engine::{
+    CitedQuote, Command, Dated, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Timestamp, Unit, WorkspaceId, apply, fingerprint, limits::QUOTE_SECONDS, price, resolve_params,
+};
+use serde::Deserialize;
+use serde_json::json;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest a request may wait for a run, in seconds.
+const WAIT_MAX: u32 = 60;
+
+/// Quotes exact parameters for a workspace: the price, its lines, and whether the run would be accepted now.
+#[utoipa::path(post, path = "/v1/quotes", tag = "Runs", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    request_body = api::NewQuote, responses((status = 200, description = "The quote", body = api::Quote)))]
+pub async fn quote(operator: Operator, State(app): State<Arc<App>>, body: Body<api::NewQuote>) -> Result<Json<api::Quote>, Problem> {
+    let id = operator.workspace()?;
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let asked = params(&body.value.params)?;
+    let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+    let catalogs = app.ledger.store().catalogs();
+    let published = catalogs.get(workspace.catalog).ok_or(Problem::Internal)?;
+    let command = Command::CreateRun {
+        model: name(&body.value.model),
+        params: asked.clone(),
+        quote: None,
+        sandbox: None,
+        metadata: Default::default(),
+    };
+    let refusal = match apply(&workspace, &catalogs, &command, now) {
+        Ok(_) => None,
+        Err(refusal @ (Refusal::InvalidRequest { .. } | Refusal::NotFound { .. })) => return Err(Problem::Refused(refusal)),
+        Err(refusal) => Some(refusal),
+    };
+    let model = published.catalog.model(&body.value.model).ok_or(Problem::Internal)?;
+    let resolved = resolve_params(model, &asked).map_err(|errors| Problem::Refused(Refusal::InvalidRequest { errors }))?;
+    let priced = price(model, &resolved).ok_or(Problem::Internal)?;
+    let fresh = FreshQuote {
+        model: model.id.clone(),
+        params: resolved,
+        credits: priced.credits,
+        lines: priced.lines,
+        catalog_version: published.version,
+    };
+    let mut quote = shown(&app, id, &fresh, now);
+    quote.unit = model.unit.name().to_owned();
+    quote.cancel = model.cancel.name().to_owned();
+    let available = workspace.available(model.unit, Some(&model.id), now).get();
+    quote.balance_after = Some(available - priced.credits.get()).filter(|left| refusal.is_none() && *left >= 0);
+    quote.allowed = refusal.is_none();
+    quote.refusal = refusal.as_ref().map(|refusal| {
+        let mut members = refusal_members(refusal);
+        members["code"] = json!(refusal.code());
+        members
+    });
+    Ok(Json(quote))
+}
+
+/// A quote as it is shown: its id is a signed statement of what it was for, so that nothing needs to be kept.
+fn shown(app: &App, workspace: WorkspaceId, fresh: &FreshQuote, now: Timestamp) -> api::Quote {
+    let expires_at = now.after_seconds(QUOTE_SECONDS);
+    let cited = CitedQuote { catalog: fresh.catalog_version, fingerprint: fingerprint(&fresh.model, &fresh.params), expires_at };
+    api::Quote {
+        id: quote_id(&app.secret, workspace, cited),
+        model: fresh.model.to_string(),
+        params: json!(fresh.params),
+        credits: fresh.credits.get(),
+        unit: Unit::Credits.name().to_owned(),
+        lines: views::lines(&fresh.lines),
+        cancel: String::new(),
+        expires_at: expires_at.to_string(),
+        catalog_version: fresh.catalog_version,
+        allowed: true,
+        refusal: None,
+        balance_after: None,
+    }
+}
+
+fn quote_id(secret: &[u8], workspace: WorkspaceId, quote: CitedQuote) -> String {
+    let body = format!("{:x}.{:x}.{:x}", quote.catalog, quote.fingerprint, quote.expires_at.micros());
+    let signature = sign(secret, &format!("quote {workspace} {body}"));
+    format!("qt_{body}.{signature}")
+}
+
+/// Reads a quote's id; a forged one, or another workspace's, is none.
+fn cited(secret: &[u8], workspace: WorkspaceId, id: &str) -> Option<CitedQuote> {
+    let (body, signature) = id.strip_prefix("qt_")?.rsplit_once('.')?;
+    if !is_signed(secret, &format!("quote {workspace} {body}"), signature) {
+        return None;
+    }
+    let mut numbers = body.split('.');
+    let catalog = u32::from_str_radix(numbers.next()?, 16).ok()?;
+    let fingerprint = u64::from_str_radix(numbers.next()?, 16).ok()?;
+    let expires_at = Timestamp::from_micros(i64::from_str_radix(numbers.next()?, 16).ok()?);
+    numbers.next().is_none().then_some(CitedQuote { catalog, fingerprint, expires_at })
+}
+
+/// How long an answer may wait for the run to end.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WaitQuery {
+    /// Seconds, 0 to 60: the answer comes when the run has ended, or then.
+    #[param(minimum = 0, maximum = 60)]
+    wait: Option<u32>,
+}
+
+/// Runs a model: quoted, held and queued in one step, or refused with nothing changed.
+#[utoipa::path(post, path = "/v1/runs", tag = "Runs",
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again"), WaitQuery),
+    request_body = api::NewRun, responses((status = 202, description = "The run was accepted", body = api::Run)))]
+pub async fn create(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<WaitQuery>,
+    body: Body<api::NewRun>,
+) -> Result<Reply<api::Run>, Problem> {
+    let id = operator.workspace()?;
+    let wait = wait(query.wait)?;
+    let asked = operator.asked_once(id, &body.bytes)?;
+    let new = body.value;
+    let command = Command::CreateRun {
+        model: name(&new.model),
+        params: params(&new.params)?,
+        quote: quoted(&app, id, new.quote.as_deref())?,
+        sandbox: sandbox(&app, id, new.sandbox).await?,
+        metadata: metadata(&new.metadata)?,
+    };
+    let committed = app.ledger.submit(id, command, asked).await.map_err(|error| with_fresh_quote(&app, id, error.into()))?;
+    let (n, row) = queued(&committed).ok_or(Problem::Internal)?;
+    let shown = match wait {
+        Duration::ZERO => views::run(id, n, &row, app.links()),
+        wait => ended(&app, id, n, wait).await?,
+    };
+    Ok(Reply::new(StatusCode::ACCEPTED, shown).replayed(committed.replayed))
+}
+
+fn queued(committed: &Committed) -> Option<(u32, RunRow)> {
+    committed.events.iter().find_map(|Dated(at, event)| RunRow::queued(*at, event))
+}
+
+fn quoted(app: &App, workspace: WorkspaceId, id: Option<&str>) -> Result<Option<CitedQuote>, Problem> {
+    let Some(id) = id else { return Ok(None) };
+    let quote = cited(&app.secret, workspace, id);
+    quote.map(Some).ok_or_else(|| Problem::invalid("/quote", "there is no such quote of this workspace"))
+}
+
+async fn sandbox(app: &App, workspace: WorkspaceId, sandbox: Option<api::Sandbox>) -> Result<Option<Script>, Problem> {
+    let Some(sandbox) = sandbox else { return Ok(None) };
+    let workspace = app.ledger.workspace(workspace).await?.ok_or(Problem::not_found("workspace"))?;
+    if workspace.mode == Mode::Live {
+        return Err(Problem::invalid("/sandbox", "only a workspace in test mode is served by the sandbox"));
+    }
+    let known = |name: &String| matches!(name.as_str(), "images" | "duration");
+    if let Some(name) = sandbox.delivered.keys().find(|name| !known(name)) {
+        return Err(Problem::invalid("/sandbox/delivered", format!("`{}` is not delivered; images and duration are", name.chars().take(50).collect::<String>())));
+    }
+    if sandbox.after.is_some_and(|after| after > 86_400) {
+        return Err(Problem::invalid("/sandbox/after", "must be 0 to 86400 seconds"));
+    }
+    let outcome = match sandbox.outcome.unwrap_or(api::SandboxOutcome::Succeed) {
+        api::SandboxOutcome::Succeed => ScriptedOutcome::Succeed,
+        api::SandboxOutcome::Fail => ScriptedOutcome::Fail,
+        api::SandboxOutcome::Timeout => ScriptedOutcome::Timeout,
+        api::SandboxOutcome::Unusable => ScriptedOutcome::Unusable,
+        api::SandboxOutcome::Refused => ScriptedOutcome::Refused,
+    };
+    Ok(Some(Script { outcome, after: sandbox.after.unwrap_or(0), delivered: sandbox.delivered }))
+}
+
+/// Turns an engine's fresh price into a quote that can be cited.
+fn with_fresh_quote(app: &App, workspace: WorkspaceId, problem: Problem) -> Problem {
+    let (code, fresh) = match problem {
+        Problem::Refused(Refusal::QuoteExpired { fresh }) => ("QUOTE_EXPIRED", fresh),
+        Problem::Refused(Refusal::QuoteMismatch { fresh }) => ("QUOTE_MISMATCH", fresh),
+        other => return other,
+    };
+    let quote = shown(app, workspace, &fresh, crate::clock::now());
+    Problem::Quote { code, fresh: json!({ "id": quote.id, "credits": quote.credits, "lines": quote.lines, "expires_at": quote.expires_at }) }
+}
+
+fn wait(seconds: Option<u32>) -> Result<Duration, Problem> {
+    match seconds.unwrap_or(0) {
+        seconds if seconds <= WAIT_MAX => Ok(Duration::from_secs(u64::from(seconds))),
+        _ => Err(Problem::invalid("", format!("wait is 0 to {WAIT_MAX} seconds"))),
+    }
+}
+
+/// One run, as the projections have it now.
+async fn find(app: &App, workspace: WorkspaceId, n: u32) -> Result<(RunRow, i64), Problem> {
+    app.ledger.store().projected().await?;
+    let rows = app.ledger.store().query(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(n))]).await?;
+    let row = rows.first().ok_or(Problem::not_found("run"))?;
+    let run = serde_json::from_str(row.text(0)).map_err(|error| {
+        tracing::error!(%error, "a run's row cannot be read");
+        Problem::Internal
+    })?;
+    Ok((run, row.integer(1)))
+}
+
+/// The run when it has ended, or as it is when the time is up.
+async fn ended(app: &App, workspace: WorkspaceId, n: u32, wait: Duration) -> Result<api::Run, Problem> {
+    let mut moved = app.ledger.store().projections();
+    let watch = async {
+        loop {
+            moved.mark_unchanged();
+            let (row, _) = find(app, workspace, n).await?;
+            if row.status.is_some() || moved.changed().await.is_err() {
+                return Ok(row);
+            }
+        }
+    };
+    let row = match tokio::time::timeout(wait, watch).await {
+        Ok(row) => row?,
+        Err(_) => find(app, workspace, n).await?.0,
+    };
+    Ok(views::run(workspace, n, &row, app.links()))
+}
+
+/// Shows a run.
+#[utoipa::path(get, path = "/v1/runs/{id}", tag = "Runs", params(("id" = String, Path, description = "`run_…`"), WaitQuery),
+    responses((status = 200, description = "The run", body = api::Run)))]
+pub async fn show(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    QueryOf(query): QueryOf<WaitQuery>,
+) -> Result<Json<api::Run>, Problem> {
+    let (workspace, n) = operator.owned(Kind::Run, &id, "run")?;
+    Ok(Json(ended(&app, workspace, n, wait(query.wait)?).await?))
+}
+
+/// How runs are listed.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// How many, 1 to 100; 20 when absent.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+    /// Only those with this status.
+    status: Option<String>,
+}
+
+/// Lists the runs of a workspace, newest first.
+#[utoipa::path(get, path = "/v1/runs", tag = "Runs", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
+    responses((status = 200, description = "A page of runs", body = api::Page<api::Run>)))]
+pub async fn list(operator: Operator, State(app): State<Arc<App>>, QueryOf(query): QueryOf<ListQuery>) -> Result<Json<api::Page<api::Run>>, Problem> {
+    let workspace = operator.workspace()?;
+    app.ledger.workspace(workspace).await?.ok_or(Problem::not_found("workspace"))?;
+    let limit = page_limit(query.limit)?;
+    let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    app.ledger.store().projected().await?;
+    let mut values = vec![workspace.into(), Value::Integer(before), Value::Integer(limit + 1)];
+    let sql = match query.status {
+        Some(status) => {
+            values.push(status.into());
+            queries::RUNS_BY_STATUS
+        }
+        None => queries::RUNS,
+    };
+    let rows = app.ledger.store().query(sql, values).await?;
+    let mut data = Vec::new();
+    for row in rows.iter().take(limit as usize) {
+        let run: RunRow = serde_json::from_str(row.text(1)).map_err(|_| Problem::Internal)?;
+        data.push(views::run(workspace, row.integer(0) as u32, &run, app.links()));
+    }
+    let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
+    Ok(Json(super::page(data, last.map(|row| row.integer(0)))))
+}
+
+/// Gives a run up. One that has ended is shown as it is.
+#[utoipa::path(post, path = "/v1/runs/{id}/cancel", tag = "Runs",
+    params(("id" = String, Path, description = "`run_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
+    responses((status = 200, description = "The run", body = api::Run)))]
+pub async fn cancel(operator: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Json<api::Run>, Problem> {
+    let (workspace, run) = operator.owned(Kind::Run, &id, "run")?;
+    match app.ledger.submit(workspace, Command::CancelRun { run }, operator.asked(workspace, b"")).await.map_err(Problem::from) {
+        Ok(_) | Err(Problem::Refused(Refusal::Ended)) => Ok(Json(ended(&app, workspace, run, Duration::ZERO).await?)),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Follows a run: one event each time it changes, the last when it has ended.
+#[utoipa::path(get, path = "/v1/runs/{id}/events", tag = "Runs", params(("id" = String, Path, description = "`run_…`")),
+    responses((status = 200, description = "Server-sent events named `run`, each a run", content_type = "text/event-stream", body = String)))]
+pub async fn events(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Problem> {
+    let (workspace, n) = operator.owned(Kind::Run, &id, "run")?;
+    find(&app, workspace, n).await?;
+    let follow = Follow { moved: app.ledger.store().projections(), app, workspace, n, seen: 0, over: false };
+    Ok(Sse::new(unfold(follow, Follow::next)).keep_alive(KeepAlive::default()))
+}
+
+struct Follow {
+    app: Arc<App>,
+    moved: tokio::sync::watch::Receiver<i64>,
+    workspace: WorkspaceId,
+    n: u32,
+    seen: i64,
+    over: bool,
+}
+
+impl Follow {
+    async fn next(mut self) -> Option<(Result<SseEvent, Infallible>, Follow)> {
+        while !self.over {
+            self.moved.mark_unchanged();
+            let (row, seq) = find(&self.app, self.workspace, self.n).await.ok()?;
+            if seq > self.seen {
+                self.seen = seq;
+                self.over = row.status.is_some();
+                let run = views::run(self.workspace, self.n, &row, self.app.links());
+                let event = SseEvent::default().event("run").id(seq.to_string()).data(json!(run).to_string());
+                return Some((Ok(event), self));
+            }
+            self.moved.changed().await.ok()?;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_is_good_for_its_workspace_and_unchanged() {
+        let quote = CitedQuote { catalog: 3, fingerprint: 77, expires_at: Timestamp::from_micros(123) };
+        let workspace = WorkspaceId::new(5);
+        let id = quote_id(b"secret", workspace, quote);
+        assert_eq!(cited(b"secret", workspace, &id), Some(quote));
+        assert_eq!(cited(b"secret", WorkspaceId::new(6), &id), None);
+        assert_eq!(cited(b"other", workspace, &id), None);
+        for place in 3..id.len() {
+            let mut forged = id.clone().into_bytes();
+            forged[place] = if forged[place] == b'1' { b'2' } else { b'1' };
+            let forged = String::from_utf8(forged).expect("ASCII");
+            assert_eq!(cited(b"secret", workspace, &forged), None, "{forged}");
+        }
+    }
+}

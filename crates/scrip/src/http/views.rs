@@ -1,0 +1,288 @@
+//! From the engine's values to what the API shows.
+
+use crate::crypto::sign;
+use crate::store::projection::{HoldRow, RunRow};
+use scrip_client::types as api;
+use scrip_engine::{
+    Access, Account, Catalog, Grant, Kind, Line, Output, Plan, Posting, Timestamp, TrialUse, Unit, Value, WayOut, Workspace, WorkspaceId,
+    access, plans_with_model, runs_left_today,
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// How long the signed address of an output is good, in seconds.
+const LINK_SECONDS: i64 = 60 * 60;
+
+/// What is needed to write links: who signs them and where they lead.
+#[derive(Clone, Copy)]
+pub struct Links<'a> {
+    /// Signs.
+    pub secret: &'a [u8],
+    /// Scheme and host, without a slash at the end.
+    pub base: &'a str,
+    /// The machine's time.
+    pub now: Timestamp,
+}
+
+fn text(at: Timestamp) -> String {
+    at.to_string()
+}
+
+/// The name of a test clock.
+pub fn test_clock_id(id: i64) -> String {
+    WorkspaceId::new(id as u64).to_string().replacen("ws_", "tc_", 1)
+}
+
+/// Reads the name of a test clock.
+pub fn parse_test_clock(id: &str) -> Option<i64> {
+    format!("ws_{}", id.strip_prefix("tc_")?).parse::<WorkspaceId>().ok().map(WorkspaceId::get)
+}
+
+/// A workspace.
+pub fn workspace(workspace: &Workspace) -> api::Workspace {
+    let subscription = &workspace.subscription;
+    let status = match (&workspace.frozen, workspace.disputes.is_empty(), subscription.cancel) {
+        (Some(_), _, _) | (_, false, _) => "frozen",
+        (_, _, true) => "canceling",
+        _ => "active",
+    };
+    let disputed = workspace.disputes.first().map(|source| format!("the payment {source} is in dispute"));
+    api::Workspace {
+        id: workspace.id.to_string(),
+        name: workspace.profile.name.clone(),
+        owner_email: workspace.profile.owner.clone(),
+        external_id: workspace.profile.external_id.clone(),
+        mode: match workspace.mode {
+            scrip_engine::Mode::Test => "test".to_owned(),
+            scrip_engine::Mode::Live => "live".to_owned(),
+        },
+        plan: subscription.plan.to_string(),
+        interval: subscription.period.map(|period| period.interval.name().to_owned()),
+        status: status.to_owned(),
+        frozen_reason: workspace.frozen.as_ref().map(ToString::to_string).or(disputed),
+        test_clock: workspace.test_clock.map(test_clock_id),
+        period: subscription.period.map(|period| api::PeriodView { start: text(period.start), end: text(period.end) }),
+        pending: subscription.pending.as_ref().map(|(plan, interval)| api::PendingChange {
+            plan: plan.to_string(),
+            interval: interval.name().to_owned(),
+        }),
+        approvals: workspace.approvals.iter().map(ToString::to_string).collect(),
+        catalog_version: workspace.catalog,
+        created_at: text(workspace.opened_at),
+    }
+}
+
+/// A grant.
+pub fn grant(workspace: WorkspaceId, grant: &Grant) -> api::Grant {
+    api::Grant {
+        id: workspace.owned(Kind::Grant, grant.n),
+        code: grant.code.to_string(),
+        unit: grant.unit.name().to_owned(),
+        kind: grant.kind.name().to_owned(),
+        source: grant.source.to_string(),
+        scope: grant.models.iter().map(ToString::to_string).collect(),
+        rank: grant.rank,
+        granted: grant.granted.get(),
+        available: grant.available.get(),
+        held: grant.held.get(),
+        captured: grant.captured.get(),
+        expired: grant.expired.get(),
+        revoked: grant.revoked.get(),
+        starts_at: text(grant.starts_at),
+        expires_at: grant.expires_at.map(text),
+    }
+}
+
+fn unit_balance(workspace: &Workspace, unit: Unit) -> api::UnitBalance {
+    let of_unit = workspace.grants.iter().filter(|grant| grant.unit == unit);
+    let available = of_unit.map(|grant| grant.available.get()).sum();
+    api::UnitBalance { available, held: workspace.held(unit).get() }
+}
+
+/// A balance of a workspace that has been settled.
+pub fn balance(workspace: &Workspace) -> api::Balance {
+    let units: BTreeMap<Unit, ()> = workspace.grants.iter().map(|grant| (grant.unit, ())).chain([(Unit::Credits, ())]).collect();
+    let credits = unit_balance(workspace, Unit::Credits);
+    let subscription = &workspace.subscription;
+    let renews = subscription.period.filter(|_| !subscription.cancel);
+    api::Balance {
+        available: credits.available,
+        held: credits.held,
+        debt: workspace.debt().get(),
+        units: units.keys().map(|unit| (unit.name().to_owned(), unit_balance(workspace, *unit))).collect(),
+        renews_at: renews.map(|period| text(period.next_month_at().unwrap_or(period.end))),
+        renewed_at: workspace.renewed_at.map(text),
+        grants: workspace.grants.iter().filter(|lot| !lot.closed()).map(|lot| grant(workspace.id, lot)).collect(),
+    }
+}
+
+/// What a workspace may do.
+pub fn entitlements(workspace: &Workspace, catalog: &Catalog, plan: &Plan, at: Timestamp) -> api::Entitlements {
+    let model = |model: &scrip_engine::Model| {
+        let access = access(workspace, catalog, plan, model, at);
+        let left = runs_left_today(workspace, plan, &model.id, at);
+        let (locked, reason) = match access {
+            Access::Locked => (true, Some("MODEL_TIER_REQUIRED")),
+            Access::TrialExhausted => (true, Some("TRIAL_EXHAUSTED")),
+            _ if left == Some(0) => (true, Some("ALLOWANCE_EXHAUSTED")),
+            _ => (false, None),
+        };
+        api::ModelEntitlement {
+            id: model.id.to_string(),
+            name: model.name.clone(),
+            output: output(model.output).to_owned(),
+            locked,
+            reason: reason.map(str::to_owned),
+            plans_that_include: plans_with_model(catalog, model).iter().map(ToString::to_string).collect(),
+            trial_runs_left: if let Access::TrialRuns { left } = access { Some(left.get()) } else { None },
+            trial_window_ends_at: if let Access::TrialWindow { ends_at } = access { ends_at.map(text) } else { None },
+            trial_window_unopened: access == Access::TrialWindow { ends_at: None },
+            runs_left_today: left,
+        }
+    };
+    let allowances = workspace.grants.iter().map(|grant| grant.unit).filter(|unit| *unit != Unit::Credits);
+    api::Entitlements {
+        plan: plan.id.to_string(),
+        models: catalog.models.iter().map(model).collect(),
+        limits: api::Limits {
+            requests_per_minute: plan.requests_per_minute,
+            concurrency: plan.concurrency,
+            batch: plan.batch,
+            storage_bytes: plan.storage_bytes(),
+            stored_bytes: workspace.stored_bytes,
+            members: plan.members,
+            retention: plan.retention.map(|span| span.to_string()),
+            level: plan.level.as_ref().map(ToString::to_string),
+            lane: plan.lane.as_ref().map(ToString::to_string),
+        },
+        allowances: allowances.map(|unit| (unit.name().to_owned(), unit_balance(workspace, unit))).collect(),
+        ceiling: plan.ceiling.clone(),
+        features: plan.features.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// The name of what a model makes.
+pub const fn output(output: Output) -> &'static str {
+    match output {
+        Output::Image => "image",
+        Output::Video => "video",
+        Output::Weights => "weights",
+    }
+}
+
+/// The lines of a price.
+pub fn lines(lines: &[Line]) -> Vec<api::Line> {
+    lines.iter().map(|line| api::Line { text: line.text.clone(), credits: line.credits.get() }).collect()
+}
+
+/// A run.
+pub fn run(workspace: WorkspaceId, n: u32, row: &RunRow, links: Links<'_>) -> api::Run {
+    let held = if row.status.is_none() { row.quoted.get() } else { 0 };
+    let outputs = row.outputs.iter().enumerate().map(|(index, file)| {
+        let asset = asset_id(workspace, n, index);
+        api::RunOutput {
+            url: asset_url(&asset, links),
+            asset,
+            content_type: file.content_type.clone(),
+            sha256: file.sha256.clone(),
+            bytes: file.bytes,
+        }
+    });
+    api::Run {
+        id: workspace.owned(Kind::Run, n),
+        kind: "model".to_owned(),
+        model: row.model.to_string(),
+        status: row.status_name().to_owned(),
+        params: json!(row.params),
+        credits: api::RunCredits { quoted: row.quoted.get(), held, captured: row.captured.get(), released: row.released.get() },
+        unit: row.unit.name().to_owned(),
+        lines: lines(&row.lines),
+        trial: row.trial.map(|trial| match trial {
+            TrialUse::Runs => "runs".to_owned(),
+            TrialUse::Window => "window".to_owned(),
+        }),
+        outputs: outputs.collect(),
+        error: row.error.as_ref().map(|error| api::RunError { code: error.code.name().to_owned(), detail: error.detail.clone() }),
+        metadata: row.metadata.clone(),
+        catalog_version: row.catalog,
+        created_at: text(row.created_at),
+        started_at: row.started_at.map(text),
+        ended_at: row.ended_at.map(text),
+        expires_at: text(row.expires_at),
+    }
+}
+
+/// The name of a run's output.
+pub fn asset_id(workspace: WorkspaceId, run: u32, index: usize) -> String {
+    format!("{}_{index}", workspace.owned(Kind::Run, run).replacen("run_", "as_", 1))
+}
+
+/// Reads the name of an output: the workspace, the run and which of its outputs.
+pub fn parse_asset(id: &str) -> Option<(WorkspaceId, u32, usize)> {
+    let (run, index) = id.strip_prefix("as_")?.rsplit_once('_')?;
+    let (workspace, run) = scrip_engine::parse_owned(Kind::Run, &format!("run_{run}"))?;
+    let number: usize = index.parse().ok()?;
+    (number.to_string() == index).then_some((workspace, run, number))
+}
+
+fn asset_url(asset: &str, links: Links<'_>) -> String {
+    let expires = links.now.after_seconds(LINK_SECONDS).micros() / scrip_engine::SECOND;
+    let signature = sign(links.secret, &asset_claim(asset, expires));
+    format!("{}/v1/assets/{asset}?expires={expires}&signature={signature}", links.base)
+}
+
+/// What the signature of an output's address says.
+pub fn asset_claim(asset: &str, expires: i64) -> String {
+    format!("asset {asset} until {expires}")
+}
+
+/// A caller's hold.
+pub fn hold(workspace: WorkspaceId, n: u32, row: &HoldRow) -> api::Hold {
+    api::Hold {
+        id: workspace.owned(Kind::Hold, n),
+        reference: row.reference.clone(),
+        model: row.model.as_ref().map(ToString::to_string),
+        status: row.status.clone(),
+        unit: row.unit.name().to_owned(),
+        credits: row.amount.get(),
+        captured: row.captured.get(),
+        released: row.released.get(),
+        created_at: text(row.created_at),
+        expires_at: text(row.expires_at),
+        ended_at: row.ended_at.map(text),
+    }
+}
+
+/// A posting, with its accounts by name.
+pub fn posting(workspace: WorkspaceId, posting: &Posting) -> api::Posting {
+    let account = |account: Account| match account {
+        Account::Source(kind) => format!("granted:{}", kind.name()),
+        Account::Available(n) => format!("{}:available", workspace.owned(Kind::Grant, n)),
+        Account::Held(n) => format!("{}:held", workspace.owned(Kind::Grant, n)),
+        Account::Captured => "captured".to_owned(),
+        Account::Expired => "expired".to_owned(),
+        Account::Revoked => "revoked".to_owned(),
+    };
+    api::Posting {
+        unit: posting.unit.name().to_owned(),
+        from: account(posting.from),
+        to: account(posting.to),
+        amount: posting.amount.get(),
+    }
+}
+
+/// A way out of a balance that is too small.
+pub fn way_out(way: &WayOut) -> serde_json::Value {
+    match way {
+        WayOut::Smaller { params, credits } => {
+            let params: BTreeMap<&str, &Value> = params.iter().map(|(name, value)| (&**name, value)).collect();
+            json!({ "kind": "smaller", "params": params, "credits": credits })
+        }
+        WayOut::Pack { pack, credits, amount, currency } => {
+            json!({ "kind": "pack", "pack": pack, "credits": credits, "price": { "amount": amount, "currency": currency } })
+        }
+        WayOut::Plan { plan, interval, credits } => json!({ "kind": "plan", "plan": plan, "interval": interval, "credits": credits }),
+        WayOut::Renewal { at, credits } => json!({ "kind": "renewal", "at": at.to_string(), "credits": credits }),
+        WayOut::Held { credits } => json!({ "kind": "held", "credits": credits }),
+    }
+}

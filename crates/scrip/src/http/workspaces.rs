@@ -1,0 +1,299 @@
+//! `/v1/workspaces`: opening, listing, plans by hand, freezing.
+
+use super::caller::{Operator, workspace_id};
+use super::problem::Problem;
+use super::request::{Body, PathOf, QueryOf, amount, instant, name};
+use super::{App, Reply, page_limit, views};
+use crate::crypto::{hex, random, sha256};
+use crate::store::{Value, queries};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use scrip_client::types as api;
+use scrip_engine::{Choice, Command, Event, Give, Interval, Kind, Mode, Profile, Unit, WorkspaceId};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Opens a workspace, on the free plan or on one the operator names.
+#[utoipa::path(post, path = "/v1/workspaces", tag = "Workspaces", request_body = api::NewWorkspace,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
+    responses((status = 201, description = "Opened", body = api::Workspace)))]
+pub async fn open(operator: Operator, State(app): State<Arc<App>>, body: Body<api::NewWorkspace>) -> Result<Reply<api::Workspace>, Problem> {
+    let new = body.value;
+    let owner = email(&new.owner.email)?;
+    let mode = if new.mode == Some(api::Mode::Live) { Mode::Live } else { Mode::Test };
+    let test_clock = test_clock(&app, new.test_clock.as_deref(), mode).await?;
+    // A retry must come to the same workspace, so its number follows from the key.
+    let number = match operator.key() {
+        Some(key) => sha256(&[b"workspace", key.as_bytes()]),
+        None => random::<32>(),
+    };
+    let id = WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| number[index])));
+    if let Some(external_id) = &new.external_id {
+        name_is_short("/external_id", external_id)?;
+        if !app.ledger.claim("external_id", external_id, id).await? {
+            return Err(Problem::invalid("/external_id", "another workspace has it"));
+        }
+    }
+    let lifetime_allowed = app.ledger.claim("person", &hex(&sha256(&[person(&owner).as_bytes()])), id).await?;
+    let choice = match &new.plan {
+        Some(plan) => Some(choice(plan, new.interval, new.allowance, &new.approve)?),
+        None if new.interval.is_some() || new.allowance.is_some() || !new.approve.is_empty() => {
+            return Err(Problem::invalid("/plan", "must be given with interval, allowance or approve"));
+        }
+        None => None,
+    };
+    let profile = Profile { name: new.name, owner, external_id: new.external_id };
+    let command = Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice };
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, &body.bytes)).await?;
+    Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).replayed(committed.replayed))
+}
+
+async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {
+    let Some(id) = id else { return Ok(None) };
+    if mode == Mode::Live {
+        return Err(Problem::invalid("/test_clock", "only a workspace in test mode stands on a test clock"));
+    }
+    let unknown = || Problem::invalid("/test_clock", "there is no such test clock; make one at /v1/test_clocks");
+    let id = views::parse_test_clock(id).ok_or_else(unknown)?;
+    let rows = app.ledger.store().query(queries::TEST_CLOCK, vec![Value::Integer(id)]).await?;
+    if rows.is_empty() { Err(unknown()) } else { Ok(Some(id)) }
+}
+
+/// How workspaces are listed.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// How many, 1 to 100; 20 when absent.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+    /// Only the one with this id of the operator's own.
+    external_id: Option<String>,
+}
+
+/// Lists workspaces in the order they were opened.
+#[utoipa::path(get, path = "/v1/workspaces", tag = "Workspaces", params(ListQuery),
+    responses((status = 200, description = "A page of workspaces", body = api::Page<api::Workspace>)))]
+pub async fn list(_: Operator, State(app): State<Arc<App>>, QueryOf(query): QueryOf<ListQuery>) -> Result<Json<api::Page<api::Workspace>>, Problem> {
+    let limit = page_limit(query.limit)?;
+    let after = super::cursor(query.cursor.as_deref(), 0)?;
+    app.ledger.store().projected().await?;
+    let mut values = vec![Value::Integer(after), Value::Integer(limit + 1)];
+    let sql = match query.external_id {
+        Some(external_id) => {
+            values.push(external_id.into());
+            queries::WORKSPACES_BY_EXTERNAL_ID
+        }
+        None => queries::WORKSPACES,
+    };
+    let rows = app.ledger.store().query(sql, values).await?;
+    let mut data = Vec::new();
+    for row in rows.iter().take(limit as usize) {
+        let id = WorkspaceId::new(row.integer(0) as u64);
+        if let Some(workspace) = app.ledger.workspace(id).await? {
+            data.push(views::workspace(&workspace));
+        }
+    }
+    let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
+    Ok(Json(super::page(data, last.map(|row| row.integer(1)))))
+}
+
+/// Shows a workspace.
+#[utoipa::path(get, path = "/v1/workspaces/{id}", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
+    responses((status = 200, description = "The workspace", body = api::Workspace)))]
+pub async fn show(_: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Json<api::Workspace>, Problem> {
+    let workspace = app.ledger.workspace(workspace_id(&id)?).await?.ok_or(Problem::not_found("workspace"))?;
+    Ok(Json(views::workspace(&workspace)))
+}
+
+/// Renames a workspace.
+#[utoipa::path(patch, path = "/v1/workspaces/{id}", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
+    request_body = api::WorkspaceChange, responses((status = 200, description = "The workspace", body = api::Workspace)))]
+pub async fn change(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    body: Body<api::WorkspaceChange>,
+) -> Result<Reply<api::Workspace>, Problem> {
+    let command = Command::Rename { name: body.value.name };
+    command_on(&app, &operator, &id, command, &body.bytes).await
+}
+
+/// Puts a workspace on a plan, billed by hand: at once when it is more, at the period's end when it is less.
+#[utoipa::path(post, path = "/v1/workspaces/{id}/subscription", tag = "Workspaces",
+    params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    request_body = api::NewSubscription, responses((status = 200, description = "The workspace", body = api::Workspace)))]
+pub async fn subscribe(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    body: Body<api::NewSubscription>,
+) -> Result<Reply<api::Workspace>, Problem> {
+    let id = workspace_id(&id)?;
+    let asked = operator.asked_once(id, &body.bytes)?;
+    let new = body.value;
+    let command = Command::Subscribe(choice(&new.plan, new.interval, new.allowance, &new.approve)?);
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, asked).await?;
+    Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).replayed(committed.replayed))
+}
+
+/// How a subscription is ended.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CancelQuery {
+    /// `true` takes a cancellation or a scheduled change back.
+    undo: Option<bool>,
+}
+
+/// Ends the plan with its period; packs stay.
+#[utoipa::path(delete, path = "/v1/workspaces/{id}/subscription", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`"), CancelQuery),
+    responses((status = 200, description = "The workspace", body = api::Workspace)))]
+pub async fn cancel(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    QueryOf(query): QueryOf<CancelQuery>,
+) -> Result<Reply<api::Workspace>, Problem> {
+    let command = if query.undo == Some(true) { Command::UndoCancel } else { Command::CancelSubscription };
+    command_on(&app, &operator, &id, command, &[u8::from(query.undo == Some(true))]).await
+}
+
+/// Freezes or thaws a workspace: a frozen one starts nothing new.
+#[utoipa::path(post, path = "/v1/workspaces/{id}/freeze", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
+    request_body = api::FreezeRequest, responses((status = 200, description = "The workspace", body = api::Workspace)))]
+pub async fn freeze(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    body: Body<api::FreezeRequest>,
+) -> Result<Reply<api::Workspace>, Problem> {
+    let command = match (body.value.frozen, &body.value.reason) {
+        (true, Some(reason)) => Command::Freeze { reason: name(reason) },
+        (true, None) => return Err(Problem::invalid("/reason", "must be given: the people of the workspace see it")),
+        (false, _) => Command::Unfreeze,
+    };
+    command_on(&app, &operator, &id, command, &body.bytes).await
+}
+
+/// Gives credits: a pack that was sold, or goodwill with a reason.
+#[utoipa::path(post, path = "/v1/workspaces/{id}/grants", tag = "Workspaces",
+    params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    request_body = api::NewGrant, responses((status = 201, description = "The grants that were made; none when the source was granted from before", body = Vec<api::Grant>)))]
+pub async fn give(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    body: Body<api::NewGrant>,
+) -> Result<Reply<Vec<api::Grant>>, Problem> {
+    let id = workspace_id(&id)?;
+    let asked = operator.asked_once(id, &body.bytes)?;
+    let new = body.value;
+    let give = match (new.pack, new.amount) {
+        (Some(pack), None) if new.unit.is_none() && new.expires_at.is_none() && new.models.is_empty() => Give::Pack(name(&pack)),
+        (Some(_), _) => return Err(Problem::invalid("/pack", "a pack has its amount, unit, expiry and models in the catalog")),
+        (None, Some(units)) => Give::Goodwill {
+            unit: if new.unit == Some(api::GrantUnit::Training) { Unit::Training } else { Unit::Credits },
+            amount: amount("/amount", units)?,
+            expires_at: new.expires_at.map(|at| instant("/expires_at", &at)).transpose()?,
+            models: new.models.iter().map(|model| name(model)).collect(),
+        },
+        (None, None) => return Err(Problem::invalid("/amount", "must be given, or a pack")),
+    };
+    let command = Command::Grant { give, source: new.source.as_deref().map(name), reason: new.reason };
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, asked).await?;
+    let made = committed.events.iter().filter_map(|dated| match &dated.1 {
+        Event::GrantIssued { grant, .. } => workspace.grant(*grant),
+        _ => None,
+    });
+    let made = made.map(|grant| views::grant(id, grant)).collect();
+    Ok(Reply::new(StatusCode::CREATED, made).replayed(committed.replayed))
+}
+
+/// Takes back what is left of a grant, now and when its holds end.
+#[utoipa::path(post, path = "/v1/grants/{id}/void", tag = "Workspaces",
+    params(("id" = String, Path, description = "`gr_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    request_body = api::VoidRequest, responses((status = 200, description = "The grant", body = api::Grant)))]
+pub async fn void(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    body: Body<api::VoidRequest>,
+) -> Result<Reply<api::Grant>, Problem> {
+    let (workspace, grant) = operator.owned(Kind::Grant, &id, "grant")?;
+    let asked = operator.asked_once(workspace, &body.bytes)?;
+    let command = Command::VoidGrant { grant, reason: body.value.reason };
+    let (committed, shown) = app.ledger.submit_and_show(workspace, command, asked).await?;
+    let grant = shown.grant(grant).ok_or(Problem::not_found("grant"))?;
+    Ok(Reply::new(StatusCode::OK, views::grant(workspace, grant)).replayed(committed.replayed))
+}
+
+async fn command_on(app: &App, operator: &Operator, id: &str, command: Command, body: &[u8]) -> Result<Reply<api::Workspace>, Problem> {
+    let id = workspace_id(id)?;
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, body)).await?;
+    Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).replayed(committed.replayed))
+}
+
+fn choice(plan: &str, interval: Option<api::Interval>, allowance: Option<i64>, approve: &[api::Approval]) -> Result<Choice, Problem> {
+    Ok(Choice {
+        plan: name(plan),
+        interval: interval.map(|interval| match interval {
+            api::Interval::Week => Interval::Week,
+            api::Interval::Month => Interval::Month,
+            api::Interval::Year => Interval::Year,
+        }),
+        allowance: allowance.map(|units| amount("/allowance", units)).transpose()?,
+        approve: approve.iter().map(|approval| (name(&approval.review), approval.reason.clone())).collect(),
+    })
+}
+
+fn name_is_short(pointer: &str, text: &str) -> Result<(), Problem> {
+    let length = text.chars().count();
+    if (1..=200).contains(&length) { Ok(()) } else { Err(Problem::invalid(pointer, "must be 1 to 200 characters")) }
+}
+
+/// An address that could be one; whether it is, only a mail to it could tell.
+fn email(text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    let wrong = || Problem::invalid("/owner/email", "must be an e-mail address");
+    let (local, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
+    let plain = |part: &str| !part.is_empty() && part.chars().all(|letter| !letter.is_whitespace() && !letter.is_control());
+    let good = plain(local) && plain(domain) && domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.') && text.len() <= 254;
+    if good { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+/// The person behind an address (R8): case, `+tags` and the dots that one large host ignores do not make another one.
+fn person(email: &str) -> String {
+    let lower = email.to_lowercase();
+    let (local, domain) = lower.rsplit_once('@').unwrap_or((&lower, ""));
+    let local = local.split('+').next().unwrap_or(local);
+    match domain {
+        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
+        _ => format!("{local}@{domain}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_is_one_person_however_the_address_is_written() {
+        for other in ["Ada@Example.com", "ada+free@example.com", "ADA+1+2@EXAMPLE.COM"] {
+            assert_eq!(person(other), "ada@example.com", "{other}");
+        }
+        assert_eq!(person("a.d.a+x@googlemail.com"), person("ada@gmail.com"));
+        assert_ne!(person("a.da@example.com"), person("ada@example.com"), "elsewhere dots count");
+    }
+
+    #[test]
+    fn what_cannot_be_an_address_is_refused() {
+        for wrong in ["", "ada", "@example.com", "ada@", "ada@localhost", "a da@example.com", "ada@example.", "ada\n@example.com"] {
+            assert!(email(wrong).is_err(), "{wrong}");
+        }
+        assert!(email("ada@example.com").is_ok());
+    }
+}

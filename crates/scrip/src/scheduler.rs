@@ -1,0 +1,134 @@
+//! Time: ticks for whatever is due on the machine's clock, and test clocks that play it in true order.
+//!
+//! Invariant: only ticks. What a tick does, and when it was due, is the engine's to say; a late one changes no balance.
+
+use crate::gateway::dispatch::Dispatcher;
+use crate::ledger::Ledger;
+use crate::store::{SubmitError, Unavailable, Value, queries};
+use scrip_engine::{Timestamp, WorkspaceId};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+/// Workspaces ticked at once: as many as share a transaction.
+const WAVE: i64 = 512;
+/// How often the machine's clock is looked at.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Ticks what is due on the machine's clock, for as long as the process lives.
+pub async fn run(ledger: Arc<Ledger>) {
+    loop {
+        match due_now(&ledger).await {
+            // A full wave: there is more.
+            Ok(ticked) if ticked == WAVE as usize => {}
+            Ok(_) => tokio::time::sleep(EVERY).await,
+            Err(error) => {
+                tracing::warn!(%error, "time waits");
+                tokio::time::sleep(EVERY).await;
+            }
+        }
+    }
+}
+
+async fn due_now(ledger: &Arc<Ledger>) -> Result<usize, Unavailable> {
+    ledger.store().projected().await?;
+    let now = ledger.now(None).await?;
+    let rows = ledger.store().query(queries::DUE, vec![Value::Integer(now.micros()), Value::Integer(WAVE)]).await?;
+    let due = rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64));
+    tick(ledger, due).await
+}
+
+async fn tick(ledger: &Arc<Ledger>, due: impl Iterator<Item = WorkspaceId>) -> Result<usize, Unavailable> {
+    let mut ticks = JoinSet::new();
+    for workspace in due {
+        let ledger = Arc::clone(ledger);
+        ticks.spawn(async move { ledger.tick(workspace).await });
+    }
+    let mut ticked = 0;
+    while let Some(ended) = ticks.join_next().await {
+        match ended {
+            Ok(Ok(_)) => ticked += 1,
+            Ok(Err(SubmitError::Unavailable(unavailable))) => return Err(unavailable),
+            Ok(Err(error)) => tracing::error!(?error, "a workspace could not be settled"),
+            Err(panic) => tracing::error!(%panic, "a tick panicked"),
+        }
+    }
+    Ok(ticked)
+}
+
+/// Moves test clocks.
+pub struct TimeMachine {
+    ledger: Arc<Ledger>,
+    dispatcher: Arc<Dispatcher>,
+    /// One clock moves at a time, so that instants are stamped in order.
+    moving: Mutex<()>,
+}
+
+impl TimeMachine {
+    /// A time machine over a ledger and its workers.
+    pub fn new(ledger: Arc<Ledger>, dispatcher: Arc<Dispatcher>) -> TimeMachine {
+        TimeMachine { ledger, dispatcher, moving: Mutex::default() }
+    }
+
+    /// Moves a clock to an instant, stopping at every due one on the way; returns when everything due has happened.
+    ///
+    /// # Errors
+    /// When the store cannot answer; the clock then stands where it came to.
+    pub async fn advance(&self, clock: i64, to: Timestamp) -> Result<(), Unavailable> {
+        let _moving = self.moving.lock().await;
+        let store = self.ledger.store();
+        let mut last = None;
+        loop {
+            self.work(clock).await?;
+            store.projected().await?;
+            let rows = store.query(queries::NEXT_ON_CLOCK, vec![Value::Integer(clock)]).await?;
+            let next = rows.first().and_then(|row| row.maybe_integer(0)).map(Timestamp::from_micros);
+            let Some(next) = next.filter(|next| *next <= to) else {
+                return store.set_clock(clock, None, to).await;
+            };
+            if last == Some(next) {
+                return Err(Unavailable(format!("what is due at {next} on a test clock does not happen")));
+            }
+            store.set_clock(clock, None, next).await?;
+            self.tick(clock, next).await?;
+            last = Some(next);
+        }
+    }
+
+    async fn tick(&self, clock: i64, now: Timestamp) -> Result<(), Unavailable> {
+        let store = self.ledger.store();
+        loop {
+            let values = vec![Value::Integer(now.micros()), Value::Integer(WAVE), Value::Integer(clock)];
+            let rows = store.query(queries::DUE_ON_CLOCK, values).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let due = rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64));
+            if tick(&self.ledger, due).await? == 0 {
+                return Err(Unavailable("nothing that is due on a test clock could be settled".to_owned()));
+            }
+            store.projected().await?;
+        }
+    }
+
+    /// Works on the clock's runs until none is due.
+    async fn work(&self, clock: i64) -> Result<(), Unavailable> {
+        let store = self.ledger.store();
+        let mut moved = store.projections();
+        loop {
+            store.projected().await?;
+            moved.mark_unchanged();
+            if self.dispatcher.work(Some(clock)).await? > 0 {
+                continue;
+            }
+            let now = self.ledger.now(Some(clock)).await?;
+            let left = store.query(queries::WORK_LEFT_ON_CLOCK, vec![Value::Integer(clock), Value::Integer(now.micros())]).await?;
+            if left.first().is_none_or(|row| row.integer(0) == 0) {
+                return Ok(());
+            }
+            // Another worker has the rest; its end moves the projections.
+            let _ = tokio::time::timeout(EVERY, moved.changed()).await;
+        }
+    }
+}

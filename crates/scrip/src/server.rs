@@ -1,0 +1,125 @@
+//! A running Scrip: the store, the workers, the scheduler and the HTTP service, put together.
+
+use crate::clock;
+use crate::config::Settings;
+use crate::crypto::{is_key, new_key, random, sha256};
+use crate::gateway::assets::Assets;
+use crate::gateway::dispatch::Dispatcher;
+use crate::http::{self, App, caller::OPERATOR_PREFIXES};
+use crate::ledger::Ledger;
+use crate::scheduler::{self, TimeMachine};
+use crate::store::{Options, Row, Store, Unavailable, Value, queries};
+use scrip_engine::parse_catalog;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// A Scrip that is about to serve.
+pub struct Server {
+    listener: TcpListener,
+    app: Arc<App>,
+    dispatcher: Arc<Dispatcher>,
+    /// The operator key that was made at this first start, to be shown once.
+    pub new_key: Option<String>,
+    /// Where it listens.
+    pub url: String,
+}
+
+impl Server {
+    /// Opens the data, publishes the catalog if it is new, and takes the address.
+    ///
+    /// # Errors
+    /// What is wrong and what to do about it, for whoever starts it.
+    pub async fn prepare(settings: &Settings) -> Result<Server, String> {
+        let data = settings.data.as_deref().ok_or("name a data directory: --data DIR")?;
+        let listen = settings.listen.ok_or("name an address: --listen ADDR")?;
+        let text = settings.catalog.as_deref().map(read_catalog).transpose()?;
+        let options = Options { group_commit: settings.group_commit.unwrap_or(true), ..Options::default() };
+        let store = Store::open(data, options).map_err(|error| error.to_string())?;
+        if let Some((text, catalog)) = text {
+            let newest = store.catalogs();
+            if let Some(newest) = newest.newest().filter(|newest| newest.catalog.name != catalog.name) {
+                return Err(format!("{} is the data of `{}`; `{}` is another product", data.display(), newest.catalog.name, catalog.name));
+            }
+            let version = store.publish(text, catalog, "start".to_owned()).await.map_err(|error| error.to_string())?;
+            tracing::info!(version, "the catalog is in force");
+        } else if store.catalogs().newest().is_none() {
+            return Err("there is no catalog yet: start with --catalog FILE".to_owned());
+        }
+        let secret = secret(&store).await.map_err(|error| error.to_string())?;
+        let (operator_keys, new_key) = operator_keys(&store, settings.operator_key.as_deref()).await?;
+        let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let url = format!("http://{address}");
+        let public_url = settings.public_url.clone().unwrap_or_else(|| url.clone());
+        let assets = Arc::new(Assets::open(&data.join("assets")).map_err(|error| error.to_string())?);
+        let ledger = Arc::new(Ledger::new(store));
+        let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets)));
+        let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&dispatcher)));
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        let app = Arc::new(App { ledger, time, assets, secret, operator_keys, public_url });
+        Ok(Server { listener, app, dispatcher, new_key, url })
+    }
+
+    /// Serves until told to stop.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+        tokio::spawn(scheduler::run(Arc::clone(&self.app.ledger)));
+        tokio::spawn(Arc::clone(&self.dispatcher).run());
+        http::serve(self.listener, self.app, stop).await
+    }
+}
+
+/// Reads and checks a catalog file.
+///
+/// # Errors
+/// Every error of the file, with its place.
+pub fn read_catalog(path: &Path) -> Result<(String, scrip_engine::Catalog), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    match parse_catalog(&text) {
+        Ok(catalog) => Ok((text, catalog)),
+        Err(problems) => {
+            let lines: Vec<String> = problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect();
+            Err(lines.join("\n"))
+        }
+    }
+}
+
+/// The secret that signs quotes and links: made once, kept with the journal.
+async fn secret(store: &Store) -> Result<Vec<u8>, Unavailable> {
+    let name = Value::Text("secret".to_owned());
+    store.write(queries::NEW_SETTING, vec![name.clone(), Value::Bytes(random::<32>().to_vec())]).await?;
+    let rows = store.query(queries::SETTING, vec![name]).await?;
+    rows.first().map(|row| row.bytes(0).to_vec()).ok_or_else(|| Unavailable("the secret was not kept".to_owned()))
+}
+
+async fn operator_keys(store: &Store, given: Option<&str>) -> Result<(HashMap<[u8; 32], String>, Option<String>), String> {
+    let unavailable = |error: Unavailable| error.to_string();
+    let known = store.query(queries::OPERATOR_KEYS, Vec::new()).await.map_err(unavailable)?;
+    let mut keys = HashMap::new();
+    let mut made = None;
+    if let Some(key) = given {
+        if !OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key)) {
+            return Err("SCRIP_OPERATOR_KEY is not an operator key; `scrip keys new` makes one".to_owned());
+        }
+        keys.insert(sha256(&[key.as_bytes()]), last4(key));
+    } else if known.is_empty() {
+        let key = new_key(OPERATOR_PREFIXES[0]);
+        let hash = Value::Bytes(sha256(&[key.as_bytes()]).to_vec());
+        let now = Value::Integer(clock::now().micros());
+        let values = vec![hash, Value::Text("first".to_owned()), Value::Text(last4(&key)), now];
+        store.write(queries::NEW_OPERATOR_KEY, values).await.map_err(unavailable)?;
+        keys.insert(sha256(&[key.as_bytes()]), last4(&key));
+        made = Some(key);
+    }
+    let stored = |row: &Row| Some((<[u8; 32]>::try_from(row.bytes(0)).ok()?, row.text(1).to_owned()));
+    keys.extend(known.iter().filter_map(stored));
+    Ok((keys, made))
+}
+
+fn last4(key: &str) -> String {
+    key.chars().skip(key.chars().count().saturating_sub(4)).collect()
+}

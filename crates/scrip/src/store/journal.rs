@@ -1,0 +1,108 @@
+//! The form of a journal row: its body and its place in the hash chain.
+
+use crate::crypto::sha256;
+use scrip_engine::{Dated, Entry, Timestamp, WorkspaceId};
+use serde::{Deserialize, Serialize};
+
+/// The hash before a workspace's first entry.
+pub const GENESIS: [u8; 32] = [0; 32];
+
+/// What an entry's `body` column holds, as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Body {
+    /// Who asked.
+    pub actor: String,
+    /// The command's name.
+    pub command: String,
+    /// What happened.
+    pub events: Vec<Dated>,
+}
+
+/// A journal row.
+#[derive(Clone, Debug)]
+pub struct JournalRow {
+    /// Its place among all entries.
+    pub position: i64,
+    /// Whose.
+    pub workspace: WorkspaceId,
+    /// Its place in the workspace.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Of the idempotency key.
+    pub idempotency_key: Option<Vec<u8>>,
+    /// Of the request.
+    pub request_hash: Option<Vec<u8>>,
+    /// When the workspace next changes by itself.
+    pub next_due_at: Option<i64>,
+    /// [`Body`] as JSON.
+    pub body: String,
+    /// The hash of the entry before.
+    pub previous_hash: Vec<u8>,
+    /// The hash of this one.
+    pub hash: Vec<u8>,
+}
+
+impl JournalRow {
+    /// The columns of a row, in the order [`JournalRow::read`] expects.
+    pub const COLUMNS: &'static str =
+        "position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash";
+
+    /// The row's entry.
+    ///
+    /// # Errors
+    /// When the body is not what this version of Scrip writes or has ever written.
+    pub fn entry(&self) -> Result<Entry, serde_json::Error> {
+        let Body { actor, command, events } = serde_json::from_str(&self.body)?;
+        Ok(Entry { workspace: self.workspace, seq: self.seq, at: self.at, actor, command, events })
+    }
+
+    /// The hash this row should have.
+    pub fn expected_hash(&self) -> [u8; 32] {
+        let optional = |bytes: &Option<Vec<u8>>| bytes.clone().unwrap_or_default();
+        chain(
+            &self.previous_hash,
+            self.workspace,
+            self.seq,
+            self.at,
+            &optional(&self.idempotency_key),
+            &optional(&self.request_hash),
+            self.next_due_at,
+            &self.body,
+        )
+    }
+
+    /// Reads a row of [`JournalRow::COLUMNS`].
+    pub fn read(row: &super::Row) -> JournalRow {
+        let optional = |column: usize| Some(row.bytes(column).to_vec()).filter(|bytes| !bytes.is_empty());
+        JournalRow {
+            position: row.integer(0),
+            workspace: WorkspaceId::new(row.integer(1) as u64),
+            seq: row.integer(2) as u64,
+            at: Timestamp::from_micros(row.integer(3)),
+            idempotency_key: optional(4),
+            request_hash: optional(5),
+            next_due_at: row.maybe_integer(6),
+            body: row.text(7).to_owned(),
+            previous_hash: row.bytes(8).to_vec(),
+            hash: row.bytes(9).to_vec(),
+        }
+    }
+}
+
+/// The hash of an entry: of everything in its row and of the entry before it (I4).
+#[allow(clippy::too_many_arguments, reason = "the hash is over every column of the row")]
+pub fn chain(
+    previous: &[u8],
+    workspace: WorkspaceId,
+    seq: u64,
+    at: Timestamp,
+    key: &[u8],
+    request: &[u8],
+    next_due_at: Option<i64>,
+    body: &str,
+) -> [u8; 32] {
+    let numbers = [workspace.get(), seq as i64, at.micros(), next_due_at.unwrap_or(-1), key.len() as i64];
+    let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    sha256(&[previous, &numbers, key, request, body.as_bytes()])
+}

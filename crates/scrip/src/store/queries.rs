@@ -1,0 +1,73 @@
+//! Every read, written once.
+
+/// Workspaces after one, in the order they were opened.
+pub const WORKSPACES: &str = "SELECT workspace, opened FROM workspaces WHERE opened > $1 ORDER BY opened LIMIT $2";
+/// Workspaces by the operator's own id.
+pub const WORKSPACES_BY_EXTERNAL_ID: &str =
+    "SELECT workspace, opened FROM workspaces WHERE external_id = $3 AND opened > $1 ORDER BY opened LIMIT $2";
+/// Runs of a workspace before one, newest first.
+pub const RUNS: &str = "SELECT n, body FROM runs WHERE workspace = $1 AND n < $2 ORDER BY n DESC LIMIT $3";
+/// Runs of a workspace with a status.
+pub const RUNS_BY_STATUS: &str =
+    "SELECT n, body FROM runs WHERE workspace = $1 AND n < $2 AND status = $4 ORDER BY n DESC LIMIT $3";
+/// One run, and the entry it last changed with.
+pub const RUN: &str = "SELECT body, seq FROM runs WHERE workspace = $1 AND n = $2";
+/// One hold.
+pub const HOLD: &str = "SELECT body FROM holds WHERE workspace = $1 AND n = $2";
+/// Entries of a workspace before one, newest first.
+pub const ENTRIES: &str = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+    FROM entries WHERE workspace = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+/// Entries of a workspace up to one, oldest first.
+pub const HISTORY: &str = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+    FROM entries WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
+/// All entries after a position.
+pub const JOURNAL: &str = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+    FROM entries WHERE position > $1 ORDER BY position LIMIT $2";
+/// How many entries there are.
+pub const JOURNAL_LENGTH: &str = "SELECT COALESCE(MAX(position), 0) FROM entries";
+/// Usage of a workspace between two days.
+pub const USAGE: &str = "SELECT day, model, unit, runs, failed, captured FROM usage
+    WHERE workspace = $1 AND day >= $2 AND day <= $3 ORDER BY day, model, unit";
+/// Workspaces on the real clock with something due.
+pub const DUE: &str = "SELECT workspace FROM workspaces WHERE test_clock IS NULL AND next_due_at <= $1 LIMIT $2";
+/// Workspaces on a test clock with something due.
+pub const DUE_ON_CLOCK: &str = "SELECT workspace FROM workspaces WHERE test_clock = $3 AND next_due_at <= $1 LIMIT $2";
+/// The next instant anything is due on a test clock: a workspace's own change, or a run's.
+pub const NEXT_ON_CLOCK: &str = "SELECT MIN(due) FROM (
+    SELECT MIN(next_due_at) AS due FROM workspaces WHERE test_clock = $1
+    UNION ALL SELECT MIN(due_at) AS due FROM queue WHERE test_clock = $1)";
+/// Runs to be worked on by now, on the real clock.
+pub const WORK: &str = "UPDATE queue SET lease_until = $2 WHERE (workspace, n) IN (
+    SELECT workspace, n FROM queue WHERE test_clock IS NULL AND due_at <= $1 AND lease_until <= $1 ORDER BY due_at LIMIT $3)
+    RETURNING workspace, n";
+/// Runs to be worked on by now, on a test clock. Leases are in machine time, work is due in the clock's.
+pub const WORK_ON_CLOCK: &str = "UPDATE queue SET lease_until = $2 WHERE (workspace, n) IN (
+    SELECT workspace, n FROM queue WHERE test_clock = $4 AND due_at <= $5 AND lease_until <= $1 ORDER BY due_at LIMIT $3)
+    RETURNING workspace, n";
+/// Runs that are due on a test clock, leased or not.
+pub const WORK_LEFT_ON_CLOCK: &str = "SELECT COUNT(*) FROM queue WHERE test_clock = $1 AND due_at <= $2";
+/// Puts a run back, to be looked at again at an instant.
+pub const WORK_LATER: &str = "UPDATE queue SET lease_until = 0, due_at = $3 WHERE workspace = $1 AND n = $2";
+/// Claims something that only one workspace may have.
+pub const CLAIM: &str = "INSERT INTO claims (scope, claim, workspace) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+/// Who has it.
+pub const CLAIMED_BY: &str = "SELECT workspace FROM claims WHERE scope = $1 AND claim = $2";
+/// Takes a claim over from a workspace that was never opened.
+pub const CLAIM_AGAIN: &str = "UPDATE claims SET workspace = $3 WHERE scope = $1 AND claim = $2 AND workspace = $4";
+/// A setting.
+pub const SETTING: &str = "SELECT value FROM settings WHERE name = $1";
+/// Makes a setting that is not there yet.
+pub const NEW_SETTING: &str = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+/// All operator keys, by hash.
+pub const OPERATOR_KEYS: &str = "SELECT hash, last4 FROM operator_keys";
+/// Adds an operator key.
+pub const NEW_OPERATOR_KEY: &str =
+    "INSERT INTO operator_keys (hash, name, last4, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+/// A test clock.
+pub const TEST_CLOCK: &str = "SELECT name, now FROM test_clocks WHERE id = $1";
+/// All test clocks.
+pub const TEST_CLOCKS: &str = "SELECT id, name, now FROM test_clocks ORDER BY id";
+/// All catalog versions.
+pub const CATALOGS: &str = "SELECT version, published_at, sha256, actor FROM catalogs ORDER BY version DESC";
+/// The text of a catalog version.
+pub const CATALOG_TEXT: &str = "SELECT text FROM catalogs WHERE version = $1";

@@ -1,0 +1,235 @@
+//! The embedded database: one process, one thread that writes the journal, one that writes the projections.
+//!
+//! The journal and the projections are two files, so that folding rows never waits for the journal's disk write nor
+//! holds it up, and so that the projections can be thrown away whole.
+//!
+//! Invariant: a reply to a submission is sent after the transaction that holds its entry has been flushed to disk.
+
+mod projector;
+mod reader;
+mod writer;
+
+use super::{Committed, Row, Submission, SubmitError, Unavailable, Value};
+use crate::crypto;
+use projector::Projector;
+use reader::Readers;
+use rusqlite::Connection;
+use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId, parse_catalog};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, RwLock};
+use tokio::sync::{oneshot, watch};
+use writer::{Job, Writer};
+
+/// Submissions that may wait; one more is told to come back.
+const QUEUE_MAX: usize = 8_192;
+
+mod migrations {
+    refinery::embed_migrations!("src/store/migrations/sqlite");
+}
+
+/// How the embedded database works.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Whether waiting submissions share a transaction. Off only to measure what that is worth.
+    pub group_commit: bool,
+    /// The most pages the journal may have; for tests of a full disk.
+    pub pages_max: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { group_commit: true, pages_max: None }
+    }
+}
+
+/// The embedded database.
+pub struct Sqlite {
+    jobs: SyncSender<Job>,
+    projector: Projector,
+    readers: Readers,
+    catalogs: Arc<RwLock<Arc<Catalogs>>>,
+    committed: watch::Receiver<i64>,
+    _lock: File,
+}
+
+impl Sqlite {
+    /// Opens the database in a directory, making it if it is not there.
+    ///
+    /// # Errors
+    /// When the directory is in use by another process, cannot be written, or has a schema this version does not know.
+    pub fn open(directory: &Path, options: Options) -> Result<Sqlite, Unavailable> {
+        let wrong = |what: &str, error: &dyn std::fmt::Display| Unavailable(format!("{}: {what}: {error}", directory.display()));
+        std::fs::create_dir_all(directory).map_err(|error| wrong("cannot be made", &error))?;
+        let lock = lock(directory)?;
+        let journal = directory.join("journal.db");
+        let views = directory.join("views.db");
+        let mut connection = Connection::open(&journal).map_err(|error| wrong("cannot be opened", &error))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        migrations::migrations::runner()
+            .run(&mut connection)
+            .map_err(|error| wrong("its schema is not one this version of scrip knows; use the version that wrote it, or a newer one", &error))?;
+        if let Some(pages) = options.pages_max {
+            connection.pragma_update(None, "max_page_count", pages)?;
+        }
+        let catalogs = Arc::new(RwLock::new(Arc::new(read_catalogs(&connection)?)));
+        let position: i64 = connection.query_row("SELECT COALESCE(MAX(position), 0) FROM entries", [], |row| row.get(0))?;
+        let (committed_sender, committed) = watch::channel(position);
+        let projector = Projector::start(&journal, &views, committed.clone())?;
+        let (jobs, waiting) = sync_channel(QUEUE_MAX);
+        let behind = projector.jobs();
+        let writer = Writer::new(connection, &views, Arc::clone(&catalogs), committed_sender, behind, options)?;
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(&waiting))
+            .map_err(|error| wrong("no thread for the journal", &error))?;
+        let readers = Readers::new(&journal, &views);
+        Ok(Sqlite { jobs, projector, readers, catalogs, committed, _lock: lock })
+    }
+
+    /// See [`super::Store::submit`].
+    pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Submit(Box::new(submission), reply))?;
+        answer.await.map_err(|_| SubmitError::Unavailable(Unavailable("the journal's thread has stopped".to_owned())))?
+    }
+
+    /// See [`super::Store::workspace`].
+    pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
+        self.ask(|reply| Job::Read(id, reply)).await
+    }
+
+    /// See [`super::Store::now`].
+    pub async fn now(&self, test_clock: Option<i64>) -> Result<Timestamp, Unavailable> {
+        self.ask(|reply| Job::Now(test_clock, reply)).await
+    }
+
+    /// See [`super::Store::set_clock`].
+    pub async fn set_clock(&self, id: i64, name: Option<String>, now: Timestamp) -> Result<(), Unavailable> {
+        self.ask(|reply| Job::SetClock { id, name, now, reply }).await
+    }
+
+    /// See [`super::Store::write`].
+    pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
+        self.ask(|reply| Job::Write(sql, values, reply)).await
+    }
+
+    /// See [`super::Store::publish`].
+    pub async fn publish(&self, text: String, catalog: Catalog, actor: String) -> Result<u32, Unavailable> {
+        self.ask(|reply| Job::Publish { text, catalog: Arc::new(catalog), actor, reply }).await
+    }
+
+    /// See [`super::Store::query`].
+    pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        self.readers.query(sql, values).await
+    }
+
+    /// See [`super::Store::projected`].
+    pub async fn projected(&self) -> Result<(), Unavailable> {
+        let target = *self.committed.borrow();
+        self.projector.wait_for(target).await
+    }
+
+    /// See [`super::Store::projections`].
+    pub fn projections(&self) -> watch::Receiver<i64> {
+        self.projector.position()
+    }
+
+    /// See [`super::Store::lease`].
+    pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        self.projector.statement(sql, values).await
+    }
+
+    /// See [`super::Store::rebuild`].
+    pub async fn rebuild(&self) -> Result<(), Unavailable> {
+        self.projector.rebuild().await
+    }
+
+    /// See [`super::Store::catalogs`].
+    pub fn catalogs(&self) -> Arc<Catalogs> {
+        Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Unavailable>>) -> Job) -> Result<T, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(job(reply))?;
+        answer.await.map_err(|_| Unavailable("the journal's thread has stopped".to_owned()))?
+    }
+
+    fn send(&self, job: Job) -> Result<(), Unavailable> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Unavailable(format!("{QUEUE_MAX} submissions are waiting")),
+            TrySendError::Disconnected(_) => Unavailable("the journal's thread has stopped".to_owned()),
+        })
+    }
+}
+
+/// Takes the directory for this process: a second one must not decide on the same file.
+fn lock(directory: &Path) -> Result<File, Unavailable> {
+    let path = directory.join("lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| Unavailable(format!("{}: {error}", path.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Unavailable(format!("{}: another scrip process has this directory open", directory.display())))
+        }
+        Err(TryLockError::Error(error)) => Err(Unavailable(format!("{}: {error}", path.display()))),
+    }
+}
+
+fn read_catalogs(connection: &Connection) -> Result<Catalogs, Unavailable> {
+    let mut statement = connection.prepare("SELECT published_at, text FROM catalogs ORDER BY version")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let mut catalogs = Catalogs::default();
+    for row in rows {
+        let (published_at, text) = row?;
+        let catalog = parse_catalog(&text).map_err(|problems| {
+            Unavailable(format!("a published catalog no longer passes: {}", problems.first().map(ToString::to_string).unwrap_or_default()))
+        })?;
+        catalogs.publish(Timestamp::from_micros(published_at), Arc::new(catalog));
+    }
+    Ok(catalogs)
+}
+
+/// The hash a catalog's text is known by.
+fn text_hash(text: &str) -> String {
+    crypto::hex(&crypto::sha256(&[text.as_bytes()]))
+}
+
+/// Binds the values of a query.
+fn bound(values: &[Value]) -> impl rusqlite::Params + '_ {
+    rusqlite::params_from_iter(values.iter().map(|value| match value {
+        Value::Null => rusqlite::types::Value::Null,
+        Value::Integer(value) => rusqlite::types::Value::Integer(*value),
+        Value::Text(value) => rusqlite::types::Value::Text(value.clone()),
+        Value::Bytes(value) => rusqlite::types::Value::Blob(value.clone()),
+    }))
+}
+
+/// All rows of a prepared statement.
+fn rows(statement: &mut rusqlite::CachedStatement<'_>, values: &[Value]) -> Result<Vec<Row>, rusqlite::Error> {
+    let columns = statement.column_count();
+    let mut found = statement.query(bound(values))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let value = |column: usize| -> Result<Value, rusqlite::Error> {
+            Ok(match row.get_ref(column)? {
+                rusqlite::types::ValueRef::Null => Value::Null,
+                rusqlite::types::ValueRef::Integer(value) => Value::Integer(value),
+                rusqlite::types::ValueRef::Real(_) => unreachable!("no column holds floats"),
+                rusqlite::types::ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+                rusqlite::types::ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+            })
+        };
+        rows.push(Row((0..columns).map(value).collect::<Result<_, _>>()?));
+    }
+    Ok(rows)
+}

@@ -1,0 +1,49 @@
+//! Reads on snapshots, beside the writers.
+
+use super::rows;
+use crate::store::{Row, Unavailable, Value, numbered};
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// Idle connections that are kept.
+const IDLE_MAX: usize = 4;
+
+/// Read-only connections to the journal with the projections attached.
+pub(super) struct Readers {
+    journal: PathBuf,
+    views: PathBuf,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Readers {
+    pub(super) fn new(journal: &Path, views: &Path) -> Readers {
+        Readers { journal: journal.to_owned(), views: views.to_owned(), idle: Arc::default() }
+    }
+
+    pub(super) async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        let (journal, views, idle) = (self.journal.clone(), self.views.clone(), Arc::clone(&self.idle));
+        let read = move || {
+            let kept = idle.lock().expect("nobody panics holding the pool").pop();
+            let connection = match kept {
+                Some(connection) => connection,
+                None => open(&journal, &views)?,
+            };
+            let found = rows(&mut connection.prepare_cached(&numbered(sql))?, &values)?;
+            let mut idle = idle.lock().expect("nobody panics holding the pool");
+            if idle.len() < IDLE_MAX {
+                idle.push(connection);
+            }
+            Ok(found)
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|error| Unavailable(format!("a read panicked: {error}")))?
+    }
+}
+
+fn open(journal: &Path, views: &Path) -> Result<Connection, Unavailable> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(journal, flags)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.execute("ATTACH DATABASE ?1 AS views", [views.to_string_lossy()])?;
+    Ok(connection)
+}

@@ -1,0 +1,440 @@
+//! The thread that owns the journal: take one submission, drain what waits, decide them in order, one transaction, one
+//! flush, acknowledge.
+//!
+//! Group commit forms by itself: while one batch is being flushed, the next one gathers.
+//!
+//! Invariant: the only place where the engine's `apply` meets a disk.
+
+use super::{Options, bound, projector, rows, text_hash};
+use crate::clock::Clock;
+use crate::store::journal::{Body, GENESIS, JournalRow, chain};
+use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, Value, numbered};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use scrip_engine::{Applied, Catalog, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply, fold};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, RwLock};
+use tokio::sync::{oneshot, watch};
+
+/// Jobs that share a transaction at most.
+const BATCH_MAX: usize = 512;
+/// Workspaces kept in memory; beyond that the cache starts again from snapshots.
+const CACHE_MAX: usize = 100_000;
+/// Entries between two snapshots of a workspace.
+const SNAPSHOT_EVERY: u64 = 64;
+
+type Reply<T> = oneshot::Sender<Result<T, Unavailable>>;
+
+/// What the journal's thread is asked.
+pub(super) enum Job {
+    Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
+    Read(WorkspaceId, Reply<Option<Arc<Workspace>>>),
+    Now(Option<i64>, Reply<Timestamp>),
+    SetClock { id: i64, name: Option<String>, now: Timestamp, reply: Reply<()> },
+    Write(&'static str, Vec<Value>, Reply<usize>),
+    Publish { text: String, catalog: Arc<Catalog>, actor: String, reply: Reply<u32> },
+}
+
+/// A workspace to be snapshotted.
+pub(super) struct Snapshot {
+    pub workspace: WorkspaceId,
+    pub seq: u64,
+    pub state: String,
+}
+
+struct Cached {
+    workspace: Workspace,
+    hash: [u8; 32],
+}
+
+pub(super) struct Writer {
+    connection: Connection,
+    clock: Clock,
+    clocks: HashMap<i64, Timestamp>,
+    cache: HashMap<WorkspaceId, Cached>,
+    catalogs: Arc<RwLock<Arc<Catalogs>>>,
+    current: Arc<Catalogs>,
+    committed: watch::Sender<i64>,
+    position: i64,
+    projector: SyncSender<projector::Job>,
+    options: Options,
+    touched: Vec<WorkspaceId>,
+}
+
+/// An answer that waits for the flush.
+enum Answer {
+    Submit(oneshot::Sender<Result<Committed, SubmitError>>, Result<Committed, SubmitError>),
+    Read(Reply<Option<Arc<Workspace>>>, Result<Option<Arc<Workspace>>, Unavailable>),
+    Now(Reply<Timestamp>, Timestamp),
+    Clock(Reply<()>, Result<(), Unavailable>, i64, Timestamp),
+    Write(Reply<usize>, Result<usize, Unavailable>),
+    Publish(Reply<u32>, Result<u32, Unavailable>, Option<Arc<Catalogs>>),
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        views: &Path,
+        catalogs: Arc<RwLock<Arc<Catalogs>>>,
+        committed: watch::Sender<i64>,
+        projector: SyncSender<projector::Job>,
+        options: Options,
+    ) -> Result<Writer, Unavailable> {
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.execute("ATTACH DATABASE ?1 AS views", [views.to_string_lossy()])?;
+        let clocks = {
+            let mut statement = connection.prepare("SELECT id, now FROM test_clocks")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, Timestamp::from_micros(row.get(1)?))))?;
+            rows.collect::<Result<HashMap<i64, Timestamp>, _>>()?
+        };
+        let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
+        let position = *committed.borrow();
+        Ok(Writer {
+            connection,
+            clock: Clock::default(),
+            clocks,
+            cache: HashMap::new(),
+            catalogs,
+            current,
+            committed,
+            position,
+            projector,
+            options,
+            touched: Vec::new(),
+        })
+    }
+
+    /// Serves jobs until nobody can send any more.
+    pub(super) fn run(mut self, waiting: &Receiver<Job>) {
+        let most = if self.options.group_commit { BATCH_MAX } else { 1 };
+        let mut batch = Vec::with_capacity(most);
+        while let Ok(job) = waiting.recv() {
+            batch.push(job);
+            while batch.len() < most {
+                let Ok(job) = waiting.try_recv() else { break };
+                batch.push(job);
+            }
+            self.batch(&mut batch);
+        }
+    }
+
+    fn batch(&mut self, jobs: &mut Vec<Job>) {
+        self.touched.clear();
+        let writes = jobs.iter().any(|job| !matches!(job, Job::Read(..) | Job::Now(..)));
+        let before = self.position;
+        let begun = if writes { self.connection.execute_batch("BEGIN IMMEDIATE") } else { Ok(()) };
+        let mut failed = begun.err();
+        let answers: Vec<Answer> = jobs.drain(..).map(|job| self.job(job, &mut failed)).collect();
+        if writes && failed.is_none() {
+            failed = self.connection.execute_batch("COMMIT").err();
+        }
+        if let Some(error) = failed {
+            self.undo(before, &error);
+            return refuse(answers, &error);
+        }
+        self.keep_snapshots();
+        if self.position != before {
+            self.committed.send_replace(self.position);
+            // A full queue is being worked on, and looks at the journal again when it is done.
+            let _ = self.projector.try_send(projector::Job::Wake);
+        }
+        for answer in answers {
+            self.answer(answer);
+        }
+        if self.cache.len() > CACHE_MAX {
+            self.cache.clear();
+        }
+    }
+
+    /// Nothing of the batch happened: what was folded on top of it is forgotten.
+    fn undo(&mut self, before: i64, error: &rusqlite::Error) {
+        tracing::error!(%error, "the journal could not be written; nothing of this batch was acknowledged");
+        if matches!(error, rusqlite::Error::SqliteFailure(failure, _) if is_lost_flush(failure)) {
+            // After a failed flush nobody knows what is on the disk. Starting again is the only honest answer.
+            tracing::error!("the disk did not confirm a flush; stopping");
+            std::process::exit(70);
+        }
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        self.position = before;
+        for workspace in self.touched.drain(..) {
+            self.cache.remove(&workspace);
+        }
+    }
+
+    fn job(&mut self, job: Job, failed: &mut Option<rusqlite::Error>) -> Answer {
+        match job {
+            Job::Submit(submission, reply) => {
+                let result = match failed {
+                    Some(error) => Err(Unavailable(error.to_string()).into()),
+                    None => self.submit(&submission, failed),
+                };
+                Answer::Submit(reply, result)
+            }
+            Job::Read(id, reply) => Answer::Read(reply, self.read(id)),
+            Job::Now(test_clock, reply) => Answer::Now(reply, self.now(test_clock)),
+            Job::SetClock { id, name, now, reply } => {
+                let sql = "INSERT INTO test_clocks (id, name, now) VALUES (?1, COALESCE(?2, ''), ?3)
+                           ON CONFLICT (id) DO UPDATE SET now = MAX(now, excluded.now)";
+                let result = self.connection.execute(sql, (id, name, now.micros()));
+                Answer::Clock(reply, result.map(|_| ()).map_err(Into::into), id, now)
+            }
+            Job::Write(sql, values, reply) => {
+                let result = self.connection.prepare_cached(&numbered(sql)).and_then(|mut statement| statement.execute(bound(&values)));
+                Answer::Write(reply, result.map_err(Into::into))
+            }
+            Job::Publish { text, catalog, actor, reply } => {
+                let (result, catalogs) = match self.publish(&text, catalog, &actor) {
+                    Ok((version, catalogs)) => (Ok(version), catalogs),
+                    Err(error) => (Err(error.into()), None),
+                };
+                Answer::Publish(reply, result, catalogs)
+            }
+        }
+    }
+
+    fn submit(&mut self, submission: &Submission, failed: &mut Option<rusqlite::Error>) -> Result<Committed, SubmitError> {
+        let id = submission.workspace;
+        if let Err(error) = self.load(id) {
+            let text = error.to_string();
+            *failed = Some(error);
+            return Err(Unavailable(text).into());
+        }
+        let test_clock = match &submission.command {
+            Command::OpenWorkspace { test_clock, .. } => *test_clock,
+            _ => self.cache[&id].workspace.test_clock,
+        };
+        let now = self.now(test_clock);
+        let catalogs = Arc::clone(&self.current);
+        let workspace = &self.cache[&id].workspace;
+        let decided = catch_unwind(AssertUnwindSafe(|| apply(workspace, &catalogs, &submission.command, now)));
+        match decided {
+            Ok(Ok(applied)) if applied.events.is_empty() => self.nothing(submission, applied),
+            Ok(Ok(applied)) => self.append(submission, applied, failed),
+            Ok(Err(refusal)) => self.refused(submission, refusal),
+            Err(panic) => Err(SubmitError::Bug(panic_text(panic.as_ref()))),
+        }
+    }
+
+    /// Nothing happened now; perhaps it did the first time this key was used.
+    fn nothing(&mut self, submission: &Submission, applied: Applied) -> Result<Committed, SubmitError> {
+        if let Some(stored) = self.stored(submission)? {
+            return Ok(stored);
+        }
+        let Workspace { seq, at, .. } = applied.workspace;
+        let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
+        Ok(Committed { seq, at, events: Vec::new(), replayed: false, workspace })
+    }
+
+    /// A refusal is only given where this key has no answer yet: a retry of what was accepted gets that answer.
+    fn refused(&mut self, submission: &Submission, refusal: Refusal) -> Result<Committed, SubmitError> {
+        match self.stored(submission)? {
+            Some(stored) => Ok(stored),
+            None => Err(SubmitError::Refused(refusal)),
+        }
+    }
+
+    fn append(&mut self, submission: &Submission, applied: Applied, failed: &mut Option<rusqlite::Error>) -> Result<Committed, SubmitError> {
+        let Applied { workspace, events } = applied;
+        let body = Body { actor: submission.actor.clone(), command: submission.command.name().to_owned(), events };
+        let text = serde_json::to_string(&body).expect("events have no maps with other keys than text");
+        let next_due_at = workspace.next_due_at().map(Timestamp::micros);
+        let (key, request) = submission.idempotency.as_ref().map_or((&[][..], &[][..]), |key| (&key.key[..], &key.request[..]));
+        let previous = self.cache[&workspace.id].hash;
+        let hash = chain(&previous, workspace.id, workspace.seq, workspace.at, key, request, next_due_at, &text);
+        let inserted = self.insert(&workspace, submission.idempotency.as_ref(), next_due_at, &text, &previous, &hash);
+        match inserted {
+            Ok(1) => self.position += 1,
+            Ok(_) => return self.stored(submission)?.ok_or_else(|| SubmitError::Bug("an entry was lost to no key".to_owned())),
+            Err(error) => {
+                let text = error.to_string();
+                *failed = Some(error);
+                return Err(Unavailable(text).into());
+            }
+        }
+        let (seq, at) = (workspace.seq, workspace.at);
+        let shown = submission.wants_workspace.then(|| Arc::new(workspace.clone()));
+        self.touched.push(workspace.id);
+        self.cache.insert(workspace.id, Cached { workspace, hash });
+        Ok(Committed { seq, at, events: body.events, replayed: false, workspace: shown })
+    }
+
+    /// The one statement that gives order, idempotency and the request's hash.
+    fn insert(
+        &self,
+        workspace: &Workspace,
+        idempotency: Option<&Idempotency>,
+        next_due_at: Option<i64>,
+        body: &str,
+        previous: &[u8],
+        hash: &[u8],
+    ) -> Result<usize, rusqlite::Error> {
+        let sql = "INSERT INTO entries (position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
+        let key = idempotency.map(|idempotency| &idempotency.key[..]);
+        let request = idempotency.map(|idempotency| &idempotency.request[..]);
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let (seq, at) = (workspace.seq as i64, workspace.at.micros());
+        statement.execute((self.position + 1, workspace.id.get(), seq, at, key, request, next_due_at, body, previous, hash))
+    }
+
+    /// The answer this key was given before.
+    fn stored(&mut self, submission: &Submission) -> Result<Option<Committed>, SubmitError> {
+        let Some(idempotency) = &submission.idempotency else { return Ok(None) };
+        let sql = "SELECT seq, at, request_hash, body FROM entries WHERE workspace = ?1 AND idempotency_key = ?2";
+        let found = self.connection.prepare_cached(sql).and_then(|mut statement| {
+            let row = |row: &rusqlite::Row<'_>| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?, row.get::<_, String>(3)?))
+            };
+            statement.query_row((submission.workspace.get(), &idempotency.key[..]), row).optional()
+        });
+        let Some((seq, at, request, body)) = found.map_err(Unavailable::from)? else { return Ok(None) };
+        if request != idempotency.request {
+            return Err(SubmitError::KeyReused);
+        }
+        let body: Body = serde_json::from_str(&body).map_err(|error| SubmitError::Bug(error.to_string()))?;
+        let workspace = match submission.wants_workspace {
+            true => Some(Arc::new(self.replay(submission.workspace, Some(seq)).map_err(Unavailable::from)?.workspace)),
+            false => None,
+        };
+        Ok(Some(Committed { seq: seq as u64, at: Timestamp::from_micros(at), events: body.events, replayed: true, workspace }))
+    }
+
+    fn read(&mut self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
+        self.load(id)?;
+        let workspace = &self.cache[&id].workspace;
+        if !workspace.is_open() {
+            self.cache.remove(&id);
+            return Ok(None);
+        }
+        let test_clock = workspace.test_clock;
+        let now = self.now(test_clock);
+        let workspace = &self.cache[&id].workspace;
+        if workspace.next_due_at().is_none_or(|due| due > now) {
+            return Ok(Some(Arc::new(workspace.clone())));
+        }
+        match catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, &Command::Tick, now))) {
+            Ok(Ok(applied)) => Ok(Some(Arc::new(applied.workspace))),
+            Ok(Err(refusal)) => Err(Unavailable(format!("time could not pass: {}", refusal.code()))),
+            Err(panic) => Err(Unavailable(panic_text(panic.as_ref()))),
+        }
+    }
+
+    fn now(&mut self, test_clock: Option<i64>) -> Timestamp {
+        match test_clock.and_then(|id| self.clocks.get(&id)) {
+            Some(now) => *now,
+            None => self.clock.now(),
+        }
+    }
+
+    fn load(&mut self, id: WorkspaceId) -> Result<(), rusqlite::Error> {
+        if !self.cache.contains_key(&id) {
+            let cached = self.replay(id, None)?;
+            self.cache.insert(id, cached);
+        }
+        Ok(())
+    }
+
+    /// Folds a workspace from its last snapshot, or to an earlier entry from its first.
+    fn replay(&self, id: WorkspaceId, until: Option<i64>) -> Result<Cached, rusqlite::Error> {
+        let mut workspace = Workspace::unopened(id);
+        let mut hash = GENESIS;
+        if until.is_none() {
+            let sql = "SELECT state FROM views.snapshots WHERE workspace = ?1";
+            let state = self.connection.prepare_cached(sql)?.query_row([id.get()], |row| row.get::<_, String>(0)).optional()?;
+            // A snapshot in an older form is no loss: the journal has it all.
+            if let Some(snapshot) = state.and_then(|state| serde_json::from_str::<Workspace>(&state).ok()) {
+                workspace = snapshot;
+            }
+        }
+        let sql = "SELECT position, workspace, seq, at, NULL, NULL, next_due_at, body, previous_hash, hash FROM entries
+                   WHERE workspace = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq";
+        let values = [Value::from(id), Value::Integer(workspace.seq.max(1) as i64), Value::Integer(until.unwrap_or(i64::MAX))];
+        for row in rows(&mut self.connection.prepare_cached(sql)?, &values)? {
+            let row = JournalRow::read(&row);
+            if row.seq > workspace.seq {
+                let entry = row.entry().map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+                fold(&mut workspace, entry.at, &entry.events);
+            }
+            hash = row.hash.try_into().unwrap_or(GENESIS);
+        }
+        Ok(Cached { workspace, hash })
+    }
+
+    fn publish(&mut self, text: &str, catalog: Arc<Catalog>, actor: &str) -> Result<(u32, Option<Arc<Catalogs>>), rusqlite::Error> {
+        let hash = text_hash(text);
+        let newest = "SELECT sha256 FROM catalogs ORDER BY version DESC LIMIT 1";
+        let newest = self.connection.query_row(newest, [], |row| row.get::<_, String>(0)).optional()?;
+        if newest.as_ref() == Some(&hash) {
+            return Ok((self.current.newest().map_or(0, |published| published.version), None));
+        }
+        let now = self.clock.now();
+        let mut catalogs = Catalogs::clone(&self.current);
+        let version = catalogs.publish(now, catalog);
+        let sql = "INSERT INTO catalogs (version, published_at, sha256, text, actor) VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.connection.execute(sql, (version, now.micros(), hash, text, actor))?;
+        Ok((version, Some(Arc::new(catalogs))))
+    }
+
+    /// Hands states over to be snapshotted, when the projector has room for them.
+    fn keep_snapshots(&mut self) {
+        for id in &self.touched {
+            let Some(cached) = self.cache.get(id).filter(|cached| cached.workspace.seq % SNAPSHOT_EVERY == 0) else { continue };
+            let state = serde_json::to_string(&cached.workspace).expect("a workspace has no maps with other keys than text");
+            let snapshot = Snapshot { workspace: *id, seq: cached.workspace.seq, state };
+            let _ = self.projector.try_send(projector::Job::Snapshot(snapshot));
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        // Whoever asked may have gone away; that is their affair.
+        match answer {
+            Answer::Submit(reply, result) => drop(reply.send(result)),
+            Answer::Read(reply, result) => drop(reply.send(result)),
+            Answer::Now(reply, now) => drop(reply.send(Ok(now))),
+            Answer::Write(reply, result) => drop(reply.send(result)),
+            Answer::Clock(reply, result, id, now) => {
+                if result.is_ok() {
+                    let clock = self.clocks.entry(id).or_default();
+                    *clock = now.max(*clock);
+                }
+                drop(reply.send(result));
+            }
+            Answer::Publish(reply, result, catalogs) => {
+                if let Some(catalogs) = catalogs {
+                    self.current = Arc::clone(&catalogs);
+                    *self.catalogs.write().expect("nobody panics while publishing") = catalogs;
+                }
+                drop(reply.send(result));
+            }
+        }
+    }
+}
+
+/// Tells everyone in a batch that it did not happen; a refusal too, since it may have been decided on what was undone.
+fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
+    let unavailable = || Unavailable(error.to_string());
+    for answer in answers {
+        match answer {
+            Answer::Submit(reply, _) => drop(reply.send(Err(unavailable().into()))),
+            Answer::Read(reply, _) => drop(reply.send(Err(unavailable()))),
+            Answer::Now(reply, now) => drop(reply.send(Ok(now))),
+            Answer::Clock(reply, ..) => drop(reply.send(Err(unavailable()))),
+            Answer::Write(reply, _) => drop(reply.send(Err(unavailable()))),
+            Answer::Publish(reply, ..) => drop(reply.send(Err(unavailable()))),
+        }
+    }
+}
+
+fn is_lost_flush(failure: &rusqlite::ffi::Error) -> bool {
+    let flushes = [rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC];
+    failure.code == ErrorCode::SystemIoFailure && flushes.contains(&failure.extended_code)
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "a panic".to_owned())
+}

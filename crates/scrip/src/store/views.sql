@@ -1,0 +1,54 @@
+-- Projections: folded from the journal in order, thrown away and folded again at will.
+CREATE TABLE positions (
+    name TEXT NOT NULL PRIMARY KEY,
+    position BIGINT NOT NULL
+);
+CREATE TABLE snapshots (
+    workspace INTEGER PRIMARY KEY,
+    seq BIGINT NOT NULL,
+    state TEXT NOT NULL
+);
+CREATE TABLE workspaces (
+    workspace INTEGER PRIMARY KEY,
+    opened BIGINT NOT NULL,
+    external_id TEXT,
+    test_clock BIGINT,
+    next_due_at BIGINT
+);
+CREATE INDEX workspaces_by_opened ON workspaces (opened);
+CREATE INDEX workspaces_by_due ON workspaces (test_clock, next_due_at);
+CREATE TABLE runs (
+    workspace BIGINT NOT NULL,
+    n BIGINT NOT NULL,
+    status TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (workspace, n)
+) WITHOUT ROWID;
+CREATE TABLE queue (
+    workspace BIGINT NOT NULL,
+    n BIGINT NOT NULL,
+    test_clock BIGINT,
+    due_at BIGINT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    attempt BIGINT NOT NULL,
+    PRIMARY KEY (workspace, n)
+) WITHOUT ROWID;
+CREATE INDEX queue_by_due ON queue (test_clock, due_at);
+CREATE TABLE holds (
+    workspace BIGINT NOT NULL,
+    n BIGINT NOT NULL,
+    status TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (workspace, n)
+) WITHOUT ROWID;
+CREATE TABLE usage (
+    workspace BIGINT NOT NULL,
+    day BIGINT NOT NULL,
+    model TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    runs BIGINT NOT NULL,
+    failed BIGINT NOT NULL,
+    captured BIGINT NOT NULL,
+    PRIMARY KEY (workspace, day, model, unit)
+) WITHOUT ROWID;
