@@ -72,11 +72,7 @@ impl Scenario {
             "open" => Command::OpenWorkspace {
                 mode: Mode::Test,
                 test_clock: None,
-                profile: Profile {
-                    name: "Ada's".to_owned(),
-                    owner: "ada@example.com".to_owned(),
-                    external_id: None,
-                },
+                profile: Profile { name: "Ada's".to_owned(), owner: "ada@example.com".to_owned(), external_id: None },
                 lifetime_allowed: words.option("returning").is_none(),
                 choice: match words.maybe() {
                     Some(plan) => Some(choice(plan, words)?),
@@ -89,7 +85,9 @@ impl Scenario {
             }
             "unsubscribe" => Command::CancelSubscription,
             "undo" => Command::UndoCancel,
-            "approve" => Command::ApproveReview { review: words.word("a review")?.as_str().into(), reason: "a test".into() },
+            "approve" => {
+                Command::ApproveReview { review: words.word("a review")?.as_str().into(), reason: "a test".into() }
+            }
             "migrate" => Command::MigrateCatalog { version: words.parsed("a version")? },
             "freeze" => Command::Freeze { reason: words.rest().as_str().into() },
             "unfreeze" => Command::Unfreeze,

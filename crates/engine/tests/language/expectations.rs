@@ -46,7 +46,9 @@ impl Scenario {
 
     /// The story's instant, or the last entry's where that is later (R3).
     fn now(&self) -> Result<Timestamp, String> {
-        self.at.map(|at| at.max(self.workspace.at)).ok_or_else(|| "`at` must come first: there is no instant yet".to_owned())
+        self.at
+            .map(|at| at.max(self.workspace.at))
+            .ok_or_else(|| "`at` must come first: there is no instant yet".to_owned())
     }
 
     fn plan(&self) -> Result<&Plan, String> {

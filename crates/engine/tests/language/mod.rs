@@ -141,7 +141,11 @@ impl Scenario {
                 let at: Timestamp = words.parsed("an instant")?;
                 words.end()?;
                 self.at = Some(at);
-                if self.workspace.is_open() { self.act(&scrip_engine::Command::Tick).map(|()| false) } else { Ok(false) }
+                if self.workspace.is_open() {
+                    self.act(&scrip_engine::Command::Tick).map(|()| false)
+                } else {
+                    Ok(false)
+                }
             }
             _ => self.action(&verb, words),
         }
