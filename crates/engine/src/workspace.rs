@@ -209,6 +209,9 @@ pub struct Hold {
     /// The trial it used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<TrialUse>,
+    /// The plan whose time trial it used: another plan may have a window on the same model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_plan: Option<Name>,
     /// The model, when it is for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Name>,

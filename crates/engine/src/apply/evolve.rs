@@ -241,6 +241,7 @@ fn run(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 asked: *asked,
                 purpose,
                 trial: *trial,
+                window_plan: window_plan(workspace, *trial),
                 model: Some(model.clone()),
                 limited_day: *limited_day,
             };
@@ -288,6 +289,7 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 asked: *asked,
                 purpose: Purpose::Caller,
                 trial: *trial,
+                window_plan: window_plan(workspace, *trial),
                 model: model.clone(),
                 limited_day: *limited_day,
             };
@@ -316,6 +318,10 @@ fn open_hold(workspace: &mut Workspace, at: Timestamp, hold: Hold, opens_until: 
     workspace.holds.push(Arc::new(hold));
 }
 
+fn window_plan(workspace: &Workspace, trial: Option<TrialUse>) -> Option<Name> {
+    (trial == Some(TrialUse::Window)).then(|| workspace.subscription.plan.clone())
+}
+
 fn open_window(workspace: &mut Workspace, model: Name, at: Timestamp, ends_at: Timestamp) {
     let plan = workspace.subscription.plan.clone();
     match workspace.windows.iter_mut().find(|window| window.plan == plan && window.model == model) {
@@ -330,10 +336,8 @@ fn close_hold(workspace: &mut Workspace, n: u32, usable: bool) {
     let index = workspace.holds.binary_search_by_key(&n, |hold| hold.n).expect("an ended hold was open");
     let hold = workspace.holds.remove(index);
     let Some(model) = &hold.model else { return };
-    if hold.trial == Some(TrialUse::Window)
-        && usable
-        && let Some(window) =
-            workspace.windows.iter_mut().find(|window| window.model == *model && window.open.is_some())
+    if let (Some(plan), true) = (&hold.window_plan, usable)
+        && let Some(window) = workspace.windows.iter_mut().find(|window| window.plan == *plan && window.model == *model)
     {
         window.succeeded = true;
     }

@@ -4,14 +4,15 @@ use super::Step;
 use super::grants::limit;
 use super::subscriptions::name_is_good;
 use crate::amount::{Amount, Unit};
-use crate::catalog::{GrantKind, Params};
+use crate::catalog::{GrantKind, Name, Params};
 use crate::command::Ask;
 use crate::draw_order;
 use crate::event::Event;
 use crate::limits::{HOLD_SECONDS_DEFAULT, HOLD_SECONDS_MAX, HOLDS_MAX, OPERATION_MAX, WINDOW_WITHDRAWALS_MAX};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::workspace::{Hold, Purpose, TrialUse};
+use crate::workspace::{Hold, Purpose};
+use std::sync::Arc;
 
 impl Step<'_> {
     pub(super) fn open_hold(&mut self, ask: &Ask, reference: &str, seconds: Option<i64>) -> Result<(), Refusal> {
@@ -140,26 +141,21 @@ impl Step<'_> {
             };
             self.emit_at(at, event);
         }
-        if hold.trial == Some(TrialUse::Window) {
-            self.withdraw_window(hold, at);
+        if let (Some(plan), Some(model)) = (&hold.window_plan, &hold.model) {
+            self.withdraw_window(plan, model, at);
         }
     }
 
-    fn withdraw_window(&mut self, hold: &Hold, at: Timestamp) {
-        let Some(model) = &hold.model else { return };
+    fn withdraw_window(&mut self, plan: &Name, model: &Name, at: Timestamp) {
         let in_flight =
-            |other: &std::sync::Arc<Hold>| other.trial == Some(TrialUse::Window) && other.model.as_ref() == Some(model);
+            |other: &Arc<Hold>| other.window_plan.as_ref() == Some(plan) && other.model.as_ref() == Some(model);
         if self.workspace.holds.iter().any(in_flight) {
             return;
         }
-        let barren = self
-            .workspace
-            .windows
-            .iter()
-            .find(|window| window.model == *model && window.open.is_some() && !window.succeeded);
-        if let Some(window) = barren.filter(|window| window.withdrawn < WINDOW_WITHDRAWALS_MAX) {
-            let event = Event::WindowWithdrawn { plan: window.plan.clone(), model: window.model.clone() };
-            self.emit_at(at, event);
+        let window = self.workspace.window(plan, model);
+        let barren = window.filter(|window| window.open.is_some() && !window.succeeded);
+        if barren.is_some_and(|window| window.withdrawn < WINDOW_WITHDRAWALS_MAX) {
+            self.emit_at(at, Event::WindowWithdrawn { plan: plan.clone(), model: model.clone() });
         }
     }
 

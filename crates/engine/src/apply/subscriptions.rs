@@ -147,6 +147,9 @@ impl<'a> Step<'a> {
         let first_month = index * 12;
         let monthly =
             interval == Interval::Year && price.grants.iter().any(|grant| grant.every == Some(Interval::Month));
+        // Only a period that follows another has something to go on with: a purchase does not bring back what an
+        // upgrade forfeited or an ended plan left, although both expired at this very instant.
+        let continues = matches!(why, Start::Renewal | Start::Change);
         let period = Period {
             interval,
             anchor,
@@ -163,7 +166,7 @@ impl<'a> Step<'a> {
         for template in &price.grants {
             let month = template.every == Some(Interval::Month) && interval == Interval::Year;
             let ends = if month { anchor.nth(Interval::Month, first_month + 1).min(period.end) } else { period.end };
-            self.issue(template, template.amount, at, ends);
+            self.issue(template, template.amount, at, ends, continues);
         }
         if let Some(amount) = allowance.filter(|amount| !amount.is_zero()) {
             let agreed = GrantTemplate {
@@ -175,7 +178,7 @@ impl<'a> Step<'a> {
                 models: Vec::new(),
                 bonus: false,
             };
-            self.issue(&agreed, amount, at, period.end);
+            self.issue(&agreed, amount, at, period.end, continues);
         }
     }
 
@@ -209,9 +212,9 @@ impl<'a> Step<'a> {
     }
 
     /// Makes a period's grant, and goes on with what the last one left over where the catalog allows it (R6).
-    fn issue(&mut self, template: &GrantTemplate, amount: Amount, at: Timestamp, ends: Timestamp) {
+    fn issue(&mut self, template: &GrantTemplate, amount: Amount, at: Timestamp, ends: Timestamp, continues: bool) {
         let source = Name::from(format!("period:{}:{}", at.micros(), template.code));
-        if let Some(most) = template.rollover_max {
+        if let Some(most) = template.rollover_max.filter(|_| continues) {
             let last = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
             let left = self
                 .workspace
@@ -261,7 +264,7 @@ impl<'a> Step<'a> {
         let price = self.plan().price(period.interval).expect("a period has a price in its catalog version");
         for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
             let ends = period.anchor.nth(Interval::Month, month + 1).min(period.end);
-            self.issue(template, template.amount, at, ends);
+            self.issue(template, template.amount, at, ends, true);
         }
     }
 

@@ -1,0 +1,230 @@
+//! What is done to the workspace: one command a statement.
+//!
+//! **Invariant:** an action that is refused where no refusal was announced fails the story.
+
+use super::words::{Words, amount, read};
+use super::{Scenario, same};
+use scrip_engine::{
+    Ask, Choice, CitedQuote, Command, Event, Failure, FailureCode, Give, GrantKind, Mode, Name, Outcome, OutputFile,
+    Profile, SECOND, Unit, fingerprint, price, resolve_params,
+};
+use std::collections::BTreeMap;
+
+impl Scenario {
+    /// Runs an action, and says whether it expected something.
+    pub(super) fn action(&mut self, verb: &str, mut words: Words) -> Result<bool, String> {
+        if verb == "refused" {
+            return self.refused(words).map(|()| true);
+        }
+        let arrow = words.arrow();
+        let command = self.command(verb, &mut words)?;
+        words.end()?;
+        self.act(&command)?;
+        match arrow {
+            Some(expected) => same("held", &expected, &self.taken()?).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// `refused CODE action …`: the action must be refused with this code.
+    fn refused(&mut self, mut words: Words) -> Result<(), String> {
+        let code = words.word("a refusal's code")?;
+        let verb = words.word("an action")?;
+        let command = self.command(&verb, &mut words)?;
+        words.end()?;
+        match self.try_to(&command)? {
+            Ok(()) => Err(format!("expected {code}, got no refusal")),
+            Err(refusal) => {
+                let got = refusal.code().to_owned();
+                let shown = format!("{refusal:?}");
+                self.refusal = Some(refusal);
+                same("refusal", &code, &got).map_err(|error| format!("{error}: {shown}"))
+            }
+        }
+    }
+
+    /// What the last run or hold took: an amount, and the unit where it is not credits.
+    fn taken(&self) -> Result<String, String> {
+        let taken = self.events.iter().rev().find_map(|dated| match &dated.1 {
+            Event::RunQueued { unit, quoted, .. } => Some((*unit, *quoted)),
+            Event::HoldOpened { unit, amount, .. } => Some((*unit, *amount)),
+            _ => None,
+        });
+        let (unit, amount) = taken.ok_or("`->` says what a run or hold takes, and this is neither")?;
+        Ok(if unit == Unit::Credits { amount.to_string() } else { format!("{amount} {}", unit.name()) })
+    }
+
+    fn command(&self, verb: &str, words: &mut Words) -> Result<Command, String> {
+        if let Some(command) = self.plan_command(verb, words)? {
+            return Ok(command);
+        }
+        if let Some(command) = self.grant_command(verb, words)? {
+            return Ok(command);
+        }
+        if let Some(command) = self.run_command(verb, words)? {
+            return Ok(command);
+        }
+        Err(format!("`{verb}` is not a statement; docs/SCENARIOS.md lists them"))
+    }
+
+    fn plan_command(&self, verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
+        Ok(Some(match verb {
+            "open" => Command::OpenWorkspace {
+                mode: Mode::Test,
+                test_clock: None,
+                profile: Profile { name: "Ada's".to_owned(), owner: "ada@example.com".to_owned(), external_id: None },
+                lifetime_allowed: words.option("returning").is_none(),
+                choice: match words.maybe() {
+                    Some(plan) => Some(choice(plan, words)?),
+                    None => None,
+                },
+            },
+            "subscribe" => {
+                let plan = words.word("a plan")?;
+                Command::Subscribe(choice(plan, words)?)
+            }
+            "unsubscribe" => Command::CancelSubscription,
+            "undo" => Command::UndoCancel,
+            "approve" => {
+                Command::ApproveReview { review: words.word("a review")?.as_str().into(), reason: "a test".into() }
+            }
+            "migrate" => Command::MigrateCatalog { version: words.parsed("a version")? },
+            "freeze" => Command::Freeze { reason: words.rest().as_str().into() },
+            "unfreeze" => Command::Unfreeze,
+            _ => return Ok(None),
+        }))
+    }
+
+    fn grant_command(&self, verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
+        Ok(Some(match verb {
+            "pack" => Command::Grant {
+                give: Give::Pack(words.word("a pack")?.as_str().into()),
+                source: words.option("source").map(|source| source.as_str().into()),
+                reason: "sold".to_owned(),
+            },
+            "gift" => {
+                let unit = match words.option("unit").as_deref() {
+                    None | Some("credits") => Unit::Credits,
+                    Some("training") => Unit::Training,
+                    Some("runs") => Unit::Runs,
+                    Some(other) => return Err(format!("expected a unit, got `{other}`")),
+                };
+                let expires = words.option("expires");
+                let models = words.option("models").unwrap_or_default();
+                Command::Grant {
+                    give: Give::Goodwill {
+                        unit,
+                        amount: words.amount("an amount")?,
+                        expires_at: expires.map(|at| read(&at, "an instant")).transpose()?,
+                        models: models.split(',').filter(|model| !model.is_empty()).map(Name::from).collect(),
+                    },
+                    source: words.option("source").map(|source| source.as_str().into()),
+                    reason: words.option("reason").unwrap_or_else(|| "a gift".to_owned()),
+                }
+            }
+            "void" => {
+                let kind = words.word("a kind of grant")?;
+                let grant = self.workspace.grants.iter().rev().find(|grant| grant.kind.name() == kind);
+                let grant = grant.ok_or_else(|| format!("expected a grant of kind {kind}, got none"))?.n;
+                Command::VoidGrant { grant, reason: words.option("reason").unwrap_or_else(|| "a mistake".to_owned()) }
+            }
+            "reverse" => Command::ReversePayment {
+                source: words.word("a payment")?.as_str().into(),
+                reversed: words.parsed("what has gone back")?,
+                paid: read(&words.option("of").ok_or("expected of=…: what was paid")?, "what was paid")?,
+                disputed: words.option("disputed").is_some(),
+            },
+            _ => return Ok(None),
+        }))
+    }
+
+    fn run_command(&self, verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
+        let run = match words.option("n") {
+            Some(n) => read(&n, "a run's number")?,
+            None => self.workspace.next_hold - 1,
+        };
+        let failed = |code| Outcome::Failed(Failure { code, detail: "as the story says".to_owned() });
+        let asked = self.workspace.hold(run).map_or(1, |hold| hold.asked);
+        let outcome = match verb {
+            "succeed" => delivered(asked, words)?,
+            "deliver" => {
+                let share = words.parsed("how much")?;
+                delivered(share, words)?
+            }
+            "fail" => failed(FailureCode::ProviderError),
+            "timeout" => failed(FailureCode::Timeout),
+            "unusable" => failed(FailureCode::UnusableOutput),
+            "filtered" => failed(FailureCode::Refused),
+            _ => return self.hold_command(verb, run, words),
+        };
+        let attempt = words.option("attempt").map(|attempt| read(&attempt, "an attempt")).transpose()?;
+        Ok(Some(Command::SettleRun { run, attempt, outcome }))
+    }
+
+    fn hold_command(&self, verb: &str, run: u32, words: &mut Words) -> Result<Option<Command>, String> {
+        Ok(Some(match verb {
+            "run" => {
+                let model: Name = words.word("a model")?.as_str().into();
+                let quoted_at = words.option("quoted");
+                let params = words.params();
+                let quote = quoted_at.map(|at| self.cited(&model, &params, &at)).transpose()?;
+                Command::CreateRun { model, params, quote, sandbox: None, metadata: BTreeMap::new() }
+            }
+            "start" => {
+                let attempt = words.option("attempt").map_or(Ok(1), |attempt| read(&attempt, "an attempt"))?;
+                Command::StartRun { run, attempt }
+            }
+            "cancel" => Command::CancelRun { run },
+            "hold" => {
+                let seconds = words.option("seconds").map(|seconds| read(&seconds, "seconds")).transpose()?;
+                let what = words.word("an amount or a model")?;
+                let ask = match amount(&what) {
+                    Ok(amount) => Ask::Credits(amount),
+                    Err(_) => Ask::Model(what.as_str().into(), words.params()),
+                };
+                Command::OpenHold { ask, reference: "order 1".to_owned(), seconds }
+            }
+            "capture" => {
+                let part = words.maybe();
+                Command::CaptureHold { hold: run, amount: part.map(|part| amount(&part)).transpose()? }
+            }
+            "release" => Command::ReleaseHold { hold: run },
+            "extend" => Command::ExtendHold { hold: run, seconds: words.parsed("seconds")? },
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The quote that was given at an instant, under the catalog of then, for the same parameters.
+    fn cited(&self, model: &Name, params: &scrip_engine::Params, at: &str) -> Result<CitedQuote, String> {
+        let at: scrip_engine::Timestamp = read(at, "an instant")?;
+        let published = self.catalogs.in_force(at, false).ok_or("there is no catalog yet")?;
+        let found = published.catalog.model(model).ok_or_else(|| format!("there is no model `{model}`"))?;
+        let resolved = resolve_params(found, params).map_err(|errors| format!("{errors:?}"))?;
+        price(found, &resolved).ok_or("the price is out of range")?;
+        Ok(CitedQuote {
+            catalog: published.version,
+            fingerprint: fingerprint(model, &resolved),
+            expires_at: at.after_micros(scrip_engine::limits::QUOTE_SECONDS * SECOND),
+        })
+    }
+}
+
+fn choice(plan: String, words: &mut Words) -> Result<Choice, String> {
+    let interval = words.maybe().map(|interval| read(&interval, "an interval")).transpose()?;
+    let allowance = words.option("allowance").map(|allowance| amount(&allowance)).transpose()?;
+    let approve = words.option("approve").map(|review| (Name::from(review.as_str()), "a test".to_owned()));
+    Ok(Choice { plan: plan.as_str().into(), interval, allowance, approve: approve.into_iter().collect() })
+}
+
+fn delivered(delivered: u64, words: &mut Words) -> Result<Outcome, String> {
+    let bytes = words.option("bytes").map_or(Ok(1_000), |bytes| read(&bytes, "bytes"))?;
+    let file = OutputFile { content_type: "video/mp4".to_owned(), bytes, sha256: "0".repeat(64) };
+    Ok(Outcome::Delivered { delivered, outputs: vec![file] })
+}
+
+/// A kind of grant by its name.
+pub(super) fn kind(name: &str) -> Result<GrantKind, String> {
+    use GrantKind::{Bonus, Cycle, Goodwill, Lifetime, Pack, Reinstated, Returned, Rollover, Trial};
+    let kinds = [Cycle, Rollover, Lifetime, Trial, Pack, Bonus, Goodwill, Returned, Reinstated];
+    kinds.into_iter().find(|kind| kind.name() == name).ok_or_else(|| format!("expected a kind of grant, got `{name}`"))
+}
