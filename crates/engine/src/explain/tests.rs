@@ -35,6 +35,16 @@ amount = 1000
 grants = [{ amount = 500 }]
 
 [[plan]]
+id = "team"
+name = "Team"
+requires = ["business"]
+[[plan.price]]
+interval = "month"
+currency = "usd"
+amount = 2000
+grants = [{ amount = 800, rollover_max = 100 }]
+
+[[plan]]
 id = "pro"
 name = "Pro"
 limited = [{ model = "image-limited", runs_per_day = 2 }]
@@ -43,6 +53,19 @@ interval = "month"
 currency = "usd"
 amount = 3000
 grants = [{ amount = 1000 }, { code = "lessons", unit = "training", amount = 3 }]
+[[plan.price]]
+interval = "year"
+currency = "usd"
+amount = 30000
+grants = [{ amount = 1100, every = "month" }]
+
+[[plan]]
+id = "contract"
+name = "Contract"
+custom = true
+[[plan.price]]
+interval = "month"
+currency = "usd"
 
 [[model]]
 id = "video-standard"
@@ -94,7 +117,8 @@ impl Story {
     fn open(plan: Option<&str>) -> Story {
         let mut catalogs = Catalogs::default();
         let catalog = std::sync::Arc::new(parse(CATALOG).expect("the test's catalog is good"));
-        catalogs.publish(Timestamp::default(), catalog);
+        catalogs.publish(Timestamp::default(), catalog.clone());
+        catalogs.publish(Timestamp::MAX, catalog);
         let unopened = Workspace::unopened(WorkspaceId::new(7));
         let entry = Entry {
             workspace: unopened.id,
@@ -129,7 +153,26 @@ impl Story {
             command: command.name().to_owned(),
             events,
         };
+        self.adds_up();
         self
+    }
+
+    /// Whatever is told, the balances are the workspace's, nothing that moved is left out, and every text is a sentence.
+    fn adds_up(&self) {
+        let said = explain(&self.before, &self.entry);
+        assert_eq!(said.lines.len(), self.entry.events.len());
+        assert!(said.lines.iter().all(|line| line.text.ends_with('.') && !line.text.contains("..")), "{said:?}");
+        for change in &said.balances {
+            let (_, n) = crate::id::parse_owned(Kind::Grant, &change.grant).expect("a grant's id");
+            let of = |workspace: &Workspace| workspace.grant(n).map(|grant| (grant.available, grant.held));
+            assert_eq!((change.available.before, change.held.before), of(&self.before).unwrap_or_default());
+            assert_eq!((change.available.after, change.held.after), of(&self.after).unwrap_or_default());
+        }
+        let listed = |n: u32| said.balances.iter().any(|change| change.grant == self.after.id.owned(Kind::Grant, n));
+        for grant in &self.after.grants {
+            let before = self.before.grant(grant.n).map(|grant| (grant.available, grant.held)).unwrap_or_default();
+            assert!(before == (grant.available, grant.held) || listed(grant.n), "grant {} is left out", grant.n);
+        }
     }
 
     /// What is said, with the workspace's digits left out.
@@ -418,7 +461,7 @@ fn a_payment_is_followed_to_its_refund_and_back() {
         lines,
         [
             "Took back 0 credits from grant gr_7_3 (pack, pack-100, expires 2026-05-01T12:00:00Z). Reason: payment \
-             disputed. 100 credits more are held now and follow when their runs end.",
+             disputed. Held now, to follow when the runs end: 100 credits.",
             "Took back 10 credits from grant gr_7_4 (bonus, pack-100, expires 2026-05-01T12:00:00Z). Reason: payment \
              disputed.",
             "The payment payment:1 came into dispute: new runs are refused until the dispute is closed.",
@@ -440,7 +483,7 @@ fn a_payment_is_followed_to_its_refund_and_back() {
     assert_eq!(
         lines[..2],
         [
-            "Of grant gr_7_3 (pack, pack-100), 0 credits are to be taken back instead of 100. Reason: payment \
+            "To be taken back of grant gr_7_3 (pack, pack-100): 0 credits instead of 100. Reason: payment \
              reinstated.",
             "Gave back 70 credits that a payment taken back had cost grant gr_7_3 (pack, pack-100); the payment \
              payment:1 stands again, as grant gr_7_5 (reinstated, pack-100, expires 2026-05-01T12:00:00Z). Reason: \
@@ -461,7 +504,7 @@ fn a_debt_and_its_repayment_name_both_grants() {
     assert_eq!(
         lines[0],
         "Took back 0 credits from grant gr_7_3 (pack, pack-100, expires 2026-05-01T12:00:00Z). Reason: payment \
-         refunded. 50 credits were spent already and are owed."
+         refunded. Spent already and owed: 50 credits."
     );
     let give = Give::Pack(Name::from("pack-100"));
     let second = Command::Grant { give, source: Some(Name::from("payment:2")), reason: "bought".to_owned() };
@@ -469,7 +512,7 @@ fn a_debt_and_its_repayment_name_both_grants() {
     assert_eq!(
         lines[2],
         "50 credits repaid a debt for grant gr_7_3 (pack, pack-100), which was spent before its payment was taken \
-         back; they came from grant gr_7_5 (pack, pack-100, expires 2026-05-01T12:00:00Z)."
+         back; paid from grant gr_7_5 (pack, pack-100, expires 2026-05-01T12:00:00Z)."
     );
 }
 
@@ -529,6 +572,76 @@ fn the_operators_hand_is_named_with_its_reason() {
     assert_eq!(story.last(), "The workspace was unfrozen.");
     story.then(JAN, Command::Rename { name: "Beta".to_owned() });
     assert_eq!(story.last(), "Renamed the workspace from \"Acme\" to \"Beta\".");
+}
+
+#[test]
+fn reviews_versions_contracts_and_years_in_words() {
+    let mut story = Story::open(None);
+    story.then(JAN, Command::ApproveReview { review: Name::from("business"), reason: "papers seen".to_owned() });
+    assert_eq!(story.last(), "Approved the review business. Reason: papers seen.");
+    story.then(JAN, Command::Subscribe(choice("team")));
+    let (_, lines) = story.then("2026-02-28T12:00:00Z", Command::Tick).told();
+    assert_eq!(
+        lines[2],
+        "Carried over 100 credits from the last period, as grant gr_7_4 (rollover, team allowance, expires \
+         2026-03-31T12:00:00Z)."
+    );
+    story.then("2026-02-28T12:00:00Z", Command::MigrateCatalog { version: 2 });
+    assert_eq!(story.last(), "The prices moved from catalog version 1 to catalog version 2.");
+
+    let yearly = Choice { interval: Some(Interval::Year), ..choice("pro") };
+    let (_, lines) = Story::open(Some("pro")).then(JAN, Command::Subscribe(yearly)).told();
+    assert_eq!(
+        lines[2],
+        "Changed the pro plan at once, paid yearly: this period runs from 2026-01-31T12:00:00Z to \
+         2027-01-31T12:00:00Z."
+    );
+    let mut story = Story::open(None);
+    story.then(JAN, Command::Subscribe(Choice { interval: Some(Interval::Year), ..choice("pro") }));
+    let (_, lines) = story.then("2026-02-28T12:00:00Z", Command::Tick).told();
+    assert_eq!(lines[1], "The next month of the yearly pro plan began; the year ends 2027-01-31T12:00:00Z.");
+
+    let mut story = Story::open(None);
+    story.then(JAN, Command::Subscribe(Choice { allowance: Some(amount(9000)), ..choice("contract") }));
+    assert_eq!(
+        story.told().1,
+        [
+            "Started the contract plan, paid monthly: this period runs from 2026-01-31T12:00:00Z to \
+             2026-02-28T12:00:00Z. The contract gives 9000 credits a period.",
+            "Granted 9000 credits, as grant gr_7_3 (cycle, contract contract, expires 2026-02-28T12:00:00Z).",
+        ]
+    );
+}
+
+#[test]
+fn holds_that_come_back_say_how() {
+    let mut story = Story::open(None);
+    let hold = |credits| Command::OpenHold {
+        ask: Ask::Credits(amount(credits)),
+        reference: "order".to_owned(),
+        seconds: Some(60),
+    };
+    story.then(JAN, hold(1));
+    assert!(story.last().starts_with("Held 1 credit for hold hd_7_1"), "{}", story.last());
+    story.then(JAN, Command::ReleaseHold { hold: 1 });
+    assert_eq!(
+        story.last(),
+        "Hold hd_7_1 was returned: of 1 credit held, 1 returned. By grant: grant gr_7_1 (lifetime, welcome, never \
+         expires) 1 returned."
+    );
+    story.then(JAN, hold(5));
+    story.then("2026-01-31T12:01:00Z", Command::Tick);
+    assert_eq!(
+        story.last(),
+        "Hold hd_7_2 reached its end unused: of 5 credits held, 5 returned. By grant: grant gr_7_1 (lifetime, welcome, \
+         never expires) 5 returned."
+    );
+    // No command makes this one any more, but an older journal may have it.
+    let late = Entry { events: vec![Dated(story.after.at, Event::HoldEndIgnored { hold: 2 })], ..story.entry };
+    assert_eq!(
+        explain(&story.after, &late).summary,
+        "A second end of hold hd_0000000000007_2 changed nothing. No balance changed."
+    );
 }
 
 #[test]

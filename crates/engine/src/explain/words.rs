@@ -214,7 +214,7 @@ impl Scene<'_> {
                 Said::with(
                     format!("{} repaid a debt", quantity(Unit::Credits, *amount)),
                     format!(
-                        " {owed}, which was spent before its payment was taken back; they came from {}.",
+                        " {owed}, which was spent before its payment was taken back; paid from {}.",
                         self.grant_name(*grant, true)
                     ),
                 )
@@ -264,7 +264,7 @@ impl Scene<'_> {
         if reclaim < earlier {
             return Said::with(
                 format!(
-                    "Of {}, {} are to be taken back instead of {earlier}",
+                    "To be taken back of {}: {} instead of {earlier}",
                     self.grant_name(n, false),
                     quantity(unit, reclaim)
                 ),
@@ -276,10 +276,10 @@ impl Scene<'_> {
         });
         let mut detail = format!(" from {name}. Reason: {reason}.");
         if !held.is_zero() {
-            detail.push_str(&format!(" {} more are held now and follow when their runs end.", quantity(unit, held)));
+            detail.push_str(&format!(" Held now, to follow when the runs end: {}.", quantity(unit, held)));
         }
         if !debt.is_zero() {
-            detail.push_str(&format!(" {} were spent already and are owed.", quantity(unit, debt)));
+            detail.push_str(&format!(" Spent already and owed: {}.", quantity(unit, debt)));
         }
         Said::with(format!("Took back {}", quantity(unit, amount)), detail)
     }
