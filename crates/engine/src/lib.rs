@@ -25,6 +25,7 @@ mod command;
 mod draw_order;
 mod entry;
 mod event;
+mod explain;
 mod id;
 pub mod limits;
 mod params;
@@ -47,6 +48,7 @@ pub use entry::Entry;
 pub use event::{
     Account, Dated, End, Event, Failure, FailureCode, OutputFile, Posting, RunStatus, Script, ScriptedOutcome, Start,
 };
+pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain};
 pub use id::{Kind, WorkspaceId, parse_owned};
 pub use params::{fingerprint, resolve as resolve_params};
 pub use quote::{Line, Price, delivered, price};

@@ -1,0 +1,202 @@
+//! Why a balance changed: a journal entry in sentences that can be sent to whoever asks.
+//!
+//! An entry alone says which grant lost how much; the workspace before it knows what that grant was and what the hold
+//! was for. So an explanation folds the entry again, one event at a time, and looks at both sides of each.
+//!
+//! Invariant: pure, and looks at no catalog: what is explained is what happened, whatever is sold by now.
+
+mod words;
+
+use crate::amount::{Amount, Unit};
+use crate::apply::fold;
+use crate::entry::Entry;
+use crate::event::{Account, Dated, Event, Posting};
+use crate::id::Kind;
+use crate::time::Timestamp;
+use crate::workspace::Workspace;
+use serde::{Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
+use words::{Scene, quantity};
+
+/// Sentences of a summary before it only counts the rest.
+const SUMMARY_SENTENCES: usize = 3;
+
+/// One entry, explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// What happened and what it did to the balance, in a few sentences.
+    pub summary: String,
+    /// Each event, in order.
+    pub lines: Vec<ExplainedEvent>,
+    /// Each grant whose amounts moved, by number.
+    pub balances: Vec<BalanceChange>,
+}
+
+/// One event, explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExplainedEvent {
+    /// When it took effect; RFC 3339 when serialized.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: Timestamp,
+    /// What happened, in full.
+    pub text: String,
+    /// What moved.
+    pub postings: Vec<ExplainedPosting>,
+}
+
+/// An amount that moved, between accounts with readable names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExplainedPosting {
+    /// What is counted.
+    pub unit: Unit,
+    /// From where.
+    pub from: String,
+    /// To where.
+    pub to: String,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// What an entry did to one grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BalanceChange {
+    /// The grant's id.
+    pub grant: String,
+    /// What the grant is, in words.
+    pub name: String,
+    /// What it counts.
+    pub unit: Unit,
+    /// Free to be held.
+    pub available: Change,
+    /// Under open holds.
+    pub held: Change,
+}
+
+/// An amount before and after an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Before.
+    pub before: Amount,
+    /// After.
+    pub after: Amount,
+}
+
+fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+/// Explains an entry to a person. `before` is the workspace with every earlier entry folded in.
+///
+/// # Panics
+/// When the entry does not follow `before`, for instance because it spends from a grant that is not there.
+pub fn explain(before: &Workspace, entry: &Entry) -> Explanation {
+    let mut now = before.clone();
+    let mut short = Vec::new();
+    let mut lines = Vec::new();
+    let mut balances = BTreeMap::new();
+    let mut units = BTreeSet::new();
+    for dated in &entry.events {
+        let Dated(at, event) = dated;
+        let mut after = now.clone();
+        fold(&mut after, entry.at, std::slice::from_ref(dated));
+        let scene = Scene { before: &now, after: &after, at: *at };
+        let postings = event.postings(|n| unit_of(&now, n));
+        note(&mut balances, before, &scene, event, &postings);
+        units.extend(postings.iter().map(|posting| posting.unit));
+        let said = scene.say(event);
+        let postings = postings.iter().map(|posting| readable(&scene, posting)).collect();
+        lines.push(ExplainedEvent { at: *at, text: format!("{}{}", said.short, said.detail), postings });
+        short.push(said.short);
+        now = after;
+    }
+    let summary = summary(&short, &units, before, &now);
+    Explanation { summary, lines, balances: balances.into_values().collect() }
+}
+
+fn unit_of(workspace: &Workspace, grant: u32) -> Unit {
+    workspace.grant(grant).map_or(Unit::Credits, |grant| grant.unit)
+}
+
+/// Keeps the latest amounts of each grant that an event touched. A grant that is forgotten inside the entry was closed:
+/// its amounts are zero from then on, which is what is kept of it.
+fn note(
+    balances: &mut BTreeMap<u32, BalanceChange>,
+    first: &Workspace,
+    scene: &Scene<'_>,
+    event: &Event,
+    postings: &[Posting],
+) {
+    let accounts = postings.iter().flat_map(|posting| [posting.from, posting.to]);
+    let touched: BTreeSet<u32> = accounts.filter_map(grant_of).collect();
+    for n in touched {
+        let amounts = |workspace: &Workspace| {
+            workspace.grant(n).map_or((Amount::ZERO, Amount::ZERO), |grant| (grant.available, grant.held))
+        };
+        let (available, held) = amounts(scene.after);
+        let change = balances.entry(n).or_insert_with(|| {
+            let (available, held) = amounts(first);
+            BalanceChange {
+                grant: first.id.owned(Kind::Grant, n),
+                name: scene.grant_name(n, true),
+                unit: match event {
+                    Event::GrantIssued { unit, .. } => *unit,
+                    _ => unit_of(scene.before, n),
+                },
+                available: Change { before: available, after: available },
+                held: Change { before: held, after: held },
+            }
+        });
+        change.available.after = available;
+        change.held.after = held;
+    }
+}
+
+fn grant_of(account: Account) -> Option<u32> {
+    match account {
+        Account::Available(n) | Account::Held(n) => Some(n),
+        Account::Source(_) | Account::Captured | Account::Expired | Account::Revoked => None,
+    }
+}
+
+fn readable(scene: &Scene<'_>, posting: &Posting) -> ExplainedPosting {
+    let name = |account| match account {
+        Account::Source(kind) => format!("granted ({})", kind.name()),
+        Account::Available(n) => format!("available in {}", scene.after.id.owned(Kind::Grant, n)),
+        Account::Held(n) => format!("held from {}", scene.after.id.owned(Kind::Grant, n)),
+        Account::Captured => "spent".to_owned(),
+        Account::Expired => "expired".to_owned(),
+        Account::Revoked => "taken back".to_owned(),
+    };
+    ExplainedPosting { unit: posting.unit, from: name(posting.from), to: name(posting.to), amount: posting.amount }
+}
+
+/// The last sentences, since what the command did comes after what fell due before it, and the balance.
+fn summary(short: &[String], units: &BTreeSet<Unit>, before: &Workspace, after: &Workspace) -> String {
+    let skipped = short.len().saturating_sub(SUMMARY_SENTENCES);
+    let mut sentences: Vec<String> = Vec::new();
+    match skipped {
+        0 => {}
+        1 => sentences.push("After 1 other change:".to_owned()),
+        _ => sentences.push(format!("After {skipped} other changes:")),
+    }
+    sentences.extend(short[skipped..].iter().map(|text| format!("{text}.")));
+    let (before, after) = (before.sums(), after.sums());
+    for unit in units {
+        let of = |sums: &BTreeMap<Unit, crate::workspace::Sums>| sums.get(unit).copied().unwrap_or_default();
+        let (before, after) = (of(&before), of(&after));
+        sentences.push(format!(
+            "Available: {} before, {} after; held: {} before, {} after.",
+            before.available,
+            quantity(*unit, after.available),
+            before.held,
+            after.held
+        ));
+    }
+    if units.is_empty() {
+        sentences.push("No balance changed.".to_owned());
+    }
+    sentences.join(" ")
+}
+
+#[cfg(test)]
+mod tests;

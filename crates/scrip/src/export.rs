@@ -1,0 +1,95 @@
+//! The journal as files that other programs read: rows for a spreadsheet, JSON lines for a warehouse, and double-entry
+//! accounts that an accountant's own tools check without us.
+//!
+//! Entries go in one at a time, each workspace from its first entry on and in its order; workspaces may be interleaved.
+//! What is kept in memory is the amounts of grants that still have some, never the entries.
+//!
+//! Invariant: amounts are folded from postings alone, by other code than the engine's, so that an export that adds up
+//! is evidence and not an echo; what does not add up is an error, never a number.
+
+mod accounting;
+mod books;
+mod csv;
+mod json_lines;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use accounting::{Accounting, Dialect};
+use books::Books;
+use clap::ValueEnum;
+use scrip_engine::Entry;
+use std::io::{self, Write};
+
+/// What an export is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One row for each posting, with running balances.
+    Csv,
+    /// One entry a line, complete.
+    JsonLines,
+    /// Double-entry accounts for `bean-check`.
+    Beancount,
+    /// Double-entry accounts for `hledger`.
+    Hledger,
+}
+
+/// Writes a journal in one format, entry by entry.
+pub struct Exporter<W: Write> {
+    out: W,
+    books: Books,
+    writer: Writer,
+}
+
+enum Writer {
+    Csv,
+    JsonLines,
+    Accounting(Accounting),
+}
+
+impl<W: Write> Exporter<W> {
+    /// Starts an export: what stands above the first entry is written at once.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn new(format: Format, mut out: W) -> io::Result<Exporter<W>> {
+        let (writer, head) = match format {
+            Format::Csv => (Writer::Csv, csv::head()),
+            Format::JsonLines => (Writer::JsonLines, String::new()),
+            Format::Beancount => (Writer::Accounting(Accounting::new(Dialect::Beancount)), Dialect::Beancount.head()),
+            Format::Hledger => (Writer::Accounting(Accounting::new(Dialect::Hledger)), Dialect::Hledger.head()),
+        };
+        out.write_all(head.as_bytes())?;
+        Ok(Exporter { out, books: Books::default(), writer })
+    }
+
+    /// Writes one entry, with its hash in hexadecimal where the journal has one.
+    ///
+    /// # Errors
+    /// When it cannot be written, or ([`io::ErrorKind::InvalidData`]) when it does not follow the workspace's entries
+    /// so far: one is missing, or more moves than there is. Nothing of such an entry is written, and the export cannot
+    /// go on.
+    pub fn entry(&mut self, entry: &Entry, hash: Option<&str>) -> io::Result<()> {
+        let steps = self.books.post(entry).map_err(|wrong| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {wrong}", names::entry_id(entry)))
+        })?;
+        let text = match &mut self.writer {
+            Writer::Csv => csv::rows(entry, hash, &steps),
+            Writer::JsonLines => json_lines::line(entry, hash, &steps),
+            Writer::Accounting(accounting) => accounting.transactions(entry, hash, &steps),
+        };
+        self.out.write_all(text.as_bytes())
+    }
+
+    /// Ends the export and gives the output back, flushed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self) -> io::Result<W> {
+        if let Writer::Accounting(accounting) = &mut self.writer {
+            self.out.write_all(accounting.rest().as_bytes())?;
+        }
+        self.out.flush()?;
+        Ok(self.out)
+    }
+}
