@@ -1,1 +1,5 @@
+//! Scrip.
+
+mod gateway;
+
 fn main() {}
