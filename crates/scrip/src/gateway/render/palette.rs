@@ -31,7 +31,7 @@ const PAIRS: [(f32, f32); 9] = [
 ];
 
 /// Words in a prompt that ask for a colour, each with its row of [`PAIRS`].
-const WORDS: [(&str, usize); 16] = [
+const WORDS: [(&str, usize); 19] = [
     ("purple", 0),
     ("violet", 0),
     ("sunset", 0),
@@ -40,6 +40,9 @@ const WORDS: [(&str, usize); 16] = [
     ("rose", 2),
     ("teal", 3),
     ("magenta", 4),
+    ("neon", 4),
+    ("gold", 6),
+    ("golden", 6),
     ("pink", 7),
     ("ice", 5),
     ("snow", 5),
