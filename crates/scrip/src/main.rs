@@ -1,3 +1,17 @@
-mod export;
+//! Scrip: credits, plans, access and the run gateway behind a generative image and video product.
 
-fn main() {}
+mod cli;
+mod clock;
+mod config;
+mod crypto;
+mod export;
+mod gateway;
+mod http;
+mod ledger;
+mod scheduler;
+mod server;
+mod store;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

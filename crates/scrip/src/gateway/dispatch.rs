@@ -162,7 +162,7 @@ impl Dispatcher {
             match checked {
                 Ok(good) => {
                     // A clip half a second short of a second still shows that second.
-                    seconds = seconds.min((good.duration_ms.unwrap_or(0) + 500) / 1_000);
+                    seconds = seconds.min((good.seconds_ms.unwrap_or(0) + 500) / 1_000);
                     let size = bytes.len() as u64;
                     let sha256 = self.assets.store(bytes).await.map_err(|error| Unavailable(format!("an output was not stored: {error}")))?;
                     outputs.push(OutputFile { content_type: good.content_type.to_owned(), bytes: size, sha256 });

@@ -48,10 +48,11 @@ fn files(run: &RunRow, script: &Script, seed: u64) -> Vec<Vec<u8>> {
     };
     // Without a seed of the caller's own, two runs of one prompt give two pictures.
     let seed = number("seed").filter(|seed| *seed != 0).map_or(seed, u64::from);
-    let (width, height) = match run.params.get("resolution") {
+    let asked = match run.params.get("resolution") {
         Some(Value::Text(word)) => render::preview_size(word),
-        _ => render::preview_size("720p"),
+        _ => None,
     };
+    let (width, height) = asked.or_else(|| render::preview_size("720p")).unwrap_or((640, 360));
     let picture = Picture { prompt, seed, width, height };
     let delivered = |name: &str| {
         let asked = number(name).unwrap_or(1);

@@ -10,7 +10,7 @@ use crate::store::{Value, queries};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{DAY, Entry, Kind, Timestamp, Workspace, WorkspaceId, explain, fold};
+use scrip_engine::{DAY, Entry, ExplainedPosting, Explanation, Kind, Timestamp, Workspace, explain, fold};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -111,26 +111,35 @@ pub async fn explanation(operator: Operator, State(app): State<Arc<App>>, PathOf
         let entry = read(&JournalRow::read(row))?;
         fold(&mut before, entry.at, &entry.events);
     }
-    Ok(Json(explained(workspace, id, &explain(&before, &entry))))
+    Ok(Json(explained(id, entry.at, &explain(&before, &entry))))
 }
 
-fn explained(workspace: WorkspaceId, entry: String, explanation: &scrip_engine::Explanation) -> api::Explanation {
+fn posting(posting: &ExplainedPosting) -> api::Posting {
+    api::Posting {
+        unit: posting.unit.name().to_owned(),
+        from: posting.from.clone(),
+        to: posting.to.clone(),
+        amount: posting.amount.get(),
+    }
+}
+
+fn explained(entry: String, at: Timestamp, explanation: &Explanation) -> api::Explanation {
     let lines = explanation.lines.iter().map(|line| api::ExplanationLine {
         at: line.at.to_string(),
         text: line.text.clone(),
-        postings: line.postings.iter().map(|posting| views::posting(workspace, posting)).collect(),
+        postings: line.postings.iter().map(posting).collect(),
     });
     let balances = explanation.balances.iter().map(|change| api::BalanceChange {
-        grant: workspace.owned(Kind::Grant, change.grant),
+        grant: change.grant.clone(),
         unit: change.unit.name().to_owned(),
-        available_before: change.available_before.get(),
-        available_after: change.available_after.get(),
-        held_before: change.held_before.get(),
-        held_after: change.held_after.get(),
+        available_before: change.available.before.get(),
+        available_after: change.available.after.get(),
+        held_before: change.held.before.get(),
+        held_after: change.held.after.get(),
     });
     api::Explanation {
         entry,
-        at: explanation.at.to_string(),
+        at: at.to_string(),
         summary: explanation.summary.clone(),
         lines: lines.collect(),
         balances: balances.collect(),

@@ -1,0 +1,55 @@
+//! `scrip serve`.
+
+use crate::config::Settings;
+use crate::server::Server;
+use clap::Args;
+use std::path::PathBuf;
+use tracing_subscriber::EnvFilter;
+
+/// `scrip serve`: the API, the workers and the scheduler, in one process.
+#[derive(Args)]
+pub struct Serve {
+    /// A configuration file; `config.default.toml` names every key
+    #[arg(long, env = "SCRIP_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Serve {
+    /// Serves until the process is told to stop.
+    ///
+    /// # Errors
+    /// What is wrong and what to do about it.
+    pub async fn run(self) -> Result<(), String> {
+        let settings = self.settings.resolve(self.config.as_deref())?;
+        log(&settings)?;
+        let server = Server::prepare(&settings).await?;
+        if let Some(key) = &server.new_key {
+            println!("Your operator key, shown this once: {key}");
+        }
+        println!("Scrip listens on {}", server.url);
+        server.serve(stopped()).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Starts logging to standard error.
+pub fn log(settings: &Settings) -> Result<(), String> {
+    let filter = settings.log.clone().unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::try_new(&filter).map_err(|error| format!("--log {filter}: {error}"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let done = if settings.log_json == Some(true) { builder.json().try_init() } else { builder.try_init() };
+    done.map_err(|error| error.to_string())
+}
+
+/// Ends when the process is asked to stop.
+pub async fn stopped() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => return tracing::error!(%error, "cannot listen for SIGTERM"),
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
