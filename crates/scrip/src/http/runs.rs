@@ -222,7 +222,7 @@ async fn ended(app: &App, workspace: WorkspaceId, n: u32, wait: Duration) -> Res
             moved.mark_unchanged();
             let (row, _) = find(app, workspace, n).await?;
             if row.status.is_some() || moved.changed().await.is_err() {
-                return Ok(row);
+                return Ok::<RunRow, Problem>(row);
             }
         }
     };
