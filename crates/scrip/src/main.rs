@@ -11,6 +11,7 @@ mod ledger;
 mod scheduler;
 mod server;
 mod store;
+mod verify;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 refused or wrong, 2 misused.
 
 mod serve;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ struct Cli {
 enum Command {
     /// Serve the API
     Serve(serve::Serve),
+    /// Replay the journal and check every hash, balance and projection
+    Verify(verify::Verify),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -28,6 +31,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Serve(serve) => block_on(serve.run()),
+        Command::Verify(verify) => block_on(verify.run()),
         Command::Openapi => {
             println!("{:#}", crate::http::document());
             Ok(())

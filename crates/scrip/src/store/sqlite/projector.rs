@@ -18,7 +18,7 @@ const BATCH_MAX: i64 = 2_000;
 const FORM: i64 = 1;
 /// Snapshots and statements that may wait.
 const QUEUE_MAX: usize = 1_024;
-const SCHEMA: &str = include_str!("../views.sql");
+pub(super) const SCHEMA: &str = include_str!("../views.sql");
 
 /// What the projector's thread is asked.
 pub(super) enum Job {
@@ -38,7 +38,11 @@ pub(super) struct Projector {
 
 impl Projector {
     /// Opens the projections, brings them up to the journal, and goes on in a thread of its own.
-    pub(super) fn start(journal: &Path, views: &Path, committed: watch::Receiver<i64>) -> Result<Projector, Unavailable> {
+    pub(super) fn start(
+        journal: &Path,
+        views: &Path,
+        committed: watch::Receiver<i64>,
+    ) -> Result<Projector, Unavailable> {
         let thread = Thread::open(journal, views, *committed.borrow())?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let (sender, position) = watch::channel(thread.position);
@@ -126,21 +130,9 @@ impl Thread {
 
     /// Folds the next rows of the journal; whether there were any.
     fn fold_batch(&mut self) -> Result<bool, Unavailable> {
-        let sql = format!("SELECT {} FROM entries WHERE position > ?1 ORDER BY position LIMIT ?2", JournalRow::COLUMNS);
-        let values = [Value::Integer(self.position), Value::Integer(BATCH_MAX)];
-        let found = rows(&mut self.journal.prepare_cached(&sql)?, &values)?;
-        let Some(last) = found.last() else { return Ok(false) };
-        let last = last.integer(0);
-        let transaction = self.views.transaction()?;
-        for row in &found {
-            let row = JournalRow::read(row);
-            let entry = row.entry().map_err(|error| Unavailable(format!("entry {} cannot be read: {error}", row.position)))?;
-            projection::project(&transaction, &entry, row.next_due_at)?;
-        }
-        transaction.execute("INSERT OR REPLACE INTO positions (name, position) VALUES ('views', ?1)", [last])?;
-        transaction.commit()?;
-        self.position = last;
-        Ok(true)
+        let last = fold_into(&self.journal, &mut self.views, self.position)?;
+        self.position = last.unwrap_or(self.position);
+        Ok(last.is_some())
     }
 
     fn keep(&self, snapshot: &Snapshot) {
@@ -183,6 +175,29 @@ impl Thread {
         while self.fold_batch()? {}
         Ok(())
     }
+}
+
+/// Folds the rows after a position into projections, in one transaction; the position it came to, if there were any.
+pub(super) fn fold_into(
+    journal: &Connection,
+    views: &mut Connection,
+    position: i64,
+) -> Result<Option<i64>, Unavailable> {
+    let sql = format!("SELECT {} FROM entries WHERE position > ?1 ORDER BY position LIMIT ?2", JournalRow::COLUMNS);
+    let values = [Value::Integer(position), Value::Integer(BATCH_MAX)];
+    let found = rows(&mut journal.prepare_cached(&sql)?, &values)?;
+    let Some(last) = found.last() else { return Ok(None) };
+    let last = last.integer(0);
+    let transaction = views.transaction()?;
+    for row in &found {
+        let row = JournalRow::read(row);
+        let entry =
+            row.entry().map_err(|error| Unavailable(format!("entry {} cannot be read: {error}", row.position)))?;
+        projection::project(&transaction, &entry, row.next_due_at)?;
+    }
+    transaction.execute("INSERT OR REPLACE INTO positions (name, position) VALUES ('views', ?1)", [last])?;
+    transaction.commit()?;
+    Ok(Some(last))
 }
 
 fn open_views(path: &Path) -> Result<Connection, Unavailable> {
