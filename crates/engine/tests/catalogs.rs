@@ -393,3 +393,53 @@ fn weekly_yearly_prices_stay_inside_their_ranges() {
     assert_eq!(cost(video, &[("duration", Value::Integer(*min))]), 20);
     assert_eq!(cost(video, &[("duration", Value::Integer(*max))]), 800);
 }
+
+fn reference() -> String {
+    std::fs::read_to_string(repository().join("docs/CATALOGS.md")).expect("the reference is committed")
+}
+
+#[test]
+fn the_examples_of_the_reference_are_one_catalog() {
+    let text = reference();
+    let examples = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().expect("a fence is closed"));
+    let examples: String = examples.collect();
+    let catalog = scrip_engine::parse_catalog(&examples).unwrap_or_else(|problems| panic!("{problems:?}\n{examples}"));
+    let video = catalog.model("video").expect("the reference has it");
+    let references = Value::List(vec!["a".to_owned(), "b".to_owned()]);
+    let asked =
+        [("resolution", Value::Text("1080p".to_owned())), ("audio", Value::Boolean(true)), ("references", references)];
+    assert_eq!(cost(video, &asked), 255, "the price that the reference computes");
+}
+
+#[test]
+fn the_reference_names_every_key() {
+    let text = reference();
+    let mut keys = BTreeSet::new();
+    for name in SHIPPED {
+        collect_keys(&serde_json::to_value(shipped(name)).expect("a catalog is data"), &mut keys);
+    }
+    assert!(keys.len() > 50 && keys.contains("runs_per_day"), "{keys:?}");
+    let named = |key: &str| ["`KEY`", "KEY = ", ".KEY]]"].iter().any(|form| text.contains(&form.replace("KEY", key)));
+    let missing: Vec<&String> = keys.iter().filter(|key| !named(key)).collect();
+    assert!(missing.is_empty(), "docs/CATALOGS.md does not name {missing:?}");
+}
+
+/// The keys of the format: not those of tables whose keys the catalog chooses.
+fn collect_keys(value: &serde_json::Value, keys: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                keys.insert(key.clone());
+                match (key.as_str(), value) {
+                    ("params", serde_json::Value::Object(chosen)) => {
+                        chosen.values().for_each(|value| collect_keys(value, keys));
+                    }
+                    ("ranks" | "when", _) => {}
+                    _ => collect_keys(value, keys),
+                }
+            }
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| collect_keys(value, keys)),
+        _ => {}
+    }
+}
