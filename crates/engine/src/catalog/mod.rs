@@ -9,10 +9,11 @@
 mod check;
 mod parse;
 mod rate;
+mod wording;
 
-pub(crate) use parse::nearest;
 pub use parse::{Problem, parse};
 pub use rate::Thousandths;
+pub(crate) use wording::nearest;
 
 use crate::amount::{Amount, Unit};
 use crate::time::{Interval, Span, Timestamp};
