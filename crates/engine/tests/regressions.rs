@@ -1,0 +1,97 @@
+//! What the property tests once found wrong, each as the few commands that showed it.
+
+use scrip_engine::{
+    Ask, Catalogs, Choice, Command, Dated, Event, Interval, Mode, Name, Params, Profile, Timestamp, Unit, Workspace,
+    WorkspaceId, apply, parse_catalog,
+};
+use std::sync::Arc;
+
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
+
+/// A workspace, its catalogs, and days since it was opened.
+struct Desk {
+    catalogs: Catalogs,
+    workspace: Workspace,
+    now: i64,
+}
+
+impl Desk {
+    /// Opened on the free plan of a catalog whose second version comes into force after 100 days.
+    fn open(first: &str, second: &str) -> Desk {
+        let read = |text: &str| Arc::new(parse_catalog(text).expect("a test catalog is right"));
+        let start: Timestamp = "2027-01-31T00:00:00Z".parse().expect("RFC 3339");
+        let mut catalogs = Catalogs::default();
+        catalogs.publish(Timestamp::from_micros(0), read(first));
+        catalogs.publish(start.after_micros(100 * DAY), read(second));
+        let workspace = Workspace::unopened(WorkspaceId::new(1));
+        let mut desk = Desk { catalogs, workspace, now: start.micros() };
+        let profile = Profile { name: "Ada".to_owned(), ..Profile::default() };
+        desk.run(Command::OpenWorkspace {
+            mode: Mode::Test,
+            test_clock: None,
+            profile,
+            lifetime_allowed: true,
+            choice: None,
+        });
+        desk
+    }
+
+    fn rich() -> Desk {
+        Desk::open(include_str!("catalogs/rich.toml"), include_str!("catalogs/rich-2.toml"))
+    }
+
+    fn run(&mut self, command: Command) -> Vec<Dated> {
+        let at = Timestamp::from_micros(self.now);
+        let applied = apply(&self.workspace, &self.catalogs, &command, at);
+        let applied = applied.unwrap_or_else(|refusal| panic!("{command:?} at {at} is refused: {refusal:?}"));
+        self.workspace = applied.workspace;
+        applied.events
+    }
+
+    fn pass(&mut self, micros: i64) {
+        self.now += micros;
+        self.run(Command::Tick);
+    }
+
+    fn subscribe(&mut self, plan: &str, interval: Interval) {
+        self.run(Command::Subscribe(Choice {
+            plan: Name::from(plan),
+            interval: Some(interval),
+            allowance: None,
+            approve: Vec::new(),
+        }));
+    }
+
+    /// Opens a hold that lasts a day and gives its number.
+    fn hold(&mut self, ask: Ask) -> u32 {
+        self.run(Command::OpenHold { ask, reference: "job".to_owned(), seconds: Some(86_400) });
+        self.workspace.next_hold - 1
+    }
+
+    fn try_out(&mut self, model: &str) -> u32 {
+        let params = if model == "film" {
+            Params::from([(Name::from("duration"), scrip_engine::Value::Integer(5))])
+        } else {
+            Params::new()
+        };
+        self.hold(Ask::Model(Name::from(model), params))
+    }
+
+    fn available(&self, unit: Unit) -> i64 {
+        self.workspace.available(unit, None, Timestamp::from_micros(self.now)).get()
+    }
+}
+
+/// R22: a count trial is of a plan; the runs that another plan gave are not used first.
+#[test]
+fn a_trial_run_is_taken_from_the_trial_of_the_plan_the_workspace_is_on() {
+    let mut desk = Desk::rich();
+    desk.subscribe("basic", Interval::Month);
+    let at = Timestamp::from_micros(desk.now);
+    for left in [2, 1, 0] {
+        desk.try_out("clip");
+        assert_eq!(desk.workspace.trial_runs_left("basic", "clip", at).get(), left);
+    }
+    assert_eq!(desk.workspace.trial_runs_left("free", "clip", at).get(), 2);
+}
