@@ -95,3 +95,15 @@ fn a_trial_run_is_taken_from_the_trial_of_the_plan_the_workspace_is_on() {
     }
     assert_eq!(desk.workspace.trial_runs_left("free", "clip", at).get(), 2);
 }
+
+/// R7: two purchases at one instant are two sources.
+#[test]
+fn grants_of_two_periods_that_start_at_one_instant_have_two_sources() {
+    let mut desk = Desk::rich();
+    desk.subscribe("basic", Interval::Month);
+    desk.subscribe("pro", Interval::Month);
+    let mut sources: Vec<&str> = desk.workspace.grants.iter().map(|grant| &*grant.source).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    assert_eq!(sources.len(), desk.workspace.grants.len(), "{sources:?}");
+}

@@ -210,7 +210,11 @@ impl<'a> Step<'a> {
 
     /// Makes a period's grant, and goes on with what the last one left over where the catalog allows it (R6).
     fn issue(&mut self, template: &GrantTemplate, amount: Amount, at: Timestamp, ends: Timestamp) {
-        let source = Name::from(format!("period:{}:{}", at.micros(), template.code));
+        let mut source = Name::from(format!("period:{}:{}", at.micros(), template.code));
+        if self.workspace.grants.iter().any(|grant| grant.source == source) {
+            // Two purchases at one instant are two sources (R7).
+            source = Name::from(format!("{source}:{}", self.workspace.next_grant));
+        }
         if let Some(most) = template.rollover_max {
             let last = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
             let left = self
