@@ -433,6 +433,9 @@ pub enum Event {
         /// Nobody ended it in time.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         expired: bool,
+        /// The caller got what it was for; a hold of nothing, inside a window, is captured for nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        usable: bool,
     },
     /// Someone wanted to end it again; the first end stands (R15).
     HoldEndIgnored {

@@ -215,6 +215,8 @@ pub struct Hold {
     /// Whether it counts against a daily limit, and of which day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_day: Option<i64>,
+    /// The plan it was opened under: a trial is of a plan.
+    pub plan: Name,
 }
 
 /// What a hold waits for.

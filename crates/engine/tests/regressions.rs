@@ -107,3 +107,27 @@ fn grants_of_two_periods_that_start_at_one_instant_have_two_sources() {
     sources.dedup();
     assert_eq!(sources.len(), desk.workspace.grants.len(), "{sources:?}");
 }
+
+/// R23: a window is of a plan; what becomes of a run under one plan says nothing about another plan's window.
+#[test]
+fn a_run_ends_in_the_window_of_the_plan_it_was_started_under() {
+    let mut desk = Desk::rich();
+    let on_free = desk.try_out("film");
+    desk.subscribe("basic", Interval::Month);
+    let on_basic = desk.try_out("film");
+    desk.run(Command::CaptureHold { hold: on_basic, amount: None });
+    let window = |desk: &Desk, plan: &str| desk.workspace.window(plan, "film").expect("it was opened").clone();
+    assert!(window(&desk, "basic").succeeded && !window(&desk, "free").succeeded);
+    desk.run(Command::ReleaseHold { hold: on_free });
+    assert!(window(&desk, "basic").open.is_some() && window(&desk, "free").open.is_none());
+}
+
+/// R23: a hold that is released yielded nothing, whatever it cost.
+#[test]
+fn a_released_hold_of_nothing_withdraws_the_window_it_opened() {
+    let mut desk = Desk::rich();
+    let hold = desk.try_out("film");
+    desk.run(Command::ReleaseHold { hold });
+    let window = desk.workspace.window("free", "film").expect("it was opened");
+    assert!(window.open.is_none() && !window.succeeded && window.withdrawn == 1, "{window:?}");
+}

@@ -243,6 +243,7 @@ fn run(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 trial: *trial,
                 model: Some(model.clone()),
                 limited_day: *limited_day,
+                plan: workspace.subscription.plan.clone(),
             };
             open_hold(workspace, at, held, *opens_until);
         }
@@ -290,14 +291,14 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 trial: *trial,
                 model: model.clone(),
                 limited_day: *limited_day,
+                plan: workspace.subscription.plan.clone(),
             };
             open_hold(workspace, at, held, *opens_until);
         }
         Event::HoldExtended { hold, expires_at } => workspace.hold_mut(*hold).expires_at = *expires_at,
-        Event::HoldEnded { hold, captured, ends, expired, .. } => {
+        Event::HoldEnded { hold, ends, usable, .. } => {
             give_back(workspace, at, ends);
-            let free = workspace.hold(*hold).is_some_and(|hold| hold.amount.is_zero());
-            close_hold(workspace, *hold, !captured.is_zero() || (free && !expired));
+            close_hold(workspace, *hold, *usable);
         }
         Event::HoldEndIgnored { .. } => {}
         _ => unreachable!("evolve sends the other events elsewhere"),
@@ -333,7 +334,7 @@ fn close_hold(workspace: &mut Workspace, n: u32, usable: bool) {
     if hold.trial == Some(TrialUse::Window)
         && usable
         && let Some(window) =
-            workspace.windows.iter_mut().find(|window| window.model == *model && window.open.is_some())
+            workspace.windows.iter_mut().find(|window| window.plan == hold.plan && window.model == *model)
     {
         window.succeeded = true;
     }

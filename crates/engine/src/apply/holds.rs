@@ -89,13 +89,15 @@ impl Step<'_> {
         if amount > hold.amount {
             return Err(Refusal::invalid("/credits", format!("must be at most the {} that are held", hold.amount)));
         }
-        self.end_hold(&hold, amount, false, self.at);
+        // Capturing nothing of something is giving it back; of a hold of nothing there is no other way to capture.
+        let usable = !amount.is_zero() || hold.amount.is_zero();
+        self.end_hold(&hold, amount, usable, false, self.at);
         Ok(())
     }
 
     pub(super) fn release_hold(&mut self, hold: u32) -> Result<(), Refusal> {
         let hold = self.callers_hold(hold)?.clone();
-        self.end_hold(&hold, Amount::ZERO, false, self.at);
+        self.end_hold(&hold, Amount::ZERO, false, false, self.at);
         Ok(())
     }
 
@@ -110,11 +112,11 @@ impl Step<'_> {
     }
 
     /// Ends a caller's hold, once (R15).
-    pub(super) fn end_hold(&mut self, hold: &Hold, captured: Amount, expired: bool, at: Timestamp) {
+    pub(super) fn end_hold(&mut self, hold: &Hold, captured: Amount, usable: bool, expired: bool, at: Timestamp) {
         let ends = draw_order::end(&self.workspace, hold, captured, at);
         let lost: Vec<(u32, Amount)> = ends.iter().map(|end| (end.grant, end.expired)).collect();
         let released = hold.amount - captured;
-        self.emit_at(at, Event::HoldEnded { hold: hold.n, captured, released, ends, expired });
+        self.emit_at(at, Event::HoldEnded { hold: hold.n, captured, released, ends, expired, usable });
         self.after_end(hold, &lost, at);
     }
 
@@ -147,16 +149,13 @@ impl Step<'_> {
 
     fn withdraw_window(&mut self, hold: &Hold, at: Timestamp) {
         let Some(model) = &hold.model else { return };
-        let in_flight =
-            |other: &std::sync::Arc<Hold>| other.trial == Some(TrialUse::Window) && other.model.as_ref() == Some(model);
+        let same = |other: &Hold| other.plan == hold.plan && other.model.as_ref() == Some(model);
+        let in_flight = |other: &std::sync::Arc<Hold>| other.trial == Some(TrialUse::Window) && same(other);
         if self.workspace.holds.iter().any(in_flight) {
             return;
         }
-        let barren = self
-            .workspace
-            .windows
-            .iter()
-            .find(|window| window.model == *model && window.open.is_some() && !window.succeeded);
+        let window = self.workspace.window(&hold.plan, model);
+        let barren = window.filter(|window| window.open.is_some() && !window.succeeded);
         if let Some(window) = barren.filter(|window| window.withdrawn < WINDOW_WITHDRAWALS_MAX) {
             let event = Event::WindowWithdrawn { plan: window.plan.clone(), model: window.model.clone() };
             self.emit_at(at, event);
