@@ -1,8 +1,8 @@
 //! What the property tests once found wrong, each as the few commands that showed it.
 
 use scrip_engine::{
-    Ask, Catalogs, Choice, Command, Dated, Event, Interval, Mode, Name, Params, Profile, Timestamp, Unit, Workspace,
-    WorkspaceId, apply, parse_catalog,
+    Amount, Ask, Catalogs, Choice, Command, Dated, GrantKind, Interval, Mode, Name, Params, Profile, Timestamp, Unit,
+    Workspace, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -39,6 +39,10 @@ impl Desk {
 
     fn rich() -> Desk {
         Desk::open(include_str!("catalogs/rich.toml"), include_str!("catalogs/rich-2.toml"))
+    }
+
+    fn forfeit() -> Desk {
+        Desk::open(include_str!("catalogs/forfeit.toml"), include_str!("catalogs/forfeit-2.toml"))
     }
 
     fn run(&mut self, command: Command) -> Vec<Dated> {
@@ -130,4 +134,30 @@ fn a_released_hold_of_nothing_withdraws_the_window_it_opened() {
     desk.run(Command::ReleaseHold { hold });
     let window = desk.workspace.window("free", "film").expect("it was opened");
     assert!(window.open.is_none() && !window.succeeded && window.withdrawn == 1, "{window:?}");
+}
+
+/// R6, R17: what a hold gives back at the very end of a period lives on once, not also in the rollover.
+#[test]
+fn what_comes_back_at_the_end_of_a_period_is_not_rolled_over_as_well() {
+    let mut desk = Desk::rich();
+    desk.subscribe("basic", Interval::Month);
+    let end = desk.workspace.subscription.period.expect("it is paid").end.micros();
+    desk.now = end - DAY;
+    desk.hold(Ask::Credits(Amount::new(380).expect("in range")));
+    desk.now = end;
+    desk.run(Command::Tick);
+    let of = |kind: GrantKind| -> i64 {
+        desk.workspace.grants.iter().filter(|grant| grant.kind == kind).map(|grant| grant.granted.get()).sum()
+    };
+    assert_eq!((of(GrantKind::Returned), of(GrantKind::Rollover)), (380, 20));
+}
+
+/// R31: what an upgrade forfeits does not come back as a rollover.
+#[test]
+fn what_is_forfeited_is_not_rolled_over() {
+    let mut desk = Desk::forfeit();
+    desk.subscribe("basic", Interval::Month);
+    desk.pass(DAY);
+    desk.subscribe("pro", Interval::Month);
+    assert_eq!(desk.available(Unit::Credits), 60 + 30 + 1_500);
 }

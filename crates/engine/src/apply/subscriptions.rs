@@ -8,7 +8,8 @@ use crate::event::{Event, Start};
 use crate::limits::{NAME_MAX, OPERATION_MAX};
 use crate::refusal::Refusal;
 use crate::time::{Interval, Timestamp};
-use crate::workspace::{Mode, Period, Profile, trial_source};
+use crate::workspace::{Grant, Mode, Period, Profile, trial_source};
+use std::sync::Arc;
 
 impl<'a> Step<'a> {
     pub(super) fn open(
@@ -160,10 +161,12 @@ impl<'a> Step<'a> {
             Event::PeriodStarted { plan: plan.id.clone(), catalog: offer.version, why, period, allowance },
         );
         self.enter_plan(at);
+        // Only a period that follows another takes its rest over: what is bought anew starts anew (R6, R31).
+        let rolls = matches!(why, Start::Renewal | Start::Change);
         for template in &price.grants {
             let month = template.every == Some(Interval::Month) && interval == Interval::Year;
             let ends = if month { anchor.nth(Interval::Month, first_month + 1).min(period.end) } else { period.end };
-            self.issue(template, template.amount, at, ends);
+            self.issue(template, template.amount, rolls, at, ends);
         }
         if let Some(amount) = allowance.filter(|amount| !amount.is_zero()) {
             let agreed = GrantTemplate {
@@ -175,7 +178,7 @@ impl<'a> Step<'a> {
                 models: Vec::new(),
                 bonus: false,
             };
-            self.issue(&agreed, amount, at, period.end);
+            self.issue(&agreed, amount, rolls, at, period.end);
         }
     }
 
@@ -209,26 +212,32 @@ impl<'a> Step<'a> {
     }
 
     /// Makes a period's grant, and goes on with what the last one left over where the catalog allows it (R6).
-    fn issue(&mut self, template: &GrantTemplate, amount: Amount, at: Timestamp, ends: Timestamp) {
+    fn issue(&mut self, template: &GrantTemplate, amount: Amount, rolls: bool, at: Timestamp, ends: Timestamp) {
         let mut source = Name::from(format!("period:{}:{}", at.micros(), template.code));
         if self.workspace.grants.iter().any(|grant| grant.source == source) {
             // Two purchases at one instant are two sources (R7).
             source = Name::from(format!("{source}:{}", self.workspace.next_grant));
         }
-        if let Some(most) = template.rollover_max {
-            let last = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
-            let left = self
-                .workspace
-                .grants
-                .iter()
-                .filter(|grant| last(grant.kind) && grant.code == template.code && grant.expires_at == Some(at));
-            let rolled = left.map(|grant| grant.expired).sum::<Amount>().min(most);
-            if !rolled.is_zero() {
-                self.grant_template(GrantKind::Rollover, template, rolled, source.clone(), at, Some(ends));
-            }
+        let rolled = template.rollover_max.filter(|_| rolls).map(|most| self.left_over(&template.code, at).min(most));
+        if let Some(rolled) = rolled.filter(|rolled| !rolled.is_zero()) {
+            self.grant_template(GrantKind::Rollover, template, rolled, source.clone(), at, Some(ends));
         }
         let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
         self.grant_template(kind, template, amount, source, at, Some(ends));
+    }
+
+    /// What cycle grants of a code that end now leave over. What came back from holds at this very instant has gone on
+    /// in grants of its own already (R17) and is not given twice.
+    fn left_over(&self, code: &Name, at: Timestamp) -> Amount {
+        let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
+        let ending = |grant: &&Arc<Grant>| cycle(grant.kind) && grant.code == *code && grant.expires_at == Some(at);
+        let ended: Vec<&Arc<Grant>> = self.workspace.grants.iter().filter(ending).collect();
+        let returned = self.workspace.grants.iter().filter(|grant| {
+            let same = |ended: &&Arc<Grant>| ended.source == grant.source;
+            grant.kind == GrantKind::Returned && grant.starts_at == at && ended.iter().any(same)
+        });
+        let returned: Amount = returned.map(|grant| grant.granted).sum();
+        ended.iter().map(|grant| grant.expired).sum::<Amount>().less(returned)
     }
 
     fn grant_template(
@@ -265,7 +274,7 @@ impl<'a> Step<'a> {
         let price = self.plan().price(period.interval).expect("a period has a price in its catalog version");
         for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
             let ends = period.anchor.nth(Interval::Month, month + 1).min(period.end);
-            self.issue(template, template.amount, at, ends);
+            self.issue(template, template.amount, true, at, ends);
         }
     }
 
