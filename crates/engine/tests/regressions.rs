@@ -161,3 +161,14 @@ fn what_is_forfeited_is_not_rolled_over() {
     desk.subscribe("pro", Interval::Month);
     assert_eq!(desk.available(Unit::Credits), 60 + 30 + 1_500);
 }
+
+/// R31, R17: a cycle that is wholly under holds is forfeited like one that is not.
+#[test]
+fn what_is_held_of_a_forfeited_cycle_does_not_come_back() {
+    let mut desk = Desk::forfeit();
+    desk.subscribe("basic", Interval::Month);
+    let hold = desk.hold(Ask::Credits(Amount::new(400).expect("in range")));
+    desk.subscribe("pro", Interval::Month);
+    desk.run(Command::ReleaseHold { hold });
+    assert_eq!(desk.available(Unit::Credits), 60 + 30 + 1_500);
+}

@@ -118,7 +118,9 @@ impl<'a> Step<'a> {
     ) {
         if upgrade && self.catalog().on_upgrade == OnUpgrade::Forfeit {
             let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
-            let leftover = self.workspace.grants.iter().filter(|grant| cycle(grant.kind) && !grant.available.is_zero());
+            // A grant with nothing free but something held dies too: what its hold gives back finds it dead (R17).
+            let left = |grant: &&Arc<Grant>| cycle(grant.kind) && !grant.closed() && !grant.dead(self.at);
+            let leftover = self.workspace.grants.iter().filter(left);
             let leftover: Vec<(u32, Amount)> = leftover.map(|grant| (grant.n, grant.available)).collect();
             for (grant, amount) in leftover {
                 self.emit(Event::GrantExpired { grant, amount });
