@@ -220,6 +220,9 @@ pub enum Event {
         plan: Name,
         /// The interval.
         interval: Interval,
+        /// The allowance agreed by contract.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        allowance: Option<Amount>,
     },
     /// The plan ends with its period (R32).
     CancelScheduled,

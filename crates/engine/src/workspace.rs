@@ -45,6 +45,9 @@ pub struct Subscription {
     pub cancel: bool,
     /// Takes effect with the next period (R31).
     pub pending: Option<(Name, Interval)>,
+    /// The allowance agreed by contract for what is pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_allowance: Option<Amount>,
     /// The allowance agreed by contract, on a custom plan.
     pub allowance: Option<Amount>,
 }
@@ -371,6 +374,7 @@ impl Workspace {
                 period: None,
                 cancel: false,
                 pending: None,
+                pending_allowance: None,
                 allowance: None,
             },
             approvals: BTreeSet::new(),

@@ -172,3 +172,20 @@ fn what_is_held_of_a_forfeited_cycle_does_not_come_back() {
     desk.run(Command::ReleaseHold { hold });
     assert_eq!(desk.available(Unit::Credits), 60 + 30 + 1_500);
 }
+
+/// R31: a shorter contract that starts with the next period starts with its own allowance.
+#[test]
+fn a_scheduled_contract_brings_the_allowance_that_was_agreed_for_it() {
+    let mut desk = Desk::rich();
+    for (interval, allowance) in [(Interval::Year, 40_000), (Interval::Month, 900)] {
+        desk.run(Command::Subscribe(Choice {
+            plan: Name::from("contract"),
+            interval: Some(interval),
+            allowance: Amount::new(allowance),
+            approve: ["identity", "terms"].map(|review| (Name::from(review), "seen".to_owned())).to_vec(),
+        }));
+    }
+    desk.pass(366 * DAY);
+    assert_eq!(desk.workspace.subscription.allowance, Amount::new(900));
+    assert_eq!(desk.available(Unit::Credits), 60 + 900);
+}

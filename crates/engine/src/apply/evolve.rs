@@ -51,6 +51,7 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 period: Some(*period),
                 cancel: false,
                 pending: None,
+                pending_allowance: None,
                 allowance: *allowance,
             };
         }
@@ -62,19 +63,28 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         }
         Event::SubscriptionEnded { plan, catalog } => {
             workspace.catalog = *catalog;
-            workspace.subscription =
-                Subscription { plan: plan.clone(), period: None, cancel: false, pending: None, allowance: None };
+            workspace.subscription = Subscription {
+                plan: plan.clone(),
+                period: None,
+                cancel: false,
+                pending: None,
+                pending_allowance: None,
+                allowance: None,
+            };
         }
-        Event::ChangeScheduled { plan, interval } => {
+        Event::ChangeScheduled { plan, interval, allowance } => {
             workspace.subscription.pending = Some((plan.clone(), *interval));
+            workspace.subscription.pending_allowance = *allowance;
             workspace.subscription.cancel = false;
         }
         Event::CancelScheduled => {
             workspace.subscription.pending = None;
+            workspace.subscription.pending_allowance = None;
             workspace.subscription.cancel = true;
         }
         Event::ScheduleCleared => {
             workspace.subscription.pending = None;
+            workspace.subscription.pending_allowance = None;
             workspace.subscription.cancel = false;
         }
         Event::CatalogMigrated { catalog } => workspace.catalog = *catalog,

@@ -91,7 +91,8 @@ impl<'a> Step<'a> {
         match self.workspace.subscription.period {
             Some(period) if same && period.interval == price.interval => self.undo_cancel(),
             Some(period) if self.is_less(offer, plan, price, period) => {
-                self.emit(Event::ChangeScheduled { plan: plan.id.clone(), interval: price.interval });
+                let (plan, interval, allowance) = (plan.id.clone(), price.interval, choice.allowance);
+                self.emit(Event::ChangeScheduled { plan, interval, allowance });
                 Ok(())
             }
             current => {
@@ -305,7 +306,9 @@ impl<'a> Step<'a> {
             (true, true) => (Start::Change, period.anchor, period.index + 1),
             (true, false) => (Start::Change, at, 0),
         };
-        let allowance = subscription.allowance.filter(|_| plan.custom);
+        let agreed =
+            if subscription.pending.is_some() { subscription.pending_allowance } else { subscription.allowance };
+        let allowance = agreed.filter(|_| plan.custom);
         self.start_period(offer, plan, price, allowance, why, anchor, index, at);
     }
 
