@@ -189,3 +189,14 @@ fn a_scheduled_contract_brings_the_allowance_that_was_agreed_for_it() {
     assert_eq!(desk.workspace.subscription.allowance, Amount::new(900));
     assert_eq!(desk.available(Unit::Credits), 60 + 900);
 }
+
+/// R33: a change that was scheduled before a migration takes place although the new version no longer sells it.
+#[test]
+fn a_scheduled_change_survives_a_migration_to_a_version_without_it() {
+    let mut desk = Desk::rich();
+    desk.subscribe("pro", Interval::Year);
+    desk.subscribe("basic", Interval::Week);
+    desk.run(Command::MigrateCatalog { version: 2 });
+    desk.pass(366 * DAY);
+    assert_eq!((&*desk.workspace.subscription.plan, desk.workspace.catalog), ("basic", 1));
+}

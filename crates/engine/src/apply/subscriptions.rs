@@ -298,9 +298,11 @@ impl<'a> Step<'a> {
             let plan = published.catalog.plan(&plan)?;
             Some((published, plan, plan.price(interval)?))
         };
+        // What is sold now, else the workspace's own version, else, for a change that was agreed before a migration,
+        // the last version that had it.
         let own = self.catalogs.get(self.workspace.catalog);
-        let (offer, plan, price) =
-            sold(newest).or_else(|| own.and_then(sold)).expect("a plan that was sold is in some version");
+        let versions = [Some(newest), own].into_iter().flatten().chain(self.catalogs.all().iter().rev());
+        let (offer, plan, price) = versions.into_iter().find_map(sold).expect("what was sold is in some version");
         let (why, anchor, index) = match (subscription.pending.is_some(), interval == period.interval) {
             (false, _) => (Start::Renewal, period.anchor, period.index + 1),
             (true, true) => (Start::Change, period.anchor, period.index + 1),
