@@ -1,8 +1,8 @@
 //! What the property tests once found wrong, each as the few commands that showed it.
 
 use scrip_engine::{
-    Amount, Ask, Catalogs, Choice, Command, Dated, GrantKind, Interval, Mode, Name, Params, Profile, Timestamp, Unit,
-    Workspace, WorkspaceId, apply, parse_catalog,
+    Amount, Ask, Catalogs, Choice, Command, Dated, Give, GrantKind, Interval, Mode, Name, Params, Profile, Timestamp,
+    Unit, Workspace, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -80,6 +80,16 @@ impl Desk {
             Params::new()
         };
         self.hold(Ask::Model(Name::from(model), params))
+    }
+
+    fn buy(&mut self, pack: &str, source: &str) {
+        let give = Give::Pack(Name::from(pack));
+        self.run(Command::Grant { give, source: Some(Name::from(source)), reason: "sold".to_owned() });
+    }
+
+    fn reverse(&mut self, source: &str, percent: u64) -> Vec<Dated> {
+        let source = Name::from(source);
+        self.run(Command::ReversePayment { source, paid: 100, reversed: percent, disputed: false })
     }
 
     fn available(&self, unit: Unit) -> i64 {
@@ -199,4 +209,32 @@ fn a_scheduled_change_survives_a_migration_to_a_version_without_it() {
     desk.run(Command::MigrateCatalog { version: 2 });
     desk.pass(366 * DAY);
     assert_eq!((&*desk.workspace.subscription.plan, desk.workspace.catalog), ("basic", 1));
+}
+
+/// R1, R9: what a won dispute gives back after its day expires at once, not at an instant before the entry.
+#[test]
+fn credits_reinstated_after_their_day_are_dead_at_once() {
+    let mut desk = Desk::rich();
+    desk.buy("small", "pay_1");
+    desk.reverse("pay_1", 100);
+    desk.now += 100 * DAY;
+    desk.reverse("pay_1", 0);
+    assert_eq!(desk.workspace.next_due_at(), None);
+    assert_eq!(desk.available(Unit::Credits), 60);
+    assert_eq!(desk.workspace.sums()[&Unit::Credits].expired.get(), 100);
+}
+
+/// A dispute that is won late, when the workspace is about to forget what the payment bought, must not stop it.
+#[test]
+fn a_dispute_won_after_hundreds_of_days_finds_what_is_still_remembered() {
+    let mut desk = Desk::rich();
+    desk.buy("month", "pay_1");
+    desk.reverse("pay_1", 100);
+    desk.subscribe("basic", Interval::Week);
+    desk.pass(57 * 7 * DAY);
+    assert_eq!(desk.workspace.grants.len(), 64, "one more and the oldest closed grant is forgotten");
+    desk.reverse("pay_1", 0);
+    let bought = |grant: &&Arc<scrip_engine::Grant>| *grant.source == *"pay_1";
+    let kinds: Vec<GrantKind> = desk.workspace.grants.iter().filter(bought).map(|grant| grant.kind).collect();
+    assert_eq!(kinds, [GrantKind::Pack, GrantKind::Reinstated]);
 }

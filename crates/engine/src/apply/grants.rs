@@ -191,7 +191,8 @@ impl Step<'_> {
             .map(|grant| grant.n)
             .collect();
         for n in funded {
-            let grant = self.workspace.grant(n).expect("it was just listed");
+            // Reinstating the one before may have made the workspace forget this one, which is closed and old then.
+            let Some(grant) = self.workspace.grant(n) else { continue };
             let target = grant.granted.share_rounded_down(reversed, paid);
             if target > grant.reclaim {
                 self.revoke(n, target, if disputed { "payment disputed" } else { "payment refunded" });
@@ -233,6 +234,11 @@ impl Step<'_> {
                 from: Some(n),
                 reason: Some("the payment was reinstated".to_owned()),
             });
+            if let Some(again) = self.workspace.grants.last().filter(|again| again.dead(self.at)) {
+                // Its day has passed while the payment was disputed; left to the next settling it would expire in the past.
+                let grant = again.n;
+                self.emit(Event::GrantExpired { grant, amount });
+            }
         }
     }
 }
