@@ -278,8 +278,11 @@ pub enum Event {
         grant: u32,
         /// Taken now.
         amount: Amount,
-        /// To be taken back in all.
+        /// What refunds and disputes take back in all.
         reclaim: Amount,
+        /// A correction: whatever is left is taken, now and when its holds end.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        voided: bool,
         /// Why.
         reason: String,
     },

@@ -238,3 +238,43 @@ fn a_dispute_won_after_hundreds_of_days_finds_what_is_still_remembered() {
     let kinds: Vec<GrantKind> = desk.workspace.grants.iter().filter(bought).map(|grant| grant.kind).collect();
     assert_eq!(kinds, [GrantKind::Pack, GrantKind::Reinstated]);
 }
+
+/// R10: a correction stands, whatever becomes of the payment later.
+#[test]
+fn a_refund_does_not_bring_back_what_was_voided() {
+    let mut desk = Desk::rich();
+    desk.buy("small", "pay_1");
+    let grant = desk.workspace.next_grant - 1;
+    desk.run(Command::VoidGrant { grant, reason: "a mistake".to_owned() });
+    desk.reverse("pay_1", 50);
+    desk.reverse("pay_1", 0);
+    assert_eq!(desk.available(Unit::Credits), 60);
+}
+
+/// R10: what a run under way spends of a voided grant is spent; only refunds and disputes make debts.
+#[test]
+fn a_correction_makes_no_debt() {
+    let mut desk = Desk::rich();
+    desk.buy("small", "pay_1");
+    let grant = desk.workspace.next_grant - 1;
+    let hold = desk.hold(Ask::Credits(Amount::new(130).expect("in range")));
+    desk.run(Command::VoidGrant { grant, reason: "a mistake".to_owned() });
+    desk.run(Command::CaptureHold { hold, amount: None });
+    assert_eq!((desk.workspace.debt().get(), desk.available(Unit::Credits)), (0, 30));
+}
+
+/// R9: a payment that goes back a second time takes what its won dispute gave again, and no debt arises beside it.
+#[test]
+fn a_refund_after_a_won_dispute_takes_what_was_reinstated() {
+    let mut desk = Desk::rich();
+    desk.buy("small", "pay_1");
+    for percent in [100, 0, 70] {
+        desk.reverse("pay_1", percent);
+    }
+    assert_eq!((desk.workspace.debt().get(), desk.available(Unit::Credits)), (0, 60 + 30));
+    let hold = desk.hold(Ask::Credits(Amount::new(90).expect("in range")));
+    desk.reverse("pay_1", 100);
+    assert_eq!(desk.workspace.debt().get(), 0, "the hold can still pay");
+    desk.run(Command::ReleaseHold { hold });
+    assert_eq!((desk.workspace.debt().get(), desk.available(Unit::Credits)), (0, 60));
+}

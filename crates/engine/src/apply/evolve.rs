@@ -147,6 +147,8 @@ fn grant(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 expired: Amount::ZERO,
                 revoked: Amount::ZERO,
                 reclaim: Amount::ZERO,
+                voided: false,
+                root: from.filter(|_| *kind == GrantKind::Reinstated),
                 settled: Settled::default(),
                 starts_at: at,
                 expires_at: *expires_at,
@@ -161,11 +163,14 @@ fn grant(workspace: &mut Workspace, at: Timestamp, event: &Event) {
             // A grant that expires before its day (a forfeited cycle) is dead from here on.
             grant.expires_at = grant.expires_at.map(|end| end.min(at));
         }
-        Event::GrantRevoked { grant, amount, reclaim, .. } => {
+        Event::GrantRevoked { grant, amount, reclaim, voided, .. } => {
+            let by_void = if *voided { *amount } else { Amount::ZERO };
+            took_back(workspace, *grant, *amount, by_void);
             let grant = touched(workspace, *grant, at);
             grant.available -= *amount;
             grant.revoked += *amount;
             grant.reclaim = *reclaim;
+            grant.voided |= *voided;
         }
         Event::DebtRepaid { grant, owed_by, amount } => {
             let payer = touched(workspace, *grant, at);
@@ -211,8 +216,27 @@ fn take(workspace: &mut Workspace, at: Timestamp, parts: &[Part]) {
     }
 }
 
+/// What was taken of a reinstated grant is no longer given again, and what a correction took stays taken.
+fn took_back(workspace: &mut Workspace, grant: u32, amount: Amount, by_void: Amount) {
+    let root = workspace.grant(grant).and_then(|grant| grant.root);
+    if root.is_some_and(|root| workspace.grant(root).is_none()) {
+        return;
+    }
+    let book = workspace.grant_mut(root.unwrap_or(grant));
+    book.settled.voided += by_void;
+    if root.is_some() {
+        book.settled.reinstated -= amount;
+    }
+}
+
 fn give_back(workspace: &mut Workspace, at: Timestamp, ends: &[End]) {
     for end in ends {
+        if !end.revoked.is_zero() {
+            let grant = workspace.grant(end.grant).expect("a grant under a hold is remembered");
+            let owed = workspace.root(grant).owed();
+            let by_void = if grant.voided { end.revoked.less(owed) } else { Amount::ZERO };
+            took_back(workspace, end.grant, end.revoked, by_void);
+        }
         let grant = touched(workspace, end.grant, at);
         grant.held -= end.captured + end.released + end.expired + end.revoked;
         grant.captured += end.captured;
