@@ -278,3 +278,15 @@ fn a_refund_after_a_won_dispute_takes_what_was_reinstated() {
     desk.run(Command::ReleaseHold { hold });
     assert_eq!((desk.workspace.debt().get(), desk.available(Unit::Credits)), (0, 60));
 }
+
+/// R22: trial runs that were taken back and given again are runs of that trial.
+#[test]
+fn a_trial_that_was_taken_back_and_given_again_can_be_used() {
+    let mut desk = Desk::rich();
+    desk.subscribe("basic", Interval::Month);
+    desk.reverse("trial:basic:clip", 100);
+    desk.reverse("trial:basic:clip", 40);
+    desk.try_out("clip");
+    let at = Timestamp::from_micros(desk.now);
+    assert_eq!(desk.workspace.trial_runs_left("basic", "clip", at).get(), 1);
+}

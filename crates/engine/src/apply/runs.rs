@@ -215,8 +215,12 @@ impl<'a> Step<'a> {
         match access {
             Access::TrialRuns { .. } => {
                 let source = trial_source(&self.workspace.subscription.plan, &model.id);
-                let trial =
-                    |grant: &&Grant| grant.kind == GrantKind::Trial && *grant.source == *source && grant.live(self.at);
+                let trial = |grant: &&Grant| {
+                    grant.unit == Unit::Runs
+                        && *grant.source == *source
+                        && grant.live(self.at)
+                        && !grant.available.is_zero()
+                };
                 let grants = self.workspace.grants.iter().map(|grant| &**grant).filter(trial);
                 let parts = draw_order::take(grants, Amount::ONE).expect("a trial with runs left has one");
                 Ok(Taken { trial: Some(TrialUse::Runs), ..Taken::plain(Unit::Runs, Amount::ONE, parts) })
