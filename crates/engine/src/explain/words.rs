@@ -151,7 +151,7 @@ impl Scene<'_> {
             Event::SubscriptionEnded { plan, .. } => {
                 Said::plain(format!("The {} plan ended and the workspace went to the {plan} plan", current.plan))
             }
-            Event::ChangeScheduled { plan, interval } => Said::with(
+            Event::ChangeScheduled { plan, interval, .. } => Said::with(
                 format!("The plan will change to {plan}, paid {}", adverb(*interval)),
                 format!(", on {}; until then the {} plan stays as it is.", on(ends), current.plan),
             ),
@@ -205,7 +205,9 @@ impl Scene<'_> {
                 let how = if early { "ended early with the change of plan" } else { "expired" };
                 Said::with(format!("{what} {how}"), format!("; left in {}.", self.grant_name(*grant, early)))
             }
-            Event::GrantRevoked { grant, amount, reclaim, reason } => self.revoked(*grant, *amount, *reclaim, reason),
+            Event::GrantRevoked { grant, amount, reclaim, reason, .. } => {
+                self.revoked(*grant, *amount, *reclaim, reason)
+            }
             Event::DebtRepaid { grant, owed_by, amount } => {
                 let owed = match owed_by {
                     Some(n) => format!("for {}", self.grant_name(*n, false)),
@@ -272,7 +274,9 @@ impl Scene<'_> {
             );
         }
         let (held, debt) = grant.map_or((Amount::ZERO, Amount::ZERO), |grant| {
-            (grant.owed().less(grant.debt()).min(grant.held), grant.debt())
+            let debt = self.after.debt_of(grant);
+            let due = grant.owed().less(debt).min(grant.held);
+            (if grant.voided { grant.held } else { due }, debt)
         });
         let mut detail = format!(" from {name}. Reason: {reason}.");
         if !held.is_zero() {
