@@ -443,11 +443,6 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         usable: bool,
     },
-    /// Someone wanted to end it again; the first end stands (R15).
-    HoldEndIgnored {
-        /// The hold.
-        hold: u32,
-    },
     /// A time trial's opening was withdrawn, because nothing usable came of it (R23).
     WindowWithdrawn {
         /// The plan.

@@ -15,10 +15,7 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         | Event::RunStarted { .. }
         | Event::RunSettled { .. }
         | Event::OutcomeIgnored { .. } => run(workspace, at, event),
-        Event::HoldOpened { .. }
-        | Event::HoldExtended { .. }
-        | Event::HoldEnded { .. }
-        | Event::HoldEndIgnored { .. } => hold(workspace, at, event),
+        Event::HoldOpened { .. } | Event::HoldExtended { .. } | Event::HoldEnded { .. } => hold(workspace, at, event),
         Event::GrantIssued { .. }
         | Event::GrantExpired { .. }
         | Event::GrantRevoked { .. }
@@ -330,7 +327,6 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
             give_back(workspace, at, ends);
             close_hold(workspace, *hold, *usable);
         }
-        Event::HoldEndIgnored { .. } => {}
         _ => unreachable!("evolve sends the other events elsewhere"),
     }
 }

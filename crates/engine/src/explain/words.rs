@@ -77,10 +77,7 @@ impl Scene<'_> {
             | Event::RunStarted { .. }
             | Event::RunSettled { .. }
             | Event::OutcomeIgnored { .. } => self.run(event),
-            Event::HoldOpened { .. }
-            | Event::HoldExtended { .. }
-            | Event::HoldEnded { .. }
-            | Event::HoldEndIgnored { .. } => self.hold(event),
+            Event::HoldOpened { .. } | Event::HoldExtended { .. } | Event::HoldEnded { .. } => self.hold(event),
             Event::PeriodStarted { .. }
             | Event::MonthStarted { .. }
             | Event::SubscriptionEnded { .. }
@@ -347,10 +344,6 @@ impl Scene<'_> {
                 };
                 self.ended(*hold, format!("Hold {} {how}", id(*hold)), ends, None)
             }
-            Event::HoldEndIgnored { hold } => Said::with(
-                format!("A second end of hold {} changed nothing", id(*hold)),
-                ": it had ended before, and its first end stands.",
-            ),
             _ => unreachable!("say sends the other events elsewhere"),
         }
     }
