@@ -224,7 +224,8 @@ fn random_model(dice: &mut Dice) -> Model {
     for add in adds.into_iter().take(usize::try_from(dice.within(0, 2)).expect("small")) {
         let when =
             if dice.percent(50) { BTreeMap::new() } else { BTreeMap::from([(name("audio"), Value::Boolean(true))]) };
-        let per = Some(name(*dice.pick(&["image", "second", "call", "references"])));
+        let counted = dice.pick(&["image", "second", "call", "references"]);
+        let per = Some(name(counted));
         adjusts.push(Adjust { when, times: None, add: Some(add), per });
     }
     let whole = |max| Param::Integer { min: 1, max, default: Some(1), level: None };

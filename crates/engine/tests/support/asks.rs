@@ -191,9 +191,9 @@ impl Asker {
         let source = match self.dice.within(0, 9) {
             0..6 => {
                 self.paid += 1;
-                Some(name(&format!("pay_{}", self.paid)))
+                Some(name(format!("pay_{}", self.paid)))
             }
-            6..8 => Some(name(&format!("pay_{}", self.dice.within(1, i64::from(self.paid) + 1)))),
+            6..8 => Some(name(format!("pay_{}", self.dice.within(1, i64::from(self.paid) + 1)))),
             _ => None,
         };
         let give = if self.dice.percent(70) {
@@ -219,7 +219,7 @@ impl Asker {
                 },
                 amount: amount(if self.dice.percent(5) { 0 } else { *self.dice.pick(&[1, 7, 100, 100, 333]) }),
                 expires_at: expires_at.map(|at| Timestamp::from_micros(inside(at))),
-                models: models.iter().map(|model| name(model)).collect(),
+                models: models.iter().map(name).collect(),
             }
         };
         Command::Grant { give, source, reason: if self.dice.percent(97) { "sold" } else { "" }.to_owned() }
@@ -235,7 +235,7 @@ impl Asker {
         let source = if !disputed.is_empty() && self.dice.percent(60) {
             self.dice.pick(&disputed).clone()
         } else if self.dice.percent(92) {
-            name(&format!("pay_{}", self.dice.within((i64::from(self.paid) - 3).max(1), i64::from(self.paid) + 1)))
+            name(format!("pay_{}", self.dice.within((i64::from(self.paid) - 3).max(1), i64::from(self.paid) + 1)))
         } else {
             name(self.dice.pick(&["operator:2", "once:welcome", "trial:free:clip", "pay_0"]))
         };
