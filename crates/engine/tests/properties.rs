@@ -295,8 +295,11 @@ fn prices_are_exact_and_monotone() {
         }
         over
     });
-    let over: u64 = over.iter().sum();
-    assert!(over < CASES * 10 / 2, "{over} of the prices were above the most: too few were compared");
+    let (cases, over): (usize, u64) = (over.len() * 10, over.iter().sum());
+    assert!(
+        cases < 1_000 || over < cases as u64 / 2,
+        "{over} of {cases} prices were above the most: too few to compare"
+    );
 }
 
 /// What the paid periods of a walk have given and may give.

@@ -46,14 +46,8 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         Event::PeriodStarted { plan, catalog, period, allowance, .. } => {
             workspace.catalog = *catalog;
             workspace.renewed_at = Some(at);
-            workspace.subscription = Subscription {
-                plan: plan.clone(),
-                period: Some(*period),
-                cancel: false,
-                pending: None,
-                pending_allowance: None,
-                allowance: *allowance,
-            };
+            workspace.subscription =
+                Subscription { period: Some(*period), allowance: *allowance, ..Subscription::unpaid(plan.clone()) };
         }
         Event::MonthStarted { next_month } => {
             workspace.renewed_at = Some(at);
@@ -63,14 +57,7 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         }
         Event::SubscriptionEnded { plan, catalog } => {
             workspace.catalog = *catalog;
-            workspace.subscription = Subscription {
-                plan: plan.clone(),
-                period: None,
-                cancel: false,
-                pending: None,
-                pending_allowance: None,
-                allowance: None,
-            };
+            workspace.subscription = Subscription::unpaid(plan.clone());
         }
         Event::ChangeScheduled { plan, interval, allowance } => {
             workspace.subscription.pending = Some((plan.clone(), *interval));
@@ -110,52 +97,7 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
 
 fn grant(workspace: &mut Workspace, at: Timestamp, event: &Event) {
     match event {
-        Event::GrantIssued {
-            grant,
-            code,
-            kind,
-            unit,
-            amount,
-            models,
-            rank,
-            source,
-            cost_basis,
-            expires_at,
-            from,
-            ..
-        } => {
-            if remembered(*kind) && !workspace.sources.contains(source) {
-                Arc::make_mut(&mut workspace.sources).insert(source.clone());
-            }
-            if let (GrantKind::Reinstated, Some(from)) = (kind, from) {
-                workspace.grant_mut(*from).settled.reinstated += *amount;
-            }
-            workspace.next_grant = grant + 1;
-            workspace.grants.push(Arc::new(Grant {
-                n: *grant,
-                code: code.clone(),
-                kind: *kind,
-                unit: *unit,
-                models: models.clone(),
-                rank: *rank,
-                source: source.clone(),
-                cost_basis: cost_basis.clone(),
-                granted: *amount,
-                available: *amount,
-                held: Amount::ZERO,
-                captured: Amount::ZERO,
-                expired: Amount::ZERO,
-                revoked: Amount::ZERO,
-                reclaim: Amount::ZERO,
-                voided: false,
-                root: from.filter(|_| *kind == GrantKind::Reinstated),
-                settled: Settled::default(),
-                starts_at: at,
-                expires_at: *expires_at,
-                touched_at: at,
-            }));
-            forget_old_grants(workspace, at);
-        }
+        Event::GrantIssued { .. } => issue(workspace, at, event),
         Event::GrantExpired { grant, amount } => {
             let grant = touched(workspace, *grant, at);
             grant.available -= *amount;
@@ -183,6 +125,46 @@ fn grant(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         }
         _ => unreachable!("evolve sends the other events elsewhere"),
     }
+}
+
+fn issue(workspace: &mut Workspace, at: Timestamp, event: &Event) {
+    let Event::GrantIssued {
+        grant, code, kind, unit, amount, models, rank, source, cost_basis, expires_at, from, ..
+    } = event
+    else {
+        unreachable!("grant sends what is issued here")
+    };
+    if remembered(*kind) && !workspace.sources.contains(source) {
+        Arc::make_mut(&mut workspace.sources).insert(source.clone());
+    }
+    if let (GrantKind::Reinstated, Some(from)) = (kind, from) {
+        workspace.grant_mut(*from).settled.reinstated += *amount;
+    }
+    workspace.next_grant = grant + 1;
+    workspace.grants.push(Arc::new(Grant {
+        n: *grant,
+        code: code.clone(),
+        kind: *kind,
+        unit: *unit,
+        models: models.clone(),
+        rank: *rank,
+        source: source.clone(),
+        cost_basis: cost_basis.clone(),
+        granted: *amount,
+        available: *amount,
+        held: Amount::ZERO,
+        captured: Amount::ZERO,
+        expired: Amount::ZERO,
+        revoked: Amount::ZERO,
+        reclaim: Amount::ZERO,
+        voided: false,
+        root: from.filter(|_| *kind == GrantKind::Reinstated),
+        settled: Settled::default(),
+        starts_at: at,
+        expires_at: *expires_at,
+        touched_at: at,
+    }));
+    forget_old_grants(workspace, at);
 }
 
 /// Sources that must never be granted from again (R7). A period's grant needs none: its period starts once.
