@@ -52,6 +52,13 @@ pub struct Subscription {
     pub allowance: Option<Amount>,
 }
 
+impl Subscription {
+    /// To be on a plan that is never paid for.
+    pub(crate) fn unpaid(plan: Name) -> Subscription {
+        Subscription { plan, period: None, cancel: false, pending: None, pending_allowance: None, allowance: None }
+    }
+}
+
 /// A paid period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {
@@ -373,14 +380,7 @@ impl Workspace {
             disputes: BTreeSet::new(),
             catalog: 0,
             lifetime_allowed: false,
-            subscription: Subscription {
-                plan: Name::from(""),
-                period: None,
-                cancel: false,
-                pending: None,
-                pending_allowance: None,
-                allowance: None,
-            },
+            subscription: Subscription::unpaid(Name::from("")),
             approvals: BTreeSet::new(),
             grants: Vec::new(),
             holds: Vec::new(),

@@ -290,3 +290,14 @@ fn a_trial_that_was_taken_back_and_given_again_can_be_used() {
     let at = Timestamp::from_micros(desk.now);
     assert_eq!(desk.workspace.trial_runs_left("basic", "clip", at).get(), 1);
 }
+
+/// R1: the calendar has an end; a period that would go on beyond it is not renewed there for ever.
+#[test]
+fn settling_to_the_end_of_the_calendar_comes_to_an_end() {
+    let mut desk = Desk::rich();
+    desk.now = Timestamp::MAX.micros() - 800 * DAY;
+    desk.subscribe("pro", Interval::Year);
+    desk.now = Timestamp::MAX.micros();
+    let renewals = desk.run(Command::Tick);
+    assert!(renewals.len() < 100, "{} events", renewals.len());
+}

@@ -43,14 +43,8 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         Event::PeriodStarted { plan, catalog, period, allowance, .. } => {
             workspace.catalog = *catalog;
             workspace.renewed_at = Some(at);
-            workspace.subscription = Subscription {
-                plan: plan.clone(),
-                period: Some(*period),
-                cancel: false,
-                pending: None,
-                pending_allowance: None,
-                allowance: *allowance,
-            };
+            workspace.subscription =
+                Subscription { period: Some(*period), allowance: *allowance, ..Subscription::unpaid(plan.clone()) };
         }
         Event::MonthStarted { next_month } => {
             workspace.renewed_at = Some(at);
@@ -60,14 +54,7 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         }
         Event::SubscriptionEnded { plan, catalog } => {
             workspace.catalog = *catalog;
-            workspace.subscription = Subscription {
-                plan: plan.clone(),
-                period: None,
-                cancel: false,
-                pending: None,
-                pending_allowance: None,
-                allowance: None,
-            };
+            workspace.subscription = Subscription::unpaid(plan.clone());
         }
         Event::ChangeScheduled { plan, interval, allowance } => {
             workspace.subscription.pending = Some((plan.clone(), *interval));
@@ -137,13 +124,12 @@ fn grant(workspace: &mut Workspace, at: Timestamp, event: &Event) {
     }
 }
 
-/// Adds the grant an event made.
 fn issue(workspace: &mut Workspace, at: Timestamp, event: &Event) {
     let Event::GrantIssued {
         grant, code, kind, unit, amount, models, rank, source, cost_basis, expires_at, from, ..
     } = event
     else {
-        unreachable!("only a grant that was made is added")
+        unreachable!("grant sends what is issued here")
     };
     if remembered(*kind) && !workspace.sources.contains(source) {
         Arc::make_mut(&mut workspace.sources).insert(source.clone());

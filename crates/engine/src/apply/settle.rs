@@ -23,7 +23,10 @@ enum Due {
 
 /// Does everything that is due by the step's instant.
 pub(super) fn settle(step: &mut Step<'_>) {
-    while let Some((at, due)) = next_due(&step.workspace).filter(|(at, _)| *at <= step.at) {
+    // Nothing falls due at the end of the calendar, where every later boundary is clamped to: it would do so for ever.
+    let now = step.at;
+    let passed = |at: Timestamp| at <= now && at < Timestamp::MAX;
+    while let Some((at, due)) = next_due(&step.workspace).filter(|(at, _)| passed(*at)) {
         match due {
             Due::Hold(n) => expire_hold(step, n, at),
             Due::Grant(n) => {

@@ -73,30 +73,7 @@ impl Model {
         self.not_frozen()?;
         let catalog = self.catalog();
         let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
-        let included = model.plans.is_empty() || model.plans.contains(&plan.id);
-        let trial = if included { None } else { plan.trials.iter().find(|trial| trial.model == model.id) };
-        if !included && trial.is_none() {
-            return Err("MODEL_TIER_REQUIRED");
-        }
-        let height = |level: &str| catalog.levels.iter().position(|known| **known == *level).expect("a known level");
-        for (name, param) in model.params.iter().filter(|(name, _)| asked.contains_key(*name)) {
-            if let (Some(needed), Some(own)) = (param.level(), &plan.level) {
-                assert!(!name.is_empty());
-                if height(needed) > height(own) {
-                    return Err("FEATURE_NOT_IN_PLAN");
-                }
-            }
-        }
-        let images = match filled.get("images") {
-            Some(scrip_engine::Value::Integer(images)) => *images,
-            _ => 1,
-        };
-        if plan.batch.is_some_and(|batch| images > i64::from(batch)) {
-            return Err("BATCH_LIMIT_EXCEEDED");
-        }
-        if self.open.len() >= 1_024 {
-            return Err("LIMIT_EXCEEDED");
-        }
+        let trial = self.gates(model, asked, &filled)?;
         let mut open = Open {
             n: self.next_hold,
             unit: model.unit,
@@ -112,7 +89,7 @@ impl Model {
             day: None,
         };
         let mut until = None;
-        if let Some(trial) = trial {
+        if let Some(trial) = &trial {
             until = self.try_out(&mut open, trial)?;
         }
         if is_run {
@@ -137,19 +114,58 @@ impl Model {
             open.parts = self.draw(model.unit, Some(id), credits).ok_or(short)?;
         }
         if let Some(until) = until {
-            let own = |opening: &&mut Opening| opening.plan == self.plan && opening.model == id;
-            match self.openings.iter_mut().find(own) {
-                Some(opening) => opening.until = Some(until),
-                None => self.openings.push(Opening {
-                    plan: self.plan.clone(),
-                    model: id.to_owned(),
-                    until: Some(until),
-                    succeeded: false,
-                    withdrawn: 0,
-                }),
-            }
+            self.open_window(id, until);
         }
         Ok(open)
+    }
+
+    /// What the plan lets in, whatever the balance; the trial that stands in for it.
+    fn gates(
+        &self,
+        model: &scrip_engine::Model,
+        asked: &Params,
+        filled: &Params,
+    ) -> Result<Option<scrip_engine::Trial>, No> {
+        let catalog = self.catalog();
+        let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
+        let included = model.plans.is_empty() || model.plans.contains(&plan.id);
+        let trial = if included { None } else { plan.trials.iter().find(|trial| trial.model == model.id).cloned() };
+        if !included && trial.is_none() {
+            return Err("MODEL_TIER_REQUIRED");
+        }
+        let height = |level: &str| catalog.levels.iter().position(|known| **known == *level).expect("a known level");
+        for (_, param) in model.params.iter().filter(|(name, _)| asked.contains_key(*name)) {
+            if let (Some(needed), Some(own)) = (param.level(), &plan.level)
+                && height(needed) > height(own)
+            {
+                return Err("FEATURE_NOT_IN_PLAN");
+            }
+        }
+        let images = match filled.get("images") {
+            Some(scrip_engine::Value::Integer(images)) => *images,
+            _ => 1,
+        };
+        if plan.batch.is_some_and(|batch| images > i64::from(batch)) {
+            return Err("BATCH_LIMIT_EXCEEDED");
+        }
+        if self.open.len() >= 1_024 {
+            return Err("LIMIT_EXCEEDED");
+        }
+        Ok(trial)
+    }
+
+    fn open_window(&mut self, id: &str, until: i64) {
+        let own = |opening: &&mut Opening| opening.plan == self.plan && opening.model == id;
+        match self.openings.iter_mut().find(own) {
+            Some(opening) => opening.until = Some(until),
+            None => self.openings.push(Opening {
+                plan: self.plan.clone(),
+                model: id.to_owned(),
+                until: Some(until),
+                succeeded: false,
+                withdrawn: 0,
+            }),
+        }
     }
 
     /// Makes a run a trial's, and says until when the window is open that it opens.
