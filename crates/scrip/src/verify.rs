@@ -136,3 +136,6 @@ fn granted_before(workspace: &Workspace, entry: &Entry) -> Option<String> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests;
