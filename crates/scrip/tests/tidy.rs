@@ -13,12 +13,14 @@ fn holds(rule: fn(&Tree) -> Vec<String>) {
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }
 
-/// Shows a rule a bad sample, which it must object to in these words, and a good one.
+/// Shows a rule a bad sample, which it must object to in these words, and a good one, if there is one.
 fn fires(rule: fn(&Tree) -> Vec<String>, bad: &[(&str, &str)], words: &str, good: &[(&str, &str)]) {
     let findings = rule(&Tree::sample(bad));
     assert!(findings.iter().any(|finding| finding.contains(words)), "not found: {words}: {findings:?}");
-    let findings = rule(&Tree::sample(good));
-    assert!(findings.is_empty(), "a good sample is objected to: {findings:?}");
+    if !good.is_empty() {
+        let findings = rule(&Tree::sample(good));
+        assert!(findings.is_empty(), "a good sample is objected to: {findings:?}");
+    }
 }
 
 const ENGINE: &str = "crates/engine/src/a.rs";
@@ -37,8 +39,8 @@ fn files_are_short() {
 
 #[test]
 fn engine_functions_are_short() {
-    let long = format!("fn f() {{\n{}}}\n", "    let x = \"}\"; // }\n".repeat(69));
-    let good = format!("fn f() {{\n{}}}\n", "    let x = '}';\n".repeat(68));
+    let long = format!("fn f() {{\n{}}}\n", "    let x = \"}\"; // }\n".repeat(71));
+    let good = format!("fn f() {{\n{}}}\n", "    let x = '}';\n".repeat(70));
     fires(code::engine_functions_are_short, &[(ENGINE, &long)], "`f` has 71 lines", &[(ENGINE, &good)]);
     holds(code::engine_functions_are_short);
 }

@@ -157,7 +157,7 @@ impl Story {
         self
     }
 
-    /// Whatever is told, the balances are the workspace's, nothing that moved is left out, and every text is a sentence.
+    /// Whatever is told, the balances are the workspace's, nothing that moved is left out, every text is a sentence.
     fn adds_up(&self) {
         let said = explain(&self.before, &self.entry);
         assert_eq!(said.lines.len(), self.entry.events.len());

@@ -4,7 +4,7 @@ use super::{File, Tree, closing, line_of, words};
 
 /// Lines a file may have, tests not counted.
 const FILE_LINES: usize = 600;
-/// Lines a function of the engine may have.
+/// Lines a function of the engine may have between its braces.
 const FUNCTION_LINES: usize = 70;
 /// Columns a line of Rust may have, the contents of texts not counted.
 const COLUMNS: usize = 120;
@@ -53,8 +53,8 @@ pub fn engine_functions_are_short(tree: &Tree) -> Vec<String> {
             let name: String =
                 rest[2..].trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let Some(open) = rest.find(['{', ';']).filter(|open| rest[*open..].starts_with('{')) else { continue };
-            let (first, last) = (line_of(&code, start), line_of(&code, closing(&code, start + open)));
-            let lines = last - first + 1;
+            let (first, opened) = (line_of(&code, start), line_of(&code, start + open));
+            let lines = line_of(&code, closing(&code, start + open)).saturating_sub(opened + 1);
             if !name.is_empty() && lines > FUNCTION_LINES {
                 let what = format!("`{name}` has {lines} lines; {FUNCTION_LINES} are the most here: take a step out");
                 findings.push(file.finding(first, &what));

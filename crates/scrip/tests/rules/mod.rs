@@ -1,7 +1,7 @@
 //! The repository as a value, and the rules that read it.
 //!
-//! A rule is a function from a [`Tree`] to what is wrong with it, so that each can be shown a bad sample as easily as
-//! the real tree. Every finding says where, what, and what to do.
+//! A rule is a function from a [`Tree`] to what is wrong with it, so that each can be shown a bad sample in place
+//! of the real tree. Every finding says where, what, and what to do.
 
 pub mod code;
 pub mod manifests;
