@@ -147,11 +147,17 @@ pub async fn create(
     let wait = wait(query.wait)?;
     let asked = operator.asked_once(id, &body.bytes)?;
     let new = body.value;
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    if workspace.mode == Mode::Live {
+        // Only the sandbox serves runs here, and its pictures are not worth real credits.
+        return Err(Problem::invalid("/model", "no provider serves it in live mode; use /v1/holds around your own"));
+    }
+    let sandbox = new.sandbox.map(script).transpose()?;
     let command = Command::CreateRun {
         model: name(&new.model),
         params: params(&new.params)?,
         quote: quoted(&app, id, new.quote.as_deref())?,
-        sandbox: sandbox(&app, id, new.sandbox).await?,
+        sandbox,
         metadata: metadata(&new.metadata)?,
     };
     let committed =
@@ -174,12 +180,8 @@ fn quoted(app: &App, workspace: WorkspaceId, id: Option<&str>) -> Result<Option<
     quote.map(Some).ok_or_else(|| Problem::invalid("/quote", "there is no such quote of this workspace"))
 }
 
-async fn sandbox(app: &App, workspace: WorkspaceId, sandbox: Option<api::Sandbox>) -> Result<Option<Script>, Problem> {
-    let Some(sandbox) = sandbox else { return Ok(None) };
-    let workspace = app.ledger.workspace(workspace).await?.ok_or(Problem::not_found("workspace"))?;
-    if workspace.mode == Mode::Live {
-        return Err(Problem::invalid("/sandbox", "only a workspace in test mode is served by the sandbox"));
-    }
+/// What the sandbox is told to do, checked.
+fn script(sandbox: api::Sandbox) -> Result<Script, Problem> {
     let known = |name: &String| matches!(name.as_str(), "images" | "duration");
     if let Some(name) = sandbox.delivered.keys().find(|name| !known(name)) {
         return Err(Problem::invalid(
@@ -197,7 +199,7 @@ async fn sandbox(app: &App, workspace: WorkspaceId, sandbox: Option<api::Sandbox
         api::SandboxOutcome::Unusable => ScriptedOutcome::Unusable,
         api::SandboxOutcome::Refused => ScriptedOutcome::Refused,
     };
-    Ok(Some(Script { outcome, after: sandbox.after.unwrap_or(0), delivered: sandbox.delivered }))
+    Ok(Script { outcome, after: sandbox.after.unwrap_or(0), delivered: sandbox.delivered })
 }
 
 /// Turns an engine's fresh price into a quote that can be cited.

@@ -10,10 +10,14 @@
 pub mod journal;
 pub mod projection;
 pub mod queries;
+#[cfg(test)]
+mod simulation;
 mod sqlite;
 
 use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId};
-pub use sqlite::{Crash, Options, Sqlite};
+#[cfg(test)]
+pub use sqlite::Crash;
+pub use sqlite::{Options, Sqlite};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;

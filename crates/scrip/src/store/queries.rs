@@ -72,5 +72,3 @@ pub const TEST_CLOCK: &str = "SELECT name, now FROM test_clocks WHERE id = $1";
 pub const TEST_CLOCKS: &str = "SELECT id, name, now FROM test_clocks ORDER BY id";
 /// All catalog versions.
 pub const CATALOGS: &str = "SELECT version, published_at, sha256, actor FROM catalogs ORDER BY version DESC";
-/// The text of a catalog version.
-pub const CATALOG_TEXT: &str = "SELECT text FROM catalogs WHERE version = $1";

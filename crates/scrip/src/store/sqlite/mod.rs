@@ -20,6 +20,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 use writer::{Job, Writer};
 
@@ -58,7 +59,8 @@ impl Default for Options {
 
 /// The embedded database.
 pub struct Sqlite {
-    jobs: SyncSender<Job>,
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
     projector: Projector,
     readers: Readers,
     files: (PathBuf, PathBuf),
@@ -101,12 +103,21 @@ impl Sqlite {
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let behind = projector.jobs();
         let writer = Writer::new(connection, &views, Arc::clone(&catalogs), committed_sender, behind, options)?;
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&waiting))
             .map_err(|error| wrong("no thread for the journal", &error))?;
         let readers = Readers::new(&journal, &views);
-        Ok(Sqlite { jobs, projector, readers, files: (journal, views), catalogs, committed, _lock: lock })
+        Ok(Sqlite {
+            jobs: Some(jobs),
+            thread: Some(thread),
+            projector,
+            readers,
+            files: (journal, views),
+            catalogs,
+            committed,
+            _lock: lock,
+        })
     }
 
     /// See [`super::Store::submit`].
@@ -188,10 +199,21 @@ impl Sqlite {
     }
 
     fn send(&self, job: Job) -> Result<(), Unavailable> {
-        self.jobs.try_send(job).map_err(|error| match error {
+        let jobs = self.jobs.as_ref().expect("the journal's thread lives as long as its handle");
+        jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Unavailable(format!("{QUEUE_MAX} submissions are waiting")),
             TrySendError::Disconnected(_) => Unavailable("the journal's thread has stopped".to_owned()),
         })
+    }
+}
+
+impl Drop for Sqlite {
+    /// Waits for the journal's thread: nobody writes this file after the lock is given up.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the journal's thread had panicked");
+        }
     }
 }
 

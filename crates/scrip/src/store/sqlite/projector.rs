@@ -6,9 +6,10 @@ use super::writer::Snapshot;
 use super::{bound, rows};
 use crate::store::journal::JournalRow;
 use crate::store::{Row, Unavailable, Value, numbered, projection};
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
@@ -32,7 +33,8 @@ pub(super) enum Job {
 
 /// A handle on the projector's thread.
 pub(super) struct Projector {
-    jobs: SyncSender<Job>,
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
     position: watch::Receiver<i64>,
 }
 
@@ -46,15 +48,15 @@ impl Projector {
         let thread = Thread::open(journal, views, *committed.borrow())?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let (sender, position) = watch::channel(thread.position);
-        std::thread::Builder::new()
+        let running = std::thread::Builder::new()
             .name("projector".to_owned())
             .spawn(move || thread.run(&waiting, &committed, &sender))
             .map_err(|error| Unavailable(format!("no thread for the projections: {error}")))?;
-        Ok(Projector { jobs, position })
+        Ok(Projector { jobs: Some(jobs), thread: Some(running), position })
     }
 
     pub(super) fn jobs(&self) -> SyncSender<Job> {
-        self.jobs.clone()
+        self.jobs.clone().expect("the projector lives as long as its handle")
     }
 
     pub(super) fn position(&self) -> watch::Receiver<i64> {
@@ -80,7 +82,17 @@ impl Projector {
     }
 
     fn send(&self, job: Job) -> Result<(), Unavailable> {
-        self.jobs.try_send(job).map_err(|_| Unavailable("the projector is behind or has stopped".to_owned()))
+        self.jobs().try_send(job).map_err(|_| Unavailable("the projector is behind or has stopped".to_owned()))
+    }
+}
+
+impl Drop for Projector {
+    /// Waits for the thread, which ends when the journal's thread has: nobody folds these files afterwards.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the projector had panicked");
+        }
     }
 }
 
@@ -188,7 +200,14 @@ pub(super) fn fold_into(
     let found = rows(&mut journal.prepare_cached(&sql)?, &values)?;
     let Some(last) = found.last() else { return Ok(None) };
     let last = last.integer(0);
-    let transaction = views.transaction()?;
+    let transaction = views.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Some rows are sums: folding an entry twice would count it twice.
+    let reached = read_position(&transaction)?;
+    if reached != position {
+        return Err(Unavailable(format!(
+            "the projections are at {reached} and not at {position}: someone else folds them"
+        )));
+    }
     for row in &found {
         let row = JournalRow::read(row);
         let entry =
