@@ -1,2 +1,147 @@
 //! The Rust client of the Scrip API.
+//!
+//! A method for each route, answers in the types the server answers with, and a write that happens once however often
+//! it had to be sent: each gets an `Idempotency-Key` of its own, which is kept over retries.
+//!
+//! ```no_run
+//! use scrip_client::types::NewRun;
+//! use scrip_client::{Client, Error};
+//!
+//! # async fn example() -> Result<(), Error> {
+//! let client = Client::new("http://127.0.0.1:8080", "sk_test_…")?;
+//! let workspace = client.workspace("ws_…");
+//! let params = serde_json::Map::from_iter([("prompt".to_owned(), "a lighthouse in the fog".into())]);
+//! let new = NewRun { model: "image-standard".to_owned(), params, quote: None, sandbox: None, metadata: Default::default() };
+//! match workspace.create_run(&new).await {
+//!     Ok(run) => {
+//!         let run = workspace.wait(&run.id).await?;
+//!         println!("{}: {} credits", run.status, run.credits.captured);
+//!     }
+//!     Err(Error::Refused { problem, members, .. }) if problem.code == "INSUFFICIENT_CREDITS" => {
+//!         println!("{}; what would help: {}", problem.detail, members["options"]);
+//!     }
+//!     Err(error) => return Err(error),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Invariant: one logical call has one key. Whatever is sent again is sent byte for byte as before.
+
+mod call;
+mod error;
+mod follow;
+mod key;
+mod routes;
+#[cfg(test)]
+mod tests;
 pub mod types;
+
+pub use call::Call;
+pub use error::Error;
+pub use follow::Follow;
+pub use key::new_idempotency_key;
+pub use routes::Paging;
+
+use reqwest::Url;
+use std::fmt;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A pause being waited for.
+pub type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+type Sleeper = Arc<dyn Fn(Duration) -> Pause + Send + Sync>;
+
+/// How often and how patiently a call is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// How often a call is sent at most; 1 never tries again.
+    pub tries: u32,
+    /// The pause before the second try. It doubles with each one after.
+    pub first: Duration,
+    /// The longest pause. When the server asks for a longer one, its answer is returned instead.
+    pub longest: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Retries {
+        Retries { tries: 4, first: Duration::from_millis(200), longest: Duration::from_secs(30) }
+    }
+}
+
+/// A connection to one Scrip. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    key: String,
+    workspace: Option<String>,
+    retries: Retries,
+    sleeper: Sleeper,
+}
+
+impl Client {
+    /// A client of the Scrip at an address, by an operator key. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the address is none, or the key cannot stand in a header.
+    pub fn new(base_url: &str, key: &str) -> Result<Client, Error> {
+        let base = Url::parse(base_url).ok().filter(|base| !base.cannot_be_a_base() && base.has_host());
+        let base = base
+            .ok_or_else(|| Error::Misused(format!("`{base_url}` is not an address such as http://127.0.0.1:8080")))?;
+        if key.bytes().any(|byte| !byte.is_ascii_graphic()) {
+            return Err(Error::Misused("a key has letters, digits and `_` only".to_owned()));
+        }
+        // A redirect would take the key to somebody else.
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+        let http = http.map_err(|source| Error::Transport { tries: 0, source })?;
+        let sleeper: Sleeper = Arc::new(|pause| Box::pin(tokio::time::sleep(pause)));
+        Ok(Client { http, base, key: key.to_owned(), workspace: None, retries: Retries::default(), sleeper })
+    }
+
+    /// The same client with other patience.
+    #[must_use]
+    pub fn with_retries(mut self, retries: Retries) -> Client {
+        self.retries = retries;
+        self
+    }
+
+    /// The same client with another way to wait between two tries: a test's that does not, or one that can be stopped.
+    #[must_use]
+    pub fn with_sleeper(mut self, sleeper: impl Fn(Duration) -> Pause + Send + Sync + 'static) -> Client {
+        self.sleeper = Arc::new(sleeper);
+        self
+    }
+
+    /// This client for one workspace: what it calls carries `Scrip-Workspace`.
+    pub fn workspace(&self, id: &str) -> Scoped {
+        Scoped { client: Client { workspace: Some(id.to_owned()), ..self.clone() } }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The key stays out of logs.
+        f.debug_struct("Client")
+            .field("base", &self.base.as_str())
+            .field("workspace", &self.workspace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A client for one workspace: everything a [`Client`] can do, and what needs a workspace.
+#[derive(Clone, Debug)]
+pub struct Scoped {
+    client: Client,
+}
+
+impl Deref for Scoped {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}

@@ -27,6 +27,7 @@ pub enum Format {
     /// One row for each posting, with running balances.
     Csv,
     /// One entry a line, complete.
+    #[value(name = "jsonl", alias = "json-lines")]
     JsonLines,
     /// Double-entry accounts for `bean-check`.
     Beancount,

@@ -10,6 +10,7 @@ mod http;
 mod ledger;
 mod scheduler;
 mod server;
+mod shipped;
 mod store;
 #[cfg(test)]
 mod tests;

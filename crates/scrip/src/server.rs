@@ -8,6 +8,7 @@ use crate::gateway::dispatch::Dispatcher;
 use crate::http::{self, App, caller::OPERATOR_PREFIXES};
 use crate::ledger::Ledger;
 use crate::scheduler::{self, TimeMachine};
+use crate::shipped;
 use crate::store::{Options, Row, Store, Unavailable, Value, queries};
 use scrip_engine::parse_catalog;
 use std::collections::HashMap;
@@ -78,12 +79,26 @@ impl Server {
     }
 }
 
-/// Reads and checks a catalog file.
+/// The text of a catalog file, or of a shipped catalog by its bare name (`canvas-tiers`) where there is no such file.
+///
+/// # Errors
+/// When there is neither.
+pub fn catalog_text(path: &Path) -> Result<String, String> {
+    let shipped = || path.to_str().and_then(shipped::named);
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && shipped().is_some() => {
+            Ok(shipped().unwrap_or_default().to_owned())
+        }
+        read => read.map_err(|error| format!("{}: {error}", path.display())),
+    }
+}
+
+/// Reads and checks a catalog file, or a shipped catalog by its bare name.
 ///
 /// # Errors
 /// Every error of the file, with its place.
 pub fn read_catalog(path: &Path) -> Result<(String, scrip_engine::Catalog), String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text = catalog_text(path)?;
     match parse_catalog(&text) {
         Ok(catalog) => Ok((text, catalog)),
         Err(problems) => {

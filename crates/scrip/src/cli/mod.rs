@@ -1,17 +1,38 @@
-//! The command line.
+//! The command line: one file a family of verbs.
 //!
-//! Exit codes: 0 done, 1 refused or wrong, 2 misused.
+//! Invariant: the client verbs go through the public API by the same client everybody has; only `serve`, `demo`,
+//! `migrate`, `verify` and `export` open a data directory.
 
+mod api;
+mod balance;
+mod catalog;
+mod clocks;
+mod demo;
+mod export;
+mod grants;
+mod holds;
+mod import;
+mod keys;
+mod migrate;
+mod output;
+mod params;
+mod quote;
+mod run;
 mod serve;
 mod verify;
+mod workspaces;
 
-use clap::{Parser, Subcommand};
+use api::{Api, Part};
+use clap::{CommandFactory, Parser, Subcommand};
+use output::{Done, EXIT_CODES};
 use std::process::ExitCode;
 
 /// Credits, plans, access and the run gateway behind a generative image and video product.
 #[derive(Parser)]
-#[command(name = "scrip", version, about, max_term_width = 100)]
+#[command(name = "scrip", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
+    #[command(flatten)]
+    api: Api,
     #[command(subcommand)]
     command: Command,
 }
@@ -20,33 +41,116 @@ struct Cli {
 enum Command {
     /// Serve the API
     Serve(serve::Serve),
+    /// Serve with workspaces on every plan and some history, and print what to try
+    Demo(demo::Demo),
+    /// Check, show, compare and publish catalogs
+    #[command(subcommand)]
+    Catalog(catalog::Verb),
+    /// Say what a run would cost
+    Quote(quote::Quote),
+    /// Run a model
+    Run(run::Run),
+    /// List, show and cancel runs
+    #[command(subcommand)]
+    Runs(run::Verb),
+    /// Show the balance
+    Balance,
+    /// Show what the workspace may do
+    Entitlements,
+    /// Sum what was run and spent
+    Usage(balance::UsageArgs),
+    /// List the journal, newest first
+    Entries(Part),
+    /// Explain an entry in words
+    Explain {
+        /// `en_…`
+        entry: String,
+    },
+    /// Open workspaces and put them on plans
+    #[command(subcommand)]
+    Workspaces(workspaces::Verb),
+    /// Give credits and take them back
+    #[command(subcommand)]
+    Grants(grants::Verb),
+    /// Hold credits for runs dispatched elsewhere
+    #[command(subcommand)]
+    Holds(holds::Verb),
+    /// Make and move test clocks
+    #[command(subcommand)]
+    Clocks(clocks::Verb),
+    /// Make operator keys
+    #[command(subcommand)]
+    Keys(keys::Verb),
+    /// Open workspaces for the users of a CSV file and give them their credits
+    Import(import::Import),
+    /// Bring a data directory to this version's schema
+    Migrate(migrate::Migrate),
     /// Replay the journal and check every hash, balance and projection
     Verify(verify::Verify),
+    /// Write the journal for other programs
+    Export(export::Export),
     /// Print the OpenAPI document
     Openapi,
+    /// Print a completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs what the arguments say.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.command {
-        Command::Serve(serve) => block_on(serve.run()),
-        Command::Verify(verify) => block_on(verify.run()),
-        Command::Openapi => {
-            println!("{:#}", crate::http::document());
-            Ok(())
-        }
-    };
-    match done {
+    let Cli { api, command } = Cli::parse();
+    match block_on(command.run(&api)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("{message}");
-            ExitCode::FAILURE
+        Err(fault) => fault.exit(),
+    }
+}
+
+impl Command {
+    async fn run(self, api: &Api) -> Done {
+        match self {
+            Command::Serve(serve) => Ok(serve.run().await?),
+            Command::Demo(demo) => demo.run().await,
+            Command::Catalog(verb) => verb.run(api).await,
+            Command::Quote(quote) => quote.run(api).await,
+            Command::Run(run) => run.run(api).await,
+            Command::Runs(verb) => verb.run(api).await,
+            Command::Balance => balance::balance(api).await,
+            Command::Entitlements => balance::entitlements(api).await,
+            Command::Usage(usage) => usage.run(api).await,
+            Command::Entries(part) => balance::entries(api, &part).await,
+            Command::Explain { entry } => balance::explain(api, &entry).await,
+            Command::Workspaces(verb) => verb.run(api).await,
+            Command::Grants(verb) => verb.run(api).await,
+            Command::Holds(verb) => verb.run(api).await,
+            Command::Clocks(verb) => verb.run(api).await,
+            Command::Keys(verb) => verb.run(api.json),
+            Command::Import(import) => import.run(api).await,
+            Command::Migrate(migrate) => migrate.run().await,
+            Command::Verify(verify) => verify.run(api.json).await,
+            Command::Export(export) => export.run(api.named_workspace()).await,
+            Command::Openapi => output::print(&format!("{:#}", crate::http::document())),
+            Command::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Cli::command(), "scrip", &mut script);
+                output::print(&String::from_utf8_lossy(&script))
+            }
         }
     }
 }
 
-fn block_on(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+fn block_on(work: impl Future<Output = Done>) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| error.to_string())?.block_on(work)
+    runtime?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_sense() {
+        Cli::command().debug_assert();
+    }
 }

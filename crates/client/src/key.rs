@@ -1,0 +1,41 @@
+//! Idempotency keys.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+/// A new idempotency key: 128 bits in hexadecimal.
+///
+/// The standard library seeds a thread's first [`RandomState`] with 128 bits of the operating system's randomness and
+/// gives each later one another key; under such a key SipHash of two different inputs is as good as two random words.
+/// That is enough here: a key must not meet another by chance, and is no secret, since only the holder of an operator
+/// key can use one. So no crate for randomness is needed.
+pub fn new_idempotency_key() -> String {
+    let state = RandomState::new();
+    format!("{:016x}{:016x}", state.hash_one(0_u64), state.hash_one(1_u64))
+}
+
+/// A number below `bound`, to spread tries out; 0 when there is no room.
+pub(crate) fn below(bound: u64) -> u64 {
+    RandomState::new().hash_one(2_u64).checked_rem(bound).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn keys_do_not_meet_on_one_thread_or_on_many() {
+        let made = |_| (0..5_000).map(|_| new_idempotency_key()).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..4).map(|n| std::thread::spawn(move || made(n))).collect();
+        let keys: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().expect("it makes keys")).collect();
+        assert!(keys.iter().all(|key| key.len() == 32));
+        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 20_000);
+    }
+
+    #[test]
+    fn spread_stays_below_its_bound() {
+        assert_eq!(below(0), 0);
+        assert!((0..100).all(|_| below(7) < 7));
+    }
+}

@@ -1,0 +1,259 @@
+//! Every route, as a method.
+//!
+//! Invariant: a method says which route it calls and with what, and nothing else.
+
+use crate::types::*;
+use crate::{Call, Client, Error, Follow, Scoped};
+use reqwest::Method;
+use std::time::Duration;
+
+/// How long one request waits for a run to end; the server allows a minute.
+const WAIT_SECONDS: u32 = 30;
+/// The pause before a run is asked for again when a wait came back early.
+const EARLY: Duration = Duration::from_millis(250);
+/// How long moving a test clock may take: years of renewals happen on the way.
+const ADVANCE: Duration = Duration::from_secs(600);
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paging {
+    /// How many, 1 to 100; 20 when absent.
+    pub limit: Option<u32>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+impl Client {
+    fn get<T>(&self, path: &[&str]) -> Call<T> {
+        Call::new(self, Method::GET, path)
+    }
+
+    fn post<T>(&self, path: &[&str]) -> Call<T> {
+        Call::new(self, Method::POST, path)
+    }
+
+    /// `GET /v1/catalog`: plans, packs, models and prices in force.
+    pub fn catalog(&self) -> Call<PublicCatalog> {
+        self.get(&["v1", "catalog"])
+    }
+
+    /// `POST /v1/catalogs`: publishes a catalog file's text. The same text again is the same version.
+    pub fn publish_catalog(&self, toml: &str) -> Call<CatalogVersion> {
+        self.post(&["v1", "catalogs"]).body(&NewCatalog { toml: toml.to_owned() })
+    }
+
+    /// `GET /v1/catalogs`: the versions, newest first.
+    pub fn catalog_versions(&self) -> Call<Page<CatalogVersion>> {
+        self.get(&["v1", "catalogs"])
+    }
+
+    /// `POST /v1/workspaces`: opens a workspace.
+    pub fn open_workspace(&self, new: &NewWorkspace) -> Call<Workspace> {
+        self.post(&["v1", "workspaces"]).body(new)
+    }
+
+    /// `GET /v1/workspaces`: those there are, or the one with an id of the operator's own.
+    pub fn workspaces(&self, paging: &Paging, external_id: Option<&str>) -> Call<Page<Workspace>> {
+        self.get(&["v1", "workspaces"]).paged(paging).with("external_id", external_id)
+    }
+
+    /// `GET /v1/workspaces/{id}`.
+    pub fn show_workspace(&self, id: &str) -> Call<Workspace> {
+        self.get(&["v1", "workspaces", id])
+    }
+
+    /// `PATCH /v1/workspaces/{id}`: renames it.
+    pub fn change_workspace(&self, id: &str, change: &WorkspaceChange) -> Call<Workspace> {
+        Call::new(self, Method::PATCH, &["v1", "workspaces", id]).body(change)
+    }
+
+    /// `POST /v1/workspaces/{id}/subscription`: puts it on a plan.
+    pub fn subscribe(&self, id: &str, new: &NewSubscription) -> Call<Workspace> {
+        self.post(&["v1", "workspaces", id, "subscription"]).body(new)
+    }
+
+    /// `DELETE /v1/workspaces/{id}/subscription`: ends the plan with its period.
+    pub fn cancel_subscription(&self, id: &str) -> Call<Workspace> {
+        Call::new(self, Method::DELETE, &["v1", "workspaces", id, "subscription"])
+    }
+
+    /// `DELETE /v1/workspaces/{id}/subscription?undo=true`: takes a cancellation or a scheduled change back.
+    pub fn undo_cancel(&self, id: &str) -> Call<Workspace> {
+        self.cancel_subscription(id).with("undo", Some(true))
+    }
+
+    /// `POST /v1/workspaces/{id}/freeze`: freezes or thaws it.
+    pub fn freeze(&self, id: &str, request: &FreezeRequest) -> Call<Workspace> {
+        self.post(&["v1", "workspaces", id, "freeze"]).body(request)
+    }
+
+    /// `POST /v1/workspaces/{id}/grants`: gives credits; the grants that were made.
+    pub fn give(&self, id: &str, new: &NewGrant) -> Call<Vec<Grant>> {
+        self.post(&["v1", "workspaces", id, "grants"]).body(new)
+    }
+
+    /// `POST /v1/grants/{id}/void`: takes back what is left of a grant.
+    pub fn void_grant(&self, id: &str, reason: &str) -> Call<Grant> {
+        self.post(&["v1", "grants", id, "void"]).body(&VoidRequest { reason: reason.to_owned() })
+    }
+
+    /// `POST /v1/test_clocks`: makes a test clock. It takes no idempotency key: a retry may leave a second clock, unused.
+    pub fn create_test_clock(&self, new: &NewTestClock) -> Call<TestClock> {
+        self.post(&["v1", "test_clocks"]).body(new)
+    }
+
+    /// `GET /v1/test_clocks`.
+    pub fn test_clocks(&self) -> Call<Page<TestClock>> {
+        self.get(&["v1", "test_clocks"])
+    }
+
+    /// `GET /v1/test_clocks/{id}`.
+    pub fn test_clock(&self, id: &str) -> Call<TestClock> {
+        self.get(&["v1", "test_clocks", id])
+    }
+
+    /// `POST /v1/test_clocks/{id}/advance`: moves it to an instant; answers when everything due has happened.
+    pub fn advance_test_clock(&self, id: &str, to: &str) -> Call<TestClock> {
+        self.post(&["v1", "test_clocks", id, "advance"]).body(&AdvanceRequest { to: to.to_owned() }).waiting(ADVANCE)
+    }
+
+    /// `GET /v1/entries/{id}/explain`: an entry in words.
+    pub fn explain(&self, entry: &str) -> Call<Explanation> {
+        self.get(&["v1", "entries", entry, "explain"])
+    }
+
+    /// `GET /v1/runs/{id}`; with `wait`, when it has ended or after so many seconds, at most 60.
+    pub fn run(&self, id: &str, wait: Option<u32>) -> Call<Run> {
+        self.get(&["v1", "runs", id]).wait(wait)
+    }
+
+    /// Waits until a run has ended, however long that takes; put `tokio::time::timeout` around it to be less patient.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn wait(&self, id: &str) -> Result<Run, Error> {
+        let mut run = self.run(id, Some(WAIT_SECONDS)).await?;
+        while !run.has_ended() {
+            (self.sleeper)(EARLY).await;
+            run = self.run(id, Some(WAIT_SECONDS)).await?;
+        }
+        Ok(run)
+    }
+
+    /// `POST /v1/runs/{id}/cancel`: gives a run up.
+    pub fn cancel_run(&self, id: &str) -> Call<Run> {
+        self.post(&["v1", "runs", id, "cancel"])
+    }
+
+    /// `GET /v1/runs/{id}/events`: follows a run, change by change.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn follow(&self, id: &str) -> Result<Follow, Error> {
+        Follow::open(self.get::<Run>(&["v1", "runs", id, "events"]).request()?).await
+    }
+
+    /// `GET /v1/holds/{id}`.
+    pub fn hold(&self, id: &str) -> Call<Hold> {
+        self.get(&["v1", "holds", id])
+    }
+
+    /// `POST /v1/holds/{id}/capture`: spends a hold, all of it or so many credits.
+    pub fn capture(&self, id: &str, credits: Option<i64>) -> Call<Hold> {
+        self.post(&["v1", "holds", id, "capture"]).body(&CaptureRequest { credits })
+    }
+
+    /// `POST /v1/holds/{id}/release`: gives a hold back.
+    pub fn release(&self, id: &str) -> Call<Hold> {
+        self.post(&["v1", "holds", id, "release"])
+    }
+
+    /// `POST /v1/holds/{id}/extend`: lets a hold last so many seconds from now.
+    pub fn extend(&self, id: &str, seconds: i64) -> Call<Hold> {
+        self.post(&["v1", "holds", id, "extend"]).body(&ExtendRequest { seconds })
+    }
+
+    /// `GET /v1/assets/{id}`: the bytes of an output, by the signed address its run gives. The key is not sent: the
+    /// address is its own permission, and may lead to another host.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn asset(&self, output: &RunOutput) -> Result<Vec<u8>, Error> {
+        let lost = |source| Error::Transport { tries: 1, source };
+        let response = self.http.get(&output.url).timeout(ADVANCE).send().await.map_err(lost)?;
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(lost)?;
+        if status.is_success() { Ok(bytes.to_vec()) } else { Err(Error::read(status.as_u16(), &bytes)) }
+    }
+
+    /// `GET /openapi.json`: the description of the API.
+    pub fn openapi(&self) -> Call<serde_json::Value> {
+        self.get(&["openapi.json"])
+    }
+}
+
+impl Scoped {
+    /// `GET /v1/balance`.
+    pub fn balance(&self) -> Call<Balance> {
+        self.get(&["v1", "balance"])
+    }
+
+    /// `GET /v1/entitlements`: what the workspace may do.
+    pub fn entitlements(&self) -> Call<Entitlements> {
+        self.get(&["v1", "entitlements"])
+    }
+
+    /// `GET /v1/entries`: the journal, newest first.
+    pub fn entries(&self, paging: &Paging) -> Call<Page<Entry>> {
+        self.get(&["v1", "entries"]).paged(paging)
+    }
+
+    /// `GET /v1/usage`: from a day to a day, by `day`, `model` or `day,model`.
+    pub fn usage(&self, from: Option<&str>, to: Option<&str>, by: Option<&str>) -> Call<Usage> {
+        self.get(&["v1", "usage"]).with("from", from).with("to", to).with("by", by)
+    }
+
+    /// `POST /v1/quotes`: a price, and whether the run would be accepted now.
+    pub fn quote(&self, new: &NewQuote) -> Call<Quote> {
+        self.post(&["v1", "quotes"]).body(new)
+    }
+
+    /// `POST /v1/runs`: quoted, held and queued in one step, or refused with nothing changed.
+    pub fn create_run(&self, new: &NewRun) -> Call<Run> {
+        self.post(&["v1", "runs"]).body(new)
+    }
+
+    /// `GET /v1/runs`: newest first, all or those with a status.
+    pub fn runs(&self, paging: &Paging, status: Option<&str>) -> Call<Page<Run>> {
+        self.get(&["v1", "runs"]).paged(paging).with("status", status)
+    }
+
+    /// `POST /v1/holds`: holds credits, for products that dispatch their runs themselves.
+    pub fn open_hold(&self, new: &NewHold) -> Call<Hold> {
+        self.post(&["v1", "holds"]).body(new)
+    }
+}
+
+impl<T> Call<T> {
+    fn paged(self, paging: &Paging) -> Call<T> {
+        self.with("limit", paging.limit).with("cursor", paging.cursor.as_deref())
+    }
+
+    fn wait(self, seconds: Option<u32>) -> Call<T> {
+        self.with("wait", seconds).waiting(Duration::from_secs(u64::from(seconds.unwrap_or(0))))
+    }
+}
+
+impl Call<Run> {
+    /// Lets the answer come when the run has ended, or after so many seconds, at most 60.
+    pub fn ended_within(self, seconds: u32) -> Call<Run> {
+        self.wait(Some(seconds))
+    }
+}
+
+impl Run {
+    /// Whether nothing more will happen to it.
+    pub fn has_ended(&self) -> bool {
+        !matches!(self.status.as_str(), "queued" | "running")
+    }
+}

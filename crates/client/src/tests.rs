@@ -1,0 +1,325 @@
+//! The client against a socket that answers from a script.
+
+use crate::types::{NewGrant, NewRun, NewWorkspace, Owner};
+use crate::{Client, Error, Paging, Retries};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// What the stub does with a request.
+enum Step {
+    /// Reads it and hangs up.
+    HangUp,
+    /// Answers it.
+    Answer(u16, &'static str, String),
+}
+
+fn answer(status: u16, body: &Value) -> Step {
+    Step::Answer(status, "", body.to_string())
+}
+
+/// A request as it arrived: the head in lower case, and the body.
+#[derive(Clone, Debug, PartialEq)]
+struct Seen {
+    head: String,
+    body: String,
+}
+
+impl Seen {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+/// A server that takes one connection a step and then goes away.
+struct Stub {
+    url: String,
+    served: JoinHandle<Vec<Seen>>,
+}
+
+impl Stub {
+    async fn start(script: Vec<Step>) -> Stub {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let served = tokio::spawn(async move {
+            let mut seen = Vec::new();
+            for step in script {
+                let (mut stream, _) = listener.accept().await.expect("the client connects");
+                seen.push(read(&mut stream).await);
+                if let Step::Answer(status, headers, body) = step {
+                    let head = format!(
+                        "HTTP/1.1 {status} X\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
+                        body.len()
+                    );
+                    stream.write_all((head + &body).as_bytes()).await.expect("the client reads");
+                }
+            }
+            seen
+        });
+        Stub { url, served }
+    }
+
+    /// A client of this stub, and the pauses it takes, which take no time.
+    fn client(&self) -> (Client, Arc<Mutex<Vec<Duration>>>) {
+        let pauses: Arc<Mutex<Vec<Duration>>> = Arc::default();
+        let taken = Arc::clone(&pauses);
+        let client = Client::new(&self.url, "sk_test_key").expect("the address is good");
+        let client = client.with_sleeper(move |pause| {
+            taken.lock().expect("nobody panics here").push(pause);
+            Box::pin(async {})
+        });
+        (client, pauses)
+    }
+
+    async fn seen(self) -> Vec<Seen> {
+        self.served.await.expect("the whole script was played")
+    }
+}
+
+async fn read(stream: &mut tokio::net::TcpStream) -> Seen {
+    let mut bytes = Vec::new();
+    loop {
+        let mut some = [0; 4_096];
+        let read = stream.read(&mut some).await.expect("the client sends");
+        bytes.extend_from_slice(&some[..read]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let mut lines = head.lines();
+        let first = lines.next().unwrap_or_default().to_owned();
+        let headers = lines.map(|line| line.split_once(": ").expect("a header"));
+        let head = headers.fold(first, |head, (name, value)| format!("{head}\n{}: {value}", name.to_lowercase()));
+        let seen = Seen { head, body: body.to_owned() };
+        let length: usize = seen.header("content-length").map_or(0, |length| length.parse().expect("a number"));
+        if body.len() >= length {
+            return seen;
+        }
+    }
+}
+
+fn problem(status: u16, code: &str, more: &Value) -> Value {
+    let mut problem = json!({
+        "type": "urn:scrip:problem:x", "title": "X", "status": status, "code": code, "detail": "do better", "request_id": "req_1",
+    });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        problem[name] = value.clone();
+    }
+    problem
+}
+
+fn gift() -> NewGrant {
+    NewGrant {
+        pack: None,
+        amount: Some(5),
+        unit: None,
+        reason: "sorry".to_owned(),
+        source: None,
+        expires_at: None,
+        models: Vec::new(),
+    }
+}
+
+fn new_run() -> NewRun {
+    NewRun {
+        model: "image".to_owned(),
+        params: Default::default(),
+        quote: None,
+        sandbox: None,
+        metadata: Default::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_and_an_unavailable_server_are_tried_again_with_the_same_key_and_bytes() {
+    let unavailable = || answer(503, &problem(503, "UNAVAILABLE", &json!({})));
+    let stub = Stub::start(vec![
+        Step::HangUp,
+        unavailable(),
+        Step::Answer(502, "", "<html>".to_owned()),
+        answer(201, &json!([])),
+    ])
+    .await;
+    let (client, pauses) = stub.client();
+    assert_eq!(client.give("ws_1", &gift()).await.expect("the fourth try is answered"), []);
+    let seen = stub.seen().await;
+    assert_eq!(seen.len(), 4);
+    assert!(seen.iter().all(|request| *request == seen[0]), "{seen:#?}");
+    assert_eq!(seen[0].header("idempotency-key").map(str::len), Some(32));
+    assert_eq!(seen[0].header("authorization"), Some("Bearer sk_test_key"));
+    assert!(seen[0].head.starts_with("POST /v1/workspaces/ws_1/grants HTTP/1.1\n"), "{}", seen[0].head);
+    let pauses = pauses.lock().expect("nobody panics here").clone();
+    for (pause, whole) in pauses.iter().zip([200, 400, 800]) {
+        assert!((Duration::from_millis(whole / 2)..=Duration::from_millis(whole)).contains(pause), "{pauses:?}");
+    }
+    assert_eq!(pauses.len(), 3);
+}
+
+#[tokio::test]
+async fn two_calls_have_two_keys_and_a_caller_may_give_its_own() {
+    let stub = Stub::start((0..3).map(|_| answer(201, &json!([]))).collect()).await;
+    let (client, _) = stub.client();
+    for call in [
+        client.give("ws_1", &gift()),
+        client.give("ws_1", &gift()),
+        client.give("ws_1", &gift()).idempotency_key("invoice-7"),
+    ] {
+        call.await.expect("it is answered");
+    }
+    let seen = stub.seen().await;
+    let keys: Vec<&str> = seen.iter().filter_map(|request| request.header("idempotency-key")).collect();
+    assert_ne!(keys[0], keys[1]);
+    assert_eq!(keys[2], "invoice-7");
+}
+
+#[tokio::test]
+async fn a_read_has_no_key_and_a_workspace_its_header() {
+    let stub = Stub::start(vec![answer(200, &json!({ "data": [], "next_cursor": null, "has_more": false }))]).await;
+    let (client, _) = stub.client();
+    let paging = Paging { limit: Some(5), cursor: Some("c_1&x".to_owned()) };
+    let page = client.workspace("ws_1").runs(&paging, Some("failed")).await.expect("it is answered");
+    assert!(page.data.is_empty());
+    let seen = stub.seen().await;
+    assert!(
+        seen[0].head.starts_with("GET /v1/runs?limit=5&cursor=c_1%26x&status=failed HTTP/1.1\n"),
+        "{}",
+        seen[0].head
+    );
+    assert_eq!(seen[0].header("scrip-workspace"), Some("ws_1"));
+    assert_eq!(seen[0].header("idempotency-key"), None);
+}
+
+#[tokio::test]
+async fn the_server_says_how_long_to_wait() {
+    let limited = Step::Answer(
+        429,
+        "retry-after: 7\r\n",
+        problem(429, "CONCURRENCY_LIMITED", &json!({ "limit": 1 })).to_string(),
+    );
+    let stub = Stub::start(vec![limited, answer(201, &json!([]))]).await;
+    let (client, pauses) = stub.client();
+    client.give("ws_1", &gift()).await.expect("the second try is answered");
+    assert_eq!(*pauses.lock().expect("nobody panics here"), [Duration::from_secs(7)]);
+    stub.seen().await;
+}
+
+#[tokio::test]
+async fn a_wait_beyond_patience_is_left_to_the_caller() {
+    let limited =
+        Step::Answer(429, "retry-after: 3600\r\n", problem(429, "RATE_LIMITED", &json!({ "limit": 100 })).to_string());
+    let stub = Stub::start(vec![limited]).await;
+    let (client, pauses) = stub.client();
+    let error = client.give("ws_1", &gift()).await.expect_err("an hour is too long");
+    assert_eq!(error.code(), Some("RATE_LIMITED"));
+    assert!(pauses.lock().expect("nobody panics here").is_empty());
+    stub.seen().await;
+}
+
+#[tokio::test]
+async fn tries_are_bounded_and_the_last_answer_is_the_one_told() {
+    let unavailable = || answer(503, &problem(503, "UNAVAILABLE", &json!({})));
+    let stub = Stub::start(vec![unavailable(), Step::HangUp]).await;
+    let (client, pauses) = stub.client();
+    let client = client.with_retries(Retries { tries: 2, ..Retries::default() });
+    let error = client.give("ws_1", &gift()).await.expect_err("nobody answers");
+    assert!(matches!(error, Error::Transport { tries: 2, .. }), "{error:?}");
+    assert!(error.is_unavailable());
+    assert_eq!(pauses.lock().expect("nobody panics here").len(), 1);
+    stub.seen().await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_typed_with_its_members_and_never_tried_again() {
+    let members = json!({ "required": 10, "available": 3, "options": [{ "kind": "renewal" }] });
+    let stub = Stub::start(vec![answer(402, &problem(402, "INSUFFICIENT_CREDITS", &members))]).await;
+    let (client, pauses) = stub.client();
+    let error = client.workspace("ws_1").create_run(&new_run()).await.expect_err("it is refused");
+    let Error::Refused { status, problem, members: found } = &error else { panic!("{error:?}") };
+    assert_eq!((*status, problem.code.as_str(), problem.request_id.as_str()), (402, "INSUFFICIENT_CREDITS", "req_1"));
+    assert_eq!(*found, members);
+    assert!(!error.is_unavailable());
+    assert!(pauses.lock().expect("nobody panics here").is_empty());
+    stub.seen().await;
+}
+
+#[tokio::test]
+async fn what_is_not_this_api_is_said_to_be_so() {
+    let html = || Step::Answer(404, "", "<html>not here</html>".to_owned());
+    let stub = Stub::start(vec![html(), answer(200, &json!({ "id": 7 }))]).await;
+    let (client, _) = stub.client();
+    let error = client.show_workspace("ws_1").await.expect_err("a page is no answer");
+    assert!(matches!(&error, Error::Unreadable { status: 404, detail } if detail.contains("not here")), "{error:?}");
+    let error = client.show_workspace("ws_1").await.expect_err("a number is no id");
+    assert!(matches!(error, Error::Unreadable { status: 200, .. }), "{error:?}");
+    stub.seen().await;
+}
+
+#[tokio::test]
+async fn an_id_cannot_leave_its_place_in_the_address() {
+    let stub = Stub::start(vec![answer(404, &problem(404, "NOT_FOUND", &json!({})))]).await;
+    let (client, _) = stub.client();
+    let error = client.run("a/../b?c#d", None).await.expect_err("it is not there");
+    assert_eq!(error.code(), Some("NOT_FOUND"));
+    let seen = stub.seen().await;
+    assert!(seen[0].head.starts_with("GET /v1/runs/a%2F..%2Fb%3Fc%23d HTTP/1.1\n"), "{}", seen[0].head);
+}
+
+#[tokio::test]
+async fn waiting_asks_until_the_run_has_ended() {
+    let stub = Stub::start(vec![answer(200, &run("running")), answer(200, &run("partial"))]).await;
+    let (client, pauses) = stub.client();
+    assert_eq!(client.wait("run_1_1").await.expect("it ends").status, "partial");
+    assert_eq!(pauses.lock().expect("nobody panics here").len(), 1);
+    let seen = stub.seen().await;
+    assert!(
+        seen.iter().all(|request| request.head.starts_with("GET /v1/runs/run_1_1?wait=30 HTTP/1.1\n")),
+        "{seen:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_followed_run_is_read_event_by_event() {
+    let events =
+        format!(": hello\n\nevent: run\nid: 1\ndata: {}\n\nevent: run\ndata: {}\n\n", run("running"), run("succeeded"));
+    let stub = Stub::start(vec![Step::Answer(200, "content-type: text/event-stream\r\n", events)]).await;
+    let (client, _) = stub.client();
+    let mut follow = client.follow("run_1_1").await.expect("it is there");
+    let mut statuses = Vec::new();
+    while let Some(run) = follow.next().await.expect("the events are good") {
+        statuses.push(run.status);
+    }
+    assert_eq!(statuses, ["running", "succeeded"]);
+    stub.seen().await;
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_before() {
+    for (url, key) in [("nonsense", "k"), ("mailto:a@example.com", "k"), ("http://127.0.0.1", "a\nb")] {
+        assert!(matches!(Client::new(url, key), Err(Error::Misused(_))), "{url} {key:?}");
+    }
+    let client = Client::new("http://127.0.0.1:1/behind/a/path/", "secret").expect("both are good");
+    assert!(!format!("{client:?}").contains("secret"));
+    let new = NewWorkspace {
+        name: "N".to_owned(),
+        owner: Owner { email: "a@example.com".to_owned() },
+        external_id: None,
+        mode: None,
+        test_clock: None,
+        plan: None,
+        interval: None,
+        allowance: None,
+        approve: Vec::new(),
+    };
+    let request = client.open_workspace(&new).request().expect("it can be built").build().expect("it can be built");
+    assert_eq!(request.url().path(), "/behind/a/path/v1/workspaces");
+}
+
+fn run(status: &str) -> Value {
+    json!({
+        "id": "run_1_1", "kind": "model", "model": "image", "status": status, "params": {},
+        "credits": { "quoted": 1, "held": 1, "captured": 0, "released": 0 }, "unit": "credits", "lines": [], "trial": null,
+        "outputs": [], "error": null, "metadata": {}, "catalog_version": 1, "created_at": "2026-01-01T00:00:00Z",
+        "started_at": null, "ended_at": null, "expires_at": "2026-01-01T01:00:00Z",
+    })
+}

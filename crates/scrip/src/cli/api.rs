@@ -1,0 +1,99 @@
+//! How the client verbs reach the API: the global flags, and showing what comes back.
+
+use super::output::{Done, Fault, print, problem_document, say};
+use clap::Args;
+use scrip_client::{Call, Client, Error, Scoped};
+use serde::de::DeserializeOwned;
+
+/// Where the API is and who asks.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "API")]
+pub struct Api {
+    /// Where the server is
+    #[arg(long, global = true, env = "SCRIP_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// An operator key; SCRIP_OPERATOR_KEY when neither this nor SCRIP_KEY is given
+    #[arg(long, global = true, env = "SCRIP_KEY", value_name = "KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// The workspace, `ws_…`
+    #[arg(long, global = true, env = "SCRIP_WORKSPACE", value_name = "ID")]
+    workspace: Option<String>,
+    /// Print the API's JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The key under which a write happens at most once; a new one when absent
+    #[arg(long, global = true, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+impl Api {
+    /// A client of the named server.
+    pub fn client(&self) -> Result<Client, Fault> {
+        let key = self.key.clone().or_else(|| std::env::var("SCRIP_OPERATOR_KEY").ok()).unwrap_or_default();
+        Ok(Client::new(&self.url, &key)?)
+    }
+
+    /// A client for the named workspace.
+    pub fn scoped(&self) -> Result<Scoped, Fault> {
+        let workspace = self.named_workspace();
+        let workspace = workspace
+            .ok_or_else(|| Fault::Misused("name the workspace: --workspace ws_…, or SCRIP_WORKSPACE".to_owned()))?;
+        Ok(self.client()?.workspace(workspace))
+    }
+
+    /// The workspace, if one is named.
+    pub fn named_workspace(&self) -> Option<&str> {
+        self.workspace.as_deref().filter(|workspace| !workspace.is_empty())
+    }
+
+    /// A write, under the key that was given.
+    pub fn write<T>(&self, call: Call<T>) -> Call<T> {
+        match &self.idempotency_key {
+            Some(key) => call.idempotency_key(key),
+            None => call,
+        }
+    }
+
+    /// Makes a call and shows the answer: as it came with `--json`, or in words.
+    pub async fn show<T: DeserializeOwned>(&self, call: Call<T>, words: impl FnOnce(&T) -> String) -> Done {
+        let text = self.text(call).await?;
+        if self.json {
+            return print(&text);
+        }
+        let answer = serde_json::from_str(&text)
+            .map_err(|error| format!("the answer is of another version of Scrip: {error}"))?;
+        say(&words(&answer))
+    }
+
+    /// Makes a call and gives the answer as it came; with `--json`, a refusal is printed as it came.
+    pub async fn text<T>(&self, call: Call<T>) -> Result<String, Fault> {
+        let answer = call.text().await;
+        if let (true, Err(Error::Refused { problem, members, .. })) = (self.json, &answer) {
+            print(&problem_document(problem, members).to_string())?;
+        }
+        Ok(answer?)
+    }
+}
+
+/// Which part of a list is shown.
+#[derive(Args, Clone, Debug)]
+pub struct Part {
+    /// How many, 1 to 100
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    limit: u32,
+    /// Where the page before ended
+    #[arg(long)]
+    cursor: Option<String>,
+}
+
+impl Part {
+    /// As the client takes it.
+    pub fn paging(&self) -> scrip_client::Paging {
+        scrip_client::Paging { limit: Some(self.limit), cursor: self.cursor.clone() }
+    }
+}
+
+/// The line below a page that says how to see the next.
+pub fn more(cursor: Option<&str>) -> String {
+    cursor.map(|cursor| format!("more: --cursor {cursor}\n")).unwrap_or_default()
+}

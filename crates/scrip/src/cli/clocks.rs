@@ -1,0 +1,60 @@
+//! `scrip clocks`: test clocks, which move forward on command.
+
+use super::api::Api;
+use super::output::{Done, say, table};
+use super::run::spinner;
+use clap::Subcommand;
+use scrip_client::types::{NewTestClock, TestClock};
+
+/// Verbs about test clocks.
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Make a test clock
+    Create {
+        /// Shown in lists
+        #[arg(long)]
+        name: Option<String>,
+        /// Where it starts, such as 2026-01-31T00:00:00Z; now when absent
+        #[arg(long, value_name = "INSTANT")]
+        now: Option<String>,
+    },
+    /// List test clocks
+    List,
+    /// Move a test clock forward; everything due on the way happens
+    Advance {
+        /// `tc_…`
+        id: String,
+        /// An instant after its own
+        #[arg(value_name = "INSTANT")]
+        to: String,
+    },
+}
+
+impl Verb {
+    /// Does it.
+    pub async fn run(self, api: &Api) -> Done {
+        let client = api.client()?;
+        match self {
+            Verb::Create { name, now } => api.show(client.create_test_clock(&NewTestClock { name, now }), shown).await,
+            Verb::List => api.show(client.test_clocks(), |page| listed(&page.data)).await,
+            Verb::Advance { id, to } => {
+                let bar = spinner(&format!("{id} goes to {to}"));
+                let moved = api.text(client.advance_test_clock(&id, &to)).await;
+                bar.finish_and_clear();
+                let text = moved?;
+                let clock = serde_json::from_str(&text)
+                    .map_err(|error| format!("the answer is of another version of Scrip: {error}"))?;
+                if api.json { super::output::print(&text) } else { say(&shown(&clock)) }
+            }
+        }
+    }
+}
+
+fn shown(clock: &TestClock) -> String {
+    format!("{}: it is {} there\n", clock.id, clock.now)
+}
+
+fn listed(clocks: &[TestClock]) -> String {
+    let row = |clock: &TestClock| vec![clock.id.clone(), clock.name.clone(), clock.now.clone()];
+    table(&["clock", "name", "now"], &clocks.iter().map(row).collect::<Vec<_>>())
+}

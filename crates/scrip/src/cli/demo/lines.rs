@@ -1,0 +1,234 @@
+//! What the demo prints: where it is, who is on which plan, and lines to copy that do what they say.
+//!
+//! Which model and workspace a line uses is found by asking for quotes, so that the lines fit any catalog and whatever
+//! the workspaces have left.
+//!
+//! Invariant: a line to copy stands alone behind four spaces; nothing else does.
+
+use super::super::output::{clean, table, words};
+use super::seed::{ask, models};
+use scrip_client::types::{NewQuote, NewRun, Sandbox, SandboxOutcome, Workspace};
+use scrip_client::{Client, Error, Paging};
+use scrip_engine::{Catalog, Model, Output, Param, Plan, Unit, includes};
+use serde_json::{Map, Value, json};
+
+const PROMPT: &str = "a red kite over the dunes";
+/// An idempotency key in a line: a new one each time it is pasted.
+const NEW_KEY: &str = "-H \"Idempotency-Key: $RANDOM-$RANDOM-$RANDOM\"";
+
+/// Something to try: a run in a workspace.
+struct Try {
+    workspace: String,
+    run: NewRun,
+}
+
+/// Everything the demo says.
+pub async fn told(
+    url: &str,
+    key: &str,
+    client: &Client,
+    catalog: &Catalog,
+    workspaces: &[Workspace],
+) -> Result<String, Error> {
+    let mut rows = Vec::new();
+    for workspace in workspaces {
+        let available = client.workspace(&workspace.id).balance().await?.available;
+        rows.push(vec![workspace.plan.clone(), workspace.id.clone(), workspace.name.clone(), available.to_string()]);
+    }
+    let mut text = format!("Scrip serves `{}` on {url}\nThe operator key of this start: {key}\n\n", catalog.name);
+    text.push_str(&clean(&table(&["plan", "workspace", "name", "credits"], &rows)));
+    text.push_str("\nTo try it, in another terminal:\n\n");
+    text.push_str(&format!("    export SCRIP_URL={} SCRIP_KEY={}\n", quoted(url), quoted(key)));
+    let found = Found::look(client, catalog, workspaces).await?;
+    text.push_str(&sections(&found));
+    text.push_str("\nCtrl-C ends it; the next start on the same directory goes on from here.\n");
+    Ok(text)
+}
+
+/// What there is to try.
+struct Found {
+    picture: Option<Try>,
+    short: Option<Try>,
+    gated: Option<Try>,
+    entry: Option<String>,
+}
+
+impl Found {
+    async fn look(client: &Client, catalog: &Catalog, workspaces: &[Workspace]) -> Result<Found, Error> {
+        let planned: Vec<(&Workspace, &Plan)> =
+            workspaces.iter().filter_map(|workspace| Some((workspace, catalog.plan(&workspace.plan)?))).collect();
+        let mut pictures = Vec::new();
+        let mut short = Vec::new();
+        let mut gated = Vec::new();
+        for (workspace, plan) in planned {
+            let one = |run: NewRun| Try { workspace: workspace.id.clone(), run };
+            pictures.extend(models(catalog, plan, Output::Image).map(|model| one(ask(model, PROMPT))));
+            let in_credits = catalog.models.iter().filter(|model| model.unit == Unit::Credits);
+            for model in in_credits {
+                if includes(model, &plan.id) {
+                    short.extend(larger(model).into_iter().map(one));
+                } else {
+                    gated.push(one(ask(model, PROMPT)));
+                }
+            }
+        }
+        let picture = first(client, pictures, None).await?;
+        let entry = match &picture {
+            Some(picture) => {
+                let page =
+                    client.workspace(&picture.workspace).entries(&Paging { limit: Some(100), cursor: None }).await?;
+                page.data
+                    .iter()
+                    .find(|entry| entry.command == "settle_run")
+                    .or(page.data.first())
+                    .map(|entry| entry.id.clone())
+            }
+            None => None,
+        };
+        Ok(Found {
+            picture,
+            short: first(client, short, Some("INSUFFICIENT_CREDITS")).await?,
+            gated: first(client, gated, Some("MODEL_TIER_REQUIRED")).await?,
+            entry,
+        })
+    }
+}
+
+/// The first that would be accepted, or refused for this reason.
+async fn first(client: &Client, tries: Vec<Try>, refusal: Option<&str>) -> Result<Option<Try>, Error> {
+    for one in tries {
+        let new = NewQuote { model: one.run.model.clone(), params: one.run.params.clone() };
+        let answer = match client.workspace(&one.workspace).quote(&new).await {
+            Ok(quote) => quote.refusal,
+            // It cannot even be priced: a parameter that must be given is not among those we know.
+            Err(Error::Refused { status: 422, .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        if answer.as_ref().and_then(|answer| answer["code"].as_str()) == refusal {
+            return Ok(Some(one));
+        }
+    }
+    Ok(None)
+}
+
+/// Runs of a model that cost more and more.
+fn larger(model: &Model) -> Vec<NewRun> {
+    let small = ask(model, PROMPT);
+    let mut runs = vec![small.clone()];
+    for (name, param) in &model.params {
+        let ("duration" | "images", Param::Integer { min, max, .. }) = (&**name, param) else { continue };
+        let sizes = (0..12).map(|power| (5_i64 << power).clamp(*min, *max));
+        runs.extend(sizes.map(|size| {
+            let mut run = small.clone();
+            run.params.insert(name.to_string(), size.into());
+            run
+        }));
+    }
+    runs
+}
+
+fn sections(found: &Found) -> String {
+    let mut text = String::new();
+    let mut section = |title: &str, lines: &[String]| {
+        text.push_str(&format!("\n{title}\n\n"));
+        lines.iter().for_each(|line| text.push_str(&format!("    {line}\n")));
+    };
+    let scrip = program();
+    if let Some(Try { workspace, run }) = &found.picture {
+        let run_line = format!("{scrip} run {}{} --workspace {workspace}", run.model, params(&run.params));
+        let quote = json!({ "model": run.model, "params": run.params });
+        section(
+            "Ask for a price:",
+            &[
+                post("/v1/quotes", workspace, &quote, ""),
+                format!("{scrip} quote {}{} --workspace {workspace}", run.model, params(&run.params)),
+            ],
+        );
+        let fetch =
+            "| sed -n 's/.*\"url\":\"\\([^\"]*\\)\".*/\\1/p' | xargs curl -sS -o picture.png && ls -l picture.png";
+        section(
+            "Run it and fetch the picture:",
+            &[
+                format!("{} {fetch}", post("/v1/runs?wait=60", workspace, &json!(run), NEW_KEY)),
+                format!("{run_line} --out ."),
+            ],
+        );
+        let mut failing = run.clone();
+        failing.sandbox =
+            Some(Sandbox { outcome: Some(SandboxOutcome::Fail), after: None, delivered: Default::default() });
+        section(
+            "Let it fail, and see the credits come back:",
+            &[
+                post("/v1/runs?wait=60", workspace, &json!(failing), NEW_KEY),
+                get("/v1/balance", workspace),
+                format!("{run_line} --sandbox fail --wait"),
+                format!("{scrip} balance --workspace {workspace}"),
+            ],
+        );
+    }
+    let mut refused = |title: &str, one: &Option<Try>| {
+        if let Some(Try { workspace, run }) = one {
+            let call = post("/v1/runs", workspace, &json!(run), NEW_KEY);
+            section(
+                title,
+                &[
+                    format!("{call} -w '\\n%{{http_code}}\\n'"),
+                    format!("{scrip} run {}{} --workspace {workspace}", run.model, params(&run.params)),
+                ],
+            );
+        }
+    };
+    refused("Ask for more than there is (402 INSUFFICIENT_CREDITS, with the ways out):", &found.short);
+    refused("Ask for a model of a higher plan (403 MODEL_TIER_REQUIRED):", &found.gated);
+    if let (Some(entry), Some(Try { workspace, .. })) = (&found.entry, &found.picture) {
+        section(
+            "Have an entry of the journal explained:",
+            &[get(&format!("/v1/entries/{entry}/explain"), workspace), format!("{scrip} explain {entry}")],
+        );
+    }
+    text
+}
+
+fn get(path: &str, workspace: &str) -> String {
+    format!("curl -sS \"$SCRIP_URL{path}\" -H \"Authorization: Bearer $SCRIP_KEY\" -H \"Scrip-Workspace: {workspace}\"")
+}
+
+fn post(path: &str, workspace: &str, body: &Value, more: &str) -> String {
+    let more = if more.is_empty() { String::new() } else { format!(" {more}") };
+    format!("{}{more} -H \"Content-Type: application/json\" -d {}", get(path, workspace), quoted(&body.to_string()))
+}
+
+fn params(params: &Map<String, Value>) -> String {
+    params.iter().map(|(name, value)| format!(" -p {}", quoted(&format!("{name}={}", words(value))))).collect()
+}
+
+/// A word for the shell.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// How this binary is called: by its name where the shell finds it, by its path otherwise.
+fn program() -> String {
+    let Ok(this) = std::env::current_exe() else { return "scrip".to_owned() };
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&paths).map(|path| path.join("scrip")).find(|path| path.is_file());
+    let same = found.and_then(|found| found.canonicalize().ok()) == this.canonicalize().ok();
+    if same { "scrip".to_owned() } else { quoted(&this.to_string_lossy()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_survives_the_shell() {
+        assert_eq!(quoted("http://127.0.0.1:8080/v1"), "http://127.0.0.1:8080/v1");
+        assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,81 @@
+//! `scrip demo`: a server with workspaces on every plan of a catalog, some history, and lines to try.
+//!
+//! Invariant: everything is made through the public API by the Rust client; the demo knows nothing a customer of the
+//! API does not.
+
+mod lines;
+mod seed;
+
+use super::output::{Done, Fault, print};
+use super::serve::{log, stopped};
+use crate::config::Settings;
+use crate::crypto::new_key;
+use crate::http::caller::OPERATOR_PREFIXES;
+use crate::server::{Server, read_catalog};
+use clap::Args;
+use scrip_client::types::Workspace;
+use scrip_client::{Client, Error, Paging};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// `scrip demo`.
+#[derive(Args)]
+pub struct Demo {
+    /// The catalog: a file, or one that comes with this binary (`scrip catalog list`)
+    #[arg(long, env = "SCRIP_CATALOG", value_name = "FILE", default_value = "canvas-tiers")]
+    catalog: PathBuf,
+    /// The data directory; one that has workspaces is shown as it is
+    #[arg(long, env = "SCRIP_DATA", value_name = "DIR", default_value = "data/demo")]
+    data: PathBuf,
+    /// The address to listen on
+    #[arg(long, env = "SCRIP_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// An operator key; a new one for this start when absent
+    #[arg(long, env = "SCRIP_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
+    operator_key: Option<String>,
+    /// What is logged: error, warn, info, debug, trace, or by module
+    #[arg(long, env = "SCRIP_LOG", value_name = "FILTER", default_value = "warn")]
+    log: String,
+}
+
+impl Demo {
+    /// Serves until the process is told to stop.
+    pub async fn run(self) -> Done {
+        let (_, catalog) = read_catalog(&self.catalog)?;
+        let key = self.operator_key.unwrap_or_else(|| new_key(OPERATOR_PREFIXES[0]));
+        let settings = Settings {
+            catalog: Some(self.catalog),
+            data: Some(self.data),
+            listen: Some(self.listen),
+            operator_key: Some(key.clone()),
+            log: Some(self.log),
+            ..Settings::default()
+        };
+        log(&settings)?;
+        let server = Server::prepare(&settings).await?;
+        let url = server.url.clone();
+        let client = Client::new(&url, &key)?;
+        let serving = tokio::spawn(server.serve(stopped()));
+        let mut workspaces = all(&client).await?;
+        if workspaces.is_empty() {
+            seed::seed(&client, &catalog).await?;
+            workspaces = all(&client).await?;
+        }
+        print(&lines::told(&url, &key, &client, &catalog, &workspaces).await?)?;
+        let served = serving.await.map_err(|error| Fault::Refused(error.to_string()))?;
+        Ok(served?)
+    }
+}
+
+async fn all(client: &Client) -> Result<Vec<Workspace>, Error> {
+    let mut found = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = client.workspaces(&Paging { limit: Some(100), cursor }, None).await?;
+        found.extend(page.data);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(found);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `scrip export`: the journal of a data directory as files that other programs read.
+
+use super::output::{Done, Fault};
+use crate::export::{Exporter, Format};
+use crate::store::journal::JournalRow;
+use crate::store::{Options, Row, Store, Unavailable, Value, queries};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use scrip_engine::WorkspaceId;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Entries read at once.
+const PAGE: i64 = 1_000;
+
+/// `scrip export`.
+#[derive(Args)]
+pub struct Export {
+    /// The data directory; no server may have it open
+    #[arg(long, env = "SCRIP_DATA", value_name = "DIR")]
+    data: PathBuf,
+    /// What is written
+    #[arg(long)]
+    format: Format,
+    /// Where to; standard output when absent
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Export {
+    /// Does it, for every workspace or one.
+    pub async fn run(self, workspace: Option<&str>) -> Done {
+        let unknown = || Fault::Refused("NOT_FOUND: there is no such workspace here".to_owned());
+        let workspace: Option<WorkspaceId> = workspace.map(|id| id.parse().map_err(|()| unknown())).transpose()?;
+        // Opening a directory makes it; an export of nothing is a typing error.
+        if !self.data.join("journal.db").is_file() {
+            return Err(Fault::Misused(format!(
+                "{}: there is no journal here; --data names the directory of a server",
+                self.data.display()
+            )));
+        }
+        let store = Store::open(&self.data, Options::default()).map_err(|error| {
+            Fault::Refused(format!("{error}\n  - stop the server that uses it, or export a copy of the directory"))
+        })?;
+        let rows = match workspace {
+            Some(id) => Rows::One(
+                store.query(queries::HISTORY, vec![id.into(), Value::Integer(i64::MAX)]).await.map_err(refused)?,
+            ),
+            None => Rows::All { after: 0 },
+        };
+        if matches!(&rows, Rows::One(found) if found.is_empty()) {
+            return Err(unknown());
+        }
+        let written = match &self.out {
+            Some(path) => to_file(&store, rows, self.format, path).await,
+            None => write(&store, rows, self.format, BufWriter::new(io::stdout())).await.map(drop),
+        };
+        match written {
+            Err(error) if self.out.is_none() && error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        }
+    }
+}
+
+fn refused(error: Unavailable) -> Fault {
+    Fault::Refused(error.to_string())
+}
+
+/// What is still to be read.
+enum Rows {
+    One(Vec<Row>),
+    All { after: i64 },
+}
+
+/// Writes beside the file and puts it in its place when it is whole.
+async fn to_file(store: &Store, rows: Rows, format: Format, path: &Path) -> io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let written = async {
+        let file = write(store, rows, format, BufWriter::new(File::create(&part)?)).await?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        std::fs::rename(&part, path)
+    };
+    written.await.inspect_err(|_| drop(std::fs::remove_file(&part)))
+}
+
+async fn write<W: Write>(store: &Store, mut rows: Rows, format: Format, out: W) -> io::Result<W> {
+    let length = match &rows {
+        Rows::One(found) => found.len() as u64,
+        Rows::All { .. } => {
+            let found = store.query(queries::JOURNAL_LENGTH, Vec::new()).await.map_err(io::Error::other)?;
+            found.first().map_or(0, |row| row.integer(0)).unsigned_abs()
+        }
+    };
+    // It draws on standard error, and only when that is a terminal.
+    let style =
+        ProgressStyle::with_template("{bar:40} {pos} of {len} entries, {eta} left").expect("the template is good");
+    let bar = ProgressBar::new(length).with_style(style);
+    let mut exporter = Exporter::new(format, out)?;
+    loop {
+        let page = match &mut rows {
+            Rows::One(found) => std::mem::take(found),
+            Rows::All { after } => {
+                let page = store.query(queries::JOURNAL, vec![Value::Integer(*after), Value::Integer(PAGE)]).await;
+                let page = page.map_err(io::Error::other)?;
+                *after = page.last().map_or(*after, |row| row.integer(0));
+                page
+            }
+        };
+        if page.is_empty() {
+            break;
+        }
+        for row in &page {
+            let row = JournalRow::read(row);
+            let entry = row.entry().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            exporter.entry(&entry, Some(&crate::crypto::hex(&row.hash)))?;
+        }
+        bar.inc(page.len() as u64);
+    }
+    bar.finish_and_clear();
+    exporter.finish()
+}

@@ -1,0 +1,112 @@
+//! `scrip grants`: giving credits and taking them back.
+
+use super::api::Api;
+use super::output::{Done, table};
+use clap::{Args, Subcommand, ValueEnum};
+use scrip_client::types::{Grant, GrantUnit, NewGrant};
+
+/// Verbs about grants.
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Give the named workspace a pack that was sold, or goodwill
+    Give(Give),
+    /// Take back what is left of a grant
+    Void {
+        /// `gr_…`
+        id: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// What is given.
+#[derive(Args)]
+pub struct Give {
+    #[command(flatten)]
+    what: What,
+    /// Of what; credits when absent
+    #[arg(long, conflicts_with = "pack")]
+    unit: Option<Unit>,
+    /// Why; people see it
+    #[arg(long)]
+    reason: String,
+    /// What was paid, or your own name for the gift: granted once, for ever
+    #[arg(long)]
+    source: Option<String>,
+    /// From when on it is dead, such as 2027-01-31T00:00:00Z
+    #[arg(long, value_name = "INSTANT", conflicts_with = "pack")]
+    expires_at: Option<String>,
+    /// The only model it pays for; may be given again
+    #[arg(long = "model", value_name = "MODEL", conflicts_with = "pack")]
+    models: Vec<String>,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// A pack of the catalog
+    #[arg(long)]
+    pack: Option<String>,
+    /// So many units
+    #[arg(long)]
+    amount: Option<i64>,
+}
+
+/// What can be given.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Unit {
+    /// The shared balance
+    Credits,
+    /// The training allowance
+    Training,
+}
+
+impl Verb {
+    /// Does it.
+    pub async fn run(self, api: &Api) -> Done {
+        match self {
+            Verb::Give(give) => {
+                let client = api.scoped()?;
+                let workspace = api.named_workspace().unwrap_or_default();
+                let told = |grants: &Vec<Grant>| match grants.as_slice() {
+                    [] => "nothing: this source was granted from before".to_owned(),
+                    grants => listed(grants),
+                };
+                api.show(api.write(client.give(workspace, &give.new())), told).await
+            }
+            Verb::Void { id, reason } => {
+                let call = api.write(api.client()?.void_grant(&id, &reason));
+                api.show(call, |grant| listed(std::slice::from_ref(grant))).await
+            }
+        }
+    }
+}
+
+impl Give {
+    fn new(self) -> NewGrant {
+        let unit = self.unit.map(|unit| match unit {
+            Unit::Credits => GrantUnit::Credits,
+            Unit::Training => GrantUnit::Training,
+        });
+        NewGrant {
+            pack: self.what.pack,
+            amount: self.what.amount,
+            unit,
+            reason: self.reason,
+            source: self.source,
+            expires_at: self.expires_at,
+            models: self.models,
+        }
+    }
+}
+
+fn listed(grants: &[Grant]) -> String {
+    let row = |grant: &Grant| {
+        let numbers = [grant.granted, grant.available, grant.held, grant.revoked].map(|number| number.to_string());
+        let expires = grant.expires_at.clone().unwrap_or_else(|| "never".to_owned());
+        [vec![grant.id.clone(), grant.kind.clone(), grant.unit.clone()], numbers.to_vec(), vec![expires]].concat()
+    };
+    let head = ["grant", "kind", "unit", "granted", "available", "held", "revoked", "expires"];
+    table(&head, &grants.iter().map(row).collect::<Vec<_>>())
+}

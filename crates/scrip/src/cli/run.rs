@@ -1,0 +1,253 @@
+//! `scrip run` and `scrip runs`: running a model, and what became of runs.
+
+use super::api::{Api, Part, more};
+use super::output::{Done, Fault, print, say, table};
+use super::params::Params;
+use crate::crypto::{hex, sha256};
+use clap::{Args, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use scrip_client::types::{NewRun, Run as Shown, Sandbox, SandboxOutcome};
+use scrip_client::{Client, Scoped};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// `scrip run`.
+#[derive(Args)]
+pub struct Run {
+    /// The model
+    model: String,
+    #[command(flatten)]
+    params: Params,
+    /// Wait until it has ended; exits with 1 when nothing was delivered
+    #[arg(long)]
+    wait: bool,
+    /// Give up waiting after so many seconds; the run goes on
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    patience: u64,
+    /// Wait, and store the outputs in this directory
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Hold the price of this quote
+    #[arg(long, value_name = "ID")]
+    quote: Option<String>,
+    /// What the sandbox is to do; only in test mode
+    #[arg(long, value_name = "OUTCOME")]
+    sandbox: Option<Outcome>,
+}
+
+/// How a sandboxed run ends.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Outcome {
+    /// With usable output
+    Succeed,
+    /// With an error of the provider
+    Fail,
+    /// Never; its deadline ends it
+    Timeout,
+    /// With output that cannot be used
+    Unusable,
+    /// With a refusal by a filter
+    Refused,
+}
+
+impl Outcome {
+    fn script(self) -> Sandbox {
+        let outcome = match self {
+            Outcome::Succeed => SandboxOutcome::Succeed,
+            Outcome::Fail => SandboxOutcome::Fail,
+            Outcome::Timeout => SandboxOutcome::Timeout,
+            Outcome::Unusable => SandboxOutcome::Unusable,
+            Outcome::Refused => SandboxOutcome::Refused,
+        };
+        Sandbox { outcome: Some(outcome), after: None, delivered: Default::default() }
+    }
+}
+
+impl Run {
+    /// Does it.
+    pub async fn run(self, api: &Api) -> Done {
+        let client = api.scoped()?;
+        let new = NewRun {
+            model: self.model.clone(),
+            params: self.params.map(),
+            quote: self.quote.clone(),
+            sandbox: self.sandbox.map(Outcome::script),
+            metadata: Default::default(),
+        };
+        let text = api.text(api.write(client.create_run(&new))).await?;
+        let run: Shown = serde_json::from_str(&text)
+            .map_err(|error| format!("the answer is of another version of Scrip: {error}"))?;
+        if !self.wait && self.out.is_none() {
+            return if api.json { print(&text) } else { say(&shown(&run)) };
+        }
+        let text = self.ended(api, &client, &run).await?;
+        let run: Shown = serde_json::from_str(&text)
+            .map_err(|error| format!("the answer is of another version of Scrip: {error}"))?;
+        if api.json {
+            print(&text)?;
+        } else {
+            say(&shown(&run))?;
+        }
+        if let Some(directory) = &self.out {
+            let files = download(&client, &run, directory).await?;
+            if !api.json {
+                say(&files.iter().map(|file| format!("stored {}\n", file.display())).collect::<String>())?;
+            }
+        }
+        if matches!(run.status.as_str(), "succeeded" | "partial") { Ok(()) } else { Err(Fault::Refused(failed(&run))) }
+    }
+
+    /// The run as the API shows it when it has ended.
+    async fn ended(&self, api: &Api, client: &Scoped, run: &Shown) -> Result<String, Fault> {
+        let bar = spinner(&format!("{} is {}", run.model, run.status));
+        let ended = tokio::time::timeout(Duration::from_secs(self.patience), client.wait(&run.id)).await;
+        bar.finish_and_clear();
+        ended.map_err(|_| {
+            Fault::Refused(format!(
+                "{} has not ended after {} seconds; look again: scrip runs show {}",
+                run.id, self.patience, run.id
+            ))
+        })??;
+        api.text(client.run(&run.id, None)).await
+    }
+}
+
+fn failed(run: &Shown) -> String {
+    let why = run.error.as_ref().map(|error| format!("{}: {}", error.code, error.detail));
+    format!("{}; {} {} came back", why.unwrap_or_else(|| run.status.clone()), run.credits.released, run.unit)
+}
+
+/// A spinner on standard error; nothing when that is no terminal.
+pub fn spinner(message: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})").expect("the template is good");
+    let bar = ProgressBar::new_spinner().with_style(style).with_message(message.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// Stores the outputs of a run, checked against their hashes, and gives their places.
+async fn download(client: &Client, run: &Shown, directory: &Path) -> Result<Vec<PathBuf>, Fault> {
+    std::fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let mut files = Vec::new();
+    for output in &run.outputs {
+        let bytes = client.asset(output).await?;
+        if hex(&sha256(&[&bytes])) != output.sha256 {
+            return Err(Fault::Refused(format!("{}: what came is not what was stored", output.asset)));
+        }
+        // The name is the server's, so only what an id may have goes into a path.
+        let safe: String =
+            output.asset.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+        let path = directory.join(format!("{safe}.{}", extension(&output.content_type)));
+        std::fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+        files.push(path);
+    }
+    Ok(files)
+}
+
+fn extension(content_type: &str) -> &'static str {
+    match content_type {
+        "image/png" | "image/apng" => "png",
+        "image/jpeg" => "jpg",
+        "image/webp" => "webp",
+        "image/gif" => "gif",
+        "video/mp4" => "mp4",
+        "video/webm" => "webm",
+        "video/x-msvideo" | "video/avi" => "avi",
+        _ => "bin",
+    }
+}
+
+/// Verbs about runs.
+#[derive(Subcommand)]
+pub enum Verb {
+    /// List runs, newest first
+    List {
+        #[command(flatten)]
+        part: Part,
+        /// Only those with this status
+        #[arg(long)]
+        status: Option<String>,
+    },
+    /// Show a run
+    Show {
+        /// `run_…`
+        id: String,
+        /// Wait up to so many seconds for its end
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=60))]
+        wait: Option<u32>,
+        /// Store its outputs in this directory
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Give a run up
+    Cancel {
+        /// `run_…`
+        id: String,
+    },
+}
+
+impl Verb {
+    /// Does it.
+    pub async fn run(self, api: &Api) -> Done {
+        match self {
+            Verb::List { part, status } => {
+                let call = api.scoped()?.runs(&part.paging(), status.as_deref());
+                api.show(call, |page| listed(&page.data) + &more(page.next_cursor.as_deref())).await
+            }
+            Verb::Show { id, wait, out } => {
+                let client = api.client()?;
+                api.show(client.run(&id, wait), shown).await?;
+                if let Some(directory) = out {
+                    let files = download(&client, &client.run(&id, None).await?, &directory).await?;
+                    let stored: String = files.iter().map(|file| format!("stored {}\n", file.display())).collect();
+                    return if api.json { Ok(()) } else { say(&stored) };
+                }
+                Ok(())
+            }
+            Verb::Cancel { id } => api.show(api.write(api.client()?.cancel_run(&id)), shown).await,
+        }
+    }
+}
+
+fn listed(runs: &[Shown]) -> String {
+    let row = |run: &Shown| {
+        let credits = &run.credits;
+        let numbers =
+            [credits.quoted, credits.held, credits.captured, credits.released].map(|number| number.to_string());
+        let why = run.error.as_ref().map_or("", |error| error.code.as_str());
+        [
+            vec![run.id.clone(), run.model.clone(), run.status.clone()],
+            numbers.to_vec(),
+            vec![run.created_at.clone(), why.to_owned()],
+        ]
+        .concat()
+    };
+    table(
+        &["run", "model", "status", "quoted", "held", "captured", "released", "created", "error"],
+        &runs.iter().map(row).collect::<Vec<_>>(),
+    )
+}
+
+/// A run for people.
+fn shown(run: &Shown) -> String {
+    let credits = &run.credits;
+    let trial = run.trial.as_ref().map(|trial| format!(" on trial ({trial})")).unwrap_or_default();
+    let mut text = format!("{}: {} is {}{trial}\n", run.id, run.model, run.status);
+    text.push_str(&format!(
+        "{} {} quoted, {} held, {} captured, {} released\n",
+        credits.quoted, run.unit, credits.held, credits.captured, credits.released
+    ));
+    if run.lines.len() > 1 {
+        run.lines.iter().for_each(|line| text.push_str(&format!("  {:>8}  {}\n", line.credits, line.text)));
+    }
+    if let Some(error) = &run.error {
+        text.push_str(&format!("{}: {}\n", error.code, error.detail));
+    }
+    for output in &run.outputs {
+        text.push_str(&format!(
+            "{} ({}, {} bytes)\n  {}\n",
+            output.asset, output.content_type, output.bytes, output.url
+        ));
+    }
+    text
+}

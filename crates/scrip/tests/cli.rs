@@ -1,0 +1,288 @@
+//! The verbs of the binary against a real server.
+
+mod common;
+
+use common::{Dir, Server, failure, output, scrip};
+use serde_json::Value;
+
+impl Server {
+    /// What a verb prints; it must succeed.
+    fn says(&self, arguments: &[&str]) -> String {
+        output(self.scrip(arguments))
+    }
+
+    /// What a verb prints as JSON.
+    fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.says(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    fn open(&self, plan: &[&str]) -> String {
+        let opened = self.json(&[&["workspaces", "open", "Ada", "--email", "ada@example.com"], plan].concat());
+        opened["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+#[test]
+fn catalogs_are_checked_with_the_place_of_every_error() {
+    let dir = Dir::new();
+    let path = dir.path().join("broken.toml");
+    let text = output(scrip(&["catalog", "list"]));
+    assert!(text.contains("canvas-tiers") && text.contains("weekly-yearly"), "{text}");
+    let good = include_str!("../../../catalogs/canvas-tiers.toml");
+    let broken =
+        good.replace("free_plan = \"free\" ", "free_plan = \"fre\" ").replace("per = \"call\"", "per = \"cal\"");
+    std::fs::write(&path, &broken).expect("it can be written");
+    let checked =
+        scrip(&["catalog", "check", path.to_str().expect("UTF-8"), "canvas-tiers"]).output().expect("it starts");
+    assert_eq!(checked.status.code(), Some(1));
+    let told = String::from_utf8(checked.stdout).expect("text");
+    let line = 1 + broken.lines().position(|line| line.contains("\"cal\"")).expect("it is there");
+    assert!(told.contains(&format!("broken.toml:{line}:")), "{told}");
+    assert!(told.contains("canvas-tiers: good: `canvas-tiers` with 5 plans"), "{told}");
+    assert!(output(scrip(&["catalog", "check", "two-buckets"])).contains("good"));
+    assert_eq!(failure(scrip(&["catalog", "check", "nonesuch"])).0, 1);
+}
+
+#[test]
+fn catalogs_are_shown_compared_and_described() {
+    let dir = Dir::new();
+    let path = dir.path().join("new.toml");
+    let good = include_str!("../../../catalogs/canvas-tiers.toml");
+    std::fs::write(&path, good.replace("amount = 11329", "amount = 1132")).expect("it can be written");
+    let told = output(scrip(&["catalog", "diff", "canvas-tiers", path.to_str().expect("UTF-8")]));
+    assert!(told.contains("11329 → 1132\n  warning: it falls by 90 %"), "{told}");
+    let told = output(scrip(&["catalog", "show", "weekly-yearly"]));
+    assert!(told.contains("lora-training") && told.contains("2000 credits + 10 training"), "{told}");
+    let schema: Value = serde_json::from_str(&output(scrip(&["catalog", "schema"]))).expect("JSON");
+    assert!(schema["properties"]["plan"].is_object(), "{schema}");
+    assert_eq!(failure(scrip(&["catalog", "show"])).0, 2, "a file or the server must be named");
+}
+
+#[test]
+fn a_quote_needs_no_server_when_it_has_a_catalog() {
+    let quote = [
+        "quote",
+        "seedance",
+        "--catalog",
+        "shared-balance",
+        "-p",
+        "duration=10",
+        "-p",
+        "resolution=1080p",
+        "-p",
+        "audio=true",
+    ];
+    let told = output(scrip(&quote));
+    assert!(told.starts_with("450 credits\n"), "{told}");
+    let quote: Value = serde_json::from_str(&output(scrip(&[&quote[..], &["--json"]].concat()))).expect("JSON");
+    assert_eq!((quote["credits"].as_i64(), quote["lines"].as_array().map(Vec::len)), (Some(450), Some(2)));
+    let (code, told) = failure(scrip(&["quote", "seedance", "--catalog", "shared-balance", "-p", "duration=100"]));
+    assert_eq!(code, 1);
+    assert!(told.contains("/params/duration: must be 1 to 60"), "{told}");
+    assert_eq!(failure(scrip(&["quote", "seedance", "--catalog", "shared-balance", "-p", "duration"])).0, 2);
+}
+
+#[test]
+fn exit_codes_tell_refused_from_misused_from_unreachable() {
+    let (code, told) = failure(scrip(&["balance"]));
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("--workspace"), "{told}");
+    let nobody = ["balance", "--workspace", "ws_1", "--url", "http://127.0.0.1:1", "--key", "k"];
+    assert_eq!(failure(scrip(&nobody)).0, 3);
+    assert_eq!(failure(scrip(&["balances"])).0, 2);
+    let help = output(scrip(&["--help"]));
+    assert!(help.contains("3  the server cannot be reached"), "{help}");
+    let server = Server::start("canvas-tiers");
+    let (code, told) = failure(scrip(&["workspaces", "list", "--url", &server.url, "--key", "sk_test_wrong"]));
+    assert_eq!(code, 1);
+    assert!(told.starts_with("UNAUTHENTICATED: "), "{told}");
+}
+
+#[test]
+fn a_workspace_is_opened_changed_and_listed() {
+    let server = Server::start("canvas-tiers");
+    let id = server.open(&["--plan", "pro", "--interval", "month", "--external-id", "team-7"]);
+    let (code, told) = failure(server.scrip(&["workspaces", "subscribe", &id, "business"]));
+    assert_eq!(code, 1);
+    assert!(told.starts_with("REVIEW_REQUIRED: ") && told.contains("/settings/business-apply"), "{told}");
+    let business = [
+        "workspaces",
+        "subscribe",
+        &id,
+        "business",
+        "--interval",
+        "month",
+        "--approve",
+        "business_verification=checked by hand",
+    ];
+    assert_eq!(server.json(&business)["plan"], "business");
+    assert_eq!(server.json(&["workspaces", "cancel", &id])["status"], "canceling");
+    assert_eq!(server.json(&["workspaces", "undo", &id])["status"], "active");
+    assert!(server.says(&["workspaces", "freeze", &id, "--reason", "unpaid"]).contains("frozen: unpaid"));
+    assert!(server.says(&["workspaces", "thaw", &id]).contains("plan business by the month, active"));
+    assert_eq!(server.json(&["workspaces", "rename", &id, "Grace"])["name"], "Grace");
+    let told = server.says(&["workspaces", "list", "--external-id", "team-7"]);
+    assert!(told.contains(&id) && told.contains("Grace"), "{told}");
+    let (code, told) = failure(server.scrip(&["workspaces", "show", "ws_nonesuch"]));
+    assert_eq!((code, told.starts_with("NOT_FOUND: ")), (1, true), "{told}");
+    let same = ["workspaces", "open", "Bo", "--email", "bo@example.com", "--idempotency-key", "once"];
+    assert_eq!(server.json(&same)["id"], server.json(&same)["id"], "the key is the caller's");
+}
+
+#[test]
+fn a_run_is_quoted_run_fetched_and_explained() {
+    let server = Server::start("canvas-tiers");
+    let id = server.open(&[]);
+    let told = server.says(&["quote", "image-standard", "-p", "images=2", "--workspace", &id]);
+    assert!(
+        told.starts_with("20 credits: 2 images × 10 credits\n") && told.contains("230 credits would be left"),
+        "{told}"
+    );
+    let out = server.dir.path().join("out");
+    let run = [
+        "run",
+        "image-standard",
+        "-p",
+        "prompt=a kite",
+        "-p",
+        "images=2",
+        "--out",
+        out.to_str().expect("UTF-8"),
+        "--workspace",
+        &id,
+    ];
+    let told = server.says(&run);
+    assert!(told.contains("image-standard is succeeded") && told.contains("20 captured"), "{told}");
+    let stored: Vec<_> = std::fs::read_dir(&out).expect("it was made").collect();
+    assert_eq!(stored.len(), 2);
+    let (code, told) =
+        failure(server.scrip(&["run", "image-standard", "--sandbox", "fail", "--wait", "--workspace", &id]));
+    assert_eq!(code, 1);
+    assert!(told.contains("PROVIDER_ERROR") && told.contains("10 credits came back"), "{told}");
+    let (code, told) = failure(server.scrip(&["run", "video-standard", "-p", "duration=60", "--workspace", &id]));
+    assert_eq!(code, 1);
+    assert!(
+        told.starts_with("INSUFFICIENT_CREDITS: ") && told.contains("ask for less: -p duration=11 costs 220 credits"),
+        "{told}"
+    );
+    let (code, told) = failure(server.scrip(&["run", "seedance-2.0-text-to-video", "--workspace", &id]));
+    assert_eq!(code, 1);
+    assert!(told.starts_with("MODEL_TIER_REQUIRED: ") && told.contains("take plan business"), "{told}");
+    let runs = server.json(&["runs", "list", "--workspace", &id]);
+    let runs = runs["data"].as_array().expect("a page");
+    assert_eq!(runs.len(), 2);
+    let run = runs[1]["id"].as_str().expect("an id");
+    assert!(server.says(&["runs", "show", run]).contains("succeeded"));
+    assert!(server.says(&["runs", "cancel", run]).contains("succeeded"), "the first end stands");
+    assert!(server.says(&["runs", "list", "--status", "failed", "--workspace", &id]).contains("PROVIDER_ERROR"));
+    let told = server.says(&["balance", "--workspace", &id]);
+    assert!(told.starts_with("230 credits available, 0 held\n"), "{told}");
+    let entries = server.json(&["entries", "--limit", "1", "--workspace", &id]);
+    assert!(server.says(&["entries", "--limit", "1", "--workspace", &id]).contains("more: --cursor "));
+    let told = server.says(&["explain", entries["data"][0]["id"].as_str().expect("an id")]);
+    assert!(told.contains("available") && told.contains("→"), "{told}");
+    assert!(server.says(&["usage", "--by", "model", "--workspace", &id]).contains("image-standard"));
+    let told = server.says(&["entitlements", "--workspace", &id]);
+    assert!(told.contains("3 trial runs") && told.contains("MODEL_TIER_REQUIRED"), "{told}");
+}
+
+#[test]
+fn credits_are_given_held_and_taken_back() {
+    let server = Server::start("canvas-tiers");
+    let id = server.open(&["--plan", "creator"]);
+    let pack =
+        ["grants", "give", "--pack", "credits-1000", "--source", "invoice-1", "--reason", "sold", "--workspace", &id];
+    assert_eq!(server.json(&pack)[0]["granted"], 1_000);
+    assert!(server.says(&pack).contains("granted from before"), "one grant a source, for ever");
+    let gift = server.json(&["grants", "give", "--amount", "25", "--reason", "sorry", "--workspace", &id]);
+    let void = server.says(&["grants", "void", gift[0]["id"].as_str().expect("an id"), "--reason", "wrong one"]);
+    assert!(void.contains("25"), "{void}");
+    assert_eq!(failure(server.scrip(&["grants", "give", "--reason", "nothing", "--workspace", &id])).0, 2);
+    let open = |reference: &str| {
+        let hold = server.json(&["holds", "open", "--credits", "100", "--reference", reference, "--workspace", &id]);
+        hold["id"].as_str().expect("an id").to_owned()
+    };
+    let (first, second) = (open("one"), open("two"));
+    assert!(server.says(&["holds", "extend", &first, "--seconds", "7200"]).contains("is open"));
+    assert!(server.says(&["holds", "capture", &first, "--credits", "40"]).contains("40 captured, 60 released"));
+    assert!(server.says(&["holds", "release", &second]).contains("100 released"));
+    assert_eq!(server.json(&["holds", "show", &second])["status"], "released");
+    assert_eq!(server.json(&["balance", "--workspace", &id])["available"], 1_700 + 1_000 - 40);
+}
+
+#[test]
+fn a_clock_is_moved_and_a_year_happens() {
+    let server = Server::start("canvas-tiers");
+    let clock = server.json(&["clocks", "create", "--name", "year", "--now", "2026-01-31T00:00:00Z"]);
+    let clock = clock["id"].as_str().expect("an id");
+    let id = server.open(&["--plan", "creator", "--test-clock", clock]);
+    assert!(server.says(&["clocks", "advance", clock, "2027-01-31T00:00:00Z"]).contains("2027-01-31T00:00:00Z"));
+    let balance = server.json(&["balance", "--workspace", &id]);
+    assert_eq!(
+        (balance["available"].as_i64(), balance["renews_at"].as_str()),
+        (Some(1_700), Some("2027-02-28T00:00:00Z"))
+    );
+    assert!(server.says(&["clocks", "list"]).contains("year"));
+    let (code, told) = failure(server.scrip(&["clocks", "advance", clock, "2026-01-31T00:00:00Z"]));
+    assert_eq!((code, told.starts_with("INVALID_REQUEST: ")), (1, true), "{told}");
+}
+
+#[test]
+fn a_catalog_is_published_and_shown_by_the_server() {
+    let server = Server::start("canvas-tiers");
+    let path = server.dir.path().join("next.toml");
+    let next = include_str!("../../../catalogs/canvas-tiers.toml").replace("name = \"Creator\"", "name = \"Maker\"");
+    std::fs::write(&path, next).expect("it can be written");
+    assert_eq!(server.json(&["catalog", "publish", path.to_str().expect("UTF-8")])["version"], 2);
+    assert!(server.says(&["catalog", "show", "--server"]).starts_with("canvas-tiers, version 2\n"));
+    assert_eq!(server.json(&["catalog", "versions"])["data"].as_array().map(Vec::len), Some(2));
+    assert_eq!(failure(server.scrip(&["catalog", "publish", "two-buckets"])).0, 1, "another product");
+}
+
+#[test]
+fn an_export_waits_for_the_server_to_stop() {
+    let server = Server::start("canvas-tiers");
+    let id = server.open(&[]);
+    server.open(&["--plan", "creator"]);
+    let data = server.data();
+    let data = data.to_str().expect("UTF-8").to_owned();
+    let (code, told) = failure(scrip(&["export", "--data", &data, "--format", "csv"]));
+    assert_eq!(code, 1);
+    assert!(told.contains("another scrip process") && told.contains("stop the server"), "{told}");
+    let dir = server.stop();
+    let file = dir.path().join("journal.jsonl");
+    let name = file.to_str().expect("UTF-8");
+    output(scrip(&["export", "--data", &data, "--format", "jsonl", "--out", name]));
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    assert!(text.lines().count() >= 2, "{text}");
+    assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{text}");
+    let one = output(scrip(&["export", "--data", &data, "--format", "csv", "--workspace", &id]));
+    let suffix = id.trim_start_matches("ws_");
+    assert!(one.lines().count() > 1 && one.lines().skip(1).all(|line| line.contains(suffix)), "{one}");
+    for format in ["beancount", "hledger"] {
+        assert!(!output(scrip(&["export", "--data", &data, "--format", format])).is_empty());
+    }
+    let (code, _) = failure(scrip(&["export", "--data", &data, "--format", "csv", "--workspace", "ws_0000000000001"]));
+    assert_eq!(code, 1);
+    let nothing = dir.path().join("nothing");
+    assert_eq!(failure(scrip(&["export", "--data", nothing.to_str().expect("UTF-8"), "--format", "csv"])).0, 2);
+    assert!(!nothing.exists(), "an export makes no directory");
+}
+
+#[test]
+fn keys_completions_and_the_description_need_no_server() {
+    let (test, live) = (output(scrip(&["keys", "new"])), output(scrip(&["keys", "new", "--live"])));
+    assert!(test.starts_with("sk_test_") && live.starts_with("sk_live_"), "{test} {live}");
+    assert!(output(scrip(&["completions", "bash"])).contains("_scrip"));
+    let document: Value = serde_json::from_str(&output(scrip(&["openapi"]))).expect("JSON");
+    assert_eq!(document["openapi"], "3.1.0");
+}
+
+#[test]
+fn a_server_started_again_has_what_it_had() {
+    let server = Server::start("canvas-tiers");
+    let id = server.open(&[]);
+    let server = Server::start_in(server.stop(), "canvas-tiers");
+    assert_eq!(server.json(&["workspaces", "show", &id])["id"], id.as_str());
+}

@@ -1,0 +1,191 @@
+//! The demo does what it says: every line it prints is run as it is printed.
+
+mod common;
+
+use common::{Dir, KillOnDrop, scrip, spawn, terminate};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// A running demo and what it printed.
+struct Demo {
+    child: KillOnDrop,
+    lines: Vec<String>,
+}
+
+impl Demo {
+    fn start(dir: &Dir, catalog: &str) -> Demo {
+        let mut command = scrip(&["demo", "--catalog", catalog, "--listen", "127.0.0.1:0"]);
+        command.arg("--data").arg(dir.path().join("data"));
+        let (child, lines) = spawn(command, |line| line.starts_with("Ctrl-C ends it"));
+        Demo { child: KillOnDrop(child), lines }
+    }
+
+    /// The lines to copy, by the title above them.
+    fn sections(&self) -> BTreeMap<String, Vec<String>> {
+        let mut sections: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut title = "";
+        for line in self.lines.iter().filter(|line| !line.is_empty()) {
+            match line.strip_prefix("    ") {
+                Some(copied) => sections.entry(title.to_owned()).or_default().push(copied.to_owned()),
+                None => title = line,
+            }
+        }
+        sections
+    }
+
+    /// The rows of the table of workspaces: plan, id and credits.
+    fn workspaces(&self) -> Vec<(String, String, i64)> {
+        let rows = self.lines.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let row = |cells: Vec<&str>| match cells.as_slice() {
+            [plan, id, .., credits] if id.starts_with("ws_") => {
+                Some(((*plan).to_owned(), (*id).to_owned(), credits.parse().expect("a number")))
+            }
+            _ => None,
+        };
+        rows.filter_map(row).collect()
+    }
+}
+
+/// Runs a line as it was printed, after the exports and in a directory of its own.
+fn paste(exports: &str, line: &str, directory: &Path) -> Output {
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(format!("{exports}\n{line}")).current_dir(directory).stdin(Stdio::null());
+    command.output().expect("bash is there")
+}
+
+fn answer(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let first = text.lines().next().unwrap_or_default();
+    serde_json::from_str(first)
+        .unwrap_or_else(|error| panic!("{error}: {text} {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn section<'a>(sections: &'a BTreeMap<String, Vec<String>>, start: &str) -> &'a [String] {
+    let found = sections.iter().find(|(title, _)| title.starts_with(start));
+    found.map(|(_, lines)| lines.as_slice()).unwrap_or_else(|| panic!("there is no `{start}`: {sections:#?}"))
+}
+
+/// Runs every line of a demo and checks what each says it does.
+fn everything_printed_works(dir: &Dir, demo: &Demo, is_gated: bool) {
+    let sections = demo.sections();
+    let exports = &section(&sections, "To try it")[0];
+    let run = |line: &str| paste(exports, line, dir.path());
+    let code = |line: &str| run(line).status.code();
+
+    let price = section(&sections, "Ask for a price");
+    assert!(answer(&run(&price[0]))["credits"].as_i64() > Some(0));
+    assert_eq!(code(&price[1]), Some(0));
+
+    let picture = section(&sections, "Run it and fetch");
+    assert!(run(&picture[0]).status.success());
+    let bytes = std::fs::read(dir.path().join("picture.png")).expect("it was fetched");
+    assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{} bytes", bytes.len());
+    let stored = run(&picture[1]);
+    let told = String::from_utf8_lossy(&stored.stdout).into_owned();
+    let path = told.lines().find_map(|line| line.strip_prefix("stored ")).unwrap_or_else(|| panic!("{told}"));
+    assert!(std::fs::read(dir.path().join(path)).expect("it was stored").starts_with(b"\x89PNG"));
+
+    let fails = section(&sections, "Let it fail");
+    let before = answer(&run(&fails[1]));
+    let failed = answer(&run(&fails[0]));
+    assert_eq!(failed["status"], "failed");
+    assert_eq!(failed["credits"]["released"], failed["credits"]["quoted"]);
+    assert_eq!(failed["credits"]["captured"], 0);
+    assert_eq!(answer(&run(&fails[1]))["available"], before["available"]);
+    let output = run(&fails[2]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("came back"), "{output:?}");
+    assert_eq!(code(&fails[3]), Some(0));
+
+    let refused = |start: &str, status: &str, code: &str| {
+        let lines = section(&sections, start);
+        let output = run(&lines[0]);
+        assert_eq!(answer(&output)["code"], code);
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().last(), Some(status));
+        let output = run(&lines[1]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with(code), "{output:?}");
+    };
+    refused("Ask for more than there is", "402", "INSUFFICIENT_CREDITS");
+    if is_gated {
+        refused("Ask for a model of a higher plan", "403", "MODEL_TIER_REQUIRED");
+    } else {
+        assert!(!sections.keys().any(|title| title.starts_with("Ask for a model")), "{sections:#?}");
+    }
+
+    let explain = section(&sections, "Have an entry");
+    assert!(answer(&run(&explain[0]))["summary"].as_str().is_some_and(|summary| !summary.is_empty()));
+    assert_eq!(code(&explain[1]), Some(0));
+    assert_eq!(
+        sections.values().map(Vec::len).sum::<usize>(),
+        if is_gated { 15 } else { 13 },
+        "no line is left out: {sections:#?}"
+    );
+}
+
+#[test]
+fn every_line_of_the_demo_works_and_a_second_start_goes_on() {
+    let dir = Dir::new();
+    let mut demo = Demo::start(&dir, "canvas-tiers");
+    let first = demo.workspaces();
+    let plans: Vec<&str> = first.iter().map(|(plan, _, _)| plan.as_str()).collect();
+    assert_eq!(plans, ["free", "creator", "pro", "business", "enterprise"]);
+    assert!(first.iter().all(|(_, _, credits)| *credits > 0), "{first:?}");
+    everything_printed_works(&dir, &demo, true);
+    terminate(&mut demo.child.0);
+    drop(demo);
+
+    let again = Demo::start(&dir, "canvas-tiers");
+    let ids = |workspaces: &[(String, String, i64)]| workspaces.iter().map(|(_, id, _)| id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&again.workspaces()), ids(&first));
+}
+
+#[test]
+fn the_demo_makes_the_history_it_promises() {
+    let dir = Dir::new();
+    let demo = Demo::start(&dir, "canvas-tiers");
+    let exports = section(&demo.sections(), "To try it")[0].clone();
+    let (_, business, _) = demo.workspaces().into_iter().find(|(plan, _, _)| plan == "business").expect("it is a plan");
+    let listed = |verb: &str| {
+        let line = format!("{} {verb} --json --limit 100 --workspace {business}", env!("CARGO_BIN_EXE_scrip"));
+        answer(&paste(&exports, &line, dir.path()))["data"].as_array().cloned().expect("a page")
+    };
+    let runs = listed("runs list");
+    let ended = |status: &str, kind: &str| {
+        let outputs = |run: &&Value| run["outputs"][0]["content_type"].as_str().unwrap_or_default().starts_with(kind);
+        runs.iter().filter(|run| run["status"] == status).filter(outputs).count()
+    };
+    assert_eq!(
+        (ended("succeeded", "image/"), ended("failed", "")),
+        (4, 1),
+        "three pictures, a film of pictures, one failed: {runs:#?}"
+    );
+    let commands: Vec<String> =
+        listed("entries").iter().map(|entry| entry["command"].as_str().unwrap_or_default().to_owned()).collect();
+    for command in ["open_workspace", "grant", "void_grant", "create_run", "settle_run"] {
+        assert!(commands.iter().any(|done| done == command), "{command}: {commands:?}");
+    }
+}
+
+#[test]
+fn a_catalog_without_gates_has_no_line_about_them() {
+    let dir = Dir::new();
+    let demo = Demo::start(&dir, "shared-balance");
+    everything_printed_works(&dir, &demo, false);
+}
+
+#[test]
+fn the_lines_fit_the_catalog_of_two_buckets() {
+    let dir = Dir::new();
+    let demo = Demo::start(&dir, "two-buckets");
+    everything_printed_works(&dir, &demo, true);
+}
+
+#[test]
+fn the_lines_fit_the_catalog_of_weeks_and_years() {
+    let dir = Dir::new();
+    let demo = Demo::start(&dir, "weekly-yearly");
+    everything_printed_works(&dir, &demo, true);
+}
