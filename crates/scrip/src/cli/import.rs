@@ -114,7 +114,7 @@ impl Import {
             expires_at: None,
             models: Vec::new(),
         };
-        let given = client.give(&workspace.id, &grant).idempotency_key(&source).await?;
+        let given = client.give(&workspace.id, &grant).idempotency_key(format!("{source}:credits")).await?;
         tally.credits_given += given.iter().map(|grant| grant.granted).sum::<i64>();
         Ok(())
     }
