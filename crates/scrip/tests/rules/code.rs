@@ -12,11 +12,9 @@ const COLUMNS: usize = 120;
 const TRAITS: usize = 3;
 
 /// Files that are longer, and how long they may be. This list may only shrink: shorten a file, lower its number.
-const LONG_FILES: [(&str, usize); 2] = [
+const LONG_FILES: [(&str, usize); 1] = [
     // One struct a thing of the API, with a sentence a member: read by look-up, not from top to bottom.
     ("crates/client/src/types.rs", 853),
-    // One struct a table of the catalog file, with a sentence a key.
-    ("crates/engine/src/catalog/mod.rs", 621),
 ];
 
 /// Files have at most 600 lines without their tests.
