@@ -73,7 +73,8 @@ pub fn the_engine_depends_on_little(tree: &Tree) -> Vec<String> {
         let mut must = BTreeSet::from(ENGINE);
         for (name, how) in table(manifest, "dependencies") {
             let optional = how.get("optional").and_then(toml::Value::as_bool) == Some(true);
-            if !must.remove(name.as_str()) && !(optional && ENGINE_OPTIONAL.contains(&name.as_str())) {
+            let on_demand = optional && ENGINE_OPTIONAL.contains(&name.as_str());
+            if !must.remove(name.as_str()) && !on_demand {
                 findings.push(format!("{path}: `{name}`: the engine is serde, toml and jiff; do this outside it"));
             }
         }

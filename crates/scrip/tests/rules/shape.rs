@@ -36,8 +36,8 @@ pub fn modules_know_only_those_below(tree: &Tree) -> Vec<String> {
             let target = path.split("::").next().unwrap_or_default();
             let is_module = tree.file(&format!("{SRC}{target}.rs")).is_some()
                 || tree.file(&format!("{SRC}{target}/mod.rs")).is_some();
-            let fits = |allowed: &&str| path == **allowed || path.starts_with(&format!("{allowed}::"));
-            if is_module && target != module && !may.iter().any(|allowed| fits(&allowed)) {
+            let fits = |allowed: &str| path == *allowed || path.starts_with(&format!("{allowed}::"));
+            if is_module && target != module && !may.iter().any(|allowed| fits(allowed)) {
                 let what = format!("`{module}` knows `{path}`: it may know {may:?}; hand over what is needed instead");
                 findings.push(file.finding(line_of(&code, place), &what));
             }
