@@ -1,7 +1,7 @@
 //! The engine against a naive model and against laws that hold whatever is asked, over random sequences.
 //!
-//! A failure prints the seed of its case; `PROPERTY_SEED=<seed>` runs that case alone, `PROPERTY_TIMES=<n>` runs so many
-//! times as many cases.
+//! A failure prints the seed of its case; `PROPERTY_SEED=<seed>` runs that case alone, `PROPERTY_TIMES=<n>` runs so
+//! many times as many cases.
 
 mod reference;
 mod support;

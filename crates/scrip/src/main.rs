@@ -11,6 +11,8 @@ mod ledger;
 mod scheduler;
 mod server;
 mod store;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 fn main() -> std::process::ExitCode {

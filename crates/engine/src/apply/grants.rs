@@ -254,7 +254,7 @@ impl Step<'_> {
                 reason: Some("the payment was reinstated".to_owned()),
             });
             if let Some(again) = self.workspace.grants.last().filter(|again| again.dead(self.at)) {
-                // Its day has passed while the payment was disputed; left to the next settling it would expire in the past.
+                // Its day has passed while the payment was disputed; the next settling would date it in the past.
                 let grant = again.n;
                 self.emit(Event::GrantExpired { grant, amount });
             }

@@ -1,5 +1,5 @@
 //! A naive workspace to judge the engine by: lists and loops, plain integers, every rule written down once more from
-//! the design and the reliability rules. It shares data types of requests and catalogs with the engine, and no decision.
+//! the design and the reliability rules. It shares data types of requests and catalogs with the engine, no decision.
 //!
 //! Invariant: slow and obvious. Nothing is cached, nothing is derived from an event.
 

@@ -10,8 +10,6 @@
 pub mod journal;
 pub mod projection;
 pub mod queries;
-#[cfg(test)]
-mod simulation;
 mod sqlite;
 
 use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId};

@@ -4,8 +4,8 @@
 //! Goal: whatever was acknowledged is there, nothing happened twice, nothing stays held, and `verify` finds nothing.
 //! Method: a seed gives a life and the deaths in it; a failure prints both.
 
-use super::{Committed, Crash, Options, Store, Submission, SubmitError};
 use crate::ledger::idempotency;
+use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
 use crate::verify::verify;
 use scrip_engine::{
     Amount, Ask, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, Mode, Model, Name, Outcome,
