@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 refused or wrong, 2 misused.
 
+mod benchmark;
 mod serve;
 mod verify;
 
@@ -22,6 +23,8 @@ enum Command {
     Serve(serve::Serve),
     /// Replay the journal and check every hash, balance and projection
     Verify(verify::Verify),
+    /// Measure this build on this machine
+    Benchmark(benchmark::Benchmark),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -32,6 +35,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Serve(serve) => block_on(serve.run()),
         Command::Verify(verify) => block_on(verify.run()),
+        Command::Benchmark(benchmark) => block_on(benchmark.run()),
         Command::Openapi => {
             println!("{:#}", crate::http::document());
             Ok(())
