@@ -75,7 +75,7 @@ impl Server {
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
         tokio::spawn(scheduler::run(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.dispatcher).run());
-        http::serve(self.listener, self.app, stop).await
+        http::serve(self.listener, http::service(self.app), stop).await
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod api;
 mod balance;
+mod benchmark;
 mod catalog;
 mod clocks;
 mod demo;
@@ -85,6 +86,8 @@ enum Command {
     Import(import::Import),
     /// Bring a data directory to this version's schema
     Migrate(migrate::Migrate),
+    /// Measure this build on this machine
+    Benchmark(benchmark::Benchmark),
     /// Replay the journal and check every hash, balance and projection
     Verify(verify::Verify),
     /// Write the journal for other programs
@@ -126,6 +129,7 @@ impl Command {
             Command::Holds(verb) => verb.run(api).await,
             Command::Clocks(verb) => verb.run(api).await,
             Command::Keys(verb) => verb.run(api.json),
+            Command::Benchmark(benchmark) => benchmark.run(api.json).await,
             Command::Import(import) => import.run(api).await,
             Command::Migrate(migrate) => migrate.run().await,
             Command::Verify(verify) => verify.run(api.json).await,
