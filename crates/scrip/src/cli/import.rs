@@ -1,6 +1,6 @@
 //! `scrip import`: the users of a `credits` column become workspaces, and the sums are held against each other.
 //!
-//! A line is imported under keys of its own, so that an import that stopped half-way is simply run again.
+//! A line is imported under keys of its own, so that an import that stopped half-way is run again.
 //!
 //! Invariant: goes through the public API; a line that cannot be imported stops no other and is told by its number.
 
