@@ -43,12 +43,16 @@ pub(crate) fn take<'a>(grants: impl Iterator<Item = &'a Grant>, amount: Amount) 
 /// back first (R13), into their grant if it lives, else lost to its expiry (R17), and to what it owes before that (R9).
 pub(crate) fn end(workspace: &Workspace, hold: &Hold, captured: Amount, at: Timestamp) -> Vec<End> {
     let mut spend = captured;
+    let mut taken: Vec<(u32, Amount)> = Vec::new();
     let ends = hold.parts.iter().map(|part| {
         let captured = spend.min(part.amount);
         spend -= captured;
         let back = part.amount - captured;
         let grant = workspace.grant(part.grant).expect("a grant under a hold is remembered");
-        let revoked = back.min(grant.owed());
+        let root = workspace.root(grant);
+        let before: Amount = taken.iter().filter(|(n, _)| *n == root.n).map(|(_, amount)| *amount).sum();
+        let revoked = if grant.voided { back } else { back.min(root.owed().less(before)) };
+        taken.push((root.n, revoked));
         let rest = back - revoked;
         let (released, expired) = if grant.dead(at) { (Amount::ZERO, rest) } else { (rest, Amount::ZERO) };
         End { grant: part.grant, captured, released, expired, revoked }

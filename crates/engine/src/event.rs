@@ -220,6 +220,9 @@ pub enum Event {
         plan: Name,
         /// The interval.
         interval: Interval,
+        /// The allowance agreed by contract.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        allowance: Option<Amount>,
     },
     /// The plan ends with its period (R32).
     CancelScheduled,
@@ -275,8 +278,11 @@ pub enum Event {
         grant: u32,
         /// Taken now.
         amount: Amount,
-        /// To be taken back in all.
+        /// What refunds and disputes take back in all.
         reclaim: Amount,
+        /// A correction: whatever is left is taken, now and when its holds end.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        voided: bool,
         /// Why.
         reason: String,
     },
@@ -433,11 +439,9 @@ pub enum Event {
         /// Nobody ended it in time.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         expired: bool,
-    },
-    /// Someone wanted to end it again; the first end stands (R15).
-    HoldEndIgnored {
-        /// The hold.
-        hold: u32,
+        /// The caller got what it was for; a hold of nothing, inside a window, is captured for nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        usable: bool,
     },
     /// A time trial's opening was withdrawn, because nothing usable came of it (R23).
     WindowWithdrawn {

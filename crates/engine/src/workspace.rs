@@ -45,8 +45,18 @@ pub struct Subscription {
     pub cancel: bool,
     /// Takes effect with the next period (R31).
     pub pending: Option<(Name, Interval)>,
+    /// The allowance agreed by contract for what is pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_allowance: Option<Amount>,
     /// The allowance agreed by contract, on a custom plan.
     pub allowance: Option<Amount>,
+}
+
+impl Subscription {
+    /// To be on a plan that is never paid for.
+    pub(crate) fn unpaid(plan: Name) -> Subscription {
+        Subscription { plan, period: None, cancel: false, pending: None, pending_allowance: None, allowance: None }
+    }
 }
 
 /// A paid period.
@@ -118,9 +128,15 @@ pub struct Grant {
     pub expired: Amount,
     /// Taken back.
     pub revoked: Amount,
-    /// How much is to be taken back in all: a refund, a dispute or a correction (R9, R10).
+    /// How much refunds and disputes take back in all, of it and of what was reinstated from it (R9).
     #[serde(default)]
     pub reclaim: Amount,
+    /// Whether a correction takes back whatever is left (R10).
+    #[serde(default)]
+    pub voided: bool,
+    /// The grant whose taken amounts this one gives back, for a reinstated one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<u32>,
     /// How much of what was taken back has been given again or repaid by packs.
     #[serde(default)]
     pub settled: Settled,
@@ -137,8 +153,11 @@ pub struct Grant {
 pub struct Settled {
     /// Shortfall that later packs paid (R9).
     pub repaid: Amount,
-    /// Given again after a won dispute (R9).
+    /// Given again after a won dispute (R9), and not taken back since.
     pub reinstated: Amount,
+    /// Taken by corrections, which no won dispute gives again (R10).
+    #[serde(default)]
+    pub voided: Amount,
 }
 
 impl Grant {
@@ -162,7 +181,7 @@ impl Grant {
         self.available.is_zero() && self.held.is_zero()
     }
 
-    /// What has been taken back and not given again.
+    /// What has been taken back and not given again, of it and of what was reinstated from it.
     pub fn recovered(&self) -> Amount {
         (self.revoked + self.settled.repaid).less(self.settled.reinstated)
     }
@@ -170,11 +189,6 @@ impl Grant {
     /// What is still to be taken back, whether or not there is anything to take it from.
     pub fn owed(&self) -> Amount {
         self.reclaim.less(self.recovered())
-    }
-
-    /// What of it neither the grant nor its holds can pay any more: the workspace's debt for this grant (R9).
-    pub fn debt(&self) -> Amount {
-        self.owed().less(self.available + self.held + self.expired)
     }
 }
 
@@ -209,15 +223,14 @@ pub struct Hold {
     /// The trial it used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<TrialUse>,
-    /// The plan whose time trial it used: another plan may have a window on the same model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window_plan: Option<Name>,
     /// The model, when it is for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Name>,
     /// Whether it counts against a daily limit, and of which day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_day: Option<i64>,
+    /// The plan it was opened under: a trial is of a plan.
+    pub plan: Name,
 }
 
 /// What a hold waits for.
@@ -367,13 +380,7 @@ impl Workspace {
             disputes: BTreeSet::new(),
             catalog: 0,
             lifetime_allowed: false,
-            subscription: Subscription {
-                plan: Name::from(""),
-                period: None,
-                cancel: false,
-                pending: None,
-                allowance: None,
-            },
+            subscription: Subscription::unpaid(Name::from("")),
             approvals: BTreeSet::new(),
             grants: Vec::new(),
             holds: Vec::new(),
@@ -427,7 +434,23 @@ impl Workspace {
 
     /// What was taken back and is still missing; the next pack repays it (R9).
     pub fn debt(&self) -> Amount {
-        self.grants.iter().map(|grant| grant.debt()).sum::<Amount>() + self.forgotten_debt
+        self.grants.iter().map(|grant| self.debt_of(grant)).sum::<Amount>() + self.forgotten_debt
+    }
+
+    /// What refunds and disputes took of a grant that neither it, nor what was reinstated from it, nor their holds can
+    /// pay any more (R9).
+    pub fn debt_of(&self, grant: &Grant) -> Amount {
+        let owed = grant.owed();
+        if owed.is_zero() {
+            return owed;
+        }
+        let family = self.grants.iter().filter(|other| other.n == grant.n || other.root == Some(grant.n));
+        owed.less(family.map(|lot| lot.available + lot.held + lot.expired).sum())
+    }
+
+    /// The grant that says what is owed of one: its root, if it was reinstated from one that is remembered.
+    pub(crate) fn root<'w>(&'w self, grant: &'w Grant) -> &'w Grant {
+        grant.root.and_then(|root| self.grant(root)).unwrap_or(grant)
     }
 
     /// Free runs of a model left under a plan's count trial.
@@ -471,8 +494,8 @@ impl Workspace {
     }
 
     pub(crate) fn forget(&mut self, index: usize) {
+        self.forgotten_debt += self.debt_of(&self.grants[index]);
         let grant = self.grants.remove(index);
-        self.forgotten_debt += grant.debt();
         self.forgotten.entry(grant.unit).or_default().add(&grant);
     }
 

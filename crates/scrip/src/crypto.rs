@@ -57,7 +57,7 @@ pub fn new_key(prefix: &str) -> String {
     body + &check
 }
 
-/// Whether a text has the form of a key with this prefix and its checksum is right: refused without a look-up otherwise.
+/// Whether a text has the form of a key with this prefix and its checksum is right; refused without a look-up else.
 pub fn is_key(prefix: &str, text: &str) -> bool {
     let Some(rest) = text.strip_prefix(prefix) else { return false };
     if rest.len() != SECRET_LENGTH + CHECK_LENGTH || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {

@@ -33,10 +33,7 @@ impl Asked {
 /// The fixed-size form of an idempotency key and of the request it came with.
 pub fn idempotency(workspace: WorkspaceId, key: &str, request: &[&[u8]]) -> Idempotency {
     let half = |hash: [u8; 32]| -> [u8; 16] { std::array::from_fn(|index| hash[index]) };
-    Idempotency {
-        key: half(sha256(&[&workspace.get().to_le_bytes(), key.as_bytes()])),
-        request: half(sha256(request)),
-    }
+    Idempotency { key: half(sha256(&[&workspace.get().to_le_bytes(), key.as_bytes()])), request: half(sha256(request)) }
 }
 
 impl Ledger {
@@ -54,7 +51,12 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`SubmitError`].
-    pub async fn submit(&self, workspace: WorkspaceId, command: Command, asked: Asked) -> Result<Committed, SubmitError> {
+    pub async fn submit(
+        &self,
+        workspace: WorkspaceId,
+        command: Command,
+        asked: Asked,
+    ) -> Result<Committed, SubmitError> {
         self.send(workspace, command, asked, false).await
     }
 
@@ -74,7 +76,13 @@ impl Ledger {
         Ok((committed, shown))
     }
 
-    async fn send(&self, workspace: WorkspaceId, command: Command, asked: Asked, wants_workspace: bool) -> Result<Committed, SubmitError> {
+    async fn send(
+        &self,
+        workspace: WorkspaceId,
+        command: Command,
+        asked: Asked,
+        wants_workspace: bool,
+    ) -> Result<Committed, SubmitError> {
         let Asked { actor, idempotency } = asked;
         self.store.submit(Submission { workspace, command, actor, idempotency, wants_workspace }).await
     }
@@ -115,7 +123,10 @@ impl Ledger {
         if self.workspace(WorkspaceId::new(holder as u64)).await?.is_some() {
             return Ok(false);
         }
-        let taken = self.store.write(queries::CLAIM_AGAIN, vec![scope, claim, workspace.into(), Value::Integer(holder)]).await?;
+        let taken = self
+            .store
+            .write(queries::CLAIM_AGAIN, vec![scope, claim, workspace.into(), Value::Integer(holder)])
+            .await?;
         Ok(taken == 1)
     }
 

@@ -12,6 +12,9 @@ mod scheduler;
 mod server;
 mod shipped;
 mod store;
+#[cfg(test)]
+mod tests;
+mod verify;
 
 fn main() -> std::process::ExitCode {
     cli::main()

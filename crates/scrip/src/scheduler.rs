@@ -123,7 +123,9 @@ impl TimeMachine {
                 continue;
             }
             let now = self.ledger.now(Some(clock)).await?;
-            let left = store.query(queries::WORK_LEFT_ON_CLOCK, vec![Value::Integer(clock), Value::Integer(now.micros())]).await?;
+            let left = store
+                .query(queries::WORK_LEFT_ON_CLOCK, vec![Value::Integer(clock), Value::Integer(now.micros())])
+                .await?;
             if left.first().is_none_or(|row| row.integer(0) == 0) {
                 return Ok(());
             }

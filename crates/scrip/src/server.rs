@@ -41,7 +41,12 @@ impl Server {
         if let Some((text, catalog)) = text {
             let newest = store.catalogs();
             if let Some(newest) = newest.newest().filter(|newest| newest.catalog.name != catalog.name) {
-                return Err(format!("{} is the data of `{}`; `{}` is another product", data.display(), newest.catalog.name, catalog.name));
+                return Err(format!(
+                    "{} is the data of `{}`; `{}` is another product",
+                    data.display(),
+                    newest.catalog.name,
+                    catalog.name
+                ));
             }
             let version = store.publish(text, catalog, "start".to_owned()).await.map_err(|error| error.to_string())?;
             tracing::info!(version, "the catalog is in force");
@@ -109,7 +114,10 @@ async fn secret(store: &Store) -> Result<Vec<u8>, Unavailable> {
     rows.first().map(|row| row.bytes(0).to_vec()).ok_or_else(|| Unavailable("the secret was not kept".to_owned()))
 }
 
-async fn operator_keys(store: &Store, given: Option<&str>) -> Result<(HashMap<[u8; 32], String>, Option<String>), String> {
+async fn operator_keys(
+    store: &Store,
+    given: Option<&str>,
+) -> Result<(HashMap<[u8; 32], String>, Option<String>), String> {
     let unavailable = |error: Unavailable| error.to_string();
     let known = store.query(queries::OPERATOR_KEYS, Vec::new()).await.map_err(unavailable)?;
     let mut keys = HashMap::new();

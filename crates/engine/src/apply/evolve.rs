@@ -15,10 +15,7 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         | Event::RunStarted { .. }
         | Event::RunSettled { .. }
         | Event::OutcomeIgnored { .. } => run(workspace, at, event),
-        Event::HoldOpened { .. }
-        | Event::HoldExtended { .. }
-        | Event::HoldEnded { .. }
-        | Event::HoldEndIgnored { .. } => hold(workspace, at, event),
+        Event::HoldOpened { .. } | Event::HoldExtended { .. } | Event::HoldEnded { .. } => hold(workspace, at, event),
         Event::GrantIssued { .. }
         | Event::GrantExpired { .. }
         | Event::GrantRevoked { .. }
@@ -46,13 +43,8 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         Event::PeriodStarted { plan, catalog, period, allowance, .. } => {
             workspace.catalog = *catalog;
             workspace.renewed_at = Some(at);
-            workspace.subscription = Subscription {
-                plan: plan.clone(),
-                period: Some(*period),
-                cancel: false,
-                pending: None,
-                allowance: *allowance,
-            };
+            workspace.subscription =
+                Subscription { period: Some(*period), allowance: *allowance, ..Subscription::unpaid(plan.clone()) };
         }
         Event::MonthStarted { next_month } => {
             workspace.renewed_at = Some(at);
@@ -62,19 +54,21 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         }
         Event::SubscriptionEnded { plan, catalog } => {
             workspace.catalog = *catalog;
-            workspace.subscription =
-                Subscription { plan: plan.clone(), period: None, cancel: false, pending: None, allowance: None };
+            workspace.subscription = Subscription::unpaid(plan.clone());
         }
-        Event::ChangeScheduled { plan, interval } => {
+        Event::ChangeScheduled { plan, interval, allowance } => {
             workspace.subscription.pending = Some((plan.clone(), *interval));
+            workspace.subscription.pending_allowance = *allowance;
             workspace.subscription.cancel = false;
         }
         Event::CancelScheduled => {
             workspace.subscription.pending = None;
+            workspace.subscription.pending_allowance = None;
             workspace.subscription.cancel = true;
         }
         Event::ScheduleCleared => {
             workspace.subscription.pending = None;
+            workspace.subscription.pending_allowance = None;
             workspace.subscription.cancel = false;
         }
         Event::CatalogMigrated { catalog } => workspace.catalog = *catalog,
@@ -100,50 +94,7 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
 
 fn grant(workspace: &mut Workspace, at: Timestamp, event: &Event) {
     match event {
-        Event::GrantIssued {
-            grant,
-            code,
-            kind,
-            unit,
-            amount,
-            models,
-            rank,
-            source,
-            cost_basis,
-            expires_at,
-            from,
-            ..
-        } => {
-            if remembered(*kind) && !workspace.sources.contains(source) {
-                Arc::make_mut(&mut workspace.sources).insert(source.clone());
-            }
-            if let (GrantKind::Reinstated, Some(from)) = (kind, from) {
-                workspace.grant_mut(*from).settled.reinstated += *amount;
-            }
-            workspace.next_grant = grant + 1;
-            workspace.grants.push(Arc::new(Grant {
-                n: *grant,
-                code: code.clone(),
-                kind: *kind,
-                unit: *unit,
-                models: models.clone(),
-                rank: *rank,
-                source: source.clone(),
-                cost_basis: cost_basis.clone(),
-                granted: *amount,
-                available: *amount,
-                held: Amount::ZERO,
-                captured: Amount::ZERO,
-                expired: Amount::ZERO,
-                revoked: Amount::ZERO,
-                reclaim: Amount::ZERO,
-                settled: Settled::default(),
-                starts_at: at,
-                expires_at: *expires_at,
-                touched_at: at,
-            }));
-            forget_old_grants(workspace, at);
-        }
+        Event::GrantIssued { .. } => issue(workspace, at, event),
         Event::GrantExpired { grant, amount } => {
             let grant = touched(workspace, *grant, at);
             grant.available -= *amount;
@@ -151,11 +102,14 @@ fn grant(workspace: &mut Workspace, at: Timestamp, event: &Event) {
             // A grant that expires before its day (a forfeited cycle) is dead from here on.
             grant.expires_at = grant.expires_at.map(|end| end.min(at));
         }
-        Event::GrantRevoked { grant, amount, reclaim, .. } => {
+        Event::GrantRevoked { grant, amount, reclaim, voided, .. } => {
+            let by_void = if *voided { *amount } else { Amount::ZERO };
+            took_back(workspace, *grant, *amount, by_void);
             let grant = touched(workspace, *grant, at);
             grant.available -= *amount;
             grant.revoked += *amount;
             grant.reclaim = *reclaim;
+            grant.voided |= *voided;
         }
         Event::DebtRepaid { grant, owed_by, amount } => {
             let payer = touched(workspace, *grant, at);
@@ -168,6 +122,46 @@ fn grant(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         }
         _ => unreachable!("evolve sends the other events elsewhere"),
     }
+}
+
+fn issue(workspace: &mut Workspace, at: Timestamp, event: &Event) {
+    let Event::GrantIssued {
+        grant, code, kind, unit, amount, models, rank, source, cost_basis, expires_at, from, ..
+    } = event
+    else {
+        unreachable!("grant sends what is issued here")
+    };
+    if remembered(*kind) && !workspace.sources.contains(source) {
+        Arc::make_mut(&mut workspace.sources).insert(source.clone());
+    }
+    if let (GrantKind::Reinstated, Some(from)) = (kind, from) {
+        workspace.grant_mut(*from).settled.reinstated += *amount;
+    }
+    workspace.next_grant = grant + 1;
+    workspace.grants.push(Arc::new(Grant {
+        n: *grant,
+        code: code.clone(),
+        kind: *kind,
+        unit: *unit,
+        models: models.clone(),
+        rank: *rank,
+        source: source.clone(),
+        cost_basis: cost_basis.clone(),
+        granted: *amount,
+        available: *amount,
+        held: Amount::ZERO,
+        captured: Amount::ZERO,
+        expired: Amount::ZERO,
+        revoked: Amount::ZERO,
+        reclaim: Amount::ZERO,
+        voided: false,
+        root: from.filter(|_| *kind == GrantKind::Reinstated),
+        settled: Settled::default(),
+        starts_at: at,
+        expires_at: *expires_at,
+        touched_at: at,
+    }));
+    forget_old_grants(workspace, at);
 }
 
 /// Sources that must never be granted from again (R7). A period's grant needs none: its period starts once.
@@ -201,8 +195,27 @@ fn take(workspace: &mut Workspace, at: Timestamp, parts: &[Part]) {
     }
 }
 
+/// What was taken of a reinstated grant is no longer given again, and what a correction took stays taken.
+fn took_back(workspace: &mut Workspace, grant: u32, amount: Amount, by_void: Amount) {
+    let root = workspace.grant(grant).and_then(|grant| grant.root);
+    if root.is_some_and(|root| workspace.grant(root).is_none()) {
+        return;
+    }
+    let book = workspace.grant_mut(root.unwrap_or(grant));
+    book.settled.voided += by_void;
+    if root.is_some() {
+        book.settled.reinstated -= amount;
+    }
+}
+
 fn give_back(workspace: &mut Workspace, at: Timestamp, ends: &[End]) {
     for end in ends {
+        if !end.revoked.is_zero() {
+            let grant = workspace.grant(end.grant).expect("a grant under a hold is remembered");
+            let owed = workspace.root(grant).owed();
+            let by_void = if grant.voided { end.revoked.less(owed) } else { Amount::ZERO };
+            took_back(workspace, end.grant, end.revoked, by_void);
+        }
         let grant = touched(workspace, end.grant, at);
         grant.held -= end.captured + end.released + end.expired + end.revoked;
         grant.captured += end.captured;
@@ -241,9 +254,9 @@ fn run(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 asked: *asked,
                 purpose,
                 trial: *trial,
-                window_plan: window_plan(workspace, *trial),
                 model: Some(model.clone()),
                 limited_day: *limited_day,
+                plan: workspace.subscription.plan.clone(),
             };
             open_hold(workspace, at, held, *opens_until);
         }
@@ -289,19 +302,17 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 asked: *asked,
                 purpose: Purpose::Caller,
                 trial: *trial,
-                window_plan: window_plan(workspace, *trial),
                 model: model.clone(),
                 limited_day: *limited_day,
+                plan: workspace.subscription.plan.clone(),
             };
             open_hold(workspace, at, held, *opens_until);
         }
         Event::HoldExtended { hold, expires_at } => workspace.hold_mut(*hold).expires_at = *expires_at,
-        Event::HoldEnded { hold, captured, ends, expired, .. } => {
+        Event::HoldEnded { hold, ends, usable, .. } => {
             give_back(workspace, at, ends);
-            let free = workspace.hold(*hold).is_some_and(|hold| hold.amount.is_zero());
-            close_hold(workspace, *hold, !captured.is_zero() || (free && !expired));
+            close_hold(workspace, *hold, *usable);
         }
-        Event::HoldEndIgnored { .. } => {}
         _ => unreachable!("evolve sends the other events elsewhere"),
     }
 }
@@ -318,10 +329,6 @@ fn open_hold(workspace: &mut Workspace, at: Timestamp, hold: Hold, opens_until: 
     workspace.holds.push(Arc::new(hold));
 }
 
-fn window_plan(workspace: &Workspace, trial: Option<TrialUse>) -> Option<Name> {
-    (trial == Some(TrialUse::Window)).then(|| workspace.subscription.plan.clone())
-}
-
 fn open_window(workspace: &mut Workspace, model: Name, at: Timestamp, ends_at: Timestamp) {
     let plan = workspace.subscription.plan.clone();
     match workspace.windows.iter_mut().find(|window| window.plan == plan && window.model == model) {
@@ -336,8 +343,10 @@ fn close_hold(workspace: &mut Workspace, n: u32, usable: bool) {
     let index = workspace.holds.binary_search_by_key(&n, |hold| hold.n).expect("an ended hold was open");
     let hold = workspace.holds.remove(index);
     let Some(model) = &hold.model else { return };
-    if let (Some(plan), true) = (&hold.window_plan, usable)
-        && let Some(window) = workspace.windows.iter_mut().find(|window| window.plan == *plan && window.model == *model)
+    if hold.trial == Some(TrialUse::Window)
+        && usable
+        && let Some(window) =
+            workspace.windows.iter_mut().find(|window| window.plan == hold.plan && window.model == *model)
     {
         window.succeeded = true;
     }

@@ -143,7 +143,7 @@ impl Step<'_> {
     /// A pack pays what refunds and disputes left owing (R9).
     fn repay_debt(&mut self, bought: u32) {
         let forgotten = [(None, self.workspace.forgotten_debt)];
-        let debts = self.workspace.grants.iter().map(|grant| (Some(grant.n), grant.debt()));
+        let debts = self.workspace.grants.iter().map(|grant| (Some(grant.n), self.workspace.debt_of(grant)));
         let debts: Vec<(Option<u32>, Amount)> =
             forgotten.into_iter().chain(debts).filter(|(_, debt)| !debt.is_zero()).collect();
         for (owed_by, debt) in debts {
@@ -158,19 +158,37 @@ impl Step<'_> {
     pub(super) fn void(&mut self, grant: u32, reason: &str) -> Result<(), Refusal> {
         name_is_good("/reason", reason)?;
         let found = self.workspace.grant(grant).ok_or(Refusal::NotFound { what: "grant" })?;
-        // What is spent or has expired is not taken back: only what is left, now or when its holds end (R10).
-        let reclaim = found.recovered() + found.available + found.held;
-        if reclaim > found.reclaim {
-            self.revoke(grant, reclaim, reason);
+        if found.voided || found.closed() {
+            return Ok(());
         }
+        // What is spent or has expired is not taken back, and is no debt: only what is left, now or when its holds end.
+        let (amount, reclaim) = (found.available, found.reclaim);
+        self.emit(Event::GrantRevoked { grant, amount, reclaim, voided: true, reason: reason.to_owned() });
         Ok(())
     }
 
-    /// Takes back what is available, up to what is to be reclaimed in all; holds give the rest when they end.
+    /// Takes back what is available of a grant and of what was reinstated from it, up to what is to be reclaimed in
+    /// all; holds give the rest when they end.
     fn revoke(&mut self, grant: u32, reclaim: Amount, reason: &str) {
         let found = self.workspace.grant(grant).expect("a grant to be revoked was found");
         let amount = reclaim.less(found.recovered()).min(found.available);
-        self.emit(Event::GrantRevoked { grant, amount, reclaim, reason: reason.to_owned() });
+        let event = |grant, amount, reclaim| Event::GrantRevoked {
+            grant,
+            amount,
+            reclaim,
+            voided: false,
+            reason: reason.to_owned(),
+        };
+        self.emit(event(grant, amount, reclaim));
+        let again = self.workspace.grants.iter().filter(|other| other.root == Some(grant));
+        let again: Vec<(u32, Amount, Amount)> = again.map(|other| (other.n, other.available, other.reclaim)).collect();
+        for (other, available, reclaim) in again {
+            let owed = self.workspace.grant(grant).expect("it was just revoked").owed();
+            let amount = owed.min(available);
+            if !amount.is_zero() {
+                self.emit(event(other, amount, reclaim));
+            }
+        }
     }
 
     pub(super) fn reverse(&mut self, source: &Name, paid: u64, reversed: u64, disputed: bool) -> Result<(), Refusal> {
@@ -191,7 +209,8 @@ impl Step<'_> {
             .map(|grant| grant.n)
             .collect();
         for n in funded {
-            let grant = self.workspace.grant(n).expect("it was just listed");
+            // Reinstating the one before may have made the workspace forget this one, which is closed and old then.
+            let Some(grant) = self.workspace.grant(n) else { continue };
             let target = grant.granted.share_rounded_down(reversed, paid);
             if target > grant.reclaim {
                 self.revoke(n, target, if disputed { "payment disputed" } else { "payment refunded" });
@@ -214,10 +233,11 @@ impl Step<'_> {
             grant: n,
             amount: Amount::ZERO,
             reclaim: target,
+            voided: false,
             reason: "payment reinstated".to_owned(),
         });
         let grant = self.workspace.grant(n).expect("it was just listed").clone();
-        let amount = grant.recovered().less(target);
+        let amount = grant.recovered().less(target.max(grant.settled.voided));
         if !amount.is_zero() {
             self.emit(Event::GrantIssued {
                 grant: self.workspace.next_grant,
@@ -233,6 +253,11 @@ impl Step<'_> {
                 from: Some(n),
                 reason: Some("the payment was reinstated".to_owned()),
             });
+            if let Some(again) = self.workspace.grants.last().filter(|again| again.dead(self.at)) {
+                // Its day has passed while the payment was disputed; the next settling would date it in the past.
+                let grant = again.n;
+                self.emit(Event::GrantExpired { grant, amount });
+            }
         }
     }
 }

@@ -4,15 +4,14 @@ use super::Step;
 use super::grants::limit;
 use super::subscriptions::name_is_good;
 use crate::amount::{Amount, Unit};
-use crate::catalog::{GrantKind, Name, Params};
+use crate::catalog::{GrantKind, Params};
 use crate::command::Ask;
 use crate::draw_order;
 use crate::event::Event;
 use crate::limits::{HOLD_SECONDS_DEFAULT, HOLD_SECONDS_MAX, HOLDS_MAX, OPERATION_MAX, WINDOW_WITHDRAWALS_MAX};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::workspace::{Hold, Purpose};
-use std::sync::Arc;
+use crate::workspace::{Hold, Purpose, TrialUse};
 
 impl Step<'_> {
     pub(super) fn open_hold(&mut self, ask: &Ask, reference: &str, seconds: Option<i64>) -> Result<(), Refusal> {
@@ -90,13 +89,15 @@ impl Step<'_> {
         if amount > hold.amount {
             return Err(Refusal::invalid("/credits", format!("must be at most the {} that are held", hold.amount)));
         }
-        self.end_hold(&hold, amount, false, self.at);
+        // Capturing nothing of something is giving it back; of a hold of nothing there is no other way to capture.
+        let usable = !amount.is_zero() || hold.amount.is_zero();
+        self.end_hold(&hold, amount, usable, false, self.at);
         Ok(())
     }
 
     pub(super) fn release_hold(&mut self, hold: u32) -> Result<(), Refusal> {
         let hold = self.callers_hold(hold)?.clone();
-        self.end_hold(&hold, Amount::ZERO, false, self.at);
+        self.end_hold(&hold, Amount::ZERO, false, false, self.at);
         Ok(())
     }
 
@@ -111,11 +112,11 @@ impl Step<'_> {
     }
 
     /// Ends a caller's hold, once (R15).
-    pub(super) fn end_hold(&mut self, hold: &Hold, captured: Amount, expired: bool, at: Timestamp) {
+    pub(super) fn end_hold(&mut self, hold: &Hold, captured: Amount, usable: bool, expired: bool, at: Timestamp) {
         let ends = draw_order::end(&self.workspace, hold, captured, at);
         let lost: Vec<(u32, Amount)> = ends.iter().map(|end| (end.grant, end.expired)).collect();
         let released = hold.amount - captured;
-        self.emit_at(at, Event::HoldEnded { hold: hold.n, captured, released, ends, expired });
+        self.emit_at(at, Event::HoldEnded { hold: hold.n, captured, released, ends, expired, usable });
         self.after_end(hold, &lost, at);
     }
 
@@ -141,21 +142,23 @@ impl Step<'_> {
             };
             self.emit_at(at, event);
         }
-        if let (Some(plan), Some(model)) = (&hold.window_plan, &hold.model) {
-            self.withdraw_window(plan, model, at);
+        if hold.trial == Some(TrialUse::Window) {
+            self.withdraw_window(hold, at);
         }
     }
 
-    fn withdraw_window(&mut self, plan: &Name, model: &Name, at: Timestamp) {
-        let in_flight =
-            |other: &Arc<Hold>| other.window_plan.as_ref() == Some(plan) && other.model.as_ref() == Some(model);
+    fn withdraw_window(&mut self, hold: &Hold, at: Timestamp) {
+        let Some(model) = &hold.model else { return };
+        let same = |other: &Hold| other.plan == hold.plan && other.model.as_ref() == Some(model);
+        let in_flight = |other: &std::sync::Arc<Hold>| other.trial == Some(TrialUse::Window) && same(other);
         if self.workspace.holds.iter().any(in_flight) {
             return;
         }
-        let window = self.workspace.window(plan, model);
+        let window = self.workspace.window(&hold.plan, model);
         let barren = window.filter(|window| window.open.is_some() && !window.succeeded);
-        if barren.is_some_and(|window| window.withdrawn < WINDOW_WITHDRAWALS_MAX) {
-            self.emit_at(at, Event::WindowWithdrawn { plan: plan.clone(), model: model.clone() });
+        if let Some(window) = barren.filter(|window| window.withdrawn < WINDOW_WITHDRAWALS_MAX) {
+            let event = Event::WindowWithdrawn { plan: window.plan.clone(), model: window.model.clone() };
+            self.emit_at(at, event);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::quote::{Price, price};
 use crate::refusal::{FreshQuote, Invalid, Refusal};
 use crate::time::{DAY, Timestamp};
 use crate::ways_out::ways_out;
-use crate::workspace::{Grant, Hold, Part, Purpose, TrialUse};
+use crate::workspace::{Grant, Hold, Part, Purpose, TrialUse, trial_source};
 use std::collections::BTreeMap;
 
 /// A model with parameters that a workspace may run now: gated, priced, and where its hold is taken from.
@@ -214,8 +214,12 @@ impl<'a> Step<'a> {
     fn taken(&self, model: &Model, params: &Params, price: &Price, access: &Access) -> Result<Taken, Refusal> {
         match access {
             Access::TrialRuns { .. } => {
+                let source = trial_source(&self.workspace.subscription.plan, &model.id);
                 let trial = |grant: &&Grant| {
-                    grant.kind == GrantKind::Trial && grant.live(self.at) && grant.pays_for(Some(&model.id))
+                    grant.unit == Unit::Runs
+                        && *grant.source == *source
+                        && grant.live(self.at)
+                        && !grant.available.is_zero()
                 };
                 let grants = self.workspace.grants.iter().map(|grant| &**grant).filter(trial);
                 let parts = draw_order::take(grants, Amount::ONE).expect("a trial with runs left has one");

@@ -8,7 +8,8 @@ use crate::event::{Event, Start};
 use crate::limits::{NAME_MAX, OPERATION_MAX};
 use crate::refusal::Refusal;
 use crate::time::{Interval, Timestamp};
-use crate::workspace::{Mode, Period, Profile, trial_source};
+use crate::workspace::{Grant, Mode, Period, Profile, trial_source};
+use std::sync::Arc;
 
 impl<'a> Step<'a> {
     pub(super) fn open(
@@ -90,7 +91,8 @@ impl<'a> Step<'a> {
         match self.workspace.subscription.period {
             Some(period) if same && period.interval == price.interval => self.undo_cancel(),
             Some(period) if self.is_less(offer, plan, price, period) => {
-                self.emit(Event::ChangeScheduled { plan: plan.id.clone(), interval: price.interval });
+                let (plan, interval, allowance) = (plan.id.clone(), price.interval, choice.allowance);
+                self.emit(Event::ChangeScheduled { plan, interval, allowance });
                 Ok(())
             }
             current => {
@@ -117,7 +119,9 @@ impl<'a> Step<'a> {
     ) {
         if upgrade && self.catalog().on_upgrade == OnUpgrade::Forfeit {
             let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
-            let leftover = self.workspace.grants.iter().filter(|grant| cycle(grant.kind) && !grant.available.is_zero());
+            // A grant with nothing free but something held dies too: what its hold gives back finds it dead (R17).
+            let left = |grant: &&Arc<Grant>| cycle(grant.kind) && !grant.closed() && !grant.dead(self.at);
+            let leftover = self.workspace.grants.iter().filter(left);
             let leftover: Vec<(u32, Amount)> = leftover.map(|grant| (grant.n, grant.available)).collect();
             for (grant, amount) in leftover {
                 self.emit(Event::GrantExpired { grant, amount });
@@ -147,9 +151,6 @@ impl<'a> Step<'a> {
         let first_month = index * 12;
         let monthly =
             interval == Interval::Year && price.grants.iter().any(|grant| grant.every == Some(Interval::Month));
-        // Only a period that follows another has something to go on with: a purchase does not bring back what an
-        // upgrade forfeited or an ended plan left, although both expired at this very instant.
-        let continues = matches!(why, Start::Renewal | Start::Change);
         let period = Period {
             interval,
             anchor,
@@ -163,10 +164,12 @@ impl<'a> Step<'a> {
             Event::PeriodStarted { plan: plan.id.clone(), catalog: offer.version, why, period, allowance },
         );
         self.enter_plan(at);
+        // Only a period that follows another takes its rest over: what is bought anew starts anew (R6, R31).
+        let rolls = matches!(why, Start::Renewal | Start::Change);
         for template in &price.grants {
             let month = template.every == Some(Interval::Month) && interval == Interval::Year;
             let ends = if month { anchor.nth(Interval::Month, first_month + 1).min(period.end) } else { period.end };
-            self.issue(template, template.amount, at, ends, continues);
+            self.issue(template, template.amount, rolls, at, ends);
         }
         if let Some(amount) = allowance.filter(|amount| !amount.is_zero()) {
             let agreed = GrantTemplate {
@@ -178,7 +181,7 @@ impl<'a> Step<'a> {
                 models: Vec::new(),
                 bonus: false,
             };
-            self.issue(&agreed, amount, at, period.end, continues);
+            self.issue(&agreed, amount, rolls, at, period.end);
         }
     }
 
@@ -212,22 +215,32 @@ impl<'a> Step<'a> {
     }
 
     /// Makes a period's grant, and goes on with what the last one left over where the catalog allows it (R6).
-    fn issue(&mut self, template: &GrantTemplate, amount: Amount, at: Timestamp, ends: Timestamp, continues: bool) {
-        let source = Name::from(format!("period:{}:{}", at.micros(), template.code));
-        if let Some(most) = template.rollover_max.filter(|_| continues) {
-            let last = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
-            let left = self
-                .workspace
-                .grants
-                .iter()
-                .filter(|grant| last(grant.kind) && grant.code == template.code && grant.expires_at == Some(at));
-            let rolled = left.map(|grant| grant.expired).sum::<Amount>().min(most);
-            if !rolled.is_zero() {
-                self.grant_template(GrantKind::Rollover, template, rolled, source.clone(), at, Some(ends));
-            }
+    fn issue(&mut self, template: &GrantTemplate, amount: Amount, rolls: bool, at: Timestamp, ends: Timestamp) {
+        let mut source = Name::from(format!("period:{}:{}", at.micros(), template.code));
+        if self.workspace.grants.iter().any(|grant| grant.source == source) {
+            // Two purchases at one instant are two sources (R7).
+            source = Name::from(format!("{source}:{}", self.workspace.next_grant));
+        }
+        let rolled = template.rollover_max.filter(|_| rolls).map(|most| self.left_over(&template.code, at).min(most));
+        if let Some(rolled) = rolled.filter(|rolled| !rolled.is_zero()) {
+            self.grant_template(GrantKind::Rollover, template, rolled, source.clone(), at, Some(ends));
         }
         let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
         self.grant_template(kind, template, amount, source, at, Some(ends));
+    }
+
+    /// What cycle grants of a code that end now leave over. What came back from holds at this very instant has gone on
+    /// in grants of its own already (R17) and is not given twice.
+    fn left_over(&self, code: &Name, at: Timestamp) -> Amount {
+        let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
+        let ending = |grant: &&Arc<Grant>| cycle(grant.kind) && grant.code == *code && grant.expires_at == Some(at);
+        let ended: Vec<&Arc<Grant>> = self.workspace.grants.iter().filter(ending).collect();
+        let returned = self.workspace.grants.iter().filter(|grant| {
+            let same = |ended: &&Arc<Grant>| ended.source == grant.source;
+            grant.kind == GrantKind::Returned && grant.starts_at == at && ended.iter().any(same)
+        });
+        let returned: Amount = returned.map(|grant| grant.granted).sum();
+        ended.iter().map(|grant| grant.expired).sum::<Amount>().less(returned)
     }
 
     fn grant_template(
@@ -264,7 +277,7 @@ impl<'a> Step<'a> {
         let price = self.plan().price(period.interval).expect("a period has a price in its catalog version");
         for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
             let ends = period.anchor.nth(Interval::Month, month + 1).min(period.end);
-            self.issue(template, template.amount, at, ends, true);
+            self.issue(template, template.amount, true, at, ends);
         }
     }
 
@@ -285,15 +298,19 @@ impl<'a> Step<'a> {
             let plan = published.catalog.plan(&plan)?;
             Some((published, plan, plan.price(interval)?))
         };
+        // What is sold now, else the workspace's own version, else, for a change that was agreed before a migration,
+        // the last version that had it.
         let own = self.catalogs.get(self.workspace.catalog);
-        let (offer, plan, price) =
-            sold(newest).or_else(|| own.and_then(sold)).expect("a plan that was sold is in some version");
+        let versions = [Some(newest), own].into_iter().flatten().chain(self.catalogs.all().iter().rev());
+        let (offer, plan, price) = versions.into_iter().find_map(sold).expect("what was sold is in some version");
         let (why, anchor, index) = match (subscription.pending.is_some(), interval == period.interval) {
             (false, _) => (Start::Renewal, period.anchor, period.index + 1),
             (true, true) => (Start::Change, period.anchor, period.index + 1),
             (true, false) => (Start::Change, at, 0),
         };
-        let allowance = subscription.allowance.filter(|_| plan.custom);
+        let agreed =
+            if subscription.pending.is_some() { subscription.pending_allowance } else { subscription.allowance };
+        let allowance = agreed.filter(|_| plan.custom);
         self.start_period(offer, plan, price, allowance, why, anchor, index, at);
     }
 

@@ -1,6 +1,6 @@
 //! What a catalog must mean: names resolve, amounts are in range, every model has a price that its parameters can pay.
 
-use super::parse::nearest;
+use super::wording::nearest;
 use super::{Adjust, Catalog, GrantTemplate, Limited, Model, Name, Param, Per, Plan, Trial, Value};
 use crate::access::Capability;
 use crate::amount::{Amount, Unit};
@@ -73,6 +73,14 @@ impl Check<'_> {
         if catalog.plan(&catalog.free_plan).is_some_and(|free| !free.requires.is_empty()) {
             self.wrong(&Path::root("free_plan"), "the free plan requires a review", "remove `requires` from it");
         }
+        self.names(&Path::root("lanes"), "lane", catalog.lanes.iter().map(|lane| &lane.id));
+        for (index, level) in catalog.levels.iter().enumerate() {
+            let path = Path::root("levels").at(index);
+            self.name(&path, level);
+            if catalog.levels[..index].contains(level) {
+                self.wrong(&path, format!("a second level named `{level}`"), "remove one of the two");
+            }
+        }
         for (index, lane) in catalog.lanes.iter().enumerate() {
             if lane.weight == 0 || lane.weight > 1_000 {
                 self.wrong(
@@ -110,7 +118,7 @@ impl Check<'_> {
         if !known.contains(&name) {
             let help = match nearest(name, &known) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None if known.is_empty() => format!("the catalog has no {what} at all"),
+                None if known.is_empty() => format!("add a {what} of this name to the catalog, or leave this out"),
                 None => format!("write one of: {}", known.join(", ")),
             };
             self.wrong(path, format!("there is no {what} `{name}`"), help);
@@ -136,6 +144,7 @@ impl Check<'_> {
             ("requests_per_minute", plan.requests_per_minute),
             ("concurrency", plan.concurrency),
             ("batch", plan.batch),
+            ("storage_gb", plan.storage_gb),
             ("members", plan.members),
         ] {
             if value == Some(0) {
@@ -158,6 +167,11 @@ impl Check<'_> {
                     "remove `every`, or move it to a [[plan.price]]",
                 );
             }
+        }
+        let free = self.catalog.plan(&self.catalog.free_plan).filter(|free| free.prices.is_empty());
+        if plan.prices.is_empty() && free.is_some_and(|free| free.id != plan.id) {
+            let message = format!("nobody can come to `{}`: it is not the free plan and has no price", plan.id);
+            self.wrong(path, message, "add a [[plan.price]], without `amount` when it is agreed by contract");
         }
         self.prices(path, plan);
         let mut tried = BTreeSet::new();
@@ -221,6 +235,9 @@ impl Check<'_> {
         if grant.unit == Unit::Runs {
             self.wrong(&path.key("unit"), "runs are granted by a trial", "write a [[plan.trial]] with runs = …");
         }
+        if grant.bonus && grant.rollover_max.is_some() {
+            self.wrong(&path.key("rollover_max"), "a bonus does not roll over", "remove `rollover_max`, or `bonus`");
+        }
         for (index, model) in grant.models.iter().enumerate() {
             self.known_model(&path.key("models").at(index), model);
         }
@@ -230,7 +247,7 @@ impl Check<'_> {
         if amount.is_zero() || amount.get() > OPERATION_MAX {
             self.wrong(
                 path,
-                format!("an amount of {amount}"),
+                format!("an amount of {amount} is out of range"),
                 format!("write a whole number from 1 to {OPERATION_MAX}"),
             );
         }
@@ -360,20 +377,8 @@ impl Check<'_> {
             match model.params.get(name) {
                 None => self.one_of(&path, "parameter", name, model.params.keys()),
                 Some(param) => {
-                    let possible = match (param, value) {
-                        (Param::Integer { min, max, .. }, Value::Integer(value)) => (min..=max).contains(&value),
-                        (Param::Choice { choices, .. }, Value::Text(value)) => {
-                            choices.iter().any(|choice| **choice == **value)
-                        }
-                        (Param::Boolean { .. }, Value::Boolean(_)) => true,
-                        _ => false,
-                    };
-                    if !possible {
-                        self.wrong(
-                            &path,
-                            format!("`{name}` never has this value"),
-                            "write a value the parameter can take",
-                        );
+                    if let Err(help) = takes(param, value) {
+                        self.wrong(&path, format!("`{name}` never has this value"), help);
                     }
                 }
             }
@@ -427,6 +432,21 @@ impl Check<'_> {
             for (index, plan) in pack.plans.iter().enumerate() {
                 self.known_plan(&path.key("plans").at(index), plan);
             }
+        }
+    }
+}
+
+/// Whether a parameter can have a value that an adjustment looks for, or what it can have.
+fn takes(param: &Param, value: &Value) -> Result<(), String> {
+    match (param, value) {
+        (Param::Integer { min, max, .. }, Value::Integer(value)) if (min..=max).contains(&value) => Ok(()),
+        (Param::Choice { choices, .. }, Value::Text(word)) if choices.iter().any(|choice| **choice == **word) => Ok(()),
+        (Param::Boolean { .. }, Value::Boolean(_)) => Ok(()),
+        (Param::Integer { min, max, .. }, _) => Err(format!("write {min} to {max}")),
+        (Param::Choice { choices, .. }, _) => Err(format!("write one of: {}", choices.join(", "))),
+        (Param::Boolean { .. }, _) => Err("write true or false".to_owned()),
+        (Param::Text { .. } | Param::List { .. }, _) => {
+            Err("look at an integer, a choice or a boolean; a list is counted with `add` and `per`".to_owned())
         }
     }
 }

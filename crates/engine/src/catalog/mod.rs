@@ -7,15 +7,20 @@
 //! on it: plan, model and parameter names resolve, rates are positive, amounts are in range.
 
 mod check;
+mod param;
 mod parse;
 mod rate;
+mod versions;
+mod wording;
 
-pub(crate) use parse::nearest;
+pub use param::{Param, Params, Value};
 pub use parse::{Problem, parse};
 pub use rate::Thousandths;
+pub use versions::{Catalogs, Published};
+pub(crate) use wording::nearest;
 
 use crate::amount::{Amount, Unit};
-use crate::time::{Interval, Span, Timestamp};
+use crate::time::{Interval, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -421,99 +426,6 @@ impl CancelRule {
     }
 }
 
-/// What can be asked of a model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Param {
-    /// A whole number.
-    Integer {
-        /// The smallest allowed.
-        min: i64,
-        /// The largest allowed.
-        max: i64,
-        /// Used when it is not given; absent means it must be given.
-        #[serde(default)]
-        default: Option<i64>,
-        /// The parameter level it needs.
-        #[serde(default)]
-        level: Option<Name>,
-    },
-    /// One of a few words.
-    Choice {
-        /// The words.
-        choices: Vec<Name>,
-        /// Used when it is not given; absent means it must be given.
-        #[serde(default)]
-        default: Option<Name>,
-        /// The parameter level it needs.
-        #[serde(default)]
-        level: Option<Name>,
-    },
-    /// Yes or no.
-    Boolean {
-        /// Used when it is not given.
-        #[serde(default)]
-        default: bool,
-        /// The parameter level it needs.
-        #[serde(default)]
-        level: Option<Name>,
-    },
-    /// Free text.
-    Text {
-        /// The most bytes of UTF-8.
-        max_bytes: u32,
-        /// Whether it must be given; otherwise it is empty.
-        #[serde(default)]
-        required: bool,
-        /// The parameter level it needs.
-        #[serde(default)]
-        level: Option<Name>,
-    },
-    /// Texts, for instance addresses of reference pictures; what is counted is how many.
-    List {
-        /// The most entries.
-        max: u32,
-        /// The fewest entries.
-        #[serde(default)]
-        min: u32,
-        /// The parameter level it needs.
-        #[serde(default)]
-        level: Option<Name>,
-    },
-}
-
-impl Param {
-    /// The parameter level it needs.
-    pub fn level(&self) -> Option<&Name> {
-        match self {
-            Param::Integer { level, .. }
-            | Param::Choice { level, .. }
-            | Param::Boolean { level, .. }
-            | Param::Text { level, .. }
-            | Param::List { level, .. } => level.as_ref(),
-        }
-    }
-}
-
-/// A parameter's value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(untagged)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Value {
-    /// Yes or no.
-    Boolean(bool),
-    /// A whole number.
-    Integer(i64),
-    /// Text, or one of a choice.
-    Text(String),
-    /// Texts.
-    List(Vec<String>),
-}
-
-/// Parameters by name.
-pub type Params = BTreeMap<Name, Value>;
-
 impl Catalog {
     /// The plan of this name.
     pub fn plan(&self, id: &str) -> Option<&Plan> {
@@ -560,62 +472,5 @@ impl Plan {
     /// Bytes of outputs the plan stores; `None` is unlimited.
     pub fn storage_bytes(&self) -> Option<u64> {
         self.storage_gb.map(|gigabytes| u64::from(gigabytes) * 1_000_000_000)
-    }
-}
-
-/// The versions of one catalog that a deployment has published, oldest first.
-#[derive(Clone, Debug, Default)]
-pub struct Catalogs {
-    versions: Vec<Published>,
-}
-
-/// One version and since when it is in force.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// Counts from 1.
-    pub version: u32,
-    /// In force from here on, for renewals.
-    pub at: Timestamp,
-    /// The data.
-    pub catalog: Arc<Catalog>,
-}
-
-impl Catalogs {
-    /// A deployment with one version, in force for ever.
-    pub fn single(catalog: Catalog) -> Catalogs {
-        let mut catalogs = Catalogs::default();
-        catalogs.publish(Timestamp::default(), Arc::new(catalog));
-        catalogs
-    }
-
-    /// Adds a version and returns its number.
-    pub fn publish(&mut self, at: Timestamp, catalog: Arc<Catalog>) -> u32 {
-        let version = u32::try_from(self.versions.len() + 1).expect("versions are published by hand");
-        self.versions.push(Published { version, at, catalog });
-        version
-    }
-
-    /// The newest version. `None` before the first is published.
-    pub fn newest(&self) -> Option<&Published> {
-        self.versions.last()
-    }
-
-    /// A version by its number.
-    pub fn get(&self, version: u32) -> Option<&Published> {
-        self.versions.get((version as usize).checked_sub(1)?)
-    }
-
-    /// The version a renewal at this instant moves to (R33). On a test clock, whose instants have nothing to do with
-    /// the day a version was published, that is the newest.
-    pub fn in_force(&self, at: Timestamp, on_test_clock: bool) -> Option<&Published> {
-        if on_test_clock {
-            return self.newest();
-        }
-        self.versions.iter().rev().find(|version| version.at <= at).or_else(|| self.versions.first())
-    }
-
-    /// All versions, oldest first.
-    pub fn all(&self) -> &[Published] {
-        &self.versions
     }
 }

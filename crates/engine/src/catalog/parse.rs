@@ -4,6 +4,7 @@
 //! the shape of each plan, model and pack on its own (so that one misspelled key does not hide the next), then the
 //! meaning (`check.rs`).
 
+use super::wording::say;
 use super::{Catalog, Model, Pack, Plan, check};
 use crate::limits::CATALOG_BYTES_MAX;
 use serde::Deserialize;
@@ -49,23 +50,24 @@ pub fn parse(text: &str) -> Result<Catalog, Vec<Problem>> {
     let reader = Reader { text };
     if text.len() > CATALOG_BYTES_MAX {
         let message = format!("the file has {} bytes; at most {CATALOG_BYTES_MAX} are read", text.len());
-        return Err(vec![reader.problem(0..0, String::new(), message, String::new())]);
+        let help = "split the product: a catalog of this size is more than one".to_owned();
+        return Err(vec![reader.problem(0..0, String::new(), message, help)]);
     }
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        return Err(reader.sorted(errors.iter().map(|error| reader.shape(error, "")).collect()));
+        return Err(reader.sorted(errors.iter().map(|error| reader.syntax(error)).collect()));
     }
     let mut problems = Vec::new();
     let mut root = table.get_ref().clone();
-    reader.items::<Plan>(&mut root, "plan", &mut problems);
-    reader.items::<Model>(&mut root, "model", &mut problems);
-    reader.items::<Pack>(&mut root, "pack", &mut problems);
+    reader.items::<Plan>(table.get_ref(), &mut root, "plan", &mut problems);
+    reader.items::<Model>(table.get_ref(), &mut root, "model", &mut problems);
+    reader.items::<Pack>(table.get_ref(), &mut root, "pack", &mut problems);
     let whole = Spanned::new(table.span(), DeValue::Table(root));
     let catalog = match Catalog::deserialize(ValueDeserializer::from(whole)) {
         Ok(catalog) if problems.is_empty() => catalog,
         Ok(_) => return Err(reader.sorted(problems)),
         Err(error) => {
-            problems.push(reader.shape(&error, ""));
+            problems.push(reader.shape(table.get_ref(), &error));
             return Err(reader.sorted(problems));
         }
     };
@@ -86,17 +88,20 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads each table of an array on its own; those that cannot be read are reported and taken out.
-    fn items<T: for<'de> Deserialize<'de>>(&self, root: &mut DeTable<'_>, key: &str, problems: &mut Vec<Problem>) {
+    fn items<T: for<'de> Deserialize<'de>>(
+        &self,
+        whole: &DeTable<'_>,
+        root: &mut DeTable<'_>,
+        key: &str,
+        problems: &mut Vec<Problem>,
+    ) {
         let Some((name, value)) = root.remove_entry(key) else { return };
         let span = value.span();
         let kept = match value.into_inner() {
             DeValue::Array(array) => {
-                let mut index = 0;
                 let read = array.into_iter().filter(|item| {
-                    let path = format!("{key}[{index}]");
-                    index += 1;
                     T::deserialize(ValueDeserializer::from(item.clone()))
-                        .map_err(|error| problems.push(self.shape(&error, &path)))
+                        .map_err(|error| problems.push(self.shape(whole, &error)))
                         .is_ok()
                 });
                 DeValue::Array(read.collect())
@@ -106,10 +111,22 @@ impl Reader<'_> {
         root.insert(name, Spanned::new(span, kept));
     }
 
-    fn shape(&self, error: &toml::de::Error, path: &str) -> Problem {
-        let message = error.message().trim().to_owned();
-        let help = suggestion(&message);
-        self.problem(error.span().unwrap_or(0..0), path.to_owned(), message, help)
+    fn syntax(&self, error: &toml::de::Error) -> Problem {
+        let (mut message, help) = say(error.message());
+        let span = error.span().unwrap_or(0..0);
+        if let ("duplicate key", Some(key)) = (message.as_str(), self.text.get(span.clone())) {
+            message = format!("`{key}` stands here a second time");
+        }
+        self.problem(span, String::new(), message, help)
+    }
+
+    fn shape(&self, whole: &DeTable<'_>, error: &toml::de::Error) -> Problem {
+        let span = error.span().unwrap_or(0..0);
+        // What is missing is reported at its table, which begins where the table's first key may begin.
+        let keys = !error.message().starts_with("missing field");
+        let path = path_at(whole, span.start, keys).unwrap_or_default();
+        let (message, help) = say(error.message());
+        self.problem(span, written(&path), message, help)
     }
 
     fn problem(&self, span: Range<usize>, path: String, message: String, help: String) -> Problem {
@@ -149,6 +166,27 @@ fn locate(table: &DeTable<'_>, path: &[String]) -> Option<Range<usize>> {
     Some(span)
 }
 
+/// The path of the key (if `keys` are wanted) or value that lies at an offset of the text.
+fn path_at(table: &DeTable<'_>, offset: usize, keys: bool) -> Option<Vec<String>> {
+    table.iter().find_map(|(key, value)| {
+        let here = keys && key.span().contains(&offset);
+        let below = if here { Some(Vec::new()) } else { path_inside(value, offset, keys) };
+        below.map(|below| [vec![key.get_ref().to_string()], below].concat())
+    })
+}
+
+fn path_inside(value: &Spanned<DeValue<'_>>, offset: usize, keys: bool) -> Option<Vec<String>> {
+    let below = match value.get_ref() {
+        DeValue::Table(table) => path_at(table, offset, keys),
+        DeValue::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            let below = path_inside(item, offset, keys)?;
+            Some([vec![index.to_string()], below].concat())
+        }),
+        _ => None,
+    };
+    below.or_else(|| value.span().contains(&offset).then(Vec::new))
+}
+
 fn written(path: &[String]) -> String {
     let mut text = String::new();
     for step in path {
@@ -162,44 +200,4 @@ fn written(path: &[String]) -> String {
         }
     }
     text
-}
-
-/// What to write instead, where the message of the TOML reader lists what it expected.
-fn suggestion(message: &str) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        return format!("add `{field} = …`");
-    }
-    match quoted.split_first() {
-        Some((wrong, known)) if message.starts_with("unknown") && !known.is_empty() => match nearest(wrong, known) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => format!("write one of: {}", known.join(", ")),
-        },
-        _ if message.contains("floating point") => {
-            "write a whole number, or decimals as text such as \"0.5\"".to_owned()
-        }
-        _ => String::new(),
-    }
-}
-
-/// The known name that is closest to a misspelled one, if any is close.
-pub(crate) fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
-    let (distance, name) = known.iter().map(|name| (distance(wrong, name), *name)).min()?;
-    (distance <= 1 + wrong.chars().count() / 4).then_some(name)
-}
-
-/// How many letters must be put in, taken out or changed to make one word of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

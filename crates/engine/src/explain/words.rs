@@ -77,10 +77,7 @@ impl Scene<'_> {
             | Event::RunStarted { .. }
             | Event::RunSettled { .. }
             | Event::OutcomeIgnored { .. } => self.run(event),
-            Event::HoldOpened { .. }
-            | Event::HoldExtended { .. }
-            | Event::HoldEnded { .. }
-            | Event::HoldEndIgnored { .. } => self.hold(event),
+            Event::HoldOpened { .. } | Event::HoldExtended { .. } | Event::HoldEnded { .. } => self.hold(event),
             Event::PeriodStarted { .. }
             | Event::MonthStarted { .. }
             | Event::SubscriptionEnded { .. }
@@ -151,7 +148,7 @@ impl Scene<'_> {
             Event::SubscriptionEnded { plan, .. } => {
                 Said::plain(format!("The {} plan ended and the workspace went to the {plan} plan", current.plan))
             }
-            Event::ChangeScheduled { plan, interval } => Said::with(
+            Event::ChangeScheduled { plan, interval, .. } => Said::with(
                 format!("The plan will change to {plan}, paid {}", adverb(*interval)),
                 format!(", on {}; until then the {} plan stays as it is.", on(ends), current.plan),
             ),
@@ -205,7 +202,9 @@ impl Scene<'_> {
                 let how = if early { "ended early with the change of plan" } else { "expired" };
                 Said::with(format!("{what} {how}"), format!("; left in {}.", self.grant_name(*grant, early)))
             }
-            Event::GrantRevoked { grant, amount, reclaim, reason } => self.revoked(*grant, *amount, *reclaim, reason),
+            Event::GrantRevoked { grant, amount, reclaim, reason, .. } => {
+                self.revoked(*grant, *amount, *reclaim, reason)
+            }
             Event::DebtRepaid { grant, owed_by, amount } => {
                 let owed = match owed_by {
                     Some(n) => format!("for {}", self.grant_name(*n, false)),
@@ -272,7 +271,9 @@ impl Scene<'_> {
             );
         }
         let (held, debt) = grant.map_or((Amount::ZERO, Amount::ZERO), |grant| {
-            (grant.owed().less(grant.debt()).min(grant.held), grant.debt())
+            let debt = self.after.debt_of(grant);
+            let due = grant.owed().less(debt).min(grant.held);
+            (if grant.voided { grant.held } else { due }, debt)
         });
         let mut detail = format!(" from {name}. Reason: {reason}.");
         if !held.is_zero() {
@@ -343,10 +344,6 @@ impl Scene<'_> {
                 };
                 self.ended(*hold, format!("Hold {} {how}", id(*hold)), ends, None)
             }
-            Event::HoldEndIgnored { hold } => Said::with(
-                format!("A second end of hold {} changed nothing", id(*hold)),
-                ": it had ended before, and its first end stands.",
-            ),
             _ => unreachable!("say sends the other events elsewhere"),
         }
     }

@@ -1,7 +1,7 @@
 //! The command line: one file a family of verbs.
 //!
-//! Invariant: the client verbs go through the public API by the same client everybody has; only `serve`, `demo` and
-//! `export` open a data directory.
+//! Invariant: the client verbs go through the public API by the same client everybody has; only `serve`, `demo`,
+//! `export` and `verify` open a data directory.
 
 mod api;
 mod balance;
@@ -17,6 +17,7 @@ mod params;
 mod quote;
 mod run;
 mod serve;
+mod verify;
 mod workspaces;
 
 use api::{Api, Part};
@@ -80,6 +81,8 @@ enum Command {
     Keys(keys::Verb),
     /// Write the journal for other programs
     Export(export::Export),
+    /// Replay the journal and check every hash, balance and projection
+    Verify(verify::Verify),
     /// Print the OpenAPI document
     Openapi,
     /// Print a completion script
@@ -118,6 +121,7 @@ impl Command {
             Command::Clocks(verb) => verb.run(api).await,
             Command::Keys(verb) => verb.run(api.json),
             Command::Export(export) => export.run(api.named_workspace()).await,
+            Command::Verify(verify) => Ok(verify.run().await?),
             Command::Openapi => output::print(&format!("{:#}", crate::http::document())),
             Command::Completions { shell } => {
                 let mut script = Vec::new();

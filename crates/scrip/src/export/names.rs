@@ -62,7 +62,6 @@ pub(super) const fn event(event: &Event) -> &'static str {
         Event::HoldOpened { .. } => "hold_opened",
         Event::HoldExtended { .. } => "hold_extended",
         Event::HoldEnded { .. } => "hold_ended",
-        Event::HoldEndIgnored { .. } => "hold_end_ignored",
         Event::WindowWithdrawn { .. } => "window_withdrawn",
     }
 }

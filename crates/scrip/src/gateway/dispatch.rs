@@ -12,7 +12,9 @@ use crate::clock;
 use crate::ledger::{Asked, Ledger};
 use crate::store::projection::RunRow;
 use crate::store::{Row, SubmitError, Unavailable, Value, queries};
-use scrip_engine::{Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, Timestamp, WorkspaceId, delivered};
+use scrip_engine::{
+    Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, Timestamp, WorkspaceId, delivered,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -102,12 +104,14 @@ impl Dispatcher {
     }
 
     async fn one(&self, workspace: WorkspaceId, n: u32, test_clock: Option<i64>) -> Result<(), Unavailable> {
-        let rows = self.ledger.store().query(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(n))]).await?;
+        let rows =
+            self.ledger.store().query(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(n))]).await?;
         let run = rows.first().and_then(|row| serde_json::from_str::<RunRow>(row.text(0)).ok());
         let Some(run) = run.filter(|run| run.status.is_none()) else { return Ok(()) };
         let Some((attempt, started_at)) = self.started(workspace, n, &run).await? else { return Ok(()) };
         let now = self.ledger.now(test_clock).await?;
-        let seed = u64::from_le_bytes(std::array::from_fn(|index| workspace.get().to_le_bytes()[index])).wrapping_add(u64::from(n));
+        let seed = u64::from_le_bytes(std::array::from_fn(|index| workspace.get().to_le_bytes()[index]))
+            .wrapping_add(u64::from(n));
         let asked = run.clone();
         let answer = tokio::task::spawn_blocking(move || sandbox::poll(&asked, started_at, now, seed)).await;
         match answer.map_err(|panic| Unavailable(format!("the sandbox panicked: {panic}")))? {
@@ -122,7 +126,12 @@ impl Dispatcher {
     }
 
     /// Hands the run to this worker, unless it has been started: then its provider is only asked again.
-    async fn started(&self, workspace: WorkspaceId, n: u32, run: &RunRow) -> Result<Option<(u32, Timestamp)>, Unavailable> {
+    async fn started(
+        &self,
+        workspace: WorkspaceId,
+        n: u32,
+        run: &RunRow,
+    ) -> Result<Option<(u32, Timestamp)>, Unavailable> {
         if let Some(started_at) = run.started_at {
             return Ok(Some((run.attempt, started_at)));
         }
@@ -164,7 +173,11 @@ impl Dispatcher {
                     // A clip half a second short of a second still shows that second.
                     seconds = seconds.min((good.seconds_ms.unwrap_or(0) + 500) / 1_000);
                     let size = bytes.len() as u64;
-                    let sha256 = self.assets.store(bytes).await.map_err(|error| Unavailable(format!("an output was not stored: {error}")))?;
+                    let sha256 = self
+                        .assets
+                        .store(bytes)
+                        .await
+                        .map_err(|error| Unavailable(format!("an output was not stored: {error}")))?;
                     outputs.push(OutputFile { content_type: good.content_type.to_owned(), bytes: size, sha256 });
                 }
                 Err(unusable) => drop(refused.get_or_insert(unusable.to_string())),
@@ -174,7 +187,12 @@ impl Dispatcher {
             let detail = refused.unwrap_or_else(|| "the provider delivered no file".to_owned());
             return Ok(Outcome::Failed(Failure { code: FailureCode::UnusableOutput, detail }));
         }
-        let per = self.ledger.store().catalogs().get(run.catalog).and_then(|version| Some(version.catalog.model(&run.model)?.rate.per));
+        let per = self
+            .ledger
+            .store()
+            .catalogs()
+            .get(run.catalog)
+            .and_then(|version| Some(version.catalog.model(&run.model)?.rate.per));
         let images = match (kind, per) {
             (Output::Weights, _) => run.asked,
             _ => outputs.len() as u64,
@@ -189,7 +207,9 @@ impl Dispatcher {
         match self.ledger.submit(workspace, command, asked).await {
             Ok(_) | Err(SubmitError::KeyReused) => Ok(()),
             Err(SubmitError::Refused(Refusal::Superseded)) => Ok(()),
-            Err(SubmitError::Refused(refusal)) => Err(Unavailable(format!("a run could not be settled: {}", refusal.code()))),
+            Err(SubmitError::Refused(refusal)) => {
+                Err(Unavailable(format!("a run could not be settled: {}", refusal.code())))
+            }
             Err(SubmitError::Unavailable(unavailable)) => Err(unavailable),
             Err(SubmitError::Bug(cause)) => Err(Unavailable(cause)),
         }

@@ -19,7 +19,11 @@ pub enum Answer {
 
 /// Asks for a run that was started at an instant.
 pub fn poll(run: &RunRow, started_at: Timestamp, now: Timestamp, seed: u64) -> Answer {
-    let script = run.sandbox.clone().unwrap_or(Script { outcome: ScriptedOutcome::Succeed, after: 0, delivered: Default::default() });
+    let script = run.sandbox.clone().unwrap_or(Script {
+        outcome: ScriptedOutcome::Succeed,
+        after: 0,
+        delivered: Default::default(),
+    });
     let ready_at = started_at.after_seconds(i64::from(script.after));
     if script.outcome == ScriptedOutcome::Timeout {
         return Answer::Later(None);
@@ -63,7 +67,8 @@ fn files(run: &RunRow, script: &Script, seed: u64) -> Vec<Vec<u8>> {
         Output::Image => (0..copies).map(|index| render::image(&picture, index)).collect(),
         Output::Video => {
             let seconds = delivered("duration");
-            let one = |index: u32| render::video(&Picture { seed: picture.seed + u64::from(index), ..picture }, seconds);
+            let one =
+                |index: u32| render::video(&Picture { seed: picture.seed + u64::from(index), ..picture }, seconds);
             if seconds == 0 { Vec::new() } else { (0..copies).map(one).collect() }
         }
         Output::Weights => vec![render::weights(prompt, seed, number("images").unwrap_or(1))],

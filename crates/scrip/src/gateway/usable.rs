@@ -22,6 +22,8 @@ pub const VIDEO_BYTES: u64 = 1 << 30;
 pub const WEIGHTS_BYTES: u64 = 8 << 30;
 /// The most pixels of one picture or frame: 100 megapixels. # assumed
 pub const PIXELS: u64 = 100_000_000;
+/// The most pixels of one side: a decoder holds whole rows. # assumed
+pub const SIDE: u64 = 32_768;
 /// The most frames of a video. # assumed
 pub const FRAMES: u64 = 7_200;
 /// The most bytes all frames of a file may inflate to. # assumed

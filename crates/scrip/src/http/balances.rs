@@ -54,14 +54,26 @@ pub struct ListQuery {
 /// Lists the journal of a workspace, newest first.
 #[utoipa::path(get, path = "/v1/entries", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
     responses((status = 200, description = "A page of entries", body = api::Page<api::Entry>)))]
-pub async fn entries(operator: Operator, State(app): State<Arc<App>>, QueryOf(query): QueryOf<ListQuery>) -> Result<Json<api::Page<api::Entry>>, Problem> {
+pub async fn entries(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<ListQuery>,
+) -> Result<Json<api::Page<api::Entry>>, Problem> {
     let id = operator.workspace()?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     let limit = page_limit(query.limit)?;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
-    let rows = app.ledger.store().query(queries::ENTRIES, vec![id.into(), Value::Integer(before), Value::Integer(limit + 1)]).await?;
+    let rows = app
+        .ledger
+        .store()
+        .query(queries::ENTRIES, vec![id.into(), Value::Integer(before), Value::Integer(limit + 1)])
+        .await?;
     let units = units(&workspace);
-    let data = rows.iter().take(limit as usize).map(|row| shown(&JournalRow::read(row), &units)).collect::<Result<Vec<_>, _>>()?;
+    let data = rows
+        .iter()
+        .take(limit as usize)
+        .map(|row| shown(&JournalRow::read(row), &units))
+        .collect::<Result<Vec<_>, _>>()?;
     let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
     Ok(Json(super::page(data, last.map(|row| row.integer(2)))))
 }
@@ -98,9 +110,14 @@ fn read(row: &JournalRow) -> Result<Entry, Problem> {
 /// Explains an entry in words: what happened, why, what moved, and what each grant had before and after.
 #[utoipa::path(get, path = "/v1/entries/{id}/explain", tag = "Balance", params(("id" = String, Path, description = "`en_…`")),
     responses((status = 200, description = "The explanation", body = api::Explanation)))]
-pub async fn explanation(operator: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Json<api::Explanation>, Problem> {
+pub async fn explanation(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+) -> Result<Json<api::Explanation>, Problem> {
     let (workspace, seq) = operator.owned(Kind::Entry, &id, "entry")?;
-    let rows = app.ledger.store().query(queries::HISTORY, vec![workspace.into(), Value::Integer(i64::from(seq))]).await?;
+    let rows =
+        app.ledger.store().query(queries::HISTORY, vec![workspace.into(), Value::Integer(i64::from(seq))]).await?;
     let Some((last, history)) = rows.split_last() else { return Err(Problem::not_found("entry")) };
     let entry = read(&JournalRow::read(last))?;
     if entry.seq != u64::from(seq) {
@@ -162,14 +179,21 @@ pub struct UsageQuery {
 /// Sums what was run and spent, by day in UTC and by model.
 #[utoipa::path(get, path = "/v1/usage", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), UsageQuery),
     responses((status = 200, description = "The usage", body = api::Usage)))]
-pub async fn usage(operator: Operator, State(app): State<Arc<App>>, QueryOf(query): QueryOf<UsageQuery>) -> Result<Json<api::Usage>, Problem> {
+pub async fn usage(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<UsageQuery>,
+) -> Result<Json<api::Usage>, Problem> {
     let id = operator.workspace()?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     let today = app.ledger.now(workspace.test_clock).await?.max(workspace.at).day();
     let to = query.to.as_deref().map_or(Ok(today), |text| day("to", text))?;
     let from = query.from.as_deref().map_or(Ok((to - 30).max(0)), |text| day("from", text))?;
     if from > to || to - from > USAGE_DAYS_MAX {
-        return Err(Problem::invalid("", format!("from must not be after to, and at most {USAGE_DAYS_MAX} days before it")));
+        return Err(Problem::invalid(
+            "",
+            format!("from must not be after to, and at most {USAGE_DAYS_MAX} days before it"),
+        ));
     }
     let (by_day, by_model) = match query.by.as_deref() {
         None | Some("day,model") => (true, true),
@@ -178,7 +202,8 @@ pub async fn usage(operator: Operator, State(app): State<Arc<App>>, QueryOf(quer
         Some(_) => return Err(Problem::invalid("", "by is day, model, or day,model")),
     };
     app.ledger.store().projected().await?;
-    let rows = app.ledger.store().query(queries::USAGE, vec![id.into(), Value::Integer(from), Value::Integer(to)]).await?;
+    let rows =
+        app.ledger.store().query(queries::USAGE, vec![id.into(), Value::Integer(from), Value::Integer(to)]).await?;
     let mut sums: BTreeMap<(Option<i64>, Option<String>, String), [i64; 3]> = BTreeMap::new();
     for row in &rows {
         let key = (by_day.then(|| row.integer(0)), by_model.then(|| row.text(1).to_owned()), row.text(2).to_owned());

@@ -74,7 +74,10 @@ impl Operator {
     /// When there is none.
     pub fn asked_once(&self, workspace: WorkspaceId, body: &[u8]) -> Result<Asked, Problem> {
         if self.key.is_none() {
-            return Err(Problem::invalid("", "credits move here: send an `Idempotency-Key`, the same again when you try again"));
+            return Err(Problem::invalid(
+                "",
+                "credits move here: send an `Idempotency-Key`, the same again when you try again",
+            ));
         }
         Ok(self.asked(workspace, body))
     }

@@ -37,7 +37,11 @@ pub async fn show(State(app): State<Arc<App>>) -> Result<Json<api::PublicCatalog
 /// Publishes a catalog version. One that does not pass changes nothing; the same text again is the same version.
 #[utoipa::path(post, path = "/v1/catalogs", tag = "Catalog", request_body = api::NewCatalog,
     responses((status = 201, description = "The version", body = api::CatalogVersion)))]
-pub async fn publish(operator: Operator, State(app): State<Arc<App>>, body: Body<api::NewCatalog>) -> Result<Reply<api::CatalogVersion>, Problem> {
+pub async fn publish(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewCatalog>,
+) -> Result<Reply<api::CatalogVersion>, Problem> {
     let catalog = parse_catalog(&body.value.toml).map_err(|problems| {
         let errors = problems.iter().take(100).map(|problem| Invalid::new("/toml", problem.to_string()));
         Problem::Refused(Refusal::InvalidRequest { errors: errors.collect() })

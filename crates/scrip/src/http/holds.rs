@@ -17,7 +17,11 @@ use std::sync::Arc;
 #[utoipa::path(post, path = "/v1/holds", tag = "Holds",
     params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     request_body = api::NewHold, responses((status = 201, description = "The hold", body = api::Hold)))]
-pub async fn open(operator: Operator, State(app): State<Arc<App>>, body: Body<api::NewHold>) -> Result<Reply<api::Hold>, Problem> {
+pub async fn open(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewHold>,
+) -> Result<Reply<api::Hold>, Problem> {
     let id = operator.workspace()?;
     let asked = operator.asked_once(id, &body.bytes)?;
     let new = body.value;
@@ -29,14 +33,19 @@ pub async fn open(operator: Operator, State(app): State<Arc<App>>, body: Body<ap
     };
     let command = Command::OpenHold { ask, reference: new.reference, seconds: new.seconds };
     let committed = app.ledger.submit(id, command, asked).await?;
-    let (n, row) = committed.events.iter().find_map(|Dated(at, event)| HoldRow::opened(*at, event)).ok_or(Problem::Internal)?;
+    let (n, row) =
+        committed.events.iter().find_map(|Dated(at, event)| HoldRow::opened(*at, event)).ok_or(Problem::Internal)?;
     Ok(Reply::new(StatusCode::CREATED, views::hold(id, n, &row)).replayed(committed.replayed))
 }
 
 /// Shows a hold.
 #[utoipa::path(get, path = "/v1/holds/{id}", tag = "Holds", params(("id" = String, Path, description = "`hd_…`")),
     responses((status = 200, description = "The hold", body = api::Hold)))]
-pub async fn show(operator: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Json<api::Hold>, Problem> {
+pub async fn show(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+) -> Result<Json<api::Hold>, Problem> {
     let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
     Ok(Json(find(&app, workspace, hold).await?))
 }
@@ -60,7 +69,11 @@ pub async fn capture(
 #[utoipa::path(post, path = "/v1/holds/{id}/release", tag = "Holds",
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The hold", body = api::Hold)))]
-pub async fn release(operator: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Reply<api::Hold>, Problem> {
+pub async fn release(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+) -> Result<Reply<api::Hold>, Problem> {
     let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
     end(&app, &operator, workspace, hold, Command::ReleaseHold { hold }, b"").await
 }
@@ -80,7 +93,14 @@ pub async fn extend(
 }
 
 /// Submits a command about a hold and shows what the hold is then. The first end stands (R15).
-async fn end(app: &App, operator: &Operator, workspace: WorkspaceId, hold: u32, command: Command, body: &[u8]) -> Result<Reply<api::Hold>, Problem> {
+async fn end(
+    app: &App,
+    operator: &Operator,
+    workspace: WorkspaceId,
+    hold: u32,
+    command: Command,
+    body: &[u8],
+) -> Result<Reply<api::Hold>, Problem> {
     let asked = operator.asked_once(workspace, body)?;
     let committed = match app.ledger.submit(workspace, command, asked).await.map_err(Problem::from) {
         Ok(committed) => Some(committed),

@@ -126,7 +126,9 @@ pub fn service(app: Arc<App>) -> Router {
 /// What every request gets: an id, a log line, and headers that keep browsers from guessing.
 async fn every_request(request: Request, next: Next) -> Response {
     let given = request.headers().get("request-id").and_then(|value| value.to_str().ok());
-    let good = |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let good = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
     let id = given.filter(good).map_or_else(|| format!("req_{}", hex(&random::<8>())), str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let stopwatch = Stopwatch::start();
@@ -201,7 +203,11 @@ fn base36(mut number: i64) -> String {
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: tokio::net::TcpListener, app: Arc<App>, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    app: Arc<App>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true)));
     let (stopping, mut stopped) = tokio::sync::watch::channel(false);
     let graceful = async move {

@@ -14,7 +14,9 @@ pub fn document() -> Value {
         .title("Scrip")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some("Credits, plans, access and the run gateway behind a generative image and video product."))
-        .license(Some(utoipa::openapi::LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()));
+        .license(Some(
+            utoipa::openapi::LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
+        ));
     let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An operator key, `sk_…`")).build();
     let components = ComponentsBuilder::new()
         .schema(api::Problem::name(), api::Problem::schema())
@@ -40,14 +42,24 @@ pub fn document() -> Value {
 
 /// Adds the problems an operation may answer with; every one has the same shape.
 fn add_problems(path: &str, method: &str, operation: &mut Value) {
-    let public = operation["security"].as_array().is_some_and(|schemes| schemes.iter().any(|scheme| scheme.as_object().is_some_and(serde_json::Map::is_empty)));
-    let mut problems = vec![("404", "There is no such thing here"), ("422", "The request is not valid"), ("503", "Nothing was done; try again")];
+    let public = operation["security"]
+        .as_array()
+        .is_some_and(|schemes| schemes.iter().any(|scheme| scheme.as_object().is_some_and(serde_json::Map::is_empty)));
+    let mut problems = vec![
+        ("404", "There is no such thing here"),
+        ("422", "The request is not valid"),
+        ("503", "Nothing was done; try again"),
+    ];
     if !public {
         problems.push(("401", "No known key"));
     }
     let asks = ["/v1/runs", "/v1/holds"].contains(&path) && method == "post";
     if asks {
-        problems.extend([("402", "The balance or an allowance is too small"), ("409", "The quote does not hold"), ("429", "Too much at once")]);
+        problems.extend([
+            ("402", "The balance or an allowance is too small"),
+            ("409", "The quote does not hold"),
+            ("429", "Too much at once"),
+        ]);
     }
     if asks || path.starts_with("/v1/workspaces") && method == "post" {
         problems.push(("403", "The plan does not include it, or the workspace is frozen"));

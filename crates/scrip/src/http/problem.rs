@@ -66,13 +66,18 @@ fn status(code: &str) -> StatusCode {
     match code {
         "UNAUTHENTICATED" => StatusCode::UNAUTHORIZED,
         "INSUFFICIENT_CREDITS" | "ALLOWANCE_EXHAUSTED" => StatusCode::PAYMENT_REQUIRED,
-        "WORKSPACE_FROZEN" | "MODEL_TIER_REQUIRED" | "FEATURE_NOT_IN_PLAN" | "REVIEW_REQUIRED" | "TRIAL_EXHAUSTED" | "STORAGE_FULL" => {
-            StatusCode::FORBIDDEN
-        }
+        "WORKSPACE_FROZEN"
+        | "MODEL_TIER_REQUIRED"
+        | "FEATURE_NOT_IN_PLAN"
+        | "REVIEW_REQUIRED"
+        | "TRIAL_EXHAUSTED"
+        | "STORAGE_FULL" => StatusCode::FORBIDDEN,
         "NOT_FOUND" => StatusCode::NOT_FOUND,
         "METHOD_NOT_ALLOWED" => StatusCode::METHOD_NOT_ALLOWED,
         "QUOTE_EXPIRED" | "QUOTE_MISMATCH" => StatusCode::CONFLICT,
-        "INVALID_REQUEST" | "BATCH_LIMIT_EXCEEDED" | "LIMIT_EXCEEDED" | "IDEMPOTENCY_KEY_REUSED" => StatusCode::UNPROCESSABLE_ENTITY,
+        "INVALID_REQUEST" | "BATCH_LIMIT_EXCEEDED" | "LIMIT_EXCEEDED" | "IDEMPOTENCY_KEY_REUSED" => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         "CONCURRENCY_LIMITED" => StatusCode::TOO_MANY_REQUESTS,
         "UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -150,7 +155,9 @@ pub fn refusal_members(refusal: &Refusal) -> Value {
             json!({ "model": model, "trial": trial, "plans_that_include": plans_that_include })
         }
         Refusal::ConcurrencyLimited { limit } => json!({ "limit": limit, "retry_after": RETRY_AFTER }),
-        Refusal::StorageFull { used_bytes, quota_bytes } => json!({ "used_bytes": used_bytes, "quota_bytes": quota_bytes }),
+        Refusal::StorageFull { used_bytes, quota_bytes } => {
+            json!({ "used_bytes": used_bytes, "quota_bytes": quota_bytes })
+        }
         Refusal::AllowanceExhausted { unit, renews_at } => {
             json!({ "unit": unit, "renews_at": renews_at.map(|at| at.to_string()) })
         }
@@ -165,10 +172,18 @@ fn detail(problem: &Problem) -> String {
     match problem {
         Problem::Unauthenticated => "send a known key as `Authorization: Bearer sk_…`".to_owned(),
         Problem::Refused(refusal) => refusal_detail(refusal),
-        Problem::Quote { code: "QUOTE_EXPIRED", .. } => "the quote was good for 15 minutes; go on with the fresh one".to_owned(),
-        Problem::Quote { .. } => "the quote was for another model or other parameters; go on with the fresh one".to_owned(),
-        Problem::KeyReused => "this Idempotency-Key was used for another request; use a new key for a new request".to_owned(),
-        Problem::MethodNotAllowed => "this address does not take this method; the Allow header names those it takes".to_owned(),
+        Problem::Quote { code: "QUOTE_EXPIRED", .. } => {
+            "the quote was good for 15 minutes; go on with the fresh one".to_owned()
+        }
+        Problem::Quote { .. } => {
+            "the quote was for another model or other parameters; go on with the fresh one".to_owned()
+        }
+        Problem::KeyReused => {
+            "this Idempotency-Key was used for another request; use a new key for a new request".to_owned()
+        }
+        Problem::MethodNotAllowed => {
+            "this address does not take this method; the Allow header names those it takes".to_owned()
+        }
         Problem::Unavailable => "nothing was done; try again with the same Idempotency-Key".to_owned(),
         Problem::Internal => "something is wrong on our side; the operator finds it under this request id".to_owned(),
     }
@@ -194,13 +209,22 @@ pub fn refusal_detail(refusal: &Refusal) -> String {
             format!("{feature} is not in this plan; it is in {}", plans(plans_that_include))
         }
         Refusal::ReviewRequired { review, .. } => format!("the plan needs the review `{review}` to be approved first"),
-        Refusal::BatchLimitExceeded { limit, asked } => format!("the plan makes at most {limit} images in one run, not {asked}"),
+        Refusal::BatchLimitExceeded { limit, asked } => {
+            format!("the plan makes at most {limit} images in one run, not {asked}")
+        }
         Refusal::LimitExceeded { what, limit, asked } => format!("at most {limit} {what}, not {asked}"),
         Refusal::TrialExhausted { model, plans_that_include, .. } => {
-            format!("the trial of `{model}` is used up; credits do not reopen it, a plan that includes it does: {}", plans(plans_that_include))
+            format!(
+                "the trial of `{model}` is used up; credits do not reopen it, a plan that includes it does: {}",
+                plans(plans_that_include)
+            )
         }
-        Refusal::ConcurrencyLimited { limit } => format!("{limit} runs are open, which is the plan's limit; try again when one has ended"),
-        Refusal::StorageFull { used_bytes, quota_bytes } => format!("{used_bytes} of {quota_bytes} bytes are stored; delete outputs or upgrade"),
+        Refusal::ConcurrencyLimited { limit } => {
+            format!("{limit} runs are open, which is the plan's limit; try again when one has ended")
+        }
+        Refusal::StorageFull { used_bytes, quota_bytes } => {
+            format!("{used_bytes} of {quota_bytes} bytes are stored; delete outputs or upgrade")
+        }
         Refusal::AllowanceExhausted { unit, renews_at } => match renews_at {
             Some(at) => format!("the {} allowance is used up until {at}", unit.name()),
             None => format!("the {} allowance is used up; a higher plan brings more", unit.name()),

@@ -28,7 +28,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
         let json = is_json(request.headers());
         let bytes = Bytes::from_request(request, state);
-        let bytes = bytes.await.map_err(|_| Problem::invalid("", format!("the body must be at most {BODY_MAX} bytes")))?;
+        let bytes =
+            bytes.await.map_err(|_| Problem::invalid("", format!("the body must be at most {BODY_MAX} bytes")))?;
         if !json && !bytes.is_empty() {
             return Err(Problem::invalid("", "send the body as `Content-Type: application/json`"));
         }
@@ -39,7 +40,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.is_some_and(|value| value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")))
+    value.is_some_and(|value| {
+        value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    })
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
@@ -152,7 +155,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
 
 /// A positive amount of at most what one operation may move.
 pub fn amount(pointer: &str, units: i64) -> Result<Amount, Problem> {
-    let good = Amount::new(units).filter(|amount| !amount.is_zero() && amount.get() <= scrip_engine::limits::OPERATION_MAX);
+    let good =
+        Amount::new(units).filter(|amount| !amount.is_zero() && amount.get() <= scrip_engine::limits::OPERATION_MAX);
     good.ok_or_else(|| Problem::invalid(pointer, format!("must be 1 to {}", scrip_engine::limits::OPERATION_MAX)))
 }
 
@@ -223,7 +227,9 @@ mod tests {
 
     fn error(text: &str) -> (String, String) {
         match parse::<Sample>(text.as_bytes()) {
-            Err(Problem::Refused(Refusal::InvalidRequest { errors })) => (errors[0].pointer.clone(), errors[0].detail.clone()),
+            Err(Problem::Refused(Refusal::InvalidRequest { errors })) => {
+                (errors[0].pointer.clone(), errors[0].detail.clone())
+            }
             other => panic!("{other:?}"),
         }
     }

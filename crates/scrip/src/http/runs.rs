@@ -15,7 +15,8 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use scrip_client::types as api;
 use scrip_engine::{
-    CitedQuote, Command, Dated, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Timestamp, Unit, WorkspaceId, apply, fingerprint, limits::QUOTE_SECONDS, price, resolve_params,
+    CitedQuote, Command, Dated, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Timestamp, Unit, WorkspaceId,
+    apply, fingerprint, limits::QUOTE_SECONDS, price, resolve_params,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -29,7 +30,11 @@ const WAIT_MAX: u32 = 60;
 /// Quotes exact parameters for a workspace: the price, its lines, and whether the run would be accepted now.
 #[utoipa::path(post, path = "/v1/quotes", tag = "Runs", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     request_body = api::NewQuote, responses((status = 200, description = "The quote", body = api::Quote)))]
-pub async fn quote(operator: Operator, State(app): State<Arc<App>>, body: Body<api::NewQuote>) -> Result<Json<api::Quote>, Problem> {
+pub async fn quote(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewQuote>,
+) -> Result<Json<api::Quote>, Problem> {
     let id = operator.workspace()?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     let asked = params(&body.value.params)?;
@@ -45,11 +50,14 @@ pub async fn quote(operator: Operator, State(app): State<Arc<App>>, body: Body<a
     };
     let refusal = match apply(&workspace, &catalogs, &command, now) {
         Ok(_) => None,
-        Err(refusal @ (Refusal::InvalidRequest { .. } | Refusal::NotFound { .. })) => return Err(Problem::Refused(refusal)),
+        Err(refusal @ (Refusal::InvalidRequest { .. } | Refusal::NotFound { .. })) => {
+            return Err(Problem::Refused(refusal));
+        }
         Err(refusal) => Some(refusal),
     };
     let model = published.catalog.model(&body.value.model).ok_or(Problem::Internal)?;
-    let resolved = resolve_params(model, &asked).map_err(|errors| Problem::Refused(Refusal::InvalidRequest { errors }))?;
+    let resolved =
+        resolve_params(model, &asked).map_err(|errors| Problem::Refused(Refusal::InvalidRequest { errors }))?;
     let priced = price(model, &resolved).ok_or(Problem::Internal)?;
     let fresh = FreshQuote {
         model: model.id.clone(),
@@ -75,7 +83,11 @@ pub async fn quote(operator: Operator, State(app): State<Arc<App>>, body: Body<a
 /// A quote as it is shown: its id is a signed statement of what it was for, so that nothing needs to be kept.
 fn shown(app: &App, workspace: WorkspaceId, fresh: &FreshQuote, now: Timestamp) -> api::Quote {
     let expires_at = now.after_seconds(QUOTE_SECONDS);
-    let cited = CitedQuote { catalog: fresh.catalog_version, fingerprint: fingerprint(&fresh.model, &fresh.params), expires_at };
+    let cited = CitedQuote {
+        catalog: fresh.catalog_version,
+        fingerprint: fingerprint(&fresh.model, &fresh.params),
+        expires_at,
+    };
     api::Quote {
         id: quote_id(&app.secret, workspace, cited),
         model: fresh.model.to_string(),
@@ -135,14 +147,21 @@ pub async fn create(
     let wait = wait(query.wait)?;
     let asked = operator.asked_once(id, &body.bytes)?;
     let new = body.value;
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    if workspace.mode == Mode::Live {
+        // Only the sandbox serves runs here, and its pictures are not worth real credits.
+        return Err(Problem::invalid("/model", "no provider serves it in live mode; use /v1/holds around your own"));
+    }
+    let sandbox = new.sandbox.map(script).transpose()?;
     let command = Command::CreateRun {
         model: name(&new.model),
         params: params(&new.params)?,
         quote: quoted(&app, id, new.quote.as_deref())?,
-        sandbox: sandbox(&app, id, new.sandbox).await?,
+        sandbox,
         metadata: metadata(&new.metadata)?,
     };
-    let committed = app.ledger.submit(id, command, asked).await.map_err(|error| with_fresh_quote(&app, id, error.into()))?;
+    let committed =
+        app.ledger.submit(id, command, asked).await.map_err(|error| with_fresh_quote(&app, id, error.into()))?;
     let (n, row) = queued(&committed).ok_or(Problem::Internal)?;
     let shown = match wait {
         Duration::ZERO => views::run(id, n, &row, app.links()),
@@ -161,15 +180,14 @@ fn quoted(app: &App, workspace: WorkspaceId, id: Option<&str>) -> Result<Option<
     quote.map(Some).ok_or_else(|| Problem::invalid("/quote", "there is no such quote of this workspace"))
 }
 
-async fn sandbox(app: &App, workspace: WorkspaceId, sandbox: Option<api::Sandbox>) -> Result<Option<Script>, Problem> {
-    let Some(sandbox) = sandbox else { return Ok(None) };
-    let workspace = app.ledger.workspace(workspace).await?.ok_or(Problem::not_found("workspace"))?;
-    if workspace.mode == Mode::Live {
-        return Err(Problem::invalid("/sandbox", "only a workspace in test mode is served by the sandbox"));
-    }
+/// What the sandbox is told to do, checked.
+fn script(sandbox: api::Sandbox) -> Result<Script, Problem> {
     let known = |name: &String| matches!(name.as_str(), "images" | "duration");
     if let Some(name) = sandbox.delivered.keys().find(|name| !known(name)) {
-        return Err(Problem::invalid("/sandbox/delivered", format!("`{}` is not delivered; images and duration are", name.chars().take(50).collect::<String>())));
+        return Err(Problem::invalid(
+            "/sandbox/delivered",
+            format!("`{}` is not delivered; images and duration are", name.chars().take(50).collect::<String>()),
+        ));
     }
     if sandbox.after.is_some_and(|after| after > 86_400) {
         return Err(Problem::invalid("/sandbox/after", "must be 0 to 86400 seconds"));
@@ -181,7 +199,7 @@ async fn sandbox(app: &App, workspace: WorkspaceId, sandbox: Option<api::Sandbox
         api::SandboxOutcome::Unusable => ScriptedOutcome::Unusable,
         api::SandboxOutcome::Refused => ScriptedOutcome::Refused,
     };
-    Ok(Some(Script { outcome, after: sandbox.after.unwrap_or(0), delivered: sandbox.delivered }))
+    Ok(Script { outcome, after: sandbox.after.unwrap_or(0), delivered: sandbox.delivered })
 }
 
 /// Turns an engine's fresh price into a quote that can be cited.
@@ -192,7 +210,10 @@ fn with_fresh_quote(app: &App, workspace: WorkspaceId, problem: Problem) -> Prob
         other => return other,
     };
     let quote = shown(app, workspace, &fresh, crate::clock::now());
-    Problem::Quote { code, fresh: json!({ "id": quote.id, "credits": quote.credits, "lines": quote.lines, "expires_at": quote.expires_at }) }
+    Problem::Quote {
+        code,
+        fresh: json!({ "id": quote.id, "credits": quote.credits, "lines": quote.lines, "expires_at": quote.expires_at }),
+    }
 }
 
 fn wait(seconds: Option<u32>) -> Result<Duration, Problem> {
@@ -263,7 +284,11 @@ pub struct ListQuery {
 /// Lists the runs of a workspace, newest first.
 #[utoipa::path(get, path = "/v1/runs", tag = "Runs", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
     responses((status = 200, description = "A page of runs", body = api::Page<api::Run>)))]
-pub async fn list(operator: Operator, State(app): State<Arc<App>>, QueryOf(query): QueryOf<ListQuery>) -> Result<Json<api::Page<api::Run>>, Problem> {
+pub async fn list(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<ListQuery>,
+) -> Result<Json<api::Page<api::Run>>, Problem> {
     let workspace = operator.workspace()?;
     app.ledger.workspace(workspace).await?.ok_or(Problem::not_found("workspace"))?;
     let limit = page_limit(query.limit)?;
@@ -291,9 +316,18 @@ pub async fn list(operator: Operator, State(app): State<Arc<App>>, QueryOf(query
 #[utoipa::path(post, path = "/v1/runs/{id}/cancel", tag = "Runs",
     params(("id" = String, Path, description = "`run_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The run", body = api::Run)))]
-pub async fn cancel(operator: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Json<api::Run>, Problem> {
+pub async fn cancel(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+) -> Result<Json<api::Run>, Problem> {
     let (workspace, run) = operator.owned(Kind::Run, &id, "run")?;
-    match app.ledger.submit(workspace, Command::CancelRun { run }, operator.asked(workspace, b"")).await.map_err(Problem::from) {
+    match app
+        .ledger
+        .submit(workspace, Command::CancelRun { run }, operator.asked(workspace, b""))
+        .await
+        .map_err(Problem::from)
+    {
         Ok(_) | Err(Problem::Refused(Refusal::Ended)) => Ok(Json(ended(&app, workspace, run, Duration::ZERO).await?)),
         Err(problem) => Err(problem),
     }

@@ -16,7 +16,11 @@ use std::sync::Arc;
 /// Makes a test clock.
 #[utoipa::path(post, path = "/v1/test_clocks", tag = "Test clocks", request_body = api::NewTestClock,
     responses((status = 201, description = "The clock", body = api::TestClock)))]
-pub async fn create(_: Operator, State(app): State<Arc<App>>, body: Body<api::NewTestClock>) -> Result<Reply<api::TestClock>, Problem> {
+pub async fn create(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewTestClock>,
+) -> Result<Reply<api::TestClock>, Problem> {
     let now = match &body.value.now {
         Some(text) => instant("/now", text)?,
         None => app.ledger.now(None).await?,
@@ -42,7 +46,11 @@ pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::
 /// Shows a test clock.
 #[utoipa::path(get, path = "/v1/test_clocks/{id}", tag = "Test clocks", params(("id" = String, Path, description = "`tc_…`")),
     responses((status = 200, description = "The clock", body = api::TestClock)))]
-pub async fn show(_: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Json<api::TestClock>, Problem> {
+pub async fn show(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+) -> Result<Json<api::TestClock>, Problem> {
     let id = views::parse_test_clock(&id).ok_or(Problem::not_found("test clock"))?;
     Ok(Json(find(&app, id).await?))
 }

@@ -4,8 +4,8 @@ use crate::crypto::sign;
 use crate::store::projection::{HoldRow, RunRow};
 use scrip_client::types as api;
 use scrip_engine::{
-    Access, Account, Catalog, Grant, Kind, Line, Output, Plan, Posting, Timestamp, TrialUse, Unit, Value, WayOut, Workspace, WorkspaceId,
-    access, plans_with_model, runs_left_today,
+    Access, Account, Catalog, Grant, Kind, Line, Output, Plan, Posting, Timestamp, TrialUse, Unit, Value, WayOut,
+    Workspace, WorkspaceId, access, plans_with_model, runs_left_today,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -101,7 +101,8 @@ fn unit_balance(workspace: &Workspace, unit: Unit) -> api::UnitBalance {
 
 /// A balance of a workspace that has been settled.
 pub fn balance(workspace: &Workspace) -> api::Balance {
-    let units: BTreeMap<Unit, ()> = workspace.grants.iter().map(|grant| (grant.unit, ())).chain([(Unit::Credits, ())]).collect();
+    let units: BTreeMap<Unit, ()> =
+        workspace.grants.iter().map(|grant| (grant.unit, ())).chain([(Unit::Credits, ())]).collect();
     let credits = unit_balance(workspace, Unit::Credits);
     let subscription = &workspace.subscription;
     let renews = subscription.period.filter(|_| !subscription.cancel);
@@ -194,7 +195,12 @@ pub fn run(workspace: WorkspaceId, n: u32, row: &RunRow, links: Links<'_>) -> ap
         model: row.model.to_string(),
         status: row.status_name().to_owned(),
         params: json!(row.params),
-        credits: api::RunCredits { quoted: row.quoted.get(), held, captured: row.captured.get(), released: row.released.get() },
+        credits: api::RunCredits {
+            quoted: row.quoted.get(),
+            held,
+            captured: row.captured.get(),
+            released: row.released.get(),
+        },
         unit: row.unit.name().to_owned(),
         lines: lines(&row.lines),
         trial: row.trial.map(|trial| match trial {
@@ -202,7 +208,10 @@ pub fn run(workspace: WorkspaceId, n: u32, row: &RunRow, links: Links<'_>) -> ap
             TrialUse::Window => "window".to_owned(),
         }),
         outputs: outputs.collect(),
-        error: row.error.as_ref().map(|error| api::RunError { code: error.code.name().to_owned(), detail: error.detail.clone() }),
+        error: row
+            .error
+            .as_ref()
+            .map(|error| api::RunError { code: error.code.name().to_owned(), detail: error.detail.clone() }),
         metadata: row.metadata.clone(),
         catalog_version: row.catalog,
         created_at: text(row.created_at),
@@ -281,7 +290,9 @@ pub fn way_out(way: &WayOut) -> serde_json::Value {
         WayOut::Pack { pack, credits, amount, currency } => {
             json!({ "kind": "pack", "pack": pack, "credits": credits, "price": { "amount": amount, "currency": currency } })
         }
-        WayOut::Plan { plan, interval, credits } => json!({ "kind": "plan", "plan": plan, "interval": interval, "credits": credits }),
+        WayOut::Plan { plan, interval, credits } => {
+            json!({ "kind": "plan", "plan": plan, "interval": interval, "credits": credits })
+        }
         WayOut::Renewal { at, credits } => json!({ "kind": "renewal", "at": at.to_string(), "credits": credits }),
         WayOut::Held { credits } => json!({ "kind": "held", "credits": credits }),
     }

@@ -18,7 +18,11 @@ use std::sync::Arc;
 #[utoipa::path(post, path = "/v1/workspaces", tag = "Workspaces", request_body = api::NewWorkspace,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 201, description = "Opened", body = api::Workspace)))]
-pub async fn open(operator: Operator, State(app): State<Arc<App>>, body: Body<api::NewWorkspace>) -> Result<Reply<api::Workspace>, Problem> {
+pub async fn open(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewWorkspace>,
+) -> Result<Reply<api::Workspace>, Problem> {
     let new = body.value;
     let owner = email(&new.owner.email)?;
     let mode = if new.mode == Some(api::Mode::Live) { Mode::Live } else { Mode::Test };
@@ -77,7 +81,11 @@ pub struct ListQuery {
 /// Lists workspaces in the order they were opened.
 #[utoipa::path(get, path = "/v1/workspaces", tag = "Workspaces", params(ListQuery),
     responses((status = 200, description = "A page of workspaces", body = api::Page<api::Workspace>)))]
-pub async fn list(_: Operator, State(app): State<Arc<App>>, QueryOf(query): QueryOf<ListQuery>) -> Result<Json<api::Page<api::Workspace>>, Problem> {
+pub async fn list(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<ListQuery>,
+) -> Result<Json<api::Page<api::Workspace>>, Problem> {
     let limit = page_limit(query.limit)?;
     let after = super::cursor(query.cursor.as_deref(), 0)?;
     app.ledger.store().projected().await?;
@@ -104,7 +112,11 @@ pub async fn list(_: Operator, State(app): State<Arc<App>>, QueryOf(query): Quer
 /// Shows a workspace.
 #[utoipa::path(get, path = "/v1/workspaces/{id}", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
     responses((status = 200, description = "The workspace", body = api::Workspace)))]
-pub async fn show(_: Operator, State(app): State<Arc<App>>, PathOf(id): PathOf<String>) -> Result<Json<api::Workspace>, Problem> {
+pub async fn show(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+) -> Result<Json<api::Workspace>, Problem> {
     let workspace = app.ledger.workspace(workspace_id(&id)?).await?.ok_or(Problem::not_found("workspace"))?;
     Ok(Json(views::workspace(&workspace)))
 }
@@ -193,8 +205,12 @@ pub async fn give(
     let asked = operator.asked_once(id, &body.bytes)?;
     let new = body.value;
     let give = match (new.pack, new.amount) {
-        (Some(pack), None) if new.unit.is_none() && new.expires_at.is_none() && new.models.is_empty() => Give::Pack(name(&pack)),
-        (Some(_), _) => return Err(Problem::invalid("/pack", "a pack has its amount, unit, expiry and models in the catalog")),
+        (Some(pack), None) if new.unit.is_none() && new.expires_at.is_none() && new.models.is_empty() => {
+            Give::Pack(name(&pack))
+        }
+        (Some(_), _) => {
+            return Err(Problem::invalid("/pack", "a pack has its amount, unit, expiry and models in the catalog"));
+        }
         (None, Some(units)) => Give::Goodwill {
             unit: if new.unit == Some(api::GrantUnit::Training) { Unit::Training } else { Unit::Credits },
             amount: amount("/amount", units)?,
@@ -231,13 +247,24 @@ pub async fn void(
     Ok(Reply::new(StatusCode::OK, views::grant(workspace, grant)).replayed(committed.replayed))
 }
 
-async fn command_on(app: &App, operator: &Operator, id: &str, command: Command, body: &[u8]) -> Result<Reply<api::Workspace>, Problem> {
+async fn command_on(
+    app: &App,
+    operator: &Operator,
+    id: &str,
+    command: Command,
+    body: &[u8],
+) -> Result<Reply<api::Workspace>, Problem> {
     let id = workspace_id(id)?;
     let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, body)).await?;
     Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).replayed(committed.replayed))
 }
 
-fn choice(plan: &str, interval: Option<api::Interval>, allowance: Option<i64>, approve: &[api::Approval]) -> Result<Choice, Problem> {
+fn choice(
+    plan: &str,
+    interval: Option<api::Interval>,
+    allowance: Option<i64>,
+    approve: &[api::Approval],
+) -> Result<Choice, Problem> {
     Ok(Choice {
         plan: name(plan),
         interval: interval.map(|interval| match interval {
@@ -260,8 +287,14 @@ fn email(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     let wrong = || Problem::invalid("/owner/email", "must be an e-mail address");
     let (local, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
-    let plain = |part: &str| !part.is_empty() && part.chars().all(|letter| !letter.is_whitespace() && !letter.is_control());
-    let good = plain(local) && plain(domain) && domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.') && text.len() <= 254;
+    let plain =
+        |part: &str| !part.is_empty() && part.chars().all(|letter| !letter.is_whitespace() && !letter.is_control());
+    let good = plain(local)
+        && plain(domain)
+        && domain.contains('.')
+        && !domain.starts_with('.')
+        && !domain.ends_with('.')
+        && text.len() <= 254;
     if good { Ok(text.to_owned()) } else { Err(wrong()) }
 }
 
@@ -291,7 +324,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_an_address_is_refused() {
-        for wrong in ["", "ada", "@example.com", "ada@", "ada@localhost", "a da@example.com", "ada@example.", "ada\n@example.com"] {
+        for wrong in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@localhost",
+            "a da@example.com",
+            "ada@example.",
+            "ada\n@example.com",
+        ] {
             assert!(email(wrong).is_err(), "{wrong}");
         }
         assert!(email("ada@example.com").is_ok());

@@ -13,6 +13,8 @@ pub mod queries;
 mod sqlite;
 
 use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId};
+#[cfg(test)]
+pub use sqlite::Crash;
 pub use sqlite::{Options, Sqlite};
 use std::fmt;
 use std::path::Path;
@@ -274,6 +276,15 @@ impl Store {
         sqlite.set_clock(id, name, now).await
     }
 
+    /// Every projection that is not what folding the journal again gives, in words.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn projection_differences(&self) -> Result<Vec<String>, Unavailable> {
+        let Store::Sqlite(sqlite) = self;
+        sqlite.projection_differences().await
+    }
+
     /// Folds all projections again from the first entry.
     ///
     /// # Errors
@@ -288,4 +299,10 @@ impl Store {
 /// uses `$2` before `$1` would silently match nothing.
 fn numbered(sql: &str) -> String {
     sql.replace('$', "?")
+}
+
+/// What a panic said.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "a panic".to_owned())
 }

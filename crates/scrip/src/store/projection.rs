@@ -4,8 +4,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use scrip_engine::{
-    Amount, CancelRule, Dated, Entry, Event, Failure, Line, Name, Output, OutputFile, Params, RunStatus, Script, Timestamp, TrialUse,
-    Unit,
+    Amount, CancelRule, Dated, Entry, Event, Failure, Line, Name, Output, OutputFile, Params, RunStatus, Script,
+    Timestamp, TrialUse, Unit,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -77,7 +77,21 @@ impl RunRow {
     /// The run as its first event tells it; `None` for any other event.
     pub fn queued(at: Timestamp, event: &Event) -> Option<(u32, RunRow)> {
         let Event::RunQueued {
-            run, model, output, params, catalog, unit, quoted, lines, asked, expires_at, cancel, trial, sandbox, metadata, ..
+            run,
+            model,
+            output,
+            params,
+            catalog,
+            unit,
+            quoted,
+            lines,
+            asked,
+            expires_at,
+            cancel,
+            trial,
+            sandbox,
+            metadata,
+            ..
         } = event
         else {
             return None;
@@ -216,7 +230,9 @@ pub fn project(rows: &Transaction<'_>, entry: &Entry, next_due_at: Option<i64>) 
                 let sql = "INSERT OR REPLACE INTO holds (workspace, n, status, body) VALUES (?1, ?2, 'open', ?3)";
                 rows.prepare_cached(sql)?.execute((workspace, n, json(&row)))?;
             }
-            Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => change_hold(rows, workspace, *hold, *at, event)?,
+            Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => {
+                change_hold(rows, workspace, *hold, *at, event)?
+            }
             _ => {}
         }
     }
@@ -235,7 +251,14 @@ fn queue_run(rows: &Connection, workspace: i64, seq: u64, at: Timestamp, event: 
     Ok(())
 }
 
-fn change_run(rows: &Connection, workspace: i64, n: u32, seq: u64, at: Timestamp, event: &Event) -> Result<(), rusqlite::Error> {
+fn change_run(
+    rows: &Connection,
+    workspace: i64,
+    n: u32,
+    seq: u64,
+    at: Timestamp,
+    event: &Event,
+) -> Result<(), rusqlite::Error> {
     let select = "SELECT body FROM runs WHERE workspace = ?1 AND n = ?2";
     let Some(row) = stored::<RunRow>(rows, select, workspace, n)? else { return Ok(()) };
     let row = row.after(at, event);
@@ -269,17 +292,33 @@ fn change_hold(rows: &Connection, workspace: i64, n: u32, at: Timestamp, event: 
     Ok(())
 }
 
-fn use_up(rows: &Connection, workspace: i64, at: Timestamp, model: &str, unit: Unit, failed: i64, captured: Amount) -> Result<(), rusqlite::Error> {
-    let sql = "INSERT INTO usage (workspace, day, model, unit, runs, failed, captured) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)
+fn use_up(
+    rows: &Connection,
+    workspace: i64,
+    at: Timestamp,
+    model: &str,
+    unit: Unit,
+    failed: i64,
+    captured: Amount,
+) -> Result<(), rusqlite::Error> {
+    let sql =
+        "INSERT INTO usage (workspace, day, model, unit, runs, failed, captured) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)
                ON CONFLICT (workspace, day, model, unit) DO UPDATE
                SET runs = runs + 1, failed = failed + excluded.failed, captured = captured + excluded.captured";
     rows.prepare_cached(sql)?.execute((workspace, at.day(), model, unit.name(), failed, captured.get()))?;
     Ok(())
 }
 
-fn stored<T: DeserializeOwned>(rows: &Connection, sql: &str, workspace: i64, n: u32) -> Result<Option<T>, rusqlite::Error> {
+fn stored<T: DeserializeOwned>(
+    rows: &Connection,
+    sql: &str,
+    workspace: i64,
+    n: u32,
+) -> Result<Option<T>, rusqlite::Error> {
     let body = rows.prepare_cached(sql)?.query_row((workspace, n), |row| row.get::<_, String>(0)).optional()?;
-    let read = |body: String| serde_json::from_str(&body).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
+    let read = |body: String| {
+        serde_json::from_str(&body).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+    };
     body.map(read).transpose()
 }
 

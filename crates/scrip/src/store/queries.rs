@@ -15,13 +15,16 @@ pub const RUN: &str = "SELECT body, seq FROM runs WHERE workspace = $1 AND n = $
 /// One hold.
 pub const HOLD: &str = "SELECT body FROM holds WHERE workspace = $1 AND n = $2";
 /// Entries of a workspace before one, newest first.
-pub const ENTRIES: &str = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+pub const ENTRIES: &str =
+    "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
     FROM entries WHERE workspace = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
 /// Entries of a workspace up to one, oldest first.
-pub const HISTORY: &str = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+pub const HISTORY: &str =
+    "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
     FROM entries WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
 /// All entries after a position.
-pub const JOURNAL: &str = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+pub const JOURNAL: &str =
+    "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
     FROM entries WHERE position > $1 ORDER BY position LIMIT $2";
 /// How many entries there are.
 pub const JOURNAL_LENGTH: &str = "SELECT COALESCE(MAX(position), 0) FROM entries";
@@ -69,5 +72,3 @@ pub const TEST_CLOCK: &str = "SELECT name, now FROM test_clocks WHERE id = $1";
 pub const TEST_CLOCKS: &str = "SELECT id, name, now FROM test_clocks ORDER BY id";
 /// All catalog versions.
 pub const CATALOGS: &str = "SELECT version, published_at, sha256, actor FROM catalogs ORDER BY version DESC";
-/// The text of a catalog version.
-pub const CATALOG_TEXT: &str = "SELECT text FROM catalogs WHERE version = $1";

@@ -1,8 +1,8 @@
 //! Journals to export: one that tells a story with every event in it, and ones made by chance.
 
 use scrip_engine::{
-    Amount, Applied, Ask, Catalogs, Choice, Command, Dated, Entry, Event, Failure, FailureCode, Give, Interval, Mode,
-    Name, Outcome, OutputFile, Profile, Timestamp, Unit, Value, Workspace, WorkspaceId, apply, fold, parse_catalog,
+    Amount, Applied, Ask, Catalogs, Choice, Command, Entry, Failure, FailureCode, Give, Interval, Mode, Name, Outcome,
+    OutputFile, Profile, Timestamp, Unit, Value, Workspace, WorkspaceId, apply, parse_catalog,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -205,14 +205,10 @@ impl Journal {
         self.tell("2026-04-07T00:00:00Z", subscribe("pro", Interval::Year));
     }
 
-    /// What no command does: an event that only older journals may have, and an actor with a hostile name.
+    /// Someone with a hostile name gives for a hostile reason.
     fn by_hand(&mut self) {
         let workspace = self.workspaces.values_mut().next().expect("the story has one workspace");
         let at = workspace.at.after_seconds(1);
-        let events = vec![Dated(at, Event::HoldEndIgnored { hold: 10 })];
-        fold(workspace, at, &events);
-        let (seq, id) = (workspace.seq, workspace.id);
-        self.entries.push(Entry { workspace: id, seq, at, actor: "ops".to_owned(), command: "old".to_owned(), events });
         let hostile = Name::from(HOSTILE.replace('\n', " "));
         let give = Give::Goodwill { unit: Unit::Training, amount: amount(2), expires_at: None, models: Vec::new() };
         let command = Command::Grant { give, source: Some(hostile), reason: "=cmd()".to_owned() };

@@ -111,11 +111,11 @@ fn lch(lightness: f32, strength: f32, degrees: f32) -> Rgb {
     ]
 }
 
-/// The screen's coding of an amount of light, by square roots (off by less than half a step of 256).
+/// The screen's coding of an amount of light, by square roots (off by three steps of 256 at most, near black).
 fn screen(light: f32) -> f32 {
     let light = light.clamp(0.0, 1.0);
     let (half, quarter) = (light.sqrt(), light.sqrt().sqrt());
-    (0.662_002_7 * half + 0.684_122_06 * quarter - 0.323_583_6 * quarter.sqrt() - 0.022_541_147 * light).clamp(0.0, 1.0)
+    (0.662_002_7 * half + 0.684_122_1 * quarter - 0.323_583_6 * quarter.sqrt() - 0.022_541_147 * light).clamp(0.0, 1.0)
 }
 
 /// The colour a share of the way from one to the other.

@@ -21,6 +21,8 @@ pub(super) struct Ridge {
     stretch: f32,
     sharp: f32,
     trees: f32,
+    /// Where the water begins: no tree stands below it.
+    shore: f32,
     key: u64,
 }
 
@@ -56,8 +58,8 @@ impl Scene {
         let radius = if night { dice.between(0.035, 0.05) } else { dice.between(0.06, 0.1) };
         let lamp = (side, horizon - dice.between(0.2, 0.36), radius);
         let cover = dice.between(0.40, 0.52);
-        let ridges = ridges(&palette, horizon, water, &mut dice);
         let shore = water.then_some(horizon + 0.1);
+        let ridges = ridges(&palette, horizon, shore, &mut dice);
         Scene { palette, night, shore, lamp, ridges, key, horizon, cover }
     }
 
@@ -88,7 +90,7 @@ impl Scene {
     /// How bright a star is at a pixel; almost everywhere there is none.
     pub(super) fn star(&self, x: u32, y: u32) -> f32 {
         let bits = mix(self.key ^ (u64::from(x) << 32) ^ u64::from(y) ^ 0x57a7);
-        if bits % 461 > 0 {
+        if !bits.is_multiple_of(461) {
             return 0.0;
         }
         let bright = fraction(mix(bits));
@@ -105,8 +107,9 @@ impl Ridge {
             let fold = 1.0 - (2.0 * n - 1.0).abs();
             n + (fold * fold - n) * self.sharp
         });
-        let tree = if self.trees > 0.0 { self.tree(x) } else { 0.0 };
-        self.base - self.rise * rolling - tree
+        let ground = self.base - self.rise * rolling;
+        let tree = if self.trees > 0.0 { self.tree(x) * smooth(0.0, 0.02, self.shore - ground) } else { 0.0 };
+        ground - tree
     }
 
     /// How thick the mist is on this ridge at a height of the picture: it gathers at the ridge's foot.
@@ -134,14 +137,15 @@ impl Ridge {
 }
 
 /// Ridges from the hazy far ones to the dark near ones; water takes the place of the middle ones.
-fn ridges(palette: &Palette, horizon: f32, water: bool, dice: &mut Dice) -> Vec<Ridge> {
+fn ridges(palette: &Palette, horizon: f32, shore: Option<f32>, dice: &mut Dice) -> Vec<Ridge> {
+    let water = shore.is_some();
     let steps: &[f32] = if water { &[0.0, 0.22, 0.42] } else { &[0.0, 0.18, 0.38, 0.6, 0.82, 1.0] };
     let pointed = dice.between(0.25, 1.0);
     let ridge = |near: &f32| {
         let near = *near;
         let colour = blend(palette.far, palette.near, near * (1.35 - 0.35 * near));
         let spread = if water { 0.24 } else { 0.44 };
-        let base = horizon + 0.06 + near * spread + if water { 0.04 } else { 0.0 };
+        let base = horizon + 0.06 + near * spread + if water { 0.02 } else { 0.0 };
         let rise = if near < 0.3 { dice.between(0.2, 0.3) } else { dice.between(0.13, 0.2) };
         Ridge {
             colour,
@@ -152,6 +156,7 @@ fn ridges(palette: &Palette, horizon: f32, water: bool, dice: &mut Dice) -> Vec<
             stretch: dice.between(0.45, 0.62) + near * 0.35,
             sharp: pointed * (1.0 - near),
             trees: if near > 0.35 { 0.012 + 0.05 * (near - 0.35) } else { 0.0 },
+            shore: shore.unwrap_or(f32::MAX),
             key: dice.bits(),
         }
     };

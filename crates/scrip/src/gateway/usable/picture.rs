@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** memory grows with the length of one row, whatever the file says.
 
-use super::{FRAMES, INFLATED_BYTES, PIXELS, Unusable, Usable, within};
+use super::{FRAMES, INFLATED_BYTES, PIXELS, SIDE, Unusable, Usable, within};
 use png::{BlendOp, DisposeOp, Transformations};
 use scrip_engine::Output;
 use std::io::Cursor;
@@ -151,6 +151,7 @@ fn header(data: &[u8]) -> Result<Promise, Unusable> {
 /// Counts one picture of the file against the bounds.
 fn spend(promise: &mut Promise, width: u32, height: u32) -> Result<(), Unusable> {
     within("pixels", u64::from(width) * u64::from(height), PIXELS)?;
+    within("pixels on a side", u64::from(width.max(height)), SIDE)?;
     // The seven passes of an interlaced picture round up seven times, which eight bytes a row more than cover.
     let row = (u64::from(width) * promise.bits).div_ceil(8) + 8;
     promise.inflated += row * u64::from(height);

@@ -196,6 +196,11 @@ fn a_huge_header_is_refused_before_anything_is_decoded() {
         let expected = Unusable::TooLarge { what: "pixels", found, bound: PIXELS };
         assert_eq!(check(Output::Image, &header(width, height, 16, 6)), Err(expected));
     }
+    for (width, height) in [(99_999_999, 1), (1, 32_769)] {
+        let found = u64::from(width.max(height));
+        let expected = Unusable::TooLarge { what: "pixels on a side", found, bound: SIDE };
+        assert_eq!(check(Output::Image, &header(width, height, 16, 6)), Err(expected));
+    }
     assert!(matches!(check(Output::Image, &header(10_000, 10_000, 16, 6)), Err(Unusable::Broken { .. })));
 }
 

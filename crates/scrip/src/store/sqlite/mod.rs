@@ -5,6 +5,7 @@
 //!
 //! Invariant: a reply to a submission is sent after the transaction that holds its entry has been flushed to disk.
 
+mod audit;
 mod projector;
 mod reader;
 mod writer;
@@ -16,9 +17,10 @@ use reader::Readers;
 use rusqlite::Connection;
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId, parse_catalog};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 use writer::{Job, Writer};
 
@@ -36,19 +38,32 @@ pub struct Options {
     pub group_commit: bool,
     /// The most pages the journal may have; for tests of a full disk.
     pub pages_max: Option<u32>,
+    /// Where the journal's thread dies; for tests of what survives.
+    pub crash: Option<Crash>,
+}
+
+/// A death of the journal's thread, as a crash of the process would be: nobody is told anything any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Crash {
+    /// At this transaction, counted from 1.
+    pub commit: u64,
+    /// Right after it was flushed, rather than right before.
+    pub flushed: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { group_commit: true, pages_max: None }
+        Options { group_commit: true, pages_max: None, crash: None }
     }
 }
 
 /// The embedded database.
 pub struct Sqlite {
-    jobs: SyncSender<Job>,
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
     projector: Projector,
     readers: Readers,
+    files: (PathBuf, PathBuf),
     catalogs: Arc<RwLock<Arc<Catalogs>>>,
     committed: watch::Receiver<i64>,
     _lock: File,
@@ -60,7 +75,9 @@ impl Sqlite {
     /// # Errors
     /// When the directory is in use by another process, cannot be written, or has a schema this version does not know.
     pub fn open(directory: &Path, options: Options) -> Result<Sqlite, Unavailable> {
-        let wrong = |what: &str, error: &dyn std::fmt::Display| Unavailable(format!("{}: {what}: {error}", directory.display()));
+        let wrong = |what: &str, error: &dyn std::fmt::Display| {
+            Unavailable(format!("{}: {what}: {error}", directory.display()))
+        };
         std::fs::create_dir_all(directory).map_err(|error| wrong("cannot be made", &error))?;
         let lock = lock(directory)?;
         let journal = directory.join("journal.db");
@@ -69,32 +86,47 @@ impl Sqlite {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
-        migrations::migrations::runner()
-            .run(&mut connection)
-            .map_err(|error| wrong("its schema is not one this version of scrip knows; use the version that wrote it, or a newer one", &error))?;
+        migrations::migrations::runner().run(&mut connection).map_err(|error| {
+            wrong(
+                "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one",
+                &error,
+            )
+        })?;
         if let Some(pages) = options.pages_max {
             connection.pragma_update(None, "max_page_count", pages)?;
         }
         let catalogs = Arc::new(RwLock::new(Arc::new(read_catalogs(&connection)?)));
-        let position: i64 = connection.query_row("SELECT COALESCE(MAX(position), 0) FROM entries", [], |row| row.get(0))?;
+        let position: i64 =
+            connection.query_row("SELECT COALESCE(MAX(position), 0) FROM entries", [], |row| row.get(0))?;
         let (committed_sender, committed) = watch::channel(position);
         let projector = Projector::start(&journal, &views, committed.clone())?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let behind = projector.jobs();
         let writer = Writer::new(connection, &views, Arc::clone(&catalogs), committed_sender, behind, options)?;
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&waiting))
             .map_err(|error| wrong("no thread for the journal", &error))?;
         let readers = Readers::new(&journal, &views);
-        Ok(Sqlite { jobs, projector, readers, catalogs, committed, _lock: lock })
+        Ok(Sqlite {
+            jobs: Some(jobs),
+            thread: Some(thread),
+            projector,
+            readers,
+            files: (journal, views),
+            catalogs,
+            committed,
+            _lock: lock,
+        })
     }
 
     /// See [`super::Store::submit`].
     pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Submit(Box::new(submission), reply))?;
-        answer.await.map_err(|_| SubmitError::Unavailable(Unavailable("the journal's thread has stopped".to_owned())))?
+        answer
+            .await
+            .map_err(|_| SubmitError::Unavailable(Unavailable("the journal's thread has stopped".to_owned())))?
     }
 
     /// See [`super::Store::workspace`].
@@ -148,6 +180,13 @@ impl Sqlite {
         self.projector.rebuild().await
     }
 
+    /// See [`super::Store::projection_differences`].
+    pub async fn projection_differences(&self) -> Result<Vec<String>, Unavailable> {
+        let (journal, views) = self.files.clone();
+        let compared = tokio::task::spawn_blocking(move || audit::differences(&journal, &views)).await;
+        compared.map_err(|panic| Unavailable(format!("the comparison panicked: {panic}")))?
+    }
+
     /// See [`super::Store::catalogs`].
     pub fn catalogs(&self) -> Arc<Catalogs> {
         Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
@@ -160,10 +199,21 @@ impl Sqlite {
     }
 
     fn send(&self, job: Job) -> Result<(), Unavailable> {
-        self.jobs.try_send(job).map_err(|error| match error {
+        let jobs = self.jobs.as_ref().expect("the journal's thread lives as long as its handle");
+        jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Unavailable(format!("{QUEUE_MAX} submissions are waiting")),
             TrySendError::Disconnected(_) => Unavailable("the journal's thread has stopped".to_owned()),
         })
+    }
+}
+
+impl Drop for Sqlite {
+    /// Waits for the journal's thread: nobody writes this file after the lock is given up.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the journal's thread had panicked");
+        }
     }
 }
 
@@ -192,7 +242,10 @@ fn read_catalogs(connection: &Connection) -> Result<Catalogs, Unavailable> {
     for row in rows {
         let (published_at, text) = row?;
         let catalog = parse_catalog(&text).map_err(|problems| {
-            Unavailable(format!("a published catalog no longer passes: {}", problems.first().map(ToString::to_string).unwrap_or_default()))
+            Unavailable(format!(
+                "a published catalog no longer passes: {}",
+                problems.first().map(ToString::to_string).unwrap_or_default()
+            ))
         })?;
         catalogs.publish(Timestamp::from_micros(published_at), Arc::new(catalog));
     }

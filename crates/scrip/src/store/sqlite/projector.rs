@@ -6,9 +6,10 @@ use super::writer::Snapshot;
 use super::{bound, rows};
 use crate::store::journal::JournalRow;
 use crate::store::{Row, Unavailable, Value, numbered, projection};
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
@@ -18,7 +19,7 @@ const BATCH_MAX: i64 = 2_000;
 const FORM: i64 = 1;
 /// Snapshots and statements that may wait.
 const QUEUE_MAX: usize = 1_024;
-const SCHEMA: &str = include_str!("../views.sql");
+pub(super) const SCHEMA: &str = include_str!("../views.sql");
 
 /// What the projector's thread is asked.
 pub(super) enum Job {
@@ -32,25 +33,30 @@ pub(super) enum Job {
 
 /// A handle on the projector's thread.
 pub(super) struct Projector {
-    jobs: SyncSender<Job>,
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
     position: watch::Receiver<i64>,
 }
 
 impl Projector {
     /// Opens the projections, brings them up to the journal, and goes on in a thread of its own.
-    pub(super) fn start(journal: &Path, views: &Path, committed: watch::Receiver<i64>) -> Result<Projector, Unavailable> {
+    pub(super) fn start(
+        journal: &Path,
+        views: &Path,
+        committed: watch::Receiver<i64>,
+    ) -> Result<Projector, Unavailable> {
         let thread = Thread::open(journal, views, *committed.borrow())?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let (sender, position) = watch::channel(thread.position);
-        std::thread::Builder::new()
+        let running = std::thread::Builder::new()
             .name("projector".to_owned())
             .spawn(move || thread.run(&waiting, &committed, &sender))
             .map_err(|error| Unavailable(format!("no thread for the projections: {error}")))?;
-        Ok(Projector { jobs, position })
+        Ok(Projector { jobs: Some(jobs), thread: Some(running), position })
     }
 
     pub(super) fn jobs(&self) -> SyncSender<Job> {
-        self.jobs.clone()
+        self.jobs.clone().expect("the projector lives as long as its handle")
     }
 
     pub(super) fn position(&self) -> watch::Receiver<i64> {
@@ -76,7 +82,17 @@ impl Projector {
     }
 
     fn send(&self, job: Job) -> Result<(), Unavailable> {
-        self.jobs.try_send(job).map_err(|_| Unavailable("the projector is behind or has stopped".to_owned()))
+        self.jobs().try_send(job).map_err(|_| Unavailable("the projector is behind or has stopped".to_owned()))
+    }
+}
+
+impl Drop for Projector {
+    /// Waits for the thread, which ends when the journal's thread has: nobody folds these files afterwards.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the projector had panicked");
+        }
     }
 }
 
@@ -126,21 +142,9 @@ impl Thread {
 
     /// Folds the next rows of the journal; whether there were any.
     fn fold_batch(&mut self) -> Result<bool, Unavailable> {
-        let sql = format!("SELECT {} FROM entries WHERE position > ?1 ORDER BY position LIMIT ?2", JournalRow::COLUMNS);
-        let values = [Value::Integer(self.position), Value::Integer(BATCH_MAX)];
-        let found = rows(&mut self.journal.prepare_cached(&sql)?, &values)?;
-        let Some(last) = found.last() else { return Ok(false) };
-        let last = last.integer(0);
-        let transaction = self.views.transaction()?;
-        for row in &found {
-            let row = JournalRow::read(row);
-            let entry = row.entry().map_err(|error| Unavailable(format!("entry {} cannot be read: {error}", row.position)))?;
-            projection::project(&transaction, &entry, row.next_due_at)?;
-        }
-        transaction.execute("INSERT OR REPLACE INTO positions (name, position) VALUES ('views', ?1)", [last])?;
-        transaction.commit()?;
-        self.position = last;
-        Ok(true)
+        let last = fold_into(&self.journal, &mut self.views, self.position)?;
+        self.position = last.unwrap_or(self.position);
+        Ok(last.is_some())
     }
 
     fn keep(&self, snapshot: &Snapshot) {
@@ -183,6 +187,36 @@ impl Thread {
         while self.fold_batch()? {}
         Ok(())
     }
+}
+
+/// Folds the rows after a position into projections, in one transaction; the position it came to, if there were any.
+pub(super) fn fold_into(
+    journal: &Connection,
+    views: &mut Connection,
+    position: i64,
+) -> Result<Option<i64>, Unavailable> {
+    let sql = format!("SELECT {} FROM entries WHERE position > ?1 ORDER BY position LIMIT ?2", JournalRow::COLUMNS);
+    let values = [Value::Integer(position), Value::Integer(BATCH_MAX)];
+    let found = rows(&mut journal.prepare_cached(&sql)?, &values)?;
+    let Some(last) = found.last() else { return Ok(None) };
+    let last = last.integer(0);
+    let transaction = views.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Some rows are sums: folding an entry twice would count it twice.
+    let reached = read_position(&transaction)?;
+    if reached != position {
+        return Err(Unavailable(format!(
+            "the projections are at {reached} and not at {position}: someone else folds them"
+        )));
+    }
+    for row in &found {
+        let row = JournalRow::read(row);
+        let entry =
+            row.entry().map_err(|error| Unavailable(format!("entry {} cannot be read: {error}", row.position)))?;
+        projection::project(&transaction, &entry, row.next_due_at)?;
+    }
+    transaction.execute("INSERT OR REPLACE INTO positions (name, position) VALUES ('views', ?1)", [last])?;
+    transaction.commit()?;
+    Ok(Some(last))
 }
 
 fn open_views(path: &Path) -> Result<Connection, Unavailable> {

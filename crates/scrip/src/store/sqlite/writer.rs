@@ -8,7 +8,7 @@
 use super::{Options, bound, projector, rows, text_hash};
 use crate::clock::Clock;
 use crate::store::journal::{Body, GENESIS, JournalRow, chain};
-use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, Value, numbered};
+use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, Value, numbered, panic_text};
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use scrip_engine::{Applied, Catalog, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply, fold};
 use std::collections::HashMap;
@@ -61,6 +61,7 @@ pub(super) struct Writer {
     projector: SyncSender<projector::Job>,
     options: Options,
     touched: Vec<WorkspaceId>,
+    commits: u64,
 }
 
 /// An answer that waits for the flush.
@@ -103,6 +104,7 @@ impl Writer {
             projector,
             options,
             touched: Vec::new(),
+            commits: 0,
         })
     }
 
@@ -116,11 +118,14 @@ impl Writer {
                 let Ok(job) = waiting.try_recv() else { break };
                 batch.push(job);
             }
-            self.batch(&mut batch);
+            if !self.batch(&mut batch) {
+                return;
+            }
         }
     }
 
-    fn batch(&mut self, jobs: &mut Vec<Job>) {
+    /// Serves one batch; `false` when the thread is to die.
+    fn batch(&mut self, jobs: &mut Vec<Job>) -> bool {
         self.touched.clear();
         let writes = jobs.iter().any(|job| !matches!(job, Job::Read(..) | Job::Now(..)));
         let before = self.position;
@@ -128,11 +133,19 @@ impl Writer {
         let mut failed = begun.err();
         let answers: Vec<Answer> = jobs.drain(..).map(|job| self.job(job, &mut failed)).collect();
         if writes && failed.is_none() {
+            self.commits += 1;
+            if self.dies(false) {
+                return false;
+            }
             failed = self.connection.execute_batch("COMMIT").err();
+            if self.dies(true) {
+                return false;
+            }
         }
         if let Some(error) = failed {
             self.undo(before, &error);
-            return refuse(answers, &error);
+            refuse(answers, &error);
+            return true;
         }
         self.keep_snapshots();
         if self.position != before {
@@ -146,6 +159,11 @@ impl Writer {
         if self.cache.len() > CACHE_MAX {
             self.cache.clear();
         }
+        true
+    }
+
+    fn dies(&self, flushed: bool) -> bool {
+        self.options.crash.is_some_and(|crash| crash.commit == self.commits && crash.flushed == flushed)
     }
 
     /// Nothing of the batch happened: what was folded on top of it is forgotten.
@@ -183,7 +201,10 @@ impl Writer {
                 Answer::Clock(reply, result.map(|_| ()).map_err(Into::into), id, now)
             }
             Job::Write(sql, values, reply) => {
-                let result = self.connection.prepare_cached(&numbered(sql)).and_then(|mut statement| statement.execute(bound(&values)));
+                let result = self
+                    .connection
+                    .prepare_cached(&numbered(sql))
+                    .and_then(|mut statement| statement.execute(bound(&values)));
                 Answer::Write(reply, result.map_err(Into::into))
             }
             Job::Publish { text, catalog, actor, reply } => {
@@ -196,7 +217,11 @@ impl Writer {
         }
     }
 
-    fn submit(&mut self, submission: &Submission, failed: &mut Option<rusqlite::Error>) -> Result<Committed, SubmitError> {
+    fn submit(
+        &mut self,
+        submission: &Submission,
+        failed: &mut Option<rusqlite::Error>,
+    ) -> Result<Committed, SubmitError> {
         let id = submission.workspace;
         if let Err(error) = self.load(id) {
             let text = error.to_string();
@@ -237,18 +262,28 @@ impl Writer {
         }
     }
 
-    fn append(&mut self, submission: &Submission, applied: Applied, failed: &mut Option<rusqlite::Error>) -> Result<Committed, SubmitError> {
+    fn append(
+        &mut self,
+        submission: &Submission,
+        applied: Applied,
+        failed: &mut Option<rusqlite::Error>,
+    ) -> Result<Committed, SubmitError> {
         let Applied { workspace, events } = applied;
         let body = Body { actor: submission.actor.clone(), command: submission.command.name().to_owned(), events };
         let text = serde_json::to_string(&body).expect("events have no maps with other keys than text");
         let next_due_at = workspace.next_due_at().map(Timestamp::micros);
-        let (key, request) = submission.idempotency.as_ref().map_or((&[][..], &[][..]), |key| (&key.key[..], &key.request[..]));
+        let (key, request) =
+            submission.idempotency.as_ref().map_or((&[][..], &[][..]), |key| (&key.key[..], &key.request[..]));
         let previous = self.cache[&workspace.id].hash;
         let hash = chain(&previous, workspace.id, workspace.seq, workspace.at, key, request, next_due_at, &text);
         let inserted = self.insert(&workspace, submission.idempotency.as_ref(), next_due_at, &text, &previous, &hash);
         match inserted {
             Ok(1) => self.position += 1,
-            Ok(_) => return self.stored(submission)?.ok_or_else(|| SubmitError::Bug("an entry was lost to no key".to_owned())),
+            Ok(_) => {
+                return self
+                    .stored(submission)?
+                    .ok_or_else(|| SubmitError::Bug("an entry was lost to no key".to_owned()));
+            }
             Err(error) => {
                 let text = error.to_string();
                 *failed = Some(error);
@@ -278,7 +313,18 @@ impl Writer {
         let request = idempotency.map(|idempotency| &idempotency.request[..]);
         let mut statement = self.connection.prepare_cached(sql)?;
         let (seq, at) = (workspace.seq as i64, workspace.at.micros());
-        statement.execute((self.position + 1, workspace.id.get(), seq, at, key, request, next_due_at, body, previous, hash))
+        statement.execute((
+            self.position + 1,
+            workspace.id.get(),
+            seq,
+            at,
+            key,
+            request,
+            next_due_at,
+            body,
+            previous,
+            hash,
+        ))
     }
 
     /// The answer this key was given before.
@@ -300,7 +346,13 @@ impl Writer {
             true => Some(Arc::new(self.replay(submission.workspace, Some(seq)).map_err(Unavailable::from)?.workspace)),
             false => None,
         };
-        Ok(Some(Committed { seq: seq as u64, at: Timestamp::from_micros(at), events: body.events, replayed: true, workspace }))
+        Ok(Some(Committed {
+            seq: seq as u64,
+            at: Timestamp::from_micros(at),
+            events: body.events,
+            replayed: true,
+            workspace,
+        }))
     }
 
     fn read(&mut self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
@@ -344,7 +396,8 @@ impl Writer {
         let mut hash = GENESIS;
         if until.is_none() {
             let sql = "SELECT state FROM views.snapshots WHERE workspace = ?1";
-            let state = self.connection.prepare_cached(sql)?.query_row([id.get()], |row| row.get::<_, String>(0)).optional()?;
+            let state =
+                self.connection.prepare_cached(sql)?.query_row([id.get()], |row| row.get::<_, String>(0)).optional()?;
             // A snapshot in an older form is no loss: the journal has it all.
             if let Some(snapshot) = state.and_then(|state| serde_json::from_str::<Workspace>(&state).ok()) {
                 workspace = snapshot;
@@ -352,7 +405,8 @@ impl Writer {
         }
         let sql = "SELECT position, workspace, seq, at, NULL, NULL, next_due_at, body, previous_hash, hash FROM entries
                    WHERE workspace = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq";
-        let values = [Value::from(id), Value::Integer(workspace.seq.max(1) as i64), Value::Integer(until.unwrap_or(i64::MAX))];
+        let values =
+            [Value::from(id), Value::Integer(workspace.seq.max(1) as i64), Value::Integer(until.unwrap_or(i64::MAX))];
         for row in rows(&mut self.connection.prepare_cached(sql)?, &values)? {
             let row = JournalRow::read(&row);
             if row.seq > workspace.seq {
@@ -364,7 +418,12 @@ impl Writer {
         Ok(Cached { workspace, hash })
     }
 
-    fn publish(&mut self, text: &str, catalog: Arc<Catalog>, actor: &str) -> Result<(u32, Option<Arc<Catalogs>>), rusqlite::Error> {
+    fn publish(
+        &mut self,
+        text: &str,
+        catalog: Arc<Catalog>,
+        actor: &str,
+    ) -> Result<(u32, Option<Arc<Catalogs>>), rusqlite::Error> {
         let hash = text_hash(text);
         let newest = "SELECT sha256 FROM catalogs ORDER BY version DESC LIMIT 1";
         let newest = self.connection.query_row(newest, [], |row| row.get::<_, String>(0)).optional()?;
@@ -382,8 +441,11 @@ impl Writer {
     /// Hands states over to be snapshotted, when the projector has room for them.
     fn keep_snapshots(&mut self) {
         for id in &self.touched {
-            let Some(cached) = self.cache.get(id).filter(|cached| cached.workspace.seq % SNAPSHOT_EVERY == 0) else { continue };
-            let state = serde_json::to_string(&cached.workspace).expect("a workspace has no maps with other keys than text");
+            let Some(cached) = self.cache.get(id).filter(|cached| cached.workspace.seq % SNAPSHOT_EVERY == 0) else {
+                continue;
+            };
+            let state =
+                serde_json::to_string(&cached.workspace).expect("a workspace has no maps with other keys than text");
             let snapshot = Snapshot { workspace: *id, seq: cached.workspace.seq, state };
             let _ = self.projector.try_send(projector::Job::Snapshot(snapshot));
         }
@@ -432,9 +494,4 @@ fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
 fn is_lost_flush(failure: &rusqlite::ffi::Error) -> bool {
     let flushes = [rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC];
     failure.code == ErrorCode::SystemIoFailure && flushes.contains(&failure.extended_code)
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "a panic".to_owned())
 }

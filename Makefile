@@ -1,0 +1,80 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Everything that is made stays inside the clone.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+# Both commands use the dev profile, so that one build serves both.
+SCRIP := $(CARGO_TARGET_DIR)/debug/scrip
+DATA := data/demo
+
+.PHONY: help demo test check fmt clean compiler tools
+
+help:
+	@echo 'make demo    build, and serve a product with some history on http://127.0.0.1:8080'
+	@echo 'make test    install what the tests need, and run everything'
+	@echo 'make check   formatting, lints and the house style'
+	@echo 'make fmt     format'
+	@echo 'make clean   delete what was made: target, .venv and the demo data'
+
+demo: compiler
+	cargo build --locked --package scrip
+	mkdir -p $(DATA)
+	exec $(SCRIP) demo --data $(DATA)
+
+# The test runner comes last, so that its closing line is the last one.
+test: tools .venv/ready
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo build --locked --package scrip
+	cargo test --locked --workspace --doc --quiet
+	@for script in tests/run.d/*; do echo "== $$script"; "$$script"; done
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --locked --workspace --no-fail-fast; \
+	else \
+		cargo test --locked --workspace --all-targets --no-fail-fast; \
+	fi
+
+check: compiler
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --package scrip --test tidy
+
+fmt:
+	cargo fmt --all
+
+clean:
+	rm -rf target .venv $(DATA)
+
+# What is asked of apt: a program, and the Debian package that has it.
+BUILD_TOOLS := cc:build-essential
+TEST_TOOLS := $(BUILD_TOOLS) bean-check:beancount hledger:hledger curl:curl python3:python3
+
+# Installs what is missing, as root or through sudo.
+define install
+	@missing=; \
+	for pair in $(1); do command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	if [ -n "$$missing" ]; then \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -q; \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
+	fi
+endef
+
+compiler:
+	$(call install,$(BUILD_TOOLS))
+
+tools:
+	$(call install,$(TEST_TOOLS))
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -q; \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends python3-venv; \
+	}
+
+.venv/ready: tests/requirements.txt | tools
+	python3 -m venv --clear .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	touch $@

@@ -1,0 +1,538 @@
+//! A naive workspace to judge the engine by: lists and loops, plain integers, every rule written down once more from
+//! the design and the reliability rules. It shares data types of requests and catalogs with the engine, no decision.
+//!
+//! Invariant: slow and obvious. Nothing is cached, nothing is derived from an event.
+
+pub mod civil;
+mod money;
+pub mod price;
+mod work;
+
+use scrip_engine::{
+    Catalog, Catalogs, Choice, Command, GrantKind, GrantTemplate, Interval, OnUpgrade, Plan, PlanPrice, Span, Unit,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The stable code of a refusal.
+pub type No = &'static str;
+/// A decision: accepted, or the code of the refusal.
+pub type Answer = Result<(), No>;
+
+/// The end of the calendar.
+pub const NEVER: i64 = 253_402_207_200 * 1_000_000;
+/// The most one operation moves.
+pub const MOST: i64 = 1_000_000_000;
+
+/// A lot of one unit.
+#[derive(Clone, Debug)]
+pub struct Lot {
+    pub n: u32,
+    pub code: String,
+    pub kind: GrantKind,
+    pub unit: Unit,
+    pub models: Vec<String>,
+    pub rank: u8,
+    pub source: String,
+    pub granted: i64,
+    pub available: i64,
+    pub held: i64,
+    pub captured: i64,
+    pub expired: i64,
+    pub revoked: i64,
+    pub starts: i64,
+    pub ends: Option<i64>,
+    /// The lot whose won dispute this gives back.
+    pub root: Option<u32>,
+    /// What refunds and disputes want back of it and of what was reinstated from it (I13's T).
+    pub wanted: i64,
+    /// Debt of it that packs have paid.
+    pub repaid: i64,
+    /// Nothing of it may be used any more.
+    pub voided: bool,
+    /// What corrections took of it.
+    pub taken_by_void: i64,
+    /// What came back to it dead and lived on in another lot.
+    pub passed_on: i64,
+    pub touched: i64,
+    /// Closed for so long that only its sums are known.
+    pub forgotten: bool,
+}
+
+impl Lot {
+    fn dead(&self, at: i64) -> bool {
+        self.ends.is_some_and(|ends| ends <= at)
+    }
+}
+
+/// Why a run or hold is open.
+#[derive(Clone, Debug)]
+pub struct Open {
+    pub n: u32,
+    pub unit: Unit,
+    pub amount: i64,
+    pub parts: Vec<(u32, i64)>,
+    pub expires: i64,
+    pub asked: u64,
+    /// A run's attempt and start; `None` for a caller's hold.
+    pub run: Option<(u32, Option<i64>)>,
+    pub cancel: scrip_engine::CancelRule,
+    pub trial: Option<Trial>,
+    pub model: Option<String>,
+    pub plan: String,
+    pub day: Option<i64>,
+}
+
+/// The trial a run uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    Count,
+    Window,
+}
+
+/// A time trial of a plan's model.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    pub plan: String,
+    pub model: String,
+    pub until: Option<i64>,
+    pub succeeded: bool,
+    pub withdrawn: u32,
+}
+
+/// A paid period.
+#[derive(Clone, Copy, Debug)]
+pub struct Paid {
+    pub interval: Interval,
+    pub anchor: i64,
+    pub index: u32,
+    pub start: i64,
+    pub end: i64,
+    pub next_month: Option<u32>,
+}
+
+/// The naive workspace.
+#[derive(Clone)]
+pub struct Model {
+    pub catalogs: Arc<Catalogs>,
+    pub opened: bool,
+    pub last: i64,
+    pub now: i64,
+    pub happened: bool,
+    pub test_clock: bool,
+    pub lifetime_allowed: bool,
+    pub name: String,
+    pub version: u32,
+    pub plan: String,
+    pub paid: Option<Paid>,
+    pub cancel: bool,
+    pub pending: Option<(String, Interval, Option<i64>)>,
+    pub allowance: Option<i64>,
+    pub approvals: BTreeSet<String>,
+    pub frozen: Option<String>,
+    pub disputes: BTreeSet<String>,
+    pub lots: Vec<Lot>,
+    pub open: Vec<Open>,
+    pub openings: Vec<Opening>,
+    pub limited: BTreeMap<String, (i64, u32)>,
+    pub sources: BTreeSet<String>,
+    pub stored: u64,
+    pub next_hold: u32,
+    pub forgotten_debt: i64,
+}
+
+/// Why a period starts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Bought,
+    Due,
+}
+
+impl Model {
+    pub fn new(catalogs: Arc<Catalogs>) -> Model {
+        Model {
+            catalogs,
+            opened: false,
+            last: 0,
+            now: 0,
+            happened: false,
+            test_clock: false,
+            lifetime_allowed: false,
+            name: String::new(),
+            version: 0,
+            plan: String::new(),
+            paid: None,
+            cancel: false,
+            pending: None,
+            allowance: None,
+            approvals: BTreeSet::new(),
+            frozen: None,
+            disputes: BTreeSet::new(),
+            lots: Vec::new(),
+            open: Vec::new(),
+            openings: Vec::new(),
+            limited: BTreeMap::new(),
+            sources: BTreeSet::new(),
+            stored: 0,
+            next_hold: 1,
+            forgotten_debt: 0,
+        }
+    }
+
+    /// Lets time pass and does what is asked, or says why not and stays as it was.
+    pub fn apply(&mut self, at: i64, command: &Command) -> Answer {
+        let mut next = self.clone();
+        next.happened = false;
+        next.now = at.max(self.last);
+        if next.opened {
+            next.pass_time();
+        }
+        next.command(command)?;
+        if next.happened {
+            next.last = next.now;
+        }
+        *self = next;
+        Ok(())
+    }
+
+    fn command(&mut self, command: &Command) -> Answer {
+        if !matches!(command, Command::OpenWorkspace { .. }) && !self.opened {
+            return Err("NOT_FOUND");
+        }
+        match command {
+            Command::OpenWorkspace { test_clock, profile, lifetime_allowed, choice, .. } => {
+                self.open_workspace(test_clock.is_some(), &profile.name, *lifetime_allowed, choice.as_ref())
+            }
+            Command::Rename { name } => {
+                good_name(name)?;
+                self.happened |= self.name != *name;
+                self.name.clone_from(name);
+                Ok(())
+            }
+            Command::Subscribe(choice) => self.subscribe(choice),
+            Command::CancelSubscription => self.cancel_plan(),
+            Command::UndoCancel => self.undo(),
+            Command::ApproveReview { review, reason } => self.approve(review, reason),
+            Command::MigrateCatalog { version } => self.migrate(*version),
+            Command::Grant { give, source, reason } => self.give(give, source.as_deref(), reason),
+            Command::VoidGrant { grant, reason } => self.void(*grant, reason),
+            Command::ReversePayment { source, paid, reversed, disputed } => {
+                self.reverse(source, *paid, *reversed, *disputed)
+            }
+            Command::Freeze { reason } => {
+                good_name(reason)?;
+                self.happened |= self.frozen.as_deref() != Some(&**reason);
+                self.frozen = Some(reason.to_string());
+                Ok(())
+            }
+            Command::Unfreeze => {
+                self.happened |= self.frozen.take().is_some();
+                Ok(())
+            }
+            Command::CreateRun { model, params, quote, metadata, .. } => {
+                if metadata.len() > 50 {
+                    return Err("INVALID_REQUEST");
+                }
+                self.create_run(model, params, quote.as_ref())
+            }
+            Command::StartRun { run, attempt } => self.start_run(*run, *attempt),
+            Command::SettleRun { run, attempt, outcome } => self.settle_run(*run, *attempt, outcome),
+            Command::CancelRun { run } => self.cancel_run(*run),
+            Command::OpenHold { ask, reference, seconds } => self.open_hold(ask, reference, *seconds),
+            Command::CaptureHold { hold, amount } => self.capture(*hold, amount.map(scrip_engine::Amount::get)),
+            Command::ReleaseHold { hold } => self.release(*hold),
+            Command::ExtendHold { hold, seconds } => self.extend(*hold, *seconds),
+            Command::Tick => Ok(()),
+        }
+    }
+
+    /// Steps through every due instant: release, then expire, then renew (R1).
+    fn pass_time(&mut self) {
+        while let Some(at) = self.next_due().filter(|at| *at <= self.now) {
+            while let Some(hold) = self.open.iter().find(|hold| hold.expires == at).cloned() {
+                self.end(&hold, 0, false, at);
+            }
+            for index in 0..self.lots.len() {
+                if self.lots[index].ends == Some(at) && self.lots[index].available > 0 {
+                    let lot = &mut self.lots[index];
+                    lot.expired += lot.available;
+                    lot.available = 0;
+                    lot.touched = at;
+                    self.happened = true;
+                }
+            }
+            match self.paid {
+                Some(paid) if self.next_month(&paid) == Some(at) => self.month(&paid, at),
+                Some(paid) if self.next_month(&paid).is_none() && paid.end == at => self.end_period(&paid, at),
+                _ => {}
+            }
+        }
+    }
+
+    /// The earliest instant at which something happens by itself.
+    pub fn next_due(&self) -> Option<i64> {
+        let mut due: Vec<i64> = self.open.iter().map(|hold| hold.expires).collect();
+        due.extend(self.lots.iter().filter(|lot| lot.available > 0).filter_map(|lot| lot.ends));
+        due.extend(self.paid.map(|paid| self.next_month(&paid).unwrap_or(paid.end)));
+        due.into_iter().min()
+    }
+
+    fn next_month(&self, paid: &Paid) -> Option<i64> {
+        let at = nth(paid.anchor, Interval::Month, paid.next_month?);
+        (at < paid.end).then_some(at)
+    }
+
+    /// The version in force at an instant: the last one published by then, the newest on a test clock.
+    fn in_force(&self, at: i64) -> (u32, Arc<Catalog>) {
+        let all = self.catalogs.all();
+        let mut found = &all[0];
+        for version in all {
+            if self.test_clock || version.at.micros() <= at {
+                found = version;
+            }
+        }
+        (found.version, found.catalog.clone())
+    }
+
+    /// The catalog the workspace is on.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalogs.get(self.version).expect("a version that was published").catalog.clone()
+    }
+
+    fn open_workspace(&mut self, clock: bool, name: &str, lifetime: bool, choice: Option<&Choice>) -> Answer {
+        if self.opened {
+            return Err("INVALID_REQUEST");
+        }
+        good_name(name)?;
+        self.opened = true;
+        self.happened = true;
+        self.name = name.to_owned();
+        self.test_clock = clock;
+        self.lifetime_allowed = lifetime;
+        let (version, catalog) = self.in_force(self.now);
+        self.version = version;
+        self.plan = catalog.free_plan.to_string();
+        match choice {
+            Some(choice) if choice.plan != catalog.free_plan => self.subscribe(choice),
+            _ => {
+                self.come_to_plan(self.now);
+                Ok(())
+            }
+        }
+    }
+
+    fn approve(&mut self, review: &str, reason: &str) -> Answer {
+        good_name(reason)?;
+        let (_, offer) = self.in_force(self.now);
+        if !offer.plans.iter().any(|plan| plan.requires.iter().any(|required| **required == *review)) {
+            return Err("INVALID_REQUEST");
+        }
+        self.happened |= self.approvals.insert(review.to_owned());
+        Ok(())
+    }
+
+    fn subscribe(&mut self, choice: &Choice) -> Answer {
+        let (version, offer) = self.in_force(self.now);
+        let plan = find_plan(&offer, &choice.plan).ok_or("INVALID_REQUEST")?;
+        if plan.prices.is_empty() {
+            return if self.paid.is_some() { self.cancel_plan() } else { Ok(()) };
+        }
+        let price = match choice.interval {
+            Some(interval) => find_price(plan, interval),
+            None if plan.prices.len() == 1 => plan.prices.first(),
+            None => None,
+        };
+        let price = price.ok_or("INVALID_REQUEST")?;
+        let allowance = choice.allowance.map(scrip_engine::Amount::get);
+        if plan.custom != allowance.is_some() || allowance.is_some_and(|amount| !(1..=MOST).contains(&amount)) {
+            return Err("INVALID_REQUEST");
+        }
+        for (review, reason) in &choice.approve {
+            self.approve(review, reason)?;
+        }
+        if plan.requires.iter().any(|review| !self.approvals.contains(&**review)) {
+            return Err("REVIEW_REQUIRED");
+        }
+        if let Some(paid) = self.paid {
+            if self.plan == *plan.id && self.allowance == allowance && paid.interval == price.interval {
+                return self.undo();
+            }
+            let rank = |id: &str| offer.plans.iter().position(|plan| *plan.id == *id);
+            let lower = rank(&self.plan).is_some_and(|current| rank(&plan.id) < Some(current));
+            if lower || price.interval < paid.interval {
+                self.pending = Some((plan.id.to_string(), price.interval, allowance));
+                self.cancel = false;
+                self.happened = true;
+                return Ok(());
+            }
+            if self.catalog().on_upgrade == OnUpgrade::Forfeit {
+                self.forfeit();
+            }
+        }
+        self.start_period(version, plan, price, allowance, Why::Bought, self.now, 0, self.now);
+        Ok(())
+    }
+
+    /// An upgrade ends the old cycle for good: what is left expires, and what comes back later finds it dead.
+    fn forfeit(&mut self) {
+        let now = self.now;
+        for lot in &mut self.lots {
+            let cycle = matches!(lot.kind, GrantKind::Cycle | GrantKind::Rollover);
+            if cycle && !lot.dead(now) && lot.available + lot.held > 0 {
+                lot.expired += lot.available;
+                lot.available = 0;
+                lot.ends = Some(now);
+                lot.touched = now;
+                self.happened = true;
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a period is what these say")]
+    fn start_period(
+        &mut self,
+        version: u32,
+        plan: &Plan,
+        price: &PlanPrice,
+        allowance: Option<i64>,
+        why: Why,
+        anchor: i64,
+        index: u32,
+        at: i64,
+    ) {
+        let end = nth(anchor, price.interval, index + 1);
+        let in_year =
+            |template: &GrantTemplate| price.interval == Interval::Year && template.every == Some(Interval::Month);
+        let next_month = price.grants.iter().any(in_year).then_some(index * 12 + 1);
+        self.happened = true;
+        self.version = version;
+        self.plan = plan.id.to_string();
+        self.allowance = allowance;
+        self.cancel = false;
+        self.pending = None;
+        self.paid = Some(Paid { interval: price.interval, anchor, index, start: at, end, next_month });
+        self.come_to_plan(at);
+        for template in &price.grants {
+            let ends = if in_year(template) { nth(anchor, Interval::Month, index * 12 + 1).min(end) } else { end };
+            self.cycle_grant(template, at, ends, why);
+        }
+        if let Some(amount) = allowance {
+            let contract = GrantTemplate {
+                code: "contract".into(),
+                unit: Unit::Credits,
+                amount: scrip_engine::Amount::new(amount).expect("it was checked"),
+                every: None,
+                rollover_max: None,
+                models: Vec::new(),
+                bonus: false,
+            };
+            self.cycle_grant(&contract, at, end, why);
+        }
+    }
+
+    fn month(&mut self, paid: &Paid, at: i64) {
+        let month = paid.next_month.expect("a month is due");
+        self.happened = true;
+        self.paid = Some(Paid { next_month: Some(month + 1), ..*paid });
+        let catalog = self.catalog();
+        let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
+        let price = find_price(plan, paid.interval).expect("the price is in its catalog");
+        for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
+            let ends = nth(paid.anchor, Interval::Month, month + 1).min(paid.end);
+            self.cycle_grant(template, at, ends, Why::Due);
+        }
+    }
+
+    fn end_period(&mut self, paid: &Paid, at: i64) {
+        let (newest, offer) = self.in_force(at);
+        if self.cancel {
+            self.happened = true;
+            self.version = newest;
+            self.plan = offer.free_plan.to_string();
+            (self.paid, self.cancel, self.pending, self.allowance) = (None, false, None, None);
+            self.come_to_plan(at);
+            return;
+        }
+        let changes = self.pending.is_some();
+        let (plan, interval, allowance) =
+            self.pending.clone().unwrap_or((self.plan.clone(), paid.interval, self.allowance));
+        // What is in force, else what the workspace is on, else the latest version that still had the price.
+        let mut versions = vec![newest, self.version];
+        versions.extend(self.catalogs.all().iter().rev().map(|published| published.version));
+        let sells = |version: &u32| {
+            let catalog = &self.catalogs.get(*version).expect("published").catalog;
+            find_plan(catalog, &plan).is_some_and(|plan| find_price(plan, interval).is_some())
+        };
+        let version = versions.into_iter().find(sells).expect("what was sold once is in some version");
+        let catalog = self.catalogs.get(version).expect("published").catalog.clone();
+        let plan = find_plan(&catalog, &plan).expect("it sells it");
+        let price = find_price(plan, interval).expect("it sells it");
+        let (anchor, index) =
+            if changes && interval != paid.interval { (at, 0) } else { (paid.anchor, paid.index + 1) };
+        self.start_period(version, plan, price, allowance.filter(|_| plan.custom), Why::Due, anchor, index, at);
+    }
+
+    fn cancel_plan(&mut self) -> Answer {
+        if self.paid.is_none() {
+            return Err("INVALID_REQUEST");
+        }
+        self.happened |= !self.cancel;
+        self.cancel = true;
+        self.pending = None;
+        Ok(())
+    }
+
+    fn undo(&mut self) -> Answer {
+        self.happened |= self.cancel || self.pending.is_some();
+        self.cancel = false;
+        self.pending = None;
+        Ok(())
+    }
+
+    fn migrate(&mut self, version: u32) -> Answer {
+        let target = self.catalogs.get(version).ok_or("NOT_FOUND")?.catalog.clone();
+        let plan = find_plan(&target, &self.plan).ok_or("INVALID_REQUEST")?;
+        let fits = match self.paid {
+            Some(paid) => find_price(plan, paid.interval).is_some(),
+            None => plan.prices.is_empty(),
+        };
+        if !fits {
+            return Err("INVALID_REQUEST");
+        }
+        self.happened |= self.version != version;
+        self.version = version;
+        Ok(())
+    }
+}
+
+/// Finds a plan by its name.
+pub fn find_plan<'c>(catalog: &'c Catalog, id: &str) -> Option<&'c Plan> {
+    catalog.plans.iter().find(|plan| *plan.id == *id)
+}
+
+fn find_price(plan: &Plan, interval: Interval) -> Option<&PlanPrice> {
+    plan.prices.iter().find(|price| price.interval == interval)
+}
+
+/// Boundary `n` of an anchor.
+fn nth(anchor: i64, every: Interval, n: u32) -> i64 {
+    let n = i64::from(n);
+    match every {
+        Interval::Week => anchor + 7 * n * civil::DAY,
+        Interval::Month => civil::months_later(anchor, n),
+        Interval::Year => civil::months_later(anchor, 12 * n),
+    }
+}
+
+/// An instant a span later.
+fn later(at: i64, span: Span) -> i64 {
+    match span {
+        Span::Months(months) => civil::months_later(at, i64::from(months)),
+        Span::Micros(micros) => (at + micros).min(NEVER),
+    }
+}
+
+fn good_name(name: &str) -> Answer {
+    let good = !name.trim().is_empty() && name.chars().count() <= 200 && !name.chars().any(char::is_control);
+    if good { Ok(()) } else { Err("INVALID_REQUEST") }
+}

@@ -1,0 +1,164 @@
+//! Laws that are read off the events alone: conservation by postings, ends of holds, sources, dates.
+
+use super::same;
+use scrip_engine::{Account, Amount, Dated, End, Event, GrantKind, Part, Timestamp, Unit, Workspace};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One lot's five numbers, recomputed from postings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    granted: i64,
+    available: i64,
+    held: i64,
+    captured: i64,
+    expired: i64,
+    revoked: i64,
+}
+
+/// What the events of one workspace have said so far.
+#[derive(Default)]
+pub struct Laws {
+    units: BTreeMap<u32, Unit>,
+    sums: BTreeMap<u32, Sum>,
+    open: BTreeMap<u32, (i64, Vec<Part>)>,
+    ended: BTreeSet<u32>,
+    once: BTreeSet<(GrantKind, String, String)>,
+    last: Timestamp,
+}
+
+impl Laws {
+    /// Reads an entry.
+    pub fn read(&mut self, events: &[Dated], entry_at: Timestamp) -> Result<(), String> {
+        for Dated(at, event) in events {
+            if *at < self.last || *at > entry_at {
+                return Err(format!("dates go from {} over {at} to {entry_at}: {event:?}", self.last));
+            }
+            self.last = *at;
+            self.sources(event)?;
+            self.holds(event)?;
+            self.post(event)?;
+        }
+        self.last = entry_at;
+        Ok(())
+    }
+
+    /// I8: one lot of a kind from one source; what a plan and a pack give beside it is another kind.
+    fn sources(&mut self, event: &Event) -> Result<(), String> {
+        let Event::GrantIssued { grant, kind, unit, source, code, amount, .. } = event else { return Ok(()) };
+        self.units.insert(*grant, *unit);
+        if amount.is_zero() {
+            return Err(format!("grant {grant} is of nothing"));
+        }
+        let again = matches!(kind, GrantKind::Returned | GrantKind::Reinstated);
+        if !again && !self.once.insert((*kind, source.to_string(), code.to_string())) {
+            return Err(format!("a second {} from {source}", kind.name()));
+        }
+        same("grant numbers", *grant as usize, self.units.len())
+    }
+
+    /// I5, I6: a hold ends once, its ends are its parts, and no more is captured than was held.
+    fn holds(&mut self, event: &Event) -> Result<(), String> {
+        match event {
+            Event::RunQueued { run: n, quoted: amount, parts, .. }
+            | Event::HoldOpened { hold: n, amount, parts, .. } => {
+                let sum: i64 = parts.iter().map(|part| part.amount.get()).sum();
+                same("parts of a hold", sum, amount.get())?;
+                if parts.iter().any(|part| part.amount.is_zero()) {
+                    return Err(format!("hold {n} has a part of nothing"));
+                }
+                let fresh = self.open.insert(*n, (sum, parts.clone())).is_none() && !self.ended.contains(n);
+                same("a hold's number is new", fresh, true)
+            }
+            Event::RunSettled { run: n, captured, released, ends, .. }
+            | Event::HoldEnded { hold: n, captured, released, ends, .. } => self.end(*n, *captured, *released, ends),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self, n: u32, captured: Amount, released: Amount, ends: &[End]) -> Result<(), String> {
+        let (amount, parts) = self.open.remove(&n).ok_or_else(|| format!("hold {n} was not open"))?;
+        same("a hold ends once", self.ended.insert(n), true)?;
+        same("captured and released", captured.get() + released.get(), amount)?;
+        same("one end a part", ends.len(), parts.len())?;
+        let mut spent = 0;
+        for (end, part) in ends.iter().zip(&parts) {
+            let [c, l, x, r] = [end.captured, end.released, end.expired, end.revoked].map(Amount::get);
+            same("an end and its part", (end.grant, c + l + x + r), (part.grant, part.amount.get()))?;
+            spent += c;
+        }
+        same("captured parts", spent, captured.get())
+    }
+
+    fn post(&mut self, event: &Event) -> Result<(), String> {
+        let units = &self.units;
+        let postings = event.postings(|grant| units[&grant]);
+        let made = match event {
+            Event::GrantIssued { grant, .. } => *grant,
+            _ => 0,
+        };
+        for posting in postings {
+            let amount = posting.amount.get();
+            let grant = match (posting.from, posting.to) {
+                (Account::Source(_), Account::Available(grant)) => grant,
+                (Account::Available(grant) | Account::Held(grant), _) => grant,
+                odd => return Err(format!("an odd posting: {odd:?}")),
+            };
+            same("a posting's unit", posting.unit, units[&grant])?;
+            let sum = self.sums.entry(grant).or_default();
+            match posting.from {
+                Account::Source(_) => {
+                    same("only what is new is made of nothing", grant, made)?;
+                    sum.granted += amount;
+                }
+                Account::Available(_) => sum.available -= amount,
+                Account::Held(_) => sum.held -= amount,
+                odd => return Err(format!("taken from {odd:?}")),
+            }
+            match posting.to {
+                Account::Available(to) => {
+                    same("back where it came from", to, grant)?;
+                    sum.available += amount;
+                }
+                Account::Held(to) => {
+                    same("held where it was taken", to, grant)?;
+                    sum.held += amount;
+                }
+                Account::Captured => sum.captured += amount,
+                Account::Expired => sum.expired += amount,
+                Account::Revoked => sum.revoked += amount,
+                Account::Source(_) => return Err("credits went out of the book".to_owned()),
+            }
+            let Sum { available, held, captured, expired, revoked, granted } = *sum;
+            same("a lot adds up (I1)", available + held + captured + expired + revoked, granted)?;
+            if available < 0 || held < 0 {
+                return Err(format!("grant {grant} is below zero: {sum:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// I1, I2, I7: the engine's numbers are those of the postings.
+    pub fn agree(&self, workspace: &Workspace) -> Result<(), String> {
+        let mut by_unit: BTreeMap<Unit, [i64; 6]> = BTreeMap::new();
+        for (n, s) in &self.sums {
+            let numbers = [s.granted, s.available, s.held, s.captured, s.expired, s.revoked];
+            let unit = by_unit.entry(self.units[n]).or_default();
+            for (sum, number) in unit.iter_mut().zip(numbers) {
+                *sum += number;
+            }
+            if let Some(g) = workspace.grant(*n) {
+                let grant = [g.granted, g.available, g.held, g.captured, g.expired, g.revoked].map(Amount::get);
+                same("a grant's numbers are its postings", (n, grant), (n, numbers))?;
+            }
+        }
+        let sums: BTreeMap<Unit, [i64; 6]> = workspace
+            .sums()
+            .into_iter()
+            .map(|(unit, s)| {
+                (unit, [s.granted, s.available, s.held, s.captured, s.expired, s.revoked].map(Amount::get))
+            })
+            .collect();
+        same("sums over all grants", &sums, &by_unit)?;
+        same("open holds", workspace.holds.len(), self.open.len())
+    }
+}

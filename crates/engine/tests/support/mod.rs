@@ -1,0 +1,261 @@
+//! What the property tests share: a seeded generator, worlds of catalogs, and the engine and the naive model side by
+//! side, compared after every command.
+
+pub mod asks;
+pub mod laws;
+
+use crate::reference::{Model, NEVER};
+use scrip_engine::{
+    Amount, Catalogs, Command, Dated, Refusal, Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
+};
+use std::sync::Arc;
+
+/// SplitMix64: every case replays from one number.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Dice {
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bd1_e995_1234_5678)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number from `low` to `high`, both possible.
+    pub fn within(&mut self, low: i64, high: i64) -> i64 {
+        let width = u64::try_from(high - low).expect("low is not above high") + 1;
+        low + i64::try_from(self.next() % width).expect("a width that fits")
+    }
+
+    /// True so many times in a hundred.
+    pub fn percent(&mut self, percent: u64) -> bool {
+        self.next() % 100 < percent
+    }
+
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[usize::try_from(self.next() % items.len() as u64).expect("an index")]
+    }
+}
+
+/// Every sequence starts on this day, in the year before a leap year.
+pub const START: i64 = 1_801_353_600_000_000;
+const DAY: i64 = 86_400_000_000;
+
+/// The catalogs a sequence runs on.
+pub fn worlds() -> Vec<Arc<Catalogs>> {
+    let read = |text: &str| Arc::new(parse_catalog(text).expect("a test catalog is right"));
+    let rich = [include_str!("../catalogs/rich.toml"), include_str!("../catalogs/rich-2.toml")].map(read);
+    let forfeit = [include_str!("../catalogs/forfeit.toml"), include_str!("../catalogs/forfeit-2.toml")].map(read);
+    [rich, forfeit]
+        .into_iter()
+        .map(|[first, second]| {
+            let mut catalogs = Catalogs::default();
+            catalogs.publish(Timestamp::from_micros(0), first);
+            catalogs.publish(Timestamp::from_micros(START + 100 * DAY), second);
+            Arc::new(catalogs)
+        })
+        .collect()
+}
+
+/// A command and the instant it is said to come at.
+pub type Said = (i64, Command);
+
+/// The engine and the model on the same way.
+pub struct Pair {
+    pub catalogs: Arc<Catalogs>,
+    pub engine: Workspace,
+    pub model: Model,
+    pub journal: Vec<(Timestamp, Vec<Dated>)>,
+    pub laws: laws::Laws,
+    /// Accepted and refused commands by name or code.
+    pub seen: std::collections::BTreeMap<&'static str, usize>,
+}
+
+impl Pair {
+    pub fn new(catalogs: &Arc<Catalogs>) -> Pair {
+        Pair {
+            catalogs: catalogs.clone(),
+            engine: Workspace::unopened(WorkspaceId::new(7)),
+            model: Model::new(catalogs.clone()),
+            journal: Vec::new(),
+            laws: laws::Laws::default(),
+            seen: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// One command in both worlds; says what differs.
+    pub fn step(&mut self, (at, command): &Said) -> Result<(), String> {
+        let instant = Timestamp::from_micros(*at);
+        let modelled = self.model.apply(*at, command);
+        match apply(&self.engine, &self.catalogs, command, instant) {
+            Ok(applied) => {
+                modelled.map_err(|code| format!("the engine accepts what the model refuses with {code}"))?;
+                *self.seen.entry(command.name()).or_default() += 1;
+                self.accepted(command, applied)?;
+            }
+            Err(refusal) => {
+                same("answer", refusal.code(), modelled.err().unwrap_or("accepted"))?;
+                *self.seen.entry(refusal.code()).or_default() += 1;
+                let again = apply(&self.engine, &self.catalogs, command, instant);
+                same("second refusal", Some(&refusal), again.as_ref().err())?;
+                facts(&refusal)?;
+            }
+        }
+        self.compare(self.model.last.max(*at))
+    }
+
+    fn accepted(&mut self, command: &Command, applied: scrip_engine::Applied) -> Result<(), String> {
+        same("whether anything happened", !applied.events.is_empty(), self.model.happened)?;
+        if applied.workspace.at < self.engine.at {
+            return Err(format!("time went back from {} to {}", self.engine.at, applied.workspace.at));
+        }
+        let seq = self.engine.seq + u64::from(!applied.events.is_empty());
+        same("seq", applied.workspace.seq, seq)?;
+        self.laws.read(&applied.events, applied.workspace.at).map_err(|wrong| format!("{command:?}: {wrong}"))?;
+        self.engine = applied.workspace;
+        if !applied.events.is_empty() {
+            same("the entry's instant", self.engine.at.micros(), self.model.last)?;
+            self.journal.push((self.engine.at, applied.events));
+        }
+        self.laws.agree(&self.engine)
+    }
+
+    /// Everything that can be asked of the two, at an instant.
+    fn compare(&self, at: i64) -> Result<(), String> {
+        let (engine, model) = (&self.engine, &self.model);
+        if !model.opened {
+            return same("open", engine.is_open(), false);
+        }
+        let instant = Timestamp::from_micros(at);
+        let models = [None, Some("photo"), Some("clip"), Some("film"), Some("train")];
+        for unit in [Unit::Credits, Unit::Training, Unit::Runs] {
+            for of in models {
+                let (ours, theirs) = (engine.available(unit, of, instant).get(), model.available(unit, of, at));
+                same("available", (unit, of, ours), (unit, of, theirs))?;
+            }
+            same("held", engine.held(unit).get(), model.held(unit))?;
+        }
+        same("debt", engine.debt().get(), model.debt())?;
+        same("next due", engine.next_due_at().map(Timestamp::micros), model.next_due())?;
+        same("stored bytes", engine.stored_bytes, model.stored)?;
+        same("frozen", engine.frozen.as_deref(), model.frozen.as_deref())?;
+        same("disputes", engine.disputes.len(), model.disputes.len())?;
+        same("approvals", engine.approvals.len(), model.approvals.len())?;
+        same("name", &engine.profile.name, &model.name)?;
+        self.compare_plan()?;
+        self.compare_lots()?;
+        self.compare_holds()
+    }
+
+    fn compare_plan(&self) -> Result<(), String> {
+        let (ours, theirs) = (&self.engine.subscription, &self.model);
+        same("plan", &*ours.plan, &*theirs.plan)?;
+        same("catalog version", self.engine.catalog, theirs.version)?;
+        same("cancel", ours.cancel, theirs.cancel)?;
+        same("allowance", ours.allowance.map(Amount::get), theirs.allowance)?;
+        let pending = ours.pending.as_ref().map(|(plan, interval)| (&**plan, *interval));
+        same("pending", pending, theirs.pending.as_ref().map(|(plan, interval, _)| (&**plan, *interval)))?;
+        let period = ours
+            .period
+            .map(|p| (p.interval, p.anchor.micros(), p.index, p.start.micros(), p.end.micros(), p.next_month));
+        let paid = theirs.paid.map(|p| (p.interval, p.anchor, p.index, p.start, p.end, p.next_month));
+        same("period", period, paid)
+    }
+
+    fn compare_lots(&self) -> Result<(), String> {
+        let mut ours = self.engine.grants.iter();
+        for lot in self.model.lots.iter().filter(|lot| !lot.forgotten) {
+            let grant = ours.next().ok_or_else(|| format!("the engine has no grant {}", lot.n))?;
+            let numbers = |amounts: [Amount; 6]| amounts.map(Amount::get);
+            let (g, l) = (grant, lot);
+            same(
+                "numbers of a grant",
+                (g.n, numbers([g.granted, g.available, g.held, g.captured, g.expired, g.revoked])),
+                (l.n, [l.granted, l.available, l.held, l.captured, l.expired, l.revoked]),
+            )?;
+            same("kind, unit, rank", (g.n, g.kind, g.unit, g.rank), (l.n, l.kind, l.unit, l.rank))?;
+            same("code", &*g.code, &*l.code)?;
+            same("source", &*g.source, &*l.source)?;
+            same("models", g.models.len(), l.models.len())?;
+            same("start", g.starts_at.micros(), l.starts)?;
+            same("end", (g.n, g.expires_at.map(Timestamp::micros)), (l.n, l.ends))?;
+        }
+        same("grants beyond", ours.next().map(|grant| grant.n), None)
+    }
+
+    fn compare_holds(&self) -> Result<(), String> {
+        same("open holds", self.engine.holds.len(), self.model.open.len())?;
+        for (hold, open) in self.engine.holds.iter().zip(&self.model.open) {
+            let parts: Vec<(u32, i64)> = hold.parts.iter().map(|part| (part.grant, part.amount.get())).collect();
+            same("hold", (hold.n, hold.amount.get(), &parts), (open.n, open.amount, &open.parts))?;
+            same("hold's end", (hold.n, hold.expires_at.micros()), (open.n, open.expires))?;
+        }
+        same("next hold", self.engine.next_hold, self.model.next_hold)
+    }
+}
+
+/// A refusal for credits tells the truth about them.
+fn facts(refusal: &Refusal) -> Result<(), String> {
+    if let Refusal::InsufficientCredits { required, available, held, retryable, .. } = refusal {
+        if available >= required {
+            return Err(format!("refused {required} although {available} are available"));
+        }
+        same("retryable", *retryable, available.get() + held.get() >= required.get())?;
+    }
+    Ok(())
+}
+
+/// Says what differs.
+pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, engine: T, model: T) -> Result<(), String> {
+    if engine == model { Ok(()) } else { Err(format!("{what}: engine {engine:?}, model {model:?}")) }
+}
+
+/// Runs a script anew; the number of the command that failed, and how.
+pub fn replay(catalogs: &Arc<Catalogs>, script: &[Said]) -> Option<(usize, String)> {
+    let mut pair = Pair::new(catalogs);
+    for (index, said) in script.iter().enumerate() {
+        let stepped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pair.step(said)));
+        match stepped {
+            Ok(Ok(())) => {}
+            Ok(Err(wrong)) => return Some((index, wrong)),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+                return Some((index, format!("panic: {}", text.unwrap_or_default())));
+            }
+        }
+    }
+    None
+}
+
+/// The shortest script found, by leaving commands out, that still fails.
+pub fn shrink(catalogs: &Arc<Catalogs>, script: &[Said]) -> Vec<Said> {
+    let mut script = script.to_vec();
+    let mut size = script.len() / 2;
+    while size > 0 {
+        let mut from = 0;
+        while from < script.len() {
+            let mut shorter = script.clone();
+            shorter.drain(from..(from + size).min(script.len()));
+            match replay(catalogs, &shorter) {
+                Some((failed, _)) => {
+                    shorter.truncate(failed + 1);
+                    script = shorter;
+                }
+                None => from += size,
+            }
+        }
+        size /= 2;
+    }
+    script
+}
+
+/// An instant inside the calendar.
+pub fn inside(at: i64) -> i64 {
+    at.clamp(0, NEVER - 1)
+}

@@ -1,0 +1,68 @@
+//! `scrip verify`.
+
+use crate::store::{Options, Store};
+use crate::verify::verify;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// `scrip verify`: replays the journal and checks everything; fails on any difference.
+#[derive(Args)]
+pub struct Verify {
+    /// The data directory. No server may have it open
+    #[arg(long, env = "SCRIP_DATA", value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Fold the projections again before they are compared
+    #[arg(long)]
+    rebuild: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    /// Replays everything.
+    ///
+    /// # Errors
+    /// Every difference that was found.
+    pub async fn run(self) -> Result<(), String> {
+        if !self.data.join("journal.db").is_file() {
+            return Err(format!("{}: there is no journal here", self.data.display()));
+        }
+        let store = Store::open(&self.data, Options::default()).map_err(|error| error.to_string())?;
+        if self.rebuild {
+            store.rebuild().await.map_err(|error| error.to_string())?;
+        }
+        let bar = ProgressBar::new(0).with_style(
+            ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} entries").expect("the template is right"),
+        );
+        // A workspace that does not add up is a finding here, not a crash: it is told in words below.
+        std::panic::set_hook(Box::new(|_| ()));
+        let report = verify(&store, |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        });
+        let report = report.await.map_err(|error| error.to_string())?;
+        bar.finish_and_clear();
+        if self.json {
+            println!(
+                "{}",
+                json!({ "entries": report.entries, "workspaces": report.workspaces, "open_holds": report.open_holds,
+                        "granted": report.granted, "differences": report.differences, "count": report.count })
+            );
+        } else {
+            println!(
+                "{} entries of {} workspaces, {} open holds",
+                report.entries, report.workspaces, report.open_holds
+            );
+        }
+        if report.count == 0 {
+            if !self.json {
+                println!("Every hash, balance and projection is what replaying the journal gives.");
+            }
+            return Ok(());
+        }
+        Err(format!("{} differences:\n{}", report.count, report.differences.join("\n")))
+    }
+}

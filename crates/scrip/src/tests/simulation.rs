@@ -1,0 +1,359 @@
+//! Workspace-years under crashes: random lives on every shipped catalog, on the real store, with the journal's thread
+//! dying before and after its flush, and a client that does what clients are told to: try again with the same key.
+//!
+//! Goal: whatever was acknowledged is there, nothing happened twice, nothing stays held, and `verify` finds nothing.
+//! Method: a seed gives a life and the deaths in it; a failure prints both.
+
+use crate::ledger::idempotency;
+use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
+use crate::verify::verify;
+use scrip_engine::{
+    Amount, Ask, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, Mode, Model, Name, Outcome,
+    OutputFile, Param, Params, Profile, Timestamp, Unit, Value, WorkspaceId, parse_catalog,
+};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const CLOCK: i64 = 1;
+const SHIPPED: [(&str, &str); 4] = [
+    ("canvas-tiers", include_str!("../../../../catalogs/canvas-tiers.toml")),
+    ("shared-balance", include_str!("../../../../catalogs/shared-balance.toml")),
+    ("two-buckets", include_str!("../../../../catalogs/two-buckets.toml")),
+    ("weekly-yearly", include_str!("../../../../catalogs/weekly-yearly.toml")),
+];
+
+/// A small generator: the same seed is the same life.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % sides
+    }
+
+    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.roll(items.len() as u64) as usize]
+    }
+}
+
+/// When the journal's thread dies.
+#[derive(Clone, Copy)]
+enum Deaths {
+    /// At every transaction twice: once before its flush, once after.
+    Everywhere,
+    /// Now and then.
+    Sometimes,
+}
+
+/// One workspace, its client and its workers, in a world that keeps ending.
+struct Life {
+    directory: PathBuf,
+    store: Option<Store>,
+    deaths: Deaths,
+    dice: Dice,
+    catalog: Arc<Catalog>,
+    workspace: WorkspaceId,
+    now: Timestamp,
+    commands: u32,
+    crashes: u32,
+    /// Every answer that was given: the key's number and the entry.
+    acknowledged: Vec<(u32, u64)>,
+    runs: Vec<(u32, u32)>,
+    holds: Vec<u32>,
+}
+
+impl Life {
+    async fn start(name: &str, text: &str, seed: u64, deaths: Deaths) -> Life {
+        let root = if PathBuf::from("/dev/shm").is_dir() { PathBuf::from("/dev/shm") } else { std::env::temp_dir() };
+        let directory = root.join(format!("scrip-life-{}-{name}-{seed}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        let catalog = Arc::new(parse_catalog(text).unwrap_or_else(|problems| panic!("{name}: {problems:?}")));
+        let mut life = Life {
+            directory,
+            store: None,
+            deaths,
+            dice: Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            catalog: Arc::clone(&catalog),
+            workspace: WorkspaceId::new(seed + 1),
+            now: "2026-01-31T12:00:00Z".parse().expect("an instant"),
+            commands: 0,
+            crashes: 0,
+            acknowledged: Vec::new(),
+            runs: Vec::new(),
+            holds: Vec::new(),
+        };
+        let store = life.open(None);
+        store.publish(text.to_owned(), Catalog::clone(&catalog), "test".to_owned()).await.expect("a first version");
+        store.set_clock(CLOCK, Some("life".to_owned()), life.now).await.expect("a clock");
+        life.store = Some(store);
+        life
+    }
+
+    fn open(&self, crash: Option<Crash>) -> Store {
+        Store::open(&self.directory, Options { crash, ..Options::default() }).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The process is gone and comes back, to die again later. `times` is how often it died of this request.
+    fn reopen(&mut self, times: u32) {
+        self.store = None;
+        let crash = match (self.deaths, times) {
+            // The first death was before the flush: the next is after it, and then the request gets through.
+            (Deaths::Everywhere, 1) => Crash { commit: 1, flushed: true },
+            (Deaths::Everywhere, _) => Crash { commit: 2, flushed: false },
+            (Deaths::Sometimes, _) => Crash { commit: 1 + self.dice.roll(24), flushed: self.dice.roll(2) == 0 },
+        };
+        self.crashes += 1;
+        self.store = Some(self.open(Some(crash)));
+    }
+
+    fn store(&self) -> &Store {
+        self.store.as_ref().expect("a life has a store")
+    }
+
+    /// Submits with a key, and again with the same key for as long as there is no answer.
+    async fn submit(&mut self, command: Command) -> Option<Committed> {
+        self.commands += 1;
+        let number = self.commands;
+        let idempotency =
+            Some(idempotency(self.workspace, &format!("key {number}"), &[format!("{command:?}").as_bytes()]));
+        for times in 1..20 {
+            let submission = Submission {
+                workspace: self.workspace,
+                command: command.clone(),
+                actor: "test".to_owned(),
+                idempotency,
+                wants_workspace: false,
+            };
+            match self.store().submit(submission).await {
+                Ok(committed) => {
+                    if !committed.events.is_empty() {
+                        self.acknowledged.push((number, committed.seq));
+                    }
+                    return Some(committed);
+                }
+                Err(SubmitError::Refused(_)) => return None,
+                Err(SubmitError::Unavailable(_)) => {
+                    self.reopen(times);
+                }
+                Err(error) => panic!("{command:?}: {error:?}"),
+            }
+        }
+        panic!("{command:?} was never answered")
+    }
+
+    async fn pass(&mut self, micros: i64) {
+        self.now = self.now.after_micros(micros);
+        let mut times = 0;
+        while self.store().set_clock(CLOCK, None, self.now).await.is_err() {
+            times += 1;
+            self.reopen(times);
+        }
+    }
+
+    async fn open_workspace(&mut self) {
+        let profile = Profile { name: "Life".to_owned(), owner: "life@example.com".to_owned(), external_id: None };
+        let choice = self.choice();
+        let mode = Mode::Test;
+        let command = Command::OpenWorkspace { mode, test_clock: Some(CLOCK), profile, lifetime_allowed: true, choice };
+        self.submit(command).await.expect("a workspace opens");
+    }
+
+    fn choice(&mut self) -> Option<Choice> {
+        let catalog = Arc::clone(&self.catalog);
+        let plan = self.dice.pick(&catalog.plans);
+        let price = plan.prices.first()?;
+        let interval = if self.dice.roll(2) == 0 { price.interval } else { plan.prices.last()?.interval };
+        let approve = plan.requires.iter().map(|review| (review.clone(), "simulated".to_owned())).collect();
+        let allowance = plan.custom.then(|| Amount::new(20_000)).flatten();
+        Some(Choice { plan: plan.id.clone(), interval: Some(interval), allowance, approve })
+    }
+
+    fn params(&mut self, model: &Model) -> Params {
+        let mut params = Params::new();
+        for (name, param) in &model.params {
+            let value = match param {
+                Param::Integer { min, max, .. } => {
+                    Value::Integer(min + self.dice.roll(((max - min).min(7) + 1) as u64) as i64)
+                }
+                Param::Choice { choices, .. } => Value::Text(self.dice.pick(choices).to_string()),
+                Param::Boolean { .. } => Value::Boolean(self.dice.roll(2) == 0),
+                Param::Text { .. } => Value::Text("a lighthouse".to_owned()),
+                Param::List { min, .. } => Value::List(vec!["https://example.com/a.png".to_owned(); *min as usize]),
+            };
+            params.insert(name.clone(), value);
+        }
+        params
+    }
+
+    async fn step(&mut self) {
+        match self.dice.roll(20) {
+            0..=6 => self.run().await,
+            7..=12 => self.work().await,
+            13 => self.hold().await,
+            14 => self.end_hold().await,
+            15 => self.give().await,
+            16 => {
+                if let Some(choice) = self.choice() {
+                    self.submit(Command::Subscribe(choice)).await;
+                }
+            }
+            17 => {
+                let command = if self.dice.roll(2) == 0 { Command::CancelSubscription } else { Command::UndoCancel };
+                self.submit(command).await;
+            }
+            18 => {
+                if let Some((run, _)) = self.runs.pop() {
+                    self.submit(Command::CancelRun { run }).await;
+                }
+            }
+            _ => drop(self.submit(Command::Tick).await),
+        }
+    }
+
+    async fn run(&mut self) {
+        let catalog = Arc::clone(&self.catalog);
+        let model = self.dice.pick(&catalog.models);
+        let params = self.params(model);
+        let command = Command::CreateRun {
+            model: model.id.clone(),
+            params,
+            quote: None,
+            sandbox: None,
+            metadata: Default::default(),
+        };
+        let Some(committed) = self.submit(command).await else { return };
+        for dated in &committed.events {
+            if let Event::RunQueued { run, .. } = &dated.1 {
+                self.runs.push((*run, 0));
+            }
+        }
+    }
+
+    /// A worker takes a run, or comes back with what became of it; sometimes nobody ever does.
+    async fn work(&mut self) {
+        let Some((run, attempt)) = self.runs.pop() else { return };
+        if attempt == 0 {
+            if self.submit(Command::StartRun { run, attempt: 1 }).await.is_some() {
+                self.runs.insert(0, (run, 1));
+            }
+            return;
+        }
+        let file = OutputFile { content_type: "image/png".to_owned(), bytes: 1_000, sha256: "00".to_owned() };
+        let outcome = match self.dice.roll(8) {
+            0 => return,
+            1 | 2 => Outcome::Failed(Failure { code: FailureCode::ProviderError, detail: "simulated".to_owned() }),
+            3 => Outcome::Delivered { delivered: 1, outputs: vec![file] },
+            _ => Outcome::Delivered { delivered: u64::MAX, outputs: vec![file] },
+        };
+        self.submit(Command::SettleRun { run, attempt: Some(1), outcome }).await;
+    }
+
+    async fn hold(&mut self) {
+        let amount = Amount::new(1 + self.dice.roll(100) as i64).expect("a small amount");
+        let seconds = Some(60 + self.dice.roll(100_000) as i64);
+        let command = Command::OpenHold { ask: Ask::Credits(amount), reference: "order".to_owned(), seconds };
+        let Some(committed) = self.submit(command).await else { return };
+        for dated in &committed.events {
+            if let Event::HoldOpened { hold, .. } = &dated.1 {
+                self.holds.push(*hold);
+            }
+        }
+    }
+
+    async fn end_hold(&mut self) {
+        let Some(hold) = self.holds.pop() else { return };
+        let command = match self.dice.roll(3) {
+            0 => Command::ReleaseHold { hold },
+            1 => Command::CaptureHold { hold, amount: Some(Amount::ONE) },
+            _ => Command::CaptureHold { hold, amount: None },
+        };
+        self.submit(command).await;
+    }
+
+    async fn give(&mut self) {
+        let catalog = Arc::clone(&self.catalog);
+        let give = match catalog.packs.first() {
+            Some(pack) if self.dice.roll(2) == 0 => Give::Pack(pack.id.clone()),
+            _ => Give::Goodwill {
+                unit: Unit::Credits,
+                amount: Amount::new(500).expect("small"),
+                expires_at: None,
+                models: Vec::new(),
+            },
+        };
+        // Few sources, so that some come again: they must give nothing.
+        let source = Some(Name::from(format!("payment:{}", self.dice.roll(20))));
+        self.submit(Command::Grant { give, source, reason: "simulated".to_owned() }).await;
+    }
+
+    /// A day without crashes and without anyone: then nothing may be held, everything acknowledged must be there, once,
+    /// and a replay must find nothing wrong.
+    async fn calm(mut self) -> (u32, u32) {
+        self.store = None;
+        self.store = Some(self.open(None));
+        self.pass(DAY).await;
+        self.submit(Command::Tick).await;
+        let workspace = self.store().workspace(self.workspace).await.expect("it answers").expect("it is open");
+        assert!(workspace.holds.is_empty(), "{} holds are left", workspace.holds.len());
+        let report = verify(self.store(), |_, _| ()).await.expect("it can be read");
+        assert_eq!(report.differences, Vec::<String>::new());
+        let mut entries: Vec<u64> = self.acknowledged.iter().map(|(_, seq)| *seq).collect();
+        entries.sort_unstable();
+        entries.dedup();
+        assert_eq!(entries.len(), self.acknowledged.len(), "two requests were answered with one entry");
+        assert_eq!(report.entries, entries.len() as u64, "an entry was acknowledged to nobody, or lost");
+        self.store = None;
+        std::fs::remove_dir_all(&self.directory).expect("its directory can go");
+        (self.commands, self.crashes)
+    }
+}
+
+async fn live(name: &str, text: &str, seed: u64, deaths: Deaths) -> (u32, u32) {
+    let mut life = Life::start(name, text, seed, deaths).await;
+    life.reopen(2);
+    life.open_workspace().await;
+    let end = life.now.after_micros(365 * DAY);
+    while life.now < end {
+        life.step().await;
+        if life.dice.roll(3) == 0 {
+            let hours = life.dice.roll(120) as i64;
+            life.pass(hours * DAY / 24).await;
+        }
+    }
+    life.calm().await
+}
+
+/// Fifty years of lives on one catalog, and one year in which every single transaction is crashed twice.
+async fn years(catalog: usize) {
+    let (name, text) = SHIPPED[catalog];
+    let (mut commands, mut crashes) = live(name, text, 1_000, Deaths::Everywhere).await;
+    assert!(crashes > 100, "{crashes} crashes are not every transaction of a year");
+    for seed in 0..50 {
+        let (more, again) = live(name, text, seed, Deaths::Sometimes).await;
+        commands += more;
+        crashes += again;
+    }
+    println!("{name}: 51 workspace-years, {commands} commands, {crashes} crashes");
+}
+
+#[tokio::test]
+async fn canvas_tiers_survives_fifty_years_of_crashes() {
+    years(0).await;
+}
+
+#[tokio::test]
+async fn shared_balance_survives_fifty_years_of_crashes() {
+    years(1).await;
+}
+
+#[tokio::test]
+async fn two_buckets_survives_fifty_years_of_crashes() {
+    years(2).await;
+}
+
+#[tokio::test]
+async fn weekly_yearly_survives_fifty_years_of_crashes() {
+    years(3).await;
+}

@@ -1,0 +1,151 @@
+//! `scrip verify`: replays the journal and checks every hash, every invariant and every projection.
+//!
+//! Invariant: changes nothing, and trusts nothing that was cached or snapshotted.
+
+use crate::store::journal::{GENESIS, JournalRow};
+use crate::store::{Store, Unavailable, Value, panic_text, queries};
+use scrip_engine::{Dated, Entry, Event, GrantKind, Workspace, WorkspaceId, fold};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Entries read at once.
+const PAGE: i64 = 5_000;
+/// Differences that are put into words; the rest are counted.
+const NAMED_MAX: usize = 100;
+
+/// What a replay found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Entries replayed.
+    pub entries: u64,
+    /// Workspaces they belong to.
+    pub workspaces: u64,
+    /// Holds that have not ended.
+    pub open_holds: u64,
+    /// Credits available, held, captured, expired and revoked do add up to those granted; how many were granted.
+    pub granted: i64,
+    /// What is wrong, in words, the first hundred.
+    pub differences: Vec<String>,
+    /// How much is wrong in all.
+    pub count: u64,
+    /// Entries that could not be read at all.
+    unreadable: u64,
+}
+
+impl Report {
+    fn wrong(&mut self, what: String) {
+        self.count += 1;
+        if self.differences.len() < NAMED_MAX {
+            self.differences.push(what);
+        }
+    }
+}
+
+struct Replayed {
+    workspace: Workspace,
+    hash: Vec<u8>,
+    broken: bool,
+}
+
+/// Replays everything. `progress` is told how many of how many entries have been replayed.
+///
+/// # Errors
+/// When the store cannot be read. What is wrong with its content is in the report.
+pub async fn verify(store: &Store, mut progress: impl FnMut(u64, u64)) -> Result<Report, Unavailable> {
+    let length = store.query(queries::JOURNAL_LENGTH, Vec::new()).await?.first().map_or(0, |row| row.integer(0));
+    let mut report = Report::default();
+    let mut workspaces: BTreeMap<WorkspaceId, Replayed> = BTreeMap::new();
+    let mut position = 0;
+    loop {
+        let rows = store.query(queries::JOURNAL, vec![Value::Integer(position), Value::Integer(PAGE)]).await?;
+        for row in rows.iter().map(JournalRow::read) {
+            if row.position != position + 1 {
+                report.wrong(format!("entries {} to {} are missing", position + 1, row.position - 1));
+            }
+            position = row.position;
+            let fresh =
+                || Replayed { workspace: Workspace::unopened(row.workspace), hash: GENESIS.to_vec(), broken: false };
+            replay(workspaces.entry(row.workspace).or_insert_with(fresh), &row, &mut report);
+            report.entries += 1;
+        }
+        progress(report.entries, length.max(0) as u64);
+        if rows.is_empty() {
+            break;
+        }
+    }
+    for replayed in workspaces.values() {
+        report.workspaces += 1;
+        report.open_holds += replayed.workspace.holds.len() as u64;
+        report.granted += replayed.workspace.sums().values().map(|sums| sums.granted.get()).sum::<i64>();
+    }
+    if report.unreadable > 0 {
+        report.wrong("the projections were not compared, since entries cannot be read".to_owned());
+        return Ok(report);
+    }
+    store.projected().await?;
+    for difference in store.projection_differences().await? {
+        report.wrong(difference);
+    }
+    Ok(report)
+}
+
+fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
+    let name = format!("{} entry {}", row.workspace, row.seq);
+    if row.seq != replayed.workspace.seq + 1 {
+        report.wrong(format!("{name}: entry {} should come next (I4)", replayed.workspace.seq + 1));
+    }
+    if row.previous_hash != replayed.hash {
+        report.wrong(format!("{name}: it is not chained to the entry before it (I4)"));
+    }
+    if row.hash != row.expected_hash() {
+        report.wrong(format!("{name}: its content is not what its hash says (I4)"));
+    }
+    replayed.hash.clone_from(&row.hash);
+    if row.at < replayed.workspace.at {
+        report.wrong(format!("{name}: it lies before the entry before it (R3)"));
+    }
+    let entry = match row.entry() {
+        Ok(entry) => entry,
+        Err(error) => {
+            report.unreadable += 1;
+            replayed.broken = true;
+            return report.wrong(format!("{name}: it cannot be read: {error}"));
+        }
+    };
+    if replayed.broken {
+        return;
+    }
+    if let Some(source) = granted_before(&replayed.workspace, &entry) {
+        report.wrong(format!("{name}: `{source}` was granted from before (I8)"));
+    }
+    let workspace = &mut replayed.workspace;
+    let folded = catch_unwind(AssertUnwindSafe(|| {
+        fold(workspace, entry.at, &entry.events);
+        workspace.check();
+    }));
+    if let Err(panic) = folded {
+        replayed.broken = true;
+        let what = panic_text(panic.as_ref());
+        return report.wrong(format!("{name}: the workspace does not add up after it (I1 to I7): {what}"));
+    }
+    let next_due_at = replayed.workspace.next_due_at().map(scrip_engine::Timestamp::micros);
+    if next_due_at != row.next_due_at {
+        report.wrong(format!("{name}: what is due next was written as {:?} and is {next_due_at:?}", row.next_due_at));
+    }
+}
+
+/// A source that an entry grants from although it was granted from before (I8).
+fn granted_before(workspace: &Workspace, entry: &Entry) -> Option<String> {
+    let once = |kind: GrantKind| {
+        matches!(kind, GrantKind::Pack | GrantKind::Lifetime | GrantKind::Trial | GrantKind::Goodwill)
+    };
+    entry.events.iter().find_map(|Dated(_, event)| match event {
+        Event::GrantIssued { kind, source, .. } if once(*kind) && workspace.sources.contains(source) => {
+            Some(source.to_string())
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

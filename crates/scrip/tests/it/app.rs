@@ -1,0 +1,415 @@
+//! A server of one test's own: the built binary on a free port in a temporary directory, and a client for it.
+
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// How long anything may take before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// A number nobody else in this process has.
+pub fn unique() -> u64 {
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository is there")
+}
+
+/// A server.
+pub struct App {
+    /// Everything it keeps is in here, in `data`.
+    pub directory: PathBuf,
+    /// Where it listens.
+    pub url: String,
+    /// Its operator key.
+    pub key: String,
+    catalog: PathBuf,
+    environment: Vec<(String, String)>,
+    child: Option<Child>,
+    client: reqwest::Client,
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+impl App {
+    /// A server of the catalog that most stories are about.
+    pub fn start() -> App {
+        App::serving("canvas-tiers")
+    }
+
+    /// A server of one of the shipped catalogs.
+    pub fn serving(catalog: &str) -> App {
+        App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), Vec::new())
+    }
+
+    /// A server of a catalog file, in a directory, with an environment.
+    pub fn with(catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(120)).no_proxy();
+        let mut app = App {
+            directory,
+            url: String::new(),
+            key: String::new(),
+            catalog: catalog.to_owned(),
+            environment,
+            child: None,
+            client: client.build().expect("a client can be made"),
+        };
+        app.restart();
+        app
+    }
+
+    /// Where the journal is.
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--catalog"]).arg(&self.catalog);
+        command.arg("--data").arg(self.data()).current_dir(&self.directory);
+        for name in
+            ["SCRIP_CATALOG", "SCRIP_DATA", "SCRIP_LISTEN", "SCRIP_PUBLIC_URL", "SCRIP_OPERATOR_KEY", "SCRIP_LOG"]
+        {
+            command.env_remove(name);
+        }
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+
+    /// Starts the server again in its directory.
+    pub fn restart(&mut self) {
+        self.kill();
+        let log = std::fs::File::options().create(true).append(true).open(self.directory.join("log"));
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(log.expect("the log can be written"));
+        let mut child = command.spawn().expect("the built binary starts");
+        let output = child.stdout.take().expect("it is piped");
+        self.child = Some(child);
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        loop {
+            let Ok(line) = lines.recv_timeout(PATIENCE) else {
+                panic!("the server did not come up:\n{}", self.log());
+            };
+            if let Some(key) = line.strip_prefix("Your operator key, shown this once: ") {
+                self.key = key.trim().to_owned();
+            }
+            if let Some(url) = line.strip_prefix("Scrip listens on ") {
+                self.url = url.trim().to_owned();
+                return;
+            }
+        }
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+    }
+
+    /// Sets what the server's next start finds in its environment.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.environment = environment;
+    }
+
+    /// Takes the plug out: SIGKILL, no farewell.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            child.wait().expect("a killed child can be waited for");
+        }
+    }
+
+    /// The number of the running process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// A second server over the same directory, which must end by itself.
+    pub fn second(&self) -> Output {
+        self.command().output().expect("the built binary starts")
+    }
+
+    /// Stops the server and lets the journal be replayed; the report, when there is no difference.
+    pub fn verify(&mut self) -> Value {
+        self.kill();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+        let output = command.args(["verify", "--json", "--data"]).arg(self.data()).output().expect("it starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "verify: {text}\n{errors}\nthe server's log:\n{}", self.log());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("verify --json: {error}: {text}"))
+    }
+
+    /// A request that can be filled in.
+    pub fn call(&self, method: Method, path: &str) -> Call<'_> {
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
+        Call { request: self.client.request(method, url).bearer_auth(&self.key), app: self }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path).send().await
+    }
+
+    /// Posts with an idempotency key of its own.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path).once().json(&body).send().await
+    }
+
+    /// A test clock that stands at an instant.
+    pub async fn clock(&self, now: &str) -> Clock<'_> {
+        let made = self.post("/v1/test_clocks", json!({ "now": now })).await.expect(201);
+        Clock { app: self, id: text(&made["id"]) }
+    }
+
+    /// A workspace, with whatever else is asked for it.
+    pub async fn workspace(&self, more: Value) -> Desk<'_> {
+        let n = unique();
+        let mut body = json!({ "name": format!("Story {n}"), "owner": { "email": format!("ada{n}@example.com") } });
+        for (name, value) in more.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        let opened = self.post("/v1/workspaces", body).await.expect(201);
+        Desk { app: self, id: text(&opened["id"]) }
+    }
+
+    /// A workspace on the free plan.
+    pub async fn free(&self) -> Desk<'_> {
+        self.workspace(json!({})).await
+    }
+}
+
+/// A directory of one test's own.
+pub fn temporary() -> PathBuf {
+    let name = format!("scrip-it-{}-{}", std::process::id(), unique());
+    let directory = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&directory).expect("a temporary directory can be made");
+    directory
+}
+
+/// A request on its way.
+pub struct Call<'a> {
+    app: &'a App,
+    request: reqwest::RequestBuilder,
+}
+
+impl Call<'_> {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    pub fn workspace(self, id: &str) -> Self {
+        self.header("Scrip-Workspace", id)
+    }
+
+    pub fn key(self, key: &str) -> Self {
+        self.header("Idempotency-Key", key)
+    }
+
+    /// With an idempotency key that nobody else uses.
+    pub fn once(self) -> Self {
+        let key = format!("{}-{}", std::process::id(), unique());
+        self.key(&key)
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.bytes("application/json", body.to_string().into_bytes())
+    }
+
+    pub fn bytes(mut self, kind: &str, body: Vec<u8>) -> Self {
+        self.request = self.request.header("Content-Type", kind).body(body);
+        self
+    }
+
+    /// The answer, or nothing when the server went away.
+    pub async fn try_send(self) -> Option<Answer> {
+        let response = self.request.send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Some(Answer { status, headers, bytes: response.bytes().await.ok()?.to_vec() })
+    }
+
+    pub async fn send(self) -> Answer {
+        let app = self.app;
+        self.try_send().await.unwrap_or_else(|| panic!("no answer; the server's log:\n{}", app.log()))
+    }
+
+    /// The answer as it comes, for streams.
+    pub async fn stream(self) -> reqwest::Response {
+        self.request.send().await.expect("an answer begins")
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        let wrong = |error| panic!("{}: {error}: {}", self.status, String::from_utf8_lossy(&self.bytes));
+        serde_json::from_slice(&self.bytes).unwrap_or_else(wrong)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The body, when the status is the one that is expected.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
+        self.json()
+    }
+
+    /// A problem document with this status and code, whole in form.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        let body = self.expect(status);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["status"], status, "{body}");
+        assert_eq!(body["type"], format!("urn:scrip:problem:{}", code.to_lowercase()));
+        assert_eq!(body["request_id"].as_str(), self.header("request-id"), "{body}");
+        assert!(body["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{body}");
+        body
+    }
+}
+
+/// A test clock.
+pub struct Clock<'a> {
+    app: &'a App,
+    pub id: String,
+}
+
+impl Clock<'_> {
+    pub async fn advance(&self, to: &str) {
+        let answer = self.app.post(&format!("/v1/test_clocks/{}/advance", self.id), json!({ "to": to })).await;
+        assert_eq!(answer.expect(200)["now"], to);
+    }
+}
+
+/// A workspace, and what is asked on its behalf.
+pub struct Desk<'a> {
+    pub app: &'a App,
+    pub id: String,
+}
+
+impl<'a> Desk<'a> {
+    pub fn call(&self, method: Method, path: &str) -> Call<'a> {
+        self.app.call(method, path).workspace(&self.id)
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path).send().await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path).once().json(&body).send().await
+    }
+
+    pub async fn show(&self) -> Value {
+        self.get(&format!("/v1/workspaces/{}", self.id)).await.expect(200)
+    }
+
+    pub async fn balance(&self) -> Value {
+        self.get("/v1/balance").await.expect(200)
+    }
+
+    /// What is available and held.
+    pub async fn credits(&self) -> (i64, i64) {
+        let balance = self.balance().await;
+        (number(&balance["available"]), number(&balance["held"]))
+    }
+
+    /// Starts a run; the answer.
+    pub async fn run(&self, body: Value) -> Answer {
+        self.post("/v1/runs", body).await
+    }
+
+    /// Starts a run and waits for its end.
+    pub async fn run_to_end(&self, body: Value) -> Value {
+        let run = self.post("/v1/runs?wait=60", body).await.expect(202);
+        assert!(run["ended_at"].is_string(), "the run has not ended: {run}");
+        run
+    }
+
+    pub async fn run_shown(&self, run: &Value) -> Value {
+        self.get(&format!("/v1/runs/{}", text(&run["id"]))).await.expect(200)
+    }
+
+    /// Waits until a worker has a run.
+    pub async fn running(&self, run: &Value) -> Value {
+        let mut events = self.call(Method::GET, &format!("/v1/runs/{}/events", text(&run["id"]))).stream().await;
+        let mut seen = String::new();
+        let started = async {
+            while let Some(piece) = events.chunk().await.expect("the stream goes on") {
+                seen.push_str(&String::from_utf8_lossy(&piece));
+                if seen.contains(r#""status":"running""#) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, started).await.expect("a worker takes the run");
+        self.run_shown(run).await
+    }
+
+    pub async fn give(&self, amount: i64) -> Value {
+        let body = json!({ "amount": amount, "reason": "a story" });
+        self.post(&format!("/v1/workspaces/{}/grants", self.id), body).await.expect(201)[0].clone()
+    }
+
+    /// Every entry, oldest first.
+    pub async fn entries(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.get(&format!("/v1/entries?limit=100{cursor}")).await.expect(200);
+            all.extend(page["data"].as_array().expect("a list").iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        all.reverse();
+        all
+    }
+}
+
+/// Something that must be a text.
+#[track_caller]
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("a text, not {value}")).to_owned()
+}
+
+/// Something that must be a whole number.
+#[track_caller]
+pub fn number(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_else(|| panic!("a whole number, not {value}"))
+}
+
+/// The values of one member of every item of a list.
+pub fn each<'a>(list: &'a Value, member: &str) -> Vec<&'a Value> {
+    list.as_array().expect("a list").iter().map(|item| &item[member]).collect()
+}

@@ -1,0 +1,19 @@
+//! The built binary, used over HTTP as people use it: stories, bad input, crashes, races and faults.
+//!
+//! Invariant: nothing here reaches into the server; what a test knows, it was told over the wire or by `scrip verify`.
+
+#![allow(missing_docs, reason = "the names of tests say what they are about")]
+
+mod app;
+mod bad_input;
+mod balances;
+mod catalogs;
+mod crash;
+mod errors;
+mod faults;
+mod holds;
+mod openapi;
+mod races;
+mod runs;
+mod test_clocks;
+mod workspaces;

@@ -1,0 +1,178 @@
+//! Rules about how code is written.
+
+use super::{File, Tree, closing, line_of, words};
+
+/// Lines a file may have, tests not counted.
+const FILE_LINES: usize = 600;
+/// Lines a function of the engine may have between its braces.
+const FUNCTION_LINES: usize = 70;
+/// Columns a line of Rust may have, the contents of texts not counted.
+const COLUMNS: usize = 120;
+/// Traits of our own.
+const TRAITS: usize = 3;
+
+/// Files that are longer, and how long they may be. This list may only shrink: shorten a file, lower its number.
+const LONG_FILES: [(&str, usize); 1] = [
+    // One struct a thing of the API, with a sentence a member: read by look-up, not from top to bottom.
+    ("crates/client/src/types.rs", 853),
+];
+
+/// Files have at most 600 lines without their tests.
+pub fn files_are_short(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.shipped() {
+        // A test module at the end is blanked out, so that its lines are not counted.
+        let lines = file.shipped_code().trim_end().lines().count();
+        let allowed = LONG_FILES.iter().find(|(path, _)| *path == file.path);
+        match allowed {
+            Some((_, most)) if lines > *most => findings.push(file.finding(
+                lines,
+                &format!("{lines} lines; it was allowed {most}, and that number only goes down: split the file"),
+            )),
+            Some(_) if lines <= FILE_LINES => {
+                findings.push(file.finding(lines, "short again: take it off LONG_FILES in tests/rules/code.rs"));
+            }
+            None if lines > FILE_LINES => findings.push(
+                file.finding(lines, &format!("{lines} lines; split the file, {FILE_LINES} are the most without tests")),
+            ),
+            _ => {}
+        }
+    }
+    findings
+}
+
+/// Functions of the engine have at most 70 lines.
+pub fn engine_functions_are_short(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.shipped().filter(|file| file.path.starts_with("crates/engine/src/")) {
+        let code = file.shipped_code();
+        for start in words(&code, "fn") {
+            let rest = &code[start..];
+            let name: String =
+                rest[2..].trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let Some(open) = rest.find(['{', ';']).filter(|open| rest[*open..].starts_with('{')) else { continue };
+            let (first, opened) = (line_of(&code, start), line_of(&code, start + open));
+            let lines = line_of(&code, closing(&code, start + open)).saturating_sub(opened + 1);
+            if !name.is_empty() && lines > FUNCTION_LINES {
+                let what = format!("`{name}` has {lines} lines; {FUNCTION_LINES} are the most here: take a step out");
+                findings.push(file.finding(first, &what));
+            }
+        }
+    }
+    findings
+}
+
+/// There are at most three traits of our own.
+pub fn traits_are_few(tree: &Tree) -> Vec<String> {
+    let mut traits = Vec::new();
+    for file in tree.shipped() {
+        let code = file.shipped_code();
+        traits.extend(words(&code, "trait").map(|place| file.finding(line_of(&code, place), "a trait of our own")));
+    }
+    if traits.len() <= TRAITS {
+        return Vec::new();
+    }
+    traits.push(format!("{} traits; {TRAITS} are the most: variants are an enum", traits.len()));
+    traits
+}
+
+/// Lines of Rust fit 120 columns. What a text says is not counted: no formatter can break it.
+pub fn lines_fit(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.rust() {
+        let code = file.code();
+        for (index, (line, code)) in file.text.lines().zip(code.lines()).enumerate() {
+            let columns = line.chars().count();
+            let blanks = |text: &str| text.bytes().filter(|byte| *byte == b' ').count();
+            let is_comment = line.trim_start().starts_with("//");
+            let text = if is_comment { 0 } else { blanks(code).saturating_sub(blanks(line)) };
+            if columns > COLUMNS && columns.saturating_sub(text) > COLUMNS {
+                findings.push(file.finding(index + 1, &format!("{columns} columns; {COLUMNS} are the most: break it")));
+            }
+        }
+    }
+    findings
+}
+
+/// No panic in shipped code is without its reason.
+pub fn panics_have_reasons(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.shipped() {
+        let code = file.shipped_code();
+        let mut found = |place: usize, what: &str| findings.push(file.finding(line_of(&code, place), what));
+        for (place, _) in code.match_indices(".unwrap()") {
+            found(place, "unwrap: return the error, or say why it cannot fail with expect(\"…\")");
+        }
+        for (place, call) in code.match_indices(".expect(\"") {
+            let said = &file.text[place + call.len()..];
+            let said = said.split('"').next().unwrap_or_default();
+            if said.split_whitespace().count() < 3 {
+                found(place, "expect: say in a few words why it cannot fail");
+            }
+        }
+    }
+    findings
+}
+
+/// Nothing is left for later and no test is switched off.
+pub fn nothing_is_left_over(tree: &Tree) -> Vec<String> {
+    let notes = ["TODO", "FIXME", "XXX", "HACK"];
+    let calls = ["todo!", "unimplemented!", "dbg!", "#[ignore", "#[should_panic]"];
+    let mut findings = Vec::new();
+    for file in tree.rust() {
+        let (code, comments) = (file.code(), file.comments());
+        for note in notes {
+            let places = words(&comments, note).chain(words(&code, note));
+            findings.extend(places.map(|place| left_over(file, place, note)));
+        }
+        for call in calls {
+            findings.extend(code.match_indices(call).map(|(place, _)| left_over(file, place, call)));
+        }
+    }
+    findings
+}
+
+fn left_over(file: &File, place: usize, what: &str) -> String {
+    file.finding(line_of(&file.text, place), &format!("`{what}`: do it now, or leave it out"))
+}
+
+/// The engine has no floats, no clock, no files, no network, no threads and nothing asynchronous.
+pub fn the_engine_is_pure(tree: &Tree) -> Vec<String> {
+    let words_of_the_world = ["f32", "f64", "async", "unsafe", "println", "eprintln", "static", "thread_local"];
+    let modules = ["time", "fs", "net", "env", "process", "thread", "io", "os"];
+    let mut findings = Vec::new();
+    for file in tree.shipped().filter(|file| file.path.starts_with("crates/engine/src/")) {
+        let code = file.shipped_code();
+        let mut found = |place: usize, what: &str| {
+            let what = format!("`{what}` in the engine: whatever the world says comes in as an argument");
+            findings.push(file.finding(line_of(&code, place), &what));
+        };
+        for word in words_of_the_world {
+            // `'static` is a lifetime.
+            let places = words(&code, word).filter(|place| !code[..*place].ends_with('\''));
+            places.for_each(|place| found(place, word));
+        }
+        for module in modules {
+            let path = format!("std::{module}");
+            words(&code, &path).for_each(|place| found(place, &path));
+        }
+        for (place, _) in code.match_indices('.').filter(|(place, _)| is_float(&code, *place)) {
+            found(place, "a float");
+        }
+    }
+    findings
+}
+
+/// Whether a dot is the point of a number, and not of a range, a tuple's member or a method.
+fn is_float(code: &str, dot: usize) -> bool {
+    let before = code[..dot].chars().rev().take_while(|c| c.is_ascii_digit() || *c == '_').count();
+    let starts = code[..dot - before].chars().next_back();
+    let digit_after = code[dot + 1..].starts_with(|c: char| c.is_ascii_digit());
+    before > 0 && digit_after && !starts.is_some_and(|c| c.is_alphanumeric() || c == '.' || c == '_')
+}
+
+/// Every module opens by saying what it is.
+pub fn modules_say_what_they_are(tree: &Tree) -> Vec<String> {
+    let silent = tree.shipped().filter(|file| !file.text.starts_with("//! "));
+    silent.map(|file| file.finding(1, "open with `//!`: what this is, how it is used, what it never does")).collect()
+}

@@ -1,0 +1,190 @@
+//! Rules about how the files hang together: which module may know which, and that nothing hangs loose.
+
+use super::{File, Tree, line_of, words};
+use std::collections::BTreeSet;
+
+/// Where `crates/scrip` keeps its modules.
+const SRC: &str = "crates/scrip/src/";
+
+/// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
+/// `server` ← `cli`; `clock` and `crypto` know nobody. A module that is not listed stands at the top, beside `cli`:
+/// it may know everyone, and nobody listed may know it.
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("clock", &[]),
+    ("crypto", &[]),
+    ("config", &[]),
+    ("store", &["clock", "crypto"]),
+    ("ledger", &["crypto", "store"]),
+    ("gateway", &["clock", "crypto", "ledger", "store"]),
+    // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
+    // the scheduler calls the workers. Only that one type.
+    ("scheduler", &["gateway::dispatch", "ledger", "store"]),
+    // The advance endpoint moves a test clock, and links to outputs read what a worker stored. Only these two.
+    ("http", &["clock", "crypto", "gateway::assets", "ledger", "scheduler::TimeMachine", "store"]),
+    ("export", &[]),
+    ("verify", &["clock", "crypto", "store"]),
+];
+
+/// Modules of the binary know only those below them.
+pub fn modules_know_only_those_below(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.shipped() {
+        let Some((module, depth)) = module_of(file) else { continue };
+        let Some((_, may)) = ARROWS.iter().find(|(known, _)| *known == module) else { continue };
+        let code = file.shipped_code();
+        for (place, path) in mentions(&code, depth) {
+            let target = path.split("::").next().unwrap_or_default();
+            let is_module = tree.file(&format!("{SRC}{target}.rs")).is_some()
+                || tree.file(&format!("{SRC}{target}/mod.rs")).is_some();
+            let fits = |allowed: &&str| path == **allowed || path.starts_with(&format!("{allowed}::"));
+            if is_module && target != module && !may.iter().any(|allowed| fits(&allowed)) {
+                let what = format!("`{module}` knows `{path}`: it may know {may:?}; hand over what is needed instead");
+                findings.push(file.finding(line_of(&code, place), &what));
+            }
+        }
+    }
+    findings
+}
+
+/// The module of the binary that a file belongs to, and how deep it lies.
+fn module_of(file: &File) -> Option<(&str, usize)> {
+    let inner = file.path.strip_prefix(SRC)?.strip_suffix(".rs")?;
+    let inner = inner.strip_suffix("/mod").unwrap_or(inner);
+    Some((inner.split('/').next()?, inner.split('/').count()))
+}
+
+/// Every path that starts at the root of the crate, written `crate::…` or with as many `super::` as lead there.
+fn mentions(code: &str, depth: usize) -> Vec<(usize, String)> {
+    let up = "super::".repeat(depth);
+    let mut found = Vec::new();
+    for place in words(code, "crate") {
+        if let Some(rest) = code[place..].strip_prefix("crate::") {
+            paths(rest, "", &mut |path| found.push((place, path)));
+        }
+    }
+    for (place, _) in code.match_indices(&up) {
+        let rest = &code[place + up.len()..];
+        if !code[..place].ends_with("super::") && !rest.starts_with("super::") {
+            paths(rest, "", &mut |path| found.push((place, path)));
+        }
+    }
+    found
+}
+
+/// Reads `a::b`, or `{a, b::{c, d}}`, and hands over every path in it; returns what follows.
+fn paths<'a>(rest: &'a str, before: &str, found: &mut dyn FnMut(String)) -> &'a str {
+    let rest = rest.trim_start();
+    if let Some(mut inner) = rest.strip_prefix('{') {
+        loop {
+            inner = paths(inner, before, found).trim_start();
+            match inner.strip_prefix(',') {
+                Some(more) if !more.trim_start().starts_with('}') => inner = more,
+                Some(more) => return more.trim_start().strip_prefix('}').unwrap_or(""),
+                None => return inner.strip_prefix('}').unwrap_or(""),
+            }
+        }
+    }
+    let length = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    let path = if before.is_empty() { rest[..length].to_owned() } else { format!("{before}::{}", &rest[..length]) };
+    match rest[length..].strip_prefix("::") {
+        Some(more) if length > 0 => paths(more, &path, found),
+        _ => {
+            found(path);
+            // `a as b` ends where its name does.
+            let rest = &rest[length..];
+            rest.find([',', '}', ';', '(', ' ', '\n']).map_or("", |end| &rest[end..])
+        }
+    }
+}
+
+/// The store knows no HTTP, and only the store knows its database.
+pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.shipped().filter(|file| file.path.starts_with(SRC)) {
+        let code = file.shipped_code();
+        let in_store = file.path.starts_with(&format!("{SRC}store/"));
+        let strangers: &[&str] =
+            if in_store { &["axum", "http", "reqwest", "utoipa"] } else { &["rusqlite", "refinery"] };
+        for stranger in strangers {
+            let places = words(&code, stranger).filter(|place| code[place + stranger.len()..].starts_with("::"));
+            let what = if in_store {
+                format!("`{stranger}` in the store, which knows no HTTP: give it values")
+            } else {
+                format!("`{stranger}` outside the store: add a query to store/queries.rs")
+            };
+            findings.extend(places.map(|place| file.finding(line_of(&code, place), &what)));
+        }
+    }
+    findings
+}
+
+/// Files that a build starts from.
+fn is_root(path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else { return false };
+    let starts = ["src/lib.rs", "src/main.rs", "build.rs"].iter().any(|end| path.ends_with(&format!("/{end}")));
+    let own = ["tests", "benches", "examples", "src/bin"].iter().any(|end| folder.ends_with(&format!("/{end}")));
+    let named = ["tests", "benches", "examples"].iter().any(|end| {
+        folder.rsplit_once('/').is_some_and(|(above, _)| above.ends_with(&format!("/{end}"))) && name == "main.rs"
+    });
+    starts || named || own && folder.starts_with("crates/") && folder.matches('/').count() <= 3
+}
+
+/// Every Rust file is reached by a `mod` from where a build starts.
+pub fn no_file_is_dead(tree: &Tree) -> Vec<String> {
+    let mut reached = BTreeSet::new();
+    for file in tree.rust().filter(|file| is_root(&file.path)) {
+        reach(tree, file, &mut reached);
+    }
+    let dead = tree.rust().filter(|file| !reached.contains(&file.path));
+    dead.map(|file| file.finding(1, "no `mod` leads here: add one, or delete the file")).collect()
+}
+
+fn reach(tree: &Tree, file: &File, reached: &mut BTreeSet<String>) {
+    if !reached.insert(file.path.clone()) {
+        return;
+    }
+    let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+    let folder = match name {
+        _ if is_root(&file.path) => folder.to_owned(),
+        "mod.rs" => folder.to_owned(),
+        name => format!("{folder}/{}", name.trim_end_matches(".rs")),
+    };
+    let code = file.code();
+    for place in words(&code, "mod") {
+        let rest = code[place + 3..].trim_start();
+        let child: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        if child.is_empty() || !rest[child.len()..].trim_start().starts_with(';') {
+            continue;
+        }
+        let places = [format!("{folder}/{child}.rs"), format!("{folder}/{child}/mod.rs")];
+        for child in places.iter().filter_map(|path| tree.file(path)) {
+            reach(tree, child, reached);
+        }
+    }
+}
+
+/// Every file in a `tests` folder that a build starts from runs tests, and every script that is to be run can be.
+pub fn every_test_file_counts(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.rust().filter(|file| is_root(&file.path) && file.path.contains("/tests/")) {
+        let mut reached = BTreeSet::new();
+        reach(tree, file, &mut reached);
+        let tests = |path: &String| {
+            let code = tree.file(path).map(File::code).unwrap_or_default();
+            ["#[test]", "#[tokio::test", "proptest!"].iter().any(|mark| code.contains(mark))
+        };
+        if !reached.iter().any(tests) {
+            findings.push(file.finding(1, "no test in it or below it: write one, or delete the file"));
+        }
+    }
+    let switches = ["autotests = false", "test = false", "harness = false", "doctest = false"];
+    for file in tree.ending("Cargo.toml") {
+        let lines = file.text.lines().enumerate();
+        let off = lines.filter(|(_, line)| switches.iter().any(|switch| line.trim().starts_with(switch)));
+        findings.extend(off.map(|(line, _)| file.finding(line + 1, "switches tests off: nothing here may be skipped")));
+    }
+    let scripts = tree.files.iter().filter(|file| file.path.starts_with("tests/run.d/") || file.path == ".ci/run");
+    let still = scripts.filter(|file| !file.executable);
+    findings.extend(still.map(|file| file.finding(1, "would be passed over in silence: `chmod +x` it")));
+    findings
+}

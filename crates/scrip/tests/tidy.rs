@@ -1,0 +1,262 @@
+//! House style as a test: what reviews would otherwise repeat.
+//!
+//! Each rule is a function in `rules/` that returns what is wrong, where, and what to do about it. It runs on this
+//! repository, and on a bad sample that it must object to: a rule that cannot fire is no rule.
+
+mod rules;
+
+use rules::{Tree, code, manifests, prose, shape};
+
+/// Judges the repository by a rule.
+fn holds(rule: fn(&Tree) -> Vec<String>) {
+    let findings = rule(&Tree::of_this_repository());
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+/// Shows a rule a bad sample, which it must object to in these words, and a good one, if there is one.
+fn fires(rule: fn(&Tree) -> Vec<String>, bad: &[(&str, &str)], words: &str, good: &[(&str, &str)]) {
+    let findings = rule(&Tree::sample(bad));
+    assert!(findings.iter().any(|finding| finding.contains(words)), "not found: {words}: {findings:?}");
+    if !good.is_empty() {
+        let findings = rule(&Tree::sample(good));
+        assert!(findings.is_empty(), "a good sample is objected to: {findings:?}");
+    }
+}
+
+const ENGINE: &str = "crates/engine/src/a.rs";
+const STORE: &str = "crates/scrip/src/store/mod.rs";
+
+#[test]
+fn files_are_short() {
+    let line = "fn f() {}\n";
+    let with_tests = format!("{}#[cfg(test)]\nmod tests {{\n{}}}\n", line.repeat(600), line.repeat(100));
+    fires(code::files_are_short, &[(ENGINE, &line.repeat(601))], "601 lines; split", &[(ENGINE, &with_tests)]);
+    let listed = "crates/client/src/types.rs";
+    fires(code::files_are_short, &[(listed, &line.repeat(900))], "only goes down", &[(listed, &line.repeat(700))]);
+    fires(code::files_are_short, &[(listed, line)], "take it off", &[]);
+    holds(code::files_are_short);
+}
+
+#[test]
+fn engine_functions_are_short() {
+    let long = format!("fn f() {{\n{}}}\n", "    let x = \"}\"; // }\n".repeat(71));
+    let good = format!("fn f() {{\n{}}}\n", "    let x = '}';\n".repeat(70));
+    fires(code::engine_functions_are_short, &[(ENGINE, &long)], "`f` has 71 lines", &[(ENGINE, &good)]);
+    holds(code::engine_functions_are_short);
+}
+
+#[test]
+fn traits_are_few() {
+    let four = "pub trait A {}\ntrait B {}\ntrait C {}\ntrait D {}\n";
+    fires(code::traits_are_few, &[(STORE, four)], "4 traits", &[(STORE, "// trait\ntrait A {}")]);
+    holds(code::traits_are_few);
+}
+
+#[test]
+fn lines_fit() {
+    let long = format!("// {}\n", "word ".repeat(30));
+    let text = format!("let x = \"{}\";\n", "word ".repeat(30));
+    fires(code::lines_fit, &[(STORE, &long)], "columns; 120", &[(STORE, &text)]);
+    let code = format!("let x = [{}];\n", "1, ".repeat(50));
+    fires(code::lines_fit, &[(STORE, &code)], "columns; 120", &[]);
+    holds(code::lines_fit);
+}
+
+#[test]
+fn panics_have_reasons() {
+    let good =
+        "fn f() { x.expect(\"there is one in every list\"); }\n#[cfg(test)]\nmod tests { fn g() { x.unwrap(); } }";
+    fires(code::panics_have_reasons, &[(STORE, "fn f() { x.unwrap(); }")], "unwrap:", &[(STORE, good)]);
+    fires(code::panics_have_reasons, &[(STORE, "fn f() { x.expect(\"x\"); }")], "expect:", &[]);
+    holds(code::panics_have_reasons);
+}
+
+#[test]
+fn nothing_is_left_over() {
+    let good = [(STORE, "let text = \"TODO\"; // what is to be done\n")];
+    fires(code::nothing_is_left_over, &[(STORE, "// TODO: all of it\n")], "`TODO`", &good);
+    fires(code::nothing_is_left_over, &[(STORE, "/* FIXME */\n")], "`FIXME`", &[]);
+    fires(code::nothing_is_left_over, &[(STORE, "#[test]\n#[ignore]\nfn f() {}\n")], ":2: `#[ignore`", &[]);
+    fires(code::nothing_is_left_over, &[(STORE, "fn f() { todo!() }\n")], "`todo!`", &[]);
+    holds(code::nothing_is_left_over);
+}
+
+#[test]
+fn the_engine_is_pure() {
+    let good = [
+        (ENGINE, "fn f(x: &'static str) -> u8 { pair.0.1 + (0..3).len() } // f64, std::fs\n"),
+        (STORE, "use std::fs;"),
+    ];
+    for (bad, words) in [
+        ("fn f(x: f64) {}\n", "`f64`"),
+        ("fn f() { g(1.5) }\n", "a float"),
+        ("use std::time::Duration;\n", "`std::time`"),
+        ("use std::fs;\n", "`std::fs`"),
+        ("async fn f() {}\n", "`async`"),
+        ("static X: u8 = 1;\n", "`static`"),
+    ] {
+        fires(code::the_engine_is_pure, &[(ENGINE, bad)], words, &good);
+    }
+    holds(code::the_engine_is_pure);
+}
+
+#[test]
+fn modules_say_what_they_are() {
+    fires(code::modules_say_what_they_are, &[(STORE, "use x;")], "open with", &[(STORE, "//! What it is.\n")]);
+    holds(code::modules_say_what_they_are);
+}
+
+#[test]
+fn direct_dependencies_are_few() {
+    let many: String = (0..31).map(|n| format!("d{n} = \"1\"\n")).collect();
+    let (bad, good) = (format!("[dependencies]\n{many}"), "[dependencies]\na = \"1\"\nscrip-engine = \"1\"\n");
+    let path = "crates/a/Cargo.toml";
+    fires(manifests::direct_dependencies_are_few, &[(path, &bad)], "31 direct", &[(path, good)]);
+    holds(manifests::direct_dependencies_are_few);
+}
+
+#[test]
+fn the_engine_depends_on_little() {
+    let path = "crates/engine/Cargo.toml";
+    let base = "[dependencies]\nserde = \"1\"\ntoml = \"1\"\njiff = \"1\"\n";
+    let rule = manifests::the_engine_depends_on_little;
+    let good = format!("{base}schemars = {{ version = \"1\", optional = true }}\n");
+    fires(rule, &[(path, &format!("{base}tokio = \"1\"\n"))], "`tokio`", &[(path, &good)]);
+    fires(rule, &[(path, &format!("{base}schemars = \"1\"\n"))], "`schemars`", &[]);
+    fires(rule, &[(path, "[dependencies]\nserde = \"1\"\ntoml = \"1\"\n")], "`jiff` is gone", &[]);
+    holds(rule);
+}
+
+#[test]
+fn the_lock_file_is_plain() {
+    let rule = manifests::the_lock_file_is_plain;
+    let one = |name: &str, rest: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\n{rest}\n");
+    let good = one("a", "source = \"registry+x\"\nchecksum = \"00\"") + &one("ours", "");
+    fires(rule, &[("Cargo.lock", &one("rsa", ""))], "`rsa`", &[("Cargo.lock", &good)]);
+    fires(rule, &[("Cargo.lock", &one("a", "source = \"git+x\""))], "git repository", &[]);
+    fires(rule, &[("Cargo.lock", &one("a", "source = \"registry+x\""))], "no checksum", &[]);
+    let many: String = (0..321).map(|n| one(&format!("p{n}"), "")).collect();
+    fires(rule, &[("Cargo.lock", &many)], "321 packages", &[]);
+    let twice: String = (0..13).flat_map(|n| [one(&format!("p{n}"), ""), one(&format!("p{n}"), "")]).collect();
+    fires(rule, &[("Cargo.lock", &twice)], "13 packages in two versions", &[]);
+    fires(rule, &[], "commit it", &[("Cargo.lock", &good)]);
+    holds(rule);
+}
+
+#[test]
+fn licences_are_known() {
+    let judged = |licence: Option<&str>| manifests::licences_are_known(&[("a".to_owned(), licence.map(str::to_owned))]);
+    for good in
+        ["MIT", "MIT/Apache-2.0", "MIT OR GPL-3.0", "(MIT OR GPL-3.0) AND ISC", "Apache-2.0 WITH LLVM-exception"]
+    {
+        assert!(judged(Some(good)).is_empty(), "{good}");
+    }
+    for bad in [Some("GPL-3.0"), Some("MIT AND GPL-3.0"), Some("(MIT OR GPL-3.0"), Some(""), None] {
+        assert_eq!(judged(bad).len(), 1, "{bad:?}");
+    }
+    let packages = manifests::packages_built_here();
+    assert!(packages.len() > 100, "the packages were not found: {}", packages.len());
+    let findings = manifests::licences_are_known(&packages);
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn documents_have_one_title() {
+    let rule = prose::documents_have_one_title;
+    fires(
+        rule,
+        &[("a.md", "# One\n\n# Two\n")],
+        "a.md:3: a second",
+        &[("a.md", "# One\n```\n# a comment\n```\n## Two\n")],
+    );
+    fires(rule, &[("a.md", "Text.\n\n# One\n")], "comes first", &[]);
+    fires(rule, &[("a.md", "Text.\n")], "no title", &[]);
+    holds(rule);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let good =
+        [("docs/a.md", "[b](../b.md#part) [c](https://example.com) [d](sub)"), ("b.md", ""), ("docs/sub/x.md", "")];
+    fires(prose::links_lead_somewhere, &[("docs/a.md", "[b](b.md)")], "`b.md` is not there", &good);
+    holds(prose::links_lead_somewhere);
+}
+
+#[test]
+fn words_say_something() {
+    let rule = prose::words_say_something;
+    fires(rule, &[("a.md", "It is Simply so.")], "`simply`", &[("a.md", "`simply` is a word, and so is simplify.")]);
+    fires(rule, &[(STORE, "// Leverage it.\n")], "`leverage`: use", &[(STORE, "let leverage = 1;\n")]);
+    holds(rule);
+}
+
+#[test]
+fn no_registry_is_named() {
+    let bad = concat!("registry = \"https://crates", ".io\"");
+    fires(prose::no_registry_is_named, &[("a.toml", bad)], "package registry", &[("Cargo.lock", bad)]);
+    holds(prose::no_registry_is_named);
+}
+
+#[test]
+fn modules_know_only_those_below() {
+    let rule = shape::modules_know_only_those_below;
+    let with = |path: &'static str, text: &'static str| {
+        vec![
+            (path, text),
+            ("crates/scrip/src/ledger.rs", ""),
+            ("crates/scrip/src/gateway/mod.rs", ""),
+            ("crates/scrip/src/clock.rs", ""),
+            ("crates/scrip/src/scheduler.rs", ""),
+        ]
+    };
+    let inner = "crates/scrip/src/store/sqlite/a.rs";
+    let good = with(inner, "use crate::{clock, crypto::{hex, sha256}};\nuse super::ledger;\n// crate::ledger\n");
+    for bad in [
+        "use crate::ledger::Ledger;",
+        "use crate::{clock, ledger::{Ledger, Asked}};",
+        "fn f() { crate::ledger::f() }",
+        "use super::super::super::ledger;",
+    ] {
+        fires(rule, &with(inner, bad), "`store` knows `ledger", &good);
+    }
+    let http = "crates/scrip/src/http/a.rs";
+    let good = with(http, "use crate::gateway::assets::Assets;\nuse crate::scheduler::TimeMachine;\n");
+    fires(rule, &with(http, "use crate::gateway::dispatch::Dispatcher;"), "`gateway::dispatch::Dispatcher`", &good);
+    holds(rule);
+}
+
+#[test]
+fn the_store_keeps_to_itself() {
+    let rule = shape::the_store_keeps_to_itself;
+    let good =
+        [(STORE, "use rusqlite::Connection; // axum::Json\n"), ("crates/scrip/src/http/mod.rs", "use axum::Json;")];
+    fires(rule, &[(STORE, "use axum::http::StatusCode;")], "`axum` in the store", &good);
+    fires(rule, &[("crates/scrip/src/http/mod.rs", "use rusqlite::Connection;")], "outside the store", &[]);
+    holds(rule);
+}
+
+#[test]
+fn no_file_is_dead() {
+    let main = ("crates/a/src/main.rs", "mod b;\nmod c;\n// mod d;\nmod e { }\n");
+    let good = [
+        main,
+        ("crates/a/src/b.rs", "mod f;"),
+        ("crates/a/src/b/f.rs", ""),
+        ("crates/a/src/c/mod.rs", "mod g;"),
+        ("crates/a/src/c/g.rs", ""),
+        ("crates/a/tests/t.rs", "mod language;"),
+        ("crates/a/tests/language/mod.rs", ""),
+    ];
+    fires(shape::no_file_is_dead, &[main, ("crates/a/src/d.rs", "")], "d.rs:1: no `mod`", &good);
+    holds(shape::no_file_is_dead);
+}
+
+#[test]
+fn every_test_file_counts() {
+    let rule = shape::every_test_file_counts;
+    let good = [("crates/a/tests/t.rs", "mod inner;"), ("crates/a/tests/inner/mod.rs", "#[test]\nfn f() {}")];
+    fires(rule, &[("crates/a/tests/t.rs", "// #[test]\nfn f() {}")], "no test in it", &good);
+    fires(rule, &[("crates/a/Cargo.toml", "[lib]\ntest = false\n")], "Cargo.toml:2: switches", &[]);
+    fires(rule, &[("tests/run.d/10-a", "#!/bin/sh\n")], "chmod +x", &[]);
+    holds(rule);
+}
