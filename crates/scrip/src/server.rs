@@ -84,11 +84,10 @@ impl Server {
 /// # Errors
 /// When there is neither.
 pub fn catalog_text(path: &Path) -> Result<String, String> {
-    let shipped = || path.to_str().and_then(shipped::named);
-    match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && shipped().is_some() => Ok(shipped().unwrap_or_default().to_owned()),
-        read => read.map_err(|error| format!("{}: {error}", path.display())),
-    }
+    std::fs::read_to_string(path).or_else(|error| {
+        let shipped = path.to_str().and_then(shipped::named).filter(|_| error.kind() == std::io::ErrorKind::NotFound);
+        shipped.map(str::to_owned).ok_or_else(|| format!("{}: {error}", path.display()))
+    })
 }
 
 /// Reads and checks a catalog file, or a shipped catalog by its bare name.
