@@ -11,7 +11,8 @@
 //! let client = Client::new("http://127.0.0.1:8080", "sk_test_…")?;
 //! let workspace = client.workspace("ws_…");
 //! let params = serde_json::Map::from_iter([("prompt".to_owned(), "a lighthouse in the fog".into())]);
-//! let new = NewRun { model: "image-standard".to_owned(), params, quote: None, sandbox: None, metadata: Default::default() };
+//! let model = "image-standard".to_owned();
+//! let new = NewRun { model, params, quote: None, sandbox: None, metadata: Default::default() };
 //! match workspace.create_run(&new).await {
 //!     Ok(run) => {
 //!         let run = workspace.wait(&run.id).await?;

@@ -97,7 +97,7 @@ impl Client {
         self.post(&["v1", "grants", id, "void"]).body(&VoidRequest { reason: reason.to_owned() })
     }
 
-    /// `POST /v1/test_clocks`: makes a test clock. It takes no idempotency key: a retry may leave a second clock, unused.
+    /// `POST /v1/test_clocks`: makes a test clock. It takes no idempotency key: a retry may leave a second one.
     pub fn create_test_clock(&self, new: &NewTestClock) -> Call<TestClock> {
         self.post(&["v1", "test_clocks"]).body(new)
     }

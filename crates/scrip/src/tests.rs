@@ -1,3 +1,4 @@
 //! Tests of the parts together, below HTTP.
 
+mod locks;
 mod simulation;

@@ -103,7 +103,7 @@ fn exit_codes_tell_refused_from_misused_from_unreachable() {
 fn a_workspace_is_opened_changed_and_listed() {
     let server = Server::start("canvas-tiers");
     let id = server.open(&["--plan", "pro", "--interval", "month", "--external-id", "team-7"]);
-    let (code, told) = failure(server.scrip(&["workspaces", "subscribe", &id, "business"]));
+    let (code, told) = failure(server.scrip(&["workspaces", "subscribe", &id, "business", "--interval", "month"]));
     assert_eq!(code, 1);
     assert!(told.starts_with("REVIEW_REQUIRED: ") && told.contains("/settings/business-apply"), "{told}");
     let business = [

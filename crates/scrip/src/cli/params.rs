@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 /// What to ask of a model.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Params {
-    /// A parameter: `images=4`, `audio=true`, `prompt=a lighthouse`; `name:=JSON` is exact; a name given twice is a list
+    /// A parameter: `images=4`, `audio=true`, `prompt=a kite`; `name:=JSON` is exact; a name given twice is a list
     #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = one)]
     given: Vec<(String, Value)>,
 }

@@ -7,11 +7,14 @@
 
 use super::super::output::{clean, table, words};
 use super::seed::{ask, models};
-use scrip_client::types::{NewQuote, NewRun, Sandbox, SandboxOutcome, Workspace};
+use scrip_client::types::{NewQuote, NewRun, Quote, Sandbox, SandboxOutcome, Workspace};
 use scrip_client::{Client, Error, Paging};
 use scrip_engine::{Catalog, Model, Output, Param, Plan, Unit, includes};
 use serde_json::{Map, Value, json};
 
+/// How often a line should work that spends credits.
+const TIMES: i64 = 10;
+/// What the pictures show.
 const PROMPT: &str = "a red kite over the dunes";
 /// An idempotency key in a line: a new one each time it is pasted.
 const NEW_KEY: &str = "-H \"Idempotency-Key: $RANDOM-$RANDOM-$RANDOM\"";
@@ -72,7 +75,7 @@ impl Found {
                 }
             }
         }
-        let picture = first(client, pictures, None).await?;
+        let picture = affordable(client, pictures).await?;
         let entry = match &picture {
             Some(picture) => {
                 let page =
@@ -87,28 +90,44 @@ impl Found {
         };
         Ok(Found {
             picture,
-            short: first(client, short, Some("INSUFFICIENT_CREDITS")).await?,
-            gated: first(client, gated, Some("MODEL_TIER_REQUIRED")).await?,
+            short: first(client, short, "INSUFFICIENT_CREDITS").await?,
+            gated: first(client, gated, "MODEL_TIER_REQUIRED").await?,
             entry,
         })
     }
 }
 
-/// The first that would be accepted, or refused for this reason.
-async fn first(client: &Client, tries: Vec<Try>, refusal: Option<&str>) -> Result<Option<Try>, Error> {
+/// The first run that can be pasted again and again; where nobody has that much, the first that can be run at all.
+async fn affordable(client: &Client, tries: Vec<Try>) -> Result<Option<Try>, Error> {
+    let mut once = None;
     for one in tries {
-        let new = NewQuote { model: one.run.model.clone(), params: one.run.params.clone() };
-        let answer = match client.workspace(&one.workspace).quote(&new).await {
-            Ok(quote) => quote.refusal,
-            // It cannot even be priced: a parameter that must be given is not among those we know.
-            Err(Error::Refused { status: 422, .. }) => continue,
-            Err(error) => return Err(error),
-        };
-        if answer.as_ref().and_then(|answer| answer["code"].as_str()) == refusal {
+        match quote(client, &one).await? {
+            Some(quote) if quote.balance_after >= Some(quote.credits.saturating_mul(TIMES)) => return Ok(Some(one)),
+            Some(quote) if quote.allowed && once.is_none() => once = Some(one),
+            _ => {}
+        }
+    }
+    Ok(once)
+}
+
+/// The first run that would be refused for this reason.
+async fn first(client: &Client, tries: Vec<Try>, code: &str) -> Result<Option<Try>, Error> {
+    for one in tries {
+        let refusal = quote(client, &one).await?.and_then(|quote| quote.refusal);
+        if refusal.is_some_and(|refusal| refusal["code"] == code) {
             return Ok(Some(one));
         }
     }
     Ok(None)
+}
+
+/// A quote; nothing when the run cannot even be priced, because it needs a parameter that is not among those we know.
+async fn quote(client: &Client, one: &Try) -> Result<Option<Quote>, Error> {
+    let new = NewQuote { model: one.run.model.clone(), params: one.run.params.clone() };
+    match client.workspace(&one.workspace).quote(&new).await {
+        Err(Error::Refused { status: 422, .. }) => Ok(None),
+        quote => quote.map(Some),
+    }
 }
 
 /// Runs of a model that cost more and more.

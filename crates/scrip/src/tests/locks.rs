@@ -1,0 +1,34 @@
+//! The journal's thread and the projector's have a file each, and no lock in common.
+
+use crate::shipped;
+use crate::store::{Options, Store, Submission};
+use scrip_engine::{Command, Mode, Profile, WorkspaceId, parse_catalog};
+
+/// Goal: a submission is acknowledged while the projections are being written. Method: the test holds the lock the
+/// projector would hold, and an answer that waited for it would be a refusal.
+#[tokio::test]
+async fn a_submission_does_not_wait_for_the_projections() {
+    let directory = std::env::temp_dir().join(format!("scrip-locks-{}", std::process::id()));
+    let store = Store::open(&directory, Options::default()).expect("the directory is ours");
+    let text = shipped::named("canvas-tiers").expect("it is shipped");
+    let catalog = parse_catalog(text).expect("it is good");
+    store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
+    let projector = rusqlite::Connection::open(directory.join("views.db")).expect("it is there");
+    projector.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
+    let command =
+        Command::OpenWorkspace { mode: Mode::Test, test_clock: None, profile, lifetime_allowed: true, choice: None };
+    let submission = Submission {
+        workspace: WorkspaceId::new(7),
+        command,
+        actor: "test".to_owned(),
+        idempotency: None,
+        wants_workspace: true,
+    };
+    let committed = store.submit(submission).await;
+    projector.execute_batch("ROLLBACK").expect("the lock is given back");
+    assert!(committed.expect("it is acknowledged").workspace.is_some());
+    store.projected().await.expect("the projections follow");
+    drop(store);
+    std::fs::remove_dir_all(&directory).expect("it is ours");
+}
