@@ -34,7 +34,7 @@ impl Step<'_> {
         let Some(parts) = draw_order::draw(&self.workspace, Unit::Credits, None, amount, self.at) else {
             let available = self.workspace.available(Unit::Credits, None, self.at);
             let held = self.workspace.held(Unit::Credits);
-            let options = crate::ways_out::more_credits(&self.workspace, self.catalog(), None, amount.less(available));
+            let options = crate::ways_out::more_credits(&self.workspace, self.catalog(), None, amount, self.at);
             return Err(Refusal::InsufficientCredits {
                 required: amount,
                 available,

@@ -97,9 +97,9 @@ impl Writer {
         let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
         let position = *committed.borrow();
         Ok(Writer {
+            clock: Clock::not_before(last_entry_at(&connection)?),
             connection,
             views,
-            clock: Clock::default(),
             clocks,
             cache: HashMap::new(),
             catalogs,
@@ -202,24 +202,45 @@ impl Writer {
             Job::SetClock { id, name, now, reply } => {
                 let sql = "INSERT INTO test_clocks (id, name, now) VALUES (?1, COALESCE(?2, ''), ?3)
                            ON CONFLICT (id) DO UPDATE SET now = MAX(now, excluded.now)";
-                let result = self.connection.execute(sql, (id, name, now.micros()));
-                Answer::Clock(reply, result.map(|_| ()).map_err(Into::into), id, now)
+                let result =
+                    self.unless(failed, |writer| writer.connection.execute(sql, (id, name, now.micros())).map(|_| ()));
+                Answer::Clock(reply, result, id, now)
             }
             Job::Write(sql, values, reply) => {
-                let result = self
-                    .connection
-                    .prepare_cached(&numbered(sql))
-                    .and_then(|mut statement| statement.execute(bound(&values)));
-                Answer::Write(reply, result.map_err(Into::into))
+                let result = self.unless(failed, |writer| {
+                    let mut statement = writer.connection.prepare_cached(&numbered(sql))?;
+                    statement.execute(bound(&values))
+                });
+                Answer::Write(reply, result)
             }
             Job::Publish { text, catalog, actor, reply } => {
-                let (result, catalogs) = match self.publish(&text, catalog, &actor) {
-                    Ok((version, catalogs)) => (Ok(version), catalogs),
-                    Err(error) => (Err(error.into()), None),
-                };
+                let (result, catalogs) =
+                    match self.unless(failed, |writer| writer.publish(&text, Arc::clone(&catalog), &actor)) {
+                        Ok((version, catalogs)) => (Ok(version), catalogs),
+                        Err(unavailable) => (Err(unavailable), None),
+                    };
                 Answer::Publish(reply, result, catalogs)
             }
         }
+    }
+
+    /// Writes beside the journal, unless the batch has failed already. A full disk may end the whole transaction at any
+    /// statement; whatever was written after that would stay although everyone in the batch is told it did not happen.
+    fn unless<T>(
+        &mut self,
+        failed: &mut Option<rusqlite::Error>,
+        write: impl FnOnce(&mut Writer) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, Unavailable> {
+        if let Some(error) = failed {
+            return Err(Unavailable(error.to_string()));
+        }
+        write(self).map_err(|error| {
+            let unavailable = Unavailable(error.to_string());
+            if self.connection.is_autocommit() {
+                *failed = Some(error);
+            }
+            unavailable
+        })
     }
 
     fn submit(
@@ -479,6 +500,15 @@ impl Writer {
             }
         }
     }
+}
+
+/// When the last entry on the machine's clock was decided. A machine whose clock was set back while nobody served goes
+/// on from there: what is queued or held then is due by the same clock as what was before.
+fn last_entry_at(connection: &Connection) -> Result<Timestamp, rusqlite::Error> {
+    let sql = "SELECT at FROM entries CROSS JOIN views.workspaces ON workspaces.workspace = entries.workspace
+               WHERE test_clock IS NULL ORDER BY position DESC LIMIT 1";
+    let at = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(Timestamp::from_micros(at.unwrap_or(0)))
 }
 
 /// Tells everyone in a batch that it did not happen; a refusal too, since it may have been decided on what was undone.
