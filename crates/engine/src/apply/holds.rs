@@ -168,7 +168,7 @@ impl Step<'_> {
     /// [`Refusal::Ended`] when it has, [`Refusal::NotFound`] when there never was one.
     fn callers_hold(&self, hold: u32) -> Result<&Hold, Refusal> {
         match self.workspace.hold(hold) {
-            Some(found) if found.purpose == Purpose::Caller => Ok(found),
+            Some(found) if matches!(found.purpose, Purpose::Caller { .. }) => Ok(found),
             None if hold > 0 && hold < self.workspace.next_hold => Err(Refusal::Ended),
             _ => Err(Refusal::NotFound { what: "hold" }),
         }

@@ -45,7 +45,7 @@ pub(super) struct Snapshot {
 }
 
 struct Cached {
-    workspace: Workspace,
+    workspace: Arc<Workspace>,
     hash: [u8; 32],
 }
 
@@ -259,9 +259,8 @@ impl Writer {
             _ => self.cache[&id].workspace.test_clock,
         };
         let now = self.now(test_clock);
-        let catalogs = Arc::clone(&self.current);
         let workspace = &self.cache[&id].workspace;
-        let decided = catch_unwind(AssertUnwindSafe(|| apply(workspace, &catalogs, &submission.command, now)));
+        let decided = catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, &submission.command, now)));
         match decided {
             Ok(Ok(applied)) if applied.events.is_empty() => self.nothing(submission, applied),
             Ok(Ok(applied)) => self.append(submission, applied, failed),
@@ -276,8 +275,9 @@ impl Writer {
             return Ok(stored);
         }
         let Workspace { seq, at, .. } = applied.workspace;
+        let before = Some(Arc::clone(&self.cache[&submission.workspace].workspace));
         let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
-        Ok(Committed { seq, at, events: Vec::new(), replayed: false, workspace })
+        Ok(Committed { seq, at, events: Vec::new(), replayed: false, before, workspace })
     }
 
     /// A refusal is only given where this key has no answer yet: a retry of what was accepted gets that answer.
@@ -317,10 +317,11 @@ impl Writer {
             }
         }
         let (seq, at) = (workspace.seq, workspace.at);
-        let shown = submission.wants_workspace.then(|| Arc::new(workspace.clone()));
+        let workspace = Arc::new(workspace);
+        let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));
         self.touched.push(workspace.id);
-        self.cache.insert(workspace.id, Cached { workspace, hash });
-        Ok(Committed { seq, at, events: body.events, replayed: false, workspace: shown })
+        let before = self.cache.insert(workspace.id, Cached { workspace, hash }).map(|cached| cached.workspace);
+        Ok(Committed { seq, at, events: body.events, replayed: false, before, workspace: shown })
     }
 
     /// The one statement that gives order, idempotency and the request's hash.
@@ -369,7 +370,7 @@ impl Writer {
         }
         let body: Body = serde_json::from_str(&body).map_err(|error| SubmitError::Bug(error.to_string()))?;
         let workspace = match submission.wants_workspace {
-            true => Some(Arc::new(self.replay(submission.workspace, Some(seq)).map_err(Unavailable::from)?.workspace)),
+            true => Some(self.replay(submission.workspace, Some(seq)).map_err(Unavailable::from)?.workspace),
             false => None,
         };
         Ok(Some(Committed {
@@ -377,6 +378,7 @@ impl Writer {
             at: Timestamp::from_micros(at),
             events: body.events,
             replayed: true,
+            before: None,
             workspace,
         }))
     }
@@ -392,7 +394,7 @@ impl Writer {
         let now = self.now(test_clock);
         let workspace = &self.cache[&id].workspace;
         if workspace.next_due_at().is_none_or(|due| due > now) {
-            return Ok(Some(Arc::new(workspace.clone())));
+            return Ok(Some(Arc::clone(workspace)));
         }
         match catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, &Command::Tick, now))) {
             Ok(Ok(applied)) => Ok(Some(Arc::new(applied.workspace))),
@@ -441,7 +443,7 @@ impl Writer {
             }
             hash = row.hash.try_into().unwrap_or(GENESIS);
         }
-        Ok(Cached { workspace, hash })
+        Ok(Cached { workspace: Arc::new(workspace), hash })
     }
 
     fn publish(
@@ -471,7 +473,7 @@ impl Writer {
                 continue;
             };
             let state =
-                serde_json::to_string(&cached.workspace).expect("a workspace has no maps with other keys than text");
+                serde_json::to_string(&*cached.workspace).expect("a workspace has no maps with other keys than text");
             let snapshot = Snapshot { workspace: *id, seq: cached.workspace.seq, state };
             let _ = self.projector.try_send(projector::Job::Snapshot(snapshot));
         }
