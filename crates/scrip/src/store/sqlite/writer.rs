@@ -9,7 +9,7 @@ use super::{Options, bound, projector, rows, text_hash};
 use crate::clock::Clock;
 use crate::store::journal::{Body, GENESIS, JournalRow, chain};
 use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, Value, numbered, panic_text};
-use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use scrip_engine::{Applied, Catalog, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply, fold};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -51,6 +51,7 @@ struct Cached {
 
 pub(super) struct Writer {
     connection: Connection,
+    snapshots: Connection,
     clock: Clock,
     clocks: HashMap<i64, Timestamp>,
     cache: HashMap<WorkspaceId, Cached>,
@@ -84,7 +85,9 @@ impl Writer {
         options: Options,
     ) -> Result<Writer, Unavailable> {
         connection.set_prepared_statement_cache_capacity(64);
-        connection.execute("ATTACH DATABASE ?1 AS views", [views.to_string_lossy()])?;
+        // A connection of its own: BEGIN IMMEDIATE locks every attached database, and would wait for the projector.
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let snapshots = Connection::open_with_flags(views, flags)?;
         let clocks = {
             let mut statement = connection.prepare("SELECT id, now FROM test_clocks")?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, Timestamp::from_micros(row.get(1)?))))?;
@@ -94,6 +97,7 @@ impl Writer {
         let position = *committed.borrow();
         Ok(Writer {
             connection,
+            snapshots,
             clock: Clock::default(),
             clocks,
             cache: HashMap::new(),
@@ -397,9 +401,9 @@ impl Writer {
         let mut workspace = Workspace::unopened(id);
         let mut hash = GENESIS;
         if until.is_none() {
-            let sql = "SELECT state FROM views.snapshots WHERE workspace = ?1";
+            let sql = "SELECT state FROM snapshots WHERE workspace = ?1";
             let state =
-                self.connection.prepare_cached(sql)?.query_row([id.get()], |row| row.get::<_, String>(0)).optional()?;
+                self.snapshots.prepare_cached(sql)?.query_row([id.get()], |row| row.get::<_, String>(0)).optional()?;
             // A snapshot in an older form is no loss: the journal has it all.
             if let Some(snapshot) = state.and_then(|state| serde_json::from_str::<Workspace>(&state).ok()) {
                 workspace = snapshot;
