@@ -3,7 +3,7 @@
 use super::output::{Done, print, say};
 use super::serve::stopped;
 use crate::benchmark::{self, Plan};
-use clap::Args;
+use clap::{Args, value_parser};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub struct Benchmark {
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
     seconds: f64,
     /// Workspaces the load is spread over
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
     workspaces: u32,
     /// Where the data is put while it runs; the disk under it is the one that is measured
     #[arg(long, value_name = "DIR", default_value = ".")]

@@ -35,7 +35,7 @@ pub async fn open(
     let committed = app.ledger.submit(id, command, asked).await?;
     let (n, row) =
         committed.events.iter().find_map(|Dated(at, event)| HoldRow::opened(*at, event)).ok_or(Problem::Internal)?;
-    Ok(Reply::new(StatusCode::CREATED, views::hold(id, n, &row)).replayed(committed.replayed))
+    Ok(Reply::new(StatusCode::CREATED, views::hold(id, n, &row)).of(id, &committed))
 }
 
 /// Shows a hold.
@@ -108,12 +108,16 @@ async fn end(
         Err(problem) => return Err(problem),
     };
     // What the hold is now follows from what it was and what happened: the answer waits for nothing but the journal.
-    if let Some(row) = committed.as_ref().and_then(|committed| changed(committed, hold)) {
-        return Ok(Reply::new(StatusCode::OK, views::hold(workspace, hold, &row)));
-    }
-    // An earlier answer, or a hold that had ended: it is shown as it is.
-    let replayed = committed.as_ref().is_some_and(|committed: &Committed| committed.replayed);
-    Ok(Reply::new(StatusCode::OK, find(app, workspace, hold).await?).replayed(replayed))
+    let shown = match committed.as_ref().and_then(|committed| changed(committed, hold)) {
+        Some(row) => views::hold(workspace, hold, &row),
+        // An earlier answer, or a hold that had ended: it is shown as it is.
+        None => find(app, workspace, hold).await?,
+    };
+    let reply = Reply::new(StatusCode::OK, shown);
+    Ok(match &committed {
+        Some(committed) => reply.of(workspace, committed),
+        None => reply,
+    })
 }
 
 /// The hold right after an entry that it was open before.

@@ -20,6 +20,7 @@ use crate::crypto::{hex, random};
 use crate::gateway::assets::Assets;
 use crate::ledger::Ledger;
 use crate::scheduler::TimeMachine;
+use crate::store::Committed;
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
@@ -31,6 +32,7 @@ use axum::routing::{get, post};
 pub use openapi::document;
 use problem::{Problem, REQUEST_ID};
 use scrip_client::types as api;
+use scrip_engine::{Kind, WorkspaceId};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -158,16 +160,19 @@ pub struct Reply<T> {
     status: StatusCode,
     body: T,
     replayed: bool,
+    entry: Option<String>,
 }
 
 impl<T> Reply<T> {
     fn new(status: StatusCode, body: T) -> Reply<T> {
-        Reply { status, body, replayed: false }
+        Reply { status, body, replayed: false, entry: None }
     }
 
-    /// Marks the answer as one that was given before.
-    fn replayed(mut self, replayed: bool) -> Reply<T> {
-        self.replayed = replayed;
+    /// Names the journal entry behind the answer, and says whether it was given before.
+    fn of(mut self, workspace: WorkspaceId, committed: &Committed) -> Reply<T> {
+        self.replayed = committed.replayed;
+        let happened = !committed.events.is_empty();
+        self.entry = happened.then(|| workspace.owned(Kind::Entry, committed.seq as u32));
         self
     }
 }
@@ -177,6 +182,9 @@ impl<T: Serialize> IntoResponse for Reply<T> {
         let mut response = (self.status, Json(self.body)).into_response();
         if self.replayed {
             response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        }
+        if let Some(Ok(entry)) = self.entry.map(HeaderValue::try_from) {
+            response.headers_mut().insert("scrip-entry", entry);
         }
         response
     }

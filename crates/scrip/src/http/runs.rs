@@ -172,7 +172,7 @@ pub async fn create(
         Duration::ZERO => views::run(id, n, &row, app.links()),
         wait => ended(&app, id, n, wait).await?,
     };
-    Ok(Reply::new(StatusCode::ACCEPTED, shown).replayed(committed.replayed))
+    Ok(Reply::new(StatusCode::ACCEPTED, shown).of(id, &committed))
 }
 
 fn queued(committed: &Committed) -> Option<(u32, RunRow)> {

@@ -43,18 +43,18 @@ pub async fn open(
         }
         None => None,
     };
-    // A key that was used before comes to a workspace that has its claims; another request with it must not add to them.
+    // A key that was used before comes to a workspace that has its claims; another request with it adds none.
     let known = app.ledger.workspace(id).await?.is_some();
-    if let Some(external_id) = new.external_id.as_ref().filter(|_| !known) {
-        if !app.ledger.claim("external_id", external_id, id).await? {
-            return Err(Problem::invalid("/external_id", "another workspace has it"));
-        }
+    if let Some(external_id) = new.external_id.as_ref().filter(|_| !known)
+        && !app.ledger.claim("external_id", external_id, id).await?
+    {
+        return Err(Problem::invalid("/external_id", "another workspace has it"));
     }
     let lifetime_allowed = known || app.ledger.claim("person", &hex(&sha256(&[person(&owner).as_bytes()])), id).await?;
     let profile = Profile { name: new.name, owner, external_id: new.external_id };
     let command = Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice };
     let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, &body.bytes)).await?;
-    Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).replayed(committed.replayed))
+    Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).of(id, &committed))
 }
 
 async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {
@@ -153,7 +153,7 @@ pub async fn subscribe(
     let new = body.value;
     let command = Command::Subscribe(choice(&new.plan, new.interval, new.allowance, &new.approve)?);
     let (committed, workspace) = app.ledger.submit_and_show(id, command, asked).await?;
-    Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).replayed(committed.replayed))
+    Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).of(id, &committed))
 }
 
 /// How a subscription is ended.
@@ -230,7 +230,7 @@ pub async fn give(
         _ => None,
     });
     let made = made.map(|grant| views::grant(id, grant)).collect();
-    Ok(Reply::new(StatusCode::CREATED, made).replayed(committed.replayed))
+    Ok(Reply::new(StatusCode::CREATED, made).of(id, &committed))
 }
 
 /// Takes back what is left of a grant, now and when its holds end.
@@ -248,7 +248,7 @@ pub async fn void(
     let command = Command::VoidGrant { grant, reason: body.value.reason };
     let (committed, shown) = app.ledger.submit_and_show(workspace, command, asked).await?;
     let grant = shown.grant(grant).ok_or(Problem::not_found("grant"))?;
-    Ok(Reply::new(StatusCode::OK, views::grant(workspace, grant)).replayed(committed.replayed))
+    Ok(Reply::new(StatusCode::OK, views::grant(workspace, grant)).of(workspace, &committed))
 }
 
 async fn command_on(
@@ -260,7 +260,7 @@ async fn command_on(
 ) -> Result<Reply<api::Workspace>, Problem> {
     let id = workspace_id(id)?;
     let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, body)).await?;
-    Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).replayed(committed.replayed))
+    Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).of(id, &committed))
 }
 
 fn choice(

@@ -4,8 +4,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use scrip_engine::{
-    Amount, CancelRule, Dated, Entry, Event, Failure, Hold, Line, Name, Output, OutputFile, Params, Purpose, RunStatus,
-    Script, Timestamp, TrialUse, Unit,
+    Amount, CancelRule, Dated, Event, Failure, Hold, Line, Name, Output, OutputFile, Params, Purpose, RunStatus,
+    Script, Timestamp, TrialUse, Unit, WorkspaceId,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -234,101 +234,174 @@ impl HoldRow {
     }
 }
 
-/// Folds one entry into the rows.
-pub fn project(rows: &Transaction<'_>, entry: &Entry, next_due_at: Option<i64>) -> Result<(), rusqlite::Error> {
-    let workspace = entry.workspace.get();
-    for Dated(at, event) in &entry.events {
-        match event {
-            Event::WorkspaceOpened { profile, test_clock, .. } => {
-                let sql = "INSERT OR REPLACE INTO workspaces (workspace, opened, external_id, test_clock, next_due_at)
-                           VALUES (?1, (SELECT COALESCE(MAX(opened), 0) + 1 FROM workspaces), ?2, ?3, NULL)";
-                rows.prepare_cached(sql)?.execute((workspace, &profile.external_id, test_clock))?;
-            }
-            Event::RunQueued { .. } => queue_run(rows, workspace, entry.seq, *at, event)?,
-            Event::RunStarted { run, .. } | Event::RunSettled { run, .. } | Event::OutcomeIgnored { run, .. } => {
-                change_run(rows, workspace, *run, entry.seq, *at, event)?;
-            }
-            Event::HoldOpened { .. } => {
-                let (n, row) = HoldRow::opened(*at, event).expect("the event opens a hold");
-                let sql = "INSERT OR REPLACE INTO holds (workspace, n, status, body) VALUES (?1, ?2, 'open', ?3)";
-                rows.prepare_cached(sql)?.execute((workspace, n, json(&row)))?;
-            }
-            Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => {
-                change_hold(rows, workspace, *hold, *at, event)?
-            }
-            _ => {}
-        }
-    }
-    let sql = "UPDATE workspaces SET next_due_at = ?2 WHERE workspace = ?1";
-    rows.prepare_cached(sql)?.execute((workspace, next_due_at))?;
-    Ok(())
+/// The rows that a batch of entries changes: each is read once, folded in memory, and written once.
+///
+/// A hold that is opened and ended in one batch is one row written; a workspace that a thousand entries are about has
+/// its due time written once, and only if it has changed.
+pub struct Fold<'t> {
+    rows: &'t Transaction<'t>,
+    runs: BTreeMap<(i64, u32), Changed>,
+    holds: BTreeMap<(i64, u32), HoldRow>,
+    due: BTreeMap<i64, Option<i64>>,
+    usage: BTreeMap<(i64, i64, Name, Unit), Used>,
 }
 
-fn queue_run(rows: &Connection, workspace: i64, seq: u64, at: Timestamp, event: &Event) -> Result<(), rusqlite::Error> {
-    let (n, row) = RunRow::queued(at, event).expect("the event queues a run");
-    let sql = "INSERT OR REPLACE INTO runs (workspace, n, status, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-    rows.prepare_cached(sql)?.execute((workspace, n, row.status_name(), seq as i64, json(&row)))?;
-    let sql = "INSERT OR REPLACE INTO queue (workspace, n, test_clock, due_at, lease_until, attempt)
-               VALUES (?1, ?2, (SELECT test_clock FROM workspaces WHERE workspace = ?1), ?3, 0, 0)";
-    rows.prepare_cached(sql)?.execute((workspace, n, at.micros()))?;
-    Ok(())
-}
-
-fn change_run(
-    rows: &Connection,
-    workspace: i64,
-    n: u32,
+/// A run that changes, and what that does to the queue.
+struct Changed {
+    row: RunRow,
     seq: u64,
-    at: Timestamp,
-    event: &Event,
-) -> Result<(), rusqlite::Error> {
-    let select = "SELECT body FROM runs WHERE workspace = ?1 AND n = ?2";
-    let Some(row) = stored::<RunRow>(rows, select, workspace, n)? else { return Ok(()) };
-    let row = row.after(at, event);
-    let sql = "UPDATE runs SET status = ?3, seq = ?4, body = ?5 WHERE workspace = ?1 AND n = ?2";
-    rows.prepare_cached(sql)?.execute((workspace, n, row.status_name(), seq as i64, json(&row)))?;
-    match event {
-        Event::RunStarted { attempt, .. } => {
-            let sql = "UPDATE queue SET attempt = ?3 WHERE workspace = ?1 AND n = ?2";
-            rows.prepare_cached(sql)?.execute((workspace, n, attempt))?;
-        }
-        Event::RunSettled { status, captured, .. } => {
-            rows.prepare_cached("DELETE FROM queue WHERE workspace = ?1 AND n = ?2")?.execute((workspace, n))?;
-            let failed = i64::from(matches!(status, RunStatus::Failed | RunStatus::Canceled));
-            use_up(rows, workspace, at, &row.model, row.unit, failed, *captured)?;
-        }
-        _ => {}
-    }
-    Ok(())
+    queued: bool,
 }
 
-fn change_hold(rows: &Connection, workspace: i64, n: u32, at: Timestamp, event: &Event) -> Result<(), rusqlite::Error> {
-    let select = "SELECT body FROM holds WHERE workspace = ?1 AND n = ?2";
-    let Some(row) = stored::<HoldRow>(rows, select, workspace, n)? else { return Ok(()) };
-    let row = row.after(at, event);
-    let sql = "UPDATE holds SET status = ?3, body = ?4 WHERE workspace = ?1 AND n = ?2";
-    rows.prepare_cached(sql)?.execute((workspace, n, &row.status, json(&row)))?;
-    if let Event::HoldEnded { captured, .. } = event {
-        let model = row.model.unwrap_or_else(|| Name::from(""));
-        use_up(rows, workspace, at, &model, row.unit, i64::from(row.status != "captured"), *captured)?;
-    }
-    Ok(())
-}
-
-fn use_up(
-    rows: &Connection,
-    workspace: i64,
-    at: Timestamp,
-    model: &str,
-    unit: Unit,
+/// What a day's usage of a model grows by.
+#[derive(Default)]
+struct Used {
+    runs: i64,
     failed: i64,
-    captured: Amount,
-) -> Result<(), rusqlite::Error> {
-    let sql =
-        "INSERT INTO usage (workspace, day, model, unit, runs, failed, captured) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)
-               ON CONFLICT (workspace, day, model, unit) DO UPDATE
-               SET runs = runs + 1, failed = failed + excluded.failed, captured = captured + excluded.captured";
-    rows.prepare_cached(sql)?.execute((workspace, at.day(), model, unit.name(), failed, captured.get()))?;
+    captured: i64,
+}
+
+impl<'t> Fold<'t> {
+    /// Starts with nothing changed.
+    pub fn new(rows: &'t Transaction<'t>) -> Fold<'t> {
+        Fold { rows, runs: BTreeMap::new(), holds: BTreeMap::new(), due: BTreeMap::new(), usage: BTreeMap::new() }
+    }
+
+    /// Folds one entry.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn entry(
+        &mut self,
+        workspace: WorkspaceId,
+        seq: u64,
+        events: &[Dated],
+        next_due_at: Option<i64>,
+    ) -> Result<(), rusqlite::Error> {
+        let workspace = workspace.get();
+        for Dated(at, event) in events {
+            match event {
+                Event::WorkspaceOpened { profile, test_clock, .. } => {
+                    let sql =
+                        "INSERT OR REPLACE INTO workspaces (workspace, opened, external_id, test_clock, next_due_at)
+                               VALUES (?1, (SELECT COALESCE(MAX(opened), 0) + 1 FROM workspaces), ?2, ?3, NULL)";
+                    self.rows.prepare_cached(sql)?.execute((workspace, &profile.external_id, test_clock))?;
+                }
+                Event::RunQueued { .. } => {
+                    let (n, row) = RunRow::queued(*at, event).expect("the event queues a run");
+                    self.runs.insert((workspace, n), Changed { row, seq, queued: true });
+                }
+                Event::RunStarted { run, .. } | Event::RunSettled { run, .. } | Event::OutcomeIgnored { run, .. } => {
+                    self.change_run(workspace, *run, seq, *at, event)?;
+                }
+                Event::HoldOpened { .. } => {
+                    let (n, row) = HoldRow::opened(*at, event).expect("the event opens a hold");
+                    self.holds.insert((workspace, n), row);
+                }
+                Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => {
+                    self.change_hold(workspace, *hold, *at, event)?;
+                }
+                _ => {}
+            }
+        }
+        self.due.insert(workspace, next_due_at);
+        Ok(())
+    }
+
+    fn change_run(
+        &mut self,
+        workspace: i64,
+        n: u32,
+        seq: u64,
+        at: Timestamp,
+        event: &Event,
+    ) -> Result<(), rusqlite::Error> {
+        let select = "SELECT body FROM runs WHERE workspace = ?1 AND n = ?2";
+        let (row, queued) = match self.runs.remove(&(workspace, n)) {
+            Some(changed) => (Some(changed.row), changed.queued),
+            None => (stored::<RunRow>(self.rows, select, workspace, n)?, false),
+        };
+        let Some(row) = row else { return Ok(()) };
+        let row = row.after(at, event);
+        if let Event::RunSettled { status, captured, .. } = event {
+            let failed = matches!(status, RunStatus::Failed | RunStatus::Canceled);
+            self.use_up(workspace, at, row.model.clone(), row.unit, failed, *captured);
+        }
+        self.runs.insert((workspace, n), Changed { row, seq, queued });
+        Ok(())
+    }
+
+    fn change_hold(&mut self, workspace: i64, n: u32, at: Timestamp, event: &Event) -> Result<(), rusqlite::Error> {
+        let select = "SELECT body FROM holds WHERE workspace = ?1 AND n = ?2";
+        let row = match self.holds.remove(&(workspace, n)) {
+            Some(row) => Some(row),
+            None => stored::<HoldRow>(self.rows, select, workspace, n)?,
+        };
+        let Some(row) = row else { return Ok(()) };
+        let row = row.after(at, event);
+        if let Event::HoldEnded { captured, .. } = event {
+            let model = row.model.clone().unwrap_or_else(|| Name::from(""));
+            self.use_up(workspace, at, model, row.unit, row.status != "captured", *captured);
+        }
+        self.holds.insert((workspace, n), row);
+        Ok(())
+    }
+
+    fn use_up(&mut self, workspace: i64, at: Timestamp, model: Name, unit: Unit, failed: bool, captured: Amount) {
+        let used = self.usage.entry((workspace, at.day(), model, unit)).or_default();
+        used.runs += 1;
+        used.failed += i64::from(failed);
+        used.captured += captured.get();
+    }
+
+    /// Writes what has changed.
+    ///
+    /// # Errors
+    /// When a row cannot be written.
+    pub fn write(self) -> Result<(), rusqlite::Error> {
+        let mut statement = self.rows.prepare_cached(
+            "INSERT INTO holds (workspace, n, status, body) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (workspace, n) DO UPDATE SET status = excluded.status, body = excluded.body",
+        )?;
+        for ((workspace, n), row) in &self.holds {
+            statement.execute((workspace, n, &row.status, json(row)))?;
+        }
+        for ((workspace, n), changed) in &self.runs {
+            write_run(self.rows, *workspace, *n, changed)?;
+        }
+        let mut statement = self.rows.prepare_cached(
+            "INSERT INTO usage (workspace, day, model, unit, runs, failed, captured) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (workspace, day, model, unit) DO UPDATE SET runs = runs + excluded.runs,
+             failed = failed + excluded.failed, captured = captured + excluded.captured",
+        )?;
+        for ((workspace, day, model, unit), used) in &self.usage {
+            statement.execute((workspace, day, &**model, unit.name(), used.runs, used.failed, used.captured))?;
+        }
+        let sql = "UPDATE workspaces SET next_due_at = ?2 WHERE workspace = ?1 AND next_due_at IS NOT ?2";
+        let mut statement = self.rows.prepare_cached(sql)?;
+        for (workspace, next_due_at) in &self.due {
+            statement.execute((workspace, next_due_at))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a run, and its place in the queue for as long as it has not ended.
+fn write_run(rows: &Connection, workspace: i64, n: u32, changed: &Changed) -> Result<(), rusqlite::Error> {
+    let Changed { row, seq, queued } = changed;
+    let sql = "INSERT INTO runs (workspace, n, status, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (workspace, n) DO UPDATE SET status = excluded.status, seq = excluded.seq, body = excluded.body";
+    rows.prepare_cached(sql)?.execute((workspace, n, row.status_name(), *seq as i64, json(row)))?;
+    if row.status.is_some() {
+        rows.prepare_cached("DELETE FROM queue WHERE workspace = ?1 AND n = ?2")?.execute((workspace, n))?;
+    } else if *queued {
+        let sql = "INSERT OR REPLACE INTO queue (workspace, n, test_clock, due_at, lease_until, attempt)
+                   VALUES (?1, ?2, (SELECT test_clock FROM workspaces WHERE workspace = ?1), ?3, 0, ?4)";
+        rows.prepare_cached(sql)?.execute((workspace, n, row.created_at.micros(), row.attempt))?;
+    } else {
+        let sql = "UPDATE queue SET attempt = ?3 WHERE workspace = ?1 AND n = ?2";
+        rows.prepare_cached(sql)?.execute((workspace, n, row.attempt))?;
+    }
     Ok(())
 }
 

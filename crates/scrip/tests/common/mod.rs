@@ -112,7 +112,9 @@ impl Drop for KillOnDrop {
 pub fn scrip(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
     let told = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCRIP_"));
-    told.for_each(|(name, _)| drop(command.env_remove(name)));
+    for (name, _) in told {
+        command.env_remove(name);
+    }
     command.args(arguments).stdin(Stdio::null());
     command
 }
@@ -131,6 +133,7 @@ pub fn failure(mut command: Command) -> (i32, String) {
 }
 
 /// Starts a command and reads lines up to the one waited for, which comes last.
+#[allow(clippy::zombie_processes, reason = "the caller has the child, and a failed test ends the process")]
 pub fn spawn(mut command: Command, is_last: impl Fn(&str) -> bool) -> (Child, Vec<String>) {
     let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary is built");
     let mut lines = Vec::new();

@@ -211,12 +211,14 @@ pub(super) fn fold_into(
             "the projections are at {reached} and not at {position}: someone else folds them"
         )));
     }
+    let mut fold = projection::Fold::new(&transaction);
     for row in &found {
         let row = JournalRow::read(row);
         let entry =
             row.entry().map_err(|error| Unavailable(format!("entry {} cannot be read: {error}", row.position)))?;
-        projection::project(&transaction, &entry, row.next_due_at)?;
+        fold.entry(entry.workspace, entry.seq, &entry.events, row.next_due_at)?;
     }
+    fold.write()?;
     transaction.execute("INSERT OR REPLACE INTO positions (name, position) VALUES ('views', ?1)", [last])?;
     transaction.commit()?;
     Ok(Some(last))
