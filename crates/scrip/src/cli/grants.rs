@@ -73,7 +73,7 @@ impl Verb {
                     [] => "nothing: this source was granted from before".to_owned(),
                     grants => listed(grants),
                 };
-                api.show(api.write(client.give(workspace, &give.new())), told).await
+                api.show(api.write(client.give(workspace, &give.asked())), told).await
             }
             Verb::Void { id, reason } => {
                 let call = api.write(api.client()?.void_grant(&id, &reason));
@@ -84,7 +84,7 @@ impl Verb {
 }
 
 impl Give {
-    fn new(self) -> NewGrant {
+    fn asked(self) -> NewGrant {
         let unit = self.unit.map(|unit| match unit {
             Unit::Credits => GrantUnit::Credits,
             Unit::Training => GrantUnit::Training,
