@@ -2,10 +2,10 @@
 
 use crate::access::includes;
 use crate::amount::{Amount, Unit};
-use crate::catalog::{Catalog, Model, Name, Param, Params, Value};
+use crate::catalog::{Catalog, GrantKind, GrantTemplate, Model, Name, OnUpgrade, Param, Params, Plan, Value};
 use crate::quote::price;
 use crate::refusal::WayOut;
-use crate::time::Timestamp;
+use crate::time::{Interval, Timestamp};
 use crate::workspace::Workspace;
 
 /// At most so many offers of one kind.
@@ -22,7 +22,7 @@ pub(crate) fn ways_out(
 ) -> Vec<WayOut> {
     let available = workspace.available(Unit::Credits, Some(&model.id), at);
     let mut options: Vec<WayOut> = smaller(model, params, available);
-    options.extend(more_credits(workspace, catalog, Some(model), required.less(available)));
+    options.extend(more_credits(workspace, catalog, Some(model), required, at));
     options
 }
 
@@ -31,9 +31,11 @@ pub(crate) fn more_credits(
     workspace: &Workspace,
     catalog: &Catalog,
     model: Option<&Model>,
-    missing: Amount,
+    required: Amount,
+    at: Timestamp,
 ) -> Vec<WayOut> {
     let mut options = Vec::new();
+    let missing = required.less(workspace.available(Unit::Credits, model.map(|model| &*model.id), at));
     let held = workspace.held(Unit::Credits);
     if held >= missing {
         options.push(WayOut::Held { credits: held });
@@ -48,31 +50,64 @@ pub(crate) fn more_credits(
         amount: pack.amount,
         currency: Name::from(pack.currency.as_str()),
     }));
-    let rank = catalog.plan_rank(plan);
-    let higher = catalog.plans.iter().filter(|other| catalog.plan_rank(&other.id) > rank && !other.custom);
-    let higher = higher.filter(|other| model.is_none_or(|model| includes(model, &other.id)));
-    options.extend(higher.filter_map(|other| {
-        let (interval, credits) = other
-            .prices
-            .iter()
-            .map(|price| (price.interval, credits_of(&price.grants)))
-            .find(|(_, credits)| *credits >= missing)?;
-        Some(WayOut::Plan { plan: other.id.clone(), interval, credits })
-    }));
-    options.extend(renewal(workspace, catalog, missing));
+    options.extend(higher_plans(workspace, catalog, model, required, at));
+    options.extend(renewal(workspace, catalog, model, required));
     options
 }
 
-fn credits_of(grants: &[crate::catalog::GrantTemplate]) -> Amount {
-    grants.iter().filter(|grant| grant.unit == Unit::Credits).map(|grant| grant.amount).sum()
+/// Plans whose first period brings enough. A shorter interval than the current one would only start when that ends.
+fn higher_plans(
+    workspace: &Workspace,
+    catalog: &Catalog,
+    model: Option<&Model>,
+    required: Amount,
+    at: Timestamp,
+) -> Vec<WayOut> {
+    let subscription = &workspace.subscription;
+    let rank = catalog.plan_rank(&subscription.plan);
+    let kept = kept_by_an_upgrade(workspace, catalog, model, at);
+    let higher = catalog.plans.iter().filter(|other| catalog.plan_rank(&other.id) > rank && !other.custom);
+    let higher = higher.filter(|other| model.is_none_or(|model| includes(model, &other.id)));
+    let offer = |other: &Plan| {
+        let at_once = |interval| subscription.period.is_none_or(|period| interval >= period.interval);
+        let (interval, credits) = other
+            .prices
+            .iter()
+            .filter(|price| at_once(price.interval))
+            .map(|price| (price.interval, credits_of(price.grants.iter(), model)))
+            .find(|(_, credits)| *credits + kept >= required)?;
+        Some(WayOut::Plan { plan: other.id.clone(), interval, credits })
+    };
+    higher.filter_map(offer).collect()
 }
 
-fn renewal(workspace: &Workspace, catalog: &Catalog, missing: Amount) -> Option<WayOut> {
+/// What is available now and would still be after an upgrade.
+fn kept_by_an_upgrade(workspace: &Workspace, catalog: &Catalog, model: Option<&Model>, at: Timestamp) -> Amount {
+    let model = model.map(|model| &*model.id);
+    let live = workspace.grants.iter().filter(|grant| grant.unit == Unit::Credits && grant.live(at));
+    let forfeit = catalog.on_upgrade == OnUpgrade::Forfeit && workspace.subscription.period.is_some();
+    let lost = |kind| forfeit && matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
+    live.filter(|grant| grant.pays_for(model) && !lost(grant.kind)).map(|grant| grant.available).sum()
+}
+
+/// What these grants bring that pays for a model.
+fn credits_of<'a>(grants: impl Iterator<Item = &'a GrantTemplate>, model: Option<&Model>) -> Amount {
+    let pays =
+        |grant: &&GrantTemplate| grant.models.is_empty() || model.is_some_and(|model| grant.models.contains(&model.id));
+    grants.filter(|grant| grant.unit == Unit::Credits).filter(pays).map(|grant| grant.amount).sum()
+}
+
+/// The next allowance, where it and what outlives that instant are enough: what is left of this period is not.
+fn renewal(workspace: &Workspace, catalog: &Catalog, model: Option<&Model>, required: Amount) -> Option<WayOut> {
     let subscription = &workspace.subscription;
     let period = subscription.period.filter(|_| !subscription.cancel && subscription.pending.is_none())?;
-    let price = catalog.plan(&subscription.plan)?.price(period.interval)?;
-    let credits = credits_of(&price.grants) + subscription.allowance.unwrap_or_default();
-    (credits >= missing).then_some(WayOut::Renewal { at: period.next_month_at().unwrap_or(period.end), credits })
+    let grants = catalog.plan(&subscription.plan)?.price(period.interval)?.grants.iter();
+    let monthly = period.next_month_at();
+    let comes = grants.filter(|grant| monthly.is_none() || grant.every == Some(Interval::Month));
+    let credits = credits_of(comes, model) + subscription.allowance.unwrap_or_default();
+    let at = monthly.unwrap_or(period.end);
+    let kept = workspace.available(Unit::Credits, model.map(|model| &*model.id), at);
+    (credits + kept >= required).then_some(WayOut::Renewal { at, credits })
 }
 
 /// The same run with one parameter changed so that it fits, the least change of each parameter.

@@ -249,7 +249,10 @@ pub enum Purpose {
         cancel: CancelRule,
     },
     /// A product that dispatches itself.
-    Caller,
+    Caller {
+        /// The caller's name for it.
+        reference: Name,
+    },
 }
 
 /// Which kind of trial a run used.

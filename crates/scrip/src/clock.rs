@@ -8,12 +8,17 @@ use scrip_engine::Timestamp;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The machine's wall clock, never set back: what the store stamps entries with.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Clock {
     last: Timestamp,
 }
 
 impl Clock {
+    /// A clock that never says it is earlier than an instant.
+    pub const fn not_before(last: Timestamp) -> Clock {
+        Clock { last }
+    }
+
     /// Now, and not before any answer this clock gave.
     pub fn now(&mut self) -> Timestamp {
         self.last = self.last.max(now());

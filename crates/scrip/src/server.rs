@@ -75,7 +75,7 @@ impl Server {
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
         tokio::spawn(scheduler::run(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.dispatcher).run());
-        http::serve(self.listener, self.app, stop).await
+        http::serve(self.listener, http::service(self.app), stop).await
     }
 }
 
@@ -84,10 +84,13 @@ impl Server {
 /// # Errors
 /// When there is neither.
 pub fn catalog_text(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).or_else(|error| {
-        let shipped = path.to_str().and_then(shipped::named).filter(|_| error.kind() == std::io::ErrorKind::NotFound);
-        shipped.map(str::to_owned).ok_or_else(|| format!("{}: {error}", path.display()))
-    })
+    let shipped = || path.to_str().and_then(shipped::named);
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && shipped().is_some() => {
+            Ok(shipped().unwrap_or_default().to_owned())
+        }
+        read => read.map_err(|error| format!("{}: {error}", path.display())),
+    }
 }
 
 /// Reads and checks a catalog file, or a shipped catalog by its bare name.

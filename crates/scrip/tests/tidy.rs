@@ -68,6 +68,9 @@ fn panics_have_reasons() {
         "fn f() { x.expect(\"there is one in every list\"); }\n#[cfg(test)]\nmod tests { fn g() { x.unwrap(); } }";
     fires(code::panics_have_reasons, &[(STORE, "fn f() { x.unwrap(); }")], "unwrap:", &[(STORE, good)]);
     fires(code::panics_have_reasons, &[(STORE, "fn f() { x.expect(\"x\"); }")], "expect:", &[]);
+    let for_tests = "crates/scrip/src/store/simulation.rs";
+    let good = [(STORE, "#[cfg(test)]\nmod simulation;\n"), (for_tests, "fn f() { x.unwrap(); }")];
+    fires(code::panics_have_reasons, &[(STORE, "mod simulation;\n"), good[1]], "simulation.rs:1: unwrap", &good);
     holds(code::panics_have_reasons);
 }
 
@@ -248,6 +251,7 @@ fn no_file_is_dead() {
         ("crates/a/tests/language/mod.rs", ""),
     ];
     fires(shape::no_file_is_dead, &[main, ("crates/a/src/d.rs", "")], "d.rs:1: no `mod`", &good);
+    fires(shape::no_file_is_dead, &[main, ("crates/a/src/tests/d.rs", "")], "tests/d.rs:1: no `mod`", &[]);
     holds(shape::no_file_is_dead);
 }
 

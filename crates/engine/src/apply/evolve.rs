@@ -280,6 +280,7 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
     match event {
         Event::HoldOpened {
             hold,
+            reference,
             model,
             unit,
             amount,
@@ -300,7 +301,7 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 opened_at: at,
                 expires_at: *expires_at,
                 asked: *asked,
-                purpose: Purpose::Caller,
+                purpose: Purpose::Caller { reference: Name::from(reference.as_str()) },
                 trial: *trial,
                 model: model.clone(),
                 limited_day: *limited_day,

@@ -34,7 +34,7 @@ impl Step<'_> {
         let Some(parts) = draw_order::draw(&self.workspace, Unit::Credits, None, amount, self.at) else {
             let available = self.workspace.available(Unit::Credits, None, self.at);
             let held = self.workspace.held(Unit::Credits);
-            let options = crate::ways_out::more_credits(&self.workspace, self.catalog(), None, amount.less(available));
+            let options = crate::ways_out::more_credits(&self.workspace, self.catalog(), None, amount, self.at);
             return Err(Refusal::InsufficientCredits {
                 required: amount,
                 available,
@@ -168,7 +168,7 @@ impl Step<'_> {
     /// [`Refusal::Ended`] when it has, [`Refusal::NotFound`] when there never was one.
     fn callers_hold(&self, hold: u32) -> Result<&Hold, Refusal> {
         match self.workspace.hold(hold) {
-            Some(found) if found.purpose == Purpose::Caller => Ok(found),
+            Some(found) if matches!(found.purpose, Purpose::Caller { .. }) => Ok(found),
             None if hold > 0 && hold < self.workspace.next_hold => Err(Refusal::Ended),
             _ => Err(Refusal::NotFound { what: "hold" }),
         }

@@ -57,6 +57,6 @@ fn expire_hold(step: &mut Step<'_>, n: u32, at: Timestamp) {
             let detail = "the run had not ended by its deadline".to_owned();
             step.fail_run(&hold, Failure { code: FailureCode::Timeout, detail }, at);
         }
-        Purpose::Caller => step.end_hold(&hold, crate::Amount::ZERO, false, true, at),
+        Purpose::Caller { .. } => step.end_hold(&hold, crate::Amount::ZERO, false, true, at),
     }
 }

@@ -111,7 +111,7 @@ impl Asker {
                 let run = self.open_number(pair, true);
                 let last = pair.engine.hold(run).map_or(0, |hold| match hold.purpose {
                     Purpose::Run { attempt, .. } => attempt,
-                    Purpose::Caller => 0,
+                    Purpose::Caller { .. } => 0,
                 });
                 let attempt = last + if self.dice.percent(90) { 1 } else { 0 };
                 Command::StartRun { run, attempt }
@@ -343,7 +343,7 @@ impl Asker {
 
     /// The number of an open run or hold, mostly.
     fn open_number(&mut self, pair: &Pair, run: bool) -> u32 {
-        let open = pair.engine.holds.iter().filter(|hold| (hold.purpose != Purpose::Caller) == run);
+        let open = pair.engine.holds.iter().filter(|hold| matches!(hold.purpose, Purpose::Run { .. }) == run);
         let open: Vec<u32> = open.map(|hold| hold.n).collect();
         if open.is_empty() || self.dice.percent(7) {
             let next = i64::from(pair.engine.next_hold);
@@ -356,7 +356,7 @@ impl Asker {
         let run = self.open_number(pair, true);
         let (current, asked) = pair.engine.hold(run).map_or((0, 1), |hold| match hold.purpose {
             Purpose::Run { attempt, .. } => (attempt, i64::try_from(hold.asked).expect("few")),
-            Purpose::Caller => (0, 1),
+            Purpose::Caller { .. } => (0, 1),
         });
         let attempt = match self.dice.within(0, 9) {
             0..5 => None,

@@ -73,7 +73,7 @@ impl Verb {
                     [] => "nothing: this source was granted from before".to_owned(),
                     grants => listed(grants),
                 };
-                api.show(api.write(client.give(workspace, &give.asked())), told).await
+                api.show(api.write(client.give(workspace, &give.request())), told).await
             }
             Verb::Void { id, reason } => {
                 let call = api.write(api.client()?.void_grant(&id, &reason));
@@ -84,7 +84,7 @@ impl Verb {
 }
 
 impl Give {
-    fn asked(self) -> NewGrant {
+    fn request(self) -> NewGrant {
         let unit = self.unit.map(|unit| match unit {
             Unit::Credits => GrantUnit::Credits,
             Unit::Training => GrantUnit::Training,

@@ -1,17 +1,20 @@
 //! The command line: one file a family of verbs.
 //!
 //! Invariant: the client verbs go through the public API by the same client everybody has; only `serve`, `demo`,
-//! `export` and `verify` open a data directory.
+//! `migrate`, `verify` and `export` open a data directory.
 
 mod api;
 mod balance;
+mod benchmark;
 mod catalog;
 mod clocks;
 mod demo;
 mod export;
 mod grants;
 mod holds;
+mod import;
 mod keys;
+mod migrate;
 mod output;
 mod params;
 mod quote;
@@ -79,10 +82,16 @@ enum Command {
     /// Make operator keys
     #[command(subcommand)]
     Keys(keys::Verb),
-    /// Write the journal for other programs
-    Export(export::Export),
+    /// Open workspaces for the users of a CSV file and give them their credits
+    Import(import::Import),
+    /// Bring a data directory to this version's schema
+    Migrate(migrate::Migrate),
+    /// Measure this build on this machine
+    Benchmark(benchmark::Benchmark),
     /// Replay the journal and check every hash, balance and projection
     Verify(verify::Verify),
+    /// Write the journal for other programs
+    Export(export::Export),
     /// Print the OpenAPI document
     Openapi,
     /// Print a completion script
@@ -120,8 +129,11 @@ impl Command {
             Command::Holds(verb) => verb.run(api).await,
             Command::Clocks(verb) => verb.run(api).await,
             Command::Keys(verb) => verb.run(api.json),
+            Command::Benchmark(benchmark) => benchmark.run(api.json).await,
+            Command::Import(import) => import.run(api).await,
+            Command::Migrate(migrate) => migrate.run().await,
+            Command::Verify(verify) => verify.run(api.json).await,
             Command::Export(export) => export.run(api.named_workspace()).await,
-            Command::Verify(verify) => Ok(verify.run().await?),
             Command::Openapi => output::print(&format!("{:#}", crate::http::document())),
             Command::Completions { shell } => {
                 let mut script = Vec::new();

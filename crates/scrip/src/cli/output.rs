@@ -32,6 +32,13 @@ pub enum Fault {
 pub type Done = Result<(), Fault>;
 
 impl Fault {
+    /// Why, in words.
+    pub fn text(&self) -> &str {
+        match self {
+            Fault::Refused(text) | Fault::Misused(text) | Fault::Unavailable(text) => text,
+        }
+    }
+
     /// Says it on standard error and gives the exit code.
     pub fn exit(self) -> ExitCode {
         let (text, code) = match self {

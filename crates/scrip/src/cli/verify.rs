@@ -1,5 +1,6 @@
 //! `scrip verify`.
 
+use super::output::{Done, Fault, print, say};
 use crate::store::{Options, Store};
 use crate::verify::verify;
 use clap::Args;
@@ -16,9 +17,6 @@ pub struct Verify {
     /// Fold the projections again before they are compared
     #[arg(long)]
     rebuild: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl Verify {
@@ -26,9 +24,9 @@ impl Verify {
     ///
     /// # Errors
     /// Every difference that was found.
-    pub async fn run(self) -> Result<(), String> {
+    pub async fn run(self, as_json: bool) -> Done {
         if !self.data.join("journal.db").is_file() {
-            return Err(format!("{}: there is no journal here", self.data.display()));
+            return Err(format!("{}: there is no journal here", self.data.display()).into());
         }
         let store = Store::open(&self.data, Options::default()).map_err(|error| error.to_string())?;
         if self.rebuild {
@@ -45,24 +43,18 @@ impl Verify {
         });
         let report = report.await.map_err(|error| error.to_string())?;
         bar.finish_and_clear();
-        if self.json {
-            println!(
-                "{}",
-                json!({ "entries": report.entries, "workspaces": report.workspaces, "open_holds": report.open_holds,
-                        "granted": report.granted, "differences": report.differences, "count": report.count })
-            );
+        if as_json {
+            let told = json!({ "entries": report.entries, "workspaces": report.workspaces, "open_holds": report.open_holds,
+                               "granted": report.granted, "differences": report.differences, "count": report.count });
+            print(&told.to_string())?;
         } else {
-            println!(
-                "{} entries of {} workspaces, {} open holds",
-                report.entries, report.workspaces, report.open_holds
-            );
+            let held = report.open_holds;
+            say(&format!("{} entries of {} workspaces, {held} open holds\n", report.entries, report.workspaces))?;
         }
         if report.count == 0 {
-            if !self.json {
-                println!("Every hash, balance and projection is what replaying the journal gives.");
-            }
-            return Ok(());
+            let good = "Every hash, balance and projection is what replaying the journal gives.\n";
+            return if as_json { Ok(()) } else { say(good) };
         }
-        Err(format!("{} differences:\n{}", report.count, report.differences.join("\n")))
+        Err(Fault::Refused(format!("{} differences:\n{}", report.count, report.differences.join("\n"))))
     }
 }

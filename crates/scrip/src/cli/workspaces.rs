@@ -136,7 +136,7 @@ impl Verb {
                 return api.show(call, |page| listed(&page.data) + &more(page.next_cursor.as_deref())).await;
             }
             Verb::Show(Which { id }) => client.show_workspace(&id),
-            Verb::Open(open) => api.write(client.open_workspace(&open.asked())),
+            Verb::Open(open) => api.write(client.open_workspace(&open.request())),
             Verb::Rename { id, name } => api.write(client.change_workspace(&id, &WorkspaceChange { name })),
             Verb::Subscribe { id, plan, terms } => {
                 let Terms { interval, allowance, approve } = terms;
@@ -155,7 +155,7 @@ impl Verb {
 }
 
 impl Open {
-    fn asked(self) -> NewWorkspace {
+    fn request(self) -> NewWorkspace {
         NewWorkspace {
             name: self.name,
             owner: Owner { email: self.email },

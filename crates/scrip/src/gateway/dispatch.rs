@@ -8,7 +8,6 @@
 use super::assets::Assets;
 use super::sandbox::{self, Answer};
 use super::usable;
-use crate::clock;
 use crate::ledger::{Asked, Ledger};
 use crate::store::projection::RunRow;
 use crate::store::{Row, SubmitError, Unavailable, Value, queries};
@@ -23,6 +22,8 @@ use tokio::task::JoinSet;
 const WORKERS: i64 = 8;
 /// How long a worker has before its run may be taken over, in seconds.
 const LEASE_SECONDS: i64 = 120;
+/// How soon a run is tried again whose worker could not go on, in seconds.
+const AGAIN_SECONDS: i64 = 2;
 /// How long the dispatcher sleeps when nothing moves.
 const IDLE: Duration = Duration::from_millis(500);
 /// How long it rests between two looks.
@@ -77,7 +78,9 @@ impl Dispatcher {
             let this = Arc::clone(self);
             workers.spawn(async move {
                 if let Err(error) = this.one(workspace, n, test_clock).await {
-                    tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a run waits for its lease to end");
+                    tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a run waits to be tried again");
+                    // Where not even this can be written, the lease ends by itself.
+                    let _ = this.again(workspace, n).await;
                 }
             });
         }
@@ -90,7 +93,8 @@ impl Dispatcher {
     }
 
     async fn lease(&self, test_clock: Option<i64>) -> Result<Vec<Row>, Unavailable> {
-        let machine = clock::now();
+        // By the clock that entries are stamped with: the machine's own may have been set back since.
+        let machine = self.ledger.now(None).await?;
         let until = machine.after_seconds(LEASE_SECONDS).micros();
         let mut values = vec![Value::Integer(machine.micros()), Value::Integer(until), Value::Integer(WORKERS)];
         match test_clock {
@@ -153,6 +157,13 @@ impl Dispatcher {
     async fn later(&self, workspace: WorkspaceId, n: u32, at: Timestamp) -> Result<(), Unavailable> {
         let values = vec![workspace.into(), Value::Integer(i64::from(n)), Value::Integer(at.micros())];
         self.ledger.store().lease(queries::WORK_LATER, values).await.map(|_| ())
+    }
+
+    /// Gives a lease up early, so that a run does not wait out the lease of a worker whose disk was full for a moment.
+    async fn again(&self, workspace: WorkspaceId, n: u32) -> Result<(), Unavailable> {
+        let soon = self.ledger.now(None).await?.after_seconds(AGAIN_SECONDS).micros();
+        let values = vec![workspace.into(), Value::Integer(i64::from(n)), Value::Integer(soon)];
+        self.ledger.store().lease(queries::WORK_AGAIN, values).await.map(|_| ())
     }
 
     /// Stores what can be used, and says how much of what was asked that is (R13, R14).

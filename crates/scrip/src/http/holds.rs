@@ -107,8 +107,18 @@ async fn end(
         Err(Problem::Refused(Refusal::Ended)) => None,
         Err(problem) => return Err(problem),
     };
+    // What the hold is now follows from what it was and what happened: the answer waits for nothing but the journal.
+    if let Some(row) = committed.as_ref().and_then(|committed| changed(committed, hold)) {
+        return Ok(Reply::new(StatusCode::OK, views::hold(workspace, hold, &row)));
+    }
+    // An earlier answer, or a hold that had ended: it is shown as it is.
     let replayed = committed.as_ref().is_some_and(|committed: &Committed| committed.replayed);
     Ok(Reply::new(StatusCode::OK, find(app, workspace, hold).await?).replayed(replayed))
+}
+
+/// The hold right after an entry that it was open before.
+fn changed(committed: &Committed, hold: u32) -> Option<HoldRow> {
+    HoldRow::after_all(committed.before.as_ref()?.hold(hold)?, &committed.events)
 }
 
 async fn find(app: &App, workspace: WorkspaceId, hold: u32) -> Result<api::Hold, Problem> {

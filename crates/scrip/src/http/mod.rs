@@ -22,11 +22,12 @@ use crate::ledger::Ledger;
 use crate::scheduler::TimeMachine;
 use axum::Json;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 pub use openapi::document;
 use problem::{Problem, REQUEST_ID};
 use scrip_client::types as api;
@@ -107,10 +108,20 @@ pub fn service(app: Arc<App>) -> Router {
             }
         }
     };
-    router
+    let router = router
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/openapi.json", get(|| async { Json(document()) }))
+        .route("/openapi.json", get(|| async { Json(document()) }));
+    with_middleware(router).with_state(app)
+}
+
+/// Answers with what it was sent, behind what every request passes: the ceiling of what this service can do.
+pub fn echo() -> Router {
+    with_middleware(Router::new().route("/echo", post(|body: Bytes| async { body })))
+}
+
+fn with_middleware<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
         .fallback(|| async { Problem::not_found("address") })
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .layer(DefaultBodyLimit::max(request::BODY_MAX))
@@ -120,7 +131,6 @@ pub fn service(app: Arc<App>) -> Router {
             Problem::Internal.into_response()
         }))
         .layer(from_fn(every_request))
-        .with_state(app)
 }
 
 /// What every request gets: an id, a log line, and headers that keep browsers from guessing.
@@ -205,7 +215,7 @@ fn base36(mut number: i64) -> String {
 /// When the listener fails.
 pub async fn serve(
     listener: tokio::net::TcpListener,
-    app: Arc<App>,
+    router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true)));
@@ -214,7 +224,7 @@ pub async fn serve(
         stop.await;
         stopping.send_replace(true);
     };
-    let serving = axum::serve(listener, service(app)).with_graceful_shutdown(graceful);
+    let serving = axum::serve(listener, router).with_graceful_shutdown(graceful);
     let patience = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
         tokio::time::sleep(Duration::from_secs(10)).await;

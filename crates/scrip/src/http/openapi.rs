@@ -34,10 +34,18 @@ pub fn document() -> Value {
         for (path, operations) in paths {
             for (method, operation) in operations.as_object_mut().into_iter().flatten() {
                 add_problems(path, method, operation);
+                operation["operationId"] = json!(operation_id(path, &operation["operationId"]));
             }
         }
     }
     document
+}
+
+/// A name no other operation has: the resource and the handler.
+fn operation_id(path: &str, handler: &Value) -> String {
+    let resource = path.trim_start_matches("/v1/").split('/').next().unwrap_or_default();
+    let handler = handler.as_str().unwrap_or_default();
+    if resource.starts_with(handler) { handler.to_owned() } else { format!("{resource}_{handler}") }
 }
 
 /// Adds the problems an operation may answer with; every one has the same shape.

@@ -160,8 +160,13 @@ pub async fn create(
         sandbox,
         metadata: metadata(&new.metadata)?,
     };
-    let committed =
-        app.ledger.submit(id, command, asked).await.map_err(|error| with_fresh_quote(&app, id, error.into()))?;
+    let committed = match app.ledger.submit(id, command, asked).await {
+        Ok(committed) => committed,
+        Err(error) => {
+            let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+            return Err(with_fresh_quote(&app, id, error.into(), now));
+        }
+    };
     let (n, row) = queued(&committed).ok_or(Problem::Internal)?;
     let shown = match wait {
         Duration::ZERO => views::run(id, n, &row, app.links()),
@@ -202,14 +207,14 @@ fn script(sandbox: api::Sandbox) -> Result<Script, Problem> {
     Ok(Script { outcome, after: sandbox.after.unwrap_or(0), delivered: sandbox.delivered })
 }
 
-/// Turns an engine's fresh price into a quote that can be cited.
-fn with_fresh_quote(app: &App, workspace: WorkspaceId, problem: Problem) -> Problem {
+/// Turns an engine's fresh price into a quote that can be cited from now on, by the workspace's own clock.
+fn with_fresh_quote(app: &App, workspace: WorkspaceId, problem: Problem, now: Timestamp) -> Problem {
     let (code, fresh) = match problem {
         Problem::Refused(Refusal::QuoteExpired { fresh }) => ("QUOTE_EXPIRED", fresh),
         Problem::Refused(Refusal::QuoteMismatch { fresh }) => ("QUOTE_MISMATCH", fresh),
         other => return other,
     };
-    let quote = shown(app, workspace, &fresh, crate::clock::now());
+    let quote = shown(app, workspace, &fresh, now);
     Problem::Quote {
         code,
         fresh: json!({ "id": quote.id, "credits": quote.credits, "lines": quote.lines, "expires_at": quote.expires_at }),
@@ -267,6 +272,37 @@ pub async fn show(
     Ok(Json(ended(&app, workspace, n, wait(query.wait)?).await?))
 }
 
+/// Where a run can be.
+#[derive(Clone, Copy, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Accepted.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Delivered.
+    Succeeded,
+    /// Delivered in part.
+    Partial,
+    /// Not delivered.
+    Failed,
+    /// Given up by the caller.
+    Canceled,
+}
+
+impl Status {
+    const fn name(self) -> &'static str {
+        match self {
+            Status::Queued => "queued",
+            Status::Running => "running",
+            Status::Succeeded => "succeeded",
+            Status::Partial => "partial",
+            Status::Failed => "failed",
+            Status::Canceled => "canceled",
+        }
+    }
+}
+
 /// How runs are listed.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -278,7 +314,8 @@ pub struct ListQuery {
     /// Where the page before ended.
     cursor: Option<String>,
     /// Only those with this status.
-    status: Option<String>,
+    #[param(inline)]
+    status: Option<Status>,
 }
 
 /// Lists the runs of a workspace, newest first.
@@ -297,7 +334,7 @@ pub async fn list(
     let mut values = vec![workspace.into(), Value::Integer(before), Value::Integer(limit + 1)];
     let sql = match query.status {
         Some(status) => {
-            values.push(status.into());
+            values.push(status.name().to_owned().into());
             queries::RUNS_BY_STATUS
         }
         None => queries::RUNS,

@@ -35,11 +35,7 @@ pub async fn open(
     let id = WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| number[index])));
     if let Some(external_id) = &new.external_id {
         name_is_short("/external_id", external_id)?;
-        if !app.ledger.claim("external_id", external_id, id).await? {
-            return Err(Problem::invalid("/external_id", "another workspace has it"));
-        }
     }
-    let lifetime_allowed = app.ledger.claim("person", &hex(&sha256(&[person(&owner).as_bytes()])), id).await?;
     let choice = match &new.plan {
         Some(plan) => Some(choice(plan, new.interval, new.allowance, &new.approve)?),
         None if new.interval.is_some() || new.allowance.is_some() || !new.approve.is_empty() => {
@@ -47,6 +43,14 @@ pub async fn open(
         }
         None => None,
     };
+    // A key that was used before comes to a workspace that has its claims; another request with it must not add to them.
+    let known = app.ledger.workspace(id).await?.is_some();
+    if let Some(external_id) = new.external_id.as_ref().filter(|_| !known) {
+        if !app.ledger.claim("external_id", external_id, id).await? {
+            return Err(Problem::invalid("/external_id", "another workspace has it"));
+        }
+    }
+    let lifetime_allowed = known || app.ledger.claim("person", &hex(&sha256(&[person(&owner).as_bytes()])), id).await?;
     let profile = Profile { name: new.name, owner, external_id: new.external_id };
     let command = Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice };
     let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, &body.bytes)).await?;

@@ -61,6 +61,8 @@ pub struct Committed {
     pub events: Vec<Dated>,
     /// Whether this is the stored answer to an earlier request with the same key.
     pub replayed: bool,
+    /// The workspace before the entry; `None` when this is a stored answer.
+    pub before: Option<Arc<Workspace>>,
     /// The workspace after the entry, if it was asked for.
     pub workspace: Option<Arc<Workspace>>,
 }

@@ -4,8 +4,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use scrip_engine::{
-    Amount, CancelRule, Dated, Entry, Event, Failure, Line, Name, Output, OutputFile, Params, RunStatus, Script,
-    Timestamp, TrialUse, Unit,
+    Amount, CancelRule, Dated, Entry, Event, Failure, Hold, Line, Name, Output, OutputFile, Params, Purpose, RunStatus,
+    Script, Timestamp, TrialUse, Unit,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -188,6 +188,29 @@ impl HoldRow {
             ended_at: None,
         };
         Some((*hold, row))
+    }
+
+    /// A hold that was open before an entry, as it is after the entry's events; `None` for a run's.
+    pub fn after_all(before: &Hold, events: &[Dated]) -> Option<HoldRow> {
+        let Purpose::Caller { reference } = &before.purpose else { return None };
+        let row = HoldRow {
+            reference: reference.to_string(),
+            model: before.model.clone(),
+            unit: before.unit,
+            amount: before.amount,
+            captured: Amount::ZERO,
+            released: Amount::ZERO,
+            status: "open".to_owned(),
+            created_at: before.opened_at,
+            expires_at: before.expires_at,
+            ended_at: None,
+        };
+        let about_it = |event: &Event| match event {
+            Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => *hold == before.n,
+            _ => false,
+        };
+        let events = events.iter().filter(|Dated(_, event)| about_it(event));
+        Some(events.fold(row, |row, Dated(at, event)| row.after(*at, event)))
     }
 
     /// The hold after a later event.

@@ -89,6 +89,34 @@ async fn a_run_that_no_month_can_pay_is_not_told_to_wait_for_the_next() {
 }
 
 #[tokio::test]
+async fn whoever_paid_for_a_year_is_only_offered_what_starts_at_once() {
+    let mut app = App::start();
+    let mut offered = 0;
+    for index in 0.. {
+        let clock = app.clock("2026-03-05T12:00:00Z").await;
+        let desk = app.workspace(json!({ "test_clock": clock.id, "plan": "pro", "interval": "year" })).await;
+        let hold = desk.post("/v1/holds", json!({ "credits": 5_400, "reference": "r", "seconds": 2_592_000 })).await;
+        let hold = hold.expect(201);
+        let mut order = json!({ "model": "video-pro", "params": { "duration": 40 } });
+        let refused = desk.run(order.clone()).await.problem(402, "INSUFFICIENT_CREDITS");
+        let options = refused["options"].as_array().expect("options").clone();
+        let Some(way) = options.get(index) else { break };
+        let approve = json!([{ "review": "business_verification", "reason": "papers seen" }]);
+        if way["kind"] == "plan" {
+            let plan = json!({ "plan": way["plan"], "interval": way["interval"], "approve": approve });
+            desk.post(&format!("/v1/workspaces/{}/subscription", desk.id), plan).await.expect(200);
+            offered += 1;
+        } else {
+            follow(&desk, &clock, way, Some(&hold), &mut order).await;
+        }
+        let run = desk.run(order).await;
+        assert_eq!(run.status, 202, "{way}: {}", run.json());
+    }
+    assert_eq!(offered, 1, "a higher plan is one way out");
+    app.verify();
+}
+
+#[tokio::test]
 async fn every_change_of_a_balance_is_in_the_entries_and_explained() {
     let mut app = App::start();
     {
@@ -105,7 +133,8 @@ async fn every_change_of_a_balance_is_in_the_entries_and_explained() {
             assert_eq!(entry["seq"], index as i64 + 1);
             assert_eq!(entry["previous_hash"], before, "the chain is whole");
             before = text(&entry["hash"]);
-            for posting in entry["postings"].as_array().expect("postings") {
+            let postings = entry["postings"].as_array().expect("postings").iter();
+            for posting in postings.filter(|posting| posting["unit"] == "credits") {
                 assert!(number(&posting["amount"]) > 0, "{posting}");
                 let side = |side: &str| i64::from(text(&posting[side]).ends_with(":available"));
                 sum += number(&posting["amount"]) * (side("to") - side("from"));

@@ -16,11 +16,10 @@ const ENGINE: [&str; 3] = ["jiff", "serde", "toml"];
 const ENGINE_OPTIONAL: [&str; 1] = ["schemars"];
 
 /// Packages that must not come back, and why.
-const BANNED: [(&str, &str); 6] = [
+const BANNED: [(&str, &str); 5] = [
     ("rsa", "its timing leaks keys; the tree has aws-lc-rs"),
     ("openssl-sys", "it needs the system's OpenSSL; the tree has rustls"),
     ("native-tls", "it needs the system's OpenSSL; the tree has rustls"),
-    ("ring", "a second cryptography library; the tree has aws-lc-rs"),
     ("chrono", "a second calendar; the tree has jiff"),
     ("async-trait", "we have no traits to make asynchronous"),
 ];
@@ -74,7 +73,8 @@ pub fn the_engine_depends_on_little(tree: &Tree) -> Vec<String> {
         let mut must = BTreeSet::from(ENGINE);
         for (name, how) in table(manifest, "dependencies") {
             let optional = how.get("optional").and_then(toml::Value::as_bool) == Some(true);
-            if !must.remove(name.as_str()) && !(optional && ENGINE_OPTIONAL.contains(&name.as_str())) {
+            let on_demand = optional && ENGINE_OPTIONAL.contains(&name.as_str());
+            if !must.remove(name.as_str()) && !on_demand {
                 findings.push(format!("{path}: `{name}`: the engine is serde, toml and jiff; do this outside it"));
             }
         }

@@ -90,7 +90,28 @@ impl Tree {
 
     /// Every Rust file that ships.
     pub fn shipped(&self) -> impl Iterator<Item = &File> {
-        self.rust().filter(|file| !file.is_test())
+        let tests = self.test_modules();
+        let below = move |file: &File| tests.iter().any(|module| file.path.starts_with(module.as_str()));
+        self.rust().filter(move |file| !file.is_test() && !below(file))
+    }
+
+    /// Where modules lie that are declared for tests alone: the beginnings of their files' paths.
+    fn test_modules(&self) -> Vec<String> {
+        let mut modules = Vec::new();
+        for file in self.rust() {
+            let code = file.code();
+            for (place, mark) in code.match_indices("#[cfg(test)]") {
+                let Some(rest) = code[place + mark.len()..].trim_start().strip_prefix("mod ") else { continue };
+                let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if rest[name.len()..].starts_with(';') {
+                    let stem = file.path.trim_end_matches(".rs");
+                    let roots = ["/mod", "/lib", "/main"];
+                    let folder = roots.iter().find_map(|root| stem.strip_suffix(root)).unwrap_or(stem);
+                    modules.extend([format!("{folder}/{name}.rs"), format!("{folder}/{name}/")]);
+                }
+            }
+        }
+        modules
     }
 }
 

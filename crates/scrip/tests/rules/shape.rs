@@ -36,8 +36,8 @@ pub fn modules_know_only_those_below(tree: &Tree) -> Vec<String> {
             let target = path.split("::").next().unwrap_or_default();
             let is_module = tree.file(&format!("{SRC}{target}.rs")).is_some()
                 || tree.file(&format!("{SRC}{target}/mod.rs")).is_some();
-            let fits = |allowed: &&str| path == **allowed || path.starts_with(&format!("{allowed}::"));
-            if is_module && target != module && !may.iter().any(|allowed| fits(&allowed)) {
+            let fits = |allowed: &str| path == *allowed || path.starts_with(&format!("{allowed}::"));
+            if is_module && target != module && !may.iter().any(|allowed| fits(allowed)) {
                 let what = format!("`{module}` knows `{path}`: it may know {may:?}; hand over what is needed instead");
                 findings.push(file.finding(line_of(&code, place), &what));
             }
@@ -120,13 +120,15 @@ pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
 
 /// Files that a build starts from.
 fn is_root(path: &str) -> bool {
-    let Some((folder, name)) = path.rsplit_once('/') else { return false };
-    let starts = ["src/lib.rs", "src/main.rs", "build.rs"].iter().any(|end| path.ends_with(&format!("/{end}")));
-    let own = ["tests", "benches", "examples", "src/bin"].iter().any(|end| folder.ends_with(&format!("/{end}")));
-    let named = ["tests", "benches", "examples"].iter().any(|end| {
-        folder.rsplit_once('/').is_some_and(|(above, _)| above.ends_with(&format!("/{end}"))) && name == "main.rs"
-    });
-    starts || named || own && folder.starts_with("crates/") && folder.matches('/').count() <= 3
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts.as_slice() {
+        ["crates", _, "build.rs"] | ["crates", _, "src", "lib.rs" | "main.rs"] => true,
+        ["crates", _, "tests" | "benches" | "examples", file] | ["crates", _, "src", "bin", file] => {
+            file.ends_with(".rs")
+        }
+        ["crates", _, "tests" | "benches" | "examples", _, "main.rs"] => true,
+        _ => false,
+    }
 }
 
 /// Every Rust file is reached by a `mod` from where a build starts.

@@ -15,6 +15,8 @@ use tokio::sync::{oneshot, watch};
 
 /// Journal rows folded in one transaction at most.
 const BATCH_MAX: i64 = 2_000;
+/// How long a read waits for the projections: a full disk may keep them back, and no caller should hang on it.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The form of the projections; another form on disk is thrown away and folded again.
 const FORM: i64 = 1;
 /// Snapshots and statements that may wait.
@@ -65,7 +67,8 @@ impl Projector {
 
     pub(super) async fn wait_for(&self, position: i64) -> Result<(), Unavailable> {
         let mut reached = self.position.clone();
-        let reached = reached.wait_for(|reached| *reached >= position).await;
+        let reached = tokio::time::timeout(PATIENCE, reached.wait_for(|reached| *reached >= position)).await;
+        let reached = reached.map_err(|_| Unavailable(format!("the projections are not at {position} yet")))?;
         reached.map(|_| ()).map_err(|_| Unavailable("the projector has stopped".to_owned()))
     }
 

@@ -45,7 +45,7 @@ pub(super) struct Snapshot {
 }
 
 struct Cached {
-    workspace: Workspace,
+    workspace: Arc<Workspace>,
     hash: [u8; 32],
 }
 
@@ -97,9 +97,9 @@ impl Writer {
         let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
         let position = *committed.borrow();
         Ok(Writer {
+            clock: Clock::not_before(last_entry_at(&connection)?),
             connection,
             views,
-            clock: Clock::default(),
             clocks,
             cache: HashMap::new(),
             catalogs,
@@ -202,24 +202,45 @@ impl Writer {
             Job::SetClock { id, name, now, reply } => {
                 let sql = "INSERT INTO test_clocks (id, name, now) VALUES (?1, COALESCE(?2, ''), ?3)
                            ON CONFLICT (id) DO UPDATE SET now = MAX(now, excluded.now)";
-                let result = self.connection.execute(sql, (id, name, now.micros()));
-                Answer::Clock(reply, result.map(|_| ()).map_err(Into::into), id, now)
+                let result =
+                    self.unless(failed, |writer| writer.connection.execute(sql, (id, name, now.micros())).map(|_| ()));
+                Answer::Clock(reply, result, id, now)
             }
             Job::Write(sql, values, reply) => {
-                let result = self
-                    .connection
-                    .prepare_cached(&numbered(sql))
-                    .and_then(|mut statement| statement.execute(bound(&values)));
-                Answer::Write(reply, result.map_err(Into::into))
+                let result = self.unless(failed, |writer| {
+                    let mut statement = writer.connection.prepare_cached(&numbered(sql))?;
+                    statement.execute(bound(&values))
+                });
+                Answer::Write(reply, result)
             }
             Job::Publish { text, catalog, actor, reply } => {
-                let (result, catalogs) = match self.publish(&text, catalog, &actor) {
-                    Ok((version, catalogs)) => (Ok(version), catalogs),
-                    Err(error) => (Err(error.into()), None),
-                };
+                let (result, catalogs) =
+                    match self.unless(failed, |writer| writer.publish(&text, Arc::clone(&catalog), &actor)) {
+                        Ok((version, catalogs)) => (Ok(version), catalogs),
+                        Err(unavailable) => (Err(unavailable), None),
+                    };
                 Answer::Publish(reply, result, catalogs)
             }
         }
+    }
+
+    /// Writes beside the journal, unless the batch has failed already. A full disk may end the whole transaction at any
+    /// statement; whatever was written after that would stay although everyone in the batch is told it did not happen.
+    fn unless<T>(
+        &mut self,
+        failed: &mut Option<rusqlite::Error>,
+        write: impl FnOnce(&mut Writer) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, Unavailable> {
+        if let Some(error) = failed {
+            return Err(Unavailable(error.to_string()));
+        }
+        write(self).map_err(|error| {
+            let unavailable = Unavailable(error.to_string());
+            if self.connection.is_autocommit() {
+                *failed = Some(error);
+            }
+            unavailable
+        })
     }
 
     fn submit(
@@ -238,9 +259,8 @@ impl Writer {
             _ => self.cache[&id].workspace.test_clock,
         };
         let now = self.now(test_clock);
-        let catalogs = Arc::clone(&self.current);
         let workspace = &self.cache[&id].workspace;
-        let decided = catch_unwind(AssertUnwindSafe(|| apply(workspace, &catalogs, &submission.command, now)));
+        let decided = catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, &submission.command, now)));
         match decided {
             Ok(Ok(applied)) if applied.events.is_empty() => self.nothing(submission, applied),
             Ok(Ok(applied)) => self.append(submission, applied, failed),
@@ -255,8 +275,9 @@ impl Writer {
             return Ok(stored);
         }
         let Workspace { seq, at, .. } = applied.workspace;
+        let before = Some(Arc::clone(&self.cache[&submission.workspace].workspace));
         let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
-        Ok(Committed { seq, at, events: Vec::new(), replayed: false, workspace })
+        Ok(Committed { seq, at, events: Vec::new(), replayed: false, before, workspace })
     }
 
     /// A refusal is only given where this key has no answer yet: a retry of what was accepted gets that answer.
@@ -296,10 +317,11 @@ impl Writer {
             }
         }
         let (seq, at) = (workspace.seq, workspace.at);
-        let shown = submission.wants_workspace.then(|| Arc::new(workspace.clone()));
+        let workspace = Arc::new(workspace);
+        let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));
         self.touched.push(workspace.id);
-        self.cache.insert(workspace.id, Cached { workspace, hash });
-        Ok(Committed { seq, at, events: body.events, replayed: false, workspace: shown })
+        let before = self.cache.insert(workspace.id, Cached { workspace, hash }).map(|cached| cached.workspace);
+        Ok(Committed { seq, at, events: body.events, replayed: false, before, workspace: shown })
     }
 
     /// The one statement that gives order, idempotency and the request's hash.
@@ -348,7 +370,7 @@ impl Writer {
         }
         let body: Body = serde_json::from_str(&body).map_err(|error| SubmitError::Bug(error.to_string()))?;
         let workspace = match submission.wants_workspace {
-            true => Some(Arc::new(self.replay(submission.workspace, Some(seq)).map_err(Unavailable::from)?.workspace)),
+            true => Some(self.replay(submission.workspace, Some(seq)).map_err(Unavailable::from)?.workspace),
             false => None,
         };
         Ok(Some(Committed {
@@ -356,6 +378,7 @@ impl Writer {
             at: Timestamp::from_micros(at),
             events: body.events,
             replayed: true,
+            before: None,
             workspace,
         }))
     }
@@ -371,7 +394,7 @@ impl Writer {
         let now = self.now(test_clock);
         let workspace = &self.cache[&id].workspace;
         if workspace.next_due_at().is_none_or(|due| due > now) {
-            return Ok(Some(Arc::new(workspace.clone())));
+            return Ok(Some(Arc::clone(workspace)));
         }
         match catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, &Command::Tick, now))) {
             Ok(Ok(applied)) => Ok(Some(Arc::new(applied.workspace))),
@@ -420,7 +443,7 @@ impl Writer {
             }
             hash = row.hash.try_into().unwrap_or(GENESIS);
         }
-        Ok(Cached { workspace, hash })
+        Ok(Cached { workspace: Arc::new(workspace), hash })
     }
 
     fn publish(
@@ -450,7 +473,7 @@ impl Writer {
                 continue;
             };
             let state =
-                serde_json::to_string(&cached.workspace).expect("a workspace has no maps with other keys than text");
+                serde_json::to_string(&*cached.workspace).expect("a workspace has no maps with other keys than text");
             let snapshot = Snapshot { workspace: *id, seq: cached.workspace.seq, state };
             let _ = self.projector.try_send(projector::Job::Snapshot(snapshot));
         }
@@ -479,6 +502,15 @@ impl Writer {
             }
         }
     }
+}
+
+/// When the last entry on the machine's clock was decided. A machine whose clock was set back while nobody served goes
+/// on from there: what is queued or held then is due by the same clock as what was before.
+fn last_entry_at(connection: &Connection) -> Result<Timestamp, rusqlite::Error> {
+    let sql = "SELECT at FROM entries CROSS JOIN views.workspaces ON workspaces.workspace = entries.workspace
+               WHERE test_clock IS NULL ORDER BY position DESC LIMIT 1";
+    let at = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(Timestamp::from_micros(at.unwrap_or(0)))
 }
 
 /// Tells everyone in a batch that it did not happen; a refusal too, since it may have been decided on what was undone.

@@ -1,0 +1,141 @@
+//! The engine alone: what one command costs, without HTTP and without a disk.
+
+use super::place::CATALOG;
+use crate::clock::Stopwatch;
+use scrip_engine::{
+    Amount, Applied, Ask, Catalogs, Choice, Command, DAY, Event, Give, Interval, Mode, Name, Outcome, OutputFile,
+    Params, Profile, SECOND, Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
+};
+use serde::Serialize;
+use std::time::Duration;
+
+/// Nanoseconds of the engine for one command.
+#[derive(Clone, Debug, Serialize)]
+pub struct Engine {
+    /// Holds and captures on a paid plan with a pack and goodwill.
+    pub typical_ns: u64,
+    /// The same with 64 grants and 256 open holds.
+    pub large_ns: u64,
+    /// A month of runs on that plan, its renewal included.
+    pub month_ns: u64,
+}
+
+struct Lab {
+    catalogs: Catalogs,
+    workspace: Workspace,
+    now: Timestamp,
+}
+
+impl Lab {
+    /// A workspace on a paid plan, with a pack and goodwill.
+    fn new() -> Result<Lab, String> {
+        let catalog = parse_catalog(CATALOG).map_err(|_| "the catalog of the benchmark has errors".to_owned())?;
+        let now = "2026-01-31T00:00:00Z".parse()?;
+        let workspace = Workspace::unopened(WorkspaceId::new(1));
+        let mut lab = Lab { catalogs: Catalogs::single(catalog), workspace, now };
+        let (plan, interval) = (Name::from("pro"), Some(Interval::Month));
+        lab.apply(&Command::OpenWorkspace {
+            mode: Mode::Live,
+            test_clock: None,
+            profile: Profile { name: "Acme".to_owned(), owner: "acme@example.com".to_owned(), external_id: None },
+            lifetime_allowed: true,
+            choice: Some(Choice { plan, interval, allowance: None, approve: Vec::new() }),
+        })?;
+        let (source, reason) = (Some(Name::from("payment:1")), "bought".to_owned());
+        lab.apply(&Command::Grant { give: Give::Pack(Name::from("credits-1000")), source, reason })?;
+        lab.goodwill()?;
+        Ok(lab)
+    }
+
+    fn apply(&mut self, command: &Command) -> Result<Vec<Event>, String> {
+        let applied = apply(&self.workspace, &self.catalogs, command, self.now);
+        let Applied { workspace, events } = applied.map_err(|refusal| format!("{command:?}: {}", refusal.code()))?;
+        self.workspace = workspace;
+        Ok(events.into_iter().map(|dated| dated.1).collect())
+    }
+
+    fn goodwill(&mut self) -> Result<(), String> {
+        let amount = Amount::new(1_000_000_000).ok_or("an amount")?;
+        let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
+        self.apply(&Command::Grant { give, source: None, reason: "thanks".to_owned() }).map(|_| ())
+    }
+
+    fn hold(&mut self) -> Result<u32, String> {
+        let ask = Ask::Credits(Amount::new(20).ok_or("an amount")?);
+        let hold = self.workspace.next_hold;
+        self.apply(&Command::OpenHold { ask, reference: "benchmark".to_owned(), seconds: None })?;
+        Ok(hold)
+    }
+
+    fn pair(&mut self) -> Result<(), String> {
+        self.now = self.now.after_micros(1);
+        let hold = self.hold()?;
+        self.apply(&Command::CaptureHold { hold, amount: None }).map(|_| ())
+    }
+
+    /// A run from its acceptance to its end; three commands.
+    fn run(&mut self) -> Result<(), String> {
+        let run = self.workspace.next_hold;
+        let (model, params) = (Name::from("image-standard"), Params::new());
+        self.apply(&Command::CreateRun { model, params, quote: None, sandbox: None, metadata: Default::default() })?;
+        self.now = self.now.after_micros(SECOND);
+        self.apply(&Command::StartRun { run, attempt: 1 })?;
+        self.now = self.now.after_micros(9 * SECOND);
+        let file = OutputFile { content_type: "image/png".to_owned(), bytes: 1_000_000, sha256: "0".repeat(64) };
+        let outcome = Outcome::Delivered { delivered: 1, outputs: vec![file] };
+        self.apply(&Command::SettleRun { run, attempt: Some(1), outcome }).map(|_| ())
+    }
+
+    /// Thirty days of ten runs; how many commands that were.
+    fn month(&mut self) -> Result<u64, String> {
+        for _ in 0..30 {
+            for _ in 0..10 {
+                self.run()?;
+            }
+            self.now = self.now.after_micros(DAY - 100 * SECOND);
+            self.apply(&Command::Tick)?;
+        }
+        Ok(30 * (3 * 10 + 1))
+    }
+}
+
+/// Measures the engine, so long for each figure.
+///
+/// # Errors
+/// When the engine refuses what it should take.
+pub fn measure(window: Duration) -> Result<Engine, String> {
+    let typical_ns = pairs(Lab::new()?, window)?;
+    let mut large = Lab::new()?;
+    while large.workspace.grants.len() < 64 {
+        large.goodwill()?;
+    }
+    while large.workspace.holds.len() < 256 {
+        large.hold()?;
+    }
+    let large_ns = pairs(large, window)?;
+    let mut lab = Lab::new()?;
+    let month_ns = per_command(window, || lab.month())?;
+    Ok(Engine { typical_ns, large_ns, month_ns })
+}
+
+fn pairs(mut lab: Lab, window: Duration) -> Result<u64, String> {
+    per_command(window, || {
+        for _ in 0..64 {
+            lab.pair()?;
+        }
+        Ok(128)
+    })
+}
+
+/// Nanoseconds of one command: the middle of many rounds, since a busy machine only ever makes one slower.
+fn per_command(window: Duration, mut round: impl FnMut() -> Result<u64, String>) -> Result<u64, String> {
+    let whole = Stopwatch::start();
+    let mut rounds = Vec::new();
+    while rounds.len() < 3 || whole.elapsed() < window {
+        let stopwatch = Stopwatch::start();
+        let commands = round()?;
+        rounds.push(stopwatch.elapsed().as_nanos() as u64 / commands);
+    }
+    rounds.sort_unstable();
+    Ok(rounds[rounds.len() / 2])
+}

@@ -1,0 +1,384 @@
+//! The load: HTTP/1.1 with keep-alive by hand over sockets, so that little of what is measured is the measuring.
+
+use super::Target;
+use super::report::Rate;
+use crate::clock::Stopwatch;
+use std::io::{ErrorKind, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// The body of a hold.
+const HOLD: &[u8] = br#"{"credits":20,"reference":"benchmark"}"#;
+/// The body of a capture.
+const CAPTURE: &[u8] = b"{}";
+/// What is echoed: as long as the answer to a hold.
+const ECHO: &[u8] = &[b'x'; 330];
+/// Pauses between two probes of one measurement.
+const PROBE_EVERY: Duration = Duration::from_millis(5);
+
+/// What the connections do.
+#[derive(Clone)]
+pub enum Work {
+    /// A hold and its capture, on each of these workspaces in turn.
+    Pairs {
+        /// The server.
+        target: Target,
+        /// The workspaces.
+        workspaces: Arc<Vec<String>>,
+        /// Makes keys differ between measurements.
+        keys: u64,
+    },
+    /// Two echoes of the same bytes.
+    Echo(SocketAddr),
+}
+
+/// A read that is asked for again and again while the load runs.
+pub struct Probe {
+    /// Its path.
+    pub path: String,
+}
+
+/// What was measured.
+pub struct Measured {
+    connections: usize,
+    seconds: f64,
+    pairs: Vec<u64>,
+    /// Latencies of the probe in microseconds, sorted.
+    pub probes: Vec<u64>,
+}
+
+impl Measured {
+    /// Pairs a second and how long they took.
+    pub fn rate(mut self) -> Rate {
+        self.pairs.sort_unstable();
+        Rate {
+            connections: self.connections,
+            pairs_per_second: (self.pairs.len() as f64 / self.seconds).round() as u64,
+            p50_us: percentile(&self.pairs, 50),
+            p99_us: percentile(&self.pairs, 99),
+        }
+    }
+}
+
+/// The value that so many of a hundred do not exceed; 0 of none.
+pub fn percentile(sorted: &[u64], percent: usize) -> u64 {
+    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or(0)
+}
+
+const WARM: u8 = 0;
+const COUNT: u8 = 1;
+const STOP: u8 = 2;
+
+/// Runs a load on so many connections: a fifth of the time to warm up, then the time that counts.
+///
+/// # Errors
+/// When a request is refused or a connection breaks.
+pub fn measure(work: &Work, connections: usize, window: Duration, probe: Option<Probe>) -> Result<Measured, String> {
+    let phase = Arc::new(AtomicU8::new(WARM));
+    let threads = threads().min(connections);
+    let mut running = Vec::new();
+    for thread in 0..threads {
+        let (work, phase) = (work.clone(), Arc::clone(&phase));
+        let probe = probe.as_ref().filter(|_| thread == 0).map(|probe| probe.path.clone());
+        let mine = (thread..connections).step_by(threads).collect::<Vec<_>>();
+        running.push(std::thread::spawn(move || {
+            block_on(async move {
+                let mut tasks = JoinSet::new();
+                if let (Some(path), Work::Pairs { target, .. }) = (probe, &work) {
+                    tasks.spawn(probing(target.clone(), path, Arc::clone(&phase)));
+                }
+                for connection in mine {
+                    let (work, phase) = (work.clone(), Arc::clone(&phase));
+                    tasks.spawn(async move { Ok((pairs(&work, connection, connections, &phase).await?, Vec::new())) });
+                }
+                finish(tasks, &phase).await
+            })
+        }));
+    }
+    std::thread::sleep(window / 5);
+    let stopwatch = Stopwatch::start();
+    let _ = phase.compare_exchange(WARM, COUNT, Ordering::Relaxed, Ordering::Relaxed);
+    std::thread::sleep(window);
+    phase.store(STOP, Ordering::Relaxed);
+    let seconds = stopwatch.elapsed().as_secs_f64();
+    let mut measured = Measured { connections, seconds, pairs: Vec::new(), probes: Vec::new() };
+    for thread in running {
+        let (pairs, probes) = thread.join().map_err(|_| "a thread of the load panicked".to_owned())??;
+        measured.pairs.extend(pairs);
+        measured.probes.extend(probes);
+    }
+    measured.probes.sort_unstable();
+    Ok(measured)
+}
+
+type Samples = (Vec<u64>, Vec<u64>);
+
+async fn finish(mut tasks: JoinSet<Result<Samples, String>>, phase: &AtomicU8) -> Result<Samples, String> {
+    let mut all = (Vec::new(), Vec::new());
+    while let Some(ended) = tasks.join_next().await {
+        match ended.map_err(|error| error.to_string()).and_then(|ended| ended) {
+            Ok((pairs, probes)) => {
+                all.0.extend(pairs);
+                all.1.extend(probes);
+            }
+            Err(error) => {
+                phase.store(STOP, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Threads of the load: the server gets most of the machine.
+fn threads() -> usize {
+    (std::thread::available_parallelism().map_or(1, usize::from) / 4).max(1)
+}
+
+/// Runs something asynchronous on this thread.
+///
+/// # Errors
+/// What it fails with.
+pub fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(work)
+}
+
+async fn pairs(work: &Work, mine: usize, of: usize, phase: &AtomicU8) -> Result<Vec<u64>, String> {
+    let address = match work {
+        Work::Pairs { target, .. } => target.address,
+        Work::Echo(address) => *address,
+    };
+    let mut connection = Connection::open(address).await?;
+    let mut micros = Vec::with_capacity(16_384);
+    for n in 0.. {
+        let stopwatch = Stopwatch::start();
+        match work {
+            Work::Pairs { target, workspaces, keys } => {
+                let workspace = &workspaces[(mine + n * of) % workspaces.len()];
+                pair(&mut connection, target, workspace, HOLD, &format!("{keys}-{mine}-{n}")).await?;
+            }
+            Work::Echo(_) => {
+                for part in ["hold", "capture"] {
+                    connection.begin("POST", "/echo", "sk_test_no_key_is_asked_for_by_an_echo_00000");
+                    connection.header("Scrip-Workspace", "ws_0000000000000");
+                    connection.header("Idempotency-Key", part);
+                    let (status, body) = connection.send(ECHO).await?;
+                    if status != 200 || body.len() != ECHO.len() {
+                        return Err(format!("the echo answered {status}"));
+                    }
+                }
+            }
+        }
+        match phase.load(Ordering::Relaxed) {
+            WARM => {}
+            COUNT => micros.push(stopwatch.elapsed().as_micros() as u64),
+            _ => break,
+        }
+    }
+    Ok(micros)
+}
+
+/// A hold and its capture; an error when either is refused.
+async fn pair(
+    connection: &mut Connection,
+    target: &Target,
+    workspace: &str,
+    hold: &[u8],
+    key: &str,
+) -> Result<(), String> {
+    match try_pair(connection, target, workspace, hold, key).await? {
+        201 => Ok(()),
+        status => Err(format!("a hold was answered with {status}")),
+    }
+}
+
+/// A hold, and its capture if it was accepted; the status of the hold.
+async fn try_pair(
+    connection: &mut Connection,
+    target: &Target,
+    workspace: &str,
+    hold: &[u8],
+    key: &str,
+) -> Result<u16, String> {
+    connection.begin("POST", "/v1/holds", &target.key);
+    connection.header("Scrip-Workspace", workspace);
+    connection.header("Idempotency-Key", &format!("h{key}"));
+    let (status, body) = connection.send(hold).await?;
+    if status != 201 {
+        return Ok(status);
+    }
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+    let id = text.strip_prefix(r#"{"id":""#).and_then(|rest| rest.split('"').next());
+    let path = format!("/v1/holds/{}/capture", id.ok_or("a hold has no id")?);
+    connection.begin("POST", &path, &target.key);
+    connection.header("Idempotency-Key", &format!("c{key}"));
+    match connection.send(CAPTURE).await? {
+        (200, _) => Ok(201),
+        (status, body) => Err(format!("a capture was answered with {status}: {}", String::from_utf8_lossy(body))),
+    }
+}
+
+async fn probing(target: Target, path: String, phase: Arc<AtomicU8>) -> Result<Samples, String> {
+    let mut connection = Connection::open(target.address).await?;
+    let mut micros = Vec::new();
+    while phase.load(Ordering::Relaxed) != STOP {
+        let stopwatch = Stopwatch::start();
+        connection.begin("GET", &path, &target.key);
+        let (status, _) = connection.send(b"").await?;
+        if status != 200 {
+            return Err(format!("{path} was answered with {status}"));
+        }
+        if phase.load(Ordering::Relaxed) == COUNT {
+            micros.push(stopwatch.elapsed().as_micros() as u64);
+        }
+        tokio::time::sleep(PROBE_EVERY).await;
+    }
+    Ok((Vec::new(), micros))
+}
+
+/// Spends a workspace's balance from many connections at once, until each has been told that it is used up; how many
+/// holds were accepted.
+///
+/// # Errors
+/// When anything else is answered.
+pub fn spend(target: &Target, workspace: &str, cost: i64, connections: usize) -> Result<u64, String> {
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let body: Arc<[u8]> = format!(r#"{{"credits":{cost},"reference":"benchmark"}}"#).into_bytes().into();
+    block_on(async {
+        let mut tasks: JoinSet<Result<(), String>> = JoinSet::new();
+        for mine in 0..connections {
+            let (target, workspace, body) = (target.clone(), workspace.to_owned(), Arc::clone(&body));
+            let accepted = Arc::clone(&accepted);
+            tasks.spawn(async move {
+                let mut connection = Connection::open(target.address).await?;
+                for n in 0.. {
+                    match try_pair(&mut connection, &target, &workspace, &body, &format!("s-{mine}-{n}")).await? {
+                        201 => drop(accepted.fetch_add(1, Ordering::Relaxed)),
+                        402 => return Ok(()),
+                        status => return Err(format!("a hold was answered with {status}")),
+                    }
+                }
+                Ok(())
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.map_err(|error| error.to_string())??;
+        }
+        Ok(accepted.load(Ordering::Relaxed) as u64)
+    })
+}
+
+/// A connection that is kept.
+pub struct Connection {
+    stream: TcpStream,
+    output: Vec<u8>,
+    input: Vec<u8>,
+    filled: usize,
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub async fn open(address: SocketAddr) -> Result<Connection, String> {
+        let stream = TcpStream::connect(address).await.map_err(|error| format!("{address}: {error}"))?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        Ok(Connection { stream, output: Vec::with_capacity(1_024), input: vec![0; 16_384], filled: 0 })
+    }
+
+    /// Starts a request.
+    pub fn begin(&mut self, method: &str, path: &str, key: &str) {
+        self.output.clear();
+        let pieces = [
+            method,
+            " ",
+            path,
+            " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer ",
+            key,
+            "\r\n",
+        ];
+        pieces.iter().for_each(|piece| self.output.extend_from_slice(piece.as_bytes()));
+    }
+
+    /// Adds a header.
+    pub fn header(&mut self, name: &str, value: &str) {
+        let pieces = [name, ": ", value, "\r\n"];
+        pieces.iter().for_each(|piece| self.output.extend_from_slice(piece.as_bytes()));
+    }
+
+    /// Sends it with its body, and reads the status and the body of the answer.
+    ///
+    /// # Errors
+    /// When the connection breaks or what comes is not an answer.
+    pub async fn send(&mut self, body: &[u8]) -> Result<(u16, &[u8]), String> {
+        write!(self.output, "Content-Length: {}\r\n\r\n", body.len()).expect("a vector takes all");
+        self.output.extend_from_slice(body);
+        let mut sent = 0;
+        while sent < self.output.len() {
+            match self.stream.try_write(&self.output[sent..]) {
+                Ok(more) => sent += more,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.stream.writable().await.map_err(|error| error.to_string())?;
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        self.filled = 0;
+        loop {
+            if let Some((status, start, end)) = answer(&self.input[..self.filled])? {
+                if end > self.input.len() {
+                    self.input.resize(end, 0);
+                }
+                if end <= self.filled {
+                    return Ok((status, &self.input[start..end]));
+                }
+            }
+            self.stream.readable().await.map_err(|error| error.to_string())?;
+            match self.stream.try_read(&mut self.input[self.filled..]) {
+                Ok(0) => return Err("the server closed the connection".to_owned()),
+                Ok(more) => self.filled += more,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+}
+
+/// The status of an answer, and where its body starts and ends, once its head is there.
+fn answer(bytes: &[u8]) -> Result<Option<(u16, usize, usize)>, String> {
+    let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+    let text = std::str::from_utf8(&bytes[..head]).map_err(|error| error.to_string())?;
+    let mut lines = text.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    let status = status.ok_or("what came is not an answer")?;
+    let length = lines.filter_map(|line| line.split_once(':'));
+    let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value.trim());
+    let length: usize = length.last().and_then(|length| length.parse().ok()).ok_or("an answer has no length")?;
+    Ok(Some((status, head + 4, head + 4 + length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_found_once_its_head_is_there() {
+        let bytes = b"HTTP/1.1 201 Created\r\ncontent-type: x\r\nContent-Length: 3\r\n\r\nabc";
+        assert_eq!(answer(bytes), Ok(Some((201, bytes.len() - 3, bytes.len()))));
+        assert_eq!(answer(&bytes[..40]), Ok(None));
+        assert!(answer(b"HTTP/1.1 200 OK\r\n\r\n").is_err(), "without a length nobody knows its end");
+    }
+
+    #[test]
+    fn percentiles_are_of_what_was_measured() {
+        let sorted: Vec<u64> = (1..=200).collect();
+        assert_eq!((percentile(&sorted, 50), percentile(&sorted, 99)), (101, 199));
+        assert_eq!((percentile(&[7], 99), percentile(&[], 99)), (7, 0));
+    }
+}

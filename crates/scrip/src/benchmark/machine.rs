@@ -1,0 +1,59 @@
+//! The machine the figures are of.
+
+use crate::clock::Stopwatch;
+use serde::Serialize;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+/// Appends that are flushed one by one.
+const APPENDS: usize = 200;
+
+/// The machine.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    /// Processors this process may use.
+    pub cores: usize,
+    /// Their model.
+    pub cpu: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// Appending 4 KiB and flushing them, in microseconds: the middle one.
+    pub fdatasync_p50_us: u64,
+    /// One in a hundred takes longer.
+    pub fdatasync_p99_us: u64,
+}
+
+/// Describes the machine, with the disk under a directory.
+///
+/// # Errors
+/// When nothing can be written there.
+pub fn describe(directory: &Path) -> Result<Machine, String> {
+    let mut flushes = flushes(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    flushes.sort_unstable();
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    Ok(Machine {
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        cpu: model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()).to_owned(),
+        kernel: format!("{} {}", std::env::consts::OS, kernel.trim()).trim().to_owned(),
+        fdatasync_p50_us: flushes[APPENDS / 2],
+        fdatasync_p99_us: flushes[APPENDS * 99 / 100],
+    })
+}
+
+fn flushes(directory: &Path) -> std::io::Result<Vec<u64>> {
+    let path = directory.join("flushes");
+    let mut file = File::create(&path)?;
+    let page = [7; 4_096];
+    let mut micros = Vec::with_capacity(APPENDS);
+    for _ in 0..APPENDS {
+        let stopwatch = Stopwatch::start();
+        file.write_all(&page)?;
+        file.sync_data()?;
+        micros.push(stopwatch.elapsed().as_micros() as u64);
+    }
+    fs::remove_file(&path)?;
+    Ok(micros)
+}

@@ -1,0 +1,137 @@
+//! A directory for the data and the servers that have it: both are gone when the benchmark is, however it ends.
+
+use crate::crypto::new_key;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+
+/// What a server prints before its address.
+pub const LISTENS: &str = "Scrip listens on ";
+/// The catalog everything is measured with.
+pub const CATALOG: &str = include_str!("../../../../catalogs/canvas-tiers.toml");
+
+/// Where the data is, and whatever runs on it.
+pub struct Place {
+    directory: PathBuf,
+    children: Mutex<Vec<Child>>,
+}
+
+/// A server that is up.
+pub struct Server {
+    id: u32,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its operator key.
+    pub key: String,
+    _output: BufReader<ChildStdout>,
+}
+
+impl Place {
+    /// Makes the directory.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make(parent: &Path) -> Result<Place, String> {
+        let directory = parent.join(format!(".scrip-benchmark-{}", std::process::id()));
+        fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+        let place = Place { directory, children: Mutex::default() };
+        let catalog = place.catalog();
+        fs::write(&catalog, CATALOG).map_err(|error| format!("{}: {error}", catalog.display()))?;
+        Ok(place)
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn catalog(&self) -> PathBuf {
+        self.directory.join("catalog.toml")
+    }
+
+    /// Starts a server on the data under a name, with or without group commit.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn serve(&self, data: &str, group_commit: bool) -> Result<Server, String> {
+        let mut command = this_binary()?;
+        command.arg("serve").args(["--listen", "127.0.0.1:0", "--log", "error"]);
+        command.args(["--group-commit", if group_commit { "true" } else { "false" }]);
+        command.arg("--catalog").arg(self.catalog()).arg("--data").arg(self.directory.join(data));
+        self.start(command)
+    }
+
+    /// Starts the echo.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn echo(&self) -> Result<Server, String> {
+        let mut command = this_binary()?;
+        command.args(["benchmark", "--echo"]);
+        self.start(command)
+    }
+
+    fn start(&self, mut command: Command) -> Result<Server, String> {
+        let key = new_key("sk_test_");
+        // Nothing of the caller's own configuration may reach a server that is measured.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCRIP_")) {
+            command.env_remove(name);
+        }
+        command.env("SCRIP_OPERATOR_KEY", &key).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| format!("the server does not start: {error}"))?;
+        let id = child.id();
+        let output = child.stdout.take();
+        self.children().push(child);
+        let mut output = BufReader::new(output.ok_or("the server has no output")?);
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if output.read_line(&mut line).map_err(|error| error.to_string())? == 0 {
+                return Err("the server ended before it was up".to_owned());
+            }
+            if let Some(url) = line.trim().strip_prefix(LISTENS) {
+                let address = url.trim_start_matches("http://").parse();
+                let address = address.map_err(|error| format!("the server listens on {url}: {error}"))?;
+                return Ok(Server { id, address, key, _output: output });
+            }
+        }
+    }
+
+    /// Stops a server, at once: what it acknowledged is on the disk.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn stop(&self, server: Server) -> Result<(), String> {
+        let mut children = self.children();
+        let Some(index) = children.iter().position(|child| child.id() == server.id) else { return Ok(()) };
+        let mut child = children.swap_remove(index);
+        let _ = child.kill();
+        child.wait().map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Stops all servers and removes all data.
+    pub fn clear(&self) {
+        for mut child in self.children().drain(..) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+
+    fn children(&self) -> MutexGuard<'_, Vec<Child>> {
+        self.children.lock().expect("nobody panics holding the children")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn this_binary() -> Result<Command, String> {
+    std::env::current_exe().map(Command::new).map_err(|error| format!("this program cannot find itself: {error}"))
+}

@@ -1,0 +1,56 @@
+//! `scrip benchmark`.
+
+use super::output::{Done, print, say};
+use super::serve::stopped;
+use crate::benchmark::{self, Plan};
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// `scrip benchmark`: measures this build on this machine, and prints figures and ratios.
+#[derive(Args)]
+pub struct Benchmark {
+    /// How long each measurement takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
+    seconds: f64,
+    /// Workspaces the load is spread over
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    workspaces: u32,
+    /// Where the data is put while it runs; the disk under it is the one that is measured
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+    /// Serve the echo that pairs are compared with
+    #[arg(long, hide = true)]
+    echo: bool,
+}
+
+impl Benchmark {
+    /// Measures, and prints what was measured.
+    ///
+    /// # Errors
+    /// When a server does not start or answers what it should not.
+    pub async fn run(self, as_json: bool) -> Done {
+        if self.echo {
+            return Ok(benchmark::echo(stopped()).await?);
+        }
+        let plan = Plan { seconds: self.seconds, workspaces: self.workspaces as usize, directory: self.directory };
+        let place = benchmark::scratch(&plan.directory)?;
+        let there = Arc::clone(&place);
+        let measured = tokio::task::spawn_blocking(move || benchmark::run(&plan, &there));
+        let report = tokio::select! {
+            measured = measured => measured.map_err(|error| error.to_string()).and_then(|measured| measured),
+            () = stopped() => Err("stopped".to_owned()),
+        };
+        place.clear();
+        let report = report?;
+        match as_json {
+            true => print(&serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?),
+            false => say(&format!("{report}\n")),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "must be a number of seconds".to_owned())?;
+    if (0.05..=3_600.0).contains(&seconds) { Ok(seconds) } else { Err("must be 0.05 to 3600".to_owned()) }
+}
