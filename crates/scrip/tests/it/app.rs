@@ -138,10 +138,6 @@ impl App {
         }
     }
 
-    /// The number of the running process.
-    pub fn pid(&self) -> u32 {
-        self.child.as_ref().expect("it runs").id()
-    }
 
     /// A second server over the same directory, which must end by itself.
     pub fn second(&self) -> Output {

@@ -55,7 +55,7 @@ async fn a_new_version_is_for_new_workspaces_and_a_quote_keeps_its_own() {
         assert_eq!(price(&early).await, 35, "who has paid keeps the prices until the period ends");
         assert_eq!(price(&app.free().await).await, 70);
         clock.advance("2026-04-01T00:00:00Z").await;
-        assert_eq!(price(&early).await, 35, "published at the machine's time, which is later than this clock's");
+        assert_eq!(price(&early).await, 70, "the renewal took the version in force");
     }
     app.verify();
 }

@@ -1,1 +1,214 @@
-//! To come.
+//! A disk that is full, and a clock that is set back.
+
+use crate::app::{App, PATIENCE, root, temporary, text};
+use reqwest::Method;
+use scrip_engine::Timestamp;
+use serde_json::{Value, json};
+use std::fs::{File, remove_file};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A small disk of the test's own, in memory.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn of_megabytes(size: u32) -> Disk {
+        let directory = temporary();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}m"), "tmpfs"]).arg(&directory);
+        let output = mount.output().expect("there is a `mount` command");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "a full disk can only be tried where a tmpfs can be mounted, as root: {said}");
+        Disk(directory)
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.0.join("ballast")
+    }
+
+    /// Fills the disk up, but for so many bytes.
+    fn fill(&self, but: u64) {
+        let mut file = File::create(self.ballast()).expect("a file can be made");
+        let page = [7; 4096];
+        while file.write_all(&page).is_ok() {}
+        let length = file.metadata().expect("it is there").len();
+        file.set_len(length.saturating_sub(but)).expect("it can be made shorter");
+    }
+
+    fn free(&self) {
+        remove_file(self.ballast()).expect("the ballast is there");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: the server that still has files open there is stopped when its own handle goes.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+fn on(disk: &Disk) -> App {
+    let directory = disk.0.join("scrip");
+    std::fs::create_dir(&directory).expect("a directory can be made");
+    App::with(&root().join("catalogs/canvas-tiers.toml"), directory, Vec::new())
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_left_behind_without_a_trace() {
+    let disk = Disk::of_megabytes(24);
+    let mut app = on(&disk);
+    {
+        let desk = app.free().await;
+        desk.give(100_000).await;
+        let hold = |key: String| {
+            desk.call(Method::POST, "/v1/holds").key(&key).json(&json!({ "credits": 7, "reference": "r" })).send()
+        };
+        assert_eq!(hold("before".to_owned()).await.status, 201);
+        disk.fill(0);
+        let (mut kept, mut refused) = (Vec::new(), Vec::new());
+        for n in 0..400 {
+            let key = format!("full-{n}");
+            let answer = hold(key.clone()).await;
+            match answer.status {
+                201 => kept.push((key, text(&answer.json()["id"]))),
+                _ => {
+                    answer.problem(503, "UNAVAILABLE");
+                    assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()));
+                    refused.push(key);
+                }
+            }
+            if refused.len() == 20 {
+                break;
+            }
+        }
+        assert_eq!(refused.len(), 20, "the disk was never full");
+        // Whatever else is written is refused as well, and nothing of it is kept.
+        app.post("/v1/test_clocks", json!({ "name": "full" })).await.problem(503, "UNAVAILABLE");
+        let toml =
+            std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("it is there") + "\n# again\n";
+        app.post("/v1/catalogs", json!({ "toml": toml })).await.problem(503, "UNAVAILABLE");
+        let health = app.call(Method::GET, "/healthz").send().await;
+        assert_eq!(health.status, 200, "it is alive");
+        assert_eq!(app.get("/v1/catalog").await.expect(200)["version"], 1);
+
+        disk.free();
+        let recovered = async {
+            while hold(refused[0].clone()).await.status != 201 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, recovered).await.expect("the server recovers by itself");
+        for key in &refused {
+            let answer = hold(key.clone()).await;
+            assert_eq!(answer.status, 201, "what was refused can be asked for again with its key");
+        }
+        for (key, id) in &kept {
+            assert_eq!(hold(key.clone()).await.expect(201)["id"], *id, "what was acknowledged is there");
+        }
+        let all = 1 + kept.len() as i64 + 20;
+        assert_eq!(desk.credits().await, (100_250 - 7 * all, 7 * all));
+        assert_eq!(app.post("/v1/catalogs", json!({ "toml": toml })).await.expect(201)["version"], 2);
+        assert_eq!(app.get("/v1/test_clocks").await.expect(200)["data"], json!([]), "nothing half-written");
+        desk.run_to_end(json!({ "model": "image-standard" })).await;
+    }
+    app.verify();
+}
+
+#[tokio::test]
+async fn a_run_whose_picture_does_not_fit_is_not_paid_for_until_it_does() {
+    let disk = Disk::of_megabytes(24);
+    let mut app = on(&disk);
+    {
+        let desk = app.free().await;
+        let first = desk.run_to_end(json!({ "model": "upscale", "params": { "prompt": "one" } })).await;
+        let size = first["outputs"][0]["bytes"].as_u64().expect("a size");
+        assert!(size > 100_000, "{size} bytes are too few to tell the journal's needs from the picture's");
+        disk.fill(size * 2 / 3);
+        let run = desk.run(json!({ "model": "upscale", "params": { "prompt": "two" } })).await.expect(202);
+        let refused = async {
+            while !app.log().contains("an output was not stored") {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, refused).await.expect("the picture does not fit");
+        assert_eq!(desk.credits().await, (180, 35), "held, and not captured");
+        disk.free();
+        let run = desk.get(&format!("/v1/runs/{}?wait=60", text(&run["id"]))).await.expect(200);
+        assert_eq!((&run["status"], &run["credits"]["captured"]), (&json!("succeeded"), &json!(35)), "{run}");
+        let file = reqwest::get(text(&run["outputs"][0]["url"])).await.expect("the file is served");
+        let bytes = file.bytes().await.expect("it is whole");
+        assert_eq!(run["outputs"][0]["bytes"], bytes.len());
+        let left = std::fs::read_dir(app.data().join("assets")).expect("the assets");
+        let files = left.flat_map(|folder| std::fs::read_dir(folder.expect("a folder").path()).expect("a folder"));
+        let names: Vec<String> =
+            files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+        assert!(names.iter().all(|name| !name.ends_with(".part")), "nothing half-written: {names:?}");
+    }
+    app.verify();
+}
+
+/// The environment in which a process believes the time in a file.
+fn faked(file: &Path) -> Vec<(String, String)> {
+    let library = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"]
+        .map(|folder| PathBuf::from(folder).join("faketime/libfaketimeMT.so.1"));
+    let library = library.iter().find(|path| path.is_file());
+    let library = library.expect("libfaketime is needed to set a clock back: apt-get install faketime");
+    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    vec![
+        set("LD_PRELOAD", &library.to_string_lossy()),
+        set("FAKETIME_TIMESTAMP_FILE", &file.to_string_lossy()),
+        set("FAKETIME_NO_CACHE", "1"),
+        set("DONT_FAKE_MONOTONIC", "1"),
+        set("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        set("TZ", "UTC"),
+    ]
+}
+
+fn instants(entries: &[Value]) -> Vec<Timestamp> {
+    entries.iter().map(|entry| text(&entry["at"]).parse().expect("an instant")).collect()
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_never_takes_an_entry_back() {
+    let directory = temporary();
+    let file = directory.join("time");
+    let set = |time: &str| std::fs::write(&file, format!("@{time}\n")).expect("written");
+    set("2031-06-01 12:00:00");
+    let environment = faked(&file);
+    let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), directory, environment);
+    let id = {
+        let desk = app.free().await;
+        assert!(text(&desk.show().await["created_at"]).starts_with("2031-06-01T12:00:"), "the clock is the faked one");
+        desk.run_to_end(json!({ "model": "image-standard" })).await;
+        set("2031-05-01 12:00:00");
+        desk.run_to_end(json!({ "model": "image-standard" })).await;
+        desk.post("/v1/holds", json!({ "credits": 5, "reference": "r", "seconds": 3600 })).await.expect(201);
+        desk.id
+    };
+    app.restart();
+    {
+        // Nobody served while the clock was set back further still; work is taken up all the same.
+        let desk = crate::app::Desk { app: &app, id };
+        let run = desk.run_to_end(json!({ "model": "image-standard" })).await;
+        assert_eq!(run["status"], "succeeded");
+        let entries = desk.entries().await;
+        let instants = instants(&entries);
+        assert_eq!(entries.len(), 11);
+        assert!(instants.is_sorted(), "{instants:?}");
+        assert!(instants[0] >= "2031-06-01T12:00:00Z".parse().expect("an instant"));
+        let other = app.free().await;
+        other.run_to_end(json!({ "model": "image-standard" })).await;
+        // The clock goes on: what is due happens.
+        set("2031-06-01 13:30:00");
+        let released = async {
+            while desk.credits().await.1 != 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, released).await.expect("the hold ends when the hour has passed");
+    }
+    app.set_environment(Vec::new());
+    app.verify();
+}

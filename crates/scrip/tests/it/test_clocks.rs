@@ -93,8 +93,12 @@ async fn a_clock_only_moves_forward_and_only_tests_stand_on_it() {
         app.get("/v1/test_clocks/tc_0000000000000").await.problem(404, "NOT_FOUND");
         assert_eq!(app.get("/v1/test_clocks").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
         let desk = app.workspace(json!({ "mode": "live" })).await;
-        let scripted = desk.run(json!({ "model": "upscale", "sandbox": { "outcome": "fail" } })).await;
-        assert_eq!(scripted.problem(422, "INVALID_REQUEST")["errors"][0]["pointer"], "/sandbox");
+        let run = desk.run(json!({ "model": "upscale" })).await;
+        assert_eq!(
+            run.problem(422, "INVALID_REQUEST")["errors"][0]["pointer"],
+            "/model",
+            "no play pictures for real credits"
+        );
     }
     app.verify();
 }

@@ -40,7 +40,8 @@ impl Readers {
     }
 }
 
-fn open(journal: &Path, views: &Path) -> Result<Connection, Unavailable> {
+/// A read-only connection to the journal with the projections attached.
+pub(super) fn open(journal: &Path, views: &Path) -> Result<Connection, Unavailable> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(journal, flags)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;

@@ -5,7 +5,7 @@
 //!
 //! Invariant: the only place where the engine's `apply` meets a disk.
 
-use super::{Options, bound, projector, rows, text_hash};
+use super::{Options, bound, projector, reader, rows, text_hash};
 use crate::clock::Clock;
 use crate::store::journal::{Body, GENESIS, JournalRow, chain};
 use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, Value, numbered, panic_text};
@@ -88,6 +88,7 @@ impl Writer {
     ) -> Result<Writer, Unavailable> {
         connection.set_prepared_statement_cache_capacity(64);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let journal_and_views = reader::open(Path::new(connection.path().unwrap_or_default()), views)?;
         let views = Connection::open_with_flags(views, flags)?;
         let clocks = {
             let mut statement = connection.prepare("SELECT id, now FROM test_clocks")?;
@@ -97,7 +98,7 @@ impl Writer {
         let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
         let position = *committed.borrow();
         Ok(Writer {
-            clock: Clock::not_before(last_entry_at(&connection)?),
+            clock: Clock::not_before(last_entry_at(&journal_and_views)?),
             connection,
             views,
             clocks,
@@ -504,15 +505,6 @@ impl Writer {
     }
 }
 
-/// When the last entry on the machine's clock was decided. A machine whose clock was set back while nobody served goes
-/// on from there: what is queued or held then is due by the same clock as what was before.
-fn last_entry_at(connection: &Connection) -> Result<Timestamp, rusqlite::Error> {
-    let sql = "SELECT at FROM entries CROSS JOIN views.workspaces ON workspaces.workspace = entries.workspace
-               WHERE test_clock IS NULL ORDER BY position DESC LIMIT 1";
-    let at = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).optional()?;
-    Ok(Timestamp::from_micros(at.unwrap_or(0)))
-}
-
 /// Tells everyone in a batch that it did not happen; a refusal too, since it may have been decided on what was undone.
 fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
     let unavailable = || Unavailable(error.to_string());
@@ -531,4 +523,13 @@ fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
 fn is_lost_flush(failure: &rusqlite::ffi::Error) -> bool {
     let flushes = [rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC];
     failure.code == ErrorCode::SystemIoFailure && flushes.contains(&failure.extended_code)
+}
+
+/// When the last entry on the machine's clock was decided. A machine whose clock was set back while nobody served goes
+/// on from there: what is queued or held then is due by the same clock as what was before.
+fn last_entry_at(connection: &Connection) -> Result<Timestamp, rusqlite::Error> {
+    let sql = "SELECT at FROM entries CROSS JOIN views.workspaces ON workspaces.workspace = entries.workspace
+               WHERE test_clock IS NULL ORDER BY position DESC LIMIT 1";
+    let at = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(Timestamp::from_micros(at.unwrap_or(0)))
 }
