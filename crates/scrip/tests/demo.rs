@@ -19,7 +19,7 @@ impl Demo {
         let mut command = scrip(&["demo", "--catalog", catalog, "--listen", "127.0.0.1:0"]);
         command.arg("--data").arg(dir.path().join("data"));
         let (child, lines) = spawn(command, |line| line.starts_with("Ctrl-C ends it"));
-        Demo { child: KillOnDrop(child), lines }
+        Demo { child, lines }
     }
 
     /// The lines to copy, by the title above them.

@@ -68,6 +68,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
         let text = match &error {
             Error::Refused { problem, members, .. } => refusal(problem, members),
+            Error::Transport { .. } => format!("{error}\n  - is `scrip serve` there? name it: --url URL, or SCRIP_URL"),
             other => other.to_string(),
         };
         match error {

@@ -61,7 +61,7 @@ impl Server {
             .expect("it says where it listens")
             .to_owned();
         ready(&url);
-        Server { url, key, dir, child: KillOnDrop(child) }
+        Server { url, key, dir, child }
     }
 
     /// The data directory.
@@ -133,11 +133,10 @@ pub fn failure(mut command: Command) -> (i32, String) {
 }
 
 /// Starts a command and reads lines up to the one waited for, which comes last.
-#[allow(clippy::zombie_processes, reason = "the caller has the child, and a failed test ends the process")]
-pub fn spawn(mut command: Command, is_last: impl Fn(&str) -> bool) -> (Child, Vec<String>) {
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary is built");
+pub fn spawn(mut command: Command, is_last: impl Fn(&str) -> bool) -> (KillOnDrop, Vec<String>) {
+    let mut child = KillOnDrop(command.stdout(Stdio::piped()).spawn().expect("the binary is built"));
     let mut lines = Vec::new();
-    let mut reader = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut reader = BufReader::new(child.0.stdout.take().expect("it is piped"));
     loop {
         let mut line = String::new();
         let read = reader.read_line(&mut line).expect("it prints text");

@@ -233,7 +233,7 @@ fn model_row(model: &Value) -> Vec<String> {
     let rate = &model["rate"];
     let adjusted =
         if model["adjust"].as_array().is_some_and(|adjusts| !adjusts.is_empty()) { ", adjusted" } else { "" };
-    let costs = format!("{} {} a {}{adjusted}", words(&rate["credits"]), words(&model["unit"]), words(&rate["per"]));
+    let costs = format!("{} {} per {}{adjusted}", words(&rate["credits"]), words(&model["unit"]), words(&rate["per"]));
     vec![words(&model["id"]), words(&model["output"]), costs, joined(&model["plans"], "all")]
 }
 

@@ -24,8 +24,9 @@ pub struct Demo {
     /// The catalog: a file, or one that comes with this binary (`scrip catalog list`)
     #[arg(long, env = "SCRIP_CATALOG", value_name = "FILE", default_value = "canvas-tiers")]
     catalog: PathBuf,
+    // Not from SCRIP_DATA: a demo must not land in the data of a product because a variable was set.
     /// The data directory; one that has workspaces is shown as it is
-    #[arg(long, env = "SCRIP_DATA", value_name = "DIR", default_value = "data/demo")]
+    #[arg(long, value_name = "DIR", default_value = "data/demo")]
     data: PathBuf,
     /// The address to listen on
     #[arg(long, env = "SCRIP_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
