@@ -1,2 +1,3 @@
 //! The Rust client of the Scrip API.
+mod strict;
 pub mod types;
