@@ -138,7 +138,6 @@ impl App {
         }
     }
 
-
     /// A second server over the same directory, which must end by itself.
     pub fn second(&self) -> Output {
         self.command().output().expect("the built binary starts")
