@@ -34,6 +34,7 @@ mod error;
 mod follow;
 mod key;
 mod routes;
+mod strict;
 #[cfg(test)]
 mod tests;
 pub mod types;

@@ -105,6 +105,7 @@ pub struct NewWorkspace {
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub name: String,
     /// Who owns it.
+    #[serde(deserialize_with = "crate::strict::object")]
     pub owner: Owner,
     /// The operator's own id for it; at most one workspace has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,7 +127,7 @@ pub struct NewWorkspace {
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
     pub allowance: Option<i64>,
     /// Reviews approved with it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::strict::list")]
     pub approve: Vec<Approval>,
 }
 
@@ -179,7 +180,7 @@ pub struct NewSubscription {
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
     pub allowance: Option<i64>,
     /// Reviews approved with it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::strict::list")]
     pub approve: Vec<Approval>,
 }
 
@@ -447,7 +448,7 @@ pub struct NewRun {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<String>,
     /// What the sandbox provider is to do; only in test mode.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::strict::maybe")]
     pub sandbox: Option<Sandbox>,
     /// The caller's own words; at most 50 of them.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]

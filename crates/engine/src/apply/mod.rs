@@ -78,7 +78,7 @@ fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
         Command::Subscribe(choice) => step.subscribe(choice),
         Command::CancelSubscription => step.cancel_subscription(),
         Command::UndoCancel => step.undo_cancel(),
-        Command::ApproveReview { review, reason } => step.approve(review, reason),
+        Command::ApproveReview { review, reason } => step.approve("", review, reason),
         Command::MigrateCatalog { version } => step.migrate_catalog(*version),
         Command::Grant { give, source, reason } => step.give(give, source.as_ref(), reason),
         Command::VoidGrant { grant, reason } => step.void(*grant, reason),

@@ -51,11 +51,15 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    pub(super) fn approve(&mut self, review: &Name, reason: &str) -> Result<(), Refusal> {
-        name_is_good("/reason", reason)?;
+    /// Approves a review that is named at a pointer of the request.
+    pub(super) fn approve(&mut self, at: &str, review: &Name, reason: &str) -> Result<(), Refusal> {
+        name_is_good(&format!("{at}/reason"), reason)?;
         let newest = &self.offer()?.catalog;
         if !newest.plans.iter().any(|plan| plan.requires.contains(review)) {
-            return Err(Refusal::invalid("/review", format!("no plan requires a review `{review}`")));
+            return Err(Refusal::invalid(
+                format!("{at}/review"),
+                format!("no plan requires a review `{}`", review.chars().take(100).collect::<String>()),
+            ));
         }
         if !self.workspace.approvals.contains(review) {
             self.emit(Event::ReviewApproved { review: review.clone(), reason: reason.to_owned() });
@@ -77,8 +81,8 @@ impl<'a> Step<'a> {
         }
         let price = price_of(plan, choice.interval)?;
         allowance_is_good(plan, choice.allowance)?;
-        for (review, reason) in &choice.approve {
-            self.approve(review, reason)?;
+        for (index, (review, reason)) in choice.approve.iter().enumerate() {
+            self.approve(&format!("/approve/{index}"), review, reason)?;
         }
         if let Some(review) = plan.requires.iter().find(|review| !self.workspace.approvals.contains(*review)) {
             return Err(Refusal::ReviewRequired {

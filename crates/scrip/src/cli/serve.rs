@@ -38,6 +38,8 @@ pub fn log(settings: &Settings) -> Result<(), String> {
     let filter = settings.log.clone().unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(&filter).map_err(|error| format!("--log {filter}: {error}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written (its disk is full too) must not be complained of there: that would panic.
+    let builder = builder.log_internal_errors(false);
     let done = if settings.log_json == Some(true) { builder.json().try_init() } else { builder.try_init() };
     done.map_err(|error| error.to_string())
 }

@@ -46,6 +46,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    // Serde would take the members of an object in a list, too.
+    if text.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
+        return Err(Problem::invalid("", "the body must be a JSON object"));
+    }
     let mut once = serde_json::Deserializer::from_slice(text);
     let checked = serde_path_to_error::deserialize::<_, Once>(&mut once);
     checked.map_err(|error| located(&error))?;

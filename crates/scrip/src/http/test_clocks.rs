@@ -25,10 +25,11 @@ pub async fn create(
         Some(text) => instant("/now", text)?,
         None => app.ledger.now(None).await?,
     };
-    let name = body.value.name.unwrap_or_default();
-    if name.chars().count() > 200 {
-        return Err(Problem::invalid("/name", "must be at most 200 characters"));
+    let name = body.value.name;
+    if name.as_ref().is_some_and(|name| !(1..=200).contains(&name.chars().count())) {
+        return Err(Problem::invalid("/name", "must be 1 to 200 characters"));
     }
+    let name = name.unwrap_or_default();
     let id = WorkspaceId::new(u64::from_le_bytes(random())).get();
     app.ledger.store().set_clock(id, Some(name.clone()), now).await?;
     Ok(Reply::new(StatusCode::CREATED, shown(id, &name, now)))

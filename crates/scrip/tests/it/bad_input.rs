@@ -303,6 +303,7 @@ async fn whatever_is_wrong_with_a_body_is_said_and_nothing_happens() {
             }
         }
         let mut tried = 0;
+        let mut failures = Vec::new();
         for row in &rows {
             let before = state(&app, &desk, &clock.id).await;
             let method = row.method.as_str().to_lowercase();
@@ -313,25 +314,30 @@ async fn whatever_is_wrong_with_a_body_is_said_and_nothing_happens() {
             for Wrong { body, pointer } in wrong {
                 let answer = desk.call(row.method.clone(), &row.to).once().json(&body).send().await;
                 let shown: String = body.to_string().chars().take(300).collect();
-                assert_eq!(answer.status, 422, "{method} {} {pointer}: {shown}: {}", row.path, answer.json());
-                let problem = answer.problem(422, "INVALID_REQUEST");
-                let said = text(&problem["errors"][0]["pointer"]);
-                let meant = said == pointer
-                    || said.starts_with(&format!("{pointer}/"))
-                    || pointer.starts_with(&said) && said.len() > 1;
-                assert!(meant, "{method} {} {shown}: said {said}, not {pointer}: {problem}", row.path);
+                let problem = answer.json();
+                let said = problem["errors"][0]["pointer"].as_str().unwrap_or_default().to_owned();
+                let whole = said.is_empty() || !pointer.starts_with(&said);
+                let meant = said == pointer || said.starts_with(&format!("{pointer}/")) || !whole;
+                if answer.status != 422 || problem["code"] != "INVALID_REQUEST" || !meant {
+                    failures.push(format!("{method} {} {pointer}: {shown}: {}: {problem}", row.path, answer.status));
+                }
                 tried += 1;
             }
             for (kind, bytes) in wrong_bytes(&row.good) {
                 let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(100)]).into_owned();
                 let call = desk.call(row.method.clone(), &row.to).once();
                 let answer = call.bytes(kind, bytes).send().await;
-                assert!((400..500).contains(&answer.status), "{method} {} {kind} {shown}: {}", row.path, answer.status);
-                answer.problem(answer.status, "INVALID_REQUEST");
+                if answer.status != 422 || answer.json()["code"] != "INVALID_REQUEST" {
+                    failures.push(format!("{method} {} {kind} {shown}: {}", row.path, answer.status));
+                }
                 tried += 1;
             }
-            assert_eq!(state(&app, &desk, &clock.id).await, before, "{method} {} left something behind", row.path);
+            let after = state(&app, &desk, &clock.id).await;
+            if after != before {
+                failures.push(format!("{method} {} left something behind: {before} {after}", row.path));
+            }
         }
+        assert!(failures.is_empty(), "{} of {tried}:\n{}", failures.len(), failures.join("\n"));
         println!("{tried} bad requests to {} operations", rows.len());
         assert!(tried > 1_000, "only {tried} bad requests were tried");
         // The good bodies are good, or the table would prove nothing.

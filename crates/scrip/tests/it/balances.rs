@@ -172,7 +172,10 @@ async fn usage_is_summed_by_day_and_model() {
         desk.run_to_end(json!({ "model": "image-standard", "sandbox": { "outcome": "fail" } })).await;
         clock.advance("2026-04-01T00:00:00Z").await;
         desk.run_to_end(json!({ "model": "upscale" })).await;
-        let row = |day: Value, model: Value, runs: i64, failed: i64, captured: i64| json!({ "day": day, "model": model, "unit": "credits", "runs": runs, "failed": failed, "captured": captured });
+        let row = |day: Value, model: Value, runs: i64, failed: i64, captured: i64| {
+            let (unit, counts) = ("credits", (runs, failed, captured));
+            json!({ "day": day, "model": model, "unit": unit, "runs": counts.0, "failed": counts.1, "captured": counts.2 })
+        };
         let usage = desk.get("/v1/usage").await.expect(200);
         let both = json!([
             row(json!("2026-03-31"), json!("image-standard"), 2, 1, 10),

@@ -61,7 +61,7 @@ impl Wire {
 fn request(cycle: usize, client: usize, n: usize, workspaces: &[String]) -> Asked {
     let workspace = workspaces[(client + n) % workspaces.len()].clone();
     let (path, body) = match (client + n) % 3 {
-        0 => ("/v1/holds", json!({ "credits": 3, "reference": format!("c{cycle}"), "seconds": 2 })),
+        0 => ("/v1/holds", json!({ "credits": 3, "reference": format!("c{cycle}"), "seconds": 1 })),
         1 => ("/v1/runs", json!({ "model": "image-standard", "sandbox": { "outcome": "fail" } })),
         _ => ("/v1/runs", json!({ "model": "image-standard" })),
     };
@@ -111,7 +111,7 @@ async fn again(wire: &Wire, all: &mut [Asked]) {
 async fn fifty_crashes_under_load_lose_nothing_and_do_nothing_twice() {
     let mut app = App::start();
     let mut opened = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..8 {
         let desk = app.free().await;
         desk.give(1_000_000).await;
         opened.push(desk.id);
@@ -135,8 +135,8 @@ async fn fifty_crashes_under_load_lose_nothing_and_do_nothing_twice() {
                 ))
             })
             .collect();
-        let enough = 1 + chance.below(60);
-        let more = chance.below(2_000);
+        let enough = 1 + chance.below(80);
+        let more = chance.below(200);
         let moment = async {
             while sent.load(Ordering::SeqCst) < enough {
                 tokio::task::yield_now().await;
@@ -146,8 +146,9 @@ async fn fifty_crashes_under_load_lose_nothing_and_do_nothing_twice() {
             }
         };
         tokio::time::timeout(PATIENCE, moment).await.expect("the clients get on");
-        app.kill();
+        // Requests are on their way at this moment; nobody starts another.
         over.store(true, Ordering::SeqCst);
+        app.kill();
         let mut asked = Vec::new();
         for client in clients {
             asked.extend(client.await.expect("a client does not panic"));
