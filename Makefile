@@ -50,7 +50,7 @@ clean:
 
 # What is asked of apt: a program, and the Debian package that has it.
 BUILD_TOOLS := cc:build-essential
-TEST_TOOLS := $(BUILD_TOOLS) bean-check:beancount hledger:hledger curl:curl python3:python3
+TEST_TOOLS := $(BUILD_TOOLS) bean-check:beancount hledger:hledger curl:curl python3:python3 faketime:faketime
 
 # Installs what is missing, as root or through sudo.
 define install

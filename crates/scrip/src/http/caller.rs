@@ -114,7 +114,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
-    if text.is_empty() || text.len() > 255 {
+    if !(1..=255).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Problem::invalid("", "an Idempotency-Key is 1 to 255 visible ASCII characters"));
     }
     Ok(Some(text.to_owned()))

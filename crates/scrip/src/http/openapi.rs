@@ -30,15 +30,53 @@ pub fn document() -> Value {
     let mut merged = base;
     merged.merge(routes);
     let mut document = json!(merged);
+    let mut bodies = Vec::new();
     if let Some(paths) = document["paths"].as_object_mut() {
         for (path, operations) in paths {
             for (method, operation) in operations.as_object_mut().into_iter().flatten() {
                 add_problems(path, method, operation);
                 operation["operationId"] = json!(operation_id(path, &operation["operationId"]));
+                bound_keys(operation);
+                type_events(operation);
+                bodies.push((path.clone(), method.clone()));
             }
         }
     }
+    for (path, method) in bodies {
+        allow_no_body(&mut document, &path, &method);
+    }
     document
+}
+
+/// Says what an idempotency key may be.
+fn bound_keys(operation: &mut Value) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        if parameter["name"] == "Idempotency-Key" {
+            parameter["schema"] = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });
+        }
+    }
+}
+
+/// Says what one event of a stream is.
+fn type_events(operation: &mut Value) {
+    let stream = operation.pointer_mut("/responses/200/content/text~1event-stream");
+    if let Some(stream) = stream {
+        let data = json!({ "type": "string", "contentMediaType": "application/json",
+                           "contentSchema": { "$ref": "#/components/schemas/Run" } });
+        let properties = json!({ "event": { "const": "run" }, "id": { "type": "string" }, "data": data });
+        stream["schema"] = json!({ "type": "object", "properties": properties, "required": ["event", "id", "data"] });
+    }
+}
+
+/// No body is an empty object: where nothing in it is required, neither is the body.
+fn allow_no_body(document: &mut Value, path: &str, method: &str) {
+    let body = &document["paths"][path][method]["requestBody"];
+    let name = body["content"]["application/json"]["schema"]["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+    let Some(name) = name else { return };
+    if document["components"]["schemas"][name]["required"].as_array().is_none_or(Vec::is_empty) {
+        document["paths"][path][method]["requestBody"]["required"] = json!(false);
+    }
 }
 
 /// A name no other operation has: the resource and the handler.
