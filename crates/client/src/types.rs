@@ -1,7 +1,6 @@
 //! What the API takes and gives. The server answers with these very types, so that the two cannot drift apart.
 //!
-//! Credits are whole numbers, instants RFC 3339 in UTC, durations seconds. Fields may be added to what is given;
-//! unknown fields in what is taken are refused.
+//! Credits are whole numbers, instants RFC 3339 in UTC, durations seconds; answers may grow, unknown input is refused.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -45,10 +45,10 @@ pub async fn open(
     };
     // A key that was used before comes to a workspace that has its claims; another request with it must not add to them.
     let known = app.ledger.workspace(id).await?.is_some();
-    if let Some(external_id) = new.external_id.as_ref().filter(|_| !known) {
-        if !app.ledger.claim("external_id", external_id, id).await? {
-            return Err(Problem::invalid("/external_id", "another workspace has it"));
-        }
+    if let Some(external_id) = new.external_id.as_ref().filter(|_| !known)
+        && !app.ledger.claim("external_id", external_id, id).await?
+    {
+        return Err(Problem::invalid("/external_id", "another workspace has it"));
     }
     let lifetime_allowed = known || app.ledger.claim("person", &hex(&sha256(&[person(&owner).as_bytes()])), id).await?;
     let profile = Profile { name: new.name, owner, external_id: new.external_id };
