@@ -1,6 +1,6 @@
 //! What the API takes and gives. The server answers with these very types, so that the two cannot drift apart.
 //!
-//! Credits are whole numbers, instants RFC 3339 in UTC, durations seconds. What is taken has no unknown fields.
+//! Credits are whole numbers, instants RFC 3339 in UTC, durations seconds; answers may grow, unknown input is refused.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
