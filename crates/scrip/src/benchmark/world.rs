@@ -131,12 +131,13 @@ async fn open_all(target: Target, bodies: Vec<(Value, i64)>) -> Result<Vec<Strin
             let mut opened = Vec::new();
             for n in (mine..bodies.len()).step_by(OPENING) {
                 let (body, credits) = &bodies[n];
-                let key = format!("open {}", body["name"]);
+                let owner = text(&body["owner"], "email")?;
+                let key = format!("open-{owner}");
                 let shown = post(&mut connection, &target, "/v1/workspaces", None, &key, body).await?;
                 let id = text(&shown, "id")?.to_owned();
                 if *credits > 0 {
                     let grant = json!({ "amount": credits, "reason": "to be spent by a benchmark" });
-                    let (path, key) = (format!("/v1/workspaces/{id}/grants"), format!("give {}", body["name"]));
+                    let (path, key) = (format!("/v1/workspaces/{id}/grants"), format!("give-{owner}"));
                     post(&mut connection, &target, &path, None, &key, &grant).await?;
                 }
                 opened.push((n, id));
