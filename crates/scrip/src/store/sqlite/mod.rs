@@ -24,6 +24,8 @@ use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 use writer::{Job, Writer};
 
+/// Pages a writing connection keeps, as SQLite takes it: so many KiB, negated. Indexes by workspace are touched all over.
+const CACHE: i64 = -65_536;
 /// Submissions that may wait; one more is told to come back.
 const QUEUE_MAX: usize = 8_192;
 
@@ -86,6 +88,7 @@ impl Sqlite {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        connection.pragma_update(None, "cache_size", CACHE)?;
         migrations::migrations::runner().run(&mut connection).map_err(|error| {
             wrong(
                 "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one",
@@ -101,8 +104,7 @@ impl Sqlite {
         let (committed_sender, committed) = watch::channel(position);
         let projector = Projector::start(&journal, &views, committed.clone())?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
-        let behind = projector.jobs();
-        let writer = Writer::new(connection, &views, Arc::clone(&catalogs), committed_sender, behind, options)?;
+        let writer = Writer::new(connection, &views, Arc::clone(&catalogs), committed_sender, &projector, options)?;
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&waiting))
