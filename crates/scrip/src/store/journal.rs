@@ -44,10 +44,6 @@ pub struct JournalRow {
 }
 
 impl JournalRow {
-    /// The columns of a row, in the order [`JournalRow::read`] expects.
-    pub const COLUMNS: &'static str =
-        "position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash";
-
     /// The row's entry.
     ///
     /// # Errors
@@ -72,7 +68,7 @@ impl JournalRow {
         )
     }
 
-    /// Reads a row of [`JournalRow::COLUMNS`].
+    /// Reads a row of the columns of `entries`, in their order.
     pub fn read(row: &super::Row) -> JournalRow {
         let optional = |column: usize| Some(row.bytes(column).to_vec()).filter(|bytes| !bytes.is_empty());
         JournalRow {

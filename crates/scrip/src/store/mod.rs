@@ -58,7 +58,7 @@ pub struct Committed {
     /// When it was decided.
     pub at: Timestamp,
     /// What happened; empty when nothing did.
-    pub events: Vec<Dated>,
+    pub events: Arc<[Dated]>,
     /// Whether this is the stored answer to an earlier request with the same key.
     pub replayed: bool,
     /// The workspace before the entry; `None` when this is a stored answer.

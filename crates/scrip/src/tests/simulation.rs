@@ -224,7 +224,7 @@ impl Life {
             metadata: Default::default(),
         };
         let Some(committed) = self.submit(command).await else { return };
-        for dated in &committed.events {
+        for dated in committed.events.iter() {
             if let Event::RunQueued { run, .. } = &dated.1 {
                 self.runs.push((*run, 0));
             }
@@ -255,7 +255,7 @@ impl Life {
         let seconds = Some(60 + self.dice.roll(100_000) as i64);
         let command = Command::OpenHold { ask: Ask::Credits(amount), reference: "order".to_owned(), seconds };
         let Some(committed) = self.submit(command).await else { return };
-        for dated in &committed.events {
+        for dated in committed.events.iter() {
             if let Event::HoldOpened { hold, .. } = &dated.1 {
                 self.holds.push(*hold);
             }

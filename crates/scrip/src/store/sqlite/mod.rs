@@ -24,6 +24,11 @@ use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 use writer::{Job, Writer};
 
+/// What a writing connection keeps in memory, as SQLite takes it: KiB, negated. Indexes are touched all over.
+const CACHE: i64 = -65_536;
+/// Pages the log may gather before they are copied into the file. The leaves of an index by workspace are written again
+/// and again; with this many between two copies, each is copied once for tens of times.
+const CHECKPOINT: i64 = 25_000;
 /// Submissions that may wait; one more is told to come back.
 const QUEUE_MAX: usize = 8_192;
 
@@ -85,7 +90,8 @@ impl Sqlite {
         let mut connection = Connection::open(&journal).map_err(|error| wrong("cannot be opened", &error))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
+        connection.pragma_update(None, "cache_size", CACHE)?;
         migrations::migrations::runner().run(&mut connection).map_err(|error| {
             wrong(
                 "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one",
@@ -101,8 +107,7 @@ impl Sqlite {
         let (committed_sender, committed) = watch::channel(position);
         let projector = Projector::start(&journal, &views, committed.clone())?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
-        let behind = projector.jobs();
-        let writer = Writer::new(connection, &views, Arc::clone(&catalogs), committed_sender, behind, options)?;
+        let writer = Writer::new(connection, &views, Arc::clone(&catalogs), committed_sender, &projector, options)?;
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&waiting))

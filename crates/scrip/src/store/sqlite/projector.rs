@@ -3,11 +3,15 @@
 //! Invariant: writes nothing that could not be folded again from the journal, leases excepted, and those may be lost.
 
 use super::writer::Snapshot;
-use super::{bound, rows};
+use super::{CACHE, CHECKPOINT, bound, rows};
+use crate::clock::Stopwatch;
 use crate::store::journal::JournalRow;
 use crate::store::{Row, Unavailable, Value, numbered, projection};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use scrip_engine::{Dated, WorkspaceId};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,6 +21,10 @@ use tokio::sync::{oneshot, watch};
 const BATCH_MAX: i64 = 2_000;
 /// How long a read waits for the projections: a full disk may keep them back, and no caller should hang on it.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Rows folded at once that are a load: the next ones may gather.
+const BUSY: usize = 64;
+/// How long they may, if nobody waits for them.
+const PAUSE: Duration = Duration::from_millis(20);
 /// The form of the projections; another form on disk is thrown away and folded again.
 const FORM: i64 = 1;
 /// Snapshots and statements that may wait.
@@ -25,12 +33,23 @@ pub(super) const SCHEMA: &str = include_str!("../views.sql");
 
 /// What the projector's thread is asked.
 pub(super) enum Job {
-    /// There is something to fold.
-    Wake,
+    /// Entries that were flushed. Those that are missing, all of them perhaps, are in the journal.
+    Written(Vec<Journaled>),
+    /// Somebody waits for this position.
+    Hurry(i64),
     /// Keep a workspace as it stands.
     Snapshot(Snapshot),
     Statement(&'static str, Vec<Value>, oneshot::Sender<Result<Vec<Row>, Unavailable>>),
     Rebuild(oneshot::Sender<Result<(), Unavailable>>),
+}
+
+/// A journal row, as far as it is folded.
+pub(super) struct Journaled {
+    pub position: i64,
+    pub workspace: WorkspaceId,
+    pub seq: u64,
+    pub events: Arc<[Dated]>,
+    pub next_due_at: Option<i64>,
 }
 
 /// A handle on the projector's thread.
@@ -67,6 +86,11 @@ impl Projector {
 
     pub(super) async fn wait_for(&self, position: i64) -> Result<(), Unavailable> {
         let mut reached = self.position.clone();
+        if *reached.borrow_and_update() >= position {
+            return Ok(());
+        }
+        // Without room the projector comes there all the same, a pause later at most.
+        let _ = self.jobs().try_send(Job::Hurry(position));
         let reached = tokio::time::timeout(PATIENCE, reached.wait_for(|reached| *reached >= position)).await;
         let reached = reached.map_err(|_| Unavailable(format!("the projections are not at {position} yet")))?;
         reached.map(|_| ()).map_err(|_| Unavailable("the projector has stopped".to_owned()))
@@ -103,6 +127,10 @@ struct Thread {
     journal: Connection,
     views: Connection,
     position: i64,
+    /// Entries after the position that the writer told of, in order, perhaps with gaps.
+    heard: VecDeque<Journaled>,
+    /// What somebody waits for, or waited.
+    wanted: i64,
 }
 
 impl Thread {
@@ -119,18 +147,22 @@ impl Thread {
         }
         // One process owns this directory, and it has just started: nobody holds a lease.
         connection.execute("UPDATE queue SET lease_until = 0", [])?;
-        Ok(Thread { journal: Connection::open_with_flags(journal, flags)?, views: connection, position })
+        let journal = Connection::open_with_flags(journal, flags)?;
+        Ok(Thread { journal, views: connection, position, heard: VecDeque::new(), wanted: 0 })
     }
 
     fn run(mut self, jobs: &Receiver<Job>, committed: &watch::Receiver<i64>, reached: &watch::Sender<i64>) {
         loop {
-            match self.fold_batch() {
-                Ok(true) => drop(reached.send_replace(self.position)),
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::error!(%error, position = self.position, "the projections could not be written; trying again");
-                    std::thread::sleep(Duration::from_millis(200));
-                }
+            let folded = self.fold_batch().unwrap_or_else(|error| {
+                tracing::error!(%error, position = self.position, "the projections could not be written; trying again");
+                std::thread::sleep(Duration::from_millis(200));
+                0
+            });
+            if folded > 0 {
+                reached.send_replace(self.position);
+            }
+            if folded >= BUSY && *committed.borrow() < self.position + BATCH_MAX {
+                self.pause(jobs, reached);
             }
             let behind = *committed.borrow() > self.position;
             let first = if behind { jobs.try_recv().ok() } else { jobs.recv().ok() };
@@ -143,11 +175,36 @@ impl Thread {
         }
     }
 
-    /// Folds the next rows of the journal; whether there were any.
-    fn fold_batch(&mut self) -> Result<bool, Unavailable> {
-        let last = fold_into(&self.journal, &mut self.views, self.position)?;
-        self.position = last.unwrap_or(self.position);
-        Ok(last.is_some())
+    /// Under load, lets entries gather for as long as nobody waits for them: a row that many of them change is then
+    /// written once.
+    fn pause(&mut self, jobs: &Receiver<Job>, reached: &watch::Sender<i64>) {
+        let stopwatch = Stopwatch::start();
+        while self.heard.len() < BATCH_MAX as usize && self.wanted <= self.position {
+            let left = PAUSE.saturating_sub(stopwatch.elapsed());
+            let Ok(job) = jobs.recv_timeout(left) else { return };
+            self.job(job, reached);
+        }
+    }
+
+    /// Folds the next rows of the journal; how many there were.
+    fn fold_batch(&mut self) -> Result<usize, Unavailable> {
+        let entries = self.next_entries()?;
+        let Some(last) = fold(&mut self.views, self.position, &entries)? else { return Ok(0) };
+        self.position = last;
+        Ok(entries.len())
+    }
+
+    /// The entries after the position: those the writer told of, as long as none is missing, else those of the journal.
+    fn next_entries(&mut self) -> Result<Vec<Journaled>, Unavailable> {
+        while self.heard.front().is_some_and(|entry| entry.position <= self.position) {
+            self.heard.pop_front();
+        }
+        let next = (self.position + 1..).zip(&self.heard).take(BATCH_MAX as usize);
+        let told = next.take_while(|(position, entry)| entry.position == *position).count();
+        if told > 0 {
+            return Ok(self.heard.drain(..told).collect());
+        }
+        read_journal(&self.journal, self.position)
     }
 
     fn keep(&self, snapshot: &Snapshot) {
@@ -161,7 +218,8 @@ impl Thread {
 
     fn job(&mut self, job: Job, reached: &watch::Sender<i64>) {
         match job {
-            Job::Wake => {}
+            Job::Written(entries) => self.heard.extend(entries),
+            Job::Hurry(position) => self.wanted = self.wanted.max(position),
             Job::Snapshot(snapshot) => self.keep(&snapshot),
             Job::Statement(sql, values, reply) => {
                 let result = self.views.prepare_cached(&numbered(sql)).and_then(|mut statement| {
@@ -187,7 +245,8 @@ impl Thread {
         }
         transaction.commit()?;
         self.position = 0;
-        while self.fold_batch()? {}
+        self.heard.clear();
+        while self.fold_batch()? > 0 {}
         Ok(())
     }
 }
@@ -198,11 +257,26 @@ pub(super) fn fold_into(
     views: &mut Connection,
     position: i64,
 ) -> Result<Option<i64>, Unavailable> {
-    let sql = format!("SELECT {} FROM entries WHERE position > ?1 ORDER BY position LIMIT ?2", JournalRow::COLUMNS);
+    fold(views, position, &read_journal(journal, position)?)
+}
+
+/// The entries after a position, as the journal has them.
+fn read_journal(journal: &Connection, position: i64) -> Result<Vec<Journaled>, Unavailable> {
+    let sql = "SELECT position, workspace, seq, at, NULL, NULL, next_due_at, body, NULL, NULL FROM entries
+               WHERE position > ?1 ORDER BY position LIMIT ?2";
     let values = [Value::Integer(position), Value::Integer(BATCH_MAX)];
-    let found = rows(&mut journal.prepare_cached(&sql)?, &values)?;
-    let Some(last) = found.last() else { return Ok(None) };
-    let last = last.integer(0);
+    let read = |row: &Row| {
+        let row = JournalRow::read(row);
+        let entry = row.entry().map_err(|error| Unavailable(format!("entry {} cannot be read: {error}", row.position)));
+        let JournalRow { position, workspace, seq, next_due_at, .. } = row;
+        Ok(Journaled { position, workspace, seq, events: entry?.events.into(), next_due_at })
+    };
+    rows(&mut journal.prepare_cached(sql)?, &values)?.iter().map(read).collect()
+}
+
+/// Folds entries that follow a position, in one transaction; the position of the last.
+fn fold(views: &mut Connection, position: i64, entries: &[Journaled]) -> Result<Option<i64>, Unavailable> {
+    let Some(last) = entries.last() else { return Ok(None) };
     let transaction = views.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Some rows are sums: folding an entry twice would count it twice.
     let reached = read_position(&transaction)?;
@@ -212,37 +286,38 @@ pub(super) fn fold_into(
         )));
     }
     let mut fold = projection::Fold::new(&transaction);
-    for row in &found {
-        let row = JournalRow::read(row);
-        let entry =
-            row.entry().map_err(|error| Unavailable(format!("entry {} cannot be read: {error}", row.position)))?;
-        fold.entry(entry.workspace, entry.seq, &entry.events, row.next_due_at)?;
+    for entry in entries {
+        fold.entry(entry.workspace, entry.seq, &entry.events, entry.next_due_at)?;
     }
     fold.write()?;
-    transaction.execute("INSERT OR REPLACE INTO positions (name, position) VALUES ('views', ?1)", [last])?;
+    let sql = "INSERT OR REPLACE INTO positions (name, position) VALUES ('views', ?1)";
+    transaction.prepare_cached(sql)?.execute([last.position])?;
     transaction.commit()?;
-    Ok(Some(last))
+    Ok(Some(last.position))
 }
 
 fn open_views(path: &Path) -> Result<Connection, Unavailable> {
-    let connection = Connection::open(path)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    let connection = connect_views(path)?;
     let form: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if form == FORM {
         return Ok(connection);
     }
     drop(connection);
     remove(path)?;
+    let connection = connect_views(path)?;
+    connection.execute_batch(SCHEMA)?;
+    connection.pragma_update(None, "user_version", FORM)?;
+    Ok(connection)
+}
+
+fn connect_views(path: &Path) -> Result<Connection, Unavailable> {
     let connection = Connection::open(path)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
+    connection.pragma_update(None, "cache_size", CACHE)?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection.execute_batch(SCHEMA)?;
-    connection.pragma_update(None, "user_version", FORM)?;
     Ok(connection)
 }
 
@@ -261,6 +336,6 @@ fn remove(path: &Path) -> Result<(), Unavailable> {
 }
 
 fn read_position(connection: &Connection) -> Result<i64, Unavailable> {
-    let sql = "SELECT position FROM positions WHERE name = 'views'";
-    Ok(connection.query_row(sql, [], |row| row.get(0)).optional()?.unwrap_or(0))
+    let mut statement = connection.prepare_cached("SELECT position FROM positions WHERE name = 'views'")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
 }

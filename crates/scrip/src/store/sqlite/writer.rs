@@ -5,12 +5,15 @@
 //!
 //! Invariant: the only place where the engine's `apply` meets a disk.
 
-use super::{Options, bound, projector, reader, rows, text_hash};
+use super::projector::{self, Journaled, Projector};
+use super::{Options, bound, reader, rows, text_hash};
 use crate::clock::Clock;
 use crate::store::journal::{Body, GENESIS, JournalRow, chain};
 use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, Value, numbered, panic_text};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
-use scrip_engine::{Applied, Catalog, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply, fold};
+use scrip_engine::{
+    Applied, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, apply, fold,
+};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -22,6 +25,8 @@ use tokio::sync::{oneshot, watch};
 const BATCH_MAX: usize = 512;
 /// Workspaces kept in memory; beyond that the cache starts again from snapshots.
 const CACHE_MAX: usize = 100_000;
+/// Entries the projector is told of in memory at most; beyond that it reads them from the journal.
+const HEARD_MAX: i64 = 16_384;
 /// Entries between two snapshots of a workspace.
 const SNAPSHOT_EVERY: u64 = 64;
 
@@ -62,8 +67,10 @@ pub(super) struct Writer {
     committed: watch::Sender<i64>,
     position: i64,
     projector: SyncSender<projector::Job>,
+    projected: watch::Receiver<i64>,
     options: Options,
     touched: Vec<WorkspaceId>,
+    written: Vec<Journaled>,
     commits: u64,
 }
 
@@ -83,7 +90,7 @@ impl Writer {
         views: &Path,
         catalogs: Arc<RwLock<Arc<Catalogs>>>,
         committed: watch::Sender<i64>,
-        projector: SyncSender<projector::Job>,
+        projector: &Projector,
         options: Options,
     ) -> Result<Writer, Unavailable> {
         connection.set_prepared_statement_cache_capacity(64);
@@ -107,9 +114,11 @@ impl Writer {
             current,
             committed,
             position,
-            projector,
+            projector: projector.jobs(),
+            projected: projector.position(),
             options,
             touched: Vec::new(),
+            written: Vec::new(),
             commits: 0,
         })
     }
@@ -133,6 +142,7 @@ impl Writer {
     /// Serves one batch; `false` when the thread is to die.
     fn batch(&mut self, jobs: &mut Vec<Job>) -> bool {
         self.touched.clear();
+        self.written.clear();
         let writes = jobs.iter().any(|job| !matches!(job, Job::Read(..) | Job::Now(..)));
         let before = self.position;
         let begun = if writes { self.connection.execute_batch("BEGIN IMMEDIATE") } else { Ok(()) };
@@ -156,8 +166,10 @@ impl Writer {
         self.keep_snapshots();
         if self.position != before {
             self.committed.send_replace(self.position);
-            // A full queue is being worked on, and looks at the journal again when it is done.
-            let _ = self.projector.try_send(projector::Job::Wake);
+            // A projector that is far behind, or has no room, reads the journal itself.
+            let heard = self.position - *self.projected.borrow() <= HEARD_MAX;
+            let written = if heard { std::mem::take(&mut self.written) } else { Vec::new() };
+            let _ = self.projector.try_send(projector::Job::Written(written));
         }
         for answer in answers {
             self.answer(answer);
@@ -278,7 +290,7 @@ impl Writer {
         let Workspace { seq, at, .. } = applied.workspace;
         let before = Some(Arc::clone(&self.cache[&submission.workspace].workspace));
         let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
-        Ok(Committed { seq, at, events: Vec::new(), replayed: false, before, workspace })
+        Ok(Committed { seq, at, events: Arc::default(), replayed: false, before, workspace })
     }
 
     /// A refusal is only given where this key has no answer yet: a retry of what was accepted gets that answer.
@@ -322,7 +334,10 @@ impl Writer {
         let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));
         self.touched.push(workspace.id);
         let before = self.cache.insert(workspace.id, Cached { workspace, hash }).map(|cached| cached.workspace);
-        Ok(Committed { seq, at, events: body.events, replayed: false, before, workspace: shown })
+        let events: Arc<[Dated]> = body.events.into();
+        let (position, id) = (self.position, submission.workspace);
+        self.written.push(Journaled { position, workspace: id, seq, events: Arc::clone(&events), next_due_at });
+        Ok(Committed { seq, at, events, replayed: false, before, workspace: shown })
     }
 
     /// The one statement that gives order, idempotency and the request's hash.
@@ -377,7 +392,7 @@ impl Writer {
         Ok(Some(Committed {
             seq: seq as u64,
             at: Timestamp::from_micros(at),
-            events: body.events,
+            events: body.events.into(),
             replayed: true,
             before: None,
             workspace,
