@@ -6,11 +6,32 @@ use crate::crypto::sha256;
 use crate::store::queries;
 use crate::store::{Committed, Idempotency, Store, Submission, SubmitError, Unavailable, Value};
 use scrip_engine::{Command, Timestamp, Workspace, WorkspaceId};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 /// The ledger over a store.
 pub struct Ledger {
     store: Store,
+    /// Workspaces that are being opened now, and by how many requests.
+    opening: Mutex<HashMap<WorkspaceId, usize>>,
+}
+
+/// A workspace that is being opened: nobody takes its claims over for as long as this lives.
+pub struct Opening<'a> {
+    ledger: &'a Ledger,
+    workspace: WorkspaceId,
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        let mut opening = self.ledger.opening.lock().expect("nobody panics while counting");
+        if let Some(requests) = opening.get_mut(&self.workspace) {
+            *requests -= 1;
+            if *requests == 0 {
+                opening.remove(&self.workspace);
+            }
+        }
+    }
 }
 
 /// Who asks for a command, and what makes the request at most once.
@@ -39,7 +60,7 @@ pub fn idempotency(workspace: WorkspaceId, key: &str, request: &[&[u8]]) -> Idem
 impl Ledger {
     /// A ledger over a store.
     pub fn new(store: Store) -> Ledger {
-        Ledger { store }
+        Ledger { store, opening: Mutex::default() }
     }
 
     /// The store, for reading.
@@ -103,9 +124,16 @@ impl Ledger {
         self.store.workspace(id).await
     }
 
+    /// Says that a workspace is being opened, before its claims are made and until its entry was submitted.
+    pub fn opening(&self, workspace: WorkspaceId) -> Opening<'_> {
+        *self.opening.lock().expect("nobody panics while counting").entry(workspace).or_default() += 1;
+        Opening { ledger: self, workspace }
+    }
+
     /// Claims something that only one workspace may have, for a workspace; whether it has it now.
     ///
-    /// A claim whose workspace was never opened (a crash came between) goes to whoever asks next.
+    /// A claim whose workspace was never opened (a crash or a refusal came between) goes to whoever asks next, but not
+    /// while that workspace is being opened: two people at once would both have it.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -120,7 +148,10 @@ impl Ledger {
         if holder == workspace.get() {
             return Ok(true);
         }
-        if self.workspace(WorkspaceId::new(holder as u64)).await?.is_some() {
+        let holding = WorkspaceId::new(holder as u64);
+        let in_flight = self.opening.lock().expect("nobody panics while counting").contains_key(&holding);
+        // The look comes after that: whoever is no longer in flight has been answered by the journal before it.
+        if in_flight || self.workspace(holding).await?.is_some() {
             return Ok(false);
         }
         let taken = self

@@ -44,6 +44,7 @@ pub async fn open(
         None => None,
     };
     // A key that was used before comes to a workspace that has its claims; another request with it adds none.
+    let _opening = app.ledger.opening(id);
     let known = app.ledger.workspace(id).await?.is_some();
     if let Some(external_id) = new.external_id.as_ref().filter(|_| !known)
         && !app.ledger.claim("external_id", external_id, id).await?
