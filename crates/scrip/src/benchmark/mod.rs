@@ -23,9 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use world::World;
 
-/// Connections at which pairs are measured.
-const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
-/// Connections of whatever is measured at one level alone.
+/// Connections of whatever is measured at one level alone, where that level was asked for.
 const MANY_CONNECTIONS: usize = 64;
 /// Workspaces that renew for a year, at most.
 const RENEWING: usize = 1_000;
@@ -39,8 +37,18 @@ pub struct Plan {
     pub seconds: f64,
     /// Workspaces the load is spread over.
     pub workspaces: usize,
+    /// Connections at which pairs are measured; at least one.
+    pub connections: Vec<usize>,
     /// Where the data is put for as long as it takes.
     pub directory: PathBuf,
+}
+
+impl Plan {
+    /// The connections of whatever is measured at one level alone: comparing needs the same level twice.
+    fn level(&self) -> usize {
+        let asked = &self.connections;
+        if asked.contains(&MANY_CONNECTIONS) { MANY_CONNECTIONS } else { asked.iter().copied().max().unwrap_or(1) }
+    }
 }
 
 /// Measures everything.
@@ -49,7 +57,7 @@ pub struct Plan {
 /// When a server does not start, or answers what it should not.
 pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
     let bar =
-        ProgressBar::new(16).with_style(ProgressStyle::with_template("{bar:30} {msg}").expect("the template is right"));
+        ProgressBar::new(7 + 3 * plan.connections.len() as u64).with_style(ProgressStyle::with_template("{bar:30} {msg}").expect("the template is right"));
     let step = |what: &str| {
         bar.inc(1);
         bar.set_message(what.to_owned());
@@ -62,9 +70,9 @@ pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
     let server = place.serve("server", true)?;
     let echo = place.echo()?;
     let mut world = World::new(&server, plan.workspaces)?;
+    let window = Duration::from_secs_f64(plan.seconds);
     let mut levels = Vec::new();
-    for connections in CONNECTIONS {
-        let window = Duration::from_secs_f64(plan.seconds);
+    for &connections in &plan.connections {
         step(&format!("an echo, {connections} connections"));
         let ceiling = load::measure(&Work::Echo(echo.address), connections, window, None)?.rate();
         step(&format!("many workspaces, {connections} connections"));
@@ -75,7 +83,7 @@ pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
     }
     step("projections under load");
     let probe = Some(Probe { path: world.a_hold()? });
-    let loaded = load::measure(&world.pairs(false), MANY_CONNECTIONS, Duration::from_secs_f64(plan.seconds), probe)?;
+    let loaded = load::measure(&world.pairs(false), plan.level(), window, probe)?;
     let projection = Projection::new(&loaded);
     step("one balance, spent by all");
     let one_balance = one_balance(&world)?;
@@ -85,8 +93,7 @@ pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
     place.stop(server)?;
     let server = place.serve("server", false)?;
     world.moved(&server);
-    let window = Duration::from_secs_f64(plan.seconds);
-    let single = load::measure(&world.pairs(false), MANY_CONNECTIONS, window, None)?.rate();
+    let single = load::measure(&world.pairs(false), plan.level(), window, None)?.rate();
     place.stop(server)?;
     place.stop(echo)?;
     bar.finish_and_clear();

@@ -16,6 +16,9 @@ pub struct Benchmark {
     /// Workspaces the load is spread over
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
     workspaces: u32,
+    /// Connections to measure at, separated by commas
+    #[arg(long, value_name = "LIST", default_value = "1,16,64,256", value_delimiter = ',', value_parser = value_parser!(u16).range(1..=1_024))]
+    connections: Vec<u16>,
     /// Where the data is put while it runs; the disk under it is the one that is measured
     #[arg(long, value_name = "DIR", default_value = ".")]
     directory: PathBuf,
@@ -33,7 +36,9 @@ impl Benchmark {
         if self.echo {
             return Ok(benchmark::echo(stopped()).await?);
         }
-        let plan = Plan { seconds: self.seconds, workspaces: self.workspaces as usize, directory: self.directory };
+        let Benchmark { seconds, workspaces, connections, directory, .. } = self;
+        let connections = connections.into_iter().map(usize::from).collect();
+        let plan = Plan { seconds, workspaces: workspaces as usize, connections, directory };
         let place = benchmark::scratch(&plan.directory)?;
         let there = Arc::clone(&place);
         let measured = tokio::task::spawn_blocking(move || benchmark::run(&plan, &there));
