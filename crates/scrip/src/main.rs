@@ -17,6 +17,10 @@ mod store;
 mod tests;
 mod verify;
 
+/// Every request allocates a few dozen small things on one thread and frees some of them on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }
