@@ -136,6 +136,11 @@ impl Unit {
             Unit::Runs => "runs",
         }
     }
+
+    /// The unit with a name; `None` where no unit has it.
+    pub fn named(name: &str) -> Option<Unit> {
+        [Unit::Credits, Unit::Training, Unit::Runs].into_iter().find(|unit| unit.name() == name)
+    }
 }
 
 #[cfg(test)]

@@ -82,7 +82,9 @@ pub async fn verify(store: &Store, mut progress: impl FnMut(u64, u64)) -> Result
         report.wrong("the projections were not compared, since entries cannot be read".to_owned());
         return Ok(report);
     }
-    store.projected().await?;
+    if let Err(error) = store.projected().await {
+        report.wrong(format!("the projections do not come up to the journal: {error}"));
+    }
     for difference in store.projection_differences().await? {
         report.wrong(difference);
     }

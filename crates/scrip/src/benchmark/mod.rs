@@ -56,8 +56,8 @@ impl Plan {
 /// # Errors
 /// When a server does not start, or answers what it should not.
 pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
-    let bar =
-        ProgressBar::new(7 + 3 * plan.connections.len() as u64).with_style(ProgressStyle::with_template("{bar:30} {msg}").expect("the template is right"));
+    let bar = ProgressBar::new(7 + 3 * plan.connections.len() as u64)
+        .with_style(ProgressStyle::with_template("{bar:30} {msg}").expect("the template is right"));
     let step = |what: &str| {
         bar.inc(1);
         bar.set_message(what.to_owned());

@@ -17,7 +17,8 @@ pub struct Benchmark {
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
     workspaces: u32,
     /// Connections to measure at, separated by commas
-    #[arg(long, value_name = "LIST", default_value = "1,16,64,256", value_delimiter = ',', value_parser = value_parser!(u16).range(1..=1_024))]
+    #[arg(long, value_name = "LIST", default_value = "1,16,64,256", value_delimiter = ',')]
+    #[arg(value_parser = value_parser!(u16).range(1..=1_024))]
     connections: Vec<u16>,
     /// Where the data is put while it runs; the disk under it is the one that is measured
     #[arg(long, value_name = "DIR", default_value = ".")]

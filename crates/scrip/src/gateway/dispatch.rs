@@ -79,8 +79,7 @@ impl Dispatcher {
             workers.spawn(async move {
                 if let Err(error) = this.one(workspace, n, test_clock).await {
                     tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a run waits to be tried again");
-                    // Where not even this can be written, the lease ends by itself.
-                    let _ = this.again(workspace, n).await;
+                    tokio::spawn(async move { this.again(workspace, n).await });
                 }
             });
         }
@@ -160,10 +159,18 @@ impl Dispatcher {
     }
 
     /// Gives a lease up early, so that a run does not wait out the lease of a worker whose disk was full for a moment.
-    async fn again(&self, workspace: WorkspaceId, n: u32) -> Result<(), Unavailable> {
-        let soon = self.ledger.now(None).await?.after_seconds(AGAIN_SECONDS).micros();
-        let values = vec![workspace.into(), Value::Integer(i64::from(n)), Value::Integer(soon)];
-        self.ledger.store().lease(queries::WORK_AGAIN, values).await.map(|_| ())
+    /// Where not even that can be written it is tried again, for as long as there is a lease to give up.
+    async fn again(&self, workspace: WorkspaceId, n: u32) {
+        for _ in 0..LEASE_SECONDS / AGAIN_SECONDS {
+            let given_up = async {
+                let soon = self.ledger.now(None).await?.after_seconds(AGAIN_SECONDS).micros();
+                let values = vec![workspace.into(), Value::Integer(i64::from(n)), Value::Integer(soon)];
+                self.ledger.store().lease(queries::WORK_AGAIN, values).await
+            };
+            let Err(error) = given_up.await else { return };
+            tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a lease could not be given up");
+            tokio::time::sleep(Duration::from_secs(AGAIN_SECONDS.unsigned_abs())).await;
+        }
     }
 
     /// Stores what can be used, and says how much of what was asked that is (R13, R14).

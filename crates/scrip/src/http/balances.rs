@@ -63,6 +63,7 @@ pub async fn entries(
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     let limit = page_limit(query.limit)?;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    app.ledger.store().projected().await?;
     let rows = app
         .ledger
         .store()
@@ -116,6 +117,7 @@ pub async fn explanation(
     PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Explanation>, Problem> {
     let (workspace, seq) = operator.owned(Kind::Entry, &id, "entry")?;
+    app.ledger.store().projected().await?;
     let rows =
         app.ledger.store().query(queries::HISTORY, vec![workspace.into(), Value::Integer(i64::from(seq))]).await?;
     let Some((last, history)) = rows.split_last() else { return Err(Problem::not_found("entry")) };

@@ -4,6 +4,7 @@ use super::caller::Operator;
 use super::problem::Problem;
 use super::request::{Body, PathOf, amount, name, params};
 use super::{App, Reply, views};
+use crate::store::journal::JournalRow;
 use crate::store::projection::HoldRow;
 use crate::store::{Committed, Value, queries};
 use axum::Json;
@@ -128,7 +129,9 @@ fn changed(committed: &Committed, hold: u32) -> Option<HoldRow> {
 async fn find(app: &App, workspace: WorkspaceId, hold: u32) -> Result<api::Hold, Problem> {
     app.ledger.store().projected().await?;
     let rows = app.ledger.store().query(queries::HOLD, vec![workspace.into(), Value::Integer(i64::from(hold))]).await?;
-    let row = rows.first().ok_or(Problem::not_found("hold"))?;
-    let row: HoldRow = serde_json::from_str(row.text(0)).map_err(|_| Problem::Internal)?;
+    let entries = rows.iter().map(|row| JournalRow::read(row).entry()).collect::<Result<Vec<_>, _>>();
+    let entries = entries.map_err(|_| Problem::Internal)?;
+    let events = entries.iter().flat_map(|entry| &entry.events);
+    let row = HoldRow::folded(hold, events).ok_or(Problem::not_found("hold"))?;
     Ok(views::hold(workspace, hold, &row))
 }

@@ -9,6 +9,7 @@ use scrip_engine::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A run as its row has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -146,8 +147,8 @@ impl RunRow {
     }
 }
 
-/// A caller's hold as its row has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A caller's hold, as the entries about it tell it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct HoldRow {
     /// The caller's name for it.
     pub reference: String,
@@ -190,6 +191,23 @@ impl HoldRow {
         Some((*hold, row))
     }
 
+    /// The hold that the first of these entries opened, as it is after all of them; `None` when none of them opens it.
+    pub fn folded<'e>(n: u32, events: impl Iterator<Item = &'e Dated>) -> Option<HoldRow> {
+        events.fold(None, |row, Dated(at, event)| match row {
+            None => HoldRow::opened(*at, event).filter(|(opened, _)| *opened == n).map(|(_, row)| row),
+            Some(row) if HoldRow::about(event) == Some(n) => Some(row.after(*at, event)),
+            row => row,
+        })
+    }
+
+    /// The hold that an event changes.
+    fn about(event: &Event) -> Option<u32> {
+        match event {
+            Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => Some(*hold),
+            _ => None,
+        }
+    }
+
     /// A hold that was open before an entry, as it is after the entry's events; `None` for a run's.
     pub fn after_all(before: &Hold, events: &[Dated]) -> Option<HoldRow> {
         let Purpose::Caller { reference } = &before.purpose else { return None };
@@ -205,25 +223,26 @@ impl HoldRow {
             expires_at: before.expires_at,
             ended_at: None,
         };
-        let about_it = |event: &Event| match event {
-            Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => *hold == before.n,
-            _ => false,
-        };
-        let events = events.iter().filter(|Dated(_, event)| about_it(event));
+        let events = events.iter().filter(|Dated(_, event)| HoldRow::about(event) == Some(before.n));
         Some(events.fold(row, |row, Dated(at, event)| row.after(*at, event)))
+    }
+
+    /// What a hold of so much is after an event that ends it; `open` after any other.
+    fn ending(amount: Amount, event: &Event) -> &'static str {
+        let Event::HoldEnded { captured, expired, .. } = event else { return "open" };
+        match (expired, captured.is_zero() && !amount.is_zero()) {
+            (true, _) => "expired",
+            (false, true) => "released",
+            (false, false) => "captured",
+        }
     }
 
     /// The hold after a later event.
     pub fn after(mut self, at: Timestamp, event: &Event) -> HoldRow {
         match event {
             Event::HoldExtended { expires_at, .. } => self.expires_at = *expires_at,
-            Event::HoldEnded { captured, released, expired, .. } => {
-                let status = match (expired, captured.is_zero() && !self.amount.is_zero()) {
-                    (true, _) => "expired",
-                    (false, true) => "released",
-                    (false, false) => "captured",
-                };
-                self.status = status.to_owned();
+            Event::HoldEnded { captured, released, .. } => {
+                self.status = HoldRow::ending(self.amount, event).to_owned();
                 self.captured = *captured;
                 self.released = *released;
                 self.ended_at = Some(at);
@@ -234,14 +253,42 @@ impl HoldRow {
     }
 }
 
-/// The rows that a batch of entries changes: each is read once, folded in memory, and written once.
+/// A journal entry, as far as it is folded.
+pub struct Journaled {
+    /// Its place among all entries.
+    pub position: i64,
+    /// Whose.
+    pub workspace: WorkspaceId,
+    /// Its place in the workspace.
+    pub seq: u64,
+    /// What happened.
+    pub events: Arc<[Dated]>,
+    /// When the workspace next changes by itself.
+    pub next_due_at: Option<i64>,
+    /// The entry's hash.
+    pub hash: [u8; 32],
+}
+
+/// Where a caller's hold is in the journal, and what counting it takes. The rest of it is in the entries.
+struct HoldPlace {
+    model: Option<Name>,
+    unit: Unit,
+    amount: Amount,
+    opened: i64,
+    extended: Option<i64>,
+    ended: Option<i64>,
+}
+
+/// The rows that a batch of entries changes: each is read once, folded in memory, and written once, in the order of its
+/// key.
 ///
 /// A hold that is opened and ended in one batch is one row written; a workspace that a thousand entries are about has
 /// its due time written once, and only if it has changed.
 pub struct Fold<'t> {
     rows: &'t Transaction<'t>,
+    places: Vec<(i64, i64, i64)>,
     runs: BTreeMap<(i64, u32), Changed>,
-    holds: BTreeMap<(i64, u32), HoldRow>,
+    holds: BTreeMap<(i64, u32), HoldPlace>,
     due: BTreeMap<i64, Option<i64>>,
     usage: BTreeMap<(i64, i64, Name, Unit), Used>,
 }
@@ -264,22 +311,19 @@ struct Used {
 impl<'t> Fold<'t> {
     /// Starts with nothing changed.
     pub fn new(rows: &'t Transaction<'t>) -> Fold<'t> {
-        Fold { rows, runs: BTreeMap::new(), holds: BTreeMap::new(), due: BTreeMap::new(), usage: BTreeMap::new() }
+        let (runs, holds) = (BTreeMap::new(), BTreeMap::new());
+        Fold { rows, places: Vec::new(), runs, holds, due: BTreeMap::new(), usage: BTreeMap::new() }
     }
 
     /// Folds one entry.
     ///
     /// # Errors
     /// When a row cannot be read.
-    pub fn entry(
-        &mut self,
-        workspace: WorkspaceId,
-        seq: u64,
-        events: &[Dated],
-        next_due_at: Option<i64>,
-    ) -> Result<(), rusqlite::Error> {
-        let workspace = workspace.get();
-        for Dated(at, event) in events {
+    pub fn entry(&mut self, entry: &Journaled) -> Result<(), rusqlite::Error> {
+        let Journaled { position, seq, next_due_at, .. } = *entry;
+        let workspace = entry.workspace.get();
+        self.places.push((workspace, seq as i64, position));
+        for Dated(at, event) in &*entry.events {
             match event {
                 Event::WorkspaceOpened { profile, test_clock, .. } => {
                     let sql =
@@ -294,12 +338,13 @@ impl<'t> Fold<'t> {
                 Event::RunStarted { run, .. } | Event::RunSettled { run, .. } | Event::OutcomeIgnored { run, .. } => {
                     self.change_run(workspace, *run, seq, *at, event)?;
                 }
-                Event::HoldOpened { .. } => {
-                    let (n, row) = HoldRow::opened(*at, event).expect("the event opens a hold");
-                    self.holds.insert((workspace, n), row);
+                Event::HoldOpened { hold, model, unit, amount, .. } => {
+                    let (model, unit, amount) = (model.clone(), *unit, *amount);
+                    let place = HoldPlace { model, unit, amount, opened: position, extended: None, ended: None };
+                    self.holds.insert((workspace, *hold), place);
                 }
                 Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => {
-                    self.change_hold(workspace, *hold, *at, event)?;
+                    self.change_hold(workspace, *hold, position, *at, event)?;
                 }
                 _ => {}
             }
@@ -331,19 +376,35 @@ impl<'t> Fold<'t> {
         Ok(())
     }
 
-    fn change_hold(&mut self, workspace: i64, n: u32, at: Timestamp, event: &Event) -> Result<(), rusqlite::Error> {
-        let select = "SELECT body FROM holds WHERE workspace = ?1 AND n = ?2";
-        let row = match self.holds.remove(&(workspace, n)) {
-            Some(row) => Some(row),
-            None => stored::<HoldRow>(self.rows, select, workspace, n)?,
+    fn change_hold(
+        &mut self,
+        workspace: i64,
+        n: u32,
+        position: i64,
+        at: Timestamp,
+        event: &Event,
+    ) -> Result<(), rusqlite::Error> {
+        let known = match self.holds.remove(&(workspace, n)) {
+            Some(place) => Some(place),
+            None => hold_place(self.rows, workspace, n)?,
         };
-        let Some(row) = row else { return Ok(()) };
-        let row = row.after(at, event);
+        // A run's hold has no row: the run's has it all.
+        let Some(mut place) = known else { return Ok(()) };
         if let Event::HoldEnded { captured, .. } = event {
-            let model = row.model.clone().unwrap_or_else(|| Name::from(""));
-            self.use_up(workspace, at, model, row.unit, row.status != "captured", *captured);
+            let model = place.model.clone().unwrap_or_else(|| Name::from(""));
+            self.use_up(
+                workspace,
+                at,
+                model,
+                place.unit,
+                HoldRow::ending(place.amount, event) != "captured",
+                *captured,
+            );
+            place.ended = Some(position);
+        } else {
+            place.extended = Some(position);
         }
-        self.holds.insert((workspace, n), row);
+        self.holds.insert((workspace, n), place);
         Ok(())
     }
 
@@ -358,13 +419,21 @@ impl<'t> Fold<'t> {
     ///
     /// # Errors
     /// When a row cannot be written.
-    pub fn write(self) -> Result<(), rusqlite::Error> {
+    pub fn write(mut self) -> Result<(), rusqlite::Error> {
+        self.places.sort_unstable();
+        let sql = "INSERT INTO places (workspace, seq, position) VALUES (?1, ?2, ?3)";
+        let mut statement = self.rows.prepare_cached(sql)?;
+        for place in &self.places {
+            statement.execute(*place)?;
+        }
         let mut statement = self.rows.prepare_cached(
-            "INSERT INTO holds (workspace, n, status, body) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (workspace, n) DO UPDATE SET status = excluded.status, body = excluded.body",
+            "INSERT INTO holds (workspace, n, model, unit, amount, opened, extended, ended) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (workspace, n) DO UPDATE SET extended = excluded.extended, ended = excluded.ended",
         )?;
-        for ((workspace, n), row) in &self.holds {
-            statement.execute((workspace, n, &row.status, json(row)))?;
+        for ((workspace, n), place) in &self.holds {
+            let HoldPlace { model, unit, amount, opened, extended, ended } = place;
+            let (model, unit) = (model.as_deref(), unit.name());
+            statement.execute((workspace, n, model, unit, amount.get(), opened, extended, ended))?;
         }
         for ((workspace, n), changed) in &self.runs {
             write_run(self.rows, *workspace, *n, changed)?;
@@ -403,6 +472,23 @@ fn write_run(rows: &Connection, workspace: i64, n: u32, changed: &Changed) -> Re
         rows.prepare_cached(sql)?.execute((workspace, n, row.attempt))?;
     }
     Ok(())
+}
+
+/// Where a hold is, if it is a caller's.
+fn hold_place(rows: &Connection, workspace: i64, n: u32) -> Result<Option<HoldPlace>, rusqlite::Error> {
+    let sql = "SELECT model, unit, amount, opened, extended, ended FROM holds WHERE workspace = ?1 AND n = ?2";
+    let place = |row: &rusqlite::Row<'_>| {
+        let unit = Unit::named(row.get_ref(1)?.as_str()?);
+        Ok(HoldPlace {
+            model: row.get_ref(0)?.as_str_or_null()?.map(Name::from),
+            unit: unit.expect("units are written by their names"),
+            amount: Amount::new(row.get(2)?).expect("amounts are written from amounts"),
+            opened: row.get(3)?,
+            extended: row.get(4)?,
+            ended: row.get(5)?,
+        })
+    };
+    rows.prepare_cached(sql)?.query_row((workspace, n), place).optional()
 }
 
 fn stored<T: DeserializeOwned>(

@@ -12,16 +12,19 @@ pub const RUNS_BY_STATUS: &str =
     "SELECT n, body FROM runs WHERE workspace = $1 AND n < $2 AND status = $4 ORDER BY n DESC LIMIT $3";
 /// One run, and the entry it last changed with.
 pub const RUN: &str = "SELECT body, seq FROM runs WHERE workspace = $1 AND n = $2";
-/// One hold.
-pub const HOLD: &str = "SELECT body FROM holds WHERE workspace = $1 AND n = $2";
+/// The entries that say what a hold is: those that opened it, last extended it, and ended it.
+pub const HOLD: &str = "SELECT entries.position, entries.workspace, entries.seq, entries.at, entries.idempotency_key,
+    entries.request_hash, entries.next_due_at, entries.body, entries.previous_hash, entries.hash
+    FROM holds JOIN entries ON entries.position IN (holds.opened, holds.extended, holds.ended)
+    WHERE holds.workspace = $1 AND holds.n = $2 ORDER BY entries.position";
 /// Entries of a workspace before one, newest first.
 pub const ENTRIES: &str =
     "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
-    FROM entries WHERE workspace = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    FROM history WHERE workspace = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
 /// Entries of a workspace up to one, oldest first.
 pub const HISTORY: &str =
     "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
-    FROM entries WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
+    FROM history WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
 /// All entries after a position.
 pub const JOURNAL: &str =
     "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash

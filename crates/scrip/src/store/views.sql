@@ -1,8 +1,17 @@
 -- Projections: folded from the journal in order, thrown away and folded again at will.
 CREATE TABLE positions (
     name TEXT NOT NULL PRIMARY KEY,
-    position BIGINT NOT NULL
+    position BIGINT NOT NULL,
+    -- Of the entry there: a journal that has another one is another journal.
+    hash BLOB NOT NULL
 );
+-- Where each entry of a workspace is. In the journal itself this index would cost every commit a page an entry.
+CREATE TABLE places (
+    workspace BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    PRIMARY KEY (workspace, seq)
+) WITHOUT ROWID;
 CREATE TABLE snapshots (
     workspace INTEGER PRIMARY KEY,
     seq BIGINT NOT NULL,
@@ -35,11 +44,16 @@ CREATE TABLE queue (
     PRIMARY KEY (workspace, n)
 ) WITHOUT ROWID;
 CREATE INDEX queue_by_due ON queue (test_clock, due_at);
+-- What a hold is follows from the entries at these positions; the rest is for counting its usage.
 CREATE TABLE holds (
     workspace BIGINT NOT NULL,
     n BIGINT NOT NULL,
-    status TEXT NOT NULL,
-    body TEXT NOT NULL,
+    model TEXT,
+    unit TEXT NOT NULL,
+    amount BIGINT NOT NULL,
+    opened BIGINT NOT NULL,
+    extended BIGINT,
+    ended BIGINT,
     PRIMARY KEY (workspace, n)
 ) WITHOUT ROWID;
 CREATE TABLE usage (

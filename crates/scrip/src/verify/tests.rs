@@ -3,7 +3,7 @@
 
 use super::verify;
 use crate::ledger::idempotency;
-use crate::store::{Options, Store, Submission};
+use crate::store::{Options, Store, Submission, SubmitError};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use scrip_engine::{Command, Mode, Name, Params, Profile, WorkspaceId, parse_catalog};
@@ -136,6 +136,45 @@ async fn a_lost_entry_and_a_changed_projection_are_seen_and_a_rebuild_mends_the_
     connection.execute_batch("DROP TRIGGER entries_last; DELETE FROM entries WHERE position = 5").expect("a deletion");
     drop(connection);
     assert!(differences(&directory.0).await.iter().any(|difference| difference.contains("missing")));
+}
+
+#[tokio::test]
+async fn projections_of_another_journal_are_thrown_away() {
+    let (directory, other) = (Directory::new("own"), Directory::new("other"));
+    for directory in [&directory, &other] {
+        journal(&directory.0).await;
+    }
+    let views = Connection::open(other.0.join("views.db")).expect("the projections");
+    views.execute("UPDATE places SET position = position % 6 + 1", []).expect("the wrong places");
+    views.pragma_update(None, "wal_checkpoint", "TRUNCATE").expect("one file");
+    drop(views);
+    std::fs::copy(other.0.join("views.db"), directory.0.join("views.db")).expect("a copy");
+    assert_eq!(differences(&directory.0).await, Vec::<String>::new(), "they were folded again");
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_folded_is_named_and_not_served() {
+    let directory = Directory::new("twice");
+    journal(&directory.0).await;
+    std::fs::remove_file(directory.0.join("views.db")).expect("they go");
+    let connection = Connection::open(directory.0.join("journal.db")).expect("the journal");
+    connection
+        .execute_batch("DROP TRIGGER entries_stay; UPDATE entries SET seq = 1 WHERE position = 2")
+        .expect("twice");
+    drop(connection);
+    let found = differences(&directory.0).await;
+    assert!(found.iter().any(|difference| difference.contains("cannot be folded")), "{found:?}");
+    let store = open(&directory.0);
+    let answer = store.workspace(WorkspaceId::new(1)).await;
+    assert!(answer.is_err(), "where its entries are is not known: {answer:?}");
+    let again = Submission {
+        workspace: WorkspaceId::new(1),
+        command: Command::Tick,
+        actor: "test".to_owned(),
+        idempotency: None,
+        wants_workspace: false,
+    };
+    assert!(matches!(store.submit(again).await, Err(SubmitError::Unavailable(_))));
 }
 
 #[test]

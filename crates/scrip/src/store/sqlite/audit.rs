@@ -6,10 +6,11 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// What is compared of each table. A lease and the next look at a run are the workers' own and follow from no entry.
-const COMPARED: [(&str, &str); 5] = [
+const COMPARED: [(&str, &str); 6] = [
+    ("places", "workspace, seq, position"),
     ("workspaces", "workspace, opened, external_id, test_clock, next_due_at"),
     ("runs", "workspace, n, status, seq, body"),
-    ("holds", "workspace, n, status, body"),
+    ("holds", "workspace, n, model, unit, amount, opened, extended, ended"),
     ("usage", "workspace, day, model, unit, runs, failed, captured"),
     ("queue", "workspace, n, test_clock, attempt"),
 ];
@@ -21,8 +22,12 @@ pub(super) fn differences(journal: &Path, views: &Path) -> Result<Vec<String>, U
     let mut fresh = Connection::open_in_memory()?;
     fresh.execute_batch(SCHEMA)?;
     let mut position = 0;
-    while let Some(last) = fold_into(&journal, &mut fresh, position)? {
-        position = last;
+    loop {
+        match fold_into(&journal, &mut fresh, position) {
+            Ok(Some(last)) => position = last,
+            Ok(None) => break,
+            Err(error) => return Ok(vec![format!("the journal cannot be folded after entry {position}: {error}")]),
+        }
     }
     fresh.execute("ATTACH DATABASE ?1 AS stored", [views.to_string_lossy()])?;
     let mut found = Vec::new();

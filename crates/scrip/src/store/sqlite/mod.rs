@@ -6,12 +6,14 @@
 //! Invariant: a reply to a submission is sent after the transaction that holds its entry has been flushed to disk.
 
 mod audit;
+mod jobs;
 mod projector;
 mod reader;
 mod writer;
 
 use super::{Committed, Row, Submission, SubmitError, Unavailable, Value};
 use crate::crypto;
+use jobs::Job;
 use projector::Projector;
 use reader::Readers;
 use rusqlite::Connection;
@@ -22,10 +24,11 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
-use writer::{Job, Writer};
+use writer::Writer;
 
-/// What a writing connection keeps in memory, as SQLite takes it: KiB, negated. Indexes are touched all over.
-const CACHE: i64 = -65_536;
+/// What a writing connection keeps in memory, as SQLite takes it: KiB, negated. After a commit that split a page,
+/// SQLite looks through all of it.
+const CACHE: i64 = -16_384;
 /// Pages the log may gather before they are copied into the file. The leaves of an index by workspace are written again
 /// and again; with this many between two copies, each is copied once for tens of times.
 const CHECKPOINT: i64 = 25_000;

@@ -5,28 +5,27 @@
 use super::writer::Snapshot;
 use super::{CACHE, CHECKPOINT, bound, rows};
 use crate::clock::Stopwatch;
-use crate::store::journal::JournalRow;
-use crate::store::{Row, Unavailable, Value, numbered, projection};
+use crate::store::journal::{GENESIS, JournalRow};
+use crate::store::projection::{self, Journaled};
+use crate::store::{Row, Unavailable, Value, numbered};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
-use scrip_engine::{Dated, WorkspaceId};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 /// Journal rows folded in one transaction at most.
-const BATCH_MAX: i64 = 2_000;
+const BATCH_MAX: i64 = 8_192;
 /// How long a read waits for the projections: a full disk may keep them back, and no caller should hang on it.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Rows folded at once that are a load: the next ones may gather.
 const BUSY: usize = 64;
 /// How long they may, if nobody waits for them.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(50);
 /// The form of the projections; another form on disk is thrown away and folded again.
-const FORM: i64 = 1;
+const FORM: i64 = 2;
 /// Snapshots and statements that may wait.
 const QUEUE_MAX: usize = 1_024;
 pub(super) const SCHEMA: &str = include_str!("../views.sql");
@@ -43,15 +42,6 @@ pub(super) enum Job {
     Rebuild(oneshot::Sender<Result<(), Unavailable>>),
 }
 
-/// A journal row, as far as it is folded.
-pub(super) struct Journaled {
-    pub position: i64,
-    pub workspace: WorkspaceId,
-    pub seq: u64,
-    pub events: Arc<[Dated]>,
-    pub next_due_at: Option<i64>,
-}
-
 /// A handle on the projector's thread.
 pub(super) struct Projector {
     jobs: Option<SyncSender<Job>>,
@@ -60,13 +50,14 @@ pub(super) struct Projector {
 }
 
 impl Projector {
-    /// Opens the projections, brings them up to the journal, and goes on in a thread of its own.
+    /// Opens the projections, brings them up to the journal if they can be, and goes on in a thread of its own.
     pub(super) fn start(
         journal: &Path,
         views: &Path,
         committed: watch::Receiver<i64>,
     ) -> Result<Projector, Unavailable> {
-        let thread = Thread::open(journal, views, *committed.borrow())?;
+        let mut thread = Thread::open(journal, views)?;
+        thread.catch_up();
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let (sender, position) = watch::channel(thread.position);
         let running = std::thread::Builder::new()
@@ -134,12 +125,14 @@ struct Thread {
 }
 
 impl Thread {
-    fn open(journal: &Path, views: &Path, committed: i64) -> Result<Thread, Unavailable> {
+    fn open(journal: &Path, views: &Path) -> Result<Thread, Unavailable> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let journal = Connection::open_with_flags(journal, flags)?;
         let mut connection = open_views(views)?;
-        let mut position = read_position(&connection)?;
-        // A journal that was restored from a backup is older than its projections: they are of another history.
-        if position > committed {
+        let (mut position, hash) = read_position(&connection)?;
+        // Beside a journal that was restored from a backup, projections are of another history.
+        if hash_at(&journal, position)? != Some(hash) {
+            tracing::warn!(position, "the projections are of another journal; they are folded again");
             drop(connection);
             remove(views)?;
             connection = open_views(views)?;
@@ -147,8 +140,21 @@ impl Thread {
         }
         // One process owns this directory, and it has just started: nobody holds a lease.
         connection.execute("UPDATE queue SET lease_until = 0", [])?;
-        let journal = Connection::open_with_flags(journal, flags)?;
         Ok(Thread { journal, views: connection, position, heard: VecDeque::new(), wanted: 0 })
+    }
+
+    /// Folds what the journal has beyond the projections. A journal that cannot be folded is served no further than its
+    /// projections go, so that `verify` can still say what is wrong with it.
+    fn catch_up(&mut self) {
+        loop {
+            match self.fold_batch() {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    return tracing::error!(%error, position = self.position, "the projections cannot be brought up");
+                }
+            }
+        }
     }
 
     fn run(mut self, jobs: &Receiver<Job>, committed: &watch::Receiver<i64>, reached: &watch::Sender<i64>) {
@@ -165,10 +171,13 @@ impl Thread {
                 self.pause(jobs, reached);
             }
             let behind = *committed.borrow() > self.position;
-            let first = if behind { jobs.try_recv().ok() } else { jobs.recv().ok() };
-            if first.is_none() && !behind {
-                return;
-            }
+            let first = match if behind { jobs.try_recv() } else { jobs.recv().map_err(Into::into) } {
+                Ok(job) => Some(job),
+                Err(TryRecvError::Empty) => None,
+                // Nobody asks any more: what can be folded still is.
+                Err(TryRecvError::Disconnected) if folded > 0 && behind => None,
+                Err(TryRecvError::Disconnected) => return,
+            };
             for job in first.into_iter().chain(jobs.try_iter()) {
                 self.job(job, reached);
             }
@@ -240,7 +249,7 @@ impl Thread {
 
     fn rebuild(&mut self) -> Result<(), Unavailable> {
         let transaction = self.views.transaction()?;
-        for table in ["positions", "snapshots", "workspaces", "runs", "queue", "holds", "usage"] {
+        for table in ["positions", "places", "snapshots", "workspaces", "runs", "queue", "holds", "usage"] {
             transaction.execute(&format!("DELETE FROM {table}"), [])?;
         }
         transaction.commit()?;
@@ -262,14 +271,15 @@ pub(super) fn fold_into(
 
 /// The entries after a position, as the journal has them.
 fn read_journal(journal: &Connection, position: i64) -> Result<Vec<Journaled>, Unavailable> {
-    let sql = "SELECT position, workspace, seq, at, NULL, NULL, next_due_at, body, NULL, NULL FROM entries
+    let sql = "SELECT position, workspace, seq, at, NULL, NULL, next_due_at, body, NULL, hash FROM entries
                WHERE position > ?1 ORDER BY position LIMIT ?2";
     let values = [Value::Integer(position), Value::Integer(BATCH_MAX)];
     let read = |row: &Row| {
         let row = JournalRow::read(row);
         let entry = row.entry().map_err(|error| Unavailable(format!("entry {} cannot be read: {error}", row.position)));
-        let JournalRow { position, workspace, seq, next_due_at, .. } = row;
-        Ok(Journaled { position, workspace, seq, events: entry?.events.into(), next_due_at })
+        let JournalRow { position, workspace, seq, next_due_at, hash, .. } = row;
+        let hash = hash.try_into().unwrap_or(GENESIS);
+        Ok(Journaled { position, workspace, seq, events: entry?.events.into(), next_due_at, hash })
     };
     rows(&mut journal.prepare_cached(sql)?, &values)?.iter().map(read).collect()
 }
@@ -279,7 +289,7 @@ fn fold(views: &mut Connection, position: i64, entries: &[Journaled]) -> Result<
     let Some(last) = entries.last() else { return Ok(None) };
     let transaction = views.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Some rows are sums: folding an entry twice would count it twice.
-    let reached = read_position(&transaction)?;
+    let (reached, _) = read_position(&transaction)?;
     if reached != position {
         return Err(Unavailable(format!(
             "the projections are at {reached} and not at {position}: someone else folds them"
@@ -287,11 +297,11 @@ fn fold(views: &mut Connection, position: i64, entries: &[Journaled]) -> Result<
     }
     let mut fold = projection::Fold::new(&transaction);
     for entry in entries {
-        fold.entry(entry.workspace, entry.seq, &entry.events, entry.next_due_at)?;
+        fold.entry(entry)?;
     }
     fold.write()?;
-    let sql = "INSERT OR REPLACE INTO positions (name, position) VALUES ('views', ?1)";
-    transaction.prepare_cached(sql)?.execute([last.position])?;
+    let sql = "INSERT OR REPLACE INTO positions (name, position, hash) VALUES ('views', ?1, ?2)";
+    transaction.prepare_cached(sql)?.execute((last.position, last.hash))?;
     transaction.commit()?;
     Ok(Some(last.position))
 }
@@ -335,7 +345,19 @@ fn remove(path: &Path) -> Result<(), Unavailable> {
     Ok(())
 }
 
-fn read_position(connection: &Connection) -> Result<i64, Unavailable> {
-    let mut statement = connection.prepare_cached("SELECT position FROM positions WHERE name = 'views'")?;
-    Ok(statement.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+/// How far the projections are, and the hash of the entry there.
+fn read_position(connection: &Connection) -> Result<(i64, [u8; 32]), rusqlite::Error> {
+    let mut statement = connection.prepare_cached("SELECT position, hash FROM positions WHERE name = 'views'")?;
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    Ok(statement.query_row([], row).optional()?.unwrap_or((0, GENESIS)))
+}
+
+/// The hash of the entry at a position; `None` where the journal has none.
+fn hash_at(journal: &Connection, position: i64) -> Result<Option<[u8; 32]>, rusqlite::Error> {
+    if position == 0 {
+        return Ok(Some(GENESIS));
+    }
+    let sql = "SELECT hash FROM entries WHERE position = ?1";
+    let hash = journal.query_row(sql, [position], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+    Ok(hash.and_then(|hash| hash.try_into().ok()))
 }

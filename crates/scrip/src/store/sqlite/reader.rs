@@ -9,6 +9,12 @@ use std::sync::{Arc, Mutex};
 /// Idle connections that are kept.
 const IDLE_MAX: usize = 4;
 
+/// A workspace's entries in order: the journal is in the order of commits, and its places are a projection.
+const HISTORY: &str = "CREATE TEMP VIEW history AS
+    SELECT entries.position, places.workspace, places.seq, entries.at, entries.idempotency_key, entries.request_hash,
+    entries.next_due_at, entries.body, entries.previous_hash, entries.hash
+    FROM views.places CROSS JOIN main.entries ON entries.position = places.position";
+
 /// Read-only connections to the journal with the projections attached.
 pub(super) struct Readers {
     journal: PathBuf,
@@ -46,5 +52,6 @@ pub(super) fn open(journal: &Path, views: &Path) -> Result<Connection, Unavailab
     let connection = Connection::open_with_flags(journal, flags)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.execute("ATTACH DATABASE ?1 AS views", [views.to_string_lossy()])?;
+    connection.execute_batch(HISTORY)?;
     Ok(connection)
 }

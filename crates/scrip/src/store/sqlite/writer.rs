@@ -5,10 +5,12 @@
 //!
 //! Invariant: the only place where the engine's `apply` meets a disk.
 
-use super::projector::{self, Journaled, Projector};
+use super::jobs::{Answer, Job, refuse};
+use super::projector::{self, Projector};
 use super::{Options, bound, reader, rows, text_hash};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::store::journal::{Body, GENESIS, JournalRow, chain};
+use crate::store::projection::Journaled;
 use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, Value, numbered, panic_text};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use scrip_engine::{
@@ -19,28 +21,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, RwLock};
-use tokio::sync::{oneshot, watch};
+use std::time::Duration;
+use tokio::sync::watch;
 
 /// Jobs that share a transaction at most.
 const BATCH_MAX: usize = 512;
 /// Workspaces kept in memory; beyond that the cache starts again from snapshots.
 const CACHE_MAX: usize = 100_000;
+/// Entries the projections may be behind; beyond that the journal waits for them.
+const LAG_MAX: i64 = 100_000;
+/// How long it waits before it refuses.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Entries the projector is told of in memory at most; beyond that it reads them from the journal.
 const HEARD_MAX: i64 = 16_384;
 /// Entries between two snapshots of a workspace.
 const SNAPSHOT_EVERY: u64 = 64;
-
-type Reply<T> = oneshot::Sender<Result<T, Unavailable>>;
-
-/// What the journal's thread is asked.
-pub(super) enum Job {
-    Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
-    Read(WorkspaceId, Reply<Option<Arc<Workspace>>>),
-    Now(Option<i64>, Reply<Timestamp>),
-    SetClock { id: i64, name: Option<String>, now: Timestamp, reply: Reply<()> },
-    Write(&'static str, Vec<Value>, Reply<usize>),
-    Publish { text: String, catalog: Arc<Catalog>, actor: String, reply: Reply<u32> },
-}
 
 /// A workspace to be snapshotted.
 pub(super) struct Snapshot {
@@ -49,9 +44,12 @@ pub(super) struct Snapshot {
     pub state: String,
 }
 
+/// A workspace as its last entry left it. One whose last entry is not projected yet is always cached: where its entries
+/// are is not to be found elsewhere.
 struct Cached {
     workspace: Arc<Workspace>,
     hash: [u8; 32],
+    position: i64,
 }
 
 pub(super) struct Writer {
@@ -66,22 +64,15 @@ pub(super) struct Writer {
     current: Arc<Catalogs>,
     committed: watch::Sender<i64>,
     position: i64,
+    /// The position the journal had when it was opened.
+    opened: i64,
     projector: SyncSender<projector::Job>,
     projected: watch::Receiver<i64>,
     options: Options,
-    touched: Vec<WorkspaceId>,
+    /// What a batch has replaced in the cache, in order.
+    touched: Vec<(WorkspaceId, Option<Cached>)>,
     written: Vec<Journaled>,
     commits: u64,
-}
-
-/// An answer that waits for the flush.
-enum Answer {
-    Submit(oneshot::Sender<Result<Committed, SubmitError>>, Result<Committed, SubmitError>),
-    Read(Reply<Option<Arc<Workspace>>>, Result<Option<Arc<Workspace>>, Unavailable>),
-    Now(Reply<Timestamp>, Timestamp),
-    Clock(Reply<()>, Result<(), Unavailable>, i64, Timestamp),
-    Write(Reply<usize>, Result<usize, Unavailable>),
-    Publish(Reply<u32>, Result<u32, Unavailable>, Option<Arc<Catalogs>>),
 }
 
 impl Writer {
@@ -114,6 +105,7 @@ impl Writer {
             current,
             committed,
             position,
+            opened: position,
             projector: projector.jobs(),
             projected: projector.position(),
             options,
@@ -145,8 +137,7 @@ impl Writer {
         self.written.clear();
         let writes = jobs.iter().any(|job| !matches!(job, Job::Read(..) | Job::Now(..)));
         let before = self.position;
-        let begun = if writes { self.connection.execute_batch("BEGIN IMMEDIATE") } else { Ok(()) };
-        let mut failed = begun.err();
+        let mut failed = if writes { self.begin().err() } else { None };
         let answers: Vec<Answer> = jobs.drain(..).map(|job| self.job(job, &mut failed)).collect();
         if writes && failed.is_none() {
             self.commits += 1;
@@ -175,9 +166,25 @@ impl Writer {
             self.answer(answer);
         }
         if self.cache.len() > CACHE_MAX {
-            self.cache.clear();
+            let projected = *self.projected.borrow();
+            self.cache.retain(|_, cached| cached.position > projected);
         }
         true
+    }
+
+    /// Begins a transaction, unless the projections are too far behind and do not come nearer.
+    fn begin(&self) -> Result<(), rusqlite::Error> {
+        let behind = || self.position - *self.projected.borrow() > LAG_MAX;
+        let stopwatch = Stopwatch::start();
+        while behind() {
+            if stopwatch.elapsed() > PATIENCE {
+                let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+                let text = format!("the projections are more than {LAG_MAX} entries behind");
+                return Err(rusqlite::Error::SqliteFailure(busy, Some(text)));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.connection.execute_batch("BEGIN IMMEDIATE")
     }
 
     fn dies(&self, flushed: bool) -> bool {
@@ -196,8 +203,11 @@ impl Writer {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         self.position = before;
-        for workspace in self.touched.drain(..) {
-            self.cache.remove(&workspace);
+        for (workspace, was) in self.touched.drain(..).rev() {
+            match was {
+                Some(was) => drop(self.cache.insert(workspace, was)),
+                None => drop(self.cache.remove(&workspace)),
+            }
         }
     }
 
@@ -332,11 +342,13 @@ impl Writer {
         let (seq, at) = (workspace.seq, workspace.at);
         let workspace = Arc::new(workspace);
         let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));
-        self.touched.push(workspace.id);
-        let before = self.cache.insert(workspace.id, Cached { workspace, hash }).map(|cached| cached.workspace);
-        let events: Arc<[Dated]> = body.events.into();
         let (position, id) = (self.position, submission.workspace);
-        self.written.push(Journaled { position, workspace: id, seq, events: Arc::clone(&events), next_due_at });
+        let was = self.cache.insert(id, Cached { workspace, hash, position });
+        let before = was.as_ref().map(|cached| Arc::clone(&cached.workspace));
+        self.touched.push((id, was));
+        let events: Arc<[Dated]> = body.events.into();
+        let told = Arc::clone(&events);
+        self.written.push(Journaled { position, workspace: id, seq, events: told, next_due_at, hash });
         Ok(Committed { seq, at, events, replayed: false, before, workspace: shown })
     }
 
@@ -428,6 +440,12 @@ impl Writer {
 
     fn load(&mut self, id: WorkspaceId) -> Result<(), rusqlite::Error> {
         if !self.cache.contains_key(&id) {
+            let projected = *self.projected.borrow();
+            if projected < self.opened {
+                let text = format!("the projections are at {projected} and not at {} yet", self.opened);
+                let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+                return Err(rusqlite::Error::SqliteFailure(busy, Some(text)));
+            }
             let cached = self.replay(id, None)?;
             self.cache.insert(id, cached);
         }
@@ -447,19 +465,43 @@ impl Writer {
                 workspace = snapshot;
             }
         }
-        let sql = "SELECT position, workspace, seq, at, NULL, NULL, next_due_at, body, previous_hash, hash FROM entries
-                   WHERE workspace = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq";
-        let values =
-            [Value::from(id), Value::Integer(workspace.seq.max(1) as i64), Value::Integer(until.unwrap_or(i64::MAX))];
-        for row in rows(&mut self.connection.prepare_cached(sql)?, &values)? {
-            let row = JournalRow::read(&row);
-            if row.seq > workspace.seq {
-                let entry = row.entry().map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-                fold(&mut workspace, entry.at, &entry.events);
+        let mut position = 0;
+        for at in self.places(id, workspace.seq.max(1), until)? {
+            let sql = "SELECT position, workspace, seq, at, NULL, NULL, next_due_at, body, previous_hash, hash
+                       FROM entries WHERE position = ?1";
+            for row in rows(&mut self.connection.prepare_cached(sql)?, &[Value::Integer(at)])? {
+                let row = JournalRow::read(&row);
+                if row.seq > workspace.seq {
+                    let entry =
+                        row.entry().map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+                    fold(&mut workspace, entry.at, &entry.events);
+                }
+                hash = row.hash.try_into().unwrap_or(GENESIS);
+                position = row.position;
             }
-            hash = row.hash.try_into().unwrap_or(GENESIS);
         }
-        Ok(Cached { workspace: Arc::new(workspace), hash })
+        Ok(Cached { workspace: Arc::new(workspace), hash, position })
+    }
+
+    /// Where a workspace's entries from one to another are.
+    fn places(&self, id: WorkspaceId, from: u64, until: Option<i64>) -> Result<Vec<i64>, rusqlite::Error> {
+        let sql = "SELECT position FROM places WHERE workspace = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq";
+        let last = until.unwrap_or(i64::MAX);
+        // Looked at first: what is projected meanwhile is then found twice rather than not at all.
+        let projected = *self.projected.borrow();
+        let mut statement = self.views.prepare_cached(sql)?;
+        let found = statement.query_map((id.get(), from as i64, last), |row| row.get(0))?;
+        let mut places = found.collect::<Result<Vec<i64>, _>>()?;
+        if until.is_some() {
+            // The last ones may not be projected yet.
+            let projected = places.last().copied().unwrap_or(0).max(projected);
+            let sql =
+                "SELECT position FROM entries WHERE position > ?1 AND workspace = ?2 AND seq <= ?3 ORDER BY position";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let found = statement.query_map((projected, id.get(), last), |row| row.get(0))?;
+            places.extend(found.collect::<Result<Vec<i64>, _>>()?);
+        }
+        Ok(places)
     }
 
     fn publish(
@@ -484,7 +526,7 @@ impl Writer {
 
     /// Hands states over to be snapshotted, when the projector has room for them.
     fn keep_snapshots(&mut self) {
-        for id in &self.touched {
+        for (id, _) in &self.touched {
             let Some(cached) = self.cache.get(id).filter(|cached| cached.workspace.seq % SNAPSHOT_EVERY == 0) else {
                 continue;
             };
@@ -516,21 +558,6 @@ impl Writer {
                 }
                 drop(reply.send(result));
             }
-        }
-    }
-}
-
-/// Tells everyone in a batch that it did not happen; a refusal too, since it may have been decided on what was undone.
-fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
-    let unavailable = || Unavailable(error.to_string());
-    for answer in answers {
-        match answer {
-            Answer::Submit(reply, _) => drop(reply.send(Err(unavailable().into()))),
-            Answer::Read(reply, _) => drop(reply.send(Err(unavailable()))),
-            Answer::Now(reply, now) => drop(reply.send(Ok(now))),
-            Answer::Clock(reply, ..) => drop(reply.send(Err(unavailable()))),
-            Answer::Write(reply, _) => drop(reply.send(Err(unavailable()))),
-            Answer::Publish(reply, ..) => drop(reply.send(Err(unavailable()))),
         }
     }
 }

@@ -1,0 +1,45 @@
+//! What the journal's thread is asked, and the answers that wait for its flush.
+//!
+//! Invariant: every job has exactly one answer, sent after the batch it was in is on the disk or is known not to be.
+
+use crate::store::{Committed, Submission, SubmitError, Unavailable, Value};
+use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Unavailable>>;
+
+/// What the journal's thread is asked.
+pub(super) enum Job {
+    Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
+    Read(WorkspaceId, Reply<Option<Arc<Workspace>>>),
+    Now(Option<i64>, Reply<Timestamp>),
+    SetClock { id: i64, name: Option<String>, now: Timestamp, reply: Reply<()> },
+    Write(&'static str, Vec<Value>, Reply<usize>),
+    Publish { text: String, catalog: Arc<Catalog>, actor: String, reply: Reply<u32> },
+}
+
+/// An answer that waits for the flush.
+pub(super) enum Answer {
+    Submit(oneshot::Sender<Result<Committed, SubmitError>>, Result<Committed, SubmitError>),
+    Read(Reply<Option<Arc<Workspace>>>, Result<Option<Arc<Workspace>>, Unavailable>),
+    Now(Reply<Timestamp>, Timestamp),
+    Clock(Reply<()>, Result<(), Unavailable>, i64, Timestamp),
+    Write(Reply<usize>, Result<usize, Unavailable>),
+    Publish(Reply<u32>, Result<u32, Unavailable>, Option<Arc<Catalogs>>),
+}
+
+/// Tells everyone in a batch that it did not happen; a refusal too, since it may have been decided on what was undone.
+pub(super) fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
+    let unavailable = || Unavailable(error.to_string());
+    for answer in answers {
+        match answer {
+            Answer::Submit(reply, _) => drop(reply.send(Err(unavailable().into()))),
+            Answer::Read(reply, _) => drop(reply.send(Err(unavailable()))),
+            Answer::Now(reply, now) => drop(reply.send(Ok(now))),
+            Answer::Clock(reply, ..) => drop(reply.send(Err(unavailable()))),
+            Answer::Write(reply, _) => drop(reply.send(Err(unavailable()))),
+            Answer::Publish(reply, ..) => drop(reply.send(Err(unavailable()))),
+        }
+    }
+}
