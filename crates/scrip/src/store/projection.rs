@@ -2,13 +2,12 @@
 //!
 //! Invariant: a row depends on entries alone, so that folding them again gives the same rows.
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
 use scrip_engine::{
     Amount, CancelRule, Dated, Event, Failure, Hold, Line, Name, Output, OutputFile, Params, Purpose, RunStatus,
     Script, Timestamp, TrialUse, Unit, WorkspaceId,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A run as its row has it.
@@ -73,6 +72,11 @@ impl RunRow {
             Some(RunStatus::Failed) => "failed",
             Some(RunStatus::Canceled) => "canceled",
         }
+    }
+
+    /// The row's text.
+    pub fn body(&self) -> String {
+        serde_json::to_string(self).expect("a row has no maps with other keys than text")
     }
 
     /// The run as its first event tells it; `None` for any other event.
@@ -270,240 +274,207 @@ pub struct Journaled {
 }
 
 /// Where a caller's hold is in the journal, and what counting it takes. The rest of it is in the entries.
-struct HoldPlace {
-    model: Option<Name>,
-    unit: Unit,
-    amount: Amount,
-    opened: i64,
-    extended: Option<i64>,
-    ended: Option<i64>,
+#[derive(Clone, Debug)]
+pub struct HoldPlace {
+    /// The model it is for.
+    pub model: Option<Name>,
+    /// What it counts.
+    pub unit: Unit,
+    /// How much.
+    pub amount: Amount,
+    /// The entry that opened it.
+    pub opened: i64,
+    /// The last entry that extended it.
+    pub extended: Option<i64>,
+    /// The entry that ended it.
+    pub ended: Option<i64>,
 }
 
-/// The rows that a batch of entries changes: each is read once, folded in memory, and written once, in the order of its
+/// A workspace and a number within it.
+pub type Key = (i64, u32);
+
+/// The rows that a batch of entries changes and that it does not make: they have to be read first.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Runs.
+    pub runs: BTreeSet<Key>,
+    /// Holds; some belong to runs and have no row.
+    pub holds: BTreeSet<Key>,
+}
+
+impl Wanted {
+    /// What these entries want.
+    pub fn by(entries: &[Journaled]) -> Wanted {
+        let mut wanted = Wanted::default();
+        let (mut runs, mut holds) = (BTreeSet::new(), BTreeSet::new());
+        for entry in entries {
+            let workspace = entry.workspace.get();
+            for Dated(_, event) in &*entry.events {
+                match event {
+                    Event::RunQueued { run, .. } => drop(runs.insert((workspace, *run))),
+                    Event::HoldOpened { hold, .. } => drop(holds.insert((workspace, *hold))),
+                    Event::RunStarted { run, .. }
+                    | Event::RunSettled { run, .. }
+                    | Event::OutcomeIgnored { run, .. } => drop(wanted.runs.insert((workspace, *run))),
+                    Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => {
+                        wanted.holds.insert((workspace, *hold));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        wanted.runs.retain(|run| !runs.contains(run));
+        wanted.holds.retain(|hold| !holds.contains(hold));
+        wanted
+    }
+}
+
+/// The rows that were read.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Runs.
+    pub runs: BTreeMap<Key, RunRow>,
+    /// Holds.
+    pub holds: BTreeMap<Key, HoldPlace>,
+}
+
+/// A workspace that was opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Its number.
+    pub workspace: i64,
+    /// The operator's own id for it.
+    pub external_id: Option<String>,
+    /// The test clock it stands on.
+    pub test_clock: Option<i64>,
+}
+
+/// A run that changes, and what that does to the queue.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The run.
+    pub row: RunRow,
+    /// The entry it last changed with.
+    pub seq: u64,
+    /// Whether it was queued in this batch.
+    pub queued: bool,
+}
+
+/// What a day's usage of a model grows by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Used {
+    /// Runs and holds that ended.
+    pub runs: i64,
+    /// Those that nothing came of.
+    pub failed: i64,
+    /// Spent.
+    pub captured: i64,
+}
+
+/// What a batch of entries does to the rows: each is read once, folded in memory, and written once, in the order of its
 /// key.
 ///
 /// A hold that is opened and ended in one batch is one row written; a workspace that a thousand entries are about has
 /// its due time written once, and only if it has changed.
-pub struct Fold<'t> {
-    rows: &'t Transaction<'t>,
-    places: Vec<(i64, i64, i64)>,
-    runs: BTreeMap<(i64, u32), Changed>,
-    holds: BTreeMap<(i64, u32), HoldPlace>,
-    due: BTreeMap<i64, Option<i64>>,
-    usage: BTreeMap<(i64, i64, Name, Unit), Used>,
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Workspaces that were opened, in order.
+    pub opened: Vec<Opened>,
+    /// Where entries are: workspace, number, position; sorted.
+    pub places: Vec<(i64, i64, i64)>,
+    /// Runs.
+    pub runs: BTreeMap<Key, Changed>,
+    /// Holds.
+    pub holds: BTreeMap<Key, HoldPlace>,
+    /// When each workspace next changes by itself.
+    pub due: BTreeMap<i64, Option<i64>>,
+    /// By workspace, day, model and unit.
+    pub usage: BTreeMap<(i64, i64, Name, Unit), Used>,
 }
 
-/// A run that changes, and what that does to the queue.
-struct Changed {
-    row: RunRow,
-    seq: u64,
-    queued: bool,
-}
-
-/// What a day's usage of a model grows by.
-#[derive(Default)]
-struct Used {
-    runs: i64,
-    failed: i64,
-    captured: i64,
-}
-
-impl<'t> Fold<'t> {
-    /// Starts with nothing changed.
-    pub fn new(rows: &'t Transaction<'t>) -> Fold<'t> {
-        let (runs, holds) = (BTreeMap::new(), BTreeMap::new());
-        Fold { rows, places: Vec::new(), runs, holds, due: BTreeMap::new(), usage: BTreeMap::new() }
+impl Changes {
+    /// Folds entries onto the rows that they [want](Wanted).
+    pub fn fold(entries: &[Journaled], known: Known) -> Changes {
+        let mut fold = Fold { known, changes: Changes::default() };
+        for entry in entries {
+            fold.entry(entry);
+        }
+        fold.changes.places.sort_unstable();
+        fold.changes
     }
+}
 
-    /// Folds one entry.
-    ///
-    /// # Errors
-    /// When a row cannot be read.
-    pub fn entry(&mut self, entry: &Journaled) -> Result<(), rusqlite::Error> {
+struct Fold {
+    known: Known,
+    changes: Changes,
+}
+
+impl Fold {
+    fn entry(&mut self, entry: &Journaled) {
         let Journaled { position, seq, next_due_at, .. } = *entry;
         let workspace = entry.workspace.get();
-        self.places.push((workspace, seq as i64, position));
+        self.changes.places.push((workspace, seq as i64, position));
         for Dated(at, event) in &*entry.events {
             match event {
                 Event::WorkspaceOpened { profile, test_clock, .. } => {
-                    let sql =
-                        "INSERT OR REPLACE INTO workspaces (workspace, opened, external_id, test_clock, next_due_at)
-                               VALUES (?1, (SELECT COALESCE(MAX(opened), 0) + 1 FROM workspaces), ?2, ?3, NULL)";
-                    self.rows.prepare_cached(sql)?.execute((workspace, &profile.external_id, test_clock))?;
+                    let (external_id, test_clock) =
+                        (profile.external_id.as_ref().map(ToString::to_string), *test_clock);
+                    self.changes.opened.push(Opened { workspace, external_id, test_clock });
                 }
                 Event::RunQueued { .. } => {
                     let (n, row) = RunRow::queued(*at, event).expect("the event queues a run");
-                    self.runs.insert((workspace, n), Changed { row, seq, queued: true });
+                    self.changes.runs.insert((workspace, n), Changed { row, seq, queued: true });
                 }
                 Event::RunStarted { run, .. } | Event::RunSettled { run, .. } | Event::OutcomeIgnored { run, .. } => {
-                    self.change_run(workspace, *run, seq, *at, event)?;
+                    self.change_run((workspace, *run), seq, *at, event);
                 }
                 Event::HoldOpened { hold, model, unit, amount, .. } => {
                     let (model, unit, amount) = (model.clone(), *unit, *amount);
                     let place = HoldPlace { model, unit, amount, opened: position, extended: None, ended: None };
-                    self.holds.insert((workspace, *hold), place);
+                    self.changes.holds.insert((workspace, *hold), place);
                 }
                 Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => {
-                    self.change_hold(workspace, *hold, position, *at, event)?;
+                    self.change_hold((workspace, *hold), position, *at, event);
                 }
                 _ => {}
             }
         }
-        self.due.insert(workspace, next_due_at);
-        Ok(())
+        self.changes.due.insert(workspace, next_due_at);
     }
 
-    fn change_run(
-        &mut self,
-        workspace: i64,
-        n: u32,
-        seq: u64,
-        at: Timestamp,
-        event: &Event,
-    ) -> Result<(), rusqlite::Error> {
-        let select = "SELECT body FROM runs WHERE workspace = ?1 AND n = ?2";
-        let (row, queued) = match self.runs.remove(&(workspace, n)) {
+    fn change_run(&mut self, key: Key, seq: u64, at: Timestamp, event: &Event) {
+        let (row, queued) = match self.changes.runs.remove(&key) {
             Some(changed) => (Some(changed.row), changed.queued),
-            None => (stored::<RunRow>(self.rows, select, workspace, n)?, false),
+            None => (self.known.runs.remove(&key), false),
         };
-        let Some(row) = row else { return Ok(()) };
+        let Some(row) = row else { return };
         let row = row.after(at, event);
         if let Event::RunSettled { status, captured, .. } = event {
             let failed = matches!(status, RunStatus::Failed | RunStatus::Canceled);
-            self.use_up(workspace, at, row.model.clone(), row.unit, failed, *captured);
+            self.use_up(key.0, at, row.model.clone(), row.unit, failed, *captured);
         }
-        self.runs.insert((workspace, n), Changed { row, seq, queued });
-        Ok(())
+        self.changes.runs.insert(key, Changed { row, seq, queued });
     }
 
-    fn change_hold(
-        &mut self,
-        workspace: i64,
-        n: u32,
-        position: i64,
-        at: Timestamp,
-        event: &Event,
-    ) -> Result<(), rusqlite::Error> {
-        let known = match self.holds.remove(&(workspace, n)) {
-            Some(place) => Some(place),
-            None => hold_place(self.rows, workspace, n)?,
-        };
+    fn change_hold(&mut self, key: Key, position: i64, at: Timestamp, event: &Event) {
+        let known = self.changes.holds.remove(&key).or_else(|| self.known.holds.remove(&key));
         // A run's hold has no row: the run's has it all.
-        let Some(mut place) = known else { return Ok(()) };
+        let Some(mut place) = known else { return };
         if let Event::HoldEnded { captured, .. } = event {
             let model = place.model.clone().unwrap_or_else(|| Name::from(""));
-            self.use_up(
-                workspace,
-                at,
-                model,
-                place.unit,
-                HoldRow::ending(place.amount, event) != "captured",
-                *captured,
-            );
+            let failed = HoldRow::ending(place.amount, event) != "captured";
+            self.use_up(key.0, at, model, place.unit, failed, *captured);
             place.ended = Some(position);
         } else {
             place.extended = Some(position);
         }
-        self.holds.insert((workspace, n), place);
-        Ok(())
+        self.changes.holds.insert(key, place);
     }
 
     fn use_up(&mut self, workspace: i64, at: Timestamp, model: Name, unit: Unit, failed: bool, captured: Amount) {
-        let used = self.usage.entry((workspace, at.day(), model, unit)).or_default();
+        let used = self.changes.usage.entry((workspace, at.day(), model, unit)).or_default();
         used.runs += 1;
         used.failed += i64::from(failed);
         used.captured += captured.get();
     }
-
-    /// Writes what has changed.
-    ///
-    /// # Errors
-    /// When a row cannot be written.
-    pub fn write(mut self) -> Result<(), rusqlite::Error> {
-        self.places.sort_unstable();
-        let sql = "INSERT INTO places (workspace, seq, position) VALUES (?1, ?2, ?3)";
-        let mut statement = self.rows.prepare_cached(sql)?;
-        for place in &self.places {
-            statement.execute(*place)?;
-        }
-        let mut statement = self.rows.prepare_cached(
-            "INSERT INTO holds (workspace, n, model, unit, amount, opened, extended, ended) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT (workspace, n) DO UPDATE SET extended = excluded.extended, ended = excluded.ended",
-        )?;
-        for ((workspace, n), place) in &self.holds {
-            let HoldPlace { model, unit, amount, opened, extended, ended } = place;
-            let (model, unit) = (model.as_deref(), unit.name());
-            statement.execute((workspace, n, model, unit, amount.get(), opened, extended, ended))?;
-        }
-        for ((workspace, n), changed) in &self.runs {
-            write_run(self.rows, *workspace, *n, changed)?;
-        }
-        let mut statement = self.rows.prepare_cached(
-            "INSERT INTO usage (workspace, day, model, unit, runs, failed, captured) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (workspace, day, model, unit) DO UPDATE SET runs = runs + excluded.runs,
-             failed = failed + excluded.failed, captured = captured + excluded.captured",
-        )?;
-        for ((workspace, day, model, unit), used) in &self.usage {
-            statement.execute((workspace, day, &**model, unit.name(), used.runs, used.failed, used.captured))?;
-        }
-        let sql = "UPDATE workspaces SET next_due_at = ?2 WHERE workspace = ?1 AND next_due_at IS NOT ?2";
-        let mut statement = self.rows.prepare_cached(sql)?;
-        for (workspace, next_due_at) in &self.due {
-            statement.execute((workspace, next_due_at))?;
-        }
-        Ok(())
-    }
-}
-
-/// Writes a run, and its place in the queue for as long as it has not ended.
-fn write_run(rows: &Connection, workspace: i64, n: u32, changed: &Changed) -> Result<(), rusqlite::Error> {
-    let Changed { row, seq, queued } = changed;
-    let sql = "INSERT INTO runs (workspace, n, status, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT (workspace, n) DO UPDATE SET status = excluded.status, seq = excluded.seq, body = excluded.body";
-    rows.prepare_cached(sql)?.execute((workspace, n, row.status_name(), *seq as i64, json(row)))?;
-    if row.status.is_some() {
-        rows.prepare_cached("DELETE FROM queue WHERE workspace = ?1 AND n = ?2")?.execute((workspace, n))?;
-    } else if *queued {
-        let sql = "INSERT OR REPLACE INTO queue (workspace, n, test_clock, due_at, lease_until, attempt)
-                   VALUES (?1, ?2, (SELECT test_clock FROM workspaces WHERE workspace = ?1), ?3, 0, ?4)";
-        rows.prepare_cached(sql)?.execute((workspace, n, row.created_at.micros(), row.attempt))?;
-    } else {
-        let sql = "UPDATE queue SET attempt = ?3 WHERE workspace = ?1 AND n = ?2";
-        rows.prepare_cached(sql)?.execute((workspace, n, row.attempt))?;
-    }
-    Ok(())
-}
-
-/// Where a hold is, if it is a caller's.
-fn hold_place(rows: &Connection, workspace: i64, n: u32) -> Result<Option<HoldPlace>, rusqlite::Error> {
-    let sql = "SELECT model, unit, amount, opened, extended, ended FROM holds WHERE workspace = ?1 AND n = ?2";
-    let place = |row: &rusqlite::Row<'_>| {
-        let unit = Unit::named(row.get_ref(1)?.as_str()?);
-        Ok(HoldPlace {
-            model: row.get_ref(0)?.as_str_or_null()?.map(Name::from),
-            unit: unit.expect("units are written by their names"),
-            amount: Amount::new(row.get(2)?).expect("amounts are written from amounts"),
-            opened: row.get(3)?,
-            extended: row.get(4)?,
-            ended: row.get(5)?,
-        })
-    };
-    rows.prepare_cached(sql)?.query_row((workspace, n), place).optional()
-}
-
-fn stored<T: DeserializeOwned>(
-    rows: &Connection,
-    sql: &str,
-    workspace: i64,
-    n: u32,
-) -> Result<Option<T>, rusqlite::Error> {
-    let body = rows.prepare_cached(sql)?.query_row((workspace, n), |row| row.get::<_, String>(0)).optional()?;
-    let read = |body: String| {
-        serde_json::from_str(&body).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-    };
-    body.map(read).transpose()
-}
-
-fn json<T: Serialize>(row: &T) -> String {
-    serde_json::to_string(row).expect("a row has no maps with other keys than text")
 }

@@ -9,6 +9,7 @@ mod audit;
 mod jobs;
 mod projector;
 mod reader;
+mod rows;
 mod writer;
 
 use super::{Committed, Row, Submission, SubmitError, Unavailable, Value};
@@ -276,7 +277,7 @@ fn bound(values: &[Value]) -> impl rusqlite::Params + '_ {
 }
 
 /// All rows of a prepared statement.
-fn rows(statement: &mut rusqlite::CachedStatement<'_>, values: &[Value]) -> Result<Vec<Row>, rusqlite::Error> {
+fn all_rows(statement: &mut rusqlite::CachedStatement<'_>, values: &[Value]) -> Result<Vec<Row>, rusqlite::Error> {
     let columns = statement.column_count();
     let mut found = statement.query(bound(values))?;
     let mut rows = Vec::new();

@@ -3,10 +3,10 @@
 //! Invariant: writes nothing that could not be folded again from the journal, leases excepted, and those may be lost.
 
 use super::writer::Snapshot;
-use super::{CACHE, CHECKPOINT, bound, rows};
+use super::{CACHE, CHECKPOINT, all_rows, bound, rows};
 use crate::clock::Stopwatch;
 use crate::store::journal::{GENESIS, JournalRow};
-use crate::store::projection::{self, Journaled};
+use crate::store::projection::{Changes, Journaled, Wanted};
 use crate::store::{Row, Unavailable, Value, numbered};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use std::collections::VecDeque;
@@ -233,7 +233,7 @@ impl Thread {
             Job::Statement(sql, values, reply) => {
                 let result = self.views.prepare_cached(&numbered(sql)).and_then(|mut statement| {
                     if statement.column_count() > 0 {
-                        return rows(&mut statement, &values);
+                        return all_rows(&mut statement, &values);
                     }
                     statement.execute(bound(&values)).map(|_| Vec::new())
                 });
@@ -281,7 +281,7 @@ fn read_journal(journal: &Connection, position: i64) -> Result<Vec<Journaled>, U
         let hash = hash.try_into().unwrap_or(GENESIS);
         Ok(Journaled { position, workspace, seq, events: entry?.events.into(), next_due_at, hash })
     };
-    rows(&mut journal.prepare_cached(sql)?, &values)?.iter().map(read).collect()
+    all_rows(&mut journal.prepare_cached(sql)?, &values)?.iter().map(read).collect()
 }
 
 /// Folds entries that follow a position, in one transaction; the position of the last.
@@ -295,11 +295,8 @@ fn fold(views: &mut Connection, position: i64, entries: &[Journaled]) -> Result<
             "the projections are at {reached} and not at {position}: someone else folds them"
         )));
     }
-    let mut fold = projection::Fold::new(&transaction);
-    for entry in entries {
-        fold.entry(entry)?;
-    }
-    fold.write()?;
+    let known = rows::read(&transaction, &Wanted::by(entries))?;
+    rows::write(&transaction, &Changes::fold(entries, known))?;
     let sql = "INSERT OR REPLACE INTO positions (name, position, hash) VALUES ('views', ?1, ?2)";
     transaction.prepare_cached(sql)?.execute((last.position, last.hash))?;
     transaction.commit()?;

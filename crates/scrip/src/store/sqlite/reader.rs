@@ -1,6 +1,6 @@
 //! Reads on snapshots, beside the writers.
 
-use super::rows;
+use super::all_rows;
 use crate::store::{Row, Unavailable, Value, numbered};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ impl Readers {
                 Some(connection) => connection,
                 None => open(&journal, &views)?,
             };
-            let found = rows(&mut connection.prepare_cached(&numbered(sql))?, &values)?;
+            let found = all_rows(&mut connection.prepare_cached(&numbered(sql))?, &values)?;
             let mut idle = idle.lock().expect("nobody panics holding the pool");
             if idle.len() < IDLE_MAX {
                 idle.push(connection);

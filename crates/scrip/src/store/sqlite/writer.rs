@@ -7,7 +7,7 @@
 
 use super::jobs::{Answer, Job, refuse};
 use super::projector::{self, Projector};
-use super::{Options, bound, reader, rows, text_hash};
+use super::{Options, all_rows, bound, reader, text_hash};
 use crate::clock::{Clock, Stopwatch};
 use crate::store::journal::{Body, GENESIS, JournalRow, chain};
 use crate::store::projection::Journaled;
@@ -469,7 +469,7 @@ impl Writer {
         for at in self.places(id, workspace.seq.max(1), until)? {
             let sql = "SELECT position, workspace, seq, at, NULL, NULL, next_due_at, body, previous_hash, hash
                        FROM entries WHERE position = ?1";
-            for row in rows(&mut self.connection.prepare_cached(sql)?, &[Value::Integer(at)])? {
+            for row in all_rows(&mut self.connection.prepare_cached(sql)?, &[Value::Integer(at)])? {
                 let row = JournalRow::read(&row);
                 if row.seq > workspace.seq {
                     let entry =
