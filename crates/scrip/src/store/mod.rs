@@ -8,11 +8,14 @@
 //! Invariant: knows no HTTP.
 
 pub mod journal;
+mod postgres;
 pub mod projection;
 pub mod queries;
 mod sqlite;
 
-use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId};
+use crate::crypto;
+use postgres::Postgres;
+use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, parse_catalog};
 #[cfg(test)]
 pub use sqlite::Crash;
 pub use sqlite::{Options, Sqlite};
@@ -24,6 +27,8 @@ use std::sync::Arc;
 pub enum Store {
     /// One file and one process: the default.
     Sqlite(Sqlite),
+    /// A server that any number of processes share.
+    Postgres(Postgres),
 }
 
 /// What identifies a request, so that a second one like it changes nothing.
@@ -185,13 +190,28 @@ impl Store {
         Ok(Store::Sqlite(Sqlite::open(directory, options)?))
     }
 
+    /// Connects to a PostgreSQL database, `postgres://…`, and brings its schema up to this version.
+    ///
+    /// # Errors
+    /// When the address is none, the database does not answer, or its schema was written by a newer version.
+    pub async fn connect(url: &str) -> Result<Store, Unavailable> {
+        Ok(Store::Postgres(Postgres::open(url).await?))
+    }
+
+    /// Whether the positions of entries have no gaps: where several processes append, a lost number leaves one.
+    pub fn positions_are_dense(&self) -> bool {
+        matches!(self, Store::Sqlite(_))
+    }
+
     /// Decides a command and makes its entry durable: the only way anything about credits is written.
     ///
     /// # Errors
     /// See [`SubmitError`].
     pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.submit(submission).await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.submit(submission).await,
+            Store::Postgres(postgres) => postgres.submit(submission).await,
+        }
     }
 
     /// A workspace, settled to now (R3); `None` when it was never opened.
@@ -199,8 +219,10 @@ impl Store {
     /// # Errors
     /// When the store cannot answer.
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.workspace(id).await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.workspace(id).await,
+            Store::Postgres(postgres) => postgres.workspace(id).await,
+        }
     }
 
     /// A read of the journal and its projections as they stand. SQL is written with `$1 … $n`.
@@ -208,8 +230,10 @@ impl Store {
     /// # Errors
     /// When the store cannot answer.
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.query(sql, values).await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.query(sql, values).await,
+            Store::Postgres(postgres) => postgres.query(sql, values).await,
+        }
     }
 
     /// Waits until the projections show everything that was committed before this call.
@@ -217,14 +241,18 @@ impl Store {
     /// # Errors
     /// When the projector has stopped.
     pub async fn projected(&self) -> Result<(), Unavailable> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.projected().await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.projected().await,
+            Store::Postgres(postgres) => postgres.projected().await,
+        }
     }
 
     /// Waits until the projections have moved past where they were when the ticket was drawn.
     pub fn projections(&self) -> tokio::sync::watch::Receiver<i64> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.projections()
+        match self {
+            Store::Sqlite(sqlite) => sqlite.projections(),
+            Store::Postgres(postgres) => postgres.projections(),
+        }
     }
 
     /// One statement on the tables beside the journal: settings, keys, clocks, claims. Returns the affected rows.
@@ -232,8 +260,10 @@ impl Store {
     /// # Errors
     /// When the store cannot write.
     pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.write(sql, values).await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.write(sql, values).await,
+            Store::Postgres(postgres) => postgres.write(sql, values).await,
+        }
     }
 
     /// One statement on the projections; what it returns. For leases, which may be lost.
@@ -241,14 +271,18 @@ impl Store {
     /// # Errors
     /// When the store cannot write.
     pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.lease(sql, values).await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.lease(sql, values).await,
+            Store::Postgres(postgres) => postgres.lease(sql, values).await,
+        }
     }
 
     /// The published catalog versions.
     pub fn catalogs(&self) -> Arc<Catalogs> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.catalogs()
+        match self {
+            Store::Sqlite(sqlite) => sqlite.catalogs(),
+            Store::Postgres(postgres) => postgres.catalogs(),
+        }
     }
 
     /// Publishes a catalog version; the same text as the newest is that version (R33).
@@ -256,8 +290,10 @@ impl Store {
     /// # Errors
     /// When the store cannot write.
     pub async fn publish(&self, text: String, catalog: Catalog, actor: String) -> Result<u32, Unavailable> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.publish(text, catalog, actor).await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.publish(text, catalog, actor).await,
+            Store::Postgres(postgres) => postgres.publish(text, catalog, actor).await,
+        }
     }
 
     /// The instant commands of a workspace on this clock would be stamped with.
@@ -265,8 +301,10 @@ impl Store {
     /// # Errors
     /// When the store cannot answer.
     pub async fn now(&self, test_clock: Option<i64>) -> Result<Timestamp, Unavailable> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.now(test_clock).await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.now(test_clock).await,
+            Store::Postgres(postgres) => postgres.now(test_clock).await,
+        }
     }
 
     /// Moves a test clock forward, or makes it.
@@ -274,8 +312,10 @@ impl Store {
     /// # Errors
     /// When the store cannot write.
     pub async fn set_clock(&self, id: i64, name: Option<String>, now: Timestamp) -> Result<(), Unavailable> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.set_clock(id, name, now).await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.set_clock(id, name, now).await,
+            Store::Postgres(postgres) => postgres.set_clock(id, name, now).await,
+        }
     }
 
     /// Every projection that is not what folding the journal again gives, in words.
@@ -283,8 +323,10 @@ impl Store {
     /// # Errors
     /// When the store cannot answer.
     pub async fn projection_differences(&self) -> Result<Vec<String>, Unavailable> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.projection_differences().await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.projection_differences().await,
+            Store::Postgres(postgres) => postgres.projection_differences().await,
+        }
     }
 
     /// Folds all projections again from the first entry.
@@ -292,15 +334,38 @@ impl Store {
     /// # Errors
     /// When the store cannot write.
     pub async fn rebuild(&self) -> Result<(), Unavailable> {
-        let Store::Sqlite(sqlite) = self;
-        sqlite.rebuild().await
+        match self {
+            Store::Sqlite(sqlite) => sqlite.rebuild().await,
+            Store::Postgres(postgres) => postgres.rebuild().await,
+        }
     }
 }
 
-/// Rewrites `$1 … $n` to SQLite's `?1 … ?n`: there `$1` is a name, numbered by first appearance, and a statement that
-/// uses `$2` before `$1` would silently match nothing.
+/// Rewrites a statement for SQLite: `$1 … $n` to `?1 … ?n`, since there `$1` is a name, numbered by first appearance,
+/// and a statement that uses `$2` before `$1` would silently match nothing; and without row locks, since there is one
+/// writer.
 fn numbered(sql: &str) -> String {
-    sql.replace('$', "?")
+    sql.replace('$', "?").replace(" FOR UPDATE SKIP LOCKED", "")
+}
+
+/// The versions of a catalog: when each was published, and its text, oldest first.
+fn catalogs_of(versions: impl Iterator<Item = (i64, String)>) -> Result<Catalogs, Unavailable> {
+    let mut catalogs = Catalogs::default();
+    for (published_at, text) in versions {
+        let catalog = parse_catalog(&text).map_err(|problems| {
+            Unavailable(format!(
+                "a published catalog no longer passes: {}",
+                problems.first().map(ToString::to_string).unwrap_or_default()
+            ))
+        })?;
+        catalogs.publish(Timestamp::from_micros(published_at), Arc::new(catalog));
+    }
+    Ok(catalogs)
+}
+
+/// The hash a catalog's text is known by.
+fn text_hash(text: &str) -> String {
+    crypto::hex(&crypto::sha256(&[text.as_bytes()]))
 }
 
 /// What a panic said.

@@ -282,11 +282,11 @@ pub struct HoldPlace {
     pub unit: Unit,
     /// How much.
     pub amount: Amount,
-    /// The entry that opened it.
+    /// The number of the entry that opened it.
     pub opened: i64,
-    /// The last entry that extended it.
+    /// Of the last one that extended it.
     pub extended: Option<i64>,
-    /// The entry that ended it.
+    /// Of the one that ended it.
     pub ended: Option<i64>,
 }
 
@@ -430,11 +430,12 @@ impl Fold {
                 }
                 Event::HoldOpened { hold, model, unit, amount, .. } => {
                     let (model, unit, amount) = (model.clone(), *unit, *amount);
-                    let place = HoldPlace { model, unit, amount, opened: position, extended: None, ended: None };
+                    let opened = seq as i64;
+                    let place = HoldPlace { model, unit, amount, opened, extended: None, ended: None };
                     self.changes.holds.insert((workspace, *hold), place);
                 }
                 Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => {
-                    self.change_hold((workspace, *hold), position, *at, event);
+                    self.change_hold((workspace, *hold), seq as i64, *at, event);
                 }
                 _ => {}
             }
@@ -456,7 +457,7 @@ impl Fold {
         self.changes.runs.insert(key, Changed { row, seq, queued });
     }
 
-    fn change_hold(&mut self, key: Key, position: i64, at: Timestamp, event: &Event) {
+    fn change_hold(&mut self, key: Key, seq: i64, at: Timestamp, event: &Event) {
         let known = self.changes.holds.remove(&key).or_else(|| self.known.holds.remove(&key));
         // A run's hold has no row: the run's has it all.
         let Some(mut place) = known else { return };
@@ -464,9 +465,9 @@ impl Fold {
             let model = place.model.clone().unwrap_or_else(|| Name::from(""));
             let failed = HoldRow::ending(place.amount, event) != "captured";
             self.use_up(key.0, at, model, place.unit, failed, *captured);
-            place.ended = Some(position);
+            place.ended = Some(seq);
         } else {
-            place.extended = Some(position);
+            place.extended = Some(seq);
         }
         self.changes.holds.insert(key, place);
     }

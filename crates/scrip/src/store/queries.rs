@@ -1,4 +1,5 @@
-//! Every read, written once.
+//! Every statement that both engines share, written once, as PostgreSQL has it. The embedded database rewrites what
+//! differs in one place, `numbered`.
 
 /// Workspaces after one, in the order they were opened.
 pub const WORKSPACES: &str = "SELECT workspace, opened FROM workspaces WHERE opened > $1 ORDER BY opened LIMIT $2";
@@ -13,10 +14,11 @@ pub const RUNS_BY_STATUS: &str =
 /// One run, and the entry it last changed with.
 pub const RUN: &str = "SELECT body, seq FROM runs WHERE workspace = $1 AND n = $2";
 /// The entries that say what a hold is: those that opened it, last extended it, and ended it.
-pub const HOLD: &str = "SELECT entries.position, entries.workspace, entries.seq, entries.at, entries.idempotency_key,
-    entries.request_hash, entries.next_due_at, entries.body, entries.previous_hash, entries.hash
-    FROM holds JOIN entries ON entries.position IN (holds.opened, holds.extended, holds.ended)
-    WHERE holds.workspace = $1 AND holds.n = $2 ORDER BY entries.position";
+pub const HOLD: &str = "SELECT history.position, history.workspace, history.seq, history.at, history.idempotency_key,
+    history.request_hash, history.next_due_at, history.body, history.previous_hash, history.hash
+    FROM holds JOIN history ON history.workspace = holds.workspace
+    AND history.seq IN (holds.opened, holds.extended, holds.ended)
+    WHERE holds.workspace = $1 AND holds.n = $2 ORDER BY history.seq";
 /// Entries of a workspace before one, newest first.
 pub const ENTRIES: &str =
     "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
@@ -41,14 +43,14 @@ pub const DUE_ON_CLOCK: &str = "SELECT workspace FROM workspaces WHERE test_cloc
 /// The next instant anything is due on a test clock: a workspace's own change, or a run's.
 pub const NEXT_ON_CLOCK: &str = "SELECT MIN(due) FROM (
     SELECT MIN(next_due_at) AS due FROM workspaces WHERE test_clock = $1
-    UNION ALL SELECT MIN(due_at) AS due FROM queue WHERE test_clock = $1)";
+    UNION ALL SELECT MIN(due_at) AS due FROM queue WHERE test_clock = $1) AS instants";
 /// Runs to be worked on by now, on the real clock.
 pub const WORK: &str = "UPDATE queue SET lease_until = $2 WHERE (workspace, n) IN (
-    SELECT workspace, n FROM queue WHERE test_clock IS NULL AND due_at <= $1 AND lease_until <= $1 ORDER BY due_at LIMIT $3)
+    SELECT workspace, n FROM queue WHERE test_clock IS NULL AND due_at <= $1 AND lease_until <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
     RETURNING workspace, n";
 /// Runs to be worked on by now, on a test clock. Leases are in machine time, work is due in the clock's.
 pub const WORK_ON_CLOCK: &str = "UPDATE queue SET lease_until = $2 WHERE (workspace, n) IN (
-    SELECT workspace, n FROM queue WHERE test_clock = $4 AND due_at <= $5 AND lease_until <= $1 ORDER BY due_at LIMIT $3)
+    SELECT workspace, n FROM queue WHERE test_clock = $4 AND due_at <= $5 AND lease_until <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
     RETURNING workspace, n";
 /// Runs that are due on a test clock, leased or not.
 pub const WORK_LEFT_ON_CLOCK: &str = "SELECT COUNT(*) FROM queue WHERE test_clock = $1 AND due_at <= $2";

@@ -44,7 +44,7 @@ CREATE TABLE queue (
     PRIMARY KEY (workspace, n)
 ) WITHOUT ROWID;
 CREATE INDEX queue_by_due ON queue (test_clock, due_at);
--- What a hold is follows from the entries at these positions; the rest is for counting its usage.
+-- What a hold is follows from the entries with these numbers; the rest is for counting its usage.
 CREATE TABLE holds (
     workspace BIGINT NOT NULL,
     n BIGINT NOT NULL,

@@ -12,13 +12,12 @@ mod reader;
 mod rows;
 mod writer;
 
-use super::{Committed, Row, Submission, SubmitError, Unavailable, Value};
-use crate::crypto;
+use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of};
 use jobs::Job;
 use projector::Projector;
 use reader::Readers;
 use rusqlite::Connection;
-use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId, parse_catalog};
+use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -247,23 +246,7 @@ fn lock(directory: &Path) -> Result<File, Unavailable> {
 fn read_catalogs(connection: &Connection) -> Result<Catalogs, Unavailable> {
     let mut statement = connection.prepare("SELECT published_at, text FROM catalogs ORDER BY version")?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
-    let mut catalogs = Catalogs::default();
-    for row in rows {
-        let (published_at, text) = row?;
-        let catalog = parse_catalog(&text).map_err(|problems| {
-            Unavailable(format!(
-                "a published catalog no longer passes: {}",
-                problems.first().map(ToString::to_string).unwrap_or_default()
-            ))
-        })?;
-        catalogs.publish(Timestamp::from_micros(published_at), Arc::new(catalog));
-    }
-    Ok(catalogs)
-}
-
-/// The hash a catalog's text is known by.
-fn text_hash(text: &str) -> String {
-    crypto::hex(&crypto::sha256(&[text.as_bytes()]))
+    catalogs_of(rows.collect::<Result<Vec<_>, _>>()?.into_iter())
 }
 
 /// Binds the values of a query.

@@ -7,11 +7,13 @@
 
 use super::jobs::{Answer, Job, refuse};
 use super::projector::{self, Projector};
-use super::{Options, all_rows, bound, reader, text_hash};
+use super::{Options, all_rows, bound, reader};
 use crate::clock::{Clock, Stopwatch};
 use crate::store::journal::{Body, GENESIS, JournalRow, chain};
 use crate::store::projection::Journaled;
-use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, Value, numbered, panic_text};
+use crate::store::{
+    Committed, Idempotency, Submission, SubmitError, Unavailable, Value, numbered, panic_text, text_hash,
+};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use scrip_engine::{
     Applied, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, apply, fold,

@@ -1,0 +1,549 @@
+//! A lane: one task and one connection that decide and append for the workspaces that fall to it.
+//!
+//! Take one submission, drain what waits, decide all of it on the states this process knows, append it in one statement.
+//! Another process may have written meanwhile: whoever loses a number folds the entries it had not seen and decides
+//! again, whoever loses a key finds the stored answer, and a refusal is only given after a look at the journal's end.
+//!
+//! Invariant: nothing is answered that the database has not confirmed.
+
+use super::Shared;
+use super::states::{self, Cached};
+use crate::store::journal::{Body, chain};
+use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, panic_text};
+use scrip_engine::{Applied, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::{Client, Statement};
+
+/// Jobs that share a transaction at most.
+const BATCH_MAX: usize = 256;
+/// Workspaces a lane keeps in memory; beyond that it starts again from snapshots.
+const CACHE_MAX: usize = 50_000;
+/// How often a batch is decided again before its callers are told to come back.
+const ROUNDS_MAX: usize = 100;
+/// Entries between two snapshots of a workspace.
+const SNAPSHOT_EVERY: u64 = 64;
+
+/// What a lane is asked.
+pub(super) enum Job {
+    Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
+    Read(WorkspaceId, oneshot::Sender<Result<Option<Arc<Workspace>>, Unavailable>>),
+}
+
+impl Job {
+    fn workspace(&self) -> WorkspaceId {
+        match self {
+            Job::Submit(submission, _) => submission.workspace,
+            Job::Read(workspace, _) => *workspace,
+        }
+    }
+
+    fn idempotency(&self) -> Option<Idempotency> {
+        match self {
+            Job::Submit(submission, _) => submission.idempotency,
+            Job::Read(..) => None,
+        }
+    }
+
+    fn fail(self, unavailable: &Unavailable) {
+        // Whoever asked may have gone away; that is their affair.
+        match self {
+            Job::Submit(_, reply) => drop(reply.send(Err(unavailable.clone().into()))),
+            Job::Read(_, reply) => drop(reply.send(Err(unavailable.clone()))),
+        }
+    }
+}
+
+pub(super) struct Lane {
+    pub shared: Arc<Shared>,
+    pub link: Option<Link>,
+    pub cache: HashMap<WorkspaceId, Cached>,
+}
+
+/// A lane's connection, with its one statement prepared.
+pub(super) struct Link {
+    client: Client,
+    insert: Statement,
+}
+
+impl Link {
+    async fn new(shared: &Shared) -> Result<Link, Unavailable> {
+        let client = shared.connect().await?;
+        let insert = client.prepare(INSERT).await?;
+        Ok(Link { client, insert })
+    }
+}
+
+/// An entry that was decided and is to be appended.
+struct Planned {
+    job: Job,
+    row: EntryRow,
+    committed: Committed,
+}
+
+struct EntryRow {
+    workspace: i64,
+    seq: i64,
+    at: i64,
+    key: Option<Vec<u8>>,
+    request: Option<Vec<u8>>,
+    next_due_at: Option<i64>,
+    body: String,
+    previous: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+/// What was decided to change nothing, on a state that may not be the last.
+enum Unchanged {
+    Nothing(Box<Applied>, Arc<Workspace>),
+    Refused(Refusal),
+    Bug(String),
+    Read(Option<Arc<Workspace>>),
+}
+
+/// What changes nothing, and the entry it was decided on.
+struct Decision {
+    job: Job,
+    on: u64,
+    unchanged: Unchanged,
+}
+
+/// A batch, decided in memory.
+#[derive(Default)]
+struct Decided {
+    planned: Vec<Planned>,
+    unchanged: Vec<Decision>,
+    /// Those whose key an earlier one of this batch has: they wait for what becomes of it.
+    later: Vec<Job>,
+    after: HashMap<WorkspaceId, Cached>,
+}
+
+impl Lane {
+    /// Serves jobs until nobody can send any more.
+    pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            let mut pending = std::mem::take(&mut batch);
+            for _ in 0..ROUNDS_MAX {
+                if pending.is_empty() {
+                    break;
+                }
+                pending = self.round(pending).await;
+            }
+            let unavailable = Unavailable(format!("{ROUNDS_MAX} rounds were lost to other processes"));
+            pending.into_iter().for_each(|job| job.fail(&unavailable));
+            if self.cache.len() > CACHE_MAX {
+                self.cache.clear();
+            }
+        }
+    }
+
+    /// Decides and appends once; what has to be decided again.
+    async fn round(&mut self, jobs: Vec<Job>) -> Vec<Job> {
+        let link = match self.link.take().filter(|link| !link.client.is_closed()) {
+            Some(link) => link,
+            None => match Link::new(&self.shared).await {
+                Ok(link) => link,
+                Err(unavailable) => {
+                    jobs.into_iter().for_each(|job| job.fail(&unavailable));
+                    return Vec::new();
+                }
+            },
+        };
+        let again = self.round_on(&link, jobs).await;
+        if !link.client.is_closed() {
+            self.link = Some(link);
+        }
+        again
+    }
+
+    async fn round_on(&mut self, link: &Link, jobs: Vec<Job>) -> Vec<Job> {
+        let client = &link.client;
+        let unknown: HashSet<WorkspaceId> =
+            jobs.iter().map(Job::workspace).filter(|id| !self.cache.contains_key(id)).collect();
+        let unknown: Vec<WorkspaceId> = unknown.into_iter().collect();
+        let loaded = async {
+            if !unknown.is_empty() {
+                states::refresh(client, &mut self.cache, &unknown).await?;
+            }
+            clocks(client, &self.cache, &jobs).await
+        };
+        let clocks = match loaded.await {
+            Ok(clocks) => clocks,
+            Err(unavailable) => {
+                jobs.into_iter().for_each(|job| job.fail(&unavailable));
+                return Vec::new();
+            }
+        };
+        let Decided { planned, unchanged, later, after } = self.decide(jobs, &clocks);
+        let mut again = later;
+        again.extend(self.append(link, planned, after).await);
+        again.extend(self.confirm(client, unchanged).await);
+        again
+    }
+
+    fn decide(&self, jobs: Vec<Job>, clocks: &HashMap<i64, Timestamp>) -> Decided {
+        let mut decided = Decided::default();
+        let mut keys = HashSet::new();
+        let catalogs = self.shared.catalogs();
+        for job in jobs {
+            let id = job.workspace();
+            if job.idempotency().is_some_and(|idempotency| !keys.insert((id, idempotency.key))) {
+                decided.later.push(job);
+                continue;
+            }
+            let cached = decided.after.get(&id).unwrap_or_else(|| &self.cache[&id]).clone();
+            let test_clock = match &job {
+                Job::Submit(submission, _) => match &submission.command {
+                    Command::OpenWorkspace { test_clock, .. } => *test_clock,
+                    _ => cached.workspace.test_clock,
+                },
+                Job::Read(..) => cached.workspace.test_clock,
+            };
+            let now = test_clock.and_then(|id| clocks.get(&id).copied()).unwrap_or_else(|| self.shared.now());
+            let on = cached.workspace.seq;
+            match decide(&job, &cached, &catalogs, now) {
+                Outcome::Append(applied) => plan(&mut decided, job, applied, cached),
+                Outcome::Unchanged(unchanged) => decided.unchanged.push(Decision { job, on, unchanged }),
+            }
+        }
+        decided
+    }
+
+    /// Appends what was planned, all of it or nothing; what has to be decided again.
+    async fn append(
+        &mut self,
+        link: &Link,
+        mut planned: Vec<Planned>,
+        after: HashMap<WorkspaceId, Cached>,
+    ) -> Vec<Job> {
+        if planned.is_empty() {
+            return Vec::new();
+        }
+        // In one order everywhere: two processes that wait for each other's rows would both be thrown out.
+        planned.sort_by_key(|planned| (planned.row.workspace, planned.row.seq));
+        let inserted = insert(link, &planned).await;
+        if inserted.is_err() {
+            // Where the connection is gone too, so is the transaction.
+            let _ = link.client.batch_execute("ROLLBACK").await;
+        }
+        match inserted {
+            Ok(Inserted::All) => self.appended(planned, after),
+            Ok(Inserted::But(lost)) => return self.lost(&link.client, planned, &lost).await,
+            Err(error) if is_retryable(&error) => return planned.into_iter().map(|planned| planned.job).collect(),
+            Err(error) => {
+                let error = Unavailable::from(error);
+                match self.outcome(&planned).await {
+                    Ok(true) => self.appended(planned, after),
+                    Ok(false) => planned.into_iter().for_each(|planned| planned.job.fail(&error)),
+                    Err(_) => {
+                        for planned in planned {
+                            self.cache.remove(&planned.job.workspace());
+                            planned.job.fail(&error);
+                        }
+                    }
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn appended(&mut self, planned: Vec<Planned>, after: HashMap<WorkspaceId, Cached>) {
+        self.shared.written.notify_one();
+        let due = |cached: &&Cached| cached.workspace.seq % SNAPSHOT_EVERY == 0;
+        let kept: Vec<_> = after.values().filter(due).map(|cached| Arc::clone(&cached.workspace)).collect();
+        if !kept.is_empty() {
+            tokio::spawn(states::keep(Arc::clone(&self.shared), kept));
+        }
+        self.cache.extend(after);
+        for Planned { job, committed, .. } in planned {
+            if let Job::Submit(_, reply) = job {
+                let _ = reply.send(Ok(committed));
+            }
+        }
+    }
+
+    /// Some numbers or keys were taken: nothing was appended. What has a stored answer is answered.
+    async fn lost(&mut self, client: &Client, planned: Vec<Planned>, lost: &HashSet<WorkspaceId>) -> Vec<Job> {
+        let jobs: Vec<Job> = planned.into_iter().map(|planned| planned.job).collect();
+        let lost: Vec<WorkspaceId> = lost.iter().copied().collect();
+        let found = async {
+            states::refresh(client, &mut self.cache, &lost).await?;
+            stored_keys(client, &jobs).await
+        };
+        match found.await {
+            Ok(mut found) => {
+                let mut again = Vec::new();
+                for (index, job) in jobs.into_iter().enumerate() {
+                    match found.remove(&index) {
+                        Some(stored) => answer_stored(client, job, stored).await,
+                        None => again.push(job),
+                    }
+                }
+                again
+            }
+            Err(unavailable) => {
+                jobs.into_iter().for_each(|job| job.fail(&unavailable));
+                Vec::new()
+            }
+        }
+    }
+
+    /// A commit whose answer was lost: whether the entries are there.
+    async fn outcome(&self, planned: &[Planned]) -> Result<bool, Unavailable> {
+        let client = self.shared.connect().await?;
+        let first = &planned[0].row;
+        let sql = "SELECT hash FROM entries WHERE workspace = $1 AND seq = $2";
+        let row = client.query_opt(sql, &[&first.workspace, &first.seq]).await?;
+        Ok(row.is_some_and(|row| row.get::<_, &[u8]>(0) == first.hash))
+    }
+
+    /// Answers what changed nothing, where the journal has nothing newer and no answer under its key.
+    async fn confirm(&mut self, client: &Client, unchanged: Vec<Decision>) -> Vec<Job> {
+        if unchanged.is_empty() {
+            return Vec::new();
+        }
+        let decisions = unchanged.into_iter().map(|Decision { job, on, unchanged }| (job, (on, unchanged)));
+        let (jobs, decided): (Vec<Job>, Vec<(u64, Unchanged)>) = decisions.unzip();
+        let looked = async { tokio::try_join!(stored_keys(client, &jobs), ends(client, &jobs)) };
+        let (mut stored, ends) = match looked.await {
+            Ok(looked) => looked,
+            Err(unavailable) => {
+                jobs.into_iter().for_each(|job| job.fail(&unavailable));
+                return Vec::new();
+            }
+        };
+        let (mut again, mut stale) = (Vec::new(), HashSet::new());
+        for (index, (job, (on, unchanged))) in jobs.into_iter().zip(decided).enumerate() {
+            let id = job.workspace();
+            let end = ends.get(&id).copied().unwrap_or(0);
+            match stored.remove(&index) {
+                Some(stored) => answer_stored(client, job, stored).await,
+                None if on == end => answer(job, unchanged),
+                None => {
+                    stale.insert(id);
+                    again.push(job);
+                }
+            }
+        }
+        let stale: Vec<WorkspaceId> = stale.into_iter().collect();
+        if let Err(unavailable) = states::refresh(client, &mut self.cache, &stale).await {
+            again.drain(..).for_each(|job| job.fail(&unavailable));
+        }
+        again
+    }
+}
+
+enum Outcome {
+    Append(Applied),
+    Unchanged(Unchanged),
+}
+
+/// What becomes of a job on a state.
+fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Outcome {
+    let workspace = &cached.workspace;
+    let tick = Command::Tick;
+    let command = match job {
+        Job::Submit(submission, _) => &submission.command,
+        Job::Read(..) if !workspace.is_open() => return Outcome::Unchanged(Unchanged::Read(None)),
+        Job::Read(..) if workspace.next_due_at().is_none_or(|due| due > now) => {
+            return Outcome::Unchanged(Unchanged::Read(Some(Arc::clone(workspace))));
+        }
+        Job::Read(..) => &tick,
+    };
+    let unchanged = match catch_unwind(AssertUnwindSafe(|| apply(workspace, catalogs, command, now))) {
+        Ok(Ok(applied)) if matches!(job, Job::Read(..)) => Unchanged::Read(Some(Arc::new(applied.workspace))),
+        Ok(Ok(applied)) if applied.events.is_empty() => Unchanged::Nothing(Box::new(applied), Arc::clone(workspace)),
+        Ok(Ok(applied)) => return Outcome::Append(applied),
+        Ok(Err(refusal)) => Unchanged::Refused(refusal),
+        Err(panic) => Unchanged::Bug(panic_text(panic.as_ref())),
+    };
+    Outcome::Unchanged(unchanged)
+}
+
+fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached) {
+    let Applied { workspace, events } = applied;
+    let Job::Submit(submission, reply) = job else { return };
+    let body = Body { actor: submission.actor.clone(), command: submission.command.name().to_owned(), events };
+    let text = serde_json::to_string(&body).expect("events have no maps with other keys than text");
+    let next_due_at = workspace.next_due_at().map(Timestamp::micros);
+    let (key, request) =
+        submission.idempotency.as_ref().map_or((&[][..], &[][..]), |key| (&key.key[..], &key.request[..]));
+    let hash = chain(&cached.hash, workspace.id, workspace.seq, workspace.at, key, request, next_due_at, &text);
+    let bytes = |bytes: &[u8]| Some(bytes.to_vec()).filter(|bytes| !bytes.is_empty());
+    let row = EntryRow {
+        workspace: workspace.id.get(),
+        seq: workspace.seq as i64,
+        at: workspace.at.micros(),
+        key: bytes(key),
+        request: bytes(request),
+        next_due_at,
+        body: text,
+        previous: cached.hash.to_vec(),
+        hash: hash.to_vec(),
+    };
+    let (seq, at, workspace) = (workspace.seq, workspace.at, Arc::new(workspace));
+    let committed = Committed {
+        seq,
+        at,
+        events: body.events.into(),
+        replayed: false,
+        before: Some(cached.workspace),
+        workspace: submission.wants_workspace.then(|| Arc::clone(&workspace)),
+    };
+    decided.after.insert(workspace.id, Cached { workspace, hash });
+    decided.planned.push(Planned { job: Job::Submit(submission, reply), row, committed });
+}
+
+enum Inserted {
+    All,
+    But(HashSet<WorkspaceId>),
+}
+
+const INSERT: &str = "INSERT INTO entries
+    (workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bigint[], $7::text[],
+    $8::bytea[], $9::bytea[]) ON CONFLICT DO NOTHING RETURNING workspace, seq";
+
+/// The one statement that gives order, idempotency and the requests' hashes. Where a workspace has several entries in
+/// it, losing one must undo those that follow: then it is committed only when all of it was inserted.
+async fn insert(link: &Link, planned: &[Planned]) -> Result<Inserted, tokio_postgres::Error> {
+    let rows: Vec<&EntryRow> = planned.iter().map(|planned| &planned.row).collect();
+    let workspaces: Vec<i64> = rows.iter().map(|row| row.workspace).collect();
+    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    let ats: Vec<i64> = rows.iter().map(|row| row.at).collect();
+    let keys: Vec<Option<&[u8]>> = rows.iter().map(|row| row.key.as_deref()).collect();
+    let requests: Vec<Option<&[u8]>> = rows.iter().map(|row| row.request.as_deref()).collect();
+    let due: Vec<Option<i64>> = rows.iter().map(|row| row.next_due_at).collect();
+    let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
+    let previous: Vec<&[u8]> = rows.iter().map(|row| row.previous.as_slice()).collect();
+    let hashes: Vec<&[u8]> = rows.iter().map(|row| row.hash.as_slice()).collect();
+    let Link { client, insert } = link;
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 9] =
+        [&workspaces, &seqs, &ats, &keys, &requests, &due, &bodies, &previous, &hashes];
+    let (_, inserted) = tokio::try_join!(client.batch_execute("BEGIN"), client.query(insert, &values))?;
+    let inserted: HashSet<(i64, i64)> = inserted.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let lost = rows.iter().filter(|row| !inserted.contains(&(row.workspace, row.seq)));
+    let lost: HashSet<WorkspaceId> = lost.map(|row| WorkspaceId::new(row.workspace as u64)).collect();
+    if lost.is_empty() {
+        client.batch_execute("COMMIT").await?;
+        return Ok(Inserted::All);
+    }
+    client.batch_execute("ROLLBACK").await?;
+    Ok(Inserted::But(lost))
+}
+
+/// The answer a key was given before.
+struct Stored {
+    seq: u64,
+    at: Timestamp,
+    request: Vec<u8>,
+    body: String,
+}
+
+/// The stored answers of those whose keys have been used, by their place.
+async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap<usize, Stored>, Unavailable> {
+    let keyed = jobs.iter().enumerate().filter_map(|(index, job)| Some((index, job.workspace(), job.idempotency()?)));
+    let keyed: Vec<(i64, i64, Vec<u8>)> =
+        keyed.map(|(index, workspace, key)| (index as i64, workspace.get(), key.key.to_vec())).collect();
+    if keyed.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let places: Vec<i64> = keyed.iter().map(|(place, ..)| *place).collect();
+    let workspaces: Vec<i64> = keyed.iter().map(|(_, workspace, _)| *workspace).collect();
+    let keys: Vec<&[u8]> = keyed.iter().map(|(.., key)| key.as_slice()).collect();
+    let sql = "SELECT w.place, seq, at, request_hash, body
+               FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS w (place, workspace, key)
+               JOIN entries ON entries.workspace = w.workspace AND idempotency_key = w.key";
+    let found = client.query(sql, &[&places, &workspaces, &keys]).await?;
+    let stored = |row: &tokio_postgres::Row| {
+        let (seq, at) = (row.get::<_, i64>(1) as u64, Timestamp::from_micros(row.get(2)));
+        (row.get::<_, i64>(0) as usize, Stored { seq, at, request: row.get(3), body: row.get(4) })
+    };
+    Ok(found.iter().map(stored).collect())
+}
+
+async fn answer_stored(client: &Client, job: Job, stored: Stored) {
+    let Job::Submit(submission, reply) = job else { return };
+    let _ = reply.send(from_stored(client, &submission, stored).await);
+}
+
+async fn from_stored(client: &Client, submission: &Submission, stored: Stored) -> Result<Committed, SubmitError> {
+    let Stored { seq, at, request, body } = stored;
+    if submission.idempotency.is_none_or(|idempotency| request != idempotency.request) {
+        return Err(SubmitError::KeyReused);
+    }
+    let body: Body = serde_json::from_str(&body).map_err(|error| SubmitError::Bug(error.to_string()))?;
+    let workspace = match submission.wants_workspace {
+        true => Some(states::as_of(client, submission.workspace, seq).await?),
+        false => None,
+    };
+    Ok(Committed { seq, at, events: body.events.into(), replayed: true, before: None, workspace })
+}
+
+/// The number of each workspace's last entry.
+async fn ends(client: &Client, jobs: &[Job]) -> Result<BTreeMap<WorkspaceId, u64>, Unavailable> {
+    let workspaces: Vec<i64> = jobs.iter().map(|job| job.workspace().get()).collect();
+    let sql = "SELECT w.workspace, (SELECT MAX(seq) FROM entries WHERE entries.workspace = w.workspace)
+               FROM unnest($1::bigint[]) AS w (workspace)";
+    let found = client.query(sql, &[&workspaces]).await?;
+    let end = |row: &tokio_postgres::Row| {
+        (WorkspaceId::new(row.get::<_, i64>(0) as u64), row.get::<_, Option<i64>>(1).unwrap_or(0) as u64)
+    };
+    Ok(found.iter().map(end).collect())
+}
+
+/// What time it is on the test clocks that matter to a batch.
+async fn clocks(
+    client: &Client,
+    cache: &HashMap<WorkspaceId, Cached>,
+    jobs: &[Job],
+) -> Result<HashMap<i64, Timestamp>, Unavailable> {
+    let clock = |job: &Job| match job {
+        Job::Submit(submission, _) => match &submission.command {
+            Command::OpenWorkspace { test_clock, .. } => *test_clock,
+            _ => cache[&submission.workspace].workspace.test_clock,
+        },
+        Job::Read(id, _) => cache[id].workspace.test_clock,
+    };
+    let wanted: HashSet<i64> = jobs.iter().filter_map(clock).collect();
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let wanted: Vec<i64> = wanted.into_iter().collect();
+    let found = client.query("SELECT id, now FROM test_clocks WHERE id = ANY($1)", &[&wanted]).await?;
+    Ok(found.iter().map(|row| (row.get(0), Timestamp::from_micros(row.get(1)))).collect())
+}
+
+fn answer(job: Job, unchanged: Unchanged) {
+    match (job, unchanged) {
+        (Job::Read(_, reply), Unchanged::Read(workspace)) => drop(reply.send(Ok(workspace))),
+        (Job::Read(_, reply), Unchanged::Refused(refusal)) => {
+            drop(reply.send(Err(Unavailable(format!("time could not pass: {}", refusal.code())))));
+        }
+        (Job::Read(_, reply), Unchanged::Bug(cause)) => drop(reply.send(Err(Unavailable(cause)))),
+        (Job::Read(_, reply), Unchanged::Nothing(_, workspace)) => drop(reply.send(Ok(Some(workspace)))),
+        (Job::Submit(_, reply), Unchanged::Refused(refusal)) => drop(reply.send(Err(SubmitError::Refused(refusal)))),
+        (Job::Submit(_, reply), Unchanged::Bug(cause)) => drop(reply.send(Err(SubmitError::Bug(cause)))),
+        (Job::Submit(submission, reply), Unchanged::Nothing(applied, before)) => {
+            let Workspace { seq, at, .. } = applied.workspace;
+            let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
+            let committed =
+                Committed { seq, at, events: Arc::default(), replayed: false, before: Some(before), workspace };
+            drop(reply.send(Ok(committed)));
+        }
+        (Job::Submit(_, reply), Unchanged::Read(_)) => {
+            drop(reply.send(Err(SubmitError::Bug("a submission was read".to_owned()))));
+        }
+    }
+}
+
+/// Whether the database asks to be asked again: a serialization failure or a deadlock.
+fn is_retryable(error: &tokio_postgres::Error) -> bool {
+    use tokio_postgres::error::SqlState;
+    error
+        .code()
+        .is_some_and(|code| [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
+}

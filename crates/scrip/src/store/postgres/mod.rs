@@ -1,0 +1,326 @@
+//! PostgreSQL: any number of processes, each with a few lanes that append, one of them folding.
+//!
+//! Invariant: the database alone says what happened and in which order; what a process remembers is never the last word.
+
+mod audit;
+mod lane;
+mod projector;
+mod rows;
+mod states;
+mod values;
+
+use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash};
+use crate::clock;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use lane::{Job, Lane};
+use projector::Place;
+use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_postgres::{Client, Config, NoTls};
+
+/// Lanes of a process: a workspace always falls to the same one.
+const LANES: usize = 4;
+/// Submissions that may wait in a lane; one more is told to come back.
+const QUEUE_MAX: usize = 4_096;
+/// Connections for reading and for leases, beside those of the lanes and of the projector.
+const POOL_MAX: usize = 8;
+/// How long a connection or a statement of the pool is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a process looks for a newer catalog and at the database's clock.
+const REFRESH: Duration = Duration::from_millis(500);
+/// How often the place of the projections is looked at by whoever waits for it.
+const LOOK: Duration = Duration::from_millis(2);
+
+mod migrations {
+    refinery::embed_migrations!("src/store/migrations/postgres");
+}
+
+impl From<tokio_postgres::Error> for Unavailable {
+    fn from(error: tokio_postgres::Error) -> Unavailable {
+        let cause = error.as_db_error().map(ToString::to_string);
+        Unavailable(cause.unwrap_or_else(|| error.to_string()))
+    }
+}
+
+impl From<deadpool_postgres::PoolError> for Unavailable {
+    fn from(error: deadpool_postgres::PoolError) -> Unavailable {
+        Unavailable(error.to_string())
+    }
+}
+
+/// What the tasks of a process share.
+struct Shared {
+    config: Config,
+    pool: Pool,
+    catalogs: RwLock<Arc<Catalogs>>,
+    /// What the database's clock is ahead of this machine's, in microseconds.
+    ahead: AtomicI64,
+    /// The last instant that was given.
+    last: AtomicI64,
+    /// Entries were appended by this process.
+    written: Notify,
+}
+
+impl Shared {
+    /// A connection of one's own, which is driven by a task until it is dropped.
+    async fn connect(&self) -> Result<Client, Unavailable> {
+        let (client, connection) = tokio::time::timeout(PATIENCE, self.config.connect(NoTls))
+            .await
+            .map_err(|_| Unavailable("the database does not answer".to_owned()))??;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(%error, "a connection to the database ended");
+            }
+        });
+        Ok(client)
+    }
+
+    fn catalogs(&self) -> Arc<Catalogs> {
+        Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
+    }
+
+    /// The database's time, never set back.
+    fn now(&self) -> Timestamp {
+        let now = clock::now().micros().saturating_add(self.ahead.load(Ordering::Relaxed));
+        Timestamp::from_micros(self.last.fetch_max(now, Ordering::Relaxed).max(now))
+    }
+
+    async fn look_at_the_clock(&self) -> Result<(), Unavailable> {
+        let client = self.pool.get().await?;
+        let before = clock::now().micros();
+        let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
+        let there: i64 = client.query_one(sql, &[]).await?.get(0);
+        let here = before + (clock::now().micros() - before) / 2;
+        self.ahead.store(there - here, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn look_at_the_catalogs(&self) -> Result<(), Unavailable> {
+        let client = self.pool.get().await?;
+        let newest: i64 = client.query_one("SELECT COALESCE(MAX(version), 0) FROM catalogs", &[]).await?.get(0);
+        if i64::from(self.catalogs().newest().map_or(0, |published| published.version)) == newest {
+            return Ok(());
+        }
+        let found = client.query("SELECT published_at, text FROM catalogs ORDER BY version", &[]).await?;
+        let catalogs = catalogs_of(found.iter().map(|row| (row.get(0), row.get(1))))?;
+        *self.catalogs.write().expect("nobody panics while publishing") = Arc::new(catalogs);
+        Ok(())
+    }
+}
+
+/// A PostgreSQL database.
+pub struct Postgres {
+    shared: Arc<Shared>,
+    lanes: Vec<mpsc::Sender<Job>>,
+    projected: watch::Receiver<Place>,
+    moved: watch::Receiver<i64>,
+}
+
+impl Postgres {
+    /// Connects, and brings the schema up to this version.
+    ///
+    /// # Errors
+    /// When the address is none, the database does not answer, or its schema is not one this version knows.
+    pub async fn open(url: &str) -> Result<Postgres, Unavailable> {
+        let mut config: Config = url.parse().map_err(|error| Unavailable(format!("--database-url: {error}")))?;
+        config.connect_timeout(PATIENCE).application_name("scrip");
+        let manager =
+            Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let pool = Pool::builder(manager)
+            .max_size(POOL_MAX)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(PATIENCE))
+            .build()
+            .map_err(|error| Unavailable(error.to_string()))?;
+        let shared = Arc::new(Shared {
+            config,
+            pool,
+            catalogs: RwLock::default(),
+            ahead: AtomicI64::new(0),
+            last: AtomicI64::new(0),
+            written: Notify::new(),
+        });
+        migrate(&mut shared.connect().await?).await?;
+        shared.look_at_the_clock().await?;
+        shared.look_at_the_catalogs().await?;
+        let lanes = (0..LANES).map(|_| start_lane(&shared)).collect();
+        let (reached, projected) = watch::channel(Place::default());
+        tokio::spawn(projector::run(Arc::clone(&shared), reached));
+        let (moving, moved) = watch::channel(0);
+        tokio::spawn(follow(projected.clone(), moving));
+        tokio::spawn(refresh(Arc::downgrade(&shared)));
+        Ok(Postgres { shared, lanes, projected, moved })
+    }
+
+    fn lane(&self, workspace: WorkspaceId) -> &mpsc::Sender<Job> {
+        // Ids are random in their lower bits.
+        &self.lanes[workspace.get().unsigned_abs() as usize % LANES]
+    }
+
+    async fn ask<T>(
+        &self,
+        workspace: WorkspaceId,
+        job: impl FnOnce(oneshot::Sender<T>) -> Job,
+    ) -> Result<T, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.lane(workspace).try_send(job(reply));
+        sent.map_err(|_| Unavailable(format!("{QUEUE_MAX} submissions are waiting")))?;
+        answer.await.map_err(|_| Unavailable("a lane has stopped".to_owned()))
+    }
+
+    /// See [`super::Store::submit`].
+    pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
+        self.ask(submission.workspace, |reply| Job::Submit(Box::new(submission), reply)).await?
+    }
+
+    /// See [`super::Store::workspace`].
+    pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
+        self.ask(id, |reply| Job::Read(id, reply)).await?
+    }
+
+    /// See [`super::Store::query`].
+    pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        let client = self.shared.pool.get().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        client.query(&statement, &values).await?.iter().map(values::row).collect()
+    }
+
+    /// See [`super::Store::write`].
+    pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
+        let client = self.shared.pool.get().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        Ok(client.execute(&statement, &values).await? as usize)
+    }
+
+    /// See [`super::Store::lease`].
+    pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        self.query(sql, values).await
+    }
+
+    /// See [`super::Store::projected`].
+    pub async fn projected(&self) -> Result<(), Unavailable> {
+        let client = self.shared.pool.get().await?;
+        let sql = client.prepare_cached("SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1");
+        let Some(last) = client.query_opt(&sql.await?, &[]).await? else { return Ok(()) };
+        let target = Place { xid: last.get(0), position: last.get(1) };
+        if *self.projected.borrow() >= target {
+            return Ok(());
+        }
+        let sql = client.prepare_cached("SELECT xid, position FROM positions WHERE name = 'views'").await?;
+        let reached = async {
+            loop {
+                let row = client.query_opt(&sql, &[]).await?;
+                if row.is_some_and(|row| Place { xid: row.get(0), position: row.get(1) } >= target) {
+                    return Ok(());
+                }
+                let mut moved = self.projected.clone();
+                let _ = tokio::time::timeout(LOOK, moved.changed()).await;
+            }
+        };
+        let reached = tokio::time::timeout(PATIENCE, reached).await;
+        reached.map_err(|_| Unavailable(format!("the projections are not at {} yet", target.position)))?
+    }
+
+    /// See [`super::Store::projections`].
+    pub fn projections(&self) -> watch::Receiver<i64> {
+        self.moved.clone()
+    }
+
+    /// See [`super::Store::catalogs`].
+    pub fn catalogs(&self) -> Arc<Catalogs> {
+        self.shared.catalogs()
+    }
+
+    /// See [`super::Store::publish`].
+    pub async fn publish(&self, text: String, _catalog: Catalog, actor: String) -> Result<u32, Unavailable> {
+        let mut client = self.shared.connect().await?;
+        let transaction = client.transaction().await?;
+        transaction.batch_execute("LOCK TABLE catalogs IN EXCLUSIVE MODE").await?;
+        let newest = "SELECT version, sha256 FROM catalogs ORDER BY version DESC LIMIT 1";
+        let newest = transaction.query_opt(newest, &[]).await?;
+        let (hash, mut version) = (text_hash(&text), newest.as_ref().map_or(0, |row| row.get::<_, i64>(0)));
+        if newest.is_none_or(|row| row.get::<_, &str>(1) != hash) {
+            version += 1;
+            let now = self.shared.now().micros();
+            let sql = "INSERT INTO catalogs (version, published_at, sha256, text, actor) VALUES ($1, $2, $3, $4, $5)";
+            transaction.execute(sql, &[&version, &now, &hash, &text, &actor]).await?;
+            transaction.commit().await?;
+        }
+        self.shared.look_at_the_catalogs().await?;
+        u32::try_from(version).map_err(|_| Unavailable("there are too many catalog versions".to_owned()))
+    }
+
+    /// See [`super::Store::now`].
+    pub async fn now(&self, test_clock: Option<i64>) -> Result<Timestamp, Unavailable> {
+        let Some(id) = test_clock else { return Ok(self.shared.now()) };
+        let client = self.shared.pool.get().await?;
+        let sql = client.prepare_cached("SELECT now FROM test_clocks WHERE id = $1").await?;
+        let found = client.query_opt(&sql, &[&id]).await?;
+        Ok(found.map_or_else(|| self.shared.now(), |row| Timestamp::from_micros(row.get(0))))
+    }
+
+    /// See [`super::Store::set_clock`].
+    pub async fn set_clock(&self, id: i64, name: Option<String>, now: Timestamp) -> Result<(), Unavailable> {
+        let sql = "INSERT INTO test_clocks (id, name, now) VALUES ($1, COALESCE($2, ''), $3)
+                   ON CONFLICT (id) DO UPDATE SET now = GREATEST(test_clocks.now, excluded.now)";
+        self.write(sql, vec![id.into(), name.into(), now.micros().into()]).await.map(|_| ())
+    }
+
+    /// See [`super::Store::rebuild`].
+    pub async fn rebuild(&self) -> Result<(), Unavailable> {
+        let client = self.shared.connect().await?;
+        client.batch_execute(audit::EMPTY).await?;
+        self.shared.written.notify_one();
+        self.projected().await
+    }
+
+    /// See [`super::Store::projection_differences`].
+    pub async fn projection_differences(&self) -> Result<Vec<String>, Unavailable> {
+        audit::differences(&mut self.shared.connect().await?).await
+    }
+}
+
+async fn migrate(client: &mut Client) -> Result<(), Unavailable> {
+    // One process at a time: several may start at once.
+    client.batch_execute("SELECT pg_advisory_lock(91537001)").await?;
+    let wrong = |error| {
+        Unavailable(format!(
+            "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one: {error}"
+        ))
+    };
+    migrations::migrations::runner().run_async(client).await.map_err(wrong)?;
+    client.batch_execute("SELECT pg_advisory_unlock(91537001)").await?;
+    Ok(())
+}
+
+fn start_lane(shared: &Arc<Shared>) -> mpsc::Sender<Job> {
+    let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
+    let lane = Lane { shared: Arc::clone(shared), link: None, cache: HashMap::new() };
+    tokio::spawn(lane.run(waiting));
+    jobs
+}
+
+/// Tells of every move of the projections by a number, as those ask who only want to know that there was one.
+async fn follow(mut projected: watch::Receiver<Place>, moving: watch::Sender<i64>) {
+    while projected.changed().await.is_ok() {
+        moving.send_modify(|moves| *moves += 1);
+    }
+}
+
+/// Looks at what other processes may have changed, for as long as there is a store.
+async fn refresh(shared: std::sync::Weak<Shared>) {
+    while let Some(shared) = shared.upgrade() {
+        if let Err(error) = tokio::try_join!(shared.look_at_the_clock(), shared.look_at_the_catalogs()) {
+            tracing::warn!(%error, "the database's clock and catalogs could not be looked at");
+        }
+        drop(shared);
+        tokio::time::sleep(REFRESH).await;
+    }
+}
