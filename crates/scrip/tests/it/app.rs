@@ -14,6 +14,17 @@ use std::time::Duration;
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a server finds out from its arguments or not at all, whatever the environment of the tests says.
+const NOT_TOLD: [&str; 7] = [
+    "SCRIP_CATALOG",
+    "SCRIP_DATA",
+    "SCRIP_DATABASE_URL",
+    "SCRIP_LISTEN",
+    "SCRIP_PUBLIC_URL",
+    "SCRIP_OPERATOR_KEY",
+    "SCRIP_LOG",
+];
+
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// A number nobody else in this process has.
@@ -90,13 +101,12 @@ impl App {
         self.directory.join("data")
     }
 
-    /// A command of the binary about what this server keeps, told nothing by the environment of the tests.
+    /// A command of the binary about what this server keeps.
     fn scrip(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
         command.args(arguments).arg("--data").arg(self.data()).current_dir(&self.directory);
         self.journal.tell(&mut command);
-        let told = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCRIP_"));
-        for (name, _) in told {
+        for name in NOT_TOLD {
             command.env_remove(name);
         }
         command
