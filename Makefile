@@ -10,7 +10,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 SCRIP := $(CARGO_TARGET_DIR)/debug/scrip
 DATA := data/demo
 
-.PHONY: help demo test check fmt clean compiler tools
+.PHONY: help demo test suite check fmt clean compiler tools
 
 help:
 	@echo 'make demo    build, and serve a product with some history on http://127.0.0.1:8080'
@@ -24,11 +24,14 @@ demo: compiler
 	mkdir -p $(DATA)
 	exec $(SCRIP) demo --data $(DATA)
 
-# The test runner comes last, so that its closing line is the last one.
 test: tools .venv/ready
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo build --locked --package scrip
+	@tests/postgres -- $(MAKE) --no-print-directory suite
+
+# What runs on the cluster that `test` starts. The test runner comes last, so that its closing line is the last one.
+suite:
 	cargo test --locked --workspace --doc --quiet
 	@for script in tests/run.d/*; do echo "== $$script"; "$$script"; done
 	@if cargo nextest --version >/dev/null 2>&1; then \
@@ -51,6 +54,9 @@ clean:
 # What is asked of apt: a program, and the Debian package that has it.
 BUILD_TOOLS := cc:build-essential
 TEST_TOOLS := $(BUILD_TOOLS) bean-check:beancount hledger:hledger curl:curl python3:python3 faketime:faketime
+# PostgreSQL's server, with pgbench. Debian keeps its programs off the path; the cluster that the package sets up is not
+# needed by anything here, since tests/postgres makes its own.
+TEST_TOOLS += $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) initdb):postgresql
 
 # Installs what is missing, as root or through sudo.
 define install

@@ -1,5 +1,6 @@
 //! A server of one test's own: the built binary on a free port in a temporary directory, and a client for it.
 
+use crate::journal::Journal;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -12,6 +13,17 @@ use std::time::Duration;
 
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a server finds out from its arguments or not at all, whatever the environment of the tests says.
+const NOT_TOLD: [&str; 7] = [
+    "SCRIP_CATALOG",
+    "SCRIP_DATA",
+    "SCRIP_DATABASE_URL",
+    "SCRIP_LISTEN",
+    "SCRIP_PUBLIC_URL",
+    "SCRIP_OPERATOR_KEY",
+    "SCRIP_LOG",
+];
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
@@ -27,13 +39,14 @@ pub fn root() -> PathBuf {
 
 /// A server.
 pub struct App {
-    /// Everything it keeps is in here, in `data`.
+    /// Everything it keeps is in here, in `data`, but for a journal that is in a database.
     pub directory: PathBuf,
     /// Where it listens.
     pub url: String,
     /// Its operator key.
     pub key: String,
     catalog: PathBuf,
+    journal: Journal,
     environment: Vec<(String, String)>,
     child: Option<Child>,
     client: reqwest::Client,
@@ -57,14 +70,24 @@ impl App {
         App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), Vec::new())
     }
 
-    /// A server of a catalog file, in a directory, with an environment.
+    /// A server of a catalog file, in a directory, with an environment, on the store that is asked for.
     pub fn with(catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {
+        App::on(Journal::chosen(), catalog, directory, environment)
+    }
+
+    /// A server with everything in a directory, for stories about the files of the journal.
+    pub fn on_files(directory: PathBuf) -> App {
+        App::on(Journal::Sqlite, &root().join("catalogs/canvas-tiers.toml"), directory, Vec::new())
+    }
+
+    fn on(journal: Journal, catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(120)).no_proxy();
         let mut app = App {
             directory,
             url: String::new(),
             key: String::new(),
             catalog: catalog.to_owned(),
+            journal,
             environment,
             child: None,
             client: client.build().expect("a client can be made"),
@@ -73,21 +96,25 @@ impl App {
         app
     }
 
-    /// Where the journal is.
+    /// Where its files are: the outputs of runs, and a journal that is in no database.
     pub fn data(&self) -> PathBuf {
         self.directory.join("data")
     }
 
-    fn command(&self) -> Command {
+    /// A command of the binary about what this server keeps.
+    fn scrip(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--catalog"]).arg(&self.catalog);
-        command.arg("--data").arg(self.data()).current_dir(&self.directory);
-        for name in
-            ["SCRIP_CATALOG", "SCRIP_DATA", "SCRIP_LISTEN", "SCRIP_PUBLIC_URL", "SCRIP_OPERATOR_KEY", "SCRIP_LOG"]
-        {
+        command.args(arguments).arg("--data").arg(self.data()).current_dir(&self.directory);
+        self.journal.tell(&mut command);
+        for name in NOT_TOLD {
             command.env_remove(name);
         }
-        command.envs(self.environment.iter().cloned());
+        command
+    }
+
+    fn serve(&self, catalog: &Path) -> Command {
+        let mut command = self.scrip(&["serve", "--listen", "127.0.0.1:0"]);
+        command.arg("--catalog").arg(catalog).envs(self.environment.iter().cloned());
         command
     }
 
@@ -95,7 +122,7 @@ impl App {
     pub fn restart(&mut self) {
         self.kill();
         let log = std::fs::File::options().create(true).append(true).open(self.directory.join("log"));
-        let mut command = self.command();
+        let mut command = self.serve(&self.catalog);
         command.stdout(Stdio::piped()).stderr(log.expect("the log can be written"));
         let mut child = command.spawn().expect("the built binary starts");
         let output = child.stdout.take().expect("it is piped");
@@ -140,14 +167,18 @@ impl App {
 
     /// A second server over the same directory, which must end by itself.
     pub fn second(&self) -> Output {
-        self.command().output().expect("the built binary starts")
+        self.second_of(&self.catalog)
+    }
+
+    /// A second server over the same directory, of another catalog file.
+    pub fn second_of(&self, catalog: &Path) -> Output {
+        self.serve(catalog).output().expect("the built binary starts")
     }
 
     /// Stops the server and lets the journal be replayed; the report, when there is no difference.
     pub fn verify(&mut self) -> Value {
         self.kill();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
-        let output = command.args(["verify", "--json", "--data"]).arg(self.data()).output().expect("it starts");
+        let output = self.scrip(&["verify", "--json"]).output().expect("it starts");
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "verify: {text}\n{errors}\nthe server's log:\n{}", self.log());

@@ -94,7 +94,7 @@ async fn a_second_server_over_the_same_directory_refuses_and_the_first_goes_on()
 
 #[tokio::test]
 async fn a_journal_of_a_later_version_is_left_alone() {
-    let mut app = App::start();
+    let mut app = App::on_files(crate::app::temporary());
     app.free().await;
     app.kill();
     let journal = app.data().join("journal.db");
@@ -116,15 +116,7 @@ async fn data_of_another_product_is_refused() {
     let mut app = App::start();
     app.free().await;
     app.kill();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_scrip"));
-    let catalog = crate::app::root().join("catalogs/two-buckets.toml");
-    let output = command
-        .args(["serve", "--listen", "127.0.0.1:0", "--catalog"])
-        .arg(catalog)
-        .arg("--data")
-        .arg(app.data())
-        .output();
-    let output = output.expect("it starts");
+    let output = app.second_of(&crate::app::root().join("catalogs/two-buckets.toml"));
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("another product"));
 }

@@ -52,7 +52,7 @@ impl Drop for Disk {
 fn on(disk: &Disk) -> App {
     let directory = disk.0.join("scrip");
     std::fs::create_dir(&directory).expect("a directory can be made");
-    App::with(&root().join("catalogs/canvas-tiers.toml"), directory, Vec::new())
+    App::on_files(directory)
 }
 
 #[tokio::test]

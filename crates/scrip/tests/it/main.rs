@@ -12,7 +12,10 @@ mod crash;
 mod errors;
 mod faults;
 mod holds;
+mod journal;
 mod openapi;
+#[path = "../common/postgres.rs"]
+mod postgres;
 mod races;
 mod runs;
 mod test_clocks;

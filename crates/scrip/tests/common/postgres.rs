@@ -1,0 +1,96 @@
+//! Databases of tests' own in the cluster that `tests/postgres` starts.
+//!
+//! Invariant: without a cluster a test fails and says how to start one; it is never passed over.
+
+#![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
+
+use std::ffi::OsString;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Where the cluster is.
+pub const CLUSTER: &str = "SCRIP_TEST_POSTGRES";
+/// Where its programs are; if it is not told, they are on the path.
+pub const PROGRAMS: &str = "SCRIP_TEST_POSTGRES_BIN";
+
+/// A database that goes away with the test, whoever is still connected to it.
+pub struct Database {
+    name: String,
+    url: String,
+    cluster: String,
+}
+
+/// A new and empty database that nobody else knows.
+pub fn database() -> Database {
+    let cluster = std::env::var(CLUSTER).unwrap_or_else(|_| {
+        panic!("{CLUSTER} names no cluster: run `make test`, or `tests/postgres -- cargo nextest run` for some tests")
+    });
+    // Every test is a process, so a counter would not do.
+    let name = format!("scrip_test_{:016x}", RandomState::new().hash_one("database"));
+    // Nobody can connect to this template, and a template that somebody is connected to cannot be copied.
+    query(&cluster, &format!("CREATE DATABASE {name} TEMPLATE template0")).expect("the cluster makes databases");
+    let url = addressed(&cluster, &name);
+    Database { name, url, cluster }
+}
+
+impl Database {
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What a statement gives, a row a line, columns separated by `|`.
+    pub fn query(&self, sql: &str) -> String {
+        query(&self.url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let dropped = query(&self.cluster, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        // A test that fails already says what it fails of.
+        assert!(dropped.is_ok() || std::thread::panicking(), "{dropped:?}");
+    }
+}
+
+/// What a statement gives in the database at an address, or what `psql` complains of.
+pub fn query(url: &str, sql: &str) -> Result<String, String> {
+    let output = psql(url).args(["--command", sql]).output().map_err(|error| format!("psql: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+/// `psql` on the database at an address, told nothing by the environment or by a file of the user's.
+pub fn psql(url: &str) -> Command {
+    let programs = std::env::var_os(PROGRAMS).map(PathBuf::from).unwrap_or_default();
+    let mut command = Command::new(programs.join("psql"));
+    let told = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG"));
+    let told: Vec<OsString> = told.map(|(name, _)| name).collect();
+    for name in told {
+        command.env_remove(name);
+    }
+    command.args([
+        "--no-psqlrc",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+        "--set",
+        "ON_ERROR_STOP=1",
+        "--dbname",
+        url,
+    ]);
+    command.env("LC_ALL", "C").stdin(Stdio::null());
+    command
+}
+
+/// The address of another database of the same cluster.
+fn addressed(cluster: &str, name: &str) -> String {
+    let (address, options) = cluster.split_at(cluster.find('?').unwrap_or(cluster.len()));
+    let from = address.find("://").map_or(0, |scheme| scheme + 3);
+    let end = address[from..].find('/').map_or(address.len(), |path| from + path);
+    format!("{}/{name}{options}", &address[..end])
+}

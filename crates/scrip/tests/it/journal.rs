@@ -1,0 +1,36 @@
+//! Where the servers of the stories keep their journals: `SCRIP_TEST_STORE` says which store they run on.
+//!
+//! Invariant: a server that is started again finds the journal it had.
+
+use crate::postgres::{Database, database};
+use std::env::VarError;
+use std::process::Command;
+
+/// Which store the stories run on.
+const STORE: &str = "SCRIP_TEST_STORE";
+
+/// Where a server keeps its journal.
+pub enum Journal {
+    /// In a file of its data directory.
+    Sqlite,
+    /// In a database of its own, which goes away with it.
+    Postgres(Database),
+}
+
+impl Journal {
+    /// A new and empty journal in the store that is asked for.
+    pub fn chosen() -> Journal {
+        match std::env::var(STORE).as_deref() {
+            Ok("sqlite") | Err(VarError::NotPresent) => Journal::Sqlite,
+            Ok("postgres") => Journal::Postgres(database()),
+            other => panic!("{STORE} is sqlite or postgres, not {other:?}"),
+        }
+    }
+
+    /// Tells a command of the binary where the journal is, if it is not in the data directory.
+    pub fn tell(&self, command: &mut Command) {
+        if let Journal::Postgres(database) = self {
+            command.arg("--database-url").arg(database.url());
+        }
+    }
+}
