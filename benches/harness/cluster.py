@@ -1,4 +1,5 @@
-"""A PostgreSQL server of our own, with the configuration it comes with: every commit is on the disk."""
+"""A PostgreSQL server of our own, with the configuration it comes with: every commit is on the disk before it is
+answered."""
 
 import hashlib
 import json
@@ -39,7 +40,7 @@ def binaries() -> Path:
 class Cluster:
     """The server. It listens on a socket in a directory nobody else may enter, and on no port."""
 
-    def __init__(self, stack: ExitStack, place: Path, workspaces: int):
+    def __init__(self, stack: ExitStack, place: Path, workspaces: int, clients: int):
         self.bin, self.place, self.workspaces = binaries(), place, workspaces
         self.log = place / "postgresql.log"
         owner = unprivileged()
@@ -57,6 +58,8 @@ class Cluster:
         settings = ["--encoding=UTF8", "--locale=C", "--auth=trust", f"--username={USER}", "--no-sync"]
         run("initdb", [self.bin / "initdb", "-D", data, *settings], self.log, cwd="/", **owner)
         server = [self.bin / "postgres", "-D", data, "-c", "listen_addresses=", "-k", self.socket, "-p", "5432"]
+        # The default is 100, a few of them reserved.
+        server += ["-c", f"max_connections={max(100, clients + 10)}"]
         # An interrupt is PostgreSQL's word for: end now, in order.
         self.server = stack.enter_context(
             Program("PostgreSQL", server, self.log, stop=signal.SIGINT, cwd="/", **owner)

@@ -17,14 +17,13 @@ CASES = {"spread": "spread", "hot": "one workspace"}
 
 
 def machine() -> dict:
-    def line(path: str, start: str) -> str:
-        found = [line for line in Path(path).read_text().splitlines() if line.startswith(start)]
-        return found[0].split(":", 1)[1].strip() if found else "unknown"
-
+    described = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":", 1)[1].strip() for line in described if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cores": len(os.sched_getaffinity(0)),
-        "cpu": line("/proc/cpuinfo", "model name"),
-        "memory": line("/proc/meminfo", "MemTotal"),
+        "cpu": models[0] if models else platform.machine(),
+        "memory_gib": round(memory / 2**30, 1),
         "kernel": f"{platform.system()} {platform.release()}",
     }
 
@@ -67,7 +66,7 @@ def rows(document: dict):
 def table(document: dict) -> str:
     its = document["machine"]
     lines = [
-        f"{its['cores']} cores, {its['cpu']}, {its['memory']}, {its['kernel']}",
+        f"{its['cores']} cores, {its['cpu']}, {its['memory_gib']} GiB, {its['kernel']}",
         f"{document['connections']} connections, {document['workspaces']} workspaces or one, {document['seconds']} s"
         f" a figure; {document['workers']} processes an endpoint. Client and server share this machine.",
         "A pair is a hold and its capture, each a durable transaction with a key.",

@@ -6,7 +6,8 @@ INSERT INTO workspaces (id, name) SELECT n, 'many ' || n FROM generate_series(1,
 INSERT INTO workspaces (id, name) VALUES (:workspaces + 1, 'race');
 
 INSERT INTO grants (workspace_id, rank, amount, available, expires_at)
-    SELECT n, rank, 1000000000, 1000000000, CASE WHEN rank = 5 THEN 'infinity' ELSE now() + rank * interval '30 days' END
+    SELECT n, rank, 1000000000, 1000000000,
+        CASE WHEN rank = 5 THEN 'infinity' ELSE now() + rank * interval '30 days' END
     FROM generate_series(1, :workspaces) n, generate_series(1, 5) rank;
 -- 703 credits in five grants, none a multiple of 7: 100 holds of 7 fit, some across two grants, and 3 are left.
 INSERT INTO grants (workspace_id, rank, amount, available)
