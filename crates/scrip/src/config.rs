@@ -15,6 +15,9 @@ pub struct Settings {
     /// The directory of the embedded database and of stored outputs
     #[arg(long, env = "SCRIP_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// The PostgreSQL database that keeps the journal instead: postgres://…; any number of servers may share it
+    #[arg(long, env = "SCRIP_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
     /// The address to listen on
     #[arg(long, env = "SCRIP_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
@@ -59,6 +62,7 @@ impl Settings {
         Settings {
             catalog: self.catalog.or(other.catalog),
             data: self.data.or(other.data),
+            database_url: self.database_url.or(other.database_url),
             listen: self.listen.or(other.listen),
             public_url: self.public_url.or(other.public_url),
             operator_key: self.operator_key.or(other.operator_key),

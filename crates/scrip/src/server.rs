@@ -36,14 +36,16 @@ impl Server {
         let data = settings.data.as_deref().ok_or("name a data directory: --data DIR")?;
         let listen = settings.listen.ok_or("name an address: --listen ADDR")?;
         let text = settings.catalog.as_deref().map(read_catalog).transpose()?;
-        let options = Options { group_commit: settings.group_commit.unwrap_or(true), ..Options::default() };
-        let store = Store::open(data, options).map_err(|error| error.to_string())?;
+        let store = open(settings, data).await.map_err(|error| error.to_string())?;
         if let Some((text, catalog)) = text {
             let newest = store.catalogs();
             if let Some(newest) = newest.newest().filter(|newest| newest.catalog.name != catalog.name) {
                 return Err(format!(
                     "{} is the data of `{}`; `{}` is another product",
-                    data.display(),
+                    settings
+                        .database_url
+                        .as_ref()
+                        .map_or_else(|| data.display().to_string(), |_| "the database".to_owned()),
                     newest.catalog.name,
                     catalog.name
                 ));
@@ -76,6 +78,17 @@ impl Server {
         tokio::spawn(scheduler::run(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.dispatcher).run());
         http::serve(self.listener, http::service(self.app), stop).await
+    }
+}
+
+/// The store that the settings name: a database, or the directory itself.
+async fn open(settings: &Settings, data: &Path) -> Result<Store, Unavailable> {
+    match &settings.database_url {
+        Some(url) => Store::connect(url).await,
+        None => {
+            let options = Options { group_commit: settings.group_commit.unwrap_or(true), ..Options::default() };
+            Store::open(data, options)
+        }
     }
 }
 

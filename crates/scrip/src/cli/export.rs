@@ -1,9 +1,10 @@
 //! `scrip export`: the journal of a data directory as files that other programs read.
 
 use super::output::{Done, Fault};
+use super::place::Place;
 use crate::export::{Exporter, Format};
 use crate::store::journal::JournalRow;
-use crate::store::{Options, Row, Store, Unavailable, Value, queries};
+use crate::store::{Row, Store, Unavailable, Value, queries};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use scrip_engine::WorkspaceId;
@@ -17,9 +18,8 @@ const PAGE: i64 = 1_000;
 /// `scrip export`.
 #[derive(Args)]
 pub struct Export {
-    /// The data directory; no server may have it open
-    #[arg(long, env = "SCRIP_DATA", value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// What is written
     #[arg(long)]
     format: Format,
@@ -33,16 +33,8 @@ impl Export {
     pub async fn run(self, workspace: Option<&str>) -> Done {
         let unknown = || Fault::Refused("NOT_FOUND: there is no such workspace here".to_owned());
         let workspace: Option<WorkspaceId> = workspace.map(|id| id.parse().map_err(|()| unknown())).transpose()?;
-        // Opening a directory makes it; an export of nothing is a typing error.
-        if !self.data.join("journal.db").is_file() {
-            return Err(Fault::Misused(format!(
-                "{}: there is no journal here; --data names the directory of a server",
-                self.data.display()
-            )));
-        }
-        let store = Store::open(&self.data, Options::default()).map_err(|error| {
-            Fault::Refused(format!("{error}\n  - stop the server that uses it, or export a copy of the directory"))
-        })?;
+        let store = self.place.open().await?;
+        store.projected().await.map_err(refused)?;
         let rows = match workspace {
             Some(id) => Rows::One(
                 store.query(queries::HISTORY, vec![id.into(), Value::Integer(i64::MAX)]).await.map_err(refused)?,

@@ -17,6 +17,7 @@ mod keys;
 mod migrate;
 mod output;
 mod params;
+mod place;
 mod quote;
 mod run;
 mod serve;

@@ -1,19 +1,17 @@
 //! `scrip verify`.
 
 use super::output::{Done, Fault, print, say};
-use crate::store::{Options, Store};
+use super::place::Place;
 use crate::verify::verify;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use std::path::PathBuf;
 
 /// `scrip verify`: replays the journal and checks everything; fails on any difference.
 #[derive(Args)]
 pub struct Verify {
-    /// The data directory. No server may have it open
-    #[arg(long, env = "SCRIP_DATA", value_name = "DIR", default_value = "data")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Fold the projections again before they are compared
     #[arg(long)]
     rebuild: bool,
@@ -25,10 +23,7 @@ impl Verify {
     /// # Errors
     /// Every difference that was found.
     pub async fn run(self, as_json: bool) -> Done {
-        if !self.data.join("journal.db").is_file() {
-            return Err(format!("{}: there is no journal here", self.data.display()).into());
-        }
-        let store = Store::open(&self.data, Options::default()).map_err(|error| error.to_string())?;
+        let store = self.place.open().await?;
         if self.rebuild {
             store.rebuild().await.map_err(|error| error.to_string())?;
         }

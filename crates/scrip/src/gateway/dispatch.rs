@@ -20,8 +20,10 @@ use tokio::task::JoinSet;
 
 /// Runs worked on at once.
 const WORKERS: i64 = 8;
-/// How long a worker has before its run may be taken over, in seconds.
-const LEASE_SECONDS: i64 = 120;
+/// How long a worker may be silent before its run is taken over, in seconds.
+const LEASE_SECONDS: i64 = 20;
+/// How often a worker says that it is still there.
+const RENEW: Duration = Duration::from_secs(5);
 /// How soon a run is tried again whose worker could not go on, in seconds.
 const AGAIN_SECONDS: i64 = 2;
 /// How long the dispatcher sleeps when nothing moves.
@@ -77,7 +79,11 @@ impl Dispatcher {
             let (workspace, n) = (WorkspaceId::new(row.integer(0) as u64), row.integer(1) as u32);
             let this = Arc::clone(self);
             workers.spawn(async move {
-                if let Err(error) = this.one(workspace, n, test_clock).await {
+                let worked = tokio::select! {
+                    worked = this.one(workspace, n, test_clock) => worked,
+                    () = this.renew(workspace, n) => Ok(()),
+                };
+                if let Err(error) = worked {
                     tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a run waits to be tried again");
                     tokio::spawn(async move { this.again(workspace, n).await });
                 }
@@ -156,6 +162,21 @@ impl Dispatcher {
     async fn later(&self, workspace: WorkspaceId, n: u32, at: Timestamp) -> Result<(), Unavailable> {
         let values = vec![workspace.into(), Value::Integer(i64::from(n)), Value::Integer(at.micros())];
         self.ledger.store().lease(queries::WORK_LATER, values).await.map(|_| ())
+    }
+
+    /// Says again and again that the run is still worked on; never ends.
+    async fn renew(&self, workspace: WorkspaceId, n: u32) {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            let renewed = async {
+                let until = self.ledger.now(None).await?.after_seconds(LEASE_SECONDS).micros();
+                let values = vec![workspace.into(), Value::Integer(i64::from(n)), Value::Integer(until)];
+                self.ledger.store().lease(queries::WORK_ON, values).await
+            };
+            if let Err(error) = renewed.await {
+                tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a lease was not renewed");
+            }
+        }
     }
 
     /// Gives a lease up early, so that a run does not wait out the lease of a worker whose disk was full for a moment.

@@ -56,6 +56,8 @@ pub const WORK_ON_CLOCK: &str = "UPDATE queue SET lease_until = $2 WHERE (worksp
 pub const WORK_LEFT_ON_CLOCK: &str = "SELECT COUNT(*) FROM queue WHERE test_clock = $1 AND due_at <= $2";
 /// Puts a run back, to be looked at again at an instant.
 pub const WORK_LATER: &str = "UPDATE queue SET lease_until = 0, due_at = $3 WHERE workspace = $1 AND n = $2";
+/// Makes a lease last longer.
+pub const WORK_ON: &str = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until < $3";
 /// Ends a lease soon: whoever had it could not go on.
 pub const WORK_AGAIN: &str = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until > $3";
 /// Claims something that only one workspace may have.

@@ -75,9 +75,9 @@ impl App {
         App::on(Journal::chosen(), catalog, directory, environment)
     }
 
-    /// A server with everything in a directory, for stories about the files of the journal.
-    pub fn on_files(directory: PathBuf) -> App {
-        App::on(Journal::Sqlite, &root().join("catalogs/canvas-tiers.toml"), directory, Vec::new())
+    /// A server with everything in a directory, for stories about the files of the journal or about their clock.
+    pub fn on_files(directory: PathBuf, environment: Vec<(String, String)>) -> App {
+        App::on(Journal::Sqlite, &root().join("catalogs/canvas-tiers.toml"), directory, environment)
     }
 
     fn on(journal: Journal, catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {

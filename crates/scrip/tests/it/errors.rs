@@ -80,7 +80,7 @@ async fn a_request_may_bring_its_own_id_and_gets_it_back() {
 
 #[tokio::test]
 async fn a_second_server_over_the_same_directory_refuses_and_the_first_goes_on() {
-    let mut app = App::start();
+    let mut app = App::on_files(crate::app::temporary(), Vec::new());
     {
         let desk = app.free().await;
         let second = app.second();
@@ -94,7 +94,7 @@ async fn a_second_server_over_the_same_directory_refuses_and_the_first_goes_on()
 
 #[tokio::test]
 async fn a_journal_of_a_later_version_is_left_alone() {
-    let mut app = App::on_files(crate::app::temporary());
+    let mut app = App::on_files(crate::app::temporary(), Vec::new());
     app.free().await;
     app.kill();
     let journal = app.data().join("journal.db");

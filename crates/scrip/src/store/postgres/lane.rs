@@ -205,7 +205,7 @@ impl Lane {
             let now = test_clock.and_then(|id| clocks.get(&id).copied()).unwrap_or_else(|| self.shared.now());
             let on = cached.workspace.seq;
             match decide(&job, &cached, &catalogs, now) {
-                Outcome::Append(applied) => plan(&mut decided, job, applied, cached),
+                Outcome::Append(applied) => plan(&mut decided, job, *applied, cached),
                 Outcome::Unchanged(unchanged) => decided.unchanged.push(Decision { job, on, unchanged }),
             }
         }
@@ -252,7 +252,7 @@ impl Lane {
 
     fn appended(&mut self, planned: Vec<Planned>, after: HashMap<WorkspaceId, Cached>) {
         self.shared.written.notify_one();
-        let due = |cached: &&Cached| cached.workspace.seq % SNAPSHOT_EVERY == 0;
+        let due = |cached: &&Cached| cached.workspace.seq.is_multiple_of(SNAPSHOT_EVERY);
         let kept: Vec<_> = after.values().filter(due).map(|cached| Arc::clone(&cached.workspace)).collect();
         if !kept.is_empty() {
             tokio::spawn(states::keep(Arc::clone(&self.shared), kept));
@@ -337,7 +337,7 @@ impl Lane {
 }
 
 enum Outcome {
-    Append(Applied),
+    Append(Box<Applied>),
     Unchanged(Unchanged),
 }
 
@@ -356,7 +356,7 @@ fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Ou
     let unchanged = match catch_unwind(AssertUnwindSafe(|| apply(workspace, catalogs, command, now))) {
         Ok(Ok(applied)) if matches!(job, Job::Read(..)) => Unchanged::Read(Some(Arc::new(applied.workspace))),
         Ok(Ok(applied)) if applied.events.is_empty() => Unchanged::Nothing(Box::new(applied), Arc::clone(workspace)),
-        Ok(Ok(applied)) => return Outcome::Append(applied),
+        Ok(Ok(applied)) => return Outcome::Append(Box::new(applied)),
         Ok(Err(refusal)) => Unchanged::Refused(refusal),
         Err(panic) => Unchanged::Bug(panic_text(panic.as_ref())),
     };

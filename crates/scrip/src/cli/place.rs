@@ -1,0 +1,57 @@
+//! Where a journal is, for commands that read it without a server.
+
+use super::output::Fault;
+use crate::store::{Options, Store};
+use clap::Args;
+use std::fmt;
+use std::path::PathBuf;
+
+/// A data directory, or a PostgreSQL database.
+#[derive(Args, Clone)]
+pub struct Place {
+    /// The data directory. No server may have it open
+    #[arg(long, env = "SCRIP_DATA", value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// The PostgreSQL database, where the journal is in one: postgres://…
+    #[arg(long, env = "SCRIP_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+impl Place {
+    /// Opens what is there. Opening a directory makes it; reading nothing is a typing error.
+    ///
+    /// # Errors
+    /// When there is no journal, or a server has it open.
+    pub async fn open(&self) -> Result<Store, Fault> {
+        if self.database_url.is_none() && !self.data.join("journal.db").is_file() {
+            return Err(Fault::Misused(format!(
+                "{}: there is no journal here; --data names the directory of a server",
+                self.data.display()
+            )));
+        }
+        self.make().await
+    }
+
+    /// Opens it, and makes it where there is none.
+    ///
+    /// # Errors
+    /// When a server has it open, or a newer version wrote it.
+    pub async fn make(&self) -> Result<Store, Fault> {
+        match &self.database_url {
+            Some(url) => Store::connect(url).await.map_err(|error| Fault::Refused(error.to_string())),
+            None => Store::open(&self.data, Options::default()).map_err(|error| {
+                Fault::Refused(format!("{error}\n  - stop the server that uses it, or work on a copy of the directory"))
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.database_url {
+            // The address may hold a password.
+            Some(_) => f.write_str("the database"),
+            None => self.data.display().fmt(f),
+        }
+    }
+}
