@@ -1,4 +1,7 @@
 //! Tests of the parts together, below HTTP.
 
+mod engines;
 mod locks;
+#[path = "../tests/common/postgres.rs"]
+mod postgres;
 mod simulation;

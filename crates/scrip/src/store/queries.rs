@@ -81,3 +81,38 @@ pub const TEST_CLOCK: &str = "SELECT name, now FROM test_clocks WHERE id = $1";
 pub const TEST_CLOCKS: &str = "SELECT id, name, now FROM test_clocks ORDER BY id";
 /// All catalog versions.
 pub const CATALOGS: &str = "SELECT version, published_at, sha256, actor FROM catalogs ORDER BY version DESC";
+
+/// All of them, so that a test can ask both engines whether they understand each.
+#[cfg(test)]
+pub const ALL: &[&str] = &[
+    WORKSPACES,
+    WORKSPACES_BY_EXTERNAL_ID,
+    RUNS,
+    RUNS_BY_STATUS,
+    RUN,
+    HOLD,
+    ENTRIES,
+    HISTORY,
+    JOURNAL,
+    JOURNAL_LENGTH,
+    USAGE,
+    DUE,
+    DUE_ON_CLOCK,
+    NEXT_ON_CLOCK,
+    WORK,
+    WORK_ON_CLOCK,
+    WORK_LEFT_ON_CLOCK,
+    WORK_LATER,
+    WORK_ON,
+    WORK_AGAIN,
+    CLAIM,
+    CLAIMED_BY,
+    CLAIM_AGAIN,
+    SETTING,
+    NEW_SETTING,
+    OPERATOR_KEYS,
+    NEW_OPERATOR_KEY,
+    TEST_CLOCK,
+    TEST_CLOCKS,
+    CATALOGS,
+];

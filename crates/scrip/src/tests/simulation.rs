@@ -14,8 +14,7 @@ use scrip_engine::{
 use std::path::PathBuf;
 use std::sync::Arc;
 
-const CLOCK: i64 = 1;
-const SHIPPED: [(&str, &str); 4] = [
+pub(super) const SHIPPED: [(&str, &str); 4] = [
     ("canvas-tiers", include_str!("../../../../catalogs/canvas-tiers.toml")),
     ("shared-balance", include_str!("../../../../catalogs/shared-balance.toml")),
     ("two-buckets", include_str!("../../../../catalogs/two-buckets.toml")),
@@ -23,10 +22,10 @@ const SHIPPED: [(&str, &str); 4] = [
 ];
 
 /// A small generator: the same seed is the same life.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -40,7 +39,9 @@ impl Dice {
 
 /// When the journal's thread dies.
 #[derive(Clone, Copy)]
-enum Deaths {
+pub(super) enum Deaths {
+    /// Never.
+    Nowhere,
     /// At every transaction twice: once before its flush, once after.
     Everywhere,
     /// Now and then.
@@ -48,15 +49,18 @@ enum Deaths {
 }
 
 /// One workspace, its client and its workers, in a world that keeps ending.
-struct Life {
+pub(super) struct Life {
+    /// Another store that is asked the same and must say the same.
+    pub twin: Option<Arc<Store>>,
+    clock: i64,
     directory: PathBuf,
     store: Option<Store>,
     deaths: Deaths,
-    dice: Dice,
+    pub dice: Dice,
     catalog: Arc<Catalog>,
-    workspace: WorkspaceId,
+    pub workspace: WorkspaceId,
     now: Timestamp,
-    commands: u32,
+    pub commands: u32,
     crashes: u32,
     /// Every answer that was given: the key's number and the entry.
     acknowledged: Vec<(u32, u64)>,
@@ -65,12 +69,14 @@ struct Life {
 }
 
 impl Life {
-    async fn start(name: &str, text: &str, seed: u64, deaths: Deaths) -> Life {
+    pub(super) async fn start(name: &str, text: &str, seed: u64, deaths: Deaths) -> Life {
         let root = if PathBuf::from("/dev/shm").is_dir() { PathBuf::from("/dev/shm") } else { std::env::temp_dir() };
         let directory = root.join(format!("scrip-life-{}-{name}-{seed}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         let catalog = Arc::new(parse_catalog(text).unwrap_or_else(|problems| panic!("{name}: {problems:?}")));
         let mut life = Life {
+            twin: None,
+            clock: seed as i64 + 1,
             directory,
             store: None,
             deaths,
@@ -86,7 +92,7 @@ impl Life {
         };
         let store = life.open(None);
         store.publish(text.to_owned(), Catalog::clone(&catalog), "test".to_owned()).await.expect("a first version");
-        store.set_clock(CLOCK, Some("life".to_owned()), life.now).await.expect("a clock");
+        store.set_clock(life.clock, Some("life".to_owned()), life.now).await.expect("a clock");
         life.store = Some(store);
         life
     }
@@ -99,6 +105,7 @@ impl Life {
     fn reopen(&mut self, times: u32) {
         self.store = None;
         let crash = match (self.deaths, times) {
+            (Deaths::Nowhere, _) => panic!("it died although nobody killed it"),
             // The first death was before the flush: the next is after it, and then the request gets through.
             (Deaths::Everywhere, 1) => Crash { commit: 1, flushed: true },
             (Deaths::Everywhere, _) => Crash { commit: 2, flushed: false },
@@ -108,7 +115,7 @@ impl Life {
         self.store = Some(self.open(Some(crash)));
     }
 
-    fn store(&self) -> &Store {
+    pub(super) fn store(&self) -> &Store {
         self.store.as_ref().expect("a life has a store")
     }
 
@@ -126,7 +133,15 @@ impl Life {
                 idempotency,
                 wants_workspace: false,
             };
-            match self.store().submit(submission).await {
+            let answer = self.store().submit(submission.clone()).await;
+            if let (Some(twin), Ok(_) | Err(SubmitError::Refused(_))) = (&self.twin, &answer) {
+                same(&submission, &answer, &twin.submit(submission.clone()).await);
+                if number.is_multiple_of(8) {
+                    let again = (self.store().submit(submission.clone()).await, twin.submit(submission.clone()).await);
+                    same(&submission, &again.0, &again.1);
+                }
+            }
+            match answer {
                 Ok(committed) => {
                     if !committed.events.is_empty() {
                         self.acknowledged.push((number, committed.seq));
@@ -143,20 +158,24 @@ impl Life {
         panic!("{command:?} was never answered")
     }
 
-    async fn pass(&mut self, micros: i64) {
+    pub(super) async fn pass(&mut self, micros: i64) {
         self.now = self.now.after_micros(micros);
+        if let Some(twin) = &self.twin {
+            twin.set_clock(self.clock, Some("life".to_owned()), self.now).await.expect("the twin's clock moves");
+        }
         let mut times = 0;
-        while self.store().set_clock(CLOCK, None, self.now).await.is_err() {
+        while self.store().set_clock(self.clock, None, self.now).await.is_err() {
             times += 1;
             self.reopen(times);
         }
     }
 
-    async fn open_workspace(&mut self) {
+    pub(super) async fn open_workspace(&mut self) {
         let profile = Profile { name: "Life".to_owned(), owner: "life@example.com".to_owned(), external_id: None };
         let choice = self.choice();
         let mode = Mode::Test;
-        let command = Command::OpenWorkspace { mode, test_clock: Some(CLOCK), profile, lifetime_allowed: true, choice };
+        let command =
+            Command::OpenWorkspace { mode, test_clock: Some(self.clock), profile, lifetime_allowed: true, choice };
         self.submit(command).await.expect("a workspace opens");
     }
 
@@ -187,7 +206,7 @@ impl Life {
         params
     }
 
-    async fn step(&mut self) {
+    pub(super) async fn step(&mut self) {
         match self.dice.roll(20) {
             0..=6 => self.run().await,
             7..=12 => self.work().await,
@@ -304,10 +323,25 @@ impl Life {
         entries.dedup();
         assert_eq!(entries.len(), self.acknowledged.len(), "two requests were answered with one entry");
         assert_eq!(report.entries, entries.len() as u64, "an entry was acknowledged to nobody, or lost");
+        let told = (self.commands, self.crashes);
+        self.end();
+        told
+    }
+
+    /// Takes its directory away.
+    pub(super) fn end(mut self) {
         self.store = None;
         std::fs::remove_dir_all(&self.directory).expect("its directory can go");
-        (self.commands, self.crashes)
     }
+}
+
+/// Two stores say the same: the entry and what is in it, or the refusal.
+fn same(asked: &Submission, one: &Result<Committed, SubmitError>, other: &Result<Committed, SubmitError>) {
+    let told = |answer: &Result<Committed, SubmitError>| match answer {
+        Ok(committed) => format!("{} at {}: {:?}", committed.seq, committed.at, committed.events),
+        Err(error) => format!("{error:?}"),
+    };
+    assert_eq!(told(one), told(other), "{:?}", asked.command);
 }
 
 async fn live(name: &str, text: &str, seed: u64, deaths: Deaths) -> (u32, u32) {

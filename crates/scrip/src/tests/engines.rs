@@ -1,0 +1,116 @@
+//! The same random lives on both engines.
+//!
+//! Goal: SQLite and PostgreSQL give identical answers and keep identical journals, hash for hash.
+//! Method: each command is submitted to both, now and then twice, and the histories are compared column by column.
+
+use super::postgres::database;
+use super::simulation::{Deaths, Life, SHIPPED};
+use crate::store::{Row, Store, Value, queries};
+use crate::verify::verify;
+use scrip_engine::{DAY, parse_catalog};
+use std::sync::Arc;
+
+/// Sequences of each catalog.
+const LIVES: u64 = 125;
+/// Commands of each sequence.
+const COMMANDS: u32 = 100;
+
+/// A workspace's history without the positions, which count other workspaces too.
+async fn history(store: &Store, life: &Life) -> Vec<Row> {
+    store.projected().await.expect("the projections come up");
+    let values = vec![life.workspace.into(), Value::Integer(i64::MAX)];
+    let rows = store.query(queries::HISTORY, values).await.expect("it can be read");
+    rows.into_iter().map(|row| Row(row.0.into_iter().skip(1).collect())).collect()
+}
+
+async fn the_same_on_both(catalog: usize) {
+    let (name, text) = SHIPPED[catalog];
+    let database = database();
+    let twin = Arc::new(Store::connect(database.url()).await.unwrap_or_else(|error| panic!("{error}")));
+    let parsed = parse_catalog(text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    twin.publish(text.to_owned(), parsed, "test".to_owned()).await.expect("a first version");
+    let (mut commands, mut entries) = (0, 0);
+    for seed in 0..LIVES {
+        let mut life = Life::start(name, text, 10_000 + seed, Deaths::Nowhere).await;
+        life.twin = Some(Arc::clone(&twin));
+        life.pass(0).await;
+        life.open_workspace().await;
+        while life.commands < COMMANDS {
+            life.step().await;
+            if life.dice.roll(3) == 0 {
+                let hours = life.dice.roll(200) as i64;
+                life.pass(hours * DAY / 24).await;
+            }
+        }
+        let (here, there) = (history(life.store(), &life).await, history(&twin, &life).await);
+        assert_eq!(here, there, "{name} {seed}: the journals differ");
+        let settled = life.store().workspace(life.workspace).await.expect("it answers");
+        assert_eq!(
+            settled,
+            twin.workspace(life.workspace).await.expect("it answers"),
+            "{name} {seed}: the reads differ"
+        );
+        commands += life.commands;
+        entries += here.len();
+        life.end();
+    }
+    let report = verify(&twin, |_, _| ()).await.expect("it can be read");
+    assert_eq!((report.differences, report.entries), (Vec::new(), entries as u64));
+    println!("{name}: {LIVES} lives, {commands} commands, {entries} entries");
+}
+
+/// The highest `$n` of a statement.
+fn values_of(sql: &str) -> usize {
+    (1..10).filter(|n| sql.contains(&format!("${n}"))).max().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn every_statement_is_understood_by_both_engines() {
+    let text = include_str!("../store/queries.rs");
+    let written = text.matches("pub const ").count() - 1;
+    assert_eq!(queries::ALL.len(), written, "a statement is not in the list of all");
+    let database = database();
+    let directory = std::env::temp_dir().join(format!("scrip-statements-{}", std::process::id()));
+    let stores = [
+        Store::open(&directory, crate::store::Options::default()).expect("a directory can be made"),
+        Store::connect(database.url()).await.expect("the database answers"),
+    ];
+    for sql in queries::ALL {
+        for store in &stores {
+            // Nothing at all is a value of every type; what it is refused for must be the value.
+            let values = vec![Value::Null; values_of(sql)];
+            let answer = match sql.split_whitespace().next() {
+                Some("SELECT") => store.query(sql, values).await.map(|_| ()),
+                _ if sql.contains("RETURNING") || sql.contains("queue") => store.lease(sql, values).await.map(|_| ()),
+                _ => store.write(sql, values).await.map(|_| ()),
+            };
+            if let Err(error) = answer {
+                let text = error.to_string().to_lowercase();
+                let value = ["null", "mismatch"].iter().any(|word| text.contains(word));
+                assert!(value, "{sql}: {error}");
+            }
+        }
+    }
+    drop(stores);
+    std::fs::remove_dir_all(&directory).expect("it can go");
+}
+
+#[tokio::test]
+async fn canvas_tiers_is_the_same_on_both_engines() {
+    the_same_on_both(0).await;
+}
+
+#[tokio::test]
+async fn shared_balance_is_the_same_on_both_engines() {
+    the_same_on_both(1).await;
+}
+
+#[tokio::test]
+async fn two_buckets_is_the_same_on_both_engines() {
+    the_same_on_both(2).await;
+}
+
+#[tokio::test]
+async fn weekly_yearly_is_the_same_on_both_engines() {
+    the_same_on_both(3).await;
+}
