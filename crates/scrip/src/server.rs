@@ -83,12 +83,10 @@ impl Server {
 
 /// The store that the settings name: a database, or the directory itself.
 async fn open(settings: &Settings, data: &Path) -> Result<Store, Unavailable> {
+    let options = Options { group_commit: settings.group_commit.unwrap_or(true), ..Options::default() };
     match &settings.database_url {
-        Some(url) => Store::connect(url).await,
-        None => {
-            let options = Options { group_commit: settings.group_commit.unwrap_or(true), ..Options::default() };
-            Store::open(data, options)
-        }
+        Some(url) => Store::connect_with(url, options).await,
+        None => Store::open(data, options),
     }
 }
 

@@ -16,6 +16,7 @@ pub const CATALOG: &str = include_str!("../../../../catalogs/canvas-tiers.toml")
 /// Where the data is, and whatever runs on it.
 pub struct Place {
     directory: PathBuf,
+    database_url: Option<String>,
     children: Mutex<Vec<Child>>,
 }
 
@@ -34,10 +35,10 @@ impl Place {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn make(parent: &Path) -> Result<Place, String> {
+    pub fn make(parent: &Path, database_url: Option<String>) -> Result<Place, String> {
         let directory = parent.join(format!(".scrip-benchmark-{}", std::process::id()));
         fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-        let place = Place { directory, children: Mutex::default() };
+        let place = Place { directory, database_url, children: Mutex::default() };
         let catalog = place.catalog();
         fs::write(&catalog, CATALOG).map_err(|error| format!("{}: {error}", catalog.display()))?;
         Ok(place)
@@ -61,6 +62,9 @@ impl Place {
         command.arg("serve").args(["--listen", "127.0.0.1:0", "--log", "error"]);
         command.args(["--group-commit", if group_commit { "true" } else { "false" }]);
         command.arg("--catalog").arg(self.catalog()).arg("--data").arg(self.directory.join(data));
+        if let Some(url) = &self.database_url {
+            command.arg("--database-url").arg(url);
+        }
         self.start(command)
     }
 

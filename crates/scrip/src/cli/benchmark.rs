@@ -23,6 +23,9 @@ pub struct Benchmark {
     /// Where the data is put while it runs; the disk under it is the one that is measured
     #[arg(long, value_name = "DIR", default_value = ".")]
     directory: PathBuf,
+    /// Measure on this PostgreSQL database instead, which must be empty: postgres://…
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
     /// Serve the echo that pairs are compared with
     #[arg(long, hide = true)]
     echo: bool,
@@ -37,10 +40,10 @@ impl Benchmark {
         if self.echo {
             return Ok(benchmark::echo(stopped()).await?);
         }
-        let Benchmark { seconds, workspaces, connections, directory, .. } = self;
+        let Benchmark { seconds, workspaces, connections, directory, database_url, .. } = self;
         let connections = connections.into_iter().map(usize::from).collect();
         let plan = Plan { seconds, workspaces: workspaces as usize, connections, directory };
-        let place = benchmark::scratch(&plan.directory)?;
+        let place = benchmark::scratch(&plan.directory, database_url)?;
         let there = Arc::clone(&place);
         let measured = tokio::task::spawn_blocking(move || benchmark::run(&plan, &there));
         let report = tokio::select! {

@@ -195,7 +195,15 @@ impl Store {
     /// # Errors
     /// When the address is none, the database does not answer, or its schema was written by a newer version.
     pub async fn connect(url: &str) -> Result<Store, Unavailable> {
-        Ok(Store::Postgres(Postgres::open(url).await?))
+        Store::connect_with(url, Options::default()).await
+    }
+
+    /// The same, with options.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn connect_with(url: &str, options: Options) -> Result<Store, Unavailable> {
+        Ok(Store::Postgres(Postgres::open(url, options.group_commit).await?))
     }
 
     /// Whether the positions of entries have no gaps: where several processes append, a lost number leaves one.

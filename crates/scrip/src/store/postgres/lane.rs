@@ -60,6 +60,7 @@ pub(super) struct Lane {
     pub shared: Arc<Shared>,
     pub link: Option<Link>,
     pub cache: HashMap<WorkspaceId, Cached>,
+    pub group_commit: bool,
 }
 
 /// A lane's connection, with its one statement prepared.
@@ -123,8 +124,9 @@ struct Decided {
 impl Lane {
     /// Serves jobs until nobody can send any more.
     pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
-        while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        let most = if self.group_commit { BATCH_MAX } else { 1 };
+        let mut batch = Vec::with_capacity(most);
+        while waiting.recv_many(&mut batch, most).await > 0 {
             let mut pending = std::mem::take(&mut batch);
             for _ in 0..ROUNDS_MAX {
                 if pending.is_empty() {

@@ -125,7 +125,7 @@ impl Postgres {
     ///
     /// # Errors
     /// When the address is none, the database does not answer, or its schema is not one this version knows.
-    pub async fn open(url: &str) -> Result<Postgres, Unavailable> {
+    pub async fn open(url: &str, group_commit: bool) -> Result<Postgres, Unavailable> {
         let mut config: Config = url.parse().map_err(|error| Unavailable(format!("--database-url: {error}")))?;
         config.connect_timeout(PATIENCE).application_name("scrip");
         let manager =
@@ -148,7 +148,7 @@ impl Postgres {
         migrate(&mut shared.connect().await?).await?;
         shared.look_at_the_clock().await?;
         shared.look_at_the_catalogs().await?;
-        let lanes = (0..LANES).map(|_| start_lane(&shared)).collect();
+        let lanes = (0..LANES).map(|_| start_lane(&shared, group_commit)).collect();
         let (reached, projected) = watch::channel(Place::default());
         tokio::spawn(projector::run(Arc::clone(&shared), reached));
         let (moving, moved) = watch::channel(0);
@@ -300,9 +300,9 @@ async fn migrate(client: &mut Client) -> Result<(), Unavailable> {
     Ok(())
 }
 
-fn start_lane(shared: &Arc<Shared>) -> mpsc::Sender<Job> {
+fn start_lane(shared: &Arc<Shared>, group_commit: bool) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
-    let lane = Lane { shared: Arc::clone(shared), link: None, cache: HashMap::new() };
+    let lane = Lane { shared: Arc::clone(shared), link: None, cache: HashMap::new(), group_commit };
     tokio::spawn(lane.run(waiting));
     jobs
 }
