@@ -194,6 +194,13 @@ impl Store {
         sqlite.submit(submission).await
     }
 
+    /// The same for many, those of one workspace in this order, in one transaction: either all of these results are on
+    /// the disk, or every one says that the store could not.
+    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
+        let Store::Sqlite(sqlite) = self;
+        sqlite.submit_many(submissions).await
+    }
+
     /// A workspace, settled to now (R3); `None` when it was never opened.
     ///
     /// # Errors
