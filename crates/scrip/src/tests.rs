@@ -1,4 +1,5 @@
 //! Tests of the parts together, below HTTP.
 
+mod batches;
 mod locks;
 mod simulation;

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
-/// Decisions that one request may ask for.
+/// Decisions that one request may ask for, at most.
 pub const DECISIONS_MAX: usize = 1_000;
 
 /// Credits to be held.

@@ -30,6 +30,8 @@ use world::World;
 const MANY_CONNECTIONS: usize = 64;
 /// Connections that send batches: few, since each brings many decisions.
 const BATCH_CONNECTIONS: usize = 4;
+/// How long batches are measured at least: in a moment none would end.
+const BATCH_WINDOW: Duration = Duration::from_secs(1);
 /// Decisions of a batch.
 const BATCHES: [usize; 2] = [100, DECISIONS_MAX];
 /// Workspaces that renew for a year, at most.
@@ -98,6 +100,7 @@ pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
     let mut batches = Vec::new();
     for size in BATCHES {
         step(&format!("batches of {size}"));
+        let window = window.max(BATCH_WINDOW);
         let measured = load::measure(&world.batches(size), plan.batch_connections(), window, None)?;
         batches.push(Batches::new(size, measured, &single));
     }
