@@ -168,8 +168,8 @@ impl Client {
         self.post(&["v1", "holds", id, "release"])
     }
 
-    /// `POST /v1/holds/batch`: up to [`DECISIONS_MAX`] decisions about holds of any workspaces, each with its own key and
-    /// its own answer. What is refused is in the answers, not in the error.
+    /// `POST /v1/holds/batch`: up to [`DECISIONS_MAX`] decisions about holds of any workspaces, each with its own key
+    /// and its own answer. What is refused is in the answers, not in the error.
     pub fn decide(&self, decisions: &[Decision]) -> Call<DecisionAnswers> {
         self.post(&["v1", "holds", "batch"]).body(&DecisionBatch { decisions: decisions.to_vec() })
     }

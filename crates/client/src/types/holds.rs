@@ -1,7 +1,7 @@
 //! Holds, one at a time and many at once.
 //!
-//! Invariant: an idempotency key is compared on a decision as it is written here. Members of [`Decision`] and of what is
-//! in it may be added, absent where nobody gives them, but not moved or renamed.
+//! Invariant: an idempotency key is compared on a decision as it is written here. Members of [`Decision`] and of what
+//! is in it may be added, absent where nobody gives them, but not moved or renamed.
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};

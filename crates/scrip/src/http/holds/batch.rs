@@ -1,9 +1,10 @@
 //! Many decisions about holds in one request, each as if it had been asked for alone.
 //!
-//! A request that cannot be read is refused whole, before anything is decided: whoever wrote it has a bug, and half of
-//! it done would be worse. What depends on a workspace, a hold or the catalog is that decision's own answer.
+//! A request that cannot be read is refused whole, before anything is decided: whoever wrote it has a bug, and half
+//! of it done would be worse. What depends on a workspace, a hold or the catalog is that decision's own answer.
 //!
-//! Invariant: no rule about holds is here; what a decision means and how its answer looks is said beside the single one.
+//! Invariant: no rule about holds is here; what a decision means and how its answer looks is said beside the single
+//! one.
 
 use super::{capturing, changed, opened, opening};
 use crate::http::caller::{Operator, good_key};
