@@ -7,28 +7,19 @@ use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+/// One a submission, in order.
+pub(super) type Results = Vec<Result<Committed, SubmitError>>;
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Unavailable>>;
 
 /// What the journal's thread is asked.
 pub(super) enum Job {
     Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
-    /// Takes its room in the queue until it is served.
-    SubmitMany(Vec<Submission>, OwnedSemaphorePermit, oneshot::Sender<Vec<Result<Committed, SubmitError>>>),
+    SubmitMany(Vec<Submission>, OwnedSemaphorePermit, oneshot::Sender<Results>),
     Read(WorkspaceId, Reply<Option<Arc<Workspace>>>),
     Now(Option<i64>, Reply<Timestamp>),
-    SetClock {
-        id: i64,
-        name: Option<String>,
-        now: Timestamp,
-        reply: Reply<()>,
-    },
+    SetClock { id: i64, name: Option<String>, now: Timestamp, reply: Reply<()> },
     Write(&'static str, Vec<Value>, Reply<usize>),
-    Publish {
-        text: String,
-        catalog: Arc<Catalog>,
-        actor: String,
-        reply: Reply<u32>,
-    },
+    Publish { text: String, catalog: Arc<Catalog>, actor: String, reply: Reply<u32> },
 }
 
 impl Job {
@@ -44,7 +35,7 @@ impl Job {
 /// An answer that waits for the flush.
 pub(super) enum Answer {
     Submit(oneshot::Sender<Result<Committed, SubmitError>>, Result<Committed, SubmitError>),
-    SubmitMany(oneshot::Sender<Vec<Result<Committed, SubmitError>>>, Vec<Result<Committed, SubmitError>>),
+    SubmitMany(oneshot::Sender<Results>, Results),
     Read(Reply<Option<Arc<Workspace>>>, Result<Option<Arc<Workspace>>, Unavailable>),
     Now(Reply<Timestamp>, Timestamp),
     Clock(Reply<()>, Result<(), Unavailable>, i64, Timestamp),

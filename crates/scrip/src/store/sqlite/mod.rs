@@ -74,7 +74,8 @@ pub struct Sqlite {
     files: (PathBuf, PathBuf),
     catalogs: Arc<RwLock<Arc<Catalogs>>>,
     committed: watch::Receiver<i64>,
-    /// For submissions that come many at once: the queue alone would take as many of those as of single ones.
+    /// For submissions that come many at once, each until it is served: the queue alone would take as many of those as
+    /// of single ones.
     room: Arc<Semaphore>,
     _lock: File,
 }
