@@ -168,6 +168,12 @@ impl Client {
         self.post(&["v1", "holds", id, "release"])
     }
 
+    /// `POST /v1/holds/batch`: up to [`DECISIONS_MAX`] decisions about holds of any workspaces, each with its own key
+    /// and its own answer. What is refused is in the answers, not in the error.
+    pub fn decide(&self, decisions: &[Decision]) -> Call<DecisionAnswers> {
+        self.post(&["v1", "holds", "batch"]).body(&DecisionBatch { decisions: decisions.to_vec() })
+    }
+
     /// `POST /v1/holds/{id}/extend`: lets a hold last so many seconds from now.
     pub fn extend(&self, id: &str, seconds: i64) -> Call<Hold> {
         self.post(&["v1", "holds", id, "extend"]).body(&ExtendRequest { seconds })

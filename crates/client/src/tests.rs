@@ -1,8 +1,8 @@
 //! The client against a socket that answers from a script.
 
-use crate::types::{NewGrant, NewRun, NewWorkspace, Owner};
+use crate::types::*;
 use crate::{Client, Error, Paging, Retries};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -171,6 +171,55 @@ async fn two_calls_have_two_keys_and_a_caller_may_give_its_own() {
     let keys: Vec<&str> = seen.iter().filter_map(|request| request.header("idempotency-key")).collect();
     assert_ne!(keys[0], keys[1]);
     assert_eq!(keys[2], "invoice-7");
+}
+
+#[tokio::test]
+async fn decisions_go_out_in_one_request_and_each_has_its_answer() {
+    let hold = json!({
+        "id": "hd_1_1", "reference": "r", "model": null, "status": "open", "unit": "credits", "credits": 5, "captured": 0,
+        "released": 0, "created_at": "2026-03-01T00:00:00Z", "expires_at": "2026-03-01T01:00:00Z", "ended_at": null,
+    });
+    let refused = problem(402, "INSUFFICIENT_CREDITS", &json!({ "required": 9 }));
+    let answers = json!({ "answers": [
+        { "key": "a", "status": 201, "hold": hold, "entry": "en_1_2", "replayed": false },
+        { "key": "b", "status": 402, "problem": refused },
+    ] });
+    let stub = Stub::start(vec![answer(200, &answers)]).await;
+    let (client, _) = stub.client();
+    let new = NewHold { credits: Some(5), model: None, params: Map::new(), reference: "r".to_owned(), seconds: None };
+    let (open, capture) = (new.clone(), CaptureRequest { credits: None });
+    let decisions = [
+        Decision::Open(OpenDecision { key: "a".to_owned(), workspace: "ws_1".to_owned(), open }),
+        Decision::Capture(CaptureDecision { key: "b".to_owned(), hold: "hd_1_7".to_owned(), capture }),
+        Decision::Release(ReleaseDecision {
+            key: "c".to_owned(),
+            hold: "hd_1_8".to_owned(),
+            release: ReleaseRequest {},
+        }),
+    ];
+    let decided = client.decide(&decisions).await.expect("it is answered");
+    let [DecisionAnswer::Made(made), DecisionAnswer::Refused(refused)] = &decided.answers[..] else {
+        panic!("one was made and one refused: {decided:?}");
+    };
+    assert_eq!((made.hold.id.as_str(), made.entry.as_deref()), ("hd_1_1", Some("en_1_2")));
+    assert_eq!(
+        (refused.problem.problem.code.as_str(), &refused.problem.members["required"]),
+        ("INSUFFICIENT_CREDITS", &json!(9))
+    );
+    assert_eq!(refused.problem.members.len(), 1, "what every problem has is not among its own members");
+    let seen = stub.seen().await;
+    assert!(seen[0].head.starts_with("POST /v1/holds/batch HTTP/1.1\n"), "{}", seen[0].head);
+    let sent: Value = serde_json::from_str(&seen[0].body).expect("it is JSON");
+    assert_eq!(
+        sent["decisions"],
+        json!([
+            { "key": "a", "workspace": "ws_1", "open": { "credits": 5, "reference": "r" } },
+            { "key": "b", "hold": "hd_1_7", "capture": {} },
+            { "key": "c", "hold": "hd_1_8", "release": {} },
+        ])
+    );
+    let read: DecisionBatch = serde_json::from_value(sent).expect("what is written can be read");
+    assert_eq!(read.decisions, decisions);
 }
 
 #[tokio::test]

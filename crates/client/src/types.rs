@@ -2,6 +2,9 @@
 //!
 //! Credits are whole numbers, instants RFC 3339 in UTC, durations seconds; answers may grow, unknown input is refused.
 
+mod holds;
+
+pub use holds::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -567,80 +570,6 @@ pub struct Run {
     pub ended_at: Option<String>,
     /// When it is given up.
     pub expires_at: String,
-}
-
-/// Credits to be held.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct NewHold {
-    /// So many.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
-    pub credits: Option<i64>,
-    /// Or the price of a model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// With these parameters.
-    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    #[cfg_attr(feature = "schema", schema(value_type = Object, additional_properties))]
-    pub params: serde_json::Map<String, serde_json::Value>,
-    /// The caller's name for it.
-    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
-    pub reference: String,
-    /// For how long; an hour when absent.
-    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 2592000))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seconds: Option<i64>,
-}
-
-/// How much of a hold is spent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct CaptureRequest {
-    /// All of it when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
-    pub credits: Option<i64>,
-}
-
-/// How much longer a hold lasts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ExtendRequest {
-    /// From now on.
-    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 2592000))]
-    pub seconds: i64,
-}
-
-/// A hold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Hold {
-    /// `hd_…`
-    pub id: String,
-    /// The caller's name for it.
-    pub reference: String,
-    /// The model it is for.
-    pub model: Option<String>,
-    /// `open`, `captured`, `released` or `expired`.
-    pub status: String,
-    /// What it counts.
-    pub unit: String,
-    /// How much was held.
-    pub credits: i64,
-    /// Spent.
-    pub captured: i64,
-    /// Given back.
-    pub released: i64,
-    /// When it was opened.
-    pub created_at: String,
-    /// When it is given up.
-    pub expires_at: String,
-    /// When it ended.
-    pub ended_at: Option<String>,
 }
 
 /// An amount that moved.

@@ -37,7 +37,7 @@ mod workspace;
 
 pub use access::{Access, Capability, access, includes, plans_with_model, runs_left_today};
 pub use amount::{Amount, Unit};
-pub use apply::{Applied, apply, fold};
+pub use apply::{Applied, apply, fold, hold_is_good};
 pub use catalog::{
     Adjust, CancelRule, Catalog, Catalogs, GrantKind, GrantTemplate, Lane, Limited, Links, Model, Name, OnUpgrade,
     Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate, Thousandths, Trial, Value,

@@ -97,6 +97,15 @@ impl Ledger {
         Ok((committed, shown))
     }
 
+    /// Decides many commands, those of one workspace in this order, and makes them durable together.
+    pub async fn submit_many(&self, many: Vec<(WorkspaceId, Command, Asked)>) -> Vec<Result<Committed, SubmitError>> {
+        let submission = |(workspace, command, asked): (WorkspaceId, Command, Asked)| {
+            let Asked { actor, idempotency } = asked;
+            Submission { workspace, command, actor, idempotency, wants_workspace: false }
+        };
+        self.store.submit_many(many.into_iter().map(submission).collect()).await
+    }
+
     async fn send(
         &self,
         workspace: WorkspaceId,

@@ -1,5 +1,6 @@
 //! Tests of the parts together, below HTTP.
 
+mod batches;
 mod engines;
 mod locks;
 #[path = "../tests/common/postgres.rs"]

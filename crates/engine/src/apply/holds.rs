@@ -13,11 +13,19 @@ use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::workspace::{Hold, Purpose, TrialUse};
 
+/// What is wrong with a hold whatever the workspace: its caller's name for it, or how long it is to last.
+///
+/// # Errors
+/// An invalid request that points at the member.
+pub fn hold_is_good(reference: &str, seconds: Option<i64>) -> Result<(), Refusal> {
+    name_is_good("/reference", reference)?;
+    seconds.map_or(Ok(()), seconds_are_good)
+}
+
 impl Step<'_> {
     pub(super) fn open_hold(&mut self, ask: &Ask, reference: &str, seconds: Option<i64>) -> Result<(), Refusal> {
-        name_is_good("/reference", reference)?;
+        hold_is_good(reference, seconds)?;
         let seconds = seconds.unwrap_or(HOLD_SECONDS_DEFAULT);
-        seconds_are_good(seconds)?;
         let expires_at = self.at.after_seconds(seconds);
         match ask {
             Ask::Credits(amount) => self.hold_credits(*amount, reference, expires_at),

@@ -18,6 +18,7 @@ use crate::event::{Dated, Event};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
+pub use holds::hold_is_good;
 
 /// What a command did.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! The load: HTTP/1.1 with keep-alive by hand over sockets, so that little of what is measured is the measuring.
 
 use super::Target;
+use super::batch::Batch;
 use super::report::Rate;
 use crate::clock::Stopwatch;
 use std::io::{ErrorKind, Write};
@@ -32,6 +33,17 @@ pub enum Work {
         /// Makes keys differ between measurements.
         keys: u64,
     },
+    /// So many holds in one request and their captures in another, on these workspaces in turn.
+    Batches {
+        /// The server.
+        target: Target,
+        /// The workspaces.
+        workspaces: Arc<Vec<String>>,
+        /// Makes keys differ between measurements.
+        keys: u64,
+        /// Holds of a request.
+        size: usize,
+    },
     /// Two echoes of the same bytes.
     Echo(SocketAddr),
 }
@@ -52,12 +64,17 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// How many a second there were when each pair of requests is so many.
+    pub fn per_second(&self, each: usize) -> u64 {
+        ((self.pairs.len() * each) as f64 / self.seconds).round() as u64
+    }
+
     /// Pairs a second and how long they took.
     pub fn rate(mut self) -> Rate {
         self.pairs.sort_unstable();
         Rate {
             connections: self.connections,
-            pairs_per_second: (self.pairs.len() as f64 / self.seconds).round() as u64,
+            pairs_per_second: self.per_second(1),
             p50_us: percentile(&self.pairs, 50),
             p99_us: percentile(&self.pairs, 99),
         }
@@ -150,7 +167,7 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, S
 
 async fn pairs(work: &Work, mine: usize, of: usize, phase: &AtomicU8) -> Result<Vec<u64>, String> {
     let address = match work {
-        Work::Pairs { target, .. } => target.address,
+        Work::Pairs { target, .. } | Work::Batches { target, .. } => target.address,
         Work::Echo(address) => *address,
     };
     let mut connection = Connection::open(address).await?;
@@ -161,6 +178,10 @@ async fn pairs(work: &Work, mine: usize, of: usize, phase: &AtomicU8) -> Result<
             Work::Pairs { target, workspaces, keys } => {
                 let workspace = &workspaces[(mine + n * of) % workspaces.len()];
                 pair(&mut connection, target, workspace, HOLD, &format!("{keys}-{mine}-{n}")).await?;
+            }
+            Work::Batches { target, workspaces, keys, size } => {
+                let batch = Batch { target, workspaces, size: *size };
+                batch.pair(&mut connection, (mine + n * of) * size, &format!("{keys}-{mine}-{n}")).await?;
             }
             Work::Echo(_) => {
                 for part in ["hold", "capture"] {

@@ -5,6 +5,7 @@
 //!
 //! Invariant: measures and never judges. Nothing here may fail because something was slow.
 
+mod batch;
 mod engine;
 mod load;
 mod machine;
@@ -17,7 +18,9 @@ use crate::http;
 use indicatif::{ProgressBar, ProgressStyle};
 use load::{Probe, Work};
 use place::{Place, Server};
-use report::{AtConnections, OneBalance, Projection, Report};
+use report::{AtConnections, Batches, OneBalance, Projection, Report};
+use scrip_client::types::DECISIONS_MAX;
+use scrip_engine::limits::HOLDS_MAX;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +28,12 @@ use world::World;
 
 /// Connections of whatever is measured at one level alone, where that level was asked for.
 const MANY_CONNECTIONS: usize = 64;
+/// Connections that send batches: few, since each brings many decisions.
+const BATCH_CONNECTIONS: usize = 4;
+/// How long batches are measured at least: in a moment none would end.
+const BATCH_WINDOW: Duration = Duration::from_secs(1);
+/// Decisions of a batch.
+const BATCHES: [usize; 2] = [100, DECISIONS_MAX];
 /// Workspaces that renew for a year, at most.
 const RENEWING: usize = 1_000;
 /// Months they renew.
@@ -49,6 +58,11 @@ impl Plan {
         let asked = &self.connections;
         if asked.contains(&MANY_CONNECTIONS) { MANY_CONNECTIONS } else { asked.iter().copied().max().unwrap_or(1) }
     }
+
+    /// A workspace has at most so many open holds: on a few, only one batch of them may be open at once.
+    fn batch_connections(&self) -> usize {
+        if self.workspaces * HOLDS_MAX > 2 * BATCH_CONNECTIONS * DECISIONS_MAX { BATCH_CONNECTIONS } else { 1 }
+    }
 }
 
 /// Measures everything.
@@ -56,7 +70,7 @@ impl Plan {
 /// # Errors
 /// When a server does not start, or answers what it should not.
 pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
-    let bar = ProgressBar::new(7 + 3 * plan.connections.len() as u64)
+    let bar = ProgressBar::new(7 + BATCHES.len() as u64 + 3 * plan.connections.len() as u64)
         .with_style(ProgressStyle::with_template("{bar:30} {msg}").expect("the template is right"));
     let step = |what: &str| {
         bar.inc(1);
@@ -81,6 +95,15 @@ pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
         let hot = load::measure(&world.pairs(true), connections, window, None)?.rate();
         levels.push(AtConnections::new(connections, ceiling, many, hot));
     }
+    let single = levels.iter().find(|level| level.connections == plan.level()).map(|level| level.many.clone());
+    let single = single.ok_or("single requests were not measured")?;
+    let mut batches = Vec::new();
+    for size in BATCHES {
+        step(&format!("batches of {size}"));
+        let window = window.max(BATCH_WINDOW);
+        let measured = load::measure(&world.batches(size), plan.batch_connections(), window, None)?;
+        batches.push(Batches::new(size, measured, &single));
+    }
     step("projections under load");
     let probe = Some(Probe { path: world.a_hold()? });
     let loaded = load::measure(&world.pairs(false), plan.level(), window, probe)?;
@@ -97,7 +120,7 @@ pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
     place.stop(server)?;
     place.stop(echo)?;
     bar.finish_and_clear();
-    Ok(Report::new(plan, machine, engine, levels, single, one_balance, renewals, projection))
+    Ok(Report::new(plan, machine, engine, levels, batches, single, one_balance, renewals, projection))
 }
 
 /// A check more than a measurement: a balance that all spend at once pays exactly as often as it can.

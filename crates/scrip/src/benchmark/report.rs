@@ -51,6 +51,41 @@ fn share(part: &Rate, whole: &Rate) -> f64 {
     (share * 1_000.0).round() / 1_000.0
 }
 
+/// Batches of holds, each followed by a batch of their captures.
+#[derive(Clone, Debug, Serialize)]
+pub struct Batches {
+    /// Decisions of a request.
+    pub size: usize,
+    /// Connections.
+    pub connections: usize,
+    /// Decisions a second; a hold and its capture are two.
+    pub decisions_per_second: u64,
+    /// The middle pair of requests, in microseconds.
+    pub p50_us: u64,
+    /// One in a hundred took longer.
+    pub p99_us: u64,
+    /// Connections of the single requests it is compared with.
+    pub single_connections: usize,
+    /// How often as fast as those.
+    pub single_times: f64,
+}
+
+impl Batches {
+    /// Of pairs of batches, against pairs of single requests.
+    pub fn new(size: usize, measured: Measured, single: &Rate) -> Batches {
+        let pairs = Rate { pairs_per_second: measured.per_second(size), ..measured.rate() };
+        Batches {
+            size,
+            connections: pairs.connections,
+            decisions_per_second: 2 * pairs.pairs_per_second,
+            p50_us: pairs.p50_us,
+            p99_us: pairs.p99_us,
+            single_connections: single.connections,
+            single_times: share(&pairs, single),
+        }
+    }
+}
+
 /// One balance, spent by all connections at once.
 #[derive(Clone, Debug, Serialize)]
 pub struct OneBalance {
@@ -111,6 +146,8 @@ pub struct Report {
     pub engine: Engine,
     /// Over HTTP.
     pub http: Vec<AtConnections>,
+    /// Many decisions a request.
+    pub batches: Vec<Batches>,
     /// With one commit a command.
     pub single_commit: Rate,
     /// How often as fast group commit is, at the same number of connections.
@@ -131,6 +168,7 @@ impl Report {
         machine: Machine,
         engine: Engine,
         http: Vec<AtConnections>,
+        batches: Vec<Batches>,
         single_commit: Rate,
         one_balance: OneBalance,
         renewals: Renewals,
@@ -147,6 +185,7 @@ impl Report {
             workspaces,
             engine,
             http,
+            batches,
             single_commit,
             group_commit_times,
             one_balance,
@@ -197,6 +236,14 @@ impl fmt::Display for Report {
                 percent(level.many_of_echo),
                 rate(&level.hot),
                 percent(level.hot_of_many)
+            )?;
+        }
+        for batches in &self.batches {
+            let Batches { size, connections, decisions_per_second, p99_us, single_connections, single_times, .. } =
+                batches;
+            write!(
+                f,
+                "\nBatches of {size}, {connections} connections: {decisions_per_second} decisions/s, p99 of two requests {p99_us} µs; {single_times:.1} times single requests at {single_connections}."
             )?;
         }
         let Rate { connections, pairs_per_second, p99_us, .. } = self.single_commit;

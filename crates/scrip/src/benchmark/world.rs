@@ -54,6 +54,12 @@ impl World {
         Work::Pairs { target: self.target.clone(), workspaces, keys }
     }
 
+    /// The same in batches of so many, on all workspaces.
+    pub fn batches(&self, size: usize) -> Work {
+        let keys = self.measurements.fetch_add(1, Ordering::Relaxed);
+        Work::Batches { target: self.target.clone(), workspaces: Arc::clone(&self.many), keys, size }
+    }
+
     /// A workspace with an exact balance.
     ///
     /// # Errors

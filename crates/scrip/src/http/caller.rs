@@ -55,16 +55,36 @@ impl Operator {
     /// Not found, whether the id is malformed or another workspace was named.
     pub fn owned(&self, kind: Kind, id: &str, what: &'static str) -> Result<(WorkspaceId, u32), Problem> {
         let (workspace, n) = parse_owned(kind, id).ok_or(Problem::not_found(what))?;
+        self.not_another(workspace, what)?;
+        Ok((workspace, n))
+    }
+
+    /// A workspace by its id in a body, which must not contradict the header either.
+    ///
+    /// # Errors
+    /// Not found, as above.
+    pub fn named(&self, id: &str) -> Result<WorkspaceId, Problem> {
+        let workspace = workspace_id(id)?;
+        self.not_another(workspace, "workspace")?;
+        Ok(workspace)
+    }
+
+    fn not_another(&self, workspace: WorkspaceId, what: &'static str) -> Result<(), Problem> {
         match self.workspace {
             Some(named) if named != workspace => Err(Problem::not_found(what)),
-            _ => Ok((workspace, n)),
+            _ => Ok(()),
         }
     }
 
     /// Who asks, for the journal; the idempotency key is optional.
     pub fn asked(&self, workspace: WorkspaceId, body: &[u8]) -> Asked {
-        let request = [self.method_and_path.as_bytes(), b"\n", body];
-        let idempotency = self.key.as_ref().map(|key| idempotency(workspace, key, &request));
+        self.asked_under(workspace, self.key.as_deref(), body)
+    }
+
+    /// Who asks for one thing of many in a request, each with a key of its own.
+    pub fn asked_under(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Asked {
+        let request = [self.method_and_path.as_bytes(), b"\n", what];
+        let idempotency = key.map(|key| idempotency(workspace, key, &request));
         Asked { actor: self.actor.clone(), idempotency }
     }
 
@@ -114,10 +134,19 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
-    if !(1..=255).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Problem::invalid("", "an Idempotency-Key is 1 to 255 visible ASCII characters"));
-    }
+    good_key("", text)?;
     Ok(Some(text.to_owned()))
+}
+
+/// Looks at an idempotency key.
+///
+/// # Errors
+/// When it is none.
+pub fn good_key(pointer: &str, text: &str) -> Result<(), Problem> {
+    if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(Problem::invalid(pointer, "an idempotency key is 1 to 255 visible ASCII characters"))
 }
 
 fn named_workspace(headers: &HeaderMap) -> Result<Option<WorkspaceId>, Problem> {

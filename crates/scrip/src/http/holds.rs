@@ -1,12 +1,14 @@
 //! Holds, for products that dispatch their runs themselves.
 
+pub mod batch;
+
 use super::caller::Operator;
 use super::problem::Problem;
 use super::request::{Body, PathOf, amount, name, params};
 use super::{App, Reply, views};
 use crate::store::journal::JournalRow;
 use crate::store::projection::HoldRow;
-use crate::store::{Committed, Value, queries};
+use crate::store::{Committed, SubmitError, Value, queries};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -25,15 +27,24 @@ pub async fn open(
 ) -> Result<Reply<api::Hold>, Problem> {
     let id = operator.workspace()?;
     let asked = operator.asked_once(id, &body.bytes)?;
-    let new = body.value;
+    let command = opening(body.value)?;
+    opened(id, app.ledger.submit(id, command, asked).await)
+}
+
+/// What a hold is asked for with.
+fn opening(new: api::NewHold) -> Result<Command, Problem> {
     let ask = match (new.credits, new.model) {
         (Some(credits), None) if new.params.is_empty() => Ask::Credits(amount("/credits", credits)?),
         (Some(_), _) => return Err(Problem::invalid("/credits", "either credits, or a model with params")),
         (None, Some(model)) => Ask::Model(name(&model), params(&new.params)?),
         (None, None) => return Err(Problem::invalid("/credits", "must be given, or a model")),
     };
-    let command = Command::OpenHold { ask, reference: new.reference, seconds: new.seconds };
-    let committed = app.ledger.submit(id, command, asked).await?;
+    Ok(Command::OpenHold { ask, reference: new.reference, seconds: new.seconds })
+}
+
+/// Shows the hold that was opened.
+fn opened(id: WorkspaceId, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
+    let committed = result?;
     let (n, row) =
         committed.events.iter().find_map(|Dated(at, event)| HoldRow::opened(*at, event)).ok_or(Problem::Internal)?;
     Ok(Reply::new(StatusCode::CREATED, views::hold(id, n, &row)).of(id, &committed))
@@ -62,8 +73,13 @@ pub async fn capture(
     body: Body<api::CaptureRequest>,
 ) -> Result<Reply<api::Hold>, Problem> {
     let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
-    let amount = body.value.credits.map(|credits| amount("/credits", credits)).transpose()?;
-    end(&app, &operator, workspace, hold, Command::CaptureHold { hold, amount }, &body.bytes).await
+    end(&app, &operator, workspace, hold, capturing(hold, &body.value)?, &body.bytes).await
+}
+
+/// What a hold is spent with.
+fn capturing(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem> {
+    let amount = asked.credits.map(|credits| amount("/credits", credits)).transpose()?;
+    Ok(Command::CaptureHold { hold, amount })
 }
 
 /// Gives a hold back. One that has ended is shown as it is.
@@ -93,7 +109,7 @@ pub async fn extend(
     end(&app, &operator, workspace, hold, Command::ExtendHold { hold, seconds: body.value.seconds }, &body.bytes).await
 }
 
-/// Submits a command about a hold and shows what the hold is then. The first end stands (R15).
+/// Submits a command about a hold and shows what the hold is then.
 async fn end(
     app: &App,
     operator: &Operator,
@@ -103,13 +119,23 @@ async fn end(
     body: &[u8],
 ) -> Result<Reply<api::Hold>, Problem> {
     let asked = operator.asked_once(workspace, body)?;
-    let committed = match app.ledger.submit(workspace, command, asked).await.map_err(Problem::from) {
+    changed(app, workspace, hold, app.ledger.submit(workspace, command, asked).await).await
+}
+
+/// Shows what a hold is after a command about it. The first end stands (R15).
+async fn changed(
+    app: &App,
+    workspace: WorkspaceId,
+    hold: u32,
+    result: Result<Committed, SubmitError>,
+) -> Result<Reply<api::Hold>, Problem> {
+    let committed = match result.map_err(Problem::from) {
         Ok(committed) => Some(committed),
         Err(Problem::Refused(Refusal::Ended)) => None,
         Err(problem) => return Err(problem),
     };
     // What the hold is now follows from what it was and what happened: the answer waits for nothing but the journal.
-    let shown = match committed.as_ref().and_then(|committed| changed(committed, hold)) {
+    let shown = match committed.as_ref().and_then(|committed| right_after(committed, hold)) {
         Some(row) => views::hold(workspace, hold, &row),
         // An earlier answer, or a hold that had ended: it is shown as it is.
         None => find(app, workspace, hold).await?,
@@ -122,7 +148,7 @@ async fn end(
 }
 
 /// The hold right after an entry that it was open before.
-fn changed(committed: &Committed, hold: u32) -> Option<HoldRow> {
+fn right_after(committed: &Committed, hold: u32) -> Option<HoldRow> {
     HoldRow::after_all(committed.before.as_ref()?.hold(hold)?, &committed.events)
 }
 

@@ -89,6 +89,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::events))
         .routes(routes!(holds::open))
+        .routes(routes!(holds::batch::batch))
         .routes(routes!(holds::show))
         .routes(routes!(holds::capture))
         .routes(routes!(holds::release))

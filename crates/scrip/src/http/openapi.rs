@@ -45,6 +45,10 @@ pub fn document() -> Value {
     for (path, method) in bodies {
         allow_no_body(&mut document, &path, &method);
     }
+    // A schema's own attributes take no constant.
+    let decisions = &mut document["components"]["schemas"]["DecisionBatch"]["properties"]["decisions"];
+    decisions["description"] = json!(format!("At most {}.", api::DECISIONS_MAX));
+    decisions["maxItems"] = json!(api::DECISIONS_MAX);
     document
 }
 

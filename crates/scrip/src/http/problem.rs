@@ -87,19 +87,39 @@ fn status(code: &str) -> StatusCode {
 /// Seconds after which it makes sense to come again.
 const RETRY_AFTER: u32 = 2;
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    /// The same, told of the part of a body that lies at a pointer.
+    #[must_use]
+    pub fn within(self, prefix: &str) -> Problem {
+        let Problem::Refused(Refusal::InvalidRequest { mut errors }) = self else { return self };
+        errors.iter_mut().for_each(|error| error.pointer.insert_str(0, prefix));
+        Problem::Refused(Refusal::InvalidRequest { errors })
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        status(self.code())
+    }
+
+    /// The document.
+    pub fn document(&self) -> Map<String, Value> {
         let code = self.code();
-        let status = status(code);
-        let mut body = members(&self);
+        let mut body = members(self);
         body.insert("type".to_owned(), json!(format!("urn:scrip:problem:{}", code.to_lowercase())));
         body.insert("title".to_owned(), json!(title(code)));
-        body.insert("status".to_owned(), json!(status.as_u16()));
+        body.insert("status".to_owned(), json!(status(code).as_u16()));
         body.insert("code".to_owned(), json!(code));
-        body.insert("detail".to_owned(), json!(detail(&self)));
+        body.insert("detail".to_owned(), json!(detail(self)));
         let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
         body.insert("request_id".to_owned(), json!(request_id));
-        let mut response = (status, Value::Object(body).to_string()).into_response();
+        body
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = (status, Value::Object(self.document()).to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {

@@ -222,6 +222,16 @@ impl Store {
         }
     }
 
+    /// The same for many, those of one workspace in this order. On the embedded database they are one transaction:
+    /// either all of these results are on the disk, or every one says that the store could not. On PostgreSQL each lane
+    /// has its own.
+    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.submit_many(submissions).await,
+            Store::Postgres(postgres) => postgres.submit_many(submissions).await,
+        }
+    }
+
     /// A workspace, settled to now (R3); `None` when it was never opened.
     ///
     /// # Errors

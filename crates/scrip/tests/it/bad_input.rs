@@ -24,7 +24,13 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str) -> Vec<Row> {
         let hold = desk.post("/v1/holds", json!({ "credits": 5, "reference": "r" })).await.expect(201);
         text(&hold["id"])
     };
-    let (first, second) = (hold().await, hold().await);
+    let (first, second, third, fourth) = (hold().await, hold().await, hold().await, hold().await);
+    // One of each kind, in the order of the schema.
+    let decisions = json!([
+        { "key": "a", "workspace": desk.id, "open": { "credits": 2, "reference": "r", "seconds": 60 } },
+        { "key": "b", "hold": third, "capture": { "credits": 1 } },
+        { "key": "c", "hold": fourth, "release": {} },
+    ]);
     let grant = text(&desk.give(7).await["id"]);
     let workspace = format!("/v1/workspaces/{}", desk.id);
     let catalog = std::fs::read_to_string(crate::app::root().join("catalogs/canvas-tiers.toml")).expect("it is there");
@@ -78,6 +84,7 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str) -> Vec<Row> {
             202,
         ),
         post("/v1/holds", "/v1/holds", json!({ "credits": 2, "reference": "r", "seconds": 60 }), 201),
+        post("/v1/holds/batch", "/v1/holds/batch", json!({ "decisions": decisions }), 200),
         post("/v1/holds/{id}/extend", &format!("/v1/holds/{first}/extend"), json!({ "seconds": 7200 }), 200),
         post("/v1/holds/{id}/capture", &format!("/v1/holds/{second}/capture"), json!({ "credits": 1 }), 200),
         post("/v1/grants/{id}/void", &format!("/v1/grants/{grant}/void"), json!({ "reason": "r" }), 200),
@@ -178,9 +185,12 @@ fn wrong_members(document: &Value, object: &Value, good: &Value, at: &str, found
             wrong_members(document, inner, good, &path, found);
         }
         let item = schema(document, &inner["items"]);
-        let first = format!("{path}/0");
-        if item["properties"].is_object() && good.pointer(&first).is_some() {
-            wrong_members(document, item, good, &first, found);
+        let kinds = item["oneOf"].as_array().map_or(vec![item], |kinds| kinds.iter().collect());
+        for (n, kind) in kinds.into_iter().enumerate() {
+            let (kind, place) = (schema(document, kind), format!("{path}/{n}"));
+            if kind["properties"].is_object() && good.pointer(&place).is_some() {
+                wrong_members(document, kind, good, &place, found);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod catalogs;
 mod crash;
 mod errors;
 mod faults;
+mod hold_batches;
 mod holds;
 mod journal;
 mod openapi;

@@ -14,7 +14,7 @@ const TRAITS: usize = 3;
 /// Files that are longer, and how long they may be. This list may only shrink: shorten a file, lower its number.
 const LONG_FILES: [(&str, usize); 1] = [
     // One struct a thing of the API, with a sentence a member: read by look-up, not from top to bottom.
-    ("crates/client/src/types.rs", 853),
+    ("crates/client/src/types.rs", 782),
 ];
 
 /// Files have at most 600 lines without their tests.

@@ -16,12 +16,11 @@ const ENGINE: [&str; 3] = ["jiff", "serde", "toml"];
 const ENGINE_OPTIONAL: [&str; 1] = ["schemars"];
 
 /// Packages that must not come back, and why.
-const BANNED: [(&str, &str); 5] = [
+const BANNED: [(&str, &str); 4] = [
     ("rsa", "its timing leaks keys; the tree has aws-lc-rs"),
     ("openssl-sys", "it needs the system's OpenSSL; the tree has rustls"),
     ("native-tls", "it needs the system's OpenSSL; the tree has rustls"),
     ("chrono", "a second calendar; the tree has jiff"),
-    ("async-trait", "we have no traits to make asynchronous"),
 ];
 
 /// Licences whose terms an Apache-2.0 program can meet by carrying their texts.

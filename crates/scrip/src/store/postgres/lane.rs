@@ -1,8 +1,9 @@
 //! A lane: one task and one connection that decide and append for the workspaces that fall to it.
 //!
-//! Take one submission, drain what waits, decide all of it on the states this process knows, append it in one statement.
-//! Another process may have written meanwhile: whoever loses a number folds the entries it had not seen and decides
-//! again, whoever loses a key finds the stored answer, and a refusal is only given after a look at the journal's end.
+//! Take one submission, drain what waits, decide all of it on the states this process knows, append it in one
+//! statement. Another process may have written meanwhile: whoever loses a number folds the entries it had not seen and
+//! decides again, whoever loses a key finds the stored answer, and a refusal is only given after a look at the journal's
+//! end.
 //!
 //! Invariant: nothing is answered that the database has not confirmed.
 
@@ -26,32 +27,48 @@ const ROUNDS_MAX: usize = 100;
 /// Entries between two snapshots of a workspace.
 const SNAPSHOT_EVERY: u64 = 64;
 
-/// What a lane is asked.
-pub(super) enum Job {
+/// What a lane is asked, and its place in the order it was asked in.
+pub(super) struct Job {
+    place: u64,
+    ask: Ask,
+}
+
+enum Ask {
     Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
     Read(WorkspaceId, oneshot::Sender<Result<Option<Arc<Workspace>>, Unavailable>>),
 }
 
 impl Job {
+    pub(super) fn submit(submission: Submission, reply: oneshot::Sender<Result<Committed, SubmitError>>) -> Job {
+        Job { place: 0, ask: Ask::Submit(Box::new(submission), reply) }
+    }
+
+    pub(super) fn read(
+        workspace: WorkspaceId,
+        reply: oneshot::Sender<Result<Option<Arc<Workspace>>, Unavailable>>,
+    ) -> Job {
+        Job { place: 0, ask: Ask::Read(workspace, reply) }
+    }
+
     fn workspace(&self) -> WorkspaceId {
-        match self {
-            Job::Submit(submission, _) => submission.workspace,
-            Job::Read(workspace, _) => *workspace,
+        match &self.ask {
+            Ask::Submit(submission, _) => submission.workspace,
+            Ask::Read(workspace, _) => *workspace,
         }
     }
 
     fn idempotency(&self) -> Option<Idempotency> {
-        match self {
-            Job::Submit(submission, _) => submission.idempotency,
-            Job::Read(..) => None,
+        match &self.ask {
+            Ask::Submit(submission, _) => submission.idempotency,
+            Ask::Read(..) => None,
         }
     }
 
     fn fail(self, unavailable: &Unavailable) {
         // Whoever asked may have gone away; that is their affair.
-        match self {
-            Job::Submit(_, reply) => drop(reply.send(Err(unavailable.clone().into()))),
-            Job::Read(_, reply) => drop(reply.send(Err(unavailable.clone()))),
+        match self.ask {
+            Ask::Submit(_, reply) => drop(reply.send(Err(unavailable.clone().into()))),
+            Ask::Read(_, reply) => drop(reply.send(Err(unavailable.clone()))),
         }
     }
 }
@@ -128,11 +145,14 @@ impl Lane {
         let mut batch = Vec::with_capacity(most);
         while waiting.recv_many(&mut batch, most).await > 0 {
             let mut pending = std::mem::take(&mut batch);
+            pending.iter_mut().zip(0..).for_each(|(job, place)| job.place = place);
             for _ in 0..ROUNDS_MAX {
                 if pending.is_empty() {
                     break;
                 }
                 pending = self.round(pending).await;
+                // Whatever became of this round: those of one workspace are decided in the order they came in.
+                pending.sort_by_key(|job| job.place);
             }
             let unavailable = Unavailable(format!("{ROUNDS_MAX} rounds were lost to other processes"));
             pending.into_iter().for_each(|job| job.fail(&unavailable));
@@ -197,13 +217,7 @@ impl Lane {
                 continue;
             }
             let cached = decided.after.get(&id).unwrap_or_else(|| &self.cache[&id]).clone();
-            let test_clock = match &job {
-                Job::Submit(submission, _) => match &submission.command {
-                    Command::OpenWorkspace { test_clock, .. } => *test_clock,
-                    _ => cached.workspace.test_clock,
-                },
-                Job::Read(..) => cached.workspace.test_clock,
-            };
+            let test_clock = test_clock(&job, &cached);
             let now = test_clock.and_then(|id| clocks.get(&id).copied()).unwrap_or_else(|| self.shared.now());
             let on = cached.workspace.seq;
             match decide(&job, &cached, &catalogs, now) {
@@ -261,7 +275,7 @@ impl Lane {
         }
         self.cache.extend(after);
         for Planned { job, committed, .. } in planned {
-            if let Job::Submit(_, reply) = job {
+            if let Ask::Submit(_, reply) = job.ask {
                 let _ = reply.send(Ok(committed));
             }
         }
@@ -347,16 +361,16 @@ enum Outcome {
 fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Outcome {
     let workspace = &cached.workspace;
     let tick = Command::Tick;
-    let command = match job {
-        Job::Submit(submission, _) => &submission.command,
-        Job::Read(..) if !workspace.is_open() => return Outcome::Unchanged(Unchanged::Read(None)),
-        Job::Read(..) if workspace.next_due_at().is_none_or(|due| due > now) => {
+    let command = match &job.ask {
+        Ask::Submit(submission, _) => &submission.command,
+        Ask::Read(..) if !workspace.is_open() => return Outcome::Unchanged(Unchanged::Read(None)),
+        Ask::Read(..) if workspace.next_due_at().is_none_or(|due| due > now) => {
             return Outcome::Unchanged(Unchanged::Read(Some(Arc::clone(workspace))));
         }
-        Job::Read(..) => &tick,
+        Ask::Read(..) => &tick,
     };
     let unchanged = match catch_unwind(AssertUnwindSafe(|| apply(workspace, catalogs, command, now))) {
-        Ok(Ok(applied)) if matches!(job, Job::Read(..)) => Unchanged::Read(Some(Arc::new(applied.workspace))),
+        Ok(Ok(applied)) if matches!(job.ask, Ask::Read(..)) => Unchanged::Read(Some(Arc::new(applied.workspace))),
         Ok(Ok(applied)) if applied.events.is_empty() => Unchanged::Nothing(Box::new(applied), Arc::clone(workspace)),
         Ok(Ok(applied)) => return Outcome::Append(Box::new(applied)),
         Ok(Err(refusal)) => Unchanged::Refused(refusal),
@@ -367,7 +381,7 @@ fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Ou
 
 fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached) {
     let Applied { workspace, events } = applied;
-    let Job::Submit(submission, reply) = job else { return };
+    let Job { place, ask: Ask::Submit(submission, reply) } = job else { return };
     let body = Body { actor: submission.actor.clone(), command: submission.command.name().to_owned(), events };
     let text = serde_json::to_string(&body).expect("events have no maps with other keys than text");
     let next_due_at = workspace.next_due_at().map(Timestamp::micros);
@@ -396,7 +410,8 @@ fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached) {
         workspace: submission.wants_workspace.then(|| Arc::clone(&workspace)),
     };
     decided.after.insert(workspace.id, Cached { workspace, hash });
-    decided.planned.push(Planned { job: Job::Submit(submission, reply), row, committed });
+    let job = Job { place, ask: Ask::Submit(submission, reply) };
+    decided.planned.push(Planned { job, row, committed });
 }
 
 enum Inserted {
@@ -468,7 +483,7 @@ async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap<usize, Sto
 }
 
 async fn answer_stored(client: &Client, job: Job, stored: Stored) {
-    let Job::Submit(submission, reply) = job else { return };
+    let Ask::Submit(submission, reply) = job.ask else { return };
     let _ = reply.send(from_stored(client, &submission, stored).await);
 }
 
@@ -497,20 +512,24 @@ async fn ends(client: &Client, jobs: &[Job]) -> Result<BTreeMap<WorkspaceId, u64
     Ok(found.iter().map(end).collect())
 }
 
+/// The test clock that a job is about.
+fn test_clock(job: &Job, cached: &Cached) -> Option<i64> {
+    match &job.ask {
+        Ask::Submit(submission, _) => match &submission.command {
+            Command::OpenWorkspace { test_clock, .. } => *test_clock,
+            _ => cached.workspace.test_clock,
+        },
+        Ask::Read(..) => cached.workspace.test_clock,
+    }
+}
+
 /// What time it is on the test clocks that matter to a batch.
 async fn clocks(
     client: &Client,
     cache: &HashMap<WorkspaceId, Cached>,
     jobs: &[Job],
 ) -> Result<HashMap<i64, Timestamp>, Unavailable> {
-    let clock = |job: &Job| match job {
-        Job::Submit(submission, _) => match &submission.command {
-            Command::OpenWorkspace { test_clock, .. } => *test_clock,
-            _ => cache[&submission.workspace].workspace.test_clock,
-        },
-        Job::Read(id, _) => cache[id].workspace.test_clock,
-    };
-    let wanted: HashSet<i64> = jobs.iter().filter_map(clock).collect();
+    let wanted: HashSet<i64> = jobs.iter().filter_map(|job| test_clock(job, &cache[&job.workspace()])).collect();
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
@@ -520,23 +539,23 @@ async fn clocks(
 }
 
 fn answer(job: Job, unchanged: Unchanged) {
-    match (job, unchanged) {
-        (Job::Read(_, reply), Unchanged::Read(workspace)) => drop(reply.send(Ok(workspace))),
-        (Job::Read(_, reply), Unchanged::Refused(refusal)) => {
+    match (job.ask, unchanged) {
+        (Ask::Read(_, reply), Unchanged::Read(workspace)) => drop(reply.send(Ok(workspace))),
+        (Ask::Read(_, reply), Unchanged::Refused(refusal)) => {
             drop(reply.send(Err(Unavailable(format!("time could not pass: {}", refusal.code())))));
         }
-        (Job::Read(_, reply), Unchanged::Bug(cause)) => drop(reply.send(Err(Unavailable(cause)))),
-        (Job::Read(_, reply), Unchanged::Nothing(_, workspace)) => drop(reply.send(Ok(Some(workspace)))),
-        (Job::Submit(_, reply), Unchanged::Refused(refusal)) => drop(reply.send(Err(SubmitError::Refused(refusal)))),
-        (Job::Submit(_, reply), Unchanged::Bug(cause)) => drop(reply.send(Err(SubmitError::Bug(cause)))),
-        (Job::Submit(submission, reply), Unchanged::Nothing(applied, before)) => {
+        (Ask::Read(_, reply), Unchanged::Bug(cause)) => drop(reply.send(Err(Unavailable(cause)))),
+        (Ask::Read(_, reply), Unchanged::Nothing(_, workspace)) => drop(reply.send(Ok(Some(workspace)))),
+        (Ask::Submit(_, reply), Unchanged::Refused(refusal)) => drop(reply.send(Err(SubmitError::Refused(refusal)))),
+        (Ask::Submit(_, reply), Unchanged::Bug(cause)) => drop(reply.send(Err(SubmitError::Bug(cause)))),
+        (Ask::Submit(submission, reply), Unchanged::Nothing(applied, before)) => {
             let Workspace { seq, at, .. } = applied.workspace;
             let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
             let committed =
                 Committed { seq, at, events: Arc::default(), replayed: false, before: Some(before), workspace };
             drop(reply.send(Ok(committed)));
         }
-        (Job::Submit(_, reply), Unchanged::Read(_)) => {
+        (Ask::Submit(_, reply), Unchanged::Read(_)) => {
             drop(reply.send(Err(SubmitError::Bug("a submission was read".to_owned()))));
         }
     }

@@ -1,6 +1,7 @@
 //! PostgreSQL: any number of processes, each with a few lanes that append, one of them folding.
 //!
-//! Invariant: the database alone says what happened and in which order; what a process remembers is never the last word.
+//! Invariant: the database alone says what happened and in which order; what a process remembers is never the last
+//! word.
 
 mod audit;
 mod lane;
@@ -175,12 +176,33 @@ impl Postgres {
 
     /// See [`super::Store::submit`].
     pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
-        self.ask(submission.workspace, |reply| Job::Submit(Box::new(submission), reply)).await?
+        self.ask(submission.workspace, |reply| Job::submit(submission, reply)).await?
+    }
+
+    /// See [`super::Store::submit_many`].
+    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
+        let mut answers = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            let (reply, answer) = oneshot::channel();
+            let lane = self.lane(submission.workspace);
+            // A lane that is full takes the rest of a batch as it empties; a single submission is told to come back.
+            let sent = lane.send(Job::submit(submission, reply)).await;
+            answers.push(sent.map(|()| answer));
+        }
+        let mut results = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let stopped = || Err(Unavailable("a lane has stopped".to_owned()).into());
+            results.push(match answer {
+                Ok(answer) => answer.await.unwrap_or_else(|_| stopped()),
+                Err(_) => stopped(),
+            });
+        }
+        results
     }
 
     /// See [`super::Store::workspace`].
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
-        self.ask(id, |reply| Job::Read(id, reply)).await?
+        self.ask(id, |reply| Job::read(id, reply)).await?
     }
 
     /// See [`super::Store::query`].

@@ -5,13 +5,16 @@
 use crate::store::{Committed, Submission, SubmitError, Unavailable, Value};
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+/// One a submission, in order.
+pub(super) type Results = Vec<Result<Committed, SubmitError>>;
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Unavailable>>;
 
 /// What the journal's thread is asked.
 pub(super) enum Job {
     Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
+    SubmitMany(Vec<Submission>, OwnedSemaphorePermit, oneshot::Sender<Results>),
     Read(WorkspaceId, Reply<Option<Arc<Workspace>>>),
     Now(Option<i64>, Reply<Timestamp>),
     SetClock { id: i64, name: Option<String>, now: Timestamp, reply: Reply<()> },
@@ -19,9 +22,20 @@ pub(super) enum Job {
     Publish { text: String, catalog: Arc<Catalog>, actor: String, reply: Reply<u32> },
 }
 
+impl Job {
+    /// How much of a transaction it is.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Job::SubmitMany(submissions, ..) => submissions.len(),
+            _ => 1,
+        }
+    }
+}
+
 /// An answer that waits for the flush.
 pub(super) enum Answer {
     Submit(oneshot::Sender<Result<Committed, SubmitError>>, Result<Committed, SubmitError>),
+    SubmitMany(oneshot::Sender<Results>, Results),
     Read(Reply<Option<Arc<Workspace>>>, Result<Option<Arc<Workspace>>, Unavailable>),
     Now(Reply<Timestamp>, Timestamp),
     Clock(Reply<()>, Result<(), Unavailable>, i64, Timestamp),
@@ -35,6 +49,9 @@ pub(super) fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
     for answer in answers {
         match answer {
             Answer::Submit(reply, _) => drop(reply.send(Err(unavailable().into()))),
+            Answer::SubmitMany(reply, results) => {
+                drop(reply.send(results.iter().map(|_| Err(unavailable().into())).collect()));
+            }
             Answer::Read(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Now(reply, now) => drop(reply.send(Ok(now))),
             Answer::Clock(reply, ..) => drop(reply.send(Err(unavailable()))),

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use writer::Writer;
 
 /// What a writing connection keeps in memory, as SQLite takes it: KiB, negated. After a commit that split a page,
@@ -74,6 +74,9 @@ pub struct Sqlite {
     files: (PathBuf, PathBuf),
     catalogs: Arc<RwLock<Arc<Catalogs>>>,
     committed: watch::Receiver<i64>,
+    /// For submissions that come many at once, each until it is served: the queue alone would take as many of those as
+    /// of single ones.
+    room: Arc<Semaphore>,
     _lock: File,
 }
 
@@ -124,6 +127,7 @@ impl Sqlite {
             files: (journal, views),
             catalogs,
             committed,
+            room: Arc::new(Semaphore::new(QUEUE_MAX)),
             _lock: lock,
         })
     }
@@ -135,6 +139,22 @@ impl Sqlite {
         answer
             .await
             .map_err(|_| SubmitError::Unavailable(Unavailable("the journal's thread has stopped".to_owned())))?
+    }
+
+    /// See [`super::Store::submit_many`].
+    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
+        let many = submissions.len();
+        let unavailable = |why: Unavailable| vec![Err(SubmitError::Unavailable(why)); many];
+        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(many).unwrap_or(u32::MAX)) else {
+            return unavailable(Unavailable(format!("{QUEUE_MAX} submissions are waiting")));
+        };
+        let (reply, answer) = oneshot::channel();
+        match self.send(Job::SubmitMany(submissions, room, reply)) {
+            Ok(()) => {
+                answer.await.unwrap_or_else(|_| unavailable(Unavailable("the journal's thread has stopped".to_owned())))
+            }
+            Err(full) => unavailable(full),
+        }
     }
 
     /// See [`super::Store::workspace`].

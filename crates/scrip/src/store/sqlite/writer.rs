@@ -26,7 +26,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Jobs that share a transaction at most.
+/// Submissions that share a transaction; what came as one is never parted, and may be more.
 const BATCH_MAX: usize = 512;
 /// Workspaces kept in memory; beyond that the cache starts again from snapshots.
 const CACHE_MAX: usize = 100_000;
@@ -122,9 +122,11 @@ impl Writer {
         let most = if self.options.group_commit { BATCH_MAX } else { 1 };
         let mut batch = Vec::with_capacity(most);
         while let Ok(job) = waiting.recv() {
+            let mut weight = job.weight();
             batch.push(job);
-            while batch.len() < most {
+            while weight < most {
                 let Ok(job) = waiting.try_recv() else { break };
+                weight += job.weight();
                 batch.push(job);
             }
             if !self.batch(&mut batch) {
@@ -216,11 +218,13 @@ impl Writer {
     fn job(&mut self, job: Job, failed: &mut Option<rusqlite::Error>) -> Answer {
         match job {
             Job::Submit(submission, reply) => {
-                let result = match failed {
-                    Some(error) => Err(Unavailable(error.to_string()).into()),
-                    None => self.submit(&submission, failed),
-                };
+                let result = self.submit_unless(failed, &submission);
                 Answer::Submit(reply, result)
+            }
+            Job::SubmitMany(submissions, room, reply) => {
+                drop(room);
+                let results = submissions.iter().map(|submission| self.submit_unless(failed, submission)).collect();
+                Answer::SubmitMany(reply, results)
             }
             Job::Read(id, reply) => Answer::Read(reply, self.read(id)),
             Job::Now(test_clock, reply) => Answer::Now(reply, self.now(test_clock)),
@@ -246,6 +250,17 @@ impl Writer {
                     };
                 Answer::Publish(reply, result, catalogs)
             }
+        }
+    }
+
+    fn submit_unless(
+        &mut self,
+        failed: &mut Option<rusqlite::Error>,
+        submission: &Submission,
+    ) -> Result<Committed, SubmitError> {
+        match failed {
+            Some(error) => Err(Unavailable(error.to_string()).into()),
+            None => self.submit(submission, failed),
         }
     }
 
@@ -543,6 +558,7 @@ impl Writer {
         // Whoever asked may have gone away; that is their affair.
         match answer {
             Answer::Submit(reply, result) => drop(reply.send(result)),
+            Answer::SubmitMany(reply, results) => drop(reply.send(results)),
             Answer::Read(reply, result) => drop(reply.send(result)),
             Answer::Now(reply, now) => drop(reply.send(Ok(now))),
             Answer::Write(reply, result) => drop(reply.send(result)),

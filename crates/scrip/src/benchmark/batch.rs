@@ -1,0 +1,65 @@
+//! Many decisions in one request: a batch of holds, then a batch of their captures.
+//!
+//! Invariant: every decision is looked for in the answers; one that was refused ends the measurement.
+
+use super::Target;
+use super::load::Connection;
+use std::fmt::Write;
+
+const PATH: &str = "/v1/holds/batch";
+
+/// What the pairs of one load have in common.
+pub struct Batch<'a> {
+    /// The server.
+    pub target: &'a Target,
+    /// The workspaces, taken in turn.
+    pub workspaces: &'a [String],
+    /// Holds of a request.
+    pub size: usize,
+}
+
+impl Batch<'_> {
+    /// So many holds in one request, and their captures in another, from a workspace on.
+    ///
+    /// # Errors
+    /// When one is refused.
+    pub async fn pair(&self, connection: &mut Connection, from: usize, key: &str) -> Result<(), String> {
+        let workspaces = (0..self.size).map(|n| &self.workspaces[(from + n) % self.workspaces.len()]);
+        let opens = decisions(workspaces.enumerate(), |text, (n, workspace)| {
+            write!(
+                text,
+                r#"{{"key":"h{key}-{n}","workspace":"{workspace}","open":{{"credits":20,"reference":"benchmark"}}}}"#
+            )
+        });
+        let answered = self.send(connection, &opens, r#""status":201,"#).await?;
+        let ids = answered.split(r#""hold":{"id":""#).skip(1).filter_map(|rest| rest.split('"').next());
+        let captures = decisions(ids.enumerate(), |text, (n, id)| {
+            write!(text, r#"{{"key":"c{key}-{n}","hold":"{id}","capture":{{}}}}"#)
+        });
+        self.send(connection, &captures, r#""status":200,"#).await.map(|_| ())
+    }
+
+    async fn send<'c>(&self, connection: &'c mut Connection, body: &str, good: &str) -> Result<&'c str, String> {
+        connection.begin("POST", PATH, &self.target.key);
+        let (status, answered) = connection.send(body.as_bytes()).await?;
+        let text = std::str::from_utf8(answered).map_err(|error| error.to_string())?;
+        if status == 200 && text.matches(good).count() == self.size {
+            return Ok(text);
+        }
+        let start: String = text.chars().take(1_000).collect();
+        Err(format!("a batch of {} was answered with {status}: {start}", self.size))
+    }
+}
+
+/// A body of decisions, written by hand as everything here is.
+fn decisions<T>(all: impl Iterator<Item = T>, write: impl Fn(&mut String, T) -> std::fmt::Result) -> String {
+    let mut text = String::from(r#"{"decisions":["#);
+    for (n, one) in all.enumerate() {
+        if n > 0 {
+            text.push(',');
+        }
+        write(&mut text, one).expect("a text takes all");
+    }
+    text.push_str("]}");
+    text
+}

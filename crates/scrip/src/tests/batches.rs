@@ -1,0 +1,123 @@
+//! Submissions that come many at once, when the journal's thread dies or its disk is full.
+//!
+//! Goal: all of them are there or none is, everyone is told the same, and asking again has each effect once. Method:
+//! seven hundred holds on three workspaces, more than what otherwise shares a transaction.
+
+use crate::ledger::idempotency;
+use crate::shipped;
+use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
+use crate::verify::verify;
+use scrip_engine::{Amount, Ask, Command, Give, Mode, Profile, Unit, WorkspaceId, parse_catalog};
+use std::path::{Path, PathBuf};
+
+const WORKSPACES: u64 = 3;
+const MANY: u64 = 700;
+
+fn submission(workspace: u64, key: &str, command: Command) -> Submission {
+    let workspace = WorkspaceId::new(workspace);
+    let idempotency = Some(idempotency(workspace, key, &[format!("{command:?}").as_bytes()]));
+    Submission { workspace, command, actor: "test".to_owned(), idempotency, wants_workspace: false }
+}
+
+/// Holds of one credit, in turn on each workspace.
+fn holds(round: &str) -> Vec<Submission> {
+    let hold = |n: u64| {
+        let ask = Ask::Credits(Amount::new(1).expect("one is an amount"));
+        let command = Command::OpenHold { ask, reference: "batched".to_owned(), seconds: None };
+        submission(1 + n % WORKSPACES, &format!("{round} {n}"), command)
+    };
+    (0..MANY).map(hold).collect()
+}
+
+fn open(directory: &Path, options: Options) -> Store {
+    Store::open(directory, options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A directory with workspaces that can pay for everything here.
+async fn prepared(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("scrip-batches-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let store = open(&directory, Options::default());
+    let text = shipped::named("canvas-tiers").expect("it is shipped");
+    let catalog = parse_catalog(text).expect("it is good");
+    store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
+    for workspace in 1..=WORKSPACES {
+        let profile = Profile { name: "A".to_owned(), owner: format!("a{workspace}@example.com"), external_id: None };
+        let (mode, lifetime_allowed) = (Mode::Live, false);
+        let command = Command::OpenWorkspace { mode, test_clock: None, profile, lifetime_allowed, choice: None };
+        let amount = Amount::new(100_000).expect("an amount");
+        let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
+        let grant = Command::Grant { give, source: None, reason: "to be held".to_owned() };
+        let made =
+            store.submit_many(vec![submission(workspace, "open", command), submission(workspace, "give", grant)]);
+        assert!(made.await.iter().all(Result::is_ok), "a grant sees the workspace that was opened before it");
+    }
+    directory
+}
+
+fn unavailable(results: &[Result<Committed, SubmitError>]) -> bool {
+    results.len() as u64 == MANY && results.iter().all(|result| matches!(result, Err(SubmitError::Unavailable(_))))
+}
+
+/// Whether each was made, and each of them for the first time or each as before.
+fn made(results: &[Result<Committed, SubmitError>], replayed: bool) -> bool {
+    let as_told = |result: &Result<Committed, _>| result.as_ref().is_ok_and(|made| made.replayed == replayed);
+    results.len() as u64 == MANY && results.iter().all(as_told)
+}
+
+#[tokio::test]
+async fn many_at_once_are_all_there_or_none_is_whenever_the_thread_dies() {
+    let directory = prepared("crash").await;
+    let mut held = 0;
+    for (group_commit, flushed) in [(true, false), (true, true), (false, false), (false, true)] {
+        let round = format!("{group_commit} {flushed}");
+        let crash = Some(Crash { commit: 1, flushed });
+        let store = open(&directory, Options { crash, group_commit, ..Options::default() });
+        store.projected().await.expect("the projections follow");
+        assert!(unavailable(&store.submit_many(holds(&round)).await), "{round}: nobody is told anything");
+        drop(store);
+        let store = open(&directory, Options::default());
+        store.projected().await.expect("the projections follow");
+        assert!(made(&store.submit_many(holds(&round)).await, flushed), "{round}: one transaction has them all");
+        assert!(made(&store.submit_many(holds(&round)).await, true), "{round}: and then they stay");
+        held += MANY;
+        let mut found = 0;
+        for workspace in 1..=WORKSPACES {
+            let workspace = store.workspace(WorkspaceId::new(workspace)).await.expect("it answers");
+            found += workspace.expect("it is open").holds.len() as u64;
+        }
+        assert_eq!(found, held, "{round}");
+        let report = verify(&store, |_, _| ()).await.expect("it can be read");
+        assert_eq!(report.differences, Vec::<String>::new());
+    }
+    std::fs::remove_dir_all(&directory).expect("it is ours");
+}
+
+#[tokio::test]
+async fn many_that_do_not_fit_the_disk_leave_nothing_behind() {
+    let directory = prepared("full").await;
+    let journal = rusqlite::Connection::open(directory.join("journal.db")).expect("it is there");
+    let pages: u32 = journal.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("it has pages");
+    drop(journal);
+    let store = open(&directory, Options { pages_max: Some(pages + 16), ..Options::default() });
+    store.projected().await.expect("the projections follow");
+    assert!(unavailable(&store.submit_many(holds("full")).await), "they do not fit");
+    let one = holds("full").swap_remove(0);
+    let committed = store.submit(one.clone()).await.expect("one fits");
+    assert_eq!((committed.seq, committed.replayed), (3, false), "nothing came between it and the grant");
+    drop(store);
+    let store = open(&directory, Options::default());
+    store.projected().await.expect("the projections follow");
+    let results = store.submit_many(holds("full")).await;
+    assert!(results[0].as_ref().is_ok_and(|made| made.replayed));
+    assert!(results[1..].iter().all(|result| result.as_ref().is_ok_and(|made| !made.replayed)));
+    let report = verify(&store, |_, _| ()).await.expect("it can be read");
+    assert_eq!((report.differences, report.entries), (Vec::new(), 2 * WORKSPACES + MANY));
+    // The queue has room for so many submissions, however they come.
+    let many: Vec<Submission> = (0..12).flat_map(|n| holds(&format!("queue {n}"))).collect();
+    let refused = store.submit_many(many).await;
+    assert!(refused.iter().all(|result| matches!(result, Err(SubmitError::Unavailable(_)))));
+    assert!(made(&store.submit_many(holds("after")).await, false), "the room is given back");
+    drop(store);
+    std::fs::remove_dir_all(&directory).expect("it is ours");
+}
