@@ -17,10 +17,12 @@ use lane::{Job, Lane};
 use projector::Place;
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 
 /// Lanes of a process: a workspace always falls to the same one.
@@ -129,6 +131,7 @@ impl Postgres {
     pub async fn open(url: &str, group_commit: bool) -> Result<Postgres, Unavailable> {
         let mut config: Config = url.parse().map_err(|error| Unavailable(format!("--database-url: {error}")))?;
         config.connect_timeout(PATIENCE).application_name("scrip");
+        in_the_clear(&config)?;
         let manager =
             Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let pool = Pool::builder(manager)
@@ -309,6 +312,22 @@ impl Postgres {
     }
 }
 
+/// Connections are not encrypted. Over a network that has to be said, or a password would be sent for all to read.
+fn in_the_clear(config: &Config) -> Result<(), Unavailable> {
+    let near = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+    };
+    if config.get_ssl_mode() == SslMode::Disable || config.get_hosts().iter().all(near) {
+        return Ok(());
+    }
+    Err(Unavailable(
+        "--database-url: the connection to a database on another machine is not encrypted; where the network between \
+         them is private, say so with ?sslmode=disable, or go through a tunnel"
+            .to_owned(),
+    ))
+}
+
 async fn migrate(client: &mut Client) -> Result<(), Unavailable> {
     // One process at a time: several may start at once.
     client.batch_execute("SELECT pg_advisory_lock(91537001)").await?;
@@ -344,5 +363,23 @@ async fn refresh(shared: std::sync::Weak<Shared>) {
         }
         drop(shared);
         tokio::time::sleep(REFRESH).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_sent_over_a_network_unasked() {
+        let told = |url: &str| in_the_clear(&url.parse().expect("an address")).is_ok();
+        assert!(told("postgres://scrip:secret@127.0.0.1/scrip") && told("postgres://scrip@localhost,[::1]/scrip"));
+        assert!(
+            told("host=/run/postgresql dbname=scrip") && told("postgres://scrip@db.example.com/scrip?sslmode=disable")
+        );
+        for url in ["postgres://scrip@db.example.com/scrip", "postgres://scrip@127.0.0.1,10.0.0.7/scrip?sslmode=prefer"]
+        {
+            assert!(!told(url), "{url}");
+        }
     }
 }
