@@ -13,6 +13,7 @@ mod errors;
 mod faults;
 mod holds;
 mod journal;
+mod moving;
 mod openapi;
 #[path = "../common/postgres.rs"]
 mod postgres;
