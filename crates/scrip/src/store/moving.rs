@@ -128,15 +128,15 @@ async fn copy_table(
 /// # Errors
 /// When they stand still.
 pub async fn folded(store: &Store, to: i64, mut progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
-    let mut moved = store.projections();
     let (mut reached, mut looks) = (-1, 0);
     loop {
+        // It waits for longer than that by itself, and says then that they are not there yet.
+        if let Ok(done) = tokio::time::timeout(LOOK, store.projected()).await {
+            return done;
+        }
         let rows = store.query(PROJECTED, Vec::new()).await?;
         let now = rows.first().map_or(0, |row| row.integer(0));
         progress(now.unsigned_abs(), to.unsigned_abs());
-        if now >= to {
-            return Ok(());
-        }
         looks = if now > reached { 0 } else { looks + 1 };
         reached = now;
         if looks == LOOKS_MAX {
@@ -144,7 +144,5 @@ pub async fn folded(store: &Store, to: i64, mut progress: impl FnMut(u64, u64)) 
                 "the projections stand still at {now} of {to}: is there a transaction in this cluster that has not ended?"
             )));
         }
-        // Whether they moved or nothing was heard: they are looked at again.
-        let _ = tokio::time::timeout(LOOK, moved.changed()).await;
     }
 }
