@@ -6,8 +6,8 @@ use super::place::Place;
 use clap::{Args, value_parser};
 use std::path::PathBuf;
 
-/// `scrip migrate`: brings a data directory or a database to this version's schema, as `serve` does at its start; or moves
-/// what is in a directory into a database.
+/// `scrip migrate`: brings a data directory or a database to this version's schema, as `serve` does at its start; or
+/// moves what is in a directory into a database.
 #[derive(Args)]
 pub struct Migrate {
     #[command(flatten)]
@@ -20,7 +20,8 @@ pub struct Migrate {
     #[arg(long, value_name = "URL", requires = "from")]
     to: Option<String>,
     /// Entries in a transaction
-    #[arg(long, value_name = "N", hide = true, default_value_t = 5_000, value_parser = value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", hide = true, default_value_t = 5_000)]
+    #[arg(value_parser = value_parser!(u32).range(1..=100_000))]
     batch: u32,
 }
 

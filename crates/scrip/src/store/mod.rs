@@ -194,8 +194,8 @@ impl Store {
     /// Connects to a PostgreSQL database, `postgres://…`, and brings its schema up to this version.
     ///
     /// # Errors
-    /// When the address is none, the database does not answer, its schema was written by a newer version, or a move into
-    /// it has not ended.
+    /// When the address is none, the database does not answer, its schema was written by a newer version, or a move
+    /// into it has not ended.
     pub async fn connect(url: &str) -> Result<Store, Unavailable> {
         Ok(Store::Postgres(Postgres::open(url).await?))
     }

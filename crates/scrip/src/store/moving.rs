@@ -68,8 +68,8 @@ impl<'a> Move<'a> {
         Ok(Some(Move { source, target, digest: digest.to_vec(), reached }))
     }
 
-    /// Copies what has not arrived yet, `batch` entries in a transaction; how many they were. `progress` is told how many
-    /// of how many rows are there.
+    /// Copies what has not arrived yet, `batch` entries in a transaction; how many they were. `progress` is told how
+    /// many of how many entries are there.
     ///
     /// # Errors
     /// When one of the two databases cannot answer. What has arrived stays there.

@@ -1,4 +1,4 @@
-//! A directory of a product in use moves up into a database: interrupted, refused, and in the end the same to everybody.
+//! A directory of a product in use moves up into a database: interrupted, refused, in the end the same to everybody.
 
 use crate::app::{App, Desk, number, text};
 use crate::postgres::{Database, database, psql, query};

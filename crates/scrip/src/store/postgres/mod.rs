@@ -1,6 +1,7 @@
 //! PostgreSQL: any number of processes, each with a few lanes that append, one of them folding.
 //!
-//! Invariant: the database alone says what happened and in which order; what a process remembers is never the last word.
+//! Invariant: the database alone says what happened and in which order; what a process remembers is never the last
+//! word.
 
 mod audit;
 mod lane;
