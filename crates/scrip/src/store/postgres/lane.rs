@@ -1,9 +1,9 @@
 //! A lane: one task and one connection that decide and append for the workspaces that fall to it.
 //!
 //! Take one submission, drain what waits, decide all of it on the states this process knows, append it in one
-//! statement.
-//! Another process may have written meanwhile: whoever loses a number folds the entries it had not seen and decides
-//! again, whoever loses a key finds the stored answer, and a refusal is only given after a look at the journal's end.
+//! statement. Another process may have written meanwhile: whoever loses a number folds the entries it had not seen and
+//! decides again, whoever loses a key finds the stored answer, and a refusal is only given after a look at the end of
+//! the journal.
 //!
 //! Invariant: nothing is answered that the database has not confirmed.
 
