@@ -2,7 +2,7 @@
 //!
 //! Invariant: changes nothing, and trusts nothing that was cached or snapshotted.
 
-use crate::store::journal::{GENESIS, JournalRow};
+use crate::store::journal::{GENESIS, JournalRow, digest};
 use crate::store::{Store, Unavailable, Value, panic_text, queries};
 use scrip_engine::{Dated, Entry, Event, GrantKind, Workspace, WorkspaceId, fold};
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ pub struct Report {
     pub differences: Vec<String>,
     /// How much is wrong in all.
     pub count: u64,
+    /// What the journal is known by: the same on both engines, and only then the same entries in the same order.
+    pub digest: [u8; 32],
     /// Entries that could not be read at all.
     unreadable: u64,
 }
@@ -43,6 +45,7 @@ impl Report {
 
 struct Replayed {
     workspace: Workspace,
+    seq: u64,
     hash: Vec<u8>,
     broken: bool,
 }
@@ -56,15 +59,22 @@ pub async fn verify(store: &Store, mut progress: impl FnMut(u64, u64)) -> Result
     let mut report = Report::default();
     let mut workspaces: BTreeMap<WorkspaceId, Replayed> = BTreeMap::new();
     let mut position = 0;
+    // Entries are numbered from one; whoever slips one in may number it as they like.
+    let mut after = i64::MIN;
     loop {
-        let rows = store.query(queries::JOURNAL, vec![Value::Integer(position), Value::Integer(PAGE)]).await?;
+        let rows = store.query(queries::JOURNAL, vec![Value::Integer(after), Value::Integer(PAGE)]).await?;
         for row in rows.iter().map(JournalRow::read) {
-            if store.positions_are_dense() && row.position != position + 1 {
+            if row.position < 1 {
+                report.wrong(format!("entry {} should not be there: they are numbered from 1", row.position));
+            } else if store.positions_are_dense() && row.position != position + 1 {
                 report.wrong(format!("entries {} to {} are missing", position + 1, row.position - 1));
             }
-            position = row.position;
-            let fresh =
-                || Replayed { workspace: Workspace::unopened(row.workspace), hash: GENESIS.to_vec(), broken: false };
+            after = row.position;
+            position = after.max(0);
+            let fresh = || {
+                let workspace = Workspace::unopened(row.workspace);
+                Replayed { workspace, seq: 0, hash: GENESIS.to_vec(), broken: false }
+            };
             replay(workspaces.entry(row.workspace).or_insert_with(fresh), &row, &mut report);
             report.entries += 1;
         }
@@ -73,6 +83,10 @@ pub async fn verify(store: &Store, mut progress: impl FnMut(u64, u64)) -> Result
             break;
         }
     }
+    let last = workspaces
+        .iter()
+        .map(|(id, replayed)| (*id, replayed.seq, <[u8; 32]>::try_from(&*replayed.hash).unwrap_or(GENESIS)));
+    report.digest = digest(last);
     for replayed in workspaces.values() {
         report.workspaces += 1;
         report.open_holds += replayed.workspace.holds.len() as u64;
@@ -103,6 +117,7 @@ fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
         report.wrong(format!("{name}: its content is not what its hash says (I4)"));
     }
     replayed.hash.clone_from(&row.hash);
+    replayed.seq = row.seq;
     if row.at < replayed.workspace.at {
         report.wrong(format!("{name}: it lies before the entry before it (R3)"));
     }

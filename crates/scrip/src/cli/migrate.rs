@@ -1,14 +1,28 @@
 //! `scrip migrate`.
 
-use super::output::{Done, say};
+use super::moving::move_up;
+use super::output::{Done, Fault, say};
 use super::place::Place;
-use clap::Args;
+use clap::{Args, value_parser};
+use std::path::PathBuf;
 
-/// `scrip migrate`: brings a data directory or a database to this version's schema, as `serve` does at its start.
+/// `scrip migrate`: brings a data directory or a database to this version's schema, as `serve` does at its start; or
+/// moves what is in a directory into a database.
 #[derive(Args)]
 pub struct Migrate {
     #[command(flatten)]
     place: Place,
+    /// Move what is in this data directory into a PostgreSQL database. Can be interrupted and run again
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// The database it is moved into, when that is not --database-url: an empty one, or one that an interrupted move
+    /// began to fill
+    #[arg(long, value_name = "URL", requires = "from")]
+    to: Option<String>,
+    /// Entries in a transaction
+    #[arg(long, value_name = "N", hide = true, default_value_t = 5_000)]
+    #[arg(value_parser = value_parser!(u32).range(1..=100_000))]
+    batch: u32,
 }
 
 impl Migrate {
@@ -17,6 +31,11 @@ impl Migrate {
     /// # Errors
     /// When it is in use, or was written by a newer version.
     pub async fn run(self) -> Done {
+        if let Some(from) = &self.from {
+            let to = self.to.as_deref().or(self.place.database_url());
+            let to = to.ok_or_else(|| Fault::Misused("name the database to move into: --to URL".to_owned()))?;
+            return move_up(from, to, self.batch.into()).await;
+        }
         let store = self.place.make().await?;
         store.projected().await.map_err(|error| error.to_string())?;
         say(&format!("{} has this version's schema\n", self.place))

@@ -15,6 +15,7 @@ mod holds;
 mod import;
 mod keys;
 mod migrate;
+mod moving;
 mod output;
 mod params;
 mod place;
@@ -85,7 +86,7 @@ enum Command {
     Keys(keys::Verb),
     /// Open workspaces for the users of a CSV file and give them their credits
     Import(import::Import),
-    /// Bring a data directory to this version's schema
+    /// Bring a data directory or a database to this version's schema, or move the one into the other
     Migrate(migrate::Migrate),
     /// Measure this build on this machine
     Benchmark(benchmark::Benchmark),

@@ -4,7 +4,7 @@ use super::output::Fault;
 use crate::store::{Options, Store};
 use clap::Args;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A data directory, or a PostgreSQL database.
 #[derive(Args, Clone)]
@@ -23,13 +23,15 @@ impl Place {
     /// # Errors
     /// When there is no journal, or a server has it open.
     pub async fn open(&self) -> Result<Store, Fault> {
-        if self.database_url.is_none() && !self.data.join("journal.db").is_file() {
-            return Err(Fault::Misused(format!(
-                "{}: there is no journal here; --data names the directory of a server",
-                self.data.display()
-            )));
+        if self.database_url.is_none() {
+            return open_directory(&self.data);
         }
         self.make().await
+    }
+
+    /// The address of the database, where one is named.
+    pub fn database_url(&self) -> Option<&str> {
+        self.database_url.as_deref()
     }
 
     /// Opens it, and makes it where there is none.
@@ -39,9 +41,7 @@ impl Place {
     pub async fn make(&self) -> Result<Store, Fault> {
         match &self.database_url {
             Some(url) => Store::connect(url).await.map_err(|error| Fault::Refused(error.to_string())),
-            None => Store::open(&self.data, Options::default()).map_err(|error| {
-                Fault::Refused(format!("{error}\n  - stop the server that uses it, or work on a copy of the directory"))
-            }),
+            None => make_directory(&self.data),
         }
     }
 }
@@ -54,4 +54,22 @@ impl fmt::Display for Place {
             None => self.data.display().fmt(f),
         }
     }
+}
+
+/// Opens a data directory that is there.
+///
+/// # Errors
+/// When there is no journal, or a server has it open.
+pub fn open_directory(data: &Path) -> Result<Store, Fault> {
+    if !data.join("journal.db").is_file() {
+        let place = data.display();
+        return Err(Fault::Misused(format!("{place}: there is no journal here; name the directory of a server")));
+    }
+    make_directory(data)
+}
+
+fn make_directory(data: &Path) -> Result<Store, Fault> {
+    Store::open(data, Options::default()).map_err(|error| {
+        Fault::Refused(format!("{error}\n  - stop the server that uses it, or work on a copy of the directory"))
+    })
 }

@@ -102,3 +102,14 @@ pub fn chain(
     let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
     sha256(&[previous, &numbers, key, request, body.as_bytes()])
 }
+
+/// What a whole journal is known by: a hash of the last entry of each workspace, in the order of their ids.
+pub fn digest(last: impl Iterator<Item = (WorkspaceId, u64, [u8; 32])>) -> [u8; 32] {
+    let mut all = Vec::new();
+    for (workspace, seq, hash) in last {
+        all.extend(workspace.get().to_le_bytes());
+        all.extend(seq.to_le_bytes());
+        all.extend(hash);
+    }
+    sha256(&[&all])
+}

@@ -8,6 +8,7 @@
 //! Invariant: knows no HTTP.
 
 pub mod journal;
+pub mod moving;
 mod postgres;
 pub mod projection;
 pub mod queries;
@@ -193,7 +194,8 @@ impl Store {
     /// Connects to a PostgreSQL database, `postgres://…`, and brings its schema up to this version.
     ///
     /// # Errors
-    /// When the address is none, the database does not answer, or its schema was written by a newer version.
+    /// When the address is none, the database does not answer, its schema was written by a newer version, or a move
+    /// into it has not ended.
     pub async fn connect(url: &str) -> Result<Store, Unavailable> {
         Store::connect_with(url, Options::default()).await
     }
@@ -204,6 +206,14 @@ impl Store {
     /// As above.
     pub async fn connect_with(url: &str, options: Options) -> Result<Store, Unavailable> {
         Ok(Store::Postgres(Postgres::open(url, options.group_commit).await?))
+    }
+
+    /// Connects to a database that a move has only begun to fill, to replay it. It must not be served.
+    ///
+    /// # Errors
+    /// As for any other.
+    pub async fn connect_halfway(url: &str) -> Result<Store, Unavailable> {
+        Ok(Store::Postgres(Postgres::open_halfway(url).await?))
     }
 
     /// Whether the positions of entries have no gaps: where several processes append, a lost number leaves one.

@@ -3,10 +3,11 @@
 
 use super::verify;
 use crate::ledger::idempotency;
+use crate::store::journal::{GENESIS, chain};
 use crate::store::{Options, Store, Submission, SubmitError};
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use scrip_engine::{Command, Mode, Name, Params, Profile, WorkspaceId, parse_catalog};
+use scrip_engine::{Command, Mode, Name, Params, Profile, Timestamp, WorkspaceId, parse_catalog};
 use std::path::{Path, PathBuf};
 
 const CATALOG: &str = include_str!("../../../../catalogs/canvas-tiers.toml");
@@ -136,6 +137,24 @@ async fn a_lost_entry_and_a_changed_projection_are_seen_and_a_rebuild_mends_the_
     connection.execute_batch("DROP TRIGGER entries_last; DELETE FROM entries WHERE position = 5").expect("a deletion");
     drop(connection);
     assert!(differences(&directory.0).await.iter().any(|difference| difference.contains("missing")));
+}
+
+#[tokio::test]
+async fn an_entry_before_the_first_is_seen_though_its_hash_is_right() {
+    let directory = Directory::new("before");
+    journal(&directory.0).await;
+    let connection = Connection::open(directory.0.join("journal.db")).expect("the journal");
+    let row = connection.query_row("SELECT at, body, next_due_at FROM entries WHERE position = 1", [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?))
+    });
+    let (at, body, due) = row.expect("an entry");
+    let hash = chain(&GENESIS, WorkspaceId::new(3), 1, Timestamp::from_micros(at), &[], &[], due, &body);
+    let sql = "INSERT INTO entries (position, workspace, seq, at, next_due_at, body, previous_hash, hash)
+               VALUES (-7, 3, 1, ?1, ?2, ?3, ?4, ?5)";
+    connection.execute(sql, (at, due, body, GENESIS, hash)).expect("a third workspace");
+    drop(connection);
+    let found = differences(&directory.0).await;
+    assert!(found.iter().any(|difference| difference.contains("numbered from 1")), "{found:?}");
 }
 
 #[tokio::test]

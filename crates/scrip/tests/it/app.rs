@@ -1,6 +1,7 @@
 //! A server of one test's own: the built binary on a free port in a temporary directory, and a client for it.
 
 use crate::journal::Journal;
+use crate::postgres::Database;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -155,6 +156,11 @@ impl App {
     /// Sets what the server's next start finds in its environment.
     pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
         self.environment = environment;
+    }
+
+    /// Lets the server's next start find its journal in a database.
+    pub fn move_to(&mut self, database: Database) {
+        self.journal = Journal::Postgres(database);
     }
 
     /// Takes the plug out: SIGKILL, no farewell.

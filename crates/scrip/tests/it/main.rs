@@ -14,6 +14,7 @@ mod faults;
 mod hold_batches;
 mod holds;
 mod journal;
+mod moving;
 mod openapi;
 #[path = "../common/postgres.rs"]
 mod postgres;

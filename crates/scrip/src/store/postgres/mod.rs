@@ -5,6 +5,7 @@
 
 mod audit;
 mod lane;
+pub mod moving;
 mod projector;
 mod rows;
 mod states;
@@ -71,15 +72,7 @@ struct Shared {
 impl Shared {
     /// A connection of one's own, which is driven by a task until it is dropped.
     async fn connect(&self) -> Result<Client, Unavailable> {
-        let (client, connection) = tokio::time::timeout(PATIENCE, self.config.connect(NoTls))
-            .await
-            .map_err(|_| Unavailable("the database does not answer".to_owned()))??;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::warn!(%error, "a connection to the database ended");
-            }
-        });
-        Ok(client)
+        connected(&self.config).await
     }
 
     fn catalogs(&self) -> Arc<Catalogs> {
@@ -115,6 +108,27 @@ impl Shared {
     }
 }
 
+/// What an address says, and how long its server is waited for.
+fn configuration(url: &str) -> Result<Config, Unavailable> {
+    let mut config: Config = url.parse().map_err(|error| Unavailable(format!("the database's address: {error}")))?;
+    config.connect_timeout(PATIENCE).application_name("scrip");
+    in_the_clear(&config)?;
+    Ok(config)
+}
+
+/// A connection, which is driven by a task until it is dropped.
+async fn connected(config: &Config) -> Result<Client, Unavailable> {
+    let (client, connection) = tokio::time::timeout(PATIENCE, config.connect(NoTls))
+        .await
+        .map_err(|_| Unavailable("the database does not answer".to_owned()))??;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::warn!(%error, "a connection to the database ended");
+        }
+    });
+    Ok(client)
+}
+
 /// A PostgreSQL database.
 pub struct Postgres {
     shared: Arc<Shared>,
@@ -127,11 +141,25 @@ impl Postgres {
     /// Connects, and brings the schema up to this version.
     ///
     /// # Errors
-    /// When the address is none, the database does not answer, or its schema is not one this version knows.
+    /// When the address is none, the database does not answer, its schema is not one this version knows, or a move into
+    /// it has not ended.
     pub async fn open(url: &str, group_commit: bool) -> Result<Postgres, Unavailable> {
-        let mut config: Config = url.parse().map_err(|error| Unavailable(format!("--database-url: {error}")))?;
-        config.connect_timeout(PATIENCE).application_name("scrip");
-        in_the_clear(&config)?;
+        let config = configuration(url)?;
+        let mut client = connected(&config).await?;
+        migrate(&mut client).await?;
+        moving::refuse_halves(&client).await?;
+        Postgres::start(config, group_commit).await
+    }
+
+    /// Connects to a database that a move has only begun to fill.
+    ///
+    /// # Errors
+    /// As for any other.
+    pub async fn open_halfway(url: &str) -> Result<Postgres, Unavailable> {
+        Postgres::start(configuration(url)?, true).await
+    }
+
+    async fn start(config: Config, group_commit: bool) -> Result<Postgres, Unavailable> {
         let manager =
             Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let pool = Pool::builder(manager)
@@ -149,7 +177,6 @@ impl Postgres {
             last: AtomicI64::new(0),
             written: Notify::new(),
         });
-        migrate(&mut shared.connect().await?).await?;
         shared.look_at_the_clock().await?;
         shared.look_at_the_catalogs().await?;
         let lanes = (0..LANES).map(|_| start_lane(&shared, group_commit)).collect();
@@ -322,7 +349,7 @@ fn in_the_clear(config: &Config) -> Result<(), Unavailable> {
         return Ok(());
     }
     Err(Unavailable(
-        "--database-url: the connection to a database on another machine is not encrypted; where the network between \
+        "the connection to a database on another machine is not encrypted; where the network between \
          them is private, say so with ?sslmode=disable, or go through a tunnel"
             .to_owned(),
     ))

@@ -1,0 +1,88 @@
+//! `scrip migrate --from DIR --to URL`: a data directory moves up into a database.
+//!
+//! Invariant: the database may be served only after both sides were replayed without a difference, to equal digests.
+
+use super::output::{Done, Fault, say};
+use super::place::open_directory;
+use super::verify::{bar, told, watched};
+use crate::clock::Stopwatch;
+use crate::store::moving::{Move, folded};
+use crate::store::{Store, Unavailable};
+use crate::verify::Report;
+use std::path::Path;
+
+/// Moves everything that is in the journal's file.
+///
+/// # Errors
+/// When the directory is in use, the database is not the place for it, or a replay finds a difference.
+pub async fn move_up(from: &Path, to: &str, batch: i64) -> Done {
+    let source = open_directory(from)?;
+    let here = watched(&source, "replaying the directory ").await?;
+    say(&format!("{}: {}\n", from.display(), told(&here)))?;
+    refuse_differences(&here, "the directory, which comes first: nothing was moved")?;
+    let Some(mut moving) = Move::begin(&source, to, &here.digest).await.map_err(refused)? else {
+        return say("This journal was moved into this database before, and the move has ended.\n");
+    };
+    if moving.reached > 0 {
+        say(&format!("A move was interrupted after entry {}; it goes on there.\n", moving.reached))?;
+    }
+    let watch = Stopwatch::start();
+    let shown = bar("copying ");
+    let copied = moving.copy(batch, |done, all| {
+        shown.set_length(all);
+        shown.set_position(done);
+    });
+    let copied = copied.await.map_err(refused)?;
+    shown.finish_and_clear();
+    say(&pace("copied", copied, watch))?;
+    let there = replay(to, moving.reached).await?;
+    say(&format!("the database: {}\n", told(&there)))?;
+    refuse_differences(&there, "the database, which nobody may serve: drop it, and move into an empty one")?;
+    if there.digest != here.digest {
+        return Err(Fault::Refused(
+            "the digests differ: the database holds what the directory does not; drop it, and move into an empty one"
+                .to_owned(),
+        ));
+    }
+    moving.end().await.map_err(refused)?;
+    say(&format!(
+        "The digests are equal: serve it with --database-url.\n\
+         The outputs of runs were not moved. They are files in {assets}, and a server finds them by --data {from}.\n\
+         {journal} is as it was. Put it away, so that nobody serves it again.\n",
+        assets = from.join("assets").display(),
+        from = from.display(),
+        journal = from.join("journal.db").display(),
+    ))
+}
+
+/// Folds the projections of the database, and replays it.
+async fn replay(to: &str, length: i64) -> Result<Report, Fault> {
+    let store = Store::connect_halfway(to).await.map_err(refused)?;
+    let watch = Stopwatch::start();
+    let shown = bar("folding ");
+    let done = folded(&store, length, |done, all| {
+        shown.set_length(all);
+        shown.set_position(done);
+    });
+    done.await.map_err(refused)?;
+    shown.finish_and_clear();
+    say(&pace("folded", length.unsigned_abs(), watch))?;
+    watched(&store, "replaying the database ").await
+}
+
+fn pace(done: &str, entries: u64, since: Stopwatch) -> String {
+    let millis = since.elapsed().as_millis().max(1);
+    let rate = u128::from(entries) * 1_000 / millis;
+    format!("{entries} entries {done} in {}.{} seconds, {rate} a second\n", millis / 1_000, millis % 1_000 / 100)
+}
+
+fn refuse_differences(report: &Report, place: &str) -> Done {
+    match report.count {
+        0 => Ok(()),
+        count => Err(Fault::Refused(format!("{count} differences in {place}\n{}", report.differences.join("\n")))),
+    }
+}
+
+fn refused(error: Unavailable) -> Fault {
+    Fault::Refused(error.to_string())
+}

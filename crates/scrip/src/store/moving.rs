@@ -1,0 +1,148 @@
+//! Moving up: the journal of a data directory, and the tables beside it, into a PostgreSQL database.
+//!
+//! What has arrived is the progress: entries go over in order, some thousands in a transaction, and a move that was
+//! interrupted goes on after the last one that is there. Rows are carried, not read: every column comes as it was.
+//!
+//! Invariant: the database may be served only after the whole journal is there, and nothing else is.
+
+use super::postgres::moving::{Beside, CATALOGS, CLAIMS, Found, OPERATOR_KEYS, SETTINGS, TEST_CLOCKS, Table, Target};
+use super::{Row, Store, Unavailable, Value, queries};
+use std::time::Duration;
+
+/// The tables beside the journal, and how they are read. A place that only the embedded database has comes first.
+const BESIDE: [(Table, &str); 5] = [
+    (SETTINGS, "SELECT rowid, name, value FROM settings WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
+    (
+        OPERATOR_KEYS,
+        "SELECT rowid, hash, name, last4, created_at FROM operator_keys WHERE rowid > $1 ORDER BY rowid LIMIT $2",
+    ),
+    (
+        CATALOGS,
+        "SELECT rowid, version, published_at, sha256, text, actor FROM catalogs WHERE rowid > $1 ORDER BY rowid LIMIT $2",
+    ),
+    (TEST_CLOCKS, "SELECT rowid, id, name, now FROM test_clocks WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
+    (CLAIMS, "SELECT rowid, scope, claim, workspace FROM claims WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
+];
+/// The journal, in the same form.
+const JOURNAL: &str = "SELECT rowid, position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body,
+    previous_hash, hash FROM entries WHERE position > $1 ORDER BY position LIMIT $2";
+/// Where the hash of an entry is in such a row.
+const HASH: usize = 10;
+/// How many entries the projections of a database have come to.
+const PROJECTED: &str = "SELECT position FROM positions WHERE name = 'views'";
+/// How often that is looked at, and how often in vain before it is given up.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS_MAX: u32 = 60;
+
+/// A move that has begun.
+pub struct Move<'a> {
+    source: &'a Store,
+    target: Target,
+    digest: Vec<u8>,
+    /// The position of the last entry that has arrived.
+    pub reached: i64,
+}
+
+impl<'a> Move<'a> {
+    /// Begins to move an embedded database with this digest, or goes on with it; `None` when it was moved before.
+    ///
+    /// # Errors
+    /// When the database is neither empty nor a beginning of this journal. It is left as it was.
+    pub async fn begin(source: &'a Store, url: &str, digest: &[u8]) -> Result<Option<Move<'a>>, Unavailable> {
+        let (target, found) = Target::open(url).await?;
+        let other = |what: &str| Err(Unavailable(format!("{what}: name an empty database")));
+        let reached = match found {
+            Found::Empty => 0,
+            Found::Moved(moved) if moved == digest => return Ok(None),
+            Found::Moved(_) => return other("another journal, or this one with fewer entries, was moved here before"),
+            Found::Halfway(None) => 0,
+            Found::Halfway(Some((position, hash))) => {
+                let rows = source.query(JOURNAL, vec![(position - 1).into(), 1.into()]).await?;
+                match rows.first() {
+                    Some(row) if row.integer(0) == position && row.bytes(HASH) == hash => position,
+                    _ => return other("another directory's journal was being moved here"),
+                }
+            }
+        };
+        target.mark(digest).await?;
+        Ok(Some(Move { source, target, digest: digest.to_vec(), reached }))
+    }
+
+    /// Copies what has not arrived yet, `batch` entries in a transaction; how many they were. `progress` is told how
+    /// many of how many entries are there.
+    ///
+    /// # Errors
+    /// When one of the two databases cannot answer. What has arrived stays there.
+    pub async fn copy(&mut self, batch: i64, mut progress: impl FnMut(u64, u64)) -> Result<u64, Unavailable> {
+        let (source, from) = (self.source, self.reached);
+        let length = source.query(queries::JOURNAL_LENGTH, Vec::new()).await?.first().map_or(0, |row| row.integer(0));
+        let mut rows = page(source, JOURNAL, from, batch).await?;
+        while let Some(last) = rows.last().map(|row| row.integer(0)) {
+            // The next ones are read while these are on their way.
+            let (appended, next) = tokio::join!(self.target.append(&rows), page(source, JOURNAL, last, batch));
+            appended?;
+            self.reached = last;
+            progress(last.unsigned_abs(), length.unsigned_abs());
+            rows = next?;
+        }
+        let beside = self.target.beside().await?;
+        for (table, sql) in &BESIDE {
+            copy_table(source, &beside, table, sql, batch).await?;
+        }
+        beside.commit().await?;
+        self.target.settle().await?;
+        Ok((self.reached - from).unsigned_abs())
+    }
+
+    /// Ends the move, when replaying both sides has given the same digest.
+    ///
+    /// # Errors
+    /// When somebody else wrote to the database.
+    pub async fn end(self) -> Result<(), Unavailable> {
+        self.target.unmark(&self.digest).await
+    }
+}
+
+async fn page(source: &Store, sql: &'static str, after: i64, most: i64) -> Result<Vec<Row>, Unavailable> {
+    source.query(sql, vec![Value::Integer(after), Value::Integer(most)]).await
+}
+
+async fn copy_table(
+    source: &Store,
+    beside: &Beside<'_>,
+    table: &Table,
+    sql: &'static str,
+    batch: i64,
+) -> Result<(), Unavailable> {
+    let mut after = 0;
+    loop {
+        let rows = page(source, sql, after, batch).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.integer(0);
+        beside.append(table, &rows).await?;
+    }
+}
+
+/// Waits until the projections of a database have come to an entry. `progress` is told how many of how many.
+///
+/// # Errors
+/// When they stand still.
+pub async fn folded(store: &Store, to: i64, mut progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
+    let (mut reached, mut looks) = (-1, 0);
+    loop {
+        // It waits for longer than that by itself, and says then that they are not there yet.
+        if let Ok(done) = tokio::time::timeout(LOOK, store.projected()).await {
+            return done;
+        }
+        let rows = store.query(PROJECTED, Vec::new()).await?;
+        let now = rows.first().map_or(0, |row| row.integer(0));
+        progress(now.unsigned_abs(), to.unsigned_abs());
+        looks = if now > reached { 0 } else { looks + 1 };
+        reached = now;
+        if looks == LOOKS_MAX {
+            return Err(Unavailable(format!(
+                "the projections stand still at {now} of {to}: is there a transaction in this cluster that has not ended?"
+            )));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The far end of a move: a database that is filled with the journal of a data directory.
+//!
+//! Invariant: what is in the database is a beginning of the journal that is moved, and its mark stays until the whole
+//! of it is there.
+
+use super::{PATIENCE, configuration, connected, migrate};
+use crate::store::{Row, Unavailable};
+use std::pin::pin;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Transaction};
+
+/// The advisory lock of whoever fills a database; a number of our own.
+const LOCK: i64 = 0x5343_5249_5002;
+/// The setting that is there for as long as a move has not ended. Its value is the digest of the journal.
+const MOVING: &str = "moving";
+/// What that setting is called afterwards.
+const MOVED: &str = "moved";
+
+/// A table, and what of it is moved.
+pub struct Table {
+    name: &'static str,
+    columns: &'static [(&'static str, Type)],
+}
+
+/// The journal.
+const ENTRIES: Table = Table {
+    name: "entries",
+    columns: &[
+        ("position", Type::INT8),
+        ("workspace", Type::INT8),
+        ("seq", Type::INT8),
+        ("at", Type::INT8),
+        ("idempotency_key", Type::BYTEA),
+        ("request_hash", Type::BYTEA),
+        ("next_due_at", Type::INT8),
+        ("body", Type::TEXT),
+        ("previous_hash", Type::BYTEA),
+        ("hash", Type::BYTEA),
+    ],
+};
+/// The secret that signs.
+pub const SETTINGS: Table = Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA)] };
+/// Who may operate.
+pub const OPERATOR_KEYS: Table = Table {
+    name: "operator_keys",
+    columns: &[("hash", Type::BYTEA), ("name", Type::TEXT), ("last4", Type::TEXT), ("created_at", Type::INT8)],
+};
+/// The published versions.
+pub const CATALOGS: Table = Table {
+    name: "catalogs",
+    columns: &[
+        ("version", Type::INT8),
+        ("published_at", Type::INT8),
+        ("sha256", Type::TEXT),
+        ("text", Type::TEXT),
+        ("actor", Type::TEXT),
+    ],
+};
+/// The clocks of test mode.
+pub const TEST_CLOCKS: Table =
+    Table { name: "test_clocks", columns: &[("id", Type::INT8), ("name", Type::TEXT), ("now", Type::INT8)] };
+/// What only one workspace may have.
+pub const CLAIMS: Table =
+    Table { name: "claims", columns: &[("scope", Type::TEXT), ("claim", Type::TEXT), ("workspace", Type::INT8)] };
+
+/// What a database turned out to be.
+pub enum Found {
+    /// Nothing is in it.
+    Empty,
+    /// A move into it was interrupted: the position and the hash of the last entry that came, if one did.
+    Halfway(Option<(i64, Vec<u8>)>),
+    /// A journal with this digest was moved into it, and it may have been served since.
+    Moved(Vec<u8>),
+}
+
+/// A database that is being filled. Nobody else fills it meanwhile.
+pub struct Target {
+    client: Client,
+}
+
+impl Target {
+    /// Connects, brings the schema up to this version, and keeps others from filling the database.
+    ///
+    /// # Errors
+    /// When it does not answer, is somebody else's, is served, or another process fills it.
+    pub async fn open(url: &str) -> Result<(Target, Found), Unavailable> {
+        let mut configuration = configuration(url)?;
+        configuration.application_name("scrip move");
+        let mut client = connected(&configuration).await?;
+        refuse_strangers(&client).await?;
+        migrate(&mut client).await?;
+        // The server may not have noticed yet that whoever held it was killed; it does at once when it next writes.
+        client.batch_execute(&format!("SET lock_timeout = {}", PATIENCE.as_millis())).await?;
+        let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await;
+        locked
+            .map_err(|error| Unavailable(format!("another move into this database is under way: {}", said(error))))?;
+        client.batch_execute("SET lock_timeout = 0").await?;
+        let found = find(&client).await?;
+        Ok((Target { client }, found))
+    }
+
+    /// Marks the database: nobody serves it until the mark goes away.
+    ///
+    /// # Errors
+    /// When the database cannot write.
+    pub async fn mark(&self, digest: &[u8]) -> Result<(), Unavailable> {
+        let sql = "INSERT INTO settings (name, value) VALUES ($1, $2)
+                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        self.client.execute(sql, &[&MOVING, &digest]).await?;
+        Ok(())
+    }
+
+    /// Adds the next entries: all of them or none.
+    ///
+    /// # Errors
+    /// When the database cannot write.
+    pub async fn append(&mut self, rows: &[Row]) -> Result<(), Unavailable> {
+        let transaction = self.client.transaction().await?;
+        copy(&transaction, &ENTRIES, rows).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Begins to write the tables beside the journal again, from nothing.
+    ///
+    /// # Errors
+    /// When the database cannot write.
+    pub async fn beside(&mut self) -> Result<Beside<'_>, Unavailable> {
+        let transaction = self.client.transaction().await?;
+        let sql = "DELETE FROM operator_keys; DELETE FROM catalogs; DELETE FROM test_clocks; DELETE FROM claims";
+        transaction.batch_execute(sql).await?;
+        transaction.execute("DELETE FROM settings WHERE name <> $1", &[&MOVING]).await?;
+        Ok(Beside { transaction })
+    }
+
+    /// Makes the next entry come after the last one, and lets the planner know what is there.
+    ///
+    /// # Errors
+    /// When the database cannot write.
+    pub async fn settle(&self) -> Result<(), Unavailable> {
+        let sql = "SELECT setval(pg_get_serial_sequence('entries', 'position'), MAX(position)) FROM entries
+                   HAVING MAX(position) IS NOT NULL";
+        self.client.query(sql, &[]).await?;
+        self.client.batch_execute("ANALYZE entries").await?;
+        Ok(())
+    }
+
+    /// Takes the mark away: from now on the database may be served.
+    ///
+    /// # Errors
+    /// When the database cannot write, or the mark is not there any more.
+    pub async fn unmark(self, digest: &[u8]) -> Result<(), Unavailable> {
+        let sql = "UPDATE settings SET name = $1 WHERE name = $2 AND value = $3";
+        match self.client.execute(sql, &[&MOVED, &MOVING, &digest]).await? {
+            1 => Ok(()),
+            _ => Err(Unavailable("the mark of this move is gone: somebody else wrote to the database".to_owned())),
+        }
+    }
+}
+
+/// The tables beside the journal, while they are written: all of them or none.
+pub struct Beside<'a> {
+    transaction: Transaction<'a>,
+}
+
+impl Beside<'_> {
+    /// Adds rows to one of them.
+    ///
+    /// # Errors
+    /// When the database cannot write.
+    pub async fn append(&self, table: &Table, rows: &[Row]) -> Result<(), Unavailable> {
+        copy(&self.transaction, table, rows).await
+    }
+
+    /// Makes them last.
+    ///
+    /// # Errors
+    /// When the database cannot write.
+    pub async fn commit(self) -> Result<(), Unavailable> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+/// Writes rows as they are. The first column of each is its place in the table that it comes from. `COPY` writes the
+/// positions it is given, although they are generated otherwise.
+async fn copy(transaction: &Transaction<'_>, table: &Table, rows: &[Row]) -> Result<(), Unavailable> {
+    let (names, types): (Vec<&str>, Vec<Type>) = table.columns.iter().cloned().unzip();
+    let sql = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", table.name, names.join(", "));
+    let mut writer = pin!(BinaryCopyInWriter::new(transaction.copy_in(&sql).await?, &types));
+    for Row(values) in rows {
+        writer.as_mut().write_raw(values[1..].iter()).await?;
+    }
+    writer.finish().await?;
+    Ok(())
+}
+
+async fn find(client: &Client) -> Result<Found, Unavailable> {
+    let sql = "SELECT name, value FROM settings WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1";
+    let mark = client.query_opt(sql, &[&MOVING, &MOVED]).await?;
+    match mark {
+        Some(row) if row.get::<_, &str>(0) == MOVING => {
+            let last = client.query_opt("SELECT position, hash FROM entries ORDER BY position DESC LIMIT 1", &[]);
+            Ok(Found::Halfway(last.await?.map(|row| (row.get(0), row.get(1)))))
+        }
+        Some(row) => Ok(Found::Moved(row.get(1))),
+        None => {
+            refuse_the_used(client).await?;
+            Ok(Found::Empty)
+        }
+    }
+}
+
+/// A database without our schema has nothing at all in it.
+async fn refuse_strangers(client: &Client) -> Result<(), Unavailable> {
+    let sql = "SELECT to_regclass('refinery_schema_history') IS NULL AND EXISTS (
+               SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm'))";
+    match client.query_one(sql, &[]).await?.get(0) {
+        true => Err(Unavailable("this database is not empty: its tables are not those of scrip".to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// A database with our schema and no mark has nothing in its tables, and nobody is about to write there.
+async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM entries) OR EXISTS (SELECT 1 FROM settings)
+               OR EXISTS (SELECT 1 FROM operator_keys) OR EXISTS (SELECT 1 FROM catalogs)
+               OR EXISTS (SELECT 1 FROM test_clocks) OR EXISTS (SELECT 1 FROM claims)";
+    if client.query_one(sql, &[]).await?.get(0) {
+        return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
+    }
+    let sql = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+               WHERE datname = current_database() AND application_name = 'scrip')";
+    match client.query_one(sql, &[]).await?.get(0) {
+        true => Err(Unavailable("a scrip server is connected to this database: stop it first".to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a database that a move has only begun to fill.
+///
+/// # Errors
+/// When it is one.
+pub(super) async fn refuse_halves(client: &Client) -> Result<(), Unavailable> {
+    match client.query_opt("SELECT 1 FROM settings WHERE name = $1", &[&MOVING]).await? {
+        None => Ok(()),
+        Some(_) => Err(Unavailable(
+            "a move into this database has not ended: run `scrip migrate --from DIR --to URL` again, which goes on where \
+             it was, or drop the database"
+                .to_owned(),
+        )),
+    }
+}
+
+fn said(error: tokio_postgres::Error) -> String {
+    Unavailable::from(error).to_string()
+}

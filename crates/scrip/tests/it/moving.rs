@@ -1,0 +1,298 @@
+//! A directory of a product in use moves up into a database: interrupted, refused, in the end the same to everybody.
+
+use crate::app::{App, Desk, number, text};
+use crate::postgres::{Database, database, psql, query};
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// Workspaces, and how often each of them holds and captures.
+const WORKSPACES: usize = 60;
+const HOLDS: usize = 25;
+/// Entries in a transaction of the move.
+const BATCH: i64 = 100;
+/// Entries in whose transactions the move is killed.
+const KILLED_AT: [i64; 2] = [1_234, 2_345];
+/// How often the database is asked whether a move waits; asking takes some hundredths of a second.
+const LOOKS: u32 = 3_000;
+
+fn scrip(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+    command.args(arguments).env_remove("SCRIP_DATA").env_remove("SCRIP_DATABASE_URL").stdin(Stdio::null());
+    command
+}
+
+fn moving(from: &Path, to: &str) -> Command {
+    let mut command = scrip(&["migrate", "--batch", &BATCH.to_string(), "--to", to, "--from"]);
+    command.arg(from);
+    command
+}
+
+fn run(mut command: Command) -> Output {
+    command.output().expect("the built binary starts")
+}
+
+#[track_caller]
+fn said(output: &Output) -> String {
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}: {out}\n{error}", output.status);
+    out.into_owned()
+}
+
+/// What a command says when it refuses.
+#[track_caller]
+fn refused(command: Command) -> String {
+    let output = run(command);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The journal as `export` writes it, with the hash of every entry.
+fn exported(place: &[&str]) -> String {
+    let mut command = scrip(&["export", "--format", "jsonl"]);
+    command.args(place);
+    said(&run(command))
+}
+
+/// The digest that `verify` prints, when there is no difference.
+fn digest(place: &[&str]) -> String {
+    let mut command = scrip(&["verify", "--json"]);
+    command.args(place);
+    let report: Value = serde_json::from_str(&said(&run(command))).expect("it prints JSON");
+    text(&report["digest"])
+}
+
+/// Somebody who holds a lock, for as long as this lives.
+struct Holder(Child);
+
+impl Holder {
+    fn of(database: &Database, lock: &str) -> Holder {
+        let mut command = psql(database.url());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql starts");
+        let asks = child.stdin.as_mut().expect("it is piped");
+        writeln!(asks, "{lock};\nSELECT 'held';").expect("psql reads");
+        let answers = BufReader::new(child.stdout.take().expect("it is piped"));
+        assert!(answers.lines().map_while(Result::ok).any(|line| line == "held"), "psql has the lock");
+        Holder(child)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Lets every insert of certain entries wait for a lock of their number.
+fn slow_down(database: &Database) {
+    let at = KILLED_AT.map(|position| position.to_string()).join(", ");
+    database.query(&format!(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM pg_advisory_xact_lock_shared(NEW.position); RETURN NEW; END $$;
+         CREATE TRIGGER wait BEFORE INSERT ON entries FOR EACH ROW WHEN (NEW.position IN ({at})) EXECUTE FUNCTION wait()"
+    ));
+}
+
+/// Kills a move while it waits for a lock that somebody holds; `waits` is what the database says then.
+fn kill_at(database: &Database, from: &Path, lock: &str, waits: &str) -> Holder {
+    let holder = Holder::of(database, lock);
+    let mut child = moving(from, database.url()).stdout(Stdio::null()).spawn().expect("the built binary starts");
+    let waits = format!("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND {waits})");
+    let is_waiting = |_: u32| {
+        assert!(child.try_wait().expect("it is our child").is_none(), "the move ended before it came to {lock}");
+        database.query(&waits) == "t"
+    };
+    assert!((0..LOOKS).any(is_waiting), "the move does not come to {lock}");
+    child.kill().expect("it was running");
+    child.wait().expect("it is our child");
+    holder
+}
+
+/// Kills a move in the middle of a transaction.
+fn kill_while_it_copies(database: &Database, from: &Path, at: i64) {
+    let waits = format!("locktype = 'advisory' AND objid = {at}");
+    let holder = kill_at(database, from, &format!("SELECT pg_advisory_lock({at})"), &waits);
+    let whole = at / BATCH * BATCH;
+    let there = database.query("SELECT count(*), max(position), count(DISTINCT position) FROM entries");
+    assert_eq!(there, format!("{whole}|{whole}|{whole}"), "whole transactions arrived, in order");
+    drop(holder);
+}
+
+/// Kills a move when everything has been copied and the projections are being folded.
+fn kill_while_it_folds(database: &Database, from: &Path) {
+    let holder = kill_at(database, from, "BEGIN;\nLOCK TABLE positions", "relation = 'positions'::regclass");
+    assert_eq!(database.query("SELECT count(*) FROM settings WHERE name IN ('moving', 'secret')"), "2");
+    drop(holder);
+}
+
+/// A product in use: what many people hold and capture.
+async fn used(app: &App) {
+    let one = async |n: usize| {
+        let desk = app.workspace(json!({ "external_id": format!("person-{n}") })).await;
+        for time in 0..HOLDS {
+            let ask = json!({ "credits": 1, "reference": format!("work {time}") });
+            let hold = desk.post("/v1/holds", ask).await.expect(201);
+            desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
+        }
+    };
+    join_all((0..WORKSPACES).map(one)).await;
+}
+
+/// An answer without the links in it: those lead to the address of a server, and say when they were made.
+fn without_links(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(members) => {
+            members.remove("url");
+            members.values_mut().for_each(|member| *member = without_links(member.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = without_links(item.take())),
+        _ => {}
+    }
+    value
+}
+
+/// Everything one workspace can look at.
+async fn looked(desk: &Desk<'_>, hold: &str) -> Vec<Value> {
+    let mut all = desk.entries().await;
+    let ids: Vec<String> = all.iter().map(|entry| text(&entry["id"])).collect();
+    for id in ids {
+        all.push(desk.get(&format!("/v1/entries/{id}/explain")).await.expect(200));
+    }
+    for path in ["/v1/balance", "/v1/entitlements", "/v1/runs", "/v1/usage", "/v1/catalogs", "/v1/test_clocks"] {
+        all.push(desk.get(path).await.expect(200));
+    }
+    all.push(desk.get(&format!("/v1/holds/{hold}")).await.expect(200));
+    all.push(desk.show().await);
+    all.into_iter().map(without_links).collect()
+}
+
+#[tokio::test]
+async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_same_answers() {
+    let database = database();
+    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    used(&app).await;
+    let order = json!({ "model": "image-standard", "params": { "prompt": "a lake at dawn" } });
+    let (id, hold, before, first, quote, link) = {
+        let clock = app.clock("2026-03-01T00:00:00Z").await;
+        let desk = app.workspace(json!({ "test_clock": clock.id, "external_id": "ada" })).await;
+        let run = desk.run_to_end(order.clone()).await;
+        desk.run_to_end(json!({ "model": "image-standard", "sandbox": { "outcome": "fail" } })).await;
+        let ask = json!({ "credits": 7, "reference": "kept", "seconds": 86_400 });
+        let first = desk.call(Method::POST, "/v1/holds").key("once").json(&ask).send().await.expect(201);
+        let hold = text(&first["id"]);
+        let quote = text(&desk.post("/v1/quotes", order.clone()).await.expect(200)["id"]);
+        let link = text(&run["outputs"][0]["url"]);
+        (desk.id.clone(), hold.clone(), looked(&desk, &hold).await, (ask, first), quote, link)
+    };
+    let served = app.url.clone();
+    let data = app.data();
+    let open = refused(moving(&data, database.url()));
+    assert!(open.contains("another scrip process has this directory open"), "{open}");
+    app.kill();
+
+    said(&run(scrip(&["migrate", "--database-url", database.url()])));
+    slow_down(&database);
+    for at in [Some(KILLED_AT[0]), Some(KILLED_AT[1]), None] {
+        match at {
+            Some(at) => kill_while_it_copies(&database, &data, at),
+            None => kill_while_it_folds(&database, &data),
+        }
+        for verb in ["serve", "verify"] {
+            let half = refused(scrip(&[verb, "--database-url", database.url()]));
+            assert!(half.contains("a move into this database has not ended"), "{verb}: {half}");
+        }
+    }
+    let ended = said(&run(moving(&data, database.url())));
+    assert!(ended.contains("it goes on there.") && ended.contains("\n0 entries copied"), "{ended}");
+    assert!(ended.contains("The digests are equal") && ended.contains("outputs of runs were not moved"), "{ended}");
+
+    let (here, there) = (["--data", data.to_str().expect("UTF-8")], ["--database-url", database.url()]);
+    let same = digest(&here);
+    assert_eq!(digest(&there), same);
+    assert_eq!(ended.matches(&same).count(), 2, "it is printed of both sides: {ended}");
+    let journal = exported(&here);
+    assert!(journal.lines().count() > 3_000, "there is something to move");
+    assert!(exported(&there) == journal, "every entry is as it was, in the order in which it was");
+    let again = said(&run(moving(&data, database.url())));
+    assert!(again.contains("the move has ended"), "{again}");
+
+    app.move_to(database);
+    app.restart();
+    let desk = Desk { app: &app, id };
+    assert_eq!(looked(&desk, &hold).await, before, "nobody sees a difference");
+    let answer = desk.call(Method::POST, "/v1/holds").key("once").json(&first.0).send().await;
+    assert_eq!((answer.expect(201), answer.header("idempotent-replayed")), (first.1, Some("true")));
+    let mut cited = order;
+    cited["quote"] = json!(quote);
+    let run = desk.run_to_end(cited).await;
+    assert_eq!(run["status"], "succeeded", "a quote of before is good: {run}");
+    let file = reqwest::get(link.replace(&served, &app.url)).await.expect("an answer");
+    assert_eq!(file.status(), 200, "a link of before is good");
+    let held = number(&desk.balance().await["held"]);
+    assert_eq!(held, 7, "what was held is held");
+    app.verify();
+}
+
+#[tokio::test]
+async fn a_database_that_has_something_else_is_refused_and_left_as_it_was() {
+    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    app.free().await;
+    app.kill();
+    let data = app.data();
+
+    let strange = database();
+    strange.query("CREATE TABLE products (id int)");
+    let told = refused(moving(&data, strange.url()));
+    assert!(told.contains("its tables are not those of scrip"), "{told}");
+    assert_eq!(
+        strange.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
+        "1",
+        "nothing was made there"
+    );
+
+    let half = database();
+    let other = App::on_files(crate::app::temporary(), Vec::new());
+    join_all((0..3).map(|_| other.free())).await;
+    let elsewhere = other.data();
+    let mut other = other;
+    other.kill();
+    said(&run(moving(&elsewhere, half.url())));
+    let told = refused(moving(&data, half.url()));
+    assert!(told.contains("another journal, or this one with fewer entries, was moved here before"), "{told}");
+    half.query("UPDATE settings SET name = 'moving' WHERE name = 'moved'");
+    let told = refused(moving(&data, half.url()));
+    assert!(told.contains("another directory's journal was being moved here"), "{told}");
+    assert_eq!(half.query("SELECT count(*) FROM entries"), "3", "nothing was lost");
+    half.query("DELETE FROM settings WHERE name = 'moving'");
+    let told = refused(moving(&data, half.url()));
+    assert!(told.contains("this database has a journal of its own"), "{told}");
+
+    let nothing = run(moving(&data.join("nowhere"), half.url()));
+    assert_eq!(nothing.status.code(), Some(2), "there is no journal to move");
+    let unreachable = refused(moving(&data, "postgres://nobody@127.0.0.1:1/none"));
+    assert!(!unreachable.contains("panicked"), "{unreachable}");
+    assert!(query(half.url(), "SELECT 1").is_ok());
+}
+
+#[tokio::test]
+async fn a_database_with_an_entry_too_many_is_never_served() {
+    let database = database();
+    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    app.free().await;
+    app.kill();
+    said(&run(moving(&app.data(), database.url())));
+    // As if somebody had written while the move was under way.
+    database.query(
+        "UPDATE settings SET name = 'moving' WHERE name = 'moved';
+         INSERT INTO entries (position, workspace, seq, at, body, previous_hash, hash) OVERRIDING SYSTEM VALUE
+         SELECT 0, 1, 1, at, body, previous_hash, hash FROM entries WHERE position = 1",
+    );
+    let told = refused(moving(&app.data(), database.url()));
+    assert!(told.contains("differences in the database, which nobody may serve"), "{told}");
+    let told = refused(scrip(&["verify", "--database-url", database.url()]));
+    assert!(told.contains("a move into this database has not ended"), "{told}");
+}
