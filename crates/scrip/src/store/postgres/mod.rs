@@ -127,7 +127,7 @@ impl Postgres {
     /// When the address is none, the database does not answer, or its schema is not one this version knows.
     pub async fn open(url: &str) -> Result<Postgres, Unavailable> {
         let mut config: Config = url.parse().map_err(|error| Unavailable(format!("--database-url: {error}")))?;
-        config.connect_timeout(PATIENCE).application_name("scrip");
+        config.connect_timeout(PATIENCE).application_name(format!("scrip {}", std::process::id()));
         let manager =
             Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let pool = Pool::builder(manager)

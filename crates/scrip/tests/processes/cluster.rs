@@ -1,0 +1,77 @@
+//! A cluster of one test's own, which may be killed, frozen and kept waiting without any other test noticing.
+//!
+//! Invariant: it writes to the disk as production does, and comes back on the same data and the same port.
+
+use crate::app::root;
+use crate::postgres::{Database, PROGRAMS, database_of, query};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// A cluster.
+pub struct Cluster {
+    program: Child,
+    url: String,
+    data: PathBuf,
+}
+
+impl Cluster {
+    /// Starts one that is started again when it is killed.
+    pub fn start() -> Cluster {
+        let mut command = Command::new(root().join("tests/postgres"));
+        command.args(["--durable", "--restart"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        if let Some(programs) = std::env::var_os(PROGRAMS) {
+            command.arg("--programs").arg(programs);
+        }
+        let mut program = command.spawn().expect("tests/postgres starts");
+        let mut line = String::new();
+        let said = BufReader::new(program.stdout.as_mut().expect("it is piped")).read_line(&mut line);
+        let url =
+            line.trim_end().strip_prefix("export SCRIP_TEST_POSTGRES=").unwrap_or_else(|| panic!("{said:?}: {line}"));
+        let data = query(url, "SHOW data_directory").expect("the cluster answers");
+        Cluster { url: url.to_owned(), data: PathBuf::from(data), program }
+    }
+
+    /// A new database in it.
+    pub fn database(&self) -> Database {
+        database_of(&self.url)
+    }
+
+    /// Its processes, the first of which starts all others.
+    fn processes(&self) -> Vec<String> {
+        let about = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("the server says who it is");
+        let first = about.lines().next().expect("its id comes first").to_owned();
+        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap_or_default();
+        let children: Vec<String> = children.split_whitespace().map(str::to_owned).collect();
+        [first].into_iter().chain(children).collect()
+    }
+
+    fn signal(&self, signal: &str) {
+        // A child may have ended since, which `kill` complains of.
+        let sent = Command::new("kill").arg(signal).args(self.processes()).stderr(Stdio::null()).status();
+        sent.expect("kill is there");
+    }
+
+    /// Takes the plug out.
+    pub fn kill(&self) {
+        self.signal("-KILL");
+    }
+
+    /// Freezes it: connections stay, and nothing is answered.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.thaw();
+        let _ = Command::new("kill").args(["-TERM", &self.program.id().to_string()]).status();
+        let _ = self.program.wait();
+    }
+}
