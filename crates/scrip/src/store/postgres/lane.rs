@@ -8,10 +8,10 @@
 
 use super::Shared;
 use super::states::{self, Cached};
-use crate::store::journal::{Body, chain};
+use crate::store::journal::{Body, GENESIS, chain};
 use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, panic_text};
 use scrip_engine::{Applied, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -103,10 +103,10 @@ enum Unchanged {
     Read(Option<Arc<Workspace>>),
 }
 
-/// What changes nothing, and the entry it was decided on.
+/// What changes nothing, and the hash of the entry it was decided on: that entry's number may have gone to another.
 struct Decision {
     job: Job,
-    on: u64,
+    on: [u8; 32],
     unchanged: Unchanged,
 }
 
@@ -203,7 +203,7 @@ impl Lane {
                 Job::Read(..) => cached.workspace.test_clock,
             };
             let now = test_clock.and_then(|id| clocks.get(&id).copied()).unwrap_or_else(|| self.shared.now());
-            let on = cached.workspace.seq;
+            let on = cached.hash;
             match decide(&job, &cached, &catalogs, now) {
                 Outcome::Append(applied) => plan(&mut decided, job, *applied, cached),
                 Outcome::Unchanged(unchanged) => decided.unchanged.push(Decision { job, on, unchanged }),
@@ -306,7 +306,7 @@ impl Lane {
             return Vec::new();
         }
         let decisions = unchanged.into_iter().map(|Decision { job, on, unchanged }| (job, (on, unchanged)));
-        let (jobs, decided): (Vec<Job>, Vec<(u64, Unchanged)>) = decisions.unzip();
+        let (jobs, decided): (Vec<Job>, Vec<([u8; 32], Unchanged)>) = decisions.unzip();
         let looked = async { tokio::try_join!(stored_keys(client, &jobs), ends(client, &jobs)) };
         let (mut stored, ends) = match looked.await {
             Ok(looked) => looked,
@@ -318,7 +318,7 @@ impl Lane {
         let (mut again, mut stale) = (Vec::new(), HashSet::new());
         for (index, (job, (on, unchanged))) in jobs.into_iter().zip(decided).enumerate() {
             let id = job.workspace();
-            let end = ends.get(&id).copied().unwrap_or(0);
+            let end = ends.get(&id).copied().unwrap_or(GENESIS);
             match stored.remove(&index) {
                 Some(stored) => answer_stored(client, job, stored).await,
                 None if on == end => answer(job, unchanged),
@@ -483,14 +483,16 @@ async fn from_stored(client: &Client, submission: &Submission, stored: Stored) -
     Ok(Committed { seq, at, events: body.events.into(), replayed: true, before: None, workspace })
 }
 
-/// The number of each workspace's last entry.
-async fn ends(client: &Client, jobs: &[Job]) -> Result<BTreeMap<WorkspaceId, u64>, Unavailable> {
+/// The hash of each workspace's last entry.
+async fn ends(client: &Client, jobs: &[Job]) -> Result<HashMap<WorkspaceId, [u8; 32]>, Unavailable> {
     let workspaces: Vec<i64> = jobs.iter().map(|job| job.workspace().get()).collect();
-    let sql = "SELECT w.workspace, (SELECT MAX(seq) FROM entries WHERE entries.workspace = w.workspace)
+    let sql = "SELECT w.workspace,
+               (SELECT hash FROM entries WHERE entries.workspace = w.workspace ORDER BY seq DESC LIMIT 1)
                FROM unnest($1::bigint[]) AS w (workspace)";
     let found = client.query(sql, &[&workspaces]).await?;
     let end = |row: &tokio_postgres::Row| {
-        (WorkspaceId::new(row.get::<_, i64>(0) as u64), row.get::<_, Option<i64>>(1).unwrap_or(0) as u64)
+        let hash = row.get::<_, Option<&[u8]>>(1).and_then(|hash| hash.try_into().ok());
+        (WorkspaceId::new(row.get::<_, i64>(0) as u64), hash.unwrap_or(GENESIS))
     };
     Ok(found.iter().map(end).collect())
 }
