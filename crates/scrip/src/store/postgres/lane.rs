@@ -6,8 +6,8 @@
 //!
 //! Invariant: nothing is answered that the database has not confirmed.
 
-use super::Shared;
 use super::states::{self, Cached};
+use super::{PATIENCE, Shared};
 use crate::store::journal::{Body, GENESIS, chain};
 use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, panic_text};
 use scrip_engine::{Applied, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
@@ -44,6 +44,13 @@ impl Job {
         match self {
             Job::Submit(submission, _) => submission.idempotency,
             Job::Read(..) => None,
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Job::Submit(_, reply) => reply.is_closed(),
+            Job::Read(_, reply) => reply.is_closed(),
         }
     }
 
@@ -127,10 +134,13 @@ impl Lane {
         while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
             let mut pending = std::mem::take(&mut batch);
             for _ in 0..ROUNDS_MAX {
+                // Whoever has been told to come back meanwhile will.
+                pending.retain(|job| !job.is_abandoned());
                 if pending.is_empty() {
                     break;
                 }
-                pending = self.round(pending).await;
+                // A database that says nothing is left, and with it the connection: its jobs go unanswered.
+                pending = tokio::time::timeout(PATIENCE, self.round(pending)).await.unwrap_or_default();
             }
             let unavailable = Unavailable(format!("{ROUNDS_MAX} rounds were lost to other processes"));
             pending.into_iter().for_each(|job| job.fail(&unavailable));
