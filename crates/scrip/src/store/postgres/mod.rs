@@ -35,6 +35,9 @@ const DEAD: Duration = Duration::from_secs(10); // # assumed
 /// How often a process looks for a newer catalog and at the database's clock.
 const REFRESH: Duration = Duration::from_millis(500);
 
+/// A process that freezes in the middle of a transaction would hold up every other: the database ends its session.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'"; // # assumed
+
 mod migrations {
     refinery::embed_migrations!("src/store/migrations/postgres");
 }
@@ -101,6 +104,7 @@ impl Shared {
                 tracing::warn!(%error, "a connection to the database ended");
             }
         });
+        patiently(async { Ok(client.batch_execute(SESSION).await?) }).await?;
         Ok(client)
     }
 

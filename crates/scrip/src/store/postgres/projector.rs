@@ -26,6 +26,8 @@ const REST: Duration = Duration::from_millis(10);
 const FOLLOW: Duration = Duration::from_millis(50);
 /// How often it looks while somebody waits.
 const LOOK: Duration = Duration::from_millis(2);
+/// The lock is lost with its session, and a process that freezes would keep both: its session ends instead.
+const SESSION: &str = "SET idle_session_timeout = '3s'"; // # assumed
 /// How long it waits before it connects again.
 const RECONNECT: Duration = Duration::from_millis(200);
 
@@ -50,6 +52,7 @@ pub(super) async fn run(shared: Arc<Shared>, reached: watch::Sender<Place>) {
 
 async fn connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
     let mut client = shared.connect().await?;
+    client.batch_execute(SESSION).await?;
     let lock = client.prepare("SELECT pg_try_advisory_lock($1)").await?;
     while !client.query_one(&lock, &[&LOCK]).await?.get::<_, bool>(0) {
         tell(reached, place(&client).await?);
