@@ -10,7 +10,7 @@ mod states;
 mod values;
 
 use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash};
-use crate::clock;
+use crate::clock::Stopwatch;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use lane::{Job, Lane};
 use projector::Place;
@@ -60,7 +60,9 @@ struct Shared {
     config: Config,
     pool: Pool,
     catalogs: RwLock<Arc<Catalogs>>,
-    /// What the database's clock is ahead of this machine's, in microseconds.
+    /// Runs since this process began, however the machine's clock is set.
+    stopwatch: Stopwatch,
+    /// What the database's clock is ahead of the stopwatch, in microseconds.
     ahead: AtomicI64,
     /// The last instant that was given.
     last: AtomicI64,
@@ -114,16 +116,16 @@ impl Shared {
 
     /// The database's time, never set back.
     fn now(&self) -> Timestamp {
-        let now = clock::now().micros().saturating_add(self.ahead.load(Ordering::Relaxed));
+        let now = micros(self.stopwatch).saturating_add(self.ahead.load(Ordering::Relaxed));
         Timestamp::from_micros(self.last.fetch_max(now, Ordering::Relaxed).max(now))
     }
 
     async fn look_at_the_clock(&self) -> Result<(), Unavailable> {
         let client = self.pool.get().await?;
-        let before = clock::now().micros();
+        let before = micros(self.stopwatch);
         let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
         let there: i64 = client.query_one(sql, &[]).await?.get(0);
-        let here = before + (clock::now().micros() - before) / 2;
+        let here = before + (micros(self.stopwatch) - before) / 2;
         self.ahead.store(there - here, Ordering::Relaxed);
         Ok(())
     }
@@ -139,6 +141,10 @@ impl Shared {
         *self.catalogs.write().expect("nobody panics while publishing") = Arc::new(catalogs);
         Ok(())
     }
+}
+
+fn micros(stopwatch: Stopwatch) -> i64 {
+    i64::try_from(stopwatch.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
 
 /// A PostgreSQL database.
@@ -171,6 +177,7 @@ impl Postgres {
             config,
             pool,
             catalogs: RwLock::default(),
+            stopwatch: Stopwatch::start(),
             ahead: AtomicI64::new(0),
             last: AtomicI64::new(0),
             written: Notify::new(),
