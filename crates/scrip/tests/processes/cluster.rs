@@ -19,15 +19,17 @@ impl Cluster {
     /// Starts one that is started again when it is killed.
     pub fn start() -> Cluster {
         let mut command = Command::new(root().join("tests/postgres"));
-        command.args(["--durable", "--restart"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["--durable", "--restart"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some(programs) = std::env::var_os(PROGRAMS) {
             command.arg("--programs").arg(programs);
         }
+        // It goes away when nobody is there any more who could write to it, however this test ends.
+        command.args(["--", "sh", "-c", "echo $SCRIP_TEST_POSTGRES; exec cat"]);
         let mut program = command.spawn().expect("tests/postgres starts");
         let mut line = String::new();
         let said = BufReader::new(program.stdout.as_mut().expect("it is piped")).read_line(&mut line);
-        let url =
-            line.trim_end().strip_prefix("export SCRIP_TEST_POSTGRES=").unwrap_or_else(|| panic!("{said:?}: {line}"));
+        let url = line.trim_end();
+        assert!(url.starts_with("postgres://"), "{said:?}: {line}");
         let data = query(url, "SHOW data_directory").expect("the cluster answers");
         Cluster { url: url.to_owned(), data: PathBuf::from(data), program }
     }
@@ -57,21 +59,25 @@ impl Cluster {
         self.signal("-KILL");
     }
 
-    /// Freezes it: connections stay, and nothing is answered.
-    pub fn freeze(&self) {
+    /// Freezes it for a while: connections stay, and nothing is answered.
+    pub fn freeze(&self) -> Frozen<'_> {
         self.signal("-STOP");
-    }
-
-    /// Lets it go on.
-    pub fn thaw(&self) {
-        self.signal("-CONT");
+        Frozen(self)
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.thaw();
-        let _ = Command::new("kill").args(["-TERM", &self.program.id().to_string()]).status();
+        drop(self.program.stdin.take());
         let _ = self.program.wait();
+    }
+}
+
+/// A cluster that is frozen for as long as this lives.
+pub struct Frozen<'a>(&'a Cluster);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.signal("-CONT");
     }
 }

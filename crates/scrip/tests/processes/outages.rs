@@ -72,7 +72,7 @@ async fn while_the_database_is_frozen_everybody_is_answered_and_afterwards_all_g
     let id = peers.0[0].free().await.id;
     let hold = json!({ "credits": 7, "reference": "r" });
     let opened = text(&peers.desk(0, &id).post("/v1/holds", hold.clone()).await.expect(201)["id"]);
-    cluster.freeze();
+    let frozen = cluster.freeze();
     for round in 0..3 {
         let calls = (0..2).flat_map(|at| {
             let desk = peers.desk(at, &id);
@@ -97,7 +97,7 @@ async fn while_the_database_is_frozen_everybody_is_answered_and_afterwards_all_g
             assert_eq!(app.call(Method::GET, "/healthz").send().await.status, 200, "it is alive");
         }
     }
-    cluster.thaw();
+    drop(frozen);
     for (round, at) in (0..3).flat_map(|round| [(round, 0), (round, 1)]) {
         let patiently = async |path: &str, key: String, body| -> Answer {
             let answered = async {
