@@ -3,6 +3,7 @@
 //! Invariant: everything that was asked is remembered, with what was answered; who asks again must be told the same.
 
 use crate::app::{App, Desk, PATIENCE, number, text};
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -162,26 +163,35 @@ async fn work(
 /// same. How often they were told to come back later.
 pub async fn again(wires: &[Wire], down: Option<usize>, all: &mut [Asked]) -> usize {
     let mut delayed = 0;
-    for asked in all {
-        let mut others = (1..=wires.len()).map(|step| (asked.through + step) % wires.len());
-        let other = others.find(|other| Some(*other) != down).expect("one of them is up");
-        let answered = async {
-            loop {
-                let (status, replayed, body) = wires[other].send(asked).await.expect("the server is up");
-                if status != 503 {
-                    return (status, replayed, body);
-                }
-                delayed += 1;
-            }
-        };
-        let (status, replayed, body) = tokio::time::timeout(PATIENCE, answered).await.expect("it is up again");
-        assert!(matches!(status, 201 | 202), "{asked:?}: {status} {body}");
-        let id = text(&body["id"]);
-        if let Some(told) = &asked.id {
-            assert!(*told == id && replayed, "{asked:?} was acknowledged and is now {id}, replayed: {replayed}");
-        }
-        asked.id = Some(id);
+    for some in all.chunks_mut(CLIENTS) {
+        let some = some.iter_mut().map(|asked| {
+            let mut others = (1..=wires.len()).map(|step| (asked.through + step) % wires.len());
+            let other = others.find(|other| Some(*other) != down).expect("one of them is up");
+            once_more(&wires[other], asked)
+        });
+        delayed += join_all(some).await.iter().sum::<usize>();
     }
+    delayed
+}
+
+async fn once_more(wire: &Wire, asked: &mut Asked) -> usize {
+    let mut delayed = 0;
+    let answered = async {
+        loop {
+            let (status, replayed, body) = wire.send(asked).await.expect("the server is up");
+            if status != 503 {
+                return (status, replayed, body);
+            }
+            delayed += 1;
+        }
+    };
+    let (status, replayed, body) = tokio::time::timeout(PATIENCE, answered).await.expect("it is up again");
+    assert!(matches!(status, 201 | 202), "{asked:?}: {status} {body}");
+    let id = text(&body["id"]);
+    if let Some(told) = &asked.id {
+        assert!(*told == id && replayed, "{asked:?} was acknowledged and is now {id}, replayed: {replayed}");
+    }
+    asked.id = Some(id);
     delayed
 }
 

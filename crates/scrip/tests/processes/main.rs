@@ -1,6 +1,6 @@
 //! Several processes over one PostgreSQL database: races, kills, outages, late commits and clocks that disagree.
 //!
-//! Invariant: nothing here reaches into a server; without a cluster every test fails, whatever store other tests run on.
+//! Invariant: nothing here reaches into a server; without a cluster a test fails, whatever store other tests run on.
 
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 
