@@ -26,12 +26,17 @@ pub fn database() -> Database {
     let cluster = std::env::var(CLUSTER).unwrap_or_else(|_| {
         panic!("{CLUSTER} names no cluster: run `make test`, or `tests/postgres -- cargo nextest run` for some tests")
     });
+    database_of(&cluster)
+}
+
+/// A new and empty database in a cluster.
+pub fn database_of(cluster: &str) -> Database {
     // Every test is a process, so a counter would not do.
     let name = format!("scrip_test_{:016x}", RandomState::new().hash_one("database"));
     // Nobody can connect to this template, and a template that somebody is connected to cannot be copied.
-    query(&cluster, &format!("CREATE DATABASE {name} TEMPLATE template0")).expect("the cluster makes databases");
-    let url = addressed(&cluster, &name);
-    Database { name, url, cluster }
+    query(cluster, &format!("CREATE DATABASE {name} TEMPLATE template0")).expect("the cluster makes databases");
+    let url = addressed(cluster, &name);
+    Database { name, url, cluster: cluster.to_owned() }
 }
 
 impl Database {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -46,6 +47,10 @@ pub struct App {
     pub url: String,
     /// Its operator key.
     pub key: String,
+    /// What it logs.
+    log: PathBuf,
+    /// Whether the directory is another server's, which will clear it away.
+    is_guest: bool,
     catalog: PathBuf,
     journal: Journal,
     environment: Vec<(String, String)>,
@@ -56,7 +61,9 @@ pub struct App {
 impl Drop for App {
     fn drop(&mut self) {
         self.kill();
-        let _ = std::fs::remove_dir_all(&self.directory);
+        if !self.is_guest {
+            let _ = std::fs::remove_dir_all(&self.directory);
+        }
     }
 }
 
@@ -81,9 +88,30 @@ impl App {
         App::on(Journal::Sqlite, &root().join("catalogs/canvas-tiers.toml"), directory, environment)
     }
 
+    /// A server of the catalog that most stories are about, on a journal.
+    pub fn on_journal(journal: Journal, environment: Vec<(String, String)>) -> App {
+        App::on(journal, &root().join("catalogs/canvas-tiers.toml"), temporary(), environment)
+    }
+
+    /// Another server over the same journal and the same files, which must go before this one.
+    pub fn beside(&self, environment: Vec<(String, String)>) -> App {
+        let mut app = App::off(self.journal.clone(), &self.catalog, self.directory.clone(), environment);
+        (app.is_guest, app.key) = (true, self.key.clone());
+        app.restart();
+        app
+    }
+
     fn on(journal: Journal, catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {
+        let mut app = App::off(journal, catalog, directory, environment);
+        app.restart();
+        app
+    }
+
+    fn off(journal: Journal, catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(120)).no_proxy();
-        let mut app = App {
+        App {
+            log: directory.join(format!("log-{}", unique())),
+            is_guest: false,
             directory,
             url: String::new(),
             key: String::new(),
@@ -92,9 +120,17 @@ impl App {
             environment,
             child: None,
             client: client.build().expect("a client can be made"),
-        };
-        app.restart();
-        app
+        }
+    }
+
+    /// The database of its journal.
+    pub fn database(&self) -> &Database {
+        self.journal.database()
+    }
+
+    /// The process that serves.
+    pub fn process(&self) -> u32 {
+        self.child.as_ref().expect("it serves").id()
     }
 
     /// Where its files are: the outputs of runs, and a journal that is in no database.
@@ -122,7 +158,7 @@ impl App {
     /// Starts the server again in its directory.
     pub fn restart(&mut self) {
         self.kill();
-        let log = std::fs::File::options().create(true).append(true).open(self.directory.join("log"));
+        let log = std::fs::File::options().create(true).append(true).open(&self.log);
         let mut command = self.serve(&self.catalog);
         command.stdout(Stdio::piped()).stderr(log.expect("the log can be written"));
         let mut child = command.spawn().expect("the built binary starts");
@@ -150,7 +186,7 @@ impl App {
 
     /// What it logged.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Sets what the server's next start finds in its environment.
@@ -160,7 +196,7 @@ impl App {
 
     /// Lets the server's next start find its journal in a database.
     pub fn move_to(&mut self, database: Database) {
-        self.journal = Journal::Postgres(database);
+        self.journal = Journal::Postgres(Arc::new(database));
     }
 
     /// Takes the plug out: SIGKILL, no farewell.

@@ -1,12 +1,12 @@
 //! A disk that is full, and a clock that is set back.
 
 use crate::app::{App, PATIENCE, root, temporary, text};
+use crate::faketime::{faked, instants};
 use reqwest::Method;
-use scrip_engine::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs::{File, remove_file};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// A small disk of the test's own, in memory.
@@ -147,27 +147,6 @@ async fn a_run_whose_picture_does_not_fit_is_not_paid_for_until_it_does() {
         assert!(names.iter().all(|name| !name.ends_with(".part")), "nothing half-written: {names:?}");
     }
     app.verify();
-}
-
-/// The environment in which a process believes the time in a file.
-fn faked(file: &Path) -> Vec<(String, String)> {
-    let library = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"]
-        .map(|folder| PathBuf::from(folder).join("faketime/libfaketimeMT.so.1"));
-    let library = library.iter().find(|path| path.is_file());
-    let library = library.expect("libfaketime is needed to set a clock back: apt-get install faketime");
-    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    vec![
-        set("LD_PRELOAD", &library.to_string_lossy()),
-        set("FAKETIME_TIMESTAMP_FILE", &file.to_string_lossy()),
-        set("FAKETIME_NO_CACHE", "1"),
-        set("DONT_FAKE_MONOTONIC", "1"),
-        set("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        set("TZ", "UTC"),
-    ]
-}
-
-fn instants(entries: &[Value]) -> Vec<Timestamp> {
-    entries.iter().map(|entry| text(&entry["at"]).parse().expect("an instant")).collect()
 }
 
 #[tokio::test]

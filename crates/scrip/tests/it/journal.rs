@@ -5,16 +5,18 @@
 use crate::postgres::{Database, database};
 use std::env::VarError;
 use std::process::Command;
+use std::sync::Arc;
 
 /// Which store the stories run on.
 const STORE: &str = "SCRIP_TEST_STORE";
 
 /// Where a server keeps its journal.
+#[derive(Clone)]
 pub enum Journal {
     /// In a file of its data directory.
     Sqlite,
-    /// In a database of its own, which goes away with it.
-    Postgres(Database),
+    /// In a database of its own, which goes away with the last server that uses it.
+    Postgres(Arc<Database>),
 }
 
 impl Journal {
@@ -22,8 +24,16 @@ impl Journal {
     pub fn chosen() -> Journal {
         match std::env::var(STORE).as_deref() {
             Ok("sqlite") | Err(VarError::NotPresent) => Journal::Sqlite,
-            Ok("postgres") => Journal::Postgres(database()),
+            Ok("postgres") => Journal::Postgres(Arc::new(database())),
             other => panic!("{STORE} is sqlite or postgres, not {other:?}"),
+        }
+    }
+
+    /// The database, where there is one.
+    pub fn database(&self) -> &Database {
+        match self {
+            Journal::Postgres(database) => database,
+            Journal::Sqlite => panic!("the journal is in a file"),
         }
     }
 

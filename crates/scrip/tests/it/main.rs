@@ -4,16 +4,20 @@
 
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 
+#[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
 mod app;
 mod bad_input;
 mod balances;
 mod catalogs;
 mod crash;
 mod errors;
+mod faketime;
 mod faults;
 mod hold_batches;
 mod holds;
+#[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
 mod journal;
+mod load;
 mod moving;
 mod openapi;
 #[path = "../common/postgres.rs"]

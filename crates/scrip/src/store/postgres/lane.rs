@@ -7,12 +7,12 @@
 //!
 //! Invariant: nothing is answered that the database has not confirmed.
 
-use super::Shared;
 use super::states::{self, Cached};
-use crate::store::journal::{Body, chain};
+use super::{PATIENCE, Shared};
+use crate::store::journal::{Body, GENESIS, chain};
 use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, panic_text};
 use scrip_engine::{Applied, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -61,6 +61,13 @@ impl Job {
         match &self.ask {
             Ask::Submit(submission, _) => submission.idempotency,
             Ask::Read(..) => None,
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        match &self.ask {
+            Ask::Submit(_, reply) => reply.is_closed(),
+            Ask::Read(_, reply) => reply.is_closed(),
         }
     }
 
@@ -121,10 +128,10 @@ enum Unchanged {
     Read(Option<Arc<Workspace>>),
 }
 
-/// What changes nothing, and the entry it was decided on.
+/// What changes nothing, and the hash of the entry it was decided on: that entry's number may have gone to another.
 struct Decision {
     job: Job,
-    on: u64,
+    on: [u8; 32],
     unchanged: Unchanged,
 }
 
@@ -147,10 +154,13 @@ impl Lane {
             let mut pending = std::mem::take(&mut batch);
             pending.iter_mut().zip(0..).for_each(|(job, place)| job.place = place);
             for _ in 0..ROUNDS_MAX {
+                // Whoever has been told to come back meanwhile will.
+                pending.retain(|job| !job.is_abandoned());
                 if pending.is_empty() {
                     break;
                 }
-                pending = self.round(pending).await;
+                // A database that says nothing is left, and with it the connection: its jobs go unanswered.
+                pending = tokio::time::timeout(PATIENCE, self.round(pending)).await.unwrap_or_default();
                 // Whatever became of this round: those of one workspace are decided in the order they came in.
                 pending.sort_by_key(|job| job.place);
             }
@@ -219,7 +229,7 @@ impl Lane {
             let cached = decided.after.get(&id).unwrap_or_else(|| &self.cache[&id]).clone();
             let test_clock = test_clock(&job, &cached);
             let now = test_clock.and_then(|id| clocks.get(&id).copied()).unwrap_or_else(|| self.shared.now());
-            let on = cached.workspace.seq;
+            let on = cached.hash;
             match decide(&job, &cached, &catalogs, now) {
                 Outcome::Append(applied) => plan(&mut decided, job, *applied, cached),
                 Outcome::Unchanged(unchanged) => decided.unchanged.push(Decision { job, on, unchanged }),
@@ -322,7 +332,7 @@ impl Lane {
             return Vec::new();
         }
         let decisions = unchanged.into_iter().map(|Decision { job, on, unchanged }| (job, (on, unchanged)));
-        let (jobs, decided): (Vec<Job>, Vec<(u64, Unchanged)>) = decisions.unzip();
+        let (jobs, decided): (Vec<Job>, Vec<([u8; 32], Unchanged)>) = decisions.unzip();
         let looked = async { tokio::try_join!(stored_keys(client, &jobs), ends(client, &jobs)) };
         let (mut stored, ends) = match looked.await {
             Ok(looked) => looked,
@@ -334,7 +344,7 @@ impl Lane {
         let (mut again, mut stale) = (Vec::new(), HashSet::new());
         for (index, (job, (on, unchanged))) in jobs.into_iter().zip(decided).enumerate() {
             let id = job.workspace();
-            let end = ends.get(&id).copied().unwrap_or(0);
+            let end = ends.get(&id).copied().unwrap_or(GENESIS);
             match stored.remove(&index) {
                 Some(stored) => answer_stored(client, job, stored).await,
                 None if on == end => answer(job, unchanged),
@@ -500,14 +510,16 @@ async fn from_stored(client: &Client, submission: &Submission, stored: Stored) -
     Ok(Committed { seq, at, events: body.events.into(), replayed: true, before: None, workspace })
 }
 
-/// The number of each workspace's last entry.
-async fn ends(client: &Client, jobs: &[Job]) -> Result<BTreeMap<WorkspaceId, u64>, Unavailable> {
+/// The hash of each workspace's last entry.
+async fn ends(client: &Client, jobs: &[Job]) -> Result<HashMap<WorkspaceId, [u8; 32]>, Unavailable> {
     let workspaces: Vec<i64> = jobs.iter().map(|job| job.workspace().get()).collect();
-    let sql = "SELECT w.workspace, (SELECT MAX(seq) FROM entries WHERE entries.workspace = w.workspace)
+    let sql = "SELECT w.workspace,
+               (SELECT hash FROM entries WHERE entries.workspace = w.workspace ORDER BY seq DESC LIMIT 1)
                FROM unnest($1::bigint[]) AS w (workspace)";
     let found = client.query(sql, &[&workspaces]).await?;
     let end = |row: &tokio_postgres::Row| {
-        (WorkspaceId::new(row.get::<_, i64>(0) as u64), row.get::<_, Option<i64>>(1).unwrap_or(0) as u64)
+        let hash = row.get::<_, Option<&[u8]>>(1).and_then(|hash| hash.try_into().ok());
+        (WorkspaceId::new(row.get::<_, i64>(0) as u64), hash.unwrap_or(GENESIS))
     };
     Ok(found.iter().map(end).collect())
 }

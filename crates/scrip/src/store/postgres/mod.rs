@@ -12,14 +12,14 @@ mod states;
 mod values;
 
 use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash};
-use crate::clock;
+use crate::clock::Stopwatch;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use lane::{Job, Lane};
 use projector::Place;
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -32,12 +32,15 @@ const LANES: usize = 4;
 const QUEUE_MAX: usize = 4_096;
 /// Connections for reading and for leases, beside those of the lanes and of the projector.
 const POOL_MAX: usize = 8;
-/// How long a connection or a statement of the pool is waited for.
+/// How long a connection, a statement of the pool or a lane's answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// After how long a connection counts as dead whose other end does not even confirm that it is there.
+const DEAD: Duration = Duration::from_secs(10); // # assumed
 /// How often a process looks for a newer catalog and at the database's clock.
 const REFRESH: Duration = Duration::from_millis(500);
-/// How often the place of the projections is looked at by whoever waits for it.
-const LOOK: Duration = Duration::from_millis(2);
+
+/// A process that freezes in the middle of a transaction would hold up every other: the database ends its session.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'"; // # assumed
 
 mod migrations {
     refinery::embed_migrations!("src/store/migrations/postgres");
@@ -61,12 +64,40 @@ struct Shared {
     config: Config,
     pool: Pool,
     catalogs: RwLock<Arc<Catalogs>>,
-    /// What the database's clock is ahead of this machine's, in microseconds.
+    /// Runs since this process began, however the machine's clock is set.
+    stopwatch: Stopwatch,
+    /// What the database's clock is ahead of the stopwatch, in microseconds.
     ahead: AtomicI64,
     /// The last instant that was given.
     last: AtomicI64,
     /// Entries were appended by this process.
     written: Notify,
+    /// How many wait for the projections, and that there is one more.
+    waiting: AtomicUsize,
+    waited_for: Notify,
+}
+
+/// Somebody waits for the projections, for as long as this lives.
+struct Waiting<'a>(&'a Shared);
+
+impl Waiting<'_> {
+    fn of(shared: &Shared) -> Waiting<'_> {
+        shared.waiting.fetch_add(1, Ordering::Relaxed);
+        shared.waited_for.notify_one();
+        Waiting(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Waits for an answer of the database, but not for ever: a frozen one keeps its connections and says nothing.
+async fn patiently<T>(answer: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
+    let answer = tokio::time::timeout(PATIENCE, answer).await;
+    answer.unwrap_or_else(|_| Err(Unavailable("the database does not answer".to_owned())))
 }
 
 impl Shared {
@@ -81,16 +112,16 @@ impl Shared {
 
     /// The database's time, never set back.
     fn now(&self) -> Timestamp {
-        let now = clock::now().micros().saturating_add(self.ahead.load(Ordering::Relaxed));
+        let now = micros(self.stopwatch).saturating_add(self.ahead.load(Ordering::Relaxed));
         Timestamp::from_micros(self.last.fetch_max(now, Ordering::Relaxed).max(now))
     }
 
     async fn look_at_the_clock(&self) -> Result<(), Unavailable> {
         let client = self.pool.get().await?;
-        let before = clock::now().micros();
+        let before = micros(self.stopwatch);
         let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
         let there: i64 = client.query_one(sql, &[]).await?.get(0);
-        let here = before + (clock::now().micros() - before) / 2;
+        let here = before + (micros(self.stopwatch) - before) / 2;
         self.ahead.store(there - here, Ordering::Relaxed);
         Ok(())
     }
@@ -108,24 +139,28 @@ impl Shared {
     }
 }
 
+fn micros(stopwatch: Stopwatch) -> i64 {
+    i64::try_from(stopwatch.elapsed().as_micros()).unwrap_or(i64::MAX)
+}
+
 /// What an address says, and how long its server is waited for.
 fn configuration(url: &str) -> Result<Config, Unavailable> {
     let mut config: Config = url.parse().map_err(|error| Unavailable(format!("the database's address: {error}")))?;
-    config.connect_timeout(PATIENCE).application_name("scrip");
+    config.connect_timeout(PATIENCE).application_name(format!("scrip {}", std::process::id()));
+    config.keepalives_idle(DEAD / 2).keepalives_interval(DEAD / 10).keepalives_retries(5).tcp_user_timeout(DEAD);
     in_the_clear(&config)?;
     Ok(config)
 }
 
 /// A connection, which is driven by a task until it is dropped.
 async fn connected(config: &Config) -> Result<Client, Unavailable> {
-    let (client, connection) = tokio::time::timeout(PATIENCE, config.connect(NoTls))
-        .await
-        .map_err(|_| Unavailable("the database does not answer".to_owned()))??;
+    let (client, connection) = patiently(async { Ok(config.connect(NoTls).await?) }).await?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::warn!(%error, "a connection to the database ended");
         }
     });
+    patiently(async { Ok(client.batch_execute(SESSION).await?) }).await?;
     Ok(client)
 }
 
@@ -173,9 +208,12 @@ impl Postgres {
             config,
             pool,
             catalogs: RwLock::default(),
+            stopwatch: Stopwatch::start(),
             ahead: AtomicI64::new(0),
             last: AtomicI64::new(0),
             written: Notify::new(),
+            waiting: AtomicUsize::new(0),
+            waited_for: Notify::new(),
         });
         shared.look_at_the_clock().await?;
         shared.look_at_the_catalogs().await?;
@@ -201,7 +239,8 @@ impl Postgres {
         let (reply, answer) = oneshot::channel();
         let sent = self.lane(workspace).try_send(job(reply));
         sent.map_err(|_| Unavailable(format!("{QUEUE_MAX} submissions are waiting")))?;
-        answer.await.map_err(|_| Unavailable("a lane has stopped".to_owned()))
+        let answer = async { answer.await.map_err(|_| Unavailable("the database does not answer".to_owned())) };
+        patiently(answer).await
     }
 
     /// See [`super::Store::submit`].
@@ -238,17 +277,17 @@ impl Postgres {
     /// See [`super::Store::query`].
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         let client = self.shared.pool.get().await?;
-        let statement = client.prepare_cached(sql).await?;
         let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        client.query(&statement, &values).await?.iter().map(values::row).collect()
+        let answer = async { Ok(client.query(&client.prepare_cached(sql).await?, &values).await?) };
+        patiently(answer).await?.iter().map(values::row).collect()
     }
 
     /// See [`super::Store::write`].
     pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
         let client = self.shared.pool.get().await?;
-        let statement = client.prepare_cached(sql).await?;
         let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        Ok(client.execute(&statement, &values).await? as usize)
+        let answer = async { Ok(client.execute(&client.prepare_cached(sql).await?, &values).await?) };
+        Ok(patiently(answer).await? as usize)
     }
 
     /// See [`super::Store::lease`].
@@ -258,26 +297,19 @@ impl Postgres {
 
     /// See [`super::Store::projected`].
     pub async fn projected(&self) -> Result<(), Unavailable> {
-        let client = self.shared.pool.get().await?;
-        let sql = client.prepare_cached("SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1");
-        let Some(last) = client.query_opt(&sql.await?, &[]).await? else { return Ok(()) };
-        let target = Place { xid: last.get(0), position: last.get(1) };
-        if *self.projected.borrow() >= target {
-            return Ok(());
-        }
-        let sql = client.prepare_cached("SELECT xid, position FROM positions WHERE name = 'views'").await?;
-        let reached = async {
-            loop {
-                let row = client.query_opt(&sql, &[]).await?;
-                if row.is_some_and(|row| Place { xid: row.get(0), position: row.get(1) } >= target) {
-                    return Ok(());
-                }
-                let mut moved = self.projected.clone();
-                let _ = tokio::time::timeout(LOOK, moved.changed()).await;
-            }
+        let last = async {
+            let client = self.shared.pool.get().await?;
+            let sql = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
+            Ok(client.query_opt(&client.prepare_cached(sql).await?, &[]).await?)
         };
-        let reached = tokio::time::timeout(PATIENCE, reached).await;
-        reached.map_err(|_| Unavailable(format!("the projections are not at {} yet", target.position)))?
+        let Some(last) = patiently(last).await? else { return Ok(()) };
+        let target = Place { xid: last.get(0), position: last.get(1) };
+        // Whoever waits does so without a connection: others need them.
+        let (mut projected, _waiting) = (self.projected.clone(), Waiting::of(&self.shared));
+        match tokio::time::timeout(PATIENCE, projected.wait_for(|place| *place >= target)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Unavailable(format!("the projections are not at {} yet", target.position))),
+        }
     }
 
     /// See [`super::Store::projections`].
@@ -292,12 +324,18 @@ impl Postgres {
 
     /// See [`super::Store::publish`].
     pub async fn publish(&self, text: String, _catalog: Catalog, actor: String) -> Result<u32, Unavailable> {
+        let version = patiently(self.publish_as_next(&text, &actor)).await?;
+        patiently(self.shared.look_at_the_catalogs()).await?;
+        u32::try_from(version).map_err(|_| Unavailable("there are too many catalog versions".to_owned()))
+    }
+
+    async fn publish_as_next(&self, text: &str, actor: &str) -> Result<i64, Unavailable> {
         let mut client = self.shared.connect().await?;
         let transaction = client.transaction().await?;
         transaction.batch_execute("LOCK TABLE catalogs IN EXCLUSIVE MODE").await?;
         let newest = "SELECT version, sha256 FROM catalogs ORDER BY version DESC LIMIT 1";
         let newest = transaction.query_opt(newest, &[]).await?;
-        let (hash, mut version) = (text_hash(&text), newest.as_ref().map_or(0, |row| row.get::<_, i64>(0)));
+        let (hash, mut version) = (text_hash(text), newest.as_ref().map_or(0, |row| row.get::<_, i64>(0)));
         if newest.is_none_or(|row| row.get::<_, &str>(1) != hash) {
             version += 1;
             let now = self.shared.now().micros();
@@ -305,17 +343,14 @@ impl Postgres {
             transaction.execute(sql, &[&version, &now, &hash, &text, &actor]).await?;
             transaction.commit().await?;
         }
-        self.shared.look_at_the_catalogs().await?;
-        u32::try_from(version).map_err(|_| Unavailable("there are too many catalog versions".to_owned()))
+        Ok(version)
     }
 
     /// See [`super::Store::now`].
     pub async fn now(&self, test_clock: Option<i64>) -> Result<Timestamp, Unavailable> {
         let Some(id) = test_clock else { return Ok(self.shared.now()) };
-        let client = self.shared.pool.get().await?;
-        let sql = client.prepare_cached("SELECT now FROM test_clocks WHERE id = $1").await?;
-        let found = client.query_opt(&sql, &[&id]).await?;
-        Ok(found.map_or_else(|| self.shared.now(), |row| Timestamp::from_micros(row.get(0))))
+        let found = self.query("SELECT now FROM test_clocks WHERE id = $1", vec![id.into()]).await?;
+        Ok(found.first().map_or_else(|| self.shared.now(), |row| Timestamp::from_micros(row.integer(0))))
     }
 
     /// See [`super::Store::set_clock`].
@@ -327,10 +362,11 @@ impl Postgres {
 
     /// See [`super::Store::rebuild`].
     pub async fn rebuild(&self) -> Result<(), Unavailable> {
-        let client = self.shared.connect().await?;
+        let mut client = self.shared.connect().await?;
         client.batch_execute(audit::EMPTY).await?;
-        self.shared.written.notify_one();
-        self.projected().await
+        // Whoever holds the lock folds as well; each batch is folded by one of the two.
+        while projector::fold(&mut client, projector::BATCH_MAX).await?.is_some() {}
+        Ok(())
     }
 
     /// See [`super::Store::projection_differences`].
@@ -385,7 +421,9 @@ async fn follow(mut projected: watch::Receiver<Place>, moving: watch::Sender<i64
 /// Looks at what other processes may have changed, for as long as there is a store.
 async fn refresh(shared: std::sync::Weak<Shared>) {
     while let Some(shared) = shared.upgrade() {
-        if let Err(error) = tokio::try_join!(shared.look_at_the_clock(), shared.look_at_the_catalogs()) {
+        if let Err(error) =
+            patiently(async { tokio::try_join!(shared.look_at_the_clock(), shared.look_at_the_catalogs()) }).await
+        {
             tracing::warn!(%error, "the database's clock and catalogs could not be looked at");
         }
         drop(shared);

@@ -230,7 +230,7 @@ async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }
     let sql = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
-               WHERE datname = current_database() AND application_name = 'scrip')";
+               WHERE datname = current_database() AND application_name LIKE 'scrip %' AND application_name <> 'scrip move')";
     match client.query_one(sql, &[]).await?.get(0) {
         true => Err(Unavailable("a scrip server is connected to this database: stop it first".to_owned())),
         false => Ok(()),

@@ -11,18 +11,23 @@ use crate::store::journal::{Body, GENESIS};
 use crate::store::projection::{Changes, Journaled, Wanted};
 use scrip_engine::WorkspaceId;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_postgres::{Client, Transaction};
 
 /// Entries folded in one transaction at most.
-const BATCH_MAX: i64 = 4_096;
+pub(super) const BATCH_MAX: i64 = 4_096;
 /// The advisory lock of whoever folds; a number of our own.
 const LOCK: i64 = 0x5343_5249_5001;
 /// How long it rests when there is nothing to fold, unless it is told.
 const REST: Duration = Duration::from_millis(10);
 /// How often a process that does not fold looks how far the one that does has come, and whether it is still there.
 const FOLLOW: Duration = Duration::from_millis(50);
+/// How often it looks while somebody waits.
+const LOOK: Duration = Duration::from_millis(2);
+/// The lock is lost with its session, and a process that freezes would keep both: its session ends instead.
+const SESSION: &str = "SET idle_session_timeout = '3s'"; // # assumed
 /// How long it waits before it connects again.
 const RECONNECT: Duration = Duration::from_millis(200);
 
@@ -47,16 +52,15 @@ pub(super) async fn run(shared: Arc<Shared>, reached: watch::Sender<Place>) {
 
 async fn connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
     let mut client = shared.connect().await?;
-    loop {
-        let locked: bool = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]).await?.get(0);
-        if locked {
-            break;
-        }
+    client.batch_execute(SESSION).await?;
+    let lock = client.prepare("SELECT pg_try_advisory_lock($1)").await?;
+    while !client.query_one(&lock, &[&LOCK]).await?.get::<_, bool>(0) {
         tell(reached, place(&client).await?);
         if reached.is_closed() {
             return Ok(());
         }
-        tokio::time::sleep(FOLLOW).await;
+        let rest = if shared.waiting.load(Ordering::Relaxed) > 0 { LOOK } else { FOLLOW };
+        let _ = tokio::time::timeout(rest, shared.waited_for.notified()).await;
     }
     tell(reached, place(&client).await?);
     while !reached.is_closed() {

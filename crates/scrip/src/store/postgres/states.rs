@@ -23,35 +23,38 @@ impl Cached {
     }
 }
 
-/// Reads what follows on the states that are known, and the whole of those that are not.
+/// Reads what follows on the states that are known, and the whole of those that are not. Nothing is known by half: a
+/// snapshot without its last entry does not say what the next one is chained to.
 pub(super) async fn refresh(
     client: &Client,
     known: &mut HashMap<WorkspaceId, Cached>,
     ids: &[WorkspaceId],
 ) -> Result<(), Unavailable> {
     let missing: Vec<i64> = ids.iter().filter(|id| !known.contains_key(id)).map(|id| id.get()).collect();
+    let mut read: HashMap<WorkspaceId, Cached> = HashMap::new();
     if !missing.is_empty() {
         let sql = "SELECT workspace, state FROM snapshots WHERE workspace = ANY($1)";
         for row in client.query(sql, &[&missing]).await? {
             // A snapshot in an older form is no loss: the journal has it all.
             if let Ok(workspace) = serde_json::from_str::<Workspace>(row.get(1)) {
-                known.insert(id(row.get(0)), Cached { workspace: Arc::new(workspace), hash: GENESIS });
+                read.insert(id(row.get(0)), Cached { workspace: Arc::new(workspace), hash: GENESIS });
             }
         }
     }
     for id in ids {
-        known.entry(*id).or_insert_with(|| Cached::unopened(*id));
+        read.entry(*id).or_insert_with(|| known.remove(id).unwrap_or_else(|| Cached::unopened(*id)));
     }
-    let from: Vec<(i64, i64)> = ids.iter().map(|id| (id.get(), known[id].workspace.seq as i64)).collect();
+    let from: Vec<(i64, i64)> = ids.iter().map(|id| (id.get(), read[id].workspace.seq as i64)).collect();
     let (workspaces, seqs): (Vec<i64>, Vec<i64>) = from.into_iter().unzip();
     let sql = "SELECT entries.workspace, entries.seq, at, body, hash
                FROM unnest($1::bigint[], $2::bigint[]) AS w (workspace, seq)
                JOIN entries ON entries.workspace = w.workspace AND entries.seq >= w.seq
                ORDER BY entries.workspace, entries.seq";
     for row in client.query(sql, &[&workspaces, &seqs]).await? {
-        let cached = known.get_mut(&id(row.get(0))).expect("only what was asked for is found");
+        let cached = read.get_mut(&id(row.get(0))).expect("only what was asked for is found");
         follow(cached, &row)?;
     }
+    known.extend(read);
     Ok(())
 }
 

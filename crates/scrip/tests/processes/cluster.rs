@@ -1,0 +1,83 @@
+//! A cluster of one test's own, which may be killed, frozen and kept waiting without any other test noticing.
+//!
+//! Invariant: it writes to the disk as production does, and comes back on the same data and the same port.
+
+use crate::app::root;
+use crate::postgres::{Database, PROGRAMS, database_of, query};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// A cluster.
+pub struct Cluster {
+    program: Child,
+    url: String,
+    data: PathBuf,
+}
+
+impl Cluster {
+    /// Starts one that is started again when it is killed.
+    pub fn start() -> Cluster {
+        let mut command = Command::new(root().join("tests/postgres"));
+        command.args(["--durable", "--restart"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if let Some(programs) = std::env::var_os(PROGRAMS) {
+            command.arg("--programs").arg(programs);
+        }
+        // It goes away when nobody is there any more who could write to it, however this test ends.
+        command.args(["--", "sh", "-c", "echo $SCRIP_TEST_POSTGRES; exec cat"]);
+        let mut program = command.spawn().expect("tests/postgres starts");
+        let mut line = String::new();
+        let said = BufReader::new(program.stdout.as_mut().expect("it is piped")).read_line(&mut line);
+        let url = line.trim_end();
+        assert!(url.starts_with("postgres://"), "{said:?}: {line}");
+        let data = query(url, "SHOW data_directory").expect("the cluster answers");
+        Cluster { url: url.to_owned(), data: PathBuf::from(data), program }
+    }
+
+    /// A new database in it.
+    pub fn database(&self) -> Database {
+        database_of(&self.url)
+    }
+
+    /// Its processes, the first of which starts all others.
+    fn processes(&self) -> Vec<String> {
+        let about = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("the server says who it is");
+        let first = about.lines().next().expect("its id comes first").to_owned();
+        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap_or_default();
+        let children: Vec<String> = children.split_whitespace().map(str::to_owned).collect();
+        [first].into_iter().chain(children).collect()
+    }
+
+    fn signal(&self, signal: &str) {
+        // A child may have ended since, which `kill` complains of.
+        let sent = Command::new("kill").arg(signal).args(self.processes()).stderr(Stdio::null()).status();
+        sent.expect("kill is there");
+    }
+
+    /// Takes the plug out.
+    pub fn kill(&self) {
+        self.signal("-KILL");
+    }
+
+    /// Freezes it for a while: connections stay, and nothing is answered.
+    pub fn freeze(&self) -> Frozen<'_> {
+        self.signal("-STOP");
+        Frozen(self)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.program.stdin.take());
+        let _ = self.program.wait();
+    }
+}
+
+/// A cluster that is frozen for as long as this lives.
+pub struct Frozen<'a>(&'a Cluster);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.signal("-CONT");
+    }
+}

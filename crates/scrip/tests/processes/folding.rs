@@ -1,0 +1,160 @@
+//! What is folded from the journal, and when: nothing before its turn, and nothing never.
+
+use crate::Peers;
+use crate::app::text;
+use crate::cluster::Cluster;
+use crate::postgres::{Database, psql};
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::time::Duration;
+
+/// Somebody at the database's own prompt, with a transaction of their own.
+struct Session {
+    child: Child,
+    asks: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Session {
+    fn on(database: &Database) -> Session {
+        let mut command = psql(database.url());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql starts");
+        let asks = child.stdin.take().expect("it is piped");
+        let answers = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        Session { child, asks, answers }
+    }
+
+    /// Runs statements, the last of which gives one line.
+    fn ask(&mut self, sql: &str) -> String {
+        writeln!(self.asks, "{sql};").expect("psql reads");
+        self.answers.next().expect("psql answers").expect("it prints text")
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The one entry of a workspace that was opened in another database, as a row that fits into this one.
+async fn foreign_entry(cluster: &Cluster) -> (String, String) {
+    let peers = Peers::on(cluster.database(), 1);
+    let id = peers.0[0].free().await.id;
+    let columns = "workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash";
+    let row = peers.database().query(
+        "SELECT format('%L, %L, %L, %L, %L, %L, %L, %L, %L', workspace, seq, at, idempotency_key, request_hash,
+         next_due_at, body, previous_hash, hash) FROM entries",
+    );
+    (id, format!("INSERT INTO entries ({columns}) VALUES ({row}) RETURNING position"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_comes_late_is_waited_for_and_never_skipped() {
+    let cluster = Cluster::start();
+    let (late, insert) = foreign_entry(&cluster).await;
+    let peers = Peers::on(cluster.database(), 2);
+    let id = peers.0[0].free().await.id;
+    let early =
+        text(&peers.desk(0, &id).post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201)["id"]);
+    peers.desk(1, &id).get(&format!("/v1/holds/{early}")).await.expect(200);
+
+    let mut session = Session::on(peers.database());
+    let position: i64 = session.ask(&format!("BEGIN; {insert}")).parse().expect("a position");
+    let holds = (0..20).map(|n| {
+        let desk = peers.desk(n % 2, &id);
+        async move { text(&desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201)["id"]) }
+    });
+    let holds: Vec<String> = join_all(holds).await;
+    // All of these are committed and visible: whoever read by position would fold them now, and come back for those
+    // after them.
+    let sql = "SELECT min(position), max(position) FROM entries WHERE position > ";
+    let visible = peers.database().query(&format!("{sql}{position}"));
+    let (first, last) = visible.split_once('|').expect("two columns");
+    assert!(first.parse::<i64>().expect("a number") > position, "the late one comes before them");
+    assert_eq!(peers.database().query(&format!("SELECT count(*) FROM entries WHERE position = {position}")), "0");
+    // Reads that must see them wait, many of them at once, and are told to come back.
+    let reads = holds.iter().enumerate().map(|(n, hold)| {
+        let desk = peers.desk(n % 2, &id);
+        async move { desk.get(&format!("/v1/holds/{hold}")).await }
+    });
+    let reading = async {
+        for answer in join_all(reads).await {
+            answer.problem(503, "UNAVAILABLE");
+            assert!(answer.header("retry-after").is_some(), "{answer:?}");
+        }
+    };
+    // Meanwhile everything else is done at once: nobody's waiting takes up what others need.
+    let others = async {
+        for n in 0..40 {
+            let desk = peers.desk(n % 2, &id);
+            let other = async {
+                peers.0[n % 2].call(Method::GET, "/v1/test_clocks").send().await.expect(200);
+                desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201);
+                desk.balance().await
+            };
+            tokio::time::timeout(Duration::from_secs(2), other).await.expect("others do not wait as well");
+        }
+    };
+    tokio::join!(reading, others);
+    let folded = "SELECT position FROM positions WHERE name = 'views'";
+    let reached: i64 = peers.database().query(folded).parse().expect("a position");
+    assert!(reached < position, "nothing was folded past an entry that is still to come: {reached}, {position}");
+
+    assert_eq!(session.ask("COMMIT; SELECT 'done'"), "done");
+    for (n, hold) in holds.iter().enumerate() {
+        let shown = peers.desk(n % 2, &id).get(&format!("/v1/holds/{hold}")).await.expect(200);
+        assert_eq!(shown["id"], **hold);
+    }
+    let reached: i64 = peers.database().query(folded).parse().expect("a position");
+    assert!(reached >= last.parse().expect("a number"), "everything was folded");
+    let listed = peers.0[1].get("/v1/workspaces?limit=100").await.expect(200);
+    let listed: Vec<&Value> = crate::app::each(&listed["data"], "id");
+    assert!(listed.contains(&&json!(late)), "the late one is there: {listed:?}");
+    assert_eq!(peers.desk(1, &late).credits().await, (250, 0));
+    peers.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_that_was_read_by_half_is_not_written_to() {
+    let mut peers = Peers::start(1);
+    let id = peers.0[0].free().await.id;
+    // Enough entries for a snapshot.
+    for _ in 0..70 {
+        peers.desk(0, &id).post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201);
+    }
+    let kept = async {
+        while peers.database().query("SELECT count(*) FROM snapshots") == "0" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::app::PATIENCE, kept).await.expect("a snapshot is kept");
+    let others: Vec<String> = join_all((0..40).map(|_| async { peers.0[0].free().await.id })).await;
+    peers.0[0].restart();
+    // Every lane has its connection, and the server knows nothing of the workspace. It reads the snapshot, and is cut
+    // off before it reads the entries.
+    for other in others {
+        peers.desk(0, &other).balance().await;
+    }
+    let mut session = Session::on(peers.database());
+    assert_eq!(session.ask("BEGIN; LOCK TABLE entries IN ACCESS EXCLUSIVE MODE; SELECT 'locked'"), "locked");
+    let desk = peers.desk(0, &id);
+    let asked = desk.post("/v1/holds", json!({ "credits": 1, "reference": "cut" }));
+    let cut = async {
+        let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()
+                   AND wait_event_type = 'Lock' AND query LIKE '%unnest%AS w (workspace, seq)%'";
+        while peers.database().query(sql) == "0" {
+            tokio::task::yield_now().await;
+        }
+    };
+    let (answer, ()) = tokio::join!(asked, cut);
+    answer.problem(503, "UNAVAILABLE");
+    assert_eq!(session.ask("ROLLBACK; SELECT 'done'"), "done");
+    peers.desk(0, &id).post("/v1/holds", json!({ "credits": 1, "reference": "whole" })).await.expect(201);
+    assert_eq!(peers.desk(0, &id).credits().await, (179, 71));
+    peers.verify();
+}

@@ -1,0 +1,70 @@
+//! Several processes over one PostgreSQL database: races, kills, outages, late commits and clocks that disagree.
+//!
+//! Invariant: nothing here reaches into a server; without a cluster a test fails, whatever store other tests run on.
+
+#![allow(missing_docs, reason = "the names of tests say what they are about")]
+
+#[path = "../it/app.rs"]
+#[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
+mod app;
+mod balance;
+mod clocks;
+mod cluster;
+#[path = "../it/faketime.rs"]
+mod faketime;
+mod folding;
+#[path = "../it/journal.rs"]
+#[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
+mod journal;
+mod kills;
+#[path = "../it/load.rs"]
+mod load;
+mod outages;
+#[path = "../common/postgres.rs"]
+mod postgres;
+
+use app::{App, Desk};
+use journal::Journal;
+use postgres::{Database, database};
+use std::sync::Arc;
+
+/// So many servers over one database.
+struct Peers(Vec<App>);
+
+impl Peers {
+    fn start(count: usize) -> Peers {
+        Peers::on(database(), count)
+    }
+
+    fn on(database: Database, count: usize) -> Peers {
+        let first = App::on_journal(Journal::Postgres(Arc::new(database)), Vec::new());
+        let others: Vec<App> = (1..count).map(|_| first.beside(Vec::new())).collect();
+        Peers([first].into_iter().chain(others).collect())
+    }
+
+    fn database(&self) -> &Database {
+        self.0[0].database()
+    }
+
+    fn wires(&self) -> Vec<load::Wire> {
+        self.0.iter().map(load::Wire::of).collect()
+    }
+
+    /// The same workspace, as one of the servers is asked about it.
+    fn desk<'a>(&'a self, at: usize, id: &str) -> Desk<'a> {
+        Desk { app: &self.0[at], id: id.to_owned() }
+    }
+
+    /// Stops all of them and lets the journal be replayed.
+    fn verify(mut self) -> serde_json::Value {
+        self.0.iter_mut().for_each(App::kill);
+        self.0[0].verify()
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        // The first one's directory is used by the others.
+        while self.0.pop().is_some() {}
+    }
+}
