@@ -1,8 +1,10 @@
 //! The form of a journal row: its body and its place in the hash chain.
 
+use super::{Committed, Submission, SubmitError};
 use crate::crypto::sha256;
-use scrip_engine::{Dated, Entry, Timestamp, WorkspaceId};
+use scrip_engine::{Dated, Entry, Timestamp, Workspace, WorkspaceId};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The hash before a workspace's first entry.
 pub const GENESIS: [u8; 32] = [0; 32];
@@ -16,6 +18,58 @@ pub struct Body {
     pub command: String,
     /// What happened.
     pub events: Vec<Dated>,
+}
+
+/// What a submission did, in the form in which it is kept.
+pub struct Sealed {
+    /// [`Body`] as JSON.
+    pub body: String,
+    /// What happened.
+    pub events: Arc<[Dated]>,
+    /// When the workspace next changes by itself.
+    pub next_due_at: Option<i64>,
+    /// The entry's place in the chain.
+    pub hash: [u8; 32],
+}
+
+impl Sealed {
+    /// Seals the events of a submission that left a workspace like this, after an entry with that hash.
+    pub fn new(previous: &[u8; 32], submission: &Submission, after: &Workspace, events: Vec<Dated>) -> Sealed {
+        let body = Body { actor: submission.actor.clone(), command: submission.command.name().to_owned(), events };
+        let text = serde_json::to_string(&body).expect("events have no maps with other keys than text");
+        let next_due_at = after.next_due_at().map(Timestamp::micros);
+        let (key, request) =
+            submission.idempotency.as_ref().map_or((&[][..], &[][..]), |key| (&key.key[..], &key.request[..]));
+        let hash = chain(previous, after.id, after.seq, after.at, key, request, next_due_at, &text);
+        Sealed { body: text, events: body.events.into(), next_due_at, hash }
+    }
+}
+
+/// The entry that a key was used for before.
+pub struct Stored {
+    /// Its place in the workspace.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Of the request it answered.
+    pub request: Vec<u8>,
+    /// [`Body`] as JSON.
+    pub body: String,
+}
+
+impl Stored {
+    /// The answer to a submission with the same key, without the workspace.
+    ///
+    /// # Errors
+    /// When the key was used for another request.
+    pub fn answer(self, submission: &Submission) -> Result<Committed, SubmitError> {
+        let Stored { seq, at, request, body } = self;
+        if submission.idempotency.is_none_or(|idempotency| request != idempotency.request) {
+            return Err(SubmitError::KeyReused);
+        }
+        let body: Body = serde_json::from_str(&body).map_err(|error| SubmitError::Bug(error.to_string()))?;
+        Ok(Committed { seq, at, events: body.events.into(), replayed: true, before: None, workspace: None })
+    }
 }
 
 /// A journal row.

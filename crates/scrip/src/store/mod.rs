@@ -24,6 +24,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Entries between two snapshots of a workspace.
+const SNAPSHOT_EVERY: u64 = 64;
+
 /// Where everything is kept.
 pub enum Store {
     /// One file and one process: the default.
@@ -54,6 +57,16 @@ pub struct Submission {
     pub idempotency: Option<Idempotency>,
     /// Whether the answer should carry the workspace.
     pub wants_workspace: bool,
+}
+
+impl Submission {
+    /// The test clock it is decided on, for a workspace as it stands.
+    fn test_clock(&self, workspace: &Workspace) -> Option<i64> {
+        match &self.command {
+            Command::OpenWorkspace { test_clock, .. } => *test_clock,
+            _ => workspace.test_clock,
+        }
+    }
 }
 
 /// What became of a submission.

@@ -9,8 +9,8 @@
 
 use super::states::{self, Cached};
 use super::{PATIENCE, Shared};
-use crate::store::journal::{Body, GENESIS, chain};
-use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, panic_text};
+use crate::store::journal::{GENESIS, Sealed, Stored};
+use crate::store::{Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, panic_text};
 use scrip_engine::{Applied, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,8 +24,6 @@ const BATCH_MAX: usize = 256;
 const CACHE_MAX: usize = 50_000;
 /// How often a batch is decided again before its callers are told to come back.
 const ROUNDS_MAX: usize = 100;
-/// Entries between two snapshots of a workspace.
-const SNAPSHOT_EVERY: u64 = 64;
 
 /// What a lane is asked, and its place in the order it was asked in.
 pub(super) struct Job {
@@ -392,21 +390,16 @@ fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Ou
 fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached) {
     let Applied { workspace, events } = applied;
     let Job { place, ask: Ask::Submit(submission, reply) } = job else { return };
-    let body = Body { actor: submission.actor.clone(), command: submission.command.name().to_owned(), events };
-    let text = serde_json::to_string(&body).expect("events have no maps with other keys than text");
-    let next_due_at = workspace.next_due_at().map(Timestamp::micros);
-    let (key, request) =
-        submission.idempotency.as_ref().map_or((&[][..], &[][..]), |key| (&key.key[..], &key.request[..]));
-    let hash = chain(&cached.hash, workspace.id, workspace.seq, workspace.at, key, request, next_due_at, &text);
-    let bytes = |bytes: &[u8]| Some(bytes.to_vec()).filter(|bytes| !bytes.is_empty());
+    let Sealed { body, events, next_due_at, hash } = Sealed::new(&cached.hash, &submission, &workspace, events);
+    let idempotency = submission.idempotency;
     let row = EntryRow {
         workspace: workspace.id.get(),
         seq: workspace.seq as i64,
         at: workspace.at.micros(),
-        key: bytes(key),
-        request: bytes(request),
+        key: idempotency.map(|idempotency| idempotency.key.to_vec()),
+        request: idempotency.map(|idempotency| idempotency.request.to_vec()),
         next_due_at,
-        body: text,
+        body,
         previous: cached.hash.to_vec(),
         hash: hash.to_vec(),
     };
@@ -414,7 +407,7 @@ fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached) {
     let committed = Committed {
         seq,
         at,
-        events: body.events.into(),
+        events,
         replayed: false,
         before: Some(cached.workspace),
         workspace: submission.wants_workspace.then(|| Arc::clone(&workspace)),
@@ -462,14 +455,6 @@ async fn insert(link: &Link, planned: &[Planned]) -> Result<Inserted, tokio_post
     Ok(Inserted::But(lost))
 }
 
-/// The answer a key was given before.
-struct Stored {
-    seq: u64,
-    at: Timestamp,
-    request: Vec<u8>,
-    body: String,
-}
-
 /// The stored answers of those whose keys have been used, by their place.
 async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap<usize, Stored>, Unavailable> {
     let keyed = jobs.iter().enumerate().filter_map(|(index, job)| Some((index, job.workspace(), job.idempotency()?)));
@@ -498,16 +483,11 @@ async fn answer_stored(client: &Client, job: Job, stored: Stored) {
 }
 
 async fn from_stored(client: &Client, submission: &Submission, stored: Stored) -> Result<Committed, SubmitError> {
-    let Stored { seq, at, request, body } = stored;
-    if submission.idempotency.is_none_or(|idempotency| request != idempotency.request) {
-        return Err(SubmitError::KeyReused);
+    let mut committed = stored.answer(submission)?;
+    if submission.wants_workspace {
+        committed.workspace = Some(states::as_of(client, submission.workspace, committed.seq).await?);
     }
-    let body: Body = serde_json::from_str(&body).map_err(|error| SubmitError::Bug(error.to_string()))?;
-    let workspace = match submission.wants_workspace {
-        true => Some(states::as_of(client, submission.workspace, seq).await?),
-        false => None,
-    };
-    Ok(Committed { seq, at, events: body.events.into(), replayed: true, before: None, workspace })
+    Ok(committed)
 }
 
 /// The hash of each workspace's last entry.
@@ -527,10 +507,7 @@ async fn ends(client: &Client, jobs: &[Job]) -> Result<HashMap<WorkspaceId, [u8;
 /// The test clock that a job is about.
 fn test_clock(job: &Job, cached: &Cached) -> Option<i64> {
     match &job.ask {
-        Ask::Submit(submission, _) => match &submission.command {
-            Command::OpenWorkspace { test_clock, .. } => *test_clock,
-            _ => cached.workspace.test_clock,
-        },
+        Ask::Submit(submission, _) => submission.test_clock(&cached.workspace),
         Ask::Read(..) => cached.workspace.test_clock,
     }
 }

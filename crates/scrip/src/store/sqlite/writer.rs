@@ -9,15 +9,14 @@ use super::jobs::{Answer, Job, refuse};
 use super::projector::{self, Projector};
 use super::{Options, all_rows, bound, reader};
 use crate::clock::{Clock, Stopwatch};
-use crate::store::journal::{Body, GENESIS, JournalRow, chain};
+use crate::store::journal::{GENESIS, JournalRow, Sealed, Stored};
 use crate::store::projection::Journaled;
 use crate::store::{
-    Committed, Idempotency, Submission, SubmitError, Unavailable, Value, numbered, panic_text, text_hash,
+    Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, Value, numbered, panic_text,
+    text_hash,
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
-use scrip_engine::{
-    Applied, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, apply, fold,
-};
+use scrip_engine::{Applied, Catalog, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply, fold};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -36,8 +35,6 @@ const LAG_MAX: i64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Entries the projector is told of in memory at most; beyond that it reads them from the journal.
 const HEARD_MAX: i64 = 16_384;
-/// Entries between two snapshots of a workspace.
-const SNAPSHOT_EVERY: u64 = 64;
 
 /// A workspace to be snapshotted.
 pub(super) struct Snapshot {
@@ -294,11 +291,7 @@ impl Writer {
             *failed = Some(error);
             return Err(Unavailable(text).into());
         }
-        let test_clock = match &submission.command {
-            Command::OpenWorkspace { test_clock, .. } => *test_clock,
-            _ => self.cache[&id].workspace.test_clock,
-        };
-        let now = self.now(test_clock);
+        let now = self.now(submission.test_clock(&self.cache[&id].workspace));
         let workspace = &self.cache[&id].workspace;
         let decided = catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, &submission.command, now)));
         match decided {
@@ -335,15 +328,9 @@ impl Writer {
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<Committed, SubmitError> {
         let Applied { workspace, events } = applied;
-        let body = Body { actor: submission.actor.clone(), command: submission.command.name().to_owned(), events };
-        let text = serde_json::to_string(&body).expect("events have no maps with other keys than text");
-        let next_due_at = workspace.next_due_at().map(Timestamp::micros);
-        let (key, request) =
-            submission.idempotency.as_ref().map_or((&[][..], &[][..]), |key| (&key.key[..], &key.request[..]));
         let previous = self.cache[&workspace.id].hash;
-        let hash = chain(&previous, workspace.id, workspace.seq, workspace.at, key, request, next_due_at, &text);
-        let inserted = self.insert(&workspace, submission.idempotency.as_ref(), next_due_at, &text, &previous, &hash);
-        match inserted {
+        let sealed = Sealed::new(&previous, submission, &workspace, events);
+        match self.insert(&workspace, submission.idempotency.as_ref(), &previous, &sealed) {
             Ok(1) => self.position += 1,
             Ok(_) => {
                 return self
@@ -359,11 +346,11 @@ impl Writer {
         let (seq, at) = (workspace.seq, workspace.at);
         let workspace = Arc::new(workspace);
         let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));
+        let Sealed { events, next_due_at, hash, .. } = sealed;
         let (position, id) = (self.position, submission.workspace);
         let was = self.cache.insert(id, Cached { workspace, hash, position });
         let before = was.as_ref().map(|cached| Arc::clone(&cached.workspace));
         self.touched.push((id, was));
-        let events: Arc<[Dated]> = body.events.into();
         let told = Arc::clone(&events);
         self.written.push(Journaled { position, workspace: id, seq, events: told, next_due_at, hash });
         Ok(Committed { seq, at, events, replayed: false, before, workspace: shown })
@@ -374,10 +361,8 @@ impl Writer {
         &self,
         workspace: &Workspace,
         idempotency: Option<&Idempotency>,
-        next_due_at: Option<i64>,
-        body: &str,
         previous: &[u8],
-        hash: &[u8],
+        sealed: &Sealed,
     ) -> Result<usize, rusqlite::Error> {
         let sql = "INSERT INTO entries (position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
@@ -392,10 +377,10 @@ impl Writer {
             at,
             key,
             request,
-            next_due_at,
-            body,
+            sealed.next_due_at,
+            &sealed.body,
             previous,
-            hash,
+            sealed.hash,
         ))
     }
 
@@ -405,27 +390,18 @@ impl Writer {
         let sql = "SELECT seq, at, request_hash, body FROM entries WHERE workspace = ?1 AND idempotency_key = ?2";
         let found = self.connection.prepare_cached(sql).and_then(|mut statement| {
             let row = |row: &rusqlite::Row<'_>| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?, row.get::<_, String>(3)?))
+                let (seq, at) = (row.get::<_, i64>(0)? as u64, Timestamp::from_micros(row.get(1)?));
+                Ok(Stored { seq, at, request: row.get(2)?, body: row.get(3)? })
             };
             statement.query_row((submission.workspace.get(), &idempotency.key[..]), row).optional()
         });
-        let Some((seq, at, request, body)) = found.map_err(Unavailable::from)? else { return Ok(None) };
-        if request != idempotency.request {
-            return Err(SubmitError::KeyReused);
+        let Some(stored) = found.map_err(Unavailable::from)? else { return Ok(None) };
+        let mut committed = stored.answer(submission)?;
+        if submission.wants_workspace {
+            let then = self.replay(submission.workspace, Some(committed.seq as i64)).map_err(Unavailable::from)?;
+            committed.workspace = Some(then.workspace);
         }
-        let body: Body = serde_json::from_str(&body).map_err(|error| SubmitError::Bug(error.to_string()))?;
-        let workspace = match submission.wants_workspace {
-            true => Some(self.replay(submission.workspace, Some(seq)).map_err(Unavailable::from)?.workspace),
-            false => None,
-        };
-        Ok(Some(Committed {
-            seq: seq as u64,
-            at: Timestamp::from_micros(at),
-            events: body.events.into(),
-            replayed: true,
-            before: None,
-            workspace,
-        }))
+        Ok(Some(committed))
     }
 
     fn read(&mut self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
