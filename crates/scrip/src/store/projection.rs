@@ -10,6 +10,29 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// What of each table follows from entries alone. A lease and the next look at a run are the workers' own.
+pub const FOLDED: [(&str, &str); 5] = [
+    ("workspaces", "workspace, opened, external_id, test_clock, next_due_at"),
+    ("runs", "workspace, n, status, seq, body"),
+    ("holds", "workspace, n, model, unit, amount, opened, extended, ended"),
+    ("usage", "workspace, day, model, unit, runs, failed, captured"),
+    ("queue", "workspace, n, test_clock, attempt"),
+];
+
+/// The rows of one table that are not in another.
+pub fn count_others(table: &str, columns: &str, of: &str, not_in: &str) -> String {
+    format!(
+        "SELECT COUNT(*) FROM (SELECT {columns} FROM {of}.{table} EXCEPT SELECT {columns} FROM {not_in}.{table}) AS others"
+    )
+}
+
+/// How a table differs from what folding the journal again gives, in words, if it does.
+pub fn difference(table: &str, missing: i64, extra: i64) -> Option<String> {
+    (missing + extra > 0).then(|| {
+        format!("projection {table}: {missing} rows are missing or differ, {extra} rows should not be as they are")
+    })
+}
+
 /// A run as its row has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRow {

@@ -1,20 +1,9 @@
 //! Whether the projections are what folding the journal again gives.
 
-use super::projector::fold;
+use super::projector::{BATCH_MAX, fold};
 use crate::store::Unavailable;
+use crate::store::projection::{FOLDED, count_others, difference};
 use tokio_postgres::Client;
-
-/// Entries folded in one transaction.
-const BATCH_MAX: i64 = 4_096;
-
-/// What is compared of each table. A lease and the next look at a run are the workers' own and follow from no entry.
-const COMPARED: [(&str, &str); 5] = [
-    ("workspaces", "workspace, opened, external_id, test_clock, next_due_at"),
-    ("runs", "workspace, n, status, seq, body"),
-    ("holds", "workspace, n, model, unit, amount, opened, extended, ended"),
-    ("usage", "workspace, day, model, unit, runs, failed, captured"),
-    ("queue", "workspace, n, test_clock, attempt"),
-];
 
 /// Empties the projections, to be folded again.
 pub(super) const EMPTY: &str = "BEGIN; SELECT 1 FROM positions WHERE name = 'views' FOR UPDATE;
@@ -40,21 +29,10 @@ pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unav
         }
     }
     let mut found = Vec::new();
-    for (table, columns) in COMPARED {
-        let extra = count(client, table, columns, "public", "pg_temp").await?;
-        let missing = count(client, table, columns, "pg_temp", "public").await?;
-        if extra + missing > 0 {
-            found.push(format!(
-                "projection {table}: {missing} rows are missing or differ, {extra} rows should not be as they are"
-            ));
-        }
+    for (table, columns) in FOLDED {
+        let missing = client.query_one(&count_others(table, columns, "pg_temp", "public"), &[]).await?.get(0);
+        let extra = client.query_one(&count_others(table, columns, "public", "pg_temp"), &[]).await?.get(0);
+        found.extend(difference(table, missing, extra));
     }
     Ok(found)
-}
-
-async fn count(client: &Client, table: &str, columns: &str, left: &str, right: &str) -> Result<i64, Unavailable> {
-    let sql = format!(
-        "SELECT COUNT(*) FROM (SELECT {columns} FROM {left}.{table} EXCEPT SELECT {columns} FROM {right}.{table}) AS more"
-    );
-    Ok(client.query_one(&sql, &[]).await?.get(0))
 }

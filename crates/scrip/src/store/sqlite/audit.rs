@@ -2,18 +2,12 @@
 
 use super::projector::{SCHEMA, fold_into};
 use crate::store::Unavailable;
+use crate::store::projection::{FOLDED, count_others, difference};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
-/// What is compared of each table. A lease and the next look at a run are the workers' own and follow from no entry.
-const COMPARED: [(&str, &str); 6] = [
-    ("places", "workspace, seq, position"),
-    ("workspaces", "workspace, opened, external_id, test_clock, next_due_at"),
-    ("runs", "workspace, n, status, seq, body"),
-    ("holds", "workspace, n, model, unit, amount, opened, extended, ended"),
-    ("usage", "workspace, day, model, unit, runs, failed, captured"),
-    ("queue", "workspace, n, test_clock, attempt"),
-];
+/// A projection here alone.
+const PLACES: (&str, &str) = ("places", "workspace, seq, position");
 
 /// Folds the journal into a database in memory and names every table that differs from the one on disk.
 pub(super) fn differences(journal: &Path, views: &Path) -> Result<Vec<String>, Unavailable> {
@@ -31,21 +25,9 @@ pub(super) fn differences(journal: &Path, views: &Path) -> Result<Vec<String>, U
     }
     fresh.execute("ATTACH DATABASE ?1 AS stored", [views.to_string_lossy()])?;
     let mut found = Vec::new();
-    for (table, columns) in COMPARED {
-        let extra = count(&fresh, table, columns, "stored", "main")?;
-        let missing = count(&fresh, table, columns, "main", "stored")?;
-        if extra + missing > 0 {
-            found.push(format!(
-                "projection {table}: {missing} rows are missing or differ, {extra} rows should not be as they are"
-            ));
-        }
+    for (table, columns) in FOLDED.into_iter().chain([PLACES]) {
+        let count = |of, not_in| fresh.query_row(&count_others(table, columns, of, not_in), [], |row| row.get(0));
+        found.extend(difference(table, count("main", "stored")?, count("stored", "main")?));
     }
     Ok(found)
-}
-
-fn count(connection: &Connection, table: &str, columns: &str, left: &str, right: &str) -> Result<i64, Unavailable> {
-    let sql = format!(
-        "SELECT COUNT(*) FROM (SELECT {columns} FROM {left}.{table} EXCEPT SELECT {columns} FROM {right}.{table})"
-    );
-    Ok(connection.query_row(&sql, [], |row| row.get(0))?)
 }
