@@ -14,6 +14,7 @@ mod values;
 use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash};
 use crate::clock::Stopwatch;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use futures_util::future::join_all;
 use lane::{Job, Lane};
 use projector::Place;
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
@@ -98,6 +99,12 @@ impl Drop for Waiting<'_> {
 async fn patiently<T>(answer: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
     let answer = tokio::time::timeout(PATIENCE, answer).await;
     answer.unwrap_or_else(|_| Err(Unavailable("the database does not answer".to_owned())))
+}
+
+/// The answer of a lane that was sent something.
+async fn answered<T>(sent: Result<oneshot::Receiver<T>, Unavailable>) -> Result<T, Unavailable> {
+    let answer = sent?;
+    patiently(async { answer.await.map_err(|_| Unavailable("the database does not answer".to_owned())) }).await
 }
 
 impl Shared {
@@ -231,47 +238,34 @@ impl Postgres {
         &self.lanes[workspace.get().unsigned_abs() as usize % LANES]
     }
 
-    async fn ask<T>(
+    /// Hands a job to the lane of a workspace, behind what was handed to it before; where its answer will come.
+    fn send<T>(
         &self,
         workspace: WorkspaceId,
         job: impl FnOnce(oneshot::Sender<T>) -> Job,
-    ) -> Result<T, Unavailable> {
+    ) -> Result<oneshot::Receiver<T>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         let sent = self.lane(workspace).try_send(job(reply));
         sent.map_err(|_| Unavailable(format!("{QUEUE_MAX} submissions are waiting")))?;
-        let answer = async { answer.await.map_err(|_| Unavailable("the database does not answer".to_owned())) };
-        patiently(answer).await
+        Ok(answer)
     }
 
     /// See [`super::Store::submit`].
     pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
-        self.ask(submission.workspace, |reply| Job::submit(submission, reply)).await?
+        answered(self.send(submission.workspace, |reply| Job::submit(submission, reply))).await?
     }
 
     /// See [`super::Store::submit_many`].
     pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
-        let mut answers = Vec::with_capacity(submissions.len());
-        for submission in submissions {
-            let (reply, answer) = oneshot::channel();
-            let lane = self.lane(submission.workspace);
-            // A lane that is full takes the rest of a batch as it empties; a single submission is told to come back.
-            let sent = lane.send(Job::submit(submission, reply)).await;
-            answers.push(sent.map(|()| answer));
-        }
-        let mut results = Vec::with_capacity(answers.len());
-        for answer in answers {
-            let stopped = || Err(Unavailable("a lane has stopped".to_owned()).into());
-            results.push(match answer {
-                Ok(answer) => answer.await.unwrap_or_else(|_| stopped()),
-                Err(_) => stopped(),
-            });
-        }
-        results
+        let send = |submission: Submission| self.send(submission.workspace, |reply| Job::submit(submission, reply));
+        // All are sent, in order, before any is waited for.
+        let sent: Vec<_> = submissions.into_iter().map(send).collect();
+        join_all(sent.into_iter().map(|sent| async { answered(sent).await? })).await
     }
 
     /// See [`super::Store::workspace`].
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
-        self.ask(id, |reply| Job::read(id, reply)).await?
+        answered(self.send(id, |reply| Job::read(id, reply))).await?
     }
 
     /// See [`super::Store::query`].
