@@ -2,6 +2,7 @@
 
 mod batches;
 mod engines;
+mod keys;
 mod locks;
 #[path = "../tests/common/postgres.rs"]
 mod postgres;

@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 const WORKSPACES: u64 = 3;
 const MANY: u64 = 700;
 
-fn submission(workspace: u64, key: &str, command: Command) -> Submission {
+pub(super) fn submission(workspace: u64, key: &str, command: Command) -> Submission {
     let workspace = WorkspaceId::new(workspace);
     let idempotency = Some(idempotency(workspace, key, &[format!("{command:?}").as_bytes()]));
     Submission { workspace, command, actor: "test".to_owned(), idempotency, wants_workspace: false }
 }
 
 /// Holds of one credit, in turn on each workspace.
-fn holds(round: &str) -> Vec<Submission> {
+pub(super) fn holds(round: &str) -> Vec<Submission> {
     let hold = |n: u64| {
         let ask = Ask::Credits(Amount::new(1).expect("one is an amount"));
         let command = Command::OpenHold { ask, reference: "batched".to_owned(), seconds: None };
@@ -29,12 +29,12 @@ fn holds(round: &str) -> Vec<Submission> {
     (0..MANY).map(hold).collect()
 }
 
-fn open(directory: &Path, options: Options) -> Store {
+pub(super) fn open(directory: &Path, options: Options) -> Store {
     Store::open(directory, options).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A directory with workspaces that can pay for everything here.
-async fn prepared(name: &str) -> PathBuf {
+pub(super) async fn prepared(name: &str) -> PathBuf {
     let directory = std::env::temp_dir().join(format!("scrip-batches-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
     let store = open(&directory, Options::default());
@@ -60,7 +60,7 @@ fn unavailable(results: &[Result<Committed, SubmitError>]) -> bool {
 }
 
 /// Whether each was made, and each of them for the first time or each as before.
-fn made(results: &[Result<Committed, SubmitError>], replayed: bool) -> bool {
+pub(super) fn made(results: &[Result<Committed, SubmitError>], replayed: bool) -> bool {
     let as_told = |result: &Result<Committed, _>| result.as_ref().is_ok_and(|made| made.replayed == replayed);
     results.len() as u64 == MANY && results.iter().all(as_told)
 }
