@@ -1,5 +1,5 @@
-//! The thread that owns the journal: take one submission, drain what waits, decide them in order, write one transaction,
-//! and hand it over to be flushed and acknowledged.
+//! The thread that owns the journal: take one submission, drain what waits, decide them in order, write one
+//! transaction, and hand it over to be flushed and acknowledged.
 //!
 //! Group commit forms by itself: while some transactions are being flushed, the next ones gather.
 //!
