@@ -2,7 +2,9 @@
 
 mod batches;
 mod engines;
+mod lag;
 mod locks;
 #[path = "../tests/common/postgres.rs"]
 mod postgres;
+mod rounds;
 mod simulation;
