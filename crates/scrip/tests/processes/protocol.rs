@@ -4,12 +4,15 @@
 //! must know. A cut goes one message further each time, until nothing is left to be cut.
 
 use crate::Peers;
-use crate::app::{PATIENCE, text};
+use crate::app::{App, Desk, PATIENCE, text};
+use crate::journal::Journal;
 use crate::load::{Asked, Wire};
+use crate::postgres::database;
 use crate::proxy::{Cut, Fate, Point, Proxy, Side};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const WORKSPACES: usize = 4;
 
@@ -278,4 +281,33 @@ async fn a_batch_that_is_cut_at_any_message_is_done_once_each() {
     told("batches", &scene);
     assert!(scene.cuts.iter().filter(|cut| cut.committing).count() >= 4);
     scene.end(WORKSPACES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folding_that_is_cut_goes_on_and_folds_nothing_twice() {
+    let database = database();
+    let proxy = Proxy::before(database.server(), "WHERE name = 'views' FOR UPDATE");
+    let through = Journal::Postgres(Arc::new(database.through(&proxy.address())));
+    let mut app = App::on_journal(through, Vec::new());
+    let id = app.free().await.id;
+    // What is folded into the days' usage is added up, and so would be seen to have been folded twice.
+    let points = ["<C INSERT", ">Q COMMIT", "<C COMMIT", "<C UPDATE"];
+    for point in points.into_iter().cycle().take(3 * points.len()) {
+        proxy.order(Point::Before(point), Fate::Cut);
+        let desk = Desk { app: &app, id: id.clone() };
+        let run = text(&desk.run(json!({ "model": "image-standard" })).await.expect(202)["id"]);
+        let cut = tokio::time::timeout(PATIENCE, proxy.made()).await.expect("what was written is folded");
+        assert_eq!(cut.committing, point == "<C COMMIT", "{cut:?}");
+        let shown = async {
+            loop {
+                let answer = desk.get(&format!("/v1/runs/{run}?wait=60")).await;
+                if answer.status != 503 {
+                    return answer.expect(200);
+                }
+            }
+        };
+        let shown = tokio::time::timeout(PATIENCE, shown).await.expect("it goes on by itself");
+        assert_eq!(shown["status"], "succeeded", "{shown}");
+    }
+    app.verify();
 }

@@ -49,10 +49,22 @@ pub struct Cut {
     pub committing: bool,
 }
 
-/// A connection that is watched, since a statement was prepared on it that has the proxy's mark.
+/// A connection.
 struct Link {
     streams: [TcpStream; 2],
-    committing: bool,
+    /// Whether a statement was prepared on it that has the proxy's mark.
+    is_marked: bool,
+    /// What the process asked of the database, and how much of it has been answered to the end.
+    asked: usize,
+    answered: usize,
+    /// Which of them was the last commit.
+    commit: Option<usize>,
+}
+
+impl Link {
+    fn is_committing(&self) -> bool {
+        self.commit.is_some_and(|commit| self.answered < commit)
+    }
 }
 
 #[derive(Default)]
@@ -132,7 +144,8 @@ impl Proxy {
     /// Cuts every connection that is watched.
     pub fn cut_all(&self) {
         // Whatever is still said on one of them is no longer looked at, so that no order is spent on it.
-        lock(&self.watch).links.drain().for_each(|(_, link)| hang_up(&link.streams));
+        let mut watch = lock(&self.watch);
+        watch.links.extract_if(|_, link| link.is_marked).for_each(|(_, link)| hang_up(&link.streams));
     }
 }
 
@@ -159,6 +172,10 @@ fn join(number: usize, mark: &'static str, streams: [TcpStream; 2], watch: &Arc<
     let [process, database] = streams;
     process.set_nodelay(true)?;
     database.set_nodelay(true)?;
+    let streams = [process.try_clone()?, database.try_clone()?];
+    // The first message has no letter, and an answer.
+    let link = Link { streams, is_marked: false, asked: 1, answered: 0, commit: None };
+    lock(watch).links.insert(number, link);
     for of in [Side::Process, Side::Database] {
         let streams = [process.try_clone()?, database.try_clone()?];
         let watch = Arc::clone(watch);
@@ -183,12 +200,12 @@ fn pass_on(number: usize, mark: &str, of: Side, streams: &[TcpStream; 2], watch:
             process.try_clone()?.write_all(b"N")?;
             continue;
         }
-        if !is_first && of == Side::Process && message[0] == b'P' && contains(&message, mark) {
-            let link = Link { streams: [process.try_clone()?, database.try_clone()?], committing: false };
-            lock(watch).links.insert(number, link);
-        }
         if !is_first && !is_mute {
-            match lock(watch).withheld(number, of, &message) {
+            let mut watch = lock(watch);
+            if of == Side::Process && message[0] == b'P' && contains(&message, mark) {
+                watch.links.entry(number).and_modify(|link| link.is_marked = true);
+            }
+            match watch.withheld(number, of, &message) {
                 None => {}
                 Some(Fate::Mute) => is_mute = true,
                 Some(Fate::Cut | Fate::Closed) => return Ok(()),
@@ -221,10 +238,11 @@ impl Watch {
     /// What is to happen in place of passing on a message, if anything is.
     fn withheld(&mut self, number: usize, of: Side, message: &[u8]) -> Option<Fate> {
         let link = self.links.get_mut(&number)?;
-        let is_about_it = match self.ordered {
-            None => of == Side::Process,
-            Some(ordered) => ordered == number,
-        };
+        let is_about_it = link.is_marked
+            && match self.ordered {
+                None => of == Side::Process,
+                Some(ordered) => ordered == number,
+            };
         if let Some((point, fate)) = self.order.as_mut().filter(|_| is_about_it) {
             self.ordered = Some(number);
             let is_it = match point {
@@ -236,13 +254,18 @@ impl Watch {
                 let fate = *fate;
                 self.order = None;
                 self.is_closed = fate == Fate::Closed;
-                self.cut = Some(Cut { withheld: described(of, message), committing: link.committing });
+                self.cut = Some(Cut { withheld: described(of, message), committing: link.is_committing() });
                 return Some(fate);
             }
         }
         match (of, message[0]) {
-            (Side::Process, b'Q') => link.committing = message[5..].starts_with(b"COMMIT"),
-            (Side::Database, b'Z') => link.committing = false,
+            (Side::Process, b'Q' | b'S') => {
+                link.asked += 1;
+                if message[5..].starts_with(b"COMMIT") {
+                    link.commit = Some(link.asked);
+                }
+            }
+            (Side::Database, b'Z') => link.answered += 1,
             _ => {}
         }
         None
