@@ -3,7 +3,9 @@
 mod batches;
 mod engines;
 mod keys;
+mod lag;
 mod locks;
 #[path = "../tests/common/postgres.rs"]
 mod postgres;
+mod rounds;
 mod simulation;

@@ -1,10 +1,9 @@
 //! A key is used once, wherever its entry is by the time it is used again: in the same transaction, written but not
 //! projected, projected, of an earlier process, projected anew.
 
-use super::batches::{holds, made, open, prepared, submission};
+use super::batches::{hold, holds, made, open, prepared};
 use crate::store::{Options, Store, SubmitError};
 use crate::verify::verify;
-use scrip_engine::{Amount, Ask, Command};
 
 async fn again(store: &Store, when: &str) {
     assert!(made(&store.submit_many(holds("one")).await, true), "{when}: each is answered as before");
@@ -27,14 +26,9 @@ async fn a_key_is_found_wherever_its_entry_is() {
     store.rebuild().await.expect("the projections can be thrown away");
     again(&store, "projected anew").await;
 
-    let other = Command::OpenHold {
-        ask: Ask::Credits(Amount::new(2).expect("two is an amount")),
-        reference: "another".to_owned(),
-        seconds: None,
-    };
-    let reused = store.submit(submission(1, "one 0", other.clone())).await;
+    let reused = store.submit(hold(1, "one 0", 2)).await;
     assert!(matches!(reused, Err(SubmitError::KeyReused)), "a key of another request: {reused:?}");
-    let elsewhere = store.submit(submission(2, "one 0", other)).await.expect("keys of workspaces are their own");
+    let elsewhere = store.submit(hold(2, "one 0", 2)).await.expect("keys of workspaces are their own");
     assert!(!elsewhere.replayed);
 
     let report = verify(&store, |_, _| ()).await.expect("it can be read");

@@ -10,6 +10,7 @@ mod bad_input;
 mod balances;
 mod catalogs;
 mod crash;
+mod disk;
 mod errors;
 mod faketime;
 mod faults;

@@ -35,6 +35,8 @@ const CACHE: i64 = -16_384;
 /// Pages the log may gather before they are copied into the file. The leaves of an index by workspace are written again
 /// and again; with this many between two copies, each is copied once for tens of times.
 const CHECKPOINT: i64 = 25_000;
+/// Entries the projections may be behind, where nothing else is asked for.
+const LAG_MAX: i64 = 100_000;
 /// Submissions that may wait; one more is told to come back.
 const QUEUE_MAX: usize = 8_192;
 
@@ -49,6 +51,8 @@ pub struct Options {
     pub group_commit: bool,
     /// The most pages the journal may have; for tests of a full disk.
     pub pages_max: Option<u32>,
+    /// Entries the projections may be behind; beyond that the journal waits for them.
+    pub lag_max: i64,
     /// Where the journal's thread dies; for tests of what survives.
     pub crash: Option<Crash>,
 }
@@ -64,7 +68,7 @@ pub struct Crash {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { group_commit: true, pages_max: None, crash: None }
+        Options { group_commit: true, pages_max: None, lag_max: LAG_MAX, crash: None }
     }
 }
 

@@ -30,9 +30,7 @@ use tokio::sync::watch;
 const BATCH_MAX: usize = 512;
 /// Workspaces kept in memory; beyond that the cache starts again from snapshots.
 const CACHE_MAX: usize = 100_000;
-/// Entries the projections may be behind; beyond that the journal waits for them.
-const LAG_MAX: i64 = 100_000;
-/// How long it waits before it refuses.
+/// How long it waits for projections that are too far behind before it refuses.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A workspace to be snapshotted.
@@ -171,12 +169,13 @@ impl Writer {
 
     /// Begins a transaction, unless the projections are too far behind and do not come nearer.
     fn begin(&mut self) -> Result<(), rusqlite::Error> {
-        let behind = || self.position - *self.projected.borrow() > LAG_MAX;
+        let most = self.options.lag_max;
+        let behind = || self.position - *self.projected.borrow() > most;
         let stopwatch = Stopwatch::start();
         while behind() {
             if stopwatch.elapsed() > PATIENCE {
                 let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-                let text = format!("the projections are more than {LAG_MAX} entries behind");
+                let text = format!("the projections are more than {most} entries behind");
                 return Err(rusqlite::Error::SqliteFailure(busy, Some(text)));
             }
             std::thread::sleep(Duration::from_millis(1));
