@@ -2,6 +2,7 @@
 
 use super::Target;
 use super::batch::Batch;
+use super::place::Server;
 use super::report::Rate;
 use crate::clock::Stopwatch;
 use std::io::{ErrorKind, Write};
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// The body of a hold.
-const HOLD: &[u8] = br#"{"credits":20,"reference":"benchmark"}"#;
+pub const HOLD: &[u8] = br#"{"credits":20,"reference":"benchmark"}"#;
 /// The body of a capture.
 const CAPTURE: &[u8] = b"{}";
 /// What is echoed: as long as the answer to a hold.
@@ -26,8 +27,8 @@ const PROBE_EVERY: Duration = Duration::from_millis(5);
 pub enum Work {
     /// A hold and its capture, on each of these workspaces in turn.
     Pairs {
-        /// The server.
-        target: Target,
+        /// The servers, each with its share of the connections.
+        targets: Arc<[Target]>,
         /// The workspaces.
         workspaces: Arc<Vec<String>>,
         /// Makes keys differ between measurements.
@@ -69,6 +70,15 @@ impl Measured {
         ((self.pairs.len() * each) as f64 / self.seconds).round() as u64
     }
 
+    /// This and another measurement of the same, one after the other.
+    pub fn and(mut self, mut more: Measured) -> Measured {
+        self.seconds += more.seconds;
+        self.pairs.append(&mut more.pairs);
+        self.probes.append(&mut more.probes);
+        self.probes.sort_unstable();
+        self
+    }
+
     /// Pairs a second and how long they took.
     pub fn rate(mut self) -> Rate {
         self.pairs.sort_unstable();
@@ -105,8 +115,8 @@ pub fn measure(work: &Work, connections: usize, window: Duration, probe: Option<
         running.push(std::thread::spawn(move || {
             block_on(async move {
                 let mut tasks = JoinSet::new();
-                if let (Some(path), Work::Pairs { target, .. }) = (probe, &work) {
-                    tasks.spawn(probing(target.clone(), path, Arc::clone(&phase)));
+                if let (Some(path), Work::Pairs { targets, .. }) = (probe, &work) {
+                    tasks.spawn(probing(targets[0].clone(), path, Arc::clone(&phase)));
                 }
                 for connection in mine {
                     let (work, phase) = (work.clone(), Arc::clone(&phase));
@@ -167,7 +177,8 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, S
 
 async fn pairs(work: &Work, mine: usize, of: usize, phase: &AtomicU8) -> Result<Vec<u64>, String> {
     let address = match work {
-        Work::Pairs { target, .. } | Work::Batches { target, .. } => target.address,
+        Work::Pairs { targets, .. } => targets[mine % targets.len()].address,
+        Work::Batches { target, .. } => target.address,
         Work::Echo(address) => *address,
     };
     let mut connection = Connection::open(address).await?;
@@ -175,7 +186,8 @@ async fn pairs(work: &Work, mine: usize, of: usize, phase: &AtomicU8) -> Result<
     for n in 0.. {
         let stopwatch = Stopwatch::start();
         match work {
-            Work::Pairs { target, workspaces, keys } => {
+            Work::Pairs { targets, workspaces, keys } => {
+                let target = &targets[mine % targets.len()];
                 let workspace = &workspaces[(mine + n * of) % workspaces.len()];
                 pair(&mut connection, target, workspace, HOLD, &format!("{keys}-{mine}-{n}")).await?;
             }
@@ -223,25 +235,100 @@ async fn try_pair(
     connection: &mut Connection,
     target: &Target,
     workspace: &str,
-    hold: &[u8],
+    body: &[u8],
     key: &str,
 ) -> Result<u16, String> {
+    match hold(connection, target, workspace, body, key).await? {
+        Held::Accepted(path) => capture(connection, target, &path, key).await.map(|()| 201),
+        Held::Refused(status) => Ok(status),
+    }
+}
+
+/// What became of a hold.
+#[derive(Debug)]
+pub enum Held {
+    /// Where it is captured.
+    Accepted(String),
+    /// The status it was answered with.
+    Refused(u16),
+}
+
+/// A hold.
+///
+/// # Errors
+/// When the connection breaks or what comes is not an answer.
+pub async fn hold(
+    connection: &mut Connection,
+    target: &Target,
+    workspace: &str,
+    body: &[u8],
+    key: &str,
+) -> Result<Held, String> {
     connection.begin("POST", "/v1/holds", &target.key);
     connection.header("Scrip-Workspace", workspace);
     connection.header("Idempotency-Key", &format!("h{key}"));
-    let (status, body) = connection.send(hold).await?;
+    let (status, body) = connection.send(body).await?;
     if status != 201 {
-        return Ok(status);
+        return Ok(Held::Refused(status));
     }
     let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
     let id = text.strip_prefix(r#"{"id":""#).and_then(|rest| rest.split('"').next());
-    let path = format!("/v1/holds/{}/capture", id.ok_or("a hold has no id")?);
-    connection.begin("POST", &path, &target.key);
+    Ok(Held::Accepted(format!("/v1/holds/{}/capture", id.ok_or("a hold has no id")?)))
+}
+
+/// The capture of a hold.
+///
+/// # Errors
+/// When it is refused.
+pub async fn capture(connection: &mut Connection, target: &Target, path: &str, key: &str) -> Result<(), String> {
+    connection.begin("POST", path, &target.key);
     connection.header("Idempotency-Key", &format!("c{key}"));
     match connection.send(CAPTURE).await? {
-        (200, _) => Ok(201),
+        (200, _) => Ok(()),
         (status, body) => Err(format!("a capture was answered with {status}: {}", String::from_utf8_lossy(body))),
     }
+}
+
+/// Waits until a server says that it is ready.
+///
+/// # Errors
+/// When it says something else, or nothing.
+pub fn ready(server: &Server) -> Result<(), String> {
+    block_on(async {
+        let mut connection = Connection::open(server.address).await?;
+        loop {
+            connection.begin("GET", "/readyz", &server.key);
+            match connection.send(b"").await?.0 {
+                200 => return Ok(()),
+                503 => tokio::time::sleep(PROBE_EVERY).await,
+                status => return Err(format!("a server that starts answered with {status}")),
+            }
+        }
+    })
+}
+
+/// A pair on each of these workspaces, once.
+///
+/// # Errors
+/// When one is refused.
+pub fn visit(target: &Target, workspaces: &Arc<Vec<String>>, connections: usize, keys: u64) -> Result<(), String> {
+    block_on(async {
+        let mut tasks: JoinSet<Result<(), String>> = JoinSet::new();
+        for mine in 0..connections {
+            let (target, workspaces) = (target.clone(), Arc::clone(workspaces));
+            tasks.spawn(async move {
+                let mut connection = Connection::open(target.address).await?;
+                for n in (mine..workspaces.len()).step_by(connections) {
+                    pair(&mut connection, &target, &workspaces[n], HOLD, &format!("{keys}-{n}")).await?;
+                }
+                Ok(())
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.map_err(|error| error.to_string())??;
+        }
+        Ok(())
+    })
 }
 
 async fn probing(target: Target, path: String, phase: Arc<AtomicU8>) -> Result<Samples, String> {
