@@ -108,5 +108,5 @@ def judged(kept: dict, machine: dict, counts: dict) -> tuple:
         lines.append(line)
     if differs:
         was = ", ".join(f"{name} {kept['machine'].get(name)}" for name in differs)
-        lines.append(f"The counts that are kept were made with another {', '.join(differs)} ({was}): nothing is judged.")
+        lines.append(f"What is kept was counted with another {', '.join(differs)} ({was}): nothing is judged.")
     return good, lines

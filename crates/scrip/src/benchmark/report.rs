@@ -21,6 +21,8 @@ pub struct Rate {
     pub p50_us: u64,
     /// One in a hundred took longer.
     pub p99_us: u64,
+    /// How often a request was told to come back, and was sent again with its key; the pair took as long as that.
+    pub put_off: u64,
 }
 
 /// Everything at one number of connections.

@@ -91,11 +91,16 @@ impl Report {
                 " {p99_ms:.1} ms; mean of the first third {first_third_ms:.1} ms, of the last {last_third_ms:.1} ms."
             )?;
         }
-        if let Some(Processes { processes, one_spread, all_spread, one_hot, all_hot, .. }) = &self.several {
+        if let Some(several) = &self.several {
+            let Processes { processes, one_spread, all_spread, one_hot, all_hot: all_hot_rate, .. } = several;
             let of = |rate: &Rate| rate.pairs_per_second;
-            let (one, all, hot, all_hot) = (of(one_spread), of(all_spread), of(one_hot), of(all_hot));
+            let (one, all, hot, all_hot) = (of(one_spread), of(all_spread), of(one_hot), of(all_hot_rate));
             write!(f, "\n{processes} processes on one database: {all} pairs/s spread, one alone {one}; all on one")?;
             writeln!(f, " workspace {all_hot}, one alone {hot}.")?;
+            let put_off = [one_spread, all_spread, one_hot, all_hot_rate].map(|rate| rate.put_off).iter().sum::<u64>();
+            if put_off > 0 {
+                writeln!(f, "{put_off} requests were told to come back, and were answered when they did.")?;
+            }
         }
         Ok(())
     }
