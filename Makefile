@@ -10,12 +10,13 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 SCRIP := $(CARGO_TARGET_DIR)/debug/scrip
 DATA := data/demo
 
-.PHONY: help demo test suite check fmt clean compiler tools
+.PHONY: help demo test suite check instructions fmt clean compiler tools counter
 
 help:
 	@echo 'make demo    build, and serve a product with some history on http://127.0.0.1:8080'
 	@echo 'make test    install what the tests need, and run everything'
 	@echo 'make check   formatting, lints and the house style'
+	@echo 'make instructions   count the instructions of the engine and of a request, against those that are kept'
 	@echo 'make fmt     format'
 	@echo 'make clean   delete what was made: target, .venv and the demo data'
 
@@ -52,6 +53,11 @@ check: compiler
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo test --locked --package scrip --test tidy
 
+# A release build, which `make test` has not: too slow to be made for every test.
+instructions: compiler counter
+	cargo build --locked --release --package scrip
+	benches/instructions
+
 fmt:
 	cargo fmt --all
 
@@ -64,6 +70,8 @@ TEST_TOOLS := $(BUILD_TOOLS) bean-check:beancount hledger:hledger curl:curl pyth
 # PostgreSQL's server, with pgbench. Debian keeps its programs off the path; the cluster that the package sets up is not
 # needed by anything here, since tests/postgres makes its own.
 TEST_TOOLS += $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) initdb):postgresql
+# What counts instructions; beside the compiler's.
+COUNT_TOOLS := valgrind:valgrind python3:python3
 
 # Installs what is missing, as root or through sudo.
 define install
@@ -78,6 +86,9 @@ endef
 
 compiler:
 	$(call install,$(BUILD_TOOLS))
+
+counter:
+	$(call install,$(COUNT_TOOLS))
 
 tools:
 	$(call install,$(TEST_TOOLS))

@@ -1,7 +1,7 @@
 //! The command line: one file a family of verbs.
 //!
 //! Invariant: the client verbs go through the public API by the same client everybody has; only `serve`, `demo`,
-//! `migrate`, `verify` and `export` open a data directory.
+//! `migrate`, `verify`, `export` and `benchmark`, one of its own, open a data directory.
 
 mod api;
 mod balance;
