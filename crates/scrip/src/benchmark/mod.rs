@@ -7,6 +7,7 @@
 
 mod batch;
 mod engine;
+pub mod filling;
 mod load;
 mod machine;
 mod place;
