@@ -8,6 +8,7 @@
 #[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
 mod app;
 mod balance;
+mod claims;
 mod clocks;
 mod cluster;
 #[path = "../it/faketime.rs"]

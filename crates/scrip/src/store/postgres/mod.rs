@@ -4,6 +4,7 @@
 //! word.
 
 mod audit;
+mod claims;
 mod lane;
 pub mod moving;
 mod projector;

@@ -5,6 +5,8 @@
 //!
 //! Invariant: the only place where the engine's `apply` meets a disk.
 
+mod claims;
+
 use super::jobs::{Answer, Job, refuse};
 use super::projector::{self, Projector};
 use super::{Options, all_rows, bound, reader};
@@ -327,6 +329,7 @@ impl Writer {
         applied: Applied,
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<Committed, SubmitError> {
+        self.refuse_taken(submission, failed)?;
         let Applied { workspace, events } = applied;
         let previous = self.cache[&workspace.id].hash;
         let sealed = Sealed::new(&previous, submission, &workspace, events);
@@ -343,6 +346,7 @@ impl Writer {
                 return Err(Unavailable(text).into());
             }
         }
+        self.claim(submission, failed)?;
         let (seq, at) = (workspace.seq, workspace.at);
         let workspace = Arc::new(workspace);
         let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));
