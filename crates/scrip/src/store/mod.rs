@@ -16,6 +16,7 @@ mod sqlite;
 
 use crate::crypto;
 use postgres::Postgres;
+pub use postgres::distributed;
 use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, parse_catalog};
 #[cfg(test)]
 pub use sqlite::Crash;

@@ -10,6 +10,7 @@ mod bad_input;
 mod balances;
 mod catalogs;
 mod crash;
+mod distributed;
 mod errors;
 mod faketime;
 mod faults;
