@@ -12,6 +12,7 @@ mod load;
 mod machine;
 mod place;
 mod report;
+pub mod soak;
 mod world;
 
 use crate::clock::Stopwatch;

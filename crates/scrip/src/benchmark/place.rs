@@ -104,6 +104,18 @@ impl Place {
         }
     }
 
+    /// A server's resident memory in bytes.
+    ///
+    /// # Errors
+    /// When the system does not say it.
+    pub fn resident(&self, server: &Server) -> Result<u64, String> {
+        let path = format!("/proc/{}/status", server.id);
+        let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")).and_then(|n| n.trim().parse::<u64>().ok());
+        Ok(kibibytes.ok_or_else(|| format!("{path} has no VmRSS"))? * 1_024)
+    }
+
     /// Stops a server, at once: what it acknowledged is on the disk.
     ///
     /// # Errors
