@@ -28,6 +28,9 @@ const ACTIVE: usize = 10_000;
 const CONNECTIONS: usize = 64;
 /// How often the two servers are measured in turn, and how often the full one is started.
 const TURNS: usize = 3;
+/// What is answered with 200 once a server is ready, and once everything is folded.
+const READY: &str = "/readyz";
+const FOLDED: &str = "/v1/workspaces?limit=1";
 /// How often a replay is looked at for the memory it has.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -286,7 +289,7 @@ fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
         step("starting");
         let stopwatch = Stopwatch::start();
         let server = place.serve(full, true)?;
-        ready(&server)?;
+        asked_until_ok(&server, READY)?;
         ready_ms.push(stopwatch.elapsed().as_millis() as u64);
         Ok::<_, String>(server)
     };
@@ -295,7 +298,7 @@ fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
     }
     let server = started()?;
     let other = place.serve("empty", true)?;
-    ready(&other)?;
+    asked_until_ok(&other, READY)?;
     let mut resident = [place.resident(&other)?, place.resident(&server)?, 0];
     step("opening workspaces");
     let active = ACTIVE.min(plan.filling.workspaces as usize);
@@ -304,6 +307,9 @@ fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
     let mut pairs = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
         for (at, name) in ["empty", "full"].into_iter().enumerate() {
+            // What the turn before has left to be folded is nothing this turn should pay for.
+            asked_until_ok(&server, FOLDED)?;
+            asked_until_ok(&other, FOLDED)?;
             step(name);
             let measured = load::measure(&worlds[at].pairs(false), CONNECTIONS, window, None)?;
             pairs[at].push(measured.rate().pairs_per_second);
@@ -317,12 +323,12 @@ fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
     Ok(Served { ready_ms, resident, active, empty, full })
 }
 
-/// Asks a server until it is ready; it listens before it says where.
-fn ready(server: &Server) -> Result<(), String> {
+/// Asks a server until it answers 200; it listens before it says where.
+fn asked_until_ok(server: &Server, path: &str) -> Result<(), String> {
     load::block_on(async {
         let mut connection = Connection::open(server.address).await?;
         loop {
-            connection.begin("GET", "/readyz", &server.key);
+            connection.begin("GET", path, &server.key);
             if connection.send(b"").await?.0 == 200 {
                 return Ok(());
             }

@@ -133,9 +133,12 @@ fn a_journal_on_several_nodes_is_refused_and_not_served() {
     said(&["verify", "--database-url", database.url()]);
 }
 
-#[test]
-fn a_partition_on_another_server_is_refused() {
-    let database = database();
+#[tokio::test]
+async fn a_partition_on_another_server_is_refused() {
+    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    app.free().await;
+    app.kill();
+    let (data, database) = (app.data(), database());
     said(&["migrate", "--database-url", database.url()]);
     // A foreign table cannot be under a unique index, so whoever makes one has taken the journal's keys away.
     database.query(
@@ -144,6 +147,11 @@ fn a_partition_on_another_server_is_refused() {
          CREATE TABLE entries (LIKE entries_here INCLUDING DEFAULTS) PARTITION BY HASH (workspace);
          CREATE FOREIGN TABLE entries_there PARTITION OF entries FOR VALUES WITH (MODULUS 2, REMAINDER 0) SERVER other",
     );
-    let told = refused(&["verify", "--database-url", database.url()]);
-    assert!(told.contains("are on several nodes"), "{told}");
+    for refusing in [
+        vec!["verify", "--database-url", database.url()],
+        vec!["migrate", "--from", data.to_str().expect("UTF-8"), "--to", database.url()],
+    ] {
+        let told = refused(&refusing);
+        assert!(told.contains("are on several nodes"), "{told}");
+    }
 }

@@ -90,6 +90,7 @@ impl Target {
         let mut client = connected(&configuration).await?;
         refuse_strangers(&client).await?;
         migrate(&mut client).await?;
+        super::distributed::refuse_several_nodes(&client).await?;
         // The server may not have noticed yet that whoever held it was killed; it does at once when it next writes.
         client.batch_execute(&format!("SET lock_timeout = {}", PATIENCE.as_millis())).await?;
         let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await;
