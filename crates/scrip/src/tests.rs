@@ -1,6 +1,7 @@
 //! Tests of the parts together, below HTTP.
 
 mod batches;
+mod claims;
 mod engines;
 mod keys;
 mod lag;

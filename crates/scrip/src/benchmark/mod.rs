@@ -9,6 +9,7 @@ mod batch;
 pub mod count;
 mod engine;
 mod fill;
+pub mod filling;
 mod goals;
 pub mod lag;
 mod load;
@@ -20,6 +21,7 @@ mod plan;
 pub mod plot;
 pub mod report;
 mod sizes;
+pub mod soak;
 mod text;
 mod world;
 

@@ -22,6 +22,7 @@ mod place;
 mod quote;
 mod run;
 mod serve;
+mod soak;
 mod verify;
 mod workspaces;
 
@@ -90,6 +91,9 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Measure this build on this machine
     Benchmark(benchmark::Benchmark),
+    /// Fill a fresh directory with entries and measure what so many cost
+    #[command(hide = true)]
+    Soak(soak::Soak),
     /// Replay the journal and check every hash, balance and projection
     Verify(verify::Verify),
     /// Write the journal for other programs
@@ -132,6 +136,7 @@ impl Command {
             Command::Clocks(verb) => verb.run(api).await,
             Command::Keys(verb) => verb.run(api.json),
             Command::Benchmark(benchmark) => benchmark.run(api.json).await,
+            Command::Soak(soak) => soak.run(api.json).await,
             Command::Import(import) => import.run(api).await,
             Command::Migrate(migrate) => migrate.run().await,
             Command::Verify(verify) => verify.run(api.json).await,

@@ -264,6 +264,8 @@ impl From<SubmitError> for Problem {
         match error {
             SubmitError::Refused(refusal) => Problem::Refused(refusal),
             SubmitError::KeyReused => Problem::KeyReused,
+            // A person's claim is given up by who opens the workspace; an operator's own id is refused.
+            SubmitError::Claimed(_) => Problem::invalid("/external_id", "another workspace has it"),
             SubmitError::Unavailable(unavailable) => unavailable.into(),
             SubmitError::Bug(cause) => {
                 tracing::error!(%cause, "a command broke an invariant and was not written");

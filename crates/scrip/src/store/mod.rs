@@ -16,6 +16,7 @@ mod sqlite;
 
 use crate::crypto;
 use postgres::Postgres;
+pub use postgres::distributed;
 use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, parse_catalog};
 #[cfg(test)]
 pub use sqlite::Crash;
@@ -44,6 +45,15 @@ pub struct Idempotency {
     pub request: [u8; 16],
 }
 
+/// Something that only one workspace may have, for ever: a person's lifetime grants (R8), an operator's own id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// Which kind.
+    pub scope: &'static str,
+    /// What of that kind.
+    pub what: String,
+}
+
 /// A command on its way to the journal.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -55,6 +65,9 @@ pub struct Submission {
     pub actor: String,
     /// What makes it at most once.
     pub idempotency: Option<Idempotency>,
+    /// What the workspace has from its entry on: made in one transaction with it, so that neither is ever without the
+    /// other.
+    pub claims: Vec<Claim>,
     /// Whether the answer should carry the workspace.
     pub wants_workspace: bool,
 }
@@ -93,6 +106,8 @@ pub enum SubmitError {
     Refused(Refusal),
     /// The idempotency key was used for another request.
     KeyReused,
+    /// Another workspace has this.
+    Claimed(Claim),
     /// The store could not; nothing was acknowledged, and the same key may be tried again.
     Unavailable(Unavailable),
     /// The engine found itself in contradiction; the workspace was left as it was.

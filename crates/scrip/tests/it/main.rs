@@ -11,6 +11,7 @@ mod balances;
 mod catalogs;
 mod crash;
 mod disk;
+mod distributed;
 mod errors;
 mod faketime;
 mod faults;

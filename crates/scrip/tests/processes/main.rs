@@ -10,6 +10,7 @@
 mod app;
 mod balance;
 mod batches;
+mod claims;
 mod clocks;
 mod cluster;
 mod conflicts;

@@ -4,6 +4,8 @@
 //! word.
 
 mod audit;
+mod claims;
+pub mod distributed;
 mod lane;
 pub mod moving;
 mod projector;
@@ -190,6 +192,7 @@ impl Postgres {
         let mut client = connected(&config).await?;
         migrate(&mut client).await?;
         moving::refuse_halves(&client).await?;
+        distributed::refuse_several_nodes(&client).await?;
         Postgres::start(config, group_commit).await
     }
 

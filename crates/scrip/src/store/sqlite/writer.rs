@@ -5,6 +5,8 @@
 //!
 //! Invariant: the only place where the engine's `apply` meets a disk.
 
+mod claims;
+
 use super::flusher::{Flusher, Flushing, Unflushed, lost};
 use super::jobs::{Answer, Job, refuse};
 use super::keys::Keys;
@@ -319,6 +321,7 @@ impl Writer {
         applied: Applied,
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<Committed, SubmitError> {
+        self.refuse_taken(submission, failed)?;
         let Applied { workspace, events } = applied;
         let previous = self.cache[&workspace.id].hash;
         let sealed = Sealed::new(&previous, submission, &workspace, events);
@@ -332,6 +335,7 @@ impl Writer {
         if let Some(idempotency) = idempotency {
             self.keys.remember(self.position, workspace.id, idempotency);
         }
+        self.claim(submission, failed)?;
         let (seq, at) = (workspace.seq, workspace.at);
         let workspace = Arc::new(workspace);
         let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));
