@@ -2,8 +2,8 @@
 //!
 //! One idea: *a reply waits for the journal, and for nothing else.* A submission names a workspace and a command; the
 //! store stamps the instant, lets the engine decide, and appends one entry. Its number in the workspace gives order; a
-//! key that any entry of the workspace has gives no command a second effect, for ever. What lists and searches is folded
-//! from the journal behind it, and a read that must see a write waits for the position of that write.
+//! key that any entry of the workspace has gives no command a second effect, for ever. What lists and searches is
+//! folded from the journal behind it, and a read that must see a write waits for the position of that write.
 //!
 //! Invariant: knows no HTTP.
 
