@@ -6,6 +6,7 @@
 //! Invariant: a reply to a submission is sent after the transaction that holds its entry has been flushed to disk.
 
 mod audit;
+mod checkpointer;
 mod flusher;
 mod jobs;
 mod keys;
@@ -15,6 +16,7 @@ mod rows;
 mod writer;
 
 use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of};
+use checkpointer::Checkpointer;
 use flusher::Flusher;
 use jobs::Job;
 use projector::Projector;
@@ -29,9 +31,11 @@ use std::thread::JoinHandle;
 use tokio::sync::{Semaphore, oneshot, watch};
 use writer::Writer;
 
-/// What a writing connection keeps in memory, as SQLite takes it: KiB, negated. After a commit that split a page,
-/// SQLite looks through all of it.
+/// What the projector's connection keeps in memory, as SQLite takes it: KiB, negated.
 const CACHE: i64 = -16_384;
+/// The same for the journal's, which only ever adds at the end. After a commit that began a page, SQLite looks through
+/// all of it.
+const JOURNAL_CACHE: i64 = -1_024;
 /// Pages the log may gather before they are copied into the file. The leaves of an index by workspace are written again
 /// and again; with this many between two copies, each is copied once for tens of times.
 const CHECKPOINT: i64 = 25_000;
@@ -84,6 +88,7 @@ pub struct Sqlite {
     /// For submissions that come many at once, each until it is served: the queue alone would take as many of those as
     /// of single ones.
     room: Arc<Semaphore>,
+    _checkpointer: Checkpointer,
     _lock: File,
 }
 
@@ -105,7 +110,7 @@ impl Sqlite {
         // A commit only writes the log: the flusher sees to it that the log is on the disk before anyone is told.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
-        connection.pragma_update(None, "cache_size", CACHE)?;
+        connection.pragma_update(None, "cache_size", JOURNAL_CACHE)?;
         migrations::migrations::runner().run(&mut connection).map_err(|error| {
             wrong(
                 "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one",
@@ -129,6 +134,7 @@ impl Sqlite {
             .name("journal".to_owned())
             .spawn(move || writer.run(&waiting))
             .map_err(|error| wrong("no thread for the journal", &error))?;
+        let checkpointer = Checkpointer::start(&journal)?;
         let readers = Readers::new(&journal, &views);
         Ok(Sqlite {
             jobs: Some(jobs),
@@ -139,6 +145,7 @@ impl Sqlite {
             catalogs,
             committed,
             room: Arc::new(Semaphore::new(QUEUE_MAX)),
+            _checkpointer: checkpointer,
             _lock: lock,
         })
     }
