@@ -19,7 +19,7 @@ pub const HOLD: &[u8] = br#"{"credits":20,"reference":"benchmark"}"#;
 const CAPTURE: &[u8] = b"{}";
 /// What is echoed: as long as the answer to a hold.
 const ECHO: &[u8] = &[b'x'; 330];
-/// How long a request rests that was told to come back: a server says a second, which is for people's clients. # assumed
+/// How long a request rests that was told to come back; a server says a second, for people. # assumed
 const REST: Duration = Duration::from_millis(10);
 /// How often it comes back before that is an error.
 const RESTS_MAX: u64 = 500;
