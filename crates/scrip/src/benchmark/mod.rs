@@ -149,8 +149,12 @@ pub async fn echo(stop: impl Future<Output = ()> + Send + 'static) -> Result<(),
 }
 
 /// Where the data of a benchmark is kept: beside the working directory's own files, so that it is the same disk.
-pub fn scratch(parent: &Path, database_url: Option<String>) -> Result<Arc<Place>, String> {
-    Place::make(parent, database_url).map(Arc::new)
+pub fn scratch(
+    parent: &Path,
+    database_url: Option<String>,
+    database_ca: Option<PathBuf>,
+) -> Result<Arc<Place>, String> {
+    Place::make(parent, database_url, database_ca).map(Arc::new)
 }
 
 /// A running server, by its address and key.

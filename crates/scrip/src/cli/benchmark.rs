@@ -26,6 +26,9 @@ pub struct Benchmark {
     /// Measure on this PostgreSQL database instead, which must be empty: postgres://…
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// The certificates that vouch for the database's server, in PEM form; without them, those this machine trusts do
+    #[arg(long, value_name = "FILE")]
+    database_ca: Option<PathBuf>,
     /// Serve the echo that pairs are compared with
     #[arg(long, hide = true)]
     echo: bool,
@@ -40,10 +43,10 @@ impl Benchmark {
         if self.echo {
             return Ok(benchmark::echo(stopped()).await?);
         }
-        let Benchmark { seconds, workspaces, connections, directory, database_url, .. } = self;
+        let Benchmark { seconds, workspaces, connections, directory, database_url, database_ca, .. } = self;
         let connections = connections.into_iter().map(usize::from).collect();
         let plan = Plan { seconds, workspaces: workspaces as usize, connections, directory };
-        let place = benchmark::scratch(&plan.directory, database_url)?;
+        let place = benchmark::scratch(&plan.directory, database_url, database_ca)?;
         let there = Arc::clone(&place);
         let measured = tokio::task::spawn_blocking(move || benchmark::run(&plan, &there));
         let report = tokio::select! {

@@ -32,9 +32,9 @@ impl Migrate {
     /// When it is in use, or was written by a newer version.
     pub async fn run(self) -> Done {
         if let Some(from) = &self.from {
-            let to = self.to.as_deref().or(self.place.database_url());
+            let to = self.place.database(self.to.as_deref());
             let to = to.ok_or_else(|| Fault::Misused("name the database to move into: --to URL".to_owned()))?;
-            return move_up(from, to, self.batch.into()).await;
+            return move_up(from, &to, self.batch.into()).await;
         }
         let store = self.place.make().await?;
         store.projected().await.map_err(|error| error.to_string())?;

@@ -15,6 +15,7 @@ pub mod queries;
 mod sqlite;
 
 use crate::crypto;
+pub use postgres::Address;
 use postgres::Postgres;
 use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, parse_catalog};
 #[cfg(test)]
@@ -209,24 +210,24 @@ impl Store {
     /// # Errors
     /// When the address is none, the database does not answer, its schema was written by a newer version, or a move
     /// into it has not ended.
-    pub async fn connect(url: &str) -> Result<Store, Unavailable> {
-        Store::connect_with(url, Options::default()).await
+    pub async fn connect(address: impl Into<Address>) -> Result<Store, Unavailable> {
+        Store::connect_with(&address.into(), Options::default()).await
     }
 
     /// The same, with options.
     ///
     /// # Errors
     /// As above.
-    pub async fn connect_with(url: &str, options: Options) -> Result<Store, Unavailable> {
-        Ok(Store::Postgres(Postgres::open(url, options.group_commit).await?))
+    pub async fn connect_with(address: &Address, options: Options) -> Result<Store, Unavailable> {
+        Ok(Store::Postgres(Postgres::open(address, options.group_commit).await?))
     }
 
     /// Connects to a database that a move has only begun to fill, to replay it. It must not be served.
     ///
     /// # Errors
     /// As for any other.
-    pub async fn connect_halfway(url: &str) -> Result<Store, Unavailable> {
-        Ok(Store::Postgres(Postgres::open_halfway(url).await?))
+    pub async fn connect_halfway(address: &Address) -> Result<Store, Unavailable> {
+        Ok(Store::Postgres(Postgres::open_halfway(address).await?))
     }
 
     /// Whether the positions of entries have no gaps: where several processes append, a lost number leaves one.

@@ -18,8 +18,13 @@ pub struct Cluster {
 impl Cluster {
     /// Starts one that is started again when it is killed.
     pub fn start() -> Cluster {
+        Cluster::with(&[])
+    }
+
+    /// The same, started with more options.
+    pub fn with(options: &[&str]) -> Cluster {
         let mut command = Command::new(root().join("tests/postgres"));
-        command.args(["--durable", "--restart"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["--durable", "--restart"]).args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some(programs) = std::env::var_os(PROGRAMS) {
             command.arg("--programs").arg(programs);
         }

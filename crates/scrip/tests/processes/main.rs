@@ -1,4 +1,5 @@
-//! Several processes over one PostgreSQL database: races, kills, outages, late commits and clocks that disagree.
+//! Several processes over one PostgreSQL database: races, kills, outages, late commits, clocks that
+//! disagree, and encryption.
 //!
 //! Invariant: nothing here reaches into a server; without a cluster a test fails, whatever store other tests run on.
 
@@ -10,6 +11,7 @@ mod app;
 mod balance;
 mod clocks;
 mod cluster;
+mod encryption;
 #[path = "../it/faketime.rs"]
 mod faketime;
 mod folding;

@@ -7,25 +7,27 @@ mod audit;
 mod lane;
 pub mod moving;
 mod projector;
+mod reach;
 mod rows;
 mod states;
+mod tls;
 mod values;
 
 use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash};
 use crate::clock::Stopwatch;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::Pool;
 use futures_util::future::join_all;
 use lane::{Job, Lane};
 use projector::Place;
+pub use reach::Address;
+use reach::Reach;
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 /// Lanes of a process: a workspace always falls to the same one.
 const LANES: usize = 4;
@@ -40,29 +42,13 @@ const DEAD: Duration = Duration::from_secs(10); // # assumed
 /// How often a process looks for a newer catalog and at the database's clock.
 const REFRESH: Duration = Duration::from_millis(500);
 
-/// A process that freezes in the middle of a transaction would hold up every other: the database ends its session.
-const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'"; // # assumed
-
 mod migrations {
     refinery::embed_migrations!("src/store/migrations/postgres");
 }
 
-impl From<tokio_postgres::Error> for Unavailable {
-    fn from(error: tokio_postgres::Error) -> Unavailable {
-        let cause = error.as_db_error().map(ToString::to_string);
-        Unavailable(cause.unwrap_or_else(|| error.to_string()))
-    }
-}
-
-impl From<deadpool_postgres::PoolError> for Unavailable {
-    fn from(error: deadpool_postgres::PoolError) -> Unavailable {
-        Unavailable(error.to_string())
-    }
-}
-
 /// What the tasks of a process share.
 struct Shared {
-    config: Config,
+    reach: Reach,
     pool: Pool,
     catalogs: RwLock<Arc<Catalogs>>,
     /// Runs since this process began, however the machine's clock is set.
@@ -110,7 +96,7 @@ async fn answered<T>(sent: Result<oneshot::Receiver<T>, Unavailable>) -> Result<
 impl Shared {
     /// A connection of one's own, which is driven by a task until it is dropped.
     async fn connect(&self) -> Result<Client, Unavailable> {
-        connected(&self.config).await
+        self.reach.connect().await
     }
 
     fn catalogs(&self) -> Arc<Catalogs> {
@@ -150,27 +136,6 @@ fn micros(stopwatch: Stopwatch) -> i64 {
     i64::try_from(stopwatch.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
 
-/// What an address says, and how long its server is waited for.
-fn configuration(url: &str) -> Result<Config, Unavailable> {
-    let mut config: Config = url.parse().map_err(|error| Unavailable(format!("the database's address: {error}")))?;
-    config.connect_timeout(PATIENCE).application_name(format!("scrip {}", std::process::id()));
-    config.keepalives_idle(DEAD / 2).keepalives_interval(DEAD / 10).keepalives_retries(5).tcp_user_timeout(DEAD);
-    in_the_clear(&config)?;
-    Ok(config)
-}
-
-/// A connection, which is driven by a task until it is dropped.
-async fn connected(config: &Config) -> Result<Client, Unavailable> {
-    let (client, connection) = patiently(async { Ok(config.connect(NoTls).await?) }).await?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::warn!(%error, "a connection to the database ended");
-        }
-    });
-    patiently(async { Ok(client.batch_execute(SESSION).await?) }).await?;
-    Ok(client)
-}
-
 /// A PostgreSQL database.
 pub struct Postgres {
     shared: Arc<Shared>,
@@ -185,34 +150,26 @@ impl Postgres {
     /// # Errors
     /// When the address is none, the database does not answer, its schema is not one this version knows, or a move into
     /// it has not ended.
-    pub async fn open(url: &str, group_commit: bool) -> Result<Postgres, Unavailable> {
-        let config = configuration(url)?;
-        let mut client = connected(&config).await?;
+    pub async fn open(address: &Address, group_commit: bool) -> Result<Postgres, Unavailable> {
+        let reach = Reach::of(address)?;
+        let mut client = reach.connect().await?;
         migrate(&mut client).await?;
         moving::refuse_halves(&client).await?;
-        Postgres::start(config, group_commit).await
+        Postgres::start(reach, group_commit).await
     }
 
     /// Connects to a database that a move has only begun to fill.
     ///
     /// # Errors
     /// As for any other.
-    pub async fn open_halfway(url: &str) -> Result<Postgres, Unavailable> {
-        Postgres::start(configuration(url)?, true).await
+    pub async fn open_halfway(address: &Address) -> Result<Postgres, Unavailable> {
+        Postgres::start(Reach::of(address)?, true).await
     }
 
-    async fn start(config: Config, group_commit: bool) -> Result<Postgres, Unavailable> {
-        let manager =
-            Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-        let pool = Pool::builder(manager)
-            .max_size(POOL_MAX)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .build()
-            .map_err(|error| Unavailable(error.to_string()))?;
+    async fn start(reach: Reach, group_commit: bool) -> Result<Postgres, Unavailable> {
+        let pool = reach.pool(POOL_MAX)?;
         let shared = Arc::new(Shared {
-            config,
+            reach,
             pool,
             catalogs: RwLock::default(),
             stopwatch: Stopwatch::start(),
@@ -369,22 +326,6 @@ impl Postgres {
     }
 }
 
-/// Connections are not encrypted. Over a network that has to be said, or a password would be sent for all to read.
-fn in_the_clear(config: &Config) -> Result<(), Unavailable> {
-    let near = |host: &Host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
-    };
-    if config.get_ssl_mode() == SslMode::Disable || config.get_hosts().iter().all(near) {
-        return Ok(());
-    }
-    Err(Unavailable(
-        "the connection to a database on another machine is not encrypted; where the network between \
-         them is private, say so with ?sslmode=disable, or go through a tunnel"
-            .to_owned(),
-    ))
-}
-
 async fn migrate(client: &mut Client) -> Result<(), Unavailable> {
     // One process at a time: several may start at once.
     client.batch_execute("SELECT pg_advisory_lock(91537001)").await?;
@@ -422,23 +363,5 @@ async fn refresh(shared: std::sync::Weak<Shared>) {
         }
         drop(shared);
         tokio::time::sleep(REFRESH).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_not_sent_over_a_network_unasked() {
-        let told = |url: &str| in_the_clear(&url.parse().expect("an address")).is_ok();
-        assert!(told("postgres://scrip:secret@127.0.0.1/scrip") && told("postgres://scrip@localhost,[::1]/scrip"));
-        assert!(
-            told("host=/run/postgresql dbname=scrip") && told("postgres://scrip@db.example.com/scrip?sslmode=disable")
-        );
-        for url in ["postgres://scrip@db.example.com/scrip", "postgres://scrip@127.0.0.1,10.0.0.7/scrip?sslmode=prefer"]
-        {
-            assert!(!told(url), "{url}");
-        }
     }
 }
