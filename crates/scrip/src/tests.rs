@@ -4,5 +4,6 @@ mod batches;
 mod engines;
 mod locks;
 #[path = "../tests/common/postgres.rs"]
-mod postgres;
+pub mod postgres;
+mod roles;
 mod simulation;

@@ -15,8 +15,8 @@ pub mod queries;
 mod sqlite;
 
 use crate::crypto;
-pub use postgres::Address;
 use postgres::Postgres;
+pub use postgres::{Address, admit};
 use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, parse_catalog};
 #[cfg(test)]
 pub use sqlite::Crash;

@@ -1,5 +1,5 @@
 //! Several processes over one PostgreSQL database: races, kills, outages, late commits, clocks that
-//! disagree, and encryption.
+//! disagree, encryption, and roles.
 //!
 //! Invariant: nothing here reaches into a server; without a cluster a test fails, whatever store other tests run on.
 
@@ -24,6 +24,7 @@ mod load;
 mod outages;
 #[path = "../common/postgres.rs"]
 mod postgres;
+mod roles;
 
 use app::{App, Desk};
 use journal::Journal;

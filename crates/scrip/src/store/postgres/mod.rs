@@ -8,7 +8,9 @@ mod lane;
 pub mod moving;
 mod projector;
 mod reach;
+mod roles;
 mod rows;
+mod schema;
 mod states;
 mod tls;
 mod values;
@@ -21,6 +23,8 @@ use lane::{Job, Lane};
 use projector::Place;
 pub use reach::Address;
 use reach::Reach;
+pub use roles::admit;
+use schema::migrate;
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -39,12 +43,10 @@ const POOL_MAX: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After how long a connection counts as dead whose other end does not even confirm that it is there.
 const DEAD: Duration = Duration::from_secs(10); // # assumed
+/// The advisory lock of whoever publishes a catalog; a number of our own.
+const PUBLISHING: i64 = 0x5343_5249_5003;
 /// How often a process looks for a newer catalog and at the database's clock.
 const REFRESH: Duration = Duration::from_millis(500);
-
-mod migrations {
-    refinery::embed_migrations!("src/store/migrations/postgres");
-}
 
 /// What the tasks of a process share.
 struct Shared {
@@ -283,7 +285,8 @@ impl Postgres {
     async fn publish_as_next(&self, text: &str, actor: &str) -> Result<i64, Unavailable> {
         let mut client = self.shared.connect().await?;
         let transaction = client.transaction().await?;
-        transaction.batch_execute("LOCK TABLE catalogs IN EXCLUSIVE MODE").await?;
+        // One version at a time. A lock of the table would need the right to change what never changes.
+        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&PUBLISHING]).await?;
         let newest = "SELECT version, sha256 FROM catalogs ORDER BY version DESC LIMIT 1";
         let newest = transaction.query_opt(newest, &[]).await?;
         let (hash, mut version) = (text_hash(text), newest.as_ref().map_or(0, |row| row.get::<_, i64>(0)));
@@ -324,19 +327,6 @@ impl Postgres {
     pub async fn projection_differences(&self) -> Result<Vec<String>, Unavailable> {
         audit::differences(&mut self.shared.connect().await?).await
     }
-}
-
-async fn migrate(client: &mut Client) -> Result<(), Unavailable> {
-    // One process at a time: several may start at once.
-    client.batch_execute("SELECT pg_advisory_lock(91537001)").await?;
-    let wrong = |error| {
-        Unavailable(format!(
-            "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one: {error}"
-        ))
-    };
-    migrations::migrations::runner().run_async(client).await.map_err(wrong)?;
-    client.batch_execute("SELECT pg_advisory_unlock(91537001)").await?;
-    Ok(())
 }
 
 fn start_lane(shared: &Arc<Shared>, group_commit: bool) -> mpsc::Sender<Job> {
