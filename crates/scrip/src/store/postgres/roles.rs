@@ -37,6 +37,9 @@ const RIGHTS: [(&str, &str); 15] = [
 const COULD: &str = "SELECT pg_has_role($1, relowner, 'MEMBER') OR has_any_column_privilege($1, oid, 'UPDATE')
     OR has_table_privilege($1, oid, 'DELETE, TRUNCATE') FROM pg_class WHERE oid = 'entries'::regclass";
 
+/// Whether whoever asks may give rights to the tables: to others the database gives a warning and does nothing.
+const MAY: &str = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'entries'::regclass";
+
 /// Gives a role what serving needs, and takes from it whatever else it was given on these tables. For the owner of the
 /// tables, after every change of the schema.
 ///
@@ -49,6 +52,9 @@ pub async fn admit(address: &Address, role: &str) -> Result<(), Unavailable> {
 }
 
 async fn admit_on(client: &mut Client, role: &str) -> Result<(), Unavailable> {
+    if !client.query_one(MAY, &[]).await?.get::<_, bool>(0) {
+        return Err(Unavailable("only the owner of the tables can let a role serve: connect as the owner".to_owned()));
+    }
     let transaction = client.transaction().await?;
     let sql = "SELECT quote_ident(rolname), quote_ident(current_schema()), quote_ident(current_database()),
                has_database_privilege(oid, current_database(), 'CONNECT')
