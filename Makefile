@@ -87,6 +87,7 @@ clean:
 # What is asked of apt: a program, and the Debian package that has it.
 BUILD_TOOLS := cc:build-essential
 TEST_TOOLS := $(BUILD_TOOLS) bean-check:beancount hledger:hledger curl:curl python3:python3 faketime:faketime
+TEST_TOOLS += openssl:openssl
 # PostgreSQL's server, with pgbench. Debian keeps its programs off the path; the cluster that the package sets up is not
 # needed by anything here, since tests/postgres makes its own.
 TEST_TOOLS += $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) initdb):postgresql

@@ -18,6 +18,9 @@ pub struct Settings {
     /// The PostgreSQL database that keeps the journal instead: postgres://…; any number of servers may share it
     #[arg(long, env = "SCRIP_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
+    /// The certificates that vouch for the database's server, in PEM form; without them, those this machine trusts do
+    #[arg(long, env = "SCRIP_DATABASE_CA", value_name = "FILE")]
+    pub database_ca: Option<PathBuf>,
     /// The address to listen on
     #[arg(long, env = "SCRIP_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
@@ -63,6 +66,7 @@ impl Settings {
             catalog: self.catalog.or(other.catalog),
             data: self.data.or(other.data),
             database_url: self.database_url.or(other.database_url),
+            database_ca: self.database_ca.or(other.database_ca),
             listen: self.listen.or(other.listen),
             public_url: self.public_url.or(other.public_url),
             operator_key: self.operator_key.or(other.operator_key),

@@ -9,7 +9,7 @@ use crate::http::{self, App, caller::OPERATOR_PREFIXES};
 use crate::ledger::Ledger;
 use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
-use crate::store::{Options, Row, Store, Unavailable, Value, queries};
+use crate::store::{Address, Options, Row, Store, Unavailable, Value, queries};
 use scrip_engine::parse_catalog;
 use std::collections::HashMap;
 use std::path::Path;
@@ -95,7 +95,10 @@ impl Server {
 async fn open(settings: &Settings, data: &Path) -> Result<Store, Unavailable> {
     let options = Options { group_commit: settings.group_commit.unwrap_or(true), ..Options::default() };
     match &settings.database_url {
-        Some(url) => Store::connect_with(url, options).await,
+        Some(url) => {
+            let address = Address { url: url.clone(), ca: settings.database_ca.clone() };
+            Store::connect_with(&address, options).await
+        }
         None => Store::open(data, options),
     }
 }

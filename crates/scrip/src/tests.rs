@@ -7,6 +7,7 @@ mod keys;
 mod lag;
 mod locks;
 #[path = "../tests/common/postgres.rs"]
-mod postgres;
+pub mod postgres;
+mod roles;
 mod rounds;
 mod simulation;

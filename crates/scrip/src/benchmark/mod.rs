@@ -34,6 +34,7 @@ pub use plan::{Part, Plan};
 use report::{AtConnections, Batches, OneBalance, Projection, Report, share};
 use scrip_client::types::DECISIONS_MAX;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use world::World;
@@ -176,8 +177,12 @@ pub async fn echo(stop: impl Future<Output = ()> + Send + 'static) -> Result<(),
 }
 
 /// Where the data of a benchmark is kept: beside the working directory's own files, so that it is the same disk.
-pub fn scratch(parent: &Path, database_url: Option<String>) -> Result<Arc<Place>, String> {
-    Place::make(parent, database_url).map(Arc::new)
+pub fn scratch(
+    parent: &Path,
+    database_url: Option<String>,
+    database_ca: Option<PathBuf>,
+) -> Result<Arc<Place>, String> {
+    Place::make(parent, database_url, database_ca).map(Arc::new)
 }
 
 /// A running server, by its address and key.

@@ -18,6 +18,7 @@ pub const CATALOG: &str = include_str!("../../../../catalogs/canvas-tiers.toml")
 pub struct Place {
     directory: PathBuf,
     database_url: Option<String>,
+    database_ca: Option<PathBuf>,
     children: Mutex<Vec<Child>>,
 }
 
@@ -36,10 +37,10 @@ impl Place {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn make(parent: &Path, database_url: Option<String>) -> Result<Place, String> {
+    pub fn make(parent: &Path, database_url: Option<String>, database_ca: Option<PathBuf>) -> Result<Place, String> {
         let directory = parent.join(format!(".scrip-benchmark-{}", std::process::id()));
         fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-        let place = Place { directory, database_url, children: Mutex::default() };
+        let place = Place { directory, database_url, database_ca, children: Mutex::default() };
         let catalog = place.catalog();
         fs::write(&catalog, CATALOG).map_err(|error| format!("{}: {error}", catalog.display()))?;
         Ok(place)
@@ -74,6 +75,9 @@ impl Place {
         command.arg("--catalog").arg(self.catalog()).arg("--data").arg(self.directory.join(data));
         if let Some(url) = &self.database_url {
             command.arg("--database-url").arg(url);
+        }
+        if let Some(ca) = &self.database_ca {
+            command.arg("--database-ca").arg(ca);
         }
         self.start(command)
     }

@@ -141,7 +141,7 @@ fn mebibytes(bytes: u64) -> String {
 /// When there is something in it.
 pub fn prepare(plan: &mut Plan) -> Result<Arc<Place>, String> {
     plan.data = fresh(&plan.data)?;
-    Place::make(&plan.data, None).map(Arc::new)
+    Place::make(&plan.data, None, None).map(Arc::new)
 }
 
 /// Fills and measures. What was measured is in `figures.json` and `figures.txt` too.

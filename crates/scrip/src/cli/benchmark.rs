@@ -44,6 +44,9 @@ pub struct Benchmark {
     /// How many times
     #[arg(long, hide = true)]
     rounds: Option<usize>,
+    /// The certificates that vouch for the database's server, in PEM form; without them, those this machine trusts do
+    #[arg(long, value_name = "FILE")]
+    database_ca: Option<PathBuf>,
     /// Serve the echo that pairs are compared with
     #[arg(long, hide = true)]
     echo: bool,
@@ -58,7 +61,8 @@ impl Benchmark {
         if self.echo {
             return Ok(benchmark::echo(stopped()).await?);
         }
-        let Benchmark { seconds, workspaces, connections, directory, database_url, entries, only, svg, .. } = self;
+        let Benchmark { seconds, workspaces, connections, directory, entries, only, svg, .. } = self;
+        let (database_url, database_ca) = (self.database_url, self.database_ca);
         let connections = connections.into_iter().map(usize::from).collect();
         let (workspaces, on_server) = (workspaces as usize, database_url.is_some());
         let plan = Plan { seconds, workspaces, connections, entries, only, on_server, directory };
@@ -66,7 +70,7 @@ impl Benchmark {
         // Whether the picture can be written is found out before minutes have passed.
         let picture = svg.map(|path| File::create(&path).map_err(|error| format!("{}: {error}", path.display())));
         let picture = picture.transpose()?;
-        let place = benchmark::scratch(&plan.directory, database_url)?;
+        let place = benchmark::scratch(&plan.directory, database_url, database_ca)?;
         let there = Arc::clone(&place);
         let count = self.count.zip(self.rounds);
         let measured = tokio::task::spawn_blocking(move || match count {

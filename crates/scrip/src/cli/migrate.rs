@@ -4,6 +4,7 @@ use super::moving::move_up;
 use super::output::{Done, Fault, say};
 use super::place::Place;
 use crate::store::distributed::{citus, part, partitions};
+use crate::store::{Address, admit};
 use clap::{Args, ValueEnum, value_parser};
 use std::path::PathBuf;
 
@@ -33,6 +34,10 @@ pub struct Migrate {
     /// Run them, while no server has the database open
     #[arg(long, requires = "distributed")]
     run: bool,
+    /// Then give this role of the database what serving needs, and no right to change or delete an entry. To be run as
+    /// the owner of the tables, and again with each new version
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
     /// Entries in a transaction
     #[arg(long, value_name = "N", hide = true, default_value_t = 5_000)]
     #[arg(value_parser = value_parser!(u32).range(1..=100_000))]
@@ -54,23 +59,39 @@ impl Migrate {
     /// # Errors
     /// When it is in use, or was written by a newer version.
     pub async fn run(self) -> Done {
-        let to = self.to.as_deref().or(self.place.database_url());
-        let to = to.ok_or_else(|| Fault::Misused("name the database: --to URL".to_owned()));
-        if let Some(from) = &self.from {
-            return move_up(from, to?, self.batch.into()).await;
+        let database = self.place.database(self.to.as_deref());
+        if let Some(how) = self.distributed {
+            return self.distribute(how, database.as_ref()).await;
         }
-        match self.distributed {
-            Some(Distributed::Partitions) if self.run => {
-                part(to?, self.parts).await.map_err(|error| Fault::Refused(error.to_string()))?;
-                return say(&format!("the journal is in {} partitions\n", self.parts));
+        if self.to.is_some() && self.from.is_none() {
+            return Err(Fault::Misused("--to goes with --from, or with --distributed and --run".to_owned()));
+        }
+        let Some(role) = &self.role else { return self.prepare(database.as_ref()).await };
+        let database = database.ok_or_else(|| {
+            Fault::Misused("--role is a role of a database, and none is named: --database-url URL".to_owned())
+        })?;
+        self.prepare(Some(&database)).await?;
+        admit(&database, role).await.map_err(|error| Fault::Refused(error.to_string()))?;
+        say(&format!("{role} may serve the database, and may neither change nor delete an entry\n"))
+    }
+
+    async fn distribute(&self, how: Distributed, database: Option<&Address>) -> Done {
+        match how {
+            Distributed::Partitions if self.run => {
+                let to = database.ok_or_else(|| Fault::Misused("name the database: --to URL".to_owned()))?;
+                part(to, self.parts).await.map_err(|error| Fault::Refused(error.to_string()))?;
+                say(&format!("the journal is in {} partitions\n", self.parts))
             }
-            Some(Distributed::Partitions) => return say(&partitions(self.parts)),
-            Some(Distributed::Citus) if self.run => return Err(Fault::Refused(NOT_ON_CITUS.to_owned())),
-            Some(Distributed::Citus) => return say(&citus()),
-            None if self.to.is_some() => {
-                return Err(Fault::Misused("--to goes with --from, or with --distributed and --run".to_owned()));
-            }
-            None => {}
+            Distributed::Partitions => say(&partitions(self.parts)),
+            Distributed::Citus if self.run => Err(Fault::Refused(NOT_ON_CITUS.to_owned())),
+            Distributed::Citus => say(&citus()),
+        }
+    }
+
+    async fn prepare(&self, database: Option<&Address>) -> Done {
+        if let Some(from) = &self.from {
+            let to = database.ok_or_else(|| Fault::Misused("name the database to move into: --to URL".to_owned()))?;
+            return move_up(from, to, self.batch.into()).await;
         }
         let store = self.place.make().await?;
         store.projected().await.map_err(|error| error.to_string())?;

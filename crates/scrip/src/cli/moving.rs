@@ -7,7 +7,7 @@ use super::place::open_directory;
 use super::verify::{bar, told, watched};
 use crate::clock::Stopwatch;
 use crate::store::moving::{Move, folded};
-use crate::store::{Store, Unavailable};
+use crate::store::{Address, Store, Unavailable};
 use crate::verify::Report;
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the directory is in use, the database is not the place for it, or a replay finds a difference.
-pub async fn move_up(from: &Path, to: &str, batch: i64) -> Done {
+pub async fn move_up(from: &Path, to: &Address, batch: i64) -> Done {
     let source = open_directory(from)?;
     let here = watched(&source, "replaying the directory ").await?;
     say(&format!("{}: {}\n", from.display(), told(&here)))?;
@@ -56,7 +56,7 @@ pub async fn move_up(from: &Path, to: &str, batch: i64) -> Done {
 }
 
 /// Folds the projections of the database, and replays it.
-async fn replay(to: &str, length: i64) -> Result<Report, Fault> {
+async fn replay(to: &Address, length: i64) -> Result<Report, Fault> {
     let store = Store::connect_halfway(to).await.map_err(refused)?;
     let watch = Stopwatch::start();
     let shown = bar("folding ");

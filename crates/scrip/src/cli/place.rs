@@ -1,7 +1,7 @@
 //! Where a journal is, for commands that read it without a server.
 
 use super::output::Fault;
-use crate::store::{Options, Store};
+use crate::store::{Address, Options, Store};
 use clap::Args;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,9 @@ pub struct Place {
     /// The PostgreSQL database, where the journal is in one: postgres://…
     #[arg(long, env = "SCRIP_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// The certificates that vouch for the database's server, in PEM form; without them, those this machine trusts do
+    #[arg(long, env = "SCRIP_DATABASE_CA", value_name = "FILE")]
+    database_ca: Option<PathBuf>,
 }
 
 impl Place {
@@ -29,9 +32,10 @@ impl Place {
         self.make().await
     }
 
-    /// The address of the database, where one is named.
-    pub fn database_url(&self) -> Option<&str> {
-        self.database_url.as_deref()
+    /// The database that is named, or another one that the same certificates vouch for.
+    pub fn database(&self, other: Option<&str>) -> Option<Address> {
+        let url = other.or(self.database_url.as_deref())?;
+        Some(Address { url: url.to_owned(), ca: self.database_ca.clone() })
     }
 
     /// Opens it, and makes it where there is none.
@@ -39,8 +43,8 @@ impl Place {
     /// # Errors
     /// When a server has it open, or a newer version wrote it.
     pub async fn make(&self) -> Result<Store, Fault> {
-        match &self.database_url {
-            Some(url) => Store::connect(url).await.map_err(|error| Fault::Refused(error.to_string())),
+        match self.database(None) {
+            Some(address) => Store::connect(address).await.map_err(|error| Fault::Refused(error.to_string())),
             None => make_directory(&self.data),
         }
     }

@@ -17,6 +17,7 @@ mod sqlite;
 use crate::crypto;
 use postgres::Postgres;
 pub use postgres::distributed;
+pub use postgres::{Address, admit};
 use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, parse_catalog};
 #[cfg(test)]
 pub use sqlite::Crash;
@@ -31,7 +32,7 @@ const SNAPSHOT_EVERY: u64 = 64;
 /// Where everything is kept.
 pub enum Store {
     /// One file and one process: the default.
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     /// A server that any number of processes share.
     Postgres(Postgres),
 }
@@ -216,7 +217,7 @@ impl Store {
     /// # Errors
     /// When the directory is in use, cannot be written, or was written by a newer version.
     pub fn open(directory: &Path, options: Options) -> Result<Store, Unavailable> {
-        Ok(Store::Sqlite(Sqlite::open(directory, options)?))
+        Ok(Store::Sqlite(Box::new(Sqlite::open(directory, options)?)))
     }
 
     /// Connects to a PostgreSQL database, `postgres://…`, and brings its schema up to this version.
@@ -224,24 +225,24 @@ impl Store {
     /// # Errors
     /// When the address is none, the database does not answer, its schema was written by a newer version, or a move
     /// into it has not ended.
-    pub async fn connect(url: &str) -> Result<Store, Unavailable> {
-        Store::connect_with(url, Options::default()).await
+    pub async fn connect(address: impl Into<Address>) -> Result<Store, Unavailable> {
+        Store::connect_with(&address.into(), Options::default()).await
     }
 
     /// The same, with options.
     ///
     /// # Errors
     /// As above.
-    pub async fn connect_with(url: &str, options: Options) -> Result<Store, Unavailable> {
-        Ok(Store::Postgres(Postgres::open(url, options.group_commit).await?))
+    pub async fn connect_with(address: &Address, options: Options) -> Result<Store, Unavailable> {
+        Ok(Store::Postgres(Postgres::open(address, options.group_commit).await?))
     }
 
     /// Connects to a database that a move has only begun to fill, to replay it. It must not be served.
     ///
     /// # Errors
     /// As for any other.
-    pub async fn connect_halfway(url: &str) -> Result<Store, Unavailable> {
-        Ok(Store::Postgres(Postgres::open_halfway(url).await?))
+    pub async fn connect_halfway(address: &Address) -> Result<Store, Unavailable> {
+        Ok(Store::Postgres(Postgres::open_halfway(address).await?))
     }
 
     /// Whether the positions of entries have no gaps: where several processes append, a lost number leaves one.

@@ -6,7 +6,7 @@
 //! Invariant: the database may be served only after the whole journal is there, and nothing else is.
 
 use super::postgres::moving::{Beside, CATALOGS, CLAIMS, Found, OPERATOR_KEYS, SETTINGS, TEST_CLOCKS, Table, Target};
-use super::{Row, Store, Unavailable, Value, queries};
+use super::{Address, Row, Store, Unavailable, Value, queries};
 use std::time::Duration;
 
 /// The tables beside the journal, and how they are read. A place that only the embedded database has comes first.
@@ -48,8 +48,8 @@ impl<'a> Move<'a> {
     ///
     /// # Errors
     /// When the database is neither empty nor a beginning of this journal. It is left as it was.
-    pub async fn begin(source: &'a Store, url: &str, digest: &[u8]) -> Result<Option<Move<'a>>, Unavailable> {
-        let (target, found) = Target::open(url).await?;
+    pub async fn begin(source: &'a Store, address: &Address, digest: &[u8]) -> Result<Option<Move<'a>>, Unavailable> {
+        let (target, found) = Target::open(address).await?;
         let other = |what: &str| Err(Unavailable(format!("{what}: name an empty database")));
         let reached = match found {
             Found::Empty => 0,

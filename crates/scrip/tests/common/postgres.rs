@@ -25,10 +25,13 @@ pub struct Database {
 
 /// A new and empty database that nobody else knows.
 pub fn database() -> Database {
-    let cluster = std::env::var(CLUSTER).unwrap_or_else(|_| {
+    database_of(&cluster())
+}
+
+fn cluster() -> String {
+    std::env::var(CLUSTER).unwrap_or_else(|_| {
         panic!("{CLUSTER} names no cluster: run `make test`, or `tests/postgres -- cargo nextest run` for some tests")
-    });
-    database_of(&cluster)
+    })
 }
 
 /// A new and empty database in a cluster.
@@ -72,6 +75,38 @@ impl Drop for Database {
         }
         let dropped = query(&self.cluster, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
         // A test that fails already says what it fails of.
+        assert!(dropped.is_ok() || std::thread::panicking(), "{dropped:?}");
+    }
+}
+
+/// A role that may do nothing yet. It must be made before the database where it is given anything: that goes first.
+pub struct Role(String);
+
+impl Role {
+    /// Makes one of a name that nobody else knows.
+    #[allow(clippy::new_without_default, reason = "it is made in the cluster, not from nothing")]
+    pub fn new() -> Role {
+        let name = format!("scrip_role_{:016x}", RandomState::new().hash_one("role"));
+        query(&cluster(), &format!("CREATE ROLE {name} LOGIN")).expect("the cluster makes roles");
+        Role(name)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// The address of a database, for this role.
+    pub fn url(&self, database: &Database) -> String {
+        let (scheme, rest) = database.url().split_once("://").expect("an address");
+        let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+        format!("{scheme}://{}@{place}", self.0)
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let dropped = query(&cluster(), &format!("DROP ROLE {}", self.0));
         assert!(dropped.is_ok() || std::thread::panicking(), "{dropped:?}");
     }
 }

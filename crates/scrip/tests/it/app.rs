@@ -17,10 +17,11 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server finds out from its arguments or not at all, whatever the environment of the tests says.
-const NOT_TOLD: [&str; 7] = [
+const NOT_TOLD: [&str; 8] = [
     "SCRIP_CATALOG",
     "SCRIP_DATA",
     "SCRIP_DATABASE_URL",
+    "SCRIP_DATABASE_CA",
     "SCRIP_LISTEN",
     "SCRIP_PUBLIC_URL",
     "SCRIP_OPERATOR_KEY",

@@ -23,8 +23,13 @@ impl Cluster {
 
     /// The same, with all it keeps in a directory.
     pub fn start_in(directory: &Path) -> Cluster {
+        Cluster::with(directory, &[])
+    }
+
+    /// The same, started with more options.
+    pub fn with(directory: &Path, options: &[&str]) -> Cluster {
         let mut command = Command::new(root().join("tests/postgres"));
-        command.args(["--durable", "--restart"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["--durable", "--restart"]).args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.env("TMPDIR", directory);
         if let Some(programs) = std::env::var_os(PROGRAMS) {
             command.arg("--programs").arg(programs);

@@ -1,5 +1,5 @@
 //! Several processes over one PostgreSQL database: races, kills, cuts, outages, shortages, conflicts, late
-//! commits, other versions' schemas and clocks that disagree.
+//! commits, other versions' schemas, clocks that disagree, encryption, and roles.
 //!
 //! Invariant: nothing here reaches into a server; without a cluster a test fails, whatever store other tests run on.
 
@@ -16,6 +16,7 @@ mod cluster;
 mod conflicts;
 #[path = "../it/disk.rs"]
 mod disk;
+mod encryption;
 #[path = "../it/faketime.rs"]
 mod faketime;
 mod folding;
@@ -30,6 +31,7 @@ mod outages;
 mod postgres;
 mod protocol;
 mod proxy;
+mod roles;
 mod session;
 mod shortages;
 mod versions;

@@ -7,7 +7,8 @@
 //! Invariant: a journal is served only where one cluster numbers its transactions, since entries are folded in their
 //! order (see [`super::projector`]).
 
-use super::{configuration, connected, migrate, moving};
+use super::reach::{Address, Reach};
+use super::{migrate, moving};
 use crate::store::Unavailable;
 use tokio_postgres::Client;
 
@@ -84,9 +85,8 @@ COMMIT;
 ///
 /// # Errors
 /// When it is in partitions already, somebody else uses it, or a move into it has not ended.
-pub async fn part(url: &str, parts: u32) -> Result<(), Unavailable> {
-    let mut config = configuration(url)?;
-    let mut client = connected(config.application_name("scrip part")).await?;
+pub async fn part(address: &Address, parts: u32) -> Result<(), Unavailable> {
+    let mut client = Reach::of(address)?.named("scrip part").connect().await?;
     migrate(&mut client).await?;
     moving::refuse_halves(&client).await?;
     moving::refuse_the_served(&client, "scrip part").await?;

@@ -9,25 +9,31 @@ pub mod distributed;
 mod lane;
 pub mod moving;
 mod projector;
+mod reach;
+mod roles;
 mod rows;
+mod schema;
 mod states;
+mod tls;
 mod values;
 
 use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash};
 use crate::clock::Stopwatch;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::Pool;
 use futures_util::future::join_all;
 use lane::{Job, Lane};
 use projector::Place;
+pub use reach::Address;
+use reach::Reach;
+pub use roles::admit;
+use schema::migrate;
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 /// Lanes of a process: a workspace always falls to the same one.
 const LANES: usize = 4;
@@ -39,32 +45,14 @@ const POOL_MAX: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After how long a connection counts as dead whose other end does not even confirm that it is there.
 const DEAD: Duration = Duration::from_secs(10); // # assumed
+/// The advisory lock of whoever publishes a catalog; a number of our own.
+const PUBLISHING: i64 = 0x5343_5249_5003;
 /// How often a process looks for a newer catalog and at the database's clock.
 const REFRESH: Duration = Duration::from_millis(500);
 
-/// A process that freezes in the middle of a transaction would hold up every other: the database ends its session.
-const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'"; // # assumed
-
-mod migrations {
-    refinery::embed_migrations!("src/store/migrations/postgres");
-}
-
-impl From<tokio_postgres::Error> for Unavailable {
-    fn from(error: tokio_postgres::Error) -> Unavailable {
-        let cause = error.as_db_error().map(ToString::to_string);
-        Unavailable(cause.unwrap_or_else(|| error.to_string()))
-    }
-}
-
-impl From<deadpool_postgres::PoolError> for Unavailable {
-    fn from(error: deadpool_postgres::PoolError) -> Unavailable {
-        Unavailable(error.to_string())
-    }
-}
-
 /// What the tasks of a process share.
 struct Shared {
-    config: Config,
+    reach: Reach,
     pool: Pool,
     catalogs: RwLock<Arc<Catalogs>>,
     /// Runs since this process began, however the machine's clock is set.
@@ -112,7 +100,7 @@ async fn answered<T>(sent: Result<oneshot::Receiver<T>, Unavailable>) -> Result<
 impl Shared {
     /// A connection of one's own, which is driven by a task until it is dropped.
     async fn connect(&self) -> Result<Client, Unavailable> {
-        connected(&self.config).await
+        self.reach.connect().await
     }
 
     fn catalogs(&self) -> Arc<Catalogs> {
@@ -152,27 +140,6 @@ fn micros(stopwatch: Stopwatch) -> i64 {
     i64::try_from(stopwatch.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
 
-/// What an address says, and how long its server is waited for.
-fn configuration(url: &str) -> Result<Config, Unavailable> {
-    let mut config: Config = url.parse().map_err(|error| Unavailable(format!("the database's address: {error}")))?;
-    config.connect_timeout(PATIENCE).application_name(format!("scrip {}", std::process::id()));
-    config.keepalives_idle(DEAD / 2).keepalives_interval(DEAD / 10).keepalives_retries(5).tcp_user_timeout(DEAD);
-    in_the_clear(&config)?;
-    Ok(config)
-}
-
-/// A connection, which is driven by a task until it is dropped.
-async fn connected(config: &Config) -> Result<Client, Unavailable> {
-    let (client, connection) = patiently(async { Ok(config.connect(NoTls).await?) }).await?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::warn!(%error, "a connection to the database ended");
-        }
-    });
-    patiently(async { Ok(client.batch_execute(SESSION).await?) }).await?;
-    Ok(client)
-}
-
 /// A PostgreSQL database.
 pub struct Postgres {
     shared: Arc<Shared>,
@@ -187,35 +154,27 @@ impl Postgres {
     /// # Errors
     /// When the address is none, the database does not answer, its schema is not one this version knows, or a move into
     /// it has not ended.
-    pub async fn open(url: &str, group_commit: bool) -> Result<Postgres, Unavailable> {
-        let config = configuration(url)?;
-        let mut client = connected(&config).await?;
+    pub async fn open(address: &Address, group_commit: bool) -> Result<Postgres, Unavailable> {
+        let reach = Reach::of(address)?;
+        let mut client = reach.connect().await?;
         migrate(&mut client).await?;
         moving::refuse_halves(&client).await?;
         distributed::refuse_several_nodes(&client).await?;
-        Postgres::start(config, group_commit).await
+        Postgres::start(reach, group_commit).await
     }
 
     /// Connects to a database that a move has only begun to fill.
     ///
     /// # Errors
     /// As for any other.
-    pub async fn open_halfway(url: &str) -> Result<Postgres, Unavailable> {
-        Postgres::start(configuration(url)?, true).await
+    pub async fn open_halfway(address: &Address) -> Result<Postgres, Unavailable> {
+        Postgres::start(Reach::of(address)?, true).await
     }
 
-    async fn start(config: Config, group_commit: bool) -> Result<Postgres, Unavailable> {
-        let manager =
-            Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-        let pool = Pool::builder(manager)
-            .max_size(POOL_MAX)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .build()
-            .map_err(|error| Unavailable(error.to_string()))?;
+    async fn start(reach: Reach, group_commit: bool) -> Result<Postgres, Unavailable> {
+        let pool = reach.pool(POOL_MAX)?;
         let shared = Arc::new(Shared {
-            config,
+            reach,
             pool,
             catalogs: RwLock::default(),
             stopwatch: Stopwatch::start(),
@@ -329,7 +288,8 @@ impl Postgres {
     async fn publish_as_next(&self, text: &str, actor: &str) -> Result<i64, Unavailable> {
         let mut client = self.shared.connect().await?;
         let transaction = client.transaction().await?;
-        transaction.batch_execute("LOCK TABLE catalogs IN EXCLUSIVE MODE").await?;
+        // One version at a time. A lock of the table would need the right to change what never changes.
+        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&PUBLISHING]).await?;
         let newest = "SELECT version, sha256 FROM catalogs ORDER BY version DESC LIMIT 1";
         let newest = transaction.query_opt(newest, &[]).await?;
         let (hash, mut version) = (text_hash(text), newest.as_ref().map_or(0, |row| row.get::<_, i64>(0)));
@@ -372,35 +332,6 @@ impl Postgres {
     }
 }
 
-/// Connections are not encrypted. Over a network that has to be said, or a password would be sent for all to read.
-fn in_the_clear(config: &Config) -> Result<(), Unavailable> {
-    let near = |host: &Host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
-    };
-    if config.get_ssl_mode() == SslMode::Disable || config.get_hosts().iter().all(near) {
-        return Ok(());
-    }
-    Err(Unavailable(
-        "the connection to a database on another machine is not encrypted; where the network between \
-         them is private, say so with ?sslmode=disable, or go through a tunnel"
-            .to_owned(),
-    ))
-}
-
-async fn migrate(client: &mut Client) -> Result<(), Unavailable> {
-    // One process at a time: several may start at once.
-    client.batch_execute("SELECT pg_advisory_lock(91537001)").await?;
-    let wrong = |error| {
-        Unavailable(format!(
-            "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one: {error}"
-        ))
-    };
-    migrations::migrations::runner().run_async(client).await.map_err(wrong)?;
-    client.batch_execute("SELECT pg_advisory_unlock(91537001)").await?;
-    Ok(())
-}
-
 fn start_lane(shared: &Arc<Shared>, group_commit: bool) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
     let lane = Lane { shared: Arc::clone(shared), link: None, cache: HashMap::new(), group_commit };
@@ -425,23 +356,5 @@ async fn refresh(shared: std::sync::Weak<Shared>) {
         }
         drop(shared);
         tokio::time::sleep(REFRESH).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_not_sent_over_a_network_unasked() {
-        let told = |url: &str| in_the_clear(&url.parse().expect("an address")).is_ok();
-        assert!(told("postgres://scrip:secret@127.0.0.1/scrip") && told("postgres://scrip@localhost,[::1]/scrip"));
-        assert!(
-            told("host=/run/postgresql dbname=scrip") && told("postgres://scrip@db.example.com/scrip?sslmode=disable")
-        );
-        for url in ["postgres://scrip@db.example.com/scrip", "postgres://scrip@127.0.0.1,10.0.0.7/scrip?sslmode=prefer"]
-        {
-            assert!(!told(url), "{url}");
-        }
     }
 }

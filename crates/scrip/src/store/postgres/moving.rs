@@ -3,7 +3,8 @@
 //! Invariant: what is in the database is a beginning of the journal that is moved, and its mark stays until the whole
 //! of it is there.
 
-use super::{PATIENCE, configuration, connected, migrate};
+use super::reach::{Address, Reach};
+use super::{PATIENCE, migrate};
 use crate::store::{Row, Unavailable};
 use std::pin::pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
@@ -84,10 +85,8 @@ impl Target {
     ///
     /// # Errors
     /// When it does not answer, is somebody else's, is served, or another process fills it.
-    pub async fn open(url: &str) -> Result<(Target, Found), Unavailable> {
-        let mut configuration = configuration(url)?;
-        configuration.application_name("scrip move");
-        let mut client = connected(&configuration).await?;
+    pub async fn open(address: &Address) -> Result<(Target, Found), Unavailable> {
+        let mut client = Reach::of(address)?.named("scrip move").connect().await?;
         refuse_strangers(&client).await?;
         migrate(&mut client).await?;
         super::distributed::refuse_several_nodes(&client).await?;

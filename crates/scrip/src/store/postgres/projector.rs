@@ -66,7 +66,11 @@ async fn connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<()
     while !reached.is_closed() {
         match fold(&mut client, BATCH_MAX).await? {
             Some(place) => tell(reached, place),
-            None => drop(tokio::time::timeout(REST, shared.written.notified()).await),
+            None => {
+                // A rebuild folds beside it.
+                tell(reached, place(&client).await?);
+                drop(tokio::time::timeout(REST, shared.written.notified()).await);
+            }
         }
     }
     Ok(())
@@ -84,16 +88,7 @@ async fn place(client: &Client) -> Result<Place, Unavailable> {
 /// Folds the next entries in one transaction; the place it came to, if there were any.
 pub(super) async fn fold(client: &mut Client, most: i64) -> Result<Option<Place>, Unavailable> {
     let transaction = client.transaction().await?;
-    // Whoever lost the lock with its connection may still be at it: the row is locked, and read again.
-    let sql = "SELECT xid, position FROM positions WHERE name = 'views' FOR UPDATE";
-    let from = match transaction.query_opt(sql, &[]).await? {
-        Some(row) => Place { xid: row.get(0), position: row.get(1) },
-        None => {
-            let sql = "INSERT INTO positions (name, xid, position) VALUES ('views', 0, 0)";
-            transaction.execute(sql, &[]).await?;
-            Place::default()
-        }
-    };
+    let from = locked(&transaction).await?;
     let Some((entries, to)) = next(&transaction, from, most).await? else { return Ok(None) };
     let known = rows::read(&transaction, &Wanted::by(&entries)).await?;
     rows::write(&transaction, &Changes::fold(&entries, known)).await?;
@@ -101,6 +96,21 @@ pub(super) async fn fold(client: &mut Client, most: i64) -> Result<Option<Place>
     transaction.execute(sql, &[&to.xid, &to.position]).await?;
     transaction.commit().await?;
     Ok(Some(to))
+}
+
+/// Where folding goes on, which nobody else changes until the end of this transaction: whoever lost the lock with its
+/// connection may still be at it, and so may a rebuild.
+async fn locked(transaction: &Transaction<'_>) -> Result<Place, Unavailable> {
+    let sql = "SELECT xid, position FROM positions WHERE name = 'views' FOR UPDATE";
+    let row = match transaction.query_opt(sql, &[]).await? {
+        Some(row) => row,
+        None => {
+            let first = "INSERT INTO positions (name, xid, position) VALUES ('views', 0, 0) ON CONFLICT DO NOTHING";
+            transaction.execute(first, &[]).await?;
+            transaction.query_one(sql, &[]).await?
+        }
+    };
+    Ok(Place { xid: row.get(0), position: row.get(1) })
 }
 
 async fn next(

@@ -1,0 +1,190 @@
+//! Where a database is and how it is reached: in the clear on this machine, encrypted and verified elsewhere.
+//!
+//! Invariant: a connection that may leave this machine is encrypted and verified, unless its address says
+//! `sslmode=disable`.
+
+use super::tls::{Tls, explained};
+use super::{DEAD, PATIENCE, patiently};
+use crate::store::Unavailable;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use std::error::Error;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Client, Config};
+
+/// A process that freezes in the middle of a transaction would hold up every other: the database ends its session.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'"; // # assumed
+
+/// A PostgreSQL database, as whoever names it does.
+#[derive(Clone)]
+pub struct Address {
+    /// `postgres://…`, or words of the form `host=…`.
+    pub url: String,
+    /// A file with the certificates that vouch for its server, instead of those that this machine trusts.
+    pub ca: Option<PathBuf>,
+}
+
+impl From<&str> for Address {
+    fn from(url: &str) -> Address {
+        Address { url: url.to_owned(), ca: None }
+    }
+}
+
+impl From<tokio_postgres::Error> for Unavailable {
+    fn from(error: tokio_postgres::Error) -> Unavailable {
+        if let Some(said) = error.as_db_error() {
+            return Unavailable(said.to_string());
+        }
+        let mut words = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            if let Some(explained) = explained(inner) {
+                return Unavailable(explained);
+            }
+            words = format!("{words}: {inner}");
+            cause = inner.source();
+        }
+        Unavailable(words)
+    }
+}
+
+impl From<PoolError> for Unavailable {
+    fn from(error: PoolError) -> Unavailable {
+        match error {
+            PoolError::Backend(error) => error.into(),
+            error => Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// How a database is reached.
+#[derive(Clone)]
+pub(super) struct Reach {
+    config: Config,
+    tls: Tls,
+}
+
+impl Reach {
+    /// What an address says, and how long its server is waited for.
+    pub(super) fn of(address: &Address) -> Result<Reach, Unavailable> {
+        let wrong = |error: tokio_postgres::Error| {
+            let mut words = format!("the database's address: {}", Unavailable::from(error));
+            if ["sslrootcert", "verify-"].iter().any(|word| address.url.contains(word)) {
+                words.push_str("; a certificate is always verified, and its issuer's is named by --database-ca FILE");
+            }
+            Unavailable(words)
+        };
+        let mut config: Config = address.url.parse().map_err(wrong)?;
+        config.connect_timeout(PATIENCE).application_name(format!("scrip {}", std::process::id()));
+        config.keepalives_idle(DEAD / 2).keepalives_interval(DEAD / 10).keepalives_retries(5).tcp_user_timeout(DEAD);
+        if !is_encrypted(&config, address.ca.is_some())? {
+            config.ssl_mode(SslMode::Disable);
+            return Ok(Reach { config, tls: Tls::off() });
+        }
+        config.ssl_mode(SslMode::Require);
+        Ok(Reach { config, tls: Tls::verified(address.ca.as_deref())? })
+    }
+
+    /// The same, under another name among the connections of the server.
+    pub(super) fn named(mut self, name: &str) -> Reach {
+        self.config.application_name(name);
+        self
+    }
+
+    /// A connection, which is driven by a task until it is dropped.
+    pub(super) async fn connect(&self) -> Result<Client, Unavailable> {
+        let (client, connection) = patiently(async { Ok(self.config.connect(self.tls.clone()).await?) }).await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(%error, "a connection to the database ended");
+            }
+        });
+        patiently(async { Ok(client.batch_execute(SESSION).await?) }).await?;
+        Ok(client)
+    }
+
+    /// A pool of so many connections.
+    pub(super) fn pool(&self, most: usize) -> Result<Pool, Unavailable> {
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        Pool::builder(Manager::from_config(self.config.clone(), self.tls.clone(), config))
+            .max_size(most)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(PATIENCE))
+            .build()
+            .map_err(|error| Unavailable(error.to_string()))
+    }
+}
+
+/// Whether a connection is encrypted. On this machine it need not be; over a network a password would be sent for all
+/// to read, so there it is, unless the address says otherwise.
+fn is_encrypted(config: &Config, has_ca: bool) -> Result<bool, Unavailable> {
+    let socket = |host: &Host| matches!(host, Host::Unix(_));
+    let near = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+    };
+    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    let here = hosts.iter().all(near) && addresses.iter().all(IpAddr::is_loopback);
+    Ok(match config.get_ssl_mode() {
+        SslMode::Disable if has_ca => {
+            let words = "sslmode=disable leaves nothing for --database-ca to vouch for: leave out one of the two";
+            return Err(Unavailable(words.to_owned()));
+        }
+        SslMode::Disable => false,
+        // No server encrypts what never leaves its machine.
+        _ if addresses.is_empty() && hosts.iter().all(socket) => false,
+        SslMode::Prefer => has_ca || !here,
+        _ => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_encrypted_at(url: &str, has_ca: bool) -> bool {
+        is_encrypted(&url.parse().expect("an address"), has_ca).expect("it is one or the other")
+    }
+
+    #[test]
+    fn what_leaves_this_machine_is_encrypted_unless_the_address_says_otherwise() {
+        for near in [
+            "postgres://scrip:secret@127.0.0.1/scrip",
+            "postgres://scrip@localhost,[::1]/scrip?sslmode=prefer",
+            "host=localhost hostaddr=127.0.0.1",
+            "host=/run/postgresql dbname=scrip",
+            "host=/run/postgresql dbname=scrip sslmode=require",
+            "postgres://scrip@db.example.com/scrip?sslmode=disable",
+        ] {
+            assert!(!is_encrypted_at(near, false), "{near}");
+        }
+        for far in [
+            "postgres://scrip@db.example.com/scrip",
+            "postgres://scrip@127.0.0.1,10.0.0.7/scrip?sslmode=prefer",
+            "postgres://scrip@127.0.0.1/scrip?sslmode=require",
+            "host=localhost hostaddr=10.0.0.7",
+            "hostaddr=10.0.0.7",
+        ] {
+            assert!(is_encrypted_at(far, false), "{far}");
+        }
+    }
+
+    #[test]
+    fn whoever_names_an_issuer_wants_it_asked() {
+        assert!(is_encrypted_at("postgres://scrip@localhost/scrip", true));
+        assert!(!is_encrypted_at("host=/run/postgresql", true));
+        let both = "postgres://scrip@db.example.com/scrip?sslmode=disable".parse().expect("an address");
+        assert!(is_encrypted(&both, true).expect_err("they contradict each other").to_string().contains("leave out"));
+    }
+
+    #[test]
+    fn words_of_other_clients_are_answered_with_ours() {
+        for url in ["postgres://db.example.com/scrip?sslrootcert=/ca", "postgres://db.example.com/?sslmode=verify-full"]
+        {
+            let error = Reach::of(&url.into()).err().expect("it is not understood").to_string();
+            assert!(error.contains("--database-ca"), "{error}");
+        }
+    }
+}
