@@ -31,13 +31,10 @@ use std::thread::JoinHandle;
 use tokio::sync::{Semaphore, oneshot, watch};
 use writer::Writer;
 
-/// What the projector's connection keeps in memory, as SQLite takes it: KiB, negated.
-const CACHE: i64 = -16_384;
-/// The same for the journal's, which only ever adds at the end. After a commit that began a page, SQLite looks through
-/// all of it.
-const JOURNAL_CACHE: i64 = -1_024;
-/// Pages the log may gather before they are copied into the file. The leaves of an index by workspace are written again
-/// and again; with this many between two copies, each is copied once for tens of times.
+/// What the writing connection keeps in memory, as SQLite takes it: KiB, negated. It only ever adds at the end, and
+/// after a commit that began a page, SQLite looks through all of it.
+const CACHE: i64 = -1_024;
+/// Pages the journal's log may gather before a commit copies what the checkpointer has left of them.
 const CHECKPOINT: i64 = 25_000;
 /// Entries the projections may be behind, where nothing else is asked for.
 const LAG_MAX: i64 = 100_000;
@@ -110,7 +107,7 @@ impl Sqlite {
         // A commit only writes the log: the flusher sees to it that the log is on the disk before anyone is told.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
-        connection.pragma_update(None, "cache_size", JOURNAL_CACHE)?;
+        connection.pragma_update(None, "cache_size", CACHE)?;
         migrations::migrations::runner().run(&mut connection).map_err(|error| {
             wrong(
                 "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one",

@@ -3,7 +3,7 @@
 //! Invariant: writes nothing that could not be folded again from the journal, leases excepted, and those may be lost.
 
 use super::writer::Snapshot;
-use super::{CACHE, CHECKPOINT, all_rows, bound, rows};
+use super::{all_rows, bound, rows};
 use crate::clock::Stopwatch;
 use crate::store::journal::{GENESIS, JournalRow};
 use crate::store::projection::{Changes, Journaled, Wanted};
@@ -23,9 +23,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Rows folded at once that are a load: the next ones may gather.
 const BUSY: usize = 64;
 /// How long they may, if nobody waits for them.
-const PAUSE: Duration = Duration::from_millis(180);
+const PAUSE: Duration = Duration::from_millis(80);
 /// The form of the projections; another form on disk is thrown away and folded again.
 const FORM: i64 = 3;
+/// What the connection keeps in memory, as SQLite takes it: KiB, negated.
+const CACHE: i64 = -16_384;
+/// Pages the log may gather before they are flushed and copied into the file. Seldom would be less work, but while a
+/// hundred megabytes are flushed at once, the journal's flush waits behind them.
+const CHECKPOINT: i64 = 2_000;
 /// Snapshots and statements that may wait.
 const QUEUE_MAX: usize = 1_024;
 pub(super) const SCHEMA: &str = include_str!("../views.sql");
