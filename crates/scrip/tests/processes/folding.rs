@@ -12,14 +12,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 
 /// Somebody at the database's own prompt, with a transaction of their own.
-struct Session {
+pub struct Session {
     child: Child,
     asks: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
 }
 
 impl Session {
-    fn on(database: &Database) -> Session {
+    pub fn on(database: &Database) -> Session {
         let mut command = psql(database.url());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql starts");
         let asks = child.stdin.take().expect("it is piped");
@@ -28,7 +28,7 @@ impl Session {
     }
 
     /// Runs statements, the last of which gives one line.
-    fn ask(&mut self, sql: &str) -> String {
+    pub fn ask(&mut self, sql: &str) -> String {
         writeln!(self.asks, "{sql};").expect("psql reads");
         self.answers.next().expect("psql answers").expect("it prints text")
     }

@@ -24,6 +24,7 @@ mod load;
 mod outages;
 #[path = "../common/postgres.rs"]
 mod postgres;
+mod reserve;
 mod roles;
 
 use app::{App, Desk};

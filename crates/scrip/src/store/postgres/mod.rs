@@ -37,8 +37,10 @@ use tokio_postgres::Client;
 const LANES: usize = 4;
 /// Submissions that may wait in a lane; one more is told to come back.
 const QUEUE_MAX: usize = 4_096;
-/// Connections for reading and for leases, beside those of the lanes and of the projector.
+/// Connections for reading, beside those of the lanes and of the projector.
 const POOL_MAX: usize = 8;
+/// Connections for leases and for the sweep: however many read, runs settle and time passes.
+const RESERVE_MAX: usize = 2;
 /// How long a connection, a statement of the pool or a lane's answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After how long a connection counts as dead whose other end does not even confirm that it is there.
@@ -52,6 +54,7 @@ const REFRESH: Duration = Duration::from_millis(500);
 struct Shared {
     reach: Reach,
     pool: Pool,
+    reserve: Pool,
     catalogs: RwLock<Arc<Catalogs>>,
     /// Runs since this process began, however the machine's clock is set.
     stopwatch: Stopwatch,
@@ -134,6 +137,13 @@ impl Shared {
     }
 }
 
+async fn query_on(pool: &Pool, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+    let client = pool.get().await?;
+    let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+    let answer = async { Ok(client.query(&client.prepare_cached(sql).await?, &values).await?) };
+    patiently(answer).await?.iter().map(values::row).collect()
+}
+
 fn micros(stopwatch: Stopwatch) -> i64 {
     i64::try_from(stopwatch.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
@@ -169,10 +179,11 @@ impl Postgres {
     }
 
     async fn start(reach: Reach, group_commit: bool) -> Result<Postgres, Unavailable> {
-        let pool = reach.pool(POOL_MAX)?;
+        let (pool, reserve) = (reach.pool(POOL_MAX)?, reach.pool(RESERVE_MAX)?);
         let shared = Arc::new(Shared {
             reach,
             pool,
+            reserve,
             catalogs: RwLock::default(),
             stopwatch: Stopwatch::start(),
             ahead: AtomicI64::new(0),
@@ -229,10 +240,7 @@ impl Postgres {
 
     /// See [`super::Store::query`].
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        let client = self.shared.pool.get().await?;
-        let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        let answer = async { Ok(client.query(&client.prepare_cached(sql).await?, &values).await?) };
-        patiently(answer).await?.iter().map(values::row).collect()
+        query_on(&self.shared.pool, sql, values).await
     }
 
     /// See [`super::Store::write`].
@@ -245,13 +253,22 @@ impl Postgres {
 
     /// See [`super::Store::lease`].
     pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        self.query(sql, values).await
+        query_on(&self.shared.reserve, sql, values).await
     }
 
     /// See [`super::Store::projected`].
     pub async fn projected(&self) -> Result<(), Unavailable> {
+        self.projected_on(&self.shared.pool).await
+    }
+
+    /// See [`super::Store::projected_for_work`].
+    pub async fn projected_for_work(&self) -> Result<(), Unavailable> {
+        self.projected_on(&self.shared.reserve).await
+    }
+
+    async fn projected_on(&self, pool: &Pool) -> Result<(), Unavailable> {
         let last = async {
-            let client = self.shared.pool.get().await?;
+            let client = pool.get().await?;
             let sql = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
             Ok(client.query_opt(&client.prepare_cached(sql).await?, &[]).await?)
         };
