@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 
 /// Goal: with every connection of the pool taken, a run that is accepted settles, and a hold runs out. Method: a table
-/// that only requests use is locked, so many of them wait in it as there are connections and more; what happens
+/// that only requests use is locked (in a way that takes no transaction number, or nothing would be folded), so many of them wait in it as there are connections and more; what happens
 /// meanwhile is read at the database's own prompt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_settles_and_a_hold_runs_out_while_every_reader_waits() {
@@ -15,7 +15,7 @@ async fn a_run_settles_and_a_hold_runs_out_while_every_reader_waits() {
     let id = peers.0[0].free().await.id;
     let desk = peers.desk(0, &id);
     let mut session = Session::on(peers.database());
-    assert_eq!(session.ask("BEGIN; LOCK TABLE claims IN ACCESS EXCLUSIVE MODE; SELECT 'locked'"), "locked");
+    assert_eq!(session.ask("BEGIN; LOCK TABLE claims IN SHARE MODE; SELECT 'locked'"), "locked");
     let stuck = (0..12).map(|n| {
         let body = json!({ "name": "Stuck", "owner": { "email": format!("stuck{n}@example.com") } });
         peers.0[0].call(Method::POST, "/v1/workspaces").once().json(&body).send()
