@@ -9,15 +9,23 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 # Both commands use the dev profile, so that one build serves both.
 SCRIP := $(CARGO_TARGET_DIR)/debug/scrip
 DATA := data/demo
+# What is measured is the release build, on the disk of the clone.
+RELEASE := $(CARGO_TARGET_DIR)/release/scrip
+SOAK := data/soak
 
-.PHONY: help demo test suite check fmt clean compiler tools
+.PHONY: help demo test suite check instructions soak growth move fmt clean compiler tools counter
 
 help:
 	@echo 'make demo    build, and serve a product with some history on http://127.0.0.1:8080'
 	@echo 'make test    install what the tests need, and run everything'
 	@echo 'make check   formatting, lints and the house style'
+	@echo 'make instructions   count the instructions of the engine and of a request, against those that are kept'
+	@echo 'make soak    fill a directory with ten million entries (ENTRIES=n for others), measure what they cost, and move'
+	@echo '             them into a PostgreSQL of its own; leaves the figures in $(SOAK)'
+	@echo 'make growth  the same with a hundred million entries, which are not moved'
+	@echo 'make move    move what `soak` left, once more'
 	@echo 'make fmt     format'
-	@echo 'make clean   delete what was made: target, .venv and the demo data'
+	@echo 'make clean   delete what was made: target, .venv, and the data of the demo and of `soak`'
 
 demo: compiler
 	cargo build --locked --package scrip
@@ -52,11 +60,29 @@ check: compiler
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo test --locked --package scrip --test tidy
 
+# A release build, which `make test` has not: too slow to be made for every test.
+instructions: compiler counter
+	cargo build --locked --release --package scrip
+	benches/instructions
+
+soak growth: compiler
+	cargo build --locked --release --package scrip
+	rm -rf $(SOAK)
+	$(RELEASE) soak --entries $(ENTRIES) --data $(SOAK)
+	@if [ $@ = soak ]; then $(MAKE) --no-print-directory move; fi
+
+soak: ENTRIES = 10000000
+growth: ENTRIES = 100000000
+
+# The mover is killed at a third and at two thirds of the way.
+move:
+	tests/postgres --durable -- benches/move $(SOAK)/full --scrip $(RELEASE) --json $(SOAK)/move.json
+
 fmt:
 	cargo fmt --all
 
 clean:
-	rm -rf target .venv $(DATA)
+	rm -rf target .venv $(DATA) $(SOAK)
 
 # What is asked of apt: a program, and the Debian package that has it.
 BUILD_TOOLS := cc:build-essential
@@ -65,6 +91,8 @@ TEST_TOOLS += openssl:openssl
 # PostgreSQL's server, with pgbench. Debian keeps its programs off the path; the cluster that the package sets up is not
 # needed by anything here, since tests/postgres makes its own.
 TEST_TOOLS += $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) initdb):postgresql
+# What counts instructions; beside the compiler's.
+COUNT_TOOLS := valgrind:valgrind python3:python3
 
 # Installs what is missing, as root or through sudo.
 define install
@@ -79,6 +107,9 @@ endef
 
 compiler:
 	$(call install,$(BUILD_TOOLS))
+
+counter:
+	$(call install,$(COUNT_TOOLS))
 
 tools:
 	$(call install,$(TEST_TOOLS))

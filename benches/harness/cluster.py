@@ -93,6 +93,11 @@ class Cluster:
         self.sql("postgres", "-c", f"CREATE DATABASE {name} TEMPLATE seeded", "-c", "CHECKPOINT")
         return name
 
+    def empty(self, name: str) -> str:
+        """An empty database; its address in words, since a socket fits badly into a URL."""
+        self.sql("postgres", "-c", f"CREATE DATABASE {name}", "-c", "CHECKPOINT")
+        return f"host={self.socket} port=5432 user={USER} dbname={name}"
+
     def version(self) -> str:
         return self.sql("postgres", "-c", "SHOW server_version").split()[0]
 

@@ -6,9 +6,12 @@ import platform
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from . import goals
+
 # How each is called, in the order of the table.
 NAMES = {
     "scrip": "Scrip over HTTP",
+    "scrip-postgresql": "Scrip over HTTP, on PostgreSQL",
     "fastapi": "FastAPI + asyncpg over HTTP",
     "express": "Express + pg over HTTP",
     "pgbench": "PL/pgSQL by pgbench, no HTTP",
@@ -34,29 +37,26 @@ def scrip_figures(report: dict, connections: int) -> dict:
     return {"spread": level["many"], "hot": level["hot"]}
 
 
+def server_figures(report: dict) -> dict:
+    """Of the document that it prints of one process and of several on a database."""
+    return {"spread": report["several"]["one_spread"], "hot": report["several"]["one_hot"]}
+
+
 def ratios(measured: dict) -> list:
-    """How often as many pairs Scrip does as each of the others."""
-    if "scrip" not in measured:
-        return []
-    goal = {"fastapi": "P2", "express": "P2", "pgbench": "P4 reference"}
+    """How often as many pairs Scrip does as each of the others, with its own database and on theirs."""
     return [
-        {
-            "goal": goal[peer],
-            "against": peer,
-            "case": case,
-            "times": round(
-                measured["scrip"][case]["pairs_per_second"] / max(measured[peer][case]["pairs_per_second"], 1), 2
-            ),
-        }
+        {"of": ours, "against": peer, "case": case, "times": round(goals.times(measured, ours, peer, case), 2)}
+        for ours in ("scrip", "scrip-postgresql")
         for peer in measured
-        if peer != "scrip"
+        if ours in measured and not peer.startswith("scrip")
         for case in CASES
     ]
 
 
 def rows(document: dict):
-    """Every figure with what it is of, and how often as fast Scrip is."""
-    times = {(ratio["against"], ratio["case"]): ratio["times"] for ratio in document["ratios"]}
+    """Every figure with what it is of, and how often as fast Scrip is with its own database."""
+    own = [ratio for ratio in document["ratios"] if ratio["of"] == "scrip"]
+    times = {(ratio["against"], ratio["case"]): ratio["times"] for ratio in own}
     for peer, name in NAMES.items():
         for case, words in CASES.items():
             if peer in document["measured"]:
@@ -74,20 +74,20 @@ def table(document: dict) -> str:
     if "client" in document:
         most = 2 * document["client"]["pairs_per_second"]
         lines.append(f"The client of the endpoints alone, against an echo in Python: {most:,} requests/s.")
-    head = f"{'':30}{'':15}{'pairs/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'client':>9}{'Scrip is':>11}"
+    head = f"{'':32}{'':15}{'pairs/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'client':>9}{'Scrip is':>11}"
     lines += ["", head, "-" * len(head)]
     for name, case, rate, times in rows(document):
         share = rate.get("client_share_of_one_core")
         lines.append(
-            f"{name:30}{case:15}{rate['pairs_per_second']:>9,}{rate['p50_us'] / 1_000:>9.1f}"
+            f"{name:32}{case:15}{rate['pairs_per_second']:>9,}{rate['p50_us'] / 1_000:>9.1f}"
             f"{rate['p99_us'] / 1_000:>9.1f}{'' if share is None else f'{share:.0%}':>9}"
             f"{'' if times is None else f'{times:.1f} ×':>11}"
         )
     lines.append("\n`client`: of one processor, what the load took. Pairs a second are to be read as ratios.")
-    books = [peer for peer in document["measured"] if peer != "scrip"]
+    books = [peer for peer in document["measured"] if not peer.startswith("scrip")]
     if books:
         lines.append(f"The books of {', '.join(books)} add up; one balance was spent by all and paid exactly.")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *goals.table(document["goals"])])
 
 
 STYLE = """
@@ -96,29 +96,34 @@ STYLE = """
   .grid { stroke: #d0d7de }
   .ours { fill: #0969da }
   .peer { fill: #8c959f }
+  .missed { fill: #bc4c00 }
+  .aim { stroke: #24292f; stroke-width: 1.5 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
     .small { fill: #9198a1 }
     .grid { stroke: #3d444d }
     .ours { fill: #4493f8 }
     .peer { fill: #9198a1 }
+    .missed { fill: #db6d28 }
+    .aim { stroke: #e6edf3 }
   }
 """
 
 
 def svg(document: dict) -> str:
-    """A bar for each figure, on a logarithmic scale."""
+    """A bar for each figure, on a logarithmic scale, and below one for each aim."""
     bars = list(rows(document))
     speeds = [max(rate["pairs_per_second"], 1) for _, _, rate, _ in bars]
-    low = math.floor(math.log10(min(speeds)) - 0.01)
-    high = max(math.ceil(math.log10(max(speeds))), low + 1)
+    low = math.floor(math.log10(min(speeds, default=1)) - 0.01)
+    high = max(math.ceil(math.log10(max(speeds, default=1))), low + 1)
     left, right, top, step = 290, 690, 62, 26
     x = lambda speed: left + (right - left) * (math.log10(speed) - low) / (high - low)
     bottom = top + step * len(bars)
+    aims, end = goals.picture(document["goals"], bottom + 36)
     what = "Pairs of a hold and its capture a second, logarithmic"
     its = document["machine"]
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 {bottom + 52}" role="img" aria-label="{what}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 {end + 30}" role="img" aria-label="{what}">',
         f"<style>{STYLE}</style>",
         f'<text x="10" y="24" font-weight="600">{what}</text>',
         f'<text class="small" x="10" y="42">{document["connections"]} connections; {its["cores"]} cores,'
@@ -130,12 +135,13 @@ def svg(document: dict) -> str:
         lines.append(f'<text class="small" x="{at}" y="{bottom + 16}" text-anchor="middle">{10**power:,}</text>')
     for n, ((name, case, _, times), speed) in enumerate(zip(bars, speeds)):
         y = top + n * step
-        colour = "ours" if name == NAMES["scrip"] else "peer"
+        colour = "ours" if name.startswith("Scrip") else "peer"
         more = "" if times is None else f" (Scrip: {times:.1f} ×)"
         lines += [
             f'<text x="{left - 10}" y="{y + 13}" text-anchor="end">{escape(name)}, {case}</text>',
             f'<rect class="{colour}" x="{left}" y="{y}" width="{x(speed) - left:.1f}" height="18" rx="2"/>',
             f'<text class="small" x="{x(speed) + 6:.1f}" y="{y + 13}">{speed:,}{more}</text>',
         ]
-    lines.append(f'<text class="small" x="10" y="{bottom + 40}">{escape(document["command"])}</text>')
+    lines += aims
+    lines.append(f'<text class="small" x="10" y="{end + 14}">{escape(document["command"])}</text>')
     return "\n".join([*lines, "</svg>", ""])

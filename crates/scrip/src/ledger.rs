@@ -4,34 +4,13 @@
 
 use crate::crypto::sha256;
 use crate::store::queries;
-use crate::store::{Committed, Idempotency, Store, Submission, SubmitError, Unavailable, Value};
+use crate::store::{Claim, Committed, Idempotency, Store, Submission, SubmitError, Unavailable, Value};
 use scrip_engine::{Command, Timestamp, Workspace, WorkspaceId};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// The ledger over a store.
 pub struct Ledger {
     store: Store,
-    /// Workspaces that are being opened now, and by how many requests.
-    opening: Mutex<HashMap<WorkspaceId, usize>>,
-}
-
-/// A workspace that is being opened: nobody takes its claims over for as long as this lives.
-pub struct Opening<'a> {
-    ledger: &'a Ledger,
-    workspace: WorkspaceId,
-}
-
-impl Drop for Opening<'_> {
-    fn drop(&mut self) {
-        let mut opening = self.ledger.opening.lock().expect("nobody panics while counting");
-        if let Some(requests) = opening.get_mut(&self.workspace) {
-            *requests -= 1;
-            if *requests == 0 {
-                opening.remove(&self.workspace);
-            }
-        }
-    }
 }
 
 /// Who asks for a command, and what makes the request at most once.
@@ -60,7 +39,7 @@ pub fn idempotency(workspace: WorkspaceId, key: &str, request: &[&[u8]]) -> Idem
 impl Ledger {
     /// A ledger over a store.
     pub fn new(store: Store) -> Ledger {
-        Ledger { store, opening: Mutex::default() }
+        Ledger { store }
     }
 
     /// The store, for reading.
@@ -78,7 +57,9 @@ impl Ledger {
         command: Command,
         asked: Asked,
     ) -> Result<Committed, SubmitError> {
-        self.send(workspace, command, asked, false).await
+        let Asked { actor, idempotency } = asked;
+        let claims = Vec::new();
+        self.store.submit(Submission { workspace, command, actor, idempotency, claims, wants_workspace: false }).await
     }
 
     /// The same, and answers with the workspace as it was right after.
@@ -91,7 +72,23 @@ impl Ledger {
         command: Command,
         asked: Asked,
     ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
-        let mut committed = self.send(workspace, command, asked, true).await?;
+        self.open(workspace, command, asked, Vec::new()).await
+    }
+
+    /// The same for a workspace that is opened, with what only it has from then on.
+    ///
+    /// # Errors
+    /// See [`SubmitError`].
+    pub async fn open(
+        &self,
+        workspace: WorkspaceId,
+        command: Command,
+        asked: Asked,
+        claims: Vec<Claim>,
+    ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
+        let Asked { actor, idempotency } = asked;
+        let submission = Submission { workspace, command, actor, idempotency, claims, wants_workspace: true };
+        let mut committed = self.store.submit(submission).await?;
         let shown = committed.workspace.take();
         let shown = shown.ok_or_else(|| SubmitError::Bug("the store showed no workspace".to_owned()))?;
         Ok((committed, shown))
@@ -101,20 +98,9 @@ impl Ledger {
     pub async fn submit_many(&self, many: Vec<(WorkspaceId, Command, Asked)>) -> Vec<Result<Committed, SubmitError>> {
         let submission = |(workspace, command, asked): (WorkspaceId, Command, Asked)| {
             let Asked { actor, idempotency } = asked;
-            Submission { workspace, command, actor, idempotency, wants_workspace: false }
+            Submission { workspace, command, actor, idempotency, claims: Vec::new(), wants_workspace: false }
         };
         self.store.submit_many(many.into_iter().map(submission).collect()).await
-    }
-
-    async fn send(
-        &self,
-        workspace: WorkspaceId,
-        command: Command,
-        asked: Asked,
-        wants_workspace: bool,
-    ) -> Result<Committed, SubmitError> {
-        let Asked { actor, idempotency } = asked;
-        self.store.submit(Submission { workspace, command, actor, idempotency, wants_workspace }).await
     }
 
     /// Lets time pass for a workspace, if anything is due.
@@ -133,41 +119,23 @@ impl Ledger {
         self.store.workspace(id).await
     }
 
-    /// Says that a workspace is being opened, before its claims are made and until its entry was submitted.
-    pub fn opening(&self, workspace: WorkspaceId) -> Opening<'_> {
-        *self.opening.lock().expect("nobody panics while counting").entry(workspace).or_default() += 1;
-        Opening { ledger: self, workspace }
-    }
-
-    /// Claims something that only one workspace may have, for a workspace; whether it has it now.
+    /// Whether a workspace other than this one has something that only one may have.
     ///
-    /// A claim whose workspace was never opened (a crash or a refusal came between) goes to whoever asks next, but not
-    /// while that workspace is being opened: two people at once would both have it.
+    /// What looks free may be claimed a moment later: only the entry that comes with the claim settles it. A claim that
+    /// an older version made and whose workspace was never opened is let go.
     ///
     /// # Errors
     /// When the store cannot answer.
-    pub async fn claim(&self, scope: &str, claim: &str, workspace: WorkspaceId) -> Result<bool, Unavailable> {
-        let (scope, claim) = (Value::Text(scope.to_owned()), Value::Text(claim.to_owned()));
-        let made = self.store.write(queries::CLAIM, vec![scope.clone(), claim.clone(), workspace.into()]).await?;
-        if made == 1 {
+    pub async fn is_taken(&self, claim: &Claim, workspace: WorkspaceId) -> Result<bool, Unavailable> {
+        let named = vec![Value::Text(claim.scope.to_owned()), Value::Text(claim.what.clone())];
+        let rows = self.store.query(queries::CLAIMED_BY, named.clone()).await?;
+        let holder = rows.first().map(|row| WorkspaceId::new(row.integer(0) as u64));
+        let Some(holder) = holder.filter(|holder| *holder != workspace) else { return Ok(false) };
+        if self.workspace(holder).await?.is_some() {
             return Ok(true);
         }
-        let rows = self.store.query(queries::CLAIMED_BY, vec![scope.clone(), claim.clone()]).await?;
-        let Some(holder) = rows.first().map(|row| row.integer(0)) else { return Ok(false) };
-        if holder == workspace.get() {
-            return Ok(true);
-        }
-        let holding = WorkspaceId::new(holder as u64);
-        let in_flight = self.opening.lock().expect("nobody panics while counting").contains_key(&holding);
-        // The look comes after that: whoever is no longer in flight has been answered by the journal before it.
-        if in_flight || self.workspace(holding).await?.is_some() {
-            return Ok(false);
-        }
-        let taken = self
-            .store
-            .write(queries::CLAIM_AGAIN, vec![scope, claim, workspace.into(), Value::Integer(holder)])
-            .await?;
-        Ok(taken == 1)
+        self.store.write(queries::UNCLAIM, named.into_iter().chain([holder.into()]).collect()).await?;
+        Ok(false)
     }
 
     /// What time it is for a workspace on a test clock, or for everyone else.

@@ -70,6 +70,16 @@ impl Server {
         Ok(Server { listener, app, dispatcher, new_key, url })
     }
 
+    /// The ledger it serves.
+    pub fn ledger(&self) -> Arc<Ledger> {
+        Arc::clone(&self.app.ledger)
+    }
+
+    /// What it would serve and where, for whoever serves it without the workers and the scheduler.
+    pub fn without_workers(self) -> (TcpListener, Arc<App>) {
+        (self.listener, self.app)
+    }
+
     /// Serves until told to stop.
     ///
     /// # Errors

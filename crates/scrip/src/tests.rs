@@ -1,9 +1,13 @@
 //! Tests of the parts together, below HTTP.
 
 mod batches;
+mod claims;
 mod engines;
+mod keys;
+mod lag;
 mod locks;
 #[path = "../tests/common/postgres.rs"]
 pub mod postgres;
 mod roles;
+mod rounds;
 mod simulation;

@@ -4,10 +4,34 @@ use super::place::CATALOG;
 use crate::clock::Stopwatch;
 use scrip_engine::{
     Amount, Applied, Ask, Catalogs, Choice, Command, DAY, Event, Give, Interval, Mode, Name, Outcome, OutputFile,
-    Params, Profile, SECOND, Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
+    Params, Profile, SECOND, Timestamp, Unit, Workspace, WorkspaceId, apply, limits::OPERATION_MAX, parse_catalog,
 };
 use serde::Serialize;
 use std::time::Duration;
+
+/// What opens a workspace as they are: on a paid plan, with a pack and goodwill.
+///
+/// # Errors
+/// Never, as long as amounts are what they are.
+pub fn typical(mode: Mode) -> Result<Vec<Command>, String> {
+    let (plan, interval) = (Name::from("pro"), Some(Interval::Month));
+    let open = Command::OpenWorkspace {
+        mode,
+        test_clock: None,
+        profile: Profile { name: "Acme".to_owned(), owner: "acme@example.com".to_owned(), external_id: None },
+        lifetime_allowed: true,
+        choice: Some(Choice { plan, interval, allowance: None, approve: Vec::new() }),
+    };
+    let (source, reason) = (Some(Name::from("payment:1")), "bought".to_owned());
+    let pack = Command::Grant { give: Give::Pack(Name::from("credits-1000")), source, reason };
+    Ok(vec![open, pack, goodwill()?])
+}
+
+fn goodwill() -> Result<Command, String> {
+    let amount = Amount::new(OPERATION_MAX).ok_or("an amount")?;
+    let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
+    Ok(Command::Grant { give, source: None, reason: "thanks".to_owned() })
+}
 
 /// Nanoseconds of the engine for one command.
 #[derive(Clone, Debug, Serialize)]
@@ -20,7 +44,8 @@ pub struct Engine {
     pub month_ns: u64,
 }
 
-struct Lab {
+/// A workspace in memory.
+pub struct Lab {
     catalogs: Catalogs,
     workspace: Workspace,
     now: Timestamp,
@@ -28,23 +53,33 @@ struct Lab {
 
 impl Lab {
     /// A workspace on a paid plan, with a pack and goodwill.
-    fn new() -> Result<Lab, String> {
+    ///
+    /// # Errors
+    /// When the engine refuses what it should take.
+    pub fn new() -> Result<Lab, String> {
         let catalog = parse_catalog(CATALOG).map_err(|_| "the catalog of the benchmark has errors".to_owned())?;
         let now = "2026-01-31T00:00:00Z".parse()?;
         let workspace = Workspace::unopened(WorkspaceId::new(1));
         let mut lab = Lab { catalogs: Catalogs::single(catalog), workspace, now };
-        let (plan, interval) = (Name::from("pro"), Some(Interval::Month));
-        lab.apply(&Command::OpenWorkspace {
-            mode: Mode::Live,
-            test_clock: None,
-            profile: Profile { name: "Acme".to_owned(), owner: "acme@example.com".to_owned(), external_id: None },
-            lifetime_allowed: true,
-            choice: Some(Choice { plan, interval, allowance: None, approve: Vec::new() }),
-        })?;
-        let (source, reason) = (Some(Name::from("payment:1")), "bought".to_owned());
-        lab.apply(&Command::Grant { give: Give::Pack(Name::from("credits-1000")), source, reason })?;
-        lab.goodwill()?;
+        for command in typical(Mode::Live)? {
+            lab.apply(&command)?;
+        }
         Ok(lab)
+    }
+
+    /// The same with 64 grants and 256 open holds.
+    ///
+    /// # Errors
+    /// When the engine refuses what it should take.
+    pub fn large() -> Result<Lab, String> {
+        let mut large = Lab::new()?;
+        while large.workspace.grants.len() < 64 {
+            large.goodwill()?;
+        }
+        while large.workspace.holds.len() < 256 {
+            large.hold()?;
+        }
+        Ok(large)
     }
 
     fn apply(&mut self, command: &Command) -> Result<Vec<Event>, String> {
@@ -55,9 +90,7 @@ impl Lab {
     }
 
     fn goodwill(&mut self) -> Result<(), String> {
-        let amount = Amount::new(1_000_000_000).ok_or("an amount")?;
-        let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
-        self.apply(&Command::Grant { give, source: None, reason: "thanks".to_owned() }).map(|_| ())
+        self.apply(&goodwill()?).map(|_| ())
     }
 
     fn hold(&mut self) -> Result<u32, String> {
@@ -67,7 +100,11 @@ impl Lab {
         Ok(hold)
     }
 
-    fn pair(&mut self) -> Result<(), String> {
+    /// A hold and its capture.
+    ///
+    /// # Errors
+    /// When the engine refuses one.
+    pub fn pair(&mut self) -> Result<(), String> {
         self.now = self.now.after_micros(1);
         let hold = self.hold()?;
         self.apply(&Command::CaptureHold { hold, amount: None }).map(|_| ())
@@ -105,14 +142,7 @@ impl Lab {
 /// When the engine refuses what it should take.
 pub fn measure(window: Duration) -> Result<Engine, String> {
     let typical_ns = pairs(Lab::new()?, window)?;
-    let mut large = Lab::new()?;
-    while large.workspace.grants.len() < 64 {
-        large.goodwill()?;
-    }
-    while large.workspace.holds.len() < 256 {
-        large.hold()?;
-    }
-    let large_ns = pairs(large, window)?;
+    let large_ns = pairs(Lab::large()?, window)?;
     let mut lab = Lab::new()?;
     let month_ns = per_command(window, || lab.month())?;
     Ok(Engine { typical_ns, large_ns, month_ns })

@@ -2,6 +2,7 @@
 
 use super::Target;
 use super::batch::Batch;
+use super::place::Server;
 use super::report::Rate;
 use crate::clock::Stopwatch;
 use std::io::{ErrorKind, Write};
@@ -13,11 +14,15 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// The body of a hold.
-const HOLD: &[u8] = br#"{"credits":20,"reference":"benchmark"}"#;
+pub const HOLD: &[u8] = br#"{"credits":20,"reference":"benchmark"}"#;
 /// The body of a capture.
 const CAPTURE: &[u8] = b"{}";
 /// What is echoed: as long as the answer to a hold.
 const ECHO: &[u8] = &[b'x'; 330];
+/// How long a request rests that was told to come back; a server says a second, for people. # assumed
+const REST: Duration = Duration::from_millis(10);
+/// How often it comes back before that is an error.
+const RESTS_MAX: u64 = 500;
 /// Pauses between two probes of one measurement.
 const PROBE_EVERY: Duration = Duration::from_millis(5);
 
@@ -26,8 +31,8 @@ const PROBE_EVERY: Duration = Duration::from_millis(5);
 pub enum Work {
     /// A hold and its capture, on each of these workspaces in turn.
     Pairs {
-        /// The server.
-        target: Target,
+        /// The servers, each with its share of the connections.
+        targets: Arc<[Target]>,
         /// The workspaces.
         workspaces: Arc<Vec<String>>,
         /// Makes keys differ between measurements.
@@ -59,6 +64,7 @@ pub struct Measured {
     connections: usize,
     seconds: f64,
     pairs: Vec<u64>,
+    put_off: u64,
     /// Latencies of the probe in microseconds, sorted.
     pub probes: Vec<u64>,
 }
@@ -69,6 +75,16 @@ impl Measured {
         ((self.pairs.len() * each) as f64 / self.seconds).round() as u64
     }
 
+    /// This and another measurement of the same, one after the other.
+    pub fn and(mut self, mut more: Measured) -> Measured {
+        self.seconds += more.seconds;
+        self.pairs.append(&mut more.pairs);
+        self.put_off += more.put_off;
+        self.probes.append(&mut more.probes);
+        self.probes.sort_unstable();
+        self
+    }
+
     /// Pairs a second and how long they took.
     pub fn rate(mut self) -> Rate {
         self.pairs.sort_unstable();
@@ -77,6 +93,7 @@ impl Measured {
             pairs_per_second: self.per_second(1),
             p50_us: percentile(&self.pairs, 50),
             p99_us: percentile(&self.pairs, 99),
+            put_off: self.put_off,
         }
     }
 }
@@ -105,12 +122,12 @@ pub fn measure(work: &Work, connections: usize, window: Duration, probe: Option<
         running.push(std::thread::spawn(move || {
             block_on(async move {
                 let mut tasks = JoinSet::new();
-                if let (Some(path), Work::Pairs { target, .. }) = (probe, &work) {
-                    tasks.spawn(probing(target.clone(), path, Arc::clone(&phase)));
+                if let (Some(path), Work::Pairs { targets, .. }) = (probe, &work) {
+                    tasks.spawn(probing(targets[0].clone(), path, Arc::clone(&phase)));
                 }
                 for connection in mine {
                     let (work, phase) = (work.clone(), Arc::clone(&phase));
-                    tasks.spawn(async move { Ok((pairs(&work, connection, connections, &phase).await?, Vec::new())) });
+                    tasks.spawn(async move { pairs(&work, connection, connections, &phase).await });
                 }
                 finish(tasks, &phase).await
             })
@@ -122,25 +139,33 @@ pub fn measure(work: &Work, connections: usize, window: Duration, probe: Option<
     std::thread::sleep(window);
     phase.store(STOP, Ordering::Relaxed);
     let seconds = stopwatch.elapsed().as_secs_f64();
-    let mut measured = Measured { connections, seconds, pairs: Vec::new(), probes: Vec::new() };
+    let mut measured = Measured { connections, seconds, pairs: Vec::new(), put_off: 0, probes: Vec::new() };
     for thread in running {
-        let (pairs, probes) = thread.join().map_err(|_| "a thread of the load panicked".to_owned())??;
-        measured.pairs.extend(pairs);
-        measured.probes.extend(probes);
+        let samples = thread.join().map_err(|_| "a thread of the load panicked".to_owned())??;
+        measured.pairs.extend(samples.pairs);
+        measured.probes.extend(samples.probes);
+        measured.put_off += samples.put_off;
     }
     measured.probes.sort_unstable();
     Ok(measured)
 }
 
-type Samples = (Vec<u64>, Vec<u64>);
+/// What one connection saw, or several.
+#[derive(Default)]
+struct Samples {
+    pairs: Vec<u64>,
+    probes: Vec<u64>,
+    put_off: u64,
+}
 
 async fn finish(mut tasks: JoinSet<Result<Samples, String>>, phase: &AtomicU8) -> Result<Samples, String> {
-    let mut all = (Vec::new(), Vec::new());
+    let mut all = Samples::default();
     while let Some(ended) = tasks.join_next().await {
         match ended.map_err(|error| error.to_string()).and_then(|ended| ended) {
-            Ok((pairs, probes)) => {
-                all.0.extend(pairs);
-                all.1.extend(probes);
+            Ok(samples) => {
+                all.pairs.extend(samples.pairs);
+                all.probes.extend(samples.probes);
+                all.put_off += samples.put_off;
             }
             Err(error) => {
                 phase.store(STOP, Ordering::Relaxed);
@@ -165,9 +190,10 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, S
     runtime.map_err(|error| error.to_string())?.block_on(work)
 }
 
-async fn pairs(work: &Work, mine: usize, of: usize, phase: &AtomicU8) -> Result<Vec<u64>, String> {
+async fn pairs(work: &Work, mine: usize, of: usize, phase: &AtomicU8) -> Result<Samples, String> {
     let address = match work {
-        Work::Pairs { target, .. } | Work::Batches { target, .. } => target.address,
+        Work::Pairs { targets, .. } => targets[mine % targets.len()].address,
+        Work::Batches { target, .. } => target.address,
         Work::Echo(address) => *address,
     };
     let mut connection = Connection::open(address).await?;
@@ -175,7 +201,8 @@ async fn pairs(work: &Work, mine: usize, of: usize, phase: &AtomicU8) -> Result<
     for n in 0.. {
         let stopwatch = Stopwatch::start();
         match work {
-            Work::Pairs { target, workspaces, keys } => {
+            Work::Pairs { targets, workspaces, keys } => {
+                let target = &targets[mine % targets.len()];
                 let workspace = &workspaces[(mine + n * of) % workspaces.len()];
                 pair(&mut connection, target, workspace, HOLD, &format!("{keys}-{mine}-{n}")).await?;
             }
@@ -201,7 +228,7 @@ async fn pairs(work: &Work, mine: usize, of: usize, phase: &AtomicU8) -> Result<
             _ => break,
         }
     }
-    Ok(micros)
+    Ok(Samples { pairs: micros, put_off: connection.put_off, ..Samples::default() })
 }
 
 /// A hold and its capture; an error when either is refused.
@@ -223,25 +250,100 @@ async fn try_pair(
     connection: &mut Connection,
     target: &Target,
     workspace: &str,
-    hold: &[u8],
+    body: &[u8],
     key: &str,
 ) -> Result<u16, String> {
+    match hold(connection, target, workspace, body, key).await? {
+        Held::Accepted(path) => capture(connection, target, &path, key).await.map(|()| 201),
+        Held::Refused(status) => Ok(status),
+    }
+}
+
+/// What became of a hold.
+#[derive(Debug)]
+pub enum Held {
+    /// Where it is captured.
+    Accepted(String),
+    /// The status it was answered with.
+    Refused(u16),
+}
+
+/// A hold.
+///
+/// # Errors
+/// When the connection breaks or what comes is not an answer.
+pub async fn hold(
+    connection: &mut Connection,
+    target: &Target,
+    workspace: &str,
+    body: &[u8],
+    key: &str,
+) -> Result<Held, String> {
     connection.begin("POST", "/v1/holds", &target.key);
     connection.header("Scrip-Workspace", workspace);
     connection.header("Idempotency-Key", &format!("h{key}"));
-    let (status, body) = connection.send(hold).await?;
+    let (status, body) = connection.send_again(body).await?;
     if status != 201 {
-        return Ok(status);
+        return Ok(Held::Refused(status));
     }
     let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
     let id = text.strip_prefix(r#"{"id":""#).and_then(|rest| rest.split('"').next());
-    let path = format!("/v1/holds/{}/capture", id.ok_or("a hold has no id")?);
-    connection.begin("POST", &path, &target.key);
+    Ok(Held::Accepted(format!("/v1/holds/{}/capture", id.ok_or("a hold has no id")?)))
+}
+
+/// The capture of a hold.
+///
+/// # Errors
+/// When it is refused.
+pub async fn capture(connection: &mut Connection, target: &Target, path: &str, key: &str) -> Result<(), String> {
+    connection.begin("POST", path, &target.key);
     connection.header("Idempotency-Key", &format!("c{key}"));
-    match connection.send(CAPTURE).await? {
-        (200, _) => Ok(201),
+    match connection.send_again(CAPTURE).await? {
+        (200, _) => Ok(()),
         (status, body) => Err(format!("a capture was answered with {status}: {}", String::from_utf8_lossy(body))),
     }
+}
+
+/// Waits until a server says that it is ready.
+///
+/// # Errors
+/// When it says something else, or nothing.
+pub fn ready(server: &Server) -> Result<(), String> {
+    block_on(async {
+        let mut connection = Connection::open(server.address).await?;
+        loop {
+            connection.begin("GET", "/readyz", &server.key);
+            match connection.send(b"").await?.0 {
+                200 => return Ok(()),
+                503 => tokio::time::sleep(PROBE_EVERY).await,
+                status => return Err(format!("a server that starts answered with {status}")),
+            }
+        }
+    })
+}
+
+/// A pair on each of these workspaces, once.
+///
+/// # Errors
+/// When one is refused.
+pub fn visit(target: &Target, workspaces: &Arc<Vec<String>>, connections: usize, keys: u64) -> Result<(), String> {
+    block_on(async {
+        let mut tasks: JoinSet<Result<(), String>> = JoinSet::new();
+        for mine in 0..connections {
+            let (target, workspaces) = (target.clone(), Arc::clone(workspaces));
+            tasks.spawn(async move {
+                let mut connection = Connection::open(target.address).await?;
+                for n in (mine..workspaces.len()).step_by(connections) {
+                    pair(&mut connection, &target, &workspaces[n], HOLD, &format!("{keys}-{n}")).await?;
+                }
+                Ok(())
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.map_err(|error| error.to_string())??;
+        }
+        Ok(())
+    })
 }
 
 async fn probing(target: Target, path: String, phase: Arc<AtomicU8>) -> Result<Samples, String> {
@@ -259,7 +361,7 @@ async fn probing(target: Target, path: String, phase: Arc<AtomicU8>) -> Result<S
         }
         tokio::time::sleep(PROBE_EVERY).await;
     }
-    Ok((Vec::new(), micros))
+    Ok(Samples { probes: micros, ..Samples::default() })
 }
 
 /// Spends a workspace's balance from many connections at once, until each has been told that it is used up; how many
@@ -300,6 +402,8 @@ pub struct Connection {
     output: Vec<u8>,
     input: Vec<u8>,
     filled: usize,
+    /// How often a request was told to come back.
+    put_off: u64,
 }
 
 impl Connection {
@@ -310,7 +414,7 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> Result<Connection, String> {
         let stream = TcpStream::connect(address).await.map_err(|error| format!("{address}: {error}"))?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        Ok(Connection { stream, output: Vec::with_capacity(1_024), input: vec![0; 16_384], filled: 0 })
+        Ok(Connection { stream, output: Vec::with_capacity(1_024), input: vec![0; 16_384], filled: 0, put_off: 0 })
     }
 
     /// Starts a request.
@@ -338,8 +442,35 @@ impl Connection {
     /// # Errors
     /// When the connection breaks or what comes is not an answer.
     pub async fn send(&mut self, body: &[u8]) -> Result<(u16, &[u8]), String> {
+        self.end(body);
+        let (status, start, end) = self.exchange().await?;
+        Ok((status, &self.input[start..end]))
+    }
+
+    /// The same; one that is told to come back, which changed nothing, comes back with the same key, as a client does.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn send_again(&mut self, body: &[u8]) -> Result<(u16, &[u8]), String> {
+        self.end(body);
+        let before = self.put_off;
+        loop {
+            let (status, start, end) = self.exchange().await?;
+            if status != 503 || self.put_off - before == RESTS_MAX {
+                return Ok((status, &self.input[start..end]));
+            }
+            self.put_off += 1;
+            tokio::time::sleep(REST).await;
+        }
+    }
+
+    fn end(&mut self, body: &[u8]) {
         write!(self.output, "Content-Length: {}\r\n\r\n", body.len()).expect("a vector takes all");
         self.output.extend_from_slice(body);
+    }
+
+    /// Sends what was written, and reads the status of the answer and where its body is.
+    async fn exchange(&mut self) -> Result<(u16, usize, usize), String> {
         let mut sent = 0;
         while sent < self.output.len() {
             match self.stream.try_write(&self.output[sent..]) {
@@ -357,7 +488,7 @@ impl Connection {
                     self.input.resize(end, 0);
                 }
                 if end <= self.filled {
-                    return Ok((status, &self.input[start..end]));
+                    return Ok((status, start, end));
                 }
             }
             self.stream.readable().await.map_err(|error| error.to_string())?;

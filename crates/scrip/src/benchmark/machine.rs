@@ -1,5 +1,6 @@
 //! The machine the figures are of.
 
+use super::load::percentile;
 use crate::clock::Stopwatch;
 use serde::Serialize;
 use std::fs::{self, File};
@@ -29,8 +30,7 @@ pub struct Machine {
 /// # Errors
 /// When nothing can be written there.
 pub fn describe(directory: &Path) -> Result<Machine, String> {
-    let mut flushes = flushes(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    flushes.sort_unstable();
+    let flushes = appends(directory, APPENDS)?;
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -38,17 +38,27 @@ pub fn describe(directory: &Path) -> Result<Machine, String> {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         cpu: model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()).to_owned(),
         kernel: format!("{} {}", std::env::consts::OS, kernel.trim()).trim().to_owned(),
-        fdatasync_p50_us: flushes[APPENDS / 2],
-        fdatasync_p99_us: flushes[APPENDS * 99 / 100],
+        fdatasync_p50_us: percentile(&flushes, 50),
+        fdatasync_p99_us: percentile(&flushes, 99),
     })
 }
 
-fn flushes(directory: &Path) -> std::io::Result<Vec<u64>> {
+/// So many appends of a page, each flushed: how long each took in microseconds, sorted.
+///
+/// # Errors
+/// When nothing can be written there.
+pub fn appends(directory: &Path, many: usize) -> Result<Vec<u64>, String> {
+    let mut micros = flushes(directory, many).map_err(|error| format!("{}: {error}", directory.display()))?;
+    micros.sort_unstable();
+    Ok(micros)
+}
+
+fn flushes(directory: &Path, many: usize) -> std::io::Result<Vec<u64>> {
     let path = directory.join("flushes");
     let mut file = File::create(&path)?;
     let page = [7; 4_096];
-    let mut micros = Vec::with_capacity(APPENDS);
-    for _ in 0..APPENDS {
+    let mut micros = Vec::with_capacity(many);
+    for _ in 0..many {
         let stopwatch = Stopwatch::start();
         file.write_all(&page)?;
         file.sync_data()?;

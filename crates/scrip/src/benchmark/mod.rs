@@ -6,11 +6,23 @@
 //! Invariant: measures and never judges. Nothing here may fail because something was slow.
 
 mod batch;
+pub mod count;
 mod engine;
+mod fill;
+pub mod filling;
+mod goals;
+pub mod lag;
 mod load;
 mod machine;
+mod open;
+mod parts;
 mod place;
-mod report;
+mod plan;
+pub mod plot;
+pub mod report;
+mod sizes;
+pub mod soak;
+mod text;
 mod world;
 
 use crate::clock::Stopwatch;
@@ -18,18 +30,17 @@ use crate::http;
 use indicatif::{ProgressBar, ProgressStyle};
 use load::{Probe, Work};
 use place::{Place, Server};
-use report::{AtConnections, Batches, OneBalance, Projection, Report};
+pub use plan::{Part, Plan};
+use report::{AtConnections, Batches, OneBalance, Projection, Report, share};
 use scrip_client::types::DECISIONS_MAX;
-use scrip_engine::limits::HOLDS_MAX;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use world::World;
 
-/// Connections of whatever is measured at one level alone, where that level was asked for.
-const MANY_CONNECTIONS: usize = 64;
-/// Connections that send batches: few, since each brings many decisions.
-const BATCH_CONNECTIONS: usize = 4;
+/// Connections that spend one balance.
+const SPENDING: usize = 64;
 /// How long batches are measured at least: in a moment none would end.
 const BATCH_WINDOW: Duration = Duration::from_secs(1);
 /// Decisions of a batch.
@@ -39,88 +50,105 @@ const RENEWING: usize = 1_000;
 /// Months they renew.
 const MONTHS: u32 = 12;
 
-/// What is to be measured.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// How long each measurement takes.
-    pub seconds: f64,
-    /// Workspaces the load is spread over.
-    pub workspaces: usize,
-    /// Connections at which pairs are measured; at least one.
-    pub connections: Vec<usize>,
-    /// Where the data is put for as long as it takes.
-    pub directory: PathBuf,
-}
-
-impl Plan {
-    /// The connections of whatever is measured at one level alone: comparing needs the same level twice.
-    fn level(&self) -> usize {
-        let asked = &self.connections;
-        if asked.contains(&MANY_CONNECTIONS) { MANY_CONNECTIONS } else { asked.iter().copied().max().unwrap_or(1) }
-    }
-
-    /// A workspace has at most so many open holds: on a few, only one batch of them may be open at once.
-    fn batch_connections(&self) -> usize {
-        if self.workspaces * HOLDS_MAX > 2 * BATCH_CONNECTIONS * DECISIONS_MAX { BATCH_CONNECTIONS } else { 1 }
-    }
-}
-
-/// Measures everything.
+/// Measures what was asked for.
 ///
 /// # Errors
 /// When a server does not start, or answers what it should not.
 pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
-    let bar = ProgressBar::new(7 + BATCHES.len() as u64 + 3 * plan.connections.len() as u64)
-        .with_style(ProgressStyle::with_template("{bar:30} {msg}").expect("the template is right"));
+    let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}").expect("the template is right");
+    let bar = ProgressBar::new_spinner().with_style(style);
     let step = |what: &str| {
         bar.inc(1);
         bar.set_message(what.to_owned());
     };
     step("the disk");
-    let machine = machine::describe(place.directory())?;
-    step("the engine");
-    let engine = engine::measure(Duration::from_secs_f64(plan.seconds.min(1.0)))?;
-    step("opening workspaces");
-    let server = place.serve("server", true)?;
-    let echo = place.echo()?;
-    let mut world = World::new(&server, plan.workspaces)?;
-    let window = Duration::from_secs_f64(plan.seconds);
-    let mut levels = Vec::new();
-    for &connections in &plan.connections {
-        step(&format!("an echo, {connections} connections"));
-        let ceiling = load::measure(&Work::Echo(echo.address), connections, window, None)?.rate();
-        step(&format!("many workspaces, {connections} connections"));
-        let many = load::measure(&world.pairs(false), connections, window, None)?.rate();
-        step(&format!("one workspace, {connections} connections"));
-        let hot = load::measure(&world.pairs(true), connections, window, None)?.rate();
-        levels.push(AtConnections::new(connections, ceiling, many, hot));
+    let mut report = Report::new(plan, machine::describe(place.directory())?);
+    if plan.wants(Part::P10) {
+        step("the engine");
+        report.engine = Some(engine::measure(Duration::from_secs_f64(plan.seconds.min(1.0)))?);
     }
-    let single = levels.iter().find(|level| level.connections == plan.level()).map(|level| level.many.clone());
-    let single = single.ok_or("single requests were not measured")?;
-    let mut batches = Vec::new();
-    for size in BATCHES {
-        step(&format!("batches of {size}"));
-        let window = window.max(BATCH_WINDOW);
-        let measured = load::measure(&world.batches(size), plan.batch_connections(), window, None)?;
-        batches.push(Batches::new(size, measured, &single));
+    if plan.wants_all() || plan.wants_any(&[Part::P1, Part::P3, Part::P5, Part::P6, Part::P9, Part::P11]) {
+        served(plan, place, &step, &mut report)?;
     }
-    step("projections under load");
-    let probe = Some(Probe { path: world.a_hold()? });
-    let loaded = load::measure(&world.pairs(false), plan.level(), window, probe)?;
-    let projection = Projection::new(&loaded);
-    step("one balance, spent by all");
-    let one_balance = one_balance(&world)?;
-    step("a year of renewals");
-    let renewals = world.renew(plan.workspaces.min(RENEWING), MONTHS)?;
-    step("one commit a command");
-    place.stop(server)?;
-    let server = place.serve("server", false)?;
-    world.moved(&server);
-    let single = load::measure(&world.pairs(false), plan.level(), window, None)?.rate();
-    place.stop(server)?;
-    place.stop(echo)?;
+    if plan.wants_any(&[Part::P7, Part::P8]) {
+        let (filled, memory) = sizes::measure(plan, place, &step)?;
+        (report.filled, report.memory) = (Some(filled), Some(memory));
+    }
     bar.finish_and_clear();
-    Ok(Report::new(plan, machine, engine, levels, batches, single, one_balance, renewals, projection))
+    report.goals = goals::of(plan, &report);
+    Ok(report)
+}
+
+/// What is measured on one set of workspaces.
+fn served(plan: &Plan, place: &Place, step: &dyn Fn(&str), report: &mut Report) -> Result<(), String> {
+    step("opening workspaces");
+    let server = place.serve("server")?;
+    let mut world = World::new(&server, plan.workspaces)?;
+    levels(plan, place, &world, step, report)?;
+    let at_level = report.at_level().map(|level| level.many.clone());
+    if let Some(single) = at_level.as_ref().filter(|_| plan.wants(Part::P11)) {
+        for size in BATCHES {
+            step(&format!("batches of {size}"));
+            let window = plan.window().max(BATCH_WINDOW);
+            let measured = load::measure(&world.batches(size), plan.batch_connections(), window, None)?;
+            report.batches.push(Batches::new(size, measured, single));
+        }
+    }
+    if let Some(most) = at_level.as_ref().filter(|_| plan.wants(Part::P6)) {
+        step("half load");
+        report.half_load = Some(parts::half_load(plan, place, &world, most)?);
+    }
+    if plan.wants_all() {
+        beside(plan, &world, step, report)?;
+    }
+    place.stop(server)?;
+    if plan.wants(Part::P9) {
+        step("how far the projections are behind");
+        report.lag = Some(parts::lag(plan, place, &mut world)?);
+    }
+    if plan.wants(Part::P5) {
+        step("several processes");
+        report.several = Some(parts::several(plan, place, &mut world)?);
+    }
+    if let Some(many) = at_level.filter(|_| plan.wants_all()) {
+        step("one commit a command");
+        let server = place.serve_with("server", &["--group-commit".as_ref(), "false".as_ref()])?;
+        world.moved(&[&server]);
+        let single = load::measure(&world.pairs(false), plan.level(), plan.window(), None)?.rate();
+        report.group_commit_times = Some(share(&many, &single));
+        report.single_commit = Some(single);
+        place.stop(server)?;
+    }
+    Ok(())
+}
+
+/// Pairs on many workspaces and on one, and echoes of the same bytes, at each number of connections.
+fn levels(plan: &Plan, place: &Place, world: &World, step: &dyn Fn(&str), report: &mut Report) -> Result<(), String> {
+    let echo = place.echo()?;
+    for connections in plan.levels() {
+        let rate = |work: &Work| load::measure(work, connections, plan.window(), None).map(load::Measured::rate);
+        step(&format!("an echo, {connections} connections"));
+        let ceiling = rate(&Work::Echo(echo.address))?;
+        step(&format!("many workspaces, {connections} connections"));
+        let many = rate(&world.pairs(false))?;
+        step(&format!("one workspace, {connections} connections"));
+        let hot = rate(&world.pairs(true))?;
+        report.http.push(AtConnections::new(connections, ceiling, many, hot));
+    }
+    place.stop(echo)
+}
+
+/// What belongs to no aim.
+fn beside(plan: &Plan, world: &World, step: &dyn Fn(&str), report: &mut Report) -> Result<(), String> {
+    step("reads under load");
+    let probe = Some(Probe { path: world.a_hold()? });
+    let loaded = load::measure(&world.pairs(false), plan.level(), plan.window(), probe)?;
+    report.projection = Some(Projection::new(&loaded));
+    step("one balance, spent by all");
+    report.one_balance = Some(one_balance(world)?);
+    step("a year of renewals");
+    report.renewals = Some(world.renew(plan.workspaces.min(RENEWING), MONTHS)?);
+    Ok(())
 }
 
 /// A check more than a measurement: a balance that all spend at once pays exactly as often as it can.
@@ -128,13 +156,13 @@ fn one_balance(world: &World) -> Result<OneBalance, String> {
     let (cost, balance) = (7, 14_003);
     let workspace = world.workspace_with("one balance", balance)?;
     let stopwatch = Stopwatch::start();
-    let accepted = load::spend(&world.target(), &workspace, cost, MANY_CONNECTIONS)?;
+    let accepted = load::spend(world.target(), &workspace, cost, SPENDING)?;
     let seconds = stopwatch.elapsed().as_secs_f64();
     let expected = (balance / cost) as u64;
     if accepted != expected {
         return Err(format!("{accepted} holds of {cost} were accepted on a balance of {balance}, not {expected}"));
     }
-    Ok(OneBalance { connections: MANY_CONNECTIONS, balance, cost, accepted, expected, seconds })
+    Ok(OneBalance { connections: SPENDING, balance, cost, accepted, expected, seconds })
 }
 
 /// Serves the echo that is the ceiling, until told to stop.

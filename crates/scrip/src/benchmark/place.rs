@@ -1,6 +1,7 @@
 //! A directory for the data and the servers that have it: both are gone when the benchmark is, however it ends.
 
 use crate::crypto::new_key;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -50,18 +51,27 @@ impl Place {
         &self.directory
     }
 
-    fn catalog(&self) -> PathBuf {
+    /// The file of the catalog.
+    pub fn catalog(&self) -> PathBuf {
         self.directory.join("catalog.toml")
     }
 
-    /// Starts a server on the data under a name, with or without group commit.
+    /// Starts a server on the data under a name.
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn serve(&self, data: &str, group_commit: bool) -> Result<Server, String> {
+    pub fn serve(&self, data: &str) -> Result<Server, String> {
+        self.serve_with(data, &[])
+    }
+
+    /// The same with what only a benchmark asks for.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn serve_with(&self, data: &str, more: &[&OsStr]) -> Result<Server, String> {
         let mut command = this_binary()?;
         command.arg("serve").args(["--listen", "127.0.0.1:0", "--log", "error"]);
-        command.args(["--group-commit", if group_commit { "true" } else { "false" }]);
+        command.args(more);
         command.arg("--catalog").arg(self.catalog()).arg("--data").arg(self.directory.join(data));
         if let Some(url) = &self.database_url {
             command.arg("--database-url").arg(url);
@@ -106,6 +116,18 @@ impl Place {
                 return Ok(Server { id, address, key, _output: output });
             }
         }
+    }
+
+    /// A server's resident memory in bytes.
+    ///
+    /// # Errors
+    /// When the system does not say it.
+    pub fn resident(&self, server: &Server) -> Result<u64, String> {
+        let path = format!("/proc/{}/status", server.id);
+        let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")).and_then(|n| n.trim().parse::<u64>().ok());
+        Ok(kibibytes.ok_or_else(|| format!("{path} has no VmRSS"))? * 1_024)
     }
 
     /// Stops a server, at once: what it acknowledged is on the disk.

@@ -1,11 +1,14 @@
-//! What was measured, as JSON and as a table.
+//! What was measured, as a document.
+//!
+//! Invariant: what was not measured is null or empty, and never a zero that looks like a figure.
 
-use super::Plan;
 use super::engine::Engine;
+use super::goals::Goal;
 use super::load::{Measured, percentile};
 use super::machine::Machine;
+use super::open;
+use super::plan::Plan;
 use serde::Serialize;
-use std::fmt;
 
 /// Pairs a second, and how long one took.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +21,8 @@ pub struct Rate {
     pub p50_us: u64,
     /// One in a hundred took longer.
     pub p99_us: u64,
+    /// How often a request was told to come back, and was sent again with its key; the pair took as long as that.
+    pub put_off: u64,
 }
 
 /// Everything at one number of connections.
@@ -46,9 +51,14 @@ impl AtConnections {
     }
 }
 
-fn share(part: &Rate, whole: &Rate) -> f64 {
-    let share = part.pairs_per_second as f64 / whole.pairs_per_second.max(1) as f64;
-    (share * 1_000.0).round() / 1_000.0
+/// One rate as a share of another, to three places.
+pub fn share(part: &Rate, whole: &Rate) -> f64 {
+    thousandths(part.pairs_per_second as f64 / whole.pairs_per_second.max(1) as f64)
+}
+
+/// To three places.
+pub fn thousandths(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
 }
 
 /// Batches of holds, each followed by a batch of their captures.
@@ -114,6 +124,38 @@ pub struct Renewals {
     pub seconds: f64,
 }
 
+/// Pairs that are due on a schedule at half of the pairs a second that were measured, each first request timed from
+/// when it was due.
+#[derive(Clone, Debug, Serialize)]
+pub struct HalfLoad {
+    /// Connections.
+    pub connections: usize,
+    /// Pairs that were due a second.
+    pub due_per_second: u64,
+    /// The middle first request, in microseconds.
+    pub p50_us: u64,
+    /// One in a hundred took longer.
+    pub p99_us: u64,
+    /// One in a hundred was sent later than this after it was due, since the one before took so long or the client
+    /// came late; it is in the figures above.
+    pub late_p99_us: u64,
+    /// One in a hundred appends of a page to a file of the same directory, flushed, took longer.
+    pub append_p99_us: u64,
+    /// How often as long as that.
+    pub times: f64,
+}
+
+impl HalfLoad {
+    /// Of what was measured, against appends before and after, sorted.
+    pub fn new(schedule: &open::Schedule, measured: &open::Measured, appends: &[u64]) -> HalfLoad {
+        let ((p50_us, _), (p99_us, late_p99_us)) = (measured.at(50), measured.at(99));
+        let append_p99_us = percentile(appends, 99).max(1);
+        let (connections, due_per_second) = (schedule.connections, schedule.per_second);
+        let times = thousandths(p99_us as f64 / append_p99_us as f64);
+        HalfLoad { connections, due_per_second, p50_us, p99_us, late_p99_us, append_p99_us, times }
+    }
+}
+
 /// How long a read that must see every write before it waits while the load runs, its own way there and back included.
 #[derive(Clone, Debug, Serialize)]
 pub struct Projection {
@@ -131,138 +173,218 @@ impl Projection {
     }
 }
 
+/// Milliseconds that the lag may come and go by, added to both sides before they are compared: a tenth of what the lag
+/// may be. Of nothing to nothing there is no growth. # assumed
+const NO_GROWTH_MS: f64 = 25.0;
+
+/// How far the projections are behind at full load: the age of the oldest entry they do not show.
+#[derive(Clone, Debug, Serialize)]
+pub struct Lag {
+    /// How often it was looked.
+    pub looks: usize,
+    /// The middle one, in milliseconds.
+    pub p50_ms: f64,
+    /// One in a hundred was longer.
+    pub p99_ms: f64,
+    /// The mean of the first third of the run.
+    pub first_third_ms: f64,
+    /// The mean of the last.
+    pub last_third_ms: f64,
+    /// How often as long the last is as the first, 25 ms added to both.
+    pub growth: f64,
+}
+
+impl Lag {
+    /// Of what was seen, in microseconds and in order; none of fewer than three looks.
+    pub fn new(seen: &[u64]) -> Option<Lag> {
+        let third = Some(seen.len() / 3).filter(|third| *third > 0)?;
+        let mean = |part: &[u64]| thousandths(part.iter().sum::<u64>() as f64 / part.len() as f64 / 1_000.0);
+        let (first_third_ms, last_third_ms) = (mean(&seen[..third]), mean(&seen[seen.len() - third..]));
+        let mut sorted = seen.to_vec();
+        sorted.sort_unstable();
+        let at = |percent| percentile(&sorted, percent) as f64 / 1_000.0;
+        let growth = thousandths((last_third_ms + NO_GROWTH_MS) / (first_third_ms + NO_GROWTH_MS));
+        Some(Lag { looks: seen.len(), p50_ms: at(50), p99_ms: at(99), first_third_ms, last_third_ms, growth })
+    }
+}
+
+/// A filled journal against an empty one.
+#[derive(Clone, Debug, Serialize)]
+pub struct Filled {
+    /// Entries of the filled one.
+    pub entries: u64,
+    /// Workspaces of the filled one.
+    pub workspaces: usize,
+    /// Seconds it took to fill it.
+    pub fill_seconds: f64,
+    /// From its start until a server on it said that it was ready, in seconds.
+    pub ready_seconds: f64,
+    /// Pairs on the empty one, and on as many workspaces of the filled one.
+    pub rates: Option<(Rate, Rate)>,
+    /// The filled one as a share of the empty one.
+    pub filled_of_empty: Option<f64>,
+}
+
+/// What workspaces take of a server's memory, in bytes that are resident.
+#[derive(Clone, Debug, Serialize)]
+pub struct Memory {
+    /// A server without workspaces that has just started.
+    pub empty_bytes: u64,
+    /// Workspaces of the filled journal, none of which was asked for yet.
+    pub inactive: usize,
+    /// What they add, scaled to a million of them.
+    pub per_million_inactive_bytes: u64,
+    /// Workspaces that a pair was then made on, after as many others, so that what a server needs for itself is there.
+    pub active: usize,
+    /// What they add, scaled to ten thousand of them.
+    pub per_10_000_active_bytes: u64,
+}
+
+impl Memory {
+    /// Of four looks at servers: on nothing, on a filled journal, after the first pairs, and after those that count.
+    pub fn new(looks: [u64; 4], inactive: usize, active: usize) -> Memory {
+        let [empty_bytes, started, warm, loaded] = looks;
+        let scaled = |more: u64, of: usize, to: u64| (u128::from(more) * u128::from(to) / of.max(1) as u128) as u64;
+        Memory {
+            empty_bytes,
+            inactive,
+            per_million_inactive_bytes: scaled(started.saturating_sub(empty_bytes), inactive, 1_000_000),
+            active,
+            per_10_000_active_bytes: scaled(loaded.saturating_sub(warm), active, 10_000),
+        }
+    }
+}
+
+/// Several server processes on one database and one machine.
+#[derive(Clone, Debug, Serialize)]
+pub struct Processes {
+    /// How many there were.
+    pub processes: usize,
+    /// One alone, on many workspaces.
+    pub one_spread: Rate,
+    /// All, on many workspaces.
+    pub all_spread: Rate,
+    /// One alone, on one workspace.
+    pub one_hot: Rate,
+    /// All, on one workspace.
+    pub all_hot: Rate,
+    /// All as a share of one, on many workspaces.
+    pub spread: f64,
+    /// The same on one workspace.
+    pub hot: f64,
+}
+
+impl Processes {
+    /// With the shares; many workspaces first.
+    pub fn new(processes: usize, one: [Rate; 2], all: [Rate; 2]) -> Processes {
+        let ([one_spread, one_hot], [all_spread, all_hot]) = (one, all);
+        let (spread, hot) = (share(&all_spread, &one_spread), share(&all_hot, &one_hot));
+        Processes { processes, one_spread, all_spread, one_hot, all_hot, spread, hot }
+    }
+}
+
 /// Everything.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Of this program.
     pub version: &'static str,
+    /// Whether it was built without optimisation, so that the figures say little.
+    pub debug_build: bool,
+    /// `embedded` or `postgresql`.
+    pub store: &'static str,
     /// The machine.
     pub machine: Machine,
     /// How long each measurement took, in seconds.
     pub seconds: f64,
     /// Workspaces of the many.
     pub workspaces: usize,
+    /// Connections of what is measured at one number of them.
+    pub connections: usize,
     /// The engine alone.
-    pub engine: Engine,
+    pub engine: Option<Engine>,
     /// Over HTTP.
     pub http: Vec<AtConnections>,
     /// Many decisions a request.
     pub batches: Vec<Batches>,
+    /// Latencies at half load.
+    pub half_load: Option<HalfLoad>,
+    /// How far the projections are behind.
+    pub lag: Option<Lag>,
+    /// A filled journal.
+    pub filled: Option<Filled>,
+    /// What workspaces take.
+    pub memory: Option<Memory>,
+    /// Several processes.
+    pub several: Option<Processes>,
     /// With one commit a command.
-    pub single_commit: Rate,
+    pub single_commit: Option<Rate>,
     /// How often as fast group commit is, at the same number of connections.
-    pub group_commit_times: f64,
+    pub group_commit_times: Option<f64>,
     /// The self-check.
-    pub one_balance: OneBalance,
+    pub one_balance: Option<OneBalance>,
     /// A year of renewals.
-    pub renewals: Renewals,
+    pub renewals: Option<Renewals>,
     /// Reads behind the journal.
-    pub projection: Projection,
+    pub projection: Option<Projection>,
+    /// What was aimed at, and whether it was reached.
+    pub goals: Vec<Goal>,
 }
 
 impl Report {
-    /// With the ratio of group commit.
-    #[allow(clippy::too_many_arguments, reason = "a report is what was measured, one argument each")]
-    pub fn new(
-        plan: &Plan,
-        machine: Machine,
-        engine: Engine,
-        http: Vec<AtConnections>,
-        batches: Vec<Batches>,
-        single_commit: Rate,
-        one_balance: OneBalance,
-        renewals: Renewals,
-        projection: Projection,
-    ) -> Report {
-        let grouped = http.iter().find(|level| level.connections == single_commit.connections);
-        let group_commit_times = grouped.map_or(0.0, |level| share(&level.many, &single_commit));
-        let (seconds, workspaces) = (plan.seconds, plan.workspaces);
-        let version = env!("CARGO_PKG_VERSION");
+    /// Nothing measured yet.
+    pub fn new(plan: &Plan, machine: Machine) -> Report {
         Report {
-            version,
+            version: env!("CARGO_PKG_VERSION"),
+            debug_build: cfg!(debug_assertions),
+            store: if plan.on_server { "postgresql" } else { "embedded" },
             machine,
-            seconds,
-            workspaces,
-            engine,
-            http,
-            batches,
-            single_commit,
-            group_commit_times,
-            one_balance,
-            renewals,
-            projection,
+            seconds: plan.seconds,
+            workspaces: plan.workspaces,
+            connections: plan.level(),
+            engine: None,
+            http: Vec::new(),
+            batches: Vec::new(),
+            half_load: None,
+            lag: None,
+            filled: None,
+            memory: None,
+            several: None,
+            single_commit: None,
+            group_commit_times: None,
+            one_balance: None,
+            renewals: None,
+            projection: None,
+            goals: Vec::new(),
         }
+    }
+
+    /// What was measured at the level that everything else is.
+    pub fn at_level(&self) -> Option<&AtConnections> {
+        self.http.iter().find(|level| level.connections == self.connections)
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Machine { cores, cpu, kernel, fdatasync_p50_us, fdatasync_p99_us } = &self.machine;
-        writeln!(
-            f,
-            "{cores} cores, {cpu}, {kernel}; 4 KiB and fdatasync: p50 {fdatasync_p50_us} µs, p99 {fdatasync_p99_us} µs"
-        )?;
-        writeln!(f, "Client and server share this machine. Each figure is of {} s: read the ratios.\n", self.seconds)?;
-        let Engine { typical_ns, large_ns, month_ns } = self.engine;
-        writeln!(
-            f,
-            "The engine, one command: {typical_ns} ns on a typical workspace, {large_ns} ns with 64 grants and"
-        )?;
-        writeln!(f, "256 holds, {month_ns} ns over a month of runs and a renewal.\n")?;
-        writeln!(f, "A pair is a hold and its capture over HTTP, both on the disk, each with a key; or two echoes.\n")?;
-        writeln!(
-            f,
-            "{:>11}  {:>22}  {:>30}  {:>30}",
-            "",
-            "echo",
-            format!("{} workspaces", self.workspaces),
-            "one workspace"
-        )?;
-        let (head, p50, p99) = ("pairs/s", "p50 µs", "p99 µs");
-        writeln!(
-            f,
-            "{:>11}  {head:>8}{p50:>7}{p99:>7}  {head:>8}{p50:>7}{p99:>7}{:>8}  {head:>8}{p50:>7}{p99:>7}{:>8}",
-            "connections", "of echo", "of many"
-        )?;
-        let rate = |rate: &Rate| format!("{:>8}{:>7}{:>7}", rate.pairs_per_second, rate.p50_us, rate.p99_us);
-        let percent = |share: f64| format!("{:>6.0} %", share * 100.0);
-        for level in &self.http {
-            writeln!(
-                f,
-                "{:>11}  {}  {}{}  {}{}",
-                level.connections,
-                rate(&level.echo),
-                rate(&level.many),
-                percent(level.many_of_echo),
-                rate(&level.hot),
-                percent(level.hot_of_many)
-            )?;
-        }
-        for batches in &self.batches {
-            let Batches { size, connections, decisions_per_second, p99_us, single_connections, single_times, .. } =
-                batches;
-            write!(
-                f,
-                "\nBatches of {size}, {connections} connections: {decisions_per_second} decisions/s, p99 of two requests {p99_us} µs; {single_times:.1} times single requests at {single_connections}."
-            )?;
-        }
-        let Rate { connections, pairs_per_second, p99_us, .. } = self.single_commit;
-        writeln!(
-            f,
-            "\nOne commit a command, {connections} connections: {pairs_per_second} pairs/s, p99 {p99_us} µs; group commit is {:.1} times that.",
-            self.group_commit_times
-        )?;
-        let OneBalance { connections, balance, cost, accepted, seconds, .. } = &self.one_balance;
-        writeln!(
-            f,
-            "{connections} connections on one balance of {balance}, {cost} a hold: {accepted} accepted, exactly what it pays for, in {seconds:.2} s."
-        )?;
-        let Renewals { workspaces, months, seconds } = &self.renewals;
-        writeln!(f, "{workspaces} workspaces renewed {months} times on a test clock in {seconds:.2} s.")?;
-        let Projection { read_p50_ms, read_p99_ms } = self.projection;
-        write!(
-            f,
-            "A read that must see every write before it, under that load: p50 {read_p50_ms:.1} ms, p99 {read_p99_ms:.1} ms."
-        )
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lag_that_grows_is_seen() {
+        let steady: Vec<u64> = (0..270).map(|n| 40_000 + n % 3 * 10_000).collect();
+        let lag = Lag::new(&steady).expect("there are looks");
+        assert_eq!((lag.looks, lag.p99_ms, lag.growth), (270, 60.0, 1.0));
+        let growing: Vec<u64> = (0..300).map(|n| n * 1_000).collect();
+        let lag = Lag::new(&growing).expect("there are looks");
+        assert!(lag.growth > 3.0, "{lag:?}");
+        assert_eq!(Lag::new(&[0; 30]).map(|lag| lag.growth), Some(1.0), "nothing was ever behind");
+        assert!(Lag::new(&[1, 2]).is_none());
+    }
+
+    #[test]
+    fn memory_is_what_was_added_and_never_less_than_nothing() {
+        let memory = Memory::new([10, 30, 50, 90], 100, 20);
+        assert_eq!((memory.per_million_inactive_bytes, memory.per_10_000_active_bytes), (200_000, 20_000));
+        let less = Memory::new([30, 10, 90, 50], 100, 20);
+        assert_eq!((less.per_million_inactive_bytes, less.per_10_000_active_bytes), (0, 0));
     }
 }

@@ -18,7 +18,7 @@ const START: &str = "2026-01-31T00:00:00Z";
 
 /// The workspaces on a server.
 pub struct World {
-    target: Target,
+    targets: Arc<[Target]>,
     many: Arc<Vec<String>>,
     hot: Arc<Vec<String>>,
     measurements: AtomicU64,
@@ -34,30 +34,44 @@ impl World {
         let bodies = (0..workspaces.max(1)).map(|n| (new_workspace(&format!("many {n}")), OPERATION_MAX)).collect();
         let many = load::block_on(open_all(target.clone(), bodies))?;
         let hot = load::block_on(open_all(target.clone(), vec![(new_workspace("hot"), OPERATION_MAX)]))?;
-        Ok(World { target, many: Arc::new(many), hot: Arc::new(hot), measurements: AtomicU64::new(0) })
+        Ok(World { targets: [target].into(), many: Arc::new(many), hot: Arc::new(hot), measurements: 0.into() })
     }
 
-    /// The server.
-    pub fn target(&self) -> Target {
-        self.target.clone()
+    /// Workspaces that are there already; all meet on the first.
+    pub fn of(server: &Server, many: Vec<String>) -> World {
+        let hot = many.first().cloned().into_iter().collect();
+        World { targets: [Target::of(server)].into(), many: Arc::new(many), hot: Arc::new(hot), measurements: 0.into() }
     }
 
-    /// The same data is served by another process now.
-    pub fn moved(&mut self, server: &Server) {
-        self.target = Target::of(server);
+    /// The server, or the first of them.
+    pub fn target(&self) -> &Target {
+        &self.targets[0]
+    }
+
+    /// The same data is served by other processes now, at least one.
+    pub fn moved(&mut self, servers: &[&Server]) {
+        self.targets = servers.iter().map(|server| Target::of(server)).collect();
+    }
+
+    /// The workspaces of the load.
+    pub fn workspaces(&self) -> &Arc<Vec<String>> {
+        &self.many
+    }
+
+    /// What makes keys differ between measurements.
+    pub fn keys(&self) -> u64 {
+        self.measurements.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Pairs on all workspaces, or on the one.
     pub fn pairs(&self, hot: bool) -> Work {
         let workspaces = Arc::clone(if hot { &self.hot } else { &self.many });
-        let keys = self.measurements.fetch_add(1, Ordering::Relaxed);
-        Work::Pairs { target: self.target.clone(), workspaces, keys }
+        Work::Pairs { targets: Arc::clone(&self.targets), workspaces, keys: self.keys() }
     }
 
     /// The same in batches of so many, on all workspaces.
     pub fn batches(&self, size: usize) -> Work {
-        let keys = self.measurements.fetch_add(1, Ordering::Relaxed);
-        Work::Batches { target: self.target.clone(), workspaces: Arc::clone(&self.many), keys, size }
+        Work::Batches { target: self.target().clone(), workspaces: Arc::clone(&self.many), keys: self.keys(), size }
     }
 
     /// A workspace with an exact balance.
@@ -67,7 +81,7 @@ impl World {
     pub fn workspace_with(&self, name: &str, balance: i64) -> Result<String, String> {
         // The free plan of the catalog gives its owner 250 credits, once.
         let body = (new_workspace(name), balance - 250);
-        let opened = load::block_on(open_all(self.target.clone(), vec![body]))?;
+        let opened = load::block_on(open_all(self.target().clone(), vec![body]))?;
         opened.into_iter().next().ok_or_else(|| "no workspace was opened".to_owned())
     }
 
@@ -77,9 +91,9 @@ impl World {
     /// When the server does not make it.
     pub fn a_hold(&self) -> Result<String, String> {
         load::block_on(async {
-            let mut connection = Connection::open(self.target.address).await?;
+            let mut connection = Connection::open(self.target().address).await?;
             let body = json!({ "credits": 1, "reference": "probe", "seconds": 86_400 });
-            let hold = post(&mut connection, &self.target, "/v1/holds", Some(&self.hot[0]), "probe", &body).await?;
+            let hold = post(&mut connection, self.target(), "/v1/holds", Some(&self.hot[0]), "probe", &body).await?;
             Ok(format!("/v1/holds/{}", text(&hold, "id")?))
         })
     }
@@ -89,7 +103,7 @@ impl World {
     /// # Errors
     /// When they are not renewed.
     pub fn renew(&self, workspaces: usize, months: u32) -> Result<Renewals, String> {
-        let target = self.target.clone();
+        let target = self.target().clone();
         load::block_on(async {
             let mut connection = Connection::open(target.address).await?;
             let body = json!({ "name": "a year", "now": START });

@@ -3,12 +3,17 @@
 use super::moving::move_up;
 use super::output::{Done, Fault, say};
 use super::place::Place;
+use crate::store::distributed::{citus, part, partitions};
 use crate::store::{Address, admit};
-use clap::{Args, value_parser};
+use clap::{Args, ValueEnum, value_parser};
 use std::path::PathBuf;
 
+/// Why statements that are printed are not run.
+const NOT_ON_CITUS: &str = "scrip does not serve a journal on several nodes: their transactions have no common order, \
+     and what is folded from them would miss entries (docs/SCALING.md); without --run the statements are printed";
+
 /// `scrip migrate`: brings a data directory or a database to this version's schema, as `serve` does at its start; or
-/// moves what is in a directory into a database.
+/// moves what is in a directory into a database; or parts the journal of a database by workspace.
 #[derive(Args)]
 pub struct Migrate {
     #[command(flatten)]
@@ -17,9 +22,18 @@ pub struct Migrate {
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     /// The database it is moved into, when that is not --database-url: an empty one, or one that an interrupted move
-    /// began to fill
-    #[arg(long, value_name = "URL", requires = "from")]
+    /// began to fill. With --run, the one whose journal is parted
+    #[arg(long, value_name = "URL")]
     to: Option<String>,
+    /// Print the statements that part the journal by workspace
+    #[arg(long, value_name = "HOW", conflicts_with = "from")]
+    distributed: Option<Distributed>,
+    /// Into how many partitions
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = value_parser!(u32).range(2..=1_024))]
+    parts: u32,
+    /// Run them, while no server has the database open
+    #[arg(long, requires = "distributed")]
+    run: bool,
     /// Then give this role of the database what serving needs, and no right to change or delete an entry. To be run as
     /// the owner of the tables, and again with each new version
     #[arg(long, value_name = "NAME")]
@@ -30,6 +44,15 @@ pub struct Migrate {
     batch: u32,
 }
 
+/// How a journal is distributed.
+#[derive(Clone, Copy, ValueEnum)]
+enum Distributed {
+    /// Partitions of one database
+    Partitions,
+    /// The nodes of a Citus cluster; only printed, and not served
+    Citus,
+}
+
 impl Migrate {
     /// Migrates, and waits until the projections are folded.
     ///
@@ -37,6 +60,12 @@ impl Migrate {
     /// When it is in use, or was written by a newer version.
     pub async fn run(self) -> Done {
         let database = self.place.database(self.to.as_deref());
+        if let Some(how) = self.distributed {
+            return self.distribute(how, database.as_ref()).await;
+        }
+        if self.to.is_some() && self.from.is_none() {
+            return Err(Fault::Misused("--to goes with --from, or with --distributed and --run".to_owned()));
+        }
         let Some(role) = &self.role else { return self.prepare(database.as_ref()).await };
         let database = database.ok_or_else(|| {
             Fault::Misused("--role is a role of a database, and none is named: --database-url URL".to_owned())
@@ -44,6 +73,19 @@ impl Migrate {
         self.prepare(Some(&database)).await?;
         admit(&database, role).await.map_err(|error| Fault::Refused(error.to_string()))?;
         say(&format!("{role} may serve the database, and may neither change nor delete an entry\n"))
+    }
+
+    async fn distribute(&self, how: Distributed, database: Option<&Address>) -> Done {
+        match how {
+            Distributed::Partitions if self.run => {
+                let to = database.ok_or_else(|| Fault::Misused("name the database: --to URL".to_owned()))?;
+                part(to, self.parts).await.map_err(|error| Fault::Refused(error.to_string()))?;
+                say(&format!("the journal is in {} partitions\n", self.parts))
+            }
+            Distributed::Partitions => say(&partitions(self.parts)),
+            Distributed::Citus if self.run => Err(Fault::Refused(NOT_ON_CITUS.to_owned())),
+            Distributed::Citus => say(&citus()),
+        }
     }
 
     async fn prepare(&self, database: Option<&Address>) -> Done {

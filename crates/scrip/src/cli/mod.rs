@@ -1,7 +1,7 @@
 //! The command line: one file a family of verbs.
 //!
 //! Invariant: the client verbs go through the public API by the same client everybody has; only `serve`, `demo`,
-//! `migrate`, `verify` and `export` open a data directory.
+//! `migrate`, `verify`, `export` and `benchmark`, one of its own, open a data directory.
 
 mod api;
 mod balance;
@@ -22,6 +22,7 @@ mod place;
 mod quote;
 mod run;
 mod serve;
+mod soak;
 mod verify;
 mod workspaces;
 
@@ -90,6 +91,9 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Measure this build on this machine
     Benchmark(benchmark::Benchmark),
+    /// Fill a fresh directory with entries and measure what so many cost
+    #[command(hide = true)]
+    Soak(soak::Soak),
     /// Replay the journal and check every hash, balance and projection
     Verify(verify::Verify),
     /// Write the journal for other programs
@@ -132,6 +136,7 @@ impl Command {
             Command::Clocks(verb) => verb.run(api).await,
             Command::Keys(verb) => verb.run(api.json),
             Command::Benchmark(benchmark) => benchmark.run(api.json).await,
+            Command::Soak(soak) => soak.run(api.json).await,
             Command::Import(import) => import.run(api).await,
             Command::Migrate(migrate) => migrate.run().await,
             Command::Verify(verify) => verify.run(api.json).await,

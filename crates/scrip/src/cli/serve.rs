@@ -1,8 +1,10 @@
 //! `scrip serve`.
 
+use crate::benchmark::lag;
 use crate::config::Settings;
 use crate::server::Server;
 use clap::Args;
+use std::fs::File;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
@@ -14,6 +16,9 @@ pub struct Serve {
     config: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
+    /// Write how far the projections are behind, again and again
+    #[arg(long, value_name = "FILE", hide = true)]
+    lag_file: Option<PathBuf>,
 }
 
 impl Serve {
@@ -27,6 +32,10 @@ impl Serve {
         let server = Server::prepare(&settings).await?;
         if let Some(key) = &server.new_key {
             println!("Your operator key, shown this once: {key}");
+        }
+        if let Some(path) = &self.lag_file {
+            let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            tokio::spawn(lag::watch(server.ledger(), file));
         }
         println!("Scrip listens on {}", server.url);
         server.serve(stopped()).await.map_err(|error| error.to_string())

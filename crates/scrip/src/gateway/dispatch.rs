@@ -157,7 +157,7 @@ impl Dispatcher {
             }
             Err(SubmitError::Refused(_)) => Ok(None),
             Err(SubmitError::Unavailable(unavailable)) => Err(unavailable),
-            Err(SubmitError::KeyReused) => Ok(None),
+            Err(SubmitError::KeyReused | SubmitError::Claimed(_)) => Ok(None),
             Err(SubmitError::Bug(cause)) => Err(Unavailable(cause)),
         }
     }
@@ -247,7 +247,7 @@ impl Dispatcher {
         let asked = Asked::internal("worker", workspace, Some(format!("settle:{n}:{attempt}")));
         let command = Command::SettleRun { run: n, attempt: Some(attempt), outcome };
         match self.ledger.submit(workspace, command, asked).await {
-            Ok(_) | Err(SubmitError::KeyReused) => Ok(()),
+            Ok(_) | Err(SubmitError::KeyReused | SubmitError::Claimed(_)) => Ok(()),
             Err(SubmitError::Refused(Refusal::Superseded)) => Ok(()),
             Err(SubmitError::Refused(refusal)) => {
                 Err(Unavailable(format!("a run could not be settled: {}", refusal.code())))

@@ -204,7 +204,9 @@ fn detail(problem: &Problem) -> String {
         Problem::MethodNotAllowed => {
             "this address does not take this method; the Allow header names those it takes".to_owned()
         }
-        Problem::Unavailable => "nothing was done; try again with the same Idempotency-Key".to_owned(),
+        Problem::Unavailable => {
+            "the store cannot answer now; try again with the same Idempotency-Key, and it is done once".to_owned()
+        }
         Problem::Internal => "something is wrong on our side; the operator finds it under this request id".to_owned(),
     }
 }
@@ -262,6 +264,8 @@ impl From<SubmitError> for Problem {
         match error {
             SubmitError::Refused(refusal) => Problem::Refused(refusal),
             SubmitError::KeyReused => Problem::KeyReused,
+            // A person's claim is given up by who opens the workspace; an operator's own id is refused.
+            SubmitError::Claimed(_) => Problem::invalid("/external_id", "another workspace has it"),
             SubmitError::Unavailable(unavailable) => unavailable.into(),
             SubmitError::Bug(cause) => {
                 tracing::error!(%cause, "a command broke an invariant and was not written");

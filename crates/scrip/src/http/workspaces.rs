@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::request::{Body, PathOf, QueryOf, amount, instant, name};
 use super::{App, Reply, page_limit, views};
 use crate::crypto::{hex, random, sha256};
-use crate::store::{Value, queries};
+use crate::store::{Claim, SubmitError, Value, queries};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -43,19 +43,42 @@ pub async fn open(
         }
         None => None,
     };
-    // A key that was used before comes to a workspace that has its claims; another request with it adds none.
-    let _opening = app.ledger.opening(id);
-    let known = app.ledger.workspace(id).await?.is_some();
-    if let Some(external_id) = new.external_id.as_ref().filter(|_| !known)
-        && !app.ledger.claim("external_id", external_id, id).await?
-    {
-        return Err(Problem::invalid("/external_id", "another workspace has it"));
-    }
-    let lifetime_allowed = known || app.ledger.claim("person", &hex(&sha256(&[person(&owner).as_bytes()])), id).await?;
+    let person = Claim { scope: "person", what: hex(&sha256(&[person(&owner).as_bytes()])) };
+    let mut claims = free_claims(&app, id, &new, &person).await?;
     let profile = Profile { name: new.name, owner, external_id: new.external_id };
-    let command = Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice };
-    let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, &body.bytes)).await?;
-    Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).of(id, &committed))
+    loop {
+        let (profile, choice, lifetime_allowed) = (profile.clone(), choice.clone(), claims.contains(&person));
+        let command = Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice };
+        match app.ledger.open(id, command, operator.asked(id, &body.bytes), claims.clone()).await {
+            // Another of this person's workspaces was quicker: this one opens without what comes once in a lifetime.
+            Err(SubmitError::Claimed(taken)) if taken == person => claims.retain(|claim| *claim != person),
+            opened => {
+                let (committed, workspace) = opened?;
+                return Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).of(id, &committed));
+            }
+        }
+    }
+}
+
+/// What a new workspace may claim, as far as that can be said before its entry is made.
+async fn free_claims(
+    app: &App,
+    id: WorkspaceId,
+    new: &api::NewWorkspace,
+    person: &Claim,
+) -> Result<Vec<Claim>, Problem> {
+    // A key that was used before comes to a workspace that has its claims; another request with it adds none.
+    if app.ledger.workspace(id).await?.is_some() {
+        return Ok(Vec::new());
+    }
+    let external = new.external_id.as_ref().map(|what| Claim { scope: "external_id", what: what.clone() });
+    if let Some(external) = &external
+        && app.ledger.is_taken(external, id).await?
+    {
+        return Err(SubmitError::Claimed(external.clone()).into());
+    }
+    let person = if app.ledger.is_taken(person, id).await? { None } else { Some(person.clone()) };
+    Ok(external.into_iter().chain(person).collect())
 }
 
 async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {

@@ -1,9 +1,9 @@
 //! The store: a journal that is the truth, and projections of it.
 //!
 //! One idea: *a reply waits for the journal, and for nothing else.* A submission names a workspace and a command; the
-//! store stamps the instant, lets the engine decide, and appends one entry. The unique `(workspace, seq)` gives order,
-//! the unique `(workspace, idempotency_key)` gives each command at most one effect, for ever. What lists and searches
-//! is folded from the journal behind it, and a read that must see a write waits for the position of that write.
+//! store stamps the instant, lets the engine decide, and appends one entry. Its number in the workspace gives order; a
+//! key that any entry of the workspace has gives no command a second effect, for ever. What lists and searches is
+//! folded from the journal behind it, and a read that must see a write waits for the position of that write.
 //!
 //! Invariant: knows no HTTP.
 
@@ -16,6 +16,7 @@ mod sqlite;
 
 use crate::crypto;
 use postgres::Postgres;
+pub use postgres::distributed;
 pub use postgres::{Address, admit};
 use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, parse_catalog};
 #[cfg(test)]
@@ -31,7 +32,7 @@ const SNAPSHOT_EVERY: u64 = 64;
 /// Where everything is kept.
 pub enum Store {
     /// One file and one process: the default.
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     /// A server that any number of processes share.
     Postgres(Postgres),
 }
@@ -45,6 +46,15 @@ pub struct Idempotency {
     pub request: [u8; 16],
 }
 
+/// Something that only one workspace may have, for ever: a person's lifetime grants (R8), an operator's own id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// Which kind.
+    pub scope: &'static str,
+    /// What of that kind.
+    pub what: String,
+}
+
 /// A command on its way to the journal.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -56,6 +66,9 @@ pub struct Submission {
     pub actor: String,
     /// What makes it at most once.
     pub idempotency: Option<Idempotency>,
+    /// What the workspace has from its entry on: made in one transaction with it, so that neither is ever without the
+    /// other.
+    pub claims: Vec<Claim>,
     /// Whether the answer should carry the workspace.
     pub wants_workspace: bool,
 }
@@ -94,6 +107,8 @@ pub enum SubmitError {
     Refused(Refusal),
     /// The idempotency key was used for another request.
     KeyReused,
+    /// Another workspace has this.
+    Claimed(Claim),
     /// The store could not; nothing was acknowledged, and the same key may be tried again.
     Unavailable(Unavailable),
     /// The engine found itself in contradiction; the workspace was left as it was.
@@ -202,7 +217,7 @@ impl Store {
     /// # Errors
     /// When the directory is in use, cannot be written, or was written by a newer version.
     pub fn open(directory: &Path, options: Options) -> Result<Store, Unavailable> {
-        Ok(Store::Sqlite(Sqlite::open(directory, options)?))
+        Ok(Store::Sqlite(Box::new(Sqlite::open(directory, options)?)))
     }
 
     /// Connects to a PostgreSQL database, `postgres://…`, and brings its schema up to this version.

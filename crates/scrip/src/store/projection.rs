@@ -288,6 +288,8 @@ pub struct Journaled {
     pub workspace: WorkspaceId,
     /// Its place in the workspace.
     pub seq: u64,
+    /// Of its idempotency key, where keys are looked up among the projections.
+    pub key: Option<[u8; 16]>,
     /// What happened.
     pub events: Arc<[Dated]>,
     /// When the workspace next changes by itself.
@@ -405,6 +407,8 @@ pub struct Changes {
     pub opened: Vec<Opened>,
     /// Where entries are: workspace, number, position; sorted.
     pub places: Vec<(i64, i64, i64)>,
+    /// Where idempotency keys were used: workspace, key, position; sorted.
+    pub keys: Vec<(i64, [u8; 16], i64)>,
     /// Runs.
     pub runs: BTreeMap<Key, Changed>,
     /// Holds.
@@ -423,6 +427,7 @@ impl Changes {
             fold.entry(entry);
         }
         fold.changes.places.sort_unstable();
+        fold.changes.keys.sort_unstable();
         fold.changes
     }
 }
@@ -434,9 +439,10 @@ struct Fold {
 
 impl Fold {
     fn entry(&mut self, entry: &Journaled) {
-        let Journaled { position, seq, next_due_at, .. } = *entry;
+        let Journaled { position, seq, key, next_due_at, .. } = *entry;
         let workspace = entry.workspace.get();
         self.changes.places.push((workspace, seq as i64, position));
+        self.changes.keys.extend(key.map(|key| (workspace, key, position)));
         for Dated(at, event) in &*entry.events {
             match event {
                 Event::WorkspaceOpened { profile, test_clock, .. } => {

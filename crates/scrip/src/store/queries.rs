@@ -60,12 +60,10 @@ pub const WORK_LATER: &str = "UPDATE queue SET lease_until = 0, due_at = $3 WHER
 pub const WORK_ON: &str = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until < $3";
 /// Ends a lease soon: whoever had it could not go on.
 pub const WORK_AGAIN: &str = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until > $3";
-/// Claims something that only one workspace may have.
-pub const CLAIM: &str = "INSERT INTO claims (scope, claim, workspace) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-/// Who has it.
+/// Which workspace has something that only one may have.
 pub const CLAIMED_BY: &str = "SELECT workspace FROM claims WHERE scope = $1 AND claim = $2";
-/// Takes a claim over from a workspace that was never opened.
-pub const CLAIM_AGAIN: &str = "UPDATE claims SET workspace = $3 WHERE scope = $1 AND claim = $2 AND workspace = $4";
+/// Lets go of what a workspace has that was never opened.
+pub const UNCLAIM: &str = "DELETE FROM claims WHERE scope = $1 AND claim = $2 AND workspace = $3";
 /// A setting.
 pub const SETTING: &str = "SELECT value FROM settings WHERE name = $1";
 /// Makes a setting that is not there yet.
@@ -105,9 +103,8 @@ pub const ALL: &[&str] = &[
     WORK_LATER,
     WORK_ON,
     WORK_AGAIN,
-    CLAIM,
     CLAIMED_BY,
-    CLAIM_AGAIN,
+    UNCLAIM,
     SETTING,
     NEW_SETTING,
     OPERATOR_KEYS,

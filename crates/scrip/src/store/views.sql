@@ -12,6 +12,14 @@ CREATE TABLE places (
     position BIGINT NOT NULL,
     PRIMARY KEY (workspace, seq)
 ) WITHOUT ROWID;
+-- Where each idempotency key was used. Its effect never expires, so that this is looked up for every command with a key;
+-- no two entries have the same one.
+CREATE TABLE keys (
+    workspace BIGINT NOT NULL,
+    idempotency_key BLOB NOT NULL,
+    position BIGINT NOT NULL,
+    PRIMARY KEY (workspace, idempotency_key)
+) WITHOUT ROWID;
 CREATE TABLE snapshots (
     workspace INTEGER PRIMARY KEY,
     seq BIGINT NOT NULL,

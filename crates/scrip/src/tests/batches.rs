@@ -13,44 +13,59 @@ use std::path::{Path, PathBuf};
 const WORKSPACES: u64 = 3;
 const MANY: u64 = 700;
 
-fn submission(workspace: u64, key: &str, command: Command) -> Submission {
+pub(super) fn submission(workspace: u64, key: &str, command: Command) -> Submission {
     let workspace = WorkspaceId::new(workspace);
     let idempotency = Some(idempotency(workspace, key, &[format!("{command:?}").as_bytes()]));
-    Submission { workspace, command, actor: "test".to_owned(), idempotency, wants_workspace: false }
+    Submission { workspace, command, actor: "test".to_owned(), idempotency, claims: Vec::new(), wants_workspace: false }
 }
 
 /// Holds of one credit, in turn on each workspace.
-fn holds(round: &str) -> Vec<Submission> {
-    let hold = |n: u64| {
-        let ask = Ask::Credits(Amount::new(1).expect("one is an amount"));
-        let command = Command::OpenHold { ask, reference: "batched".to_owned(), seconds: None };
-        submission(1 + n % WORKSPACES, &format!("{round} {n}"), command)
-    };
-    (0..MANY).map(hold).collect()
+pub(super) fn holds(round: &str) -> Vec<Submission> {
+    (0..MANY).map(|n| hold(1 + n % WORKSPACES, &format!("{round} {n}"), 1)).collect()
 }
 
-fn open(directory: &Path, options: Options) -> Store {
+pub(super) fn open(directory: &Path, options: Options) -> Store {
     Store::open(directory, options).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A directory with workspaces that can pay for everything here.
-async fn prepared(name: &str) -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("scrip-batches-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&directory);
-    let store = open(&directory, Options::default());
+/// Publishes a first catalog.
+pub(super) async fn publish(store: &Store) {
     let text = shipped::named("canvas-tiers").expect("it is shipped");
     let catalog = parse_catalog(text).expect("it is good");
     store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
+}
+
+/// Gives credits out of goodwill.
+pub(super) fn grant(workspace: u64, key: &str, credits: i64) -> Submission {
+    let amount = Amount::new(credits).expect("an amount");
+    let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
+    submission(workspace, key, Command::Grant { give, source: None, reason: "to be held".to_owned() })
+}
+
+/// Holds credits.
+pub(super) fn hold(workspace: u64, key: &str, credits: i64) -> Submission {
+    let ask = Ask::Credits(Amount::new(credits).expect("an amount"));
+    submission(workspace, key, Command::OpenHold { ask, reference: "batched".to_owned(), seconds: None })
+}
+
+/// Opens a workspace and gives it credits.
+pub(super) async fn open_with(store: &Store, workspace: u64, credits: i64) {
+    let profile = Profile { name: "A".to_owned(), owner: format!("a{workspace}@example.com"), external_id: None };
+    let (mode, lifetime_allowed) = (Mode::Live, false);
+    let command = Command::OpenWorkspace { mode, test_clock: None, profile, lifetime_allowed, choice: None };
+    let made = vec![submission(workspace, "open", command), grant(workspace, "give", credits)];
+    let made = store.submit_many(made).await;
+    assert!(made.iter().all(Result::is_ok), "a grant sees the workspace that was opened before it");
+}
+
+/// A directory with workspaces that can pay for everything here.
+pub(super) async fn prepared(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("scrip-batches-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let store = open(&directory, Options::default());
+    publish(&store).await;
     for workspace in 1..=WORKSPACES {
-        let profile = Profile { name: "A".to_owned(), owner: format!("a{workspace}@example.com"), external_id: None };
-        let (mode, lifetime_allowed) = (Mode::Live, false);
-        let command = Command::OpenWorkspace { mode, test_clock: None, profile, lifetime_allowed, choice: None };
-        let amount = Amount::new(100_000).expect("an amount");
-        let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
-        let grant = Command::Grant { give, source: None, reason: "to be held".to_owned() };
-        let made =
-            store.submit_many(vec![submission(workspace, "open", command), submission(workspace, "give", grant)]);
-        assert!(made.await.iter().all(Result::is_ok), "a grant sees the workspace that was opened before it");
+        open_with(&store, workspace, 100_000).await;
     }
     directory
 }
@@ -60,7 +75,7 @@ fn unavailable(results: &[Result<Committed, SubmitError>]) -> bool {
 }
 
 /// Whether each was made, and each of them for the first time or each as before.
-fn made(results: &[Result<Committed, SubmitError>], replayed: bool) -> bool {
+pub(super) fn made(results: &[Result<Committed, SubmitError>], replayed: bool) -> bool {
     let as_told = |result: &Result<Committed, _>| result.as_ref().is_ok_and(|made| made.replayed == replayed);
     results.len() as u64 == MANY && results.iter().all(as_told)
 }

@@ -23,6 +23,7 @@ async fn a_submission_does_not_wait_for_the_projections() {
         command,
         actor: "test".to_owned(),
         idempotency: None,
+        claims: Vec::new(),
         wants_workspace: true,
     };
     let committed = store.submit(submission).await;

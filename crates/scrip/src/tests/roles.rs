@@ -21,7 +21,14 @@ async fn prepared(role: &Role) -> Database {
 
 async fn submit(store: &Store, command: Command) -> Committed {
     let actor = "test".to_owned();
-    let submission = Submission { workspace: WORKSPACE, command, actor, idempotency: None, wants_workspace: true };
+    let submission = Submission {
+        workspace: WORKSPACE,
+        command,
+        actor,
+        idempotency: None,
+        claims: Vec::new(),
+        wants_workspace: true,
+    };
     store.submit(submission).await.unwrap_or_else(|error| panic!("{error:?}"))
 }
 

@@ -131,6 +131,7 @@ impl Life {
                 command: command.clone(),
                 actor: "test".to_owned(),
                 idempotency,
+                claims: Vec::new(),
                 wants_workspace: false,
             };
             let answer = self.store().submit(submission.clone()).await;

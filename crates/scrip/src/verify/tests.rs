@@ -54,7 +54,8 @@ async fn journal(directory: &Path) {
         for (key, command) in [("open", open), ("run", run), ("cancel", Command::CancelRun { run: 1 })] {
             let idempotency = Some(idempotency(workspace, key, &[b"request"]));
             let actor = "test".to_owned();
-            let submission = Submission { workspace, command, actor, idempotency, wants_workspace: false };
+            let submission =
+                Submission { workspace, command, actor, idempotency, claims: Vec::new(), wants_workspace: false };
             store.submit(submission).await.unwrap_or_else(|error| panic!("{error:?}"));
         }
     }
@@ -191,6 +192,7 @@ async fn a_journal_that_cannot_be_folded_is_named_and_not_served() {
         command: Command::Tick,
         actor: "test".to_owned(),
         idempotency: None,
+        claims: Vec::new(),
         wants_workspace: false,
     };
     assert!(matches!(store.submit(again).await, Err(SubmitError::Unavailable(_))));

@@ -19,6 +19,8 @@ pub struct Database {
     name: String,
     url: String,
     cluster: String,
+    /// Whether this is only another way to a database that is somebody else's to drop.
+    is_guest: bool,
 }
 
 /// A new and empty database that nobody else knows.
@@ -39,13 +41,25 @@ pub fn database_of(cluster: &str) -> Database {
     // Nobody can connect to this template, and a template that somebody is connected to cannot be copied.
     query(cluster, &format!("CREATE DATABASE {name} TEMPLATE template0")).expect("the cluster makes databases");
     let url = addressed(cluster, &name);
-    Database { name, url, cluster: cluster.to_owned() }
+    Database { name, url, cluster: cluster.to_owned(), is_guest: false }
 }
 
 impl Database {
     /// Its address.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where its server listens.
+    pub fn server(&self) -> &str {
+        let address = self.url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        address.rsplit('@').next().unwrap_or_default()
+    }
+
+    /// The same database, as it is reached through whatever listens at another address.
+    pub fn through(&self, address: &str) -> Database {
+        let url = self.url.replacen(self.server(), address, 1);
+        Database { name: self.name.clone(), url, cluster: self.cluster.clone(), is_guest: true }
     }
 
     /// What a statement gives, a row a line, columns separated by `|`.
@@ -56,6 +70,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if self.is_guest {
+            return;
+        }
         let dropped = query(&self.cluster, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
         // A test that fails already says what it fails of.
         assert!(dropped.is_ok() || std::thread::panicking(), "{dropped:?}");

@@ -96,7 +96,12 @@ impl App {
 
     /// Another server over the same journal and the same files, which must go before this one.
     pub fn beside(&self, environment: Vec<(String, String)>) -> App {
-        let mut app = App::off(self.journal.clone(), &self.catalog, self.directory.clone(), environment);
+        self.beside_on(self.journal.clone(), environment)
+    }
+
+    /// The same, which reaches the journal in another way.
+    pub fn beside_on(&self, journal: Journal, environment: Vec<(String, String)>) -> App {
+        let mut app = App::off(journal, &self.catalog, self.directory.clone(), environment);
         (app.is_guest, app.key) = (true, self.key.clone());
         app.restart();
         app

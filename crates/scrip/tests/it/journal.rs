@@ -10,6 +10,16 @@ use std::sync::Arc;
 /// Which store the stories run on.
 const STORE: &str = "SCRIP_TEST_STORE";
 
+/// A database whose journal is in partitions.
+fn parted() -> Database {
+    let database = database();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+    command.args(["migrate", "--distributed", "partitions", "--parts", "4", "--run", "--to", database.url()]);
+    let done = command.output().expect("the built binary starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    database
+}
+
 /// Where a server keeps its journal.
 #[derive(Clone)]
 pub enum Journal {
@@ -25,7 +35,8 @@ impl Journal {
         match std::env::var(STORE).as_deref() {
             Ok("sqlite") | Err(VarError::NotPresent) => Journal::Sqlite,
             Ok("postgres") => Journal::Postgres(Arc::new(database())),
-            other => panic!("{STORE} is sqlite or postgres, not {other:?}"),
+            Ok("partitions") => Journal::Postgres(Arc::new(parted())),
+            other => panic!("{STORE} is sqlite, postgres or partitions, not {other:?}"),
         }
     }
 

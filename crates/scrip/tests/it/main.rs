@@ -10,6 +10,8 @@ mod bad_input;
 mod balances;
 mod catalogs;
 mod crash;
+mod disk;
+mod distributed;
 mod errors;
 mod faketime;
 mod faults;

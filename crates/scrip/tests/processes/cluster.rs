@@ -5,7 +5,7 @@
 use crate::app::root;
 use crate::postgres::{Database, PROGRAMS, database_of, query};
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A cluster.
@@ -18,13 +18,19 @@ pub struct Cluster {
 impl Cluster {
     /// Starts one that is started again when it is killed.
     pub fn start() -> Cluster {
-        Cluster::with(&[])
+        Cluster::start_in(&std::env::temp_dir())
+    }
+
+    /// The same, with all it keeps in a directory.
+    pub fn start_in(directory: &Path) -> Cluster {
+        Cluster::with(directory, &[])
     }
 
     /// The same, started with more options.
-    pub fn with(options: &[&str]) -> Cluster {
+    pub fn with(directory: &Path, options: &[&str]) -> Cluster {
         let mut command = Command::new(root().join("tests/postgres"));
         command.args(["--durable", "--restart"]).args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.env("TMPDIR", directory);
         if let Some(programs) = std::env::var_os(PROGRAMS) {
             command.arg("--programs").arg(programs);
         }
@@ -42,6 +48,11 @@ impl Cluster {
     /// A new database in it.
     pub fn database(&self) -> Database {
         database_of(&self.url)
+    }
+
+    /// Its own address, of no test's database.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Its processes, the first of which starts all others.

@@ -39,7 +39,7 @@ impl Certificates {
 
     /// A cluster whose server has the certificate.
     fn cluster(&self) -> Cluster {
-        Cluster::with(&["--tls", self.0.to_str().expect("UTF-8")])
+        Cluster::with(&std::env::temp_dir(), &["--tls", self.0.to_str().expect("UTF-8")])
     }
 }
 

@@ -3,43 +3,12 @@
 use crate::Peers;
 use crate::app::text;
 use crate::cluster::Cluster;
-use crate::postgres::{Database, psql};
+use crate::postgres::Database;
+use crate::session::Session;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
-
-/// Somebody at the database's own prompt, with a transaction of their own.
-pub struct Session {
-    child: Child,
-    asks: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-}
-
-impl Session {
-    pub fn on(database: &Database) -> Session {
-        let mut command = psql(database.url());
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql starts");
-        let asks = child.stdin.take().expect("it is piped");
-        let answers = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        Session { child, asks, answers }
-    }
-
-    /// Runs statements, the last of which gives one line.
-    pub fn ask(&mut self, sql: &str) -> String {
-        writeln!(self.asks, "{sql};").expect("psql reads");
-        self.answers.next().expect("psql answers").expect("it prints text")
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// The one entry of a workspace that was opened in another database, as a row that fits into this one.
 async fn foreign_entry(cluster: &Cluster) -> (String, String) {

@@ -1,5 +1,5 @@
-//! Several processes over one PostgreSQL database: races, kills, outages, late commits, clocks that
-//! disagree, encryption, and roles.
+//! Several processes over one PostgreSQL database: races, kills, cuts, outages, shortages, conflicts, late
+//! commits, other versions' schemas, clocks that disagree, encryption, and roles.
 //!
 //! Invariant: nothing here reaches into a server; without a cluster a test fails, whatever store other tests run on.
 
@@ -9,8 +9,13 @@
 #[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
 mod app;
 mod balance;
+mod batches;
+mod claims;
 mod clocks;
 mod cluster;
+mod conflicts;
+#[path = "../it/disk.rs"]
+mod disk;
 mod encryption;
 #[path = "../it/faketime.rs"]
 mod faketime;
@@ -24,12 +29,18 @@ mod load;
 mod outages;
 #[path = "../common/postgres.rs"]
 mod postgres;
+mod protocol;
+mod proxy;
 mod reserve;
 mod roles;
+mod session;
+mod shortages;
+mod versions;
 
 use app::{App, Desk};
 use journal::Journal;
 use postgres::{Database, database};
+use proxy::Proxy;
 use std::sync::Arc;
 
 /// So many servers over one database.
@@ -44,6 +55,18 @@ impl Peers {
         let first = App::on_journal(Journal::Postgres(Arc::new(database)), Vec::new());
         let others: Vec<App> = (1..count).map(|_| first.beside(Vec::new())).collect();
         Peers([first].into_iter().chain(others).collect())
+    }
+
+    /// Two over one database: the first one reaches it directly, the other one through a proxy that watches its lanes.
+    fn through_a_proxy() -> (Peers, Proxy) {
+        let database = database();
+        // What only a lane prepares.
+        let proxy = Proxy::before(database.server(), "INSERT INTO entries");
+        let through = Journal::Postgres(Arc::new(database.through(&proxy.address())));
+        let mut peers = Peers::on(database, 1);
+        let other = peers.0[0].beside_on(through, Vec::new());
+        peers.0.push(other);
+        (peers, proxy)
     }
 
     fn database(&self) -> &Database {

@@ -2,28 +2,29 @@
 
 use crate::Peers;
 use crate::app::PATIENCE;
-use crate::folding::Session;
+use crate::session::Session;
 use reqwest::Method;
 use serde_json::json;
 
 /// Goal: with every connection of the pool taken, a run that is accepted settles, and a hold runs out. Method: a table
-/// that only requests use is locked (in a way that takes no transaction number, or nothing would be folded), so many of them wait in it as there are connections and more; what happens
-/// meanwhile is read at the database's own prompt.
+/// that the pool writes to is locked, in a way that takes no transaction number, or nothing would be folded anywhere in
+/// the cluster. So more requests want to write to it than there are connections; what happens meanwhile is read at the
+/// database's own prompt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_settles_and_a_hold_runs_out_while_every_reader_waits() {
     let peers = Peers::start(1);
     let id = peers.0[0].free().await.id;
     let desk = peers.desk(0, &id);
     let mut session = Session::on(peers.database());
-    assert_eq!(session.ask("BEGIN; LOCK TABLE claims IN SHARE MODE; SELECT 'locked'"), "locked");
+    assert_eq!(session.ask("BEGIN; LOCK TABLE test_clocks IN SHARE MODE; SELECT 'locked'"), "locked");
     let stuck = (0..12).map(|n| {
-        let body = json!({ "name": "Stuck", "owner": { "email": format!("stuck{n}@example.com") } });
-        peers.0[0].call(Method::POST, "/v1/workspaces").once().json(&body).send()
+        let body = json!({ "name": format!("Stuck {n}") });
+        peers.0[0].call(Method::POST, "/v1/test_clocks").once().json(&body).send()
     });
     let stuck = futures_util::future::join_all(stuck);
     let others = async {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                       AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO claims%'";
+                       AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO test_clocks%'";
         seen(&peers, waiting, "8").await;
         let hold = json!({ "credits": 1, "reference": "short", "seconds": 1 });
         desk.post("/v1/holds", hold).await.expect(201);

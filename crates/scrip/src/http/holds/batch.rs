@@ -35,7 +35,7 @@ pub async fn batch(
     let asked = all.iter().filter_map(|one| one.about.as_ref().ok());
     let many = asked.map(|about| (about.workspace, about.command.clone(), about.asked.clone())).collect();
     let results = app.ledger.submit_many(many).await;
-    // Nothing at all was done: that is said of the whole request, so that it is tried again as any other is.
+    // Of none is it known that it was done: that is said of the whole request, which is tried again as any other is.
     let undone = |result: &Result<_, _>| matches!(result, Err(SubmitError::Unavailable(_)));
     if let Some(Err(error)) = results.first()
         && results.iter().all(undone)

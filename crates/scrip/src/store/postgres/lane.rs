@@ -7,10 +7,11 @@
 //!
 //! Invariant: nothing is answered that the database has not confirmed.
 
+use super::claims;
 use super::states::{self, Cached};
 use super::{PATIENCE, Shared};
 use crate::store::journal::{GENESIS, Sealed, Stored};
-use crate::store::{Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, panic_text};
+use crate::store::{Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, panic_text};
 use scrip_engine::{Applied, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,6 +60,13 @@ impl Job {
         match &self.ask {
             Ask::Submit(submission, _) => submission.idempotency,
             Ask::Read(..) => None,
+        }
+    }
+
+    fn claims(&self) -> &[Claim] {
+        match &self.ask {
+            Ask::Submit(submission, _) => &submission.claims,
+            Ask::Read(..) => &[],
         }
     }
 
@@ -138,7 +146,7 @@ struct Decision {
 struct Decided {
     planned: Vec<Planned>,
     unchanged: Vec<Decision>,
-    /// Those whose key an earlier one of this batch has: they wait for what becomes of it.
+    /// Those whose key or claim an earlier one of this batch has: they wait for what becomes of it.
     later: Vec<Job>,
     after: HashMap<WorkspaceId, Cached>,
 }
@@ -216,14 +224,21 @@ impl Lane {
 
     fn decide(&self, jobs: Vec<Job>, clocks: &HashMap<i64, Timestamp>) -> Decided {
         let mut decided = Decided::default();
-        let mut keys = HashSet::new();
+        let (mut keys, mut claimed, mut waiting) = (HashSet::new(), HashSet::new(), HashSet::new());
         let catalogs = self.shared.catalogs();
         for job in jobs {
             let id = job.workspace();
+            if waiting.contains(&id) || job.claims().iter().any(|claim| claimed.contains(claim)) {
+                // Whatever else is asked of a workspace comes after its opening.
+                waiting.insert(id);
+                decided.later.push(job);
+                continue;
+            }
             if job.idempotency().is_some_and(|idempotency| !keys.insert((id, idempotency.key))) {
                 decided.later.push(job);
                 continue;
             }
+            claimed.extend(job.claims().iter().cloned());
             let cached = decided.after.get(&id).unwrap_or_else(|| &self.cache[&id]).clone();
             let test_clock = test_clock(&job, &cached);
             let now = test_clock.and_then(|id| clocks.get(&id).copied()).unwrap_or_else(|| self.shared.now());
@@ -256,6 +271,7 @@ impl Lane {
         match inserted {
             Ok(Inserted::All) => self.appended(planned, after),
             Ok(Inserted::But(lost)) => return self.lost(&link.client, planned, &lost).await,
+            Ok(Inserted::Claimed(taken)) => return refuse_taken(planned, &taken),
             Err(error) if is_retryable(&error) => return planned.into_iter().map(|planned| planned.job).collect(),
             Err(error) => {
                 let error = Unavailable::from(error);
@@ -420,6 +436,7 @@ fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached) {
 enum Inserted {
     All,
     But(HashSet<WorkspaceId>),
+    Claimed(HashSet<Claim>),
 }
 
 const INSERT: &str = "INSERT INTO entries
@@ -447,12 +464,34 @@ async fn insert(link: &Link, planned: &[Planned]) -> Result<Inserted, tokio_post
     let inserted: HashSet<(i64, i64)> = inserted.iter().map(|row| (row.get(0), row.get(1))).collect();
     let lost = rows.iter().filter(|row| !inserted.contains(&(row.workspace, row.seq)));
     let lost: HashSet<WorkspaceId> = lost.map(|row| WorkspaceId::new(row.workspace as u64)).collect();
-    if lost.is_empty() {
-        client.batch_execute("COMMIT").await?;
-        return Ok(Inserted::All);
+    if !lost.is_empty() {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(Inserted::But(lost));
     }
-    client.batch_execute("ROLLBACK").await?;
-    Ok(Inserted::But(lost))
+    let claimed = planned.iter().map(|planned| (planned.job.claims(), planned.job.workspace()));
+    let claimed = claimed.flat_map(|(claims, id)| claims.iter().map(move |claim| (claim, id))).collect();
+    let taken = claims::make(client, claimed).await?;
+    if !taken.is_empty() {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(Inserted::Claimed(taken));
+    }
+    client.batch_execute("COMMIT").await?;
+    Ok(Inserted::All)
+}
+
+/// Some claim what other workspaces have, as the database has confirmed: nothing was appended. The rest is decided
+/// again.
+fn refuse_taken(planned: Vec<Planned>, taken: &HashSet<Claim>) -> Vec<Job> {
+    let mut again = Vec::new();
+    for Planned { job, .. } in planned {
+        match (job.claims().iter().find(|claim| taken.contains(claim)).cloned(), job) {
+            (Some(claim), Job { ask: Ask::Submit(_, reply), .. }) => {
+                drop(reply.send(Err(SubmitError::Claimed(claim))));
+            }
+            (_, job) => again.push(job),
+        }
+    }
+    again
 }
 
 /// The stored answers of those whose keys have been used, by their place.

@@ -4,6 +4,8 @@
 //! word.
 
 mod audit;
+mod claims;
+pub mod distributed;
 mod lane;
 pub mod moving;
 mod projector;
@@ -151,6 +153,7 @@ impl Postgres {
         let mut client = reach.connect().await?;
         migrate(&mut client).await?;
         moving::refuse_halves(&client).await?;
+        distributed::refuse_several_nodes(&client).await?;
         Postgres::start(reach, group_commit).await
     }
 

@@ -89,6 +89,7 @@ impl Target {
         let mut client = Reach::of(address)?.named("scrip move").connect().await?;
         refuse_strangers(&client).await?;
         migrate(&mut client).await?;
+        super::distributed::refuse_several_nodes(&client).await?;
         // The server may not have noticed yet that whoever held it was killed; it does at once when it next writes.
         client.batch_execute(&format!("SET lock_timeout = {}", PATIENCE.as_millis())).await?;
         let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await;
@@ -228,9 +229,17 @@ async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
     if client.query_one(sql, &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }
+    refuse_the_served(client, "scrip move").await
+}
+
+/// Refuses a database that somebody else of ours is connected to.
+///
+/// # Errors
+/// When it is one.
+pub(super) async fn refuse_the_served(client: &Client, but: &str) -> Result<(), Unavailable> {
     let sql = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
-               WHERE datname = current_database() AND application_name LIKE 'scrip %' AND application_name <> 'scrip move')";
-    match client.query_one(sql, &[]).await?.get(0) {
+               WHERE datname = current_database() AND application_name LIKE 'scrip %' AND application_name <> $1)";
+    match client.query_one(sql, &[&but]).await?.get(0) {
         true => Err(Unavailable("a scrip server is connected to this database: stop it first".to_owned())),
         false => Ok(()),
     }

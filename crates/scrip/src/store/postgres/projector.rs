@@ -181,6 +181,7 @@ async fn next(
             position,
             workspace: WorkspaceId::new(row.get::<_, i64>(2) as u64),
             seq: row.get::<_, i64>(3) as u64,
+            key: None,
             events: body.events.into(),
             next_due_at: row.get(4),
             hash: row.get::<_, &[u8]>(6).try_into().unwrap_or(GENESIS),

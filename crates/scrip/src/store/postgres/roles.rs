@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 const ADD: &str = "SELECT, INSERT";
 /// What also changes.
 const CHANGE: &str = "SELECT, INSERT, UPDATE";
-/// What is thrown away and folded again at will.
+/// What is thrown away and folded again at will, or let go of.
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
@@ -21,7 +21,7 @@ const RIGHTS: [(&str, &str); 15] = [
     ("settings", ADD),
     ("operator_keys", ADD),
     ("catalogs", ADD),
-    ("claims", CHANGE),
+    ("claims", ALL),
     ("test_clocks", CHANGE),
     ("positions", ALL),
     ("snapshots", ALL),

@@ -38,7 +38,7 @@ pub(super) enum Answer {
     SubmitMany(oneshot::Sender<Results>, Results),
     Read(Reply<Option<Arc<Workspace>>>, Result<Option<Arc<Workspace>>, Unavailable>),
     Now(Reply<Timestamp>, Timestamp),
-    Clock(Reply<()>, Result<(), Unavailable>, i64, Timestamp),
+    Clock(Reply<()>, Result<(i64, Timestamp), Unavailable>),
     Write(Reply<usize>, Result<usize, Unavailable>),
     Publish(Reply<u32>, Result<u32, Unavailable>, Option<Arc<Catalogs>>),
 }
@@ -54,7 +54,7 @@ pub(super) fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
             }
             Answer::Read(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Now(reply, now) => drop(reply.send(Ok(now))),
-            Answer::Clock(reply, ..) => drop(reply.send(Err(unavailable()))),
+            Answer::Clock(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Write(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Publish(reply, ..) => drop(reply.send(Err(unavailable()))),
         }

@@ -6,13 +6,18 @@
 //! Invariant: a reply to a submission is sent after the transaction that holds its entry has been flushed to disk.
 
 mod audit;
+mod checkpointer;
+mod flusher;
 mod jobs;
+mod keys;
 mod projector;
 mod reader;
 mod rows;
 mod writer;
 
 use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of};
+use checkpointer::Checkpointer;
+use flusher::Flusher;
 use jobs::Job;
 use projector::Projector;
 use reader::Readers;
@@ -26,12 +31,16 @@ use std::thread::JoinHandle;
 use tokio::sync::{Semaphore, oneshot, watch};
 use writer::Writer;
 
-/// What a writing connection keeps in memory, as SQLite takes it: KiB, negated. After a commit that split a page,
-/// SQLite looks through all of it.
+/// What the projector's connection keeps in memory, as SQLite takes it: KiB, negated.
 const CACHE: i64 = -16_384;
+/// The same for the journal's, which only ever adds at the end. After a commit that began a page, SQLite looks through
+/// all of it.
+const JOURNAL_CACHE: i64 = -1_024;
 /// Pages the log may gather before they are copied into the file. The leaves of an index by workspace are written again
 /// and again; with this many between two copies, each is copied once for tens of times.
 const CHECKPOINT: i64 = 25_000;
+/// Entries the projections may be behind, where nothing else is asked for.
+const LAG_MAX: i64 = 100_000;
 /// Submissions that may wait; one more is told to come back.
 const QUEUE_MAX: usize = 8_192;
 
@@ -46,6 +55,8 @@ pub struct Options {
     pub group_commit: bool,
     /// The most pages the journal may have; for tests of a full disk.
     pub pages_max: Option<u32>,
+    /// Entries the projections may be behind; beyond that the journal waits for them.
+    pub lag_max: i64,
     /// Where the journal's thread dies; for tests of what survives.
     pub crash: Option<Crash>,
 }
@@ -61,7 +72,7 @@ pub struct Crash {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { group_commit: true, pages_max: None, crash: None }
+        Options { group_commit: true, pages_max: None, lag_max: LAG_MAX, crash: None }
     }
 }
 
@@ -77,6 +88,7 @@ pub struct Sqlite {
     /// For submissions that come many at once, each until it is served: the queue alone would take as many of those as
     /// of single ones.
     room: Arc<Semaphore>,
+    _checkpointer: Checkpointer,
     _lock: File,
 }
 
@@ -95,9 +107,10 @@ impl Sqlite {
         let views = directory.join("views.db");
         let mut connection = Connection::open(&journal).map_err(|error| wrong("cannot be opened", &error))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        // A commit only writes the log: the flusher sees to it that the log is on the disk before anyone is told.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
-        connection.pragma_update(None, "cache_size", CACHE)?;
+        connection.pragma_update(None, "cache_size", JOURNAL_CACHE)?;
         migrations::migrations::runner().run(&mut connection).map_err(|error| {
             wrong(
                 "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one",
@@ -113,11 +126,15 @@ impl Sqlite {
         let (committed_sender, committed) = watch::channel(position);
         let projector = Projector::start(&journal, &views, committed.clone())?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
-        let writer = Writer::new(connection, &views, Arc::clone(&catalogs), committed_sender, &projector, options)?;
+        let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
+        let projections = (projector.jobs(), projector.position());
+        let flusher = Flusher::open(&journal, committed_sender, projections, Arc::clone(&catalogs))?;
+        let writer = Writer::new(connection, &views, current, (position, projector.position()), flusher, options)?;
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&waiting))
             .map_err(|error| wrong("no thread for the journal", &error))?;
+        let checkpointer = Checkpointer::start(&journal)?;
         let readers = Readers::new(&journal, &views);
         Ok(Sqlite {
             jobs: Some(jobs),
@@ -128,8 +145,22 @@ impl Sqlite {
             catalogs,
             committed,
             room: Arc::new(Semaphore::new(QUEUE_MAX)),
+            _checkpointer: checkpointer,
             _lock: lock,
         })
+    }
+
+    /// Brings what is in the logs of a directory that nobody has open into its files, so that their sizes say how much
+    /// there is.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn empty_logs(directory: &Path) -> Result<(), Unavailable> {
+        for name in ["journal.db", "views.db"] {
+            let file = Connection::open(directory.join(name))?;
+            file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
+        Ok(())
     }
 
     /// See [`super::Store::submit`].

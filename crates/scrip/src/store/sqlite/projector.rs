@@ -17,15 +17,15 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 /// Journal rows folded in one transaction at most.
-const BATCH_MAX: i64 = 8_192;
+const BATCH_MAX: i64 = 16_384;
 /// How long a read waits for the projections: a full disk may keep them back, and no caller should hang on it.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Rows folded at once that are a load: the next ones may gather.
 const BUSY: usize = 64;
 /// How long they may, if nobody waits for them.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(180);
 /// The form of the projections; another form on disk is thrown away and folded again.
-const FORM: i64 = 2;
+const FORM: i64 = 3;
 /// Snapshots and statements that may wait.
 const QUEUE_MAX: usize = 1_024;
 pub(super) const SCHEMA: &str = include_str!("../views.sql");
@@ -56,13 +56,13 @@ impl Projector {
         views: &Path,
         committed: watch::Receiver<i64>,
     ) -> Result<Projector, Unavailable> {
-        let mut thread = Thread::open(journal, views)?;
+        let mut thread = Thread::open(journal, views, committed)?;
         thread.catch_up();
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let (sender, position) = watch::channel(thread.position);
         let running = std::thread::Builder::new()
             .name("projector".to_owned())
-            .spawn(move || thread.run(&waiting, &committed, &sender))
+            .spawn(move || thread.run(&waiting, &sender))
             .map_err(|error| Unavailable(format!("no thread for the projections: {error}")))?;
         Ok(Projector { jobs: Some(jobs), thread: Some(running), position })
     }
@@ -117,6 +117,8 @@ impl Drop for Projector {
 struct Thread {
     journal: Connection,
     views: Connection,
+    /// What is on the disk.
+    committed: watch::Receiver<i64>,
     position: i64,
     /// Entries after the position that the writer told of, in order, perhaps with gaps.
     heard: VecDeque<Journaled>,
@@ -125,7 +127,7 @@ struct Thread {
 }
 
 impl Thread {
-    fn open(journal: &Path, views: &Path) -> Result<Thread, Unavailable> {
+    fn open(journal: &Path, views: &Path, committed: watch::Receiver<i64>) -> Result<Thread, Unavailable> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let journal = Connection::open_with_flags(journal, flags)?;
         let mut connection = open_views(views)?;
@@ -140,7 +142,7 @@ impl Thread {
         }
         // One process owns this directory, and it has just started: nobody holds a lease.
         connection.execute("UPDATE queue SET lease_until = 0", [])?;
-        Ok(Thread { journal, views: connection, position, heard: VecDeque::new(), wanted: 0 })
+        Ok(Thread { journal, views: connection, committed, position, heard: VecDeque::new(), wanted: 0 })
     }
 
     /// Folds what the journal has beyond the projections. A journal that cannot be folded is served no further than its
@@ -157,7 +159,7 @@ impl Thread {
         }
     }
 
-    fn run(mut self, jobs: &Receiver<Job>, committed: &watch::Receiver<i64>, reached: &watch::Sender<i64>) {
+    fn run(mut self, jobs: &Receiver<Job>, reached: &watch::Sender<i64>) {
         loop {
             let folded = self.fold_batch().unwrap_or_else(|error| {
                 tracing::error!(%error, position = self.position, "the projections could not be written; trying again");
@@ -167,10 +169,10 @@ impl Thread {
             if folded > 0 {
                 reached.send_replace(self.position);
             }
-            if folded >= BUSY && *committed.borrow() < self.position + BATCH_MAX {
+            if folded >= BUSY && *self.committed.borrow() < self.position + BATCH_MAX {
                 self.pause(jobs, reached);
             }
-            let behind = *committed.borrow() > self.position;
+            let behind = *self.committed.borrow() > self.position;
             let first = match if behind { jobs.try_recv() } else { jobs.recv().map_err(Into::into) } {
                 Ok(job) => Some(job),
                 Err(TryRecvError::Empty) => None,
@@ -213,13 +215,16 @@ impl Thread {
         if told > 0 {
             return Ok(self.heard.drain(..told).collect());
         }
-        read_journal(&self.journal, self.position)
+        // What is in the journal but not on the disk yet may never have happened.
+        read_journal(&self.journal, self.position, *self.committed.borrow())
     }
 
     fn keep(&self, snapshot: &Snapshot) {
+        let Snapshot(workspace) = snapshot;
         let sql = "INSERT INTO snapshots (workspace, seq, state) VALUES (?1, ?2, ?3)
                    ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq, state = excluded.state WHERE excluded.seq > seq";
-        let values = (snapshot.workspace.get(), snapshot.seq as i64, &snapshot.state);
+        let state = serde_json::to_string(&**workspace).expect("a workspace has no maps with other keys than text");
+        let values = (workspace.id.get(), workspace.seq as i64, state);
         if let Err(error) = self.views.prepare_cached(sql).and_then(|mut statement| statement.execute(values)) {
             tracing::warn!(%error, "a snapshot was not kept");
         }
@@ -249,7 +254,7 @@ impl Thread {
 
     fn rebuild(&mut self) -> Result<(), Unavailable> {
         let transaction = self.views.transaction()?;
-        for table in ["positions", "places", "snapshots", "workspaces", "runs", "queue", "holds", "usage"] {
+        for table in ["positions", "places", "keys", "snapshots", "workspaces", "runs", "queue", "holds", "usage"] {
             transaction.execute(&format!("DELETE FROM {table}"), [])?;
         }
         transaction.commit()?;
@@ -265,21 +270,22 @@ pub(super) fn fold_into(
     journal: &Connection,
     views: &mut Connection,
     position: i64,
+    last: i64,
 ) -> Result<Option<i64>, Unavailable> {
-    fold(views, position, &read_journal(journal, position)?)
+    fold(views, position, &read_journal(journal, position, last)?)
 }
 
-/// The entries after a position, as the journal has them.
-fn read_journal(journal: &Connection, position: i64) -> Result<Vec<Journaled>, Unavailable> {
-    let sql = "SELECT position, workspace, seq, at, NULL, NULL, next_due_at, body, NULL, hash FROM entries
-               WHERE position > ?1 ORDER BY position LIMIT ?2";
-    let values = [Value::Integer(position), Value::Integer(BATCH_MAX)];
+/// The entries after a position and up to another, as the journal has them.
+fn read_journal(journal: &Connection, position: i64, last: i64) -> Result<Vec<Journaled>, Unavailable> {
+    let sql = "SELECT position, workspace, seq, at, idempotency_key, NULL, next_due_at, body, NULL, hash FROM entries
+               WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3";
+    let values = [Value::Integer(position), Value::Integer(last), Value::Integer(BATCH_MAX)];
     let read = |row: &Row| {
         let row = JournalRow::read(row);
         let entry = row.entry().map_err(|error| Unavailable(format!("entry {} cannot be read: {error}", row.position)));
-        let JournalRow { position, workspace, seq, next_due_at, hash, .. } = row;
-        let hash = hash.try_into().unwrap_or(GENESIS);
-        Ok(Journaled { position, workspace, seq, events: entry?.events.into(), next_due_at, hash })
+        let JournalRow { position, workspace, seq, idempotency_key, next_due_at, hash, .. } = row;
+        let (key, hash) = (idempotency_key.and_then(|key| key.try_into().ok()), hash.try_into().unwrap_or(GENESIS));
+        Ok(Journaled { position, workspace, seq, key, events: entry?.events.into(), next_due_at, hash })
     };
     all_rows(&mut journal.prepare_cached(sql)?, &values)?.iter().map(read).collect()
 }

@@ -51,6 +51,11 @@ pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
     for place in &changes.places {
         statement.execute(*place)?;
     }
+    let sql = "INSERT INTO keys (workspace, idempotency_key, position) VALUES (?1, ?2, ?3)";
+    let mut statement = rows.prepare_cached(sql)?;
+    for used in &changes.keys {
+        statement.execute(*used)?;
+    }
     let mut statement = rows.prepare_cached(
         "INSERT INTO holds (workspace, n, model, unit, amount, opened, extended, ended)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

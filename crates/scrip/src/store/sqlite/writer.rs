@@ -1,12 +1,15 @@
-//! The thread that owns the journal: take one submission, drain what waits, decide them in order, one transaction, one
-//! flush, acknowledge.
+//! The thread that owns the journal: take one submission, drain what waits, decide them in order, write one
+//! transaction, and hand it over to be flushed and acknowledged.
 //!
-//! Group commit forms by itself: while one batch is being flushed, the next one gathers.
+//! Group commit forms by itself: while some transactions are being flushed, the next ones gather.
 //!
 //! Invariant: the only place where the engine's `apply` meets a disk.
 
+mod claims;
+
+use super::flusher::{Flusher, Flushing, Unflushed, lost};
 use super::jobs::{Answer, Job, refuse};
-use super::projector::{self, Projector};
+use super::keys::Keys;
 use super::{Options, all_rows, bound, reader};
 use crate::clock::{Clock, Stopwatch};
 use crate::store::journal::{GENESIS, JournalRow, Sealed, Stored};
@@ -16,12 +19,12 @@ use crate::store::{
     text_hash,
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
-use scrip_engine::{Applied, Catalog, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply, fold};
+use scrip_engine::{Applied, Catalog, Catalogs, Command, Timestamp, Workspace, WorkspaceId, apply, fold};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -29,19 +32,11 @@ use tokio::sync::watch;
 const BATCH_MAX: usize = 512;
 /// Workspaces kept in memory; beyond that the cache starts again from snapshots.
 const CACHE_MAX: usize = 100_000;
-/// Entries the projections may be behind; beyond that the journal waits for them.
-const LAG_MAX: i64 = 100_000;
-/// How long it waits before it refuses.
+/// How long it waits for projections that are too far behind before it refuses.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Entries the projector is told of in memory at most; beyond that it reads them from the journal.
-const HEARD_MAX: i64 = 16_384;
 
 /// A workspace to be snapshotted.
-pub(super) struct Snapshot {
-    pub workspace: WorkspaceId,
-    pub seq: u64,
-    pub state: String,
-}
+pub(super) struct Snapshot(pub Arc<Workspace>);
 
 /// A workspace as its last entry left it. One whose last entry is not projected yet is always cached: where its entries
 /// are is not to be found elsewhere.
@@ -59,14 +54,15 @@ pub(super) struct Writer {
     clock: Clock,
     clocks: HashMap<i64, Timestamp>,
     cache: HashMap<WorkspaceId, Cached>,
-    catalogs: Arc<RwLock<Arc<Catalogs>>>,
+    keys: Keys,
     current: Arc<Catalogs>,
-    committed: watch::Sender<i64>,
     position: i64,
     /// The position the journal had when it was opened.
     opened: i64,
-    projector: SyncSender<projector::Job>,
     projected: watch::Receiver<i64>,
+    /// Entries that the projections surely have as they are read now.
+    seen: i64,
+    flushing: Flushing,
     options: Options,
     /// What a batch has replaced in the cache, in order.
     touched: Vec<(WorkspaceId, Option<Cached>)>,
@@ -78,9 +74,9 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         views: &Path,
-        catalogs: Arc<RwLock<Arc<Catalogs>>>,
-        committed: watch::Sender<i64>,
-        projector: &Projector,
+        current: Arc<Catalogs>,
+        (position, projected): (i64, watch::Receiver<i64>),
+        flusher: Flusher,
         options: Options,
     ) -> Result<Writer, Unavailable> {
         connection.set_prepared_statement_cache_capacity(64);
@@ -92,21 +88,24 @@ impl Writer {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, Timestamp::from_micros(row.get(1)?))))?;
             rows.collect::<Result<HashMap<i64, Timestamp>, _>>()?
         };
-        let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
-        let position = *committed.borrow();
+        let beside = |error| Unavailable(format!("no thread for the flushes: {error}"));
+        let flushing = match options.group_commit {
+            true => Flushing::beside(flusher).map_err(beside)?,
+            false => Flushing::Here(flusher),
+        };
         Ok(Writer {
             clock: Clock::not_before(last_entry_at(&journal_and_views)?),
             connection,
             views,
             clocks,
             cache: HashMap::new(),
-            catalogs,
+            keys: Keys::default(),
             current,
-            committed,
             position,
             opened: position,
-            projector: projector.jobs(),
-            projected: projector.position(),
+            projected,
+            seen: 0,
+            flushing,
             options,
             touched: Vec::new(),
             written: Vec::new(),
@@ -138,54 +137,59 @@ impl Writer {
         self.written.clear();
         let writes = jobs.iter().any(|job| !matches!(job, Job::Read(..) | Job::Now(..)));
         let before = self.position;
+        // Looked at before the projections are read, so that what is read of them has these entries.
+        self.seen = *self.projected.borrow();
+        self.keys.forget(self.seen);
         let mut failed = if writes { self.begin().err() } else { None };
         let answers: Vec<Answer> = jobs.drain(..).map(|job| self.job(job, &mut failed)).collect();
+        if !self.views.is_autocommit() {
+            let _ = self.views.execute_batch("COMMIT");
+        }
+        let mut dies = false;
         if writes && failed.is_none() {
             self.commits += 1;
             if self.dies(false) {
                 return false;
             }
-            failed = self.connection.execute_batch("COMMIT").err();
-            if self.dies(true) {
-                return false;
-            }
+            failed = self.commit().err();
+            dies = self.dies(true);
         }
         if let Some(error) = failed {
             self.undo(before, &error);
             refuse(answers, &error);
             return true;
         }
-        self.keep_snapshots();
-        if self.position != before {
-            self.committed.send_replace(self.position);
-            // A projector that is far behind, or has no room, reads the journal itself.
-            let heard = self.position - *self.projected.borrow() <= HEARD_MAX;
-            let written = if heard { std::mem::take(&mut self.written) } else { Vec::new() };
-            let _ = self.projector.try_send(projector::Job::Written(written));
-        }
-        for answer in answers {
-            self.answer(answer);
-        }
+        self.remember(&answers);
+        let (written, snapshots) = (std::mem::take(&mut self.written), self.snapshots());
+        let took = self.flushing.take(Unflushed { writes, position: self.position, answers, written, snapshots, dies });
         if self.cache.len() > CACHE_MAX {
             let projected = *self.projected.borrow();
             self.cache.retain(|_, cached| cached.position > projected);
         }
-        true
+        took
     }
 
     /// Begins a transaction, unless the projections are too far behind and do not come nearer.
-    fn begin(&self) -> Result<(), rusqlite::Error> {
-        let behind = || self.position - *self.projected.borrow() > LAG_MAX;
+    fn begin(&mut self) -> Result<(), rusqlite::Error> {
+        let most = self.options.lag_max;
+        let behind = || self.position - *self.projected.borrow() > most;
         let stopwatch = Stopwatch::start();
         while behind() {
             if stopwatch.elapsed() > PATIENCE {
                 let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-                let text = format!("the projections are more than {LAG_MAX} entries behind");
+                let text = format!("the projections are more than {most} entries behind");
                 return Err(rusqlite::Error::SqliteFailure(busy, Some(text)));
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        // One snapshot of the projections for all of the batch.
+        self.views.execute_batch("BEGIN")?;
         self.connection.execute_batch("BEGIN IMMEDIATE")
+    }
+
+    /// Puts the batch into the log. It is not on the disk before its flush.
+    fn commit(&self) -> Result<(), rusqlite::Error> {
+        self.connection.execute_batch("COMMIT")
     }
 
     fn dies(&self, flushed: bool) -> bool {
@@ -196,14 +200,13 @@ impl Writer {
     fn undo(&mut self, before: i64, error: &rusqlite::Error) {
         tracing::error!(%error, "the journal could not be written; nothing of this batch was acknowledged");
         if matches!(error, rusqlite::Error::SqliteFailure(failure, _) if is_lost_flush(failure)) {
-            // After a failed flush nobody knows what is on the disk. Starting again is the only honest answer.
-            tracing::error!("the disk did not confirm a flush; stopping");
-            std::process::exit(70);
+            lost(error);
         }
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         self.position = before;
+        self.keys.undo(before);
         for (workspace, was) in self.touched.drain(..).rev() {
             match was {
                 Some(was) => drop(self.cache.insert(workspace, was)),
@@ -228,9 +231,8 @@ impl Writer {
             Job::SetClock { id, name, now, reply } => {
                 let sql = "INSERT INTO test_clocks (id, name, now) VALUES (?1, COALESCE(?2, ''), ?3)
                            ON CONFLICT (id) DO UPDATE SET now = MAX(now, excluded.now)";
-                let result =
-                    self.unless(failed, |writer| writer.connection.execute(sql, (id, name, now.micros())).map(|_| ()));
-                Answer::Clock(reply, result, id, now)
+                let result = self.unless(failed, |writer| writer.connection.execute(sql, (id, name, now.micros())));
+                Answer::Clock(reply, result.map(|_| (id, now)))
             }
             Job::Write(sql, values, reply) => {
                 let result = self.unless(failed, |writer| {
@@ -291,34 +293,26 @@ impl Writer {
             *failed = Some(error);
             return Err(Unavailable(text).into());
         }
+        if let Some(stored) = self.stored(submission)? {
+            return Ok(stored);
+        }
         let now = self.now(submission.test_clock(&self.cache[&id].workspace));
         let workspace = &self.cache[&id].workspace;
         let decided = catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, &submission.command, now)));
         match decided {
-            Ok(Ok(applied)) if applied.events.is_empty() => self.nothing(submission, applied),
+            Ok(Ok(applied)) if applied.events.is_empty() => Ok(self.nothing(submission, applied)),
             Ok(Ok(applied)) => self.append(submission, applied, failed),
-            Ok(Err(refusal)) => self.refused(submission, refusal),
+            Ok(Err(refusal)) => Err(SubmitError::Refused(refusal)),
             Err(panic) => Err(SubmitError::Bug(panic_text(panic.as_ref()))),
         }
     }
 
-    /// Nothing happened now; perhaps it did the first time this key was used.
-    fn nothing(&mut self, submission: &Submission, applied: Applied) -> Result<Committed, SubmitError> {
-        if let Some(stored) = self.stored(submission)? {
-            return Ok(stored);
-        }
+    /// Nothing happened, and nothing is kept of it.
+    fn nothing(&self, submission: &Submission, applied: Applied) -> Committed {
         let Workspace { seq, at, .. } = applied.workspace;
         let before = Some(Arc::clone(&self.cache[&submission.workspace].workspace));
         let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
-        Ok(Committed { seq, at, events: Arc::default(), replayed: false, before, workspace })
-    }
-
-    /// A refusal is only given where this key has no answer yet: a retry of what was accepted gets that answer.
-    fn refused(&mut self, submission: &Submission, refusal: Refusal) -> Result<Committed, SubmitError> {
-        match self.stored(submission)? {
-            Some(stored) => Ok(stored),
-            None => Err(SubmitError::Refused(refusal)),
-        }
+        Committed { seq, at, events: Arc::default(), replayed: false, before, workspace }
     }
 
     fn append(
@@ -327,22 +321,21 @@ impl Writer {
         applied: Applied,
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<Committed, SubmitError> {
+        self.refuse_taken(submission, failed)?;
         let Applied { workspace, events } = applied;
         let previous = self.cache[&workspace.id].hash;
         let sealed = Sealed::new(&previous, submission, &workspace, events);
-        match self.insert(&workspace, submission.idempotency.as_ref(), &previous, &sealed) {
-            Ok(1) => self.position += 1,
-            Ok(_) => {
-                return self
-                    .stored(submission)?
-                    .ok_or_else(|| SubmitError::Bug("an entry was lost to no key".to_owned()));
-            }
-            Err(error) => {
-                let text = error.to_string();
-                *failed = Some(error);
-                return Err(Unavailable(text).into());
-            }
+        let idempotency = submission.idempotency.as_ref();
+        if let Err(error) = self.insert(&workspace, idempotency, &previous, &sealed) {
+            let text = error.to_string();
+            *failed = Some(error);
+            return Err(Unavailable(text).into());
         }
+        self.position += 1;
+        if let Some(idempotency) = idempotency {
+            self.keys.remember(self.position, workspace.id, idempotency);
+        }
+        self.claim(submission, failed)?;
         let (seq, at) = (workspace.seq, workspace.at);
         let workspace = Arc::new(workspace);
         let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));
@@ -351,8 +344,8 @@ impl Writer {
         let was = self.cache.insert(id, Cached { workspace, hash, position });
         let before = was.as_ref().map(|cached| Arc::clone(&cached.workspace));
         self.touched.push((id, was));
-        let told = Arc::clone(&events);
-        self.written.push(Journaled { position, workspace: id, seq, events: told, next_due_at, hash });
+        let (key, told) = (idempotency.map(|idempotency| idempotency.key), Arc::clone(&events));
+        self.written.push(Journaled { position, workspace: id, seq, key, events: told, next_due_at, hash });
         Ok(Committed { seq, at, events, replayed: false, before, workspace: shown })
     }
 
@@ -365,7 +358,7 @@ impl Writer {
         sealed: &Sealed,
     ) -> Result<usize, rusqlite::Error> {
         let sql = "INSERT INTO entries (position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let key = idempotency.map(|idempotency| &idempotency.key[..]);
         let request = idempotency.map(|idempotency| &idempotency.request[..]);
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -385,17 +378,19 @@ impl Writer {
     }
 
     /// The answer this key was given before.
-    fn stored(&mut self, submission: &Submission) -> Result<Option<Committed>, SubmitError> {
+    fn stored(&self, submission: &Submission) -> Result<Option<Committed>, SubmitError> {
         let Some(idempotency) = &submission.idempotency else { return Ok(None) };
-        let sql = "SELECT seq, at, request_hash, body FROM entries WHERE workspace = ?1 AND idempotency_key = ?2";
+        let position = self.keys.position(&self.views, submission.workspace, idempotency).map_err(Unavailable::from)?;
+        let Some(position) = position else { return Ok(None) };
+        let sql = "SELECT seq, at, request_hash, body FROM entries WHERE position = ?1";
         let found = self.connection.prepare_cached(sql).and_then(|mut statement| {
             let row = |row: &rusqlite::Row<'_>| {
                 let (seq, at) = (row.get::<_, i64>(0)? as u64, Timestamp::from_micros(row.get(1)?));
                 Ok(Stored { seq, at, request: row.get(2)?, body: row.get(3)? })
             };
-            statement.query_row((submission.workspace.get(), &idempotency.key[..]), row).optional()
+            statement.query_row([position], row)
         });
-        let Some(stored) = found.map_err(Unavailable::from)? else { return Ok(None) };
+        let stored = found.map_err(Unavailable::from)?;
         let mut committed = stored.answer(submission)?;
         if submission.wants_workspace {
             let then = self.replay(submission.workspace, Some(committed.seq as i64)).map_err(Unavailable::from)?;
@@ -480,14 +475,12 @@ impl Writer {
     fn places(&self, id: WorkspaceId, from: u64, until: Option<i64>) -> Result<Vec<i64>, rusqlite::Error> {
         let sql = "SELECT position FROM places WHERE workspace = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq";
         let last = until.unwrap_or(i64::MAX);
-        // Looked at first: what is projected meanwhile is then found twice rather than not at all.
-        let projected = *self.projected.borrow();
         let mut statement = self.views.prepare_cached(sql)?;
         let found = statement.query_map((id.get(), from as i64, last), |row| row.get(0))?;
         let mut places = found.collect::<Result<Vec<i64>, _>>()?;
         if until.is_some() {
             // The last ones may not be projected yet.
-            let projected = places.last().copied().unwrap_or(0).max(projected);
+            let projected = places.last().copied().unwrap_or(0).max(self.seen);
             let sql =
                 "SELECT position FROM entries WHERE position > ?1 AND workspace = ?2 AND seq <= ?3 ORDER BY position";
             let mut statement = self.connection.prepare_cached(sql)?;
@@ -517,40 +510,23 @@ impl Writer {
         Ok((version, Some(Arc::new(catalogs))))
     }
 
-    /// Hands states over to be snapshotted, when the projector has room for them.
-    fn keep_snapshots(&mut self) {
-        for (id, _) in &self.touched {
-            let Some(cached) = self.cache.get(id).filter(|cached| cached.workspace.seq % SNAPSHOT_EVERY == 0) else {
-                continue;
-            };
-            let state =
-                serde_json::to_string(&*cached.workspace).expect("a workspace has no maps with other keys than text");
-            let snapshot = Snapshot { workspace: *id, seq: cached.workspace.seq, state };
-            let _ = self.projector.try_send(projector::Job::Snapshot(snapshot));
-        }
+    /// The workspaces of this batch that are to be snapshotted.
+    fn snapshots(&self) -> Vec<Snapshot> {
+        let cached = self.touched.iter().filter_map(|(id, _)| self.cache.get(id));
+        let due = cached.filter(|cached| cached.workspace.seq % SNAPSHOT_EVERY == 0);
+        due.map(|cached| Snapshot(Arc::clone(&cached.workspace))).collect()
     }
 
-    fn answer(&mut self, answer: Answer) {
-        // Whoever asked may have gone away; that is their affair.
-        match answer {
-            Answer::Submit(reply, result) => drop(reply.send(result)),
-            Answer::SubmitMany(reply, results) => drop(reply.send(results)),
-            Answer::Read(reply, result) => drop(reply.send(result)),
-            Answer::Now(reply, now) => drop(reply.send(Ok(now))),
-            Answer::Write(reply, result) => drop(reply.send(result)),
-            Answer::Clock(reply, result, id, now) => {
-                if result.is_ok() {
-                    let clock = self.clocks.entry(id).or_default();
-                    *clock = now.max(*clock);
+    /// Takes what was written beside the journal into account.
+    fn remember(&mut self, answers: &[Answer]) {
+        for answer in answers {
+            match answer {
+                Answer::Clock(_, Ok((id, now))) => {
+                    let clock = self.clocks.entry(*id).or_default();
+                    *clock = (*now).max(*clock);
                 }
-                drop(reply.send(result));
-            }
-            Answer::Publish(reply, result, catalogs) => {
-                if let Some(catalogs) = catalogs {
-                    self.current = Arc::clone(&catalogs);
-                    *self.catalogs.write().expect("nobody panics while publishing") = catalogs;
-                }
-                drop(reply.send(result));
+                Answer::Publish(_, _, Some(catalogs)) => self.current = Arc::clone(catalogs),
+                _ => {}
             }
         }
     }

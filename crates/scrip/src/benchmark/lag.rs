@@ -1,0 +1,80 @@
+//! How far the projections are behind: the age of the oldest entry they do not show yet, looked at again and again in
+//! the server's own process and written to a file.
+//!
+//! Invariant: asks as any reader does; a projector is not hurried by being watched.
+
+use crate::clock;
+use crate::ledger::Ledger;
+use crate::store::{Value, queries};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_millis(5);
+/// When the oldest entry behind a place was decided, where positions are not in the order of commits.
+const OLDEST: &str = "SELECT at FROM entries WHERE (xid, position) >
+    ((SELECT xid FROM positions WHERE name = 'views'), (SELECT position FROM positions WHERE name = 'views'))
+    ORDER BY xid, position LIMIT 1";
+
+/// Writes a line a look, `<when> <how far behind>` in microseconds, for as long as the process lives.
+pub async fn watch(ledger: Arc<Ledger>, mut file: File) {
+    let projected = ledger.store().projections();
+    loop {
+        let reached = *projected.borrow();
+        let now = clock::now().micros();
+        let (sql, values, column) = if ledger.store().positions_are_dense() {
+            (queries::JOURNAL, vec![Value::Integer(reached), Value::Integer(1)], 3)
+        } else {
+            (OLDEST, Vec::new(), 0)
+        };
+        let told = match ledger.store().query(sql, values).await {
+            // What was decided after that instant is not behind.
+            Ok(rows) => {
+                let lag = rows.first().map_or(0, |row| (now - row.integer(column)).max(0));
+                writeln!(file, "{now} {lag}").map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = told {
+            return tracing::error!(error, "how far the projections are behind cannot be told");
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// What was seen between two instants, in microseconds, in order.
+///
+/// # Errors
+/// When there is no such file, or it is not what [`watch`] writes.
+pub fn read(path: &Path, from: i64, to: i64) -> Result<Vec<u64>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    between(&text, from, to).ok_or_else(|| format!("{} is not what a server writes", path.display()))
+}
+
+fn between(text: &str, from: i64, to: i64) -> Option<Vec<u64>> {
+    let mut seen = Vec::new();
+    // The last line may be half written.
+    for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        let (at, lag) = line.trim_end().split_once(' ')?;
+        let (at, lag): (i64, u64) = (at.parse().ok()?, lag.parse().ok()?);
+        if (from..to).contains(&at) {
+            seen.push(lag);
+        }
+    }
+    Some(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_time_that_counts_is_read() {
+        assert_eq!(between("1 10\n2 20\n3 30\n4", 2, 9), Some(vec![20, 30]), "the last line is not whole");
+        assert_eq!(between("1 -5\n", 0, 9), None);
+        assert_eq!(between("", 0, 9), Some(Vec::new()));
+    }
+}

@@ -1,0 +1,120 @@
+//! An open loop: pairs are due on a schedule whether or not the one before was answered, and a latency counts from when
+//! its request was due, so that waiting is not hidden.
+//!
+//! Each connection has a thread that sleeps until its next pair is due: a timer of the runtime ticks in milliseconds.
+//!
+//! Invariant: a request that was due is sent, however late, and counts.
+
+use super::Target;
+use super::load::{self, Connection, HOLD, Held, percentile};
+use crate::clock::Stopwatch;
+use std::sync::{Arc, Barrier, OnceLock};
+use std::time::Duration;
+
+/// What is due.
+#[derive(Clone)]
+pub struct Schedule {
+    /// The server.
+    pub target: Target,
+    /// The workspaces, in turn.
+    pub workspaces: Arc<Vec<String>>,
+    /// Makes keys differ between measurements.
+    pub keys: u64,
+    /// Pairs that are due a second; at least one.
+    pub per_second: u64,
+    /// Connections that share them.
+    pub connections: usize,
+    /// How long it counts; a fifth of that goes by first.
+    pub window: Duration,
+}
+
+/// What was measured, in microseconds.
+pub struct Measured {
+    /// The first request of each pair, from when it was due to its answer, sorted.
+    pub holds: Vec<u64>,
+    /// From when it was due to when it was sent, sorted.
+    pub late: Vec<u64>,
+}
+
+impl Measured {
+    /// A percentile of the latencies and of the lateness.
+    pub fn at(&self, percent: usize) -> (u64, u64) {
+        (percentile(&self.holds, percent), percentile(&self.late, percent))
+    }
+}
+
+/// Follows a schedule.
+///
+/// # Errors
+/// When a request is refused or a connection breaks.
+pub fn measure(schedule: &Schedule) -> Result<Measured, String> {
+    let (barrier, start) = (Arc::new(Barrier::new(schedule.connections)), Arc::new(OnceLock::new()));
+    let running: Vec<_> = (0..schedule.connections)
+        .map(|mine| {
+            let (schedule, barrier, start) = (schedule.clone(), Arc::clone(&barrier), Arc::clone(&start));
+            std::thread::spawn(move || {
+                load::block_on(async {
+                    let connection = Connection::open(schedule.target.address).await;
+                    barrier.wait();
+                    // All count from the first that is here.
+                    let start = *start.get_or_init(Stopwatch::start);
+                    follow(&schedule, mine, connection?, start).await
+                })
+            })
+        })
+        .collect();
+    let mut measured = Measured { holds: Vec::new(), late: Vec::new() };
+    for thread in running {
+        let one = thread.join().map_err(|_| "a thread of the load panicked".to_owned())??;
+        measured.holds.extend(one.holds);
+        measured.late.extend(one.late);
+    }
+    measured.holds.sort_unstable();
+    measured.late.sort_unstable();
+    Ok(measured)
+}
+
+async fn follow(
+    schedule: &Schedule,
+    mine: usize,
+    mut connection: Connection,
+    start: Stopwatch,
+) -> Result<Measured, String> {
+    let Schedule { target, workspaces, keys, per_second, connections, window, .. } = schedule;
+    let (warm, mut measured) = (*window / 5, Measured { holds: Vec::new(), late: Vec::new() });
+    for n in (mine..).step_by(*connections) {
+        let due = due(n, *per_second);
+        if due >= warm + *window {
+            break;
+        }
+        std::thread::sleep(due.saturating_sub(start.elapsed()));
+        let late = start.elapsed().saturating_sub(due);
+        let key = format!("{keys}-{n}");
+        let held = load::hold(&mut connection, target, &workspaces[n % workspaces.len()], HOLD, &key).await?;
+        let took = start.elapsed().saturating_sub(due);
+        let Held::Accepted(path) = held else { return Err(format!("a hold was answered with {held:?}")) };
+        load::capture(&mut connection, target, &path, &key).await?;
+        if due >= warm {
+            measured.holds.push(took.as_micros() as u64);
+            measured.late.push(late.as_micros() as u64);
+        }
+    }
+    Ok(measured)
+}
+
+/// When the n-th pair is due.
+fn due(n: usize, per_second: u64) -> Duration {
+    Duration::from_nanos((n as u64).saturating_mul(1_000_000_000) / per_second.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_keeps_its_pace_for_hours() {
+        assert_eq!(due(0, 3), Duration::ZERO);
+        assert_eq!(due(3_000, 3), Duration::from_secs(1_000), "nothing is lost to rounding");
+        assert_eq!(due(100_000_000, 20_000), Duration::from_secs(5_000));
+    }
+}

@@ -1,0 +1,170 @@
+//! What is to be measured, and where.
+//!
+//! Invariant: what was not asked for is not measured, and is said to be not measured.
+
+use scrip_client::types::DECISIONS_MAX;
+use scrip_engine::limits::HOLDS_MAX;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Connections of whatever is measured at one level alone, where that level was asked for.
+const MANY_CONNECTIONS: usize = 64;
+/// Connections that send batches: few, since each brings many decisions.
+const BATCH_CONNECTIONS: usize = 4;
+
+/// A part of the benchmark, by the number of its aims. P2 and P4 compare with programs that are not here:
+/// `benches/run` measures them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Pairs over HTTP against an echo
+    P1,
+    /// One workspace against many
+    P3,
+    /// One process on PostgreSQL against three
+    P5,
+    /// The tail of latencies at half load
+    P6,
+    /// A filled journal against an empty one, and how long it takes to start
+    P7,
+    /// Memory of workspaces
+    P8,
+    /// How far the projections are behind
+    P9,
+    /// The engine alone
+    P10,
+    /// Many decisions a request
+    P11,
+}
+
+impl Part {
+    /// Whether it can be measured on a database server, or on the embedded one.
+    fn fits(self, on_server: bool) -> bool {
+        match self {
+            Part::P5 => on_server,
+            Part::P7 | Part::P8 => !on_server,
+            _ => true,
+        }
+    }
+}
+
+/// What is to be measured.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How long each measurement takes.
+    pub seconds: f64,
+    /// Workspaces the load is spread over.
+    pub workspaces: usize,
+    /// Connections at which pairs are measured; at least one.
+    pub connections: Vec<usize>,
+    /// Entries a journal is filled with before it is compared with an empty one; 0 leaves that out.
+    pub entries: u64,
+    /// The parts that were asked for; none means all.
+    pub only: Vec<Part>,
+    /// Whether it is measured on a database server.
+    pub on_server: bool,
+    /// Where the data is put for as long as it takes.
+    pub directory: PathBuf,
+}
+
+impl Plan {
+    /// What cannot be done, in words.
+    ///
+    /// # Errors
+    /// When a part was asked for that this database has not.
+    pub fn check(&self) -> Result<(), String> {
+        match self.only.iter().find(|part| !part.fits(self.on_server)) {
+            Some(part) if self.on_server => {
+                Err(format!("{part:?} is of the embedded database: leave --database-url out"))
+            }
+            Some(part) => Err(format!("{part:?} is of several processes on one database: name it with --database-url")),
+            None if self.entries == 0 && self.only.iter().any(|part| matches!(part, Part::P7 | Part::P8)) => {
+                Err("P7 and P8 need a journal that was filled: give --entries".to_owned())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a part is to be measured.
+    pub fn wants(&self, part: Part) -> bool {
+        let asked = self.only.is_empty() || self.only.contains(&part);
+        asked && part.fits(self.on_server) && (self.entries > 0 || !matches!(part, Part::P7 | Part::P8))
+    }
+
+    /// Whether one of these is.
+    pub fn wants_any(&self, parts: &[Part]) -> bool {
+        parts.iter().any(|part| self.wants(*part))
+    }
+
+    /// Whether what belongs to no aim is to be measured as well.
+    pub fn wants_all(&self) -> bool {
+        self.only.is_empty()
+    }
+
+    /// How long each measurement takes.
+    pub fn window(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
+    /// The connections of whatever is measured at one level alone: comparing needs the same level twice.
+    pub fn level(&self) -> usize {
+        let asked = &self.connections;
+        if asked.contains(&MANY_CONNECTIONS) { MANY_CONNECTIONS } else { asked.iter().copied().max().unwrap_or(1) }
+    }
+
+    /// The levels to measure: all, where that is what was asked for; else the one that the rest is compared with.
+    pub fn levels(&self) -> Vec<usize> {
+        match (self.wants_any(&[Part::P1, Part::P3]), self.wants_any(&[Part::P6, Part::P11])) {
+            (true, _) => self.connections.clone(),
+            (false, true) => vec![self.level()],
+            (false, false) => Vec::new(),
+        }
+    }
+
+    /// A workspace has at most so many open holds: on a few, only one batch of them may be open at once.
+    pub fn batch_connections(&self) -> usize {
+        if self.workspaces * HOLDS_MAX > 2 * BATCH_CONNECTIONS * DECISIONS_MAX { BATCH_CONNECTIONS } else { 1 }
+    }
+
+    /// Workspaces of a filled journal: a hundredth of its entries, as in the aim; of a short one more, since what a
+    /// workspace takes cannot be read off a few.
+    pub fn filled_workspaces(&self) -> usize {
+        let entries = usize::try_from(self.entries).unwrap_or(usize::MAX);
+        (entries / 100).max((entries / 5).min(100_000)).max(2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(only: &[Part], on_server: bool, entries: u64) -> Plan {
+        let (connections, directory) = (vec![1, 16], PathBuf::new());
+        Plan { seconds: 1.0, workspaces: 10, connections, entries, only: only.to_vec(), on_server, directory }
+    }
+
+    #[test]
+    fn parts_are_measured_where_they_can_be() {
+        let all = plan(&[], false, 1_000);
+        assert!(all.wants(Part::P7) && all.wants(Part::P1) && !all.wants(Part::P5) && all.wants_all());
+        let server = plan(&[], true, 1_000);
+        assert!(server.wants(Part::P5) && !server.wants(Part::P8));
+        assert!(!plan(&[], false, 0).wants(Part::P7), "nothing is filled");
+        assert_eq!(plan(&[Part::P5], true, 0).check(), Ok(()));
+        for wrong in [plan(&[Part::P5], false, 1), plan(&[Part::P7], true, 1), plan(&[Part::P8], false, 0)] {
+            assert!(wrong.check().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_levels_that_are_needed_are_measured() {
+        assert_eq!(plan(&[Part::P3], false, 0).levels(), [1, 16]);
+        assert_eq!(plan(&[Part::P6], false, 0).levels(), [16]);
+        assert!(plan(&[Part::P10], false, 0).levels().is_empty());
+    }
+
+    #[test]
+    fn a_filled_journal_has_the_workspaces_of_the_aim() {
+        let of = |entries| plan(&[], false, entries).filled_workspaces();
+        assert_eq!((of(100_000_000), of(500_000), of(1_000), of(1)), (1_000_000, 100_000, 200, 2));
+    }
+}

@@ -1,0 +1,59 @@
+//! `scrip soak`.
+
+use super::output::{Done, Fault, print, say};
+use super::serve::stopped;
+use crate::benchmark::filling::Filling;
+use crate::benchmark::soak::{Plan, prepare, run};
+use clap::{Args, value_parser};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// `scrip soak`: fills a fresh directory with entries of real commands, and measures what so many cost.
+#[derive(Args)]
+pub struct Soak {
+    /// Entries to fill it with
+    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    #[arg(value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    entries: u64,
+    /// Workspaces they belong to; one for every hundred entries, if it is not told
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=100_000_000))]
+    workspaces: Option<u64>,
+    /// The directory, which must be fresh; the disk under it is the one that is measured
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// How long each measurement of a server takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = super::benchmark::seconds)]
+    seconds: f64,
+}
+
+impl Soak {
+    /// Fills, measures and prints.
+    ///
+    /// # Errors
+    /// When the disk has no room for it, or anything that is measured fails.
+    pub async fn run(self, as_json: bool) -> Done {
+        let Soak { entries, workspaces, data, seconds } = self;
+        let workspaces = workspaces.unwrap_or(entries.div_ceil(100));
+        if workspaces > entries {
+            return Err(Fault::Misused("each workspace has at least one entry".to_owned()));
+        }
+        let mut plan = Plan { filling: Filling { entries, workspaces }, seconds, data };
+        let place = prepare(&mut plan)?;
+        let there = Arc::clone(&place);
+        let measured = tokio::task::spawn_blocking(move || run(&plan, &there));
+        let measured = tokio::select! {
+            measured = measured => measured.map_err(|error| error.to_string()).and_then(|measured| measured),
+            () = stopped() => {
+                // What fills the directory would go on otherwise.
+                place.clear();
+                std::process::exit(1);
+            }
+        };
+        place.clear();
+        let report = measured?;
+        match as_json {
+            true => print(&serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?),
+            false => say(&report.to_string()),
+        }
+    }
+}

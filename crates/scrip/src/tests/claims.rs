@@ -1,0 +1,137 @@
+//! A claim and the entry it came with are there together or not at all.
+//!
+//! Goal: whoever loses a claim is told so, whoever dies leaves none behind, and a retry finds what it made. Method: the
+//! same openings on both engines, and on the embedded one with its thread dying right before and right after the flush.
+
+use super::postgres::database;
+use crate::ledger::idempotency;
+use crate::shipped;
+use crate::store::{Claim, Crash, Options, Store, Submission, SubmitError};
+use crate::verify::verify;
+use scrip_engine::{Command, Mode, Profile, WorkspaceId, parse_catalog};
+use std::path::PathBuf;
+
+fn person(name: &str) -> Claim {
+    Claim { scope: "person", what: name.to_owned() }
+}
+
+fn submission(workspace: u64, command: Command, claims: Vec<Claim>) -> Submission {
+    let workspace = WorkspaceId::new(workspace);
+    let key = command.name();
+    let idempotency = Some(idempotency(workspace, key, &[key.as_bytes()]));
+    Submission { workspace, command, actor: "test".to_owned(), idempotency, claims, wants_workspace: false }
+}
+
+fn opening(workspace: u64, claims: Vec<Claim>) -> Submission {
+    let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
+    let (mode, lifetime_allowed) = (Mode::Live, !claims.is_empty());
+    let command = Command::OpenWorkspace { mode, test_clock: None, profile, lifetime_allowed, choice: None };
+    submission(workspace, command, claims)
+}
+
+async fn published(store: Store) -> Store {
+    let text = shipped::named("canvas-tiers").expect("it is shipped");
+    let catalog = parse_catalog(text).expect("it is good");
+    store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
+    store
+}
+
+fn directory(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("scrip-claims-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    directory
+}
+
+/// Whether it lost this claim.
+fn lost<T>(result: &Result<T, SubmitError>, claim: &Claim) -> bool {
+    matches!(result, Err(SubmitError::Claimed(taken)) if taken == claim)
+}
+
+async fn only_one_has_it(store: &Store) {
+    let (one, other) = (person("one"), Claim { scope: "external_id", what: "one".to_owned() });
+    let rename = |workspace| submission(workspace, Command::Rename { name: "B".to_owned() }, Vec::new());
+    // Sixteen at once, each with something asked right behind it: those that lose were never opened.
+    let many = (1..=16).flat_map(|workspace| [opening(workspace, vec![one.clone()]), rename(workspace)]);
+    let results = store.submit_many(many.collect()).await;
+    let opened: Vec<usize> = (0..16).filter(|n| results[2 * n].is_ok()).collect();
+    let [winner] = opened[..] else { panic!("{opened:?} have it: {results:?}") };
+    for n in 0..16 {
+        assert_eq!(results[2 * n + 1].is_ok(), n == winner, "{n}: {results:?}");
+        assert!(n == winner || lost(&results[2 * n], &one), "{n}: {results:?}");
+    }
+    let winner = winner as u64 + 1;
+    let again = store.submit(opening(winner, vec![one.clone()])).await;
+    assert!(again.is_ok_and(|again| again.replayed), "whoever has it may ask again");
+    // One claim of two is none.
+    assert!(lost(&store.submit(opening(20, vec![other.clone(), one.clone()])).await, &one));
+    assert!(store.workspace(WorkspaceId::new(20)).await.expect("it answers").is_none());
+    assert!(store.submit(opening(21, vec![other.clone()])).await.is_ok(), "the other was not taken along");
+    assert!(lost(&store.submit(opening(20, vec![other.clone()])).await, &other));
+    assert!(store.submit(opening(20, Vec::new())).await.is_ok(), "without it the workspace opens");
+    let report = verify(store, |_, _| ()).await.expect("it can be read");
+    assert_eq!((report.differences, report.workspaces, report.entries), (Vec::new(), 3, 4));
+}
+
+#[tokio::test]
+async fn only_one_has_it_in_a_directory() {
+    let directory = directory("one");
+    let store = published(Store::open(&directory, Options::default()).expect("it can be made")).await;
+    only_one_has_it(&store).await;
+    drop(store);
+    std::fs::remove_dir_all(&directory).expect("it is ours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_one_has_it_in_a_database() {
+    let database = database();
+    let store = Store::connect(database.url()).await.expect("the database answers");
+    only_one_has_it(&published(store).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_that_claim_in_batches_are_never_locked_in_each_other() {
+    let database = database();
+    let first = published(Store::connect(database.url()).await.expect("the database answers")).await;
+    let second = Store::connect(database.url()).await.expect("the database answers");
+    for round in 0..10_u64 {
+        // The same forty people, in opposite orders.
+        let mine = (0..40_u64).map(|n| opening(1_000 * round + n, vec![person(&format!("{round} {n}"))]));
+        let theirs = (0..40_u64).rev().map(|n| opening(1_000 * round + 500 + n, vec![person(&format!("{round} {n}"))]));
+        let (mine, theirs) = tokio::join!(first.submit_many(mine.collect()), second.submit_many(theirs.collect()));
+        for (n, (mine, theirs)) in mine.iter().zip(theirs.iter().rev()).enumerate() {
+            let claim = person(&format!("{round} {n}"));
+            assert!(
+                mine.is_ok() && lost(theirs, &claim) || theirs.is_ok() && lost(mine, &claim),
+                "{mine:?} {theirs:?}"
+            );
+        }
+    }
+    drop(second);
+    first.projected().await.expect("the projections follow");
+    let report = verify(&first, |_, _| ()).await.expect("it can be read");
+    assert_eq!((report.differences, report.workspaces), (Vec::new(), 400));
+}
+
+#[tokio::test]
+async fn a_claim_dies_with_its_entry_and_lives_with_it() {
+    for flushed in [false, true] {
+        let directory = directory(&format!("crash-{flushed}"));
+        drop(published(Store::open(&directory, Options::default()).expect("it can be made")).await);
+        let crash = Some(Crash { commit: 1, flushed });
+        let store = Store::open(&directory, Options { crash, ..Options::default() }).expect("it opens");
+        let died = store.submit(opening(1, vec![person("one")])).await;
+        assert!(matches!(died, Err(SubmitError::Unavailable(_))), "{died:?}");
+        drop(store);
+        let store = Store::open(&directory, Options::default()).expect("it opens again");
+        store.projected().await.expect("the projections follow");
+        let other = store.submit(opening(2, vec![person("one")])).await;
+        assert_eq!(lost(&other, &person("one")), flushed, "{other:?}");
+        let again = store.submit(opening(1, vec![person("one")])).await;
+        match flushed {
+            true => assert!(again.is_ok_and(|again| again.replayed)),
+            false => assert!(lost(&again, &person("one")), "{again:?}"),
+        }
+        drop(store);
+        std::fs::remove_dir_all(&directory).expect("it is ours");
+    }
+}
