@@ -32,9 +32,10 @@ pub async fn run(ledger: Arc<Ledger>) {
 }
 
 async fn due_now(ledger: &Arc<Ledger>) -> Result<usize, Unavailable> {
-    ledger.store().projected().await?;
+    ledger.store().projected_for_work().await?;
     let now = ledger.now(None).await?;
-    let rows = ledger.store().query(queries::DUE, vec![Value::Integer(now.micros()), Value::Integer(WAVE)]).await?;
+    let rows =
+        ledger.store().query_for_work(queries::DUE, vec![Value::Integer(now.micros()), Value::Integer(WAVE)]).await?;
     let due = rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64));
     tick(ledger, due).await
 }

@@ -62,7 +62,7 @@ impl Dispatcher {
 
     async fn work_everywhere(self: &Arc<Self>) -> Result<usize, Unavailable> {
         let mut worked = self.work(None).await?;
-        for clock in self.ledger.store().query(queries::TEST_CLOCKS, Vec::new()).await? {
+        for clock in self.ledger.store().query_for_work(queries::TEST_CLOCKS, Vec::new()).await? {
             worked += self.work(Some(clock.integer(0))).await?;
         }
         Ok(worked)
@@ -113,8 +113,11 @@ impl Dispatcher {
     }
 
     async fn one(&self, workspace: WorkspaceId, n: u32, test_clock: Option<i64>) -> Result<(), Unavailable> {
-        let rows =
-            self.ledger.store().query(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(n))]).await?;
+        let rows = self
+            .ledger
+            .store()
+            .query_for_work(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(n))])
+            .await?;
         let run = rows.first().and_then(|row| serde_json::from_str::<RunRow>(row.text(0)).ok());
         let Some(run) = run.filter(|run| run.status.is_none()) else { return Ok(()) };
         let Some((attempt, started_at)) = self.started(workspace, n, &run).await? else { return Ok(()) };

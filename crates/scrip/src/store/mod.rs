@@ -304,6 +304,28 @@ impl Store {
         }
     }
 
+    /// A read by those who work and sweep: on PostgreSQL it has connections that no reader takes up.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn query_for_work(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.query(sql, values).await,
+            Store::Postgres(postgres) => postgres.lease(sql, values).await,
+        }
+    }
+
+    /// Waits for the projections like any other, on such a connection.
+    ///
+    /// # Errors
+    /// When the projector has stopped.
+    pub async fn projected_for_work(&self) -> Result<(), Unavailable> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.projected().await,
+            Store::Postgres(postgres) => postgres.projected_for_work().await,
+        }
+    }
+
     /// Waits until the projections have moved past where they were when the ticket was drawn.
     pub fn projections(&self) -> tokio::sync::watch::Receiver<i64> {
         match self {

@@ -3,6 +3,7 @@
 use crate::Peers;
 use crate::app::text;
 use crate::cluster::Cluster;
+use crate::postgres::Database;
 use crate::session::Session;
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -124,5 +125,77 @@ async fn a_workspace_that_was_read_by_half_is_not_written_to() {
     assert_eq!(session.ask("ROLLBACK; SELECT 'done'"), "done");
     peers.desk(0, &id).post("/v1/holds", json!({ "credits": 1, "reference": "whole" })).await.expect(201);
     assert_eq!(peers.desk(0, &id).credits().await, (179, 71));
+    peers.verify();
+}
+
+/// Waits until the projections have come to the end of the journal. Nobody asks a server, which would wake it.
+async fn folded(database: &Database) {
+    let sql = "SELECT (SELECT max(position) FROM entries) = (SELECT position FROM positions WHERE name = 'views')";
+    let look = async {
+        while database.query(sql) != "t" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::app::PATIENCE, look).await.expect("it is folded");
+}
+
+/// Goal: what wakes a projector may be lost. Method: an entry is written by somebody who tells nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_nobody_tells_of_is_folded_too() {
+    let cluster = Cluster::start();
+    let (_, insert) = foreign_entry(&cluster).await;
+    let peers = Peers::on(cluster.database(), 2);
+    folded_or_empty(&peers).await;
+    peers.database().query(&insert);
+    folded(peers.database()).await;
+    peers.verify();
+}
+
+/// Two servers that have opened a workspace each, and folded it.
+async fn folded_or_empty(peers: &Peers) {
+    for app in &peers.0 {
+        app.free().await;
+    }
+    folded(peers.database()).await;
+}
+
+/// Goal: whoever folds is woken by the entries of the others, and wakes them. Method: somebody listens in, and is told
+/// of both.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_tell_each_other_of_entries_and_of_having_folded_them() {
+    let peers = Peers::start(2);
+    folded_or_empty(&peers).await;
+    for channel in ["scrip_written", "scrip_folded"] {
+        let mut session = Session::on(peers.database());
+        assert_eq!(session.ask(&format!("LISTEN {channel}; SELECT 'listening'")), "listening");
+        for app in &peers.0 {
+            app.free().await;
+        }
+        folded(peers.database()).await;
+        // It prints what it heard after what it is asked next.
+        let heard = std::iter::repeat_with(|| session.ask("SELECT 'heard'"));
+        let mut heard = heard.take(10_000).filter(|line| line.contains(channel));
+        assert!(heard.next().is_some(), "nobody tells of {channel}");
+    }
+    peers.verify();
+}
+
+/// Goal: a server that does nothing costs the database next to nothing. Method: transactions that take a number are
+/// counted for a second, in which each of the ten or so tasks that look around has looked several times.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_nothing_takes_no_transaction_numbers() {
+    let cluster = Cluster::start();
+    let peers = Peers::on(cluster.database(), 2);
+    folded_or_empty(&peers).await;
+    let next = || -> i64 {
+        let answer = peers.database().query("SELECT pg_snapshot_xmax(pg_current_snapshot())");
+        answer.parse().expect("a number")
+    };
+    // What was done before has been looked at.
+    peers.database().query("SELECT pg_sleep(1)");
+    let before = next();
+    peers.database().query("SELECT pg_sleep(1)");
+    let taken = next() - before;
+    assert!(taken < 10, "{taken} in a second");
     peers.verify();
 }

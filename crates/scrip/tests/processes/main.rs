@@ -31,6 +31,7 @@ mod outages;
 mod postgres;
 mod protocol;
 mod proxy;
+mod reserve;
 mod roles;
 mod session;
 mod shortages;

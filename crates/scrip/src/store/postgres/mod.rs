@@ -29,7 +29,7 @@ pub use roles::admit;
 use schema::migrate;
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -39,8 +39,10 @@ use tokio_postgres::Client;
 const LANES: usize = 4;
 /// Submissions that may wait in a lane; one more is told to come back.
 const QUEUE_MAX: usize = 4_096;
-/// Connections for reading and for leases, beside those of the lanes and of the projector.
+/// Connections for reading, beside those of the lanes and of the projector.
 const POOL_MAX: usize = 8;
+/// Connections for leases and for the sweep: however many read, runs settle and time passes.
+const RESERVE_MAX: usize = 2;
 /// How long a connection, a statement of the pool or a lane's answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After how long a connection counts as dead whose other end does not even confirm that it is there.
@@ -54,6 +56,7 @@ const REFRESH: Duration = Duration::from_millis(500);
 struct Shared {
     reach: Reach,
     pool: Pool,
+    reserve: Pool,
     catalogs: RwLock<Arc<Catalogs>>,
     /// Runs since this process began, however the machine's clock is set.
     stopwatch: Stopwatch,
@@ -63,26 +66,10 @@ struct Shared {
     last: AtomicI64,
     /// Entries were appended by this process.
     written: Notify,
-    /// How many wait for the projections, and that there is one more.
-    waiting: AtomicUsize,
+    /// Somebody waits for the projections.
     waited_for: Notify,
-}
-
-/// Somebody waits for the projections, for as long as this lives.
-struct Waiting<'a>(&'a Shared);
-
-impl Waiting<'_> {
-    fn of(shared: &Shared) -> Waiting<'_> {
-        shared.waiting.fetch_add(1, Ordering::Relaxed);
-        shared.waited_for.notify_one();
-        Waiting(shared)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
+    /// Another process told of entries, or of having folded some.
+    heard: Arc<Notify>,
 }
 
 /// Waits for an answer of the database, but not for ever: a frozen one keeps its connections and says nothing.
@@ -136,6 +123,13 @@ impl Shared {
     }
 }
 
+async fn query_on(pool: &Pool, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+    let client = pool.get().await?;
+    let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+    let answer = async { Ok(client.query(&client.prepare_cached(sql).await?, &values).await?) };
+    patiently(answer).await?.iter().map(values::row).collect()
+}
+
 fn micros(stopwatch: Stopwatch) -> i64 {
     i64::try_from(stopwatch.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
@@ -172,17 +166,18 @@ impl Postgres {
     }
 
     async fn start(reach: Reach, group_commit: bool) -> Result<Postgres, Unavailable> {
-        let pool = reach.pool(POOL_MAX)?;
+        let (pool, reserve) = (reach.pool(POOL_MAX)?, reach.pool(RESERVE_MAX)?);
         let shared = Arc::new(Shared {
             reach,
             pool,
+            reserve,
             catalogs: RwLock::default(),
             stopwatch: Stopwatch::start(),
             ahead: AtomicI64::new(0),
             last: AtomicI64::new(0),
             written: Notify::new(),
-            waiting: AtomicUsize::new(0),
             waited_for: Notify::new(),
+            heard: Arc::default(),
         });
         shared.look_at_the_clock().await?;
         shared.look_at_the_catalogs().await?;
@@ -232,10 +227,7 @@ impl Postgres {
 
     /// See [`super::Store::query`].
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        let client = self.shared.pool.get().await?;
-        let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        let answer = async { Ok(client.query(&client.prepare_cached(sql).await?, &values).await?) };
-        patiently(answer).await?.iter().map(values::row).collect()
+        query_on(&self.shared.pool, sql, values).await
     }
 
     /// See [`super::Store::write`].
@@ -248,20 +240,32 @@ impl Postgres {
 
     /// See [`super::Store::lease`].
     pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        self.query(sql, values).await
+        query_on(&self.shared.reserve, sql, values).await
     }
 
     /// See [`super::Store::projected`].
     pub async fn projected(&self) -> Result<(), Unavailable> {
+        self.projected_on(&self.shared.pool).await
+    }
+
+    /// See [`super::Store::projected_for_work`].
+    pub async fn projected_for_work(&self) -> Result<(), Unavailable> {
+        self.projected_on(&self.shared.reserve).await
+    }
+
+    async fn projected_on(&self, pool: &Pool) -> Result<(), Unavailable> {
         let last = async {
-            let client = self.shared.pool.get().await?;
+            let client = pool.get().await?;
             let sql = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
             Ok(client.query_opt(&client.prepare_cached(sql).await?, &[]).await?)
         };
         let Some(last) = patiently(last).await? else { return Ok(()) };
         let target = Place { xid: last.get(0), position: last.get(1) };
         // Whoever waits does so without a connection: others need them.
-        let (mut projected, _waiting) = (self.projected.clone(), Waiting::of(&self.shared));
+        let mut projected = self.projected.clone();
+        if *projected.borrow_and_update() < target {
+            self.shared.waited_for.notify_one();
+        }
         match tokio::time::timeout(PATIENCE, projected.wait_for(|place| *place >= target)).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(Unavailable(format!("the projections are not at {} yet", target.position))),

@@ -3,15 +3,17 @@
 //! Commits become visible out of order. So entries are read in the order of their transactions, below the oldest
 //! transaction that is still running: nothing can appear there any more, and nothing is skipped.
 //!
+//! What wakes anybody is a hint and never the word: they look for themselves, and without it a little later.
+//!
 //! Invariant: the position moves in the transaction that writes the rows, so that no entry is folded twice.
 
 use super::{Shared, rows};
+use crate::clock::Stopwatch;
 use crate::store::Unavailable;
 use crate::store::journal::{Body, GENESIS};
 use crate::store::projection::{Changes, Journaled, Wanted};
 use scrip_engine::WorkspaceId;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_postgres::{Client, Transaction};
@@ -20,12 +22,12 @@ use tokio_postgres::{Client, Transaction};
 pub(super) const BATCH_MAX: i64 = 4_096;
 /// The advisory lock of whoever folds; a number of our own.
 const LOCK: i64 = 0x5343_5249_5001;
-/// How long it rests when there is nothing to fold, unless it is told.
+/// How long it rests while there is something that cannot be folded yet.
 const REST: Duration = Duration::from_millis(10);
-/// How often a process that does not fold looks how far the one that does has come, and whether it is still there.
-const FOLLOW: Duration = Duration::from_millis(50);
-/// How often it looks while somebody waits.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often anybody looks who is told nothing: whatever wakes them earlier may be lost, and costs no more than this.
+const SLOW: Duration = Duration::from_millis(250); // # assumed
+/// A process that does not fold tells the one that does of its entries, but not more often.
+const GAP: Duration = Duration::from_millis(10); // # assumed
 /// The lock is lost with its session, and a process that freezes would keep both: its session ends instead.
 const SESSION: &str = "SET idle_session_timeout = '3s'"; // # assumed
 /// How long it waits before it connects again.
@@ -50,27 +52,77 @@ pub(super) async fn run(shared: Arc<Shared>, reached: watch::Sender<Place>) {
     }
 }
 
+/// Where folding goes on, and whether what comes next can be folded; nothing where there is nothing. It locks nothing.
+const LOOK: &str = "SELECT p.xid, p.position, e.ready
+    FROM (SELECT COALESCE(MAX(xid), 0) AS xid, COALESCE(MAX(position), 0) AS position
+    FROM positions WHERE name = 'views') AS p
+    LEFT JOIN LATERAL (SELECT xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS ready FROM entries
+    WHERE (entries.xid, entries.position) > (p.xid, p.position)
+    ORDER BY entries.xid, entries.position LIMIT 1) AS e ON true";
+/// Tries to become the one that folds, and looks how far the one that does has come.
+const TRY: &str = "SELECT pg_try_advisory_lock($1), xid, position
+    FROM (VALUES (1)) AS one (row) LEFT JOIN positions ON name = 'views'";
+/// Wakes the one that folds. Notifications are sent one transaction after another: it is one of its own, which carries
+/// no entry, and waits for no disk.
+const RING: &str = "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY scrip_written; COMMIT";
+
 async fn connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
-    let mut client = shared.connect().await?;
+    let mut client = shared.reach.listen(Arc::clone(&shared.heard)).await?;
     client.batch_execute(SESSION).await?;
-    let lock = client.prepare("SELECT pg_try_advisory_lock($1)").await?;
-    while !client.query_one(&lock, &[&LOCK]).await?.get::<_, bool>(0) {
-        tell(reached, place(&client).await?);
-        if reached.is_closed() {
-            return Ok(());
-        }
-        let rest = if shared.waiting.load(Ordering::Relaxed) > 0 { LOOK } else { FOLLOW };
-        let _ = tokio::time::timeout(rest, shared.waited_for.notified()).await;
+    if follow(shared, &client, reached).await? {
+        lead(shared, &mut client, reached).await?;
     }
-    tell(reached, place(&client).await?);
+    Ok(())
+}
+
+/// Follows whoever folds, until this process is the one; not when nobody listens any more.
+async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>) -> Result<bool, Unavailable> {
+    client.batch_execute("LISTEN scrip_folded").await?;
+    let look = client.prepare(TRY).await?;
+    let (mut owed, mut rung) = (false, None::<Stopwatch>);
+    loop {
+        let row = client.query_one(&look, &[&LOCK]).await?;
+        let place = row.get::<_, Option<i64>>(1).zip(row.get::<_, Option<i64>>(2));
+        tell(reached, place.map(|(xid, position)| Place { xid, position }).unwrap_or_default());
+        if row.get(0) {
+            return Ok(true);
+        }
+        let gap = rung.map_or(Duration::ZERO, |rung| GAP.saturating_sub(rung.elapsed()));
+        tokio::select! {
+            () = shared.written.notified(), if !owed => owed = true,
+            () = shared.waited_for.notified(), if !owed => owed = true,
+            () = shared.heard.notified() => {}
+            () = tokio::time::sleep(if owed { gap } else { SLOW }) => {}
+            () = reached.closed() => return Ok(false),
+        }
+        if owed && rung.is_none_or(|rung| rung.elapsed() >= GAP) {
+            client.batch_execute(RING).await?;
+            (owed, rung) = (false, Some(Stopwatch::start()));
+        }
+    }
+}
+
+/// Folds, until nobody listens any more.
+async fn lead(shared: &Shared, client: &mut Client, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
+    client.batch_execute("UNLISTEN *; LISTEN scrip_written").await?;
+    let look = client.prepare(LOOK).await?;
     while !reached.is_closed() {
-        match fold(&mut client, BATCH_MAX).await? {
-            Some(place) => tell(reached, place),
-            None => {
-                // A rebuild folds beside it.
-                tell(reached, place(&client).await?);
-                drop(tokio::time::timeout(REST, shared.written.notified()).await);
+        let row = client.query_one(&look, &[]).await?;
+        tell(reached, Place { xid: row.get(0), position: row.get(1) });
+        let rest = match row.get::<_, Option<bool>>(2) {
+            None => SLOW,
+            Some(false) => REST,
+            Some(true) => {
+                fold(client, BATCH_MAX).await?.into_iter().for_each(|place| tell(reached, place));
+                continue;
             }
+        };
+        tokio::select! {
+            () = shared.written.notified() => {}
+            () = shared.waited_for.notified() => {}
+            () = shared.heard.notified() => {}
+            () = tokio::time::sleep(rest) => {}
+            () = reached.closed() => {}
         }
     }
     Ok(())
@@ -80,11 +132,6 @@ fn tell(reached: &watch::Sender<Place>, place: Place) {
     reached.send_if_modified(|reached| std::mem::replace(reached, place) != place);
 }
 
-async fn place(client: &Client) -> Result<Place, Unavailable> {
-    let row = client.query_opt("SELECT xid, position FROM positions WHERE name = 'views'", &[]).await?;
-    Ok(row.map(|row| Place { xid: row.get(0), position: row.get(1) }).unwrap_or_default())
-}
-
 /// Folds the next entries in one transaction; the place it came to, if there were any.
 pub(super) async fn fold(client: &mut Client, most: i64) -> Result<Option<Place>, Unavailable> {
     let transaction = client.transaction().await?;
@@ -92,7 +139,9 @@ pub(super) async fn fold(client: &mut Client, most: i64) -> Result<Option<Place>
     let Some((entries, to)) = next(&transaction, from, most).await? else { return Ok(None) };
     let known = rows::read(&transaction, &Wanted::by(&entries)).await?;
     rows::write(&transaction, &Changes::fold(&entries, known)).await?;
-    let sql = "UPDATE positions SET xid = $1, position = $2 WHERE name = 'views'";
+    // Only whoever folds and whoever wakes them notify, so nobody's commit waits for this one.
+    let sql = "WITH moved AS (UPDATE positions SET xid = $1, position = $2 WHERE name = 'views' RETURNING name)
+               SELECT pg_notify('scrip_folded', '') FROM moved";
     transaction.execute(sql, &[&to.xid, &to.position]).await?;
     transaction.commit().await?;
     Ok(Some(to))

@@ -8,10 +8,13 @@ use super::{DEAD, PATIENCE, patiently};
 use crate::store::Unavailable;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use std::error::Error;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{AsyncMessage, Client, Config};
 
 /// A process that freezes in the middle of a transaction would hold up every other: the database ends its session.
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'"; // # assumed
@@ -94,10 +97,22 @@ impl Reach {
 
     /// A connection, which is driven by a task until it is dropped.
     pub(super) async fn connect(&self) -> Result<Client, Unavailable> {
-        let (client, connection) = patiently(async { Ok(self.config.connect(self.tls.clone()).await?) }).await?;
+        self.listen(Arc::default()).await
+    }
+
+    /// The same, which tells of every notification that comes on it.
+    pub(super) async fn listen(&self, heard: Arc<Notify>) -> Result<Client, Unavailable> {
+        let (client, mut connection) = patiently(async { Ok(self.config.connect(self.tls.clone()).await?) }).await?;
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::warn!(%error, "a connection to the database ended");
+            while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+                match message {
+                    Ok(AsyncMessage::Notification(_)) => heard.notify_one(),
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection to the database ended");
+                        break;
+                    }
+                }
             }
         });
         patiently(async { Ok(client.batch_execute(SESSION).await?) }).await?;
