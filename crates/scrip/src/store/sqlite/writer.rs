@@ -137,14 +137,12 @@ impl Writer {
         self.written.clear();
         let writes = jobs.iter().any(|job| !matches!(job, Job::Read(..) | Job::Now(..)));
         let before = self.position;
-        // Looked at before the projections are read, so that what is read of them has these entries.
+        // Looked at before the projections are read, so that what is read of them has these entries. Each read is
+        // short: under one as long as a batch, their log could never begin again at its start.
         self.seen = *self.projected.borrow();
         self.keys.forget(self.seen);
         let mut failed = if writes { self.begin().err() } else { None };
         let answers: Vec<Answer> = jobs.drain(..).map(|job| self.job(job, &mut failed)).collect();
-        if !self.views.is_autocommit() {
-            let _ = self.views.execute_batch("COMMIT");
-        }
         let mut dies = false;
         if writes && failed.is_none() {
             self.commits += 1;
@@ -170,7 +168,7 @@ impl Writer {
     }
 
     /// Begins a transaction, unless the projections are too far behind and do not come nearer.
-    fn begin(&mut self) -> Result<(), rusqlite::Error> {
+    fn begin(&self) -> Result<(), rusqlite::Error> {
         let most = self.options.lag_max;
         let behind = || self.position - *self.projected.borrow() > most;
         let stopwatch = Stopwatch::start();
@@ -182,8 +180,6 @@ impl Writer {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        // One snapshot of the projections for all of the batch.
-        self.views.execute_batch("BEGIN")?;
         self.connection.execute_batch("BEGIN IMMEDIATE")
     }
 
