@@ -31,9 +31,6 @@ fn files_are_short() {
     let line = "fn f() {}\n";
     let with_tests = format!("{}#[cfg(test)]\nmod tests {{\n{}}}\n", line.repeat(600), line.repeat(100));
     fires(code::files_are_short, &[(ENGINE, &line.repeat(601))], "601 lines; split", &[(ENGINE, &with_tests)]);
-    let listed = "crates/client/src/types.rs";
-    fires(code::files_are_short, &[(listed, &line.repeat(900))], "only goes down", &[(listed, &line.repeat(700))]);
-    fires(code::files_are_short, &[(listed, line)], "take it off", &[]);
     holds(code::files_are_short);
 }
 

@@ -11,31 +11,16 @@ const COLUMNS: usize = 120;
 /// Traits of our own.
 const TRAITS: usize = 3;
 
-/// Files that are longer, and how long they may be. This list may only shrink: shorten a file, lower its number.
-const LONG_FILES: [(&str, usize); 1] = [
-    // One struct a thing of the API, with a sentence a member: read by look-up, not from top to bottom.
-    ("crates/client/src/types.rs", 782),
-];
-
 /// Files have at most 600 lines without their tests.
 pub fn files_are_short(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.shipped() {
         // A test module at the end is blanked out, so that its lines are not counted.
         let lines = file.shipped_code().trim_end().lines().count();
-        let allowed = LONG_FILES.iter().find(|(path, _)| *path == file.path);
-        match allowed {
-            Some((_, most)) if lines > *most => findings.push(file.finding(
-                lines,
-                &format!("{lines} lines; it was allowed {most}, and that number only goes down: split the file"),
-            )),
-            Some(_) if lines <= FILE_LINES => {
-                findings.push(file.finding(lines, "short again: take it off LONG_FILES in tests/rules/code.rs"));
-            }
-            None if lines > FILE_LINES => findings.push(
+        if lines > FILE_LINES {
+            findings.push(
                 file.finding(lines, &format!("{lines} lines; split the file, {FILE_LINES} are the most without tests")),
-            ),
-            _ => {}
+            );
         }
     }
     findings
