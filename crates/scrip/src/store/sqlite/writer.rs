@@ -136,7 +136,7 @@ impl Writer {
         self.touched.clear();
         self.written.clear();
         let writes = jobs.iter().any(|job| !matches!(job, Job::Read(..) | Job::Now(..)));
-        let before = self.position;
+        let (before, changes) = (self.position, self.connection.total_changes());
         // Looked at before the projections are read, so that what is read of them has these entries. Each read is
         // short: under one as long as a batch, their log could never begin again at its start.
         self.seen = *self.projected.borrow();
@@ -159,6 +159,8 @@ impl Writer {
         }
         self.remember(&answers);
         let (written, snapshots) = (std::mem::take(&mut self.written), self.snapshots());
+        // Refusals and answers that were given before put nothing into the log.
+        let writes = self.connection.total_changes() != changes;
         let took = self.flushing.take(Unflushed { writes, position: self.position, answers, written, snapshots, dies });
         if self.cache.len() > CACHE_MAX {
             let projected = *self.projected.borrow();
