@@ -13,7 +13,12 @@ pub struct Disk(pub PathBuf);
 
 impl Disk {
     pub fn of_megabytes(size: u32) -> Disk {
-        let directory = temporary();
+        Disk::at(temporary(), size)
+    }
+
+    /// One that is found at a directory, which must go after it.
+    pub fn at(directory: PathBuf, size: u32) -> Disk {
+        std::fs::create_dir_all(&directory).expect("a directory can be made");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size}m"), "tmpfs"]).arg(&directory);
         let output = mount.output().expect("there is a `mount` command");
