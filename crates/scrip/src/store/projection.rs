@@ -19,13 +19,6 @@ pub const FOLDED: [(&str, &str); 5] = [
     ("queue", "workspace, n, test_clock, attempt"),
 ];
 
-/// The rows of one table that are not in another.
-pub fn count_others(table: &str, columns: &str, of: &str, not_in: &str) -> String {
-    format!(
-        "SELECT COUNT(*) FROM (SELECT {columns} FROM {of}.{table} EXCEPT SELECT {columns} FROM {not_in}.{table}) AS others"
-    )
-}
-
 /// How a table differs from what folding the journal again gives, in words, if it does.
 pub fn difference(table: &str, missing: i64, extra: i64) -> Option<String> {
     (missing + extra > 0).then(|| {

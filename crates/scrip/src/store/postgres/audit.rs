@@ -2,7 +2,7 @@
 
 use super::projector::{BATCH_MAX, fold};
 use crate::store::Unavailable;
-use crate::store::projection::{FOLDED, count_others, difference};
+use crate::store::projection::{FOLDED, difference};
 use tokio_postgres::Client;
 
 /// Empties the projections, to be folded again.
@@ -35,4 +35,11 @@ pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unav
         found.extend(difference(table, missing, extra));
     }
     Ok(found)
+}
+
+/// The rows of one table that are not in another.
+fn count_others(table: &str, columns: &str, of: &str, not_in: &str) -> String {
+    format!(
+        "SELECT COUNT(*) FROM (SELECT {columns} FROM {of}.{table} EXCEPT SELECT {columns} FROM {not_in}.{table}) AS others"
+    )
 }

@@ -2,7 +2,7 @@
 
 use super::projector::{SCHEMA, fold_into};
 use crate::store::Unavailable;
-use crate::store::projection::{FOLDED, count_others, difference};
+use crate::store::projection::{FOLDED, difference};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -10,12 +10,14 @@ use std::path::Path;
 const INDEXES: [(&str, &str); 2] =
     [("places", "workspace, seq, position"), ("keys", "workspace, idempotency_key, position")];
 
-/// Folds the journal into a database in memory and names every table that differs from the one on disk.
+/// What the fresh projections keep in memory, as SQLite takes it: KiB, negated.
+const CACHE: i64 = -65_536;
+
+/// Folds the journal into a database of its own and names every table that differs from the one on disk.
 pub(super) fn differences(journal: &Path, views: &Path) -> Result<Vec<String>, Unavailable> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let journal = Connection::open_with_flags(journal, flags)?;
-    let mut fresh = Connection::open_in_memory()?;
-    fresh.execute_batch(SCHEMA)?;
+    let mut fresh = fresh()?;
     let last = journal.query_row("SELECT COALESCE(MAX(position), 0) FROM entries", [], |row| row.get(0))?;
     let mut position = 0;
     loop {
@@ -32,4 +34,23 @@ pub(super) fn differences(journal: &Path, views: &Path) -> Result<Vec<String>, U
         found.extend(difference(table, count("main", "stored")?, count("stored", "main")?));
     }
     Ok(found)
+}
+
+/// An empty database in a file without a name, in SQLite's temporary directory: projections may be larger than memory,
+/// and these are gone when they have been compared.
+fn fresh() -> Result<Connection, Unavailable> {
+    let fresh = Connection::open("")?;
+    // Nobody wants it back after a crash, or after a fold that failed.
+    fresh.pragma_update(None, "journal_mode", "OFF")?;
+    fresh.pragma_update(None, "synchronous", "OFF")?;
+    fresh.pragma_update(None, "cache_size", CACHE)?;
+    fresh.execute_batch(SCHEMA)?;
+    Ok(fresh)
+}
+
+/// The rows of one table that are not in another, each looked for by its key: `EXCEPT` would sort a copy of the table.
+fn count_others(table: &str, columns: &str, of: &str, not_in: &str) -> String {
+    let same: Vec<String> = columns.split(", ").map(|column| format!("b.{column} IS a.{column}")).collect();
+    let same = same.join(" AND ");
+    format!("SELECT COUNT(*) FROM {of}.{table} AS a WHERE NOT EXISTS (SELECT 1 FROM {not_in}.{table} AS b WHERE {same})")
 }
