@@ -34,11 +34,8 @@ impl Export {
         let unknown = || Fault::Refused("NOT_FOUND: there is no such workspace here".to_owned());
         let workspace: Option<WorkspaceId> = workspace.map(|id| id.parse().map_err(|()| unknown())).transpose()?;
         let store = self.place.open().await?;
-        store.projected().await.map_err(refused)?;
         let rows = match workspace {
-            Some(id) => Rows::One(
-                store.query(queries::HISTORY, vec![id.into(), Value::Integer(i64::MAX)]).await.map_err(refused)?,
-            ),
+            Some(id) => Rows::One(store.history(queries::HISTORY, id, &[i64::MAX]).await.map_err(refused)?),
             None => Rows::All { after: 0 },
         };
         if matches!(&rows, Rows::One(found) if found.is_empty()) {

@@ -63,12 +63,7 @@ pub async fn entries(
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     let limit = page_limit(query.limit)?;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
-    app.ledger.store().projected().await?;
-    let rows = app
-        .ledger
-        .store()
-        .query(queries::ENTRIES, vec![id.into(), Value::Integer(before), Value::Integer(limit + 1)])
-        .await?;
+    let rows = app.ledger.store().history(queries::ENTRIES, id, &[before, limit + 1]).await?;
     let units = units(&workspace);
     let data = rows
         .iter()
@@ -117,9 +112,7 @@ pub async fn explanation(
     PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Explanation>, Problem> {
     let (workspace, seq) = operator.owned(Kind::Entry, &id, "entry")?;
-    app.ledger.store().projected().await?;
-    let rows =
-        app.ledger.store().query(queries::HISTORY, vec![workspace.into(), Value::Integer(i64::from(seq))]).await?;
+    let rows = app.ledger.store().history(queries::HISTORY, workspace, &[i64::from(seq)]).await?;
     let Some((last, history)) = rows.split_last() else { return Err(Problem::not_found("entry")) };
     let entry = read(&JournalRow::read(last))?;
     if entry.seq != u64::from(seq) {

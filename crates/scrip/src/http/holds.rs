@@ -8,7 +8,7 @@ use super::request::{Body, PathOf, amount, name, params};
 use super::{App, Reply, views};
 use crate::store::journal::JournalRow;
 use crate::store::projection::HoldRow;
-use crate::store::{Committed, SubmitError, Value, queries};
+use crate::store::{Committed, SubmitError, queries};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -153,8 +153,7 @@ fn right_after(committed: &Committed, hold: u32) -> Option<HoldRow> {
 }
 
 async fn find(app: &App, workspace: WorkspaceId, hold: u32) -> Result<api::Hold, Problem> {
-    app.ledger.store().projected().await?;
-    let rows = app.ledger.store().query(queries::HOLD, vec![workspace.into(), Value::Integer(i64::from(hold))]).await?;
+    let rows = app.ledger.store().history(queries::HOLD, workspace, &[i64::from(hold)]).await?;
     let entries = rows.iter().map(|row| JournalRow::read(row).entry()).collect::<Result<Vec<_>, _>>();
     let entries = entries.map_err(|_| Problem::Internal)?;
     let events = entries.iter().flat_map(|entry| &entry.events);

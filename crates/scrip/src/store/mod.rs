@@ -293,6 +293,25 @@ impl Store {
         }
     }
 
+    /// A read of one workspace's entries, or by way of them, that shows everything committed before this call. The
+    /// workspace is its `$1`, and more values follow.
+    ///
+    /// # Errors
+    /// When the store cannot answer, or the projector has stopped.
+    pub async fn history(
+        &self,
+        sql: &'static str,
+        workspace: WorkspaceId,
+        more: &[i64],
+    ) -> Result<Vec<Row>, Unavailable> {
+        self.projected().await?;
+        if let Store::Sqlite(sqlite) = self {
+            sqlite.indexed(workspace).await?;
+        }
+        let more = more.iter().copied().map(Value::Integer);
+        self.query(sql, [workspace.into()].into_iter().chain(more).collect()).await
+    }
+
     /// Waits until the projections show everything that was committed before this call.
     ///
     /// # Errors

@@ -398,10 +398,6 @@ pub struct Used {
 pub struct Changes {
     /// Workspaces that were opened, in order.
     pub opened: Vec<Opened>,
-    /// Where entries are: workspace, number, position; sorted.
-    pub places: Vec<(i64, i64, i64)>,
-    /// Where idempotency keys were used: workspace, key, position; sorted.
-    pub keys: Vec<(i64, [u8; 16], i64)>,
     /// Runs.
     pub runs: BTreeMap<Key, Changed>,
     /// Holds.
@@ -419,8 +415,6 @@ impl Changes {
         for entry in entries {
             fold.entry(entry);
         }
-        fold.changes.places.sort_unstable();
-        fold.changes.keys.sort_unstable();
         fold.changes
     }
 }
@@ -432,10 +426,8 @@ struct Fold {
 
 impl Fold {
     fn entry(&mut self, entry: &Journaled) {
-        let Journaled { position, seq, key, next_due_at, .. } = *entry;
+        let Journaled { seq, next_due_at, .. } = *entry;
         let workspace = entry.workspace.get();
-        self.changes.places.push((workspace, seq as i64, position));
-        self.changes.keys.extend(key.map(|key| (workspace, key, position)));
         for Dated(at, event) in &*entry.events {
             match event {
                 Event::WorkspaceOpened { profile, test_clock, .. } => {

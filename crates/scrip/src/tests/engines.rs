@@ -17,9 +17,7 @@ const COMMANDS: u32 = 100;
 
 /// A workspace's history without the positions, which count other workspaces too.
 async fn history(store: &Store, life: &Life) -> Vec<Row> {
-    store.projected().await.expect("the projections come up");
-    let values = vec![life.workspace.into(), Value::Integer(i64::MAX)];
-    let rows = store.query(queries::HISTORY, values).await.expect("it can be read");
+    let rows = store.history(queries::HISTORY, life.workspace, &[i64::MAX]).await.expect("it can be read");
     rows.into_iter().map(|row| Row(row.0.into_iter().skip(1).collect())).collect()
 }
 

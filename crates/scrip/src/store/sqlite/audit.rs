@@ -1,7 +1,9 @@
 //! Whether the projections are what folding the journal again gives.
 
+use super::index::Index;
 use super::projector::{SCHEMA, fold_into};
 use crate::store::Unavailable;
+use crate::store::journal::GENESIS;
 use crate::store::projection::{FOLDED, difference};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -19,12 +21,17 @@ pub(super) fn differences(journal: &Path, views: &Path) -> Result<Vec<String>, U
     let journal = Connection::open_with_flags(journal, flags)?;
     let mut fresh = fresh()?;
     let last = journal.query_row("SELECT COALESCE(MAX(position), 0) FROM entries", [], |row| row.get(0))?;
-    let mut position = 0;
+    let (mut position, mut index) = (0, Index::at((0, GENESIS)));
     loop {
-        match fold_into(&journal, &mut fresh, position, last) {
+        match fold_into(&journal, &mut fresh, position, last, &mut index) {
             Ok(Some(last)) => position = last,
             Ok(None) => break,
             Err(error) => return Ok(vec![format!("the journal cannot be folded after entry {position}: {error}")]),
+        }
+    }
+    while !index.is_complete() {
+        if let Err(error) = index.write_some(&mut fresh, usize::MAX) {
+            return Ok(vec![format!("the journal cannot be folded after entry {}: {error}", index.position())]);
         }
     }
     fresh.execute("ATTACH DATABASE ?1 AS stored", [views.to_string_lossy()])?;
@@ -52,5 +59,7 @@ fn fresh() -> Result<Connection, Unavailable> {
 fn count_others(table: &str, columns: &str, of: &str, not_in: &str) -> String {
     let same: Vec<String> = columns.split(", ").map(|column| format!("b.{column} IS a.{column}")).collect();
     let same = same.join(" AND ");
-    format!("SELECT COUNT(*) FROM {of}.{table} AS a WHERE NOT EXISTS (SELECT 1 FROM {not_in}.{table} AS b WHERE {same})")
+    format!(
+        "SELECT COUNT(*) FROM {of}.{table} AS a WHERE NOT EXISTS (SELECT 1 FROM {not_in}.{table} AS b WHERE {same})"
+    )
 }

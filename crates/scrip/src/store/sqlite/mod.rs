@@ -8,10 +8,11 @@
 mod audit;
 mod checkpointer;
 mod flusher;
+mod index;
 mod jobs;
-mod keys;
 mod projector;
 mod reader;
+mod recent;
 mod rows;
 mod writer;
 
@@ -124,9 +125,16 @@ impl Sqlite {
         let projector = Projector::start(&journal, &views, committed.clone())?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
-        let projections = (projector.jobs(), projector.position());
+        let projections = (projector.jobs(), projector.projected());
         let flusher = Flusher::open(&journal, committed_sender, projections, Arc::clone(&catalogs))?;
-        let writer = Writer::new(connection, &views, current, (position, projector.position()), flusher, options)?;
+        let writer = Writer::new(
+            connection,
+            &views,
+            current,
+            (position, projector.projected(), projector.indexed()),
+            flusher,
+            options,
+        )?;
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&waiting))
@@ -221,9 +229,14 @@ impl Sqlite {
         self.projector.wait_for(target).await
     }
 
+    /// Waits until every entry of a workspace that is projected can be found.
+    pub(super) async fn indexed(&self, workspace: WorkspaceId) -> Result<(), Unavailable> {
+        self.projector.index(Some(workspace)).await
+    }
+
     /// See [`super::Store::projections`].
     pub fn projections(&self) -> watch::Receiver<i64> {
-        self.projector.position()
+        self.projector.projected()
     }
 
     /// See [`super::Store::lease`].
@@ -238,9 +251,12 @@ impl Sqlite {
 
     /// See [`super::Store::projection_differences`].
     pub async fn projection_differences(&self) -> Result<Vec<String>, Unavailable> {
+        let indexed = self.projector.index(None).await;
         let (journal, views) = self.files.clone();
         let compared = tokio::task::spawn_blocking(move || audit::differences(&journal, &views)).await;
-        compared.map_err(|panic| Unavailable(format!("the comparison panicked: {panic}")))?
+        let mut found = compared.map_err(|panic| Unavailable(format!("the comparison panicked: {panic}")))??;
+        found.extend(indexed.err().map(|error| format!("the index cannot be completed: {error}")));
+        Ok(found)
     }
 
     /// See [`super::Store::catalogs`].

@@ -2,6 +2,7 @@
 //!
 //! Invariant: writes nothing that could not be folded again from the journal, leases excepted, and those may be lost.
 
+use super::index::{At, Index};
 use super::writer::Snapshot;
 use super::{all_rows, bound, rows};
 use crate::clock::Stopwatch;
@@ -9,9 +10,10 @@ use crate::store::journal::{GENESIS, JournalRow};
 use crate::store::projection::{Changes, Journaled, Wanted};
 use crate::store::{Row, Unavailable, Value, numbered};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use scrip_engine::WorkspaceId;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -24,8 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const BUSY: usize = 64;
 /// How long they may, if nobody waits for them.
 const PAUSE: Duration = Duration::from_millis(80);
+/// How long nothing has come when what has gathered for the index is written.
+const CALM: Duration = Duration::from_secs(1);
+/// Entries of it that are written in one transaction then.
+const CALM_BATCH: usize = 8_192;
 /// The form of the projections; another form on disk is thrown away and folded again.
-const FORM: i64 = 3;
+const FORM: i64 = 4;
 /// What the connection keeps in memory, as SQLite takes it: KiB, negated.
 const CACHE: i64 = -16_384;
 /// Pages the log may gather before they are flushed and copied into the file. Seldom would be less work, but while a
@@ -33,6 +39,9 @@ const CACHE: i64 = -16_384;
 const CHECKPOINT: i64 = 2_000;
 /// Snapshots and statements that may wait.
 const QUEUE_MAX: usize = 1_024;
+/// Two names of positions: how far everything is folded, and how far the index is complete.
+const VIEWS: &str = "views";
+pub(super) const INDEX: &str = "index";
 pub(super) const SCHEMA: &str = include_str!("../views.sql");
 
 /// What the projector's thread is asked.
@@ -43,6 +52,8 @@ pub(super) enum Job {
     Hurry(i64),
     /// Keep a workspace as it stands.
     Snapshot(Snapshot),
+    /// Write what the index lacks of a workspace, or of all of them.
+    Index(Option<WorkspaceId>, oneshot::Sender<Result<(), Unavailable>>),
     Statement(&'static str, Vec<Value>, oneshot::Sender<Result<Vec<Row>, Unavailable>>),
     Rebuild(oneshot::Sender<Result<(), Unavailable>>),
 }
@@ -51,7 +62,8 @@ pub(super) enum Job {
 pub(super) struct Projector {
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
-    position: watch::Receiver<i64>,
+    projected: watch::Receiver<i64>,
+    indexed: watch::Receiver<i64>,
 }
 
 impl Projector {
@@ -64,24 +76,30 @@ impl Projector {
         let mut thread = Thread::open(journal, views, committed)?;
         thread.catch_up();
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
-        let (sender, position) = watch::channel(thread.position);
+        let (projected, indexed) = (thread.projected.subscribe(), thread.indexed.subscribe());
         let running = std::thread::Builder::new()
             .name("projector".to_owned())
-            .spawn(move || thread.run(&waiting, &sender))
+            .spawn(move || thread.run(&waiting))
             .map_err(|error| Unavailable(format!("no thread for the projections: {error}")))?;
-        Ok(Projector { jobs: Some(jobs), thread: Some(running), position })
+        Ok(Projector { jobs: Some(jobs), thread: Some(running), projected, indexed })
     }
 
     pub(super) fn jobs(&self) -> SyncSender<Job> {
         self.jobs.clone().expect("the projector lives as long as its handle")
     }
 
-    pub(super) fn position(&self) -> watch::Receiver<i64> {
-        self.position.clone()
+    /// The entry that everything is folded up to.
+    pub(super) fn projected(&self) -> watch::Receiver<i64> {
+        self.projected.clone()
+    }
+
+    /// The entry up to which all are in the index. It follows further behind.
+    pub(super) fn indexed(&self) -> watch::Receiver<i64> {
+        self.indexed.clone()
     }
 
     pub(super) async fn wait_for(&self, position: i64) -> Result<(), Unavailable> {
-        let mut reached = self.position.clone();
+        let mut reached = self.projected.clone();
         if *reached.borrow_and_update() >= position {
             return Ok(());
         }
@@ -92,20 +110,28 @@ impl Projector {
         reached.map(|_| ()).map_err(|_| Unavailable("the projector has stopped".to_owned()))
     }
 
+    /// Waits until the index has what is folded of a workspace, or of all of them.
+    pub(super) async fn index(&self, workspace: Option<WorkspaceId>) -> Result<(), Unavailable> {
+        let projected = *self.projected.borrow();
+        if *self.indexed.borrow() >= projected {
+            return Ok(());
+        }
+        self.ask(|reply| Job::Index(workspace, reply)).await
+    }
+
     pub(super) async fn statement(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Statement(sql, values, reply))?;
-        answer.await.map_err(|_| Unavailable("the projector has stopped".to_owned()))?
+        self.ask(|reply| Job::Statement(sql, values, reply)).await
     }
 
     pub(super) async fn rebuild(&self) -> Result<(), Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Rebuild(reply))?;
-        answer.await.map_err(|_| Unavailable("the projector has stopped".to_owned()))?
+        self.ask(Job::Rebuild).await
     }
 
-    fn send(&self, job: Job) -> Result<(), Unavailable> {
-        self.jobs().try_send(job).map_err(|_| Unavailable("the projector is behind or has stopped".to_owned()))
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Unavailable>>) -> Job) -> Result<T, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let full = |_| Unavailable("the projector is behind or has stopped".to_owned());
+        self.jobs().try_send(job(reply)).map_err(full)?;
+        answer.await.map_err(|_| Unavailable("the projector has stopped".to_owned()))?
     }
 }
 
@@ -129,6 +155,9 @@ struct Thread {
     heard: VecDeque<Journaled>,
     /// What somebody waits for, or waited.
     wanted: i64,
+    index: Index,
+    projected: watch::Sender<i64>,
+    indexed: watch::Sender<i64>,
 }
 
 impl Thread {
@@ -136,78 +165,137 @@ impl Thread {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let journal = Connection::open_with_flags(journal, flags)?;
         let mut connection = open_views(views)?;
-        let (mut position, hash) = read_position(&connection)?;
+        let (mut position, hash) = read_position(&connection, VIEWS)?;
         // Beside a journal that was restored from a backup, projections are of another history.
-        if hash_at(&journal, position)? != Some(hash) {
-            tracing::warn!(position, "the projections are of another journal; they are folded again");
+        let mut index = if hash_at(&journal, position)? == Some(hash) {
+            refolded(&journal, &connection, position)
+        } else {
+            Err(Unavailable("the projections are of another journal".to_owned()))
+        };
+        if let Err(error) = &index {
+            tracing::warn!(%error, position, "the projections cannot be gone on with; they are folded again");
             drop(connection);
             remove(views)?;
             connection = open_views(views)?;
             position = 0;
+            index = Ok(Index::at((0, GENESIS)));
         }
+        let index = index?;
         // One process owns this directory, and it has just started: nobody holds a lease.
         connection.execute("UPDATE queue SET lease_until = 0", [])?;
-        Ok(Thread { journal, views: connection, committed, position, heard: VecDeque::new(), wanted: 0 })
+        Ok(Thread {
+            journal,
+            views: connection,
+            committed,
+            position,
+            heard: VecDeque::new(),
+            wanted: 0,
+            projected: watch::Sender::new(position),
+            indexed: watch::Sender::new(index.position()),
+            index,
+        })
     }
 
     /// Folds what the journal has beyond the projections. A journal that cannot be folded is served no further than its
     /// projections go, so that `verify` can still say what is wrong with it.
     fn catch_up(&mut self) {
         loop {
-            match self.fold_batch() {
-                Ok(0) => return,
-                Ok(_) => {}
-                Err(error) => {
-                    return tracing::error!(%error, position = self.position, "the projections cannot be brought up");
-                }
+            let caught_up = match self.fold_batch() {
+                Ok(0) => self.complete_index(),
+                Ok(_) => continue,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = caught_up {
+                tracing::error!(%error, position = self.position, "the projections cannot be brought up");
             }
+            return;
         }
     }
 
-    fn run(mut self, jobs: &Receiver<Job>, reached: &watch::Sender<i64>) {
+    fn run(mut self, jobs: &Receiver<Job>) {
         loop {
             let folded = self.fold_batch().unwrap_or_else(|error| {
                 tracing::error!(%error, position = self.position, "the projections could not be written; trying again");
                 std::thread::sleep(Duration::from_millis(200));
                 0
             });
-            if folded > 0 {
-                reached.send_replace(self.position);
-            }
             if folded >= BUSY && *self.committed.borrow() < self.position + BATCH_MAX {
-                self.pause(jobs, reached);
+                self.pause(jobs);
             }
             let behind = *self.committed.borrow() > self.position;
-            let first = match if behind { jobs.try_recv() } else { jobs.recv().map_err(Into::into) } {
+            let first = match if behind { jobs.try_recv() } else { self.next_job(jobs) } {
                 Ok(job) => Some(job),
                 Err(TryRecvError::Empty) => None,
                 // Nobody asks any more: what can be folded still is.
                 Err(TryRecvError::Disconnected) if folded > 0 && behind => None,
-                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Disconnected) => break,
             };
             for job in first.into_iter().chain(jobs.try_iter()) {
-                self.job(job, reached);
+                self.job(job);
             }
         }
+        if let Err(error) = self.complete_index() {
+            tracing::warn!(%error, "the index could not be completed; the next start does it");
+        }
+    }
+
+    /// Waits for something to do. When nothing comes for a while, the index is completed, a little at a time.
+    fn next_job(&mut self, jobs: &Receiver<Job>) -> Result<Job, TryRecvError> {
+        let mut patience = CALM;
+        while !self.index.is_complete() {
+            match jobs.recv_timeout(patience) {
+                Ok(job) => return Ok(job),
+                Err(RecvTimeoutError::Disconnected) => return Err(TryRecvError::Disconnected),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            patience = match self.write_index(CALM_BATCH) {
+                Ok(()) => Duration::ZERO,
+                Err(error) => {
+                    tracing::warn!(%error, "the index could not be written; trying again");
+                    CALM
+                }
+            };
+        }
+        jobs.recv().map_err(Into::into)
     }
 
     /// Under load, lets entries gather for as long as nobody waits for them: a row that many of them change is then
     /// written once.
-    fn pause(&mut self, jobs: &Receiver<Job>, reached: &watch::Sender<i64>) {
+    fn pause(&mut self, jobs: &Receiver<Job>) {
         let stopwatch = Stopwatch::start();
         while self.heard.len() < BATCH_MAX as usize && self.wanted <= self.position {
             let left = PAUSE.saturating_sub(stopwatch.elapsed());
             let Ok(job) = jobs.recv_timeout(left) else { return };
-            self.job(job, reached);
+            self.job(job);
         }
     }
 
     /// Folds the next rows of the journal; how many there were.
     fn fold_batch(&mut self) -> Result<usize, Unavailable> {
         let entries = self.next_entries()?;
-        let Some(last) = fold(&mut self.views, self.position, &entries)? else { return Ok(0) };
+        let Some(last) = fold(&mut self.views, self.position, &entries, &mut self.index)? else { return Ok(0) };
         self.position = last;
+        self.tell();
         Ok(entries.len())
+    }
+
+    fn tell(&self) {
+        self.indexed.send_replace(self.index.position());
+        self.projected.send_replace(self.position);
+    }
+
+    /// Writes some of what the index lacks.
+    fn write_index(&mut self, most: usize) -> Result<(), Unavailable> {
+        self.index.write_some(&mut self.views, most)?;
+        self.tell();
+        Ok(())
+    }
+
+    fn complete_index(&mut self) -> Result<(), Unavailable> {
+        while !self.index.is_complete() {
+            self.write_index(CALM_BATCH)?;
+        }
+        Ok(())
     }
 
     /// The entries after the position: those the writer told of, as long as none is missing, else those of the journal.
@@ -235,11 +323,18 @@ impl Thread {
         }
     }
 
-    fn job(&mut self, job: Job, reached: &watch::Sender<i64>) {
+    fn job(&mut self, job: Job) {
         match job {
             Job::Written(entries) => self.heard.extend(entries),
             Job::Hurry(position) => self.wanted = self.wanted.max(position),
             Job::Snapshot(snapshot) => self.keep(&snapshot),
+            Job::Index(workspace, reply) => {
+                let result = match workspace {
+                    Some(workspace) => self.index.write_all_of(&mut self.views, workspace).map_err(Into::into),
+                    None => self.complete_index(),
+                };
+                drop(reply.send(result));
+            }
             Job::Statement(sql, values, reply) => {
                 let result = self.views.prepare_cached(&numbered(sql)).and_then(|mut statement| {
                     if statement.column_count() > 0 {
@@ -249,11 +344,7 @@ impl Thread {
                 });
                 drop(reply.send(result.map_err(Into::into)));
             }
-            Job::Rebuild(reply) => {
-                let result = self.rebuild();
-                reached.send_replace(self.position);
-                drop(reply.send(result));
-            }
+            Job::Rebuild(reply) => drop(reply.send(self.rebuild())),
         }
     }
 
@@ -264,9 +355,10 @@ impl Thread {
         }
         transaction.commit()?;
         self.position = 0;
+        self.index = Index::at((0, GENESIS));
         self.heard.clear();
         while self.fold_batch()? > 0 {}
-        Ok(())
+        self.complete_index()
     }
 }
 
@@ -276,8 +368,9 @@ pub(super) fn fold_into(
     views: &mut Connection,
     position: i64,
     last: i64,
+    index: &mut Index,
 ) -> Result<Option<i64>, Unavailable> {
-    fold(views, position, &read_journal(journal, position, last)?)
+    fold(views, position, &read_journal(journal, position, last)?, index)
 }
 
 /// The entries after a position and up to another, as the journal has them.
@@ -295,22 +388,44 @@ fn read_journal(journal: &Connection, position: i64, last: i64) -> Result<Vec<Jo
     all_rows(&mut journal.prepare_cached(sql)?, &values)?.iter().map(read).collect()
 }
 
+/// The index, with what its tables lacked when the process ended: that is folded once more, for the index alone.
+fn refolded(journal: &Connection, views: &Connection, projected: i64) -> Result<Index, Unavailable> {
+    let indexed = read_position(views, INDEX)?;
+    let (mut index, mut position) = (Index::at(indexed), indexed.0);
+    loop {
+        let entries = read_journal(journal, position, projected)?;
+        let Some(last) = entries.last() else { return Ok(index) };
+        position = last.position;
+        let known = rows::read(views, &Wanted::by(&entries), &index)?;
+        let changes = Changes::fold(&entries, known);
+        index.add(&entries, changes.holds);
+    }
+}
+
 /// Folds entries that follow a position, in one transaction; the position of the last.
-fn fold(views: &mut Connection, position: i64, entries: &[Journaled]) -> Result<Option<i64>, Unavailable> {
+fn fold(
+    views: &mut Connection,
+    position: i64,
+    entries: &[Journaled],
+    index: &mut Index,
+) -> Result<Option<i64>, Unavailable> {
     let Some(last) = entries.last() else { return Ok(None) };
     let transaction = views.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Some rows are sums: folding an entry twice would count it twice.
-    let (reached, _) = read_position(&transaction)?;
+    let (reached, _) = read_position(&transaction, VIEWS)?;
     if reached != position {
         return Err(Unavailable(format!(
             "the projections are at {reached} and not at {position}: someone else folds them"
         )));
     }
-    let known = rows::read(&transaction, &Wanted::by(entries))?;
-    rows::write(&transaction, &Changes::fold(entries, known))?;
-    let sql = "INSERT OR REPLACE INTO positions (name, position, hash) VALUES ('views', ?1, ?2)";
-    transaction.prepare_cached(sql)?.execute((last.position, last.hash))?;
+    let known = rows::read(&transaction, &Wanted::by(entries), index)?;
+    let changes = Changes::fold(entries, known);
+    rows::write(&transaction, &changes)?;
+    index.write_beside(&transaction, entries.len())?;
+    put_position(&transaction, VIEWS, (last.position, last.hash))?;
     transaction.commit()?;
+    index.written_beside(entries.len());
+    index.add(entries, changes.holds);
     Ok(Some(last.position))
 }
 
@@ -353,11 +468,17 @@ fn remove(path: &Path) -> Result<(), Unavailable> {
     Ok(())
 }
 
-/// How far the projections are, and the hash of the entry there.
-fn read_position(connection: &Connection) -> Result<(i64, [u8; 32]), rusqlite::Error> {
-    let mut statement = connection.prepare_cached("SELECT position, hash FROM positions WHERE name = 'views'")?;
+/// How far projections are, and the hash of the entry there.
+fn read_position(connection: &Connection, name: &str) -> Result<At, rusqlite::Error> {
+    let mut statement = connection.prepare_cached("SELECT position, hash FROM positions WHERE name = ?1")?;
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    Ok(statement.query_row([], row).optional()?.unwrap_or((0, GENESIS)))
+    Ok(statement.query_row([name], row).optional()?.unwrap_or((0, GENESIS)))
+}
+
+/// Says how far they are.
+pub(super) fn put_position(connection: &Connection, name: &str, at: At) -> Result<(), rusqlite::Error> {
+    let sql = "INSERT OR REPLACE INTO positions (name, position, hash) VALUES (?1, ?2, ?3)";
+    connection.prepare_cached(sql)?.execute((name, at.0, at.1)).map(|_| ())
 }
 
 /// The hash of the entry at a position; `None` where the journal has none.

@@ -2,12 +2,13 @@
 //!
 //! Invariant: writes what [`Changes`] says and nothing else; what a row means is decided where entries are folded.
 
+use super::index::Index;
 use crate::store::projection::{Changed, Changes, HoldPlace, Key, Known, Opened, RunRow, Wanted};
 use rusqlite::{Connection, Error, OptionalExtension, Row};
 use scrip_engine::{Amount, Name, Unit};
 
-/// Reads the rows that are wanted, as far as they are there.
-pub(super) fn read(rows: &Connection, wanted: &Wanted) -> Result<Known, Error> {
+/// Reads the rows that are wanted, as far as they are there. Holds may not have been written yet.
+pub(super) fn read(rows: &Connection, wanted: &Wanted, index: &Index) -> Result<Known, Error> {
     let mut known = Known::default();
     let mut run = rows.prepare_cached("SELECT body FROM runs WHERE workspace = ?1 AND n = ?2")?;
     for key in &wanted.runs {
@@ -20,9 +21,11 @@ pub(super) fn read(rows: &Connection, wanted: &Wanted) -> Result<Known, Error> {
     let sql = "SELECT model, unit, amount, opened, extended, ended FROM holds WHERE workspace = ?1 AND n = ?2";
     let mut hold = rows.prepare_cached(sql)?;
     for key in &wanted.holds {
-        if let Some(place) = hold.query_row(*key, hold_place).optional()? {
-            known.holds.insert(*key, place);
-        }
+        let place = match index.hold(*key) {
+            Some(place) => Some(place.clone()),
+            None => hold.query_row(*key, hold_place).optional()?,
+        };
+        known.holds.extend(place.map(|place| (*key, place)));
     }
     Ok(known)
 }
@@ -39,32 +42,13 @@ fn hold_place(row: &Row<'_>) -> Result<HoldPlace, Error> {
     })
 }
 
-/// Writes what has changed.
+/// Writes what has changed, but for the holds, which the index writes.
 pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
     let sql = "INSERT OR REPLACE INTO workspaces (workspace, opened, external_id, test_clock, next_due_at)
                VALUES (?1, (SELECT COALESCE(MAX(opened), 0) + 1 FROM workspaces), ?2, ?3, NULL)";
     let mut statement = rows.prepare_cached(sql)?;
     for Opened { workspace, external_id, test_clock } in &changes.opened {
         statement.execute((workspace, external_id, test_clock))?;
-    }
-    let mut statement = rows.prepare_cached("INSERT INTO places (workspace, seq, position) VALUES (?1, ?2, ?3)")?;
-    for place in &changes.places {
-        statement.execute(*place)?;
-    }
-    let sql = "INSERT INTO keys (workspace, idempotency_key, position) VALUES (?1, ?2, ?3)";
-    let mut statement = rows.prepare_cached(sql)?;
-    for used in &changes.keys {
-        statement.execute(*used)?;
-    }
-    let mut statement = rows.prepare_cached(
-        "INSERT INTO holds (workspace, n, model, unit, amount, opened, extended, ended)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (workspace, n) DO UPDATE SET extended = excluded.extended, ended = excluded.ended",
-    )?;
-    for ((workspace, n), place) in &changes.holds {
-        let HoldPlace { model, unit, amount, opened, extended, ended } = place;
-        let (model, unit) = (model.as_deref(), unit.name());
-        statement.execute((workspace, n, model, unit, amount.get(), opened, extended, ended))?;
     }
     for (key, changed) in &changes.runs {
         write_run(rows, *key, changed)?;

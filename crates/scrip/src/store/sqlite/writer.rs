@@ -9,7 +9,7 @@ mod claims;
 
 use super::flusher::{Flusher, Flushing, Unflushed, lost};
 use super::jobs::{Answer, Job, refuse};
-use super::keys::Keys;
+use super::recent::Recent;
 use super::{Options, all_rows, bound, reader};
 use crate::clock::{Clock, Stopwatch};
 use crate::store::journal::{GENESIS, JournalRow, Sealed, Stored};
@@ -38,8 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A workspace to be snapshotted.
 pub(super) struct Snapshot(pub Arc<Workspace>);
 
-/// A workspace as its last entry left it. One whose last entry is not projected yet is always cached: where its entries
-/// are is not to be found elsewhere.
+/// A workspace as its last entry left it. One whose last entry is not in the index yet is always cached: where its
+/// entries are is not to be found elsewhere.
 struct Cached {
     workspace: Arc<Workspace>,
     hash: [u8; 32],
@@ -54,14 +54,13 @@ pub(super) struct Writer {
     clock: Clock,
     clocks: HashMap<i64, Timestamp>,
     cache: HashMap<WorkspaceId, Cached>,
-    keys: Keys,
+    recent: Recent,
     current: Arc<Catalogs>,
     position: i64,
     /// The position the journal had when it was opened.
     opened: i64,
     projected: watch::Receiver<i64>,
-    /// Entries that the projections surely have as they are read now.
-    seen: i64,
+    indexed: watch::Receiver<i64>,
     flushing: Flushing,
     options: Options,
     /// What a batch has replaced in the cache, in order.
@@ -75,7 +74,7 @@ impl Writer {
         connection: Connection,
         views: &Path,
         current: Arc<Catalogs>,
-        (position, projected): (i64, watch::Receiver<i64>),
+        (position, projected, indexed): (i64, watch::Receiver<i64>, watch::Receiver<i64>),
         flusher: Flusher,
         options: Options,
     ) -> Result<Writer, Unavailable> {
@@ -99,12 +98,12 @@ impl Writer {
             views,
             clocks,
             cache: HashMap::new(),
-            keys: Keys::default(),
+            recent: Recent::default(),
             current,
             position,
             opened: position,
             projected,
-            seen: 0,
+            indexed,
             flushing,
             options,
             touched: Vec::new(),
@@ -137,10 +136,9 @@ impl Writer {
         self.written.clear();
         let writes = jobs.iter().any(|job| !matches!(job, Job::Read(..) | Job::Now(..)));
         let (before, changes) = (self.position, self.connection.total_changes());
-        // Looked at before the projections are read, so that what is read of them has these entries. Each read is
-        // short: under one as long as a batch, their log could never begin again at its start.
-        self.seen = *self.projected.borrow();
-        self.keys.forget(self.seen);
+        // Before the index is read, so that what is read of it has what is forgotten. Each read is short: under one as
+        // long as a batch, the log of the projections could never begin again at its start.
+        self.recent.forget(*self.indexed.borrow());
         let mut failed = if writes { self.begin().err() } else { None };
         let answers: Vec<Answer> = jobs.drain(..).map(|job| self.job(job, &mut failed)).collect();
         let mut dies = false;
@@ -163,8 +161,8 @@ impl Writer {
         let writes = self.connection.total_changes() != changes;
         let took = self.flushing.take(Unflushed { writes, position: self.position, answers, written, snapshots, dies });
         if self.cache.len() > CACHE_MAX {
-            let projected = *self.projected.borrow();
-            self.cache.retain(|_, cached| cached.position > projected);
+            let indexed = *self.indexed.borrow();
+            self.cache.retain(|_, cached| cached.position > indexed);
         }
         took
     }
@@ -204,7 +202,7 @@ impl Writer {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         self.position = before;
-        self.keys.undo(before);
+        self.recent.undo(before);
         for (workspace, was) in self.touched.drain(..).rev() {
             match was {
                 Some(was) => drop(self.cache.insert(workspace, was)),
@@ -330,9 +328,7 @@ impl Writer {
             return Err(Unavailable(text).into());
         }
         self.position += 1;
-        if let Some(idempotency) = idempotency {
-            self.keys.remember(self.position, workspace.id, idempotency);
-        }
+        self.recent.remember(self.position, (workspace.id, workspace.seq), idempotency);
         self.claim(submission, failed)?;
         let (seq, at) = (workspace.seq, workspace.at);
         let workspace = Arc::new(workspace);
@@ -378,7 +374,8 @@ impl Writer {
     /// The answer this key was given before.
     fn stored(&self, submission: &Submission) -> Result<Option<Committed>, SubmitError> {
         let Some(idempotency) = &submission.idempotency else { return Ok(None) };
-        let position = self.keys.position(&self.views, submission.workspace, idempotency).map_err(Unavailable::from)?;
+        let position =
+            self.recent.position(&self.views, submission.workspace, idempotency).map_err(Unavailable::from)?;
         let Some(position) = position else { return Ok(None) };
         let sql = "SELECT seq, at, request_hash, body FROM entries WHERE position = ?1";
         let found = self.connection.prepare_cached(sql).and_then(|mut statement| {
@@ -426,9 +423,9 @@ impl Writer {
 
     fn load(&mut self, id: WorkspaceId) -> Result<(), rusqlite::Error> {
         if !self.cache.contains_key(&id) {
-            let projected = *self.projected.borrow();
-            if projected < self.opened {
-                let text = format!("the projections are at {projected} and not at {} yet", self.opened);
+            let indexed = *self.indexed.borrow();
+            if indexed < self.opened {
+                let text = format!("the projections are at {indexed} and not at {} yet", self.opened);
                 let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
                 return Err(rusqlite::Error::SqliteFailure(busy, Some(text)));
             }
@@ -477,13 +474,8 @@ impl Writer {
         let found = statement.query_map((id.get(), from as i64, last), |row| row.get(0))?;
         let mut places = found.collect::<Result<Vec<i64>, _>>()?;
         if until.is_some() {
-            // The last ones may not be projected yet.
-            let projected = places.last().copied().unwrap_or(0).max(self.seen);
-            let sql =
-                "SELECT position FROM entries WHERE position > ?1 AND workspace = ?2 AND seq <= ?3 ORDER BY position";
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let found = statement.query_map((projected, id.get(), last), |row| row.get(0))?;
-            places.extend(found.collect::<Result<Vec<i64>, _>>()?);
+            let indexed = places.last().copied().unwrap_or(0);
+            places.extend(self.recent.places(id, indexed, last.unsigned_abs()));
         }
         Ok(places)
     }

@@ -1,0 +1,86 @@
+//! The entries that the index does not have yet, and by them and the index: which idempotency keys have been used.
+//!
+//! An index by key inside the journal would cost every entry a page of every flush, since keys are spread over all of
+//! it. So the index is a projection, and what it lacks is here.
+//!
+//! Invariant: a key that any entry has is found, from the moment its entry is written.
+
+use crate::store::Idempotency;
+use rusqlite::{Connection, OptionalExtension};
+use scrip_engine::WorkspaceId;
+use std::collections::{HashMap, VecDeque};
+
+type Key = (WorkspaceId, [u8; 16]);
+
+struct Written {
+    position: i64,
+    workspace: WorkspaceId,
+    seq: u64,
+    key: Option<[u8; 16]>,
+}
+
+impl Written {
+    fn key(&self) -> Option<Key> {
+        self.key.map(|key| (self.workspace, key))
+    }
+}
+
+/// The entries that are not in the index yet.
+#[derive(Default)]
+pub(super) struct Recent {
+    /// In the order of the journal.
+    entries: VecDeque<Written>,
+    /// Their positions.
+    by_key: HashMap<Key, i64>,
+}
+
+impl Recent {
+    /// Forgets those up to a position, which the index has.
+    pub(super) fn forget(&mut self, indexed: i64) {
+        while let Some(written) = self.entries.pop_front_if(|written| written.position <= indexed) {
+            self.forget_key(&written);
+        }
+    }
+
+    /// Where the entry is that has this key.
+    pub(super) fn position(
+        &self,
+        views: &Connection,
+        workspace: WorkspaceId,
+        idempotency: &Idempotency,
+    ) -> Result<Option<i64>, rusqlite::Error> {
+        if let Some(position) = self.by_key.get(&(workspace, idempotency.key)) {
+            return Ok(Some(*position));
+        }
+        let sql = "SELECT position FROM keys WHERE workspace = ?1 AND idempotency_key = ?2";
+        let mut statement = views.prepare_cached(sql)?;
+        statement.query_row((workspace.get(), &idempotency.key), |row| row.get(0)).optional()
+    }
+
+    /// Where a workspace's entries after a position are, up to one of its numbers.
+    pub(super) fn places(&self, workspace: WorkspaceId, after: i64, until: u64) -> impl Iterator<Item = i64> {
+        let wanted =
+            move |entry: &&Written| entry.workspace == workspace && entry.position > after && entry.seq <= until;
+        self.entries.iter().filter(wanted).map(|entry| entry.position)
+    }
+
+    /// Remembers an entry that was written behind all others.
+    pub(super) fn remember(&mut self, position: i64, (workspace, seq): (WorkspaceId, u64), key: Option<&Idempotency>) {
+        let written = Written { position, workspace, seq, key: key.map(|key| key.key) };
+        self.by_key.extend(written.key().map(|key| (key, position)));
+        self.entries.push_back(written);
+    }
+
+    /// Forgets the entries after a position, which were not written after all.
+    pub(super) fn undo(&mut self, position: i64) {
+        while let Some(written) = self.entries.pop_back_if(|written| written.position > position) {
+            self.forget_key(&written);
+        }
+    }
+
+    fn forget_key(&mut self, written: &Written) {
+        if let Some(key) = written.key() {
+            self.by_key.remove(&key);
+        }
+    }
+}
