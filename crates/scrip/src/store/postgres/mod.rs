@@ -29,7 +29,7 @@ pub use roles::admit;
 use schema::migrate;
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -66,10 +66,28 @@ struct Shared {
     last: AtomicI64,
     /// Entries were appended by this process.
     written: Notify,
-    /// Somebody waits for the projections.
+    /// How many wait for the projections, and that there is one more.
+    waiting: AtomicUsize,
     waited_for: Notify,
     /// Another process told of entries, or of having folded some.
     heard: Arc<Notify>,
+}
+
+/// Somebody waits for the projections, for as long as this lives.
+struct Waiting<'a>(&'a Shared);
+
+impl Waiting<'_> {
+    fn of(shared: &Shared) -> Waiting<'_> {
+        shared.waiting.fetch_add(1, Ordering::Relaxed);
+        shared.waited_for.notify_one();
+        Waiting(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Waits for an answer of the database, but not for ever: a frozen one keeps its connections and says nothing.
@@ -176,6 +194,7 @@ impl Postgres {
             ahead: AtomicI64::new(0),
             last: AtomicI64::new(0),
             written: Notify::new(),
+            waiting: AtomicUsize::new(0),
             waited_for: Notify::new(),
             heard: Arc::default(),
         });
@@ -263,9 +282,7 @@ impl Postgres {
         let target = Place { xid: last.get(0), position: last.get(1) };
         // Whoever waits does so without a connection: others need them.
         let mut projected = self.projected.clone();
-        if *projected.borrow_and_update() < target {
-            self.shared.waited_for.notify_one();
-        }
+        let _waiting = (*projected.borrow_and_update() < target).then(|| Waiting::of(&self.shared));
         match tokio::time::timeout(PATIENCE, projected.wait_for(|place| *place >= target)).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(Unavailable(format!("the projections are not at {} yet", target.position))),

@@ -14,6 +14,7 @@ use crate::store::journal::{Body, GENESIS};
 use crate::store::projection::{Changes, Journaled, Wanted};
 use scrip_engine::WorkspaceId;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_postgres::{Client, Transaction};
@@ -26,8 +27,10 @@ const LOCK: i64 = 0x5343_5249_5001;
 const REST: Duration = Duration::from_millis(10);
 /// How often anybody looks who is told nothing: whatever wakes them earlier may be lost, and costs no more than this.
 const SLOW: Duration = Duration::from_millis(250); // # assumed
-/// A process that does not fold tells the one that does of its entries, but not more often.
-const GAP: Duration = Duration::from_millis(10); // # assumed
+/// A process that does not fold looks and tells no more often than this, however much is written and folded,
+const GAP: Duration = Duration::from_millis(50); // # assumed
+/// unless somebody waits.
+const HASTE: Duration = Duration::from_millis(5); // # assumed
 /// The lock is lost with its session, and a process that freezes would keep both: its session ends instead.
 const SESSION: &str = "SET idle_session_timeout = '3s'"; // # assumed
 /// How long it waits before it connects again.
@@ -79,27 +82,39 @@ async fn connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<()
 async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>) -> Result<bool, Unavailable> {
     client.batch_execute("LISTEN scrip_folded").await?;
     let look = client.prepare(TRY).await?;
-    let (mut owed, mut rung) = (false, None::<Stopwatch>);
+    let mut owed = false;
     loop {
+        if owed {
+            client.batch_execute(RING).await?;
+        }
         let row = client.query_one(&look, &[&LOCK]).await?;
         let place = row.get::<_, Option<i64>>(1).zip(row.get::<_, Option<i64>>(2));
         tell(reached, place.map(|(xid, position)| Place { xid, position }).unwrap_or_default());
         if row.get(0) {
             return Ok(true);
         }
-        let gap = rung.map_or(Duration::ZERO, |rung| GAP.saturating_sub(rung.elapsed()));
-        tokio::select! {
-            () = shared.written.notified(), if !owed => owed = true,
-            () = shared.waited_for.notified(), if !owed => owed = true,
-            () = shared.heard.notified() => {}
-            () = tokio::time::sleep(if owed { gap } else { SLOW }) => {}
+        let looked = Stopwatch::start();
+        owed = tokio::select! {
+            () = shared.written.notified() => true,
+            () = shared.waited_for.notified() => true,
+            () = shared.heard.notified() => false,
+            () = tokio::time::sleep(SLOW) => false,
             () = reached.closed() => return Ok(false),
-        }
-        if owed && rung.is_none_or(|rung| rung.elapsed() >= GAP) {
-            client.batch_execute(RING).await?;
-            (owed, rung) = (false, Some(Stopwatch::start()));
+        };
+        // What comes meanwhile is seen to with it, or next.
+        while looked.elapsed() < gap(shared) {
+            let rest = gap(shared).saturating_sub(looked.elapsed());
+            tokio::select! {
+                () = shared.waited_for.notified() => owed = true,
+                () = tokio::time::sleep(rest) => {}
+            }
         }
     }
+}
+
+/// How long a process that does not fold leaves between two looks.
+fn gap(shared: &Shared) -> Duration {
+    if shared.waiting.load(Ordering::Relaxed) > 0 { HASTE } else { GAP }
 }
 
 /// Folds, until nobody listens any more.
