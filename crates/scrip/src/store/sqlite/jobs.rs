@@ -2,7 +2,7 @@
 //!
 //! Invariant: every job has exactly one answer, sent after the batch it was in is on the disk or is known not to be.
 
-use crate::store::{Committed, Submission, SubmitError, Unavailable, Value};
+use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, Value};
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -30,6 +30,16 @@ impl Job {
             _ => 1,
         }
     }
+}
+
+/// The idempotency keys that jobs have.
+pub(super) fn keys(jobs: &[Job]) -> impl Iterator<Item = (WorkspaceId, &Idempotency)> {
+    let submissions = jobs.iter().flat_map(|job| match job {
+        Job::Submit(submission, _) => std::slice::from_ref(&**submission),
+        Job::SubmitMany(submissions, ..) => submissions,
+        _ => &[],
+    });
+    submissions.filter_map(|submission| submission.idempotency.as_ref().map(|key| (submission.workspace, key)))
 }
 
 /// An answer that waits for the flush.

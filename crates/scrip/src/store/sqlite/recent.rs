@@ -6,7 +6,7 @@
 //! Invariant: a key that any entry has is found, from the moment its entry is written.
 
 use crate::store::Idempotency;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, Error, OptionalExtension};
 use scrip_engine::WorkspaceId;
 use std::collections::{HashMap, VecDeque};
 
@@ -32,6 +32,8 @@ pub(super) struct Recent {
     entries: VecDeque<Written>,
     /// Their positions.
     by_key: HashMap<Key, i64>,
+    /// Of the keys that were looked up last, those that the index has.
+    indexed: HashMap<Key, i64>,
 }
 
 impl Recent {
@@ -42,19 +44,30 @@ impl Recent {
         }
     }
 
-    /// Where the entry is that has this key.
-    pub(super) fn position(
-        &self,
+    /// Looks the keys of a batch up in the index, all in one read: each read by itself takes and gives back locks, which
+    /// is most of its work.
+    pub(super) fn look_up<'a>(
+        &mut self,
         views: &Connection,
-        workspace: WorkspaceId,
-        idempotency: &Idempotency,
-    ) -> Result<Option<i64>, rusqlite::Error> {
-        if let Some(position) = self.by_key.get(&(workspace, idempotency.key)) {
-            return Ok(Some(*position));
+        keys: impl Iterator<Item = (WorkspaceId, &'a Idempotency)>,
+    ) -> Result<(), Error> {
+        self.indexed.clear();
+        let all = keys.map(|(workspace, idempotency)| (workspace, idempotency.key));
+        let mut unknown = all.filter(|key| !self.by_key.contains_key(key)).peekable();
+        if unknown.peek().is_none() {
+            return Ok(());
         }
-        let sql = "SELECT position FROM keys WHERE workspace = ?1 AND idempotency_key = ?2";
-        let mut statement = views.prepare_cached(sql)?;
-        statement.query_row((workspace.get(), &idempotency.key), |row| row.get(0)).optional()
+        let mut end = views.prepare_cached("END")?;
+        views.prepare_cached("BEGIN")?.execute([])?;
+        let found = find(views, unknown, &mut self.indexed);
+        end.execute([])?;
+        found
+    }
+
+    /// Where the entry is that has this key, which is one of those that were looked up.
+    pub(super) fn position(&self, workspace: WorkspaceId, idempotency: &Idempotency) -> Option<i64> {
+        let key = (workspace, idempotency.key);
+        self.by_key.get(&key).or_else(|| self.indexed.get(&key)).copied()
     }
 
     /// Where a workspace's entries after a position are, up to one of its numbers.
@@ -83,4 +96,14 @@ impl Recent {
             self.by_key.remove(&key);
         }
     }
+}
+
+fn find(views: &Connection, keys: impl Iterator<Item = Key>, found: &mut HashMap<Key, i64>) -> Result<(), Error> {
+    let sql = "SELECT position FROM keys WHERE workspace = ?1 AND idempotency_key = ?2";
+    let mut statement = views.prepare_cached(sql)?;
+    for (workspace, key) in keys {
+        let position = statement.query_row((workspace.get(), &key), |row| row.get(0)).optional()?;
+        found.extend(position.map(|position| ((workspace, key), position)));
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@
 mod claims;
 
 use super::flusher::{Flusher, Flushing, Unflushed, lost};
-use super::jobs::{Answer, Job, refuse};
+use super::jobs::{Answer, Job, keys, refuse};
 use super::recent::Recent;
 use super::{Options, all_rows, bound, reader};
 use crate::clock::{Clock, Stopwatch};
@@ -139,7 +139,8 @@ impl Writer {
         // Before the index is read, so that what is read of it has what is forgotten. Each read is short: under one as
         // long as a batch, the log of the projections could never begin again at its start.
         self.recent.forget(*self.indexed.borrow());
-        let mut failed = if writes { self.begin().err() } else { None };
+        let known = self.recent.look_up(&self.views, keys(jobs));
+        let mut failed = known.and_then(|()| if writes { self.begin() } else { Ok(()) }).err();
         let answers: Vec<Answer> = jobs.drain(..).map(|job| self.job(job, &mut failed)).collect();
         let mut dies = false;
         if writes && failed.is_none() {
@@ -374,9 +375,7 @@ impl Writer {
     /// The answer this key was given before.
     fn stored(&self, submission: &Submission) -> Result<Option<Committed>, SubmitError> {
         let Some(idempotency) = &submission.idempotency else { return Ok(None) };
-        let position =
-            self.recent.position(&self.views, submission.workspace, idempotency).map_err(Unavailable::from)?;
-        let Some(position) = position else { return Ok(None) };
+        let Some(position) = self.recent.position(submission.workspace, idempotency) else { return Ok(None) };
         let sql = "SELECT seq, at, request_hash, body FROM entries WHERE position = ?1";
         let found = self.connection.prepare_cached(sql).and_then(|mut statement| {
             let row = |row: &rusqlite::Row<'_>| {
