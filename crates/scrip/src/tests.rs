@@ -8,6 +8,8 @@ mod lag;
 mod locks;
 #[path = "../tests/common/postgres.rs"]
 pub mod postgres;
+#[path = "../../engine/tests/reference/mod.rs"]
+mod reference;
 mod roles;
 mod rounds;
 mod simulation;

@@ -3,6 +3,7 @@
 //!
 //! Invariant: slow and obvious. Nothing is cached, nothing is derived from an event.
 
+pub mod agree;
 pub mod civil;
 mod money;
 pub mod price;

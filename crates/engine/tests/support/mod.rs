@@ -4,10 +4,10 @@
 pub mod asks;
 pub mod laws;
 
+use crate::reference::agree::agree;
+pub use crate::reference::agree::same;
 use crate::reference::{Model, NEVER};
-use scrip_engine::{
-    Amount, Catalogs, Command, Dated, Refusal, Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
-};
+use scrip_engine::{Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, apply, parse_catalog};
 use std::sync::Arc;
 
 /// SplitMix64: every case replays from one number.
@@ -106,7 +106,7 @@ impl Pair {
                 facts(&refusal)?;
             }
         }
-        self.compare(self.model.last.max(*at))
+        agree(&self.engine, &self.model, self.model.last.max(*at))
     }
 
     fn accepted(&mut self, command: &Command, applied: scrip_engine::Applied) -> Result<(), String> {
@@ -124,79 +124,6 @@ impl Pair {
         }
         self.laws.agree(&self.engine)
     }
-
-    /// Everything that can be asked of the two, at an instant.
-    fn compare(&self, at: i64) -> Result<(), String> {
-        let (engine, model) = (&self.engine, &self.model);
-        if !model.opened {
-            return same("open", engine.is_open(), false);
-        }
-        let instant = Timestamp::from_micros(at);
-        let models = [None, Some("photo"), Some("clip"), Some("film"), Some("train")];
-        for unit in [Unit::Credits, Unit::Training, Unit::Runs] {
-            for of in models {
-                let (ours, theirs) = (engine.available(unit, of, instant).get(), model.available(unit, of, at));
-                same("available", (unit, of, ours), (unit, of, theirs))?;
-            }
-            same("held", engine.held(unit).get(), model.held(unit))?;
-        }
-        same("debt", engine.debt().get(), model.debt())?;
-        same("next due", engine.next_due_at().map(Timestamp::micros), model.next_due())?;
-        same("stored bytes", engine.stored_bytes, model.stored)?;
-        same("frozen", engine.frozen.as_deref(), model.frozen.as_deref())?;
-        same("disputes", engine.disputes.len(), model.disputes.len())?;
-        same("approvals", engine.approvals.len(), model.approvals.len())?;
-        same("name", &engine.profile.name, &model.name)?;
-        self.compare_plan()?;
-        self.compare_lots()?;
-        self.compare_holds()
-    }
-
-    fn compare_plan(&self) -> Result<(), String> {
-        let (ours, theirs) = (&self.engine.subscription, &self.model);
-        same("plan", &*ours.plan, &*theirs.plan)?;
-        same("catalog version", self.engine.catalog, theirs.version)?;
-        same("cancel", ours.cancel, theirs.cancel)?;
-        same("allowance", ours.allowance.map(Amount::get), theirs.allowance)?;
-        let pending = ours.pending.as_ref().map(|(plan, interval)| (&**plan, *interval));
-        same("pending", pending, theirs.pending.as_ref().map(|(plan, interval, _)| (&**plan, *interval)))?;
-        let period = ours
-            .period
-            .map(|p| (p.interval, p.anchor.micros(), p.index, p.start.micros(), p.end.micros(), p.next_month));
-        let paid = theirs.paid.map(|p| (p.interval, p.anchor, p.index, p.start, p.end, p.next_month));
-        same("period", period, paid)
-    }
-
-    fn compare_lots(&self) -> Result<(), String> {
-        let mut ours = self.engine.grants.iter();
-        for lot in self.model.lots.iter().filter(|lot| !lot.forgotten) {
-            let grant = ours.next().ok_or_else(|| format!("the engine has no grant {}", lot.n))?;
-            let numbers = |amounts: [Amount; 6]| amounts.map(Amount::get);
-            let (g, l) = (grant, lot);
-            same(
-                "numbers of a grant",
-                (g.n, numbers([g.granted, g.available, g.held, g.captured, g.expired, g.revoked])),
-                (l.n, [l.granted, l.available, l.held, l.captured, l.expired, l.revoked]),
-            )?;
-            same("kind, unit, rank", (g.n, g.kind, g.unit, g.rank), (l.n, l.kind, l.unit, l.rank))?;
-            same("code", &*g.code, &*l.code)?;
-            same("source", &*g.source, &*l.source)?;
-            same("models", g.models.len(), l.models.len())?;
-            same("start", g.starts_at.micros(), l.starts)?;
-            same("end", (g.n, g.expires_at.map(Timestamp::micros)), (l.n, l.ends))?;
-        }
-        same("grants beyond", ours.next().map(|grant| grant.n), None)
-    }
-
-    fn compare_holds(&self) -> Result<(), String> {
-        same("open holds", self.engine.holds.len(), self.model.open.len())?;
-        for (hold, open) in self.engine.holds.iter().zip(&self.model.open) {
-            let parts: Vec<(u32, i64)> = hold.parts.iter().map(|part| (part.grant, part.amount.get())).collect();
-            same("hold", (hold.n, hold.amount.get(), &parts), (open.n, open.amount, &open.parts))?;
-            same("hold's end", (hold.n, hold.expires_at.micros()), (open.n, open.expires))?;
-        }
-        same("next hold", self.engine.next_hold, self.model.next_hold)
-    }
 }
 
 /// A refusal for credits tells the truth about them.
@@ -208,11 +135,6 @@ fn facts(refusal: &Refusal) -> Result<(), String> {
         same("retryable", *retryable, available.get() + held.get() >= required.get())?;
     }
     Ok(())
-}
-
-/// Says what differs.
-pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, engine: T, model: T) -> Result<(), String> {
-    if engine == model { Ok(()) } else { Err(format!("{what}: engine {engine:?}, model {model:?}")) }
 }
 
 /// Runs a script anew; the number of the command that failed, and how.

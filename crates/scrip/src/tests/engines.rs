@@ -1,9 +1,12 @@
-//! The same random lives on both engines.
+//! The same random lives on both engines, and in the naive workspace that knows no database.
 //!
-//! Goal: SQLite and PostgreSQL give identical answers and keep identical journals, hash for hash.
-//! Method: each command is submitted to both, now and then twice, and the histories are compared column by column.
+//! Goal: SQLite and PostgreSQL give identical answers and keep identical journals, hash for hash, and whatever they come
+//! to is what the naive workspace comes to.
+//! Method: each command is submitted to both, now and then twice, and told to the naive one; the state is compared after
+//! each, and the histories column by column.
 
 use super::postgres::database;
+use super::reference::Model as Reference;
 use super::simulation::{Deaths, Life, SHIPPED};
 use crate::store::{Row, Store, Value, queries};
 use crate::verify::verify;
@@ -31,6 +34,7 @@ async fn the_same_on_both(catalog: usize) {
     for seed in 0..LIVES {
         let mut life = Life::start(name, text, 10_000 + seed, Deaths::Nowhere).await;
         life.twin = Some(Arc::clone(&twin));
+        life.reference = Some(Reference::new(twin.catalogs()));
         life.pass(0).await;
         life.open_workspace().await;
         while life.commands < COMMANDS {

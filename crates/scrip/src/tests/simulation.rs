@@ -4,6 +4,8 @@
 //! Goal: whatever was acknowledged is there, nothing happened twice, nothing stays held, and `verify` finds nothing.
 //! Method: a seed gives a life and the deaths in it; a failure prints both.
 
+use super::reference::Model as Reference;
+use super::reference::agree::agree;
 use crate::ledger::idempotency;
 use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
 use crate::verify::verify;
@@ -52,6 +54,8 @@ pub(super) enum Deaths {
 pub(super) struct Life {
     /// Another store that is asked the same and must say the same.
     pub twin: Option<Arc<Store>>,
+    /// The naive workspace, which must come to the same.
+    pub reference: Option<Reference>,
     clock: i64,
     directory: PathBuf,
     store: Option<Store>,
@@ -76,6 +80,7 @@ impl Life {
         let catalog = Arc::new(parse_catalog(text).unwrap_or_else(|problems| panic!("{name}: {problems:?}")));
         let mut life = Life {
             twin: None,
+            reference: None,
             clock: seed as i64 + 1,
             directory,
             store: None,
@@ -142,6 +147,9 @@ impl Life {
                     same(&submission, &again.0, &again.1);
                 }
             }
+            if let (Some(_), Ok(_) | Err(SubmitError::Refused(_))) = (&self.reference, &answer) {
+                self.refer(&command, &answer).await;
+            }
             match answer {
                 Ok(committed) => {
                     if !committed.events.is_empty() {
@@ -157,6 +165,24 @@ impl Life {
             }
         }
         panic!("{command:?} was never answered")
+    }
+
+    /// The naive workspace comes to the same answer and to the same state.
+    async fn refer(&mut self, command: &Command, answer: &Result<Committed, SubmitError>) {
+        let at = self.now.micros();
+        let reference = self.reference.as_mut().expect("it is asked");
+        let told = reference.apply(at, command).map(|()| reference.happened);
+        let said = match answer {
+            Ok(committed) => Ok(!committed.events.is_empty()),
+            Err(SubmitError::Refused(refusal)) => Err(refusal.code()),
+            Err(error) => panic!("{command:?}: {error:?}"),
+        };
+        assert_eq!(said, told, "{command:?}: the store and the reference");
+        // What is read has let time pass, though nothing of it was written.
+        let mut reference = reference.clone();
+        reference.apply(at, &Command::Tick).expect("time may always pass");
+        let workspace = self.store().workspace(self.workspace).await.expect("it answers").expect("it is open");
+        agree(&workspace, &reference, at).unwrap_or_else(|differs| panic!("{command:?} at {}: {differs}", self.now));
     }
 
     pub(super) async fn pass(&mut self, micros: i64) {
