@@ -8,7 +8,7 @@
 //! Invariant: nothing is answered that the database has not confirmed.
 
 use super::claims;
-use super::states::{self, Cached};
+use super::states::{self, Cached, NEWS, States};
 use super::{PATIENCE, Shared};
 use crate::store::journal::{GENESIS, Sealed, Stored};
 use crate::store::{Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, panic_text};
@@ -21,8 +21,6 @@ use tokio_postgres::{Client, Statement};
 
 /// Jobs that share a transaction at most.
 const BATCH_MAX: usize = 256;
-/// Workspaces a lane keeps in memory; beyond that it starts again from snapshots.
-const CACHE_MAX: usize = 50_000;
 /// How often a batch is decided again before its callers are told to come back.
 const ROUNDS_MAX: usize = 100;
 
@@ -89,21 +87,22 @@ impl Job {
 pub(super) struct Lane {
     pub shared: Arc<Shared>,
     pub link: Option<Link>,
-    pub cache: HashMap<WorkspaceId, Cached>,
+    pub states: States,
     pub group_commit: bool,
 }
 
-/// A lane's connection, with its one statement prepared.
+/// A lane's connection, with what it does all the time prepared.
 pub(super) struct Link {
     client: Client,
     insert: Statement,
+    news: Statement,
 }
 
 impl Link {
     async fn new(shared: &Shared) -> Result<Link, Unavailable> {
         let client = shared.connect().await?;
-        let insert = client.prepare(INSERT).await?;
-        Ok(Link { client, insert })
+        let (insert, news) = tokio::try_join!(client.prepare(INSERT), client.prepare(NEWS))?;
+        Ok(Link { client, insert, news })
     }
 }
 
@@ -172,9 +171,6 @@ impl Lane {
             }
             let unavailable = Unavailable(format!("{ROUNDS_MAX} rounds were lost to other processes"));
             pending.into_iter().for_each(|job| job.fail(&unavailable));
-            if self.cache.len() > CACHE_MAX {
-                self.cache.clear();
-            }
         }
     }
 
@@ -199,14 +195,9 @@ impl Lane {
 
     async fn round_on(&mut self, link: &Link, jobs: Vec<Job>) -> Vec<Job> {
         let client = &link.client;
-        let unknown: HashSet<WorkspaceId> =
-            jobs.iter().map(Job::workspace).filter(|id| !self.cache.contains_key(id)).collect();
-        let unknown: Vec<WorkspaceId> = unknown.into_iter().collect();
         let loaded = async {
-            if !unknown.is_empty() {
-                states::refresh(client, &mut self.cache, &unknown).await?;
-            }
-            clocks(client, &self.cache, &jobs).await
+            self.states.ready(client, &link.news, jobs.iter().map(Job::workspace)).await?;
+            clocks(client, &self.states, &jobs).await
         };
         let clocks = match loaded.await {
             Ok(clocks) => clocks,
@@ -218,7 +209,7 @@ impl Lane {
         let Decided { planned, unchanged, later, after } = self.decide(jobs, &clocks);
         let mut again = later;
         again.extend(self.append(link, planned, after).await);
-        again.extend(self.confirm(client, unchanged).await);
+        again.extend(self.confirm(link, unchanged).await);
         again
     }
 
@@ -239,7 +230,7 @@ impl Lane {
                 continue;
             }
             claimed.extend(job.claims().iter().cloned());
-            let cached = decided.after.get(&id).unwrap_or_else(|| &self.cache[&id]).clone();
+            let cached = decided.after.get(&id).unwrap_or_else(|| self.states.of(id)).clone();
             let test_clock = test_clock(&job, &cached);
             let now = test_clock.and_then(|id| clocks.get(&id).copied()).unwrap_or_else(|| self.shared.now());
             let on = cached.hash;
@@ -270,7 +261,7 @@ impl Lane {
         }
         match inserted {
             Ok(Inserted::All) => self.appended(planned, after),
-            Ok(Inserted::But(lost)) => return self.lost(&link.client, planned, &lost).await,
+            Ok(Inserted::But(lost)) => return self.lost(link, planned, &lost).await,
             Ok(Inserted::Claimed(taken)) => return refuse_taken(planned, &taken),
             Err(error) if is_retryable(&error) => return planned.into_iter().map(|planned| planned.job).collect(),
             Err(error) => {
@@ -280,7 +271,7 @@ impl Lane {
                     Ok(false) => planned.into_iter().for_each(|planned| planned.job.fail(&error)),
                     Err(_) => {
                         for planned in planned {
-                            self.cache.remove(&planned.job.workspace());
+                            self.states.forget(planned.job.workspace());
                             planned.job.fail(&error);
                         }
                     }
@@ -297,7 +288,7 @@ impl Lane {
         if !kept.is_empty() {
             tokio::spawn(states::keep(Arc::clone(&self.shared), kept));
         }
-        self.cache.extend(after);
+        self.states.keep(after);
         for Planned { job, committed, .. } in planned {
             if let Ask::Submit(_, reply) = job.ask {
                 let _ = reply.send(Ok(committed));
@@ -306,19 +297,19 @@ impl Lane {
     }
 
     /// Some numbers or keys were taken: nothing was appended. What has a stored answer is answered.
-    async fn lost(&mut self, client: &Client, planned: Vec<Planned>, lost: &HashSet<WorkspaceId>) -> Vec<Job> {
+    async fn lost(&mut self, link: &Link, planned: Vec<Planned>, lost: &HashSet<WorkspaceId>) -> Vec<Job> {
         let jobs: Vec<Job> = planned.into_iter().map(|planned| planned.job).collect();
         let lost: Vec<WorkspaceId> = lost.iter().copied().collect();
         let found = async {
-            states::refresh(client, &mut self.cache, &lost).await?;
-            stored_keys(client, &jobs).await
+            self.states.lost(&link.client, &link.news, &lost).await?;
+            stored_keys(&link.client, &jobs).await
         };
         match found.await {
             Ok(mut found) => {
                 let mut again = Vec::new();
                 for (index, job) in jobs.into_iter().enumerate() {
                     match found.remove(&index) {
-                        Some(stored) => answer_stored(client, job, stored).await,
+                        Some(stored) => answer_stored(&link.client, job, stored).await,
                         None => again.push(job),
                     }
                 }
@@ -341,7 +332,8 @@ impl Lane {
     }
 
     /// Answers what changed nothing, where the journal has nothing newer and no answer under its key.
-    async fn confirm(&mut self, client: &Client, unchanged: Vec<Decision>) -> Vec<Job> {
+    async fn confirm(&mut self, link: &Link, unchanged: Vec<Decision>) -> Vec<Job> {
+        let client = &link.client;
         if unchanged.is_empty() {
             return Vec::new();
         }
@@ -369,7 +361,7 @@ impl Lane {
             }
         }
         let stale: Vec<WorkspaceId> = stale.into_iter().collect();
-        if let Err(unavailable) = states::refresh(client, &mut self.cache, &stale).await {
+        if let Err(unavailable) = self.states.lost(client, &link.news, &stale).await {
             again.drain(..).for_each(|job| job.fail(&unavailable));
         }
         again
@@ -457,7 +449,7 @@ async fn insert(link: &Link, planned: &[Planned]) -> Result<Inserted, tokio_post
     let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
     let previous: Vec<&[u8]> = rows.iter().map(|row| row.previous.as_slice()).collect();
     let hashes: Vec<&[u8]> = rows.iter().map(|row| row.hash.as_slice()).collect();
-    let Link { client, insert } = link;
+    let Link { client, insert, .. } = link;
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 9] =
         [&workspaces, &seqs, &ats, &keys, &requests, &due, &bodies, &previous, &hashes];
     let (_, inserted) = tokio::try_join!(client.batch_execute("BEGIN"), client.query(insert, &values))?;
@@ -552,12 +544,8 @@ fn test_clock(job: &Job, cached: &Cached) -> Option<i64> {
 }
 
 /// What time it is on the test clocks that matter to a batch.
-async fn clocks(
-    client: &Client,
-    cache: &HashMap<WorkspaceId, Cached>,
-    jobs: &[Job],
-) -> Result<HashMap<i64, Timestamp>, Unavailable> {
-    let wanted: HashSet<i64> = jobs.iter().filter_map(|job| test_clock(job, &cache[&job.workspace()])).collect();
+async fn clocks(client: &Client, states: &States, jobs: &[Job]) -> Result<HashMap<i64, Timestamp>, Unavailable> {
+    let wanted: HashSet<i64> = jobs.iter().filter_map(|job| test_clock(job, states.of(job.workspace()))).collect();
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }

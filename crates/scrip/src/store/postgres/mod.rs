@@ -28,7 +28,7 @@ use reach::Reach;
 pub use roles::admit;
 use schema::migrate;
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
-use std::collections::HashMap;
+use states::States;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -355,7 +355,7 @@ impl Postgres {
 
 fn start_lane(shared: &Arc<Shared>, group_commit: bool) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
-    let lane = Lane { shared: Arc::clone(shared), link: None, cache: HashMap::new(), group_commit };
+    let lane = Lane { shared: Arc::clone(shared), link: None, states: States::default(), group_commit };
     tokio::spawn(lane.run(waiting));
     jobs
 }
