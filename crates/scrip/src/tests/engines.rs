@@ -1,9 +1,9 @@
 //! The same random lives on both engines, and in the naive workspace that knows no database.
 //!
-//! Goal: SQLite and PostgreSQL give identical answers and keep identical journals, hash for hash, and whatever they come
-//! to is what the naive workspace comes to.
-//! Method: each command is submitted to both, now and then twice, and told to the naive one; the state is compared after
-//! each, and the histories column by column.
+//! Goal: SQLite and PostgreSQL give identical answers and keep identical journals, hash for hash, and whatever they
+//! come to is what the naive workspace comes to.
+//! Method: each command is submitted to both, now and then twice, and told to the naive one; the state is compared
+//! after each, and the histories column by column.
 
 use super::postgres::database;
 use super::reference::Model as Reference;

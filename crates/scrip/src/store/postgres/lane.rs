@@ -498,8 +498,9 @@ async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap<usize, Sto
     let workspaces: Vec<i64> = keyed.iter().map(|(_, workspace, _)| *workspace).collect();
     let keys: Vec<&[u8]> = keyed.iter().map(|(.., key)| key.as_slice()).collect();
     let sql = "SELECT w.place, seq, at, request_hash, body
-               FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS w (place, workspace, key)
-               JOIN entries ON entries.workspace = w.workspace AND idempotency_key = w.key";
+               FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS w (place, workspace, key),
+               LATERAL (SELECT seq, at, request_hash, body FROM entries
+                        WHERE entries.workspace = w.workspace AND idempotency_key = w.key OFFSET 0) AS stored";
     let found = client.query(sql, &[&places, &workspaces, &keys]).await?;
     let stored = |row: &tokio_postgres::Row| {
         let (seq, at) = (row.get::<_, i64>(1) as u64, Timestamp::from_micros(row.get(2)));

@@ -1,4 +1,4 @@
-//! PostgreSQL: any number of processes, each with a few lanes that append, one of them folding.
+//! PostgreSQL: any number of processes, each with a lane that appends, one of them folding.
 //!
 //! Invariant: the database alone says what happened and in which order; what a process remembers is never the last
 //! word.
@@ -35,11 +35,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_postgres::Client;
 
-/// Lanes of a process: a workspace always falls to the same one.
-const LANES: usize = 4;
-/// Submissions that may wait in a lane; one more is told to come back.
-const QUEUE_MAX: usize = 4_096;
-/// Connections for reading, beside those of the lanes and of the projector.
+/// Submissions that may wait; one more is told to come back.
+const QUEUE_MAX: usize = 8_192;
+/// Connections for reading, beside those of the lane and of the projector.
 const POOL_MAX: usize = 8;
 /// Connections for leases and for the sweep: however many read, runs settle and time passes.
 const RESERVE_MAX: usize = 2;
@@ -155,7 +153,8 @@ fn micros(stopwatch: Stopwatch) -> i64 {
 /// A PostgreSQL database.
 pub struct Postgres {
     shared: Arc<Shared>,
-    lanes: Vec<mpsc::Sender<Job>>,
+    /// One: more of them would commit more often, each for fewer.
+    lane: mpsc::Sender<Job>,
     projected: watch::Receiver<Place>,
     moved: watch::Receiver<i64>,
 }
@@ -200,40 +199,31 @@ impl Postgres {
         });
         shared.look_at_the_clock().await?;
         shared.look_at_the_catalogs().await?;
-        let lanes = (0..LANES).map(|_| start_lane(&shared, group_commit)).collect();
+        let lane = start_lane(&shared, group_commit);
         let (reached, projected) = watch::channel(Place::default());
         tokio::spawn(projector::run(Arc::clone(&shared), reached));
         let (moving, moved) = watch::channel(0);
         tokio::spawn(follow(projected.clone(), moving));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
-        Ok(Postgres { shared, lanes, projected, moved })
+        Ok(Postgres { shared, lane, projected, moved })
     }
 
-    fn lane(&self, workspace: WorkspaceId) -> &mpsc::Sender<Job> {
-        // Ids are random in their lower bits.
-        &self.lanes[workspace.get().unsigned_abs() as usize % LANES]
-    }
-
-    /// Hands a job to the lane of a workspace, behind what was handed to it before; where its answer will come.
-    fn send<T>(
-        &self,
-        workspace: WorkspaceId,
-        job: impl FnOnce(oneshot::Sender<T>) -> Job,
-    ) -> Result<oneshot::Receiver<T>, Unavailable> {
+    /// Hands a job to the lane, behind what was handed to it before; where its answer will come.
+    fn send<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<oneshot::Receiver<T>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.lane(workspace).try_send(job(reply));
+        let sent = self.lane.try_send(job(reply));
         sent.map_err(|_| Unavailable(format!("{QUEUE_MAX} submissions are waiting")))?;
         Ok(answer)
     }
 
     /// See [`super::Store::submit`].
     pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
-        answered(self.send(submission.workspace, |reply| Job::submit(submission, reply))).await?
+        answered(self.send(|reply| Job::submit(submission, reply))).await?
     }
 
     /// See [`super::Store::submit_many`].
     pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
-        let send = |submission: Submission| self.send(submission.workspace, |reply| Job::submit(submission, reply));
+        let send = |submission: Submission| self.send(|reply| Job::submit(submission, reply));
         // All are sent, in order, before any is waited for.
         let sent: Vec<_> = submissions.into_iter().map(send).collect();
         join_all(sent.into_iter().map(|sent| async { answered(sent).await? })).await
@@ -241,7 +231,7 @@ impl Postgres {
 
     /// See [`super::Store::workspace`].
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
-        answered(self.send(id, |reply| Job::read(id, reply))).await?
+        answered(self.send(|reply| Job::read(id, reply))).await?
     }
 
     /// See [`super::Store::query`].

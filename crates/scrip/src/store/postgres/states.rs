@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio_postgres::{Client, Statement};
 
 /// Workspaces a lane keeps in memory; beyond that it starts again from snapshots.
-const KNOWN_MAX: usize = 50_000;
+const KNOWN_MAX: usize = 100_000;
 /// Rounds that a lane looks before it decides, after another process was quicker.
 const WARY: u32 = 64; // # assumed
 /// The entries of workspaces from one on, each found by one look into the index, whatever the planner believes of the

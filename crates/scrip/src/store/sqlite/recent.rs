@@ -44,8 +44,8 @@ impl Recent {
         }
     }
 
-    /// Looks the keys of a batch up in the index, all in one read: each read by itself takes and gives back locks, which
-    /// is most of its work.
+    /// Looks the keys of a batch up in the index, all in one read: most of the work of a read by itself is taking and
+    /// giving back locks.
     pub(super) fn look_up<'a>(
         &mut self,
         views: &Connection,
