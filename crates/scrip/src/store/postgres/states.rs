@@ -10,8 +10,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio_postgres::{Client, Statement};
 
-/// Workspaces a lane keeps in memory; beyond that it starts again from snapshots.
-const KNOWN_MAX: usize = 100_000;
+/// Workspaces a lane keeps in memory; beyond that it starts again from snapshots. Tests see that often.
+const KNOWN_MAX: usize = if cfg!(test) { 2 } else { 100_000 };
 /// Rounds that a lane looks before it decides, after another process was quicker.
 const WARY: u32 = 64; // # assumed
 /// The entries of workspaces from one on, each found by one look into the index, whatever the planner believes of the
@@ -53,6 +53,10 @@ impl States {
         news: &Statement,
         ids: impl Iterator<Item = WorkspaceId>,
     ) -> Result<(), Unavailable> {
+        // What is only read or refused is known as well: the bound is kept here, before anything rests on a state.
+        if self.known.len() > KNOWN_MAX {
+            self.known.clear();
+        }
         let asked: HashSet<WorkspaceId> = ids.filter(|id| self.wary > 0 || !self.known.contains_key(id)).collect();
         self.wary = self.wary.saturating_sub(1);
         if asked.is_empty() {
@@ -87,9 +91,6 @@ impl States {
     /// What this process has written.
     pub(super) fn keep(&mut self, after: HashMap<WorkspaceId, Cached>) {
         self.known.extend(after);
-        if self.known.len() > KNOWN_MAX {
-            self.known.clear();
-        }
     }
 
     /// Forgets a workspace of which nobody can say how its journal ends.
