@@ -87,6 +87,8 @@ impl Job {
 pub(super) struct Lane {
     pub shared: Arc<Shared>,
     pub link: Option<Link>,
+    /// The connection failed somebody: a server that ends one says so before it closes it.
+    pub failed: bool,
     pub states: States,
     pub group_commit: bool,
 }
@@ -187,10 +189,16 @@ impl Lane {
             },
         };
         let again = self.round_on(&link, jobs).await;
-        if !link.client.is_closed() {
+        if !std::mem::take(&mut self.failed) && !link.client.is_closed() {
             self.link = Some(link);
         }
         again
+    }
+
+    /// Tells callers to come back, who are then served on another connection.
+    fn fail(&mut self, jobs: impl IntoIterator<Item = Job>, unavailable: &Unavailable) {
+        self.failed = true;
+        jobs.into_iter().for_each(|job| job.fail(unavailable));
     }
 
     async fn round_on(&mut self, link: &Link, jobs: Vec<Job>) -> Vec<Job> {
@@ -202,7 +210,7 @@ impl Lane {
         let clocks = match loaded.await {
             Ok(clocks) => clocks,
             Err(unavailable) => {
-                jobs.into_iter().for_each(|job| job.fail(&unavailable));
+                self.fail(jobs, &unavailable);
                 return Vec::new();
             }
         };
@@ -265,16 +273,14 @@ impl Lane {
             Ok(Inserted::Claimed(taken)) => return refuse_taken(planned, &taken),
             Err(error) if is_retryable(&error) => return planned.into_iter().map(|planned| planned.job).collect(),
             Err(error) => {
-                let error = Unavailable::from(error);
-                match self.outcome(&planned).await {
+                self.failed = true;
+                let outcome = self.outcome(&planned).await;
+                if outcome.is_err() {
+                    planned.iter().for_each(|planned| self.states.forget(planned.job.workspace()));
+                }
+                match outcome {
                     Ok(true) => self.appended(planned, after),
-                    Ok(false) => planned.into_iter().for_each(|planned| planned.job.fail(&error)),
-                    Err(_) => {
-                        for planned in planned {
-                            self.states.forget(planned.job.workspace());
-                            planned.job.fail(&error);
-                        }
-                    }
+                    _ => self.fail(planned.into_iter().map(|planned| planned.job), &error.into()),
                 }
             }
         }
@@ -316,7 +322,7 @@ impl Lane {
                 again
             }
             Err(unavailable) => {
-                jobs.into_iter().for_each(|job| job.fail(&unavailable));
+                self.fail(jobs, &unavailable);
                 Vec::new()
             }
         }
@@ -343,7 +349,7 @@ impl Lane {
         let (mut stored, ends) = match looked.await {
             Ok(looked) => looked,
             Err(unavailable) => {
-                jobs.into_iter().for_each(|job| job.fail(&unavailable));
+                self.fail(jobs, &unavailable);
                 return Vec::new();
             }
         };
@@ -362,7 +368,7 @@ impl Lane {
         }
         let stale: Vec<WorkspaceId> = stale.into_iter().collect();
         if let Err(unavailable) = self.states.lost(client, &link.news, &stale).await {
-            again.drain(..).for_each(|job| job.fail(&unavailable));
+            self.fail(again.drain(..), &unavailable);
         }
         again
     }

@@ -345,7 +345,7 @@ impl Postgres {
 
 fn start_lane(shared: &Arc<Shared>, group_commit: bool) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
-    let lane = Lane { shared: Arc::clone(shared), link: None, states: States::default(), group_commit };
+    let lane = Lane { shared: Arc::clone(shared), link: None, failed: false, states: States::default(), group_commit };
     tokio::spawn(lane.run(waiting));
     jobs
 }
