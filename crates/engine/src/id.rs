@@ -36,13 +36,9 @@ struct Digits(i64);
 
 impl fmt::Display for Digits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for place in (0..DIGITS).rev() {
-            let digit = (self.0 >> (place * 5)) & 31;
-            f.write_str(
-                std::str::from_utf8(&ALPHABET[digit as usize..=digit as usize]).expect("the alphabet is ASCII"),
-            )?;
-        }
-        Ok(())
+        let digit = |place: usize| ALPHABET[((self.0 >> ((DIGITS - 1 - place) * 5)) & 31) as usize];
+        let digits: [u8; DIGITS] = std::array::from_fn(digit);
+        f.write_str(std::str::from_utf8(&digits).expect("the alphabet is ASCII"))
     }
 }
 
@@ -99,8 +95,9 @@ impl Kind {
 pub fn parse_owned(kind: Kind, text: &str) -> Option<(WorkspaceId, u32)> {
     let rest = text.strip_prefix(kind.prefix())?.strip_prefix('_')?;
     let (workspace, n) = rest.split_once('_')?;
-    let number: u32 = n.parse().ok()?;
-    (number.to_string() == n).then_some((WorkspaceId(digits(workspace)?), number))
+    let plain = n == "0" || n.starts_with(|first: char| matches!(first, '1'..='9'));
+    let number = n.parse().ok().filter(|_| plain)?;
+    Some((WorkspaceId(digits(workspace)?), number))
 }
 
 #[cfg(test)]
