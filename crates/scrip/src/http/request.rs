@@ -50,12 +50,20 @@ fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     if text.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
         return Err(Problem::invalid("", "the body must be a JSON object"));
     }
-    let mut once = serde_json::Deserializer::from_slice(text);
-    let checked = serde_path_to_error::deserialize::<_, Once>(&mut once);
-    checked.map_err(|error| located(&error))?;
-    once.end().map_err(|error| Problem::invalid("", error.to_string()))?;
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| located(&error))
+    read::<Once>(text)?;
+    read(text)
+}
+
+/// Reads JSON. Where something is wrong in it is only looked for once something is: keeping track of it costs as much
+/// as the reading.
+fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(text).map_err(|wrong| {
+        let mut tracked = serde_json::Deserializer::from_slice(text);
+        match serde_path_to_error::deserialize::<_, T>(&mut tracked) {
+            Err(error) => located(&error),
+            Ok(_) => Problem::invalid("", wrong.to_string()),
+        }
+    })
 }
 
 fn located(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
