@@ -152,19 +152,24 @@ async fn operator_keys(
         if !OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key)) {
             return Err("SCRIP_OPERATOR_KEY is not an operator key; `scrip keys new` makes one".to_owned());
         }
-        keys.insert(sha256(&[key.as_bytes()]), last4(key));
+        keys.insert(sha256(&[key.as_bytes()]), operator(&last4(key)));
     } else if known.is_empty() {
         let key = new_key(OPERATOR_PREFIXES[0]);
         let hash = Value::Bytes(sha256(&[key.as_bytes()]).to_vec());
         let now = Value::Integer(clock::now().micros());
         let values = vec![hash, Value::Text("first".to_owned()), Value::Text(last4(&key)), now];
         store.write(queries::NEW_OPERATOR_KEY, values).await.map_err(unavailable)?;
-        keys.insert(sha256(&[key.as_bytes()]), last4(&key));
+        keys.insert(sha256(&[key.as_bytes()]), operator(&last4(&key)));
         made = Some(key);
     }
-    let stored = |row: &Row| Some((<[u8; 32]>::try_from(row.bytes(0)).ok()?, row.text(1).to_owned()));
+    let stored = |row: &Row| Some((<[u8; 32]>::try_from(row.bytes(0)).ok()?, operator(row.text(1))));
     keys.extend(known.iter().filter_map(stored));
     Ok((keys, made))
+}
+
+/// An operator, as the journal names them.
+fn operator(last4: &str) -> String {
+    format!("operator …{last4}")
 }
 
 fn last4(key: &str) -> String {

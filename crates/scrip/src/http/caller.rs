@@ -6,7 +6,7 @@ use crate::crypto::{is_key, sha256};
 use crate::ledger::{Asked, idempotency};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use scrip_engine::{Kind, WorkspaceId, parse_owned};
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ pub const OPERATOR_PREFIXES: [&str; 2] = ["sk_test_", "sk_live_"];
 /// Whoever runs this deployment, by an operator key.
 pub struct Operator {
     actor: String,
-    method_and_path: String,
+    method: Method,
+    uri: Uri,
     key: Option<String>,
     workspace: Option<WorkspaceId>,
 }
@@ -30,10 +31,11 @@ impl FromRequestParts<Arc<App>> for Operator {
         if !OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key)) {
             return Err(Problem::Unauthenticated);
         }
-        let last4 = app.operator_keys.get(&sha256(&[key.as_bytes()])).ok_or(Problem::Unauthenticated)?;
+        let actor = app.operator_keys.get(&sha256(&[key.as_bytes()])).ok_or(Problem::Unauthenticated)?;
         Ok(Operator {
-            actor: format!("operator …{last4}"),
-            method_and_path: format!("{} {}", parts.method, parts.uri.path()),
+            actor: actor.clone(),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
             key: idempotency_key(&parts.headers)?,
             workspace: named_workspace(&parts.headers)?,
         })
@@ -83,7 +85,7 @@ impl Operator {
 
     /// Who asks for one thing of many in a request, each with a key of its own.
     pub fn asked_under(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Asked {
-        let request = [self.method_and_path.as_bytes(), b"\n", what];
+        let request = [self.method.as_str().as_bytes(), b" ", self.uri.path().as_bytes(), b"\n", what];
         let idempotency = key.map(|key| idempotency(workspace, key, &request));
         Asked { actor: self.actor.clone(), idempotency }
     }

@@ -35,7 +35,8 @@ use scrip_client::types as api;
 use scrip_engine::{Kind, WorkspaceId};
 use serde::Serialize;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -51,7 +52,7 @@ pub struct App {
     pub assets: Arc<Assets>,
     /// Signs quotes and links.
     pub secret: Vec<u8>,
-    /// Operator keys, by hash: the last characters.
+    /// Operator keys, by hash: who has one, as the journal names them.
     pub operator_keys: HashMap<[u8; 32], String>,
     /// Where links lead: scheme and host.
     pub public_url: String,
@@ -142,7 +143,7 @@ async fn every_request(request: Request, next: Next) -> Response {
     let good = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    let id = given.filter(good).map_or_else(|| format!("req_{}", hex(&random::<8>())), str::to_owned);
+    let id = given.filter(good).map_or_else(request_id, str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let stopwatch = Stopwatch::start();
     let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;
@@ -154,6 +155,16 @@ async fn every_request(request: Request, next: Next) -> Response {
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Bytes that most answers fit into.
+const BODY: usize = 512;
+
+/// A name that no other request has: steps of the golden ratio from somewhere, which come back after 2^64.
+fn request_id() -> String {
+    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(u64::from_le_bytes(random())));
+    let number = NEXT.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+    format!("req_{}", hex(&number.to_be_bytes()))
 }
 
 /// An answer to a write.
@@ -180,7 +191,11 @@ impl<T> Reply<T> {
 
 impl<T: Serialize> IntoResponse for Reply<T> {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.body)).into_response();
+        let mut body = Vec::with_capacity(BODY);
+        if serde_json::to_writer(&mut body, &self.body).is_err() {
+            return Problem::Internal.into_response();
+        }
+        let mut response = (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
         if self.replayed {
             response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
         }
