@@ -20,6 +20,14 @@ pub struct Body {
     pub events: Vec<Dated>,
 }
 
+/// A [`Body`] that is about to be kept.
+#[derive(Serialize)]
+struct Written<'a> {
+    actor: &'a str,
+    command: &'a str,
+    events: &'a [Dated],
+}
+
 /// What a submission did, in the form in which it is kept.
 pub struct Sealed {
     /// [`Body`] as JSON.
@@ -35,13 +43,13 @@ pub struct Sealed {
 impl Sealed {
     /// Seals the events of a submission that left a workspace like this, after an entry with that hash.
     pub fn new(previous: &[u8; 32], submission: &Submission, after: &Workspace, events: Vec<Dated>) -> Sealed {
-        let body = Body { actor: submission.actor.clone(), command: submission.command.name().to_owned(), events };
-        let text = serde_json::to_string(&body).expect("events have no maps with other keys than text");
+        let body = Written { actor: &submission.actor, command: submission.command.name(), events: &events };
+        let body = serde_json::to_string(&body).expect("events have no maps with other keys than text");
         let next_due_at = after.next_due_at().map(Timestamp::micros);
         let (key, request) =
             submission.idempotency.as_ref().map_or((&[][..], &[][..]), |key| (&key.key[..], &key.request[..]));
-        let hash = chain(previous, after.id, after.seq, after.at, key, request, next_due_at, &text);
-        Sealed { body: text, events: body.events.into(), next_due_at, hash }
+        let hash = chain(previous, after.id, after.seq, after.at, key, request, next_due_at, &body);
+        Sealed { body, events: events.into(), next_due_at, hash }
     }
 }
 
@@ -153,8 +161,8 @@ pub fn chain(
     body: &str,
 ) -> [u8; 32] {
     let numbers = [workspace.get(), seq as i64, at.micros(), next_due_at.unwrap_or(-1), key.len() as i64];
-    let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-    sha256(&[previous, &numbers, key, request, body.as_bytes()])
+    let numbers = numbers.map(i64::to_le_bytes);
+    sha256(&[previous, numbers.as_flattened(), key, request, body.as_bytes()])
 }
 
 /// What a whole journal is known by: a hash of the last entry of each workspace, in the order of their ids.
