@@ -181,12 +181,12 @@ impl Writer {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.connection.execute_batch("BEGIN IMMEDIATE")
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
     }
 
     /// Puts the batch into the log. It is not on the disk before its flush.
     fn commit(&self) -> Result<(), rusqlite::Error> {
-        self.connection.execute_batch("COMMIT")
+        self.connection.prepare_cached("COMMIT")?.execute([]).map(drop)
     }
 
     fn dies(&self, flushed: bool) -> bool {
