@@ -315,7 +315,7 @@ impl Lane {
                 let mut again = Vec::new();
                 for (index, job) in jobs.into_iter().enumerate() {
                     match found.remove(&index) {
-                        Some(stored) => answer_stored(&link.client, job, stored).await,
+                        Some(stored) => answer_stored(&self.shared, job, stored),
                         None => again.push(job),
                     }
                 }
@@ -358,7 +358,7 @@ impl Lane {
             let id = job.workspace();
             let end = ends.get(&id).copied().unwrap_or(GENESIS);
             match stored.remove(&index) {
-                Some(stored) => answer_stored(client, job, stored).await,
+                Some(stored) => answer_stored(&self.shared, job, stored),
                 None if on == end => answer(job, unchanged),
                 None => {
                     stale.insert(id);
@@ -515,16 +515,22 @@ async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap<usize, Sto
     Ok(found.iter().map(stored).collect())
 }
 
-async fn answer_stored(client: &Client, job: Job, stored: Stored) {
+/// Gives a job the answer its key was given before. The workspace as it was then is folded from its first entry on,
+/// which everybody in the lane would wait for: that is done beside it.
+fn answer_stored(shared: &Arc<Shared>, job: Job, stored: Stored) {
     let Ask::Submit(submission, reply) = job.ask else { return };
-    let _ = reply.send(from_stored(client, &submission, stored).await);
+    match stored.answer(&submission) {
+        Ok(committed) if submission.wants_workspace => {
+            let (shared, workspace) = (Arc::clone(shared), submission.workspace);
+            tokio::spawn(async move { reply.send(shown_then(&shared, workspace, committed).await) });
+        }
+        answer => drop(reply.send(answer)),
+    }
 }
 
-async fn from_stored(client: &Client, submission: &Submission, stored: Stored) -> Result<Committed, SubmitError> {
-    let mut committed = stored.answer(submission)?;
-    if submission.wants_workspace {
-        committed.workspace = Some(states::as_of(client, submission.workspace, committed.seq).await?);
-    }
+async fn shown_then(shared: &Shared, id: WorkspaceId, mut committed: Committed) -> Result<Committed, SubmitError> {
+    let client = shared.pool.get().await.map_err(Unavailable::from)?;
+    committed.workspace = Some(states::as_of(&client, id, committed.seq).await?);
     Ok(committed)
 }
 
