@@ -42,13 +42,15 @@ test: tools .venv/ready
 suite:
 	cargo test --locked --workspace --doc --quiet
 	@for script in tests/run.d/*; do echo "== $$script"; "$$script"; done
-	@echo '== the stories, on PostgreSQL'
-	@export SCRIP_TEST_STORE=postgres; \
-	if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --locked --package scrip --test it --no-fail-fast; \
-	else \
-		cargo test --locked --package scrip --test it --no-fail-fast; \
-	fi
+	@for store in postgres partitions; do \
+		echo "== the stories, on $$store"; \
+		export SCRIP_TEST_STORE=$$store; \
+		if cargo nextest --version >/dev/null 2>&1; then \
+			cargo nextest run --locked --package scrip --test it --no-fail-fast; \
+		else \
+			cargo test --locked --package scrip --test it --no-fail-fast; \
+		fi || exit; \
+	done
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --locked --workspace --no-fail-fast; \
 	else \
