@@ -181,3 +181,22 @@ async fn a_plan_is_left_at_the_end_of_what_was_paid_and_can_be_kept_until_then()
     }
     app.verify();
 }
+
+#[tokio::test]
+async fn a_change_that_is_sent_again_shows_the_workspace_as_it_was_then() {
+    let mut app = App::start();
+    {
+        let desk = app.free().await;
+        let path = format!("/v1/workspaces/{}", desk.id);
+        let rename = |name| app.call(Method::PATCH, &path).key(name).json(&json!({ "name": name })).send();
+        let shown = rename("Atelier").await.expect(200);
+        // Nothing has happened since, and then something has.
+        for _ in 0..2 {
+            let again = rename("Atelier").await;
+            assert_eq!((again.expect(200), again.header("idempotent-replayed")), (shown.clone(), Some("true")));
+            rename("Studio").await.expect(200);
+        }
+        assert_eq!(app.get(&path).await.expect(200)["name"], "Studio");
+    }
+    app.verify();
+}
