@@ -6,6 +6,7 @@ use crate::cluster::Cluster;
 use crate::disk::Disk;
 use crate::load::{Asked, Load, Wire, again, settled};
 use crate::postgres::query;
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use std::process::Command;
@@ -127,8 +128,11 @@ async fn a_server_that_finds_no_connection_free_says_so_and_goes_on_when_there_i
             assert!(answer.header("retry-after").is_some(), "{answer:?}");
         }
         assert_eq!(peers.0[1].call(Method::GET, "/healthz").send().await.status, 200, "it is alive");
-        // Who has connections goes on.
-        for answer in everything(&peers, 0, &id, 10 + round).await {
+        // Who has connections goes on with them, however few they are for what is asked.
+        let some = (0..2).map(|n| everything(&peers, 0, &id, 10 * (1 + n) + round));
+        let many = (0..40).map(|_| async { vec![peers.desk(0, &id).get("/v1/entries").await] });
+        let (some, many) = tokio::join!(join_all(some), join_all(many));
+        for answer in some.into_iter().chain(many).flatten() {
             assert!(answer.status < 300, "{answer:?}");
         }
     }
@@ -145,13 +149,13 @@ async fn a_server_that_finds_no_connection_free_says_so_and_goes_on_when_there_i
         };
         tokio::time::timeout(PATIENCE, back).await.expect("it goes on by itself");
     }
-    let held = 7 * (2 + 4 + 4);
-    let spent = 10 * (2 + 4 + 4);
+    let held = 7 * (2 + 4 + 4 + 4);
+    let spent = 10 * (2 + 4 + 4 + 4);
     let done = async {
         while peers.desk(1, &id).credits().await != (250 - held - spent, held) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, done).await.expect("ten holds, and ten runs that come to their end");
+    tokio::time::timeout(PATIENCE, done).await.expect("fourteen holds, and fourteen runs that come to their end");
     peers.verify();
 }

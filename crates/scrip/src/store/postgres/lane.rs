@@ -9,7 +9,7 @@
 
 use super::claims;
 use super::states::{self, Cached, NEWS, States};
-use super::{PATIENCE, Shared};
+use super::{PATIENCE, Shared, reach};
 use crate::store::journal::{GENESIS, Sealed, Stored};
 use crate::store::{Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, panic_text};
 use scrip_engine::{Applied, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
@@ -529,7 +529,7 @@ fn answer_stored(shared: &Arc<Shared>, job: Job, stored: Stored) {
 }
 
 async fn shown_then(shared: &Shared, id: WorkspaceId, mut committed: Committed) -> Result<Committed, SubmitError> {
-    let client = shared.pool.get().await.map_err(Unavailable::from)?;
+    let client = reach::take(&shared.pool).await?;
     committed.workspace = Some(states::as_of(&client, id, committed.seq).await?);
     Ok(committed)
 }

@@ -117,7 +117,7 @@ impl Shared {
     }
 
     async fn look_at_the_clock(&self) -> Result<(), Unavailable> {
-        let client = self.pool.get().await?;
+        let client = reach::take(&self.pool).await?;
         let before = micros(self.stopwatch);
         let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
         let there: i64 = client.query_one(sql, &[]).await?.get(0);
@@ -127,7 +127,7 @@ impl Shared {
     }
 
     async fn look_at_the_catalogs(&self) -> Result<(), Unavailable> {
-        let client = self.pool.get().await?;
+        let client = reach::take(&self.pool).await?;
         let newest: i64 = client.query_one("SELECT COALESCE(MAX(version), 0) FROM catalogs", &[]).await?.get(0);
         if i64::from(self.catalogs().newest().map_or(0, |published| published.version)) == newest {
             return Ok(());
@@ -140,7 +140,7 @@ impl Shared {
 }
 
 async fn query_on(pool: &Pool, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-    let client = pool.get().await?;
+    let client = reach::take(pool).await?;
     let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
     let answer = async { Ok(client.query(&client.prepare_cached(sql).await?, &values).await?) };
     patiently(answer).await?.iter().map(values::row).collect()
@@ -241,7 +241,7 @@ impl Postgres {
 
     /// See [`super::Store::write`].
     pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
-        let client = self.shared.pool.get().await?;
+        let client = reach::take(&self.shared.pool).await?;
         let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
         let answer = async { Ok(client.execute(&client.prepare_cached(sql).await?, &values).await?) };
         Ok(patiently(answer).await? as usize)
@@ -264,7 +264,7 @@ impl Postgres {
 
     async fn projected_on(&self, pool: &Pool) -> Result<(), Unavailable> {
         let last = async {
-            let client = pool.get().await?;
+            let client = reach::take(pool).await?;
             let sql = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
             Ok(client.query_opt(&client.prepare_cached(sql).await?, &[]).await?)
         };

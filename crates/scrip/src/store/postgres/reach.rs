@@ -6,18 +6,22 @@
 use super::tls::{Tls, explained};
 use super::{DEAD, PATIENCE, patiently};
 use crate::store::Unavailable;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use std::error::Error;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Config};
 
 /// A process that freezes in the middle of a transaction would hold up every other: the database ends its session.
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'"; // # assumed
+/// How often it is looked whether a connection has come free.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// A PostgreSQL database, as whoever names it does.
 #[derive(Clone)]
@@ -130,6 +134,25 @@ impl Reach {
             .build()
             .map_err(|error| Unavailable(error.to_string()))
     }
+}
+
+/// A connection of a pool. Where the server has none to add to those this process has, one of them comes free soon.
+pub(super) async fn take(pool: &Pool) -> Result<Object, Unavailable> {
+    let taken = async {
+        loop {
+            match pool.get().await {
+                Err(PoolError::Backend(error)) if is_full(&error) && pool.status().size > 0 => {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                taken => return Ok(taken?),
+            }
+        }
+    };
+    patiently(taken).await
+}
+
+fn is_full(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
 }
 
 /// Whether a connection is encrypted. On this machine it need not be; over a network a password would be sent for all

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is read here was committed; whether it is still the last word is for the journal to say.
 
-use super::Shared;
+use super::{Shared, reach};
 use crate::store::Unavailable;
 use crate::store::journal::{Body, GENESIS};
 use scrip_engine::{Timestamp, Workspace, WorkspaceId, fold};
@@ -162,7 +162,7 @@ fn id(number: i64) -> WorkspaceId {
 /// Keeps workspaces as they stand, so that they need not be folded from their first entry.
 pub(super) async fn keep(shared: Arc<Shared>, states: Vec<Arc<Workspace>>) {
     let kept = async {
-        let client = shared.pool.get().await?;
+        let client = reach::take(&shared.pool).await?;
         let workspaces: Vec<i64> = states.iter().map(|state| state.id.get()).collect();
         let seqs: Vec<i64> = states.iter().map(|state| state.seq as i64).collect();
         let text = |state: &Arc<Workspace>| {
