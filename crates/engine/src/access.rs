@@ -6,6 +6,8 @@ use crate::amount::Amount;
 use crate::catalog::{Catalog, Model, Name, Plan};
 use crate::time::Timestamp;
 use crate::workspace::{Window, Workspace};
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What an API key may do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +65,54 @@ impl Capability {
                 None => Capability::ModelRunOne(one(text, "model", "<id>")?),
             },
         })
+    }
+
+    /// Whether it names what it is for: a ceiling may say "any one", a key may not.
+    pub fn is_exact(&self) -> bool {
+        !matches!(self, Capability::WorkflowRunOne(None) | Capability::ModelRunOne(None))
+    }
+
+    /// Whether a ceiling allows a key to have it: by the same words, by "any one", or by more.
+    pub fn is_within(&self, ceiling: &[String]) -> bool {
+        let has = |word: &str| ceiling.iter().any(|allowed| allowed == word);
+        match self {
+            Capability::WorkflowRun => has("workflow:run"),
+            Capability::WorkflowRunOne(_) => has("workflow:<slug>:run") || has("workflow:run"),
+            Capability::WorkflowRead => has("workflow:read"),
+            Capability::WorkflowWrite => has("workflow:write"),
+            Capability::WebhookReceive => has("webhook:receive"),
+            Capability::ModelRun => has("model:run"),
+            Capability::ModelRunOne(_) => has("model:<id>:run") || has("model:run"),
+            Capability::AgentInvoke => has("agent:invoke"),
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Capability::WorkflowRun => f.write_str("workflow:run"),
+            Capability::WorkflowRunOne(slug) => write!(f, "workflow:{}:run", slug.as_deref().unwrap_or("<slug>")),
+            Capability::WorkflowRead => f.write_str("workflow:read"),
+            Capability::WorkflowWrite => f.write_str("workflow:write"),
+            Capability::WebhookReceive => f.write_str("webhook:receive"),
+            Capability::ModelRun => f.write_str("model:run"),
+            Capability::ModelRunOne(id) => write!(f, "model:{}:run", id.as_deref().unwrap_or("<id>")),
+            Capability::AgentInvoke => f.write_str("agent:invoke"),
+        }
+    }
+}
+
+impl Serialize for Capability {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Capability {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Capability, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Capability::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a capability")))
     }
 }
 
@@ -139,7 +189,7 @@ mod tests {
     #[test]
     fn capabilities_are_exact_words() {
         for text in Capability::VOCABULARY {
-            assert!(Capability::parse(text).is_some(), "{text}");
+            assert_eq!(Capability::parse(text).map(|read| read.to_string()).as_deref(), Some(text));
         }
         assert_eq!(Capability::parse("workflow:a:run"), Some(Capability::WorkflowRunOne(Some("a".to_owned()))));
         for wrong in [

@@ -3,6 +3,9 @@
 use crate::amount::{Amount, Unit};
 use crate::catalog::{Name, Params};
 use crate::event::{Failure, OutputFile, Script};
+use crate::id::UserId;
+use crate::team::Tenancy;
+use crate::team::command::TeamCommand;
 use crate::time::{Interval, Timestamp};
 use crate::workspace::{Mode, Profile};
 use std::collections::BTreeMap;
@@ -87,6 +90,10 @@ pub enum Command {
         lifetime_allowed: bool,
         /// The plan to be on.
         choice: Option<Choice>,
+        /// Whether it is one person's or may have others.
+        tenancy: Tenancy,
+        /// Its owner, who is its first admin; `None` leaves everything to the operator.
+        owner: Option<UserId>,
     },
     /// Give it another name.
     Rename {
@@ -207,11 +214,30 @@ pub enum Command {
         /// From now on.
         seconds: i64,
     },
+    /// Something about who belongs to it.
+    Team(TeamCommand),
     /// Let time pass, and nothing else.
     Tick,
 }
 
 impl Command {
+    /// Whether it is an act of somebody who has power over the workspace, and so belongs into its audit log: all but
+    /// what is run and held, and the passing of time.
+    pub const fn is_privileged(&self) -> bool {
+        !matches!(
+            self,
+            Command::CreateRun { .. }
+                | Command::StartRun { .. }
+                | Command::SettleRun { .. }
+                | Command::CancelRun { .. }
+                | Command::OpenHold { .. }
+                | Command::CaptureHold { .. }
+                | Command::ReleaseHold { .. }
+                | Command::ExtendHold { .. }
+                | Command::Tick
+        )
+    }
+
     /// The command's name in the journal.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -235,6 +261,7 @@ impl Command {
             Command::CaptureHold { .. } => "capture_hold",
             Command::ReleaseHold { .. } => "release_hold",
             Command::ExtendHold { .. } => "extend_hold",
+            Command::Team(command) => command.name(),
             Command::Tick => "tick",
         }
     }

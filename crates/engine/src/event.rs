@@ -8,6 +8,8 @@
 use crate::amount::{Amount, Unit};
 use crate::catalog::{CancelRule, GrantKind, Name, Output, Params};
 use crate::quote::Line;
+use crate::team::event::TeamEvent;
+use crate::team::{Spender, Tenancy};
 use crate::time::{Interval, Timestamp};
 use crate::workspace::{CostBasis, Mode, Part, Period, Profile, TrialUse};
 use serde::{Deserialize, Serialize};
@@ -175,6 +177,9 @@ pub enum Event {
         plan: Name,
         /// Whether its owner may have what is given once per person (R8).
         lifetime_allowed: bool,
+        /// Whether it is one person's or may have others.
+        #[serde(default, skip_serializing_if = "Tenancy::is_team")]
+        tenancy: Tenancy,
     },
     /// It got another name.
     Renamed {
@@ -354,6 +359,9 @@ pub enum Event {
         /// The caller's own words.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         metadata: BTreeMap<String, String>,
+        /// Whose caps it counts against; nobody's, when the operator asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Spender>,
     },
     /// It was handed to a worker.
     RunStarted {
@@ -443,6 +451,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         usable: bool,
     },
+    /// Something about who belongs to the workspace.
+    Team(TeamEvent),
     /// A time trial's opening was withdrawn, because nothing usable came of it (R23).
     WindowWithdrawn {
         /// The plan.

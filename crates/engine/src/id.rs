@@ -32,6 +32,36 @@ impl WorkspaceId {
     }
 }
 
+/// A person with an e-mail address, shown as `usr_` and 13 digits like a workspace. Positive, below 2^63.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(i64);
+
+impl UserId {
+    /// The user with this number; the sign bit is dropped.
+    pub const fn new(number: u64) -> UserId {
+        UserId((number & (u64::MAX >> 1)) as i64)
+    }
+
+    /// The number, as databases keep it.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "usr_{}", Digits(self.0))
+    }
+}
+
+impl FromStr for UserId {
+    type Err = ();
+    fn from_str(text: &str) -> Result<UserId, ()> {
+        text.strip_prefix("usr_").and_then(digits).map(UserId).ok_or(())
+    }
+}
+
 struct Digits(i64);
 
 impl fmt::Display for Digits {
@@ -78,6 +108,10 @@ pub enum Kind {
     Run,
     /// A journal entry, by its sequence number.
     Entry,
+    /// A key of the workspace.
+    Key,
+    /// An invitation to the workspace.
+    Invitation,
 }
 
 impl Kind {
@@ -87,6 +121,8 @@ impl Kind {
             Kind::Hold => "hd",
             Kind::Run => "run",
             Kind::Entry => "en",
+            Kind::Key => "key",
+            Kind::Invitation => "inv",
         }
     }
 }

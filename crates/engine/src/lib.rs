@@ -4,7 +4,7 @@
 //! what happened and the workspace afterwards, or a [`Refusal`]:
 //!
 //! ```text
-//! apply(&Workspace, &Catalogs, &Command, at) -> Result<Applied, Refusal>
+//! apply(&Workspace, &Catalogs, By, &Command, at) -> Result<Applied, Refusal>
 //! ```
 //!
 //! Inside: *settle* lets time pass (every transition due by `at`, in due order), *decide* turns the command into
@@ -31,6 +31,8 @@ pub mod limits;
 mod params;
 mod quote;
 mod refusal;
+mod rights;
+pub mod team;
 mod time;
 mod ways_out;
 mod workspace;
@@ -49,10 +51,11 @@ pub use event::{
     Account, Dated, End, Event, Failure, FailureCode, OutputFile, Posting, RunStatus, Script, ScriptedOutcome, Start,
 };
 pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain};
-pub use id::{Kind, WorkspaceId, parse_owned};
+pub use id::{Kind, UserId, WorkspaceId, parse_owned};
 pub use params::{fingerprint, resolve as resolve_params};
 pub use quote::{Line, Price, delivered, price};
 pub use refusal::{FreshQuote, Invalid, Refusal, WayOut};
+pub use rights::{By, Effective, Need, effective, judge, role_reaches};
 pub use time::{DAY, Interval, SECOND, Span, Timestamp};
 pub use workspace::{
     CostBasis, Grant, Hold, Mode, Part, Period, Profile, Purpose, Settled, Subscription, Sums, TrialUse, Window,

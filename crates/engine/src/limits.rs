@@ -17,6 +17,20 @@ pub const GRANTS_KEPT: usize = 64;
 pub const CLOSED_GRANT_DAYS: i64 = 200;
 /// Paid sources a workspace remembers, for ever (R7).
 pub const SOURCES_MAX: usize = 20_000;
+/// Members a workspace may have, whatever its plan.
+pub const MEMBERS_MAX: usize = 1_000;
+/// Invitations that may wait for an answer at once.
+pub const INVITATIONS_MAX: usize = 100;
+/// How long an invitation can be accepted, in seconds.
+pub const INVITATION_SECONDS: i64 = 7 * 24 * 60 * 60;
+/// Keys a workspace may have.
+pub const KEYS_MAX: usize = 100;
+/// Capabilities a key may be given, and models and workflows it may be held to.
+pub const CAPABILITIES_MAX: usize = 100;
+/// How long a replaced secret opens its key when nobody says otherwise, in seconds.
+pub const KEY_GRACE_SECONDS: i64 = 24 * 60 * 60;
+/// The longest it may, in seconds.
+pub const KEY_GRACE_SECONDS_MAX: i64 = 7 * 24 * 60 * 60;
 /// How often a time trial's opening may be withdrawn (R23).
 pub const WINDOW_WITHDRAWALS_MAX: u8 = 3;
 /// How long a quote is good for, in seconds.

@@ -87,6 +87,24 @@ pub enum WayOut {
 /// Why a command was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// Nobody who is known asks: the key is not one, or not one any more.
+    Unauthenticated,
+    /// Whoever asks was not given this.
+    CapabilityRequired {
+        /// What is needed.
+        capability: String,
+        /// What could be given: the plan's ceiling, or the role of who asks.
+        ceiling: Vec<String>,
+    },
+    /// Whoever asks was given this, and it sleeps.
+    CapabilitySuspended {
+        /// What is needed.
+        capability: String,
+        /// The plan's ceiling.
+        ceiling: Vec<String>,
+        /// Why.
+        why: String,
+    },
     /// There is no such thing here.
     NotFound {
         /// What was looked for.
@@ -174,6 +192,17 @@ pub enum Refusal {
         /// Bytes the plan stores.
         quota_bytes: u64,
     },
+    /// A member's or a key's cap does not leave this much (R30).
+    SpendCapReached {
+        /// Whose cap, by id.
+        of: String,
+        /// The cap.
+        credits: Amount,
+        /// What was spent of it.
+        spent: Amount,
+        /// When it begins again.
+        resets_at: Option<Timestamp>,
+    },
     /// An allowance other than credits is used up.
     AllowanceExhausted {
         /// The unit: `training`, or `runs` a day.
@@ -204,6 +233,9 @@ impl Refusal {
     /// The stable code.
     pub const fn code(&self) -> &'static str {
         match self {
+            Refusal::Unauthenticated => "UNAUTHENTICATED",
+            Refusal::CapabilityRequired { .. } => "CAPABILITY_REQUIRED",
+            Refusal::CapabilitySuspended { .. } => "CAPABILITY_SUSPENDED",
             Refusal::NotFound { .. } => "NOT_FOUND",
             Refusal::InvalidRequest { .. } => "INVALID_REQUEST",
             Refusal::QuoteExpired { .. } => "QUOTE_EXPIRED",
@@ -217,6 +249,7 @@ impl Refusal {
             Refusal::TrialExhausted { .. } => "TRIAL_EXHAUSTED",
             Refusal::ConcurrencyLimited { .. } => "CONCURRENCY_LIMITED",
             Refusal::StorageFull { .. } => "STORAGE_FULL",
+            Refusal::SpendCapReached { .. } => "SPEND_CAP_REACHED",
             Refusal::AllowanceExhausted { .. } => "ALLOWANCE_EXHAUSTED",
             Refusal::InsufficientCredits { .. } => "INSUFFICIENT_CREDITS",
             Refusal::Ended => "ENDED",

@@ -6,6 +6,7 @@
 use crate::amount::{Amount, Unit};
 use crate::catalog::{CancelRule, GrantKind, Name, Output};
 use crate::id::WorkspaceId;
+use crate::team::{Spender, Team, Tenancy};
 use crate::time::{Interval, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -231,6 +232,9 @@ pub struct Hold {
     pub limited_day: Option<i64>,
     /// The plan it was opened under: a trial is of a plan.
     pub plan: Name,
+    /// Whose caps it counts against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Spender>,
 }
 
 /// What a hold waits for.
@@ -332,6 +336,12 @@ pub struct Workspace {
     pub test_clock: Option<i64>,
     /// What people know it by.
     pub profile: Arc<Profile>,
+    /// Whether it is one person's or may have others.
+    #[serde(default)]
+    pub tenancy: Tenancy,
+    /// Who belongs to it.
+    #[serde(default)]
+    pub team: Arc<Team>,
     /// Frozen by the operator, and why.
     pub frozen: Option<Name>,
     /// Payments in dispute; any freezes new runs (R9).
@@ -379,6 +389,8 @@ impl Workspace {
             mode: Mode::Test,
             test_clock: None,
             profile: Arc::default(),
+            tenancy: Tenancy::default(),
+            team: Arc::default(),
             frozen: None,
             disputes: BTreeSet::new(),
             catalog: 0,

@@ -1,5 +1,6 @@
 //! The journal's format is for ever: what was written once decodes, means the same, and is written the same again.
 
+use scrip_engine::team::event::TeamEvent;
 use scrip_engine::{Dated, Entry, Event, Workspace, WorkspaceId, fold};
 use std::collections::BTreeSet;
 
@@ -37,12 +38,39 @@ fn name(event: &Event) -> &'static str {
         Event::HoldExtended { .. } => "hold_extended",
         Event::HoldEnded { .. } => "hold_ended",
         Event::WindowWithdrawn { .. } => "window_withdrawn",
+        Event::Team(event) => team_name(event),
+    }
+}
+
+/// The same of what is said about members, invitations and keys.
+fn team_name(event: &TeamEvent) -> &'static str {
+    match event {
+        TeamEvent::Invited { .. } => "invited",
+        TeamEvent::InvitationWithdrawn { .. } => "invitation_withdrawn",
+        TeamEvent::MemberJoined { .. } => "member_joined",
+        TeamEvent::RoleChanged { .. } => "role_changed",
+        TeamEvent::MemberCapped { .. } => "member_capped",
+        TeamEvent::MemberLeft { .. } => "member_left",
+        TeamEvent::KeyMade { .. } => "key_made",
+        TeamEvent::KeyChanged { .. } => "key_changed",
+        TeamEvent::KeyReviewed { .. } => "key_reviewed",
+        TeamEvent::KeyRotated { .. } => "key_rotated",
+        TeamEvent::KeyFrozen { .. } => "key_frozen",
+        TeamEvent::KeyUnfrozen { .. } => "key_unfrozen",
+        TeamEvent::KeyRevoked { .. } => "key_revoked",
     }
 }
 
 /// The names of all variants, as the reader of the format knows them.
 fn all_names() -> BTreeSet<String> {
-    let error = serde_json::from_str::<Event>(r#"{"no such event":{}}"#).expect_err("there is no such event");
+    let mut names = names_known_to::<Event>();
+    names.extend(names_known_to::<TeamEvent>());
+    names.remove("team");
+    names
+}
+
+fn names_known_to<T: serde::de::DeserializeOwned>() -> BTreeSet<String> {
+    let Err(error) = serde_json::from_str::<T>(r#"{"no such event":{}}"#) else { panic!("there is no such event") };
     let text = error.to_string();
     text.split('`').skip(3).step_by(2).map(str::to_owned).collect()
 }

@@ -6,8 +6,9 @@
 mod reference;
 mod support;
 
+use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Adjust, Amount, CancelRule, Catalogs, Command, Dated, Event, Failure, FailureCode, GrantKind, Interval, Model,
+    Adjust, Amount, By, CancelRule, Catalogs, Command, Dated, Event, Failure, FailureCode, GrantKind, Interval, Model,
     Name, Outcome, Output, Param, Params, Per, Rate, Start, Timestamp, Unit, Value, Workspace, WorkspaceId, apply,
     fold, price,
 };
@@ -93,7 +94,7 @@ fn one_jump_is_many(pair: &Pair, dice: &mut Dice) -> Result<(), String> {
     let from = pair.engine.at.micros();
     let to = from + dice.within(0, 500) * DAY + dice.within(0, DAY);
     let tick = |workspace: &Workspace, at: i64| {
-        apply(workspace, &pair.catalogs, &Command::Tick, Timestamp::from_micros(inside(at)))
+        apply(workspace, &pair.catalogs, By::Operator, &Command::Tick, Timestamp::from_micros(inside(at)))
             .map_err(|refusal| format!("a tick was refused: {refusal:?}"))
     };
     let jump = tick(&pair.engine, to)?;
@@ -116,7 +117,8 @@ fn one_jump_is_many(pair: &Pair, dice: &mut Dice) -> Result<(), String> {
 fn failing_is_neutral(pair: &Pair, before: &Workspace, dice: &mut Dice) -> Result<(), String> {
     let run = pair.engine.next_hold - 1;
     let now = pair.engine.at;
-    let settled = apply(before, &pair.catalogs, &Command::Tick, now).expect("time may always pass").workspace;
+    let settled =
+        apply(before, &pair.catalogs, By::Operator, &Command::Tick, now).expect("time may always pass").workspace;
     // No expiry between, not even of a grant that is wholly under holds.
     let ends = pair.engine.grants.iter().filter_map(|grant| grant.expires_at).filter(|end| *end > now);
     let due = ends.chain(pair.engine.next_due_at()).min().map_or(now.micros() + DAY, Timestamp::micros);
@@ -127,7 +129,9 @@ fn failing_is_neutral(pair: &Pair, before: &Workspace, dice: &mut Dice) -> Resul
     } else {
         Command::CancelRun { run }
     };
-    let after = apply(&pair.engine, &pair.catalogs, &command, at).map_err(|refusal| format!("{refusal:?}"))?.workspace;
+    let after = apply(&pair.engine, &pair.catalogs, By::Operator, &command, at)
+        .map_err(|refusal| format!("{refusal:?}"))?
+        .workspace;
     let numbers = |workspace: &Workspace| -> Vec<(u32, Amount, Amount)> {
         workspace.grants.iter().map(|grant| (grant.n, grant.available, grant.held)).collect()
     };
@@ -382,8 +386,12 @@ fn no_walk_through_plans_gains_a_credit_that_was_not_paid_for() {
             profile,
             lifetime_allowed: true,
             choice: None,
+            tenancy: Tenancy::Team,
+            owner: None,
         };
-        pair.engine = apply(&pair.engine, catalogs, &open, Timestamp::from_micros(START)).expect("it opens").workspace;
+        pair.engine = apply(&pair.engine, catalogs, By::Operator, &open, Timestamp::from_micros(START))
+            .expect("it opens")
+            .workspace;
         // What opening on the free plan has given already.
         walk.once = BTreeMap::from([(Unit::Credits, 60), (Unit::Runs, 2)]);
         walk.units = pair.engine.grants.iter().map(|grant| (grant.n, grant.unit)).collect();
@@ -395,7 +403,7 @@ fn no_walk_through_plans_gains_a_credit_that_was_not_paid_for() {
                 7 => Command::UndoCancel,
                 _ => Command::Tick,
             };
-            if let Ok(applied) = apply(&pair.engine, catalogs, &command, at) {
+            if let Ok(applied) = apply(&pair.engine, catalogs, By::Operator, &command, at) {
                 walk.read(catalogs, &applied.events, &mut end);
                 pair.engine = applied.workspace;
                 let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| walk.holds(&pair.engine)));

@@ -1,8 +1,9 @@
 //! What the property tests once found wrong, each as the few commands that showed it.
 
+use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, Catalogs, Choice, Command, Dated, Give, GrantKind, Interval, Mode, Name, Params, Profile, Timestamp,
-    Unit, Workspace, WorkspaceId, apply, parse_catalog,
+    Amount, Ask, By, Catalogs, Choice, Command, Dated, Give, GrantKind, Interval, Mode, Name, Params, Profile,
+    Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ impl Desk {
             profile,
             lifetime_allowed: true,
             choice: None,
+            tenancy: Tenancy::Team,
+            owner: None,
         });
         desk
     }
@@ -47,7 +50,7 @@ impl Desk {
 
     fn run(&mut self, command: Command) -> Vec<Dated> {
         let at = Timestamp::from_micros(self.now);
-        let applied = apply(&self.workspace, &self.catalogs, &command, at);
+        let applied = apply(&self.workspace, &self.catalogs, By::Operator, &command, at);
         let applied = applied.unwrap_or_else(|refusal| panic!("{command:?} at {at} is refused: {refusal:?}"));
         self.workspace = applied.workspace;
         applied.events

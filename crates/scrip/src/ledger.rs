@@ -5,7 +5,7 @@
 use crate::crypto::sha256;
 use crate::store::queries;
 use crate::store::{Claim, Committed, Idempotency, Store, Submission, SubmitError, Unavailable, Value};
-use scrip_engine::{Command, Timestamp, Workspace, WorkspaceId};
+use scrip_engine::{By, Command, Timestamp, Workspace, WorkspaceId};
 use std::sync::Arc;
 
 /// The ledger over a store.
@@ -16,8 +16,12 @@ pub struct Ledger {
 /// Who asks for a command, and what makes the request at most once.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    /// As the engine judges them.
+    pub by: By,
     /// As the journal names them.
     pub actor: String,
+    /// The id of the request.
+    pub request: Option<String>,
     /// What makes it at most once.
     pub idempotency: Option<Idempotency>,
 }
@@ -26,7 +30,7 @@ impl Asked {
     /// One of our own workers, with a natural key where its command must happen once.
     pub fn internal(actor: &str, workspace: WorkspaceId, key: Option<String>) -> Asked {
         let idempotency = key.map(|key| idempotency(workspace, &format!("internal:{key}"), &[]));
-        Asked { actor: actor.to_owned(), idempotency }
+        Asked { by: By::Operator, actor: actor.to_owned(), request: None, idempotency }
     }
 }
 
@@ -57,9 +61,11 @@ impl Ledger {
         command: Command,
         asked: Asked,
     ) -> Result<Committed, SubmitError> {
-        let Asked { actor, idempotency } = asked;
+        let Asked { by, actor, request, idempotency } = asked;
         let claims = Vec::new();
-        self.store.submit(Submission { workspace, command, actor, idempotency, claims, wants_workspace: false }).await
+        self.store
+            .submit(Submission { workspace, command, by, actor, request, idempotency, claims, wants_workspace: false })
+            .await
     }
 
     /// The same, and answers with the workspace as it was right after.
@@ -86,8 +92,9 @@ impl Ledger {
         asked: Asked,
         claims: Vec<Claim>,
     ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
-        let Asked { actor, idempotency } = asked;
-        let submission = Submission { workspace, command, actor, idempotency, claims, wants_workspace: true };
+        let Asked { by, actor, request, idempotency } = asked;
+        let submission =
+            Submission { workspace, command, by, actor, request, idempotency, claims, wants_workspace: true };
         let mut committed = self.store.submit(submission).await?;
         let shown = committed.workspace.take();
         let shown = shown.ok_or_else(|| SubmitError::Bug("the store showed no workspace".to_owned()))?;
@@ -97,8 +104,17 @@ impl Ledger {
     /// Decides many commands, those of one workspace in this order, and makes them durable together.
     pub async fn submit_many(&self, many: Vec<(WorkspaceId, Command, Asked)>) -> Vec<Result<Committed, SubmitError>> {
         let submission = |(workspace, command, asked): (WorkspaceId, Command, Asked)| {
-            let Asked { actor, idempotency } = asked;
-            Submission { workspace, command, actor, idempotency, claims: Vec::new(), wants_workspace: false }
+            let Asked { by, actor, request, idempotency } = asked;
+            Submission {
+                workspace,
+                command,
+                by,
+                actor,
+                request,
+                idempotency,
+                claims: Vec::new(),
+                wants_workspace: false,
+            }
         };
         self.store.submit_many(many.into_iter().map(submission).collect()).await
     }

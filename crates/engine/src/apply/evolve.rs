@@ -1,5 +1,7 @@
 //! Folding one event into a workspace. Decides nothing: what an event says happened, happened.
 
+mod team;
+
 use crate::amount::Amount;
 use crate::catalog::{GrantKind, Name};
 use crate::event::{End, Event};
@@ -20,6 +22,7 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         | Event::GrantExpired { .. }
         | Event::GrantRevoked { .. }
         | Event::DebtRepaid { .. } => grant(workspace, at, event),
+        Event::Team(event) => team::evolve(workspace, at, event),
         _ => terms(workspace, at, event),
     }
 }
@@ -27,7 +30,8 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
 /// What the workspace is and is on.
 fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
     match event {
-        Event::WorkspaceOpened { mode, test_clock, profile, catalog, plan, lifetime_allowed } => {
+        Event::WorkspaceOpened { mode, test_clock, profile, catalog, plan, lifetime_allowed, tenancy } => {
+            workspace.tenancy = *tenancy;
             workspace.opened_at = at;
             workspace.mode = *mode;
             workspace.test_clock = *test_clock;
@@ -240,6 +244,7 @@ fn run(workspace: &mut Workspace, at: Timestamp, event: &Event) {
             trial,
             opens_until,
             limited_day,
+            by,
             ..
         } => {
             take(workspace, at, parts);
@@ -257,6 +262,7 @@ fn run(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 model: Some(model.clone()),
                 limited_day: *limited_day,
                 plan: workspace.subscription.plan.clone(),
+                by: *by,
             };
             open_hold(workspace, at, held, *opens_until);
         }
@@ -266,10 +272,10 @@ fn run(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 started_at.get_or_insert(at);
             }
         }
-        Event::RunSettled { run, ends, delivered, outputs, .. } => {
+        Event::RunSettled { run, ends, delivered, outputs, released, .. } => {
             give_back(workspace, at, ends);
             workspace.stored_bytes += outputs.iter().map(|output| output.bytes).sum::<u64>();
-            close_hold(workspace, *run, *delivered > 0);
+            close_hold(workspace, *run, *released, *delivered > 0);
         }
         Event::OutcomeIgnored { .. } => {}
         _ => unreachable!("evolve sends the other events elsewhere"),
@@ -306,13 +312,14 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 model: model.clone(),
                 limited_day: *limited_day,
                 plan: workspace.subscription.plan.clone(),
+                by: None,
             };
             open_hold(workspace, at, held, *opens_until);
         }
         Event::HoldExtended { hold, expires_at } => workspace.hold_mut(*hold).expires_at = *expires_at,
-        Event::HoldEnded { hold, ends, usable, .. } => {
+        Event::HoldEnded { hold, ends, usable, released, .. } => {
             give_back(workspace, at, ends);
-            close_hold(workspace, *hold, *usable);
+            close_hold(workspace, *hold, *released, *usable);
         }
         _ => unreachable!("evolve sends the other events elsewhere"),
     }
@@ -326,6 +333,7 @@ fn open_hold(workspace: &mut Workspace, at: Timestamp, hold: Hold, opens_until: 
     if let (Some(model), Some(ends_at)) = (&hold.model, opens_until) {
         open_window(workspace, model.clone(), at, ends_at);
     }
+    team::spend(workspace, hold.by, hold.unit, hold.amount, at);
     workspace.next_hold = hold.n + 1;
     workspace.holds.push(Arc::new(hold));
 }
@@ -340,9 +348,10 @@ fn open_window(workspace: &mut Workspace, model: Name, at: Timestamp, ends_at: T
     }
 }
 
-fn close_hold(workspace: &mut Workspace, n: u32, usable: bool) {
+fn close_hold(workspace: &mut Workspace, n: u32, released: Amount, usable: bool) {
     let index = workspace.holds.binary_search_by_key(&n, |hold| hold.n).expect("an ended hold was open");
     let hold = workspace.holds.remove(index);
+    team::give_back(workspace, hold.by, hold.unit, released, hold.opened_at);
     let Some(model) = &hold.model else { return };
     if hold.trial == Some(TrialUse::Window)
         && usable

@@ -11,11 +11,14 @@ mod holds;
 mod runs;
 mod settle;
 mod subscriptions;
+mod team;
 
 use crate::catalog::{Catalog, Catalogs, Plan};
 use crate::command::Command;
 use crate::event::{Dated, Event};
 use crate::refusal::Refusal;
+use crate::rights::{By, Need, judge};
+use crate::team::command::TeamCommand;
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
 pub use holds::hold_is_good;
@@ -29,7 +32,7 @@ pub struct Applied {
     pub events: Vec<Dated>,
 }
 
-/// Lets time pass until `at` and does what the command says, or refuses.
+/// Lets time pass until `at` and does what the command says, or refuses: first whoever may not ask for it.
 ///
 /// The instant is moved forward to the workspace's last entry if it lies before it (R3).
 ///
@@ -38,9 +41,15 @@ pub struct Applied {
 ///
 /// # Panics
 /// When the workspace does not add up, before or after: a bug, and nothing must be written.
-pub fn apply(workspace: &Workspace, catalogs: &Catalogs, command: &Command, at: Timestamp) -> Result<Applied, Refusal> {
+pub fn apply(
+    workspace: &Workspace,
+    catalogs: &Catalogs,
+    by: By,
+    command: &Command,
+    at: Timestamp,
+) -> Result<Applied, Refusal> {
     workspace.check();
-    let mut step = Step { workspace: workspace.clone(), catalogs, at: at.max(workspace.at), events: Vec::new() };
+    let mut step = Step { workspace: workspace.clone(), catalogs, by, at: at.max(workspace.at), events: Vec::new() };
     if step.workspace.is_open() {
         settle::settle(&mut step);
     }
@@ -67,12 +76,14 @@ fn close_entry(workspace: &mut Workspace, at: Timestamp) {
 }
 
 fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
-    if let Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice } = command {
-        return step.open(*mode, *test_clock, profile, *lifetime_allowed, choice.as_ref());
+    if let Command::OpenWorkspace { owner, .. } = command {
+        team::may_open(step.by, *owner)?;
+        return step.open(command);
     }
     if !step.workspace.is_open() {
         return Err(Refusal::NotFound { what: "workspace" });
     }
+    permit(step, command)?;
     match command {
         Command::OpenWorkspace { .. } | Command::Tick => Ok(()),
         Command::Rename { name } => step.rename(name),
@@ -98,13 +109,30 @@ fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
         Command::CaptureHold { hold, amount } => step.capture_hold(*hold, *amount),
         Command::ReleaseHold { hold } => step.release_hold(*hold),
         Command::ExtendHold { hold, seconds } => step.extend_hold(*hold, *seconds),
+        Command::Team(command) => step.team(command),
     }
+}
+
+/// Refuses whoever may not ask for a command, at the instant it is decided (R26). What is asked about members and keys
+/// depends on whose they are, and is judged there.
+fn permit(step: &Step<'_>, command: &Command) -> Result<(), Refusal> {
+    let need = match command {
+        _ if step.by == By::Operator => return Ok(()),
+        Command::Team(TeamCommand::Join { .. }) => return Ok(()),
+        Command::Team(_) => Need::Member,
+        Command::Rename { .. } => Need::Admin,
+        Command::CreateRun { model, .. } => Need::RunModel(model),
+        Command::CancelRun { run } => team::model_of(&step.workspace, *run).map_or(Need::RunAny, Need::RunModel),
+        _ => Need::Operator,
+    };
+    judge(&step.workspace, step.catalog(), step.by, need, step.at)
 }
 
 /// A workspace on its way through one command.
 struct Step<'a> {
     workspace: Workspace,
     catalogs: &'a Catalogs,
+    by: By,
     at: Timestamp,
     events: Vec<Dated>,
 }

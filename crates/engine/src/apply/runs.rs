@@ -11,6 +11,7 @@ use crate::limits::{HOLDS_MAX, NAME_MAX, PARAMS_MAX};
 use crate::params;
 use crate::quote::{Price, price};
 use crate::refusal::{FreshQuote, Invalid, Refusal};
+use crate::rights::spender;
 use crate::time::{DAY, Timestamp};
 use crate::ways_out::ways_out;
 use crate::workspace::{Grant, Hold, Part, Purpose, TrialUse, trial_source};
@@ -69,6 +70,7 @@ impl<'a> Step<'a> {
             limited_day: accepted.taken.limited_day,
             sandbox: sandbox.cloned(),
             metadata: metadata.clone(),
+            by: spender(&self.workspace, self.by, self.at),
         });
         Ok(())
     }
@@ -231,6 +233,9 @@ impl<'a> Step<'a> {
                 Ok(Taken { trial: Some(TrialUse::Window), opens_until, ..free })
             }
             Access::Open | Access::Locked | Access::TrialExhausted => {
+                if model.unit == Unit::Credits {
+                    self.caps_leave(price.credits)?;
+                }
                 let limited_day = self.limited_day(model)?;
                 let parts = draw_order::draw(&self.workspace, model.unit, Some(&model.id), price.credits, self.at);
                 let parts = parts.ok_or_else(|| self.too_little(model, params, price.credits))?;

@@ -3,23 +3,22 @@
 use super::Step;
 use crate::amount::{Amount, Unit};
 use crate::catalog::{GrantKind, GrantTemplate, Name, OnUpgrade, Plan, Price, Published};
-use crate::command::Choice;
+use crate::command::{Choice, Command};
 use crate::event::{Event, Start};
 use crate::limits::{NAME_MAX, OPERATION_MAX};
 use crate::refusal::Refusal;
+use crate::team::Role;
+use crate::team::event::TeamEvent;
 use crate::time::{Interval, Timestamp};
-use crate::workspace::{Grant, Mode, Period, Profile, trial_source};
+use crate::workspace::{Grant, Period, trial_source};
 use std::sync::Arc;
 
 impl<'a> Step<'a> {
-    pub(super) fn open(
-        &mut self,
-        mode: Mode,
-        test_clock: Option<i64>,
-        profile: &Profile,
-        lifetime_allowed: bool,
-        choice: Option<&Choice>,
-    ) -> Result<(), Refusal> {
+    pub(super) fn open(&mut self, command: &Command) -> Result<(), Refusal> {
+        let Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice, tenancy, owner } = command
+        else {
+            unreachable!("decide sends what opens a workspace here")
+        };
         if self.workspace.is_open() {
             return Err(Refusal::invalid("", "the workspace is open already"));
         }
@@ -27,13 +26,18 @@ impl<'a> Step<'a> {
         let published = self.catalogs.in_force(self.at, test_clock.is_some());
         let published = published.ok_or(Refusal::NotFound { what: "catalog" })?;
         self.emit(Event::WorkspaceOpened {
-            mode,
-            test_clock,
+            mode: *mode,
+            test_clock: *test_clock,
             profile: profile.clone(),
             catalog: published.version,
             plan: published.catalog.free_plan.clone(),
-            lifetime_allowed,
+            lifetime_allowed: *lifetime_allowed,
+            tenancy: *tenancy,
         });
+        if let Some(user) = *owner {
+            let email = Name::from(profile.owner.as_str());
+            self.emit(Event::Team(TeamEvent::MemberJoined { user, email, role: Role::Admin, invitation: None }));
+        }
         match choice {
             Some(choice) if choice.plan != published.catalog.free_plan => self.subscribe(choice),
             _ => {

@@ -26,6 +26,7 @@ pub(super) fn check(catalog: &Catalog) -> Vec<Finding> {
         check.model(&Path::root("model").at(index), model);
     }
     check.packs();
+    check.presets();
     check.findings
 }
 
@@ -133,13 +134,38 @@ impl Check<'_> {
         self.one_of(path, "model", name, self.catalog.models.iter().map(|model| &model.id));
     }
 
-    fn plan(&mut self, path: &Path, plan: &Plan) {
-        for (index, capability) in plan.ceiling.iter().enumerate() {
+    fn capabilities(&mut self, path: &Path, capabilities: &[String]) {
+        for (index, capability) in capabilities.iter().enumerate() {
             if Capability::parse(capability).is_none() {
                 let help = format!("write one of: {}", Capability::VOCABULARY.join(", "));
-                self.wrong(&path.key("ceiling").at(index), format!("`{capability}` is not a capability"), help);
+                self.wrong(&path.at(index), format!("`{capability}` is not a capability"), help);
             }
         }
+    }
+
+    /// A preset says what its keys may do in one way, and exactly.
+    fn presets(&mut self) {
+        let catalog = self.catalog;
+        self.names(&Path::root("preset"), "preset", catalog.presets.iter().map(|preset| &preset.id));
+        for (index, preset) in catalog.presets.iter().enumerate() {
+            let path = Path::root("preset").at(index);
+            self.capabilities(&path.key("capabilities"), &preset.capabilities);
+            let parsed = preset.capabilities.iter().map(|word| Capability::parse(word));
+            for (place, capability) in parsed.enumerate() {
+                if capability.is_some_and(|capability| !capability.is_exact()) {
+                    let help = "a key is for one by its name: write `workflow:run` or `model:run` for any";
+                    self.wrong(&path.key("capabilities").at(place), "a preset cannot leave a name open", help);
+                }
+            }
+            if preset.ceiling != preset.capabilities.is_empty() {
+                let help = "list capabilities, or write ceiling = true for all that the plan allows";
+                self.wrong(&path, "a preset has either capabilities or the ceiling", help);
+            }
+        }
+    }
+
+    fn plan(&mut self, path: &Path, plan: &Plan) {
+        self.capabilities(&path.key("ceiling"), &plan.ceiling);
         for (key, value) in [
             ("requests_per_minute", plan.requests_per_minute),
             ("concurrency", plan.concurrency),

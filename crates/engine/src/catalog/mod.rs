@@ -67,6 +67,9 @@ pub struct Catalog {
     /// Packs of credits that can be bought.
     #[serde(default, rename = "pack")]
     pub packs: Vec<Pack>,
+    /// Sets of capabilities that keys are made with by name.
+    #[serde(default, rename = "preset")]
+    pub presets: Vec<Preset>,
 }
 
 fn default_release_grace() -> Span {
@@ -306,6 +309,23 @@ pub struct Pack {
     /// Plans that may buy it; empty is all.
     #[serde(default)]
     pub plans: Vec<Name>,
+}
+
+/// A set of capabilities with a name (R26). One that is above the plan's ceiling is refused like its capabilities are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Preset {
+    /// The preset's name in the API.
+    pub id: Name,
+    /// The preset's name on a page.
+    pub name: String,
+    /// What a key made with it may do.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// Everything the plan's ceiling has when the key is made, instead of a list.
+    #[serde(default)]
+    pub ceiling: bool,
 }
 
 /// What a run makes.

@@ -5,6 +5,8 @@ use crate::catalog::{Catalogs, GrantKind, Name, Params, Value, parse};
 use crate::command::{Ask, Choice, Command, Give, Outcome};
 use crate::event::{Failure, FailureCode};
 use crate::id::WorkspaceId;
+use crate::rights::By;
+use crate::team::Tenancy;
 use crate::time::Interval;
 use crate::workspace::{Mode, Profile};
 use crate::{Applied, apply};
@@ -135,6 +137,8 @@ impl Story {
             profile: Profile { name: "Acme".to_owned(), owner: "a@example.com".to_owned(), external_id: None },
             lifetime_allowed: true,
             choice: plan.map(choice),
+            tenancy: Tenancy::Team,
+            owner: None,
         };
         story.then("2026-01-31T10:00:00Z", command);
         story
@@ -143,7 +147,7 @@ impl Story {
     fn then(&mut self, at: &str, command: Command) -> &mut Story {
         let at: Timestamp = at.parse().expect("a test instant is RFC 3339");
         let Applied { workspace, events } =
-            apply(&self.after, &self.catalogs, &command, at).expect("the story has no refusals");
+            apply(&self.after, &self.catalogs, By::Operator, &command, at).expect("the story has no refusals");
         self.before = std::mem::replace(&mut self.after, workspace);
         self.entry = Entry {
             workspace: self.after.id,

@@ -30,11 +30,11 @@ pub(super) struct Said {
 }
 
 impl Said {
-    fn plain(short: impl Into<String>) -> Said {
+    pub(super) fn plain(short: impl Into<String>) -> Said {
         Said { short: short.into(), detail: ".".to_owned() }
     }
 
-    fn with(short: impl Into<String>, detail: impl Into<String>) -> Said {
+    pub(super) fn with(short: impl Into<String>, detail: impl Into<String>) -> Said {
         Said { short: short.into(), detail: detail.into() }
     }
 }
@@ -57,7 +57,7 @@ fn adverb(interval: Interval) -> &'static str {
     }
 }
 
-fn listed(items: &[String]) -> String {
+pub(super) fn listed(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [one] => one.clone(),
@@ -85,6 +85,7 @@ impl Scene<'_> {
             | Event::CancelScheduled
             | Event::ScheduleCleared
             | Event::CatalogMigrated { .. } => self.subscription(event),
+            Event::Team(event) => super::team::say(self.before, event),
             Event::WorkspaceOpened { .. }
             | Event::Renamed { .. }
             | Event::ReviewApproved { .. }

@@ -6,7 +6,7 @@ use super::words::{Words, amount, read};
 use super::{Scenario, same};
 use scrip_engine::{
     Ask, Choice, CitedQuote, Command, Event, Failure, FailureCode, Give, GrantKind, Mode, Name, Outcome, OutputFile,
-    Profile, SECOND, Unit, fingerprint, price, resolve_params,
+    Profile, SECOND, Unit, fingerprint, price, resolve_params, team::Tenancy,
 };
 use std::collections::BTreeMap;
 
@@ -64,21 +64,15 @@ impl Scenario {
         if let Some(command) = self.run_command(verb, words)? {
             return Ok(command);
         }
+        if let Some(command) = self.team_command(verb, words)? {
+            return Ok(command);
+        }
         Err(format!("`{verb}` is not a statement; docs/SCENARIOS.md lists them"))
     }
 
     fn plan_command(&self, verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
         Ok(Some(match verb {
-            "open" => Command::OpenWorkspace {
-                mode: Mode::Test,
-                test_clock: None,
-                profile: Profile { name: "Ada's".to_owned(), owner: "ada@example.com".to_owned(), external_id: None },
-                lifetime_allowed: words.option("returning").is_none(),
-                choice: match words.maybe() {
-                    Some(plan) => Some(choice(plan, words)?),
-                    None => None,
-                },
-            },
+            "open" => open(words)?,
             "subscribe" => {
                 let plan = words.word("a plan")?;
                 Command::Subscribe(choice(plan, words)?)
@@ -227,4 +221,18 @@ pub(super) fn kind(name: &str) -> Result<GrantKind, String> {
     use GrantKind::{Bonus, Cycle, Goodwill, Lifetime, Pack, Reinstated, Returned, Rollover, Trial};
     let kinds = [Cycle, Rollover, Lifetime, Trial, Pack, Bonus, Goodwill, Returned, Reinstated];
     kinds.into_iter().find(|kind| kind.name() == name).ok_or_else(|| format!("expected a kind of grant, got `{name}`"))
+}
+
+fn open(words: &mut Words) -> Result<Command, String> {
+    let lifetime_allowed = words.option("returning").is_none();
+    let tenancy = if words.option("personal").is_some() { Tenancy::Personal } else { Tenancy::Team };
+    let owner = words.option("owner");
+    let name = owner.as_deref().unwrap_or("ada");
+    let profile = Profile { name: "Ada's".to_owned(), owner: format!("{name}@example.com"), external_id: None };
+    let owner = owner.as_deref().map(super::team::person);
+    let choice = match words.maybe() {
+        Some(plan) => Some(choice(plan, words)?),
+        None => None,
+    };
+    Ok(Command::OpenWorkspace { mode: Mode::Test, test_clock: None, profile, lifetime_allowed, choice, tenancy, owner })
 }

@@ -45,13 +45,13 @@ impl Scenario {
     }
 
     /// The story's instant, or the last entry's where that is later (R3).
-    fn now(&self) -> Result<Timestamp, String> {
+    pub(super) fn now(&self) -> Result<Timestamp, String> {
         self.at
             .map(|at| at.max(self.workspace.at))
             .ok_or_else(|| "`at` must come first: there is no instant yet".to_owned())
     }
 
-    fn plan(&self) -> Result<&Plan, String> {
+    pub(super) fn plan(&self) -> Result<&Plan, String> {
         let plan = &self.workspace.subscription.plan;
         self.catalog()?.plan(plan).ok_or_else(|| format!("expected a plan, got `{plan}`"))
     }
@@ -306,6 +306,18 @@ fn event_name(dated: &Dated) -> Result<String, String> {
 fn facts(refusal: &Refusal) -> Facts {
     let names = |names: &[scrip_engine::Name]| names.join(" ");
     match refusal {
+        Refusal::CapabilityRequired { capability, ceiling } => {
+            Facts::from([("capability", capability.clone()), ("ceiling", ceiling.join(" "))])
+        }
+        Refusal::CapabilitySuspended { capability, ceiling, why } => {
+            Facts::from([("capability", capability.clone()), ("ceiling", ceiling.join(" ")), ("why", why.clone())])
+        }
+        Refusal::SpendCapReached { of, credits, spent, resets_at } => Facts::from([
+            ("of", of.clone()),
+            ("credits", credits.to_string()),
+            ("spent", spent.to_string()),
+            ("resets_at", shown(*resets_at)),
+        ]),
         Refusal::NotFound { what } => Facts::from([("what", (*what).to_owned())]),
         Refusal::InvalidRequest { errors } => {
             let pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
@@ -352,7 +364,7 @@ fn facts(refusal: &Refusal) -> Facts {
             ("held", held.to_string()),
             ("retryable", retryable.to_string()),
         ]),
-        Refusal::Ended | Refusal::Superseded => Facts::new(),
+        Refusal::Ended | Refusal::Superseded | Refusal::Unauthenticated => Facts::new(),
     }
 }
 

@@ -7,10 +7,12 @@
 
 mod actions;
 mod expectations;
+mod team;
 mod words;
 
+use scrip_engine::team::event::TeamEvent;
 use scrip_engine::{
-    Amount, Catalog, Catalogs, Dated, Event, Line, Refusal, Timestamp, Workspace, WorkspaceId, fold, parse_catalog,
+    Amount, By, Catalog, Catalogs, Dated, Event, Line, Refusal, Timestamp, Workspace, WorkspaceId, fold, parse_catalog,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -96,6 +98,10 @@ struct Scenario {
     refusal: Option<Refusal>,
     /// The lines of the last price.
     lines: Vec<Line>,
+    /// Who asks.
+    by: By,
+    /// The newest invitation of each person.
+    invited: BTreeMap<String, u32>,
     /// How the last run or hold that ended did so.
     ended: Option<Ended>,
 }
@@ -117,6 +123,8 @@ impl Default for Scenario {
             events: Vec::new(),
             refusal: None,
             lines: Vec::new(),
+            by: By::Operator,
+            invited: BTreeMap::new(),
             ended: None,
         }
     }
@@ -126,7 +134,7 @@ impl Scenario {
     /// Runs a statement, and says whether it expected something.
     fn statement(&mut self, mut words: Words) -> Result<bool, String> {
         let verb = words.word("a statement")?;
-        if self.expects(&verb, &mut words)? {
+        if self.expects(&verb, &mut words)? || self.expects_of_team(&verb, &mut words)? {
             words.end()?;
             return Ok(true);
         }
@@ -137,12 +145,19 @@ impl Scenario {
                 self.catalogs.publish(at, catalog.into());
                 words.end().map(|()| false)
             }
+            "as" => {
+                self.by = self.who(&mut words)?;
+                words.end().map(|()| false)
+            }
             "at" => {
                 let at: Timestamp = words.parsed("an instant")?;
                 words.end()?;
                 self.at = Some(at);
                 if self.workspace.is_open() {
-                    self.act(&scrip_engine::Command::Tick).map(|()| false)
+                    let by = std::mem::replace(&mut self.by, By::Operator);
+                    let passed = self.act(&scrip_engine::Command::Tick);
+                    self.by = by;
+                    passed.map(|()| false)
                 } else {
                     Ok(false)
                 }
@@ -159,7 +174,7 @@ impl Scenario {
     /// Applies a command, and checks that replaying what it did gives the same workspace.
     fn try_to(&mut self, command: &scrip_engine::Command) -> Result<Result<(), Refusal>, String> {
         let at = self.at.ok_or("`at` must come first: there is no instant yet")?;
-        let applied = match scrip_engine::apply(&self.workspace, &self.catalogs, command, at) {
+        let applied = match scrip_engine::apply(&self.workspace, &self.catalogs, self.by, command, at) {
             Ok(applied) => applied,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -199,6 +214,10 @@ impl Scenario {
                         released: *released,
                         error: "none".to_owned(),
                     });
+                }
+                Event::Team(TeamEvent::Invited { invitation, email, .. }) => {
+                    let name = email.trim_end_matches("@example.com").to_owned();
+                    self.invited.insert(name, *invitation);
                 }
                 _ => {}
             }

@@ -1,6 +1,7 @@
 //! Random commands at random instants, chosen so that most of them mean something in the state they meet.
 
 use super::{Dice, Pair, START, Said, inside};
+use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, Choice, CitedQuote, Command, Failure, FailureCode, Give, Interval, Mode, Name, Outcome, OutputFile,
     Params, Profile, Purpose, Timestamp, Unit, Value, fingerprint, resolve_params,
@@ -149,7 +150,15 @@ impl Asker {
         let lifetime_allowed = self.dice.percent(85);
         let test_clock = self.dice.percent(25).then_some(3);
         let choice = self.dice.percent(40).then(|| self.choice());
-        Command::OpenWorkspace { mode: Mode::Test, test_clock, profile, lifetime_allowed, choice }
+        Command::OpenWorkspace {
+            mode: Mode::Test,
+            test_clock,
+            profile,
+            lifetime_allowed,
+            choice,
+            tenancy: Tenancy::Team,
+            owner: None,
+        }
     }
 
     /// A plan and interval, most of them sold.

@@ -7,7 +7,7 @@ pub mod laws;
 use crate::reference::agree::agree;
 pub use crate::reference::agree::same;
 use crate::reference::{Model, NEVER};
-use scrip_engine::{Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, apply, parse_catalog};
+use scrip_engine::{By, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, apply, parse_catalog};
 use std::sync::Arc;
 
 /// SplitMix64: every case replays from one number.
@@ -92,7 +92,7 @@ impl Pair {
     pub fn step(&mut self, (at, command): &Said) -> Result<(), String> {
         let instant = Timestamp::from_micros(*at);
         let modelled = self.model.apply(*at, command);
-        match apply(&self.engine, &self.catalogs, command, instant) {
+        match apply(&self.engine, &self.catalogs, By::Operator, command, instant) {
             Ok(applied) => {
                 modelled.map_err(|code| format!("the engine accepts what the model refuses with {code}"))?;
                 *self.seen.entry(command.name()).or_default() += 1;
@@ -101,7 +101,7 @@ impl Pair {
             Err(refusal) => {
                 same("answer", refusal.code(), modelled.err().unwrap_or("accepted"))?;
                 *self.seen.entry(refusal.code()).or_default() += 1;
-                let again = apply(&self.engine, &self.catalogs, command, instant);
+                let again = apply(&self.engine, &self.catalogs, By::Operator, command, instant);
                 same("second refusal", Some(&refusal), again.as_ref().err())?;
                 facts(&refusal)?;
             }

@@ -2,8 +2,9 @@
 
 use super::place::CATALOG;
 use crate::clock::Stopwatch;
+use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Applied, Ask, Catalogs, Choice, Command, DAY, Event, Give, Interval, Mode, Name, Outcome, OutputFile,
+    Amount, Applied, Ask, By, Catalogs, Choice, Command, DAY, Event, Give, Interval, Mode, Name, Outcome, OutputFile,
     Params, Profile, SECOND, Timestamp, Unit, Workspace, WorkspaceId, apply, limits::OPERATION_MAX, parse_catalog,
 };
 use serde::Serialize;
@@ -21,6 +22,8 @@ pub fn typical(mode: Mode) -> Result<Vec<Command>, String> {
         profile: Profile { name: "Acme".to_owned(), owner: "acme@example.com".to_owned(), external_id: None },
         lifetime_allowed: true,
         choice: Some(Choice { plan, interval, allowance: None, approve: Vec::new() }),
+        tenancy: Tenancy::Team,
+        owner: None,
     };
     let (source, reason) = (Some(Name::from("payment:1")), "bought".to_owned());
     let pack = Command::Grant { give: Give::Pack(Name::from("credits-1000")), source, reason };
@@ -83,7 +86,7 @@ impl Lab {
     }
 
     fn apply(&mut self, command: &Command) -> Result<Vec<Event>, String> {
-        let applied = apply(&self.workspace, &self.catalogs, command, self.now);
+        let applied = apply(&self.workspace, &self.catalogs, By::Operator, command, self.now);
         let Applied { workspace, events } = applied.map_err(|refusal| format!("{command:?}: {}", refusal.code()))?;
         self.workspace = workspace;
         Ok(events.into_iter().map(|dated| dated.1).collect())

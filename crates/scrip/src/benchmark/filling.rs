@@ -12,8 +12,9 @@ use crate::ledger::idempotency;
 use crate::store::{Store, Submission, SubmitError};
 use futures_util::{StreamExt, stream};
 use scrip_engine::limits::OPERATION_MAX;
+use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, Choice, Command, Failure, FailureCode, Give, Interval, Mode, Name, Outcome, Params, Profile, Unit,
+    Amount, Ask, By, Choice, Command, Failure, FailureCode, Give, Interval, Mode, Name, Outcome, Params, Profile, Unit,
     WorkspaceId, parse_catalog,
 };
 use std::ops::Range;
@@ -113,7 +114,16 @@ fn submission(n: u64, step: u64, length: u64) -> Submission {
     let (workspace, key) = (workspace(n), format!("filling-{step}"));
     let idempotency = Some(idempotency(workspace, &key, &[b"POST /v1/filling\n", key.as_bytes()]));
     let (actor, command) = ("operator …fill".to_owned(), command(n, step, length));
-    Submission { workspace, command, actor, idempotency, claims: Vec::new(), wants_workspace: false }
+    Submission {
+        workspace,
+        command,
+        by: By::Operator,
+        request: None,
+        actor,
+        idempotency,
+        claims: Vec::new(),
+        wants_workspace: false,
+    }
 }
 
 /// What a workspace does in one step of its life.
@@ -166,7 +176,15 @@ fn opening(n: u64) -> Command {
     let (name, owner) = (format!("Studio {n}"), format!("owner-{n}@example.com"));
     let profile = Profile { name, owner, external_id: Some(format!("customer-{n}")) };
     let (mode, test_clock, choice) = (Mode::Live, None, plan.map(choice));
-    Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed: true, choice }
+    Command::OpenWorkspace {
+        mode,
+        test_clock,
+        profile,
+        lifetime_allowed: true,
+        choice,
+        tenancy: Tenancy::Team,
+        owner: None,
+    }
 }
 
 /// More credits than a life of so many entries spends.

@@ -63,5 +63,6 @@ pub(super) const fn event(event: &Event) -> &'static str {
         Event::HoldExtended { .. } => "hold_extended",
         Event::HoldEnded { .. } => "hold_ended",
         Event::WindowWithdrawn { .. } => "window_withdrawn",
+        Event::Team(event) => event.name(),
     }
 }

@@ -7,7 +7,7 @@ use crate::ledger::{Asked, idempotency};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri, header};
-use scrip_engine::{Kind, WorkspaceId, parse_owned};
+use scrip_engine::{By, Kind, WorkspaceId, parse_owned};
 use std::sync::Arc;
 
 /// The prefixes of operator keys.
@@ -87,7 +87,7 @@ impl Operator {
     pub fn asked_under(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Asked {
         let request = [self.method.as_str().as_bytes(), b" ", self.uri.path().as_bytes(), b"\n", what];
         let idempotency = key.map(|key| idempotency(workspace, key, &request));
-        Asked { actor: self.actor.clone(), idempotency }
+        Asked { by: By::Operator, actor: self.actor.clone(), request: None, idempotency }
     }
 
     /// Who asks, where credits move: the idempotency key is required.

@@ -65,8 +65,10 @@ impl Problem {
 fn status(code: &str) -> StatusCode {
     match code {
         "UNAUTHENTICATED" => StatusCode::UNAUTHORIZED,
-        "INSUFFICIENT_CREDITS" | "ALLOWANCE_EXHAUSTED" => StatusCode::PAYMENT_REQUIRED,
+        "INSUFFICIENT_CREDITS" | "ALLOWANCE_EXHAUSTED" | "SPEND_CAP_REACHED" => StatusCode::PAYMENT_REQUIRED,
         "WORKSPACE_FROZEN"
+        | "CAPABILITY_REQUIRED"
+        | "CAPABILITY_SUSPENDED"
         | "MODEL_TIER_REQUIRED"
         | "FEATURE_NOT_IN_PLAN"
         | "REVIEW_REQUIRED"
@@ -155,7 +157,15 @@ fn members(problem: &Problem) -> Map<String, Value> {
 /// The facts of a refusal, as an API caller gets them.
 pub fn refusal_members(refusal: &Refusal) -> Value {
     match refusal {
-        Refusal::NotFound { .. } | Refusal::Ended | Refusal::Superseded => json!({}),
+        Refusal::Unauthenticated | Refusal::NotFound { .. } | Refusal::Ended | Refusal::Superseded => json!({}),
+        Refusal::CapabilityRequired { capability, ceiling }
+        | Refusal::CapabilitySuspended { capability, ceiling, .. } => {
+            json!({ "capability": capability, "ceiling": ceiling })
+        }
+        Refusal::SpendCapReached { of, credits, spent, resets_at } => json!({
+            "cap": { "of": of, "credits": credits, "spent": spent },
+            "resets_at": resets_at.map(|at| at.to_string()),
+        }),
         Refusal::InvalidRequest { errors } => json!({ "errors": errors }),
         Refusal::QuoteExpired { fresh } | Refusal::QuoteMismatch { fresh } => {
             let FreshQuote { credits, lines, catalog_version, .. } = &**fresh;
@@ -215,6 +225,18 @@ fn detail(problem: &Problem) -> String {
 pub fn refusal_detail(refusal: &Refusal) -> String {
     let plans = |plans: &[scrip_engine::Name]| plans.join(", ");
     match refusal {
+        Refusal::Unauthenticated => "the key is none that is known, or it has expired".to_owned(),
+        Refusal::CapabilityRequired { capability, ceiling } if ceiling.is_empty() => {
+            format!("this needs `{capability}`, which nobody here can be given")
+        }
+        Refusal::CapabilityRequired { capability, ceiling } => {
+            format!("this needs `{capability}`, which was not given; what can be is {}", ceiling.join(", "))
+        }
+        Refusal::CapabilitySuspended { capability, why, .. } => format!("`{capability}` sleeps: {why}"),
+        Refusal::SpendCapReached { of, credits, spent, resets_at } => match resets_at {
+            Some(at) => format!("{of} may spend {credits} credits until {at}, and has spent {spent}"),
+            None => format!("{of} may spend {credits} credits, and has spent {spent}"),
+        },
         Refusal::NotFound { what } => format!("there is no such {what} here"),
         Refusal::InvalidRequest { errors } => match errors.first() {
             Some(Invalid { pointer, detail }) if pointer.is_empty() => detail.clone(),

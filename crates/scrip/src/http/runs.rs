@@ -15,8 +15,8 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use scrip_client::types as api;
 use scrip_engine::{
-    CitedQuote, Command, Dated, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Timestamp, Unit, WorkspaceId,
-    apply, fingerprint, limits::QUOTE_SECONDS, price, resolve_params,
+    By, CitedQuote, Command, Dated, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Timestamp, Unit,
+    WorkspaceId, apply, fingerprint, limits::QUOTE_SECONDS, price, resolve_params,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -48,7 +48,7 @@ pub async fn quote(
         sandbox: None,
         metadata: Default::default(),
     };
-    let refusal = match apply(&workspace, &catalogs, &command, now) {
+    let refusal = match apply(&workspace, &catalogs, By::Operator, &command, now) {
         Ok(_) => None,
         Err(refusal @ (Refusal::InvalidRequest { .. } | Refusal::NotFound { .. })) => {
             return Err(Problem::Refused(refusal));

@@ -10,6 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
+use scrip_engine::team::Tenancy;
 use scrip_engine::{Choice, Command, Event, Give, Interval, Kind, Mode, Profile, Unit, WorkspaceId};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -48,7 +49,15 @@ pub async fn open(
     let profile = Profile { name: new.name, owner, external_id: new.external_id };
     loop {
         let (profile, choice, lifetime_allowed) = (profile.clone(), choice.clone(), claims.contains(&person));
-        let command = Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice };
+        let command = Command::OpenWorkspace {
+            mode,
+            test_clock,
+            profile,
+            lifetime_allowed,
+            choice,
+            tenancy: Tenancy::Team,
+            owner: None,
+        };
         match app.ledger.open(id, command, operator.asked(id, &body.bytes), claims.clone()).await {
             // Another of this person's workspaces was quicker: this one opens without what comes once in a lifetime.
             Err(SubmitError::Claimed(taken)) if taken == person => claims.retain(|claim| *claim != person),

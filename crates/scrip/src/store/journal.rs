@@ -16,6 +16,9 @@ pub struct Body {
     pub actor: String,
     /// The command's name.
     pub command: String,
+    /// The id of the request, where the command is an act for the audit log.
+    #[serde(default)]
+    pub request: Option<String>,
     /// What happened.
     pub events: Vec<Dated>,
 }
@@ -25,6 +28,8 @@ pub struct Body {
 struct Written<'a> {
     actor: &'a str,
     command: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
     events: &'a [Dated],
 }
 
@@ -43,7 +48,9 @@ pub struct Sealed {
 impl Sealed {
     /// Seals the events of a submission that left a workspace like this, after an entry with that hash.
     pub fn new(previous: &[u8; 32], submission: &Submission, after: &Workspace, events: Vec<Dated>) -> Sealed {
-        let body = Written { actor: &submission.actor, command: submission.command.name(), events: &events };
+        let request = submission.request.as_deref().filter(|_| submission.command.is_privileged());
+        let command = submission.command.name();
+        let body = Written { actor: &submission.actor, command, request, events: &events };
         let body = serde_json::to_string(&body).expect("events have no maps with other keys than text");
         let next_due_at = after.next_due_at().map(Timestamp::micros);
         let (key, request) =
@@ -111,7 +118,7 @@ impl JournalRow {
     /// # Errors
     /// When the body is not what this version of Scrip writes or has ever written.
     pub fn entry(&self) -> Result<Entry, serde_json::Error> {
-        let Body { actor, command, events } = serde_json::from_str(&self.body)?;
+        let Body { actor, command, events, .. } = serde_json::from_str(&self.body)?;
         Ok(Entry { workspace: self.workspace, seq: self.seq, at: self.at, actor, command, events })
     }
 

@@ -18,7 +18,7 @@ use crate::crypto;
 use postgres::Postgres;
 pub use postgres::distributed;
 pub use postgres::{Address, admit};
-use scrip_engine::{Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, parse_catalog};
+use scrip_engine::{By, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, parse_catalog};
 #[cfg(test)]
 pub use sqlite::Crash;
 pub use sqlite::{Options, Sqlite};
@@ -62,8 +62,12 @@ pub struct Submission {
     pub workspace: WorkspaceId,
     /// What.
     pub command: Command,
-    /// Who asks.
+    /// Who asks, as the engine judges them.
+    pub by: By,
+    /// Who asks, as the journal names them.
     pub actor: String,
+    /// The id of the request, kept with what only some may ask for.
+    pub request: Option<String>,
     /// What makes it at most once.
     pub idempotency: Option<Idempotency>,
     /// What the workspace has from its entry on: made in one transaction with it, so that neither is ever without the

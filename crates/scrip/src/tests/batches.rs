@@ -7,7 +7,8 @@ use crate::ledger::idempotency;
 use crate::shipped;
 use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
 use crate::verify::verify;
-use scrip_engine::{Amount, Ask, Command, Give, Mode, Profile, Unit, WorkspaceId, parse_catalog};
+use scrip_engine::team::Tenancy;
+use scrip_engine::{Amount, Ask, By, Command, Give, Mode, Profile, Unit, WorkspaceId, parse_catalog};
 use std::path::{Path, PathBuf};
 
 const WORKSPACES: u64 = 3;
@@ -16,7 +17,16 @@ const MANY: u64 = 700;
 pub(super) fn submission(workspace: u64, key: &str, command: Command) -> Submission {
     let workspace = WorkspaceId::new(workspace);
     let idempotency = Some(idempotency(workspace, key, &[format!("{command:?}").as_bytes()]));
-    Submission { workspace, command, actor: "test".to_owned(), idempotency, claims: Vec::new(), wants_workspace: false }
+    Submission {
+        workspace,
+        command,
+        by: By::Operator,
+        request: None,
+        actor: "test".to_owned(),
+        idempotency,
+        claims: Vec::new(),
+        wants_workspace: false,
+    }
 }
 
 /// Holds of one credit, in turn on each workspace.
@@ -52,7 +62,15 @@ pub(super) fn hold(workspace: u64, key: &str, credits: i64) -> Submission {
 pub(super) async fn open_with(store: &Store, workspace: u64, credits: i64) {
     let profile = Profile { name: "A".to_owned(), owner: format!("a{workspace}@example.com"), external_id: None };
     let (mode, lifetime_allowed) = (Mode::Live, false);
-    let command = Command::OpenWorkspace { mode, test_clock: None, profile, lifetime_allowed, choice: None };
+    let command = Command::OpenWorkspace {
+        mode,
+        test_clock: None,
+        profile,
+        lifetime_allowed,
+        choice: None,
+        tenancy: Tenancy::Team,
+        owner: None,
+    };
     let made = vec![submission(workspace, "open", command), grant(workspace, "give", credits)];
     let made = store.submit_many(made).await;
     assert!(made.iter().all(Result::is_ok), "a grant sees the workspace that was opened before it");

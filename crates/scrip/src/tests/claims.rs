@@ -8,7 +8,8 @@ use crate::ledger::idempotency;
 use crate::shipped;
 use crate::store::{Claim, Crash, Options, Store, Submission, SubmitError};
 use crate::verify::verify;
-use scrip_engine::{Command, Mode, Profile, WorkspaceId, parse_catalog};
+use scrip_engine::team::Tenancy;
+use scrip_engine::{By, Command, Mode, Profile, WorkspaceId, parse_catalog};
 use std::path::PathBuf;
 
 fn person(name: &str) -> Claim {
@@ -19,13 +20,30 @@ fn submission(workspace: u64, command: Command, claims: Vec<Claim>) -> Submissio
     let workspace = WorkspaceId::new(workspace);
     let key = command.name();
     let idempotency = Some(idempotency(workspace, key, &[key.as_bytes()]));
-    Submission { workspace, command, actor: "test".to_owned(), idempotency, claims, wants_workspace: false }
+    Submission {
+        workspace,
+        command,
+        by: By::Operator,
+        request: None,
+        actor: "test".to_owned(),
+        idempotency,
+        claims,
+        wants_workspace: false,
+    }
 }
 
 fn opening(workspace: u64, claims: Vec<Claim>) -> Submission {
     let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
     let (mode, lifetime_allowed) = (Mode::Live, !claims.is_empty());
-    let command = Command::OpenWorkspace { mode, test_clock: None, profile, lifetime_allowed, choice: None };
+    let command = Command::OpenWorkspace {
+        mode,
+        test_clock: None,
+        profile,
+        lifetime_allowed,
+        choice: None,
+        tenancy: Tenancy::Team,
+        owner: None,
+    };
     submission(workspace, command, claims)
 }
 

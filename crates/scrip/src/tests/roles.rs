@@ -8,7 +8,8 @@ use super::postgres::{Database, Role, database, query};
 use crate::shipped;
 use crate::store::{Committed, Store, Submission, Value, admit, queries};
 use crate::verify::verify;
-use scrip_engine::{Amount, Ask, Command, Mode, Profile, Timestamp, WorkspaceId, parse_catalog};
+use scrip_engine::team::Tenancy;
+use scrip_engine::{Amount, Ask, By, Command, Mode, Profile, Timestamp, WorkspaceId, parse_catalog};
 
 const WORKSPACE: WorkspaceId = WorkspaceId::new(7);
 
@@ -24,6 +25,8 @@ async fn submit(store: &Store, command: Command) -> Committed {
     let submission = Submission {
         workspace: WORKSPACE,
         command,
+        by: By::Operator,
+        request: None,
         actor,
         idempotency: None,
         claims: Vec::new(),
@@ -43,7 +46,19 @@ async fn a_role_that_cannot_rewrite_the_journal_serves_it() {
     assert_eq!(store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published"), 1);
     let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
     let (mode, lifetime_allowed) = (Mode::Test, true);
-    submit(&store, Command::OpenWorkspace { mode, test_clock: None, profile, lifetime_allowed, choice: None }).await;
+    submit(
+        &store,
+        Command::OpenWorkspace {
+            mode,
+            test_clock: None,
+            profile,
+            lifetime_allowed,
+            choice: None,
+            tenancy: Tenancy::Team,
+            owner: None,
+        },
+    )
+    .await;
     let ask = Ask::Credits(Amount::new(3).expect("an amount"));
     submit(&store, Command::OpenHold { ask, reference: "r".to_owned(), seconds: None }).await;
     let captured = submit(&store, Command::CaptureHold { hold: 1, amount: None }).await;

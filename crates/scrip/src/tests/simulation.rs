@@ -9,8 +9,9 @@ use super::reference::agree::agree;
 use crate::ledger::idempotency;
 use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
 use crate::verify::verify;
+use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, Mode, Model, Name, Outcome,
+    Amount, Ask, By, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, Mode, Model, Name, Outcome,
     OutputFile, Param, Params, Profile, Timestamp, Unit, Value, WorkspaceId, parse_catalog,
 };
 use std::path::PathBuf;
@@ -134,6 +135,8 @@ impl Life {
             let submission = Submission {
                 workspace: self.workspace,
                 command: command.clone(),
+                by: By::Operator,
+                request: None,
                 actor: "test".to_owned(),
                 idempotency,
                 claims: Vec::new(),
@@ -201,8 +204,15 @@ impl Life {
         let profile = Profile { name: "Life".to_owned(), owner: "life@example.com".to_owned(), external_id: None };
         let choice = self.choice();
         let mode = Mode::Test;
-        let command =
-            Command::OpenWorkspace { mode, test_clock: Some(self.clock), profile, lifetime_allowed: true, choice };
+        let command = Command::OpenWorkspace {
+            mode,
+            test_clock: Some(self.clock),
+            profile,
+            lifetime_allowed: true,
+            choice,
+            tenancy: Tenancy::Team,
+            owner: None,
+        };
         self.submit(command).await.expect("a workspace opens");
     }
 

@@ -7,7 +7,8 @@ use crate::store::journal::{GENESIS, chain};
 use crate::store::{Options, Store, Submission, SubmitError};
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use scrip_engine::{Command, Mode, Name, Params, Profile, Timestamp, WorkspaceId, parse_catalog};
+use scrip_engine::team::Tenancy;
+use scrip_engine::{By, Command, Mode, Name, Params, Profile, Timestamp, WorkspaceId, parse_catalog};
 use std::path::{Path, PathBuf};
 
 const CATALOG: &str = include_str!("../../../../catalogs/canvas-tiers.toml");
@@ -47,6 +48,8 @@ async fn journal(directory: &Path) {
             profile,
             lifetime_allowed: true,
             choice: None,
+            tenancy: Tenancy::Team,
+            owner: None,
         };
         let params = Params::from([(Name::from("prompt"), scrip_engine::Value::Text("a lighthouse".to_owned()))]);
         let model = Name::from("image-standard");
@@ -54,8 +57,16 @@ async fn journal(directory: &Path) {
         for (key, command) in [("open", open), ("run", run), ("cancel", Command::CancelRun { run: 1 })] {
             let idempotency = Some(idempotency(workspace, key, &[b"request"]));
             let actor = "test".to_owned();
-            let submission =
-                Submission { workspace, command, actor, idempotency, claims: Vec::new(), wants_workspace: false };
+            let submission = Submission {
+                workspace,
+                command,
+                by: By::Operator,
+                request: None,
+                actor,
+                idempotency,
+                claims: Vec::new(),
+                wants_workspace: false,
+            };
             store.submit(submission).await.unwrap_or_else(|error| panic!("{error:?}"));
         }
     }
@@ -190,6 +201,8 @@ async fn a_journal_that_cannot_be_folded_is_named_and_not_served() {
     let again = Submission {
         workspace: WorkspaceId::new(1),
         command: Command::Tick,
+        by: By::Operator,
+        request: None,
         actor: "test".to_owned(),
         idempotency: None,
         claims: Vec::new(),

@@ -1,8 +1,9 @@
 //! Journals to export: one that tells a story with every event in it, and ones made by chance.
 
+use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Applied, Ask, Catalogs, Choice, Command, Entry, Failure, FailureCode, Give, Interval, Mode, Name, Outcome,
-    OutputFile, Profile, Timestamp, Unit, Value, Workspace, WorkspaceId, apply, parse_catalog,
+    Amount, Applied, Ask, By, Catalogs, Choice, Command, Entry, Failure, FailureCode, Give, Interval, Mode, Name,
+    Outcome, OutputFile, Profile, Timestamp, Unit, Value, Workspace, WorkspaceId, apply, parse_catalog,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,7 +115,9 @@ impl Journal {
     fn attempt(&mut self, workspace: u64, at: Timestamp, actor: &str, command: &Command) -> bool {
         let id = WorkspaceId::new(workspace);
         let before = self.workspaces.entry(id).or_insert_with(|| Workspace::unopened(id));
-        let Ok(Applied { workspace, events }) = apply(before, &self.catalogs, command, at) else { return false };
+        let Ok(Applied { workspace, events }) = apply(before, &self.catalogs, By::Operator, command, at) else {
+            return false;
+        };
         *before = workspace;
         if !events.is_empty() {
             let (seq, at) = (before.seq, before.at);
@@ -278,7 +281,15 @@ pub fn amount(units: i64) -> Amount {
 
 fn open(name: &str) -> Command {
     let profile = Profile { name: name.to_owned(), owner: "a@example.com".to_owned(), external_id: None };
-    Command::OpenWorkspace { mode: Mode::Live, test_clock: None, profile, lifetime_allowed: true, choice: None }
+    Command::OpenWorkspace {
+        mode: Mode::Live,
+        test_clock: None,
+        profile,
+        lifetime_allowed: true,
+        choice: None,
+        tenancy: Tenancy::Team,
+        owner: None,
+    }
 }
 
 fn subscribe(plan: &str, interval: Interval) -> Command {

@@ -12,7 +12,7 @@ use super::states::{self, Cached, NEWS, States};
 use super::{PATIENCE, Shared, reach};
 use crate::store::journal::{GENESIS, Sealed, Stored};
 use crate::store::{Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, panic_text};
-use scrip_engine::{Applied, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
+use scrip_engine::{Applied, By, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -383,15 +383,15 @@ enum Outcome {
 fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Outcome {
     let workspace = &cached.workspace;
     let tick = Command::Tick;
-    let command = match &job.ask {
-        Ask::Submit(submission, _) => &submission.command,
+    let (by, command) = match &job.ask {
+        Ask::Submit(submission, _) => (submission.by, &submission.command),
         Ask::Read(..) if !workspace.is_open() => return Outcome::Unchanged(Unchanged::Read(None)),
         Ask::Read(..) if workspace.next_due_at().is_none_or(|due| due > now) => {
             return Outcome::Unchanged(Unchanged::Read(Some(Arc::clone(workspace))));
         }
-        Ask::Read(..) => &tick,
+        Ask::Read(..) => (By::Operator, &tick),
     };
-    let unchanged = match catch_unwind(AssertUnwindSafe(|| apply(workspace, catalogs, command, now))) {
+    let unchanged = match catch_unwind(AssertUnwindSafe(|| apply(workspace, catalogs, by, command, now))) {
         Ok(Ok(applied)) if matches!(job.ask, Ask::Read(..)) => Unchanged::Read(Some(Arc::new(applied.workspace))),
         Ok(Ok(applied)) if applied.events.is_empty() => Unchanged::Nothing(Box::new(applied), Arc::clone(workspace)),
         Ok(Ok(applied)) => return Outcome::Append(Box::new(applied)),

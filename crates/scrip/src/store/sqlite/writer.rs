@@ -19,7 +19,7 @@ use crate::store::{
     text_hash,
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
-use scrip_engine::{Applied, Catalog, Catalogs, Command, Timestamp, Workspace, WorkspaceId, apply, fold};
+use scrip_engine::{Applied, By, Catalog, Catalogs, Command, Timestamp, Workspace, WorkspaceId, apply, fold};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -295,7 +295,8 @@ impl Writer {
         }
         let now = self.now(submission.test_clock(&self.cache[&id].workspace));
         let workspace = &self.cache[&id].workspace;
-        let decided = catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, &submission.command, now)));
+        let decided =
+            catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, submission.by, &submission.command, now)));
         match decided {
             Ok(Ok(applied)) if applied.events.is_empty() => Ok(self.nothing(submission, applied)),
             Ok(Ok(applied)) => self.append(submission, applied, failed),
@@ -415,7 +416,7 @@ impl Writer {
         if workspace.next_due_at().is_none_or(|due| due > now) {
             return Ok(Some(Arc::clone(workspace)));
         }
-        match catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, &Command::Tick, now))) {
+        match catch_unwind(AssertUnwindSafe(|| apply(workspace, &self.current, By::Operator, &Command::Tick, now))) {
             Ok(Ok(applied)) => Ok(Some(Arc::new(applied.workspace))),
             Ok(Err(refusal)) => Err(Unavailable(format!("time could not pass: {}", refusal.code()))),
             Err(panic) => Err(Unavailable(panic_text(panic.as_ref()))),
