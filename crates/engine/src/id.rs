@@ -67,6 +67,36 @@ impl FromStr for WorkspaceId {
     }
 }
 
+/// A person, shown as `usr_` and 13 digits of Crockford's base 32. Positive, below 2^63.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(i64);
+
+impl UserId {
+    /// The person with this number; the sign bit is dropped.
+    pub const fn new(number: u64) -> UserId {
+        UserId((number & (u64::MAX >> 1)) as i64)
+    }
+
+    /// The number, as databases keep it.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "usr_{}", Digits(self.0))
+    }
+}
+
+impl FromStr for UserId {
+    type Err = ();
+    fn from_str(text: &str) -> Result<UserId, ()> {
+        text.strip_prefix("usr_").and_then(digits).map(UserId).ok_or(())
+    }
+}
+
 /// What a workspace owns by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -109,6 +139,9 @@ mod tests {
         for number in [0, 1, 31, 32, 1 << 40, u64::MAX >> 1] {
             let workspace = WorkspaceId::new(number);
             assert_eq!(workspace.to_string().parse(), Ok(workspace));
+            let user = UserId::new(number);
+            assert_eq!(user.to_string().parse(), Ok(user));
+            assert!(user.to_string().parse::<WorkspaceId>().is_err());
             assert_eq!(parse_owned(Kind::Run, &workspace.owned(Kind::Run, 42)), Some((workspace, 42)));
         }
     }

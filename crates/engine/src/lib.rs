@@ -49,7 +49,7 @@ pub use event::{
     Account, Dated, End, Event, Failure, FailureCode, OutputFile, Posting, RunStatus, Script, ScriptedOutcome, Start,
 };
 pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain};
-pub use id::{Kind, WorkspaceId, parse_owned};
+pub use id::{Kind, UserId, WorkspaceId, parse_owned};
 pub use params::{fingerprint, resolve as resolve_params};
 pub use quote::{Line, Price, delivered, price};
 pub use refusal::{FreshQuote, Invalid, Refusal, WayOut};

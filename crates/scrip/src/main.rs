@@ -12,6 +12,7 @@ mod ledger;
 mod scheduler;
 mod server;
 mod shipped;
+mod sign_in;
 mod store;
 #[cfg(test)]
 mod tests;

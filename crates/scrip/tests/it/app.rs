@@ -235,8 +235,13 @@ impl App {
 
     /// A request that can be filled in.
     pub fn call(&self, method: Method, path: &str) -> Call<'_> {
+        self.bare(method, path).header("Authorization", &format!("Bearer {}", self.key))
+    }
+
+    /// The same, which says nothing about who asks.
+    pub fn bare(&self, method: Method, path: &str) -> Call<'_> {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
-        Call { request: self.client.request(method, url).bearer_auth(&self.key), app: self }
+        Call { request: self.client.request(method, url), app: self }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

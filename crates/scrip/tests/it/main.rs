@@ -26,5 +26,6 @@ mod openapi;
 mod postgres;
 mod races;
 mod runs;
+mod sessions;
 mod test_clocks;
 mod workspaces;
