@@ -9,6 +9,7 @@ mod export;
 mod gateway;
 mod http;
 mod ledger;
+mod oidc;
 mod scheduler;
 mod server;
 mod shipped;

@@ -7,6 +7,7 @@ use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
 use crate::http::{self, App, caller::OPERATOR_PREFIXES};
 use crate::ledger::Ledger;
+use crate::oidc::Oidc;
 use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
 use crate::sign_in::{self, Lifetimes};
@@ -42,6 +43,8 @@ impl Server {
         let listen = settings.listen.ok_or("name an address: --listen ADDR")?;
         let text = settings.catalog.as_deref().map(read_catalog).transpose()?;
         let lifetimes = Lifetimes::of_seconds(settings.session_idle, settings.session_absolute)?;
+        let (issuer, client) = (settings.oidc_issuer.as_deref(), settings.oidc_client_id.as_deref());
+        let oidc = Oidc::of(issuer, client, settings.oidc_client_secret.as_deref())?;
         let store = open(settings, data).await.map_err(|error| error.to_string())?;
         if let Some((text, catalog)) = text {
             let newest = store.catalogs();
@@ -72,7 +75,7 @@ impl Server {
         let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets)));
         let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&dispatcher)));
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let app = Arc::new(App { ledger, time, assets, secret, operator_keys, public_url, lifetimes });
+        let app = Arc::new(App { ledger, time, assets, secret, operator_keys, public_url, lifetimes, oidc });
         Ok(Server { listener, app, dispatcher, new_key, url })
     }
 

@@ -235,6 +235,14 @@ pub async fn close_all(store: &Store, user: UserId) -> Result<usize, Unavailable
     store.write(queries::END_SESSIONS, vec![user.into()]).await
 }
 
+/// Uses up something that is good once, until an instant at which it runs out by itself; whether it was good still.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn spend(store: &Store, what: &str, until: Timestamp) -> Result<bool, Unavailable> {
+    Ok(store.write(queries::SPEND, vec![bytes(&hash_of(what)), until.micros().into()]).await? == 1)
+}
+
 /// Clears away what has run out; how many rows.
 ///
 /// # Errors
@@ -243,7 +251,12 @@ pub async fn sweep(store: &Store, lifetimes: Lifetimes, now: Timestamp) -> Resul
     let (at, most) = (Value::Integer(now.micros()), Value::Integer(SWEPT));
     let sessions = vec![at.clone(), lifetimes.left_alone_since(now), most.clone()];
     let mut swept = 0;
-    for (sql, values) in [(queries::SWEEP_SESSIONS, sessions), (queries::SWEEP_SIGN_IN_TOKENS, vec![at, most])] {
+    let others = vec![at, most];
+    for (sql, values) in [
+        (queries::SWEEP_SESSIONS, sessions),
+        (queries::SWEEP_SIGN_IN_TOKENS, others.clone()),
+        (queries::SWEEP_SPENT, others),
+    ] {
         loop {
             let gone = store.write(sql, values.clone()).await?;
             swept += gone;

@@ -7,6 +7,7 @@ mod balances;
 pub mod caller;
 mod catalogs;
 mod holds;
+mod oidc;
 mod openapi;
 pub mod person;
 pub mod problem;
@@ -21,6 +22,7 @@ use crate::clock::{self, Stopwatch};
 use crate::crypto::{hex, random};
 use crate::gateway::assets::Assets;
 use crate::ledger::Ledger;
+use crate::oidc::Oidc;
 use crate::scheduler::TimeMachine;
 use crate::sign_in::Lifetimes;
 use crate::store::Committed;
@@ -61,6 +63,8 @@ pub struct App {
     pub public_url: String,
     /// How long sessions last.
     pub lifetimes: Lifetimes,
+    /// The provider that people may sign in with.
+    pub oidc: Option<Oidc>,
 }
 
 impl App {
@@ -105,6 +109,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sessions::mint))
         .routes(routes!(sessions::open, sessions::close_all))
         .routes(routes!(sessions::show, sessions::close))
+        .routes(routes!(oidc::start))
+        .routes(routes!(oidc::callback))
 }
 
 /// The service: the routes, health, and what every answer has.

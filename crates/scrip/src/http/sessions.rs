@@ -170,7 +170,7 @@ fn shown(app: &App, session: &Session) -> api::Session {
 }
 
 /// An address that could be one, in the form it is kept in.
-fn address(text: &str) -> Result<String, Problem> {
+pub(super) fn address(text: &str) -> Result<String, Problem> {
     let good = email(text).map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
     Ok(sign_in::normalized(&good))
 }

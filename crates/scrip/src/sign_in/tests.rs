@@ -191,6 +191,11 @@ async fn what_has_run_out_is_cleared_away_and_nothing_else() {
         assert_eq!(found(store, &idle.0, at(0)).await, None, "it is gone");
         assert!(found(store, &used.0, at(week)).await.is_some());
         assert_eq!(sweep(at(30 * 24 * 3600)).await, 1);
+        let spend = async |what| spend(store, what, at(600)).await.expect("it writes");
+        assert!(spend("a").await && spend("b").await && !spend("a").await && !spend("b").await);
+        assert_eq!((sweep(at(599)).await, spend("a").await), (0, false));
+        assert_eq!((sweep(at(600)).await, spend("a").await), (2, true), "it is not needed any more");
+        assert_eq!(sweep(at(600)).await, 1);
         // More than one statement takes.
         join_all((0..SWEPT + 10).map(|_| link(store, "ada@example.com"))).await;
         assert_eq!(sweep(at(week)).await, SWEPT as usize + 10);

@@ -111,6 +111,11 @@ pub const SWEEP_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN (
 /// Clears some tokens away that have run out.
 pub const SWEEP_SIGN_IN_TOKENS: &str = "DELETE FROM sign_in_tokens WHERE hash IN (
     SELECT hash FROM sign_in_tokens WHERE expires_at <= $1 LIMIT $2)";
+/// Uses up something that is good once: whoever adds the row is who used it.
+pub const SPEND: &str = "INSERT INTO spent (hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+/// Clears some of it away that has run out by itself.
+pub const SWEEP_SPENT: &str = "DELETE FROM spent WHERE hash IN (
+    SELECT hash FROM spent WHERE expires_at <= $1 LIMIT $2)";
 
 /// All of them, so that a test can ask both engines whether they understand each.
 #[cfg(test)]
@@ -156,4 +161,6 @@ pub const ALL: &[&str] = &[
     END_SESSIONS,
     SWEEP_SESSIONS,
     SWEEP_SIGN_IN_TOKENS,
+    SPEND,
+    SWEEP_SPENT,
 ];

@@ -115,6 +115,8 @@ impl App {
 
     fn off(journal: Journal, catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(120)).no_proxy();
+        // Where an answer leads is the story's to follow.
+        let client = client.redirect(reqwest::redirect::Policy::none());
         App {
             log: directory.join(format!("log-{}", unique())),
             is_guest: false,

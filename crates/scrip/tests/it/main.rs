@@ -21,6 +21,7 @@ mod holds;
 mod journal;
 mod load;
 mod moving;
+mod oidc;
 mod openapi;
 #[path = "../common/postgres.rs"]
 mod postgres;

@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 /// journal; the rows of a workspace are kept where its entries are.
 pub const BY_WORKSPACE: [&str; 7] = ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage"];
 /// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 9] = [
+pub const EVERYWHERE: [&str; 10] = [
     "settings",
     "operator_keys",
     "catalogs",
@@ -25,6 +25,7 @@ pub const EVERYWHERE: [&str; 9] = [
     "users",
     "sign_in_tokens",
     "sessions",
+    "spent",
     "positions",
 ];
 

@@ -91,6 +91,8 @@ pub const SESSIONS: Table = Table {
         ("expires_at", Type::INT8),
     ],
 };
+/// What was good once and is used up.
+pub const SPENT: Table = Table { name: "spent", columns: &[("hash", Type::BYTEA), ("expires_at", Type::INT8)] };
 
 /// What a database turned out to be.
 pub enum Found {
@@ -156,7 +158,7 @@ impl Target {
     pub async fn beside(&mut self) -> Result<Beside<'_>, Unavailable> {
         let transaction = self.client.transaction().await?;
         let sql = "DELETE FROM operator_keys; DELETE FROM catalogs; DELETE FROM test_clocks; DELETE FROM claims;
-                   DELETE FROM users; DELETE FROM sign_in_tokens; DELETE FROM sessions";
+                   DELETE FROM users; DELETE FROM sign_in_tokens; DELETE FROM sessions; DELETE FROM spent";
         transaction.batch_execute(sql).await?;
         transaction.execute("DELETE FROM settings WHERE name <> $1", &[&MOVING]).await?;
         Ok(Beside { transaction })
@@ -254,7 +256,8 @@ async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
     let sql = "SELECT EXISTS (SELECT 1 FROM entries) OR EXISTS (SELECT 1 FROM settings)
                OR EXISTS (SELECT 1 FROM operator_keys) OR EXISTS (SELECT 1 FROM catalogs)
                OR EXISTS (SELECT 1 FROM test_clocks) OR EXISTS (SELECT 1 FROM claims) OR EXISTS (SELECT 1 FROM users)
-               OR EXISTS (SELECT 1 FROM sign_in_tokens) OR EXISTS (SELECT 1 FROM sessions)";
+               OR EXISTS (SELECT 1 FROM sign_in_tokens) OR EXISTS (SELECT 1 FROM sessions)
+               OR EXISTS (SELECT 1 FROM spent)";
     if client.query_one(sql, &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }

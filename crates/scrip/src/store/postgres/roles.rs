@@ -15,7 +15,7 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 18] = [
+const RIGHTS: [(&str, &str); 19] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", ADD),
@@ -26,6 +26,7 @@ const RIGHTS: [(&str, &str); 18] = [
     ("users", ADD),
     ("sign_in_tokens", ALL),
     ("sessions", ALL),
+    ("spent", ALL),
     ("positions", ALL),
     ("snapshots", ALL),
     ("workspaces", ALL),

@@ -25,3 +25,9 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_seen ON sessions (seen_at);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+-- What was good once and is used up, kept until it would have run out.
+CREATE TABLE spent (
+    hash BLOB NOT NULL PRIMARY KEY,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX spent_by_expiry ON spent (expires_at);
