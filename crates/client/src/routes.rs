@@ -117,6 +117,36 @@ impl Client {
         self.post(&["v1", "test_clocks", id, "advance"]).body(&AdvanceRequest { to: to.to_owned() }).waiting(ADVANCE)
     }
 
+    /// `POST /v1/sign_in`: has a link sent to an address, whether or not anybody has it.
+    pub fn sign_in(&self, email: &str) -> Call<SignInAsked> {
+        self.post(&["v1", "sign_in"]).body(&SignIn { email: email.to_owned() })
+    }
+
+    /// `POST /v1/portal_links`: a link that signs an operator's own user in once.
+    pub fn create_portal_link(&self, new: &NewPortalLink) -> Call<PortalLink> {
+        self.post(&["v1", "portal_links"]).body(new)
+    }
+
+    /// `POST /v1/sessions`: uses a link up, and opens a session. A retry after a lost answer finds the link used.
+    pub fn open_session(&self, new: &NewSession) -> Call<Session> {
+        self.post(&["v1", "sessions"]).body(new)
+    }
+
+    /// `GET /v1/session`: who is signed in, for a client whose key is a session.
+    pub fn session(&self) -> Call<Session> {
+        self.get(&["v1", "session"])
+    }
+
+    /// `DELETE /v1/session`: signs out.
+    pub fn sign_out(&self) -> Call<SignedOut> {
+        Call::new(self, Method::DELETE, &["v1", "session"])
+    }
+
+    /// `DELETE /v1/sessions`: signs out everywhere.
+    pub fn sign_out_everywhere(&self) -> Call<SignedOut> {
+        Call::new(self, Method::DELETE, &["v1", "sessions"])
+    }
+
     /// `GET /v1/entries/{id}/explain`: an entry in words.
     pub fn explain(&self, entry: &str) -> Call<Explanation> {
         self.get(&["v1", "entries", entry, "explain"])

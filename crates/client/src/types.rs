@@ -7,6 +7,7 @@ mod catalogs;
 mod entries;
 mod holds;
 mod runs;
+mod sessions;
 mod test_clocks;
 mod workspaces;
 
@@ -16,6 +17,7 @@ pub use entries::*;
 pub use holds::*;
 pub use runs::*;
 use serde::{Deserialize, Serialize};
+pub use sessions::*;
 pub use test_clocks::*;
 pub use workspaces::*;
 

@@ -145,6 +145,9 @@ mod tests {
         for number in [0, 1, 31, 32, 1 << 40, u64::MAX >> 1] {
             let workspace = WorkspaceId::new(number);
             assert_eq!(workspace.to_string().parse(), Ok(workspace));
+            let user = UserId::new(number);
+            assert_eq!(user.to_string().parse(), Ok(user));
+            assert!(user.to_string().parse::<WorkspaceId>().is_err());
             assert_eq!(parse_owned(Kind::Run, &workspace.owned(Kind::Run, 42)), Some((workspace, 42)));
         }
     }

@@ -30,6 +30,21 @@ pub struct Settings {
     /// An operator key; without one, a key is made and printed at first start
     #[arg(long, env = "SCRIP_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
     pub operator_key: Option<String>,
+    /// How many seconds a session lasts that nobody uses
+    #[arg(long, env = "SCRIP_SESSION_IDLE", value_name = "SECONDS")]
+    pub session_idle: Option<u32>,
+    /// How many seconds a session lasts, however much it is used
+    #[arg(long, env = "SCRIP_SESSION_ABSOLUTE", value_name = "SECONDS")]
+    pub session_absolute: Option<u32>,
+    /// The OpenID provider that people may sign in with, by its issuer
+    #[arg(long, env = "SCRIP_OIDC_ISSUER", value_name = "URL")]
+    pub oidc_issuer: Option<String>,
+    /// What that provider knows this server by
+    #[arg(long, env = "SCRIP_OIDC_CLIENT_ID", value_name = "ID")]
+    pub oidc_client_id: Option<String>,
+    /// And the secret it shares with this server
+    #[arg(long, env = "SCRIP_OIDC_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub oidc_client_secret: Option<String>,
     /// What is logged: error, warn, info, debug, trace, or by module
     #[arg(long, env = "SCRIP_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -70,6 +85,11 @@ impl Settings {
             listen: self.listen.or(other.listen),
             public_url: self.public_url.or(other.public_url),
             operator_key: self.operator_key.or(other.operator_key),
+            session_idle: self.session_idle.or(other.session_idle),
+            session_absolute: self.session_absolute.or(other.session_absolute),
+            oidc_issuer: self.oidc_issuer.or(other.oidc_issuer),
+            oidc_client_id: self.oidc_client_id.or(other.oidc_client_id),
+            oidc_client_secret: self.oidc_client_secret.or(other.oidc_client_secret),
             log: self.log.or(other.log),
             log_json: self.log_json.or(other.log_json),
             group_commit: self.group_commit.or(other.group_commit),
@@ -87,6 +107,7 @@ mod tests {
         let settings = flags.resolve(None).expect("the defaults are good");
         assert_eq!(settings.listen.map(|listen| listen.port()), Some(1));
         assert!(settings.data.is_some() && settings.log.is_some());
+        assert_eq!((settings.session_idle, settings.session_absolute), (Some(7 * 86_400), Some(30 * 86_400)));
     }
 
     #[test]

@@ -9,9 +9,11 @@ mod export;
 mod gateway;
 mod http;
 mod ledger;
+mod oidc;
 mod scheduler;
 mod server;
 mod shipped;
+mod sign_in;
 mod store;
 #[cfg(test)]
 mod tests;

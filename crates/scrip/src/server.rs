@@ -7,14 +7,20 @@ use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
 use crate::http::{self, App, caller::OPERATOR_PREFIXES};
 use crate::ledger::Ledger;
+use crate::oidc::Oidc;
 use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
+use crate::sign_in::{self, Lifetimes};
 use crate::store::{Address, Options, Row, Store, Unavailable, Value, queries};
 use scrip_engine::parse_catalog;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// How often sessions and links that have run out are cleared away.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// A Scrip that is about to serve.
 pub struct Server {
@@ -36,6 +42,9 @@ impl Server {
         let data = settings.data.as_deref().ok_or("name a data directory: --data DIR")?;
         let listen = settings.listen.ok_or("name an address: --listen ADDR")?;
         let text = settings.catalog.as_deref().map(read_catalog).transpose()?;
+        let lifetimes = Lifetimes::of_seconds(settings.session_idle, settings.session_absolute)?;
+        let (issuer, client) = (settings.oidc_issuer.as_deref(), settings.oidc_client_id.as_deref());
+        let oidc = Oidc::of(issuer, client, settings.oidc_client_secret.as_deref())?;
         let store = open(settings, data).await.map_err(|error| error.to_string())?;
         if let Some((text, catalog)) = text {
             let newest = store.catalogs();
@@ -66,7 +75,7 @@ impl Server {
         let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets)));
         let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&dispatcher)));
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let app = Arc::new(App { ledger, time, assets, secret, operator_keys, public_url });
+        let app = Arc::new(App { ledger, time, assets, secret, operator_keys, public_url, lifetimes, oidc });
         Ok(Server { listener, app, dispatcher, new_key, url })
     }
 
@@ -87,7 +96,23 @@ impl Server {
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
         tokio::spawn(scheduler::run(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.dispatcher).run());
+        tokio::spawn(sweep(Arc::clone(&self.app)));
         http::serve(self.listener, http::service(self.app), stop).await
+    }
+}
+
+/// Clears away sessions and links that have run out, for as long as the process lives.
+async fn sweep(app: Arc<App>) {
+    loop {
+        let swept = async {
+            let now = app.ledger.now(None).await?;
+            sign_in::sweep(app.ledger.store(), app.lifetimes, now).await
+        };
+        match swept.await {
+            Ok(rows) => tracing::debug!(rows, "sessions and links that have run out are gone"),
+            Err(error) => tracing::warn!(%error, "sessions and links that have run out stay for now"),
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
     }
 }
 

@@ -7,10 +7,13 @@ mod balances;
 pub mod caller;
 mod catalogs;
 mod holds;
+mod oidc;
 mod openapi;
+pub mod person;
 pub mod problem;
 mod request;
 mod runs;
+mod sessions;
 mod test_clocks;
 pub mod views;
 mod workspaces;
@@ -19,7 +22,9 @@ use crate::clock::{self, Stopwatch};
 use crate::crypto::{hex, random};
 use crate::gateway::assets::Assets;
 use crate::ledger::Ledger;
+use crate::oidc::Oidc;
 use crate::scheduler::TimeMachine;
+use crate::sign_in::Lifetimes;
 use crate::store::Committed;
 use axum::Json;
 use axum::Router;
@@ -56,6 +61,10 @@ pub struct App {
     pub operator_keys: HashMap<[u8; 32], String>,
     /// Where links lead: scheme and host.
     pub public_url: String,
+    /// How long sessions last.
+    pub lifetimes: Lifetimes,
+    /// The provider that people may sign in with.
+    pub oidc: Option<Oidc>,
 }
 
 impl App {
@@ -96,6 +105,12 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(holds::release))
         .routes(routes!(holds::extend))
         .routes(routes!(assets::show))
+        .routes(routes!(sessions::ask))
+        .routes(routes!(sessions::mint))
+        .routes(routes!(sessions::open, sessions::close_all))
+        .routes(routes!(sessions::show, sessions::close))
+        .routes(routes!(oidc::start))
+        .routes(routes!(oidc::callback))
 }
 
 /// The service: the routes, health, and what every answer has.

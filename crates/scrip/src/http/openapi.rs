@@ -1,10 +1,11 @@
 //! The OpenAPI document, from the routes themselves.
 
+use super::person::COOKIE;
 use super::{App, routes};
 use scrip_client::types as api;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApiBuilder, SecurityRequirement};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -18,9 +19,17 @@ pub fn document() -> Value {
             utoipa::openapi::LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
         ));
     let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An operator key, `sk_…`")).build();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+    let token = bearer.description(Some("A session opened with `\"cookie\": false`, `ps_…`")).build();
+    let cookie = "A session. What changes something also needs its `csrf` in `Scrip-CSRF`";
     let components = ComponentsBuilder::new()
         .schema(api::Problem::name(), api::Problem::schema())
-        .security_scheme("key", SecurityScheme::Http(key));
+        .security_scheme("key", SecurityScheme::Http(key))
+        .security_scheme(
+            "session",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(COOKIE, cookie))),
+        )
+        .security_scheme("session_token", SecurityScheme::Http(token));
     let base = OpenApiBuilder::new()
         .info(info.build())
         .components(Some(components.build()))
@@ -100,8 +109,15 @@ fn add_problems(path: &str, method: &str, operation: &mut Value) {
         ("422", "The request is not valid"),
         ("503", "Nothing was done; try again"),
     ];
-    if !public {
+    if path == "/v1/sessions" && method == "post" {
+        problems.push(("401", "No such link; it was used, or has run out"));
+    } else if path.starts_with("/v1/oidc") {
+        problems.push(("401", "The provider vouches for nobody, or this browser did not ask it to"));
+    } else if !public {
         problems.push(("401", "No known key"));
+    }
+    if path.starts_with("/v1/session") {
+        problems.push(("403", "It may come from another site, or `Scrip-CSRF` is missing"));
     }
     let asks = ["/v1/runs", "/v1/holds"].contains(&path) && method == "post";
     if asks {

@@ -18,6 +18,8 @@ tokio::task_local! {
 pub enum Problem {
     /// No key, or none that is known.
     Unauthenticated,
+    /// A request of a session's cookie that its own page may not have sent.
+    CrossSite,
     /// An expected no of the engine.
     Refused(Refusal),
     /// A quote that does not hold, with a fresh one to go on with.
@@ -51,6 +53,7 @@ impl Problem {
     fn code(&self) -> &'static str {
         match self {
             Problem::Unauthenticated => "UNAUTHENTICATED",
+            Problem::CrossSite => "CROSS_SITE_REQUEST",
             Problem::Refused(refusal) => refusal.code(),
             Problem::Quote { code, .. } => code,
             Problem::KeyReused => "IDEMPOTENCY_KEY_REUSED",
@@ -66,7 +69,8 @@ fn status(code: &str) -> StatusCode {
     match code {
         "UNAUTHENTICATED" => StatusCode::UNAUTHORIZED,
         "INSUFFICIENT_CREDITS" | "ALLOWANCE_EXHAUSTED" | "SPEND_CAP_REACHED" => StatusCode::PAYMENT_REQUIRED,
-        "WORKSPACE_FROZEN"
+        "CROSS_SITE_REQUEST"
+        | "WORKSPACE_FROZEN"
         | "CAPABILITY_REQUIRED"
         | "CAPABILITY_SUSPENDED"
         | "MODEL_TIER_REQUIRED"
@@ -200,7 +204,14 @@ pub fn refusal_members(refusal: &Refusal) -> Value {
 
 fn detail(problem: &Problem) -> String {
     match problem {
-        Problem::Unauthenticated => "send a known key as `Authorization: Bearer sk_…`".to_owned(),
+        Problem::Unauthenticated => {
+            "send a known key as `Authorization: Bearer sk_…`, or sign in: a link is good once, for 15 minutes".to_owned()
+        }
+        Problem::CrossSite => {
+            "with a session's cookie, send what `GET /v1/session` gives as `csrf` in `Scrip-CSRF`, and from this site's \
+             own pages"
+                .to_owned()
+        }
         Problem::Refused(refusal) => refusal_detail(refusal),
         Problem::Quote { code: "QUOTE_EXPIRED", .. } => {
             "the quote was good for 15 minutes; go on with the fresh one".to_owned()

@@ -320,7 +320,7 @@ fn name_is_short(pointer: &str, text: &str) -> Result<(), Problem> {
 }
 
 /// An address that could be one; whether it is, only a mail to it could tell.
-fn email(text: &str) -> Result<String, Problem> {
+pub(super) fn email(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     let wrong = || Problem::invalid("/owner/email", "must be an e-mail address");
     let (local, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
@@ -336,7 +336,7 @@ fn email(text: &str) -> Result<String, Problem> {
 }
 
 /// The person behind an address (R8): case, `+tags` and the dots that one large host ignores do not make another one.
-fn person(email: &str) -> String {
+pub(super) fn person(email: &str) -> String {
     let lower = email.to_lowercase();
     let (local, domain) = lower.rsplit_once('@').unwrap_or((&lower, ""));
     let local = local.split('+').next().unwrap_or(local);

@@ -18,7 +18,9 @@ use crate::crypto;
 use postgres::Postgres;
 pub use postgres::distributed;
 pub use postgres::{Address, admit};
-use scrip_engine::{By, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, parse_catalog};
+use scrip_engine::{
+    By, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, UserId, Workspace, WorkspaceId, parse_catalog,
+};
 #[cfg(test)]
 pub use sqlite::Crash;
 pub use sqlite::{Options, Sqlite};
@@ -164,6 +166,12 @@ impl From<i64> for Value {
 
 impl From<WorkspaceId> for Value {
     fn from(value: WorkspaceId) -> Value {
+        Value::Integer(value.get())
+    }
+}
+
+impl From<UserId> for Value {
+    fn from(value: UserId) -> Value {
         Value::Integer(value.get())
     }
 }

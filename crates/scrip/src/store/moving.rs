@@ -5,12 +5,15 @@
 //!
 //! Invariant: the database may be served only after the whole journal is there, and nothing else is.
 
-use super::postgres::moving::{Beside, CATALOGS, CLAIMS, Found, OPERATOR_KEYS, SETTINGS, TEST_CLOCKS, Table, Target};
+use super::postgres::moving::{
+    Beside, CATALOGS, CLAIMS, Found, OPERATOR_KEYS, SESSIONS, SETTINGS, SIGN_IN_TOKENS, SPENT, TEST_CLOCKS, Table,
+    Target, USERS,
+};
 use super::{Address, Row, Store, Unavailable, Value, queries};
 use std::time::Duration;
 
 /// The tables beside the journal, and how they are read. A place that only the embedded database has comes first.
-const BESIDE: [(Table, &str); 5] = [
+const BESIDE: [(Table, &str); 9] = [
     (SETTINGS, "SELECT rowid, name, value FROM settings WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (
         OPERATOR_KEYS,
@@ -22,6 +25,18 @@ const BESIDE: [(Table, &str); 5] = [
     ),
     (TEST_CLOCKS, "SELECT rowid, id, name, now FROM test_clocks WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (CLAIMS, "SELECT rowid, scope, claim, workspace FROM claims WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
+    (USERS, "SELECT rowid, id, email, created_at FROM users WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
+    (
+        SIGN_IN_TOKENS,
+        "SELECT rowid, hash, email, workspace, made_by, created_at, expires_at FROM sign_in_tokens
+        WHERE rowid > $1 ORDER BY rowid LIMIT $2",
+    ),
+    (
+        SESSIONS,
+        "SELECT rowid, hash, user_id, workspace, created_at, seen_at, expires_at FROM sessions
+        WHERE rowid > $1 ORDER BY rowid LIMIT $2",
+    ),
+    (SPENT, "SELECT rowid, hash, expires_at FROM spent WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
 ];
 /// The journal, in the same form.
 const JOURNAL: &str = "SELECT rowid, position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body,

@@ -79,6 +79,43 @@ pub const TEST_CLOCK: &str = "SELECT name, now FROM test_clocks WHERE id = $1";
 pub const TEST_CLOCKS: &str = "SELECT id, name, now FROM test_clocks ORDER BY id";
 /// All catalog versions.
 pub const CATALOGS: &str = "SELECT version, published_at, sha256, actor FROM catalogs ORDER BY version DESC";
+/// A person by the address, in lower case.
+pub const USER: &str = "SELECT id FROM users WHERE email = $1";
+/// Adds a person.
+pub const NEW_USER: &str = "INSERT INTO users (id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+/// Adds what signs somebody in once.
+pub const NEW_SIGN_IN_TOKEN: &str =
+    "INSERT INTO sign_in_tokens (hash, email, workspace, made_by, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+/// Whom a token signs in, and into which workspace.
+pub const SIGN_IN_TOKEN: &str = "SELECT email, workspace FROM sign_in_tokens WHERE hash = $1 AND expires_at > $2";
+/// Uses a token up: whoever takes the row away is who signs in.
+pub const USE_SIGN_IN_TOKEN: &str = "DELETE FROM sign_in_tokens WHERE hash = $1 AND expires_at > $2";
+/// Adds a session.
+pub const NEW_SESSION: &str = "INSERT INTO sessions (hash, user_id, workspace, created_at, seen_at, expires_at)
+    VALUES ($1, $2, $3, $4, $4, $5)";
+/// A session that has neither run out by an instant nor been left alone since another.
+pub const SESSION: &str =
+    "SELECT sessions.user_id, users.email, sessions.workspace, sessions.seen_at, sessions.expires_at
+    FROM sessions JOIN users ON users.id = sessions.user_id
+    WHERE sessions.hash = $1 AND sessions.expires_at > $2 AND sessions.seen_at > $3";
+/// Says that a session was used at an instant, unless it was seen after another one already.
+pub const SESSION_SEEN: &str = "UPDATE sessions SET seen_at = $2 WHERE hash = $1 AND seen_at <= $3";
+/// Ends a session.
+pub const END_SESSION: &str = "DELETE FROM sessions WHERE hash = $1";
+/// Ends every session of a person.
+pub const END_SESSIONS: &str = "DELETE FROM sessions WHERE user_id = $1";
+/// Clears some sessions away that have run out by an instant, or were left alone since another.
+pub const SWEEP_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN (
+    SELECT hash FROM sessions WHERE expires_at <= $1 OR seen_at <= $2 LIMIT $3)";
+/// Clears some tokens away that have run out.
+pub const SWEEP_SIGN_IN_TOKENS: &str = "DELETE FROM sign_in_tokens WHERE hash IN (
+    SELECT hash FROM sign_in_tokens WHERE expires_at <= $1 LIMIT $2)";
+/// Uses up something that is good once: whoever adds the row is who used it.
+pub const SPEND: &str = "INSERT INTO spent (hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+/// Clears some of it away that has run out by itself.
+pub const SWEEP_SPENT: &str = "DELETE FROM spent WHERE hash IN (
+    SELECT hash FROM spent WHERE expires_at <= $1 LIMIT $2)";
 
 /// All of them, so that a test can ask both engines whether they understand each.
 #[cfg(test)]
@@ -112,4 +149,18 @@ pub const ALL: &[&str] = &[
     TEST_CLOCK,
     TEST_CLOCKS,
     CATALOGS,
+    USER,
+    NEW_USER,
+    NEW_SIGN_IN_TOKEN,
+    SIGN_IN_TOKEN,
+    USE_SIGN_IN_TOKEN,
+    NEW_SESSION,
+    SESSION,
+    SESSION_SEEN,
+    END_SESSION,
+    END_SESSIONS,
+    SWEEP_SESSIONS,
+    SWEEP_SIGN_IN_TOKENS,
+    SPEND,
+    SWEEP_SPENT,
 ];

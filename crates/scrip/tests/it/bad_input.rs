@@ -31,6 +31,9 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str) -> Vec<Row> {
         { "key": "b", "hold": third, "capture": { "credits": 1 } },
         { "key": "c", "hold": fourth, "release": {} },
     ]);
+    let link = app.post("/v1/portal_links", json!({ "email": "bad@example.com" })).await.expect(201);
+    let link = text(&link["url"]);
+    let token = link.rsplit_once('#').expect("a token is behind it").1;
     let grant = text(&desk.give(7).await["id"]);
     let workspace = format!("/v1/workspaces/{}", desk.id);
     let catalog = std::fs::read_to_string(crate::app::root().join("catalogs/canvas-tiers.toml")).expect("it is there");
@@ -44,8 +47,10 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str) -> Vec<Row> {
         status,
     };
     let post = |path: &'static str, to: &str, good: Value, status: u16| row(Method::POST, path, to, good, status);
-    let _ = app;
     vec![
+        post("/v1/sign_in", "/v1/sign_in", json!({ "email": "bad@example.com" }), 202),
+        post("/v1/portal_links", "/v1/portal_links", json!({ "email": "bad@example.com", "workspace": desk.id }), 201),
+        post("/v1/sessions", "/v1/sessions", json!({ "token": token, "cookie": false }), 201),
         post("/v1/catalogs", "/v1/catalogs", json!({ "toml": catalog }), 201),
         post("/v1/test_clocks", "/v1/test_clocks", json!({ "name": "n", "now": "2026-03-01T00:00:00Z" }), 201),
         post(
@@ -216,16 +221,18 @@ fn wrong_meanings(row: &Row) -> Vec<Wrong> {
     for pointer in ["/model", "/plan", "/test_clock", "/quote", "/models/0", "/approve/0/review", "/toml"] {
         wrong(pointer, &nothing);
     }
-    wrong(
-        "/owner/email",
-        &[
-            json!("ada"),
-            json!("@"),
-            json!("a b@example.com"),
-            json!("a@b"),
-            json!(format!("{}@example.com", "x".repeat(250))),
-        ],
-    );
+    for pointer in ["/owner/email", "/email"] {
+        wrong(
+            pointer,
+            &[
+                json!("ada"),
+                json!("@"),
+                json!("a b@example.com"),
+                json!("a@b"),
+                json!(format!("{}@example.com", "x".repeat(250))),
+            ],
+        );
+    }
     wrong("/external_id", &[json!(""), json!("x".repeat(201))]);
     let counts = [
         json!(0),

@@ -21,10 +21,12 @@ mod holds;
 mod journal;
 mod load;
 mod moving;
+mod oidc;
 mod openapi;
 #[path = "../common/postgres.rs"]
 mod postgres;
 mod races;
 mod runs;
+mod sessions;
 mod test_clocks;
 mod workspaces;

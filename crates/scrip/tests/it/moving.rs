@@ -296,3 +296,35 @@ async fn a_database_with_an_entry_too_many_is_never_served() {
     let told = refused(scrip(&["verify", "--database-url", database.url()]));
     assert!(told.contains("a move into this database has not ended"), "{told}");
 }
+
+#[tokio::test]
+async fn whoever_was_signed_in_still_is_and_a_link_that_was_sent_is_good_once() {
+    let database = database();
+    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let desk = app.free().await;
+    let mut tokens = Vec::new();
+    for body in [json!({ "email": "ada@example.com" }), json!({ "email": "bob@example.com", "workspace": desk.id })] {
+        let made = app.post("/v1/portal_links", body).await.expect(201);
+        tokens.push(text(&made["url"]).rsplit_once('#').expect("a token is behind it").1.to_owned());
+    }
+    let open = async |app: &App, token: &str| {
+        let body = json!({ "token": token, "cookie": false });
+        app.bare(Method::POST, "/v1/sessions").json(&body).send().await
+    };
+    let show = async |app: &App, token: &str| {
+        let call = app.bare(Method::GET, "/v1/session").header("Authorization", &format!("Bearer {token}"));
+        call.send().await.expect(200)
+    };
+    let bound = desk.id.clone();
+    let ada = text(&open(&app, &tokens[0]).await.expect(201)["token"]);
+    let before = show(&app, &ada).await;
+    app.kill();
+    said(&run(moving(&app.data(), database.url())));
+    app.move_to(database);
+    app.restart();
+    assert_eq!(show(&app, &ada).await, before);
+    open(&app, &tokens[0]).await.problem(401, "UNAUTHENTICATED");
+    assert_eq!(open(&app, &tokens[1]).await.expect(201)["workspace"], json!(bound));
+    open(&app, &tokens[1]).await.problem(401, "UNAUTHENTICATED");
+    app.verify();
+}

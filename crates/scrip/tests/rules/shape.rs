@@ -9,18 +9,20 @@ const SRC: &str = "crates/scrip/src/";
 /// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
 /// `server` ← `cli`; `clock` and `crypto` know nobody. A module that is not listed stands at the top, beside `cli`:
 /// it may know everyone, and nobody listed may know it.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("config", &[]),
     ("store", &["clock", "crypto"]),
     ("ledger", &["crypto", "store"]),
+    ("oidc", &["crypto"]),
+    ("sign_in", &["crypto", "store"]),
     ("gateway", &["clock", "crypto", "ledger", "store"]),
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
     // the scheduler calls the workers. Only that one type.
     ("scheduler", &["gateway::dispatch", "ledger", "store"]),
     // The advance endpoint moves a test clock, and links to outputs read what a worker stored. Only these two.
-    ("http", &["clock", "crypto", "gateway::assets", "ledger", "scheduler::TimeMachine", "store"]),
+    ("http", &["clock", "crypto", "gateway::assets", "ledger", "oidc", "scheduler::TimeMachine", "sign_in", "store"]),
     ("export", &[]),
     ("verify", &["clock", "crypto", "store"]),
 ];

@@ -16,7 +16,18 @@ use tokio_postgres::Client;
 /// journal; the rows of a workspace are kept where its entries are.
 pub const BY_WORKSPACE: [&str; 7] = ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage"];
 /// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 6] = ["settings", "operator_keys", "catalogs", "test_clocks", "claims", "positions"];
+pub const EVERYWHERE: [&str; 10] = [
+    "settings",
+    "operator_keys",
+    "catalogs",
+    "test_clocks",
+    "claims",
+    "users",
+    "sign_in_tokens",
+    "sessions",
+    "spent",
+    "positions",
+];
 
 /// What follows the journal's table into its new form: keys, indexes, the view, and that entries stay.
 const BELONGINGS: &str = "ALTER TABLE entries ADD PRIMARY KEY (workspace, seq);
@@ -126,7 +137,11 @@ mod tests {
 
     #[test]
     fn every_table_is_by_workspace_or_everywhere() {
-        let schema = include_str!("../migrations/postgres/V1__journal.sql");
+        let schema = [
+            include_str!("../migrations/postgres/V1__journal.sql"),
+            include_str!("../migrations/postgres/V2__people.sql"),
+        ]
+        .concat();
         let tables = schema.split("CREATE TABLE ").skip(1).filter_map(|rest| rest.split_whitespace().next());
         let mut tables: Vec<&str> = tables.collect();
         let mut named: Vec<&str> = BY_WORKSPACE.into_iter().chain(EVERYWHERE).collect();

@@ -64,6 +64,35 @@ pub const TEST_CLOCKS: Table =
 /// What only one workspace may have.
 pub const CLAIMS: Table =
     Table { name: "claims", columns: &[("scope", Type::TEXT), ("claim", Type::TEXT), ("workspace", Type::INT8)] };
+/// People.
+pub const USERS: Table =
+    Table { name: "users", columns: &[("id", Type::INT8), ("email", Type::TEXT), ("created_at", Type::INT8)] };
+/// What signs somebody in once.
+pub const SIGN_IN_TOKENS: Table = Table {
+    name: "sign_in_tokens",
+    columns: &[
+        ("hash", Type::BYTEA),
+        ("email", Type::TEXT),
+        ("workspace", Type::INT8),
+        ("made_by", Type::TEXT),
+        ("created_at", Type::INT8),
+        ("expires_at", Type::INT8),
+    ],
+};
+/// Who is signed in.
+pub const SESSIONS: Table = Table {
+    name: "sessions",
+    columns: &[
+        ("hash", Type::BYTEA),
+        ("user_id", Type::INT8),
+        ("workspace", Type::INT8),
+        ("created_at", Type::INT8),
+        ("seen_at", Type::INT8),
+        ("expires_at", Type::INT8),
+    ],
+};
+/// What was good once and is used up.
+pub const SPENT: Table = Table { name: "spent", columns: &[("hash", Type::BYTEA), ("expires_at", Type::INT8)] };
 
 /// What a database turned out to be.
 pub enum Found {
@@ -128,7 +157,8 @@ impl Target {
     /// When the database cannot write.
     pub async fn beside(&mut self) -> Result<Beside<'_>, Unavailable> {
         let transaction = self.client.transaction().await?;
-        let sql = "DELETE FROM operator_keys; DELETE FROM catalogs; DELETE FROM test_clocks; DELETE FROM claims";
+        let sql = "DELETE FROM operator_keys; DELETE FROM catalogs; DELETE FROM test_clocks; DELETE FROM claims;
+                   DELETE FROM users; DELETE FROM sign_in_tokens; DELETE FROM sessions; DELETE FROM spent";
         transaction.batch_execute(sql).await?;
         transaction.execute("DELETE FROM settings WHERE name <> $1", &[&MOVING]).await?;
         Ok(Beside { transaction })
@@ -225,7 +255,9 @@ async fn refuse_strangers(client: &Client) -> Result<(), Unavailable> {
 async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
     let sql = "SELECT EXISTS (SELECT 1 FROM entries) OR EXISTS (SELECT 1 FROM settings)
                OR EXISTS (SELECT 1 FROM operator_keys) OR EXISTS (SELECT 1 FROM catalogs)
-               OR EXISTS (SELECT 1 FROM test_clocks) OR EXISTS (SELECT 1 FROM claims)";
+               OR EXISTS (SELECT 1 FROM test_clocks) OR EXISTS (SELECT 1 FROM claims) OR EXISTS (SELECT 1 FROM users)
+               OR EXISTS (SELECT 1 FROM sign_in_tokens) OR EXISTS (SELECT 1 FROM sessions)
+               OR EXISTS (SELECT 1 FROM spent)";
     if client.query_one(sql, &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }

@@ -15,7 +15,7 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 15] = [
+const RIGHTS: [(&str, &str); 19] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", ADD),
@@ -23,6 +23,10 @@ const RIGHTS: [(&str, &str); 15] = [
     ("catalogs", ADD),
     ("claims", ALL),
     ("test_clocks", CHANGE),
+    ("users", ADD),
+    ("sign_in_tokens", ALL),
+    ("sessions", ALL),
+    ("spent", ALL),
     ("positions", ALL),
     ("snapshots", ALL),
     ("workspaces", ALL),

@@ -1,0 +1,76 @@
+//! From a key's hash to its workspace, and when each key was last used.
+//!
+//! Whose a hash is never changes, so it is asked for once. What the key may do is never remembered here: that is in the
+//! workspace, and judged there.
+//!
+//! Invariant: a secret that opens nothing costs a look-up and leaves nothing.
+
+use crate::clock;
+use crate::crypto::hex;
+use crate::ledger::Ledger;
+use crate::store::{Claim, Unavailable, Value, queries};
+use scrip_engine::team::KeyHash;
+use scrip_engine::{SECOND, Timestamp, WorkspaceId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Hashes and last uses that are remembered; beyond that it begins again.
+const REMEMBERED: usize = 100_000;
+/// How long a key may be used before that is written down again, in microseconds.
+const USED_EVERY: i64 = 60 * SECOND;
+
+/// What is known of keys beside their workspaces.
+#[derive(Default)]
+pub struct Directory {
+    workspaces: Mutex<HashMap<[u8; 32], WorkspaceId>>,
+    used: Mutex<HashMap<(WorkspaceId, u32), Timestamp>>,
+}
+
+/// What an entry that makes a key claims: its hash is that workspace's for ever.
+pub fn claim(hash: &KeyHash) -> Claim {
+    Claim { scope: "key", what: hash.to_string() }
+}
+
+impl Directory {
+    /// The workspace that has made a key of this hash, whether or not the key is still good.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn workspace_of(&self, ledger: &Ledger, hash: [u8; 32]) -> Result<Option<WorkspaceId>, Unavailable> {
+        let known = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).copied();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let named = vec![Value::Text("key".to_owned()), Value::Text(hex(&hash))];
+        let rows = ledger.store().query(queries::CLAIMED_BY, named).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let workspace = WorkspaceId::new(row.integer(0) as u64);
+        let mut workspaces = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if workspaces.len() >= REMEMBERED {
+            workspaces.clear();
+        }
+        workspaces.insert(hash, workspace);
+        Ok(Some(workspace))
+    }
+
+    /// Writes down that a key was used, once a minute at most and beside the request.
+    pub fn used(&self, ledger: &Arc<Ledger>, workspace: WorkspaceId, key: u32) {
+        let now = clock::now();
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = used.get(&(workspace, key)).copied();
+        if last.is_some_and(|last| now < last.after_micros(USED_EVERY)) {
+            return;
+        }
+        if used.len() >= REMEMBERED {
+            used.clear();
+        }
+        used.insert((workspace, key), now);
+        let ledger = Arc::clone(ledger);
+        tokio::spawn(async move {
+            let values = vec![workspace.into(), Value::Integer(i64::from(key)), Value::Integer(now.micros())];
+            if let Err(error) = ledger.store().write(queries::KEY_USED, values).await {
+                tracing::warn!(%error, "the last use of a key was not written down");
+            }
+        });
+    }
+}

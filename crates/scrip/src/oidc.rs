@@ -1,0 +1,346 @@
+//! Signing in with an OpenID provider: the authorization code flow with PKCE.
+//!
+//! An attempt is a random number that only the browser knows, in a signed cookie. What the provider is told (`state`,
+//! `nonce`, the challenge) follows from that number by our secret, so that nothing is kept for an attempt that is never
+//! finished, and what was begun in one browser cannot be finished in another.
+//!
+//! The ID token comes from the token endpoint itself, over TLS. So who issued it is known from the connection, and its
+//! signature is not checked: OpenID Connect Core, 3.1.3.7, point 6. That is why a provider must be reached by `https`,
+//! unless it is on this machine.
+//!
+//! Invariant: nobody is signed in by an address that the provider has not verified.
+
+use crate::crypto::{hex, is_signed, random, sha256, sign};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use scrip_engine::{SECOND, Timestamp};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How long somebody may take at the provider, in seconds.
+pub const PATIENCE: u32 = 600;
+/// How long what a provider says about itself is believed, in microseconds.
+const KNOWN_FOR: i64 = 3_600 * SECOND;
+/// How long a provider may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest answer of a provider that is read.
+const ANSWER_MAX: usize = 1 << 18;
+
+/// Why somebody was not signed in.
+#[derive(Debug)]
+pub enum Failure {
+    /// They may not be: why, for the operator's log.
+    Refused(String),
+    /// The provider does not answer, or not as one does: nobody can say.
+    Unreachable(String),
+}
+
+/// A provider that signs people in.
+pub struct Oidc {
+    issuer: String,
+    client_id: String,
+    client_secret: String,
+    http: Client,
+    found: Mutex<Option<(Timestamp, Provider)>>,
+}
+
+/// What a provider says about itself.
+#[derive(Clone, Deserialize)]
+struct Provider {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+/// What a token endpoint answers.
+#[derive(Deserialize)]
+struct Tokens {
+    id_token: String,
+}
+
+impl Oidc {
+    /// The provider that the settings name, if they name one.
+    ///
+    /// # Errors
+    /// When only a part of it is named, or it is not reached by `https`.
+    pub fn of(issuer: Option<&str>, id: Option<&str>, secret: Option<&str>) -> Result<Option<Oidc>, String> {
+        let (issuer, client_id, client_secret) = match (issuer, id, secret) {
+            (None, None, None) => return Ok(None),
+            (Some(issuer), Some(id), Some(secret)) => (issuer.to_owned(), id.to_owned(), secret.to_owned()),
+            _ => {
+                return Err(
+                    "oidc_issuer, oidc_client_id and oidc_client_secret go together: name all or none".to_owned()
+                );
+            }
+        };
+        let url = trusted(&issuer).ok_or("oidc_issuer must be an https address, or one of this machine")?;
+        let http = Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
+        // What is on this machine is not reached by way of another one.
+        let http = if is_loopback(&url) { http.no_proxy() } else { http };
+        let http = http.build().map_err(|error| format!("oidc: {error}"))?;
+        Ok(Some(Oidc { issuer, client_id, client_secret, http, found: Mutex::default() }))
+    }
+
+    /// Whether this is the provider's own name.
+    pub fn is_issuer(&self, name: &str) -> bool {
+        name == self.issuer
+    }
+
+    /// Where a browser is sent to begin an attempt.
+    ///
+    /// # Errors
+    /// When the provider does not answer.
+    pub async fn begin(
+        &self,
+        attempt: &Attempt,
+        secret: &[u8],
+        redirect_uri: &str,
+        now: Timestamp,
+    ) -> Result<String, Failure> {
+        let provider = self.provider(now).await?;
+        let mut url = endpoint(&provider.authorization_endpoint)?;
+        let challenge = base64url(&sha256(&[attempt.verifier(secret).as_bytes()]));
+        url.query_pairs_mut().extend_pairs([
+            ("response_type", "code"),
+            ("client_id", &self.client_id),
+            ("redirect_uri", redirect_uri),
+            ("scope", "openid email"),
+            ("state", &attempt.state(secret)),
+            ("nonce", &attempt.nonce(secret)),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ]);
+        Ok(url.into())
+    }
+
+    /// The verified address of whoever the provider gave this code.
+    ///
+    /// # Errors
+    /// When the provider does not answer, does not know the code, or vouches for nobody.
+    pub async fn finish(
+        &self,
+        attempt: &Attempt,
+        secret: &[u8],
+        redirect_uri: &str,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<String, Failure> {
+        let provider = self.provider(now).await?;
+        let verifier = attempt.verifier(secret);
+        let mut form = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", &verifier),
+        ];
+        let mut request = self.http.post(endpoint(&provider.token_endpoint)?);
+        let methods = provider.token_endpoint_auth_methods_supported;
+        if methods.is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic")) {
+            // Both are encoded as in a form before they are put together (RFC 6749, 2.3.1).
+            request = request.basic_auth(encoded(&self.client_id), Some(encoded(&self.client_secret)));
+        } else {
+            form.extend([("client_id", &*self.client_id), ("client_secret", &self.client_secret)]);
+        }
+        let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form.join("&"));
+        let tokens: Tokens = ask(request.header("Accept", "application/json")).await?;
+        let claims = claims_of(&tokens.id_token).ok_or_else(|| refused("the ID token is none"))?;
+        self.vouched(&claims, &attempt.nonce(secret), now)
+    }
+
+    /// The address that an ID token vouches for.
+    fn vouched(&self, claims: &Value, nonce: &str, now: Timestamp) -> Result<String, Failure> {
+        let text = |name: &str| claims[name].as_str().unwrap_or_default();
+        let audience: Vec<&str> = match &claims["aud"] {
+            Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+            one => one.as_str().into_iter().collect(),
+        };
+        let party = match &claims["azp"] {
+            Value::Null => audience.len() == 1,
+            party => party.as_str() == Some(&self.client_id),
+        };
+        let checks = [
+            ("iss", text("iss") == self.issuer),
+            ("aud", audience.contains(&&*self.client_id)),
+            ("azp", party),
+            ("exp", claims["exp"].as_i64().is_some_and(|end| now < Timestamp::from_micros(0).after_seconds(end))),
+            ("nonce", text("nonce") == nonce),
+            ("sub", !text("sub").is_empty()),
+            ("email_verified", claims["email_verified"] == true),
+            ("email", !text("email").is_empty()),
+        ];
+        match checks.iter().find(|(_, good)| !good) {
+            Some((claim, _)) => Err(refused(&format!("the ID token's `{claim}` is not what it must be"))),
+            None => Ok(text("email").to_owned()),
+        }
+    }
+
+    /// What the provider says about itself, asked for once an hour.
+    async fn provider(&self, now: Timestamp) -> Result<Provider, Failure> {
+        let mut found = self.found.lock().await;
+        if let Some((since, provider)) = &*found
+            && (since.micros()..since.micros().saturating_add(KNOWN_FOR)).contains(&now.micros())
+        {
+            return Ok(provider.clone());
+        }
+        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let provider: Provider = ask(self.http.get(url)).await.map_err(|failure| match failure {
+            Failure::Refused(why) | Failure::Unreachable(why) => Failure::Unreachable(why),
+        })?;
+        if provider.issuer != self.issuer {
+            return Err(Failure::Unreachable(format!("{} says that it is {}", self.issuer, provider.issuer)));
+        }
+        *found = Some((now, provider.clone()));
+        Ok(provider)
+    }
+}
+
+/// An attempt to sign in, in one browser.
+pub struct Attempt {
+    id: String,
+    expires: i64,
+}
+
+impl Attempt {
+    /// A new one.
+    pub fn new(now: Timestamp) -> Attempt {
+        Attempt { id: hex(&random::<16>()), expires: now.micros() / SECOND + i64::from(PATIENCE) }
+    }
+
+    /// As the browser keeps it.
+    pub fn cookie(&self, secret: &[u8]) -> String {
+        format!("{}.{}.{}", self.id, self.expires, sign(secret, &self.claim()))
+    }
+
+    /// Reads what a browser kept, if it is ours and has not run out.
+    pub fn read(cookie: &str, secret: &[u8], now: Timestamp) -> Option<Attempt> {
+        let mut parts = cookie.split('.');
+        let (id, expires, signature) = (parts.next()?.to_owned(), parts.next()?.parse().ok()?, parts.next()?);
+        let attempt = Attempt { id, expires };
+        let good = parts.next().is_none() && is_signed(secret, &attempt.claim(), signature);
+        (good && now < attempt.ends_at()).then_some(attempt)
+    }
+
+    /// When it has run out.
+    pub fn ends_at(&self) -> Timestamp {
+        Timestamp::from_micros(0).after_seconds(self.expires)
+    }
+
+    /// What no other attempt has.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether the provider was sent this by this attempt.
+    pub fn is_of(&self, state: &str, secret: &[u8]) -> bool {
+        is_signed(secret, &self.about("state"), state)
+    }
+
+    fn state(&self, secret: &[u8]) -> String {
+        sign(secret, &self.about("state"))
+    }
+
+    fn nonce(&self, secret: &[u8]) -> String {
+        sign(secret, &self.about("nonce"))
+    }
+
+    /// 64 characters of the 43 to 128 that PKCE asks for.
+    fn verifier(&self, secret: &[u8]) -> String {
+        sign(secret, &self.about("verifier")) + &sign(secret, &self.about("rest of the verifier"))
+    }
+
+    fn about(&self, what: &str) -> String {
+        format!("oidc {what} of {}", self.id)
+    }
+
+    fn claim(&self) -> String {
+        format!("{} until {}", self.about("attempt"), self.expires)
+    }
+}
+
+fn refused(why: &str) -> Failure {
+    Failure::Refused(why.to_owned())
+}
+
+/// An address of a provider's, if secrets may be sent there.
+fn trusted(address: &str) -> Option<Url> {
+    let url = Url::parse(address).ok()?;
+    let (encrypted, here) = (url.scheme() == "https", url.scheme() == "http" && is_loopback(&url));
+    (url.has_host() && (encrypted || here)).then_some(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn endpoint(address: &str) -> Result<Url, Failure> {
+    trusted(address).ok_or_else(|| Failure::Unreachable(format!("{address} is no https address")))
+}
+
+/// The answer of a provider, read no further than an answer goes.
+async fn ask<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failure> {
+    let unreachable = |error: reqwest::Error| Failure::Unreachable(error.without_url().to_string());
+    let mut response: Response = request.send().await.map_err(unreachable)?;
+    let status = response.status();
+    let mut body = Vec::new();
+    while let Some(part) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + part.len() > ANSWER_MAX {
+            return Err(Failure::Unreachable(format!("the provider answers with more than {ANSWER_MAX} bytes")));
+        }
+        body.extend_from_slice(&part);
+    }
+    if status == StatusCode::BAD_REQUEST {
+        return Err(Failure::Refused(format!("the provider says {status}")));
+    }
+    let answer = serde_json::from_slice(&body).ok().filter(|_| status.is_success());
+    answer.ok_or_else(|| Failure::Unreachable(format!("the provider answers {status}, and not as one does")))
+}
+
+/// What an ID token says: the second of its three parts.
+fn claims_of(token: &str) -> Option<Value> {
+    let mut parts = token.split('.');
+    let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
+    let claims = serde_json::from_slice(&from_base64url(claims)?).ok()?;
+    parts.next().is_none().then_some(claims)
+}
+
+/// A value in a form.
+fn encoded(value: &str) -> String {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let letter = |byte: u8| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    value.bytes().map(letter).collect()
+}
+
+const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Base 64 for addresses, without padding.
+fn base64url(bytes: &[u8]) -> String {
+    let digits = |group: &[u8]| {
+        let byte = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        (0..=group.len()).map(move |place| char::from(BASE64URL[(bits >> (18 - 6 * place)) as usize & 63]))
+    };
+    bytes.chunks(3).flat_map(digits).collect()
+}
+
+/// Reads what [`base64url`] writes; nothing else.
+fn from_base64url(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut known) = (0_u32, 0);
+    for letter in text.bytes() {
+        let digit = BASE64URL.iter().position(|known| *known == letter)?;
+        (bits, known) = ((bits << 6 | digit as u32) & 0xfff, known + 6);
+        if known >= 8 {
+            known -= 8;
+            bytes.push((bits >> known) as u8);
+        }
+    }
+    (known < 6 && bits & ((1 << known) - 1) == 0).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests;

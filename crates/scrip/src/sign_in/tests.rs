@@ -1,0 +1,203 @@
+//! Links and sessions to the second, on both engines.
+//!
+//! Goal: what is good once is good once however many try, and every limit of time is half open. Method: instants are
+//! arguments, so that a month passes in a moment.
+
+use super::*;
+use crate::store::Options;
+use crate::tests::postgres::{Database, database};
+use futures_util::future::join_all;
+use std::path::PathBuf;
+
+const LIFETIMES: Lifetimes = Lifetimes { idle: 7 * DAY, absolute: 30 * DAY };
+
+#[test]
+fn lifetimes_are_seconds_within_bounds() {
+    assert_eq!(Lifetimes::of_seconds(None, None), Ok(LIFETIMES));
+    let told = Lifetimes::of_seconds(Some(300), Some(400 * 86_400));
+    assert_eq!(told, Ok(Lifetimes { idle: 300 * SECOND, absolute: 400 * DAY }));
+    for (idle, absolute, name) in
+        [(Some(299), None, "session_idle"), (None, Some(400 * 86_400 + 1), "session_absolute")]
+    {
+        let refused = Lifetimes::of_seconds(idle, absolute).expect_err("it is out of bounds");
+        assert!(refused.starts_with(name), "{refused}");
+    }
+}
+
+/// A store of each kind, cleared away at the end.
+struct Stores {
+    directory: PathBuf,
+    _database: Database,
+    stores: Vec<Store>,
+}
+
+impl Drop for Stores {
+    fn drop(&mut self) {
+        self.stores.clear();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+async fn stores(name: &str) -> Stores {
+    let directory = std::env::temp_dir().join(format!("scrip-sign-in-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let database = database();
+    let stores = vec![
+        Store::open(&directory, Options::default()).expect("a directory can be made"),
+        Store::connect(database.url()).await.expect("the database answers"),
+    ];
+    Stores { directory, _database: database, stores }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(1_800_000_000 * SECOND).after_seconds(seconds)
+}
+
+async fn link(store: &Store, email: &str) -> String {
+    issue(store, email, None, "test", LINK_LIFETIME, at(0)).await.expect("it is made")
+}
+
+/// A session opened at the first instant.
+async fn opened(store: &Store, email: &str) -> (String, Session) {
+    let user = user_of(store, email, at(0)).await.expect("somebody");
+    let whom = Redeemed { email: normalized(email), workspace: None };
+    open(store, user, whom, LIFETIMES, at(0)).await.expect("it is opened")
+}
+
+async fn found(store: &Store, token: &str, now: Timestamp) -> Option<Session> {
+    find(store, token, LIFETIMES, now).await.expect("it answers")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_twenty_who_redeem_one_link_at_once_one_is_let_in() {
+    for store in &stores("race").await.stores {
+        for round in 0..5 {
+            let token = link(store, "ada@example.com").await;
+            let tries = join_all((0..20).map(|_| redeem(store, &token, at(1)))).await;
+            let let_in = tries.into_iter().filter_map(|tried| tried.expect("it answers")).count();
+            assert_eq!(let_in, 1, "round {round}");
+            assert_eq!(redeem(store, &token, at(2)).await.expect("it answers"), None, "it is used up");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_good_for_a_quarter_of_an_hour_to_the_microsecond() {
+    for store in &stores("link").await.stores {
+        let (just, late) = (link(store, " Ada@Example.com ").await, link(store, "ada@example.com").await);
+        assert!(just.starts_with("st_") && just.len() == 39, "{just}");
+        let end = at(15 * 60);
+        assert_eq!(redeem(store, &late, end).await.expect("it answers"), None, "its last instant is before that");
+        assert_eq!(redeem(store, &late, at(15 * 60 + 1)).await.expect("it answers"), None);
+        let ada = Some(Redeemed { email: "ada@example.com".to_owned(), workspace: None });
+        assert_eq!(redeem(store, &just, end.after_micros(-1)).await.expect("it answers"), ada);
+        let bound = issue(store, "b@example.com", Some(WorkspaceId::new(7)), "test", SECOND, at(0)).await;
+        let bound = redeem(store, &bound.expect("it is made"), at(0)).await.expect("it answers").expect("it is good");
+        assert_eq!(bound.workspace, Some(WorkspaceId::new(7)));
+        for wrong in ["", "st_", &new_key(TOKEN_PREFIX), &new_key(SESSION_PREFIX), &just] {
+            assert_eq!(redeem(store, wrong, at(0)).await.expect("it answers"), None, "{wrong}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_one_person_however_it_is_written_and_whoever_comes_first() {
+    for store in &stores("users").await.stores {
+        let spellings = ["ada@example.com", "ADA@example.com", " Ada@Example.COM\t"];
+        let asked = (0..30).map(|n| user_of(store, spellings[n % 3], at(n as i64)));
+        let found: Vec<UserId> = join_all(asked).await.into_iter().map(|user| user.expect("somebody")).collect();
+        assert!(found.iter().all(|user| *user == found[0]), "{found:?}");
+        // Whether a host ignores what follows a plus is for the host to know.
+        for other in ["ada+a@example.com", "a.da@example.com", "bob@example.com"] {
+            assert_ne!(user_of(store, other, at(0)).await.expect("somebody"), found[0], "{other}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_a_week_after_its_last_use_and_a_month_after_its_first() {
+    let week = 7 * 24 * 3600;
+    for store in &stores("times").await.stores {
+        let (token, session) = opened(store, "ada@example.com").await;
+        assert!(token.starts_with("ps_") && token.len() == 39, "{token}");
+        assert_eq!(found(store, &token, at(week)).await, None, "idle");
+        assert_eq!(found(store, &token, at(week + 1)).await, None);
+        assert_eq!(found(store, &token, at(week - 1)).await, Some(session.clone()), "used again in its last second");
+        assert_eq!(found(store, &token, at(2 * week - 1)).await, None, "idle from there");
+        assert_eq!(found(store, &token, at(2 * week - 2)).await, Some(session.clone()));
+        // Used every day, it lives for a month and no longer.
+        let (token, session) = opened(store, "ada@example.com").await;
+        for day in 1..30 {
+            assert_eq!(found(store, &token, at(day * 24 * 3600)).await.as_ref(), Some(&session), "day {day}");
+        }
+        let end = at(30 * 24 * 3600);
+        assert_eq!(session.expires_at, end);
+        assert_eq!(found(store, &token, end.after_seconds(-1)).await.as_ref(), Some(&session));
+        assert_eq!(found(store, &token, end.after_micros(-1)).await.as_ref(), Some(&session));
+        for late in [0, 1] {
+            assert_eq!(found(store, &token, end.after_seconds(late)).await, None);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_session_is_used_is_written_down_once_a_minute() {
+    let week = 7 * 24 * 3600;
+    for store in &stores("seen").await.stores {
+        let (token, _) = opened(store, "ada@example.com").await;
+        // Seen at 0. A use before a minute has passed leaves it at that, one after a minute does not.
+        assert!(found(store, &token, at(59)).await.is_some());
+        assert_eq!(found(store, &token, at(week)).await, None);
+        assert!(found(store, &token, at(60)).await.is_some());
+        assert!(found(store, &token, at(week + 59)).await.is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_session_is_dead_and_those_of_others_live() {
+    for store in &stores("close").await.stores {
+        let (first, second) = (opened(store, "ada@example.com").await, opened(store, "ada@example.com").await);
+        let other = opened(store, "bob@example.com").await;
+        assert_ne!(first.0, second.0);
+        assert!(close(store, &first.1.hash).await.expect("it is closed"));
+        assert!(!close(store, &first.1.hash).await.expect("it answers"), "once");
+        assert_eq!(found(store, &first.0, at(1)).await, None);
+        assert!(found(store, &second.0, at(1)).await.is_some());
+        let third = opened(store, "ada@example.com").await;
+        assert_eq!(close_all(store, third.1.user).await.expect("they are closed"), 2);
+        for (token, _) in [&second, &third] {
+            assert_eq!(found(store, token, at(1)).await, None);
+        }
+        assert!(found(store, &other.0, at(1)).await.is_some());
+        // What is kept of a session is no session.
+        assert_eq!(found(store, &crate::crypto::hex(&other.1.hash), at(1)).await, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_run_out_is_cleared_away_and_nothing_else() {
+    let week = 7 * 24 * 3600;
+    for store in &stores("sweep").await.stores {
+        let (idle, used) = (opened(store, "ada@example.com").await, opened(store, "ada@example.com").await);
+        let (first, second) = (link(store, "ada@example.com").await, link(store, "ada@example.com").await);
+        let sweep = async |now| sweep(store, LIFETIMES, now).await.expect("it writes");
+        assert_eq!(sweep(at(15 * 60 - 1)).await, 0);
+        assert!(redeem(store, &first, at(15 * 60 - 1)).await.expect("it answers").is_some());
+        assert_eq!(sweep(at(15 * 60)).await, 1, "the link that nobody used");
+        assert_eq!(redeem(store, &second, at(0)).await.expect("it answers"), None, "it is gone");
+        assert!(found(store, &used.0, at(week - 1)).await.is_some());
+        assert_eq!(sweep(at(week - 1)).await, 0);
+        assert_eq!(sweep(at(week)).await, 1);
+        assert_eq!(found(store, &idle.0, at(0)).await, None, "it is gone");
+        assert!(found(store, &used.0, at(week)).await.is_some());
+        assert_eq!(sweep(at(30 * 24 * 3600)).await, 1);
+        let spend = async |what| spend(store, what, at(600)).await.expect("it writes");
+        assert!(spend("a").await && spend("b").await && !spend("a").await && !spend("b").await);
+        assert_eq!((sweep(at(599)).await, spend("a").await), (0, false));
+        assert_eq!((sweep(at(600)).await, spend("a").await), (2, true), "it is not needed any more");
+        assert_eq!(sweep(at(600)).await, 1);
+        // More than one statement takes.
+        join_all((0..SWEPT + 10).map(|_| link(store, "ada@example.com"))).await;
+        assert_eq!(sweep(at(week)).await, SWEPT as usize + 10);
+    }
+}
