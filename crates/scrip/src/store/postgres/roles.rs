@@ -15,7 +15,7 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 15] = [
+const RIGHTS: [(&str, &str); 16] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", ADD),
@@ -30,6 +30,7 @@ const RIGHTS: [(&str, &str); 15] = [
     ("queue", ALL),
     ("holds", ALL),
     ("usage", ALL),
+    ("admissions", ALL),
     ("refinery_schema_history", "SELECT"),
 ];
 
