@@ -10,7 +10,7 @@
 //! Inside: *settle* lets time pass (every transition due by `at`, in due order), *decide* turns the command into
 //! [`Event`]s, *evolve* folds an event into the workspace. [`fold`] is evolve alone: what replaying a journal does.
 //!
-//! Read in this order: `amount`, `time`, `catalog`, `workspace`, `event`, `command`, `refusal`, then `apply`.
+//! Read in this order: `amount`, `time`, `catalog`, `workspace`, `event`, `command`, `refusal`, then `apply`. `rate` stands alone: how often one may ask.
 //!
 //! Invariant: nothing here can do I/O, read a clock, draw a random number or use a float; the manifest lists serde,
 //! toml and jiff without time-zone data, and nothing else.
@@ -30,6 +30,7 @@ mod id;
 pub mod limits;
 mod params;
 mod quote;
+mod rate;
 mod refusal;
 mod rights;
 pub mod team;
@@ -54,6 +55,7 @@ pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Expla
 pub use id::{Kind, UserId, WorkspaceId, parse_owned};
 pub use params::{fingerprint, resolve as resolve_params};
 pub use quote::{Line, Price, delivered, price};
+pub use rate::{Admission, Admissions, Askers};
 pub use refusal::{FreshQuote, Invalid, Refusal, WayOut};
 pub use rights::{By, Effective, Need, effective, judge, role_reaches};
 pub use time::{DAY, Interval, SECOND, Span, Timestamp};

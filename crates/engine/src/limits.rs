@@ -39,6 +39,8 @@ pub const QUOTE_SECONDS: i64 = 15 * 60;
 pub const HOLD_SECONDS_DEFAULT: i64 = 60 * 60;
 /// The longest a hold may last from the instant it is opened or extended, in seconds.
 pub const HOLD_SECONDS_MAX: i64 = 30 * 24 * 60 * 60;
+/// The window of a workspace's rate limit, in seconds (R27).
+pub const RATE_SECONDS: u32 = 60;
 /// The longest text parameter, in bytes.
 pub const TEXT_MAX: usize = 10_000;
 /// The longest name, reason or reference, in characters.

@@ -8,6 +8,7 @@ mod lag;
 mod locks;
 #[path = "../tests/common/postgres.rs"]
 pub mod postgres;
+mod rates;
 #[path = "../../engine/tests/reference/mod.rs"]
 mod reference;
 mod roles;

@@ -19,7 +19,7 @@ use postgres::Postgres;
 pub use postgres::distributed;
 pub use postgres::{Address, admit};
 use scrip_engine::{
-    By, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, UserId, Workspace, WorkspaceId, parse_catalog,
+    Admission, By, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, UserId, Workspace, WorkspaceId, parse_catalog,
 };
 #[cfg(test)]
 pub use sqlite::Crash;
@@ -414,6 +414,19 @@ impl Store {
         match self {
             Store::Sqlite(sqlite) => sqlite.now(test_clock).await,
             Store::Postgres(postgres) => postgres.now(test_clock).await,
+        }
+    }
+
+    /// Asks whether a workspace may make one more request, at most `limit` in any sixty seconds (R27), and counts it if
+    /// so. On PostgreSQL that holds over all processes together.
+    ///
+    /// # Errors
+    /// When the store cannot answer: then nobody is admitted.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the extractors that know a workspace's plan ask"))]
+    pub async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.admit(workspace, limit),
+            Store::Postgres(postgres) => postgres.admit(workspace, limit).await,
         }
     }
 

@@ -14,7 +14,8 @@ use tokio_postgres::Client;
 
 /// What is kept by workspace, each with the workspace as the first column of every unique key. The first one is the
 /// journal; the rows of a workspace are kept where its entries are.
-pub const BY_WORKSPACE: [&str; 7] = ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage"];
+pub const BY_WORKSPACE: [&str; 8] =
+    ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions"];
 /// What is small and about all workspaces: whole on every node.
 pub const EVERYWHERE: [&str; 10] = [
     "settings",
@@ -140,8 +141,9 @@ mod tests {
         let schema = [
             include_str!("../migrations/postgres/V1__journal.sql"),
             include_str!("../migrations/postgres/V2__people.sql"),
-        ]
-        .concat();
+            include_str!("../migrations/postgres/V4__admissions.sql"),
+        ];
+        let schema = schema.concat().replace("CREATE UNLOGGED TABLE ", "CREATE TABLE ");
         let tables = schema.split("CREATE TABLE ").skip(1).filter_map(|rest| rest.split_whitespace().next());
         let mut tables: Vec<&str> = tables.collect();
         let mut named: Vec<&str> = BY_WORKSPACE.into_iter().chain(EVERYWHERE).collect();

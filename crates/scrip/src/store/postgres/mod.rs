@@ -7,6 +7,7 @@ mod audit;
 mod claims;
 pub mod distributed;
 mod lane;
+mod limiter;
 pub mod moving;
 mod projector;
 mod reach;
@@ -22,12 +23,13 @@ use crate::clock::Stopwatch;
 use deadpool_postgres::Pool;
 use futures_util::future::join_all;
 use lane::{Job, Lane};
+use limiter::Limiter;
 use projector::Place;
 pub use reach::Address;
 use reach::Reach;
 pub use roles::admit;
 use schema::migrate;
-use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
+use scrip_engine::{Admission, Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use states::States;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
@@ -155,6 +157,7 @@ pub struct Postgres {
     shared: Arc<Shared>,
     /// One: more of them would commit more often, each for fewer.
     lane: mpsc::Sender<Job>,
+    limiter: Limiter,
     projected: watch::Receiver<Place>,
     moved: watch::Receiver<i64>,
 }
@@ -200,12 +203,13 @@ impl Postgres {
         shared.look_at_the_clock().await?;
         shared.look_at_the_catalogs().await?;
         let lane = start_lane(&shared, group_commit);
+        let limiter = Limiter::start(&shared);
         let (reached, projected) = watch::channel(Place::default());
         tokio::spawn(projector::run(Arc::clone(&shared), reached));
         let (moving, moved) = watch::channel(0);
         tokio::spawn(follow(projected.clone(), moving));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
-        Ok(Postgres { shared, lane, projected, moved })
+        Ok(Postgres { shared, lane, limiter, projected, moved })
     }
 
     /// Hands a job to the lane, behind what was handed to it before; where its answer will come.
@@ -319,6 +323,11 @@ impl Postgres {
         let Some(id) = test_clock else { return Ok(self.shared.now()) };
         let found = self.query("SELECT now FROM test_clocks WHERE id = $1", vec![id.into()]).await?;
         Ok(found.first().map_or_else(|| self.shared.now(), |row| Timestamp::from_micros(row.integer(0))))
+    }
+
+    /// See [`super::Store::admit`].
+    pub async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
+        self.limiter.admit(workspace, limit).await
     }
 
     /// See [`super::Store::set_clock`].

@@ -15,7 +15,7 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 19] = [
+const RIGHTS: [(&str, &str); 20] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", ADD),
@@ -34,6 +34,7 @@ const RIGHTS: [(&str, &str); 19] = [
     ("queue", ALL),
     ("holds", ALL),
     ("usage", ALL),
+    ("admissions", ALL),
     ("refinery_schema_history", "SELECT"),
 ];
 

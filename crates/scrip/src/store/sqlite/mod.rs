@@ -11,6 +11,7 @@ mod flusher;
 mod index;
 mod jobs;
 mod projector;
+mod rates;
 mod reader;
 mod recent;
 mod rows;
@@ -21,9 +22,10 @@ use checkpointer::Checkpointer;
 use flusher::Flusher;
 use jobs::Job;
 use projector::Projector;
+use rates::Rates;
 use reader::Readers;
 use rusqlite::Connection;
-use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
+use scrip_engine::{Admission, Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -86,6 +88,7 @@ pub struct Sqlite {
     /// For submissions that come many at once, each until it is served: the queue alone would take as many of those as
     /// of single ones.
     room: Arc<Semaphore>,
+    rates: Rates,
     _checkpointer: Checkpointer,
     _lock: File,
 }
@@ -150,6 +153,7 @@ impl Sqlite {
             catalogs,
             committed,
             room: Arc::new(Semaphore::new(QUEUE_MAX)),
+            rates: Rates::new(),
             _checkpointer: checkpointer,
             _lock: lock,
         })
@@ -201,6 +205,11 @@ impl Sqlite {
     /// See [`super::Store::now`].
     pub async fn now(&self, test_clock: Option<i64>) -> Result<Timestamp, Unavailable> {
         self.ask(|reply| Job::Now(test_clock, reply)).await
+    }
+
+    /// See [`super::Store::admit`].
+    pub fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
+        self.rates.admit(workspace, limit)
     }
 
     /// See [`super::Store::set_clock`].
