@@ -113,7 +113,7 @@ fn submission(n: u64, step: u64, length: u64) -> Submission {
     let (workspace, key) = (workspace(n), format!("filling-{step}"));
     let idempotency = Some(idempotency(workspace, &key, &[b"POST /v1/filling\n", key.as_bytes()]));
     let (actor, command) = ("operator …fill".to_owned(), command(n, step, length));
-    Submission { workspace, command, actor, idempotency, claims: Vec::new(), wants_workspace: false }
+    Submission { workspace, command, actor, idempotency, claims: Vec::new(), mails: Vec::new(), wants_workspace: false }
 }
 
 /// What a workspace does in one step of its life.

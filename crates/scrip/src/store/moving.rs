@@ -5,12 +5,14 @@
 //!
 //! Invariant: the database may be served only after the whole journal is there, and nothing else is.
 
-use super::postgres::moving::{Beside, CATALOGS, CLAIMS, Found, OPERATOR_KEYS, SETTINGS, TEST_CLOCKS, Table, Target};
+use super::postgres::moving::{
+    Beside, CATALOGS, CLAIMS, Found, MAILS, OPERATOR_KEYS, SETTINGS, TEST_CLOCKS, Table, Target,
+};
 use super::{Address, Row, Store, Unavailable, Value, queries};
 use std::time::Duration;
 
 /// The tables beside the journal, and how they are read. A place that only the embedded database has comes first.
-const BESIDE: [(Table, &str); 5] = [
+const BESIDE: [(Table, &str); 6] = [
     (SETTINGS, "SELECT rowid, name, value FROM settings WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (
         OPERATOR_KEYS,
@@ -22,6 +24,11 @@ const BESIDE: [(Table, &str); 5] = [
     ),
     (TEST_CLOCKS, "SELECT rowid, id, name, now FROM test_clocks WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (CLAIMS, "SELECT rowid, scope, claim, workspace FROM claims WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
+    (
+        MAILS,
+        "SELECT rowid, id, kind, recipient, data, due_at, attempts, lease_until, sent_at, failed, created_at FROM mails
+         WHERE rowid > $1 ORDER BY rowid LIMIT $2",
+    ),
 ];
 /// The journal, in the same form.
 const JOURNAL: &str = "SELECT rowid, position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body,

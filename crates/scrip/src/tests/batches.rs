@@ -16,7 +16,15 @@ const MANY: u64 = 700;
 pub(super) fn submission(workspace: u64, key: &str, command: Command) -> Submission {
     let workspace = WorkspaceId::new(workspace);
     let idempotency = Some(idempotency(workspace, key, &[format!("{command:?}").as_bytes()]));
-    Submission { workspace, command, actor: "test".to_owned(), idempotency, claims: Vec::new(), wants_workspace: false }
+    Submission {
+        workspace,
+        command,
+        actor: "test".to_owned(),
+        idempotency,
+        claims: Vec::new(),
+        mails: Vec::new(),
+        wants_workspace: false,
+    }
 }
 
 /// Holds of one credit, in turn on each workspace.

@@ -19,7 +19,15 @@ fn submission(workspace: u64, command: Command, claims: Vec<Claim>) -> Submissio
     let workspace = WorkspaceId::new(workspace);
     let key = command.name();
     let idempotency = Some(idempotency(workspace, key, &[key.as_bytes()]));
-    Submission { workspace, command, actor: "test".to_owned(), idempotency, claims, wants_workspace: false }
+    Submission {
+        workspace,
+        command,
+        actor: "test".to_owned(),
+        idempotency,
+        claims,
+        mails: Vec::new(),
+        wants_workspace: false,
+    }
 }
 
 fn opening(workspace: u64, claims: Vec<Claim>) -> Submission {

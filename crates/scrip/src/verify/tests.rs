@@ -54,8 +54,15 @@ async fn journal(directory: &Path) {
         for (key, command) in [("open", open), ("run", run), ("cancel", Command::CancelRun { run: 1 })] {
             let idempotency = Some(idempotency(workspace, key, &[b"request"]));
             let actor = "test".to_owned();
-            let submission =
-                Submission { workspace, command, actor, idempotency, claims: Vec::new(), wants_workspace: false };
+            let submission = Submission {
+                workspace,
+                command,
+                actor,
+                idempotency,
+                claims: Vec::new(),
+                mails: Vec::new(),
+                wants_workspace: false,
+            };
             store.submit(submission).await.unwrap_or_else(|error| panic!("{error:?}"));
         }
     }
@@ -193,6 +200,7 @@ async fn a_journal_that_cannot_be_folded_is_named_and_not_served() {
         actor: "test".to_owned(),
         idempotency: None,
         claims: Vec::new(),
+        mails: Vec::new(),
         wants_workspace: false,
     };
     assert!(matches!(store.submit(again).await, Err(SubmitError::Unavailable(_))));

@@ -16,7 +16,8 @@ use tokio_postgres::Client;
 /// journal; the rows of a workspace are kept where its entries are.
 pub const BY_WORKSPACE: [&str; 7] = ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage"];
 /// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 6] = ["settings", "operator_keys", "catalogs", "test_clocks", "claims", "positions"];
+pub const EVERYWHERE: [&str; 7] =
+    ["settings", "operator_keys", "catalogs", "test_clocks", "claims", "mails", "positions"];
 
 /// What follows the journal's table into its new form: keys, indexes, the view, and that entries stay.
 const BELONGINGS: &str = "ALTER TABLE entries ADD PRIMARY KEY (workspace, seq);

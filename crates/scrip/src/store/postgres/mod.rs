@@ -7,6 +7,7 @@ mod audit;
 mod claims;
 pub mod distributed;
 mod lane;
+mod mails;
 pub mod moving;
 mod projector;
 mod reach;
@@ -157,6 +158,7 @@ pub struct Postgres {
     lane: mpsc::Sender<Job>,
     projected: watch::Receiver<Place>,
     moved: watch::Receiver<i64>,
+    mailed: Notify,
 }
 
 impl Postgres {
@@ -205,7 +207,7 @@ impl Postgres {
         let (moving, moved) = watch::channel(0);
         tokio::spawn(follow(projected.clone(), moving));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
-        Ok(Postgres { shared, lane, projected, moved })
+        Ok(Postgres { shared, lane, projected, moved, mailed: Notify::new() })
     }
 
     /// Hands a job to the lane, behind what was handed to it before; where its answer will come.
@@ -282,6 +284,11 @@ impl Postgres {
     /// See [`super::Store::projections`].
     pub fn projections(&self) -> watch::Receiver<i64> {
         self.moved.clone()
+    }
+
+    /// See [`super::Store::mailed`].
+    pub fn mailed(&self) -> &Notify {
+        &self.mailed
     }
 
     /// See [`super::Store::catalogs`].
