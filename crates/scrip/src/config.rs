@@ -27,6 +27,16 @@ pub struct Settings {
     /// Where links to outputs lead, when that is not the address listened on
     #[arg(long, env = "SCRIP_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// The server that sends mails: smtps://user:password@host:465, or smtp://host:587; without it they become files
+    #[arg(long, env = "SCRIP_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<String>,
+    /// Whom mails are from: mail@example.com, or Name <mail@example.com>
+    #[arg(long, env = "SCRIP_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+    /// Whether links in mails that become files are printed; for a demo on one's own machine alone
+    #[arg(skip)]
+    #[serde(skip)]
+    pub print_links: bool,
     /// An operator key; without one, a key is made and printed at first start
     #[arg(long, env = "SCRIP_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
     pub operator_key: Option<String>,
@@ -84,6 +94,9 @@ impl Settings {
             database_ca: self.database_ca.or(other.database_ca),
             listen: self.listen.or(other.listen),
             public_url: self.public_url.or(other.public_url),
+            smtp_url: self.smtp_url.or(other.smtp_url),
+            mail_from: self.mail_from.or(other.mail_from),
+            print_links: self.print_links || other.print_links,
             operator_key: self.operator_key.or(other.operator_key),
             session_idle: self.session_idle.or(other.session_idle),
             session_absolute: self.session_absolute.or(other.session_absolute),

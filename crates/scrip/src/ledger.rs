@@ -4,7 +4,7 @@
 
 use crate::crypto::sha256;
 use crate::store::queries;
-use crate::store::{Claim, Committed, Idempotency, Store, Submission, SubmitError, Unavailable, Value};
+use crate::store::{Claim, Committed, Idempotency, NewMail, Store, Submission, SubmitError, Unavailable, Value};
 use scrip_engine::{By, Command, Timestamp, Workspace, WorkspaceId};
 use std::sync::Arc;
 
@@ -62,9 +62,9 @@ impl Ledger {
         asked: Asked,
     ) -> Result<Committed, SubmitError> {
         let Asked { by, actor, request, idempotency } = asked;
-        let claims = Vec::new();
+        let (claims, mails, wants_workspace) = (Vec::new(), Vec::new(), false);
         self.store
-            .submit(Submission { workspace, command, by, actor, request, idempotency, claims, wants_workspace: false })
+            .submit(Submission { workspace, command, by, actor, request, idempotency, claims, mails, wants_workspace })
             .await
     }
 
@@ -93,8 +93,30 @@ impl Ledger {
         claims: Vec<Claim>,
     ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
         let Asked { by, actor, request, idempotency } = asked;
-        let submission =
-            Submission { workspace, command, by, actor, request, idempotency, claims, wants_workspace: true };
+        let (mails, wants_workspace) = (Vec::new(), true);
+        self.shown(Submission { workspace, command, by, actor, request, idempotency, claims, mails, wants_workspace })
+            .await
+    }
+
+    /// The same for a command that people are told of by mail: the mails are there exactly when its entry is.
+    ///
+    /// # Errors
+    /// See [`SubmitError`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "whatever is told of by mail comes with its own address"))]
+    pub async fn submit_and_mail(
+        &self,
+        workspace: WorkspaceId,
+        command: Command,
+        asked: Asked,
+        mails: Vec<NewMail>,
+    ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
+        let Asked { by, actor, request, idempotency } = asked;
+        let (claims, wants_workspace) = (Vec::new(), true);
+        self.shown(Submission { workspace, command, by, actor, request, idempotency, claims, mails, wants_workspace })
+            .await
+    }
+
+    async fn shown(&self, submission: Submission) -> Result<(Committed, Arc<Workspace>), SubmitError> {
         let mut committed = self.store.submit(submission).await?;
         let shown = committed.workspace.take();
         let shown = shown.ok_or_else(|| SubmitError::Bug("the store showed no workspace".to_owned()))?;
@@ -105,16 +127,8 @@ impl Ledger {
     pub async fn submit_many(&self, many: Vec<(WorkspaceId, Command, Asked)>) -> Vec<Result<Committed, SubmitError>> {
         let submission = |(workspace, command, asked): (WorkspaceId, Command, Asked)| {
             let Asked { by, actor, request, idempotency } = asked;
-            Submission {
-                workspace,
-                command,
-                by,
-                actor,
-                request,
-                idempotency,
-                claims: Vec::new(),
-                wants_workspace: false,
-            }
+            let (claims, mails) = (Vec::new(), Vec::new());
+            Submission { workspace, command, by, actor, request, idempotency, claims, mails, wants_workspace: false }
         };
         self.store.submit_many(many.into_iter().map(submission).collect()).await
     }

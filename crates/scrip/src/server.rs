@@ -7,7 +7,10 @@ use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
 use crate::http::{self, App, caller::OPERATOR_PREFIXES};
 use crate::ledger::Ledger;
+use crate::links::Links;
+use crate::mail::transport::{Mailer, Transport};
 use crate::oidc::Oidc;
+use crate::outbox::Outbox;
 use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
 use crate::sign_in::{self, Lifetimes};
@@ -27,6 +30,7 @@ pub struct Server {
     listener: TcpListener,
     app: Arc<App>,
     dispatcher: Arc<Dispatcher>,
+    outbox: Arc<Outbox>,
     /// The operator key that was made at this first start, to be shown once.
     pub new_key: Option<String>,
     /// Where it listens.
@@ -75,8 +79,11 @@ impl Server {
         let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets)));
         let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&dispatcher)));
         let public_url = public_url.trim_end_matches('/').to_owned();
+        let mailer = mailer(settings, data, &public_url)?;
+        let links = Links { ledger: Arc::clone(&ledger), secret: secret.clone(), public_url: public_url.clone() };
+        let outbox = Arc::new(Outbox::new(links, mailer));
         let app = Arc::new(App { ledger, time, assets, secret, operator_keys, public_url, lifetimes, oidc });
-        Ok(Server { listener, app, dispatcher, new_key, url })
+        Ok(Server { listener, app, dispatcher, outbox, new_key, url })
     }
 
     /// The ledger it serves.
@@ -97,6 +104,7 @@ impl Server {
         tokio::spawn(scheduler::run(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.dispatcher).run());
         tokio::spawn(sweep(Arc::clone(&self.app)));
+        tokio::spawn(Arc::clone(&self.outbox).run());
         http::serve(self.listener, http::service(self.app), stop).await
     }
 }
@@ -114,6 +122,15 @@ async fn sweep(app: Arc<App>) {
         }
         tokio::time::sleep(SWEEP_EVERY).await;
     }
+}
+
+/// How mails leave: by the server that the settings name, or as files.
+fn mailer(settings: &Settings, data: &Path, public_url: &str) -> Result<Mailer, String> {
+    let transport = match &settings.smtp_url {
+        Some(url) => Transport::smtp(url, public_url)?,
+        None => Transport::Files { directory: data.join("mails"), print_links: settings.print_links },
+    };
+    Mailer::new(transport, settings.mail_from.as_deref())
 }
 
 /// The store that the settings name: a database, or the directory itself.

@@ -6,6 +6,8 @@ mod engines;
 mod keys;
 mod lag;
 mod locks;
+mod mails;
+mod outbox;
 #[path = "../tests/common/postgres.rs"]
 pub mod postgres;
 mod rates;
@@ -14,3 +16,5 @@ mod reference;
 mod roles;
 mod rounds;
 mod simulation;
+#[path = "../tests/common/smtp.rs"]
+mod smtp;

@@ -122,6 +122,7 @@ fn submission(n: u64, step: u64, length: u64) -> Submission {
         actor,
         idempotency,
         claims: Vec::new(),
+        mails: Vec::new(),
         wants_workspace: false,
     }
 }

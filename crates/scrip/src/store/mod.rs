@@ -27,6 +27,7 @@ pub use sqlite::{Options, Sqlite};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// Entries between two snapshots of a workspace.
 const SNAPSHOT_EVERY: u64 = 64;
@@ -57,6 +58,27 @@ pub struct Claim {
     pub what: String,
 }
 
+/// A mail that is to be sent. Nothing in it is secret: whatever link it will have is made when it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMail {
+    /// Its own for ever: another mail with this id is this one.
+    pub id: String,
+    /// What it is about.
+    pub kind: String,
+    /// Whom it is for: an address.
+    pub recipient: String,
+    /// What its text needs, as JSON.
+    pub data: String,
+}
+
+impl NewMail {
+    /// The values of [`queries::NEW_MAIL`].
+    pub fn values(&self, now: Timestamp) -> Vec<Value> {
+        let texts = [&self.id, &self.kind, &self.recipient, &self.data].map(|text| Value::Text(text.clone()));
+        texts.into_iter().chain([now.micros().into()]).collect()
+    }
+}
+
 /// A command on its way to the journal.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -75,6 +97,8 @@ pub struct Submission {
     /// What the workspace has from its entry on: made in one transaction with it, so that neither is ever without the
     /// other.
     pub claims: Vec<Claim>,
+    /// What is mailed because of it: written in one transaction with its entry. Where there is no entry, there is none.
+    pub mails: Vec<NewMail>,
     /// Whether the answer should carry the workspace.
     pub wants_workspace: bool,
 }
@@ -267,10 +291,15 @@ impl Store {
     /// # Errors
     /// See [`SubmitError`].
     pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
-        match self {
+        let mails = !submission.mails.is_empty();
+        let result = match self {
             Store::Sqlite(sqlite) => sqlite.submit(submission).await,
             Store::Postgres(postgres) => postgres.submit(submission).await,
+        };
+        if mails && result.is_ok() {
+            self.mailed().notify_one();
         }
+        result
     }
 
     /// The same for many, those of one workspace in this order. On the embedded database they are one transaction:
@@ -384,6 +413,25 @@ impl Store {
         match self {
             Store::Sqlite(sqlite) => sqlite.lease(sql, values).await,
             Store::Postgres(postgres) => postgres.lease(sql, values).await,
+        }
+    }
+
+    /// One statement on the tables beside the journal by those who work; what it returns.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn write_for_work(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.write_for_work(sql, values).await,
+            Store::Postgres(postgres) => postgres.lease(sql, values).await,
+        }
+    }
+
+    /// Wakes whoever sends mails, when this process has written one. A hint: other processes write some too.
+    pub fn mailed(&self) -> &Notify {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.mailed(),
+            Store::Postgres(postgres) => postgres.mailed(),
         }
     }
 

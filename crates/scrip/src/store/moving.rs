@@ -6,14 +6,14 @@
 //! Invariant: the database may be served only after the whole journal is there, and nothing else is.
 
 use super::postgres::moving::{
-    Beside, CATALOGS, CLAIMS, Found, OPERATOR_KEYS, SESSIONS, SETTINGS, SIGN_IN_TOKENS, SPENT, TEST_CLOCKS, Table,
-    Target, USERS,
+    Beside, CATALOGS, CLAIMS, Found, MAILS, OPERATOR_KEYS, SESSIONS, SETTINGS, SIGN_IN_TOKENS, SPENT, TEST_CLOCKS,
+    Table, Target, USERS,
 };
 use super::{Address, Row, Store, Unavailable, Value, queries};
 use std::time::Duration;
 
 /// The tables beside the journal, and how they are read. A place that only the embedded database has comes first.
-const BESIDE: [(Table, &str); 9] = [
+const BESIDE: [(Table, &str); 10] = [
     (SETTINGS, "SELECT rowid, name, value FROM settings WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (
         OPERATOR_KEYS,
@@ -37,6 +37,11 @@ const BESIDE: [(Table, &str); 9] = [
         WHERE rowid > $1 ORDER BY rowid LIMIT $2",
     ),
     (SPENT, "SELECT rowid, hash, expires_at FROM spent WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
+    (
+        MAILS,
+        "SELECT rowid, id, kind, recipient, data, due_at, attempts, lease_until, sent_at, failed, created_at FROM mails
+         WHERE rowid > $1 ORDER BY rowid LIMIT $2",
+    ),
 ];
 /// The journal, in the same form.
 const JOURNAL: &str = "SELECT rowid, position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body,

@@ -64,6 +64,26 @@ pub const WORK_AGAIN: &str = "UPDATE queue SET lease_until = $3 WHERE workspace 
 pub const CLAIMED_BY: &str = "SELECT workspace FROM claims WHERE scope = $1 AND claim = $2";
 /// Lets go of what a workspace has that was never opened.
 pub const UNCLAIM: &str = "DELETE FROM claims WHERE scope = $1 AND claim = $2 AND workspace = $3";
+/// A mail to be sent from now on, if there is none of its id.
+pub const NEW_MAIL: &str = "INSERT INTO mails (id, kind, recipient, data, due_at, attempts, lease_until, created_at)
+    VALUES ($1, $2, $3, $4, $5, 0, 0, $5) ON CONFLICT (id) DO NOTHING";
+/// Whether a mail is to be sent by now.
+pub const MAIL_DUE: &str = "SELECT id FROM mails
+    WHERE due_at <= $1 AND lease_until <= $1 AND sent_at IS NULL AND failed IS NULL LIMIT 1";
+/// Mails to be sent by now, for whoever sends them until the lease ends. An attempt counts when it begins.
+pub const LEASE_MAILS: &str = "UPDATE mails SET lease_until = $2, attempts = attempts + 1 WHERE id IN (
+    SELECT id FROM mails WHERE due_at <= $1 AND lease_until <= $1 AND sent_at IS NULL AND failed IS NULL
+    ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+    RETURNING id, kind, recipient, data, attempts";
+/// A mail was sent, by whomever.
+pub const MAIL_SENT: &str =
+    "UPDATE mails SET sent_at = $2, lease_until = 0, failed = NULL WHERE id = $1 AND sent_at IS NULL RETURNING id";
+/// A mail was not sent in this attempt: it is to be tried again at an instant.
+pub const MAIL_LATER: &str = "UPDATE mails SET due_at = $3, lease_until = 0
+    WHERE id = $1 AND attempts = $2 AND sent_at IS NULL RETURNING id";
+/// A mail was not sent in this attempt, and never will be.
+pub const MAIL_FAILED: &str = "UPDATE mails SET failed = $3, lease_until = 0
+    WHERE id = $1 AND attempts = $2 AND sent_at IS NULL RETURNING id";
 /// A setting.
 pub const SETTING: &str = "SELECT value FROM settings WHERE name = $1";
 /// Makes a setting that is not there yet.
@@ -142,6 +162,12 @@ pub const ALL: &[&str] = &[
     WORK_AGAIN,
     CLAIMED_BY,
     UNCLAIM,
+    NEW_MAIL,
+    MAIL_DUE,
+    LEASE_MAILS,
+    MAIL_SENT,
+    MAIL_LATER,
+    MAIL_FAILED,
     SETTING,
     NEW_SETTING,
     OPERATOR_KEYS,

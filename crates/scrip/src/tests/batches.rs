@@ -25,6 +25,7 @@ pub(super) fn submission(workspace: u64, key: &str, command: Command) -> Submiss
         actor: "test".to_owned(),
         idempotency,
         claims: Vec::new(),
+        mails: Vec::new(),
         wants_workspace: false,
     }
 }

@@ -28,6 +28,7 @@ fn submission(workspace: u64, command: Command, claims: Vec<Claim>) -> Submissio
         actor: "test".to_owned(),
         idempotency,
         claims,
+        mails: Vec::new(),
         wants_workspace: false,
     }
 }

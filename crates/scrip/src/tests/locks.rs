@@ -34,6 +34,7 @@ async fn a_submission_does_not_wait_for_the_projections() {
         actor: "test".to_owned(),
         idempotency: None,
         claims: Vec::new(),
+        mails: Vec::new(),
         wants_workspace: true,
     };
     let committed = store.submit(submission).await;

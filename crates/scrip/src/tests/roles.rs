@@ -30,6 +30,7 @@ async fn submit(store: &Store, command: Command) -> Committed {
         actor,
         idempotency: None,
         claims: Vec::new(),
+        mails: Vec::new(),
         wants_workspace: true,
     };
     store.submit(submission).await.unwrap_or_else(|error| panic!("{error:?}"))

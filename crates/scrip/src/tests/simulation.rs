@@ -140,6 +140,7 @@ impl Life {
                 actor: "test".to_owned(),
                 idempotency,
                 claims: Vec::new(),
+                mails: Vec::new(),
                 wants_workspace: false,
             };
             let answer = self.store().submit(submission.clone()).await;

@@ -65,6 +65,7 @@ async fn journal(directory: &Path) {
                 actor,
                 idempotency,
                 claims: Vec::new(),
+                mails: Vec::new(),
                 wants_workspace: false,
             };
             store.submit(submission).await.unwrap_or_else(|error| panic!("{error:?}"));
@@ -206,6 +207,7 @@ async fn a_journal_that_cannot_be_folded_is_named_and_not_served() {
         actor: "test".to_owned(),
         idempotency: None,
         claims: Vec::new(),
+        mails: Vec::new(),
         wants_workspace: false,
     };
     assert!(matches!(store.submit(again).await, Err(SubmitError::Unavailable(_))));

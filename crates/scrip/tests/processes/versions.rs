@@ -13,7 +13,8 @@ const LATER: &str = "INSERT INTO refinery_schema_history (version, name, applied
 
 /// Tables that requests, workers and the folding of the journal use all the time.
 const BUSY: [&str; 6] = ["entries", "positions", "workspaces", "runs", "queue", "holds"];
-const OTHERS: [&str; 7] = ["settings", "operator_keys", "catalogs", "test_clocks", "claims", "snapshots", "usage"];
+const OTHERS: [&str; 8] =
+    ["settings", "operator_keys", "catalogs", "test_clocks", "claims", "mails", "snapshots", "usage"];
 
 /// A column that may be empty.
 fn wider(table: &str) -> String {

@@ -9,7 +9,7 @@ const SRC: &str = "crates/scrip/src/";
 /// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
 /// `server` ← `cli`; `clock` and `crypto` know nobody. A module that is not listed stands at the top, beside `cli`:
 /// it may know everyone, and nobody listed may know it.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("config", &[]),
@@ -17,6 +17,10 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("ledger", &["crypto", "store"]),
     ("oidc", &["crypto"]),
     ("sign_in", &["crypto", "store"]),
+    // What is mailed is kept in the form that the store has for it. Only that type.
+    ("mail", &["crypto", "store::NewMail"]),
+    ("links", &["crypto", "ledger", "mail", "store"]),
+    ("outbox", &["links", "mail", "store"]),
     ("gateway", &["clock", "crypto", "ledger", "store"]),
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
     // the scheduler calls the workers. Only that one type.

@@ -50,6 +50,8 @@ impl Demo {
             listen: Some(self.listen),
             operator_key: Some(key.clone()),
             log: Some(self.log),
+            // Whoever demonstrates reads no mail, and wants to follow its links.
+            print_links: true,
             ..Settings::default()
         };
         log(&settings)?;

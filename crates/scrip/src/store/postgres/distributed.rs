@@ -17,7 +17,7 @@ use tokio_postgres::Client;
 pub const BY_WORKSPACE: [&str; 8] =
     ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions"];
 /// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 10] = [
+pub const EVERYWHERE: [&str; 11] = [
     "settings",
     "operator_keys",
     "catalogs",
@@ -27,6 +27,7 @@ pub const EVERYWHERE: [&str; 10] = [
     "sign_in_tokens",
     "sessions",
     "spent",
+    "mails",
     "positions",
 ];
 
@@ -141,6 +142,7 @@ mod tests {
         let schema = [
             include_str!("../migrations/postgres/V1__journal.sql"),
             include_str!("../migrations/postgres/V2__people.sql"),
+            include_str!("../migrations/postgres/V3__mails.sql"),
             include_str!("../migrations/postgres/V4__admissions.sql"),
         ];
         let schema = schema.concat().replace("CREATE UNLOGGED TABLE ", "CREATE TABLE ");

@@ -7,11 +7,13 @@
 //!
 //! Invariant: nothing is answered that the database has not confirmed.
 
-use super::claims;
 use super::states::{self, Cached, NEWS, States};
 use super::{PATIENCE, Shared, reach};
+use super::{claims, mails};
 use crate::store::journal::{GENESIS, Sealed, Stored};
-use crate::store::{Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, panic_text};
+use crate::store::{
+    Claim, Committed, Idempotency, NewMail, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, panic_text,
+};
 use scrip_engine::{Applied, By, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,18 +56,23 @@ impl Job {
         }
     }
 
-    fn idempotency(&self) -> Option<Idempotency> {
+    fn submission(&self) -> Option<&Submission> {
         match &self.ask {
-            Ask::Submit(submission, _) => submission.idempotency,
+            Ask::Submit(submission, _) => Some(submission),
             Ask::Read(..) => None,
         }
     }
 
+    fn idempotency(&self) -> Option<Idempotency> {
+        self.submission()?.idempotency
+    }
+
     fn claims(&self) -> &[Claim] {
-        match &self.ask {
-            Ask::Submit(submission, _) => &submission.claims,
-            Ask::Read(..) => &[],
-        }
+        self.submission().map_or(&[], |submission| &submission.claims)
+    }
+
+    fn mails(&self) -> &[NewMail] {
+        self.submission().map_or(&[], |submission| &submission.mails)
     }
 
     fn is_abandoned(&self) -> bool {
@@ -262,7 +269,7 @@ impl Lane {
         }
         // In one order everywhere: two processes that wait for each other's rows would both be thrown out.
         planned.sort_by_key(|planned| (planned.row.workspace, planned.row.seq));
-        let inserted = insert(link, &planned).await;
+        let inserted = insert(link, &planned, self.shared.now()).await;
         if inserted.is_err() {
             // Where the connection is gone too, so is the transaction.
             let _ = link.client.batch_execute("ROLLBACK").await;
@@ -271,7 +278,9 @@ impl Lane {
             Ok(Inserted::All) => self.appended(planned, after),
             Ok(Inserted::But(lost)) => return self.lost(link, planned, &lost).await,
             Ok(Inserted::Claimed(taken)) => return refuse_taken(planned, &taken),
-            Err(error) if is_retryable(&error) => return planned.into_iter().map(|planned| planned.job).collect(),
+            Err(error) if reach::is_retryable(&error) => {
+                return planned.into_iter().map(|planned| planned.job).collect();
+            }
             Err(error) => {
                 self.failed = true;
                 let outcome = self.outcome(&planned).await;
@@ -444,7 +453,7 @@ const INSERT: &str = "INSERT INTO entries
 
 /// The one statement that gives order, idempotency and the requests' hashes. Where a workspace has several entries in
 /// it, losing one must undo those that follow: then it is committed only when all of it was inserted.
-async fn insert(link: &Link, planned: &[Planned]) -> Result<Inserted, tokio_postgres::Error> {
+async fn insert(link: &Link, planned: &[Planned], now: Timestamp) -> Result<Inserted, tokio_postgres::Error> {
     let rows: Vec<&EntryRow> = planned.iter().map(|planned| &planned.row).collect();
     let workspaces: Vec<i64> = rows.iter().map(|row| row.workspace).collect();
     let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
@@ -473,6 +482,7 @@ async fn insert(link: &Link, planned: &[Planned]) -> Result<Inserted, tokio_post
         client.batch_execute("ROLLBACK").await?;
         return Ok(Inserted::Claimed(taken));
     }
+    mails::write(client, planned.iter().flat_map(|planned| planned.job.mails()).collect(), now).await?;
     client.batch_execute("COMMIT").await?;
     Ok(Inserted::All)
 }
@@ -550,10 +560,8 @@ async fn ends(client: &Client, jobs: &[Job]) -> Result<HashMap<WorkspaceId, [u8;
 
 /// The test clock that a job is about.
 fn test_clock(job: &Job, cached: &Cached) -> Option<i64> {
-    match &job.ask {
-        Ask::Submit(submission, _) => submission.test_clock(&cached.workspace),
-        Ask::Read(..) => cached.workspace.test_clock,
-    }
+    let now = &cached.workspace;
+    job.submission().map_or(now.test_clock, |submission| submission.test_clock(now))
 }
 
 /// What time it is on the test clocks that matter to a batch.
@@ -588,12 +596,4 @@ fn answer(job: Job, unchanged: Unchanged) {
             drop(reply.send(Err(SubmitError::Bug("a submission was read".to_owned()))));
         }
     }
-}
-
-/// Whether the database asks to be asked again: a serialization failure or a deadlock.
-fn is_retryable(error: &tokio_postgres::Error) -> bool {
-    use tokio_postgres::error::SqlState;
-    error
-        .code()
-        .is_some_and(|code| [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
 }

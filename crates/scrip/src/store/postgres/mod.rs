@@ -8,6 +8,7 @@ mod claims;
 pub mod distributed;
 mod lane;
 mod limiter;
+mod mails;
 pub mod moving;
 mod projector;
 mod reach;
@@ -160,6 +161,7 @@ pub struct Postgres {
     limiter: Limiter,
     projected: watch::Receiver<Place>,
     moved: watch::Receiver<i64>,
+    mailed: Notify,
 }
 
 impl Postgres {
@@ -209,7 +211,7 @@ impl Postgres {
         let (moving, moved) = watch::channel(0);
         tokio::spawn(follow(projected.clone(), moving));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
-        Ok(Postgres { shared, lane, limiter, projected, moved })
+        Ok(Postgres { shared, lane, limiter, projected, moved, mailed: Notify::new() })
     }
 
     /// Hands a job to the lane, behind what was handed to it before; where its answer will come.
@@ -286,6 +288,11 @@ impl Postgres {
     /// See [`super::Store::projections`].
     pub fn projections(&self) -> watch::Receiver<i64> {
         self.moved.clone()
+    }
+
+    /// See [`super::Store::mailed`].
+    pub fn mailed(&self) -> &Notify {
+        &self.mailed
     }
 
     /// See [`super::Store::catalogs`].

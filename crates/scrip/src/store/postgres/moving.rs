@@ -94,6 +94,23 @@ pub const SESSIONS: Table = Table {
 /// What was good once and is used up.
 pub const SPENT: Table = Table { name: "spent", columns: &[("hash", Type::BYTEA), ("expires_at", Type::INT8)] };
 
+/// What is to be mailed, and what was.
+pub const MAILS: Table = Table {
+    name: "mails",
+    columns: &[
+        ("id", Type::TEXT),
+        ("kind", Type::TEXT),
+        ("recipient", Type::TEXT),
+        ("data", Type::TEXT),
+        ("due_at", Type::INT8),
+        ("attempts", Type::INT8),
+        ("lease_until", Type::INT8),
+        ("sent_at", Type::INT8),
+        ("failed", Type::TEXT),
+        ("created_at", Type::INT8),
+    ],
+};
+
 /// What a database turned out to be.
 pub enum Found {
     /// Nothing is in it.
@@ -158,7 +175,7 @@ impl Target {
     pub async fn beside(&mut self) -> Result<Beside<'_>, Unavailable> {
         let transaction = self.client.transaction().await?;
         let sql = "DELETE FROM operator_keys; DELETE FROM catalogs; DELETE FROM test_clocks; DELETE FROM claims;
-                   DELETE FROM users; DELETE FROM sign_in_tokens; DELETE FROM sessions; DELETE FROM spent";
+                   DELETE FROM users; DELETE FROM sign_in_tokens; DELETE FROM sessions; DELETE FROM spent; DELETE FROM mails";
         transaction.batch_execute(sql).await?;
         transaction.execute("DELETE FROM settings WHERE name <> $1", &[&MOVING]).await?;
         Ok(Beside { transaction })
@@ -257,7 +274,8 @@ async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
                OR EXISTS (SELECT 1 FROM operator_keys) OR EXISTS (SELECT 1 FROM catalogs)
                OR EXISTS (SELECT 1 FROM test_clocks) OR EXISTS (SELECT 1 FROM claims) OR EXISTS (SELECT 1 FROM users)
                OR EXISTS (SELECT 1 FROM sign_in_tokens) OR EXISTS (SELECT 1 FROM sessions)
-               OR EXISTS (SELECT 1 FROM spent)";
+               OR EXISTS (SELECT 1 FROM spent)
+               OR EXISTS (SELECT 1 FROM mails)";
     if client.query_one(sql, &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }

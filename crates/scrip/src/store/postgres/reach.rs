@@ -178,6 +178,14 @@ fn is_encrypted(config: &Config, has_ca: bool) -> Result<bool, Unavailable> {
     })
 }
 
+/// Whether the database asks to be asked again: a serialization failure or a deadlock.
+pub(super) fn is_retryable(error: &tokio_postgres::Error) -> bool {
+    use tokio_postgres::error::SqlState;
+    error
+        .code()
+        .is_some_and(|code| [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

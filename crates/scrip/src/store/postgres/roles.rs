@@ -15,13 +15,14 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 20] = [
+const RIGHTS: [(&str, &str); 21] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", ADD),
     ("operator_keys", ADD),
     ("catalogs", ADD),
     ("claims", ALL),
+    ("mails", CHANGE),
     ("test_clocks", CHANGE),
     ("users", ADD),
     ("sign_in_tokens", ALL),

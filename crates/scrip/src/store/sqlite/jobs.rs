@@ -2,7 +2,7 @@
 //!
 //! Invariant: every job has exactly one answer, sent after the batch it was in is on the disk or is known not to be.
 
-use crate::store::{Committed, Idempotency, Submission, SubmitError, Unavailable, Value};
+use crate::store::{Committed, Idempotency, Row, Submission, SubmitError, Unavailable, Value};
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -19,6 +19,7 @@ pub(super) enum Job {
     Now(Option<i64>, Reply<Timestamp>),
     SetClock { id: i64, name: Option<String>, now: Timestamp, reply: Reply<()> },
     Write(&'static str, Vec<Value>, Reply<usize>),
+    WriteForWork(&'static str, Vec<Value>, Reply<Vec<Row>>),
     Publish { text: String, catalog: Arc<Catalog>, actor: String, reply: Reply<u32> },
 }
 
@@ -50,6 +51,7 @@ pub(super) enum Answer {
     Now(Reply<Timestamp>, Timestamp),
     Clock(Reply<()>, Result<(i64, Timestamp), Unavailable>),
     Write(Reply<usize>, Result<usize, Unavailable>),
+    WriteForWork(Reply<Vec<Row>>, Result<Vec<Row>, Unavailable>),
     Publish(Reply<u32>, Result<u32, Unavailable>, Option<Arc<Catalogs>>),
 }
 
@@ -66,6 +68,7 @@ pub(super) fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
             Answer::Now(reply, now) => drop(reply.send(Ok(now))),
             Answer::Clock(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Write(reply, _) => drop(reply.send(Err(unavailable()))),
+            Answer::WriteForWork(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Publish(reply, ..) => drop(reply.send(Err(unavailable()))),
         }
     }

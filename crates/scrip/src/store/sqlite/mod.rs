@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use writer::Writer;
 
 /// What the writing connection keeps in memory, as SQLite takes it: KiB, negated. It only ever adds at the end, and
@@ -85,6 +85,7 @@ pub struct Sqlite {
     files: (PathBuf, PathBuf),
     catalogs: Arc<RwLock<Arc<Catalogs>>>,
     committed: watch::Receiver<i64>,
+    mailed: Notify,
     /// For submissions that come many at once, each until it is served: the queue alone would take as many of those as
     /// of single ones.
     room: Arc<Semaphore>,
@@ -118,6 +119,8 @@ impl Sqlite {
                 &error,
             )
         })?;
+        // One process owns the data: whoever was sending these is gone.
+        connection.execute("UPDATE mails SET lease_until = 0 WHERE lease_until > 0 AND sent_at IS NULL", [])?;
         if let Some(pages) = options.pages_max {
             connection.pragma_update(None, "max_page_count", pages)?;
         }
@@ -152,6 +155,7 @@ impl Sqlite {
             files: (journal, views),
             catalogs,
             committed,
+            mailed: Notify::new(),
             room: Arc::new(Semaphore::new(QUEUE_MAX)),
             rates: Rates::new(),
             _checkpointer: checkpointer,
@@ -220,6 +224,16 @@ impl Sqlite {
     /// See [`super::Store::write`].
     pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
         self.ask(|reply| Job::Write(sql, values, reply)).await
+    }
+
+    /// See [`super::Store::write_for_work`].
+    pub async fn write_for_work(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        self.ask(|reply| Job::WriteForWork(sql, values, reply)).await
+    }
+
+    /// See [`super::Store::mailed`].
+    pub fn mailed(&self) -> &Notify {
+        &self.mailed
     }
 
     /// See [`super::Store::publish`].

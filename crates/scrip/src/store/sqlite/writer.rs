@@ -238,6 +238,11 @@ impl Writer {
                 });
                 Answer::Write(reply, result)
             }
+            Job::WriteForWork(sql, values, reply) => {
+                let result = self
+                    .unless(failed, |writer| all_rows(&mut writer.connection.prepare_cached(&numbered(sql))?, &values));
+                Answer::WriteForWork(reply, result)
+            }
             Job::Publish { text, catalog, actor, reply } => {
                 let (result, catalogs) =
                     match self.unless(failed, |writer| writer.publish(&text, Arc::clone(&catalog), &actor)) {
@@ -332,6 +337,7 @@ impl Writer {
         self.position += 1;
         self.recent.remember(self.position, (workspace.id, workspace.seq), idempotency);
         self.claim(submission, failed)?;
+        self.write_mails(submission, failed)?;
         let (seq, at) = (workspace.seq, workspace.at);
         let workspace = Arc::new(workspace);
         let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));

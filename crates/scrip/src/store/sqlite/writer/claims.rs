@@ -1,9 +1,11 @@
-//! What only one workspace may have, beside the entry that opens it.
+//! What is written beside an entry: what only one workspace may have, and what is mailed.
 //!
-//! Invariant: a claim is written in the transaction of its workspace's entry, after that entry, and by nobody else.
+//! Invariant: a claim is written in the transaction of its workspace's entry, after that entry, and by nobody else; so
+//! is a mail that tells of an entry.
 
+use super::super::bound;
 use super::Writer;
-use crate::store::{Submission, SubmitError, Unavailable};
+use crate::store::{Submission, SubmitError, Unavailable, numbered, queries};
 use rusqlite::OptionalExtension;
 
 /// The batch fails, and with it whoever is in it.
@@ -47,6 +49,24 @@ impl Writer {
                 .prepare_cached(sql)
                 .and_then(|mut statement| statement.execute((claim.scope, &claim.what, submission.workspace.get())));
             made.map_err(|error| fails(failed, error))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the mails of a submission whose entry was written. They are due by the machine's clock, whatever clock
+    /// the workspace is on.
+    pub(super) fn write_mails(
+        &mut self,
+        submission: &Submission,
+        failed: &mut Option<rusqlite::Error>,
+    ) -> Result<(), SubmitError> {
+        let now = self.clock.now();
+        for mail in &submission.mails {
+            let written = self
+                .connection
+                .prepare_cached(&numbered(queries::NEW_MAIL))
+                .and_then(|mut statement| statement.execute(bound(&mail.values(now))));
+            written.map_err(|error| fails(failed, error))?;
         }
         Ok(())
     }

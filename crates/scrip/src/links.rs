@@ -1,0 +1,77 @@
+//! Links in mails, made when a mail is sent and never before.
+//!
+//! Invariant: what makes a link secret is in no table, no log and no file; whoever holds the link was sent it.
+
+use crate::crypto::{is_signed, sign};
+use crate::ledger::Ledger;
+use crate::mail::{Link, Mail};
+use crate::store::Unavailable;
+use scrip_engine::{Timestamp, WorkspaceId};
+use std::sync::Arc;
+
+/// What links are made of.
+pub struct Links {
+    /// Where tokens are kept, as hashes.
+    pub ledger: Arc<Ledger>,
+    /// What signs.
+    pub secret: Vec<u8>,
+    /// Where people reach us, without a slash at its end.
+    pub public_url: String,
+}
+
+/// The link of a mail to an address; `None` when there is nothing to link to any more, and so nothing to send.
+///
+/// # Errors
+/// When the store cannot keep what the link is to be known by.
+pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -> Result<Option<Link>, Unavailable> {
+    match mail {
+        Mail::SignIn { workspace } => sign_in(links, recipient, *workspace, now).await,
+        Mail::Invitation { expires_at, .. } if *expires_at <= now => Ok(None),
+        Mail::Invitation { invitation, .. } => {
+            let open = format!("{}/invitations/{invitation}.", links.public_url);
+            Ok(Some(Link::new(open, invitation_signature(&links.secret, invitation, recipient))))
+        }
+    }
+}
+
+/// The one place where links that sign somebody in come from. Where nobody makes sign-in tokens there are none, and a
+/// mail with one is given up, saying so.
+async fn sign_in(
+    _links: &Links,
+    _email: &str,
+    _workspace: Option<WorkspaceId>,
+    _now: Timestamp,
+) -> Result<Option<Link>, Unavailable> {
+    Ok(None)
+}
+
+/// What shows that whoever holds it was invited at this address: without it an invitation's id, which many may see,
+/// opens nothing.
+pub fn invitation_signature(secret: &[u8], invitation: &str, recipient: &str) -> String {
+    sign(secret, &invited(invitation, recipient))
+}
+
+/// Whether a link's signature is that of an invitation to this address.
+#[cfg_attr(not(test), expect(dead_code, reason = "asked where an invitation is accepted"))]
+pub fn is_invitation(secret: &[u8], invitation: &str, recipient: &str, signature: &str) -> bool {
+    is_signed(secret, &invited(invitation, recipient), signature)
+}
+
+/// No id has a space in it, so one text is one invitation to one address; and nothing else that is signed begins so.
+fn invited(invitation: &str, recipient: &str) -> String {
+    format!("invitation {invitation} {recipient}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invitation_is_for_one_address() {
+        let signature = invitation_signature(b"secret", "inv_1", "bo@example.com");
+        assert!(is_invitation(b"secret", "inv_1", "bo@example.com", &signature));
+        assert!(!is_invitation(b"secret", "inv_1", "eve@example.com", &signature));
+        assert!(!is_invitation(b"secret", "inv_2", "bo@example.com", &signature));
+        assert!(!is_invitation(b"other", "inv_1", "bo@example.com", &signature));
+    }
+}

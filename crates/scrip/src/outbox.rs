@@ -1,0 +1,159 @@
+//! The outbox: mails that were written with what they tell of, and one worker a process that sends them.
+//!
+//! A mail is leased, its link is made, it is sent and marked. Whoever dies in between has sent it or not, and after the
+//! lease it is sent again: at least once, and a double has the same `Message-ID`.
+//!
+//! Invariant: only what is committed is sent, and what is committed is sent or says why not.
+
+use crate::links::{self, Links};
+use crate::mail::transport::{Failure, Mailer, PATIENCE};
+use crate::mail::{Mail, templates};
+use crate::store::{NewMail, Row, Store, Unavailable, Value, queries};
+use scrip_engine::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Mails sent at once.
+const WAVE: i64 = 16;
+/// How long whoever sends a mail may be silent before another sends it: longer than a server may take.
+const LEASE_SECONDS: i64 = 120;
+/// How often mails are looked for that nobody told of: other processes write some, and some are tried again.
+const EVERY: Duration = Duration::from_secs(1);
+/// Seconds until a mail is tried again that was not sent in its first attempt, its second, and so on. The last attempt
+/// is the one after the last of these.
+const AGAIN: [i64; 7] = [60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600, 12 * 3600, 24 * 3600]; // # assumed from the fifth on
+/// Letters of a cause that are kept.
+const CAUSE_MAX: usize = 500;
+
+const _: () = assert!(LEASE_SECONDS > PATIENCE.as_secs() as i64, "nobody else sends a mail that is being sent");
+
+/// Sends mails.
+pub struct Outbox {
+    links: Links,
+    mailer: Mailer,
+}
+
+/// A mail that is there for this process to send.
+struct Leased {
+    id: String,
+    kind: String,
+    recipient: String,
+    data: String,
+    /// Which attempt this is, from 1.
+    attempt: i64,
+}
+
+impl Leased {
+    fn read(row: &Row) -> Leased {
+        let [id, kind, recipient, data] = [0, 1, 2, 3].map(|column| row.text(column).to_owned());
+        Leased { id, kind, recipient, data, attempt: row.integer(4) }
+    }
+}
+
+/// Writes a mail that tells of no entry, to be sent at once.
+///
+/// # Errors
+/// When the store cannot write.
+#[cfg_attr(not(test), expect(dead_code, reason = "whoever asks to sign in is mailed without an entry"))]
+pub async fn enqueue(store: &Store, mail: NewMail) -> Result<(), Unavailable> {
+    let now = store.now(None).await?;
+    store.write(queries::NEW_MAIL, mail.values(now)).await?;
+    store.mailed().notify_one();
+    Ok(())
+}
+
+impl Outbox {
+    /// An outbox over the ledger that its links are kept in.
+    pub fn new(links: Links, mailer: Mailer) -> Outbox {
+        Outbox { links, mailer }
+    }
+
+    /// Sends for as long as the process lives.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            let round = async { self.round(self.links.ledger.now(None).await?).await };
+            match round.await {
+                // A full wave: there is more.
+                Ok(sent) if sent == WAVE as usize => continue,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "mails wait"),
+            }
+            // Whoever writes one wakes us; the time-out is for all others.
+            let _ = tokio::time::timeout(EVERY, self.links.ledger.store().mailed().notified()).await;
+        }
+    }
+
+    /// Sends what is due at an instant, at most a wave of it; how many mails that were, sent or not.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn round(self: &Arc<Self>, now: Timestamp) -> Result<usize, Unavailable> {
+        let store = self.links.ledger.store();
+        // Most often there is none, and a look holds nobody up.
+        if store.query_for_work(queries::MAIL_DUE, vec![now.micros().into()]).await?.is_empty() {
+            return Ok(0);
+        }
+        let values = vec![now.micros().into(), now.after_seconds(LEASE_SECONDS).micros().into(), WAVE.into()];
+        let leased = store.write_for_work(queries::LEASE_MAILS, values).await?;
+        let mut sending = JoinSet::new();
+        for mail in leased.iter().map(Leased::read) {
+            let this = Arc::clone(self);
+            sending.spawn(async move { this.one(&mail, now).await });
+        }
+        while let Some(ended) = sending.join_next().await {
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "a mail's end could not be noted; it may be sent again"),
+                Err(panic) => tracing::error!(%panic, "a mail's sender panicked; it is sent again later"),
+            }
+        }
+        Ok(leased.len())
+    }
+
+    /// Sends a mail, and notes what became of it.
+    async fn one(&self, mail: &Leased, now: Timestamp) -> Result<(), Unavailable> {
+        let sent = match usize::try_from(mail.attempt).is_ok_and(|attempt| attempt <= AGAIN.len() + 1) {
+            true => self.send(mail, now).await,
+            false => Err(Failure::Never("every process that began to send it died".to_owned())),
+        };
+        let again = usize::try_from(mail.attempt - 1).ok().and_then(|tried| AGAIN.get(tried));
+        let id = Value::Text(mail.id.clone());
+        let (sql, values) = match (sent, again) {
+            (Ok(()), _) => {
+                tracing::info!(id = mail.id, kind = mail.kind, "a mail was sent");
+                (queries::MAIL_SENT, vec![id, now.micros().into()])
+            }
+            (Err(Failure::Later(cause)), Some(seconds)) => {
+                let cause = told(&cause);
+                tracing::warn!(id = mail.id, attempt = mail.attempt, cause, again_in_seconds = seconds, "a mail waits");
+                (queries::MAIL_LATER, vec![id, mail.attempt.into(), now.after_seconds(*seconds).micros().into()])
+            }
+            (Err(Failure::Later(cause) | Failure::Never(cause)), _) => {
+                let cause = told(&cause);
+                tracing::error!(id = mail.id, attempt = mail.attempt, cause, "a mail is given up");
+                (queries::MAIL_FAILED, vec![id, mail.attempt.into(), cause.into()])
+            }
+        };
+        self.links.ledger.store().write_for_work(sql, values).await.map(drop)
+    }
+
+    async fn send(&self, leased: &Leased, now: Timestamp) -> Result<(), Failure> {
+        // A newer version may share the database: what it wrote is for it to send.
+        let mail = Mail::read(&leased.kind, &leased.data).map_err(Failure::Later)?;
+        let link = links::mint(&self.links, &leased.recipient, &mail, now).await;
+        let link = link.map_err(|error| Failure::Later(error.to_string()))?;
+        let link = link.ok_or_else(|| Failure::Never("there is nothing to link to any more".to_owned()))?;
+        let catalogs = self.links.ledger.store().catalogs();
+        let product = catalogs.newest().map_or("Scrip", |newest| &newest.catalog.name);
+        let shown = self.mailer.transport().shown(&link);
+        let message = templates::message(product, &leased.recipient, &mail, &shown);
+        self.mailer.send(&leased.id, &message, &link, now).await
+    }
+}
+
+/// A cause as it is kept: one line, and not too much of what a server may say.
+fn told(cause: &str) -> String {
+    let line = cause.chars().map(|c| if c.is_control() { ' ' } else { c });
+    line.take(CAUSE_MAX).collect()
+}

@@ -1,0 +1,31 @@
+//! What is mailed because of entries.
+//!
+//! Invariant: such a mail is written in the transaction of its entry, and by nobody else.
+
+use crate::store::NewMail;
+use scrip_engine::Timestamp;
+use tokio_postgres::Client;
+
+/// A mail whose id is there already is that mail.
+const SQL: &str = "INSERT INTO mails (id, kind, recipient, data, due_at, attempts, lease_until, created_at)
+    SELECT id, kind, recipient, data, $5, 0, 0, $5
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS new (id, kind, recipient, data)
+    ON CONFLICT (id) DO NOTHING";
+
+/// Writes mails. They are due by the database's clock, whatever clock their workspaces are on.
+pub(super) async fn write(
+    client: &Client,
+    mut mails: Vec<&NewMail>,
+    now: Timestamp,
+) -> Result<(), tokio_postgres::Error> {
+    if mails.is_empty() {
+        return Ok(());
+    }
+    // In one order everywhere, so that no two processes wait for each other.
+    mails.sort_by_key(|mail| &mail.id);
+    let column = |text: fn(&NewMail) -> &str| -> Vec<&str> { mails.iter().map(|mail| text(mail)).collect() };
+    let (ids, kinds) = (column(|mail| &mail.id), column(|mail| &mail.kind));
+    let (recipients, data) = (column(|mail| &mail.recipient), column(|mail| &mail.data));
+    client.execute(SQL, &[&ids, &kinds, &recipients, &data, &now.micros()]).await?;
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! A mail and the entry it tells of are there together or not at all.
+//!
+//! Goal: what was refused, replayed or lost mails nobody, what happened mails once, and whoever sends has a mail alone.
+//! Method: the same submissions on both engines, and on the embedded one with its thread dying right before and right
+//! after the flush.
+
+use super::postgres::database;
+use crate::ledger::idempotency;
+use crate::shipped;
+use crate::store::{Claim, Crash, NewMail, Options, Row, Store, Submission, SubmitError, Value, queries};
+use crate::verify::verify;
+use scrip_engine::team::Tenancy;
+use scrip_engine::{By, Command, Mode, Profile, WorkspaceId, parse_catalog};
+use std::path::PathBuf;
+
+const SECOND: i64 = 1_000_000;
+
+pub(super) fn mail(id: &str) -> NewMail {
+    let [kind, recipient] = ["letter", "bo@example.com"].map(str::to_owned);
+    NewMail { id: id.to_owned(), kind, recipient, data: "{}".to_owned() }
+}
+
+pub(super) fn submission(workspace: u64, key: &str, command: Command, mails: Vec<NewMail>) -> Submission {
+    let workspace = WorkspaceId::new(workspace);
+    let idempotency = Some(idempotency(workspace, key, &[key.as_bytes()]));
+    let (actor, claims, wants_workspace) = ("test".to_owned(), Vec::new(), false);
+    Submission {
+        workspace,
+        command,
+        by: By::Operator,
+        request: None,
+        actor,
+        idempotency,
+        claims,
+        mails,
+        wants_workspace,
+    }
+}
+
+pub(super) fn opening(workspace: u64, mails: Vec<NewMail>) -> Submission {
+    let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
+    let mode = Mode::Live;
+    let command = Command::OpenWorkspace {
+        mode,
+        test_clock: None,
+        profile,
+        lifetime_allowed: false,
+        choice: None,
+        tenancy: Tenancy::Team,
+        owner: None,
+    };
+    submission(workspace, "open", command, mails)
+}
+
+pub(super) fn rename(workspace: u64, key: &str, name: &str, mails: Vec<NewMail>) -> Submission {
+    submission(workspace, key, Command::Rename { name: name.to_owned() }, mails)
+}
+
+pub(super) async fn published(store: Store) -> Store {
+    let text = shipped::named("canvas-tiers").expect("it is shipped");
+    let catalog = parse_catalog(text).expect("it is good");
+    store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
+    store
+}
+
+pub(super) fn directory(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("scrip-mails-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    directory
+}
+
+/// The ids of all mails.
+async fn ids(store: &Store) -> Vec<String> {
+    let rows = store.query("SELECT id FROM mails ORDER BY id", Vec::new()).await.expect("it can be read");
+    rows.iter().map(|row| row.text(0).to_owned()).collect()
+}
+
+async fn mails_are_there_exactly_when_their_entries_are(store: &Store) {
+    store.submit(opening(1, vec![mail("a"), mail("b")])).await.expect("it opens");
+    assert_eq!(ids(store).await, ["a", "b"]);
+
+    let again = store.submit(opening(1, vec![mail("again")])).await.expect("it is answered");
+    assert!(again.replayed);
+    let closed = store.submit(rename(2, "none", "B", vec![mail("refused")])).await;
+    assert!(matches!(closed, Err(SubmitError::Refused(_))), "{closed:?}");
+    let reused = Submission {
+        idempotency: Some(idempotency(WorkspaceId::new(1), "open", &[b"else"])),
+        ..opening(1, vec![mail("reused")])
+    };
+    assert!(matches!(store.submit(reused).await, Err(SubmitError::KeyReused)));
+    let tick = store.submit(submission(1, "tick", Command::Tick, vec![mail("nothing")])).await.expect("time may pass");
+    assert!(tick.events.is_empty());
+    let claims = vec![Claim { scope: "person", what: "one".to_owned() }];
+    store.submit(Submission { claims: claims.clone(), ..opening(3, Vec::new()) }).await.expect("it opens");
+    let claimed = store.submit(Submission { claims, ..opening(4, vec![mail("claimed")]) }).await;
+    assert!(matches!(claimed, Err(SubmitError::Claimed(_))), "{claimed:?}");
+    assert_eq!(ids(store).await, ["a", "b"], "only what happened is told of");
+
+    // One id is one mail, whoever writes it again; the entry is none the worse.
+    let same = NewMail { data: "other".to_owned(), ..mail("a") };
+    let renamed =
+        store.submit(rename(1, "rename", "B", vec![same, mail("c"), mail("c")])).await.expect("it is renamed");
+    assert_eq!(renamed.events.len(), 1);
+    let many =
+        (10..20).map(|n| opening(n, vec![mail(&format!("m{n}"))])).chain([rename(99, "no", "B", vec![mail("no")])]);
+    let results = store.submit_many(many.collect()).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 10);
+    let expected = ["a", "b", "c", "m10", "m11", "m12", "m13", "m14", "m15", "m16", "m17", "m18", "m19"];
+    assert_eq!(ids(store).await, expected);
+    let rows = store.query("SELECT data FROM mails WHERE id = 'a'", Vec::new()).await.expect("it can be read");
+    assert_eq!(rows[0].text(0), "{}", "the first one stays");
+    store.projected().await.expect("the projections follow");
+    let report = verify(store, |_, _| ()).await.expect("it can be read");
+    assert_eq!(report.differences, Vec::<String>::new());
+}
+
+/// Leases what is due at an instant.
+async fn leased(store: &Store, now: i64, most: i64) -> Vec<Row> {
+    let values = vec![now.into(), Value::Integer(now + 60 * SECOND), most.into()];
+    store.write_for_work(queries::LEASE_MAILS, values).await.expect("it can be leased")
+}
+
+async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
+    store.submit(opening(1, (10..50).map(|n| mail(&n.to_string())).collect())).await.expect("it opens");
+    let now = store.now(None).await.expect("it answers").micros();
+    assert_eq!(leased(store, now - 3600 * SECOND, 50).await.len(), 0, "they are not due before they are written");
+    let (mine, theirs) = tokio::join!(leased(store, now, 25), leased(other, now, 25));
+    let mut all: Vec<&str> = mine.iter().chain(&theirs).map(|row| row.text(0)).collect();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), mine.len() + theirs.len(), "nobody has what another has");
+    let rest = leased(store, now, 50).await;
+    assert_eq!(all.len() + rest.len(), 40);
+    assert_eq!(leased(other, now + 59 * SECOND, 50).await.len(), 0, "they are all being sent");
+    let later = now + 61 * SECOND;
+    let again = leased(other, later, 50).await;
+    assert_eq!(again.len(), 40, "whoever was silent has lost them");
+    assert!(again.iter().all(|row| row.integer(4) == 2), "and has had an attempt");
+
+    // Whoever lost a mail can neither put it off nor give it up, but if they have sent it, it was sent.
+    let id = || Value::Text("10".to_owned());
+    let write = async |sql, values| store.write_for_work(sql, values).await.expect("it can be written").len();
+    assert_eq!(write(queries::MAIL_LATER, vec![id(), 1.into(), (later + 9).into()]).await, 0);
+    assert_eq!(write(queries::MAIL_FAILED, vec![id(), 1.into(), Value::Text("why".to_owned())]).await, 0);
+    assert_eq!(write(queries::MAIL_SENT, vec![id(), later.into()]).await, 1);
+    assert_eq!(write(queries::MAIL_SENT, vec![id(), later.into()]).await, 0, "once");
+    assert_eq!(write(queries::MAIL_LATER, vec![id(), 2.into(), later.into()]).await, 0, "what was sent stays so");
+    let eleven = || Value::Text("11".to_owned());
+    assert_eq!(write(queries::MAIL_FAILED, vec![eleven(), 2.into(), Value::Text("why".to_owned())]).await, 1);
+    assert_eq!(
+        write(queries::MAIL_LATER, vec![Value::Text("12".to_owned()), 2.into(), (later + 5 * SECOND).into()]).await,
+        1
+    );
+    assert_eq!(leased(store, later + 4 * SECOND, 50).await.len(), 0);
+    assert_eq!(leased(store, later + 5 * SECOND, 50).await.len(), 1, "what was put off is due again");
+    assert_eq!(leased(store, later + 61 * SECOND, 50).await.len(), 37);
+}
+
+#[tokio::test]
+async fn in_a_directory_mails_are_there_exactly_when_their_entries_are() {
+    let directory = directory("one");
+    let store = published(Store::open(&directory, Options::default()).expect("it can be made")).await;
+    mails_are_there_exactly_when_their_entries_are(&store).await;
+    drop(store);
+    std::fs::remove_dir_all(&directory).expect("it is ours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_database_mails_are_there_exactly_when_their_entries_are() {
+    let database = database();
+    let store = published(Store::connect(database.url()).await.expect("the database answers")).await;
+    mails_are_there_exactly_when_their_entries_are(&store).await;
+}
+
+#[tokio::test]
+async fn in_a_directory_a_mail_is_leased_by_one_at_a_time() {
+    let directory = directory("lease");
+    let store = published(Store::open(&directory, Options::default()).expect("it can be made")).await;
+    a_mail_is_leased_by_one_at_a_time(&store, &store).await;
+    let leases = "SELECT COUNT(*) FROM mails WHERE lease_until > 0";
+    let count = async |store: &Store| store.query(leases, Vec::new()).await.expect("it can be read")[0].integer(0);
+    assert!(count(&store).await > 0);
+    drop(store);
+    let store = Store::open(&directory, Options::default()).expect("it opens again");
+    assert_eq!(count(&store).await, 0, "whoever had them is gone");
+    drop(store);
+    std::fs::remove_dir_all(&directory).expect("it is ours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_database_a_mail_is_leased_by_one_at_a_time() {
+    let database = database();
+    let store = published(Store::connect(database.url()).await.expect("the database answers")).await;
+    let other = Store::connect(database.url()).await.expect("the database answers");
+    a_mail_is_leased_by_one_at_a_time(&store, &other).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_that_write_mails_in_batches_are_never_locked_in_each_other() {
+    let database = database();
+    let first = published(Store::connect(database.url()).await.expect("the database answers")).await;
+    let second = Store::connect(database.url()).await.expect("the database answers");
+    for round in 0..10_u64 {
+        // The same forty mails, in opposite orders.
+        let id = |n: u64| vec![mail(&format!("{round} {n}"))];
+        let mine = (0..40_u64).map(|n| opening(1_000 * round + n, id(n)));
+        let theirs = (0..40_u64).rev().map(|n| opening(1_000 * round + 500 + n, id(n)));
+        let (mine, theirs) = tokio::join!(first.submit_many(mine.collect()), second.submit_many(theirs.collect()));
+        assert!(mine.iter().chain(&theirs).all(Result::is_ok), "{mine:?} {theirs:?}");
+    }
+    assert_eq!(ids(&second).await.len(), 400);
+}
+
+#[tokio::test]
+async fn a_mail_dies_with_its_entry_and_lives_with_it() {
+    for flushed in [false, true] {
+        let directory = directory(&format!("crash-{flushed}"));
+        drop(published(Store::open(&directory, Options::default()).expect("it can be made")).await);
+        let crash = Some(Crash { commit: 1, flushed });
+        let store = Store::open(&directory, Options { crash, ..Options::default() }).expect("it opens");
+        let died = store.submit(opening(1, vec![mail("a")])).await;
+        assert!(matches!(died, Err(SubmitError::Unavailable(_))), "{died:?}");
+        drop(store);
+        let store = Store::open(&directory, Options::default()).expect("it opens again");
+        let opened = store.workspace(WorkspaceId::new(1)).await.expect("it answers").is_some();
+        assert_eq!((opened, ids(&store).await.len()), (flushed, usize::from(flushed)));
+        let again = store.submit(opening(1, vec![mail("a")])).await.expect("it is asked again");
+        assert_eq!(again.replayed, flushed);
+        assert_eq!(ids(&store).await, ["a"]);
+        drop(store);
+        std::fs::remove_dir_all(&directory).expect("it is ours");
+    }
+}
