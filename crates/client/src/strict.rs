@@ -37,3 +37,10 @@ pub(crate) fn maybe<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer
 pub(crate) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     Vec::deserialize(deserializer).map(|list| list.into_iter().map(|Object(value)| value).collect())
 }
+
+/// Reads an object or null that was given: what is absent never comes here.
+pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    maybe(deserializer).map(Some)
+}

@@ -351,7 +351,7 @@ fn what_cannot_be_sent_is_refused_before() {
     assert!(!format!("{client:?}").contains("secret"));
     let new = NewWorkspace {
         name: "N".to_owned(),
-        owner: Owner { email: "a@example.com".to_owned() },
+        owner: Some(Owner { email: "a@example.com".to_owned() }),
         external_id: None,
         mode: None,
         test_clock: None,

@@ -136,6 +136,16 @@ pub fn parse_owned(kind: Kind, text: &str) -> Option<(WorkspaceId, u32)> {
     Some((WorkspaceId(digits(workspace)?), number))
 }
 
+/// The workspace that an id names or is of, whatever it is an id of.
+pub fn workspace_in(text: &str) -> Option<WorkspaceId> {
+    if let Ok(workspace) = text.parse() {
+        return Some(workspace);
+    }
+    let (_, rest) = text.split_once('_')?;
+    let (workspace, _) = rest.split_once('_')?;
+    digits(workspace).map(WorkspaceId)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,13 +46,13 @@ pub use catalog::{
     Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate, Thousandths, Trial, Value,
     parse as parse_catalog,
 };
-pub use command::{Ask, Choice, CitedQuote, Command, Give, Outcome};
+pub use command::{Ask, Choice, CitedQuote, Command, Give, Outcome, is_privileged};
 pub use entry::Entry;
 pub use event::{
     Account, Dated, End, Event, Failure, FailureCode, OutputFile, Posting, RunStatus, Script, ScriptedOutcome, Start,
 };
 pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain};
-pub use id::{Kind, UserId, WorkspaceId, parse_owned};
+pub use id::{Kind, UserId, WorkspaceId, parse_owned, workspace_in};
 pub use params::{fingerprint, resolve as resolve_params};
 pub use quote::{Line, Price, delivered, price};
 pub use rate::{Admission, Admissions, Askers};

@@ -45,6 +45,8 @@ pub enum Need<'a> {
     ReceiveWebhooks,
     /// To invoke agents.
     InvokeAgents,
+    /// To be somebody who has signed in, wherever they belong.
+    Person,
     /// To be a member: a person, whatever their role.
     Member,
     /// To be an admin.
@@ -65,6 +67,7 @@ impl Need<'_> {
             Need::WriteWorkflows => "workflow:write".to_owned(),
             Need::ReceiveWebhooks => "webhook:receive".to_owned(),
             Need::InvokeAgents => "agent:invoke".to_owned(),
+            Need::Person => "person".to_owned(),
             Need::Member => "member".to_owned(),
             Need::Admin => "admin".to_owned(),
             Need::Operator => "operator".to_owned(),
@@ -91,7 +94,7 @@ impl Need<'_> {
             Need::WriteWorkflows => *capability == C::WorkflowWrite,
             Need::ReceiveWebhooks => *capability == C::WebhookReceive,
             Need::InvokeAgents => *capability == C::AgentInvoke,
-            Need::Member | Need::Admin | Need::Operator => false,
+            Need::Person | Need::Member | Need::Admin | Need::Operator => false,
         }
     }
 

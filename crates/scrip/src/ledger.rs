@@ -5,7 +5,7 @@
 use crate::crypto::sha256;
 use crate::store::queries;
 use crate::store::{Claim, Committed, Idempotency, NewMail, Store, Submission, SubmitError, Unavailable, Value};
-use scrip_engine::{By, Command, Timestamp, Workspace, WorkspaceId};
+use scrip_engine::{By, Command, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
 
 /// The ledger over a store.
@@ -26,7 +26,21 @@ pub struct Asked {
     pub idempotency: Option<Idempotency>,
 }
 
+/// What is written with an entry besides it.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// What only this workspace has from then on.
+    pub claims: Vec<Claim>,
+    /// What is mailed because of it.
+    pub mails: Vec<NewMail>,
+}
+
 impl Asked {
+    /// Somebody who has signed in, without a key that makes the request happen once.
+    pub fn of_person(user: UserId, request: Option<String>) -> Asked {
+        Asked { by: By::User(user), actor: user.to_string(), request, idempotency: None }
+    }
+
     /// One of our own workers, with a natural key where its command must happen once.
     pub fn internal(actor: &str, workspace: WorkspaceId, key: Option<String>) -> Asked {
         let idempotency = key.map(|key| idempotency(workspace, &format!("internal:{key}"), &[]));
@@ -78,45 +92,24 @@ impl Ledger {
         command: Command,
         asked: Asked,
     ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
-        self.open(workspace, command, asked, Vec::new()).await
+        self.submit_beside(workspace, command, asked, Beside::default()).await
     }
 
-    /// The same for a workspace that is opened, with what only it has from then on.
+    /// The same, with what is written in one transaction with the entry: neither is ever without the other.
     ///
     /// # Errors
     /// See [`SubmitError`].
-    pub async fn open(
+    pub async fn submit_beside(
         &self,
         workspace: WorkspaceId,
         command: Command,
         asked: Asked,
-        claims: Vec<Claim>,
+        Beside { claims, mails }: Beside,
     ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
         let Asked { by, actor, request, idempotency } = asked;
-        let (mails, wants_workspace) = (Vec::new(), true);
-        self.shown(Submission { workspace, command, by, actor, request, idempotency, claims, mails, wants_workspace })
-            .await
-    }
-
-    /// The same for a command that people are told of by mail: the mails are there exactly when its entry is.
-    ///
-    /// # Errors
-    /// See [`SubmitError`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "whatever is told of by mail comes with its own address"))]
-    pub async fn submit_and_mail(
-        &self,
-        workspace: WorkspaceId,
-        command: Command,
-        asked: Asked,
-        mails: Vec<NewMail>,
-    ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
-        let Asked { by, actor, request, idempotency } = asked;
-        let (claims, wants_workspace) = (Vec::new(), true);
-        self.shown(Submission { workspace, command, by, actor, request, idempotency, claims, mails, wants_workspace })
-            .await
-    }
-
-    async fn shown(&self, submission: Submission) -> Result<(Committed, Arc<Workspace>), SubmitError> {
+        let wants_workspace = true;
+        let submission =
+            Submission { workspace, command, by, actor, request, idempotency, claims, mails, wants_workspace };
         let mut committed = self.store.submit(submission).await?;
         let shown = committed.workspace.take();
         let shown = shown.ok_or_else(|| SubmitError::Bug("the store showed no workspace".to_owned()))?;
@@ -157,7 +150,7 @@ impl Ledger {
     /// # Errors
     /// When the store cannot answer.
     pub async fn is_taken(&self, claim: &Claim, workspace: WorkspaceId) -> Result<bool, Unavailable> {
-        let named = vec![Value::Text(claim.scope.to_owned()), Value::Text(claim.what.clone())];
+        let named = vec![Value::Text(claim.scope.to_string()), Value::Text(claim.what.clone())];
         let rows = self.store.query(queries::CLAIMED_BY, named.clone()).await?;
         let holder = rows.first().map(|row| WorkspaceId::new(row.integer(0) as u64));
         let Some(holder) = holder.filter(|holder| *holder != workspace) else { return Ok(false) };

@@ -52,7 +52,6 @@ pub fn invitation_signature(secret: &[u8], invitation: &str, recipient: &str) ->
 }
 
 /// Whether a link's signature is that of an invitation to this address.
-#[cfg_attr(not(test), expect(dead_code, reason = "asked where an invitation is accepted"))]
 pub fn is_invitation(secret: &[u8], invitation: &str, recipient: &str, signature: &str) -> bool {
     is_signed(secret, &invited(invitation, recipient), signature)
 }

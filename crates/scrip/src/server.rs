@@ -5,6 +5,7 @@ use crate::config::Settings;
 use crate::crypto::{is_key, new_key, random, sha256};
 use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
+use crate::http::keys::directory::Directory;
 use crate::http::{self, App, caller::OPERATOR_PREFIXES};
 use crate::ledger::Ledger;
 use crate::links::Links;
@@ -82,7 +83,17 @@ impl Server {
         let mailer = mailer(settings, data, &public_url)?;
         let links = Links { ledger: Arc::clone(&ledger), secret: secret.clone(), public_url: public_url.clone() };
         let outbox = Arc::new(Outbox::new(links, mailer));
-        let app = Arc::new(App { ledger, time, assets, secret, operator_keys, public_url, lifetimes, oidc });
+        let app = Arc::new(App {
+            ledger,
+            time,
+            assets,
+            secret,
+            operator_keys,
+            keys: Directory::default(),
+            public_url,
+            lifetimes,
+            oidc,
+        });
         Ok(Server { listener, app, dispatcher, outbox, new_key, url })
     }
 

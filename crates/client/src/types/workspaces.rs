@@ -88,9 +88,9 @@ pub struct NewWorkspace {
     /// Shown on pages.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub name: String,
-    /// Who owns it.
-    #[serde(deserialize_with = "crate::strict::object")]
-    pub owner: Owner,
+    /// Who owns it, and is its first admin. An operator names them; a person who has signed in is it themselves.
+    #[serde(default, deserialize_with = "crate::strict::maybe", skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// The operator's own id for it; at most one workspace has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,

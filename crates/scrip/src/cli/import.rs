@@ -130,7 +130,7 @@ impl Import {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let new = NewWorkspace {
             name: given(&line.name).unwrap_or_else(|| line.email.clone()),
-            owner: Owner { email: line.email.clone() },
+            owner: Some(Owner { email: line.email.clone() }),
             external_id: given(&line.external_id),
             mode: Some(if self.live { Mode::Live } else { Mode::Test }),
             test_clock: None,

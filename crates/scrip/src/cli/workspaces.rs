@@ -158,7 +158,7 @@ impl Open {
     fn request(self) -> NewWorkspace {
         NewWorkspace {
             name: self.name,
-            owner: Owner { email: self.email },
+            owner: Some(Owner { email: self.email }),
             external_id: self.external_id,
             mode: self.live.then_some(Mode::Live),
             test_clock: self.test_clock,

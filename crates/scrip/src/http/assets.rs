@@ -1,5 +1,6 @@
 //! Stored outputs, by signed address.
 
+use super::caller::judged;
 use super::problem::Problem;
 use super::request::{PathOf, QueryOf};
 use super::{App, views};
@@ -8,6 +9,7 @@ use crate::store::projection::RunRow;
 use crate::store::{Value, queries};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
+use scrip_engine::{By, Kind, Need, WorkspaceId, parse_owned};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -18,7 +20,9 @@ use std::sync::Arc;
 pub struct LinkQuery {
     /// Until when, in seconds since 1970.
     expires: i64,
-    /// Over the asset and the time.
+    /// Who was given it, `usr_…` or `key_…`; absent is the operator.
+    holder: Option<String>,
+    /// Over all of it.
     signature: String,
 }
 
@@ -31,12 +35,19 @@ pub async fn show(
     QueryOf(link): QueryOf<LinkQuery>,
 ) -> Result<(HeaderMap, Vec<u8>), Problem> {
     let missing = Problem::not_found("asset");
-    let signed = is_signed(&app.secret, &views::asset_claim(&id, link.expires), &link.signature);
+    let signed = is_signed(
+        &app.secret,
+        &views::asset_claim(&id, link.expires, link.holder.as_deref().unwrap_or_default()),
+        &link.signature,
+    );
     let now = crate::clock::now().micros() / scrip_engine::SECOND;
     if !signed || link.expires <= now {
         return Err(missing);
     }
     let Some((workspace, run, index)) = views::parse_asset(&id) else { return Err(missing) };
+    if let Some(holder) = &link.holder {
+        still_belongs(&app, workspace, holder).await.map_err(|_| Problem::not_found("asset"))?;
+    }
     let rows = app.ledger.store().query(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(run))]).await?;
     let row: Option<RunRow> = rows.first().and_then(|row| serde_json::from_str(row.text(0)).ok());
     let output = row.as_ref().and_then(|row| row.outputs.get(index)).ok_or(Problem::not_found("asset"))?;
@@ -52,4 +63,16 @@ pub async fn show(
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600, immutable"));
     Ok((headers, bytes))
+}
+
+/// Whether whoever was given a link may still see what the workspace's runs made: a link ends with the right to it (R35).
+async fn still_belongs(app: &App, id: WorkspaceId, holder: &str) -> Result<(), Problem> {
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::Unauthenticated)?;
+    let key = parse_owned(Kind::Key, holder).filter(|(of, _)| *of == id).and_then(|(_, n)| workspace.team.key(n));
+    let by = match (holder.parse(), key) {
+        (Ok(user), _) => By::User(user),
+        (_, Some(key)) => By::Key(key.hash),
+        _ => return Err(Problem::Unauthenticated),
+    };
+    judged(app, &workspace, by, Need::ReadRuns).await
 }

@@ -1,6 +1,6 @@
 //! What a workspace has, may do, and did: balance, entitlements, entries, usage.
 
-use super::caller::Operator;
+use super::caller::Viewer;
 use super::problem::Problem;
 use super::request::{PathOf, QueryOf};
 use super::{App, page_limit, views};
@@ -22,16 +22,16 @@ const USAGE_DAYS_MAX: i64 = 366;
 /// Shows the balance: available, held, every grant, the last and next renewal.
 #[utoipa::path(get, path = "/v1/balance", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "The balance", body = api::Balance)))]
-pub async fn balance(operator: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Balance>, Problem> {
-    let workspace = app.ledger.workspace(operator.workspace()?).await?.ok_or(Problem::not_found("workspace"))?;
+pub async fn balance(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json<api::Balance>, Problem> {
+    let workspace = viewer.workspace_now(&app).await?;
     Ok(Json(views::balance(&workspace)))
 }
 
 /// Shows what the workspace may do: every model with why it is locked, limits, allowances, trials.
 #[utoipa::path(get, path = "/v1/entitlements", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "The entitlements", body = api::Entitlements)))]
-pub async fn entitlements(operator: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Entitlements>, Problem> {
-    let workspace = app.ledger.workspace(operator.workspace()?).await?.ok_or(Problem::not_found("workspace"))?;
+pub async fn entitlements(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json<api::Entitlements>, Problem> {
+    let workspace = viewer.workspace_now(&app).await?;
     let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
     let catalogs = app.ledger.store().catalogs();
     let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
@@ -55,12 +55,12 @@ pub struct ListQuery {
 #[utoipa::path(get, path = "/v1/entries", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
     responses((status = 200, description = "A page of entries", body = api::Page<api::Entry>)))]
 pub async fn entries(
-    operator: Operator,
+    viewer: Viewer,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<ListQuery>,
 ) -> Result<Json<api::Page<api::Entry>>, Problem> {
-    let id = operator.workspace()?;
-    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let workspace = viewer.workspace_now(&app).await?;
+    let id = workspace.id;
     let limit = page_limit(query.limit)?;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
     let rows = app.ledger.store().history(queries::ENTRIES, id, &[before, limit + 1]).await?;
@@ -96,7 +96,7 @@ fn shown(row: &JournalRow, units: &BTreeMap<u32, scrip_engine::Unit>) -> Result<
     })
 }
 
-fn read(row: &JournalRow) -> Result<Entry, Problem> {
+pub(super) fn read(row: &JournalRow) -> Result<Entry, Problem> {
     row.entry().map_err(|error| {
         tracing::error!(%error, position = row.position, "an entry cannot be read");
         Problem::Internal
@@ -107,11 +107,11 @@ fn read(row: &JournalRow) -> Result<Entry, Problem> {
 #[utoipa::path(get, path = "/v1/entries/{id}/explain", tag = "Balance", params(("id" = String, Path, description = "`en_…`")),
     responses((status = 200, description = "The explanation", body = api::Explanation)))]
 pub async fn explanation(
-    operator: Operator,
+    viewer: Viewer,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Explanation>, Problem> {
-    let (workspace, seq) = operator.owned(Kind::Entry, &id, "entry")?;
+    let (workspace, seq) = viewer.owned(Kind::Entry, &id, "entry")?;
     let rows = app.ledger.store().history(queries::HISTORY, workspace, &[i64::from(seq)]).await?;
     let Some((last, history)) = rows.split_last() else { return Err(Problem::not_found("entry")) };
     let entry = read(&JournalRow::read(last))?;
@@ -175,12 +175,12 @@ pub struct UsageQuery {
 #[utoipa::path(get, path = "/v1/usage", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), UsageQuery),
     responses((status = 200, description = "The usage", body = api::Usage)))]
 pub async fn usage(
-    operator: Operator,
+    viewer: Viewer,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<UsageQuery>,
 ) -> Result<Json<api::Usage>, Problem> {
-    let id = operator.workspace()?;
-    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let workspace = viewer.workspace_now(&app).await?;
+    let id = workspace.id;
     let today = app.ledger.now(workspace.test_clock).await?.max(workspace.at).day();
     let to = query.to.as_deref().map_or(Ok(today), |text| day("to", text))?;
     let from = query.from.as_deref().map_or(Ok((to - 30).max(0)), |text| day("from", text))?;

@@ -1,54 +1,240 @@
-//! Who is calling: extractors that are the permission. A handler that takes an [`Operator`] is for operators.
+//! Who is calling: extractors that are the permission. A handler that takes an [`Admin`] is for admins.
+//!
+//! Three kinds of caller come by one header: operator keys, which name the workspace; keys of a workspace, and sessions
+//! of people, which are judged on the workspace as it is now, at every request anew (R26). What is submitted afterwards
+//! is judged again, at the instant it is decided.
+//!
+//! Invariant: nothing that anybody but the operator asks is served before it was judged and counted (R27), and somebody
+//! who does not belong to a workspace finds none.
 
 use super::App;
-use super::problem::Problem;
+use super::person::Person;
+use super::problem::{Problem, request_id};
+use crate::clock;
 use crate::crypto::{is_key, sha256};
 use crate::ledger::{Asked, idempotency};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri, header};
-use scrip_engine::{By, Kind, WorkspaceId, parse_owned};
+use scrip_engine::team::KeyHash;
+use scrip_engine::{
+    By, Kind, Need, Refusal, Timestamp, UserId, Workspace, WorkspaceId, judge, parse_owned, workspace_in,
+};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// The prefixes of operator keys.
 pub const OPERATOR_PREFIXES: [&str; 2] = ["sk_test_", "sk_live_"];
+/// The prefixes of keys of workspaces: for play credits, and for real ones.
+pub const KEY_PREFIXES: [&str; 2] = ["wk_test_", "wk_live_"];
+
+/// What a handler needs its caller to be allowed.
+pub trait Right {
+    /// As the engine judges it.
+    const NEED: Need<'static>;
+}
+
+/// See [`Operator`].
+pub struct Operates;
+/// See [`Viewer`].
+pub struct Looks;
+/// See [`Reader`].
+pub struct ReadsRuns;
+/// See [`Runner`].
+pub struct Runs;
+/// See [`Signed`].
+pub struct SignsIn;
+/// See [`Member`].
+pub struct Belongs;
+/// See [`Admin`].
+pub struct Administers;
+
+impl Right for Operates {
+    const NEED: Need<'static> = Need::Operator;
+}
+impl Right for Looks {
+    const NEED: Need<'static> = Need::Look;
+}
+impl Right for ReadsRuns {
+    const NEED: Need<'static> = Need::ReadRuns;
+}
+impl Right for Runs {
+    const NEED: Need<'static> = Need::RunAny;
+}
+impl Right for SignsIn {
+    const NEED: Need<'static> = Need::Person;
+}
+impl Right for Belongs {
+    const NEED: Need<'static> = Need::Member;
+}
+impl Right for Administers {
+    const NEED: Need<'static> = Need::Admin;
+}
 
 /// Whoever runs this deployment, by an operator key.
-pub struct Operator {
+pub type Operator = Caller<Operates>;
+/// Whoever may do anything at all in the workspace: a member, a key with a right in force, the operator.
+pub type Viewer = Caller<Looks>;
+/// Whoever may see runs: a member, a key that reads or runs, the operator.
+pub type Reader = Caller<ReadsRuns>;
+/// Whoever may run at least one model; which ones is judged with the run.
+pub type Runner = Caller<Runs>;
+/// Somebody who has signed in, whatever they belong to, or the operator. Never a key.
+pub type Signed = Caller<SignsIn>;
+/// A person of the workspace, whatever their role, or the operator. Never a key.
+pub type Member = Caller<Belongs>;
+/// An admin of the workspace, or the operator. Never a key.
+pub type Admin = Caller<Administers>;
+
+/// Somebody who may do what `R` says.
+pub struct Caller<R> {
+    /// Who, as the engine judges them.
+    pub by: By,
+    /// Their address, for a person.
+    pub email: Option<String>,
     actor: String,
     method: Method,
     uri: Uri,
     key: Option<String>,
     workspace: Option<WorkspaceId>,
+    /// The only workspace that their key or session reaches, if there is one.
+    pub only: Option<WorkspaceId>,
+    /// The workspace as it was when they were judged; `None` for the operator, who is not.
+    judged: Option<Arc<Workspace>>,
+    right: PhantomData<fn() -> R>,
 }
 
-impl FromRequestParts<Arc<App>> for Operator {
+impl<R: Right> FromRequestParts<Arc<App>> for Caller<R> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Operator, Problem> {
-        let key = bearer(&parts.headers).ok_or(Problem::Unauthenticated)?;
-        // The checksum is looked at first: a mistyped key costs no look-up.
-        if !OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key)) {
-            return Err(Problem::Unauthenticated);
-        }
-        let actor = app.operator_keys.get(&sha256(&[key.as_bytes()])).ok_or(Problem::Unauthenticated)?;
-        Ok(Operator {
-            actor: actor.clone(),
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Caller<R>, Problem> {
+        let known = authenticate(parts, app).await?;
+        let named = named_workspace(&parts.headers)?;
+        let mut caller = Caller {
+            by: known.by,
+            email: known.email,
+            actor: known.actor,
             method: parts.method.clone(),
             uri: parts.uri.clone(),
-            key: idempotency_key(&parts.headers)?,
-            workspace: named_workspace(&parts.headers)?,
-        })
+            key: None,
+            workspace: named,
+            only: known.workspace,
+            judged: None,
+            right: PhantomData,
+        };
+        let is_signed = matches!(caller.by, By::User(_)) && R::NEED == Need::Person;
+        if caller.by != By::Operator && !is_signed {
+            let workspace = one_workspace(known.workspace, named)?.or_else(|| in_path(&parts.uri));
+            caller.workspace = Some(workspace.ok_or_else(|| unnamed(R::NEED))?);
+            caller.judge(app).await?;
+        }
+        caller.key = idempotency_key(&parts.headers)?;
+        Ok(caller)
     }
 }
 
-impl Operator {
-    /// The workspace a request is about, by `Scrip-Workspace`.
+/// Who sent a request, before anything is judged.
+struct Known {
+    by: By,
+    actor: String,
+    email: Option<String>,
+    /// The only workspace they reach, if there is one.
+    workspace: Option<WorkspaceId>,
+}
+
+async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Problem> {
+    let bearer = bearer(&parts.headers);
+    // The checksum is looked at first: a mistyped key costs no look-up.
+    if let Some(key) = bearer.filter(|key| OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key))) {
+        let actor = app.operator_keys.get(&sha256(&[key.as_bytes()])).ok_or(Problem::Unauthenticated)?;
+        return Ok(Known { by: By::Operator, actor: actor.clone(), email: None, workspace: None });
+    }
+    if let Some(key) = bearer.filter(|key| KEY_PREFIXES.iter().any(|prefix| is_key(prefix, key))) {
+        let hash = sha256(&[key.as_bytes()]);
+        let workspace = app.keys.workspace_of(&app.ledger, hash).await?.ok_or(Problem::Unauthenticated)?;
+        let (by, actor) = (By::Key(KeyHash(hash)), String::new());
+        return Ok(Known { by, actor, email: None, workspace: Some(workspace) });
+    }
+    let person = Person::from_request_parts(parts, app).await?;
+    let session = person.session();
+    let (by, actor) = (By::User(session.user), session.user.to_string());
+    Ok(Known { by, actor, email: Some(session.email.clone()), workspace: session.workspace })
+}
+
+/// The workspace that a request is about, by who asks or by its header. Whoever reaches only one finds no other.
+fn one_workspace(only: Option<WorkspaceId>, named: Option<WorkspaceId>) -> Result<Option<WorkspaceId>, Problem> {
+    match (only, named) {
+        (Some(only), Some(named)) if only != named => Err(Problem::not_found("workspace")),
+        (only, named) => Ok(only.or(named)),
+    }
+}
+
+/// Nobody but the operator gets anywhere without a workspace.
+fn unnamed(need: Need<'_>) -> Problem {
+    match need {
+        Need::Operator => {
+            Problem::Refused(Refusal::CapabilityRequired { capability: "operator".to_owned(), ceiling: Vec::new() })
+        }
+        _ => Problem::invalid("", "name the workspace: `Scrip-Workspace: ws_…`"),
+    }
+}
+
+/// The workspace of the first id in an address.
+fn in_path(uri: &Uri) -> Option<WorkspaceId> {
+    uri.path().split('/').find_map(workspace_in)
+}
+
+impl<R: Right> Caller<R> {
+    /// Judges somebody who is not the operator, and counts the request against the plan's limit.
+    async fn judge(&mut self, app: &App) -> Result<(), Problem> {
+        let id = self.workspace.ok_or(Problem::not_found("workspace"))?;
+        let missing = || match self.by {
+            By::Key(_) => Problem::Unauthenticated,
+            _ => Problem::not_found("workspace"),
+        };
+        let workspace = app.ledger.workspace(id).await?.ok_or_else(missing)?;
+        let now = now(app, &workspace).await?;
+        let catalogs = app.ledger.store().catalogs();
+        let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
+        judge(&workspace, catalog, self.by, R::NEED, now).map_err(Problem::Refused)?;
+        if let By::Key(secret) = self.by {
+            let key = workspace.team.opened_by(&secret, now).ok_or(Problem::Unauthenticated)?;
+            self.actor = id.owned(Kind::Key, key.n);
+            app.keys.used(&app.ledger, id, key.n);
+        }
+        self.judged = Some(workspace);
+        Ok(())
+    }
+
+    /// Judges again, for an answer that goes on: a stream ends with the right to it.
     ///
     /// # Errors
-    /// When the header is missing.
+    /// When they may no longer, or nobody can say.
+    pub async fn still(&self, app: &App) -> Result<(), Problem> {
+        if self.by == By::Operator {
+            return Ok(());
+        }
+        let workspace = app.ledger.workspace(self.workspace()?).await?.ok_or(Problem::not_found("workspace"))?;
+        judged(app, &workspace, self.by, R::NEED).await
+    }
+
+    /// The workspace a request is about, by its key, its session, or `Scrip-Workspace`.
+    ///
+    /// # Errors
+    /// When nothing names one.
     pub fn workspace(&self) -> Result<WorkspaceId, Problem> {
         self.workspace.ok_or_else(|| Problem::invalid("", "name the workspace: `Scrip-Workspace: ws_…`"))
+    }
+
+    /// That workspace, settled to now; as it was judged, where it was.
+    ///
+    /// # Errors
+    /// When nothing names one, or it is not there.
+    pub async fn workspace_now(&self, app: &App) -> Result<Arc<Workspace>, Problem> {
+        if let Some(workspace) = &self.judged {
+            return Ok(Arc::clone(workspace));
+        }
+        app.ledger.workspace(self.workspace()?).await?.ok_or(Problem::not_found("workspace"))
     }
 
     /// The workspace and number of something by its id; the workspace is in the id, and must not contradict the header.
@@ -61,7 +247,7 @@ impl Operator {
         Ok((workspace, n))
     }
 
-    /// A workspace by its id in a body, which must not contradict the header either.
+    /// A workspace by its id in a body or an address, which must not contradict the header either.
     ///
     /// # Errors
     /// Not found, as above.
@@ -83,11 +269,16 @@ impl Operator {
         self.asked_under(workspace, self.key.as_deref(), body)
     }
 
-    /// Who asks for one thing of many in a request, each with a key of its own.
+    /// Who asks for one thing of many in a request, each with a key of its own. Two callers who send the same key do not
+    /// meet: nobody is answered with what somebody else did.
     pub fn asked_under(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Asked {
         let request = [self.method.as_str().as_bytes(), b" ", self.uri.path().as_bytes(), b"\n", what];
-        let idempotency = key.map(|key| idempotency(workspace, key, &request));
-        Asked { by: By::Operator, actor: self.actor.clone(), request: None, idempotency }
+        let idempotency = key.map(|key| match self.by {
+            By::Operator => idempotency(workspace, key, &request),
+            _ => idempotency(workspace, &format!("{} {key}", self.actor), &request),
+        });
+        let request = request_id();
+        Asked { by: self.by, actor: self.actor.clone(), request, idempotency }
     }
 
     /// Who asks, where credits move: the idempotency key is required.
@@ -109,10 +300,42 @@ impl Operator {
         self.key.as_deref()
     }
 
+    /// Whom links to outputs are for; empty for the operator.
+    pub fn holder(&self) -> &str {
+        if self.by == By::Operator { "" } else { &self.actor }
+    }
+
     /// As the journal names them.
     pub fn actor(&self) -> &str {
         &self.actor
     }
+
+    /// The person who calls.
+    pub fn user(&self) -> Option<UserId> {
+        match self.by {
+            By::User(user) => Some(user),
+            By::Operator | By::Key(_) => None,
+        }
+    }
+}
+
+/// Judges somebody on a workspace as it stands.
+///
+/// # Errors
+/// The refusal that names what is missing.
+pub async fn judged(app: &App, workspace: &Workspace, by: By, need: Need<'_>) -> Result<(), Problem> {
+    let catalogs = app.ledger.store().catalogs();
+    let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
+    judge(workspace, catalog, by, need, now(app, workspace).await?).map_err(Problem::Refused)
+}
+
+/// What time it is for a workspace. A key's end needs no more than the machine's clock; a test clock is asked.
+async fn now(app: &App, workspace: &Workspace) -> Result<Timestamp, Problem> {
+    let now = match workspace.test_clock {
+        None => clock::now(),
+        Some(_) => app.ledger.now(workspace.test_clock).await?,
+    };
+    Ok(now.max(workspace.at))
 }
 
 /// Reads a workspace's id.

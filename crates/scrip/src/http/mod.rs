@@ -3,12 +3,16 @@
 //! Invariant: handlers read a request, ask the ledger or a query, and show the answer; they decide nothing.
 
 mod assets;
+mod audit;
 mod balances;
 pub mod caller;
 mod catalogs;
 mod holds;
+pub mod keys;
+mod members;
 mod oidc;
 mod openapi;
+mod opening;
 pub mod person;
 pub mod problem;
 mod request;
@@ -59,6 +63,8 @@ pub struct App {
     pub secret: Vec<u8>,
     /// Operator keys, by hash: who has one, as the journal names them.
     pub operator_keys: HashMap<[u8; 32], String>,
+    /// Whose each key is, and when it was last used.
+    pub keys: keys::directory::Directory,
     /// Where links lead: scheme and host.
     pub public_url: String,
     /// How long sessions last.
@@ -68,9 +74,9 @@ pub struct App {
 }
 
 impl App {
-    /// What is needed to write links.
-    fn links(&self) -> views::Links<'_> {
-        views::Links { secret: &self.secret, base: &self.public_url, now: clock::now() }
+    /// What is needed to write links for somebody.
+    fn links<'a>(&'a self, holder: &'a str) -> views::Links<'a> {
+        views::Links { secret: &self.secret, base: &self.public_url, now: clock::now(), holder }
     }
 }
 
@@ -105,6 +111,16 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(holds::release))
         .routes(routes!(holds::extend))
         .routes(routes!(assets::show))
+        .routes(routes!(keys::make, keys::list))
+        .routes(routes!(keys::show, keys::change, keys::revoke))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(keys::freeze))
+        .routes(routes!(members::add, members::list))
+        .routes(routes!(members::change, members::remove))
+        .routes(routes!(members::invite, members::invitations))
+        .routes(routes!(members::accept))
+        .routes(routes!(members::withdraw))
+        .routes(routes!(audit::list))
         .routes(routes!(sessions::ask))
         .routes(routes!(sessions::mint))
         .routes(routes!(sessions::open, sessions::close_all))

@@ -93,6 +93,11 @@ fn status(code: &str) -> StatusCode {
 /// Seconds after which it makes sense to come again.
 const RETRY_AFTER: u32 = 2;
 
+/// The id of the request being served, if one is.
+pub fn request_id() -> Option<String> {
+    REQUEST_ID.try_with(Clone::clone).ok()
+}
+
 impl Problem {
     /// The same, told of the part of a body that lies at a pointer.
     #[must_use]
@@ -116,7 +121,7 @@ impl Problem {
         body.insert("status".to_owned(), json!(status(code).as_u16()));
         body.insert("code".to_owned(), json!(code));
         body.insert("detail".to_owned(), json!(detail(self)));
-        let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
+        let request_id = request_id().unwrap_or_default();
         body.insert("request_id".to_owned(), json!(request_id));
         body
     }

@@ -1,6 +1,6 @@
 //! Quotes and runs.
 
-use super::caller::Operator;
+use super::caller::{Reader, Runner};
 use super::problem::{Problem, refusal_members};
 use super::request::{Body, PathOf, QueryOf, metadata, name, params};
 use super::{App, Reply, page_limit, views};
@@ -15,8 +15,8 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use scrip_client::types as api;
 use scrip_engine::{
-    By, CitedQuote, Command, Dated, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Timestamp, Unit,
-    WorkspaceId, apply, fingerprint, limits::QUOTE_SECONDS, price, resolve_params,
+    CitedQuote, Command, Dated, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Timestamp, Unit, WorkspaceId,
+    apply, fingerprint, limits::QUOTE_SECONDS, price, resolve_params,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -31,12 +31,12 @@ const WAIT_MAX: u32 = 60;
 #[utoipa::path(post, path = "/v1/quotes", tag = "Runs", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     request_body = api::NewQuote, responses((status = 200, description = "The quote", body = api::Quote)))]
 pub async fn quote(
-    operator: Operator,
+    runner: Runner,
     State(app): State<Arc<App>>,
     body: Body<api::NewQuote>,
 ) -> Result<Json<api::Quote>, Problem> {
-    let id = operator.workspace()?;
-    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let workspace = runner.workspace_now(&app).await?;
+    let id = workspace.id;
     let asked = params(&body.value.params)?;
     let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
     let catalogs = app.ledger.store().catalogs();
@@ -48,9 +48,11 @@ pub async fn quote(
         sandbox: None,
         metadata: Default::default(),
     };
-    let refusal = match apply(&workspace, &catalogs, By::Operator, &command, now) {
+    let refusal = match apply(&workspace, &catalogs, runner.by, &command, now) {
         Ok(_) => None,
-        Err(refusal @ (Refusal::InvalidRequest { .. } | Refusal::NotFound { .. })) => {
+        Err(
+            refusal @ (Refusal::InvalidRequest { .. } | Refusal::NotFound { .. } | Refusal::CapabilityRequired { .. }),
+        ) => {
             return Err(Problem::Refused(refusal));
         }
         Err(refusal) => Some(refusal),
@@ -138,16 +140,16 @@ pub struct WaitQuery {
     params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again"), WaitQuery),
     request_body = api::NewRun, responses((status = 202, description = "The run was accepted", body = api::Run)))]
 pub async fn create(
-    operator: Operator,
+    runner: Runner,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<WaitQuery>,
     body: Body<api::NewRun>,
 ) -> Result<Reply<api::Run>, Problem> {
-    let id = operator.workspace()?;
+    let id = runner.workspace()?;
     let wait = wait(query.wait)?;
-    let asked = operator.asked_once(id, &body.bytes)?;
+    let asked = runner.asked_once(id, &body.bytes)?;
     let new = body.value;
-    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let workspace = runner.workspace_now(&app).await?;
     if workspace.mode == Mode::Live {
         // Only the sandbox serves runs here, and its pictures are not worth real credits.
         return Err(Problem::invalid("/model", "no provider serves it in live mode; use /v1/holds around your own"));
@@ -169,8 +171,8 @@ pub async fn create(
     };
     let (n, row) = queued(&committed).ok_or(Problem::Internal)?;
     let shown = match wait {
-        Duration::ZERO => views::run(id, n, &row, app.links()),
-        wait => ended(&app, id, n, wait).await?,
+        Duration::ZERO => views::run(id, n, &row, app.links(runner.holder())),
+        wait => ended(&app, (id, n), runner.holder(), wait).await?,
     };
     Ok(Reply::new(StatusCode::ACCEPTED, shown).of(id, &committed))
 }
@@ -241,7 +243,12 @@ async fn find(app: &App, workspace: WorkspaceId, n: u32) -> Result<(RunRow, i64)
 }
 
 /// The run when it has ended, or as it is when the time is up.
-async fn ended(app: &App, workspace: WorkspaceId, n: u32, wait: Duration) -> Result<api::Run, Problem> {
+async fn ended(
+    app: &App,
+    (workspace, n): (WorkspaceId, u32),
+    holder: &str,
+    wait: Duration,
+) -> Result<api::Run, Problem> {
     let mut moved = app.ledger.store().projections();
     let watch = async {
         loop {
@@ -256,20 +263,20 @@ async fn ended(app: &App, workspace: WorkspaceId, n: u32, wait: Duration) -> Res
         Ok(row) => row?,
         Err(_) => find(app, workspace, n).await?.0,
     };
-    Ok(views::run(workspace, n, &row, app.links()))
+    Ok(views::run(workspace, n, &row, app.links(holder)))
 }
 
 /// Shows a run.
 #[utoipa::path(get, path = "/v1/runs/{id}", tag = "Runs", params(("id" = String, Path, description = "`run_…`"), WaitQuery),
     responses((status = 200, description = "The run", body = api::Run)))]
 pub async fn show(
-    operator: Operator,
+    reader: Reader,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
     QueryOf(query): QueryOf<WaitQuery>,
 ) -> Result<Json<api::Run>, Problem> {
-    let (workspace, n) = operator.owned(Kind::Run, &id, "run")?;
-    Ok(Json(ended(&app, workspace, n, wait(query.wait)?).await?))
+    let (workspace, n) = reader.owned(Kind::Run, &id, "run")?;
+    Ok(Json(ended(&app, (workspace, n), reader.holder(), wait(query.wait)?).await?))
 }
 
 /// Where a run can be.
@@ -322,12 +329,11 @@ pub struct ListQuery {
 #[utoipa::path(get, path = "/v1/runs", tag = "Runs", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
     responses((status = 200, description = "A page of runs", body = api::Page<api::Run>)))]
 pub async fn list(
-    operator: Operator,
+    reader: Reader,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<ListQuery>,
 ) -> Result<Json<api::Page<api::Run>>, Problem> {
-    let workspace = operator.workspace()?;
-    app.ledger.workspace(workspace).await?.ok_or(Problem::not_found("workspace"))?;
+    let workspace = reader.workspace_now(&app).await?.id;
     let limit = page_limit(query.limit)?;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
     app.ledger.store().projected().await?;
@@ -343,7 +349,7 @@ pub async fn list(
     let mut data = Vec::new();
     for row in rows.iter().take(limit as usize) {
         let run: RunRow = serde_json::from_str(row.text(1)).map_err(|_| Problem::Internal)?;
-        data.push(views::run(workspace, row.integer(0) as u32, &run, app.links()));
+        data.push(views::run(workspace, row.integer(0) as u32, &run, app.links(reader.holder())));
     }
     let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
     Ok(Json(super::page(data, last.map(|row| row.integer(0)))))
@@ -354,18 +360,20 @@ pub async fn list(
     params(("id" = String, Path, description = "`run_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The run", body = api::Run)))]
 pub async fn cancel(
-    operator: Operator,
+    runner: Runner,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Run>, Problem> {
-    let (workspace, run) = operator.owned(Kind::Run, &id, "run")?;
+    let (workspace, run) = runner.owned(Kind::Run, &id, "run")?;
     match app
         .ledger
-        .submit(workspace, Command::CancelRun { run }, operator.asked(workspace, b""))
+        .submit(workspace, Command::CancelRun { run }, runner.asked(workspace, b""))
         .await
         .map_err(Problem::from)
     {
-        Ok(_) | Err(Problem::Refused(Refusal::Ended)) => Ok(Json(ended(&app, workspace, run, Duration::ZERO).await?)),
+        Ok(_) | Err(Problem::Refused(Refusal::Ended)) => {
+            Ok(Json(ended(&app, (workspace, run), runner.holder(), Duration::ZERO).await?))
+        }
         Err(problem) => Err(problem),
     }
 }
@@ -374,18 +382,19 @@ pub async fn cancel(
 #[utoipa::path(get, path = "/v1/runs/{id}/events", tag = "Runs", params(("id" = String, Path, description = "`run_…`")),
     responses((status = 200, description = "Server-sent events named `run`, each a run", content_type = "text/event-stream", body = String)))]
 pub async fn events(
-    operator: Operator,
+    reader: Reader,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Problem> {
-    let (workspace, n) = operator.owned(Kind::Run, &id, "run")?;
+    let (workspace, n) = reader.owned(Kind::Run, &id, "run")?;
     find(&app, workspace, n).await?;
-    let follow = Follow { moved: app.ledger.store().projections(), app, workspace, n, seen: 0, over: false };
+    let follow = Follow { moved: app.ledger.store().projections(), app, reader, workspace, n, seen: 0, over: false };
     Ok(Sse::new(unfold(follow, Follow::next)).keep_alive(KeepAlive::default()))
 }
 
 struct Follow {
     app: Arc<App>,
+    reader: Reader,
     moved: tokio::sync::watch::Receiver<i64>,
     workspace: WorkspaceId,
     n: u32,
@@ -399,9 +408,11 @@ impl Follow {
             self.moved.mark_unchanged();
             let (row, seq) = find(&self.app, self.workspace, self.n).await.ok()?;
             if seq > self.seen {
+                // The stream ends with the right to it.
+                self.reader.still(&self.app).await.ok()?;
                 self.seen = seq;
                 self.over = row.status.is_some();
-                let run = views::run(self.workspace, self.n, &row, self.app.links());
+                let run = views::run(self.workspace, self.n, &row, self.app.links(self.reader.holder()));
                 let event = SseEvent::default().event("run").id(seq.to_string()).data(json!(run).to_string());
                 return Some((Ok(event), self));
             }

@@ -4,22 +4,22 @@
 //! same words.
 
 use super::caller::Operator;
+use super::opening::{self, Opening};
 use super::person::{COOKIE, Person, cookies, csrf, not_from_elsewhere, set_cookie};
-use super::problem::Problem;
+use super::problem::{Problem, request_id};
 use super::request::Body;
-use super::workspaces::{email, person};
+use super::workspaces::email;
 use super::{App, Reply};
-use crate::crypto::{hex, sha256};
+use crate::crypto::sha256;
 use crate::ledger::{Asked, idempotency};
 use crate::sign_in::{self, LINK_LIFETIME, Redeemed, Session};
-use crate::store::{Claim, SubmitError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use scrip_client::types as api;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{By, Command, Mode, Profile, SECOND, Timestamp, UserId, WorkspaceId};
+use scrip_engine::{Mode, Profile, SECOND, Timestamp, UserId, WorkspaceId};
 use std::sync::Arc;
 
 /// Has a link sent to an address. The answer is the same whether or not anybody has it.
@@ -110,22 +110,19 @@ async fn ensure_personal_workspace(app: &App, user: UserId, email: &str) -> Resu
     if app.ledger.workspace(id).await?.is_some() {
         return Ok(id);
     }
-    let person = Claim { scope: "person", what: hex(&sha256(&[person(email).as_bytes()])) };
-    let mut lifetime_allowed = !app.ledger.is_taken(&person, id).await?;
-    loop {
-        let profile = Profile { name: "Personal".to_owned(), owner: email.to_owned(), external_id: None };
-        let (mode, test_clock, choice) = (Mode::Test, None, None);
-        let (tenancy, owner) = (Tenancy::Personal, Some(user));
-        let command = Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice, tenancy, owner };
-        let once = Some(idempotency(id, &format!("personal workspace of {user}"), &[]));
-        let asked = Asked { by: By::User(user), actor: user.to_string(), request: None, idempotency: once };
-        let claims = lifetime_allowed.then(|| person.clone()).into_iter().collect();
-        match app.ledger.open(id, command, asked, claims).await {
-            // Another of this person's workspaces was quicker. Without a claim there is none to lose.
-            Err(SubmitError::Claimed(_)) if lifetime_allowed => lifetime_allowed = false,
-            opened => return Ok(opened.map(|_| id)?),
-        }
-    }
+    let once = Some(idempotency(id, &format!("personal workspace of {user}"), &[]));
+    let opening = Opening {
+        id,
+        asked: Asked { idempotency: once, ..Asked::of_person(user, request_id()) },
+        tenancy: Tenancy::Personal,
+        owner: user,
+        profile: Profile { name: "Personal".to_owned(), owner: email.to_owned(), external_id: None },
+        mode: Mode::Test,
+        test_clock: None,
+        choice: None,
+    };
+    opening::open(app, opening).await?;
+    Ok(id)
 }
 
 /// Says who is signed in.

@@ -22,6 +22,8 @@ pub struct Links<'a> {
     pub base: &'a str,
     /// The machine's time.
     pub now: Timestamp,
+    /// Who is to have them, by id: they are good for as long as that one belongs to the workspace. Empty is the operator.
+    pub holder: &'a str,
 }
 
 fn text(at: Timestamp) -> String {
@@ -236,13 +238,14 @@ pub fn parse_asset(id: &str) -> Option<(WorkspaceId, u32, usize)> {
 
 fn asset_url(asset: &str, links: Links<'_>) -> String {
     let expires = links.now.after_seconds(LINK_SECONDS).micros() / scrip_engine::SECOND;
-    let signature = sign(links.secret, &asset_claim(asset, expires));
-    format!("{}/v1/assets/{asset}?expires={expires}&signature={signature}", links.base)
+    let signature = sign(links.secret, &asset_claim(asset, expires, links.holder));
+    let holder = if links.holder.is_empty() { String::new() } else { format!("&holder={}", links.holder) };
+    format!("{}/v1/assets/{asset}?expires={expires}{holder}&signature={signature}", links.base)
 }
 
 /// What the signature of an output's address says.
-pub fn asset_claim(asset: &str, expires: i64) -> String {
-    format!("asset {asset} until {expires}")
+pub fn asset_claim(asset: &str, expires: i64, holder: &str) -> String {
+    format!("asset {asset} until {expires} for {holder}")
 }
 
 /// A caller's hold.

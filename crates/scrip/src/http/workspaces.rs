@@ -1,39 +1,94 @@
 //! `/v1/workspaces`: opening, listing, plans by hand, freezing.
 
-use super::caller::{Operator, workspace_id};
+use super::caller::{Admin, Operator, Signed, Viewer, workspace_id};
+use super::members::members_scope;
+use super::opening::{self, Opening};
 use super::problem::Problem;
 use super::request::{Body, PathOf, QueryOf, amount, instant, name};
 use super::{App, Reply, page_limit, views};
-use crate::crypto::{hex, random, sha256};
-use crate::store::{Claim, SubmitError, Value, queries};
+use crate::crypto::{random, sha256};
+use crate::ledger::Asked;
+use crate::sign_in;
+use crate::store::{Value, queries};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{Choice, Command, Event, Give, Interval, Kind, Mode, Profile, Unit, WorkspaceId};
+use scrip_engine::{Choice, Command, Event, Give, Interval, Kind, Mode, Profile, Refusal, Unit, UserId, WorkspaceId};
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// Opens a workspace, on the free plan or on one the operator names.
+/// Workspaces that a person may belong to before they can open no more of their own.
+const WORKSPACES_MAX: i64 = 100; // # assumed
+
+/// Opens a workspace, on the free plan or on one the operator names. A person who has signed in opens one of their own,
+/// for a team, with a name alone.
 #[utoipa::path(post, path = "/v1/workspaces", tag = "Workspaces", request_body = api::NewWorkspace,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 201, description = "Opened", body = api::Workspace)))]
 pub async fn open(
-    operator: Operator,
+    signed: Signed,
     State(app): State<Arc<App>>,
     body: Body<api::NewWorkspace>,
 ) -> Result<Reply<api::Workspace>, Problem> {
-    let new = body.value;
-    let owner = email(&new.owner.email)?;
-    let mode = if new.mode == Some(api::Mode::Live) { Mode::Live } else { Mode::Test };
-    let test_clock = test_clock(&app, new.test_clock.as_deref(), mode).await?;
-    // A retry must come to the same workspace, so its number follows from the key.
-    let number = match operator.key() {
-        Some(key) => sha256(&[b"workspace", key.as_bytes()]),
-        None => random::<32>(),
+    // A retry must come to the same workspace, so its number follows from the key, and from whose it is.
+    let number = match (signed.key(), signed.user()) {
+        (Some(key), None) => sha256(&[b"workspace", key.as_bytes()]),
+        (Some(key), Some(user)) => sha256(&[b"workspace of", &user.get().to_le_bytes(), key.as_bytes()]),
+        (None, _) => random::<32>(),
     };
     let id = WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| number[index])));
+    let asked = signed.asked(id, &body.bytes);
+    let opening = match (signed.user(), &signed.email) {
+        (Some(user), Some(email)) => by_person(&app, id, asked, (user, email), signed.only, body.value).await?,
+        _ => by_operator(&app, id, asked, body.value).await?,
+    };
+    let (committed, workspace) = opening::open(&app, opening).await?;
+    Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).of(id, &committed))
+}
+
+/// What a person opens: a workspace for a team, with nothing in it that is the operator's to say.
+async fn by_person(
+    app: &App,
+    id: WorkspaceId,
+    asked: Asked,
+    (user, email): (UserId, &str),
+    only: Option<WorkspaceId>,
+    new: api::NewWorkspace,
+) -> Result<Opening, Problem> {
+    if only.is_some() {
+        // A session of one workspace reaches no other, a new one neither.
+        return Err(Problem::not_found("workspace"));
+    }
+    let theirs = new.owner.is_none() && new.external_id.is_none() && new.mode.is_none() && new.test_clock.is_none();
+    let free = new.plan.is_none() && new.interval.is_none() && new.allowance.is_none() && new.approve.is_empty();
+    if !theirs || !free {
+        return Err(Problem::invalid(
+            "",
+            "a person opens a workspace with a name alone; the rest is the operator's to say",
+        ));
+    }
+    let belongs = vec![Value::Text(members_scope(user)), Value::Integer(WORKSPACES_MAX + 1)];
+    let asked_for = app.ledger.store().query(queries::CLAIMED_IN, belongs).await?.len() as u64 + 1;
+    if asked_for > WORKSPACES_MAX as u64 {
+        let limit = WORKSPACES_MAX as u64;
+        return Err(Problem::Refused(Refusal::LimitExceeded {
+            what: "workspaces of a person",
+            limit,
+            asked: asked_for,
+        }));
+    }
+    let profile = Profile { name: new.name, owner: email.to_owned(), external_id: None };
+    let (tenancy, mode) = (Tenancy::Team, Mode::Test);
+    Ok(Opening { id, asked, tenancy, owner: user, profile, mode, test_clock: None, choice: None })
+}
+
+async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<Opening, Problem> {
+    let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
+    let owner = email(&owner.email)?;
+    let mode = if new.mode == Some(api::Mode::Live) { Mode::Live } else { Mode::Test };
+    let test_clock = test_clock(app, new.test_clock.as_deref(), mode).await?;
     if let Some(external_id) = &new.external_id {
         name_is_short("/external_id", external_id)?;
     }
@@ -44,50 +99,9 @@ pub async fn open(
         }
         None => None,
     };
-    let person = Claim { scope: "person", what: hex(&sha256(&[person(&owner).as_bytes()])) };
-    let mut claims = free_claims(&app, id, &new, &person).await?;
+    let user = sign_in::user_of(app.ledger.store(), &owner, app.ledger.now(None).await?).await?;
     let profile = Profile { name: new.name, owner, external_id: new.external_id };
-    loop {
-        let (profile, choice, lifetime_allowed) = (profile.clone(), choice.clone(), claims.contains(&person));
-        let command = Command::OpenWorkspace {
-            mode,
-            test_clock,
-            profile,
-            lifetime_allowed,
-            choice,
-            tenancy: Tenancy::Team,
-            owner: None,
-        };
-        match app.ledger.open(id, command, operator.asked(id, &body.bytes), claims.clone()).await {
-            // Another of this person's workspaces was quicker: this one opens without what comes once in a lifetime.
-            Err(SubmitError::Claimed(taken)) if taken == person => claims.retain(|claim| *claim != person),
-            opened => {
-                let (committed, workspace) = opened?;
-                return Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).of(id, &committed));
-            }
-        }
-    }
-}
-
-/// What a new workspace may claim, as far as that can be said before its entry is made.
-async fn free_claims(
-    app: &App,
-    id: WorkspaceId,
-    new: &api::NewWorkspace,
-    person: &Claim,
-) -> Result<Vec<Claim>, Problem> {
-    // A key that was used before comes to a workspace that has its claims; another request with it adds none.
-    if app.ledger.workspace(id).await?.is_some() {
-        return Ok(Vec::new());
-    }
-    let external = new.external_id.as_ref().map(|what| Claim { scope: "external_id", what: what.clone() });
-    if let Some(external) = &external
-        && app.ledger.is_taken(external, id).await?
-    {
-        return Err(SubmitError::Claimed(external.clone()).into());
-    }
-    let person = if app.ledger.is_taken(person, id).await? { None } else { Some(person.clone()) };
-    Ok(external.into_iter().chain(person).collect())
+    Ok(Opening { id, asked, tenancy: Tenancy::Team, owner: user, profile, mode, test_clock, choice })
 }
 
 async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {
@@ -115,14 +129,17 @@ pub struct ListQuery {
     external_id: Option<String>,
 }
 
-/// Lists workspaces in the order they were opened.
+/// Lists workspaces: all there are in the order they were opened, for the operator; their own, for a person.
 #[utoipa::path(get, path = "/v1/workspaces", tag = "Workspaces", params(ListQuery),
     responses((status = 200, description = "A page of workspaces", body = api::Page<api::Workspace>)))]
 pub async fn list(
-    _: Operator,
+    signed: Signed,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<ListQuery>,
 ) -> Result<Json<api::Page<api::Workspace>>, Problem> {
+    if let Some(user) = signed.user() {
+        return Ok(Json(super::page(workspaces_of(&app, user, signed.only).await?, None)));
+    }
     let limit = page_limit(query.limit)?;
     let after = super::cursor(query.cursor.as_deref(), 0)?;
     app.ledger.store().projected().await?;
@@ -146,15 +163,31 @@ pub async fn list(
     Ok(Json(super::page(data, last.map(|row| row.integer(1)))))
 }
 
+/// The workspaces that a person belongs to: those they ever joined, and have not left.
+async fn workspaces_of(app: &App, user: UserId, only: Option<WorkspaceId>) -> Result<Vec<api::Workspace>, Problem> {
+    let named = vec![Value::Text(members_scope(user)), Value::Integer(10 * WORKSPACES_MAX)];
+    let mut found = Vec::new();
+    for row in app.ledger.store().query(queries::CLAIMED_IN, named).await? {
+        let id = WorkspaceId::new(row.integer(0) as u64);
+        if only.is_some_and(|only| only != id) {
+            continue;
+        }
+        if let Some(workspace) = app.ledger.workspace(id).await?.filter(|open| open.team.member(user).is_some()) {
+            found.push(views::workspace(&workspace));
+        }
+    }
+    Ok(found)
+}
+
 /// Shows a workspace.
 #[utoipa::path(get, path = "/v1/workspaces/{id}", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
     responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn show(
-    _: Operator,
+    viewer: Viewer,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Workspace>, Problem> {
-    let workspace = app.ledger.workspace(workspace_id(&id)?).await?.ok_or(Problem::not_found("workspace"))?;
+    let workspace = app.ledger.workspace(viewer.named(&id)?).await?.ok_or(Problem::not_found("workspace"))?;
     Ok(Json(views::workspace(&workspace)))
 }
 
@@ -162,13 +195,15 @@ pub async fn show(
 #[utoipa::path(patch, path = "/v1/workspaces/{id}", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
     request_body = api::WorkspaceChange, responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn change(
-    operator: Operator,
+    admin: Admin,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
     body: Body<api::WorkspaceChange>,
 ) -> Result<Reply<api::Workspace>, Problem> {
     let command = Command::Rename { name: body.value.name };
-    command_on(&app, &operator, &id, command, &body.bytes).await
+    let id = admin.named(&id)?;
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, admin.asked(id, &body.bytes)).await?;
+    Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).of(id, &committed))
 }
 
 /// Puts a workspace on a plan, billed by hand: at once when it is more, at the period's end when it is less.
@@ -304,14 +339,19 @@ fn choice(
 ) -> Result<Choice, Problem> {
     Ok(Choice {
         plan: name(plan),
-        interval: interval.map(|interval| match interval {
-            api::Interval::Week => Interval::Week,
-            api::Interval::Month => Interval::Month,
-            api::Interval::Year => Interval::Year,
-        }),
+        interval: interval.map(self::interval),
         allowance: allowance.map(|units| amount("/allowance", units)).transpose()?,
         approve: approve.iter().map(|approval| (name(&approval.review), approval.reason.clone())).collect(),
     })
+}
+
+/// An interval as the engine has it.
+pub fn interval(interval: api::Interval) -> Interval {
+    match interval {
+        api::Interval::Week => Interval::Week,
+        api::Interval::Month => Interval::Month,
+        api::Interval::Year => Interval::Year,
+    }
 }
 
 fn name_is_short(pointer: &str, text: &str) -> Result<(), Problem> {
@@ -335,29 +375,9 @@ pub(super) fn email(text: &str) -> Result<String, Problem> {
     if good { Ok(text.to_owned()) } else { Err(wrong()) }
 }
 
-/// The person behind an address (R8): case, `+tags` and the dots that one large host ignores do not make another one.
-pub(super) fn person(email: &str) -> String {
-    let lower = email.to_lowercase();
-    let (local, domain) = lower.rsplit_once('@').unwrap_or((&lower, ""));
-    let local = local.split('+').next().unwrap_or(local);
-    match domain {
-        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
-        _ => format!("{local}@{domain}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_person_is_one_person_however_the_address_is_written() {
-        for other in ["Ada@Example.com", "ada+free@example.com", "ADA+1+2@EXAMPLE.COM"] {
-            assert_eq!(person(other), "ada@example.com", "{other}");
-        }
-        assert_eq!(person("a.d.a+x@googlemail.com"), person("ada@gmail.com"));
-        assert_ne!(person("a.da@example.com"), person("ada@example.com"), "elsewhere dots count");
-    }
 
     #[test]
     fn what_cannot_be_an_address_is_refused() {

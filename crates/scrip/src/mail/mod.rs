@@ -44,7 +44,6 @@ impl Mail {
     ///
     /// # Errors
     /// When the address is none: such a mail could never be sent.
-    #[cfg_attr(not(test), expect(dead_code, reason = "whatever is told of by mail comes with its own address"))]
     pub fn to(&self, id: impl Into<String>, recipient: &str) -> Result<NewMail, String> {
         address(recipient)?;
         let mut parts = serde_json::to_value(self).expect("a mail is plain data");

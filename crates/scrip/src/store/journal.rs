@@ -2,7 +2,7 @@
 
 use super::{Committed, Submission, SubmitError};
 use crate::crypto::sha256;
-use scrip_engine::{Dated, Entry, Timestamp, Workspace, WorkspaceId};
+use scrip_engine::{Dated, Entry, Timestamp, Workspace, WorkspaceId, is_privileged};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -48,8 +48,8 @@ pub struct Sealed {
 impl Sealed {
     /// Seals the events of a submission that left a workspace like this, after an entry with that hash.
     pub fn new(previous: &[u8; 32], submission: &Submission, after: &Workspace, events: Vec<Dated>) -> Sealed {
-        let request = submission.request.as_deref().filter(|_| submission.command.is_privileged());
         let command = submission.command.name();
+        let request = submission.request.as_deref().filter(|_| is_privileged(command));
         let body = Written { actor: &submission.actor, command, request, events: &events };
         let body = serde_json::to_string(&body).expect("events have no maps with other keys than text");
         let next_due_at = after.next_due_at().map(Timestamp::micros);
@@ -120,6 +120,11 @@ impl JournalRow {
     pub fn entry(&self) -> Result<Entry, serde_json::Error> {
         let Body { actor, command, events, .. } = serde_json::from_str(&self.body)?;
         Ok(Entry { workspace: self.workspace, seq: self.seq, at: self.at, actor, command, events })
+    }
+
+    /// The id of the request it came with, where that was kept.
+    pub fn request(&self) -> Option<String> {
+        serde_json::from_str::<Body>(&self.body).ok()?.request
     }
 
     /// The hash this row should have.

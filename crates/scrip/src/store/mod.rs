@@ -7,6 +7,7 @@
 //!
 //! Invariant: knows no HTTP.
 
+pub mod difference;
 pub mod journal;
 pub mod moving;
 mod postgres;
@@ -24,6 +25,7 @@ use scrip_engine::{
 #[cfg(test)]
 pub use sqlite::Crash;
 pub use sqlite::{Options, Sqlite};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +55,7 @@ pub struct Idempotency {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// Which kind.
-    pub scope: &'static str,
+    pub scope: Cow<'static, str>,
     /// What of that kind.
     pub what: String,
 }

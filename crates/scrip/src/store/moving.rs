@@ -6,14 +6,14 @@
 //! Invariant: the database may be served only after the whole journal is there, and nothing else is.
 
 use super::postgres::moving::{
-    Beside, CATALOGS, CLAIMS, Found, MAILS, OPERATOR_KEYS, SESSIONS, SETTINGS, SIGN_IN_TOKENS, SPENT, TEST_CLOCKS,
-    Table, Target, USERS,
+    Beside, CATALOGS, CLAIMS, Found, KEY_USES, MAILS, OPERATOR_KEYS, SESSIONS, SETTINGS, SIGN_IN_TOKENS, SPENT,
+    TEST_CLOCKS, Table, Target, USERS,
 };
 use super::{Address, Row, Store, Unavailable, Value, queries};
 use std::time::Duration;
 
 /// The tables beside the journal, and how they are read. A place that only the embedded database has comes first.
-const BESIDE: [(Table, &str); 10] = [
+const BESIDE: [(Table, &str); 11] = [
     (SETTINGS, "SELECT rowid, name, value FROM settings WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (
         OPERATOR_KEYS,
@@ -36,6 +36,7 @@ const BESIDE: [(Table, &str); 10] = [
         "SELECT rowid, hash, user_id, workspace, created_at, seen_at, expires_at FROM sessions
         WHERE rowid > $1 ORDER BY rowid LIMIT $2",
     ),
+    (KEY_USES, "SELECT rowid, workspace, n, used_at FROM key_uses WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (SPENT, "SELECT rowid, hash, expires_at FROM spent WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (
         MAILS,

@@ -62,6 +62,13 @@ pub const WORK_ON: &str = "UPDATE queue SET lease_until = $3 WHERE workspace = $
 pub const WORK_AGAIN: &str = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until > $3";
 /// Which workspace has something that only one may have.
 pub const CLAIMED_BY: &str = "SELECT workspace FROM claims WHERE scope = $1 AND claim = $2";
+/// Which workspaces have something of a kind.
+pub const CLAIMED_IN: &str = "SELECT workspace FROM claims WHERE scope = $1 ORDER BY workspace LIMIT $2";
+/// Writes down when a key was last used.
+pub const KEY_USED: &str = "INSERT INTO key_uses (workspace, n, used_at) VALUES ($1, $2, $3)
+    ON CONFLICT (workspace, n) DO UPDATE SET used_at = excluded.used_at WHERE key_uses.used_at < excluded.used_at";
+/// When each key of a workspace was last used.
+pub const KEYS_USED: &str = "SELECT n, used_at FROM key_uses WHERE workspace = $1";
 /// Lets go of what a workspace has that was never opened.
 pub const UNCLAIM: &str = "DELETE FROM claims WHERE scope = $1 AND claim = $2 AND workspace = $3";
 /// A mail to be sent from now on, if there is none of its id.
@@ -161,6 +168,9 @@ pub const ALL: &[&str] = &[
     WORK_ON,
     WORK_AGAIN,
     CLAIMED_BY,
+    CLAIMED_IN,
+    KEY_USED,
+    KEYS_USED,
     UNCLAIM,
     NEW_MAIL,
     MAIL_DUE,

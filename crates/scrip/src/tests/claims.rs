@@ -13,7 +13,7 @@ use scrip_engine::{By, Command, Mode, Profile, WorkspaceId, parse_catalog};
 use std::path::PathBuf;
 
 fn person(name: &str) -> Claim {
-    Claim { scope: "person", what: name.to_owned() }
+    Claim { scope: "person".into(), what: name.to_owned() }
 }
 
 fn submission(workspace: u64, command: Command, claims: Vec<Claim>) -> Submission {
@@ -67,7 +67,7 @@ fn lost<T>(result: &Result<T, SubmitError>, claim: &Claim) -> bool {
 }
 
 async fn only_one_has_it(store: &Store) {
-    let (one, other) = (person("one"), Claim { scope: "external_id", what: "one".to_owned() });
+    let (one, other) = (person("one"), Claim { scope: "external_id".into(), what: "one".to_owned() });
     let rename = |workspace| submission(workspace, Command::Rename { name: "B".to_owned() }, Vec::new());
     // Sixteen at once, each with something asked right behind it: those that lose were never opened.
     let many = (1..=16).flat_map(|workspace| [opening(workspace, vec![one.clone()]), rename(workspace)]);

@@ -90,7 +90,7 @@ async fn mails_are_there_exactly_when_their_entries_are(store: &Store) {
     assert!(matches!(store.submit(reused).await, Err(SubmitError::KeyReused)));
     let tick = store.submit(submission(1, "tick", Command::Tick, vec![mail("nothing")])).await.expect("time may pass");
     assert!(tick.events.is_empty());
-    let claims = vec![Claim { scope: "person", what: "one".to_owned() }];
+    let claims = vec![Claim { scope: "person".into(), what: "one".to_owned() }];
     store.submit(Submission { claims: claims.clone(), ..opening(3, Vec::new()) }).await.expect("it opens");
     let claimed = store.submit(Submission { claims, ..opening(4, vec![mail("claimed")]) }).await;
     assert!(matches!(claimed, Err(SubmitError::Claimed(_))), "{claimed:?}");

@@ -8,7 +8,7 @@ use super::mails::{directory, opening, published};
 use super::postgres::database;
 use super::smtp::{Arrived, Sink, filed};
 use crate::clock;
-use crate::ledger::{Asked, Ledger, idempotency};
+use crate::ledger::{Asked, Beside, Ledger, idempotency};
 use crate::links::{Links, invitation_signature, is_invitation};
 use crate::mail::Mail;
 use crate::mail::transport::{Mailer, Transport};
@@ -98,7 +98,8 @@ async fn invite(post: &Post, n: u32) -> Result<Committed, SubmitError> {
     let idempotency = Some(idempotency(ONE, &key, &[key.as_bytes()]));
     let asked = Asked { by: By::Operator, actor: "test".to_owned(), request: None, idempotency };
     let command = Command::Rename { name: format!("Name {n}") };
-    let submitted = post.ledger.submit_and_mail(ONE, command, asked, vec![invited(n)]).await;
+    let submitted =
+        post.ledger.submit_beside(ONE, command, asked, Beside { claims: Vec::new(), mails: vec![invited(n)] }).await;
     submitted.map(|(committed, _)| committed)
 }
 
@@ -434,7 +435,11 @@ async fn mails_are_due_by_the_machines_clock(store: Store) {
         owner: None,
     };
     let asked = Asked::internal("test", ONE, None);
-    let (committed, _) = post.ledger.submit_and_mail(ONE, command, asked, vec![invited(1)]).await.expect("it opens");
+    let (committed, _) = post
+        .ledger
+        .submit_beside(ONE, command, asked, Beside { claims: Vec::new(), mails: vec![invited(1)] })
+        .await
+        .expect("it opens");
     assert_eq!(committed.at, far);
     assert_eq!(post.round(post.now().await).await, 1);
     is_the_invitation(&sink.next(), 1);

@@ -4,6 +4,7 @@
 
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 
+mod access;
 #[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
 mod app;
 mod bad_input;
@@ -23,6 +24,7 @@ mod load;
 mod moving;
 mod oidc;
 mod openapi;
+mod people;
 #[path = "../common/postgres.rs"]
 mod postgres;
 mod races;

@@ -48,7 +48,7 @@ async fn open(client: &Client, catalog: &Catalog, plan: &Plan) -> Result<Workspa
         plan.requires.iter().map(|review| Approval { review: review.to_string(), reason: "it is a demo".to_owned() });
     let new = NewWorkspace {
         name: format!("{} demo", plan.name),
-        owner: Owner { email: format!("{}@example.com", plan.id) },
+        owner: Some(Owner { email: format!("{}@example.com", plan.id) }),
         external_id: Some(format!("demo-{}", plan.id)),
         mode: None,
         test_clock: None,

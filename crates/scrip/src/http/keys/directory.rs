@@ -28,7 +28,7 @@ pub struct Directory {
 
 /// What an entry that makes a key claims: its hash is that workspace's for ever.
 pub fn claim(hash: &KeyHash) -> Claim {
-    Claim { scope: "key", what: hash.to_string() }
+    Claim { scope: "key".into(), what: hash.to_string() }
 }
 
 impl Directory {

@@ -24,12 +24,12 @@ pub(super) async fn make(
         return Ok(HashSet::new());
     }
     // In one order everywhere, so that no two processes wait for each other.
-    claims.sort_by_key(|(claim, _)| (claim.scope, &claim.what));
-    let scopes: Vec<&str> = claims.iter().map(|(claim, _)| claim.scope).collect();
+    claims.sort_by_key(|(claim, _)| (&claim.scope, &claim.what));
+    let scopes: Vec<&str> = claims.iter().map(|(claim, _)| &*claim.scope).collect();
     let whats: Vec<&str> = claims.iter().map(|(claim, _)| claim.what.as_str()).collect();
     let workspaces: Vec<i64> = claims.iter().map(|(_, workspace)| workspace.get()).collect();
     let made = client.query(SQL, &[&scopes, &whats, &workspaces]).await?;
     let made: HashSet<(&str, &str)> = made.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let taken = claims.into_iter().filter(|(claim, _)| !made.contains(&(claim.scope, claim.what.as_str())));
+    let taken = claims.into_iter().filter(|(claim, _)| !made.contains(&(&*claim.scope, claim.what.as_str())));
     Ok(taken.map(|(claim, _)| claim.clone()).collect())
 }

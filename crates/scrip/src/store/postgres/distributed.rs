@@ -14,8 +14,8 @@ use tokio_postgres::Client;
 
 /// What is kept by workspace, each with the workspace as the first column of every unique key. The first one is the
 /// journal; the rows of a workspace are kept where its entries are.
-pub const BY_WORKSPACE: [&str; 8] =
-    ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions"];
+pub const BY_WORKSPACE: [&str; 9] =
+    ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions", "key_uses"];
 /// What is small and about all workspaces: whole on every node.
 pub const EVERYWHERE: [&str; 11] = [
     "settings",
@@ -144,6 +144,7 @@ mod tests {
             include_str!("../migrations/postgres/V2__people.sql"),
             include_str!("../migrations/postgres/V3__mails.sql"),
             include_str!("../migrations/postgres/V4__admissions.sql"),
+            include_str!("../migrations/postgres/V5__key_uses.sql"),
         ];
         let schema = schema.concat().replace("CREATE UNLOGGED TABLE ", "CREATE TABLE ");
         let tables = schema.split("CREATE TABLE ").skip(1).filter_map(|rest| rest.split_whitespace().next());

@@ -15,7 +15,7 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 21] = [
+const RIGHTS: [(&str, &str); 22] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", ADD),
@@ -27,6 +27,7 @@ const RIGHTS: [(&str, &str); 21] = [
     ("users", ADD),
     ("sign_in_tokens", ALL),
     ("sessions", ALL),
+    ("key_uses", CHANGE),
     ("spent", ALL),
     ("positions", ALL),
     ("snapshots", ALL),

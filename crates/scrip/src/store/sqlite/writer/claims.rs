@@ -26,7 +26,7 @@ impl Writer {
         let sql = "SELECT workspace FROM claims WHERE scope = ?1 AND claim = ?2";
         for claim in &submission.claims {
             let found = self.connection.prepare_cached(sql).and_then(|mut statement| {
-                statement.query_row((claim.scope, &claim.what), |row| row.get::<_, i64>(0)).optional()
+                statement.query_row((&claim.scope, &claim.what), |row| row.get::<_, i64>(0)).optional()
             });
             let holder = found.map_err(|error| fails(failed, error))?;
             if holder.is_some_and(|holder| holder != submission.workspace.get()) {
@@ -47,7 +47,7 @@ impl Writer {
             let made = self
                 .connection
                 .prepare_cached(sql)
-                .and_then(|mut statement| statement.execute((claim.scope, &claim.what, submission.workspace.get())));
+                .and_then(|mut statement| statement.execute((&claim.scope, &claim.what, submission.workspace.get())));
             made.map_err(|error| fails(failed, error))?;
         }
         Ok(())

@@ -1,0 +1,73 @@
+//! `/v1/audit`: who did what to a workspace, in the order it happened.
+//!
+//! The log is the journal: an act's entry has who asked and with which request, in one transaction with what it did,
+//! and nobody changes an entry. What was before and after follows from the entries themselves.
+//!
+//! Invariant: every privileged act is here, because there is no other way to do one.
+
+use super::caller::Admin;
+use super::problem::Problem;
+use super::request::QueryOf;
+use super::{App, page_limit};
+use crate::store::difference::difference;
+use crate::store::journal::JournalRow;
+use crate::store::queries;
+use axum::Json;
+use axum::extract::State;
+use scrip_client::types as api;
+use scrip_engine::{Kind, Workspace, explain, fold, is_privileged};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// How acts are listed.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// How many, 1 to 100; 20 when absent.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+}
+
+/// Lists privileged acts, newest first: who, what, with which request, and what was before and after.
+#[utoipa::path(get, path = "/v1/audit", tag = "Audit", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
+    responses((status = 200, description = "A page of acts", body = api::Page<api::AuditEntry>)))]
+pub async fn list(
+    admin: Admin,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<ListQuery>,
+) -> Result<Json<api::Page<api::AuditEntry>>, Problem> {
+    let workspace = admin.workspace_now(&app).await?.id;
+    let limit = page_limit(query.limit)? as usize;
+    let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    let rows = app.ledger.store().history(queries::HISTORY, workspace, &[before.saturating_sub(1)]).await?;
+    let mut acts = Vec::new();
+    let mut state = Workspace::unopened(workspace);
+    for row in &rows {
+        let row = JournalRow::read(row);
+        let entry = super::balances::read(&row)?;
+        let was = state.clone();
+        fold(&mut state, entry.at, &entry.events);
+        if is_privileged(&entry.command) {
+            let (before, after) = difference(&was, &state);
+            let summary = explain(&was, &entry).summary;
+            let shown = api::AuditEntry {
+                entry: workspace.owned(Kind::Entry, entry.seq as u32),
+                at: entry.at.to_string(),
+                actor: entry.actor.clone(),
+                act: entry.command.clone(),
+                request_id: row.request(),
+                summary,
+                before,
+                after,
+            };
+            acts.push((entry.seq as i64, shown));
+        }
+    }
+    let more = acts.len() > limit;
+    let page: Vec<(i64, api::AuditEntry)> = acts.into_iter().rev().take(limit).collect();
+    let last = page.last().map(|(seq, _)| *seq).filter(|_| more);
+    Ok(Json(super::page(page.into_iter().map(|(_, act)| act).collect(), last)))
+}

@@ -1,0 +1,97 @@
+//! Opening a workspace, whoever asks: its owner, what it alone may have, and what a person gets once in a lifetime.
+//!
+//! Invariant: what is claimed is claimed by the entry that opens the workspace, or by nobody (R8).
+
+use super::App;
+use super::members::membership;
+use super::problem::Problem;
+use crate::crypto::{hex, sha256};
+use crate::ledger::{Asked, Beside};
+use crate::store::{Claim, Committed, SubmitError};
+use scrip_engine::team::Tenancy;
+use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceId};
+use std::sync::Arc;
+
+/// A workspace to be opened.
+pub struct Opening {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// Who asks.
+    pub asked: Asked,
+    /// Whether it is one person's.
+    pub tenancy: Tenancy,
+    /// Who owns it, and is its first admin.
+    pub owner: UserId,
+    /// What people know it by.
+    pub profile: Profile,
+    /// Real or play credits.
+    pub mode: Mode,
+    /// The test clock it stands on.
+    pub test_clock: Option<i64>,
+    /// The plan to be on, by the operator's word.
+    pub choice: Option<Choice>,
+}
+
+/// Opens a workspace, once. Of a person's several only one brings what comes once in a lifetime.
+///
+/// # Errors
+/// When it is refused, another workspace has the operator's id for it, or the store cannot answer.
+pub async fn open(app: &App, opening: Opening) -> Result<(Committed, Arc<Workspace>), Problem> {
+    let Opening { id, asked, tenancy, owner, profile, mode, test_clock, choice } = opening;
+    let person = Claim { scope: "person".into(), what: hex(&sha256(&[person(&profile.owner).as_bytes()])) };
+    let mut claims = free_claims(app, id, &profile, &person).await?;
+    claims.push(membership(owner, id));
+    loop {
+        let (profile, choice, lifetime_allowed) = (profile.clone(), choice.clone(), claims.contains(&person));
+        let owner = Some(owner);
+        let command = Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice, tenancy, owner };
+        let beside = Beside { claims: claims.clone(), mails: Vec::new() };
+        match app.ledger.submit_beside(id, command, asked.clone(), beside).await {
+            // Another of this person's workspaces was quicker: this one opens without what comes once in a lifetime.
+            Err(SubmitError::Claimed(taken)) if taken == person => claims.retain(|claim| *claim != person),
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+/// What a new workspace may claim, as far as that can be said before its entry is made.
+async fn free_claims(app: &App, id: WorkspaceId, profile: &Profile, person: &Claim) -> Result<Vec<Claim>, Problem> {
+    // A key that was used before comes to a workspace that has its claims; another request with it adds none.
+    if app.ledger.workspace(id).await?.is_some() {
+        return Ok(Vec::new());
+    }
+    let external = profile.external_id.as_ref();
+    let external = external.map(|what| Claim { scope: "external_id".into(), what: what.clone() });
+    if let Some(external) = &external
+        && app.ledger.is_taken(external, id).await?
+    {
+        return Err(SubmitError::Claimed(external.clone()).into());
+    }
+    let person = if app.ledger.is_taken(person, id).await? { None } else { Some(person.clone()) };
+    Ok(external.into_iter().chain(person).collect())
+}
+
+/// The person behind an address (R8): case, `+tags` and the dots that one large host ignores do not make another one.
+fn person(email: &str) -> String {
+    let lower = email.to_lowercase();
+    let (local, domain) = lower.rsplit_once('@').unwrap_or((&lower, ""));
+    let local = local.split('+').next().unwrap_or(local);
+    match domain {
+        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
+        _ => format!("{local}@{domain}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_is_one_person_however_the_address_is_written() {
+        for other in ["Ada@Example.com", "ada+free@example.com", "ADA+1+2@EXAMPLE.COM"] {
+            assert_eq!(person(other), "ada@example.com", "{other}");
+        }
+        assert_eq!(person("a.d.a+x@googlemail.com"), person("ada@gmail.com"));
+        assert_ne!(person("a.da@example.com"), person("ada@example.com"), "elsewhere dots count");
+    }
+}

@@ -1,0 +1,244 @@
+//! Who may do what: keys, members, invitations, as people and those who attack them use them.
+
+use crate::app::{App, number, text};
+use crate::people::Asker;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Names in the order they are in.
+fn words(value: &Value) -> Vec<&str> {
+    value.as_array().expect("a list").iter().map(|word| word.as_str().expect("a text")).collect()
+}
+
+#[tokio::test]
+async fn a_key_does_what_it_was_given_and_is_shown_once() {
+    let mut app = App::start();
+    {
+        let business = app
+            .workspace(json!({ "plan": "business", "interval": "month",
+            "approve": [{ "review": "business_verification", "reason": "known" }] }))
+            .await;
+        let ada = business.owner().await.at(&business.id);
+        let new = json!({ "name": "Robot", "capabilities": ["model:image-standard:run", "workflow:read"] });
+        let made = ada.post(&app, "/v1/keys", new).await.expect(201);
+        let secret = text(&made["secret"]);
+        assert!(secret.starts_with("wk_test_") && secret.len() == 44, "{secret}");
+        assert_eq!(made["last4"], secret[40..]);
+        assert_eq!(words(&made["effective"]), ["workflow:read", "model:image-standard:run"]);
+        let id = text(&made["id"]);
+        let shown = ada.get(&app, &format!("/v1/keys/{id}")).await.expect(200);
+        assert!(shown.get("secret").is_none(), "{shown}");
+        assert_eq!(shown["last_used_at"], Value::Null);
+
+        let robot = Asker::with(&secret);
+        robot.run(&app, "image-standard").await.expect(202);
+        let refused = robot.run(&app, "upscale").await.problem(403, "CAPABILITY_REQUIRED");
+        assert_eq!(refused["capability"], "model:upscale:run");
+        assert!(words(&refused["ceiling"]).contains(&"model:run"));
+        assert_eq!(number(&robot.get(&app, "/v1/balance").await.expect(200)["available"]), 11_319);
+        // The workspace of a key is its own: naming another finds none, whether it is there or not.
+        let other = app.free().await;
+        for id in [&other.id, "ws_0000000000001", "nonsense"] {
+            robot.clone().about(id).get(&app, "/v1/balance").await.problem(404, "NOT_FOUND");
+        }
+        // What is the operator's, an admin's or a member's is no key's.
+        robot
+            .post(&app, "/v1/keys", json!({ "name": "x", "capabilities": ["workflow:read"] }))
+            .await
+            .problem(403, "CAPABILITY_REQUIRED");
+        robot.get(&app, "/v1/audit").await.problem(403, "CAPABILITY_REQUIRED");
+        robot.get(&app, "/v1/workspaces").await.problem(403, "CAPABILITY_REQUIRED");
+        robot.post(&app, "/v1/test_clocks", json!({})).await.problem(403, "CAPABILITY_REQUIRED");
+        // In the header alone.
+        app.bare(Method::GET, &format!("/v1/balance?key={secret}")).send().await.problem(401, "UNAUTHENTICATED");
+        assert!(!app.log().contains(&secret[8..]), "no log has it");
+        // One letter wrong, and it is none.
+        let mut wrong = secret.clone();
+        wrong.replace_range(20..21, if &secret[20..21] == "a" { "b" } else { "a" });
+        Asker::with(&wrong).get(&app, "/v1/balance").await.problem(401, "UNAUTHENTICATED");
+
+        ada.delete(&app, &format!("/v1/keys/{id}")).await.expect(200);
+        robot.get(&app, "/v1/balance").await.problem(401, "UNAUTHENTICATED");
+        ada.delete(&app, &format!("/v1/keys/{id}")).await.problem(404, "NOT_FOUND");
+    }
+    app.verify();
+}
+
+#[tokio::test]
+async fn a_key_that_is_asked_for_again_is_the_same_without_its_secret() {
+    let app = App::start();
+    let pro = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
+    let ada = pro.owner().await.at(&pro.id);
+    let new = json!({ "name": "Robot", "preset": "read-only" });
+    let ask = || ada.call(&app, Method::POST, "/v1/keys").key("once").json(&new).send();
+    let (first, second) = (ask().await, ask().await);
+    assert_eq!(second.header("idempotent-replayed"), Some("true"));
+    let (mut first, second) = (first.expect(201), second.expect(201));
+    assert!(first["secret"].is_string() && second.get("secret").is_none());
+    first.as_object_mut().expect("an object").remove("secret");
+    assert_eq!(first, second);
+    assert_eq!(ada.get(&app, "/v1/keys").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
+    // The same key of somebody else is another request.
+    let eve = app.human("eve@example.com").await;
+    pro.post("/v1/members", json!({ "email": eve.email, "role": "admin" })).await.expect(201);
+    let hers = eve.at(&pro.id).call(&app, Method::POST, "/v1/keys").key("once").json(&new).send().await.expect(201);
+    assert_ne!(hers["id"], second["id"]);
+}
+
+#[tokio::test]
+async fn a_plan_that_goes_up_down_and_up_again_is_what_keys_may_do_on_the_next_request() {
+    let app = App::start();
+    let clock = app.clock("2026-01-10T00:00:00Z").await;
+    let desk = app.workspace(json!({ "plan": "pro", "interval": "month", "test_clock": clock.id })).await;
+    let (_, old) = desk.key(&["workflow:run"]).await;
+    let path = format!("/v1/workspaces/{}/subscription", desk.id);
+    let plan = |plan: &str| {
+        let approve = json!([{ "review": "business_verification", "reason": "known" }]);
+        desk.post(&path, json!({ "plan": plan, "interval": "month", "approve": approve }))
+    };
+    plan("business").await.expect(200);
+    let (id, new) = desk.key(&["model:run"]).await;
+    let (old, new) = (Asker::with(&old), Asker::with(&new));
+    // More for those who are given more; what was made before keeps what it has.
+    old.run(&app, "image-standard").await.problem(403, "CAPABILITY_REQUIRED");
+    new.run(&app, "image-standard").await.expect(202);
+    plan("pro").await.expect(200);
+    new.run(&app, "image-standard").await.expect(202);
+    clock.advance("2026-02-10T00:00:00Z").await;
+    new.run(&app, "image-standard").await.problem(403, "CAPABILITY_SUSPENDED");
+    new.get(&app, "/v1/balance").await.problem(403, "CAPABILITY_SUSPENDED");
+    old.get(&app, "/v1/balance").await.expect(200);
+    let shown = desk.get(&format!("/v1/keys/{id}")).await.expect(200);
+    assert_eq!((words(&shown["effective"]).len(), words(&shown["dormant"])), (0, vec!["model:run"]));
+    plan("business").await.expect(200);
+    new.run(&app, "image-standard").await.expect(202);
+    // Off, and on again by who switched it off.
+    let owner = desk.owner().await.at(&desk.id);
+    let freeze = format!("/v1/keys/{id}/freeze");
+    desk.post(&freeze, json!({ "frozen": true, "reason": "seen elsewhere" })).await.expect(200);
+    let asleep = new.run(&app, "image-standard").await.problem(403, "CAPABILITY_SUSPENDED");
+    assert!(text(&asleep["detail"]).contains("seen elsewhere"), "{asleep}");
+    owner.post(&app, &freeze, json!({ "frozen": false })).await.problem(403, "CAPABILITY_REQUIRED");
+    desk.post(&freeze, json!({ "frozen": false })).await.expect(200);
+    new.run(&app, "image-standard").await.expect(202);
+}
+
+#[tokio::test]
+async fn who_is_demoted_or_removed_loses_on_the_next_request_what_the_role_gave() {
+    let mut app = App::serving("two-buckets");
+    {
+        let desk = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
+        let ada = desk.owner().await.at(&desk.id);
+        let human = desk.member("bob@example.com", "admin").await;
+        let bob = human.at(&desk.id);
+        let new = json!({ "name": "Bob's", "capabilities": ["model:run", "workflow:write"], "owner": "me" });
+        let made = bob.post(&app, "/v1/keys", new).await.expect(201);
+        let key = Asker::with(&text(&made["secret"]));
+        let shared = json!({ "name": "Shared", "capabilities": ["model:run"] });
+        let shared = Asker::with(&text(&bob.post(&app, "/v1/keys", shared).await.expect(201)["secret"]));
+        let run = text(&bob.run(&app, "image").await.expect(202)["id"]);
+        let done = bob.get(&app, &format!("/v1/runs/{run}?wait=30")).await.expect(200);
+        let link = text(&done["outputs"][0]["url"]);
+        app.bare(Method::GET, &link).send().await;
+        assert_eq!(app.bare(Method::GET, &link).send().await.status, 200);
+
+        let path = format!("/v1/members/{}", human.id);
+        bob.get(&app, "/v1/audit").await.expect(200);
+        ada.patch(&app, &path, json!({ "role": "member" })).await.expect(200);
+        bob.get(&app, "/v1/audit").await.problem(403, "CAPABILITY_REQUIRED");
+        bob.patch(&app, &path, json!({ "role": "admin" })).await.problem(403, "CAPABILITY_REQUIRED");
+        bob.post(&app, "/v1/invitations", json!({ "email": "eve@example.com" }))
+            .await
+            .problem(403, "CAPABILITY_REQUIRED");
+        let shown = bob.get(&app, &format!("/v1/keys/{}", text(&made["id"]))).await.expect(200);
+        assert_eq!((words(&shown["effective"]), words(&shown["dormant"])), (vec!["model:run"], vec!["workflow:write"]));
+        key.run(&app, "image").await.expect(202);
+
+        ada.delete(&app, &path).await.expect(200);
+        for asked in [
+            "/v1/balance",
+            "/v1/runs",
+            "/v1/members",
+            &format!("/v1/runs/{run}"),
+            &format!("/v1/workspaces/{}", desk.id),
+        ] {
+            bob.get(&app, asked).await.problem(404, "NOT_FOUND");
+        }
+        bob.run(&app, "image").await.problem(404, "NOT_FOUND");
+        key.run(&app, "image").await.problem(401, "UNAUTHENTICATED");
+        app.bare(Method::GET, &link).send().await.problem(404, "NOT_FOUND");
+        // The key of the workspace lives on, and is listed for review until somebody has looked at it.
+        shared.run(&app, "image").await.expect(202);
+        let keys = ada.get(&app, "/v1/keys").await.expect(200);
+        let [left] = &keys["data"].as_array().expect("a list")[..] else { panic!("{keys}") };
+        assert_eq!(left["needs_review"], true);
+        let reviewed = ada.patch(&app, &format!("/v1/keys/{}", text(&left["id"])), json!({ "reviewed": true })).await;
+        assert_eq!(reviewed.expect(200)["needs_review"], false);
+        // They keep their account, and their own workspace with what is in it.
+        let own = Asker::with(&human.token).get(&app, "/v1/workspaces").await.expect(200);
+        let [own] = &own["data"].as_array().expect("a list")[..] else { panic!("{own}") };
+        human.at(&text(&own["id"])).run(&app, "sketch").await.expect(202);
+        // What they had running finishes, and is the workspace's.
+        assert_eq!(ada.get(&app, &format!("/v1/runs/{run}")).await.expect(200)["status"], "succeeded");
+    }
+    app.verify();
+}
+
+#[tokio::test]
+async fn the_audit_log_says_who_did_what_and_what_was_before() {
+    let app = App::serving("two-buckets");
+    let desk = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
+    let ada = desk.owner().await;
+    let bob = desk.member("bob@example.com", "member").await;
+    ada.at(&desk.id).run(&app, "image").await.expect(202);
+    let change = ada.at(&desk.id).call(&app, Method::PATCH, &format!("/v1/members/{}", bob.id));
+    change.header("Request-Id", "made-by-hand").json(&json!({ "role": "admin" })).send().await.expect(200);
+    let log = ada.at(&desk.id).get(&app, "/v1/audit").await.expect(200);
+    let acts: Vec<&str> =
+        log["data"].as_array().expect("a list").iter().map(|act| act["act"].as_str().expect("a text")).collect();
+    assert_eq!(acts, ["change_member", "add_member", "open_workspace"], "a run is no act of power");
+    let act = &log["data"][0];
+    assert_eq!((&act["actor"], &act["request_id"]), (&json!(ada.id), &json!("made-by-hand")));
+    assert_eq!(act["before"]["team"]["members"][0]["role"], "member");
+    assert_eq!(act["after"]["team"]["members"][0]["role"], "admin");
+    assert!(text(&act["summary"]).contains("bob@example.com"), "{act}");
+    assert!(text(&log["data"][1]["actor"]).starts_with("operator …"), "{log}");
+    // In pages.
+    let page = ada.at(&desk.id).get(&app, "/v1/audit?limit=2").await.expect(200);
+    let next = text(&page["next_cursor"]);
+    let rest = ada.at(&desk.id).get(&app, &format!("/v1/audit?limit=2&cursor={next}")).await.expect(200);
+    assert_eq!(rest["data"][0], log["data"][2]);
+    assert_eq!(rest["has_more"], false);
+}
+
+#[tokio::test]
+async fn caps_hold_and_name_the_tightest() {
+    let app = App::serving("two-buckets");
+    let desk = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
+    let ada = desk.owner().await.at(&desk.id);
+    let human = desk.member("bob@example.com", "member").await;
+    let bob = human.at(&desk.id);
+    let new = json!({ "name": "Robot", "capabilities": ["model:run"], "owner": "me", "spend_cap": { "credits": 20 } });
+    let made = bob.post(&app, "/v1/keys", new).await.expect(201);
+    let (id, key) = (text(&made["id"]), Asker::with(&text(&made["secret"])));
+    // A leaked key costs no more than its cap, however many requests it is good for.
+    let runs = (0..20).map(|_| key.run(&app, "image"));
+    let answers = futures_util::future::join_all(runs).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 202).count(), 2);
+    let refused =
+        answers.iter().find(|answer| answer.status != 202).expect("one is refused").problem(402, "SPEND_CAP_REACHED");
+    assert_eq!((&refused["cap"]["of"], &refused["cap"]["credits"]), (&json!(id), &json!(20)));
+    assert_eq!(refused["resets_at"], Value::Null);
+    // Nobody raises their own.
+    bob.patch(&app, &format!("/v1/keys/{id}"), json!({ "spend_cap": null })).await.problem(403, "CAPABILITY_REQUIRED");
+    let path = format!("/v1/members/{}", human.id);
+    bob.patch(&app, &path, json!({ "spend_cap": null })).await.problem(403, "CAPABILITY_REQUIRED");
+    ada.patch(&app, &path, json!({ "spend_cap": { "credits": 30, "every": "month" } })).await.expect(200);
+    ada.patch(&app, &format!("/v1/keys/{id}"), json!({ "spend_cap": null })).await.expect(200);
+    let ran = futures_util::future::join_all((0..5).map(|_| key.run(&app, "image"))).await;
+    assert_eq!(ran.iter().filter(|answer| answer.status == 202).count(), 3);
+    let refused = bob.run(&app, "image").await.problem(402, "SPEND_CAP_REACHED");
+    assert_eq!(refused["cap"]["of"], human.id);
+    assert!(refused["resets_at"].is_string());
+    ada.run(&app, "image").await.expect(202);
+}

@@ -1,0 +1,112 @@
+//! People and keys as callers: who signs in, and what they send.
+
+use crate::app::{Answer, App, Call, Desk, text};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Somebody who asks: a person with a session, or whoever has a key. Nobody at all has neither.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    pub token: Option<String>,
+    /// The workspace they ask about, where their token does not say it.
+    pub workspace: Option<String>,
+}
+
+/// Somebody who has signed in.
+#[derive(Clone, Debug)]
+pub struct Human {
+    pub id: String,
+    pub email: String,
+    pub token: String,
+}
+
+impl Asker {
+    pub fn with(token: &str) -> Asker {
+        Asker { token: Some(token.to_owned()), workspace: None }
+    }
+
+    pub fn about(self, workspace: &str) -> Asker {
+        Asker { workspace: Some(workspace.to_owned()), ..self }
+    }
+
+    pub fn call<'a>(&self, app: &'a App, method: Method, path: &str) -> Call<'a> {
+        let mut call = app.bare(method, path);
+        if let Some(token) = &self.token {
+            call = call.header("Authorization", &format!("Bearer {token}"));
+        }
+        match &self.workspace {
+            Some(workspace) => call.workspace(workspace),
+            None => call,
+        }
+    }
+
+    pub async fn get(&self, app: &App, path: &str) -> Answer {
+        self.call(app, Method::GET, path).send().await
+    }
+
+    pub async fn post(&self, app: &App, path: &str, body: Value) -> Answer {
+        self.call(app, Method::POST, path).json(&body).send().await
+    }
+
+    pub async fn once(&self, app: &App, path: &str, body: Value) -> Answer {
+        self.call(app, Method::POST, path).once().json(&body).send().await
+    }
+
+    pub async fn patch(&self, app: &App, path: &str, body: Value) -> Answer {
+        self.call(app, Method::PATCH, path).json(&body).send().await
+    }
+
+    pub async fn delete(&self, app: &App, path: &str) -> Answer {
+        self.call(app, Method::DELETE, path).send().await
+    }
+
+    pub async fn run(&self, app: &App, model: &str) -> Answer {
+        self.once(app, "/v1/runs", json!({ "model": model, "params": {} })).await
+    }
+}
+
+impl Human {
+    /// As somebody who asks about a workspace.
+    pub fn at(&self, workspace: &str) -> Asker {
+        Asker::with(&self.token).about(workspace)
+    }
+}
+
+impl App {
+    /// Signs somebody in, by a link that the operator makes.
+    pub async fn human(&self, email: &str) -> Human {
+        self.human_of(json!({ "email": email })).await
+    }
+
+    /// The same with whatever else the link is to have.
+    pub async fn human_of(&self, link: Value) -> Human {
+        let made = self.post("/v1/portal_links", link).await.expect(201);
+        let token = text(&made["url"]).split_once('#').expect("a link").1.to_owned();
+        let body = json!({ "token": token, "cookie": false });
+        let session = self.bare(Method::POST, "/v1/sessions").json(&body).send().await.expect(201);
+        Human {
+            id: text(&session["user"]["id"]),
+            email: text(&session["user"]["email"]),
+            token: text(&session["token"]),
+        }
+    }
+}
+
+impl Desk<'_> {
+    /// The owner, signed in.
+    pub async fn owner(&self) -> Human {
+        self.app.human(&text(&self.show().await["owner_email"])).await
+    }
+
+    /// A member who was added by the operator, signed in.
+    pub async fn member(&self, email: &str, role: &str) -> Human {
+        self.post("/v1/members", json!({ "email": email, "role": role })).await.expect(201);
+        self.app.human(email).await
+    }
+
+    /// A key of the workspace with some capabilities: its id and its secret.
+    pub async fn key(&self, capabilities: &[&str]) -> (String, String) {
+        let made = self.post("/v1/keys", json!({ "name": "A key", "capabilities": capabilities })).await.expect(201);
+        (text(&made["id"]), text(&made["secret"]))
+    }
+}
