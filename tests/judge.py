@@ -42,6 +42,9 @@ def before_call(context, case, kwargs):
         body.pop(member, None)
     if "owner" in body:
         body["owner"] = {"email": f"judged-{number}@example.com"}
+    if isinstance(body.get("email"), str):
+        body["email"] = f"judged-{number}@example.com"
+        body.pop("workspace", None)
     if "frozen" in body:
         body["frozen"] = number % 8 == 0
         body["reason"] = "judged"
