@@ -20,11 +20,14 @@ mod holds;
 #[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
 mod journal;
 mod load;
+mod mails;
 mod moving;
 mod openapi;
 #[path = "../common/postgres.rs"]
 mod postgres;
 mod races;
 mod runs;
+#[path = "../common/smtp.rs"]
+mod smtp;
 mod test_clocks;
 mod workspaces;
