@@ -2,9 +2,11 @@
 
 mod common;
 
+use common::smtp::filed;
 use common::{Dir, KillOnDrop, scrip, spawn, terminate};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -188,4 +190,36 @@ fn the_lines_fit_the_catalog_of_weeks_and_years() {
     let dir = Dir::new();
     let demo = Demo::start(&dir, "weekly-yearly");
     everything_printed_works(&dir, &demo, true);
+}
+
+#[test]
+fn a_mail_is_a_file_and_its_link_is_printed() {
+    let dir = Dir::new();
+    let start = || {
+        let mut command = scrip(&["demo", "--catalog", "two-buckets", "--listen", "127.0.0.1:0"]);
+        command.arg("--data").arg(dir.path().join("data")).stdout(Stdio::piped());
+        let mut child = KillOnDrop(command.spawn().expect("the binary is built"));
+        let lines = BufReader::new(child.0.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+        (child, lines)
+    };
+    let (mut child, mut lines) = start();
+    assert!(lines.any(|line| line.starts_with("Ctrl-C ends it")), "it comes up");
+    terminate(&mut child.0);
+    let journal = rusqlite::Connection::open(dir.path().join("data/journal.db")).expect("the journal opens");
+    let data = r#"{"workspace":"A","inviter":"ada@example.com","role":"member","invitation":"inv_1","#;
+    let sql = format!(
+        r#"INSERT INTO mails (id, kind, recipient, data, due_at, attempts, lease_until, created_at)
+           VALUES ('one', 'invitation', 'bo@example.com', '{data}"expires_at":4000000000000000}}', 0, 0, 0, 0)"#
+    );
+    journal.execute(&sql, []).expect("it can be written");
+    drop(journal);
+    let (mut child, mut lines) = start();
+    let line = lines.find(|line| line.starts_with("Mail to ")).expect("it is printed");
+    let start = "Mail to bo@example.com, You are invited to A on two-buckets: http://127.0.0.1:";
+    let (open, secret) = line.rsplit_once('.').expect("a link");
+    assert!(line.starts_with(start) && open.ends_with("/invitations/inv_1"), "{line}");
+    assert_eq!(secret.len(), 32, "{line}");
+    let mail = filed(&dir.path().join("data/mails/one.eml"));
+    assert!(mail.whole().link().ends_with("/invitations/inv_1.…"), "{}", mail.text());
+    terminate(&mut child.0);
 }

@@ -297,6 +297,21 @@ async fn whoever_dies_while_sending_loses_the_mail_to_another_process_after_the_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_wrote_is_sent_without_a_word() {
+    let database = database();
+    let sink = Sink::start();
+    let store = published(Store::connect(database.url()).await.expect("the database answers")).await;
+    let other = Post::to(with_a_workspace(store).await, 9);
+    let post = Post::to(Store::connect(database.url()).await.expect("the database answers"), sink.port);
+    let running = tokio::spawn(Arc::clone(&post.outbox).run());
+    for n in 1..3 {
+        invite(&other, n).await.expect("it is written");
+        is_the_invitation(&tokio::task::block_in_place(|| sink.next()), n);
+    }
+    running.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_processes_send_each_mail_once() {
     const MANY: u32 = 60;
     let database = database();

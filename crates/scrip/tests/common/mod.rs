@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
 pub mod postgres;
+pub mod smtp;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

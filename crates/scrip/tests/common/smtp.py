@@ -56,7 +56,7 @@ class Sink:
         mail["from"] = envelope.mail_from
         mail["to"] = envelope.rcpt_tos
         mail["greeted"] = session.host_name
-        mail["encrypted"] = session.ssl is not None
+        mail["encrypted"] = server.transport.get_extra_info("ssl_object") is not None
         mail["user"] = session.auth_data
         mail["raw"] = envelope.content.decode("utf-8", "replace")
         print(json.dumps(mail), flush=True)

@@ -35,7 +35,7 @@ impl Sink {
     /// One on a port, told more: see `smtp.py`.
     pub fn on(port: u16, more: &[&str]) -> Sink {
         let mut command = Command::new(python());
-        command.arg(here("smtp.py")).arg(port.to_string()).args(more);
+        command.args(["-W", "ignore"]).arg(here("smtp.py")).arg(port.to_string()).args(more);
         command.env_remove("PYTHONPATH").env("PYTHONDONTWRITEBYTECODE", "1");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python starts");
         let output = child.stdout.take().expect("it is piped");

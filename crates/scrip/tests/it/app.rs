@@ -138,6 +138,16 @@ impl App {
         self.journal.database()
     }
 
+    /// Where its journal is.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What a statement gives in its journal's database or file: see [`Journal::query`].
+    pub fn query(&self, sql: &str) -> String {
+        self.journal.query(&self.data(), sql)
+    }
+
     /// The process that serves.
     pub fn process(&self) -> u32 {
         self.child.as_ref().expect("it serves").id()

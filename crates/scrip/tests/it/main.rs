@@ -21,6 +21,7 @@ mod holds;
 #[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
 mod journal;
 mod load;
+mod mails;
 mod moving;
 mod oidc;
 mod openapi;
@@ -30,5 +31,7 @@ mod postgres;
 mod races;
 mod runs;
 mod sessions;
+#[path = "../common/smtp.rs"]
+mod smtp;
 mod test_clocks;
 mod workspaces;

@@ -1,0 +1,216 @@
+//! Mails of the built binary: to a server that is down, killed in between, behind encryption that does not hold, or to
+//! none at all.
+//!
+//! The mails are put where the journal is, as if whoever wrote them had been killed before any was sent.
+
+use crate::app::{App, PATIENCE, root, temporary, unique};
+use crate::journal::Journal;
+use crate::smtp::{Arrived, Certificate, Sink, filed};
+use std::path::Path;
+use std::process::Command;
+
+const URL: &str = "https://credits.example.com";
+
+/// What a server is told about mails.
+fn told(smtp: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let told = [("SCRIP_SMTP_URL", smtp), ("SCRIP_MAIL_FROM", "Credits <no-reply@credits.example.com>")];
+    let told = told.iter().chain([&("SCRIP_PUBLIC_URL", URL)]).chain(more);
+    told.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A server that has been killed, and a mail in its journal.
+fn killed(environment: Vec<(String, String)>) -> App {
+    let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), environment);
+    app.kill();
+    write(&app, "one");
+    app
+}
+
+/// Puts an invitation where the journal is.
+fn write(app: &App, id: &str) {
+    let data = r#"{"workspace":"Ada''s <studio>","inviter":"ada@example.com","role":"member","invitation":"inv_1","#;
+    app.query(&format!(
+        r#"INSERT INTO mails (id, kind, recipient, data, due_at, attempts, lease_until, created_at)
+           VALUES ('{id}', 'invitation', 'bo@example.com', '{data}"expires_at":4000000000000000}}', 0, 0, 0, 0)"#
+    ));
+}
+
+/// Waits until a statement about mails gives something.
+async fn until(app: &App, sql: &str, gives: &str) {
+    let told = async {
+        while app.query(sql) != gives {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, told).await;
+    assert!(waited.is_ok(), "{sql}: {} and not {gives}; the server's log:\n{}", app.query(sql), app.log());
+}
+
+const SENT: &str = "SELECT count(*) FROM mails WHERE sent_at IS NOT NULL";
+
+/// Starts a server with another environment; the mail is due. What it logs when it has tried in vain.
+async fn refused(app: &mut App, environment: Vec<(String, String)>) -> String {
+    app.kill();
+    app.query("UPDATE mails SET due_at = 0, attempts = 0, lease_until = 0, sent_at = NULL");
+    app.set_environment(environment);
+    let before = app.log().len();
+    app.restart();
+    until(app, "SELECT attempts, lease_until FROM mails", "1|0").await;
+    assert_eq!(app.query(SENT), "0", "{}", app.log());
+    app.log()[before..].to_owned()
+}
+
+/// The same for one that sends it.
+async fn sent(app: &mut App, sink: &Sink, environment: Vec<(String, String)>) -> Arrived {
+    app.kill();
+    app.query("UPDATE mails SET due_at = 0, attempts = 0, lease_until = 0, sent_at = NULL");
+    app.set_environment(environment);
+    app.restart();
+    until(app, SENT, "1").await;
+    sink.next()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_server_had_to_send_arrives_when_both_are_there_again() {
+    let sink = Sink::start();
+    let (port, url) = (sink.port, sink.url());
+    assert!(sink.stop().is_empty());
+    let mut app = killed(told(&url, &[]));
+    app.restart();
+    until(&app, "SELECT attempts, lease_until FROM mails", "1|0").await;
+    app.kill();
+    // Its next attempt is in a minute; and as if it had been killed right in it.
+    app.query("UPDATE mails SET due_at = 0");
+    if matches!(app.journal(), Journal::Sqlite) {
+        app.query("UPDATE mails SET lease_until = 9000000000000000");
+    }
+    let sink = Sink::on(port, &[]);
+    app.restart();
+    let mail = sink.next();
+    assert_eq!(mail.whole().to(), ["bo@example.com"]);
+    assert_eq!(mail.header("From"), "Credits <no-reply@credits.example.com>");
+    assert_eq!(mail.header("Subject"), "You are invited to Ada's <studio> on canvas-tiers");
+    assert_eq!(mail.header("Message-ID"), "<one@credits.example.com>");
+    let link = mail.link();
+    let secret = link.strip_prefix(&format!("{URL}/invitations/inv_1.")).unwrap_or_else(|| panic!("{link}"));
+    assert_eq!(secret.len(), 32, "{link}");
+    until(&app, SENT, "1").await;
+    app.kill();
+    app.restart();
+    app.free().await;
+    app.kill();
+    assert!(sink.stop().is_empty(), "it arrives once");
+    let kept = app.query("SELECT * FROM mails");
+    for place in [kept, app.log()] {
+        assert!(!place.contains(secret), "{place}");
+    }
+    app.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_prove_its_name_gets_no_mail() {
+    let directory = temporary();
+    let made = Certificate::of(&directory, "DNS:localhost");
+    let (files, trusted) = ([&*made.certificate, &*made.key], [("SSL_CERT_FILE", &*made.authority)]);
+    let login = ["scrip@example.com", "p@ss/word"];
+    let secure = Sink::on(0, &["--tls", files[0], files[1], "--user", login[0], login[1]]);
+    let upgraded = Sink::on(0, &["--starttls", files[0], files[1], "--user", login[0], login[1]]);
+    let plain = Sink::start();
+    let at = |scheme: &str, host: &str, port: u16, more: &str| {
+        format!("{scheme}://scrip%40example.com:p%40ss%2Fword@{host}:{port}{more}")
+    };
+    let mut app = killed(Vec::new());
+
+    let smtps = at("smtps", "localhost", secure.port, "");
+    let log = refused(&mut app, told(&smtps, &[])).await;
+    assert!(log.contains("UnknownIssuer"), "nobody vouches for it: {log}");
+    let elsewhere = at("smtps", "127.0.0.1", secure.port, "");
+    let log = refused(&mut app, told(&elsewhere, &trusted)).await;
+    assert!(log.contains("not valid for name"), "it is another's: {log}");
+    let log = refused(&mut app, told(&at("smtps", "localhost", plain.port, ""), &trusted)).await;
+    assert!(log.contains("tls error") || log.contains("onnection error"), "it does not encrypt: {log}");
+    let mail = sent(&mut app, &secure, told(&smtps, &trusted)).await;
+    assert_eq!((&mail.whole().0["encrypted"], mail.0["user"].as_str()), (&true.into(), Some(login[0])));
+
+    let starttls = at("smtp", "localhost", upgraded.port, "?tls=required");
+    let log = refused(&mut app, told(&starttls, &[])).await;
+    assert!(log.contains("UnknownIssuer"), "nobody vouches for it: {log}");
+    let log = refused(&mut app, told(&at("smtp", "localhost", plain.port, "?tls=required"), &trusted)).await;
+    assert!(log.contains("STARTTLS"), "it offers no encryption: {log}");
+    let mail = sent(&mut app, &upgraded, told(&starttls, &trusted)).await;
+    assert_eq!((&mail.whole().0["encrypted"], mail.0["user"].as_str()), (&true.into(), Some(login[0])));
+    let wrong = starttls.replace("p%40ss", "pass");
+    let log = refused(&mut app, told(&wrong, &trusted)).await;
+    assert!(log.contains("535"), "it does not know this password: {log}");
+
+    app.kill();
+    assert!(!app.log().contains("p@ss") && !app.log().contains("p%40ss"), "{}", app.log());
+    for sink in [secure, upgraded, plain] {
+        assert_eq!(sink.stop().len(), 0, "whoever was refused got nothing");
+    }
+    std::fs::remove_dir_all(&directory).expect("it is ours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_mail_server_mails_are_files_whose_links_do_not_work() {
+    let mut app = killed(Vec::new());
+    write(&app, "../two\n");
+    app.restart();
+    until(&app, SENT, "2").await;
+    let mails = app.data().join("mails");
+    let names = std::fs::read_dir(&mails).expect("it is there").map(|file| file.expect("a file").path());
+    let names: Vec<_> = names.collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.contains(&mails.join("one.eml")), "{names:?}");
+    for name in &names {
+        let mail = filed(name);
+        let link = mail.whole().link();
+        assert_eq!(link, format!("{}/invitations/inv_1.…", app.url));
+        assert!(mail.html().contains(&format!("href=\"{link}\"")), "{}", mail.html());
+    }
+    app.kill();
+    assert_eq!(signatures(app.directory.as_path()), Vec::<String>::new(), "no whole link is on the disk");
+}
+
+/// Whatever looks like the signature of the invitation in any file of a directory, an encoding undone.
+fn signatures(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(directory).expect("it is there").map(|file| file.expect("a file").path()) {
+        if file.is_dir() {
+            found.extend(signatures(&file));
+            continue;
+        }
+        let text = String::from_utf8_lossy(&std::fs::read(&file).expect("it can be read")).replace("=\r\n", "");
+        let signed = text.split("inv_1.").skip(1).filter(|rest| {
+            let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+            digits >= 8
+        });
+        found.extend(signed.map(|rest| format!("{}: {}", file.display(), rest.chars().take(40).collect::<String>())));
+    }
+    found
+}
+
+#[test]
+fn what_is_told_about_mails_is_judged_at_the_start_and_shown_to_nobody() {
+    let serve = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+        let data = temporary().join(format!("data-{}", unique()));
+        command.args(["serve", "--catalog", "canvas-tiers", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+        command.args(arguments).env_remove("SCRIP_MAIL_FROM").envs(environment.iter().copied());
+        let output = command.output().expect("the built binary starts");
+        let _ = std::fs::remove_dir_all(data.parent().expect("it is in a directory"));
+        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let url = ("SCRIP_SMTP_URL", "smtps://scrip:hush@mail.example.com");
+    let (done, said) = serve(&[], &[url]);
+    assert!(!done && said.contains("--mail-from"), "{said}");
+    let (done, said) = serve(&["--mail-from", "nobody"], &[url]);
+    assert!(!done && said.contains("--mail-from"), "{said}");
+    let (done, said) = serve(&["--mail-from", "a@example.com\r\nBcc: eve@example.com"], &[url]);
+    assert!(!done && said.contains("control characters"), "{said}");
+    let wrong = ("SCRIP_SMTP_URL", "https://scrip:hush@mail.example.com");
+    let (done, said) = serve(&["--mail-from", "a@example.com"], &[wrong]);
+    assert!(!done && said.contains("--smtp-url") && !said.contains("hush"), "{said}");
+    let (done, said) = serve(&["--help"], &[url]);
+    assert!(done && said.contains("--smtp-url") && !said.contains("hush"), "{said}");
+}
