@@ -5,6 +5,7 @@
 use crate::crypto::{is_signed, sign};
 use crate::ledger::Ledger;
 use crate::mail::{Link, Mail};
+use crate::sign_in::{self, LINK_LIFETIME};
 use crate::store::Unavailable;
 use scrip_engine::{Timestamp, WorkspaceId};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub struct Links {
 /// When the store cannot keep what the link is to be known by.
 pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -> Result<Option<Link>, Unavailable> {
     match mail {
-        Mail::SignIn { workspace } => sign_in(links, recipient, *workspace, now).await,
+        Mail::SignIn { workspace } => signing_in(links, recipient, *workspace, now).await,
         Mail::Invitation { expires_at, .. } if *expires_at <= now => Ok(None),
         Mail::Invitation { invitation, .. } => {
             let open = format!("{}/invitations/{invitation}.", links.public_url);
@@ -34,15 +35,15 @@ pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -
     }
 }
 
-/// The one place where links that sign somebody in come from. Where nobody makes sign-in tokens there are none, and a
-/// mail with one is given up, saying so.
-async fn sign_in(
-    _links: &Links,
-    _email: &str,
-    _workspace: Option<WorkspaceId>,
-    _now: Timestamp,
+/// What signs somebody in, made for this mail: of a mail that is sent twice either link is good, and each once.
+async fn signing_in(
+    links: &Links,
+    email: &str,
+    workspace: Option<WorkspaceId>,
+    now: Timestamp,
 ) -> Result<Option<Link>, Unavailable> {
-    Ok(None)
+    let token = sign_in::issue(links.ledger.store(), email, workspace, "mail", LINK_LIFETIME, now).await?;
+    Ok(Some(Link::new(sign_in::link(&links.public_url, ""), token)))
 }
 
 /// What shows that whoever holds it was invited at this address: without it an invitation's id, which many may see,

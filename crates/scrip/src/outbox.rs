@@ -55,7 +55,6 @@ impl Leased {
 ///
 /// # Errors
 /// When the store cannot write.
-#[cfg_attr(not(test), expect(dead_code, reason = "whoever asks to sign in is mailed without an entry"))]
 pub async fn enqueue(store: &Store, mail: NewMail) -> Result<(), Unavailable> {
     let now = store.now(None).await?;
     store.write(queries::NEW_MAIL, mail.values(now)).await?;

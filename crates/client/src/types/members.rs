@@ -90,7 +90,7 @@ pub struct Invitation {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Acceptance {
-    /// The end of the link's address: the invitation's id, a dot and a signature.
+    /// The end of the link's address: the workspace's id, a dot and a signature over it and the address it went to.
     pub token: String,
 }
 

@@ -65,7 +65,7 @@ pub async fn show(
     Ok((headers, bytes))
 }
 
-/// Whether whoever was given a link may still see what the workspace's runs made: a link ends with the right to it (R35).
+/// Whether whoever was given a link may still see what the runs made: a link ends with the right to it (R35).
 async fn still_belongs(app: &App, id: WorkspaceId, holder: &str) -> Result<(), Problem> {
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::Unauthenticated)?;
     let key = parse_owned(Kind::Key, holder).filter(|(of, _)| *of == id).and_then(|(_, n)| workspace.team.key(n));

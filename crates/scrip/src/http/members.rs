@@ -18,10 +18,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
+use scrip_engine::limits::INVITATION_SECONDS;
 use scrip_engine::team::command::TeamCommand;
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::team::{Invitation, Member as Belonging, Role};
-use scrip_engine::{Command, Dated, Event, Kind, Name, Timestamp, UserId, Workspace, WorkspaceId, parse_owned};
+use scrip_engine::{Command, Dated, Event, Kind, Name, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
 
 /// What an entry that makes somebody a member claims, so that their workspaces are found by them. It outlives their
@@ -127,13 +128,15 @@ pub async fn invite(
     let id = admin.workspace()?;
     let email = address(&body.value.email)?;
     let role = role(body.value.role);
-    let now = admin.workspace_now(&app).await?;
+    let workspace = admin.workspace_now(&app).await?;
+    let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
     let mail = Mail::Invitation {
-        workspace: now.profile.name.clone(),
-        inviter: admin.email.clone().unwrap_or_default(),
+        workspace: workspace.profile.name.clone(),
+        inviter: admin.email.clone().unwrap_or_else(|| workspace.profile.owner.clone()),
         role: role.name().to_owned(),
-        invitation: id.owned(Kind::Invitation, now.team.invited + 1),
-        expires_at: app.ledger.now(None).await?.after_seconds(604800),
+        // An invitation's number comes with its entry. There is one open to an address at most, so this names it.
+        invitation: id.to_string(),
+        expires_at: now.after_seconds(INVITATION_SECONDS),
     };
     let mail = mail.to(format!("invitation {}", crate::crypto::hex(&crate::crypto::random::<16>())), &email);
     let mail = mail.map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
@@ -177,16 +180,14 @@ pub async fn accept(
     let missing = || Problem::not_found("invitation");
     let session = person.session();
     let (text, signature) = body.value.token.rsplit_once('.').ok_or_else(missing)?;
-    let (id, invitation) = parse_owned(Kind::Invitation, text).ok_or_else(missing)?;
+    let id: WorkspaceId = text.parse().map_err(|()| missing())?;
     // A session of one workspace reaches no other.
     if session.workspace.is_some_and(|only| only != id) {
         return Err(missing());
     }
     let workspace = app.ledger.workspace(id).await?.ok_or_else(missing)?;
-    let open = workspace.team.invitations.iter().find(|open| open.n == invitation).ok_or_else(missing)?;
-    if !is_invitation(&app.secret, text, &open.email, signature) {
-        return Err(missing());
-    }
+    let meant = |open: &&Invitation| is_invitation(&app.secret, text, &open.email, signature);
+    let invitation = workspace.team.invitations.iter().find(meant).ok_or_else(missing)?.n;
     let (user, email) = (session.user, Name::from(session.email.as_str()));
     let command = Command::Team(TeamCommand::Join { invitation, user, email });
     let asked = Asked::of_person(user, super::problem::request_id());

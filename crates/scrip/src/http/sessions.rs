@@ -10,8 +10,10 @@ use super::problem::{Problem, request_id};
 use super::request::Body;
 use super::workspaces::email;
 use super::{App, Reply};
-use crate::crypto::sha256;
+use crate::crypto::{hex, random, sha256};
 use crate::ledger::{Asked, idempotency};
+use crate::mail::Mail;
+use crate::outbox::enqueue;
 use crate::sign_in::{self, LINK_LIFETIME, Redeemed, Session};
 use axum::Json;
 use axum::extract::State;
@@ -32,9 +34,10 @@ pub async fn ask(State(app): State<Arc<App>>, body: Body<api::SignIn>) -> Result
 
 /// Lets a link be sent to an address. The link itself is made when the mail is: nothing that waits to be sent is
 /// secret.
-async fn queue_sign_in(_app: &App, _email: &str) -> Result<(), Problem> {
-    tracing::info!("somebody asked for a link by mail, and this server sends none: mint one at /v1/portal_links");
-    Ok(())
+async fn queue_sign_in(app: &App, email: &str) -> Result<(), Problem> {
+    let mail = Mail::SignIn { workspace: None }.to(format!("sign-in {}", hex(&random::<16>())), email);
+    let mail = mail.map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
+    Ok(enqueue(app.ledger.store(), mail).await?)
 }
 
 /// Makes a link that signs an operator's own user in once, within 15 minutes. With a workspace, the session is that

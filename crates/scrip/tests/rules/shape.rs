@@ -19,16 +19,32 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("sign_in", &["crypto", "store"]),
     // What is mailed is kept in the form that the store has for it. Only that type.
     ("mail", &["crypto", "store::NewMail"]),
-    ("links", &["crypto", "ledger", "mail", "store"]),
+    ("links", &["crypto", "ledger", "mail", "sign_in", "store"]),
     ("outbox", &["links", "mail", "store"]),
     ("gateway", &["clock", "crypto", "ledger", "store"]),
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
     // the scheduler calls the workers. Only that one type.
     ("scheduler", &["gateway::dispatch", "ledger", "store"]),
-    // The advance endpoint moves a test clock, and links to outputs read what a worker stored. Only these two.
-    ("http", &["clock", "crypto", "gateway::assets", "ledger", "oidc", "scheduler::TimeMachine", "sign_in", "store"]),
+    // The advance endpoint moves a test clock, and links to outputs read what a worker stored. Only these two. What is
+    // told by mail is written here and sent elsewhere, and whoever accepts an invitation shows the link of its mail.
+    ("http", &HTTP),
     ("export", &[]),
     ("verify", &["clock", "crypto", "store"]),
+];
+
+/// What the leaf with the routes may know.
+const HTTP: [&str; 11] = [
+    "clock",
+    "crypto",
+    "gateway::assets",
+    "ledger",
+    "links::is_invitation",
+    "mail::Mail",
+    "oidc",
+    "outbox::enqueue",
+    "scheduler::TimeMachine",
+    "sign_in",
+    "store",
 ];
 
 /// Modules of the binary know only those below them.
