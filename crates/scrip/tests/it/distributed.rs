@@ -126,7 +126,7 @@ fn a_journal_on_several_nodes_is_refused_and_not_served() {
     );
     said(&["verify", "--database-url", database.url()]);
     database.query(&said(&["migrate", "--distributed", "citus"]));
-    assert_eq!(database.query("SELECT count(*) FROM pg_dist_partition"), "13", "every table has its place");
+    assert_eq!(database.query("SELECT count(*) FROM pg_dist_partition"), "14", "every table has its place");
     let told = refused(&["verify", "--database-url", database.url()]);
     assert!(told.contains("are on several nodes, whose transactions have no common order"), "{told}");
     database.query("DROP TABLE pg_dist_partition");
