@@ -16,6 +16,9 @@ const HOLDS: usize = 25;
 const BATCH: i64 = 100;
 /// Entries in whose transactions the move is killed.
 const KILLED_AT: [i64; 2] = [1_234, 2_345];
+/// What is kept of mails.
+const MAILS: &str = "SELECT id, kind, recipient, data, due_at, attempts, lease_until, sent_at, failed, created_at
+    FROM mails ORDER BY id";
 /// How often the database is asked whether a move waits; asking takes some hundredths of a second.
 const LOOKS: u32 = 3_000;
 
@@ -193,6 +196,14 @@ async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_sa
     let open = refused(moving(&data, database.url()));
     assert!(open.contains("another scrip process has this directory open"), "{open}");
     app.kill();
+    app.query(
+        "INSERT INTO mails (id, kind, recipient, data, due_at, attempts, lease_until, sent_at, failed, created_at)
+         VALUES ('sent', 'invitation', 'bo@example.com', '{}', 1, 2, 0, 3, NULL, 1),
+         ('waits', 'invitation', 'bo@example.com', '{\"a\":1}', 4000000000000000, 1, 0, NULL, NULL, 2),
+         ('failed', 'invitation', 'bo@example.com', '{}', 1, 8, 0, NULL, 'why', 1)",
+    );
+    let mails = app.query(MAILS);
+    assert_eq!(mails.lines().count(), 3, "{mails}");
 
     said(&run(scrip(&["migrate", "--database-url", database.url()])));
     slow_down(&database);
@@ -217,6 +228,7 @@ async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_sa
     let journal = exported(&here);
     assert!(journal.lines().count() > 3_000, "there is something to move");
     assert!(exported(&there) == journal, "every entry is as it was, in the order in which it was");
+    assert_eq!(database.query(MAILS), mails, "what is to be mailed, and what was, is known there too");
     let again = said(&run(moving(&data, database.url())));
     assert!(again.contains("the move has ended"), "{again}");
 

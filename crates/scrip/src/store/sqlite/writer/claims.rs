@@ -60,6 +60,9 @@ impl Writer {
         submission: &Submission,
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<(), SubmitError> {
+        if submission.mails.is_empty() {
+            return Ok(());
+        }
         let now = self.clock.now();
         for mail in &submission.mails {
             let written = self
