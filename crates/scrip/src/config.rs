@@ -27,6 +27,9 @@ pub struct Settings {
     /// Where links to outputs lead, when that is not the address listened on
     #[arg(long, env = "SCRIP_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// The proxies in front: addresses or networks whose X-Forwarded-For is believed, separated by commas
+    #[arg(long, env = "SCRIP_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
+    pub trusted_proxies: Option<Vec<String>>,
     /// An operator key; without one, a key is made and printed at first start
     #[arg(long, env = "SCRIP_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
     pub operator_key: Option<String>,
@@ -69,6 +72,7 @@ impl Settings {
             database_ca: self.database_ca.or(other.database_ca),
             listen: self.listen.or(other.listen),
             public_url: self.public_url.or(other.public_url),
+            trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
             operator_key: self.operator_key.or(other.operator_key),
             log: self.log.or(other.log),
             log_json: self.log_json.or(other.log_json),

@@ -5,7 +5,7 @@ use crate::config::Settings;
 use crate::crypto::{is_key, new_key, random, sha256};
 use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
-use crate::http::{self, App, caller::OPERATOR_PREFIXES};
+use crate::http::{self, App, address::Proxies, caller::OPERATOR_PREFIXES, throttle::Throttle};
 use crate::ledger::Ledger;
 use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
@@ -35,6 +35,8 @@ impl Server {
     pub async fn prepare(settings: &Settings) -> Result<Server, String> {
         let data = settings.data.as_deref().ok_or("name a data directory: --data DIR")?;
         let listen = settings.listen.ok_or("name an address: --listen ADDR")?;
+        let proxies = settings.trusted_proxies.as_deref().unwrap_or_default();
+        let proxies = Proxies::read(proxies).map_err(|error| format!("trusted_proxies: {error}"))?;
         let text = settings.catalog.as_deref().map(read_catalog).transpose()?;
         let store = open(settings, data).await.map_err(|error| error.to_string())?;
         if let Some((text, catalog)) = text {
@@ -66,7 +68,9 @@ impl Server {
         let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets)));
         let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&dispatcher)));
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let app = Arc::new(App { ledger, time, assets, secret, operator_keys, public_url });
+        let bad_keys = Throttle::bad_keys();
+        let app = App { ledger, time, assets, secret, operator_keys, public_url, proxies, bad_keys };
+        let app = Arc::new(app);
         Ok(Server { listener, app, dispatcher, new_key, url })
     }
 

@@ -101,15 +101,14 @@ fn add_problems(path: &str, method: &str, operation: &mut Value) {
         ("503", "Nothing was done; try again"),
     ];
     if !public {
-        problems.push(("401", "No known key"));
+        problems.extend([("401", "No known key"), ("429", "Too much at once, or too often")]);
     }
     let asks = ["/v1/runs", "/v1/holds"].contains(&path) && method == "post";
+    if operation.get("requestBody").is_some() {
+        problems.push(("408", "The body came too slowly; nothing was done"));
+    }
     if asks {
-        problems.extend([
-            ("402", "The balance or an allowance is too small"),
-            ("409", "The quote does not hold"),
-            ("429", "Too much at once"),
-        ]);
+        problems.extend([("402", "The balance or an allowance is too small"), ("409", "The quote does not hold")]);
     }
     if asks || path.starts_with("/v1/workspaces") && method == "post" {
         problems.push(("403", "The plan does not include it, or the workspace is frozen"));
