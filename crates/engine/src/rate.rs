@@ -109,8 +109,8 @@ impl Admissions {
         u32::try_from((micros + SECOND - 1) / SECOND).unwrap_or(u32::MAX)
     }
 
-    /// The log as bytes: the first instant, and for each run how much later it is and how many. Numbers are in groups of
-    /// seven bits, the lowest first.
+    /// The log as bytes: the first instant, and for each run how much later it is and how many. Numbers are in groups
+    /// of seven bits, the lowest first.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(8 + self.log.len() * 4);
         let mut before = 0;
@@ -122,7 +122,7 @@ impl Admissions {
         bytes
     }
 
-    /// Reads a log over a window of so many seconds; `None` when the bytes are none that [`Admissions::to_bytes`] gives.
+    /// Reads a log over a window of so many seconds; `None` when the bytes are not what [`Admissions::to_bytes`] gives.
     pub fn from_bytes(seconds: u32, mut bytes: &[u8]) -> Option<Admissions> {
         let mut read = Admissions::over(seconds);
         let mut before = 0_i64;

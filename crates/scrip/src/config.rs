@@ -37,6 +37,9 @@ pub struct Settings {
     #[arg(skip)]
     #[serde(skip)]
     pub print_links: bool,
+    /// The proxies in front: addresses or networks whose X-Forwarded-For is believed, separated by commas
+    #[arg(long, env = "SCRIP_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
+    pub trusted_proxies: Option<Vec<String>>,
     /// An operator key; without one, a key is made and printed at first start
     #[arg(long, env = "SCRIP_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
     pub operator_key: Option<String>,
@@ -97,6 +100,7 @@ impl Settings {
             smtp_url: self.smtp_url.or(other.smtp_url),
             mail_from: self.mail_from.or(other.mail_from),
             print_links: self.print_links || other.print_links,
+            trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
             operator_key: self.operator_key.or(other.operator_key),
             session_idle: self.session_idle.or(other.session_idle),
             session_absolute: self.session_absolute.or(other.session_absolute),

@@ -6,7 +6,7 @@ use crate::crypto::{is_key, new_key, random, sha256};
 use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
 use crate::http::keys::directory::Directory;
-use crate::http::{self, App, caller::OPERATOR_PREFIXES};
+use crate::http::{self, App, address::Proxies, caller::OPERATOR_PREFIXES, throttle::Throttle};
 use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::mail::transport::{Mailer, Transport};
@@ -46,6 +46,8 @@ impl Server {
     pub async fn prepare(settings: &Settings) -> Result<Server, String> {
         let data = settings.data.as_deref().ok_or("name a data directory: --data DIR")?;
         let listen = settings.listen.ok_or("name an address: --listen ADDR")?;
+        let proxies = settings.trusted_proxies.as_deref().unwrap_or_default();
+        let proxies = Proxies::read(proxies).map_err(|error| format!("trusted_proxies: {error}"))?;
         let text = settings.catalog.as_deref().map(read_catalog).transpose()?;
         let lifetimes = Lifetimes::of_seconds(settings.session_idle, settings.session_absolute)?;
         let (issuer, client) = (settings.oidc_issuer.as_deref(), settings.oidc_client_id.as_deref());
@@ -93,6 +95,10 @@ impl Server {
             public_url,
             lifetimes,
             oidc,
+            proxies,
+            bad_keys: Throttle::bad_keys(),
+            sign_ins: Throttle::sign_ins_by_address(),
+            accounts: Throttle::sign_ins_by_account(),
         });
         Ok(Server { listener, app, dispatcher, outbox, new_key, url })
     }

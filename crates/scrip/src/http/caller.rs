@@ -10,6 +10,7 @@
 use super::App;
 use super::person::Person;
 use super::problem::{Problem, request_id};
+use super::rates;
 use crate::clock;
 use crate::crypto::{is_key, sha256};
 use crate::ledger::{Asked, idempotency};
@@ -202,6 +203,8 @@ impl<R: Right> Caller<R> {
             self.actor = id.owned(Kind::Key, key.n);
             app.keys.used(&app.ledger, id, key.n);
         }
+        let plan = catalog.plan(&workspace.subscription.plan);
+        rates::admit(app, id, plan.and_then(|plan| plan.requests_per_minute)).await?;
         self.judged = Some(workspace);
         Ok(())
     }

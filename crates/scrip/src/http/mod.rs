@@ -2,11 +2,13 @@
 //!
 //! Invariant: handlers read a request, ask the ledger or a query, and show the answer; they decide nothing.
 
+pub mod address;
 mod assets;
 mod audit;
 mod balances;
 pub mod caller;
 mod catalogs;
+pub mod connection;
 mod holds;
 pub mod keys;
 mod members;
@@ -15,10 +17,12 @@ mod openapi;
 mod opening;
 pub mod person;
 pub mod problem;
+pub mod rates;
 mod request;
 mod runs;
 mod sessions;
 mod test_clocks;
+pub mod throttle;
 pub mod views;
 mod workspaces;
 
@@ -30,23 +34,28 @@ use crate::oidc::Oidc;
 use crate::scheduler::TimeMachine;
 use crate::sign_in::Lifetimes;
 use crate::store::Committed;
+use address::{Client, Proxies};
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use connection::{Door, LOOK, Peer};
 pub use openapi::document;
 use problem::{Problem, REQUEST_ID};
+use rates::STANDING;
 use scrip_client::types as api;
 use scrip_engine::{Kind, WorkspaceId};
 use serde::Serialize;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+use throttle::Throttle;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -71,6 +80,14 @@ pub struct App {
     pub lifetimes: Lifetimes,
     /// The provider that people may sign in with.
     pub oidc: Option<Oidc>,
+    /// Who is believed about whom they were asked by.
+    pub proxies: Proxies,
+    /// Counts keys that nobody has, by who sends them.
+    pub bad_keys: Throttle<Client>,
+    /// Counts links that were asked for, by who asks.
+    pub sign_ins: Throttle<Client>,
+    /// The same by whom they are for.
+    pub accounts: Throttle<throttle::Account>,
 }
 
 impl App {
@@ -147,15 +164,15 @@ pub fn service(app: Arc<App>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/openapi.json", get(|| async { Json(document()) }));
-    with_middleware(router).with_state(app)
+    with_middleware(router, Some(Arc::clone(&app))).with_state(app)
 }
 
 /// Answers with what it was sent, behind what every request passes: the ceiling of what this service can do.
 pub fn echo() -> Router {
-    with_middleware(Router::new().route("/echo", post(|body: Bytes| async { body })))
+    with_middleware(Router::new().route("/echo", post(|body: Bytes| async { body })), None)
 }
 
-fn with_middleware<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+fn with_middleware<S: Clone + Send + Sync + 'static>(router: Router<S>, app: Option<Arc<App>>) -> Router<S> {
     router
         .fallback(|| async { Problem::not_found("address") })
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
@@ -165,11 +182,13 @@ fn with_middleware<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Route
             tracing::error!(cause = cause.unwrap_or("unknown"), "a handler panicked");
             Problem::Internal.into_response()
         }))
-        .layer(from_fn(every_request))
+        .layer(from_fn(move |request, next| every_request(app.clone(), request, next)))
 }
 
-/// What every request gets: an id, a log line, and headers that keep browsers from guessing.
-async fn every_request(request: Request, next: Next) -> Response {
+/// What every request gets: an id, a log line, how it stands with its limit, and headers that keep browsers from
+/// guessing.
+async fn every_request(app: Option<Arc<App>>, request: Request, next: Next) -> Response {
+    let serving = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.serving());
     let given = request.headers().get("request-id").and_then(|value| value.to_str().ok());
     let good = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
@@ -177,7 +196,14 @@ async fn every_request(request: Request, next: Next) -> Response {
     let id = given.filter(good).map_or_else(request_id, str::to_owned);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let stopwatch = Stopwatch::start();
-    let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;
+    let answered = async {
+        let mut response = without_guesses(app, request, next).await;
+        if let Some(standing) = STANDING.with(Cell::take) {
+            standing.tell(response.headers_mut());
+        }
+        response
+    };
+    let mut response = REQUEST_ID.scope(id.clone(), STANDING.scope(Cell::default(), answered)).await;
     let status = response.status().as_u16();
     tracing::debug!(request_id = id, %method, path, status, micros = stopwatch.elapsed().as_micros() as u64, "served");
     let headers = response.headers_mut();
@@ -185,7 +211,25 @@ async fn every_request(request: Request, next: Next) -> Response {
         headers.insert(HeaderName::from_static("request-id"), value);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
+    match serving {
+        Some(serving) => serving.until_the_end_of(response),
+        None => response,
+    }
+}
+
+/// Serves a request, unless its key, session or link is one too many of those that nobody has. Who has one is served
+/// whatever others sent from the same address.
+async fn without_guesses(app: Option<Arc<App>>, request: Request, next: Next) -> Response {
+    let shows = [header::AUTHORIZATION, header::COOKIE].iter().any(|name| request.headers().contains_key(name));
+    let app = app.filter(|_| shows || request.uri().path() == "/v1/sessions");
+    let asker = app.map(|app| (app.proxies.client_of(request.extensions(), request.headers()), app));
+    let response = next.run(request).await;
+    match asker {
+        Some((client, app)) if response.status() == StatusCode::UNAUTHORIZED => {
+            app.bad_keys.attempt(client, clock::now()).map_or_else(IntoResponse::into_response, |()| response)
+        }
+        _ => response,
+    }
 }
 
 /// Bytes that most answers fit into.
@@ -273,7 +317,8 @@ pub async fn serve(
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true)));
+    let listener = Door::new(listener, LOOK);
+    let router = router.into_make_service_with_connect_info::<Peer>();
     let (stopping, mut stopped) = tokio::sync::watch::channel(false);
     let graceful = async move {
         stop.await;

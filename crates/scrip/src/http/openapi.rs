@@ -115,20 +115,25 @@ fn add_problems(path: &str, method: &str, operation: &mut Value) {
         problems.push(("401", "The provider vouches for nobody, or this browser did not ask it to"));
     } else if !public {
         problems.push(("401", "No known key"));
+        problems.push(("429", "Too much at once, or too often"));
     }
     if path.starts_with("/v1/session") {
         problems.push(("403", "It may come from another site, or `Scrip-CSRF` is missing"));
     }
     let asks = ["/v1/runs", "/v1/holds"].contains(&path) && method == "post";
+    if operation.get("requestBody").is_some() {
+        problems.push(("408", "The body came too slowly; nothing was done"));
+    }
     if asks {
-        problems.extend([
-            ("402", "The balance or an allowance is too small"),
-            ("409", "The quote does not hold"),
-            ("429", "Too much at once"),
-        ]);
+        problems.extend([("402", "The balance or an allowance is too small"), ("409", "The quote does not hold")]);
+    }
+    if path == "/v1/sign_in" {
+        problems.push(("429", "Too many links were asked for"));
     }
     if asks || path.starts_with("/v1/workspaces") && method == "post" {
-        problems.push(("403", "The plan does not include it, or the workspace is frozen"));
+        problems.push(("403", "Whoever asks may not, the plan does not include it, or the workspace is frozen"));
+    } else if !public && !path.starts_with("/v1/session") {
+        problems.push(("403", "Whoever asks may not"));
     }
     let content = json!({ "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } });
     for (status, description) in problems {

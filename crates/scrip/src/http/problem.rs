@@ -33,6 +33,15 @@ pub enum Problem {
     KeyReused,
     /// The method is not one of this address.
     MethodNotAllowed,
+    /// There were more requests than the limit.
+    RateLimited {
+        /// How many there may be.
+        limit: u32,
+        /// Seconds after which one more is admitted.
+        retry_after: u32,
+    },
+    /// The body did not come within the time there is for it.
+    TooSlow,
     /// The store cannot answer now.
     Unavailable,
     /// A bug. The cause is in the log.
@@ -58,6 +67,8 @@ impl Problem {
             Problem::Quote { code, .. } => code,
             Problem::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Problem::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Problem::RateLimited { .. } => "RATE_LIMITED",
+            Problem::TooSlow => "REQUEST_TIMEOUT",
             Problem::Unavailable => "UNAVAILABLE",
             Problem::Internal => "INTERNAL",
         }
@@ -84,13 +95,14 @@ fn status(code: &str) -> StatusCode {
         "INVALID_REQUEST" | "BATCH_LIMIT_EXCEEDED" | "LIMIT_EXCEEDED" | "IDEMPOTENCY_KEY_REUSED" => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        "CONCURRENCY_LIMITED" => StatusCode::TOO_MANY_REQUESTS,
+        "REQUEST_TIMEOUT" => StatusCode::REQUEST_TIMEOUT,
+        "RATE_LIMITED" | "CONCURRENCY_LIMITED" => StatusCode::TOO_MANY_REQUESTS,
         "UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-/// Seconds after which it makes sense to come again.
+/// Seconds after which it makes sense to come again, where nobody knows when it will be better.
 const RETRY_AFTER: u32 = 2;
 
 /// The id of the request being served, if one is.
@@ -112,6 +124,15 @@ impl Problem {
         status(self.code())
     }
 
+    /// Seconds after which to come again, for whoever may have more luck then.
+    fn retry_after(&self) -> Option<u32> {
+        match self {
+            Problem::RateLimited { retry_after, .. } => Some(*retry_after),
+            Problem::Unavailable | Problem::Refused(Refusal::ConcurrencyLimited { .. }) => Some(RETRY_AFTER),
+            _ => None,
+        }
+    }
+
     /// The document.
     pub fn document(&self) -> Map<String, Value> {
         let code = self.code();
@@ -129,12 +150,12 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.status();
+        let (status, retry_after) = (self.status(), self.retry_after());
         let mut response = (status, Value::Object(self.document()).to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -154,6 +175,7 @@ fn members(problem: &Problem) -> Map<String, Value> {
     let members = match problem {
         Problem::Refused(refusal) => refusal_members(refusal),
         Problem::Quote { fresh, .. } => json!({ "quote": fresh }),
+        Problem::RateLimited { limit, retry_after } => json!({ "limit": limit, "retry_after": retry_after }),
         Problem::Unavailable => json!({ "retry_after": RETRY_AFTER }),
         _ => json!({}),
     };
@@ -229,6 +251,12 @@ fn detail(problem: &Problem) -> String {
         }
         Problem::MethodNotAllowed => {
             "this address does not take this method; the Allow header names those it takes".to_owned()
+        }
+        Problem::RateLimited { limit, retry_after } => {
+            format!("that was one too many, of at most {limit}; the next one is admitted in {retry_after} seconds")
+        }
+        Problem::TooSlow => {
+            format!("the body must come within {} seconds; nothing was done", super::request::BODY_SECONDS)
         }
         Problem::Unavailable => {
             "the store cannot answer now; try again with the same Idempotency-Key, and it is done once".to_owned()

@@ -10,9 +10,12 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 /// The largest body that is read.
 pub const BODY_MAX: usize = 2 << 20;
+/// How long its sender may take for it: the largest one comes in time at 35 kB a second.
+pub const BODY_SECONDS: u64 = 60; // # assumed
 
 /// A JSON body, and the bytes it came as.
 pub struct Body<T> {
@@ -27,15 +30,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
         let json = is_json(request.headers());
-        let bytes = Bytes::from_request(request, state);
-        let bytes =
-            bytes.await.map_err(|_| Problem::invalid("", format!("the body must be at most {BODY_MAX} bytes")))?;
+        let bytes = patiently(Duration::from_secs(BODY_SECONDS), Bytes::from_request(request, state)).await?;
         if !json && !bytes.is_empty() {
             return Err(Problem::invalid("", "send the body as `Content-Type: application/json`"));
         }
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         Ok(Body { value: parse(text)?, bytes })
     }
+}
+
+/// Waits for a body, but not for one that comes a byte at a time.
+async fn patiently<E>(patience: Duration, bytes: impl Future<Output = Result<Bytes, E>>) -> Result<Bytes, Problem> {
+    let bytes = tokio::time::timeout(patience, bytes).await.map_err(|_| Problem::TooSlow)?;
+    bytes.map_err(|_| Problem::invalid("", format!("the body must be at most {BODY_MAX} bytes")))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -225,6 +232,7 @@ pub fn metadata(given: &serde_json::Map<String, serde_json::Value>) -> Result<BT
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::convert::Infallible;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -254,6 +262,19 @@ mod tests {
         assert_eq!(error("{}"), ("/name".to_owned(), "must be given".to_owned()));
         assert_eq!(error(r#"{"name": "a", "nome": "b"}"#).0, "/nome");
         assert_eq!(error("[").0, "");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        use futures_util::StreamExt;
+        let dripping = futures_util::stream::iter([Ok::<_, Infallible>("{")]).chain(futures_util::stream::pending());
+        let request = Request::new(axum::body::Body::from_stream(dripping));
+        let late = patiently(Duration::from_millis(20), Bytes::from_request(request, &())).await;
+        assert!(matches!(late, Err(Problem::TooSlow)), "{late:?}");
+        assert_eq!(Problem::TooSlow.status().as_u16(), 408);
+        let request = Request::new(axum::body::Body::from("{}"));
+        let whole = patiently(Duration::ZERO, Bytes::from_request(request, &())).await;
+        assert_eq!(whole.expect("what is there is not waited for"), "{}");
     }
 
     #[test]

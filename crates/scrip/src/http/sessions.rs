@@ -3,6 +3,7 @@
 //! Invariant: nobody learns here whether an address is known, and whatever did not sign somebody in is answered in the
 //! same words.
 
+use super::address::Client;
 use super::caller::Operator;
 use super::opening::{self, Opening};
 use super::person::{COOKIE, Person, cookies, csrf, not_from_elsewhere, set_cookie};
@@ -27,8 +28,16 @@ use std::sync::Arc;
 /// Has a link sent to an address. The answer is the same whether or not anybody has it.
 #[utoipa::path(post, path = "/v1/sign_in", tag = "Sessions", security(()), request_body = api::SignIn,
     responses((status = 202, description = "A link is on its way, if the address is one", body = api::SignInAsked)))]
-pub async fn ask(State(app): State<Arc<App>>, body: Body<api::SignIn>) -> Result<Reply<api::SignInAsked>, Problem> {
-    queue_sign_in(&app, &address(&body.value.email)?).await?;
+pub async fn ask(
+    client: Client,
+    State(app): State<Arc<App>>,
+    body: Body<api::SignIn>,
+) -> Result<Reply<api::SignInAsked>, Problem> {
+    let email = address(&body.value.email)?;
+    let now = app.ledger.now(None).await?;
+    app.sign_ins.attempt(client, now)?;
+    app.accounts.attempt(sha256(&[email.as_bytes()]), now)?;
+    queue_sign_in(&app, &email).await?;
     Ok(Reply::new(StatusCode::ACCEPTED, api::SignInAsked { expires_in: LINK_LIFETIME / SECOND }))
 }
 

@@ -472,7 +472,6 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot answer: then nobody is admitted.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the extractors that know a workspace's plan ask"))]
     pub async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
         match self {
             Store::Sqlite(sqlite) => sqlite.admit(workspace, limit),

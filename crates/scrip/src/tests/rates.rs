@@ -1,8 +1,8 @@
 //! The rate limit of a workspace, asked for below HTTP.
 //!
-//! Goal: exactly so many are admitted as the limit says, over all processes of a database together, and nobody is while
-//! the database cannot be asked. Method: three stores over one database stand for three processes, and hundreds ask each
-//! of them at once.
+//! Goal: exactly so many are admitted as the limit says, over all processes of a database together, and nobody is
+//! while the database cannot be asked. Method: three stores over one database stand for three processes,
+//! and hundreds ask each of them at once.
 
 use super::postgres::{Database, database};
 use crate::store::{Options, Store, Unavailable};

@@ -17,13 +17,14 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server finds out from its arguments or not at all, whatever the environment of the tests says.
-const NOT_TOLD: [&str; 10] = [
+const NOT_TOLD: [&str; 11] = [
     "SCRIP_CATALOG",
     "SCRIP_DATA",
     "SCRIP_DATABASE_URL",
     "SCRIP_DATABASE_CA",
     "SCRIP_LISTEN",
     "SCRIP_PUBLIC_URL",
+    "SCRIP_TRUSTED_PROXIES",
     "SCRIP_OPERATOR_KEY",
     "SCRIP_SMTP_URL",
     "SCRIP_MAIL_FROM",

@@ -20,6 +20,7 @@ mod hold_batches;
 mod holds;
 #[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
 mod journal;
+mod limits;
 mod load;
 mod mails;
 mod moving;
