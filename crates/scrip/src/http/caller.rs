@@ -272,8 +272,8 @@ impl<R: Right> Caller<R> {
         self.asked_under(workspace, self.key.as_deref(), body)
     }
 
-    /// Who asks for one thing of many in a request, each with a key of its own. Two callers who send the same key do not
-    /// meet: nobody is answered with what somebody else did.
+    /// Who asks for one thing of many in a request, each with a key of its own. Two callers who send the same key do
+    /// not meet: nobody is answered with what somebody else did.
     pub fn asked_under(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Asked {
         let request = [self.method.as_str().as_bytes(), b" ", self.uri.path().as_bytes(), b"\n", what];
         let idempotency = key.map(|key| match self.by {

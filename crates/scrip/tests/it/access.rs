@@ -1,7 +1,9 @@
 //! Who may do what: keys, members, invitations, as people and those who attack them use them.
 
-use crate::app::{App, number, text};
+use crate::app::{App, number, root, temporary, text};
 use crate::people::Asker;
+use crate::smtp::Sink;
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -241,4 +243,82 @@ async fn caps_hold_and_name_the_tightest() {
     assert_eq!(refused["cap"]["of"], human.id);
     assert!(refused["resets_at"].is_string());
     ada.run(&app, "image").await.expect(202);
+}
+
+/// A server that mails to a sink.
+fn mailing(catalog: &str, sink: &Sink) -> App {
+    let told = [("SCRIP_SMTP_URL", sink.url()), ("SCRIP_MAIL_FROM", "Credits <no-reply@example.com>".to_owned())];
+    let told = told.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), told)
+}
+
+/// Somebody who signs in by the link in their mail: their session.
+async fn by_mail(app: &App, sink: &Sink, email: &str) -> String {
+    app.bare(Method::POST, "/v1/sign_in").json(&json!({ "email": email })).send().await.expect(202);
+    let mail = sink.next();
+    assert_eq!(mail.to(), [email]);
+    let link = mail.link();
+    let (_, token) = link.split_once("/sign-in#").expect("a link that signs in");
+    let body = json!({ "token": token, "cookie": false });
+    text(&app.bare(Method::POST, "/v1/sessions").json(&body).send().await.expect(201)["token"])
+}
+
+/// Goal: document 003, R35: who is invited has access as soon as they accept. The invitation is theirs alone.
+#[tokio::test]
+async fn an_invitation_arrives_by_mail_and_is_access_as_soon_as_it_is_accepted() {
+    let sink = Sink::start();
+    let mut app = mailing("two-buckets", &sink);
+    {
+        let ada = by_mail(&app, &sink, "ada@example.com").await;
+        let team = Asker::with(&ada).once(&app, "/v1/workspaces", json!({ "name": "Studio" })).await.expect(201);
+        let id = text(&team["id"]);
+        let ada = Asker::with(&ada).about(&id);
+        // The plan has members or it has not; a personal workspace never has.
+        let invite = json!({ "email": "bob@example.com" });
+        let refused = ada.post(&app, "/v1/invitations", invite.clone()).await.problem(403, "FEATURE_NOT_IN_PLAN");
+        assert_eq!((&refused["feature"], &refused["plans_that_include"]), (&json!("members"), &json!(["pro"])));
+        let plan = json!({ "plan": "pro", "interval": "month" });
+        app.post(&format!("/v1/workspaces/{id}/subscription"), plan).await.expect(200);
+        let invited = ada.post(&app, "/v1/invitations", invite).await.expect(201);
+        assert_eq!((&invited["email"], &invited["role"]), (&json!("bob@example.com"), &json!("member")));
+
+        let mail = sink.next();
+        assert_eq!(mail.to(), ["bob@example.com"]);
+        assert!(mail.text().contains("ada@example.com") && mail.text().contains("Studio"), "{}", mail.text());
+        let link = mail.link();
+        let (_, token) = link.split_once("/invitations/").expect("a link to an invitation");
+        let accept = json!({ "token": token });
+        let bob = by_mail(&app, &sink, "bob@example.com").await;
+        let eve = by_mail(&app, &sink, "eve@example.com").await;
+        // Whoever else has the link is not let in, and nobody is without it.
+        Asker::with(&eve)
+            .post(&app, "/v1/invitations/accept", accept.clone())
+            .await
+            .problem(403, "CAPABILITY_REQUIRED");
+        for wrong in ["", ".", &text(&invited["id"]), &format!("{id}.0"), &format!("{}.{}", id, "0".repeat(32))] {
+            let wrong = json!({ "token": wrong });
+            Asker::with(&bob).post(&app, "/v1/invitations/accept", wrong).await.problem(404, "NOT_FOUND");
+        }
+        let bobs = Asker::with(&bob).about(&id);
+        bobs.get(&app, "/v1/balance").await.problem(404, "NOT_FOUND");
+        let person = Asker::with(&bob);
+        let accepts = (0..20).map(|_| person.post(&app, "/v1/invitations/accept", accept.clone()));
+        let answers = join_all(accepts).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+        bobs.run(&app, "image").await.expect(202);
+        let members = ada.get(&app, "/v1/members").await.expect(200);
+        let emails: Vec<String> =
+            members["data"].as_array().expect("a list").iter().map(|m| text(&m["email"])).collect();
+        assert_eq!(emails, ["ada@example.com", "bob@example.com"]);
+        let theirs = Asker::with(&bob).get(&app, "/v1/workspaces").await.expect(200);
+        assert_eq!(theirs["data"].as_array().map(Vec::len), Some(2), "their own and the team's");
+        Asker::with(&bob).post(&app, "/v1/invitations/accept", accept).await.problem(404, "NOT_FOUND");
+        // Leaving is anybody's own to do, but the last admin's.
+        let path = format!("/v1/members/{}", text(&members["data"][0]["id"]));
+        ada.delete(&app, &path).await.problem(422, "INVALID_REQUEST");
+        let path = format!("/v1/members/{}", text(&members["data"][1]["id"]));
+        bobs.delete(&app, &path).await.expect(200);
+        bobs.get(&app, "/v1/balance").await.problem(404, "NOT_FOUND");
+    }
+    app.verify();
 }
