@@ -322,3 +322,50 @@ async fn an_invitation_arrives_by_mail_and_is_access_as_soon_as_it_is_accepted()
     }
     app.verify();
 }
+
+/// Goal: S89: what an operator switches off starts nothing new on any server, and says why; what was accepted is safe.
+#[tokio::test]
+async fn what_is_switched_off_starts_nothing_and_says_why() {
+    let mut app = App::start();
+    {
+        let desk = app.free().await;
+        let ada = desk.owner().await.at(&desk.id);
+        let new = json!({ "model": "image-standard", "params": {} });
+        let ask = || desk.call(Method::POST, "/v1/runs").key("kept").json(&new).send();
+        let accepted = ask().await.expect(202);
+        let switch = |kind: &str, off: bool| {
+            let call = app.call(Method::PUT, &format!("/v1/switches/{kind}"));
+            let body = if off { json!({ "off": true, "reason": "it burns" }) } else { json!({ "off": false }) };
+            async move { call.json(&body).send().await }
+        };
+        let before = desk.credits().await;
+        for kind in ["model/image-standard", "provider/sandbox"] {
+            assert_eq!(switch(kind, true).await.expect(200)["reason"], "it burns");
+            let refused = ada.run(&app, "image-standard").await.problem(503, "UNAVAILABLE");
+            assert!(text(&refused["detail"]).contains("it burns"), "{refused}");
+            let hold = json!({ "model": "image-standard", "params": {}, "reference": "r" });
+            desk.post("/v1/holds", hold).await.problem(503, "UNAVAILABLE");
+            let quote = desk.post("/v1/quotes", new.clone()).await.expect(200);
+            assert_eq!((&quote["allowed"], &quote["refusal"]["code"]), (&json!(false), &json!("UNAVAILABLE")));
+            // What was accepted is answered as it was.
+            assert_eq!(ask().await.expect(202)["id"], accepted["id"]);
+            if kind.starts_with("model") {
+                ada.run(&app, "upscale").await.expect(202);
+            }
+            switch(kind, false).await.expect(200);
+        }
+        assert_eq!(desk.credits().await.0, before.0 - 35, "refused runs cost nothing");
+        ada.run(&app, "image-standard").await.expect(202);
+        switch("model/nothing", true).await.problem(404, "NOT_FOUND");
+        ada.call(&app, Method::PUT, "/v1/switches/model/upscale").json(&json!({ "off": true, "reason": "r" })).send().await
+            .problem(403, "CAPABILITY_REQUIRED");
+        // Every change stays, with who made it and with which request.
+        let log = app.get("/v1/switches").await.expect(200);
+        let log = log["data"].as_array().expect("a list");
+        let told: Vec<(String, bool)> = log.iter().map(|change| (text(&change["name"]), change["off"] == true)).collect();
+        let expected = [("sandbox", false), ("sandbox", true), ("image-standard", false), ("image-standard", true)];
+        assert_eq!(told, expected.map(|(name, off)| (name.to_owned(), off)));
+        assert!(log.iter().all(|change| text(&change["actor"]).starts_with("operator …") && change["request_id"].is_string()));
+    }
+    app.verify();
+}
