@@ -357,15 +357,22 @@ async fn what_is_switched_off_starts_nothing_and_says_why() {
         assert_eq!(desk.credits().await.0, before.0 - 35, "refused runs cost nothing");
         ada.run(&app, "image-standard").await.expect(202);
         switch("model/nothing", true).await.problem(404, "NOT_FOUND");
-        ada.call(&app, Method::PUT, "/v1/switches/model/upscale").json(&json!({ "off": true, "reason": "r" })).send().await
+        ada.call(&app, Method::PUT, "/v1/switches/model/upscale")
+            .json(&json!({ "off": true, "reason": "r" }))
+            .send()
+            .await
             .problem(403, "CAPABILITY_REQUIRED");
         // Every change stays, with who made it and with which request.
         let log = app.get("/v1/switches").await.expect(200);
         let log = log["data"].as_array().expect("a list");
-        let told: Vec<(String, bool)> = log.iter().map(|change| (text(&change["name"]), change["off"] == true)).collect();
+        let told: Vec<(String, bool)> =
+            log.iter().map(|change| (text(&change["name"]), change["off"] == true)).collect();
         let expected = [("sandbox", false), ("sandbox", true), ("image-standard", false), ("image-standard", true)];
         assert_eq!(told, expected.map(|(name, off)| (name.to_owned(), off)));
-        assert!(log.iter().all(|change| text(&change["actor"]).starts_with("operator …") && change["request_id"].is_string()));
+        assert!(
+            log.iter()
+                .all(|change| text(&change["actor"]).starts_with("operator …") && change["request_id"].is_string())
+        );
     }
     app.verify();
 }
