@@ -326,7 +326,8 @@ impl Step<'_> {
         let key = self.key_to_change(n)?;
         let by_operator = self.by == By::Operator;
         match (reason, &key.frozen) {
-            (Some(reason), None) => {
+            // What the operator switches off is off by the operator, whoever had switched it off before.
+            (Some(reason), None | Some((_, false))) if key.frozen.is_none() || by_operator => {
                 name_is_good("/reason", reason)?;
                 self.tell(TeamEvent::KeyFrozen { key: n, reason: reason.clone(), by_operator });
                 Ok(())
