@@ -44,11 +44,12 @@ impl Step<'_> {
     fn invite(&mut self, email: &Name, role: Role) -> Result<(), Refusal> {
         self.needs(Need::Admin)?;
         email_is_good(email)?;
-        self.may_have_one_more()?;
+        self.first_is_admin(role)?;
         let team = &self.workspace.team;
         if team.members.iter().any(|member| is_same_address(&member.email, email)) {
             return Err(Refusal::invalid("/email", "is a member's already"));
         }
+        self.may_have_one_more()?;
         let pending = team.invitations.iter().filter(|invitation| self.at < invitation.expires_at);
         limit("open invitations", INVITATIONS_MAX, pending.clone().count())?;
         let again = pending.clone().find(|invitation| is_same_address(&invitation.email, email)).map(|same| same.n);
@@ -60,6 +61,14 @@ impl Step<'_> {
         let expires_at = self.at.after_seconds(INVITATION_SECONDS);
         self.tell(TeamEvent::Invited { invitation, email: email.clone(), role, expires_at });
         Ok(())
+    }
+
+    /// Refuses a first member who would be no admin: nobody of the workspace could ever make them one (R35).
+    fn first_is_admin(&self, role: Role) -> Result<(), Refusal> {
+        match self.workspace.team.members.is_empty() && role != Role::Admin {
+            true => Err(Refusal::invalid("/role", "must be admin: the workspace has nobody yet")),
+            false => Ok(()),
+        }
     }
 
     /// Whether the plan has room for one more, those invited counted: who accepts must find the place.
@@ -121,6 +130,7 @@ impl Step<'_> {
         if self.workspace.team.member(user).is_some() {
             return Ok(());
         }
+        self.first_is_admin(role)?;
         // The owner of a workspace that has nobody yet takes the first place, whatever the plan.
         if !self.workspace.team.members.is_empty() {
             self.may_have_one_more()?;
