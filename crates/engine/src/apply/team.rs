@@ -49,10 +49,12 @@ impl Step<'_> {
         if team.members.iter().any(|member| is_same_address(&member.email, email)) {
             return Err(Refusal::invalid("/email", "is a member's already"));
         }
-        self.may_have_one_more()?;
+        self.may_have_one_more(email)?;
         let pending = team.invitations.iter().filter(|invitation| self.at < invitation.expires_at);
-        limit("open invitations", INVITATIONS_MAX, pending.clone().count())?;
         let again = pending.clone().find(|invitation| is_same_address(&invitation.email, email)).map(|same| same.n);
+        if again.is_none() {
+            limit("open invitations", INVITATIONS_MAX, pending.count())?;
+        }
         let invitation = team.invited + 1;
         if let Some(again) = again {
             // Only the newest mail opens the door.
@@ -71,8 +73,8 @@ impl Step<'_> {
         }
     }
 
-    /// Whether the plan has room for one more, those invited counted: who accepts must find the place.
-    fn may_have_one_more(&self) -> Result<(), Refusal> {
+    /// Whether the plan has room for one more, the others who are invited counted: who accepts must find the place.
+    fn may_have_one_more(&self, email: &str) -> Result<(), Refusal> {
         if self.workspace.tenancy == Tenancy::Personal {
             let detail = "this workspace is personal: make a workspace for the team, and invite there";
             return Err(Refusal::invalid("", detail));
@@ -85,7 +87,8 @@ impl Step<'_> {
             let plans_that_include = more.map(|plan| plan.id.clone()).collect();
             return Err(Refusal::FeatureNotInPlan { feature: "members".to_owned(), plans_that_include });
         }
-        let invited = team.invitations.iter().filter(|invitation| self.at < invitation.expires_at).count();
+        let others = team.invitations.iter().filter(|other| !is_same_address(&other.email, email));
+        let invited = others.filter(|invitation| self.at < invitation.expires_at).count();
         let asked = (team.members.len() + invited + 1) as u64;
         match asked > u64::from(most) {
             true => Err(Refusal::LimitExceeded { what: "members", limit: u64::from(most), asked }),
@@ -133,7 +136,7 @@ impl Step<'_> {
         self.first_is_admin(role)?;
         // The owner of a workspace that has nobody yet takes the first place, whatever the plan.
         if !self.workspace.team.members.is_empty() {
-            self.may_have_one_more()?;
+            self.may_have_one_more(email)?;
         }
         self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation: None });
         Ok(())
