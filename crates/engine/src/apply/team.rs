@@ -138,7 +138,10 @@ impl Step<'_> {
         if !self.workspace.team.members.is_empty() {
             self.may_have_one_more(email)?;
         }
-        self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation: None });
+        // An invitation that is open still would let them in again after they were removed (R35).
+        let open = self.workspace.team.invitations.iter().find(|open| is_same_address(&open.email, email));
+        let invitation = open.map(|open| open.n);
+        self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation });
         Ok(())
     }
 
