@@ -123,6 +123,7 @@ impl Step<'_> {
             let limit = u64::from(most.unwrap_or_default());
             return Err(Refusal::LimitExceeded { what: "members", limit, asked: members as u64 + 1 });
         }
+        limit("members", MEMBERS_MAX, members)?;
         self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation: Some(invitation) });
         Ok(())
     }
