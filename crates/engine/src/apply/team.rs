@@ -206,6 +206,7 @@ impl Step<'_> {
             Some(preset) => self.preset(preset, &new.capabilities)?,
         };
         let capabilities = self.grantable(&listed, owner)?;
+        self.is_new(secret)?;
         limit("keys", KEYS_MAX, self.workspace.team.keys.len())?;
         let terms = KeyTerms {
             name: new.name.clone(),
@@ -219,6 +220,17 @@ impl Step<'_> {
         let (hash, last4) = (secret.hash, secret.last4.clone());
         self.tell(TeamEvent::KeyMade { key: self.workspace.team.keyed + 1, hash, last4, owner, made_by, terms });
         Ok(())
+    }
+
+    /// Refuses a secret that a key has or had: a secret opens one key, and a replaced one dies.
+    fn is_new(&self, secret: &Secret) -> Result<(), Refusal> {
+        let has = |key: &Key| {
+            key.hash == secret.hash || key.retired.is_some_and(|retired| retired.hash == secret.hash)
+        };
+        match self.workspace.team.keys.iter().any(has) {
+            true => Err(Refusal::invalid("/secret", "is a key's already")),
+            false => Ok(()),
+        }
     }
 
     /// The person who asks.
@@ -334,6 +346,7 @@ impl Step<'_> {
         if !(0..=KEY_GRACE_SECONDS_MAX).contains(&grace) {
             return Err(Refusal::invalid("/grace", format!("must be 0 to {KEY_GRACE_SECONDS_MAX} seconds")));
         }
+        self.is_new(secret)?;
         let until = self.at.after_seconds(grace);
         self.tell(TeamEvent::KeyRotated { key: n, hash: secret.hash, last4: secret.last4.clone(), until });
         Ok(())
