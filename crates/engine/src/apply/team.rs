@@ -250,7 +250,7 @@ impl Step<'_> {
         if let Some(index) = new.workflows.iter().position(|workflow| !slug(workflow)) {
             return Err(Refusal::invalid(format!("/workflows/{index}"), "is no name of a workflow"));
         }
-        limit("models and workflows of a key", CAPABILITIES_MAX, new.models.len() + new.workflows.len())
+        at_most("models and workflows of a key", new.models.len() + new.workflows.len())
     }
 
     /// What a preset gives now: its list, or the whole ceiling.
@@ -285,7 +285,7 @@ impl Step<'_> {
         if listed.is_empty() {
             return Err(Refusal::invalid("/capabilities", "must name at least one, or give a preset"));
         }
-        limit("capabilities of a key", CAPABILITIES_MAX, listed.len())?;
+        at_most("capabilities of a key", listed.len())?;
         let read = |word: &String| Capability::parse(word).filter(Capability::is_exact);
         let wrong = listed.iter().enumerate().filter(|(_, word)| read(word).is_none());
         let errors: Vec<Invalid> = wrong.map(|(index, _)| unknown_capability(index)).collect();
@@ -396,6 +396,13 @@ impl Step<'_> {
                 resets_at: cap.resets_at(self.at),
             }),
         }
+    }
+}
+
+fn at_most(what: &'static str, asked: usize) -> Result<(), Refusal> {
+    match asked > CAPABILITIES_MAX {
+        true => Err(Refusal::LimitExceeded { what, limit: CAPABILITIES_MAX as u64, asked: asked as u64 }),
+        false => Ok(()),
     }
 }
 
