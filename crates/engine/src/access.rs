@@ -75,14 +75,15 @@ impl Capability {
     /// Whether a ceiling allows a key to have it: by the same words, by "any one", or by more.
     pub fn is_within(&self, ceiling: &[String]) -> bool {
         let has = |word: &str| ceiling.iter().any(|allowed| allowed == word);
+        let same = || has(&self.to_string());
         match self {
             Capability::WorkflowRun => has("workflow:run"),
-            Capability::WorkflowRunOne(_) => has("workflow:<slug>:run") || has("workflow:run"),
+            Capability::WorkflowRunOne(_) => has("workflow:<slug>:run") || has("workflow:run") || same(),
             Capability::WorkflowRead => has("workflow:read"),
             Capability::WorkflowWrite => has("workflow:write"),
             Capability::WebhookReceive => has("webhook:receive"),
             Capability::ModelRun => has("model:run"),
-            Capability::ModelRunOne(_) => has("model:<id>:run") || has("model:run"),
+            Capability::ModelRunOne(_) => has("model:<id>:run") || has("model:run") || same(),
             Capability::AgentInvoke => has("agent:invoke"),
         }
     }
