@@ -4,6 +4,7 @@
 
 use crate::amount::Amount;
 use crate::catalog::{Catalog, Model, Name, Plan};
+use crate::limits::ID_MAX;
 use crate::time::Timestamp;
 use crate::workspace::{Window, Workspace};
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,7 @@ impl Capability {
                 return Some(None);
             }
             let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-            (!name.is_empty() && name.bytes().all(good)).then(|| Some(name.to_owned()))
+            ((1..=ID_MAX).contains(&name.len()) && name.bytes().all(good)).then(|| Some(name.to_owned()))
         };
         Some(match text {
             "workflow:run" => Capability::WorkflowRun,
@@ -203,6 +204,7 @@ mod tests {
             "workflow:a:run:run",
             "model:a/b:run",
             "workflow:ａ:run",
+            &format!("workflow:{}:run", "a".repeat(65)),
         ] {
             assert_eq!(Capability::parse(wrong), None, "{wrong}");
         }
