@@ -224,9 +224,7 @@ impl Step<'_> {
 
     /// Refuses a secret that a key has or had: a secret opens one key, and a replaced one dies.
     fn is_new(&self, secret: &Secret) -> Result<(), Refusal> {
-        let has = |key: &Key| {
-            key.hash == secret.hash || key.retired.is_some_and(|retired| retired.hash == secret.hash)
-        };
+        let has = |key: &Key| key.hash == secret.hash || key.retired.is_some_and(|retired| retired.hash == secret.hash);
         match self.workspace.team.keys.iter().any(has) {
             true => Err(Refusal::invalid("/secret", "is a key's already")),
             false => Ok(()),
