@@ -5,6 +5,7 @@ use super::grants::limit;
 use super::subscriptions::name_is_good;
 use crate::access::Capability;
 use crate::catalog::{Name, nearest};
+use crate::command::Choice;
 use crate::id::UserId;
 use crate::limits::{
     CAPABILITIES_MAX, INVITATION_SECONDS, INVITATIONS_MAX, KEY_GRACE_SECONDS_MAX, KEYS_MAX, MEMBERS_MAX, OPERATION_MAX,
@@ -429,10 +430,11 @@ fn cap_is_good(cap: CapTerms) -> Result<(), Refusal> {
 }
 
 /// Whether a workspace may be opened by somebody: by the operator for anyone, by a person for themselves.
-pub(super) fn may_open(by: By, owner: Option<UserId>) -> Result<(), Refusal> {
+/// What plan it is to be on is the operator's word, as it is later: a person begins on the free one.
+pub(super) fn may_open(by: By, owner: Option<UserId>, choice: Option<&Choice>) -> Result<(), Refusal> {
     match by {
         By::Operator => Ok(()),
-        By::User(user) if owner == Some(user) => Ok(()),
+        By::User(user) if owner == Some(user) && choice.is_none() => Ok(()),
         _ => Err(Refusal::CapabilityRequired { capability: Need::Operator.word(), ceiling: Vec::new() }),
     }
 }
