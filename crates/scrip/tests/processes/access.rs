@@ -80,7 +80,7 @@ async fn a_switch_is_off_on_every_server_soon() {
     assert_eq!(text(&switch["reason"]), "it burns");
     for n in 0..3 {
         let asked = async {
-            while peers.desk(n, &desk.id).run("image-standard", json!({})).await.status != 503 {
+            while peers.desk(n, &desk.id).run(json!({ "model": "image-standard", "params": {} })).await.status != 503 {
                 tokio::task::yield_now().await;
             }
         };
