@@ -4,6 +4,7 @@
 
 use crate::amount::Amount;
 use crate::catalog::{Catalog, Model, Name, Plan};
+use crate::limits::NAME_MAX;
 use crate::time::Timestamp;
 use crate::workspace::{Window, Workspace};
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,7 @@ impl Capability {
                 return Some(None);
             }
             let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-            (!name.is_empty() && name.bytes().all(good)).then(|| Some(name.to_owned()))
+            ((1..=NAME_MAX).contains(&name.len()) && name.bytes().all(good)).then(|| Some(name.to_owned()))
         };
         Some(match text {
             "workflow:run" => Capability::WorkflowRun,
@@ -205,5 +206,7 @@ mod tests {
         ] {
             assert_eq!(Capability::parse(wrong), None, "{wrong}");
         }
+        let named = |letters: usize| Capability::parse(&format!("workflow:{}:run", "a".repeat(letters)));
+        assert!(named(NAME_MAX).is_some() && named(NAME_MAX + 1).is_none(), "a key's rights are kept for ever");
     }
 }
