@@ -208,5 +208,7 @@ mod tests {
         ] {
             assert_eq!(Capability::parse(wrong), None, "{wrong}");
         }
+        let named = |letters: usize| Capability::parse(&format!("workflow:{}:run", "a".repeat(letters)));
+        assert!(named(NAME_MAX).is_some() && named(NAME_MAX + 1).is_none(), "a key's rights are kept for ever");
     }
 }

@@ -344,7 +344,7 @@ async fn now(app: &App, workspace: &Workspace) -> Result<Timestamp, Problem> {
 ///
 /// # Errors
 /// Not found, when it is malformed: that looks like one that does not exist.
-pub fn workspace_id(text: &str) -> Result<WorkspaceId, Problem> {
+fn workspace_id(text: &str) -> Result<WorkspaceId, Problem> {
     text.parse().map_err(|()| Problem::not_found("workspace"))
 }
 

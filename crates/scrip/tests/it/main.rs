@@ -23,6 +23,7 @@ mod journal;
 mod limits;
 mod load;
 mod mails;
+mod matrix;
 mod moving;
 mod oidc;
 mod openapi;
