@@ -17,6 +17,7 @@ mod errors;
 mod faketime;
 mod faults;
 mod frames;
+mod headers;
 mod hold_batches;
 mod holds;
 #[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
