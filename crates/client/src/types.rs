@@ -10,6 +10,7 @@ mod keys;
 mod members;
 mod runs;
 mod sessions;
+mod switches;
 mod test_clocks;
 mod workspaces;
 
@@ -22,6 +23,7 @@ pub use members::*;
 pub use runs::*;
 use serde::{Deserialize, Serialize};
 pub use sessions::*;
+pub use switches::*;
 pub use test_clocks::*;
 pub use workspaces::*;
 

@@ -34,6 +34,15 @@ pub struct CitedQuote {
     pub expires_at: Timestamp,
 }
 
+/// What an operator has switched off for everybody, as it was known when the command was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Off {
+    /// The model, or its provider.
+    pub name: Name,
+    /// Why.
+    pub reason: String,
+}
+
 /// What a hold is to be for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -164,6 +173,8 @@ pub enum Command {
         sandbox: Option<Script>,
         /// The caller's own words.
         metadata: BTreeMap<String, String>,
+        /// Why it may not start at all.
+        off: Option<Off>,
     },
     /// Hand a run to a worker.
     StartRun {
@@ -194,6 +205,8 @@ pub enum Command {
         reference: String,
         /// For how long; `None` is an hour.
         seconds: Option<i64>,
+        /// Why nothing may start on its model at all.
+        off: Option<Off>,
     },
     /// Spend a hold, in whole or in part.
     CaptureHold {

@@ -47,7 +47,7 @@ pub use catalog::{
     Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate, Thousandths, Trial, Value,
     parse as parse_catalog,
 };
-pub use command::{Ask, Choice, CitedQuote, Command, Give, Outcome, is_privileged};
+pub use command::{Ask, Choice, CitedQuote, Command, Give, Off, Outcome, is_privileged};
 pub use entry::Entry;
 pub use event::{
     Account, Dated, End, Event, Failure, FailureCode, OutputFile, Posting, RunStatus, Script, ScriptedOutcome, Start,

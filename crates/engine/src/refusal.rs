@@ -125,6 +125,13 @@ pub enum Refusal {
         /// A price to go on with.
         fresh: Box<FreshQuote>,
     },
+    /// An operator has switched it off, for everybody.
+    SwitchedOff {
+        /// The model, or its provider.
+        name: Name,
+        /// Why.
+        reason: String,
+    },
     /// The workspace may not start anything.
     WorkspaceFrozen {
         /// Why.
@@ -240,6 +247,7 @@ impl Refusal {
             Refusal::InvalidRequest { .. } => "INVALID_REQUEST",
             Refusal::QuoteExpired { .. } => "QUOTE_EXPIRED",
             Refusal::QuoteMismatch { .. } => "QUOTE_MISMATCH",
+            Refusal::SwitchedOff { .. } => "UNAVAILABLE",
             Refusal::WorkspaceFrozen { .. } => "WORKSPACE_FROZEN",
             Refusal::ModelTierRequired { .. } => "MODEL_TIER_REQUIRED",
             Refusal::FeatureNotInPlan { .. } => "FEATURE_NOT_IN_PLAN",

@@ -72,7 +72,7 @@ impl Desk {
 
     /// Opens a hold that lasts a day and gives its number.
     fn hold(&mut self, ask: Ask) -> u32 {
-        self.run(Command::OpenHold { ask, reference: "job".to_owned(), seconds: Some(86_400) });
+        self.run(Command::OpenHold { ask, reference: "job".to_owned(), seconds: Some(86_400), off: None });
         self.workspace.next_hold - 1
     }
 

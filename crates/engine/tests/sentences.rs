@@ -79,7 +79,8 @@ fn runs(proof: &str, scenarios: &BTreeSet<String>) -> Result<(), String> {
         };
     };
     let text = std::fs::read_to_string(repository().join(file)).map_err(|error| format!("`{file}`: {error}"))?;
-    match text.contains(&format!("#[test]\nfn {name}()")) || text.contains(&format!("#[test]\n    fn {name}()")) {
+    let forms = ["#[test]\nfn NAME()", "#[test]\n    fn NAME()", "#[tokio::test]\nasync fn NAME()"];
+    match forms.iter().any(|form| text.contains(&form.replace("NAME", name))) {
         true => Ok(()),
         false => Err(format!("`{file}` has no test `{name}`")),
     }

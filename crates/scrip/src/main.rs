@@ -18,6 +18,7 @@ mod server;
 mod shipped;
 mod sign_in;
 mod store;
+mod switches;
 #[cfg(test)]
 mod tests;
 mod verify;

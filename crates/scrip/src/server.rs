@@ -16,6 +16,7 @@ use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
 use crate::sign_in::{self, Lifetimes};
 use crate::store::{Address, Options, Row, Store, Unavailable, Value, queries};
+use crate::switches::Switches;
 use scrip_engine::parse_catalog;
 use std::collections::HashMap;
 use std::path::Path;
@@ -79,7 +80,10 @@ impl Server {
         let public_url = settings.public_url.clone().unwrap_or_else(|| url.clone());
         let assets = Arc::new(Assets::open(&data.join("assets")).map_err(|error| error.to_string())?);
         let ledger = Arc::new(Ledger::new(store));
-        let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets)));
+        let switches = Arc::new(Switches::default());
+        switches.look(ledger.store()).await.map_err(|error| error.to_string())?;
+        let dispatcher = Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets), Arc::clone(&switches));
+        let dispatcher = Arc::new(dispatcher);
         let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&dispatcher)));
         let public_url = public_url.trim_end_matches('/').to_owned();
         let mailer = mailer(settings, data, &public_url)?;
@@ -92,6 +96,7 @@ impl Server {
             secret,
             operator_keys,
             keys: Directory::default(),
+            switches,
             public_url,
             lifetimes,
             oidc,
@@ -121,6 +126,7 @@ impl Server {
         tokio::spawn(scheduler::run(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.dispatcher).run());
         tokio::spawn(sweep(Arc::clone(&self.app)));
+        tokio::spawn(Arc::clone(&self.app.switches).keep_looking(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.outbox).run());
         http::serve(self.listener, http::service(self.app), stop).await
     }

@@ -14,7 +14,7 @@ mod subscriptions;
 mod team;
 
 use crate::catalog::{Catalog, Catalogs, Plan};
-use crate::command::Command;
+use crate::command::{Command, Off};
 use crate::event::{Dated, Event};
 use crate::refusal::Refusal;
 use crate::rights::{By, Need, judge};
@@ -49,7 +49,8 @@ pub fn apply(
     at: Timestamp,
 ) -> Result<Applied, Refusal> {
     workspace.check();
-    let mut step = Step { workspace: workspace.clone(), catalogs, by, at: at.max(workspace.at), events: Vec::new() };
+    let (workspace, at) = (workspace.clone(), at.max(workspace.at));
+    let mut step = Step { workspace, catalogs, by, off: None, at, events: Vec::new() };
     if step.workspace.is_open() {
         settle::settle(&mut step);
     }
@@ -76,8 +77,8 @@ fn close_entry(workspace: &mut Workspace, at: Timestamp) {
 }
 
 fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
-    if let Command::OpenWorkspace { owner, .. } = command {
-        team::may_open(step.by, *owner)?;
+    if let Command::OpenWorkspace { owner, choice, .. } = command {
+        team::may_open(step.by, *owner, choice.as_ref())?;
         return step.open(command);
     }
     if !step.workspace.is_open() {
@@ -99,13 +100,17 @@ fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
         }
         Command::Freeze { reason } => step.freeze(Some(reason)),
         Command::Unfreeze => step.freeze(None),
-        Command::CreateRun { model, params, quote, sandbox, metadata } => {
+        Command::CreateRun { model, params, quote, sandbox, metadata, off } => {
+            step.off = off.clone();
             step.create_run(model, params, quote.as_ref(), sandbox.as_ref(), metadata)
         }
         Command::StartRun { run, attempt } => step.start_run(*run, *attempt),
         Command::SettleRun { run, attempt, outcome } => step.settle_run(*run, *attempt, outcome),
         Command::CancelRun { run } => step.cancel_run(*run),
-        Command::OpenHold { ask, reference, seconds } => step.open_hold(ask, reference, *seconds),
+        Command::OpenHold { ask, reference, seconds, off } => {
+            step.off = off.clone();
+            step.open_hold(ask, reference, *seconds)
+        }
         Command::CaptureHold { hold, amount } => step.capture_hold(*hold, *amount),
         Command::ReleaseHold { hold } => step.release_hold(*hold),
         Command::ExtendHold { hold, seconds } => step.extend_hold(*hold, *seconds),
@@ -133,6 +138,8 @@ struct Step<'a> {
     workspace: Workspace,
     catalogs: &'a Catalogs,
     by: By,
+    /// Why what is asked for may not start at all.
+    off: Option<Off>,
     at: Timestamp,
     events: Vec<Dated>,
 }

@@ -4,7 +4,7 @@ use super::Step;
 use crate::access::{Access, access, plans_with_level, plans_with_model, reaches, runs_left_today};
 use crate::amount::{Amount, Unit};
 use crate::catalog::{CancelRule, GrantKind, Model, Params, nearest};
-use crate::command::{CitedQuote, Outcome};
+use crate::command::{CitedQuote, Off, Outcome};
 use crate::draw_order;
 use crate::event::{Event, Failure, FailureCode, OutputFile, RunStatus, Script};
 use crate::limits::{HOLDS_MAX, NAME_MAX, PARAMS_MAX};
@@ -89,6 +89,9 @@ impl<'a> Step<'a> {
         let price = price(model, &params)
             .ok_or_else(|| Refusal::invalid("/params", "the price is above what one run may cost"))?;
         self.quote_holds(model, &params, &price, quote, catalog_version)?;
+        if let Some(Off { name, reason }) = self.off.clone() {
+            return Err(Refusal::SwitchedOff { name, reason });
+        }
         self.not_frozen()?;
         let plan = self.plan();
         let access = access(&self.workspace, self.catalog(), plan, model, self.at);

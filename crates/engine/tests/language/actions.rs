@@ -162,7 +162,7 @@ impl Scenario {
                 let quoted_at = words.option("quoted");
                 let params = words.params();
                 let quote = quoted_at.map(|at| self.cited(&model, &params, &at)).transpose()?;
-                Command::CreateRun { model, params, quote, sandbox: None, metadata: BTreeMap::new() }
+                Command::CreateRun { model, params, quote, sandbox: None, metadata: BTreeMap::new(), off: None }
             }
             "start" => {
                 let attempt = words.option("attempt").map_or(Ok(1), |attempt| read(&attempt, "an attempt"))?;
@@ -176,7 +176,7 @@ impl Scenario {
                     Ok(amount) => Ask::Credits(amount),
                     Err(_) => Ask::Model(what.as_str().into(), words.params()),
                 };
-                Command::OpenHold { ask, reference: "order 1".to_owned(), seconds }
+                Command::OpenHold { ask, reference: "order 1".to_owned(), seconds, off: None }
             }
             "capture" => {
                 let part = words.maybe();

@@ -327,6 +327,7 @@ fn facts(refusal: &Refusal) -> Facts {
         Refusal::QuoteExpired { fresh } | Refusal::QuoteMismatch { fresh } => {
             Facts::from([("fresh", fresh.credits.to_string())])
         }
+        Refusal::SwitchedOff { name, reason } => Facts::from([("name", name.to_string()), ("reason", reason.clone())]),
         Refusal::WorkspaceFrozen { reason } => Facts::from([("reason", reason.clone())]),
         Refusal::ModelTierRequired { model, plan, plans_that_include, upgrade_url } => Facts::from([
             ("model", model.to_string()),

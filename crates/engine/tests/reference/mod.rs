@@ -239,7 +239,7 @@ impl Model {
             Command::StartRun { run, attempt } => self.start_run(*run, *attempt),
             Command::SettleRun { run, attempt, outcome } => self.settle_run(*run, *attempt, outcome),
             Command::CancelRun { run } => self.cancel_run(*run),
-            Command::OpenHold { ask, reference, seconds } => self.open_hold(ask, reference, *seconds),
+            Command::OpenHold { ask, reference, seconds, .. } => self.open_hold(ask, reference, *seconds),
             Command::CaptureHold { hold, amount } => self.capture(*hold, amount.map(scrip_engine::Amount::get)),
             Command::ReleaseHold { hold } => self.release(*hold),
             Command::ExtendHold { hold, seconds } => self.extend(*hold, *seconds),

@@ -335,7 +335,7 @@ impl Asker {
         } else {
             BTreeMap::new()
         };
-        Command::CreateRun { model: name(&model), params, quote, sandbox: None, metadata }
+        Command::CreateRun { model: name(&model), params, quote, sandbox: None, metadata, off: None }
     }
 
     fn quote(&mut self, pair: &Pair, model: &str, params: &Params) {
@@ -407,6 +407,6 @@ impl Asker {
             Some(864_000),
             Some(0),
         ]);
-        Command::OpenHold { ask, reference, seconds }
+        Command::OpenHold { ask, reference, seconds, off: None }
     }
 }

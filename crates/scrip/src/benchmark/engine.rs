@@ -99,7 +99,7 @@ impl Lab {
     fn hold(&mut self) -> Result<u32, String> {
         let ask = Ask::Credits(Amount::new(20).ok_or("an amount")?);
         let hold = self.workspace.next_hold;
-        self.apply(&Command::OpenHold { ask, reference: "benchmark".to_owned(), seconds: None })?;
+        self.apply(&Command::OpenHold { ask, reference: "benchmark".to_owned(), seconds: None, off: None })?;
         Ok(hold)
     }
 
@@ -117,7 +117,14 @@ impl Lab {
     fn run(&mut self) -> Result<(), String> {
         let run = self.workspace.next_hold;
         let (model, params) = (Name::from("image-standard"), Params::new());
-        self.apply(&Command::CreateRun { model, params, quote: None, sandbox: None, metadata: Default::default() })?;
+        self.apply(&Command::CreateRun {
+            model,
+            params,
+            quote: None,
+            sandbox: None,
+            metadata: Default::default(),
+            off: None,
+        })?;
         self.now = self.now.after_micros(SECOND);
         self.apply(&Command::StartRun { run, attempt: 1 })?;
         self.now = self.now.after_micros(9 * SECOND);

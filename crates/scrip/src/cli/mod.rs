@@ -44,7 +44,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Serve with workspaces on every plan and some history, and print what to try
     Demo(demo::Demo),
     /// Check, show, compare and publish catalogs

@@ -11,6 +11,7 @@ use super::usable;
 use crate::ledger::{Asked, Ledger};
 use crate::store::projection::RunRow;
 use crate::store::{Row, SubmitError, Unavailable, Value, queries};
+use crate::switches::{Kind, SANDBOX, Switches};
 use scrip_engine::{
     Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, Timestamp, WorkspaceId, delivered,
 };
@@ -26,6 +27,8 @@ const LEASE_SECONDS: i64 = 20;
 const RENEW: Duration = Duration::from_secs(5);
 /// How soon a run is tried again whose worker could not go on, in seconds.
 const AGAIN_SECONDS: i64 = 2;
+/// How soon a run is looked at again whose model or provider is switched off, in seconds.
+const OFF_SECONDS: i64 = 5;
 /// How long the dispatcher sleeps when nothing moves.
 const IDLE: Duration = Duration::from_millis(500);
 /// How long it rests between two looks.
@@ -35,12 +38,13 @@ const REST: Duration = Duration::from_millis(5);
 pub struct Dispatcher {
     ledger: Arc<Ledger>,
     assets: Arc<Assets>,
+    switches: Arc<Switches>,
 }
 
 impl Dispatcher {
     /// A dispatcher over a ledger.
-    pub fn new(ledger: Arc<Ledger>, assets: Arc<Assets>) -> Dispatcher {
-        Dispatcher { ledger, assets }
+    pub fn new(ledger: Arc<Ledger>, assets: Arc<Assets>, switches: Arc<Switches>) -> Dispatcher {
+        Dispatcher { ledger, assets, switches }
     }
 
     /// Works for as long as the process lives.
@@ -120,8 +124,12 @@ impl Dispatcher {
             .await?;
         let run = rows.first().and_then(|row| serde_json::from_str::<RunRow>(row.text(0)).ok());
         let Some(run) = run.filter(|run| run.status.is_none()) else { return Ok(()) };
-        let Some((attempt, started_at)) = self.started(workspace, n, &run).await? else { return Ok(()) };
         let now = self.ledger.now(test_clock).await?;
+        if self.is_off(&run) {
+            // Its hold stands until its deadline: whoever switched it off may switch it on again.
+            return self.later(workspace, n, now.after_seconds(OFF_SECONDS).min(run.expires_at)).await;
+        }
+        let Some((attempt, started_at)) = self.started(workspace, n, &run).await? else { return Ok(()) };
         let seed = u64::from_le_bytes(std::array::from_fn(|index| workspace.get().to_le_bytes()[index]))
             .wrapping_add(u64::from(n));
         let asked = run.clone();
@@ -135,6 +143,12 @@ impl Dispatcher {
                 self.settle(workspace, n, attempt, outcome).await
             }
         }
+    }
+
+    /// Whether nothing may be asked of the run's provider now.
+    fn is_off(&self, run: &RunRow) -> bool {
+        let off = |kind, name: &str| self.switches.off(kind, name).is_some();
+        off(Kind::Model, &run.model) || off(Kind::Provider, SANDBOX)
     }
 
     /// Hands the run to this worker, unless it has been started: then its provider is only asked again.

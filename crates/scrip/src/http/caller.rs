@@ -11,7 +11,6 @@ use super::App;
 use super::person::Person;
 use super::problem::{Problem, request_id};
 use super::rates;
-use crate::clock;
 use crate::crypto::{is_key, sha256};
 use crate::ledger::{Asked, idempotency};
 use axum::extract::FromRequestParts;
@@ -272,8 +271,8 @@ impl<R: Right> Caller<R> {
         self.asked_under(workspace, self.key.as_deref(), body)
     }
 
-    /// Who asks for one thing of many in a request, each with a key of its own. Two callers who send the same key do not
-    /// meet: nobody is answered with what somebody else did.
+    /// Who asks for one thing of many in a request, each with a key of its own. Two callers who send the same key do
+    /// not meet: nobody is answered with what somebody else did.
     pub fn asked_under(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Asked {
         let request = [self.method.as_str().as_bytes(), b" ", self.uri.path().as_bytes(), b"\n", what];
         let idempotency = key.map(|key| match self.by {
@@ -332,10 +331,10 @@ pub async fn judged(app: &App, workspace: &Workspace, by: By, need: Need<'_>) ->
     judge(workspace, catalog, by, need, now(app, workspace).await?).map_err(Problem::Refused)
 }
 
-/// What time it is for a workspace. A key's end needs no more than the machine's clock; a test clock is asked.
+/// What time it is for a workspace, for judging a key's end.
 async fn now(app: &App, workspace: &Workspace) -> Result<Timestamp, Problem> {
     let now = match workspace.test_clock {
-        None => clock::now(),
+        None => app.ledger.store().about_now(),
         Some(_) => app.ledger.now(workspace.test_clock).await?,
     };
     Ok(now.max(workspace.at))

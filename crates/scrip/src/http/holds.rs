@@ -5,6 +5,7 @@ pub mod batch;
 use super::caller::Operator;
 use super::problem::Problem;
 use super::request::{Body, PathOf, amount, name, params};
+use super::switches::off;
 use super::{App, Reply, views};
 use crate::store::journal::JournalRow;
 use crate::store::projection::HoldRow;
@@ -27,19 +28,23 @@ pub async fn open(
 ) -> Result<Reply<api::Hold>, Problem> {
     let id = operator.workspace()?;
     let asked = operator.asked_once(id, &body.bytes)?;
-    let command = opening(body.value)?;
+    let command = opening(&app, body.value)?;
     opened(id, app.ledger.submit(id, command, asked).await)
 }
 
 /// What a hold is asked for with.
-fn opening(new: api::NewHold) -> Result<Command, Problem> {
+fn opening(app: &App, new: api::NewHold) -> Result<Command, Problem> {
     let ask = match (new.credits, new.model) {
         (Some(credits), None) if new.params.is_empty() => Ask::Credits(amount("/credits", credits)?),
         (Some(_), _) => return Err(Problem::invalid("/credits", "either credits, or a model with params")),
         (None, Some(model)) => Ask::Model(name(&model), params(&new.params)?),
         (None, None) => return Err(Problem::invalid("/credits", "must be given, or a model")),
     };
-    Ok(Command::OpenHold { ask, reference: new.reference, seconds: new.seconds })
+    let off = match &ask {
+        Ask::Model(model, _) => off(app, model),
+        Ask::Credits(_) => None,
+    };
+    Ok(Command::OpenHold { ask, reference: new.reference, seconds: new.seconds, off })
 }
 
 /// Shows the hold that was opened.

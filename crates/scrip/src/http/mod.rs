@@ -21,6 +21,7 @@ pub mod rates;
 mod request;
 mod runs;
 mod sessions;
+mod switches;
 mod test_clocks;
 pub mod throttle;
 pub mod views;
@@ -34,6 +35,7 @@ use crate::oidc::Oidc;
 use crate::scheduler::TimeMachine;
 use crate::sign_in::Lifetimes;
 use crate::store::Committed;
+use crate::switches::Switches;
 use address::{Client, Proxies};
 use axum::Json;
 use axum::Router;
@@ -74,6 +76,8 @@ pub struct App {
     pub operator_keys: HashMap<[u8; 32], String>,
     /// Whose each key is, and when it was last used.
     pub keys: keys::directory::Directory,
+    /// What is switched off.
+    pub switches: Arc<Switches>,
     /// Where links lead: scheme and host.
     pub public_url: String,
     /// How long sessions last.
@@ -138,6 +142,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(members::accept))
         .routes(routes!(members::withdraw))
         .routes(routes!(audit::list))
+        .routes(routes!(switches::list))
+        .routes(routes!(switches::change))
         .routes(routes!(sessions::ask))
         .routes(routes!(sessions::mint))
         .routes(routes!(sessions::open, sessions::close_all))

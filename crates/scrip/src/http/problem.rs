@@ -104,6 +104,8 @@ fn status(code: &str) -> StatusCode {
 
 /// Seconds after which it makes sense to come again, where nobody knows when it will be better.
 const RETRY_AFTER: u32 = 2;
+/// The same for what a person switched off, and a person switches on.
+const OFF_FOR: u32 = 60; // # assumed
 
 /// The id of the request being served, if one is.
 pub fn request_id() -> Option<String> {
@@ -128,6 +130,7 @@ impl Problem {
     fn retry_after(&self) -> Option<u32> {
         match self {
             Problem::RateLimited { retry_after, .. } => Some(*retry_after),
+            Problem::Refused(Refusal::SwitchedOff { .. }) => Some(OFF_FOR),
             Problem::Unavailable | Problem::Refused(Refusal::ConcurrencyLimited { .. }) => Some(RETRY_AFTER),
             _ => None,
         }
@@ -202,6 +205,7 @@ pub fn refusal_members(refusal: &Refusal) -> Value {
             let FreshQuote { credits, lines, catalog_version, .. } = &**fresh;
             json!({ "credits": credits, "lines": lines, "catalog_version": catalog_version })
         }
+        Refusal::SwitchedOff { name, reason } => json!({ "off": name, "reason": reason, "retry_after": OFF_FOR }),
         Refusal::WorkspaceFrozen { reason } => json!({ "reason": reason }),
         Refusal::ModelTierRequired { model, plan, plans_that_include, upgrade_url } => {
             json!({ "model": model, "plan": plan, "plans_that_include": plans_that_include, "upgrade_url": upgrade_url })
@@ -289,6 +293,9 @@ pub fn refusal_detail(refusal: &Refusal) -> String {
         },
         Refusal::QuoteExpired { .. } => "the quote was good for 15 minutes".to_owned(),
         Refusal::QuoteMismatch { .. } => "the quote was for another model or other parameters".to_owned(),
+        Refusal::SwitchedOff { name, reason } => {
+            format!("`{name}` is switched off: {reason}; nothing was held, and the same request is good once it is on")
+        }
         Refusal::WorkspaceFrozen { reason } => format!("the workspace is frozen: {reason}"),
         Refusal::ModelTierRequired { model, plan, plans_that_include, .. } => {
             format!("`{model}` is not in plan `{plan}`; it is in {}", plans(plans_that_include))

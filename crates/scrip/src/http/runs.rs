@@ -3,6 +3,7 @@
 use super::caller::{Reader, Runner};
 use super::problem::{Problem, refusal_members};
 use super::request::{Body, PathOf, QueryOf, metadata, name, params};
+use super::switches::off;
 use super::{App, Reply, page_limit, views};
 use crate::crypto::{is_signed, sign};
 use crate::store::projection::RunRow;
@@ -47,6 +48,7 @@ pub async fn quote(
         quote: None,
         sandbox: None,
         metadata: Default::default(),
+        off: off(&app, &body.value.model),
     };
     let refusal = match apply(&workspace, &catalogs, runner.by, &command, now) {
         Ok(_) => None,
@@ -161,6 +163,7 @@ pub async fn create(
         quote: quoted(&app, id, new.quote.as_deref())?,
         sandbox,
         metadata: metadata(&new.metadata)?,
+        off: off(&app, &new.model),
     };
     let committed = match app.ledger.submit(id, command, asked).await {
         Ok(committed) => committed,

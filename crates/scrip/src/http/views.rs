@@ -22,7 +22,8 @@ pub struct Links<'a> {
     pub base: &'a str,
     /// The machine's time.
     pub now: Timestamp,
-    /// Who is to have them, by id: they are good for as long as that one belongs to the workspace. Empty is the operator.
+    /// Who is to have them, by id: they are good for as long as that one belongs to the workspace. Empty is for the
+    /// operator.
     pub holder: &'a str,
 }
 

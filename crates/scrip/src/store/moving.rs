@@ -7,13 +7,13 @@
 
 use super::postgres::moving::{
     Beside, CATALOGS, CLAIMS, Found, KEY_USES, MAILS, OPERATOR_KEYS, SESSIONS, SETTINGS, SIGN_IN_TOKENS, SPENT,
-    TEST_CLOCKS, Table, Target, USERS,
+    SWITCHES, TEST_CLOCKS, Table, Target, USERS,
 };
 use super::{Address, Row, Store, Unavailable, Value, queries};
 use std::time::Duration;
 
 /// The tables beside the journal, and how they are read. A place that only the embedded database has comes first.
-const BESIDE: [(Table, &str); 11] = [
+const BESIDE: [(Table, &str); 12] = [
     (SETTINGS, "SELECT rowid, name, value FROM settings WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (
         OPERATOR_KEYS,
@@ -37,6 +37,10 @@ const BESIDE: [(Table, &str); 11] = [
         WHERE rowid > $1 ORDER BY rowid LIMIT $2",
     ),
     (KEY_USES, "SELECT rowid, workspace, n, used_at FROM key_uses WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
+    (
+        SWITCHES,
+        "SELECT rowid, n, kind, name, reason, actor, request, at FROM switches WHERE rowid > $1 ORDER BY rowid LIMIT $2",
+    ),
     (SPENT, "SELECT rowid, hash, expires_at FROM spent WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (
         MAILS,

@@ -69,6 +69,12 @@ pub const KEY_USED: &str = "INSERT INTO key_uses (workspace, n, used_at) VALUES 
     ON CONFLICT (workspace, n) DO UPDATE SET used_at = excluded.used_at WHERE key_uses.used_at < excluded.used_at";
 /// When each key of a workspace was last used.
 pub const KEYS_USED: &str = "SELECT n, used_at FROM key_uses WHERE workspace = $1";
+/// Adds how a switch stands from now on.
+pub const NEW_SWITCH: &str =
+    "INSERT INTO switches (kind, name, reason, actor, request, at) VALUES ($1, $2, $3, $4, $5, $6)";
+/// Changes of switches before one, newest first.
+pub const SWITCHES: &str =
+    "SELECT n, kind, name, reason, actor, request, at FROM switches WHERE n < $1 ORDER BY n DESC LIMIT $2";
 /// Lets go of what a workspace has that was never opened.
 pub const UNCLAIM: &str = "DELETE FROM claims WHERE scope = $1 AND claim = $2 AND workspace = $3";
 /// A mail to be sent from now on, if there is none of its id.
@@ -171,6 +177,8 @@ pub const ALL: &[&str] = &[
     CLAIMED_IN,
     KEY_USED,
     KEYS_USED,
+    NEW_SWITCH,
+    SWITCHES,
     UNCLAIM,
     NEW_MAIL,
     MAIL_DUE,

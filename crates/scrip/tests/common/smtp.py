@@ -51,7 +51,8 @@ class Sink:
         if self.refuse > 0:
             self.refuse -= 1
             print("refused", flush=True)
-            return "451 4.7.1 not now: " + envelope.content.decode("utf-8", "replace")[-200:].replace("\r\n", " ")
+            text = told(message_from_bytes(envelope.content, policy=policy.default))["text"]
+            return "451 4.7.1 not now: " + " ".join(word for word in text.split() if word.startswith("http"))
         mail = told(message_from_bytes(envelope.content, policy=policy.default))
         mail["from"] = envelope.mail_from
         mail["to"] = envelope.rcpt_tos

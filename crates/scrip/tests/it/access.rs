@@ -1,7 +1,9 @@
 //! Who may do what: keys, members, invitations, as people and those who attack them use them.
 
-use crate::app::{App, number, text};
+use crate::app::{App, number, root, temporary, text};
 use crate::people::Asker;
+use crate::smtp::Sink;
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -241,4 +243,136 @@ async fn caps_hold_and_name_the_tightest() {
     assert_eq!(refused["cap"]["of"], human.id);
     assert!(refused["resets_at"].is_string());
     ada.run(&app, "image").await.expect(202);
+}
+
+/// A server that mails to a sink.
+fn mailing(catalog: &str, sink: &Sink) -> App {
+    let told = [("SCRIP_SMTP_URL", sink.url()), ("SCRIP_MAIL_FROM", "Credits <no-reply@example.com>".to_owned())];
+    let told = told.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), told)
+}
+
+/// Somebody who signs in by the link in their mail: their session.
+async fn by_mail(app: &App, sink: &Sink, email: &str) -> String {
+    app.bare(Method::POST, "/v1/sign_in").json(&json!({ "email": email })).send().await.expect(202);
+    let mail = sink.next();
+    assert_eq!(mail.to(), [email]);
+    let link = mail.link();
+    let (_, token) = link.split_once("/sign-in#").expect("a link that signs in");
+    let body = json!({ "token": token, "cookie": false });
+    text(&app.bare(Method::POST, "/v1/sessions").json(&body).send().await.expect(201)["token"])
+}
+
+/// Goal: document 003, R35: who is invited has access as soon as they accept. The invitation is theirs alone.
+#[tokio::test]
+async fn an_invitation_arrives_by_mail_and_is_access_as_soon_as_it_is_accepted() {
+    let sink = Sink::start();
+    let mut app = mailing("two-buckets", &sink);
+    {
+        let ada = by_mail(&app, &sink, "ada@example.com").await;
+        let team = Asker::with(&ada).once(&app, "/v1/workspaces", json!({ "name": "Studio" })).await.expect(201);
+        let id = text(&team["id"]);
+        let ada = Asker::with(&ada).about(&id);
+        // The plan has members or it has not; a personal workspace never has.
+        let invite = json!({ "email": "bob@example.com" });
+        let refused = ada.post(&app, "/v1/invitations", invite.clone()).await.problem(403, "FEATURE_NOT_IN_PLAN");
+        assert_eq!((&refused["feature"], &refused["plans_that_include"]), (&json!("members"), &json!(["pro"])));
+        let plan = json!({ "plan": "pro", "interval": "month" });
+        app.post(&format!("/v1/workspaces/{id}/subscription"), plan).await.expect(200);
+        let invited = ada.post(&app, "/v1/invitations", invite).await.expect(201);
+        assert_eq!((&invited["email"], &invited["role"]), (&json!("bob@example.com"), &json!("member")));
+
+        let mail = sink.next();
+        assert_eq!(mail.to(), ["bob@example.com"]);
+        assert!(mail.text().contains("ada@example.com") && mail.text().contains("Studio"), "{}", mail.text());
+        let link = mail.link();
+        let (_, token) = link.split_once("/invitations/").expect("a link to an invitation");
+        let accept = json!({ "token": token });
+        let bob = by_mail(&app, &sink, "bob@example.com").await;
+        let eve = by_mail(&app, &sink, "eve@example.com").await;
+        // Whoever else has the link is not let in, and nobody is without it.
+        Asker::with(&eve)
+            .post(&app, "/v1/invitations/accept", accept.clone())
+            .await
+            .problem(403, "CAPABILITY_REQUIRED");
+        for wrong in ["", ".", &text(&invited["id"]), &format!("{id}.0"), &format!("{}.{}", id, "0".repeat(32))] {
+            let wrong = json!({ "token": wrong });
+            Asker::with(&bob).post(&app, "/v1/invitations/accept", wrong).await.problem(404, "NOT_FOUND");
+        }
+        let bobs = Asker::with(&bob).about(&id);
+        bobs.get(&app, "/v1/balance").await.problem(404, "NOT_FOUND");
+        let person = Asker::with(&bob);
+        let accepts = (0..20).map(|_| person.post(&app, "/v1/invitations/accept", accept.clone()));
+        let answers = join_all(accepts).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+        bobs.run(&app, "image").await.expect(202);
+        let members = ada.get(&app, "/v1/members").await.expect(200);
+        let emails: Vec<String> =
+            members["data"].as_array().expect("a list").iter().map(|m| text(&m["email"])).collect();
+        assert_eq!(emails, ["ada@example.com", "bob@example.com"]);
+        let theirs = Asker::with(&bob).get(&app, "/v1/workspaces").await.expect(200);
+        assert_eq!(theirs["data"].as_array().map(Vec::len), Some(2), "their own and the team's");
+        Asker::with(&bob).post(&app, "/v1/invitations/accept", accept).await.problem(404, "NOT_FOUND");
+        // Leaving is anybody's own to do, but the last admin's.
+        let path = format!("/v1/members/{}", text(&members["data"][0]["id"]));
+        ada.delete(&app, &path).await.problem(422, "INVALID_REQUEST");
+        let path = format!("/v1/members/{}", text(&members["data"][1]["id"]));
+        bobs.delete(&app, &path).await.expect(200);
+        bobs.get(&app, "/v1/balance").await.problem(404, "NOT_FOUND");
+    }
+    app.verify();
+}
+
+/// Goal: S89: what an operator switches off starts nothing new on any server, and says why; what was accepted is safe.
+#[tokio::test]
+async fn what_is_switched_off_starts_nothing_and_says_why() {
+    let mut app = App::start();
+    {
+        let desk = app.free().await;
+        let ada = desk.owner().await.at(&desk.id);
+        let new = json!({ "model": "image-standard", "params": {} });
+        let ask = || desk.call(Method::POST, "/v1/runs").key("kept").json(&new).send();
+        let accepted = ask().await.expect(202);
+        let switch = |kind: &str, off: bool| {
+            let call = app.call(Method::PUT, &format!("/v1/switches/{kind}"));
+            let body = if off { json!({ "off": true, "reason": "it burns" }) } else { json!({ "off": false }) };
+            async move { call.json(&body).send().await }
+        };
+        let before = desk.credits().await;
+        for kind in ["model/image-standard", "provider/sandbox"] {
+            assert_eq!(switch(kind, true).await.expect(200)["reason"], "it burns");
+            let refused = ada.run(&app, "image-standard").await.problem(503, "UNAVAILABLE");
+            assert!(text(&refused["detail"]).contains("it burns"), "{refused}");
+            let hold = json!({ "model": "image-standard", "params": {}, "reference": "r" });
+            desk.post("/v1/holds", hold).await.problem(503, "UNAVAILABLE");
+            let quote = desk.post("/v1/quotes", new.clone()).await.expect(200);
+            assert_eq!((&quote["allowed"], &quote["refusal"]["code"]), (&json!(false), &json!("UNAVAILABLE")));
+            // What was accepted is answered as it was.
+            assert_eq!(ask().await.expect(202)["id"], accepted["id"]);
+            if kind.starts_with("model") {
+                ada.run(&app, "upscale").await.expect(202);
+            }
+            switch(kind, false).await.expect(200);
+        }
+        assert_eq!(desk.credits().await.0, before.0 - 35, "refused runs cost nothing");
+        ada.run(&app, "image-standard").await.expect(202);
+        switch("model/nothing", true).await.problem(404, "NOT_FOUND");
+        ada.call(&app, Method::PUT, "/v1/switches/model/upscale")
+            .json(&json!({ "off": true, "reason": "r" }))
+            .send()
+            .await
+            .problem(403, "CAPABILITY_REQUIRED");
+        // Every change stays, with who made it and with which request.
+        let log = app.get("/v1/switches").await.expect(200);
+        let log = log["data"].as_array().expect("a list");
+        let told: Vec<(String, bool)> =
+            log.iter().map(|change| (text(&change["name"]), change["off"] == true)).collect();
+        let expected = [("sandbox", false), ("sandbox", true), ("image-standard", false), ("image-standard", true)];
+        assert_eq!(told, expected.map(|(name, off)| (name.to_owned(), off)));
+        assert!(
+            log.iter()
+                .all(|change| text(&change["actor"]).starts_with("operator …") && change["request_id"].is_string())
+        );
+    }
+    app.verify();
 }

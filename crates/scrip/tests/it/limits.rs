@@ -1,9 +1,10 @@
-//! Guesses at keys: so many a minute from one address, whatever the sender says of itself.
+//! Limits: requests of a workspace as its plan has them, and guesses at keys, whatever the sender says of itself.
 
-use crate::app::{App, root, temporary};
+use crate::app::{Answer, App, Desk, number, root, temporary};
+use crate::people::Asker;
 use futures_util::future::join_all;
 use reqwest::header::HeaderMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Guesses a minute that one address has.
 const GUESSES: usize = 60;
@@ -79,4 +80,95 @@ fn a_proxy_that_is_no_address_is_named() {
     std::fs::remove_dir_all(directory).expect("it is ours");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("`proxy.example.com` is no address"), "{said}");
+}
+
+/// So many requests at once, over some keys in turn, in each of the ways in which one may be asked.
+async fn ask(app: &App, keys: &[Asker], requests: usize) -> Vec<Answer> {
+    let paths = ["/v1/balance", "/v1/entitlements?", "/v1/runs", "/v1/entries?limit=1"];
+    let asked = (0..requests).map(|n| keys[n % keys.len()].get(app, paths[n / keys.len() % paths.len()]));
+    join_all(asked).await
+}
+
+fn count(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}
+
+/// Two keys of a workspace.
+async fn two_keys(desk: &Desk<'_>) -> [Asker; 2] {
+    let (_, one) = desk.key(&["workflow:read"]).await;
+    let (_, other) = desk.key(&["workflow:read"]).await;
+    [Asker::with(&one), Asker::with(&other)]
+}
+
+/// Goal: R27, document 000: exactly 100 a minute on Pro, over all keys of the workspace.
+#[tokio::test]
+async fn a_workspace_on_pro_makes_a_hundred_requests_a_minute() {
+    let app = App::start();
+    let pro = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
+    let keys = two_keys(&pro).await;
+    let before = pro.show().await;
+    let answers = ask(&app, &keys, 150).await;
+    assert_eq!((count(&answers, 200), count(&answers, 429)), (100, 50));
+    for answer in &answers {
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"workspace\";q=100;w=60"));
+        let left = answer.header("ratelimit").expect("how it stands");
+        assert!(left.starts_with("\"workspace\";r="), "{left}");
+        if answer.status == 429 {
+            let problem = answer.problem(429, "RATE_LIMITED");
+            assert_eq!(problem["limit"], 100);
+            let wait = number(&problem["retry_after"]);
+            assert!((1..=60).contains(&wait), "{problem}");
+            assert_eq!(answer.header("retry-after"), Some(wait.to_string().as_str()));
+        }
+    }
+    // A request that is refused costs nothing and changes nothing, and a run least of all.
+    keys[0].run(&app, "image-standard").await.problem(403, "CAPABILITY_REQUIRED");
+    assert_eq!(pro.show().await, before);
+    // People of the workspace share the limit, other workspaces do not, and the operator has none.
+    pro.owner().await.at(&pro.id).get(&app, "/v1/balance").await.problem(429, "RATE_LIMITED");
+    let other = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
+    two_keys(&other).await[0].get(&app, "/v1/balance").await.expect(200);
+    assert_eq!(pro.get("/v1/balance").await.header("ratelimit"), None);
+    // A higher plan is a higher limit at once, with what was counted before.
+    let subscription = format!("/v1/workspaces/{}/subscription", pro.id);
+    let approve = json!([{ "review": "business_verification", "reason": "known" }]);
+    pro.post(&subscription, json!({ "plan": "business", "interval": "month", "approve": approve })).await.expect(200);
+    let answers = ask(&app, &keys, 1_000).await;
+    assert_eq!((count(&answers, 200), count(&answers, 429)), (900, 100));
+}
+
+/// Goal: the same for Business, and none for Enterprise.
+#[tokio::test]
+async fn a_workspace_on_business_makes_a_thousand_and_on_enterprise_any_number() {
+    let app = App::start();
+    let approve = json!([{ "review": "business_verification", "reason": "known" }]);
+    let business = app.workspace(json!({ "plan": "business", "interval": "month", "approve": approve })).await;
+    let answers = ask(&app, &two_keys(&business).await, 1_200).await;
+    assert_eq!((count(&answers, 200), count(&answers, 429)), (1_000, 200));
+    let enterprise = app.workspace(json!({ "plan": "enterprise", "interval": "month", "allowance": 10 })).await;
+    let answers = ask(&app, &two_keys(&enterprise).await, 1_200).await;
+    assert_eq!(count(&answers, 200), 1_200);
+    assert!(answers.iter().all(|answer| answer.header("ratelimit").is_none()));
+}
+
+/// Goal: S15, S16: whoever asks for links is slowed down by whom they are for and by where they come from, and nobody
+/// learns whom there is.
+#[tokio::test]
+async fn links_are_asked_for_so_often_for_one_address_and_so_often_from_one() {
+    let app = App::start();
+    app.human("ada@example.com").await;
+    let ask = |email: String| {
+        let asked = app.bare(reqwest::Method::POST, "/v1/sign_in");
+        async move { asked.json(&json!({ "email": email })).send().await }
+    };
+    let (known, unknown) = (ask("ada@example.com".to_owned()).await, ask("nobody@example.com".to_owned()).await);
+    assert_eq!((known.status, &known.bytes), (202, &unknown.bytes));
+    for _ in 0..4 {
+        ask(" Ada@Example.com".to_owned()).await.expect(202);
+    }
+    ask("ada@example.com".to_owned()).await.problem(429, "RATE_LIMITED");
+    for n in 0..13 {
+        ask(format!("bob{n}@example.com")).await.expect(202);
+    }
+    ask("eve@example.com".to_owned()).await.problem(429, "RATE_LIMITED");
 }

@@ -158,7 +158,8 @@ async fn what_comes_once_in_a_lifetime_does_not_come_with_the_first_sign_in_too(
 #[tokio::test]
 async fn of_twenty_who_use_one_link_at_once_one_is_let_in() {
     let mut app = App::start();
-    for round in 0..5 {
+    // As often as one address may guess.
+    for round in 0..3 {
         let token = link(&app, json!({ "email": "ada@example.com" })).await;
         let answers = join_all((0..20).map(|_| redeem(&app, &token))).await;
         let (good, bad): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| answer.status == 201);

@@ -9,7 +9,7 @@ const SRC: &str = "crates/scrip/src/";
 /// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
 /// `server` ← `cli`; `clock` and `crypto` know nobody. A module that is not listed stands at the top, beside `cli`:
 /// it may know everyone, and nobody listed may know it.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("config", &[]),
@@ -21,7 +21,8 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("mail", &["crypto", "store::NewMail"]),
     ("links", &["crypto", "ledger", "mail", "sign_in", "store"]),
     ("outbox", &["links", "mail", "store"]),
-    ("gateway", &["clock", "crypto", "ledger", "store"]),
+    ("switches", &["ledger", "store"]),
+    ("gateway", &["clock", "crypto", "ledger", "store", "switches"]),
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
     // the scheduler calls the workers. Only that one type.
     ("scheduler", &["gateway::dispatch", "ledger", "store"]),
@@ -33,7 +34,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
 ];
 
 /// What the leaf with the routes may know.
-const HTTP: [&str; 11] = [
+const HTTP: [&str; 12] = [
     "clock",
     "crypto",
     "gateway::assets",
@@ -45,6 +46,7 @@ const HTTP: [&str; 11] = [
     "scheduler::TimeMachine",
     "sign_in",
     "store",
+    "switches",
 ];
 
 /// Modules of the binary know only those below them.

@@ -300,7 +300,7 @@ fn subscribe(plan: &str, interval: Interval) -> Command {
 fn run(model: &str, params: &[(&str, Value)]) -> Command {
     let params = params.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect();
     let metadata = BTreeMap::from([("run".to_owned(), "=mine".to_owned())]);
-    Command::CreateRun { model: Name::from(model), params, quote: None, sandbox: None, metadata }
+    Command::CreateRun { model: Name::from(model), params, quote: None, sandbox: None, metadata, off: None }
 }
 
 fn ten_seconds() -> Command {
@@ -308,7 +308,12 @@ fn ten_seconds() -> Command {
 }
 
 fn hold(credits: i64) -> Command {
-    Command::OpenHold { ask: Ask::Credits(amount(credits)), reference: "order \"9\"".to_owned(), seconds: None }
+    Command::OpenHold {
+        ask: Ask::Credits(amount(credits)),
+        reference: "order \"9\"".to_owned(),
+        seconds: None,
+        off: None,
+    }
 }
 
 fn delivered(run: u32, delivered: u64) -> Command {

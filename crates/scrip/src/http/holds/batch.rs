@@ -31,7 +31,7 @@ pub async fn batch(
     State(app): State<Arc<App>>,
     body: Body<api::DecisionBatch>,
 ) -> Result<Json<api::DecisionAnswers>, Problem> {
-    let all = read(&operator, body.value.decisions)?;
+    let all = read(&app, &operator, body.value.decisions)?;
     let asked = all.iter().filter_map(|one| one.about.as_ref().ok());
     let many = asked.map(|about| (about.workspace, about.command.clone(), about.asked.clone())).collect();
     let results = app.ledger.submit_many(many).await;
@@ -82,14 +82,14 @@ impl About {
 }
 
 /// Reads every decision, or says what is wrong with the first that cannot be read.
-fn read(operator: &Operator, decisions: Vec<Decision>) -> Result<Vec<One>, Problem> {
+fn read(app: &App, operator: &Operator, decisions: Vec<Decision>) -> Result<Vec<One>, Problem> {
     if !(1..=api::DECISIONS_MAX).contains(&decisions.len()) {
         return Err(Problem::invalid("/decisions", format!("must be 1 to {} decisions", api::DECISIONS_MAX)));
     }
     let mut all = Vec::with_capacity(decisions.len());
     let mut first = HashMap::with_capacity(decisions.len());
     for (n, decision) in decisions.into_iter().enumerate() {
-        let one = one(operator, n, decision)?;
+        let one = one(app, operator, n, decision)?;
         if let Ok(about) = &one.about
             && let Some(before) = first.insert((about.workspace, one.key.clone()), n)
         {
@@ -101,7 +101,7 @@ fn read(operator: &Operator, decisions: Vec<Decision>) -> Result<Vec<One>, Probl
     Ok(all)
 }
 
-fn one(operator: &Operator, n: usize, decision: Decision) -> Result<One, Problem> {
+fn one(app: &App, operator: &Operator, n: usize, decision: Decision) -> Result<One, Problem> {
     let key = decision.key().to_owned();
     good_key(&format!("/decisions/{n}/key"), &key)?;
     // A key is compared on what the decision says, not on how it is spaced or where in which batch it stands.
@@ -112,7 +112,7 @@ fn one(operator: &Operator, n: usize, decision: Decision) -> Result<One, Problem
         Decision::Release(_) => "release",
     };
     let at = format!("/decisions/{n}/{member}");
-    let (place, command) = command(operator, decision).map_err(|problem| problem.within(&at))?;
+    let (place, command) = command(app, operator, decision).map_err(|problem| problem.within(&at))?;
     let about = place.map(|(workspace, hold)| {
         let asked = operator.asked_under(workspace, Some(&key), &said);
         About { workspace, hold, command, asked }
@@ -123,13 +123,13 @@ fn one(operator: &Operator, n: usize, decision: Decision) -> Result<One, Problem
 type Found = Result<(WorkspaceId, Option<u32>), Problem>;
 
 /// Where a decision belongs and what it asks for. What is wrong with the rest of it is so whatever hold it names.
-fn command(operator: &Operator, decision: Decision) -> Result<(Found, Command), Problem> {
+fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Found, Command), Problem> {
     let hold = |id: &str| operator.owned(Kind::Hold, id, "hold").map(|(workspace, n)| (workspace, Some(n)));
     let number = |found: &Found| found.as_ref().ok().and_then(|(_, n)| *n).unwrap_or_default();
     Ok(match decision {
         Decision::Open(api::OpenDecision { workspace, open, .. }) => {
             hold_is_good(&open.reference, open.seconds).map_err(Problem::Refused)?;
-            (operator.named(&workspace).map(|workspace| (workspace, None)), opening(open)?)
+            (operator.named(&workspace).map(|workspace| (workspace, None)), opening(app, open)?)
         }
         Decision::Capture(api::CaptureDecision { hold: id, capture, .. }) => {
             let found = hold(&id);

@@ -17,7 +17,7 @@ use tokio_postgres::Client;
 pub const BY_WORKSPACE: [&str; 9] =
     ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions", "key_uses"];
 /// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 11] = [
+pub const EVERYWHERE: [&str; 12] = [
     "settings",
     "operator_keys",
     "catalogs",
@@ -27,6 +27,7 @@ pub const EVERYWHERE: [&str; 11] = [
     "sign_in_tokens",
     "sessions",
     "spent",
+    "switches",
     "mails",
     "positions",
 ];

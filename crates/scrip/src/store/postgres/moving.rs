@@ -94,6 +94,19 @@ pub const SESSIONS: Table = Table {
 /// What was good once and is used up.
 pub const SPENT: Table = Table { name: "spent", columns: &[("hash", Type::BYTEA), ("expires_at", Type::INT8)] };
 
+/// What was switched off and on.
+pub const SWITCHES: Table = Table {
+    name: "switches",
+    columns: &[
+        ("n", Type::INT8),
+        ("kind", Type::TEXT),
+        ("name", Type::TEXT),
+        ("reason", Type::TEXT),
+        ("actor", Type::TEXT),
+        ("request", Type::TEXT),
+        ("at", Type::INT8),
+    ],
+};
 /// When keys were last used.
 pub const KEY_USES: Table =
     Table { name: "key_uses", columns: &[("workspace", Type::INT8), ("n", Type::INT8), ("used_at", Type::INT8)] };
@@ -178,7 +191,7 @@ impl Target {
     pub async fn beside(&mut self) -> Result<Beside<'_>, Unavailable> {
         let transaction = self.client.transaction().await?;
         let sql = "DELETE FROM operator_keys; DELETE FROM catalogs; DELETE FROM test_clocks; DELETE FROM claims;
-                   DELETE FROM users; DELETE FROM sign_in_tokens; DELETE FROM sessions; DELETE FROM spent; DELETE FROM mails; DELETE FROM key_uses";
+                   DELETE FROM users; DELETE FROM sign_in_tokens; DELETE FROM sessions; DELETE FROM spent; DELETE FROM mails; DELETE FROM key_uses; DELETE FROM switches";
         transaction.batch_execute(sql).await?;
         transaction.execute("DELETE FROM settings WHERE name <> $1", &[&MOVING]).await?;
         Ok(Beside { transaction })
@@ -278,7 +291,8 @@ async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
                OR EXISTS (SELECT 1 FROM test_clocks) OR EXISTS (SELECT 1 FROM claims) OR EXISTS (SELECT 1 FROM users)
                OR EXISTS (SELECT 1 FROM sign_in_tokens) OR EXISTS (SELECT 1 FROM sessions)
                OR EXISTS (SELECT 1 FROM spent)
-               OR EXISTS (SELECT 1 FROM mails) OR EXISTS (SELECT 1 FROM key_uses)";
+               OR EXISTS (SELECT 1 FROM mails) OR EXISTS (SELECT 1 FROM key_uses)
+               OR EXISTS (SELECT 1 FROM switches)";
     if client.query_one(sql, &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }

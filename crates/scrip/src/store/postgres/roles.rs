@@ -15,12 +15,13 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 22] = [
+const RIGHTS: [(&str, &str); 23] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", ADD),
     ("operator_keys", ADD),
     ("catalogs", ADD),
+    ("switches", ADD),
     ("claims", ALL),
     ("mails", CHANGE),
     ("test_clocks", CHANGE),
