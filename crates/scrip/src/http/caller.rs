@@ -359,8 +359,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    // Of two, whoever sent them means neither.
+    let text = if values.next().is_some() { "" } else { value.to_str().unwrap_or_default().trim() };
     good_key("", text)?;
     Ok(Some(text.to_owned()))
 }
@@ -377,6 +379,9 @@ pub fn good_key(pointer: &str, text: &str) -> Result<(), Problem> {
 }
 
 fn named_workspace(headers: &HeaderMap) -> Result<Option<WorkspaceId>, Problem> {
-    let Some(value) = headers.get("scrip-workspace") else { return Ok(None) };
-    workspace_id(value.to_str().unwrap_or_default()).map(Some)
+    let mut values = headers.get_all("scrip-workspace").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    // Two are none, as they are when a proxy has joined them into one line.
+    let named = if values.next().is_some() { "" } else { value.to_str().unwrap_or_default() };
+    workspace_id(named).map(Some)
 }

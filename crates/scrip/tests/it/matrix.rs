@@ -136,6 +136,11 @@ fn rows(model: &str) -> Vec<Row> {
     ]
 }
 
+/// The methods and paths of every operation, with what each id is of.
+pub fn operations() -> Vec<(Method, &'static str)> {
+    rows("").into_iter().map(|row| (row.method, row.path)).collect()
+}
+
 impl Row {
     /// As the document names it.
     fn name(&self) -> String {
@@ -179,7 +184,7 @@ impl Row {
 }
 
 /// A request from an address that nobody else has.
-fn from_elsewhere(call: Call<'_>) -> Call<'_> {
+pub fn from_elsewhere(call: Call<'_>) -> Call<'_> {
     let [.., high, middle, low] = unique().to_be_bytes();
     call.header("X-Forwarded-For", &format!("10.{high}.{middle}.{low}"))
 }
@@ -207,7 +212,7 @@ enum Standing {
 
 /// A plan, as far as it says who may ask.
 #[derive(Clone, Copy, Debug)]
-struct Plan {
+pub struct Plan {
     name: &'static str,
     /// Whether keys can run and read workflows.
     flows: bool,
@@ -222,14 +227,14 @@ const fn plan(name: &'static str, flows: bool, models: bool, team: bool) -> Plan
 }
 
 /// A catalog, its highest plan, a model of all plans, and all plans.
-struct Product {
-    catalog: &'static str,
+pub struct Product {
+    pub catalog: &'static str,
     top: &'static str,
     model: &'static str,
     plans: &'static [Plan],
 }
 
-const CANVAS: Product = Product {
+pub const CANVAS: Product = Product {
     catalog: "canvas-tiers",
     top: "business",
     model: "image-standard",
@@ -321,7 +326,7 @@ struct Scene<'a> {
 }
 
 /// A server that trusts the proxy that the requests pretend to come through, and limits nobody's requests.
-fn serving(product: &Product) -> App {
+pub fn serving(product: &Product) -> App {
     let directory = temporary();
     let shipped = std::fs::read_to_string(root().join(format!("catalogs/{}.toml", product.catalog)));
     let lines = shipped.expect("it is there");
@@ -332,7 +337,7 @@ fn serving(product: &Product) -> App {
     App::with(&catalog, directory, environment)
 }
 
-fn subscription(plan: &str) -> Value {
+pub fn subscription(plan: &str) -> Value {
     let mut body = json!({ "plan": plan, "interval": "month" });
     match plan {
         "business" => body["approve"] = json!([{ "review": "business_verification", "reason": "known" }]),
@@ -352,16 +357,20 @@ async fn on_top<'a>(app: &'a App, product: &Product, more: Value) -> Desk<'a> {
 }
 
 /// A key that looks like one and is nobody's.
-fn well_formed() -> String {
+pub fn well_formed() -> String {
+    signed(&format!("wk_test_{:030}", unique()))
+}
+
+/// The checksum that makes a key of a prefix and thirty letters.
+pub fn signed(body: &str) -> String {
     const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let body = format!("wk_test_{:030}", unique());
     let mut rest = crc32fast::hash(body.as_bytes());
     let mut digits = [0; 6];
     for digit in digits.iter_mut().rev() {
         *digit = BASE62[(rest % 62) as usize];
         rest /= 62;
     }
-    body + &String::from_utf8_lossy(&digits)
+    format!("{body}{}", String::from_utf8_lossy(&digits))
 }
 
 /// The same key with another letter in its middle.
