@@ -222,7 +222,14 @@ impl Callers {
                     let images = Value::Integer(self.dice.within(1, 5));
                     params.insert(Name::from(*self.dice.pick(&["images", "images", "duration"])), images);
                 }
-                Command::CreateRun { model: id, params, quote: None, sandbox: None, metadata: BTreeMap::new() }
+                Command::CreateRun {
+                    model: id,
+                    params,
+                    quote: None,
+                    sandbox: None,
+                    metadata: BTreeMap::new(),
+                    off: None,
+                }
             }
             50..62 => Command::StartRun { run, attempt: u32::try_from(self.dice.within(1, 2)).expect("small") },
             62..86 => {
