@@ -189,9 +189,9 @@ impl Client {
         self.get(&["v1", "switches"]).paged(paging)
     }
 
-    /// `PUT /v1/switches/{kind}/{name}`: switches a `model` or a `provider` off everywhere, or on again.
-    pub fn change_switch(&self, kind: &str, name: &str, change: &SwitchChange) -> Call<Switch> {
-        Call::new(self, Method::PUT, &["v1", "switches", kind, name]).body(change)
+    /// `PUT /v1/switches/models/{id}` or `…/providers/{id}`: switches a `model` or a `provider` off everywhere, or on.
+    pub fn change_switch(&self, kind: &str, id: &str, change: &SwitchChange) -> Call<Switch> {
+        Call::new(self, Method::PUT, &["v1", "switches", &format!("{kind}s"), id]).body(change)
     }
 
     /// `GET /v1/entries/{id}/explain`: an entry in words.

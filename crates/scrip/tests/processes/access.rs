@@ -76,7 +76,7 @@ async fn a_switch_is_off_on_every_server_soon() {
     let peers = Peers::start(3);
     let desk = peers.0[0].free().await;
     let off = json!({ "off": true, "reason": "it burns" });
-    let switch = peers.0[1].call(Method::PUT, "/v1/switches/provider/sandbox").json(&off).send().await.expect(200);
+    let switch = peers.0[1].call(Method::PUT, "/v1/switches/providers/sandbox").json(&off).send().await.expect(200);
     assert_eq!(text(&switch["reason"]), "it burns");
     for n in 0..3 {
         let asked = async {
