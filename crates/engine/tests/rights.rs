@@ -9,9 +9,7 @@ mod reference;
 #[allow(dead_code, reason = "only the dice are wanted here")]
 mod support;
 
-#[path = "support/callers.rs"]
 mod callers;
-#[path = "reference/rights.rs"]
 mod naive;
 
 use callers::{Callers, PEOPLE, Said, user};
