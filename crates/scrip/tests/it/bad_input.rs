@@ -152,6 +152,14 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink) -> Vec<Row>
             json!({ "plan": "business", "interval": "month", "approve": approve }),
             200,
         ),
+        // Nothing may start on it afterwards.
+        row(
+            Method::PUT,
+            "/v1/switches/{kind}/{name}",
+            "/v1/switches/model/upscale",
+            json!({ "off": true, "reason": "r" }),
+            200,
+        ),
     ]
 }
 
@@ -363,6 +371,7 @@ async fn state(app: &App, desk: &Desk<'_>, clock: &str) -> Value {
         "clocks": app.get("/v1/test_clocks").await.expect(200)["data"].as_array().map(Vec::len),
         "clock": app.get(&format!("/v1/test_clocks/{clock}")).await.expect(200),
         "catalogs": catalogs,
+        "switches": app.get("/v1/switches").await.expect(200),
     })
 }
 
