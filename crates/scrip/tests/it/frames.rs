@@ -311,8 +311,9 @@ async fn two_thousand_acts_in_one_workspace_are_nothing_to_forty_nine_others() {
             for (answer, act) in sent.collect::<Vec<_>>().await {
                 let body = String::from_utf8_lossy(&answer.bytes).into_owned();
                 assert!(answer.status < 500, "round {round}, {act:?}: {} {body}", answer.status);
-                // What somebody has said themselves may be said to them again.
-                let said = format!("{act:?}");
+                // What somebody has said themselves may be said to them again, where nothing is told besides.
+                let echoes = answer.status >= 400 || act.to == "/v1/quotes";
+                let said = if echoes { format!("{act:?}") } else { String::new() };
                 let leaked = hidden.iter().find(|id| body.contains(**id) && !said.contains(**id));
                 assert!(leaked.is_none(), "round {round}, {act:?}: {body}");
                 *told.entry(answer.status).or_default() += 1;

@@ -2,12 +2,12 @@
 //!
 //! A table says what each operation needs, another one what each caller has; what must be answered follows from the two
 //! by a few rules that are written here anew, not taken from the server. Whoever is let through may still be told that
-//! nothing of that id is there or that the body makes no sense: the requests are made so that they change nothing, since
+//! nothing of that id is there or that the body makes no sense: requests are made so that they change nothing, since
 //! callers share a workspace. Ids have the number 4000000, which nobody has; bodies can be read and ask for what cannot
 //! be; only sessions are ended, when everything else was asked.
 //!
-//! Each request comes from an address of its own by way of a trusted proxy, and the catalogs limit no requests: how often
-//! one may ask is another table's matter.
+//! Each request comes from an address of its own by way of a trusted proxy, and the catalogs limit no requests: how
+//! often one may ask is another table's matter.
 
 use crate::app::{Answer, App, Call, Desk, root, temporary, text, unique};
 use crate::openapi::committed;
