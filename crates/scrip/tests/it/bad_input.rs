@@ -377,6 +377,7 @@ async fn state(app: &App, desk: &Desk<'_>, clock: &str) -> Value {
         "clocks": app.get("/v1/test_clocks").await.expect(200)["data"].as_array().map(Vec::len),
         "clock": app.get(&format!("/v1/test_clocks/{clock}")).await.expect(200),
         "catalogs": catalogs,
+        "switches": app.get("/v1/switches").await.expect(200),
     })
 }
 

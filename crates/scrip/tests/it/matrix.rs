@@ -2,12 +2,12 @@
 //!
 //! A table says what each operation needs, another one what each caller has; what must be answered follows from the two
 //! by a few rules that are written here anew, not taken from the server. Whoever is let through may still be told that
-//! nothing of that id is there or that the body makes no sense: the requests are made so that they change nothing, since
+//! nothing of that id is there or that the body makes no sense: requests are made so that they change nothing, since
 //! callers share a workspace. Ids have the number 4000000, which nobody has; bodies can be read and ask for what cannot
 //! be; only sessions are ended, when everything else was asked.
 //!
-//! Each request comes from an address of its own by way of a trusted proxy, and the catalogs limit no requests: how often
-//! one may ask is another table's matter.
+//! Each request comes from an address of its own by way of a trusted proxy, and the catalogs limit no requests: how
+//! often one may ask is another table's matter.
 
 use crate::app::{Answer, App, Call, Desk, root, temporary, text, unique};
 use crate::openapi::committed;
@@ -121,8 +121,8 @@ fn rows(model: &str) -> Vec<Row> {
         post("/v1/sessions", Public, json!({})),
         post("/v1/sign_in", Public, json!({ "email": "nobody" })),
         get("/v1/switches", Operator),
-        row(Method::PUT, "/v1/switches/models/{sw}", Operator, json!({ "off": false })),
-        row(Method::PUT, "/v1/switches/providers/{sw}", Operator, json!({ "off": false })),
+        row(Method::PUT, "/v1/switches/models/{switch}", Operator, json!({ "off": true, "reason": "r" })),
+        row(Method::PUT, "/v1/switches/providers/{switch}", Operator, json!({ "off": true, "reason": "r" })),
         get("/v1/test_clocks", Operator),
         post("/v1/test_clocks", Operator, json!({ "now": "yesterday" })),
         get("/v1/test_clocks/{tc}", Operator),
@@ -173,6 +173,7 @@ impl Row {
         match self.kind() {
             Some("ws") => workspace.to_owned(),
             Some(kind @ ("usr" | "tc")) => format!("{kind}_0000000000001"),
+            Some("switch") => "nothing".to_owned(),
             Some(kind) => format!("{kind}_{}_{NOWHERE}", &workspace[3..]),
             None => String::new(),
         }
@@ -621,7 +622,7 @@ async fn look_elsewhere(app: &App, rows: &[Row], scene: &Scene<'_>, there: &Else
         let caller = scene.caller(name);
         let operates = matches!(caller.standing, Standing::Operator);
         for row in rows {
-            let Some(kind) = row.kind().filter(|kind| *kind != "tc") else { continue };
+            let Some(kind) = row.kind().filter(|kind| !["tc", "switch"].contains(kind)) else { continue };
             let silent = Asker { workspace: None, ..caller.asker.clone() };
             // An operator who names no workspace is at home everywhere.
             let askers = if operates { vec![&caller.asker] } else { vec![&caller.asker, &silent] };
