@@ -323,7 +323,7 @@ async fn two_thousand_acts_in_one_workspace_are_nothing_to_forty_nine_others() {
         }
         println!("{} acts: {told:?}", ROUNDS * ACTS);
         let done: usize = told.range(200..300).map(|(_, count)| count).sum();
-        assert!(done > 500 && told[&404] > 300, "the dice do nothing, or nothing wrong: {told:?}");
+        assert!(done > 300 && told[&404] > 300, "the dice do nothing, or nothing wrong: {told:?}");
         let after = digests(&app, &others).await;
         for (n, (before, after)) in before.iter().zip(&after).enumerate() {
             assert_eq!(before, after, "workspace {n} is not as it was");
