@@ -415,7 +415,7 @@ fn each_method_calls_its_route() {
         let query = request.url().query().map(|query| format!("?{query}")).unwrap_or_default();
         let path = format!("{}{query}{}", request.url().path(), workspace.unwrap_or_default());
         assert_eq!(format!("{} {path}", request.method()), expected);
-        let sent = request.body().and_then(reqwest::Body::as_bytes).map(|body| serde_json::from_slice(body));
+        let sent = request.body().and_then(reqwest::Body::as_bytes).map(serde_json::from_slice);
         assert_eq!(sent.transpose().expect("it is JSON").unwrap_or(Value::Null), body, "{expected}");
     }
 }

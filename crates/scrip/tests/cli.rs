@@ -241,6 +241,216 @@ fn a_catalog_is_published_and_shown_by_the_server() {
 }
 
 #[test]
+fn a_key_is_made_used_rotated_frozen_and_revoked() {
+    let server = Server::start("canvas-tiers");
+    let id = server.open(&["--plan", "business", "--approve", "business_verification=known", "--interval", "month"]);
+    let make = ["keys", "make", "Robot", "--can", "model:image-standard:run", "--cap", "25/month", "--workspace", &id];
+    let told = server.says(&make);
+    let secret = told.lines().next().expect("the secret is first").to_owned();
+    assert!(secret.starts_with("wk_test_") && told.contains("it is not shown again"), "{told}");
+    assert!(told.contains("may: model:image-standard:run\n") && told.contains("25 credits a month, 0 spent"), "{told}");
+    let listed = server.says(&["keys", "list", "--workspace", &id]);
+    let key = listed.split_whitespace().find(|word| word.starts_with("key_")).expect("it is listed").to_owned();
+    assert!(!listed.contains(&secret) && listed.contains(&secret[40..]), "{listed}");
+
+    // With it, the workspace needs no name, and one that the environment names for other keys is not looked at.
+    let by = |secret: &str, arguments: &[&str]| {
+        let mut command = server.scrip(&[arguments, &["--key", secret]].concat());
+        command.env("SCRIP_WORKSPACE", "ws_0000000000001");
+        command
+    };
+    let works = |arguments: &[&str]| output(by(&secret, arguments));
+    let refused = |secret: &str, arguments: &[&str]| {
+        let (code, told) = failure(by(secret, arguments));
+        assert_eq!(code, 1, "{told}");
+        told
+    };
+    let run = ["run", "image-standard", "-p", "prompt=a kite", "--wait"];
+    assert!(works(&run).contains("image-standard is succeeded"));
+    assert!(works(&["balance"]).starts_with("11319 credits available"));
+    assert!(works(&["quote", "image-standard"]).starts_with("10 credits"));
+    assert!(works(&["entitlements"]).starts_with("plan business\n"));
+    assert!(works(&["runs", "list"]).contains("succeeded"));
+    assert!(refused(&secret, &["run", "upscale"]).starts_with("CAPABILITY_REQUIRED: this needs `model:upscale:run`"));
+    assert!(refused(&secret, &["keys", "list"]).starts_with("CAPABILITY_REQUIRED: "));
+    let other = server.open(&[]);
+    assert!(refused(&secret, &["balance", "--workspace", &other]).starts_with("NOT_FOUND: "));
+    works(&run);
+    let capped = refused(&secret, &run);
+    assert!(
+        capped.starts_with("SPEND_CAP_REACHED: ") && capped.contains(&format!("keys change {key} --cap")),
+        "{capped}"
+    );
+    let changed = server.says(&["keys", "change", &key, "--cap", "none", "--name", "Painter"]);
+    assert!(changed.contains("Painter") && !changed.contains("may spend"), "{changed}");
+    works(&run);
+
+    let rotated = server.json(&["keys", "rotate", &key, "--grace", "0"]);
+    let fresh = rotated["secret"].as_str().expect("it is in this answer").to_owned();
+    assert!(refused(&secret, &["balance"]).starts_with("UNAUTHENTICATED: "));
+    output(by(&fresh, &["balance"]));
+    let again = ["keys", "rotate", &key, "--idempotency-key", "once"];
+    let newest = server.says(&again).lines().next().expect("the secret is first").to_owned();
+    let replayed = server.says(&again);
+    assert!(!replayed.contains("wk_test_") && replayed.contains(&format!("scrip keys rotate {key}")), "{replayed}");
+    output(by(&fresh, &["balance"]));
+    assert!(server.says(&["keys", "show", &key]).contains("the old secret is good until"));
+
+    assert!(server.says(&["keys", "freeze", &key, "--reason", "seen elsewhere"]).contains("frozen: seen elsewhere"));
+    assert!(refused(&newest, &["balance"]).contains("seen elsewhere"));
+    assert!(!server.says(&["keys", "unfreeze", &key]).contains("frozen"));
+    output(by(&newest, &["balance"]));
+    assert_eq!(server.says(&["keys", "revoke", &key]), format!("{key} is revoked\n"));
+    assert!(refused(&newest, &["balance"]).starts_with("UNAUTHENTICATED: "));
+    assert_eq!(server.says(&["keys", "list", "--workspace", &id]), "none\n");
+    let acts = server.json(&["audit", "--workspace", &id]);
+    let acts: Vec<&str> =
+        acts["data"].as_array().expect("a page").iter().filter_map(|act| act["act"].as_str()).collect();
+    assert_eq!(acts[..3], ["revoke_key", "freeze_key", "freeze_key"], "{acts:?}");
+    assert!(server.says(&["audit", "--limit", "1", "--workspace", &id]).contains("more: --cursor "));
+}
+
+#[test]
+fn what_a_key_cannot_be_is_said_with_what_it_can() {
+    let server = Server::start("canvas-tiers");
+    let id = server.open(&["--plan", "pro", "--interval", "month"]);
+    let make = |arguments: &[&str]| {
+        failure(server.scrip(&[&["keys", "make", "Robot", "--workspace", &id], arguments].concat()))
+    };
+    let (code, told) = make(&["--can", "model:run"]);
+    assert_eq!(code, 1);
+    assert!(told.starts_with("CAPABILITY_REQUIRED: ") && told.contains("what can be is workflow:run"), "{told}");
+    for (arguments, words) in [
+        (["--can", "modle:run"], "/capabilities/0"),
+        (["--preset", "read-onyl"], "/preset: there is no such preset; did you mean `read-only`?"),
+    ] {
+        let (code, told) = make(&arguments);
+        assert!(code == 1 && told.starts_with("INVALID_REQUEST: ") && told.contains(words), "{told}");
+    }
+    let (code, told) = make(&["--preset", "read-only", "--expires-at", "yesterday"]);
+    assert!(code == 1 && told.contains("/expires_at: "), "{told}");
+    let (code, told) = make(&["--preset", "read-only", "--model", "nonesuch"]);
+    assert!(code == 1 && told.contains("/models/0: is no model of the catalog"), "{told}");
+    let (code, told) = make(&["--preset", "read-only", "--mine"]);
+    assert!(code == 1 && told.contains("/owner: "), "{told}");
+    let (code, told) = make(&["--preset", "read-only", "--cap", "5/fortnight"]);
+    assert!(code == 2 && told.contains("500/month"), "{told}");
+    assert_eq!(make(&[]).0, 2, "a key that may do nothing is none");
+    assert_eq!(make(&["--preset", "read-only", "--can", "workflow:read"]).0, 2);
+    let (code, told) = failure(server.scrip(&["keys", "show", "wk_test_secret"]));
+    assert!(code == 2 && told.contains("scrip keys list") && !told.contains("wk_test_secret"), "{told}");
+    let (code, told) = failure(server.scrip(&["keys", "revoke", "key_0000000000001_1"]));
+    assert!(code == 1 && told.starts_with("NOT_FOUND: "), "{told}");
+    assert_eq!(failure(server.scrip(&["keys", "change", "key_0000000000001_1"])).0, 2, "nothing is to be different");
+    let help = output(scrip(&["keys", "make", "--help"]));
+    assert!(help.contains("model:image-pro:run") && help.contains("500/month"), "{help}");
+}
+
+#[test]
+fn people_join_by_hand_and_by_invitation_and_leave() {
+    let server = Server::start("two-buckets");
+    let id = server.open(&["--plan", "pro", "--interval", "month"]);
+    let here = ["--workspace", &id];
+    let says = |arguments: &[&str]| server.says(&[arguments, &here].concat());
+    let json = |arguments: &[&str]| server.json(&[arguments, &here].concat());
+    let fails = |arguments: &[&str]| failure(server.scrip(&[arguments, &here].concat()));
+    assert!(says(&["members", "list"]).contains("ada@example.com"));
+    let bob = json(&["members", "add", "bob@example.com"]);
+    assert_eq!(bob["role"], "member");
+    let bob = bob["id"].as_str().expect("an id");
+    assert!(says(&["members", "role", bob, "admin"]).contains("admin"));
+    assert!(says(&["members", "cap", bob, "50/week"]).contains("50 credits a week, 0 spent, anew at "));
+    assert!(!says(&["members", "cap", bob, "none"]).contains("50 credits"));
+
+    let sent = json(&["invitations", "send", "eve@example.com", "--role", "admin"]);
+    assert!(says(&["invitations", "list"]).contains("eve@example.com"));
+    let invitation = sent["id"].as_str().expect("an id");
+    assert_eq!(says(&["invitations", "withdraw", invitation]), format!("{invitation} is withdrawn\n"));
+    assert_eq!(says(&["invitations", "list"]), "none\n");
+    let (code, told) = fails(&["invitations", "withdraw", invitation]);
+    assert!(code == 1 && told.starts_with("NOT_FOUND: "), "{told}");
+
+    let (code, told) = fails(&["members", "role", "bob@example.com", "member"]);
+    assert!(code == 2 && told.contains("scrip members list"), "{told}");
+    assert_eq!(fails(&["invitations", "withdraw", "eve@example.com"]).0, 2);
+    let (code, told) = fails(&["invitations", "send", "nobody"]);
+    assert!(code == 1 && told.starts_with("INVALID_REQUEST: /email: "), "{told}");
+    let (code, told) = fails(&["invitations", "send", "bob@example.com"]);
+    assert!(code == 1 && told.contains("/email: is a member's already"), "{told}");
+    let (code, told) = failure(server.scrip(&["members", "list"]));
+    assert!(code == 2 && told.contains("--workspace"), "{told}");
+
+    assert_eq!(says(&["members", "remove", bob]), format!("{bob} is a member no more\n"));
+    let ada = json(&["members", "list"])["data"][0]["id"].clone();
+    let (code, told) = fails(&["members", "remove", ada.as_str().expect("an id")]);
+    assert!(code == 1 && told.contains("make somebody else an admin first"), "{told}");
+    let alone = server.open(&["--plan", "starter", "--interval", "month"]);
+    let (code, told) = failure(server.scrip(&["members", "add", "bob@example.com", "--workspace", &alone]));
+    assert!(code == 1 && told.starts_with("FEATURE_NOT_IN_PLAN: ") && told.contains("take plan pro"), "{told}");
+    let acts = says(&["audit"]);
+    assert!(acts.contains("change_member") && acts.contains("bob@example.com"), "{acts}");
+}
+
+#[test]
+fn a_person_signs_in_by_a_link_and_is_at_home() {
+    let server = Server::start("two-buckets");
+    let id = server.open(&["--plan", "pro", "--interval", "month"]);
+    let told = server.says(&["sign-in", "ada@example.com"]);
+    assert!(told.contains("all of their workspaces") && told.contains("POST /v1/sessions"), "{told}");
+    let session = |link: &str| {
+        let token = link.split_once('#').expect("it is behind the #").1.lines().next().expect("a token").to_owned();
+        let open = scrip_client::types::NewSession { token, cookie: Some(false) };
+        let client = scrip_client::Client::new(&server.url, "").expect("the address is good");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it starts");
+        runtime
+            .block_on(async { client.open_session(&open).await })
+            .expect("the link is good")
+            .token
+            .expect("asked for")
+    };
+    let ada = session(&told);
+    let by = |session: &str, arguments: &[&str]| server.scrip(&[arguments, &["--key", session]].concat());
+    let theirs = output(by(&ada, &["workspaces", "list"]));
+    assert!(theirs.contains(&id) && theirs.contains("Personal"), "{theirs}");
+    let team = output(by(&ada, &["workspaces", "open", "Studio"]));
+    assert!(team.contains("Studio of ada@example.com"), "{team}");
+    let (code, told) = failure(by(&ada, &["members", "list"]));
+    assert!(code == 1 && told.contains("name the workspace"), "{told}");
+    assert!(
+        output(by(&ada, &["keys", "make", "Mine", "--preset", "read-only", "--mine", "--workspace", &id]))
+            .contains("goes with: usr_")
+    );
+    let (code, told) = failure(by(&ada, &["switches", "list"]));
+    assert!(code == 1 && told.starts_with("CAPABILITY_REQUIRED: "), "{told}");
+    // A link to one workspace is a session of it, which needs no name.
+    let link = server.json(&["sign-in", "ada@example.com", "--workspace", &id]);
+    let only = session(link["url"].as_str().expect("a link"));
+    assert!(output(by(&only, &["members", "list"])).contains("ada@example.com"));
+    let (code, told) = failure(server.scrip(&["sign-in", "nobody"]));
+    assert!(code == 1 && told.starts_with("INVALID_REQUEST: /email: "), "{told}");
+    let (code, told) = failure(server.scrip(&["workspaces", "open", "Studio"]));
+    assert!(code == 2 && told.contains("--email"), "{told}");
+}
+
+#[test]
+fn a_model_is_switched_off_and_on_again() {
+    let server = Server::start("canvas-tiers");
+    let id = server.open(&[]);
+    let off = server.says(&["switches", "off", "model", "image-standard", "--reason", "it hangs"]);
+    assert!(off.contains("off") && off.contains("it hangs"), "{off}");
+    let quoted = server.says(&["quote", "image-standard", "--workspace", &id]);
+    assert!(quoted.contains("the run would be refused now"), "{quoted}");
+    assert!(server.says(&["switches", "on", "model", "image-standard"]).contains("on"));
+    server.says(&["run", "image-standard", "--workspace", &id]);
+    let listed = server.json(&["switches", "list"]);
+    assert_eq!((&listed["data"][0]["off"], &listed["data"][1]["off"]), (&false.into(), &true.into()));
+    assert!(server.says(&["switches", "list", "--limit", "1"]).contains("more: --cursor "));
+    let (code, told) = failure(server.scrip(&["switches", "off", "model", "nonesuch", "--reason", "x"]));
+    assert!(code == 1 && told.starts_with("NOT_FOUND: there is no such switch"), "{told}");
+    assert_eq!(failure(server.scrip(&["switches", "off", "model", "image-standard"])).0, 2, "a reason is needed");
+}
+
+#[test]
 fn an_export_waits_for_the_server_to_stop() {
     let server = Server::start("canvas-tiers");
     let id = server.open(&[]);

@@ -120,11 +120,52 @@ fn everything_printed_works(dir: &Dir, demo: &Demo, is_gated: bool) {
     let explain = section(&sections, "Have an entry");
     assert!(answer(&run(&explain[0]))["summary"].as_str().is_some_and(|summary| !summary.is_empty()));
     assert_eq!(code(&explain[1]), Some(0));
+    keys_printed_work(&sections, &run);
     assert_eq!(
         sections.values().map(Vec::len).sum::<usize>(),
-        if is_gated { 15 } else { 13 },
+        if is_gated { 23 } else { 21 },
         "no line is left out: {sections:#?}"
     );
+}
+
+/// Runs the lines about keys and people and checks what each says it does.
+fn keys_printed_work(sections: &BTreeMap<String, Vec<String>>, run: &impl Fn(&str) -> Output) {
+    let told = |line: &str| {
+        let output = run(line);
+        assert!(output.status.success(), "{line}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let keys = section(sections, "Run it with a key");
+    assert!(keys[0].contains("Bearer wk_test_") && keys[1].contains("--key wk_test_"), "{keys:?}");
+    let accepted = answer(&run(&keys[0]));
+    assert!(accepted["credits"]["quoted"].as_i64() > Some(0), "{accepted}");
+    assert!(told(&keys[1]).contains("quoted"));
+
+    let refused = section(sections, "With a key that may");
+    let output = run(&refused[0]);
+    assert_eq!(answer(&output)["code"], "CAPABILITY_REQUIRED");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().last(), Some("403"));
+    let output = run(&refused[1]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("CAPABILITY_REQUIRED: "), "{output:?}");
+
+    let seen = section(sections, "See the keys");
+    let listed = told(&seen[0]);
+    assert!(listed.contains("Demo: runs models") && listed.contains("Demo: reads"), "{listed}");
+    assert!(told(&seen[1]).contains("make_key"));
+
+    let signs_in = section(sections, "Sign in as the owner");
+    let session = answer(&run(&signs_in[0]));
+    let token = session["token"].as_str().expect("it is in the answer");
+    assert!(token.starts_with("ps_"), "{session}");
+    let email = session["user"]["email"].as_str().expect("an address");
+    let workspace = session["workspace"].as_str().expect("the link was for one");
+    assert_eq!(answer(&run(&signs_in[0]))["code"], "UNAUTHENTICATED", "a link is good once");
+    let another = told(&signs_in[1]);
+    assert!(another.contains("/sign-in#st_") && another.contains(email), "{another}");
+    assert!(another.contains(&format!("{workspace} alone")), "{another}");
+    let shown = told(&format!("{} members list --key {token}", env!("CARGO_BIN_EXE_scrip")));
+    assert!(shown.contains(email) && shown.contains("admin"), "{shown}");
 }
 
 #[test]
@@ -136,12 +177,21 @@ fn every_line_of_the_demo_works_and_a_second_start_goes_on() {
     assert_eq!(plans, ["free", "creator", "pro", "business", "enterprise"]);
     assert!(first.iter().all(|(_, _, credits)| *credits > 0), "{first:?}");
     everything_printed_works(&dir, &demo, true);
+    let old = section(&demo.sections(), "Run it with a key")[1].clone();
     terminate(&mut demo.child.0);
     drop(demo);
 
     let again = Demo::start(&dir, "canvas-tiers");
+    let new = section(&again.sections(), "Run it with a key")[1].clone();
+    let run = |line: &str| paste(&section(&again.sections(), "To try it")[0], line, dir.path());
+    assert_eq!(run(&new).status.code(), Some(0));
+    let shut = String::from_utf8(run(&old).stderr).expect("text");
+    assert!(shut.starts_with("UNAUTHENTICATED: "), "the secret before opens nothing any more: {shut}");
     let ids = |workspaces: &[(String, String, i64)]| workspaces.iter().map(|(_, id, _)| id.clone()).collect::<Vec<_>>();
-    assert_eq!(ids(&again.workspaces()), ids(&first));
+    let (after, own) =
+        again.workspaces().split_at_checked(first.len()).map(|(a, b)| (ids(a), b.to_vec())).expect("all");
+    assert_eq!(after, ids(&first));
+    assert!(matches!(&own[..], [(plan, _, _)] if plan == "free"), "whoever signed in has one of their own: {own:?}");
 }
 
 #[test]
@@ -176,6 +226,23 @@ fn a_catalog_without_gates_has_no_line_about_them() {
     let dir = Dir::new();
     let demo = Demo::start(&dir, "shared-balance");
     everything_printed_works(&dir, &demo, false);
+}
+
+#[test]
+fn where_no_key_may_run_a_model_none_is_printed_but_what_one_may() {
+    let dir = Dir::new();
+    let path = dir.path().join("shut.toml");
+    let shut = include_str!("../../../catalogs/canvas-tiers.toml").replace("    \"model:run\",\n", "");
+    std::fs::write(&path, shut).expect("it can be written");
+    let demo = Demo::start(&dir, path.to_str().expect("UTF-8"));
+    let sections = demo.sections();
+    assert!(!sections.keys().any(|title| title.contains("key of") || title.contains("keys")), "{sections:#?}");
+    assert!(demo.lines.iter().any(|line| line.starts_with("free, creator ") && line.ends_with(" nothing")));
+    let may = demo.lines.iter().find(|line| line.starts_with("business, enterprise ")).expect("they are alike");
+    assert!(may.contains("workflow:read") && !may.contains("model:run"), "{may}");
+    let session =
+        answer(&paste(&section(&sections, "To try it")[0], &section(&sections, "Sign in as the owner")[0], dir.path()));
+    assert_eq!(session["user"]["email"], "free@example.com");
 }
 
 #[test]

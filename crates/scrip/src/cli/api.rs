@@ -1,7 +1,8 @@
 //! How the client verbs reach the API: the global flags, and showing what comes back.
 
 use super::output::{Done, Fault, print, problem_document, say};
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 use scrip_client::{Call, Client, Error, KeyKind, Scoped};
 use serde::de::DeserializeOwned;
 
@@ -16,9 +17,12 @@ pub struct Api {
     /// SCRIP_KEY is given
     #[arg(long, global = true, env = "SCRIP_KEY", value_name = "KEY", hide_env_values = true)]
     key: Option<String>,
-    /// The workspace, `ws_…`; a key `wk_…` is of one, and needs none named
+    /// The workspace, `ws_…`. A key `wk_…` is of one and needs none: SCRIP_WORKSPACE is not looked at then
     #[arg(long, global = true, env = "SCRIP_WORKSPACE", value_name = "ID")]
     workspace: Option<String>,
+    /// Whether the workspace is named by the environment alone.
+    #[arg(skip)]
+    is_ambient: bool,
     /// Print the API's JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -28,6 +32,11 @@ pub struct Api {
 }
 
 impl Api {
+    /// Looks at where the arguments came from.
+    pub fn look_at(&mut self, matches: &ArgMatches) {
+        self.is_ambient = matches.value_source("workspace") == Some(ValueSource::EnvVariable);
+    }
+
     /// A client of the named server.
     pub fn client(&self) -> Result<Client, Fault> {
         let key = self.key.clone().or_else(|| std::env::var("SCRIP_OPERATOR_KEY").ok()).unwrap_or_default();
@@ -38,6 +47,8 @@ impl Api {
     pub fn scoped(&self) -> Result<Scoped, Fault> {
         let client = self.client()?;
         match self.named_workspace() {
+            // The variable was set for a key that needs it; what is said on this command line must agree.
+            Some(_) if self.is_ambient && client.kind() == Some(KeyKind::Workspace) => Ok(client.own_workspace()),
             Some(workspace) => Ok(client.workspace(workspace)),
             None if client.kind().is_some_and(KeyKind::implies_workspace) => Ok(client.own_workspace()),
             None => Err(Fault::Misused("name the workspace: --workspace ws_…, or SCRIP_WORKSPACE".to_owned())),

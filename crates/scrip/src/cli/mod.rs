@@ -31,7 +31,7 @@ mod verify;
 mod workspaces;
 
 use api::{Api, Part};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use output::{Done, EXIT_CODES};
 use std::process::ExitCode;
 
@@ -126,7 +126,9 @@ enum Command {
 
 /// Runs what the arguments say.
 pub fn main() -> ExitCode {
-    let Cli { api, command } = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let Cli { mut api, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    api.look_at(&matches);
     match block_on(command.run(&api)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => fault.exit(),

@@ -6,6 +6,7 @@
 //! Invariant: a line to copy stands alone behind four spaces; nothing else does.
 
 use super::super::output::{clean, table, words};
+use super::access::{Access, Link};
 use super::seed::{ask, models};
 use scrip_client::types::{NewQuote, NewRun, Quote, Sandbox, SandboxOutcome, Workspace};
 use scrip_client::{Client, Error, Paging};
@@ -20,9 +21,11 @@ const PROMPT: &str = "a red kite over the dunes";
 const NEW_KEY: &str = "-H \"Idempotency-Key: $RANDOM-$RANDOM-$RANDOM\"";
 
 /// Something to try: a run in a workspace.
-struct Try {
-    workspace: String,
-    run: NewRun,
+pub struct Try {
+    /// Where.
+    pub workspace: String,
+    /// What.
+    pub run: NewRun,
 }
 
 /// Everything the demo says.
@@ -40,10 +43,12 @@ pub async fn told(
     }
     let mut text = format!("Scrip serves `{}` on {url}\nThe operator key of this start: {key}\n\n", catalog.name);
     text.push_str(&clean(&table(&["plan", "workspace", "name", "credits"], &rows)));
+    let access = Access::open(client, catalog, workspaces).await?;
+    text.push_str(&format!("\n{}", access.ceilings));
     text.push_str("\nTo try it, in another terminal:\n\n");
     text.push_str(&format!("    export SCRIP_URL={} SCRIP_KEY={}\n", quoted(url), quoted(key)));
     let found = Found::look(client, catalog, workspaces).await?;
-    text.push_str(&sections(&found));
+    text.push_str(&sections(&found, &access));
     text.push_str("\nCtrl-C ends it; the next start on the same directory goes on from here.\n");
     Ok(text)
 }
@@ -98,7 +103,7 @@ impl Found {
 }
 
 /// The first run that can be pasted again and again; where nobody has that much, the first that can be run at all.
-async fn affordable(client: &Client, tries: Vec<Try>) -> Result<Option<Try>, Error> {
+pub async fn affordable(client: &Client, tries: Vec<Try>) -> Result<Option<Try>, Error> {
     let mut once = None;
     for one in tries {
         match quote(client, &one).await? {
@@ -146,7 +151,7 @@ fn larger(model: &Model) -> Vec<NewRun> {
     runs
 }
 
-fn sections(found: &Found) -> String {
+fn sections(found: &Found, access: &Access) -> String {
     let mut text = String::new();
     let mut section = |title: &str, lines: &[String]| {
         text.push_str(&format!("\n{title}\n\n"));
@@ -205,7 +210,45 @@ fn sections(found: &Found) -> String {
             &[get(&format!("/v1/entries/{entry}/explain"), workspace), format!("{scrip} explain {entry}")],
         );
     }
+    keys(access, &mut section);
+    let title = |link: &Link| format!("Sign in as the owner on {} (a link is good once, for 15 minutes):", link.plan);
+    if let Access { link: Some(link), .. } = access {
+        let body = json!({ "token": link.token, "cookie": false });
+        let redeem = format!("curl -sS -X POST \"$SCRIP_URL/v1/sessions\" {}", sent(&body));
+        section(
+            &title(link),
+            &[redeem, format!("{scrip} sign-in {} --workspace {}", quoted(&link.email), link.workspace)],
+        );
+    }
     text
+}
+
+/// Keys of workspaces: one that runs a model, one that may not, and the lists of both and of who did what.
+fn keys(access: &Access, section: &mut impl FnMut(&str, &[String])) {
+    let scrip = program();
+    let mut lines = |title: &str, key: &str, run: &NewRun, more: &str| {
+        let call = format!("curl -sS \"$SCRIP_URL/v1/runs\" -H \"Authorization: Bearer {key}\" {NEW_KEY}");
+        section(
+            title,
+            &[
+                format!("{call} {}{more}", sent(&json!(run))),
+                format!("{scrip} run {}{} --key {key}", run.model, params(&run.params)),
+            ],
+        );
+    };
+    if let Some(keys) = &access.keys {
+        let plan = &keys.plan;
+        lines(&format!("Run it with a key of {plan}, which names its workspace itself:"), &keys.runs, &keys.run, "");
+        if let Some((capability, secret)) = &keys.refused {
+            let title = format!("With a key that may `{capability}` alone (403 CAPABILITY_REQUIRED):");
+            lines(&title, secret, &keys.run, " -w '\\n%{http_code}\\n'");
+        }
+        let workspace = &keys.workspace;
+        section(
+            "See the keys there are, and who did what:",
+            &[format!("{scrip} keys list --workspace {workspace}"), format!("{scrip} audit --workspace {workspace}")],
+        );
+    }
 }
 
 fn get(path: &str, workspace: &str) -> String {
@@ -214,7 +257,12 @@ fn get(path: &str, workspace: &str) -> String {
 
 fn post(path: &str, workspace: &str, body: &Value, more: &str) -> String {
     let more = if more.is_empty() { String::new() } else { format!(" {more}") };
-    format!("{}{more} -H \"Content-Type: application/json\" -d {}", get(path, workspace), quoted(&body.to_string()))
+    format!("{}{more} {}", get(path, workspace), sent(body))
+}
+
+/// A body, for curl.
+fn sent(body: &Value) -> String {
+    format!("-H \"Content-Type: application/json\" -d {}", quoted(&body.to_string()))
 }
 
 fn params(params: &Map<String, Value>) -> String {
@@ -223,7 +271,7 @@ fn params(params: &Map<String, Value>) -> String {
 
 /// A word for the shell.
 fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         text.to_owned()
     } else {

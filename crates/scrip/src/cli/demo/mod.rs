@@ -3,6 +3,7 @@
 //! Invariant: everything is made through the public API by the Rust client; the demo knows nothing a customer of the
 //! API does not.
 
+mod access;
 mod lines;
 mod seed;
 
