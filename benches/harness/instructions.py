@@ -18,7 +18,7 @@ WORDS = {
     "large": "engine: the same with 64 grants and 256 holds",
     "hold": "a hold over HTTP, from the socket to the disk",
     "run": "a run over HTTP, by the operator",
-    "key-run": "the same by a key of the workspace, judged and counted",
+    "key-run": "the same by a key of the workspace, which is judged",
 }
 # What a thread has to have run for its instructions to count: the requests', the engine's. The projections are folded
 # by a thread that looks for work as often as the scheduler lets it, so that its count does not repeat.

@@ -1,14 +1,39 @@
-//! Idempotency keys.
+//! The kinds of keys that open the API, and idempotency keys.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+
+/// Who asks with a key, by how it begins. Whether the key is good, only the server can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// `sk_…`: whoever runs the deployment, who names the workspace.
+    Operator,
+    /// `wk_…`: a key of one workspace.
+    Workspace,
+    /// `ps_…`: somebody who has signed in, to all of their workspaces or to one alone.
+    Session,
+}
+
+impl KeyKind {
+    /// The kind of a key; nothing when it begins like none.
+    pub fn of(key: &str) -> Option<KeyKind> {
+        let kinds = [("sk_", KeyKind::Operator), ("wk_", KeyKind::Workspace), ("ps_", KeyKind::Session)];
+        kinds.into_iter().find_map(|(prefix, kind)| key.starts_with(prefix).then_some(kind))
+    }
+
+    /// Whether the key may say by itself which workspace is meant. A session of somebody who belongs to several does
+    /// not, and is answered that one must be named.
+    pub const fn implies_workspace(self) -> bool {
+        matches!(self, KeyKind::Workspace | KeyKind::Session)
+    }
+}
 
 /// A new idempotency key: 128 bits in hexadecimal.
 ///
 /// The standard library seeds a thread's first [`RandomState`] with 128 bits of the operating system's randomness and
 /// gives each later one another key; under such a key SipHash of two different inputs is as good as two random words.
-/// That is enough here: a key must not meet another by chance, and is no secret, since only the holder of an operator
-/// key can use one. So no crate for randomness is needed.
+/// That is enough here: a key must not meet another by chance, and is no secret, since it is good for nothing but the
+/// same caller's same request. So no crate for randomness is needed.
 pub fn new_idempotency_key() -> String {
     let state = RandomState::new();
     format!("{:016x}{:016x}", state.hash_one(0_u64), state.hash_one(1_u64))
@@ -31,6 +56,14 @@ mod tests {
         let keys: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().expect("it makes keys")).collect();
         assert!(keys.iter().all(|key| key.len() == 32));
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 20_000);
+    }
+
+    #[test]
+    fn a_key_says_by_its_beginning_who_asks() {
+        let kinds = ["sk_test_x", "wk_live_x", "ps_x", "st_x", "x", ""].map(KeyKind::of);
+        let known = [KeyKind::Operator, KeyKind::Workspace, KeyKind::Session].map(Some);
+        assert_eq!((&kinds[..3], &kinds[3..]), (&known[..], &[None; 3][..]));
+        assert_eq!(known.map(|kind| kind.is_some_and(KeyKind::implies_workspace)), [false, true, true]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub mod types;
 pub use call::Call;
 pub use error::Error;
 pub use follow::Follow;
-pub use key::new_idempotency_key;
+pub use key::{KeyKind, new_idempotency_key};
 pub use routes::Paging;
 
 use reqwest::Url;
@@ -86,7 +86,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the Scrip at an address, by an operator key. Nothing is sent yet.
+    /// A client of the Scrip at an address, by a key: an operator's `sk_…`, a workspace's `wk_…`, or a session `ps_…`.
+    /// Nothing is sent yet.
     ///
     /// # Errors
     /// When the address is none, or the key cannot stand in a header.
@@ -121,6 +122,17 @@ impl Client {
     /// This client for one workspace: what it calls carries `Scrip-Workspace`.
     pub fn workspace(&self, id: &str) -> Scoped {
         Scoped { client: Client { workspace: Some(id.to_owned()), ..self.clone() } }
+    }
+
+    /// This client for the one workspace that its key is good for: a workspace's `wk_…`, or a session of one workspace.
+    /// Nothing else needs to name it.
+    pub fn own_workspace(&self) -> Scoped {
+        Scoped { client: Client { workspace: None, ..self.clone() } }
+    }
+
+    /// Who asks; nothing when the key begins like none.
+    pub fn kind(&self) -> Option<KeyKind> {
+        KeyKind::of(&self.key)
     }
 }
 

@@ -47,12 +47,12 @@ impl Client {
         self.get(&["v1", "catalogs"])
     }
 
-    /// `POST /v1/workspaces`: opens a workspace.
+    /// `POST /v1/workspaces`: opens a workspace. A person who has signed in gives a name alone, and is its owner.
     pub fn open_workspace(&self, new: &NewWorkspace) -> Call<Workspace> {
         self.post(&["v1", "workspaces"]).body(new)
     }
 
-    /// `GET /v1/workspaces`: those there are, or the one with an id of the operator's own.
+    /// `GET /v1/workspaces`: those there are, or the one with an id of the operator's own; a person's are their own.
     pub fn workspaces(&self, paging: &Paging, external_id: Option<&str>) -> Call<Page<Workspace>> {
         self.get(&["v1", "workspaces"]).paged(paging).with("external_id", external_id)
     }
@@ -145,6 +145,53 @@ impl Client {
     /// `DELETE /v1/sessions`: signs out everywhere.
     pub fn sign_out_everywhere(&self) -> Call<SignedOut> {
         Call::new(self, Method::DELETE, &["v1", "sessions"])
+    }
+
+    /// `GET /v1/keys/{id}`: a key, without its secret.
+    pub fn show_key(&self, id: &str) -> Call<Key> {
+        self.get(&["v1", "keys", id])
+    }
+
+    /// `PATCH /v1/keys/{id}`: another name, other capabilities, another cap.
+    pub fn change_key(&self, id: &str, change: &KeyChange) -> Call<Key> {
+        Call::new(self, Method::PATCH, &["v1", "keys", id]).body(change)
+    }
+
+    /// `POST /v1/keys/{id}/rotate`: another secret, in this answer alone. A retry whose first answer was lost gets none:
+    /// rotate it once more.
+    pub fn rotate_key(&self, id: &str, rotation: &Rotation) -> Call<Key> {
+        self.post(&["v1", "keys", id, "rotate"]).body(rotation)
+    }
+
+    /// `POST /v1/keys/{id}/freeze`: switches a key off with a reason, or on again.
+    pub fn freeze_key(&self, id: &str, request: &FreezeRequest) -> Call<Key> {
+        self.post(&["v1", "keys", id, "freeze"]).body(request)
+    }
+
+    /// `DELETE /v1/keys/{id}`: ends a key, at once and for ever.
+    pub fn revoke_key(&self, id: &str) -> Call<Ended> {
+        Call::new(self, Method::DELETE, &["v1", "keys", id])
+    }
+
+    /// `DELETE /v1/invitations/{id}`: takes an invitation back.
+    pub fn withdraw_invitation(&self, id: &str) -> Call<Ended> {
+        Call::new(self, Method::DELETE, &["v1", "invitations", id])
+    }
+
+    /// `POST /v1/invitations/accept`: joins a workspace by what an invitation's link says, for a client whose key is a
+    /// session of the person it was sent to.
+    pub fn accept_invitation(&self, token: &str) -> Call<Workspace> {
+        self.post(&["v1", "invitations", "accept"]).body(&Acceptance { token: token.to_owned() })
+    }
+
+    /// `GET /v1/switches`: every change of a switch, newest first: the first one of a name is how it stands.
+    pub fn switches(&self, paging: &Paging) -> Call<Page<Switch>> {
+        self.get(&["v1", "switches"]).paged(paging)
+    }
+
+    /// `PUT /v1/switches/models/{id}` or `…/providers/{id}`: switches a `model` or a `provider` off everywhere, or on.
+    pub fn change_switch(&self, kind: &str, id: &str, change: &SwitchChange) -> Call<Switch> {
+        Call::new(self, Method::PUT, &["v1", "switches", &format!("{kind}s"), id]).body(change)
     }
 
     /// `GET /v1/entries/{id}/explain`: an entry in words.
@@ -267,6 +314,51 @@ impl Scoped {
     /// `POST /v1/holds`: holds credits, for products that dispatch their runs themselves.
     pub fn open_hold(&self, new: &NewHold) -> Call<Hold> {
         self.post(&["v1", "holds"]).body(new)
+    }
+
+    /// `GET /v1/keys`: the keys of the workspace, or those of a member who is no admin.
+    pub fn keys(&self) -> Call<Page<Key>> {
+        self.get(&["v1", "keys"])
+    }
+
+    /// `POST /v1/keys`: makes a key. Its secret is in this answer alone, and not in that of a retry.
+    pub fn make_key(&self, new: &NewKey) -> Call<Key> {
+        self.post(&["v1", "keys"]).body(new)
+    }
+
+    /// `GET /v1/members`: in the order they joined.
+    pub fn members(&self) -> Call<Page<Member>> {
+        self.get(&["v1", "members"])
+    }
+
+    /// `POST /v1/members`: makes somebody a member whom an operator's own product knows.
+    pub fn add_member(&self, new: &NewMember) -> Call<Member> {
+        self.post(&["v1", "members"]).body(new)
+    }
+
+    /// `PATCH /v1/members/{id}`: another role or cap.
+    pub fn change_member(&self, id: &str, change: &MemberChange) -> Call<Member> {
+        Call::new(self, Method::PATCH, &["v1", "members", id]).body(change)
+    }
+
+    /// `DELETE /v1/members/{id}`: removes a member with their keys, or leaves.
+    pub fn remove_member(&self, id: &str) -> Call<Ended> {
+        Call::new(self, Method::DELETE, &["v1", "members", id])
+    }
+
+    /// `GET /v1/invitations`: those that wait for an answer.
+    pub fn invitations(&self) -> Call<Page<Invitation>> {
+        self.get(&["v1", "invitations"])
+    }
+
+    /// `POST /v1/invitations`: invites somebody by mail.
+    pub fn invite(&self, new: &NewInvitation) -> Call<Invitation> {
+        self.post(&["v1", "invitations"]).body(new)
+    }
+
+    /// `GET /v1/audit`: privileged acts, newest first.
+    pub fn audit(&self, paging: &Paging) -> Call<Page<AuditEntry>> {
+        self.get(&["v1", "audit"]).paged(paging)
     }
 }
 

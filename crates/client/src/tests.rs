@@ -1,7 +1,7 @@
 //! The client against a socket that answers from a script.
 
 use crate::types::*;
-use crate::{Client, Error, Paging, Retries};
+use crate::{Client, Error, KeyKind, Paging, Retries};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -342,6 +342,99 @@ async fn a_followed_run_is_read_event_by_event() {
     stub.seen().await;
 }
 
+/// What every call of keys, people, switches and sessions must send: the first line, the workspace, and the body.
+#[test]
+fn each_method_calls_its_route() {
+    let client = Client::new("http://127.0.0.1:1", "sk_test_key").expect("both are good");
+    let scoped = client.workspace("ws_1");
+    let paging = Paging { limit: Some(5), cursor: None };
+    let cap = || Some(Some(SpendCap { credits: 5, every: Some(Interval::Month) }));
+    let key = NewKey { name: "K".to_owned(), capabilities: vec!["model:run".to_owned()], ..NewKey::default() };
+    let change = KeyChange { spend_cap: Some(None), ..KeyChange::default() };
+    let freeze = FreezeRequest { frozen: true, reason: Some("leaked".to_owned()) };
+    let email = || "bo@example.com".to_owned();
+    let admin = MemberChange { role: Some(Role::Admin), spend_cap: cap() };
+    let off = SwitchChange { off: true, reason: Some("late".to_owned()) };
+    let open = NewSession { token: "st_x".to_owned(), cookie: Some(false) };
+    let team = NewWorkspace { name: "T".to_owned(), ..NewWorkspace::default() };
+    let link = NewPortalLink { email: email(), workspace: None };
+    let sent = [
+        (scoped.keys().request(), "GET /v1/keys ws_1", json!(null)),
+        (scoped.make_key(&key).request(), "POST /v1/keys ws_1", json!({ "name": "K", "capabilities": ["model:run"] })),
+        (client.show_key("key_1").request(), "GET /v1/keys/key_1", json!(null)),
+        (client.change_key("key_1", &change).request(), "PATCH /v1/keys/key_1", json!({ "spend_cap": null })),
+        (
+            client.rotate_key("key_1", &Rotation { grace: Some(0) }).request(),
+            "POST /v1/keys/key_1/rotate",
+            json!({ "grace": 0 }),
+        ),
+        (
+            client.freeze_key("key_1", &freeze).request(),
+            "POST /v1/keys/key_1/freeze",
+            json!({ "frozen": true, "reason": "leaked" }),
+        ),
+        (client.revoke_key("key_1").request(), "DELETE /v1/keys/key_1", json!(null)),
+        (scoped.members().request(), "GET /v1/members ws_1", json!(null)),
+        (
+            scoped.add_member(&NewMember { email: email(), role: None }).request(),
+            "POST /v1/members ws_1",
+            json!({ "email": email() }),
+        ),
+        (
+            scoped.change_member("usr_1", &admin).request(),
+            "PATCH /v1/members/usr_1 ws_1",
+            json!({ "role": "admin", "spend_cap": { "credits": 5, "every": "month" } }),
+        ),
+        (scoped.remove_member("usr_1").request(), "DELETE /v1/members/usr_1 ws_1", json!(null)),
+        (scoped.invitations().request(), "GET /v1/invitations ws_1", json!(null)),
+        (
+            scoped.invite(&NewInvitation { email: email(), role: Some(Role::Member) }).request(),
+            "POST /v1/invitations ws_1",
+            json!({ "email": email(), "role": "member" }),
+        ),
+        (client.withdraw_invitation("inv_1").request(), "DELETE /v1/invitations/inv_1", json!(null)),
+        (client.accept_invitation("ws_1.x").request(), "POST /v1/invitations/accept", json!({ "token": "ws_1.x" })),
+        (scoped.audit(&paging).request(), "GET /v1/audit?limit=5 ws_1", json!(null)),
+        (client.switches(&paging).request(), "GET /v1/switches?limit=5", json!(null)),
+        (
+            client.change_switch("model", "a/b", &off).request(),
+            "PUT /v1/switches/models/a%2Fb",
+            json!({ "off": true, "reason": "late" }),
+        ),
+        (client.open_workspace(&team).request(), "POST /v1/workspaces", json!({ "name": "T" })),
+        (client.sign_in(&email()).request(), "POST /v1/sign_in", json!({ "email": email() })),
+        (client.create_portal_link(&link).request(), "POST /v1/portal_links", json!({ "email": email() })),
+        (client.open_session(&open).request(), "POST /v1/sessions", json!({ "token": "st_x", "cookie": false })),
+        (client.session().request(), "GET /v1/session", json!(null)),
+        (client.sign_out().request(), "DELETE /v1/session", json!(null)),
+        (client.sign_out_everywhere().request(), "DELETE /v1/sessions", json!(null)),
+    ];
+    for (request, expected, body) in sent {
+        let request = request.expect("it can be built").build().expect("it can be built");
+        let workspace = request.headers().get("scrip-workspace").map(|id| format!(" {}", id.to_str().expect("text")));
+        let query = request.url().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let path = format!("{}{query}{}", request.url().path(), workspace.unwrap_or_default());
+        assert_eq!(format!("{} {path}", request.method()), expected);
+        let sent = request.body().and_then(reqwest::Body::as_bytes).map(|body| serde_json::from_slice(body));
+        assert_eq!(sent.transpose().expect("it is JSON").unwrap_or(Value::Null), body, "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_a_workspace_and_a_session_name_none() {
+    for (key, kind) in [("wk_test_x", KeyKind::Workspace), ("ps_x", KeyKind::Session)] {
+        let stub = Stub::start(vec![answer(200, &json!({ "data": [], "next_cursor": null, "has_more": false }))]).await;
+        let client = Client::new(&stub.url, key).expect("the address is good");
+        assert_eq!(client.kind(), Some(kind));
+        // Whatever was named before is not sent.
+        let own = client.workspace("ws_1").own_workspace();
+        assert!(own.keys().await.expect("it is answered").data.is_empty());
+        let seen = stub.seen().await;
+        assert_eq!(seen[0].header("scrip-workspace"), None);
+        assert_eq!(seen[0].header("authorization"), Some(format!("Bearer {key}").as_str()));
+    }
+}
+
 #[test]
 fn what_cannot_be_sent_is_refused_before() {
     for (url, key) in [("nonsense", "k"), ("mailto:a@example.com", "k"), ("http://127.0.0.1", "a\nb")] {
@@ -349,17 +442,7 @@ fn what_cannot_be_sent_is_refused_before() {
     }
     let client = Client::new("http://127.0.0.1:1/behind/a/path/", "secret").expect("both are good");
     assert!(!format!("{client:?}").contains("secret"));
-    let new = NewWorkspace {
-        name: "N".to_owned(),
-        owner: Some(Owner { email: "a@example.com".to_owned() }),
-        external_id: None,
-        mode: None,
-        test_clock: None,
-        plan: None,
-        interval: None,
-        allowance: None,
-        approve: Vec::new(),
-    };
+    let new = NewWorkspace { name: "N".to_owned(), ..NewWorkspace::default() };
     let request = client.open_workspace(&new).request().expect("it can be built").build().expect("it can be built");
     assert_eq!(request.url().path(), "/behind/a/path/v1/workspaces");
 }

@@ -16,7 +16,7 @@ use crate::ledger::{Asked, Beside, Ledger};
 use crate::server::Server;
 use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
 use scrip_engine::team::{KeyHash, Tenancy};
-use scrip_engine::{Choice, Command, Interval, Mode, Name, Profile, UserId, WorkspaceId};
+use scrip_engine::{Amount, Choice, Command, Interval, Mode, Name, Profile, UserId, WorkspaceId};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -29,7 +29,7 @@ pub enum Counted {
     Hold,
     /// A run over HTTP, by the operator
     Run,
-    /// The same by a key of the workspace: what judging it and counting its request add
+    /// The same by a key of the workspace: what judging it adds
     KeyRun,
 }
 
@@ -109,14 +109,14 @@ async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
     let mut desks = Vec::with_capacity(WORKSPACES);
     for n in 0..WORKSPACES {
         let (workspace, key) = (WorkspaceId::new(n as u64 + 1), new_key("wk_test_"));
-        let approve = vec![(Name::from("business_verification"), "known".to_owned())];
-        let interval = Some(Interval::Month);
+        // Without a limit on requests: what is counted is the judging.
+        let (plan, interval, allowance) = (Name::from("enterprise"), Some(Interval::Month), Amount::new(1_000_000));
         let opening = Command::OpenWorkspace {
             mode: Mode::Test,
             test_clock: None,
             profile: Profile { name: "counted".to_owned(), owner: format!("{n}@example.com"), external_id: None },
             lifetime_allowed: true,
-            choice: Some(Choice { plan: "business".into(), interval, allowance: None, approve }),
+            choice: Some(Choice { plan, interval, allowance, approve: Vec::new() }),
             tenancy: Tenancy::Team,
             owner: Some(UserId::new(n as u64 + 1)),
         };

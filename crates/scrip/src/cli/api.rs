@@ -2,7 +2,7 @@
 
 use super::output::{Done, Fault, print, problem_document, say};
 use clap::Args;
-use scrip_client::{Call, Client, Error, Scoped};
+use scrip_client::{Call, Client, Error, KeyKind, Scoped};
 use serde::de::DeserializeOwned;
 
 /// Where the API is and who asks.
@@ -12,10 +12,11 @@ pub struct Api {
     /// Where the server is
     #[arg(long, global = true, env = "SCRIP_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// An operator key; SCRIP_OPERATOR_KEY when neither this nor SCRIP_KEY is given
+    /// An operator's key `sk_…`, a workspace's `wk_…`, or a session `ps_…`; SCRIP_OPERATOR_KEY when neither this nor
+    /// SCRIP_KEY is given
     #[arg(long, global = true, env = "SCRIP_KEY", value_name = "KEY", hide_env_values = true)]
     key: Option<String>,
-    /// The workspace, `ws_…`
+    /// The workspace, `ws_…`; a key `wk_…` is of one, and needs none named
     #[arg(long, global = true, env = "SCRIP_WORKSPACE", value_name = "ID")]
     workspace: Option<String>,
     /// Print the API's JSON
@@ -33,12 +34,14 @@ impl Api {
         Ok(Client::new(&self.url, &key)?)
     }
 
-    /// A client for the named workspace.
+    /// A client for the named workspace, or for the one that the key is of.
     pub fn scoped(&self) -> Result<Scoped, Fault> {
-        let workspace = self.named_workspace();
-        let workspace = workspace
-            .ok_or_else(|| Fault::Misused("name the workspace: --workspace ws_…, or SCRIP_WORKSPACE".to_owned()))?;
-        Ok(self.client()?.workspace(workspace))
+        let client = self.client()?;
+        match self.named_workspace() {
+            Some(workspace) => Ok(client.workspace(workspace)),
+            None if client.kind().is_some_and(KeyKind::implies_workspace) => Ok(client.own_workspace()),
+            None => Err(Fault::Misused("name the workspace: --workspace ws_…, or SCRIP_WORKSPACE".to_owned())),
+        }
     }
 
     /// The workspace, if one is named.

@@ -1,9 +1,12 @@
-//! `scrip keys`: operator keys.
+//! `scrip keys`: keys of workspaces, and new operator keys.
 
-use super::output::{Done, print};
+use super::api::Api;
+use super::output::{Done, Fault, or_dash, print, table};
+use super::terms::{Cap, cap_words};
 use crate::crypto::new_key;
 use crate::http::caller::OPERATOR_PREFIXES;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use scrip_client::types::{Ended, FreezeRequest, Key, KeyChange, KeyOwner, NewKey, Rotation};
 use serde_json::json;
 
 /// Verbs about keys.
@@ -15,13 +18,260 @@ pub enum Verb {
         #[arg(long)]
         live: bool,
     },
+    /// List the keys of the workspace
+    List,
+    /// Make a key for the workspace and print its secret, which is shown this once
+    Make(Box<Make>),
+    /// Show a key, without its secret: what it may do, what of it sleeps, what it has spent
+    Show(Which),
+    /// Change a key: its name, what it may do, its cap; what is not named stays
+    Change(Box<Change>),
+    /// Give a key another secret and print it; the old one opens it for a while longer
+    Rotate {
+        /// `key_…`
+        id: String,
+        /// For how many seconds the old secret stays good, 0 to a week; a day when absent
+        #[arg(long, value_name = "SECONDS")]
+        grace: Option<i64>,
+    },
+    /// Switch a key off until it is unfrozen
+    Freeze {
+        /// `key_…`
+        id: String,
+        /// Why; whoever uses the key sees it
+        #[arg(long)]
+        reason: String,
+    },
+    /// Switch a frozen key on again
+    Unfreeze(Which),
+    /// End a key, at once and for ever
+    Revoke(Which),
+}
+
+/// One key.
+#[derive(Args)]
+pub struct Which {
+    /// `key_…`
+    id: String,
+}
+
+/// A key to be made.
+#[derive(Args)]
+pub struct Make {
+    /// Shown on pages
+    name: String,
+    #[command(flatten)]
+    rights: Rights,
+    /// The only model it may run; may be given again
+    #[arg(long = "model", value_name = "MODEL")]
+    models: Vec<String>,
+    /// The only workflow it may run; may be given again
+    #[arg(long = "workflow", value_name = "WORKFLOW")]
+    workflows: Vec<String>,
+    /// What it may spend: 500 for ever, or 500/week, 500/month, 500/year
+    #[arg(long, value_name = "CREDITS[/INTERVAL]")]
+    cap: Option<Cap>,
+    /// From when on it is dead, such as 2027-01-31T00:00:00Z
+    #[arg(long, value_name = "INSTANT")]
+    expires_at: Option<String>,
+    /// Of whoever makes it, by a session: it can do no more than they, and goes with them
+    #[arg(long)]
+    mine: bool,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Rights {
+    /// What it may do, such as workflow:read, model:run, or model:image-pro:run for one alone; may be given again
+    #[arg(long = "can", value_name = "CAPABILITY")]
+    capabilities: Vec<String>,
+    /// A preset of the catalog, such as read-only
+    #[arg(long)]
+    preset: Option<String>,
+}
+
+/// What is to be different about a key.
+#[derive(Args)]
+pub struct Change {
+    /// `key_…`
+    id: String,
+    #[command(flatten)]
+    what: Changed,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+struct Changed {
+    /// Another name
+    #[arg(long)]
+    name: Option<String>,
+    /// All that it may do from now on; may be given again
+    #[arg(long = "can", value_name = "CAPABILITY")]
+    capabilities: Option<Vec<String>>,
+    /// What it may spend from now on, such as 500/month; `none` takes the cap away
+    #[arg(long, value_name = "CREDITS[/INTERVAL]")]
+    cap: Option<Cap>,
+    /// Whoever made it has left, and it stays
+    #[arg(long)]
+    reviewed: bool,
 }
 
 impl Verb {
     /// Does it.
-    pub fn run(self, as_json: bool) -> Done {
-        let Verb::New { live } = self;
-        let key = new_key(OPERATOR_PREFIXES[usize::from(live)]);
-        print(&if as_json { json!({ "key": key }).to_string() } else { key })
+    pub async fn run(self, api: &Api) -> Done {
+        let call = match self {
+            Verb::New { live } => return new(live, api.json),
+            Verb::List => return api.show(api.scoped()?.keys(), |page| listed(&page.data)).await,
+            Verb::Make(make) => {
+                let call = api.write(api.scoped()?.make_key(&make.request()));
+                return api.show(call, with_secret).await;
+            }
+            Verb::Rotate { id, grace } => {
+                let call = api.write(api.client()?.rotate_key(named(&id)?, &Rotation { grace }));
+                return api.show(call, with_secret).await;
+            }
+            Verb::Revoke(Which { id }) => {
+                let call = api.write(api.client()?.revoke_key(named(&id)?));
+                return api.show(call, |Ended { id }| format!("{id} is revoked\n")).await;
+            }
+            Verb::Show(Which { id }) => api.client()?.show_key(named(&id)?),
+            Verb::Change(change) => api.write(api.client()?.change_key(named(&change.id)?, &change.what.request())),
+            Verb::Freeze { id, reason } => {
+                let off = FreezeRequest { frozen: true, reason: Some(reason) };
+                api.write(api.client()?.freeze_key(named(&id)?, &off))
+            }
+            Verb::Unfreeze(Which { id }) => {
+                api.write(api.client()?.freeze_key(named(&id)?, &FreezeRequest { frozen: false, reason: None }))
+            }
+        };
+        api.show(call, shown).await
+    }
+}
+
+fn new(live: bool, as_json: bool) -> Done {
+    let key = new_key(OPERATOR_PREFIXES[usize::from(live)]);
+    print(&if as_json { json!({ "key": key }).to_string() } else { key })
+}
+
+/// The id of a key. A secret in its place is told from it without being repeated, and is not sent: addresses are logged.
+fn named(id: &str) -> Result<&str, Fault> {
+    if id.starts_with("key_") {
+        return Ok(id);
+    }
+    let given = if id.starts_with("wk_") { "that is the secret of a key" } else { "that is the id of no key" };
+    Err(Fault::Misused(format!("{given}; name the key by its id, `key_…`: scrip keys list")))
+}
+
+impl Make {
+    fn request(self) -> NewKey {
+        NewKey {
+            name: self.name,
+            capabilities: self.rights.capabilities,
+            preset: self.rights.preset,
+            models: self.models,
+            workflows: self.workflows,
+            owner: self.mine.then_some(KeyOwner::Me),
+            spend_cap: self.cap.and_then(|Cap(cap)| cap),
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+impl Changed {
+    fn request(self) -> KeyChange {
+        KeyChange {
+            name: self.name,
+            capabilities: self.capabilities,
+            spend_cap: self.cap.map(|Cap(cap)| cap),
+            reviewed: self.reviewed,
+        }
+    }
+}
+
+fn state(key: &Key) -> String {
+    let states = [
+        key.frozen_reason.as_ref().map(|reason| format!("frozen: {reason}")),
+        key.needs_review.then(|| "to be reviewed: whoever made it has left".to_owned()),
+        (!key.dormant.is_empty()).then(|| format!("asleep: {}", key.dormant.join(", "))),
+    ];
+    states.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn listed(keys: &[Key]) -> String {
+    let row = |key: &Key| {
+        vec![
+            key.id.clone(),
+            key.name.clone(),
+            format!("…{}", key.last4),
+            key.effective.join(" "),
+            key.spend_cap.as_ref().map_or_else(|| "-".to_owned(), |cap| format!("{} of {}", cap.spent, cap.credits)),
+            or_dash(key.last_used_at.as_deref()),
+            state(key),
+        ]
+    };
+    let head = ["key", "name", "secret", "may", "spent", "used", "state"];
+    table(&head, &keys.iter().map(row).collect::<Vec<_>>())
+}
+
+/// A key with the secret that is shown this once.
+fn with_secret(key: &Key) -> String {
+    let secret = match &key.secret {
+        Some(secret) => format!("{secret}\nThat is the secret: keep it now, it is not shown again.\n\n"),
+        None => format!("The secret was in the first answer; for another: scrip keys rotate {}\n\n", key.id),
+    };
+    secret + &shown(key)
+}
+
+fn shown(key: &Key) -> String {
+    let mut text = format!("{}: {}, …{}\n", key.id, key.name, key.last4);
+    let mut line = |name: &str, value: String| text.push_str(&format!("  {name}: {value}\n"));
+    let list = |list: &[String]| if list.is_empty() { "nothing".to_owned() } else { list.join(", ") };
+    line("may", list(&key.effective));
+    if !key.models.is_empty() {
+        line("models", key.models.join(", "));
+    }
+    if !key.workflows.is_empty() {
+        line("workflows", key.workflows.join(", "));
+    }
+    if !key.dormant.is_empty() {
+        line("sleeps until the plan or its owner's role reaches it", key.dormant.join(", "));
+    }
+    if !key.available.is_empty() {
+        line("could be given", key.available.join(", "));
+    }
+    if let Some(cap) = &key.spend_cap {
+        line("may spend", cap_words(cap));
+    }
+    if let Some(reason) = &key.frozen_reason {
+        line("frozen", reason.clone());
+    }
+    if key.needs_review {
+        line("to be reviewed", format!("whoever made it has left; it stays: scrip keys change {} --reviewed", key.id));
+    }
+    let made = format!("{} by {}", key.created_at, key.made_by.as_deref().unwrap_or("the operator"));
+    line("made", made);
+    if let Some(owner) = &key.owner {
+        line("goes with", owner.clone());
+    }
+    let instants = [
+        ("the old secret is good until", &key.previous_until),
+        ("expires", &key.expires_at),
+        ("last used", &key.last_used_at),
+    ];
+    for (name, at) in instants {
+        at.iter().for_each(|at| line(name, at.clone()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_in_the_place_of_an_id_is_not_repeated() {
+        let Err(fault) = named("wk_test_secret") else { panic!("it is no id") };
+        assert!(matches!(fault, Fault::Misused(_)) && !fault.text().contains("wk_test"), "{fault:?}");
+        assert!(named("key_4cpmz0xdkr0c9_1").is_ok() && named("Robot").is_err());
     }
 }

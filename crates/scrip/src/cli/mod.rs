@@ -14,6 +14,7 @@ mod grants;
 mod holds;
 mod import;
 mod keys;
+mod members;
 mod migrate;
 mod moving;
 mod output;
@@ -22,7 +23,10 @@ mod place;
 mod quote;
 mod run;
 mod serve;
+mod sign_in;
 mod soak;
+mod switches;
+mod terms;
 mod verify;
 mod workspaces;
 
@@ -82,9 +86,22 @@ enum Command {
     /// Make and move test clocks
     #[command(subcommand)]
     Clocks(clocks::Verb),
-    /// Make operator keys
+    /// Make, change and end the keys of a workspace; make operator keys
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// List, add, change and remove the people of a workspace
+    #[command(subcommand)]
+    Members(members::Verb),
+    /// Invite people to a workspace
+    #[command(subcommand)]
+    Invitations(members::Inviting),
+    /// List who did what to a workspace, newest first
+    Audit(Part),
+    /// Print a link that signs somebody in, to the named workspace alone if one is named
+    SignIn(sign_in::SignIn),
+    /// Switch models and providers off everywhere, and on again
+    #[command(subcommand)]
+    Switches(switches::Verb),
     /// Open workspaces for the users of a CSV file and give them their credits
     Import(import::Import),
     /// Bring a data directory or a database to this version's schema, or move the one into the other
@@ -134,7 +151,12 @@ impl Command {
             Command::Grants(verb) => verb.run(api).await,
             Command::Holds(verb) => verb.run(api).await,
             Command::Clocks(verb) => verb.run(api).await,
-            Command::Keys(verb) => verb.run(api.json),
+            Command::Keys(verb) => verb.run(api).await,
+            Command::Members(verb) => verb.run(api).await,
+            Command::Invitations(verb) => verb.run(api).await,
+            Command::Audit(part) => members::audit(api, &part).await,
+            Command::SignIn(sign_in) => sign_in.run(api).await,
+            Command::Switches(verb) => verb.run(api).await,
             Command::Benchmark(benchmark) => benchmark.run(api.json).await,
             Command::Soak(soak) => soak.run(api.json).await,
             Command::Import(import) => import.run(api).await,

@@ -103,12 +103,21 @@ fn refusal(problem: &Problem, members: &Value) -> String {
     }
     lines.extend(members["retry_after"].as_u64().map(|seconds| format!("  - try again in {seconds} seconds")));
     if problem.code == "UNAUTHENTICATED" {
-        lines.push("  - name a key: --key sk_…, or SCRIP_KEY".to_owned());
+        lines.push("  - name a key: --key sk_… or wk_…, or SCRIP_KEY".to_owned());
     }
+    lines.extend(raise(&members["cap"]).map(|line| format!("  - {line}")));
+    lines.extend(told("resets_at", "wait until"));
     if problem.code == "INTERNAL" {
         lines.push(format!("  - ask about request {}", problem.request_id));
     }
     lines.join("\n")
+}
+
+/// How an admin raises the cap that was reached.
+fn raise(cap: &Value) -> Option<String> {
+    let of = cap["of"].as_str()?;
+    let verb = if of.starts_with("key_") { format!("keys change {of} --cap") } else { format!("members cap {of}") };
+    Some(format!("have the cap raised: scrip {verb} CREDITS"))
 }
 
 /// One way out of a balance that is too small, as something to do.
@@ -253,6 +262,29 @@ mod tests {
                 "  - ask for less: -p duration=4 costs 80 credits",
                 "  - buy pack p for 12.05 usd, which brings 1000 credits",
             ]
+        );
+    }
+
+    #[test]
+    fn a_cap_that_is_reached_names_who_raises_it_and_when_it_begins_again() {
+        let problem = Problem {
+            kind: String::new(),
+            title: String::new(),
+            status: 402,
+            code: "SPEND_CAP_REACHED".to_owned(),
+            detail: "it may spend 5 credits".to_owned(),
+            request_id: String::new(),
+        };
+        let told = |of: &str, resets_at: Value| {
+            refusal(&problem, &json!({ "cap": { "of": of, "credits": 5, "spent": 5 }, "resets_at": resets_at }))
+        };
+        assert_eq!(
+            told("key_1_2", json!("2027-01-31T00:00:00Z")).lines().skip(1).collect::<Vec<_>>(),
+            ["  - have the cap raised: scrip keys change key_1_2 --cap CREDITS", "  - wait until 2027-01-31T00:00:00Z",]
+        );
+        assert_eq!(
+            told("usr_1", Value::Null).lines().last(),
+            Some("  - have the cap raised: scrip members cap usr_1 CREDITS")
         );
     }
 }

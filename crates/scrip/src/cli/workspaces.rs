@@ -1,8 +1,10 @@
 //! `scrip workspaces`: opening workspaces and putting them on plans.
 
 use super::api::{Api, Part, more};
-use super::output::{Done, or_dash, table};
-use clap::{Args, Subcommand, ValueEnum};
+use super::output::{Done, Fault, or_dash, table};
+use super::terms::Every;
+use clap::{Args, Subcommand};
+use scrip_client::KeyKind;
 use scrip_client::types::{
     Approval, FreezeRequest, Interval, Mode, NewSubscription, NewWorkspace, Owner, Workspace, WorkspaceChange,
 };
@@ -10,7 +12,7 @@ use scrip_client::types::{
 /// Verbs about workspaces.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// List workspaces in the order they were opened
+    /// List workspaces in the order they were opened; with a session, those one belongs to
     List {
         #[command(flatten)]
         part: Part,
@@ -66,9 +68,9 @@ pub struct Which {
 pub struct Open {
     /// Shown on pages
     name: String,
-    /// The owner's e-mail
+    /// The owner's e-mail; whoever asks by a session is the owner
     #[arg(long)]
-    email: String,
+    email: Option<String>,
     /// Your own id for it
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
@@ -99,27 +101,6 @@ pub struct Terms {
     approve: Vec<Approval>,
 }
 
-/// How often a plan is paid.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Every {
-    /// 7 × 24 hours
-    Week,
-    /// A calendar month
-    Month,
-    /// Twelve calendar months
-    Year,
-}
-
-impl From<Every> for Interval {
-    fn from(every: Every) -> Interval {
-        match every {
-            Every::Week => Interval::Week,
-            Every::Month => Interval::Month,
-            Every::Year => Interval::Year,
-        }
-    }
-}
-
 fn approval(given: &str) -> Result<Approval, String> {
     let parts = given.split_once('=').filter(|(review, reason)| !review.is_empty() && !reason.is_empty());
     let (review, reason) = parts.ok_or_else(|| format!("`{given}` is not REVIEW=REASON"))?;
@@ -136,7 +117,12 @@ impl Verb {
                 return api.show(call, |page| listed(&page.data) + &more(page.next_cursor.as_deref())).await;
             }
             Verb::Show(Which { id }) => client.show_workspace(&id),
-            Verb::Open(open) => api.write(client.open_workspace(&open.request())),
+            Verb::Open(open) => {
+                if open.email.is_none() && client.kind() != Some(KeyKind::Session) {
+                    return Err(Fault::Misused("name the owner: --email ADDRESS".to_owned()));
+                }
+                api.write(client.open_workspace(&open.request()))
+            }
             Verb::Rename { id, name } => api.write(client.change_workspace(&id, &WorkspaceChange { name })),
             Verb::Subscribe { id, plan, terms } => {
                 let Terms { interval, allowance, approve } = terms;
@@ -158,7 +144,7 @@ impl Open {
     fn request(self) -> NewWorkspace {
         NewWorkspace {
             name: self.name,
-            owner: Some(Owner { email: self.email }),
+            owner: self.email.map(|email| Owner { email }),
             external_id: self.external_id,
             mode: self.live.then_some(Mode::Live),
             test_clock: self.test_clock,

@@ -145,19 +145,25 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink) -> Vec<Row>
             bearer: Some(eve),
             ..post("/v1/invitations/accept", "/v1/invitations/accept", json!({ "token": invitation }), 200)
         },
+        row(
+            Method::PUT,
+            "/v1/switches/models/{id}",
+            "/v1/switches/models/upscale",
+            json!({ "off": false, "reason": "r" }),
+            200,
+        ),
+        row(
+            Method::PUT,
+            "/v1/switches/providers/{id}",
+            "/v1/switches/providers/sandbox",
+            json!({ "off": false, "reason": "r" }),
+            200,
+        ),
         post("/v1/grants/{id}/void", &format!("/v1/grants/{grant}/void"), json!({ "reason": "r" }), 200),
         post(
             "/v1/workspaces/{id}/subscription",
             &format!("{workspace}/subscription"),
             json!({ "plan": "business", "interval": "month", "approve": approve }),
-            200,
-        ),
-        // Nothing may start on it afterwards.
-        row(
-            Method::PUT,
-            "/v1/switches/{kind}/{name}",
-            "/v1/switches/model/upscale",
-            json!({ "off": true, "reason": "r" }),
             200,
         ),
     ]

@@ -193,7 +193,8 @@ impl Dice<'_> {
             ("POST", "/v1/grants/{gr}/void") => json!({ "reason": reason }),
             ("POST", "/v1/holds") => json!({ "credits": 5, "reference": reason }),
             ("POST", "/v1/holds/batch") => json!({ "decisions": [
-                { "key": self.name("idempotency"), "workspace": self.name("ws"), "open": { "credits": 1, "reference": "r" } },
+                { "key": self.name("idempotency"), "workspace": self.name("ws"),
+                  "open": { "credits": 1, "reference": "r" } },
                 { "key": "b", "hold": self.name("hd"), "capture": {} },
                 { "key": "c", "hold": self.name("hd"), "release": {} },
             ] }),
@@ -214,7 +215,9 @@ impl Dice<'_> {
             ("POST", "/v1/quotes" | "/v1/runs") => order,
             ("POST", "/v1/sessions") => json!({ "token": format!("st_{:036}", 7), "cookie": false }),
             ("POST", "/v1/sign_in") => json!({ "email": email }),
-            ("PUT", "/v1/switches/{switch}") => json!({ "off": true, "reason": reason }),
+            ("PUT", "/v1/switches/models/{sw}" | "/v1/switches/providers/{sw}") => {
+                json!({ "off": true, "reason": reason })
+            }
             ("POST", "/v1/test_clocks") => json!({ "name": "Mine" }),
             ("POST", "/v1/test_clocks/{tc}/advance") => json!({ "to": "2099-01-01T00:00:00Z" }),
             ("POST", "/v1/workspaces") => json!({ "name": "Mine" }),
@@ -292,7 +295,7 @@ async fn two_thousand_acts_in_one_workspace_are_nothing_to_forty_nine_others() {
         }
         let clock = app.clock("2026-03-01T00:00:00Z").await;
         theirs.insert("tc", vec![clock.id.clone()]);
-        theirs.insert("switch", ["model/image-standard", "provider/sandbox"].map(str::to_owned).into());
+        theirs.insert("sw", ["image-standard", "sandbox"].map(str::to_owned).into());
         let desk = app.workspace(subscription("enterprise")).await;
         let owner = text(&desk.show().await["owner_email"]);
         let mut frame = Frame { desk, owner, member: "bob@example.com".to_owned(), askers: Vec::new() };
@@ -321,7 +324,7 @@ async fn two_thousand_acts_in_one_workspace_are_nothing_to_forty_nine_others() {
         }
         println!("{} acts: {told:?}", ROUNDS * ACTS);
         let done: usize = told.range(200..300).map(|(_, count)| count).sum();
-        assert!(done > 500 && told[&404] > 300, "the dice do nothing, or nothing wrong: {told:?}");
+        assert!(done > 300 && told[&404] > 300, "the dice do nothing, or nothing wrong: {told:?}");
         let after = digests(&app, &others).await;
         for (n, (before, after)) in before.iter().zip(&after).enumerate() {
             assert_eq!(before, after, "workspace {n} is not as it was");

@@ -11,8 +11,8 @@ use std::time::Duration;
 const BUSINESS: &str = r#"{ "plan": "business", "interval": "month",
     "approve": [{ "review": "business_verification", "reason": "known" }] }"#;
 
-/// Goal: S06, R26: a key that is revoked, frozen or lost with its owner opens nothing anywhere from then on. Method: each
-/// change on one server, and right after it a request on each of the three.
+/// Goal: S06, R26: a key that is revoked, frozen or lost with its owner opens nothing anywhere from then on. Method:
+/// each change on one server, and right after it a request on each of the three.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_rights_holds_on_every_server_on_the_next_request() {
     let peers = Peers::start(3);
@@ -76,7 +76,7 @@ async fn a_switch_is_off_on_every_server_soon() {
     let peers = Peers::start(3);
     let desk = peers.0[0].free().await;
     let off = json!({ "off": true, "reason": "it burns" });
-    let switch = peers.0[1].call(Method::PUT, "/v1/switches/provider/sandbox").json(&off).send().await.expect(200);
+    let switch = peers.0[1].call(Method::PUT, "/v1/switches/providers/sandbox").json(&off).send().await.expect(200);
     assert_eq!(text(&switch["reason"]), "it burns");
     for n in 0..3 {
         let asked = async {

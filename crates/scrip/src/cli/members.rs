@@ -1,0 +1,169 @@
+//! `scrip members`, `scrip invitations`, `scrip audit`: who belongs to a workspace, and who did what there.
+
+use super::api::{Api, Part, more};
+use super::output::{Done, Fault, table};
+use super::terms::{Cap, cap_words};
+use clap::{Subcommand, ValueEnum};
+use scrip_client::types::{AuditEntry, Ended, Invitation, Member, MemberChange, NewInvitation, NewMember, Page, Role};
+
+/// What a member is to the workspace.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Rank {
+    /// Does everything that is not the operator's
+    Admin,
+    /// Runs and reads
+    Member,
+}
+
+impl From<Rank> for Role {
+    fn from(rank: Rank) -> Role {
+        match rank {
+            Rank::Admin => Role::Admin,
+            Rank::Member => Role::Member,
+        }
+    }
+}
+
+/// Verbs about members.
+#[derive(Subcommand)]
+pub enum Verb {
+    /// List the members of the workspace, in the order they joined
+    List,
+    /// Make somebody a member whom your own product knows, without an invitation
+    Add {
+        /// Their address
+        email: String,
+        /// What they are; a member when absent
+        #[arg(long)]
+        role: Option<Rank>,
+    },
+    /// Make a member an admin, or an admin a member
+    Role {
+        /// `usr_…`
+        id: String,
+        /// What they are from now on
+        role: Rank,
+    },
+    /// Hold a member to so many credits, whichever of their keys spends them
+    Cap {
+        /// `usr_…`
+        id: String,
+        /// 500 for ever, or 500/week, 500/month, 500/year; `none` takes the cap away
+        #[arg(value_name = "CREDITS[/INTERVAL]")]
+        cap: Cap,
+    },
+    /// Remove a member, at once and with their keys; the workspace's own keys stay
+    Remove {
+        /// `usr_…`
+        id: String,
+    },
+}
+
+impl Verb {
+    /// Does it.
+    pub async fn run(self, api: &Api) -> Done {
+        let client = api.scoped()?;
+        let call = match self {
+            Verb::List => return api.show(client.members(), |page| listed(&page.data)).await,
+            Verb::Add { email, role } => api.write(client.add_member(&NewMember { email, role: role.map(Role::from) })),
+            Verb::Role { id, role } => {
+                let change = MemberChange { role: Some(role.into()), ..MemberChange::default() };
+                api.write(client.change_member(named(&id)?, &change))
+            }
+            Verb::Cap { id, cap: Cap(cap) } => {
+                let change = MemberChange { spend_cap: Some(cap), ..MemberChange::default() };
+                api.write(client.change_member(named(&id)?, &change))
+            }
+            Verb::Remove { id } => {
+                let call = api.write(client.remove_member(named(&id)?));
+                return api.show(call, |Ended { id }| format!("{id} is a member no more\n")).await;
+            }
+        };
+        api.show(call, |member| listed(std::slice::from_ref(member))).await
+    }
+}
+
+/// The id of a member.
+fn named(id: &str) -> Result<&str, Fault> {
+    if id.starts_with("usr_") {
+        return Ok(id);
+    }
+    Err(Fault::Misused(format!("`{id}` is the id of no member; name them by it, `usr_…`: scrip members list")))
+}
+
+fn listed(members: &[Member]) -> String {
+    let row = |member: &Member| {
+        vec![
+            member.id.clone(),
+            member.email.clone(),
+            member.role.clone(),
+            member.spend_cap.as_ref().map_or_else(|| "-".to_owned(), cap_words),
+            member.joined_at.clone(),
+            if member.seated { String::new() } else { "waits: the plan has no room".to_owned() },
+        ]
+    };
+    let head = ["member", "email", "role", "may spend", "since", "state"];
+    table(&head, &members.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Verbs about invitations.
+#[derive(Subcommand)]
+pub enum Inviting {
+    /// List the invitations that wait for an answer
+    List,
+    /// Invite somebody by mail: theirs alone, good once, and for seven days
+    Send {
+        /// Where it goes
+        email: String,
+        /// What they will be; a member when absent
+        #[arg(long)]
+        role: Option<Rank>,
+    },
+    /// Take an invitation back
+    Withdraw {
+        /// `inv_…`
+        id: String,
+    },
+}
+
+impl Inviting {
+    /// Does it.
+    pub async fn run(self, api: &Api) -> Done {
+        match self {
+            Inviting::List => api.show(api.scoped()?.invitations(), |page| invited(&page.data)).await,
+            Inviting::Send { email, role } => {
+                let new = NewInvitation { email, role: role.map(Role::from) };
+                let call = api.write(api.scoped()?.invite(&new));
+                api.show(call, |sent| invited(std::slice::from_ref(sent))).await
+            }
+            Inviting::Withdraw { id } => {
+                if !id.starts_with("inv_") {
+                    let detail = format!("`{id}` is the id of no invitation; name it by it, `inv_…`");
+                    return Err(Fault::Misused(format!("{detail}: scrip invitations list")));
+                }
+                let call = api.write(api.client()?.withdraw_invitation(&id));
+                api.show(call, |Ended { id }| format!("{id} is withdrawn\n")).await
+            }
+        }
+    }
+}
+
+fn invited(invitations: &[Invitation]) -> String {
+    let row = |invitation: &Invitation| {
+        vec![invitation.id.clone(), invitation.email.clone(), invitation.role.clone(), invitation.expires_at.clone()]
+    };
+    table(&["invitation", "email", "role", "expires"], &invitations.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Lists privileged acts.
+pub async fn audit(api: &Api, part: &Part) -> Done {
+    api.show(api.scoped()?.audit(&part.paging()), acts).await
+}
+
+fn acts(page: &Page<AuditEntry>) -> String {
+    let row = |act: &AuditEntry| {
+        vec![act.entry.clone(), act.at.clone(), act.actor.clone(), act.act.clone(), act.summary.clone()]
+    };
+    let rows: Vec<Vec<String>> = page.data.iter().map(row).collect();
+    table(&["entry", "at", "by", "act", "what"], &rows) + &more(page.next_cursor.as_deref())
+}

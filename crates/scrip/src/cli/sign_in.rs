@@ -1,0 +1,31 @@
+//! `scrip sign-in`: a link that signs somebody in, where no mail brings it.
+
+use super::api::Api;
+use super::output::Done;
+use clap::Args;
+use scrip_client::types::{NewPortalLink, PortalLink};
+
+/// `scrip sign-in`.
+#[derive(Args)]
+pub struct SignIn {
+    /// Whom it signs in
+    email: String,
+}
+
+impl SignIn {
+    /// Does it.
+    pub async fn run(self, api: &Api) -> Done {
+        let SignIn { email } = self;
+        let workspace = api.named_workspace().map(str::to_owned);
+        let reach = workspace.as_ref().map_or("all of their workspaces".to_owned(), |id| format!("{id} alone"));
+        let told = |link: &PortalLink| {
+            let PortalLink { url, expires_at } = link;
+            format!(
+                "{url}\nIt signs in {email}, to {reach}, once, until {expires_at}. Whoever has it is them.\n\
+                 A program sends what is behind the # to POST /v1/sessions, as `token` with `\"cookie\": false`.\n"
+            )
+        };
+        let new = NewPortalLink { email: email.clone(), workspace };
+        api.show(api.write(api.client()?.create_portal_link(&new)), told).await
+    }
+}

@@ -1,0 +1,78 @@
+//! `scrip switches`: switching a model or a provider off everywhere, and on again.
+
+use super::api::{Api, Part, more};
+use super::output::{Done, or_dash, table};
+use clap::{Args, Subcommand, ValueEnum};
+use scrip_client::types::{Switch, SwitchChange};
+
+/// Verbs about switches.
+#[derive(Subcommand)]
+pub enum Verb {
+    /// List every change, newest first: the first line of a name is how it stands
+    List(Part),
+    /// Switch it off: nothing new starts on it, in any workspace
+    Off {
+        #[command(flatten)]
+        which: Which,
+        /// Why; whoever asks for a run sees it
+        #[arg(long)]
+        reason: String,
+    },
+    /// Switch it on again
+    On(Which),
+}
+
+/// One switch.
+#[derive(Args)]
+pub struct Which {
+    /// What it is
+    kind: Kind,
+    /// The model's id, or the provider's name
+    name: String,
+}
+
+/// What has switches.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Kind {
+    /// A model of the catalog
+    Model,
+    /// A provider, with all of its models
+    Provider,
+}
+
+impl Verb {
+    /// Does it.
+    pub async fn run(self, api: &Api) -> Done {
+        let client = api.client()?;
+        let (which, change) = match self {
+            Verb::List(part) => {
+                let call = client.switches(&part.paging());
+                return api.show(call, |page| listed(&page.data) + &more(page.next_cursor.as_deref())).await;
+            }
+            Verb::Off { which, reason } => (which, SwitchChange { off: true, reason: Some(reason) }),
+            Verb::On(which) => (which, SwitchChange { off: false, reason: None }),
+        };
+        let kind = match which.kind {
+            Kind::Model => "model",
+            Kind::Provider => "provider",
+        };
+        let call = api.write(client.change_switch(kind, &which.name, &change));
+        api.show(call, |switch| listed(std::slice::from_ref(switch))).await
+    }
+}
+
+fn listed(switches: &[Switch]) -> String {
+    let row = |switch: &Switch| {
+        let state = if switch.off { "off" } else { "on" };
+        vec![
+            switch.kind.clone(),
+            switch.name.clone(),
+            state.to_owned(),
+            switch.at.clone(),
+            switch.actor.clone(),
+            or_dash(switch.reason.as_deref()),
+        ]
+    };
+    let head = ["kind", "name", "state", "since", "by", "reason"];
+    table(&head, &switches.iter().map(row).collect::<Vec<_>>())
+}
