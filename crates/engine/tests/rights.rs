@@ -9,9 +9,7 @@ mod reference;
 #[allow(dead_code, reason = "only the dice are wanted here")]
 mod support;
 
-#[path = "support/callers.rs"]
 mod callers;
-#[path = "reference/rights.rs"]
 mod naive;
 
 use callers::{Callers, PEOPLE, Said, user};
@@ -242,7 +240,7 @@ impl Pair {
             let who: Vec<By> = own.chain([By::User(user)]).collect();
             let catalog = &self.catalogs.get(workspace.catalog).expect("published").catalog;
             let may = |need: &Need<'_>| who.iter().any(|by| judge(workspace, catalog, *by, *need, now).is_ok());
-            NEEDS.iter().map(|need| may(need)).collect::<Vec<bool>>()
+            NEEDS.iter().map(may).collect::<Vec<bool>>()
         };
         let gained: Vec<usize> =
             (0..NEEDS.len()).filter(|index| rights(after)[*index] && !rights(&settled)[*index]).collect();

@@ -35,8 +35,8 @@ enum Who {
 use To::{Admin as ToAdmin, Member as ToMember, Removed};
 
 /// What Bob is, what he is to be, whether he is the last admin; then what each caller is told, in the order operator,
-/// another admin, Bob himself, another member, a stranger, a key of the workspace with every capability. A dash is where
-/// there cannot be such a caller.
+/// another admin, Bob himself, another member, a stranger, a key of the workspace with every capability. A dash is
+/// where there cannot be such a caller.
 const TABLE: [(Option<Role>, To, bool, [&str; 6]); 12] = {
     const NO: &str = "CAPABILITY_REQUIRED";
     const LAST: &str = "INVALID_REQUEST";

@@ -215,7 +215,7 @@ impl Dice<'_> {
             ("POST", "/v1/quotes" | "/v1/runs") => order,
             ("POST", "/v1/sessions") => json!({ "token": format!("st_{:036}", 7), "cookie": false }),
             ("POST", "/v1/sign_in") => json!({ "email": email }),
-            ("PUT", "/v1/switches/models/{sw}" | "/v1/switches/providers/{sw}") => {
+            ("PUT", "/v1/switches/models/{switch}" | "/v1/switches/providers/{switch}") => {
                 json!({ "off": true, "reason": reason })
             }
             ("POST", "/v1/test_clocks") => json!({ "name": "Mine" }),
@@ -295,7 +295,7 @@ async fn two_thousand_acts_in_one_workspace_are_nothing_to_forty_nine_others() {
         }
         let clock = app.clock("2026-03-01T00:00:00Z").await;
         theirs.insert("tc", vec![clock.id.clone()]);
-        theirs.insert("sw", ["image-standard", "sandbox"].map(str::to_owned).into());
+        theirs.insert("switch", ["image-standard", "sandbox"].map(str::to_owned).into());
         let desk = app.workspace(subscription("enterprise")).await;
         let owner = text(&desk.show().await["owner_email"]);
         let mut frame = Frame { desk, owner, member: "bob@example.com".to_owned(), askers: Vec::new() };

@@ -121,8 +121,8 @@ fn rows(model: &str) -> Vec<Row> {
         post("/v1/sessions", Public, json!({})),
         post("/v1/sign_in", Public, json!({ "email": "nobody" })),
         get("/v1/switches", Operator),
-        row(Method::PUT, "/v1/switches/models/{sw}", Operator, json!({ "off": false })),
-        row(Method::PUT, "/v1/switches/providers/{sw}", Operator, json!({ "off": false })),
+        row(Method::PUT, "/v1/switches/models/{switch}", Operator, json!({ "off": true, "reason": "r" })),
+        row(Method::PUT, "/v1/switches/providers/{switch}", Operator, json!({ "off": true, "reason": "r" })),
         get("/v1/test_clocks", Operator),
         post("/v1/test_clocks", Operator, json!({ "now": "yesterday" })),
         get("/v1/test_clocks/{tc}", Operator),
@@ -173,6 +173,7 @@ impl Row {
         match self.kind() {
             Some("ws") => workspace.to_owned(),
             Some(kind @ ("usr" | "tc")) => format!("{kind}_0000000000001"),
+            Some("switch") => "nothing".to_owned(),
             Some(kind) => format!("{kind}_{}_{NOWHERE}", &workspace[3..]),
             None => String::new(),
         }
@@ -621,7 +622,7 @@ async fn look_elsewhere(app: &App, rows: &[Row], scene: &Scene<'_>, there: &Else
         let caller = scene.caller(name);
         let operates = matches!(caller.standing, Standing::Operator);
         for row in rows {
-            let Some(kind) = row.kind().filter(|kind| !["tc", "sw"].contains(kind)) else { continue };
+            let Some(kind) = row.kind().filter(|kind| !["tc", "switch"].contains(kind)) else { continue };
             let silent = Asker { workspace: None, ..caller.asker.clone() };
             // An operator who names no workspace is at home everywhere.
             let askers = if operates { vec![&caller.asker] } else { vec![&caller.asker, &silent] };

@@ -11,8 +11,8 @@ use std::time::Duration;
 const BUSINESS: &str = r#"{ "plan": "business", "interval": "month",
     "approve": [{ "review": "business_verification", "reason": "known" }] }"#;
 
-/// Goal: S06, R26: a key that is revoked, frozen or lost with its owner opens nothing anywhere from then on. Method:
-/// each change on one server, and right after it a request on each of the three.
+/// Goal: S06, R26: a key that is revoked, frozen or gone with its owner opens nothing anywhere any more. Method: each
+/// change on one server, and right after it a request on each of the three.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_rights_holds_on_every_server_on_the_next_request() {
     let peers = Peers::start(3);
