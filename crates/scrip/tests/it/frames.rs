@@ -45,7 +45,7 @@ async fn history<'a>(app: &'a App, n: usize, pool: &mut Pool) -> Desk<'a> {
         text(&desk.post("/v1/members", json!({ "email": format!("m{n}@example.com") })).await.expect(201)["id"]);
     let invitation = json!({ "email": format!("i{n}@example.com") });
     let invitation = desk.post("/v1/invitations", invitation).await.expect(201);
-    if n % 5 == 0 {
+    if n.is_multiple_of(5) {
         pool.entry("key").or_default().push(desk.key(&["model:run"]).await.0);
     }
     for (kind, id) in [
