@@ -45,7 +45,7 @@ async fn history<'a>(app: &'a App, n: usize, pool: &mut Pool) -> Desk<'a> {
         text(&desk.post("/v1/members", json!({ "email": format!("m{n}@example.com") })).await.expect(201)["id"]);
     let invitation = json!({ "email": format!("i{n}@example.com") });
     let invitation = desk.post("/v1/invitations", invitation).await.expect(201);
-    if n % 5 == 0 {
+    if n.is_multiple_of(5) {
         pool.entry("key").or_default().push(desk.key(&["model:run"]).await.0);
     }
     for (kind, id) in [
@@ -193,7 +193,8 @@ impl Dice<'_> {
             ("POST", "/v1/grants/{gr}/void") => json!({ "reason": reason }),
             ("POST", "/v1/holds") => json!({ "credits": 5, "reference": reason }),
             ("POST", "/v1/holds/batch") => json!({ "decisions": [
-                { "key": self.name("idempotency"), "workspace": self.name("ws"), "open": { "credits": 1, "reference": "r" } },
+                { "key": self.name("idempotency"), "workspace": self.name("ws"),
+                  "open": { "credits": 1, "reference": "r" } },
                 { "key": "b", "hold": self.name("hd"), "capture": {} },
                 { "key": "c", "hold": self.name("hd"), "release": {} },
             ] }),
