@@ -12,11 +12,13 @@ from pathlib import Path
 from .processes import Failed, run
 
 # What is counted, and how often in the shorter and in the longer run.
-ROUNDS = {"typical": (200, 2_200), "large": (100, 600), "hold": (64, 576)}
+ROUNDS = {"typical": (200, 2_200), "large": (100, 600), "hold": (64, 576), "run": (64, 576), "key-run": (64, 576)}
 WORDS = {
     "typical": "engine: a hold and its capture on a typical workspace",
     "large": "engine: the same with 64 grants and 256 holds",
     "hold": "a hold over HTTP, from the socket to the disk",
+    "run": "a run over HTTP, by the operator",
+    "key-run": "the same by a key of the workspace, which is judged",
 }
 # What a thread has to have run for its instructions to count: the requests', the engine's. The projections are folded
 # by a thread that looks for work as often as the scheduler lets it, so that its count does not repeat.

@@ -157,8 +157,8 @@ impl Client {
         Call::new(self, Method::PATCH, &["v1", "keys", id]).body(change)
     }
 
-    /// `POST /v1/keys/{id}/rotate`: another secret, in this answer alone. A retry whose first answer was lost gets
-    /// none: rotate it once more.
+    /// `POST /v1/keys/{id}/rotate`: another secret, in this answer alone. A retry whose answer was lost gets none:
+    /// rotate it once more.
     pub fn rotate_key(&self, id: &str, rotation: &Rotation) -> Call<Key> {
         self.post(&["v1", "keys", id, "rotate"]).body(rotation)
     }
@@ -189,9 +189,9 @@ impl Client {
         self.get(&["v1", "switches"]).paged(paging)
     }
 
-    /// `PUT /v1/switches/{kind}/{name}`: switches a `model` or a `provider` off everywhere, or on again.
-    pub fn change_switch(&self, kind: &str, name: &str, change: &SwitchChange) -> Call<Switch> {
-        Call::new(self, Method::PUT, &["v1", "switches", kind, name]).body(change)
+    /// `PUT /v1/switches/models/{id}` or `…/providers/{id}`: switches a `model` or a `provider` off everywhere, or on.
+    pub fn change_switch(&self, kind: &str, id: &str, change: &SwitchChange) -> Call<Switch> {
+        Call::new(self, Method::PUT, &["v1", "switches", &format!("{kind}s"), id]).body(change)
     }
 
     /// `GET /v1/entries/{id}/explain`: an entry in words.

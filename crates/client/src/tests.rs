@@ -398,7 +398,7 @@ fn each_method_calls_its_route() {
         (client.switches(&paging).request(), "GET /v1/switches?limit=5", json!(null)),
         (
             client.change_switch("model", "a/b", &off).request(),
-            "PUT /v1/switches/model/a%2Fb",
+            "PUT /v1/switches/models/a%2Fb",
             json!({ "off": true, "reason": "late" }),
         ),
         (client.open_workspace(&team).request(), "POST /v1/workspaces", json!({ "name": "T" })),

@@ -4,6 +4,7 @@
 
 use crate::amount::Amount;
 use crate::catalog::{Catalog, Model, Name, Plan};
+use crate::limits::ID_MAX;
 use crate::time::Timestamp;
 use crate::workspace::{Window, Workspace};
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,7 @@ impl Capability {
                 return Some(None);
             }
             let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-            (!name.is_empty() && name.bytes().all(good)).then(|| Some(name.to_owned()))
+            ((1..=ID_MAX).contains(&name.len()) && name.bytes().all(good)).then(|| Some(name.to_owned()))
         };
         Some(match text {
             "workflow:run" => Capability::WorkflowRun,
@@ -75,14 +76,15 @@ impl Capability {
     /// Whether a ceiling allows a key to have it: by the same words, by "any one", or by more.
     pub fn is_within(&self, ceiling: &[String]) -> bool {
         let has = |word: &str| ceiling.iter().any(|allowed| allowed == word);
+        let same = || has(&self.to_string());
         match self {
             Capability::WorkflowRun => has("workflow:run"),
-            Capability::WorkflowRunOne(_) => has("workflow:<slug>:run") || has("workflow:run"),
+            Capability::WorkflowRunOne(_) => has("workflow:<slug>:run") || has("workflow:run") || same(),
             Capability::WorkflowRead => has("workflow:read"),
             Capability::WorkflowWrite => has("workflow:write"),
             Capability::WebhookReceive => has("webhook:receive"),
             Capability::ModelRun => has("model:run"),
-            Capability::ModelRunOne(_) => has("model:<id>:run") || has("model:run"),
+            Capability::ModelRunOne(_) => has("model:<id>:run") || has("model:run") || same(),
             Capability::AgentInvoke => has("agent:invoke"),
         }
     }
@@ -205,5 +207,7 @@ mod tests {
         ] {
             assert_eq!(Capability::parse(wrong), None, "{wrong}");
         }
+        let named = |letters: usize| Capability::parse(&format!("workflow:{}:run", "a".repeat(letters)));
+        assert!(named(ID_MAX).is_some() && named(ID_MAX + 1).is_none(), "a key's rights are kept for ever");
     }
 }

@@ -45,6 +45,8 @@ pub const RATE_SECONDS: u32 = 60;
 pub const TEXT_MAX: usize = 10_000;
 /// The longest name, reason or reference, in characters.
 pub const NAME_MAX: usize = 200;
+/// The longest id of a catalog's thing or of a workflow, in bytes.
+pub const ID_MAX: usize = 64;
 /// Parameters a model may declare, and pairs of metadata a run may carry.
 pub const PARAMS_MAX: usize = 50;
 /// Plans, models and packs a catalog may have, each.

@@ -127,7 +127,8 @@ pub struct Effective<'k> {
 /// A key's rights under a plan (R26).
 pub fn effective<'k>(workspace: &Workspace, plan: &Plan, key: &'k Key) -> Effective<'k> {
     let role = owner_role(workspace, key);
-    let holds = |capability: &Capability| is_in_force(plan, role, capability);
+    let seated = has_seat(workspace, plan, key);
+    let holds = |capability: &Capability| seated && is_in_force(plan, role, capability);
     let (effective, dormant) = key.terms.capabilities.iter().partition(|capability| holds(capability));
     let given: Vec<String> = key.terms.capabilities.iter().map(Capability::to_string).collect();
     let open = |word: &&String| {
@@ -141,6 +142,11 @@ pub fn effective<'k>(workspace: &Workspace, plan: &Plan, key: &'k Key) -> Effect
 
 fn owner_role(workspace: &Workspace, key: &Key) -> Option<Role> {
     workspace.team.member(key.owner?).map(|member| member.role)
+}
+
+/// Whether the key's owner is among as many members as the plan has.
+fn has_seat(workspace: &Workspace, plan: &Plan, key: &Key) -> bool {
+    key.owner.is_none_or(|owner| workspace.team.has_seat(owner, plan.members))
 }
 
 fn is_in_force(plan: &Plan, role: Option<Role>, capability: &Capability) -> bool {
@@ -184,7 +190,6 @@ fn judge_key(workspace: &Workspace, plan: &Plan, key: &Key, need: Need<'_>) -> R
         return Err(Refusal::CapabilitySuspended { capability: need.word(), ceiling: plan.ceiling.clone(), why });
     }
     let role = owner_role(workspace, key);
-    let seatless = key.owner.is_some_and(|owner| !workspace.team.has_seat(owner, plan.members));
     let fits = |capability: &&Capability| need.is_met_by(capability);
     let is_listed = |list: &[Name], name: &str| list.is_empty() || list.iter().any(|listed| &**listed == name);
     let listed = match need {
@@ -196,7 +201,7 @@ fn judge_key(workspace: &Workspace, plan: &Plan, key: &Key, need: Need<'_>) -> R
     if !listed || given.peek().is_none() {
         return Err(Refusal::CapabilityRequired { capability: need.word(), ceiling: plan.ceiling.clone() });
     }
-    if !seatless && given.any(|capability| is_in_force(plan, role, capability)) {
+    if has_seat(workspace, plan, key) && given.any(|capability| is_in_force(plan, role, capability)) {
         return Ok(());
     }
     Err(Refusal::CapabilitySuspended {

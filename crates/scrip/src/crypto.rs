@@ -96,6 +96,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_million_keys_none_is_another() {
+        let made = |_| (0..500_000).map(|_| new_key("wk_test_")).collect::<Vec<String>>();
+        let mut all = std::thread::scope(|scope| {
+            let makers = [0, 1].map(|maker| scope.spawn(move || made(maker)));
+            makers.map(|maker| maker.join().expect("keys can be made")).concat()
+        });
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 1_000_000);
+    }
+
+    #[test]
     fn the_checksum_is_the_common_crc32() {
         // The check value of CRC-32 for "123456789" is cbf43926, which is 3,421,780,262.
         assert_eq!(checksum("123456789"), "3jZRME".to_owned());

@@ -351,7 +351,7 @@ fn open_window(workspace: &mut Workspace, model: Name, at: Timestamp, ends_at: T
 fn close_hold(workspace: &mut Workspace, n: u32, released: Amount, usable: bool) {
     let index = workspace.holds.binary_search_by_key(&n, |hold| hold.n).expect("an ended hold was open");
     let hold = workspace.holds.remove(index);
-    team::give_back(workspace, hold.by, hold.unit, released, hold.opened_at);
+    team::give_back(workspace, &hold, released);
     let Some(model) = &hold.model else { return };
     if hold.trial == Some(TrialUse::Window)
         && usable

@@ -77,8 +77,8 @@ fn close_entry(workspace: &mut Workspace, at: Timestamp) {
 }
 
 fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
-    if let Command::OpenWorkspace { owner, .. } = command {
-        team::may_open(step.by, *owner)?;
+    if let Command::OpenWorkspace { owner, choice, .. } = command {
+        team::may_open(step.by, *owner, choice.as_ref())?;
         return step.open(command);
     }
     if !step.workspace.is_open() {

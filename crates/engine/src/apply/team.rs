@@ -5,6 +5,7 @@ use super::grants::limit;
 use super::subscriptions::name_is_good;
 use crate::access::Capability;
 use crate::catalog::{Name, nearest};
+use crate::command::Choice;
 use crate::id::UserId;
 use crate::limits::{
     CAPABILITIES_MAX, INVITATION_SECONDS, INVITATIONS_MAX, KEY_GRACE_SECONDS_MAX, KEYS_MAX, MEMBERS_MAX, OPERATION_MAX,
@@ -44,14 +45,17 @@ impl Step<'_> {
     fn invite(&mut self, email: &Name, role: Role) -> Result<(), Refusal> {
         self.needs(Need::Admin)?;
         email_is_good(email)?;
-        self.may_have_one_more()?;
+        self.first_is_admin(role)?;
         let team = &self.workspace.team;
         if team.members.iter().any(|member| is_same_address(&member.email, email)) {
             return Err(Refusal::invalid("/email", "is a member's already"));
         }
+        self.may_have_one_more(email)?;
         let pending = team.invitations.iter().filter(|invitation| self.at < invitation.expires_at);
-        limit("open invitations", INVITATIONS_MAX, pending.clone().count())?;
         let again = pending.clone().find(|invitation| is_same_address(&invitation.email, email)).map(|same| same.n);
+        if again.is_none() {
+            limit("open invitations", INVITATIONS_MAX, pending.count())?;
+        }
         let invitation = team.invited + 1;
         if let Some(again) = again {
             // Only the newest mail opens the door.
@@ -62,8 +66,16 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Whether the plan has room for one more, those invited counted: who accepts must find the place.
-    fn may_have_one_more(&self) -> Result<(), Refusal> {
+    /// Refuses a first member who would be no admin: nobody of the workspace could ever make them one (R35).
+    fn first_is_admin(&self, role: Role) -> Result<(), Refusal> {
+        match self.workspace.team.members.is_empty() && role != Role::Admin {
+            true => Err(Refusal::invalid("/role", "must be admin: the workspace has nobody yet")),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the plan has room for one more, the others who are invited counted: who accepts must find the place.
+    fn may_have_one_more(&self, email: &str) -> Result<(), Refusal> {
         if self.workspace.tenancy == Tenancy::Personal {
             let detail = "this workspace is personal: make a workspace for the team, and invite there";
             return Err(Refusal::invalid("", detail));
@@ -76,7 +88,8 @@ impl Step<'_> {
             let plans_that_include = more.map(|plan| plan.id.clone()).collect();
             return Err(Refusal::FeatureNotInPlan { feature: "members".to_owned(), plans_that_include });
         }
-        let invited = team.invitations.iter().filter(|invitation| self.at < invitation.expires_at).count();
+        let others = team.invitations.iter().filter(|other| !is_same_address(&other.email, email));
+        let invited = others.filter(|invitation| self.at < invitation.expires_at).count();
         let asked = (team.members.len() + invited + 1) as u64;
         match asked > u64::from(most) {
             true => Err(Refusal::LimitExceeded { what: "members", limit: u64::from(most), asked }),
@@ -111,6 +124,7 @@ impl Step<'_> {
             let limit = u64::from(most.unwrap_or_default());
             return Err(Refusal::LimitExceeded { what: "members", limit, asked: members as u64 + 1 });
         }
+        limit("members", MEMBERS_MAX, members)?;
         self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation: Some(invitation) });
         Ok(())
     }
@@ -121,11 +135,15 @@ impl Step<'_> {
         if self.workspace.team.member(user).is_some() {
             return Ok(());
         }
+        self.first_is_admin(role)?;
         // The owner of a workspace that has nobody yet takes the first place, whatever the plan.
         if !self.workspace.team.members.is_empty() {
-            self.may_have_one_more()?;
+            self.may_have_one_more(email)?;
         }
-        self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation: None });
+        // An invitation that is open still would let them in again after they were removed (R35).
+        let open = self.workspace.team.invitations.iter().find(|open| is_same_address(&open.email, email));
+        let invitation = open.map(|open| open.n);
+        self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation });
         Ok(())
     }
 
@@ -189,6 +207,7 @@ impl Step<'_> {
             Some(preset) => self.preset(preset, &new.capabilities)?,
         };
         let capabilities = self.grantable(&listed, owner)?;
+        self.is_new(secret)?;
         limit("keys", KEYS_MAX, self.workspace.team.keys.len())?;
         let terms = KeyTerms {
             name: new.name.clone(),
@@ -202,6 +221,15 @@ impl Step<'_> {
         let (hash, last4) = (secret.hash, secret.last4.clone());
         self.tell(TeamEvent::KeyMade { key: self.workspace.team.keyed + 1, hash, last4, owner, made_by, terms });
         Ok(())
+    }
+
+    /// Refuses a secret that a key has or had: a secret opens one key, and a replaced one dies.
+    fn is_new(&self, secret: &Secret) -> Result<(), Refusal> {
+        let has = |key: &Key| key.hash == secret.hash || key.retired.is_some_and(|retired| retired.hash == secret.hash);
+        match self.workspace.team.keys.iter().any(has) {
+            true => Err(Refusal::invalid("/secret", "is a key's already")),
+            false => Ok(()),
+        }
     }
 
     /// The person who asks.
@@ -221,7 +249,7 @@ impl Step<'_> {
         if let Some(index) = new.workflows.iter().position(|workflow| !slug(workflow)) {
             return Err(Refusal::invalid(format!("/workflows/{index}"), "is no name of a workflow"));
         }
-        limit("models and workflows of a key", CAPABILITIES_MAX, new.models.len() + new.workflows.len())
+        at_most("models and workflows of a key", new.models.len() + new.workflows.len())
     }
 
     /// What a preset gives now: its list, or the whole ceiling.
@@ -256,7 +284,7 @@ impl Step<'_> {
         if listed.is_empty() {
             return Err(Refusal::invalid("/capabilities", "must name at least one, or give a preset"));
         }
-        limit("capabilities of a key", CAPABILITIES_MAX, listed.len())?;
+        at_most("capabilities of a key", listed.len())?;
         let read = |word: &String| Capability::parse(word).filter(Capability::is_exact);
         let wrong = listed.iter().enumerate().filter(|(_, word)| read(word).is_none());
         let errors: Vec<Invalid> = wrong.map(|(index, _)| unknown_capability(index)).collect();
@@ -317,6 +345,7 @@ impl Step<'_> {
         if !(0..=KEY_GRACE_SECONDS_MAX).contains(&grace) {
             return Err(Refusal::invalid("/grace", format!("must be 0 to {KEY_GRACE_SECONDS_MAX} seconds")));
         }
+        self.is_new(secret)?;
         let until = self.at.after_seconds(grace);
         self.tell(TeamEvent::KeyRotated { key: n, hash: secret.hash, last4: secret.last4.clone(), until });
         Ok(())
@@ -326,7 +355,8 @@ impl Step<'_> {
         let key = self.key_to_change(n)?;
         let by_operator = self.by == By::Operator;
         match (reason, &key.frozen) {
-            (Some(reason), None) => {
+            // What the operator switches off is off by the operator, whoever had switched it off before.
+            (Some(reason), None | Some((_, false))) if key.frozen.is_none() || by_operator => {
                 name_is_good("/reason", reason)?;
                 self.tell(TeamEvent::KeyFrozen { key: n, reason: reason.clone(), by_operator });
                 Ok(())
@@ -368,6 +398,13 @@ impl Step<'_> {
     }
 }
 
+fn at_most(what: &'static str, asked: usize) -> Result<(), Refusal> {
+    match asked > CAPABILITIES_MAX {
+        true => Err(Refusal::LimitExceeded { what, limit: CAPABILITIES_MAX as u64, asked: asked as u64 }),
+        false => Ok(()),
+    }
+}
+
 fn unknown_capability(index: usize) -> Invalid {
     let words = Capability::VOCABULARY.join(", ");
     Invalid::new(
@@ -393,10 +430,11 @@ fn cap_is_good(cap: CapTerms) -> Result<(), Refusal> {
 }
 
 /// Whether a workspace may be opened by somebody: by the operator for anyone, by a person for themselves.
-pub(super) fn may_open(by: By, owner: Option<UserId>) -> Result<(), Refusal> {
+/// What plan it is to be on is the operator's word, as it is later: a person begins on the free one.
+pub(super) fn may_open(by: By, owner: Option<UserId>, choice: Option<&Choice>) -> Result<(), Refusal> {
     match by {
         By::Operator => Ok(()),
-        By::User(user) if owner == Some(user) => Ok(()),
+        By::User(user) if owner == Some(user) && choice.is_none() => Ok(()),
         _ => Err(Refusal::CapabilityRequired { capability: Need::Operator.word(), ceiling: Vec::new() }),
     }
 }

@@ -4,7 +4,7 @@ use super::wording::nearest;
 use super::{Adjust, Catalog, GrantTemplate, Limited, Model, Name, Param, Per, Plan, Trial, Value};
 use crate::access::Capability;
 use crate::amount::{Amount, Unit};
-use crate::limits::{CATALOG_ITEMS_MAX, HOLD_SECONDS_MAX, OPERATION_MAX, PARAMS_MAX};
+use crate::limits::{CATALOG_ITEMS_MAX, HOLD_SECONDS_MAX, ID_MAX, OPERATION_MAX, PARAMS_MAX};
 use crate::time::{Interval, SECOND, Span};
 use std::collections::BTreeSet;
 
@@ -109,7 +109,7 @@ impl Check<'_> {
 
     fn name(&mut self, path: &Path, name: &str) {
         let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(good) {
+        if name.is_empty() || name.len() > ID_MAX || !name.bytes().all(good) {
             self.wrong(path, format!("`{name}` is not a name"), "use 1 to 64 lower-case letters, digits, - _ and .");
         }
     }

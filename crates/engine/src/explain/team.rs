@@ -1,13 +1,15 @@
 //! What happened to members, invitations and keys, in words.
 
-use super::words::{Said, listed};
+use super::words::{Said, listed, quantity};
+use crate::amount::Unit;
 use crate::id::{Kind, UserId};
 use crate::team::event::TeamEvent;
 use crate::team::{CapTerms, KeyTerms, Role};
+use crate::time::Timestamp;
 use crate::workspace::Workspace;
 
 /// What happened, told with the names the workspace had before.
-pub(super) fn say(before: &Workspace, event: &TeamEvent) -> Said {
+pub(super) fn say(before: &Workspace, at: Timestamp, event: &TeamEvent) -> Said {
     let member = |user: &UserId| {
         let known = before.team.member(*user);
         known.map_or_else(|| user.to_string(), |member| format!("{} ({user})", member.email))
@@ -46,19 +48,24 @@ pub(super) fn say(before: &Workspace, event: &TeamEvent) -> Said {
             let id = before.id.owned(Kind::Key, *key);
             Said::with(
                 format!("Made the key \"{}\" ({id}, …{last4}) for {whose}", terms.name),
-                format!(". It may {}.", allowed(terms)),
+                format!(". It may {}{}.", allowed(terms), until(terms)),
             )
         }
         TeamEvent::KeyChanged { key: n, terms } => {
-            Said::with(format!("Changed the key {}", key(n)), format!(". It may {} now.", allowed(terms)))
+            let known = before.team.key(*n).map_or("", |key| &key.terms.name);
+            let renamed = if known == terms.name { String::new() } else { format!(", \"{}\" now", terms.name) };
+            let detail = format!(". It may {} now.", allowed(terms));
+            Said::with(format!("Changed the key {}{renamed}", key(n)), detail)
         }
         TeamEvent::KeyReviewed { key: n } => Said::plain(format!("Kept the key {} after its maker had left", key(n))),
-        TeamEvent::KeyRotated { key: n, last4, until, .. } => Said::with(
-            format!("Gave the key {} another secret, …{last4}", key(n)),
-            format!(". The one before opens it until {until}."),
-        ),
-        TeamEvent::KeyFrozen { key: n, reason, .. } => {
-            Said::with(format!("Froze the key {}", key(n)), format!(". Reason: {reason}."))
+        TeamEvent::KeyRotated { key: n, last4, until, .. } => {
+            let detail = if at < *until { format!("until {until}") } else { "no more".to_owned() };
+            let short = format!("Gave the key {} another secret, …{last4}", key(n));
+            Said::with(short, format!(". The one before opens it {detail}."))
+        }
+        TeamEvent::KeyFrozen { key: n, reason, by_operator } => {
+            let who = if *by_operator { " Only the operator unfreezes it." } else { "" };
+            Said::with(format!("Froze the key {}", key(n)), format!(". Reason: {reason}.{who}"))
         }
         TeamEvent::KeyUnfrozen { key: n } => Said::plain(format!("Unfroze the key {}", key(n))),
         TeamEvent::KeyRevoked { key: n } => Said::plain(format!("Revoked the key {}", key(n))),
@@ -79,8 +86,10 @@ fn as_role(role: Role) -> String {
 fn capped(cap: Option<CapTerms>) -> String {
     match cap {
         None => "as much as there is".to_owned(),
-        Some(CapTerms { credits, every: None }) => format!("{credits} credits in all"),
-        Some(CapTerms { credits, every: Some(every) }) => format!("{credits} credits a {}", every.name()),
+        Some(CapTerms { credits, every }) => {
+            let every = every.map_or_else(|| "in all".to_owned(), |every| format!("a {}", every.name()));
+            format!("{} {every}", quantity(Unit::Credits, credits))
+        }
     }
 }
 
@@ -97,4 +106,9 @@ fn allowed(terms: &KeyTerms) -> String {
         text += &format!(", and spend {}", capped(terms.cap));
     }
     text
+}
+
+/// From when on a key is dead.
+fn until(terms: &KeyTerms) -> String {
+    terms.expires_at.map(|end| format!(", until {end}")).unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! Exact texts: what is said to people is as much a promise as a field of the API.
 
+mod team;
+
 use super::*;
 use crate::catalog::{Catalogs, GrantKind, Name, Params, Value, parse};
 use crate::command::{Ask, Choice, Command, Give, Outcome};
@@ -50,6 +52,7 @@ grants = [{ amount = 800, rollover_max = 100 }]
 id = "pro"
 name = "Pro"
 limited = [{ model = "image-limited", runs_per_day = 2 }]
+ceiling = ["workflow:run", "workflow:read", "model:run"]
 [[plan.price]]
 interval = "month"
 currency = "usd"
@@ -145,9 +148,13 @@ impl Story {
     }
 
     fn then(&mut self, at: &str, command: Command) -> &mut Story {
+        self.said_by(By::Operator, at, command)
+    }
+
+    fn said_by(&mut self, by: By, at: &str, command: Command) -> &mut Story {
         let at: Timestamp = at.parse().expect("a test instant is RFC 3339");
         let Applied { workspace, events } =
-            apply(&self.after, &self.catalogs, By::Operator, &command, at).expect("the story has no refusals");
+            apply(&self.after, &self.catalogs, by, &command, at).expect("the story has no refusals");
         self.before = std::mem::replace(&mut self.after, workspace);
         self.entry = Entry {
             workspace: self.after.id,

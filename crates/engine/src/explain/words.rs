@@ -85,7 +85,7 @@ impl Scene<'_> {
             | Event::CancelScheduled
             | Event::ScheduleCleared
             | Event::CatalogMigrated { .. } => self.subscription(event),
-            Event::Team(event) => super::team::say(self.before, event),
+            Event::Team(event) => super::team::say(self.before, self.at, event),
             Event::WorkspaceOpened { .. }
             | Event::Renamed { .. }
             | Event::ReviewApproved { .. }

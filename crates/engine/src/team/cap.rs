@@ -22,6 +22,9 @@ pub struct Cap {
     pub terms: CapTerms,
     /// When it was set: its intervals are computed from here (R2).
     pub since: Timestamp,
+    /// The number of the first hold that counts: those before were opened without it, were it at the same instant.
+    #[serde(default)]
+    pub first: u32,
     /// The number of the interval in which something was last spent.
     pub index: u32,
     /// What was spent in that interval.
@@ -29,15 +32,15 @@ pub struct Cap {
 }
 
 impl Cap {
-    /// A cap from now on.
-    pub fn new(terms: CapTerms, at: Timestamp) -> Cap {
-        Cap { terms, since: at, index: 0, spent: Amount::ZERO }
+    /// A cap from now on, for holds from this number on.
+    pub fn new(terms: CapTerms, at: Timestamp, first: u32) -> Cap {
+        Cap { terms, since: at, first, index: 0, spent: Amount::ZERO }
     }
 
     /// The same cap with other terms. The interval goes on where it is the same, so that changing the amount forgets
     /// nothing.
-    pub fn with(self, terms: CapTerms, at: Timestamp) -> Cap {
-        if terms.every == self.terms.every { Cap { terms, ..self } } else { Cap::new(terms, at) }
+    pub fn with(self, terms: CapTerms, at: Timestamp, first: u32) -> Cap {
+        if terms.every == self.terms.every { Cap { terms, ..self } } else { Cap::new(terms, at, first) }
     }
 
     fn index_at(&self, at: Timestamp) -> u32 {
@@ -70,9 +73,9 @@ impl Cap {
     }
 
     /// Takes back what was counted when a hold was opened, if that was in this interval.
-    pub(crate) fn give_back(&mut self, amount: Amount, opened_at: Timestamp) {
+    pub(crate) fn give_back(&mut self, amount: Amount, hold: u32, opened_at: Timestamp) {
         let start = self.terms.every.map_or(self.since, |every| self.since.nth(every, self.index));
-        if opened_at >= start {
+        if hold >= self.first && opened_at >= start {
             self.spent = self.spent.less(amount);
         }
     }

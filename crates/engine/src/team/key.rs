@@ -34,8 +34,10 @@ impl Serialize for KeyHash {
 impl<'de> Deserialize<'de> for KeyHash {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<KeyHash, D::Error> {
         let text = String::deserialize(deserializer)?;
+        let digit = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
+        let good = text.len() == 64 && text.bytes().all(digit);
         let byte = |index: usize| u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok();
-        let bytes: Option<Vec<u8>> = (0..text.len() / 2).map(byte).collect();
+        let bytes: Option<Vec<u8>> = (0..32).filter(|_| good).map(byte).collect();
         let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
         bytes.map(KeyHash).ok_or_else(|| serde::de::Error::custom("a hash has 64 digits"))
     }
@@ -109,5 +111,20 @@ impl Key {
     pub fn is_opened_by(&self, secret: &KeyHash, at: Timestamp) -> bool {
         let retired = self.retired.is_some_and(|retired| retired.hash == *secret && at < retired.until);
         (self.hash == *secret || retired) && self.terms.expires_at.is_none_or(|end| at < end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_has_one_spelling() {
+        let hash = KeyHash([0xa5; 32]);
+        let text = hash.to_string();
+        let read = |text: &str| serde_json::from_value::<KeyHash>(serde_json::json!(text)).ok();
+        assert_eq!(read(&text), Some(hash));
+        let wrong = [format!("{text}0"), text.to_uppercase(), text.replacen("a5", "+5", 1), text[2..].to_owned()];
+        assert!(wrong.iter().all(|wrong| read(wrong).is_none()), "{wrong:?}");
     }
 }

@@ -9,9 +9,14 @@ use super::fill;
 use super::load::{self, Connection, HOLD, Held};
 use super::place::Place;
 use crate::config::Settings;
-use crate::crypto::new_key;
+use crate::crypto::{new_key, sha256};
 use crate::http;
+use crate::http::keys::directory::claim;
+use crate::ledger::{Asked, Beside, Ledger};
 use crate::server::Server;
+use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
+use scrip_engine::team::{KeyHash, Tenancy};
+use scrip_engine::{Amount, Choice, Command, Interval, Mode, Name, Profile, UserId, WorkspaceId};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -22,10 +27,17 @@ pub enum Counted {
     Large,
     /// A hold over HTTP, from the socket to the disk and the projections
     Hold,
+    /// A run over HTTP, by the operator
+    Run,
+    /// The same by a key of the workspace: what judging it adds
+    KeyRun,
 }
 
 /// Workspaces that holds are made on in turn: few rounds leave each with few open ones.
 const WORKSPACES: usize = 64;
+
+/// What is run.
+const RUN: &[u8] = br#"{"model":"image-standard","params":{}}"#;
 
 /// So many rounds.
 ///
@@ -35,12 +47,12 @@ pub fn run(what: Counted, rounds: usize, place: &Place) -> Result<(), String> {
     let mut lab = match what {
         Counted::Typical => Lab::new()?,
         Counted::Large => Lab::large()?,
-        Counted::Hold => return load::block_on(holds(rounds, place)),
+        Counted::Hold | Counted::Run | Counted::KeyRun => return load::block_on(requests(what, rounds, place)),
     };
     (0..rounds).try_for_each(|_| lab.pair())
 }
 
-async fn holds(rounds: usize, place: &Place) -> Result<(), String> {
+async fn requests(what: Counted, rounds: usize, place: &Place) -> Result<(), String> {
     let key = new_key("sk_test_");
     let settings = Settings {
         catalog: Some(place.catalog()),
@@ -53,16 +65,70 @@ async fn holds(rounds: usize, place: &Place) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let ledger = std::sync::Arc::clone(&app.ledger);
     let serving = tokio::spawn(http::serve(listener, http::service(app), std::future::pending()));
-    let workspaces = fill::open(&ledger, WORKSPACES).await?;
     let target = Target { address, key };
     let mut connection = Connection::open(address).await?;
+    let desks = if what == Counted::Hold { Vec::new() } else { desks(&ledger).await? };
+    let workspaces = if what == Counted::Hold { fill::open(&ledger, WORKSPACES).await? } else { Vec::new() };
     for n in 0..rounds {
-        let held = load::hold(&mut connection, &target, &workspaces[n % WORKSPACES], HOLD, &n.to_string()).await?;
-        if !matches!(held, Held::Accepted(_)) {
-            return Err(format!("a hold was answered with {held:?}"));
+        match what {
+            Counted::Hold => hold(&mut connection, &target, &workspaces[n % WORKSPACES], n).await?,
+            Counted::Run => run_by(&mut connection, &target.key, &desks[n % WORKSPACES], n).await?,
+            _ => run_by(&mut connection, &desks[n % WORKSPACES].key, &desks[n % WORKSPACES], n).await?,
         }
         ledger.store().projected().await.map_err(|error| error.to_string())?;
     }
     serving.abort();
     Ok(())
+}
+
+async fn hold(connection: &mut Connection, target: &Target, workspace: &str, n: usize) -> Result<(), String> {
+    match load::hold(connection, target, workspace, HOLD, &n.to_string()).await? {
+        Held::Accepted(_) => Ok(()),
+        held => Err(format!("a hold was answered with {held:?}")),
+    }
+}
+
+/// A run, by the operator's key or the workspace's; it names the workspace either way.
+async fn run_by(connection: &mut Connection, key: &str, desk: &Desk, n: usize) -> Result<(), String> {
+    connection.begin("POST", "/v1/runs", key);
+    connection.header("Scrip-Workspace", &desk.workspace.to_string());
+    connection.header("Idempotency-Key", &format!("r{n}"));
+    match connection.send_again(RUN).await? {
+        (202, _) => Ok(()),
+        (status, body) => Err(format!("a run was answered with {status}: {}", String::from_utf8_lossy(body))),
+    }
+}
+
+/// A workspace on a plan whose keys run models, and such a key.
+struct Desk {
+    workspace: WorkspaceId,
+    key: String,
+}
+
+async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
+    let mut desks = Vec::with_capacity(WORKSPACES);
+    for n in 0..WORKSPACES {
+        let (workspace, key) = (WorkspaceId::new(n as u64 + 1), new_key("wk_test_"));
+        // Without a limit on requests: what is counted is the judging.
+        let (plan, interval, allowance) = (Name::from("enterprise"), Some(Interval::Month), Amount::new(1_000_000));
+        let opening = Command::OpenWorkspace {
+            mode: Mode::Test,
+            test_clock: None,
+            profile: Profile { name: "counted".to_owned(), owner: format!("{n}@example.com"), external_id: None },
+            lifetime_allowed: true,
+            choice: Some(Choice { plan, interval, allowance, approve: Vec::new() }),
+            tenancy: Tenancy::Team,
+            owner: Some(UserId::new(n as u64 + 1)),
+        };
+        let secret = Secret { hash: KeyHash(sha256(&[key.as_bytes()])), last4: "0000".to_owned() };
+        let beside = Beside { claims: vec![claim(&secret.hash)], mails: Vec::new() };
+        let new = NewKey { name: "k".to_owned(), capabilities: vec!["model:run".to_owned()], ..NewKey::default() };
+        let make = Command::Team(TeamCommand::MakeKey { secret, owner: None, new });
+        for (command, beside) in [(opening, Beside::default()), (make, beside)] {
+            let asked = Asked::internal("counted", workspace, None);
+            ledger.submit_beside(workspace, command, asked, beside).await.map_err(|error| format!("{error:?}"))?;
+        }
+        desks.push(Desk { workspace, key });
+    }
+    Ok(desks)
 }

@@ -11,7 +11,6 @@ use super::App;
 use super::person::Person;
 use super::problem::{Problem, request_id};
 use super::rates;
-use crate::clock;
 use crate::crypto::{is_key, sha256};
 use crate::ledger::{Asked, idempotency};
 use axum::extract::FromRequestParts;
@@ -332,10 +331,10 @@ pub async fn judged(app: &App, workspace: &Workspace, by: By, need: Need<'_>) ->
     judge(workspace, catalog, by, need, now(app, workspace).await?).map_err(Problem::Refused)
 }
 
-/// What time it is for a workspace. A key's end needs no more than the machine's clock; a test clock is asked.
+/// What time it is for a workspace, for judging a key's end.
 async fn now(app: &App, workspace: &Workspace) -> Result<Timestamp, Problem> {
     let now = match workspace.test_clock {
-        None => clock::now(),
+        None => app.ledger.store().about_now(),
         Some(_) => app.ledger.now(workspace.test_clock).await?,
     };
     Ok(now.max(workspace.at))
@@ -345,7 +344,7 @@ async fn now(app: &App, workspace: &Workspace) -> Result<Timestamp, Problem> {
 ///
 /// # Errors
 /// Not found, when it is malformed: that looks like one that does not exist.
-pub fn workspace_id(text: &str) -> Result<WorkspaceId, Problem> {
+fn workspace_id(text: &str) -> Result<WorkspaceId, Problem> {
     text.parse().map_err(|()| Problem::not_found("workspace"))
 }
 
@@ -360,8 +359,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    // Of two, whoever sent them means neither.
+    let text = if values.next().is_some() { "" } else { value.to_str().unwrap_or_default().trim() };
     good_key("", text)?;
     Ok(Some(text.to_owned()))
 }
@@ -378,6 +379,9 @@ pub fn good_key(pointer: &str, text: &str) -> Result<(), Problem> {
 }
 
 fn named_workspace(headers: &HeaderMap) -> Result<Option<WorkspaceId>, Problem> {
-    let Some(value) = headers.get("scrip-workspace") else { return Ok(None) };
-    workspace_id(value.to_str().unwrap_or_default()).map(Some)
+    let mut values = headers.get_all("scrip-workspace").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    // Two are none, as they are when a proxy has joined them into one line.
+    let named = if values.next().is_some() { "" } else { value.to_str().unwrap_or_default() };
+    workspace_id(named).map(Some)
 }

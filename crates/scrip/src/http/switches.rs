@@ -40,28 +40,54 @@ pub async fn list(
     Ok(Json(super::page(shown.collect(), last)))
 }
 
-/// Switches a model or a provider off, with a reason, or on again: at once here, and within seconds on every server.
-#[utoipa::path(put, path = "/v1/switches/{kind}/{name}", tag = "Switches",
-    params(("kind" = String, Path, description = "`model` or `provider`"), ("name" = String, Path, description = "The model's id, or `sandbox`")),
+/// Switches a model off, with a reason, or on again: at once here, and within seconds on every server.
+#[utoipa::path(put, path = "/v1/switches/models/{id}", tag = "Switches",
+    params(("id" = String, Path, description = "The model's id")),
     request_body = api::SwitchChange, responses((status = 200, description = "How it stands", body = api::Switch)))]
-pub async fn change(
+pub async fn model(
     operator: Operator,
     State(app): State<Arc<App>>,
-    PathOf((kind, name)): PathOf<(String, String)>,
+    PathOf(id): PathOf<String>,
     body: Body<api::SwitchChange>,
 ) -> Result<Json<api::Switch>, Problem> {
     let catalogs = app.ledger.store().catalogs();
-    let newest = catalogs.newest().ok_or(Problem::Unavailable)?;
-    let kind = match kind.as_str() {
-        "model" if newest.catalog.model(&name).is_some() => Kind::Model,
-        "provider" if name == SANDBOX => Kind::Provider,
-        _ => return Err(Problem::not_found("switch")),
-    };
-    let off = match (body.value.off, body.value.reason) {
+    let known = catalogs.newest().is_some_and(|newest| newest.catalog.model(&id).is_some());
+    if !known {
+        return Err(Problem::not_found("model"));
+    }
+    change(&app, &operator, Kind::Model, id, body.value).await
+}
+
+/// Switches a provider off, and with it all that it serves, or on again.
+#[utoipa::path(put, path = "/v1/switches/providers/{id}", tag = "Switches",
+    params(("id" = String, Path, description = "`sandbox`")),
+    request_body = api::SwitchChange, responses((status = 200, description = "How it stands", body = api::Switch)))]
+pub async fn provider(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    body: Body<api::SwitchChange>,
+) -> Result<Json<api::Switch>, Problem> {
+    if id != SANDBOX {
+        return Err(Problem::not_found("provider"));
+    }
+    change(&app, &operator, Kind::Provider, id, body.value).await
+}
+
+async fn change(
+    app: &App,
+    operator: &Operator,
+    kind: Kind,
+    name: String,
+    asked: api::SwitchChange,
+) -> Result<Json<api::Switch>, Problem> {
+    let off = match (asked.off, asked.reason) {
         (true, Some(reason)) if (1..=200).contains(&reason.chars().count()) => Some(reason),
-        (true, Some(_)) => return Err(Problem::invalid("/reason", "must be 1 to 200 characters")),
         (true, None) => return Err(Problem::invalid("/reason", "must be given: whoever asks for a run sees it")),
-        (false, _) => None,
+        (_, Some(reason)) if !(1..=200).contains(&reason.chars().count()) => {
+            return Err(Problem::invalid("/reason", "must be 1 to 200 characters"));
+        }
+        _ => None,
     };
     let (actor, request, at) = (operator.actor().to_owned(), request_id(), app.ledger.now(None).await?);
     let change = Change { kind, name, off, actor, request, at };

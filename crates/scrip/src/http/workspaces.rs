@@ -1,6 +1,6 @@
 //! `/v1/workspaces`: opening, listing, plans by hand, freezing.
 
-use super::caller::{Admin, Operator, Signed, Viewer, workspace_id};
+use super::caller::{Admin, Operator, Signed, Viewer};
 use super::members::members_scope;
 use super::opening::{self, Opening};
 use super::problem::Problem;
@@ -216,7 +216,7 @@ pub async fn subscribe(
     PathOf(id): PathOf<String>,
     body: Body<api::NewSubscription>,
 ) -> Result<Reply<api::Workspace>, Problem> {
-    let id = workspace_id(&id)?;
+    let id = operator.named(&id)?;
     let asked = operator.asked_once(id, &body.bytes)?;
     let new = body.value;
     let command = Command::Subscribe(choice(&new.plan, new.interval, new.allowance, &new.approve)?);
@@ -273,7 +273,7 @@ pub async fn give(
     PathOf(id): PathOf<String>,
     body: Body<api::NewGrant>,
 ) -> Result<Reply<Vec<api::Grant>>, Problem> {
-    let id = workspace_id(&id)?;
+    let id = operator.named(&id)?;
     let asked = operator.asked_once(id, &body.bytes)?;
     let new = body.value;
     let give = match (new.pack, new.amount) {
@@ -326,7 +326,7 @@ async fn command_on(
     command: Command,
     body: &[u8],
 ) -> Result<Reply<api::Workspace>, Problem> {
-    let id = workspace_id(id)?;
+    let id = operator.named(id)?;
     let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, body)).await?;
     Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).of(id, &committed))
 }

@@ -339,7 +339,7 @@ async fn what_is_switched_off_starts_nothing_and_says_why() {
             async move { call.json(&body).send().await }
         };
         let before = desk.credits().await;
-        for kind in ["model/image-standard", "provider/sandbox"] {
+        for kind in ["models/image-standard", "providers/sandbox"] {
             assert_eq!(switch(kind, true).await.expect(200)["reason"], "it burns");
             let refused = ada.run(&app, "image-standard").await.problem(503, "UNAVAILABLE");
             assert!(text(&refused["detail"]).contains("it burns"), "{refused}");
@@ -356,8 +356,8 @@ async fn what_is_switched_off_starts_nothing_and_says_why() {
         }
         assert_eq!(desk.credits().await.0, before.0 - 35, "refused runs cost nothing");
         ada.run(&app, "image-standard").await.expect(202);
-        switch("model/nothing", true).await.problem(404, "NOT_FOUND");
-        ada.call(&app, Method::PUT, "/v1/switches/model/upscale")
+        switch("models/nothing", true).await.problem(404, "NOT_FOUND");
+        ada.call(&app, Method::PUT, "/v1/switches/models/upscale")
             .json(&json!({ "off": true, "reason": "r" }))
             .send()
             .await

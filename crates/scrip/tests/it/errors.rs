@@ -55,6 +55,20 @@ async fn what_is_missing_and_what_is_somebody_elses_look_alike() {
                 assert_eq!(ask(missing).await, foreign, "{path} {missing}");
             }
         }
+        // The header and the address must not name two.
+        let path = format!("/v1/workspaces/{}", theirs.id);
+        for (method, more, body) in [
+            (Method::GET, "", Value::Null),
+            (Method::PATCH, "", json!({ "name": "Mine" })),
+            (Method::POST, "/grants", json!({ "amount": 5, "reason": "r" })),
+            (Method::POST, "/freeze", json!({ "frozen": true, "reason": "r" })),
+            (Method::POST, "/subscription", json!({ "plan": "creator", "interval": "month" })),
+            (Method::DELETE, "/subscription", Value::Null),
+        ] {
+            let call = mine.call(method, &format!("{path}{more}")).once();
+            let call = if body.is_null() { call } else { call.json(&body) };
+            call.send().await.problem(404, "NOT_FOUND");
+        }
         assert_eq!(theirs.credits().await, (235, 5), "nothing of theirs was touched");
         for wrong in ["ws_0000000000000", "ws_", "x", "ws_zzzzzzzzzzzzz"] {
             app.call(Method::GET, "/v1/balance").workspace(wrong).send().await.problem(404, "NOT_FOUND");

@@ -5,7 +5,9 @@
 
 use crate::app::{App, PATIENCE, root, temporary, unique};
 use crate::journal::Journal;
+use crate::people::{Asker, Human};
 use crate::smtp::{Arrived, Certificate, Sink, filed};
+use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
@@ -103,6 +105,33 @@ async fn what_a_killed_server_had_to_send_arrives_when_both_are_there_again() {
     let kept = app.query("SELECT * FROM mails");
     for place in [kept, app.log()] {
         assert!(!place.contains(secret), "{place}");
+    }
+    app.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_runs_out_by_the_clock_of_its_workspace() {
+    let sink = Sink::start();
+    let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), told(&sink.url(), &[]));
+    {
+        let clock = app.clock("2020-03-01T00:00:00Z").await;
+        let desk = app.workspace(json!({ "test_clock": clock.id })).await;
+        let mut tokens = Vec::new();
+        for email in ["bo@example.com", "cy@example.com"] {
+            desk.post("/v1/invitations", json!({ "email": email })).await.expect(201);
+            let link = sink.next().link();
+            tokens.push(link.strip_prefix(&format!("{URL}/invitations/")).expect("its page").to_owned());
+        }
+        let [bo, cy] = [app.human("bo@example.com").await, app.human("cy@example.com").await];
+        let accept = async |human: &Human, token: &str| {
+            Asker::with(&human.token).post(&app, "/v1/invitations/accept", json!({ "token": token })).await
+        };
+        // It is for one person, and good once.
+        accept(&cy, &tokens[0]).await.problem(403, "CAPABILITY_REQUIRED");
+        assert_eq!(accept(&bo, &tokens[0]).await.expect(200)["id"], desk.id);
+        accept(&bo, &tokens[0]).await.problem(404, "NOT_FOUND");
+        clock.advance("2020-03-08T00:00:00Z").await;
+        accept(&cy, &tokens[1]).await.problem(404, "NOT_FOUND");
     }
     app.verify();
 }

@@ -16,6 +16,8 @@ mod distributed;
 mod errors;
 mod faketime;
 mod faults;
+mod frames;
+mod headers;
 mod hold_batches;
 mod holds;
 #[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
@@ -23,6 +25,7 @@ mod journal;
 mod limits;
 mod load;
 mod mails;
+mod matrix;
 mod moving;
 mod oidc;
 mod openapi;
@@ -31,6 +34,7 @@ mod people;
 mod postgres;
 mod races;
 mod runs;
+mod secrets;
 mod sessions;
 #[path = "../common/smtp.rs"]
 mod smtp;

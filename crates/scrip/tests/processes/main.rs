@@ -5,6 +5,7 @@
 
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 
+mod access;
 #[path = "../it/app.rs"]
 #[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
 mod app;
@@ -27,6 +28,9 @@ mod kills;
 #[path = "../it/load.rs"]
 mod load;
 mod outages;
+#[path = "../it/people.rs"]
+#[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
+mod people;
 #[path = "../common/postgres.rs"]
 mod postgres;
 mod protocol;

@@ -66,6 +66,41 @@ async fn connections_that_are_cut_in_the_middle_of_commits_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_mistyped_is_refused_although_nobody_can_be_asked() {
+    let cluster = Cluster::start();
+    let peers = Peers::on(cluster.database(), 1);
+    let app = &peers.0[0];
+    let approve = json!([{ "review": "business_verification", "reason": "known" }]);
+    let desk = app.workspace(json!({ "plan": "business", "interval": "month", "approve": approve })).await;
+    let key = json!({ "name": "Robot", "capabilities": ["model:run"] });
+    let key = text(&desk.post("/v1/keys", key).await.expect(201)["secret"]);
+    let link = app.post("/v1/portal_links", json!({ "email": "ada@example.com" })).await.expect(201);
+    let link = json!({ "token": text(&link["url"]).split_once('#').expect("a token").1, "cookie": false });
+    let session = text(&app.call(Method::POST, "/v1/sessions").json(&link).send().await.expect(201)["token"]);
+    let look = async |token: &str| {
+        let bearer = format!("Bearer {token}");
+        let call = app.bare(Method::GET, "/v1/balance").header("Authorization", &bearer).workspace(&desk.id).send();
+        tokio::time::timeout(ANSWERED, call).await.expect("it is answered")
+    };
+    let frozen = cluster.freeze();
+    for token in [&key, &session] {
+        // A good one must be looked up, and one that cannot be one is not.
+        look(token).await.problem(503, "UNAVAILABLE");
+        for place in [token.len() - 1, token.len() / 2, token.len() - 8] {
+            let mut wrong = token.clone();
+            wrong.replace_range(place..=place, if token[place..].starts_with('a') { "b" } else { "a" });
+            look(&wrong).await.problem(401, "UNAUTHENTICATED");
+        }
+        look(&token[..token.len() - 1]).await.problem(401, "UNAUTHENTICATED");
+        look(&format!("{token}0")).await.problem(401, "UNAUTHENTICATED");
+    }
+    drop(frozen);
+    let again = async { while look(&key).await.status == 503 {} };
+    tokio::time::timeout(PATIENCE, again).await.expect("the database is there again");
+    look(&key).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_the_database_is_frozen_everybody_is_answered_and_afterwards_all_goes_on() {
     let cluster = Cluster::start();
     let peers = Peers::on(cluster.database(), 2);

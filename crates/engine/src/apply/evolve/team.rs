@@ -2,12 +2,13 @@
 
 use crate::amount::{Amount, Unit};
 use crate::team::event::TeamEvent;
-use crate::team::{Cap, Invitation, Key, Member, Retired, Spender, Team};
+use crate::team::{Cap, CapTerms, Invitation, Key, Member, Retired, Spender, Team};
 use crate::time::Timestamp;
-use crate::workspace::Workspace;
+use crate::workspace::{Hold, Workspace};
 use std::sync::Arc;
 
 pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &TeamEvent) {
+    let next_hold = workspace.next_hold;
     let team = Arc::make_mut(&mut workspace.team);
     match event {
         TeamEvent::KeyMade { .. }
@@ -16,12 +17,12 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &TeamEvent
         | TeamEvent::KeyRotated { .. }
         | TeamEvent::KeyFrozen { .. }
         | TeamEvent::KeyUnfrozen { .. }
-        | TeamEvent::KeyRevoked { .. } => key(team, at, event),
-        _ => member(team, at, event),
+        | TeamEvent::KeyRevoked { .. } => key(team, at, next_hold, event),
+        _ => member(team, at, next_hold, event),
     }
 }
 
-fn member(team: &mut Team, at: Timestamp, event: &TeamEvent) {
+fn member(team: &mut Team, at: Timestamp, next_hold: u32, event: &TeamEvent) {
     match event {
         TeamEvent::Invited { invitation, email, role, expires_at } => {
             // Dead ones are forgotten here, so that they do not pile up.
@@ -39,7 +40,7 @@ fn member(team: &mut Team, at: Timestamp, event: &TeamEvent) {
         TeamEvent::RoleChanged { user, role } => team.member_mut(*user).role = *role,
         TeamEvent::MemberCapped { user, cap } => {
             let member = team.member_mut(*user);
-            member.cap = recapped(member.cap, *cap, at);
+            member.cap = recapped(member.cap, *cap, at, next_hold);
         }
         TeamEvent::MemberLeft { user } => {
             team.members.retain(|member| member.user != *user);
@@ -49,12 +50,12 @@ fn member(team: &mut Team, at: Timestamp, event: &TeamEvent) {
     }
 }
 
-fn recapped(cap: Option<Cap>, terms: Option<crate::team::CapTerms>, at: Timestamp) -> Option<Cap> {
+fn recapped(cap: Option<Cap>, terms: Option<CapTerms>, at: Timestamp, next_hold: u32) -> Option<Cap> {
     let terms = terms?;
-    Some(cap.map_or_else(|| Cap::new(terms, at), |cap| cap.with(terms, at)))
+    Some(cap.map_or_else(|| Cap::new(terms, at, next_hold), |cap| cap.with(terms, at, next_hold)))
 }
 
-fn key(team: &mut Team, at: Timestamp, event: &TeamEvent) {
+fn key(team: &mut Team, at: Timestamp, next_hold: u32, event: &TeamEvent) {
     match event {
         TeamEvent::KeyMade { key, hash, last4, owner, made_by, terms } => {
             team.keyed = *key;
@@ -63,7 +64,7 @@ fn key(team: &mut Team, at: Timestamp, event: &TeamEvent) {
                 hash: *hash,
                 last4: last4.clone(),
                 retired: None,
-                cap: recapped(None, terms.cap, at),
+                cap: recapped(None, terms.cap, at, next_hold),
                 terms: terms.clone(),
                 owner: *owner,
                 made_by: *made_by,
@@ -74,7 +75,7 @@ fn key(team: &mut Team, at: Timestamp, event: &TeamEvent) {
         }
         TeamEvent::KeyChanged { key, terms } => {
             let key = team.key_mut(*key);
-            key.cap = recapped(key.cap, terms.cap, at);
+            key.cap = recapped(key.cap, terms.cap, at, next_hold);
             key.terms = terms.clone();
         }
         TeamEvent::KeyReviewed { key } => team.key_mut(*key).reviewed = true,
@@ -98,9 +99,9 @@ pub(super) fn spend(workspace: &mut Workspace, by: Option<Spender>, unit: Unit, 
     with_caps(workspace, by, unit, amount, |cap| cap.spend(amount, at));
 }
 
-/// Takes back what of it was released (R30).
-pub(super) fn give_back(workspace: &mut Workspace, by: Option<Spender>, unit: Unit, amount: Amount, opened: Timestamp) {
-    with_caps(workspace, by, unit, amount, |cap| cap.give_back(amount, opened));
+/// Takes back what of a hold that has ended was released (R30).
+pub(super) fn give_back(workspace: &mut Workspace, hold: &Hold, amount: Amount) {
+    with_caps(workspace, hold.by, hold.unit, amount, |cap| cap.give_back(amount, hold.n, hold.opened_at));
 }
 
 fn with_caps(workspace: &mut Workspace, by: Option<Spender>, unit: Unit, amount: Amount, change: impl Fn(&mut Cap)) {

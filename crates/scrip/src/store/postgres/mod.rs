@@ -332,6 +332,11 @@ impl Postgres {
         Ok(found.first().map_or_else(|| self.shared.now(), |row| Timestamp::from_micros(row.integer(0))))
     }
 
+    /// See [`super::Store::about_now`].
+    pub fn about_now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
     /// See [`super::Store::admit`].
     pub async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
         self.limiter.admit(workspace, limit).await

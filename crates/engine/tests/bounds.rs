@@ -1,0 +1,112 @@
+//! The bounds of a team: keys, capabilities, invitations and members, each exactly as many as it says.
+
+use scrip_engine::limits::{CAPABILITIES_MAX, INVITATIONS_MAX, KEYS_MAX, MEMBERS_MAX};
+use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
+use scrip_engine::team::{KeyHash, Role, Tenancy};
+use scrip_engine::{
+    By, Catalogs, Choice, Command, Mode, Name, Profile, Timestamp, UserId, Workspace, WorkspaceId, apply, parse_catalog,
+};
+use std::sync::Arc;
+
+/// A workspace of Ada's, whose plan has as many members as one likes.
+struct Desk(Catalogs, Workspace);
+
+impl Desk {
+    fn open() -> Desk {
+        let mut catalogs = Catalogs::default();
+        let text = include_str!("catalogs/rights.toml");
+        catalogs.publish(Timestamp::default(), Arc::new(parse_catalog(text).expect("the catalog is right")));
+        let choice = Choice { plan: Name::from("many"), interval: None, allowance: None, approve: Vec::new() };
+        let open = Command::OpenWorkspace {
+            mode: Mode::Test,
+            test_clock: None,
+            profile: Profile { name: "Ada".to_owned(), owner: "ada@example.com".to_owned(), external_id: None },
+            lifetime_allowed: true,
+            choice: Some(choice),
+            tenancy: Tenancy::Team,
+            owner: Some(UserId::new(1)),
+        };
+        let unopened = Workspace::unopened(WorkspaceId::new(7));
+        let opened = apply(&unopened, &catalogs, By::Operator, &open, Timestamp::from_micros(1)).expect("it opens");
+        Desk(catalogs, opened.workspace)
+    }
+
+    fn ask(&mut self, by: By, command: TeamCommand) -> &'static str {
+        match apply(&self.1, &self.0, by, &Command::Team(command), self.1.at) {
+            Ok(applied) => {
+                self.1 = applied.workspace;
+                "ok"
+            }
+            Err(refusal) => refusal.code(),
+        }
+    }
+
+    fn key(&mut self, n: usize, capabilities: Vec<String>, models: usize) -> &'static str {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&n.to_le_bytes());
+        let new = NewKey {
+            name: format!("key {n}"),
+            capabilities,
+            models: vec![Name::from("image"); models],
+            ..NewKey::default()
+        };
+        let secret = Secret { hash: KeyHash(hash), last4: "0000".to_owned() };
+        self.ask(By::Operator, TeamCommand::MakeKey { secret, owner: None, new })
+    }
+}
+
+fn email(n: usize) -> Name {
+    Name::from(format!("p{n}@example.com"))
+}
+
+fn person(n: usize) -> UserId {
+    UserId::new(100 + n as u64)
+}
+
+#[test]
+fn a_hundred_keys_with_a_hundred_capabilities() {
+    let mut desk = Desk::open();
+    let words = |count: usize| (0..count).map(|n| format!("workflow:w{n}:run")).collect::<Vec<_>>();
+    assert_eq!(desk.key(0, words(CAPABILITIES_MAX + 1), 0), "LIMIT_EXCEEDED");
+    assert_eq!(desk.key(0, words(CAPABILITIES_MAX), CAPABILITIES_MAX + 1), "LIMIT_EXCEEDED");
+    assert_eq!(desk.key(0, words(CAPABILITIES_MAX), CAPABILITIES_MAX), "ok");
+    assert_eq!(desk.1.team.keys[0].terms.capabilities.len(), CAPABILITIES_MAX);
+    assert_eq!(desk.key(0, words(1), 0), "INVALID_REQUEST", "a secret is of one key");
+    for n in 1..KEYS_MAX {
+        assert_eq!(desk.key(n, words(1), 0), "ok");
+    }
+    assert_eq!(desk.key(KEYS_MAX, words(1), 0), "LIMIT_EXCEEDED");
+    assert_eq!(desk.ask(By::Operator, TeamCommand::RevokeKey { key: 1 }), "ok");
+    assert_eq!(desk.key(0, words(1), 0), "ok", "the secret of a key that is gone is nobody's");
+    assert_eq!(desk.1.team.keys.last().map(|key| key.n), Some(101), "and its number nobody else's");
+}
+
+#[test]
+fn a_hundred_invitations_and_a_thousand_members() {
+    let mut desk = Desk::open();
+    let invite = |desk: &mut Desk, n| {
+        desk.ask(By::User(UserId::new(1)), TeamCommand::Invite { email: email(n), role: Role::Member })
+    };
+    for n in 2..=MEMBERS_MAX - INVITATIONS_MAX + 1 {
+        let add = TeamCommand::Add { user: person(n), email: email(n), role: Role::Member };
+        assert_eq!(desk.ask(By::Operator, add), "ok");
+    }
+    for n in 0..INVITATIONS_MAX {
+        assert_eq!(invite(&mut desk, 5_000 + n), "ok");
+    }
+    assert_eq!(invite(&mut desk, 6_000), "LIMIT_EXCEEDED");
+    assert_eq!(invite(&mut desk, 5_000), "ok", "to send one again makes it one no more");
+    let open = desk.1.team.invitations.clone();
+    assert_eq!(open.len(), INVITATIONS_MAX);
+    let mut told = Vec::new();
+    for invitation in open {
+        let n: usize = invitation.email[1..5].parse().expect("a number");
+        let join = TeamCommand::Join { invitation: invitation.n, user: person(n), email: invitation.email.clone() };
+        told.push(desk.ask(By::User(person(n)), join));
+    }
+    // One place was gone already: the last to answer finds none.
+    assert_eq!(told.iter().filter(|told| **told == "ok").count(), INVITATIONS_MAX - 1);
+    assert_eq!(told.last(), Some(&"LIMIT_EXCEEDED"));
+    assert_eq!(desk.1.team.members.len(), MEMBERS_MAX);
+    assert_eq!(invite(&mut desk, 6_000), "LIMIT_EXCEEDED");
+}

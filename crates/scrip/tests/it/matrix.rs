@@ -1,0 +1,703 @@
+//! Who may ask for what: every operation of the committed document, as every kind of caller, on every plan.
+//!
+//! A table says what each operation needs, another one what each caller has; what must be answered follows from the two
+//! by a few rules that are written here anew, not taken from the server. Whoever is let through may still be told that
+//! nothing of that id is there or that the body makes no sense: requests are made so that they change nothing, since
+//! callers share a workspace. Ids have the number 4000000, which nobody has; bodies can be read and ask for what cannot
+//! be; only sessions are ended, when everything else was asked.
+//!
+//! Each request comes from an address of its own by way of a trusted proxy, and the catalogs limit no requests: how
+//! often one may ask is another table's matter.
+
+use crate::app::{Answer, App, Call, Desk, root, temporary, text, unique};
+use crate::openapi::committed;
+use crate::people::{Asker, Human};
+use futures_util::StreamExt;
+use futures_util::stream::iter;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Cases that are known to be answered otherwise than the tables say. It may only shrink.
+const GAPS: &[&str] = &[];
+/// A number that nothing has.
+const NOWHERE: &str = "4000000";
+/// Requests on their way at once.
+const AT_ONCE: usize = 48;
+
+/// What an operation needs of whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// Nothing.
+    Public,
+    /// A session, whosever.
+    Session,
+    /// A session, or the operator.
+    Person,
+    /// To be somebody in the workspace.
+    Look,
+    /// To see runs.
+    ReadRuns,
+    /// To run a model.
+    Run,
+    /// To be a member.
+    Member,
+    /// To be an admin, unless it is one's own; here it never is.
+    Own,
+    /// To be an admin.
+    Admin,
+    /// To be the operator.
+    Operator,
+}
+
+/// An operation of the document.
+struct Row {
+    method: Method,
+    path: &'static str,
+    need: Need,
+    /// What stands behind the path.
+    query: &'static str,
+    /// A body that can be read and changes nothing.
+    body: Value,
+}
+
+/// Every operation there is. `model` is the one that keys for one model are for.
+fn rows(model: &str) -> Vec<Row> {
+    use Need::{Admin, Look, Member, Operator, Own, Person, Public, ReadRuns, Run, Session};
+    let row = |method: Method, path: &'static str, need: Need, body: Value| {
+        let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+        Row { method, path, need, query, body }
+    };
+    let get = |path: &'static str, need: Need| row(Method::GET, path, need, Value::Null);
+    let delete = |path: &'static str, need: Need| row(Method::DELETE, path, need, Value::Null);
+    let post = |path: &'static str, need: Need, body: Value| row(Method::POST, path, need, body);
+    let patch = |path: &'static str, need: Need, body: Value| row(Method::PATCH, path, need, body);
+    // More images than any model makes.
+    let order = json!({ "model": model, "params": { "images": 99 } });
+    vec![
+        get("/v1/assets/{as}?expires=4000000000&signature=0", Public),
+        get("/v1/audit", Admin),
+        get("/v1/balance", Look),
+        get("/v1/catalog", Public),
+        get("/v1/catalogs", Operator),
+        post("/v1/catalogs", Operator, json!({ "toml": "nothing" })),
+        get("/v1/entitlements", Look),
+        get("/v1/entries", Look),
+        get("/v1/entries/{en}/explain", Look),
+        post("/v1/grants/{gr}/void", Operator, json!({ "reason": "r" })),
+        post("/v1/holds", Operator, json!({ "credits": 0, "reference": "" })),
+        post("/v1/holds/batch", Operator, json!({ "decisions": [] })),
+        get("/v1/holds/{hd}", Operator),
+        post("/v1/holds/{hd}/capture", Operator, json!({})),
+        post("/v1/holds/{hd}/extend", Operator, json!({ "seconds": 60 })),
+        post("/v1/holds/{hd}/release", Operator, Value::Null),
+        get("/v1/invitations", Admin),
+        post("/v1/invitations", Admin, json!({ "email": "nobody" })),
+        post("/v1/invitations/accept", Session, json!({ "token": "nothing" })),
+        delete("/v1/invitations/{inv}", Admin),
+        get("/v1/keys", Member),
+        post("/v1/keys", Member, json!({ "name": "" })),
+        delete("/v1/keys/{key}", Own),
+        get("/v1/keys/{key}", Member),
+        patch("/v1/keys/{key}", Own, json!({ "name": "Another" })),
+        post("/v1/keys/{key}/freeze", Own, json!({ "frozen": true, "reason": "r" })),
+        post("/v1/keys/{key}/rotate", Own, json!({ "grace": 0 })),
+        get("/v1/members", Member),
+        post("/v1/members", Operator, json!({ "email": "nobody" })),
+        delete("/v1/members/{usr}", Own),
+        patch("/v1/members/{usr}", Admin, json!({ "role": "admin" })),
+        get("/v1/oidc/callback", Public),
+        get("/v1/oidc/start", Public),
+        post("/v1/portal_links", Operator, json!({ "email": "nobody" })),
+        post("/v1/quotes", Run, order.clone()),
+        get("/v1/runs", ReadRuns),
+        post("/v1/runs", Run, order),
+        get("/v1/runs/{run}", ReadRuns),
+        post("/v1/runs/{run}/cancel", Run, Value::Null),
+        get("/v1/runs/{run}/events", ReadRuns),
+        delete("/v1/session", Session),
+        get("/v1/session", Session),
+        delete("/v1/sessions", Session),
+        post("/v1/sessions", Public, json!({})),
+        post("/v1/sign_in", Public, json!({ "email": "nobody" })),
+        get("/v1/switches", Operator),
+        row(Method::PUT, "/v1/switches/models/{switch}", Operator, json!({ "off": true, "reason": "r" })),
+        row(Method::PUT, "/v1/switches/providers/{switch}", Operator, json!({ "off": true, "reason": "r" })),
+        get("/v1/test_clocks", Operator),
+        post("/v1/test_clocks", Operator, json!({ "now": "yesterday" })),
+        get("/v1/test_clocks/{tc}", Operator),
+        post("/v1/test_clocks/{tc}/advance", Operator, json!({ "to": "yesterday" })),
+        get("/v1/usage", Look),
+        get("/v1/workspaces", Person),
+        post("/v1/workspaces", Person, json!({ "name": "" })),
+        get("/v1/workspaces/{ws}", Look),
+        patch("/v1/workspaces/{ws}", Admin, json!({ "name": "" })),
+        post("/v1/workspaces/{ws}/freeze", Operator, json!({ "frozen": false })),
+        post("/v1/workspaces/{ws}/grants", Operator, json!({ "amount": 0, "reason": "" })),
+        delete("/v1/workspaces/{ws}/subscription?undo=true", Operator),
+        post("/v1/workspaces/{ws}/subscription", Operator, json!({ "plan": "nothing" })),
+    ]
+}
+
+/// The methods and paths of every operation, with what each id is of.
+pub fn operations() -> Vec<(Method, &'static str)> {
+    rows("").into_iter().map(|row| (row.method, row.path)).collect()
+}
+
+impl Row {
+    /// As the document names it.
+    fn name(&self) -> String {
+        let id = self.kind().map_or(self.path.to_owned(), |kind| self.path.replace(&format!("{{{kind}}}"), "{id}"));
+        format!("{} {id}", self.method)
+    }
+
+    /// What the id in its path is of.
+    fn kind(&self) -> Option<&'static str> {
+        Some(self.path.split_once('{')?.1.split_once('}')?.0)
+    }
+
+    /// Whether it ends the session of whoever asks.
+    fn ends_sessions(&self) -> bool {
+        self.method == Method::DELETE && self.path.starts_with("/v1/session")
+    }
+
+    /// Its address with an id.
+    fn to(&self, id: &str) -> String {
+        let kind = self.kind().map(|kind| format!("{{{kind}}}")).unwrap_or_default();
+        let path = if kind.is_empty() { self.path.to_owned() } else { self.path.replace(&kind, id) };
+        path + self.query
+    }
+
+    /// An id of a workspace that nothing there has; of what no workspace has, one that nobody has at all.
+    fn nowhere(&self, workspace: &str) -> String {
+        match self.kind() {
+            Some("ws") => workspace.to_owned(),
+            Some(kind @ ("usr" | "tc")) => format!("{kind}_0000000000001"),
+            Some("switch") => "nothing".to_owned(),
+            Some(kind) => format!("{kind}_{}_{NOWHERE}", &workspace[3..]),
+            None => String::new(),
+        }
+    }
+
+    /// Asks for it as somebody.
+    fn ask<'a>(&self, app: &'a App, asker: &Asker, id: &str) -> Call<'a> {
+        let call = from_elsewhere(asker.call(app, self.method.clone(), &self.to(id)));
+        let call = if self.method == Method::POST { call.once() } else { call };
+        if self.body.is_null() { call } else { call.json(&self.body) }
+    }
+}
+
+/// A request from an address that nobody else has.
+pub fn from_elsewhere(call: Call<'_>) -> Call<'_> {
+    let [.., high, middle, low] = unique().to_be_bytes();
+    call.header("X-Forwarded-For", &format!("10.{high}.{middle}.{low}"))
+}
+
+/// What a caller is to the workspace they ask about.
+#[derive(Clone, Copy, Debug)]
+enum Standing {
+    /// Nobody who is known.
+    Unknown,
+    Operator,
+    /// A person or a key that belongs elsewhere.
+    Stranger {
+        person: bool,
+    },
+    Member,
+    Admin,
+    /// A key that has these; of a member, or of the workspace.
+    Key {
+        given: &'static [&'static str],
+        of_member: bool,
+    },
+    /// A key that was switched off.
+    FrozenKey,
+}
+
+/// A plan, as far as it says who may ask.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    name: &'static str,
+    /// Whether keys can run and read workflows.
+    flows: bool,
+    /// Whether keys can run models.
+    models: bool,
+    /// Whether more than one member has a place.
+    team: bool,
+}
+
+const fn plan(name: &'static str, flows: bool, models: bool, team: bool) -> Plan {
+    Plan { name, flows, models, team }
+}
+
+/// A catalog, its highest plan, a model of all plans, and all plans.
+pub struct Product {
+    pub catalog: &'static str,
+    top: &'static str,
+    model: &'static str,
+    plans: &'static [Plan],
+}
+
+pub const CANVAS: Product = Product {
+    catalog: "canvas-tiers",
+    top: "business",
+    model: "image-standard",
+    plans: &[
+        plan("free", false, false, true),
+        plan("creator", false, false, true),
+        plan("pro", true, false, true),
+        plan("business", true, true, true),
+        plan("enterprise", true, true, true),
+    ],
+};
+
+const BUCKETS: Product = Product {
+    catalog: "two-buckets",
+    top: "pro",
+    model: "image",
+    plans: &[plan("free", false, false, false), plan("starter", true, true, false), plan("pro", true, true, true)],
+};
+
+/// What is answered: let through, or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Through,
+    No(u16, &'static str),
+}
+
+const UNKNOWN: Told = Told::No(401, "UNAUTHENTICATED");
+const REQUIRED: Told = Told::No(403, "CAPABILITY_REQUIRED");
+const SUSPENDED: Told = Told::No(403, "CAPABILITY_SUSPENDED");
+const FOREIGN: Told = Told::No(404, "NOT_FOUND");
+
+/// What must be answered.
+fn expected(need: Need, standing: Standing, plan: Plan) -> Told {
+    use Standing::{Admin, FrozenKey, Key, Member, Operator, Stranger, Unknown};
+    match (need, standing) {
+        (Need::Public, _) => Told::Through,
+        (_, Unknown) | (Need::Session, Operator | Key { .. } | FrozenKey | Stranger { person: false }) => UNKNOWN,
+        (_, Operator) | (Need::Session | Need::Person, Member | Admin | Stranger { person: true }) => Told::Through,
+        (_, Stranger { .. }) => FOREIGN,
+        (_, FrozenKey) => SUSPENDED,
+        (_, Key { given, of_member }) => of_key(need, given, of_member, plan),
+        (_, Member) if !plan.team => SUSPENDED,
+        (Need::Own | Need::Admin, Member) | (Need::Operator, Member | Admin) => REQUIRED,
+        (_, Member | Admin) => Told::Through,
+    }
+}
+
+/// A key needs to have been given something that is enough, and the plan now must reach it.
+fn of_key(need: Need, given: &[&str], of_member: bool, plan: Plan) -> Told {
+    let is_model = |word: &str| word.starts_with("model:");
+    let is_enough = |word: &str| match need {
+        Need::Look => true,
+        Need::ReadRuns => is_model(word) || word == "workflow:read",
+        Need::Run => is_model(word),
+        _ => false,
+    };
+    let enough: Vec<&&str> = given.iter().filter(|word| is_enough(word)).collect();
+    let reached = |word: &&&str| if is_model(word) || **word == "agent:invoke" { plan.models } else { plan.flows };
+    match (enough.is_empty(), enough.iter().any(reached) && (plan.team || !of_member)) {
+        (true, _) => REQUIRED,
+        (false, true) => Told::Through,
+        (false, false) => SUSPENDED,
+    }
+}
+
+/// Somebody who asks.
+struct Caller {
+    name: &'static str,
+    standing: Standing,
+    asker: Asker,
+    /// The workspace whose ids they ask for.
+    about: String,
+}
+
+const READ: &[&str] = &["workflow:read"];
+const MODELS: &[&str] = &["model:run"];
+const FLOWS: &[&str] = &["workflow:run"];
+const FULL: &[&str] =
+    &["workflow:run", "workflow:read", "workflow:write", "webhook:receive", "model:run", "agent:invoke"];
+
+/// A workspace with everybody who may ask about it.
+struct Scene<'a> {
+    plan: Plan,
+    desk: Desk<'a>,
+    frozen: Desk<'a>,
+    callers: Vec<Caller>,
+    /// Whom to sign in again to end their sessions: what their link is for.
+    links: Vec<Value>,
+}
+
+/// A server that trusts the proxy that the requests pretend to come through, and limits nobody's requests.
+pub fn serving(product: &Product) -> App {
+    let directory = temporary();
+    let shipped = std::fs::read_to_string(root().join(format!("catalogs/{}.toml", product.catalog)));
+    let lines = shipped.expect("it is there");
+    let lines: Vec<&str> = lines.lines().filter(|line| !line.starts_with("requests_per_minute")).collect();
+    let catalog = directory.join("catalog.toml");
+    std::fs::write(&catalog, lines.join("\n")).expect("it can be written");
+    let environment = vec![("SCRIP_TRUSTED_PROXIES".to_owned(), "127.0.0.0/8".to_owned())];
+    App::with(&catalog, directory, environment)
+}
+
+pub fn subscription(plan: &str) -> Value {
+    let mut body = json!({ "plan": plan, "interval": "month" });
+    match plan {
+        "business" => body["approve"] = json!([{ "review": "business_verification", "reason": "known" }]),
+        "enterprise" => body["allowance"] = json!(20_000),
+        _ => {}
+    }
+    body
+}
+
+/// A workspace on the highest plan.
+async fn on_top<'a>(app: &'a App, product: &Product, more: Value) -> Desk<'a> {
+    let mut body = subscription(product.top);
+    for (name, value) in more.as_object().expect("an object") {
+        body[name] = value.clone();
+    }
+    app.workspace(body).await
+}
+
+/// A key that looks like one and is nobody's.
+pub fn well_formed() -> String {
+    signed(&format!("wk_test_{:030}", unique()))
+}
+
+/// The checksum that makes a key of a prefix and thirty letters.
+pub fn signed(body: &str) -> String {
+    const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut rest = crc32fast::hash(body.as_bytes());
+    let mut digits = [0; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = BASE62[(rest % 62) as usize];
+        rest /= 62;
+    }
+    format!("{body}{}", String::from_utf8_lossy(&digits))
+}
+
+/// The same key with another letter in its middle.
+pub fn mistyped(key: &str) -> String {
+    let mut wrong = key.to_owned();
+    wrong.replace_range(20..21, if &key[20..21] == "a" { "b" } else { "a" });
+    wrong
+}
+
+impl<'a> Scene<'a> {
+    /// Everybody, while the plan is the highest; `other` is the workspace of those who do not belong.
+    async fn set(app: &'a App, product: &Product, plan: Plan, clock: &str, other: &Desk<'a>) -> Scene<'a> {
+        let desk = on_top(app, product, json!({ "test_clock": clock })).await;
+        let ada = desk.owner().await;
+        let owner = json!({ "email": ada.email });
+        let frozen = on_top(app, product, json!({ "test_clock": clock, "owner": owner })).await;
+        let n = unique();
+        let bob = desk.member(&format!("bob{n}@example.com"), "member").await;
+        let eve = desk.member(&format!("eve{n}@example.com"), "member").await;
+        let sue = app.human(&format!("sue{n}@example.com")).await;
+        let bound = json!({ "email": ada.email, "workspace": other.id });
+        let bound_ada = app.human_of(bound.clone()).await;
+        let mut scene = Scene { plan, desk, frozen, callers: Vec::new(), links: Vec::new() };
+        scene.is("nobody", Standing::Unknown, Asker::default());
+        scene.is("garbage", Standing::Unknown, Asker::with("garbage"));
+        scene.is("garbage of a session", Standing::Unknown, Asker::with("ps_0"));
+        scene.is("an unknown key", Standing::Unknown, Asker::with(&well_formed()));
+        scene.is("the operator", Standing::Operator, Asker::with(&app.key));
+        scene.is("the operator's key mistyped", Standing::Unknown, Asker::with(&mistyped(&app.key)));
+        scene.is("a stranger", Standing::Stranger { person: true }, Asker::with(&sue.token));
+        scene.is("a member", Standing::Member, Asker::with(&bob.token));
+        scene.is("an admin", Standing::Admin, Asker::with(&ada.token));
+        scene.is("a removed member", Standing::Stranger { person: true }, Asker::with(&eve.token));
+        scene.is("an admin with a session of elsewhere", Standing::Stranger { person: true }, {
+            Asker::with(&bound_ada.token)
+        });
+        let at = scene.frozen.id.clone();
+        let asker = Asker::with(&ada.token).about(&at);
+        scene.callers.push(Caller { name: "an admin, frozen", standing: Standing::Admin, asker, about: at });
+        for human in [&sue, &bob, &ada, &eve] {
+            scene.links.push(json!({ "email": human.email }));
+        }
+        scene.links.push(bound);
+        scene.keys(app, product, other, &bob, &eve).await;
+        scene
+    }
+
+    fn is(&mut self, name: &'static str, standing: Standing, asker: Asker) {
+        let about = self.desk.id.clone();
+        self.callers.push(Caller { name, standing, asker: asker.about(&about), about });
+    }
+
+    async fn keys(&mut self, app: &App, product: &Product, other: &Desk<'a>, bob: &Human, eve: &Human) {
+        let key = |given| Standing::Key { given, of_member: false };
+        for (name, given) in
+            [("a key that reads", READ), ("a key for models", MODELS), ("a key for flows", FLOWS), ("a full key", FULL)]
+        {
+            let (_, secret) = self.desk.key(given).await;
+            self.is(name, key(given), Asker::with(&secret));
+        }
+        let one = format!("model:{}:run", product.model);
+        let (_, secret) = self.desk.key(&[&one]).await;
+        self.is("a key for one model", key(&["model:x:run"]), Asker::with(&secret));
+        self.is("a key mistyped", Standing::Unknown, Asker::with(&mistyped(&secret)));
+
+        let new = json!({ "name": "Short", "capabilities": FULL, "expires_at": "2026-01-20T00:00:00Z" });
+        let expired = text(&self.desk.post("/v1/keys", new).await.expect(201)["secret"]);
+        let (id, revoked) = self.desk.key(FULL).await;
+        self.desk.call(Method::DELETE, &format!("/v1/keys/{id}")).send().await.expect(200);
+        let (id, rotated) = self.desk.key(FULL).await;
+        let new = self.desk.post(&format!("/v1/keys/{id}/rotate"), json!({ "grace": 0 })).await.expect(200);
+        let (id, frozen) = self.desk.key(FULL).await;
+        let reason = json!({ "frozen": true, "reason": "seen elsewhere" });
+        self.desk.post(&format!("/v1/keys/{id}/freeze"), reason).await.expect(200);
+        let given = &["model:run", "workflow:read"][..];
+        let mut owned = Vec::new();
+        for human in [bob, eve] {
+            let new = json!({ "name": "Mine", "capabilities": given, "owner": "me" });
+            let made = human.at(&self.desk.id).post(app, "/v1/keys", new).await.expect(201);
+            owned.push(Asker::with(&text(&made["secret"])));
+        }
+        self.desk.call(Method::DELETE, &format!("/v1/members/{}", eve.id)).send().await.expect(200);
+        for (name, secret) in [("an expired key", expired), ("a revoked key", revoked), ("a key rotated away", rotated)]
+        {
+            self.is(name, Standing::Unknown, Asker::with(&secret));
+        }
+        self.is("the key it was rotated to", key(FULL), Asker::with(&text(&new["secret"])));
+        self.is("a frozen key", Standing::FrozenKey, Asker::with(&frozen));
+        self.is("a removed member's key", Standing::Unknown, owned.remove(1));
+        self.is("a member's key", Standing::Key { given, of_member: true }, owned.remove(0));
+        let (_, elsewhere) = other.key(FULL).await;
+        self.is("a key of elsewhere", Standing::Stranger { person: false }, Asker::with(&elsewhere));
+    }
+
+    /// Puts both workspaces on the plan, from their period's end at the latest.
+    async fn change(&self, product: &Product) {
+        for desk in [&self.desk, &self.frozen] {
+            let path = format!("/v1/workspaces/{}/subscription", desk.id);
+            if self.plan.name == "free" {
+                desk.call(Method::DELETE, &path).send().await.expect(200);
+            } else if self.plan.name != product.top {
+                desk.post(&path, subscription(self.plan.name)).await.expect(200);
+            }
+        }
+    }
+
+    /// Makes sure that it is on the plan, and freezes what is to be frozen.
+    async fn ready(&self) {
+        for desk in [&self.desk, &self.frozen] {
+            assert_eq!(desk.show().await["plan"], self.plan.name);
+        }
+        let path = format!("/v1/workspaces/{}/freeze", self.frozen.id);
+        self.frozen.post(&path, json!({ "frozen": true, "reason": "unpaid" })).await.expect(200);
+    }
+
+    fn caller(&self, name: &str) -> &Caller {
+        self.callers.iter().find(|caller| caller.name == name).expect("they are there")
+    }
+}
+
+/// What is wrong with an answer, if anything is.
+fn wrong(answer: &Answer, expected: Told) -> Option<String> {
+    let code = if answer.status >= 400 {
+        answer.json()["code"].as_str().unwrap_or_default().to_owned()
+    } else {
+        String::new()
+    };
+    let denied =
+        answer.status == 401 || code.starts_with("CAPABILITY") || code == "RATE_LIMITED" || answer.status >= 500;
+    let right = match expected {
+        Told::Through => !denied,
+        Told::No(status, expected) => answer.status == status && code == expected,
+    };
+    (!right).then(|| format!("{} {code} and not {expected:?}", answer.status))
+}
+
+/// The rows are the document's operations, one each.
+fn check_rows(rows: &[Row]) {
+    let document = committed();
+    let mut operations = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("operations") {
+            operations.insert(format!("{} {path}", method.to_uppercase()));
+            let row = rows.iter().find(|row| row.name() == format!("{} {path}", method.to_uppercase()));
+            if let Some(row) = row {
+                let (has, told) = (operation["requestBody"].is_object(), !row.body.is_null());
+                assert_eq!(has, told, "{method} {path}: whether it has a body");
+                // What nobody needs to be known for is said so, and nothing else.
+                let public = operation["security"] == json!([{}]);
+                assert_eq!(public, row.need == Need::Public, "{method} {path}: whether anybody may");
+            }
+        }
+    }
+    let known: BTreeSet<String> = rows.iter().map(Row::name).collect();
+    assert_eq!(known.len(), rows.len(), "an operation has two rows");
+    assert_eq!(known, operations, "operations without a row, or rows without an operation");
+}
+
+/// Asks for everything as everybody; how many cases that were, and those that were answered wrongly.
+async fn walk(app: &App, rows: &[Row], scenes: &[Scene<'_>]) -> (usize, Vec<String>) {
+    let mut cases = Vec::new();
+    for scene in scenes {
+        for caller in &scene.callers {
+            let signed_in = expected(Need::Session, caller.standing, scene.plan) == Told::Through;
+            let rows = rows.iter().filter(|row| !(signed_in && row.ends_sessions()));
+            cases.extend(rows.map(|row| (scene.plan, caller, row)));
+        }
+    }
+    let count = cases.len();
+    let asked = cases.into_iter().map(async |(plan, caller, row): (Plan, &Caller, &Row)| {
+        let answer = row.ask(app, &caller.asker, &row.nowhere(&caller.about)).send().await;
+        let wrong = wrong(&answer, expected(row.need, caller.standing, plan))?;
+        Some(format!("{} on {}: {}: {wrong}", caller.name, plan.name, row.name()))
+    });
+    let failures: Vec<String> = iter(asked).buffer_unordered(AT_ONCE).filter_map(async |told| told).collect().await;
+    (count, failures)
+}
+
+/// Ends the sessions of everybody who has one; afterwards they are nobody.
+async fn leave(app: &App, rows: &[Row], scene: &Scene<'_>) -> (usize, Vec<String>) {
+    let (mut count, mut failures) = (0, Vec::new());
+    for link in &scene.links {
+        for row in rows.iter().filter(|row| row.ends_sessions()) {
+            let human = app.human_of(link.clone()).await;
+            let asker = Asker::with(&human.token);
+            for (nth, told) in [Told::Through, UNKNOWN].into_iter().enumerate() {
+                let answer = row.ask(app, &asker, "").send().await;
+                let wrong = wrong(&answer, told);
+                failures.extend(wrong.map(|wrong| format!("{link}, time {nth}: {}: {wrong}", row.name())));
+                count += 1;
+            }
+        }
+    }
+    (count, failures)
+}
+
+/// A workspace that is somebody else's, with one of everything that has an id.
+struct Elsewhere<'a> {
+    desk: Desk<'a>,
+    ids: Value,
+}
+
+impl<'a> Elsewhere<'a> {
+    async fn set(app: &'a App, product: &Product) -> Elsewhere<'a> {
+        let desk = on_top(app, product, json!({})).await;
+        let run = desk.run_to_end(json!({ "model": product.model })).await;
+        let hold = desk.post("/v1/holds", json!({ "credits": 5, "reference": "r" })).await.expect(201);
+        let max = desk.member(&format!("max{}@example.com", unique()), "member").await;
+        let (key, _) = desk.key(MODELS).await;
+        let email = format!("zoe{}@example.com", unique());
+        let invitation = desk.post("/v1/invitations", json!({ "email": email })).await.expect(201);
+        let ids = json!({
+            "ws": desk.id, "run": run["id"], "as": run["outputs"][0]["asset"], "hd": hold["id"],
+            "gr": desk.balance().await["grants"][0]["id"], "en": desk.entries().await[0]["id"],
+            "usr": max.id, "key": key, "inv": invitation["id"],
+        });
+        Elsewhere { desk, ids }
+    }
+
+    /// Everything that somebody could have changed.
+    async fn digest(&self) -> Value {
+        let mut all = Vec::new();
+        for path in ["/v1/balance", "/v1/entries?limit=1", "/v1/members", "/v1/keys", "/v1/invitations"] {
+            all.push(self.desk.get(path).await.expect(200));
+        }
+        all.push(self.desk.show().await);
+        Value::Array(all)
+    }
+}
+
+/// An answer without the name of its request.
+fn bare(answer: &Answer) -> (u16, Value) {
+    let mut body = if answer.bytes.is_empty() { Value::Null } else { answer.json() };
+    if body["request_id"].is_string() {
+        body["request_id"] = Value::Null;
+    }
+    (answer.status, body)
+}
+
+/// Asks for what is somebody else's: it is answered as what is nowhere is, letter by letter.
+async fn look_elsewhere(app: &App, rows: &[Row], scene: &Scene<'_>, there: &Elsewhere<'_>) -> (usize, Vec<String>) {
+    let before = there.digest().await;
+    let (mut count, mut failures) = (0, Vec::new());
+    for name in ["the operator", "an admin", "a member", "a full key", "a key that reads", "a stranger"] {
+        let caller = scene.caller(name);
+        let operates = matches!(caller.standing, Standing::Operator);
+        for row in rows {
+            let Some(kind) = row.kind().filter(|kind| !["tc", "switch"].contains(kind)) else { continue };
+            let silent = Asker { workspace: None, ..caller.asker.clone() };
+            // An operator who names no workspace is at home everywhere.
+            let askers = if operates { vec![&caller.asker] } else { vec![&caller.asker, &silent] };
+            for asker in askers {
+                let theirs = bare(&row.ask(app, asker, &text(&there.ids[kind])).send().await);
+                let mut nowhere = vec![row.nowhere(&there.desk.id), row.nowhere("ws_0000000000000")];
+                let judged_by_whose = row.need == Need::Own && matches!(caller.standing, Standing::Member);
+                if asker.workspace.is_some() && kind != "ws" && !judged_by_whose {
+                    nowhere.push(row.nowhere(&scene.desk.id));
+                }
+                for id in nowhere {
+                    let missing = bare(&row.ask(app, asker, &id).send().await);
+                    count += 1;
+                    if missing != theirs || theirs.0 < 400 {
+                        let header = asker.workspace.is_some();
+                        failures
+                            .push(format!("{name}, header {header}: {}: {theirs:?}, {id}: {missing:?}", row.name()));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(there.digest().await, before, "somebody changed what is not theirs");
+    (count, failures)
+}
+
+async fn story(product: &Product) {
+    let mut app = serving(product);
+    let rows = rows(product.model);
+    check_rows(&rows);
+    {
+        let clock = app.clock("2026-01-10T00:00:00Z").await;
+        let there = Elsewhere::set(&app, product).await;
+        let mut scenes = Vec::new();
+        for plan in product.plans {
+            let scene = Scene::set(&app, product, *plan, &clock.id, &there.desk).await;
+            scene.change(product).await;
+            scenes.push(scene);
+        }
+        clock.advance("2026-02-11T00:00:00Z").await;
+        for scene in &scenes {
+            scene.ready().await;
+        }
+        let (asked, mut failures) = walk(&app, &rows, &scenes).await;
+        let mut foreign = 0;
+        for scene in &scenes {
+            let (count, wrong) = look_elsewhere(&app, &rows, scene, &there).await;
+            foreign += count;
+            failures.extend(wrong);
+        }
+        let mut left = 0;
+        for scene in &scenes {
+            let (count, wrong) = leave(&app, &rows, scene).await;
+            left += count;
+            failures.extend(wrong);
+        }
+        println!("{}: {asked} cases, {foreign} foreign ids, {left} ends of sessions", product.catalog);
+        failures.sort();
+        assert_eq!(failures, GAPS, "{} of {asked}:\n{}", failures.len(), failures.join("\n"));
+        assert!(asked >= 2_000, "only {asked} cases");
+    }
+    app.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_let_through_to_what_is_theirs_on_every_plan_of_one_catalog() {
+    story(&CANVAS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_let_through_to_what_is_theirs_on_every_plan_of_another() {
+    story(&BUCKETS).await;
+}
+
+#[test]
+fn no_gap_is_left_open() {
+    assert_eq!(GAPS.len(), 0, "the list may only shrink");
+}
