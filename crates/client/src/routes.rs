@@ -157,8 +157,8 @@ impl Client {
         Call::new(self, Method::PATCH, &["v1", "keys", id]).body(change)
     }
 
-    /// `POST /v1/keys/{id}/rotate`: another secret, in this answer alone. A retry whose answer was lost gets none:
-    /// rotate it once more.
+    /// `POST /v1/keys/{id}/rotate`: another secret, in this answer alone. A retry whose first answer was lost gets
+    /// none: rotate it once more.
     pub fn rotate_key(&self, id: &str, rotation: &Rotation) -> Call<Key> {
         self.post(&["v1", "keys", id, "rotate"]).body(rotation)
     }

@@ -153,7 +153,8 @@ fn new(live: bool, as_json: bool) -> Done {
     print(&if as_json { json!({ "key": key }).to_string() } else { key })
 }
 
-/// The id of a key. A secret in its place is told from it without being repeated, and not sent: addresses are logged.
+/// The id of a key. A secret in its place is told from it without being repeated, and is not sent: it would stand in
+/// an address.
 fn named(id: &str) -> Result<&str, Fault> {
     if id.starts_with("key_") {
         return Ok(id);

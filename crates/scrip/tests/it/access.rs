@@ -376,3 +376,149 @@ async fn what_is_switched_off_starts_nothing_and_says_why() {
     }
     app.verify();
 }
+
+/// What an operation leaves behind of who did what: `Log` is the workspace's audit log, `List` a list of its own that
+/// only grows, and `Nothing` says why it is no act of power.
+#[derive(Clone, Copy)]
+enum Left {
+    Log,
+    List,
+    Nothing(&'static str),
+}
+
+/// Every operation that changes something.
+const LEFT: [(&str, Left); 38] = {
+    use Left::{List, Log, Nothing};
+    const EVERYDAY: Left = Nothing("runs and holds are the workspace's business, and in its journal");
+    const ONESELF: Left = Nothing("signs oneself in or out");
+    [
+        ("POST /v1/catalogs", List),
+        ("POST /v1/grants/{id}/void", Log),
+        ("POST /v1/holds", EVERYDAY),
+        ("POST /v1/holds/batch", EVERYDAY),
+        ("POST /v1/holds/{id}/capture", EVERYDAY),
+        ("POST /v1/holds/{id}/extend", EVERYDAY),
+        ("POST /v1/holds/{id}/release", EVERYDAY),
+        ("POST /v1/invitations", Log),
+        ("POST /v1/invitations/accept", Log),
+        ("DELETE /v1/invitations/{id}", Log),
+        ("POST /v1/keys", Log),
+        ("PATCH /v1/keys/{id}", Log),
+        ("DELETE /v1/keys/{id}", Log),
+        ("POST /v1/keys/{id}/freeze", Log),
+        ("POST /v1/keys/{id}/rotate", Log),
+        ("POST /v1/members", Log),
+        ("PATCH /v1/members/{id}", Log),
+        ("DELETE /v1/members/{id}", Log),
+        ("POST /v1/portal_links", Nothing("a link opens nothing by itself; who made it is kept with it")),
+        ("POST /v1/quotes", Nothing("changes nothing")),
+        ("POST /v1/runs", EVERYDAY),
+        ("POST /v1/runs/{id}/cancel", EVERYDAY),
+        ("DELETE /v1/session", ONESELF),
+        ("DELETE /v1/sessions", ONESELF),
+        ("POST /v1/sessions", ONESELF),
+        ("POST /v1/sign_in", ONESELF),
+        ("PUT /v1/switches/models/{id}", List),
+        ("PUT /v1/switches/providers/{id}", List),
+        ("POST /v1/test_clocks", Nothing("is about test workspaces alone")),
+        ("POST /v1/test_clocks/{id}/advance", Nothing("is about test workspaces alone")),
+        ("POST /v1/workspaces", Log),
+        ("PATCH /v1/workspaces/{id}", Log),
+        ("POST /v1/workspaces/{id}/freeze", Log),
+        ("POST /v1/workspaces/{id}/grants", Log),
+        ("DELETE /v1/workspaces/{id}/subscription", Log),
+        ("POST /v1/workspaces/{id}/subscription", Log),
+        ("GET /v1/oidc/callback", ONESELF),
+        ("GET /v1/oidc/start", ONESELF),
+    ]
+};
+
+/// Goal: S82: no act of power without its line in a log, with who did it and the request's id. Method: the operations
+/// of the committed document, and each that leaves a line in the audit log is done once.
+#[tokio::test]
+async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
+    let document = crate::openapi::committed();
+    let mut changing = std::collections::BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for method in operations.as_object().expect("operations").keys().filter(|method| *method != "get") {
+            changing.insert(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    let listed = LEFT.iter().filter(|(name, _)| !name.starts_with("GET")).map(|(name, _)| (*name).to_owned());
+    assert_eq!(changing, listed.collect(), "an operation that changes something is in the table, and nothing else is");
+
+    let sink = Sink::start();
+    let app = mailing("two-buckets", &sink);
+    let desk = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
+    let (id, subscription) = (desk.id.clone(), format!("/v1/workspaces/{}/subscription", desk.id));
+    let done = |what: &'static str, method: Method, path: String, body: Value| {
+        let call = app
+            .call(method, &path)
+            .workspace(&id)
+            .once()
+            .header("Request-Id", &what.replace([' ', '/', '{', '}'], "-"));
+        async move {
+            let answer = call.json(&body).send().await;
+            assert!((200..300).contains(&answer.status), "{what}: {}", String::from_utf8_lossy(&answer.bytes));
+            answer.json()
+        }
+    };
+    let (post, patch, delete) = (Method::POST, Method::PATCH, Method::DELETE);
+    let key =
+        done("POST /v1/keys", post.clone(), "/v1/keys".into(), json!({ "name": "k", "capabilities": ["model:run"] }))
+            .await;
+    let key = format!("/v1/keys/{}", text(&key["id"]));
+    done("PATCH /v1/keys/{id}", patch.clone(), key.clone(), json!({ "name": "l" })).await;
+    done("POST /v1/keys/{id}/freeze", post.clone(), format!("{key}/freeze"), json!({ "frozen": true, "reason": "r" }))
+        .await;
+    done("POST /v1/keys/{id}/rotate", post.clone(), format!("{key}/rotate"), json!({})).await;
+    done("DELETE /v1/keys/{id}", delete.clone(), key, json!({})).await;
+    let member =
+        done("POST /v1/members", post.clone(), "/v1/members".into(), json!({ "email": "bob@example.com" })).await;
+    let member = format!("/v1/members/{}", text(&member["id"]));
+    done("PATCH /v1/members/{id}", patch.clone(), member.clone(), json!({ "role": "admin" })).await;
+    done("DELETE /v1/members/{id}", delete.clone(), member, json!({})).await;
+    let invite = json!({ "email": "eve@example.com" });
+    let first = done("POST /v1/invitations", post.clone(), "/v1/invitations".into(), invite.clone()).await;
+    sink.next();
+    done("DELETE /v1/invitations/{id}", delete.clone(), format!("/v1/invitations/{}", text(&first["id"])), json!({}))
+        .await;
+    done("POST /v1/invitations", post.clone(), "/v1/invitations".into(), invite).await;
+    let link = sink.next().link();
+    let accept = json!({ "token": link.rsplit_once('/').expect("a token is at its end").1 });
+    let eve = app.human("eve@example.com").await;
+    let accepted = Asker::with(&eve.token).call(&app, Method::POST, "/v1/invitations/accept").json(&accept);
+    accepted.header("Request-Id", "POST--v1-invitations-accept").send().await.expect(200);
+    let workspace = format!("/v1/workspaces/{id}");
+    done("PATCH /v1/workspaces/{id}", patch, workspace.clone(), json!({ "name": "Another" })).await;
+    let frozen = json!({ "frozen": true, "reason": "r" });
+    done("POST /v1/workspaces/{id}/freeze", post.clone(), format!("{workspace}/freeze"), frozen).await;
+    let gift = json!({ "amount": 5, "reason": "r" });
+    let grants = done("POST /v1/workspaces/{id}/grants", post.clone(), format!("{workspace}/grants"), gift).await;
+    let void = format!("/v1/grants/{}/void", text(&grants[0]["id"]));
+    done("POST /v1/grants/{id}/void", post.clone(), void, json!({ "reason": "r" })).await;
+    done("DELETE /v1/workspaces/{id}/subscription", delete, subscription.clone(), json!({})).await;
+    let plan = json!({ "plan": "pro", "interval": "year" });
+    done("POST /v1/workspaces/{id}/subscription", post, subscription, plan).await;
+
+    let log = app.call(Method::GET, "/v1/audit?limit=100").workspace(&id).send().await.expect(200);
+    let log = log["data"].as_array().expect("a list");
+    for (name, left) in LEFT {
+        let request = name.replace([' ', '/', '{', '}'], "-");
+        let line = log.iter().find(|line| line["request_id"] == request);
+        match left {
+            // The one that opened the workspace had no name of ours.
+            Left::Log if name == "POST /v1/workspaces" => {
+                let opened = log.last().expect("it was opened");
+                assert_eq!(opened["act"], "open_workspace");
+                assert!(text(&opened["request_id"]).starts_with("req_"), "{opened}");
+            }
+            Left::Log => {
+                let line = line.unwrap_or_else(|| panic!("{name} is not in the audit log"));
+                assert!(!text(&line["actor"]).is_empty() && line["before"] != line["after"], "{name}: {line}");
+            }
+            Left::List => {}
+            Left::Nothing(why) => assert!(line.is_none() && !why.is_empty(), "{name} is in the audit log"),
+        }
+    }
+}
