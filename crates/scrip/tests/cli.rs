@@ -446,7 +446,7 @@ fn a_model_is_switched_off_and_on_again() {
     assert_eq!((&listed["data"][0]["off"], &listed["data"][1]["off"]), (&false.into(), &true.into()));
     assert!(server.says(&["switches", "list", "--limit", "1"]).contains("more: --cursor "));
     let (code, told) = failure(server.scrip(&["switches", "off", "model", "nonesuch", "--reason", "x"]));
-    assert!(code == 1 && told.starts_with("NOT_FOUND: there is no such switch"), "{told}");
+    assert!(code == 1 && told.starts_with("NOT_FOUND: there is no such model"), "{told}");
     assert_eq!(failure(server.scrip(&["switches", "off", "model", "image-standard"])).0, 2, "a reason is needed");
 }
 
