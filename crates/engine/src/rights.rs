@@ -47,6 +47,8 @@ pub enum Need<'a> {
     InvokeAgents,
     /// To be somebody who has signed in, wherever they belong.
     Person,
+    /// To belong to the workspace, with a seat or without: to leave.
+    Leave,
     /// To be a member: a person, whatever their role.
     Member,
     /// To be an admin.
@@ -68,7 +70,7 @@ impl Need<'_> {
             Need::ReceiveWebhooks => "webhook:receive".to_owned(),
             Need::InvokeAgents => "agent:invoke".to_owned(),
             Need::Person => "person".to_owned(),
-            Need::Member => "member".to_owned(),
+            Need::Leave | Need::Member => "member".to_owned(),
             Need::Admin => "admin".to_owned(),
             Need::Operator => "operator".to_owned(),
         }
@@ -94,7 +96,7 @@ impl Need<'_> {
             Need::WriteWorkflows => *capability == C::WorkflowWrite,
             Need::ReceiveWebhooks => *capability == C::WebhookReceive,
             Need::InvokeAgents => *capability == C::AgentInvoke,
-            Need::Person | Need::Member | Need::Admin | Need::Operator => false,
+            Need::Person | Need::Leave | Need::Member | Need::Admin | Need::Operator => false,
         }
     }
 
@@ -171,7 +173,7 @@ pub fn judge(workspace: &Workspace, catalog: &Catalog, by: By, need: Need<'_>, a
 
 fn judge_user(workspace: &Workspace, plan: &Plan, user: UserId, need: Need<'_>) -> Result<(), Refusal> {
     let member = workspace.team.member(user).ok_or(Refusal::NotFound { what: "workspace" })?;
-    if !workspace.team.has_seat(user, plan.members) {
+    if need != Need::Leave && !workspace.team.has_seat(user, plan.members) {
         return Err(Refusal::CapabilitySuspended {
             capability: "member".to_owned(),
             ceiling: Vec::new(),

@@ -13,7 +13,7 @@ use crate::catalog::Name;
 use crate::id::UserId;
 use crate::time::Timestamp;
 pub use cap::{Cap, CapTerms};
-pub use key::{Key, KeyHash, KeyTerms, Retired};
+pub use key::{Authority, Key, KeyHash, KeyTerms, Retired};
 use serde::{Deserialize, Serialize};
 
 /// Whether a workspace is one person's or may have others.

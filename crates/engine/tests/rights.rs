@@ -166,7 +166,7 @@ impl Pair {
             row.words.iter().cloned().partition(|word| self.naive.in_force(row, word));
         same("effective", words(&rights.effective), live)?;
         same("dormant", words(&rights.dormant), asleep)?;
-        same("frozen", key.frozen.as_ref().map(|(_, by_operator)| *by_operator), row.off)
+        same("frozen", key.frozen.as_ref().map(|(_, by)| *by as u8), row.off)
     }
 
     /// Every caller with every need: people, strangers, and every secret there ever was.

@@ -124,6 +124,8 @@ fn permit(step: &Step<'_>, command: &Command) -> Result<(), Refusal> {
     let need = match command {
         _ if step.by == By::Operator => return Ok(()),
         Command::Team(TeamCommand::Join { .. }) => return Ok(()),
+        // Whoever else is removed is judged there.
+        Command::Team(TeamCommand::Remove { .. }) => Need::Leave,
         Command::Team(_) => Need::Member,
         Command::Rename { .. } => Need::Admin,
         Command::CreateRun { model, .. } => Need::RunModel(model),

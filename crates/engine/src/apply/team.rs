@@ -14,7 +14,7 @@ use crate::refusal::{Invalid, Refusal};
 use crate::rights::{By, Need, judge, role_reaches};
 use crate::team::command::{KeyChange, NewKey, Secret, TeamCommand};
 use crate::team::event::TeamEvent;
-use crate::team::{CapTerms, Key, KeyTerms, Role, Tenancy};
+use crate::team::{Authority, CapTerms, Key, KeyTerms, Role, Tenancy};
 use crate::workspace::Workspace;
 
 impl Step<'_> {
@@ -353,22 +353,32 @@ impl Step<'_> {
 
     fn freeze_key(&mut self, n: u32, reason: Option<&Name>) -> Result<(), Refusal> {
         let key = self.key_to_change(n)?;
-        let by_operator = self.by == By::Operator;
-        match (reason, &key.frozen) {
-            // What the operator switches off is off by the operator, whoever had switched it off before.
-            (Some(reason), None | Some((_, false))) if key.frozen.is_none() || by_operator => {
+        let by = self.authority();
+        match (reason, key.frozen.map(|(_, by)| by)) {
+            // What somebody with more authority switches off is off by theirs, whoever had switched it off before.
+            (Some(reason), frozen) if frozen.is_none_or(|frozen| frozen < by) => {
                 name_is_good("/reason", reason)?;
-                self.tell(TeamEvent::KeyFrozen { key: n, reason: reason.clone(), by_operator });
+                self.tell(TeamEvent::KeyFrozen { key: n, reason: reason.clone(), by });
                 Ok(())
             }
-            (None, Some((_, true))) if !by_operator => {
-                Err(Refusal::CapabilityRequired { capability: "operator".to_owned(), ceiling: Vec::new() })
+            (None, Some(frozen)) if frozen > by => {
+                Err(Refusal::CapabilityRequired { capability: frozen.name().to_owned(), ceiling: Vec::new() })
             }
             (None, Some(_)) => {
                 self.tell(TeamEvent::KeyUnfrozen { key: n });
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// With what authority whoever asks switches something off or on.
+    fn authority(&self) -> Authority {
+        let role = self.asker().and_then(|user| Some(self.workspace.team.member(user)?.role));
+        match (self.by, role) {
+            (By::Operator, _) => Authority::Operator,
+            (_, Some(Role::Admin)) => Authority::Admin,
+            _ => Authority::Owner,
         }
     }
 

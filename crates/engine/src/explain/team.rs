@@ -4,7 +4,7 @@ use super::words::{Said, listed, quantity};
 use crate::amount::Unit;
 use crate::id::{Kind, UserId};
 use crate::team::event::TeamEvent;
-use crate::team::{CapTerms, KeyTerms, Role};
+use crate::team::{Authority, CapTerms, KeyTerms, Role};
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
 
@@ -63,8 +63,12 @@ pub(super) fn say(before: &Workspace, at: Timestamp, event: &TeamEvent) -> Said 
             let short = format!("Gave the key {} another secret, …{last4}", key(n));
             Said::with(short, format!(". The one before opens it {detail}."))
         }
-        TeamEvent::KeyFrozen { key: n, reason, by_operator } => {
-            let who = if *by_operator { " Only the operator unfreezes it." } else { "" };
+        TeamEvent::KeyFrozen { key: n, reason, by } => {
+            let who = match by {
+                Authority::Owner => "",
+                Authority::Admin => " Only an admin or the operator unfreezes it.",
+                Authority::Operator => " Only the operator unfreezes it.",
+            };
             Said::with(format!("Froze the key {}", key(n)), format!(". Reason: {reason}.{who}"))
         }
         TeamEvent::KeyUnfrozen { key: n } => Said::plain(format!("Unfroze the key {}", key(n))),

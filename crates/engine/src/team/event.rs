@@ -1,6 +1,6 @@
 //! What happened to who belongs to a workspace. For ever, like every event.
 
-use super::{CapTerms, KeyHash, KeyTerms, Role};
+use super::{Authority, CapTerms, KeyHash, KeyTerms, Role};
 use crate::catalog::Name;
 use crate::id::UserId;
 use crate::time::Timestamp;
@@ -104,9 +104,9 @@ pub enum TeamEvent {
         key: u32,
         /// Why.
         reason: Name,
-        /// Whether by the operator: then nobody else switches it on.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        by_operator: bool,
+        /// With whose authority: nobody with less switches it on.
+        #[serde(default, skip_serializing_if = "Authority::is_owner")]
+        by: Authority,
     },
     /// It was switched on again.
     KeyUnfrozen {

@@ -73,6 +73,35 @@ pub struct Retired {
     pub until: Timestamp,
 }
 
+/// With what authority something was switched off: nobody with less switches it on again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authority {
+    /// Of the member whose key it is.
+    #[default]
+    Owner,
+    /// Of an admin.
+    Admin,
+    /// Of whoever runs Scrip.
+    Operator,
+}
+
+impl Authority {
+    /// Whether it is what an absent field means.
+    pub fn is_owner(&self) -> bool {
+        *self == Authority::Owner
+    }
+
+    /// What whoever has less is told that they lack.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Authority::Owner => "member",
+            Authority::Admin => "admin",
+            Authority::Operator => "operator",
+        }
+    }
+}
+
 /// A key of the workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
@@ -101,9 +130,9 @@ pub struct Key {
     pub reviewed: bool,
     /// When it was made.
     pub made_at: Timestamp,
-    /// Why it is switched off, and whether by the operator.
+    /// Why it is switched off, and with whose authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub frozen: Option<(Name, bool)>,
+    pub frozen: Option<(Name, Authority)>,
 }
 
 impl Key {

@@ -52,7 +52,7 @@ pub fn answers(word: &str, need: Need<'_>) -> bool {
         Need::WriteWorkflows => word == "workflow:write",
         Need::ReceiveWebhooks => word == "webhook:receive",
         Need::InvokeAgents => word == "agent:invoke",
-        Need::Person | Need::Member | Need::Admin | Need::Operator => false,
+        Need::Person | Need::Leave | Need::Member | Need::Admin | Need::Operator => false,
     }
 }
 
@@ -106,15 +106,19 @@ impl Rights {
             }
             TeamCommand::FreezeKey { key, reason } => {
                 let index = self.own(by, *key)?;
-                let operator = by == By::Operator;
+                let weight = match by {
+                    By::Operator => 2,
+                    By::User(user) if self.person(user.get()).is_some_and(|person| person.admin) => 1,
+                    _ => 0,
+                };
                 match (reason, self.keys[index].off) {
-                    (None, None) | (Some(_), Some(true)) => return Ok(()),
-                    (None, Some(true)) if !operator => return Err("CAPABILITY_REQUIRED"),
+                    (None, None) => return Ok(()),
+                    (None, Some(was)) if was > weight => return Err("CAPABILITY_REQUIRED"),
                     (None, Some(_)) => self.keys[index].off = None,
-                    (Some(_), Some(false)) if !operator => return Ok(()),
+                    (Some(_), Some(was)) if was >= weight => return Ok(()),
                     (Some(reason), _) => {
                         good_name(reason)?;
-                        self.keys[index].off = Some(operator);
+                        self.keys[index].off = Some(weight);
                     }
                 }
                 self.happened = true;

@@ -76,8 +76,8 @@ pub struct Row {
     pub maker: Option<i64>,
     pub seen: bool,
     pub ends: i64,
-    /// Switched off; by the operator or not.
-    pub off: Option<bool>,
+    /// Switched off by its owner (0), an admin (1) or the operator (2).
+    pub off: Option<u8>,
     pub limit: Option<Limit>,
 }
 
@@ -179,8 +179,10 @@ impl Rights {
         }
         match command {
             Command::Team(team) => {
-                if by != By::Operator && !matches!(team, TeamCommand::Join { .. }) {
-                    self.may(by, Need::Member)?;
+                match team {
+                    TeamCommand::Join { .. } => {}
+                    TeamCommand::Remove { .. } => self.may(by, Need::Leave)?,
+                    _ => self.may(by, Need::Member)?,
                 }
                 self.team(by, team)
             }
@@ -302,7 +304,7 @@ impl Rights {
             By::Operator => Ok(()),
             By::User(user) => {
                 let person = self.person(user.get()).ok_or("NOT_FOUND")?;
-                if !self.sits(person.user) {
+                if need != Need::Leave && !self.sits(person.user) {
                     return Err("CAPABILITY_SUSPENDED");
                 }
                 match need {

@@ -44,6 +44,8 @@ pub struct ReadsRuns;
 pub struct Runs;
 /// See [`Signed`].
 pub struct SignsIn;
+/// See [`Belonging`].
+pub struct Leaves;
 /// See [`Member`].
 pub struct Belongs;
 /// See [`Admin`].
@@ -64,6 +66,9 @@ impl Right for Runs {
 impl Right for SignsIn {
     const NEED: Need<'static> = Need::Person;
 }
+impl Right for Leaves {
+    const NEED: Need<'static> = Need::Leave;
+}
 impl Right for Belongs {
     const NEED: Need<'static> = Need::Member;
 }
@@ -81,6 +86,8 @@ pub type Reader = Caller<ReadsRuns>;
 pub type Runner = Caller<Runs>;
 /// Somebody who has signed in, whatever they belong to, or the operator. Never a key.
 pub type Signed = Caller<SignsIn>;
+/// A person of the workspace, even one who waits for a seat, or the operator. Never a key.
+pub type Belonging = Caller<Leaves>;
 /// A person of the workspace, whatever their role, or the operator. Never a key.
 pub type Member = Caller<Belongs>;
 /// An admin of the workspace, or the operator. Never a key.

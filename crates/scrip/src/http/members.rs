@@ -2,7 +2,7 @@
 //!
 //! Invariant: nobody learns here who belongs to a workspace that is not theirs.
 
-use super::caller::{Admin, Member, Operator};
+use super::caller::{Admin, Belonging, Member, Operator};
 use super::keys::{cap, capped};
 use super::person::Person;
 use super::problem::Problem;
@@ -21,7 +21,7 @@ use scrip_client::types as api;
 use scrip_engine::limits::INVITATION_SECONDS;
 use scrip_engine::team::command::TeamCommand;
 use scrip_engine::team::event::TeamEvent;
-use scrip_engine::team::{Invitation, Member as Belonging, Role};
+use scrip_engine::team::{Invitation, Member as Joined, Role};
 use scrip_engine::{Command, Dated, Event, Kind, Name, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ pub async fn change(
     params(("id" = String, Path, description = "`usr_…`"), ("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "They are a member no more", body = api::Ended)))]
 pub async fn remove(
-    member: Member,
+    member: Belonging,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
 ) -> Result<Reply<api::Ended>, Problem> {
@@ -232,7 +232,7 @@ impl<'w> Desk<'w> {
         Ok(Desk { workspace, limit, now })
     }
 
-    fn shown(&self, member: &Belonging) -> api::Member {
+    fn shown(&self, member: &Joined) -> api::Member {
         api::Member {
             id: member.user.to_string(),
             email: member.email.to_string(),

@@ -85,8 +85,8 @@ fn key(team: &mut Team, at: Timestamp, next_hold: u32, event: &TeamEvent) {
             key.retired = (at < *until).then_some(retired);
             (key.hash, key.last4) = (*hash, last4.clone());
         }
-        TeamEvent::KeyFrozen { key, reason, by_operator } => {
-            team.key_mut(*key).frozen = Some((reason.clone(), *by_operator));
+        TeamEvent::KeyFrozen { key, reason, by } => {
+            team.key_mut(*key).frozen = Some((reason.clone(), *by));
         }
         TeamEvent::KeyUnfrozen { key } => team.key_mut(*key).frozen = None,
         TeamEvent::KeyRevoked { key } => team.keys.retain(|open| open.n != *key),

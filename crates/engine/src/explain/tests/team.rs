@@ -186,7 +186,10 @@ fn a_key_that_is_kept_after_its_maker_is_told() {
         JAN,
         Command::Team(TeamCommand::FreezeKey { key: 1, reason: Some(Name::from("holidays")) }),
     );
-    assert_eq!(story.last(), "Froze the key \"robot\" (key_7_1). Reason: holidays.");
+    assert_eq!(
+        story.last(),
+        "Froze the key \"robot\" (key_7_1). Reason: holidays. Only an admin or the operator unfreezes it."
+    );
     story.team(TeamCommand::Remove { user: BOB });
     assert_eq!(
         story.change(KeyChange { reviewed: true, ..KeyChange::default() }),
