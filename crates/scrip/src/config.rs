@@ -24,6 +24,9 @@ pub struct Settings {
     /// The address to listen on
     #[arg(long, env = "SCRIP_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// Another address for operators: their keys are good there alone, and nobody else's are
+    #[arg(long, env = "SCRIP_OPERATOR_LISTEN", value_name = "ADDR")]
+    pub operator_listen: Option<SocketAddr>,
     /// Where links to outputs lead, when that is not the address listened on
     #[arg(long, env = "SCRIP_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
@@ -96,6 +99,7 @@ impl Settings {
             database_url: self.database_url.or(other.database_url),
             database_ca: self.database_ca.or(other.database_ca),
             listen: self.listen.or(other.listen),
+            operator_listen: self.operator_listen.or(other.operator_listen),
             public_url: self.public_url.or(other.public_url),
             smtp_url: self.smtp_url.or(other.smtp_url),
             mail_from: self.mail_from.or(other.mail_from),

@@ -6,7 +6,7 @@ use crate::crypto::{is_key, new_key, random, sha256};
 use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
 use crate::http::keys::directory::Directory;
-use crate::http::{self, App, address::Proxies, caller::OPERATOR_PREFIXES, throttle::Throttle};
+use crate::http::{self, App, Audience, address::Proxies, caller::OPERATOR_PREFIXES, throttle::Throttle};
 use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::mail::transport::{Mailer, Transport};
@@ -30,6 +30,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// A Scrip that is about to serve.
 pub struct Server {
     listener: TcpListener,
+    /// Where operators are served, if that is apart.
+    operators: Option<TcpListener>,
     app: Arc<App>,
     dispatcher: Arc<Dispatcher>,
     outbox: Arc<Outbox>,
@@ -75,6 +77,10 @@ impl Server {
         let secret = secret(&store).await.map_err(|error| error.to_string())?;
         let (operator_keys, new_key) = operator_keys(&store, settings.operator_key.as_deref()).await?;
         let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
+        let operators = match settings.operator_listen {
+            Some(listen) => Some(TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?),
+            None => None,
+        };
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let url = format!("http://{address}");
         let public_url = settings.public_url.clone().unwrap_or_else(|| url.clone());
@@ -105,7 +111,7 @@ impl Server {
             sign_ins: Throttle::sign_ins_by_address(),
             accounts: Throttle::sign_ins_by_account(),
         });
-        Ok(Server { listener, app, dispatcher, outbox, new_key, url })
+        Ok(Server { listener, operators, app, dispatcher, outbox, new_key, url })
     }
 
     /// The ledger it serves.
@@ -128,7 +134,28 @@ impl Server {
         tokio::spawn(sweep(Arc::clone(&self.app)));
         tokio::spawn(Arc::clone(&self.app.switches).keep_looking(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.outbox).run());
-        http::serve(self.listener, http::service(self.app), stop).await
+        let Some(operators) = self.operators else {
+            return http::serve(self.listener, http::service(self.app, Audience::All), stop).await;
+        };
+        let (stopping, stopped) = tokio::sync::watch::channel(false);
+        let until = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        };
+        tokio::spawn(async move {
+            stop.await;
+            stopping.send_replace(true);
+        });
+        let public = http::service(Arc::clone(&self.app), Audience::Public);
+        let apart = http::service(self.app, Audience::Operators);
+        let both =
+            (http::serve(self.listener, public, until(stopped.clone())), http::serve(operators, apart, until(stopped)));
+        tokio::try_join!(both.0, both.1).map(drop)
+    }
+
+    /// Where operators are served, if that is apart.
+    pub fn operator_url(&self) -> Option<String> {
+        let address = self.operators.as_ref()?.local_addr().ok()?;
+        Some(format!("http://{address}"))
     }
 }
 

@@ -37,6 +37,9 @@ impl Serve {
             let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
             tokio::spawn(lag::watch(server.ledger(), file));
         }
+        if let Some(url) = server.operator_url() {
+            println!("Operators are served on {url} alone");
+        }
         println!("Scrip listens on {}", server.url);
         server.serve(stopped()).await.map_err(|error| error.to_string())
     }

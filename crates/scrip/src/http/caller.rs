@@ -7,10 +7,10 @@
 //! Invariant: nothing that anybody but the operator asks is served before it was judged and counted (R27), and somebody
 //! who does not belong to a workspace finds none.
 
-use super::App;
 use super::person::Person;
 use super::problem::{Problem, request_id};
 use super::rates;
+use super::{App, Audience};
 use crate::crypto::{is_key, sha256};
 use crate::ledger::{Asked, idempotency};
 use axum::extract::FromRequestParts;
@@ -151,6 +151,12 @@ struct Known {
 
 async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Problem> {
     let bearer = bearer(&parts.headers);
+    let audience = parts.extensions.get::<Audience>().copied().unwrap_or(Audience::All);
+    let is_operator = bearer.is_some_and(|key| OPERATOR_PREFIXES.iter().any(|prefix| key.starts_with(prefix)));
+    // On an address of its own, each kind of caller looks as if the other did not exist.
+    if audience == if is_operator { Audience::Public } else { Audience::Operators } {
+        return Err(Problem::Unauthenticated);
+    }
     // The checksum is looked at first: a mistyped key costs no look-up.
     if let Some(key) = bearer.filter(|key| OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key))) {
         let actor = app.operator_keys.get(&sha256(&[key.as_bytes()])).ok_or(Problem::Unauthenticated)?;

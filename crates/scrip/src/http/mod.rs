@@ -37,6 +37,7 @@ use crate::sign_in::Lifetimes;
 use crate::store::Committed;
 use crate::switches::Switches;
 use address::{Client, Proxies};
+use axum::Extension;
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
@@ -153,8 +154,19 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(oidc::callback))
 }
 
+/// Whom an address is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody: there is no address for operators alone.
+    All,
+    /// Everybody but operators.
+    Public,
+    /// Operators alone.
+    Operators,
+}
+
 /// The service: the routes, health, and what every answer has.
-pub fn service(app: Arc<App>) -> Router {
+pub fn service(app: Arc<App>, audience: Audience) -> Router {
     let (router, _) = routes().split_for_parts();
     let ready = {
         let app = Arc::clone(&app);
@@ -171,7 +183,7 @@ pub fn service(app: Arc<App>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/openapi.json", get(|| async { Json(document()) }));
-    with_middleware(router, Some(Arc::clone(&app))).with_state(app)
+    with_middleware(router, Some(Arc::clone(&app))).layer(Extension(audience)).with_state(app)
 }
 
 /// Answers with what it was sent, behind what every request passes: the ceiling of what this service can do.

@@ -6,8 +6,8 @@
 //!
 //! Invariant: a request is one person's or nobody's. Two sessions in one request are nobody's.
 
-use super::App;
 use super::problem::Problem;
+use super::{App, Audience};
 use crate::crypto::{hex, is_signed, sign};
 use crate::sign_in::{self, Session};
 use axum::extract::FromRequestParts;
@@ -30,6 +30,9 @@ impl FromRequestParts<Arc<App>> for Person {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Person, Problem> {
+        if parts.extensions.get() == Some(&Audience::Operators) {
+            return Err(Problem::Unauthenticated);
+        }
         let headers = &parts.headers;
         let cookies: Vec<&str> = cookies(headers).collect();
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();

@@ -522,3 +522,37 @@ async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
         }
     }
 }
+
+/// Goal: S29: where operators have an address of their own, nothing of theirs is good anywhere else, and nobody else's
+/// is good there.
+#[tokio::test]
+async fn operators_on_an_address_of_their_own_are_nobody_elsewhere() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let apart = free.local_addr().expect("it has an address").to_string();
+    drop(free);
+    let told = vec![("SCRIP_OPERATOR_LISTEN".to_owned(), apart.clone())];
+    let app = App::with(&root().join("catalogs/two-buckets.toml"), temporary(), told);
+    let there = |path: &str| format!("http://{apart}{path}");
+    let new = json!({ "name": "Studio", "owner": { "email": "ada@example.com" }, "plan": "pro", "interval": "month" });
+    app.post("/v1/workspaces", new.clone()).await.problem(401, "UNAUTHENTICATED");
+    let id = text(&app.post(&there("/v1/workspaces"), new).await.expect(201)["id"]);
+    let make = app.call(Method::POST, &there("/v1/keys")).workspace(&id);
+    let made = make.json(&json!({ "name": "k", "capabilities": ["model:run"] })).send().await.expect(201);
+    let key = Asker::with(&text(&made["secret"]));
+    key.get(&app, "/v1/balance").await.expect(200);
+    key.get(&app, &there("/v1/balance")).await.problem(401, "UNAUTHENTICATED");
+
+    let link = app.post(&there("/v1/portal_links"), json!({ "email": "ada@example.com" })).await.expect(201);
+    let token = text(&link["url"]).split_once('#').expect("a link").1.to_owned();
+    let body = json!({ "token": token, "cookie": false });
+    let session = text(&app.bare(Method::POST, "/v1/sessions").json(&body).send().await.expect(201)["token"]);
+    let ada = Asker::with(&session).about(&id);
+    ada.get(&app, "/v1/members").await.expect(200);
+    for path in ["/v1/members", "/v1/session", "/v1/workspaces"] {
+        ada.get(&app, &there(path)).await.problem(401, "UNAUTHENTICATED");
+    }
+    // What is public is public on both.
+    for address in ["/v1/catalog".to_owned(), there("/v1/catalog")] {
+        assert_eq!(app.bare(Method::GET, &address).send().await.status, 200);
+    }
+}

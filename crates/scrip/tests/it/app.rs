@@ -17,12 +17,13 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server finds out from its arguments or not at all, whatever the environment of the tests says.
-const NOT_TOLD: [&str; 11] = [
+const NOT_TOLD: [&str; 12] = [
     "SCRIP_CATALOG",
     "SCRIP_DATA",
     "SCRIP_DATABASE_URL",
     "SCRIP_DATABASE_CA",
     "SCRIP_LISTEN",
+    "SCRIP_OPERATOR_LISTEN",
     "SCRIP_PUBLIC_URL",
     "SCRIP_TRUSTED_PROXIES",
     "SCRIP_OPERATOR_KEY",
