@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 scrip="${CARGO_TARGET_DIR:-target}/debug/scrip"
 directory=$(mktemp -d)
-coproc SERVER { exec "$scrip" serve --listen 127.0.0.1:0 --catalog catalogs/canvas-tiers.toml \
-    --data "$directory/data" 2>"$directory/log"; }
+coproc SERVER { exec "$scrip" serve --listen 127.0.0.1:0 --guesses-per-minute 100000 \
+    --catalog catalogs/canvas-tiers.toml --data "$directory/data" 2>"$directory/log"; }
 server=$SERVER_PID
 stop() {
     kill "$server" 2>/dev/null || true

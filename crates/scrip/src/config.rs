@@ -43,6 +43,9 @@ pub struct Settings {
     /// The proxies in front: addresses or networks whose X-Forwarded-For is believed, separated by commas
     #[arg(long, env = "SCRIP_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
     pub trusted_proxies: Option<Vec<String>>,
+    /// Keys, sessions and links that nobody has which one address may send in a minute
+    #[arg(long, env = "SCRIP_GUESSES_PER_MINUTE", value_name = "N")]
+    pub guesses_per_minute: Option<u32>,
     /// An operator key; without one, a key is made and printed at first start
     #[arg(long, env = "SCRIP_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
     pub operator_key: Option<String>,
@@ -105,6 +108,7 @@ impl Settings {
             mail_from: self.mail_from.or(other.mail_from),
             print_links: self.print_links || other.print_links,
             trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
+            guesses_per_minute: self.guesses_per_minute.or(other.guesses_per_minute),
             operator_key: self.operator_key.or(other.operator_key),
             session_idle: self.session_idle.or(other.session_idle),
             session_absolute: self.session_absolute.or(other.session_absolute),

@@ -107,7 +107,7 @@ impl Server {
             lifetimes,
             oidc,
             proxies,
-            bad_keys: Throttle::bad_keys(),
+            bad_keys: Throttle::bad_keys(settings.guesses_per_minute.unwrap_or(60)),
             sign_ins: Throttle::sign_ins_by_address(),
             accounts: Throttle::sign_ins_by_account(),
         });

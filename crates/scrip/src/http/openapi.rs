@@ -111,6 +111,7 @@ fn add_problems(path: &str, method: &str, operation: &mut Value) {
     ];
     if path == "/v1/sessions" && method == "post" {
         problems.push(("401", "No such link; it was used, or has run out"));
+        problems.push(("429", "Too many links that are none"));
     } else if path.starts_with("/v1/oidc") {
         problems.push(("401", "The provider vouches for nobody, or this browser did not ask it to"));
     } else if !public {

@@ -26,9 +26,9 @@ pub struct Throttle<K> {
 pub type Account = [u8; 32];
 
 impl Throttle<Client> {
-    /// Keys that are not known, by address: 60 a minute. A known key is never refused for the others' sake.
-    pub fn bad_keys() -> Throttle<Client> {
-        Throttle::new(60, 60) // # assumed
+    /// Keys that are not known, by address: so many a minute. A known key is never refused for the others' sake.
+    pub fn bad_keys(a_minute: u32) -> Throttle<Client> {
+        Throttle::new(a_minute, 60)
     }
 
     /// Signing in, by address: 20 in 15 minutes.
@@ -101,7 +101,7 @@ mod tests {
             Proxies::default().client(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9)), &headers)
         };
         // A hundred seconds of guessing.
-        assert_eq!(guesses(&Throttle::bad_keys(), forged), 120);
+        assert_eq!(guesses(&Throttle::bad_keys(60), forged), 120);
         assert_eq!(guesses(&Throttle::sign_ins_by_address(), forged), 20);
         // Behind a proxy that is trusted they are a thousand clients; the account is the same.
         assert_eq!(guesses(&Throttle::sign_ins_by_account(), |_| [7; 32]), 5);
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_million_clients_take_up_no_more_room_than_a_hundred_thousand() {
-        let throttle = Throttle::bad_keys();
+        let throttle = Throttle::bad_keys(60);
         let refused = (0..1_000_000).filter(|n| throttle.attempt(client(*n), at(0)).is_err()).count();
         assert_eq!(refused, 1_000_000 - ASKERS_MAX, "there is no room, so who is new is refused");
         let len = || throttle.askers.lock().expect("nobody panicked").len();

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server finds out from its arguments or not at all, whatever the environment of the tests says.
-const NOT_TOLD: [&str; 12] = [
+const NOT_TOLD: [&str; 13] = [
     "SCRIP_CATALOG",
     "SCRIP_DATA",
     "SCRIP_DATABASE_URL",
@@ -25,6 +25,7 @@ const NOT_TOLD: [&str; 12] = [
     "SCRIP_LISTEN",
     "SCRIP_OPERATOR_LISTEN",
     "SCRIP_PUBLIC_URL",
+    "SCRIP_GUESSES_PER_MINUTE",
     "SCRIP_TRUSTED_PROXIES",
     "SCRIP_OPERATOR_KEY",
     "SCRIP_SMTP_URL",
