@@ -1,5 +1,6 @@
 //! Scrip: credits, plans, access and the run gateway behind a generative image and video product.
 
+mod acts;
 mod benchmark;
 mod cli;
 mod clock;

@@ -120,7 +120,7 @@ impl Switches {
         let mut values: Vec<Value> = texts.iter().map(|text| Value::Text((*text).to_owned())).collect();
         values.push(Value::Text(change.request.clone().unwrap_or_default()));
         values.push(Value::Integer(change.at.micros()));
-        store.write(queries::NEW_SWITCH, values).await?;
+        store.write(queries::NEW_ACT, values).await?;
         self.look(store).await
     }
 }

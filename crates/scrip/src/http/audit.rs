@@ -9,6 +9,7 @@ use super::caller::Admin;
 use super::problem::Problem;
 use super::request::QueryOf;
 use super::{App, page_limit};
+use crate::acts::{self, Act};
 use crate::store::difference::difference;
 use crate::store::journal::JournalRow;
 use crate::store::queries;
@@ -17,6 +18,7 @@ use axum::extract::State;
 use scrip_client::types as api;
 use scrip_engine::{Kind, Workspace, explain, fold, is_privileged};
 use serde::Deserialize;
+use serde_json::json;
 use std::sync::Arc;
 
 /// How acts are listed.
@@ -31,17 +33,21 @@ pub struct ListQuery {
     cursor: Option<String>,
 }
 
-/// Lists privileged acts, newest first: who, what, with which request, and what was before and after.
-#[utoipa::path(get, path = "/v1/audit", tag = "Audit", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
+/// Lists privileged acts, newest first: who, what, with which request, and what was before and after. Without a
+/// workspace, an operator sees those that are about none: catalogs, links that let somebody in, switches.
+#[utoipa::path(get, path = "/v1/audit", tag = "Audit", params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`; an operator may leave it out"), ListQuery),
     responses((status = 200, description = "A page of acts", body = api::Page<api::AuditEntry>)))]
 pub async fn list(
     admin: Admin,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<ListQuery>,
 ) -> Result<Json<api::Page<api::AuditEntry>>, Problem> {
-    let workspace = admin.workspace_now(&app).await?.id;
     let limit = page_limit(query.limit)? as usize;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    if admin.names_none() {
+        return Ok(Json(of_all(&app, before, limit).await?));
+    }
+    let workspace = admin.workspace_now(&app).await?.id;
     let rows = app.ledger.store().history(queries::HISTORY, workspace, &[before.saturating_sub(1)]).await?;
     let mut acts = Vec::new();
     let mut state = Workspace::unopened(workspace);
@@ -70,4 +76,23 @@ pub async fn list(
     let page: Vec<(i64, api::AuditEntry)> = acts.into_iter().rev().take(limit).collect();
     let last = page.last().map(|(seq, _)| *seq).filter(|_| more);
     Ok(Json(super::page(page.into_iter().map(|(_, act)| act).collect(), last)))
+}
+
+/// What is about no one workspace.
+async fn of_all(app: &App, before: i64, limit: usize) -> Result<api::Page<api::AuditEntry>, Problem> {
+    let found = acts::list(app.ledger.store(), before, limit as i64 + 1).await?;
+    let last = found.get(limit - 1).map(|act| act.n).filter(|_| found.len() > limit);
+    let shown = |act: Act| {
+        let summary = match act.kind.as_str() {
+            "publish_catalog" => format!("Published the catalog {}, SHA-256 {}", act.name, act.detail),
+            "portal_link" if act.detail.is_empty() => format!("Made a link that signs {} in", act.name),
+            "portal_link" => format!("Made a link that signs {} in, to {} alone", act.name, act.detail),
+            kind if act.detail.is_empty() => format!("Switched the {kind} {} on", act.name),
+            kind => format!("Switched the {kind} {} off: {}", act.name, act.detail),
+        };
+        let (before, after) = (json!({}), json!({ act.kind.clone(): act.name, "detail": act.detail }));
+        let (entry, at) = (format!("act_{}", act.n), act.at.to_string());
+        api::AuditEntry { entry, at, actor: act.actor, act: act.kind, request_id: act.request, summary, before, after }
+    };
+    Ok(super::page(found.into_iter().take(limit).map(shown).collect(), last))
 }

@@ -241,6 +241,11 @@ impl<R: Right> Caller<R> {
         self.workspace.ok_or_else(|| Problem::invalid("", "name the workspace: `Scrip-Workspace: ws_…`"))
     }
 
+    /// Whether it is the operator who asks, and about no workspace.
+    pub fn names_none(&self) -> bool {
+        self.by == By::Operator && self.workspace.is_none()
+    }
+
     /// That workspace, settled to now; as it was judged, where it was.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! The catalog: what a pricing page needs, and its versions.
 
 use super::caller::Operator;
-use super::problem::Problem;
+use super::problem::{Problem, request_id};
 use super::request::Body;
 use super::{App, Reply};
+use crate::acts;
+use crate::crypto::{hex, sha256};
 use crate::store::queries;
 use axum::Json;
 use axum::extract::State;
@@ -50,6 +52,9 @@ pub async fn publish(
     if newest.newest().is_some_and(|newest| newest.catalog.name != catalog.name) {
         return Err(Problem::invalid("/toml", "a deployment is one product: the catalog's name must stay what it is"));
     }
+    let (store, sha256) = (app.ledger.store(), hex(&sha256(&[body.value.toml.as_bytes()])));
+    let who = (operator.actor(), request_id());
+    acts::note(store, ("publish_catalog", &catalog.name, &sha256), who, store.now(None).await?).await?;
     let version = app.ledger.store().publish(body.value.toml, catalog, operator.actor().to_owned()).await?;
     let versions = versions(&app).await?;
     let published = versions.into_iter().find(|published| published.version == version).ok_or(Problem::Internal)?;

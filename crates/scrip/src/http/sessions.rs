@@ -11,6 +11,7 @@ use super::problem::{Problem, request_id};
 use super::request::Body;
 use super::workspaces::email;
 use super::{App, Reply};
+use crate::acts;
 use crate::crypto::{hex, random, sha256};
 use crate::ledger::{Asked, idempotency};
 use crate::mail::Mail;
@@ -65,6 +66,8 @@ pub async fn mint(
     }
     let now = app.ledger.now(None).await?;
     let store = app.ledger.store();
+    let reaches = workspace.map(|workspace| workspace.to_string()).unwrap_or_default();
+    acts::note(store, ("portal_link", &email, &reaches), (operator.actor(), request_id()), now).await?;
     let token = sign_in::issue(store, &email, workspace, operator.actor(), LINK_LIFETIME, now).await?;
     let expires_at = now.after_micros(LINK_LIFETIME).to_string();
     Ok(Reply::new(StatusCode::CREATED, api::PortalLink { url: sign_in::link(&app.public_url, &token), expires_at }))

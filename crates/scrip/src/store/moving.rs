@@ -6,8 +6,8 @@
 //! Invariant: the database may be served only after the whole journal is there, and nothing else is.
 
 use super::postgres::moving::{
-    Beside, CATALOGS, CLAIMS, Found, KEY_USES, MAILS, OPERATOR_KEYS, SESSIONS, SETTINGS, SIGN_IN_TOKENS, SPENT,
-    SWITCHES, TEST_CLOCKS, Table, Target, USERS,
+    ACTS, Beside, CATALOGS, CLAIMS, Found, KEY_USES, MAILS, OPERATOR_KEYS, SESSIONS, SETTINGS, SIGN_IN_TOKENS, SPENT,
+    TEST_CLOCKS, Table, Target, USERS,
 };
 use super::{Address, Row, Store, Unavailable, Value, queries};
 use std::time::Duration;
@@ -38,8 +38,8 @@ const BESIDE: [(Table, &str); 12] = [
     ),
     (KEY_USES, "SELECT rowid, workspace, n, used_at FROM key_uses WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (
-        SWITCHES,
-        "SELECT rowid, n, kind, name, reason, actor, request, at FROM switches WHERE rowid > $1 ORDER BY rowid LIMIT $2",
+        ACTS,
+        "SELECT rowid, n, kind, name, reason, actor, request, at FROM acts WHERE rowid > $1 ORDER BY rowid LIMIT $2",
     ),
     (SPENT, "SELECT rowid, hash, expires_at FROM spent WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
     (

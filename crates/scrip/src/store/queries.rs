@@ -69,12 +69,14 @@ pub const KEY_USED: &str = "INSERT INTO key_uses (workspace, n, used_at) VALUES 
     ON CONFLICT (workspace, n) DO UPDATE SET used_at = excluded.used_at WHERE key_uses.used_at < excluded.used_at";
 /// When each key of a workspace was last used.
 pub const KEYS_USED: &str = "SELECT n, used_at FROM key_uses WHERE workspace = $1";
-/// Adds how a switch stands from now on.
-pub const NEW_SWITCH: &str =
-    "INSERT INTO switches (kind, name, reason, actor, request, at) VALUES ($1, $2, $3, $4, $5, $6)";
-/// Changes of switches before one, newest first.
-pub const SWITCHES: &str =
-    "SELECT n, kind, name, reason, actor, request, at FROM switches WHERE n < $1 ORDER BY n DESC LIMIT $2";
+/// Adds what an operator did that is about no one workspace; of a switch, how it stands from now on.
+pub const NEW_ACT: &str = "INSERT INTO acts (kind, name, reason, actor, request, at) VALUES ($1, $2, $3, $4, $5, $6)";
+/// Such acts before one, newest first.
+pub const ACTS: &str =
+    "SELECT n, kind, name, reason, actor, request, at FROM acts WHERE n < $1 ORDER BY n DESC LIMIT $2";
+/// Those that changed a switch.
+pub const SWITCHES: &str = "SELECT n, kind, name, reason, actor, request, at FROM acts
+    WHERE kind IN ('model', 'provider') AND n < $1 ORDER BY n DESC LIMIT $2";
 /// Lets go of what a workspace has that was never opened.
 pub const UNCLAIM: &str = "DELETE FROM claims WHERE scope = $1 AND claim = $2 AND workspace = $3";
 /// A mail to be sent from now on, if there is none of its id.
@@ -177,7 +179,8 @@ pub const ALL: &[&str] = &[
     CLAIMED_IN,
     KEY_USED,
     KEYS_USED,
-    NEW_SWITCH,
+    NEW_ACT,
+    ACTS,
     SWITCHES,
     UNCLAIM,
     NEW_MAIL,

@@ -27,7 +27,7 @@ pub const EVERYWHERE: [&str; 12] = [
     "sign_in_tokens",
     "sessions",
     "spent",
-    "switches",
+    "acts",
     "mails",
     "positions",
 ];

@@ -94,9 +94,9 @@ pub const SESSIONS: Table = Table {
 /// What was good once and is used up.
 pub const SPENT: Table = Table { name: "spent", columns: &[("hash", Type::BYTEA), ("expires_at", Type::INT8)] };
 
-/// What was switched off and on.
-pub const SWITCHES: Table = Table {
-    name: "switches",
+/// What operators did that is about no one workspace.
+pub const ACTS: Table = Table {
+    name: "acts",
     columns: &[
         ("n", Type::INT8),
         ("kind", Type::TEXT),
@@ -191,7 +191,7 @@ impl Target {
     pub async fn beside(&mut self) -> Result<Beside<'_>, Unavailable> {
         let transaction = self.client.transaction().await?;
         let sql = "DELETE FROM operator_keys; DELETE FROM catalogs; DELETE FROM test_clocks; DELETE FROM claims;
-                   DELETE FROM users; DELETE FROM sign_in_tokens; DELETE FROM sessions; DELETE FROM spent; DELETE FROM mails; DELETE FROM key_uses; DELETE FROM switches";
+                   DELETE FROM users; DELETE FROM sign_in_tokens; DELETE FROM sessions; DELETE FROM spent; DELETE FROM mails; DELETE FROM key_uses; DELETE FROM acts";
         transaction.batch_execute(sql).await?;
         transaction.execute("DELETE FROM settings WHERE name <> $1", &[&MOVING]).await?;
         Ok(Beside { transaction })
@@ -292,7 +292,7 @@ async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
                OR EXISTS (SELECT 1 FROM sign_in_tokens) OR EXISTS (SELECT 1 FROM sessions)
                OR EXISTS (SELECT 1 FROM spent)
                OR EXISTS (SELECT 1 FROM mails) OR EXISTS (SELECT 1 FROM key_uses)
-               OR EXISTS (SELECT 1 FROM switches)";
+               OR EXISTS (SELECT 1 FROM acts)";
     if client.query_one(sql, &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }

@@ -21,7 +21,7 @@ const RIGHTS: [(&str, &str); 23] = [
     ("settings", ADD),
     ("operator_keys", ADD),
     ("catalogs", ADD),
-    ("switches", ADD),
+    ("acts", ADD),
     ("claims", ALL),
     ("mails", CHANGE),
     ("test_clocks", CHANGE),
