@@ -5,8 +5,9 @@
 //!
 //! Invariant: what is switched off starts nothing new, and what it runs already is not asked of its provider.
 
+use crate::acts;
 use crate::ledger::Ledger;
-use crate::store::{Row, Store, Unavailable, Value, queries};
+use crate::store::{Row, Store, Unavailable, queries};
 use scrip_engine::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -116,11 +117,8 @@ impl Switches {
     /// # Errors
     /// When the store cannot write.
     pub async fn change(&self, store: &Store, change: &Change) -> Result<(), Unavailable> {
-        let texts = [change.kind.name(), &change.name, change.off.as_deref().unwrap_or_default(), &change.actor];
-        let mut values: Vec<Value> = texts.iter().map(|text| Value::Text((*text).to_owned())).collect();
-        values.push(Value::Text(change.request.clone().unwrap_or_default()));
-        values.push(Value::Integer(change.at.micros()));
-        store.write(queries::NEW_ACT, values).await?;
+        let what = (change.kind.name(), &*change.name, change.off.as_deref().unwrap_or_default());
+        acts::note(store, what, (&change.actor, change.request.clone()), change.at).await?;
         self.look(store).await
     }
 }

@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("links", &["crypto", "ledger", "mail", "sign_in", "store"]),
     ("outbox", &["links", "mail", "store"]),
     ("acts", &["store"]),
-    ("switches", &["ledger", "store"]),
+    ("switches", &["acts", "ledger", "store"]),
     ("gateway", &["clock", "crypto", "ledger", "store", "switches"]),
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
     // the scheduler calls the workers. Only that one type.
