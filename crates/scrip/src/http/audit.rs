@@ -7,7 +7,7 @@
 
 use super::caller::Admin;
 use super::problem::Problem;
-use super::request::QueryOf;
+use super::request::{PageQuery, QueryOf};
 use super::{App, page_limit};
 use crate::acts::{self, Act};
 use crate::store::difference::difference;
@@ -17,30 +17,17 @@ use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
 use scrip_engine::{Kind, Workspace, explain, fold, is_privileged};
-use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
-/// How acts are listed.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// How many, 1 to 100; 20 when absent.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-}
-
 /// Lists privileged acts, newest first: who, what, with which request, and what was before and after. Without a
 /// workspace, an operator sees those that are about none: catalogs, links that let somebody in, switches.
-#[utoipa::path(get, path = "/v1/audit", tag = "Audit", params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`; an operator may leave it out"), ListQuery),
+#[utoipa::path(get, path = "/v1/audit", tag = "Audit", params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`; an operator may leave it out"), PageQuery),
     responses((status = 200, description = "A page of acts", body = api::Page<api::AuditEntry>)))]
 pub async fn list(
     admin: Admin,
     State(app): State<Arc<App>>,
-    QueryOf(query): QueryOf<ListQuery>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<api::Page<api::AuditEntry>>, Problem> {
     let limit = page_limit(query.limit)? as usize;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;

@@ -2,7 +2,7 @@
 
 use super::caller::Viewer;
 use super::problem::Problem;
-use super::request::{PathOf, QueryOf};
+use super::request::{PageQuery, PathOf, QueryOf};
 use super::{App, page_limit, views};
 use crate::crypto::hex;
 use crate::store::journal::JournalRow;
@@ -39,25 +39,13 @@ pub async fn entitlements(viewer: Viewer, State(app): State<Arc<App>>) -> Result
     Ok(Json(views::entitlements(&workspace, catalog, plan, now)))
 }
 
-/// How entries are listed.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// How many, 1 to 100; 20 when absent.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-}
-
 /// Lists the journal of a workspace, newest first.
-#[utoipa::path(get, path = "/v1/entries", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
+#[utoipa::path(get, path = "/v1/entries", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), PageQuery),
     responses((status = 200, description = "A page of entries", body = api::Page<api::Entry>)))]
 pub async fn entries(
     viewer: Viewer,
     State(app): State<Arc<App>>,
-    QueryOf(query): QueryOf<ListQuery>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<api::Page<api::Entry>>, Problem> {
     let workspace = viewer.workspace_now(&app).await?;
     let id = workspace.id;

@@ -2,35 +2,22 @@
 
 use super::caller::Operator;
 use super::problem::{Problem, request_id};
-use super::request::{Body, PathOf, QueryOf};
+use super::request::{Body, PageQuery, PathOf, QueryOf};
 use super::{App, page_limit};
 use crate::switches::{Change, Kind, SANDBOX, changes};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
 use scrip_engine::Off;
-use serde::Deserialize;
 use std::sync::Arc;
 
-/// How changes are listed.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// How many, 1 to 100; 20 when absent.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// Where the page before ended.
-    cursor: Option<String>,
-}
-
 /// Lists every change of a switch, newest first: the first one of a name is how it stands.
-#[utoipa::path(get, path = "/v1/switches", tag = "Switches", params(ListQuery),
+#[utoipa::path(get, path = "/v1/switches", tag = "Switches", params(PageQuery),
     responses((status = 200, description = "A page of changes", body = api::Page<api::Switch>)))]
 pub async fn list(
     _: Operator,
     State(app): State<Arc<App>>,
-    QueryOf(query): QueryOf<ListQuery>,
+    QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<api::Page<api::Switch>>, Problem> {
     let limit = page_limit(query.limit)?;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
