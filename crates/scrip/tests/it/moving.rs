@@ -340,3 +340,23 @@ async fn whoever_was_signed_in_still_is_and_a_link_that_was_sent_is_good_once() 
     open(&app, &tokens[1]).await.problem(401, "UNAUTHENTICATED");
     app.verify();
 }
+
+#[tokio::test]
+async fn what_operators_did_is_known_there_and_what_they_do_next_comes_after_it() {
+    let database = database();
+    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    for email in ["ada@example.com", "bob@example.com"] {
+        app.post("/v1/portal_links", json!({ "email": email })).await.expect(201);
+    }
+    let acts = async |app: &App| app.get("/v1/audit").await.expect(200)["data"].as_array().expect("a page").clone();
+    let before = acts(&app).await;
+    app.kill();
+    said(&run(moving(&app.data(), database.url())));
+    app.move_to(database);
+    app.restart();
+    assert_eq!(acts(&app).await, before);
+    app.post("/v1/portal_links", json!({ "email": "eve@example.com" })).await.expect(201);
+    let after = acts(&app).await;
+    assert_eq!(after[1..], before, "the newest comes first");
+    assert!(text(&after[0]["summary"]).contains("eve@example.com"), "{}", after[0]);
+}

@@ -197,14 +197,18 @@ impl Target {
         Ok(Beside { transaction })
     }
 
-    /// Makes the next entry come after the last one, and lets the planner know what is there.
+    /// Makes the next entry and the next act come after the last ones, and lets the planner know what is there.
     ///
     /// # Errors
     /// When the database cannot write.
     pub async fn settle(&self) -> Result<(), Unavailable> {
-        let sql = "SELECT setval(pg_get_serial_sequence('entries', 'position'), MAX(position)) FROM entries
-                   HAVING MAX(position) IS NOT NULL";
-        self.client.query(sql, &[]).await?;
+        for (table, number) in [("entries", "position"), ("acts", "n")] {
+            let sql = format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', '{number}'), MAX({number})) FROM {table}
+                 HAVING MAX({number}) IS NOT NULL"
+            );
+            self.client.query(&sql, &[]).await?;
+        }
         self.client.batch_execute("ANALYZE entries").await?;
         Ok(())
     }
