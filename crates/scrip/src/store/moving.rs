@@ -5,49 +5,14 @@
 //!
 //! Invariant: the database may be served only after the whole journal is there, and nothing else is.
 
-use super::postgres::moving::{
-    ACTS, Beside, CATALOGS, CLAIMS, Found, KEY_USES, MAILS, OPERATOR_KEYS, SESSIONS, SETTINGS, SIGN_IN_TOKENS, SPENT,
-    TEST_CLOCKS, Table, Target, USERS,
-};
+use super::postgres::moving::{BESIDE, Beside, Found, Table, Target};
 use super::{Address, Row, Store, Unavailable, Value, queries};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-/// The tables beside the journal, and how they are read. A place that only the embedded database has comes first.
-const BESIDE: [(Table, &str); 12] = [
-    (SETTINGS, "SELECT rowid, name, value FROM settings WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
-    (
-        OPERATOR_KEYS,
-        "SELECT rowid, hash, name, last4, created_at FROM operator_keys WHERE rowid > $1 ORDER BY rowid LIMIT $2",
-    ),
-    (
-        CATALOGS,
-        "SELECT rowid, version, published_at, sha256, text, actor FROM catalogs WHERE rowid > $1 ORDER BY rowid LIMIT $2",
-    ),
-    (TEST_CLOCKS, "SELECT rowid, id, name, now FROM test_clocks WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
-    (CLAIMS, "SELECT rowid, scope, claim, workspace FROM claims WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
-    (USERS, "SELECT rowid, id, email, created_at FROM users WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
-    (
-        SIGN_IN_TOKENS,
-        "SELECT rowid, hash, email, workspace, made_by, created_at, expires_at FROM sign_in_tokens
-        WHERE rowid > $1 ORDER BY rowid LIMIT $2",
-    ),
-    (
-        SESSIONS,
-        "SELECT rowid, hash, user_id, workspace, created_at, seen_at, expires_at FROM sessions
-        WHERE rowid > $1 ORDER BY rowid LIMIT $2",
-    ),
-    (KEY_USES, "SELECT rowid, workspace, n, used_at FROM key_uses WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
-    (
-        ACTS,
-        "SELECT rowid, n, kind, name, reason, actor, request, at FROM acts WHERE rowid > $1 ORDER BY rowid LIMIT $2",
-    ),
-    (SPENT, "SELECT rowid, hash, expires_at FROM spent WHERE rowid > $1 ORDER BY rowid LIMIT $2"),
-    (
-        MAILS,
-        "SELECT rowid, id, kind, recipient, data, due_at, attempts, lease_until, sent_at, failed, created_at FROM mails
-         WHERE rowid > $1 ORDER BY rowid LIMIT $2",
-    ),
-];
+/// The tables beside the journal, and how they are read.
+static PAGES: LazyLock<Vec<(&Table, String)>> =
+    LazyLock::new(|| BESIDE.iter().map(|table| (table, table.page())).collect());
 /// The journal, in the same form.
 const JOURNAL: &str = "SELECT rowid, position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body,
     previous_hash, hash FROM entries WHERE position > $1 ORDER BY position LIMIT $2";
@@ -111,7 +76,7 @@ impl<'a> Move<'a> {
             rows = next?;
         }
         let beside = self.target.beside().await?;
-        for (table, sql) in &BESIDE {
+        for (table, sql) in PAGES.iter() {
             copy_table(source, &beside, table, sql, batch).await?;
         }
         beside.commit().await?;

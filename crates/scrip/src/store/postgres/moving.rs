@@ -24,6 +24,16 @@ pub struct Table {
     columns: &'static [(&'static str, Type)],
 }
 
+impl Table {
+    /// Asks the embedded database for the rows after a place, in order. The place, which only that database has, comes
+    /// first in each.
+    pub fn page(&self) -> String {
+        let columns: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let (columns, table) = (columns.join(", "), self.name);
+        format!("SELECT rowid, {columns} FROM {table} WHERE rowid > $1 ORDER BY rowid LIMIT $2")
+    }
+}
+
 /// The journal.
 const ENTRIES: Table = Table {
     name: "entries",
@@ -40,92 +50,90 @@ const ENTRIES: Table = Table {
         ("hash", Type::BYTEA),
     ],
 };
-/// The secret that signs.
-pub const SETTINGS: Table = Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA)] };
-/// Who may operate.
-pub const OPERATOR_KEYS: Table = Table {
-    name: "operator_keys",
-    columns: &[("hash", Type::BYTEA), ("name", Type::TEXT), ("last4", Type::TEXT), ("created_at", Type::INT8)],
-};
-/// The published versions.
-pub const CATALOGS: Table = Table {
-    name: "catalogs",
-    columns: &[
-        ("version", Type::INT8),
-        ("published_at", Type::INT8),
-        ("sha256", Type::TEXT),
-        ("text", Type::TEXT),
-        ("actor", Type::TEXT),
-    ],
-};
-/// The clocks of test mode.
-pub const TEST_CLOCKS: Table =
-    Table { name: "test_clocks", columns: &[("id", Type::INT8), ("name", Type::TEXT), ("now", Type::INT8)] };
-/// What only one workspace may have.
-pub const CLAIMS: Table =
-    Table { name: "claims", columns: &[("scope", Type::TEXT), ("claim", Type::TEXT), ("workspace", Type::INT8)] };
-/// People.
-pub const USERS: Table =
-    Table { name: "users", columns: &[("id", Type::INT8), ("email", Type::TEXT), ("created_at", Type::INT8)] };
-/// What signs somebody in once.
-pub const SIGN_IN_TOKENS: Table = Table {
-    name: "sign_in_tokens",
-    columns: &[
-        ("hash", Type::BYTEA),
-        ("email", Type::TEXT),
-        ("workspace", Type::INT8),
-        ("made_by", Type::TEXT),
-        ("created_at", Type::INT8),
-        ("expires_at", Type::INT8),
-    ],
-};
-/// Who is signed in.
-pub const SESSIONS: Table = Table {
-    name: "sessions",
-    columns: &[
-        ("hash", Type::BYTEA),
-        ("user_id", Type::INT8),
-        ("workspace", Type::INT8),
-        ("created_at", Type::INT8),
-        ("seen_at", Type::INT8),
-        ("expires_at", Type::INT8),
-    ],
-};
-/// What was good once and is used up.
-pub const SPENT: Table = Table { name: "spent", columns: &[("hash", Type::BYTEA), ("expires_at", Type::INT8)] };
-
-/// What operators did that is about no one workspace.
-pub const ACTS: Table = Table {
-    name: "acts",
-    columns: &[
-        ("n", Type::INT8),
-        ("kind", Type::TEXT),
-        ("name", Type::TEXT),
-        ("reason", Type::TEXT),
-        ("actor", Type::TEXT),
-        ("request", Type::TEXT),
-        ("at", Type::INT8),
-    ],
-};
-/// When keys were last used.
-pub const KEY_USES: Table =
-    Table { name: "key_uses", columns: &[("workspace", Type::INT8), ("n", Type::INT8), ("used_at", Type::INT8)] };
-/// What is to be mailed, and what was.
-pub const MAILS: Table = Table {
-    name: "mails",
-    columns: &[
-        ("id", Type::TEXT),
-        ("kind", Type::TEXT),
-        ("recipient", Type::TEXT),
-        ("data", Type::TEXT),
-        ("due_at", Type::INT8),
-        ("attempts", Type::INT8),
-        ("lease_until", Type::INT8),
-        ("sent_at", Type::INT8),
-        ("failed", Type::TEXT),
-        ("created_at", Type::INT8),
-    ],
-};
+/// The tables beside the journal.
+pub static BESIDE: [Table; 12] = [
+    // The secret that signs.
+    Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA)] },
+    // Who may operate.
+    Table {
+        name: "operator_keys",
+        columns: &[("hash", Type::BYTEA), ("name", Type::TEXT), ("last4", Type::TEXT), ("created_at", Type::INT8)],
+    },
+    // The published versions.
+    Table {
+        name: "catalogs",
+        columns: &[
+            ("version", Type::INT8),
+            ("published_at", Type::INT8),
+            ("sha256", Type::TEXT),
+            ("text", Type::TEXT),
+            ("actor", Type::TEXT),
+        ],
+    },
+    // The clocks of test mode.
+    Table { name: "test_clocks", columns: &[("id", Type::INT8), ("name", Type::TEXT), ("now", Type::INT8)] },
+    // What only one workspace may have.
+    Table { name: "claims", columns: &[("scope", Type::TEXT), ("claim", Type::TEXT), ("workspace", Type::INT8)] },
+    // People.
+    Table { name: "users", columns: &[("id", Type::INT8), ("email", Type::TEXT), ("created_at", Type::INT8)] },
+    // What signs somebody in once.
+    Table {
+        name: "sign_in_tokens",
+        columns: &[
+            ("hash", Type::BYTEA),
+            ("email", Type::TEXT),
+            ("workspace", Type::INT8),
+            ("made_by", Type::TEXT),
+            ("created_at", Type::INT8),
+            ("expires_at", Type::INT8),
+        ],
+    },
+    // Who is signed in.
+    Table {
+        name: "sessions",
+        columns: &[
+            ("hash", Type::BYTEA),
+            ("user_id", Type::INT8),
+            ("workspace", Type::INT8),
+            ("created_at", Type::INT8),
+            ("seen_at", Type::INT8),
+            ("expires_at", Type::INT8),
+        ],
+    },
+    // What was good once and is used up.
+    Table { name: "spent", columns: &[("hash", Type::BYTEA), ("expires_at", Type::INT8)] },
+    // What operators did that is about no one workspace.
+    Table {
+        name: "acts",
+        columns: &[
+            ("n", Type::INT8),
+            ("kind", Type::TEXT),
+            ("name", Type::TEXT),
+            ("reason", Type::TEXT),
+            ("actor", Type::TEXT),
+            ("request", Type::TEXT),
+            ("at", Type::INT8),
+        ],
+    },
+    // When keys were last used.
+    Table { name: "key_uses", columns: &[("workspace", Type::INT8), ("n", Type::INT8), ("used_at", Type::INT8)] },
+    // What is to be mailed, and what was.
+    Table {
+        name: "mails",
+        columns: &[
+            ("id", Type::TEXT),
+            ("kind", Type::TEXT),
+            ("recipient", Type::TEXT),
+            ("data", Type::TEXT),
+            ("due_at", Type::INT8),
+            ("attempts", Type::INT8),
+            ("lease_until", Type::INT8),
+            ("sent_at", Type::INT8),
+            ("failed", Type::TEXT),
+            ("created_at", Type::INT8),
+        ],
+    },
+];
 
 /// What a database turned out to be.
 pub enum Found {
@@ -190,10 +198,11 @@ impl Target {
     /// When the database cannot write.
     pub async fn beside(&mut self) -> Result<Beside<'_>, Unavailable> {
         let transaction = self.client.transaction().await?;
-        let sql = "DELETE FROM operator_keys; DELETE FROM catalogs; DELETE FROM test_clocks; DELETE FROM claims;
-                   DELETE FROM users; DELETE FROM sign_in_tokens; DELETE FROM sessions; DELETE FROM spent; DELETE FROM mails; DELETE FROM key_uses; DELETE FROM acts";
-        transaction.batch_execute(sql).await?;
-        transaction.execute("DELETE FROM settings WHERE name <> $1", &[&MOVING]).await?;
+        for Table { name, .. } in &BESIDE {
+            // The mark is a setting, and stays.
+            let but = if *name == "settings" { format!(" WHERE name <> '{MOVING}'") } else { String::new() };
+            transaction.batch_execute(&format!("DELETE FROM {name}{but}")).await?;
+        }
         Ok(Beside { transaction })
     }
 
@@ -290,14 +299,9 @@ async fn refuse_strangers(client: &Client) -> Result<(), Unavailable> {
 
 /// A database with our schema and no mark has nothing in its tables, and nobody is about to write there.
 async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM entries) OR EXISTS (SELECT 1 FROM settings)
-               OR EXISTS (SELECT 1 FROM operator_keys) OR EXISTS (SELECT 1 FROM catalogs)
-               OR EXISTS (SELECT 1 FROM test_clocks) OR EXISTS (SELECT 1 FROM claims) OR EXISTS (SELECT 1 FROM users)
-               OR EXISTS (SELECT 1 FROM sign_in_tokens) OR EXISTS (SELECT 1 FROM sessions)
-               OR EXISTS (SELECT 1 FROM spent)
-               OR EXISTS (SELECT 1 FROM mails) OR EXISTS (SELECT 1 FROM key_uses)
-               OR EXISTS (SELECT 1 FROM acts)";
-    if client.query_one(sql, &[]).await?.get(0) {
+    let tables = [&ENTRIES].into_iter().chain(&BESIDE);
+    let any: Vec<String> = tables.map(|table| format!("EXISTS (SELECT 1 FROM {})", table.name)).collect();
+    if client.query_one(&format!("SELECT {}", any.join(" OR ")), &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }
     refuse_the_served(client, "scrip move").await
