@@ -135,6 +135,11 @@ pub enum Access {
     },
     /// The trial is used up (R22).
     TrialExhausted,
+    /// The plan includes the model, and a review that the plan requires is not approved any more (R25).
+    Unapproved {
+        /// The review.
+        review: Name,
+    },
     /// The plan does not include the model.
     Locked,
 }
@@ -143,7 +148,12 @@ pub enum Access {
 pub fn access(workspace: &Workspace, catalog: &Catalog, plan: &Plan, model: &Model, at: Timestamp) -> Access {
     debug_assert!(catalog.plan(&plan.id).is_some(), "the plan is of this catalog");
     if includes(model, &plan.id) {
-        return Access::Open;
+        let missing = plan.requires.iter().find(|review| !workspace.approvals.contains(*review));
+        // What every plan includes is not what the review stands before.
+        return match missing.filter(|_| !model.plans.is_empty()) {
+            Some(review) => Access::Unapproved { review: review.clone() },
+            None => Access::Open,
+        };
     }
     let Some(trial) = plan.trials.iter().find(|trial| trial.model == model.id) else {
         return Access::Locked;

@@ -1,6 +1,7 @@
 //! What can be asked of a workspace. Whatever changes a balance is one of these; whatever only lists is not.
 
 use crate::amount::{Amount, Unit};
+use crate::billing::command::BillingCommand;
 use crate::catalog::{Name, Params};
 use crate::event::{Failure, OutputFile, Script};
 use crate::id::UserId;
@@ -229,6 +230,8 @@ pub enum Command {
     },
     /// Something about who belongs to it.
     Team(TeamCommand),
+    /// Something about what is paid for it.
+    Billing(BillingCommand),
     /// Let time pass, and nothing else.
     Tick,
 }
@@ -277,6 +280,7 @@ impl Command {
             Command::ReleaseHold { .. } => "release_hold",
             Command::ExtendHold { .. } => "extend_hold",
             Command::Team(command) => command.name(),
+            Command::Billing(command) => command.name(),
             Command::Tick => "tick",
         }
     }

@@ -6,12 +6,16 @@
 //! Invariant: an event carries every fact that folding needs; folding never looks at a catalog.
 
 use crate::amount::{Amount, Unit};
+use crate::billing::Paid;
+use crate::billing::event::BillingEvent;
 use crate::catalog::{CancelRule, GrantKind, Name, Output, Params};
+use crate::notice::Notice;
 use crate::quote::Line;
+use crate::subscription::Period;
 use crate::team::event::TeamEvent;
 use crate::team::{Spender, Tenancy};
 use crate::time::{Interval, Timestamp};
-use crate::workspace::{CostBasis, Mode, Part, Period, Profile, TrialUse};
+use crate::workspace::{CostBasis, Mode, Part, Profile, TrialUse};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -206,6 +210,9 @@ pub enum Event {
         /// The allowance agreed by contract.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         allowance: Option<Amount>,
+        /// What it was paid with; nothing where the operator says what is paid.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payment: Option<Paid>,
     },
     /// A monthly grant inside a paid year fell due (R34).
     MonthStarted {
@@ -218,6 +225,9 @@ pub enum Event {
         plan: Name,
         /// The catalog version it is on from here.
         catalog: u32,
+        /// Because its renewal was not paid (R4).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unpaid: bool,
     },
     /// Another plan or interval takes effect with the next period (R31).
     ChangeScheduled {
@@ -263,6 +273,9 @@ pub enum Event {
         /// From when on it is dead.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
+        /// When its owner is to be told that it will expire.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notice_at: Option<Timestamp>,
         /// The grant it continues: one that died under a hold, or one whose dispute was won.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<u32>,
@@ -453,6 +466,10 @@ pub enum Event {
     },
     /// Something about who belongs to the workspace.
     Team(TeamEvent),
+    /// Something about what is paid for it.
+    Billing(BillingEvent),
+    /// Something its people are told.
+    Notice(Notice),
     /// A time trial's opening was withdrawn, because nothing usable came of it (R23).
     WindowWithdrawn {
         /// The plan.

@@ -5,6 +5,7 @@
 //!
 //! Invariant: pure, and looks at no catalog: what is explained is what happened, whatever is sold by now.
 
+mod billing;
 mod team;
 mod words;
 

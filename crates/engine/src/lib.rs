@@ -10,7 +10,8 @@
 //! Inside: *settle* lets time pass (every transition due by `at`, in due order), *decide* turns the command into
 //! [`Event`]s, *evolve* folds an event into the workspace. [`fold`] is evolve alone: what replaying a journal does.
 //!
-//! Read in this order: `amount`, `time`, `catalog`, `workspace`, `event`, `command`, `refusal`, then `apply`.
+//! Read in this order: `amount`, `time`, `catalog`, `workspace`, `event`, `command`, `refusal`, then `apply`; `team` and
+//! `billing` are who belongs to a workspace and what is paid for it, in the same shape each.
 //! `rate` stands alone: how often one may ask.
 //!
 //! Invariant: nothing here can do I/O, read a clock, draw a random number or use a float; the manifest lists serde,
@@ -21,6 +22,7 @@
 mod access;
 mod amount;
 mod apply;
+pub mod billing;
 mod catalog;
 mod command;
 mod draw_order;
@@ -29,11 +31,15 @@ mod event;
 mod explain;
 mod id;
 pub mod limits;
+mod money;
+mod notice;
 mod params;
+mod purchase;
 mod quote;
 mod rate;
 mod refusal;
 mod rights;
+mod subscription;
 pub mod team;
 mod time;
 mod ways_out;
@@ -54,13 +60,14 @@ pub use event::{
 };
 pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain};
 pub use id::{Kind, UserId, WorkspaceId, parse_owned, workspace_in};
+pub use money::money;
+pub use notice::Notice;
 pub use params::{fingerprint, resolve as resolve_params};
+pub use purchase::{How, Offer, Wanted, offer, yearly_bonus};
 pub use quote::{Line, Price, delivered, price};
 pub use rate::{Admission, Admissions, Askers};
 pub use refusal::{FreshQuote, Invalid, Refusal, WayOut};
 pub use rights::{By, Effective, Need, effective, judge, role_reaches};
+pub use subscription::{Period, Subscription};
 pub use time::{DAY, Interval, SECOND, Span, Timestamp};
-pub use workspace::{
-    CostBasis, Grant, Hold, Mode, Part, Period, Profile, Purpose, Settled, Subscription, Sums, TrialUse, Window,
-    Workspace,
-};
+pub use workspace::{CostBasis, Grant, Hold, Mode, Part, Profile, Purpose, Settled, Sums, TrialUse, Window, Workspace};

@@ -60,18 +60,36 @@ impl Timestamp {
         }
     }
 
+    /// This instant less a span, the counterpart of [`Timestamp::after`].
+    pub fn before(self, span: Span) -> Timestamp {
+        match span {
+            Span::Months(months) => self.moved_by_months(-i64::from(months)),
+            Span::Micros(micros) => self.after_micros(-micros),
+        }
+    }
+
+    /// The calendar month in UTC, counted from the year 0.
+    pub fn month(self) -> i32 {
+        let date = self.jiff().to_zoned(TimeZone::UTC).date();
+        i32::from(date.year()) * 12 + i32::from(date.month()) - 1
+    }
+
     /// The day since 1970, in UTC: what a daily limit counts by.
     pub const fn day(self) -> i64 {
         self.0.div_euclid(DAY)
     }
 
     fn after_months(self, months: u32) -> Timestamp {
+        self.moved_by_months(i64::from(months))
+    }
+
+    fn moved_by_months(self, months: i64) -> Timestamp {
         let start = self.jiff().to_zoned(TimeZone::UTC).datetime();
         let moved = start
-            .checked_add(i64::from(months.min(120_000)).months())
-            .and_then(|later| later.to_zoned(TimeZone::UTC))
-            .map(|later| later.timestamp().as_microsecond());
-        Timestamp::from_micros(moved.unwrap_or(Self::MAX.0))
+            .checked_add(months.clamp(-120_000, 120_000).months())
+            .and_then(|moved| moved.to_zoned(TimeZone::UTC))
+            .map(|moved| moved.timestamp().as_microsecond());
+        Timestamp::from_micros(moved.unwrap_or(if months < 0 { 0 } else { Self::MAX.0 }))
     }
 
     fn jiff(self) -> Jiff {

@@ -4,10 +4,12 @@
 //! release builds too.
 
 use crate::amount::{Amount, Unit};
+use crate::billing::Billing;
 use crate::catalog::{CancelRule, GrantKind, Name, Output};
 use crate::id::WorkspaceId;
+use crate::subscription::Subscription;
 use crate::team::{Spender, Team, Tenancy};
-use crate::time::{Interval, Timestamp};
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,56 +35,6 @@ pub struct Profile {
     /// The operator's own id for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-}
-
-/// What the workspace is subscribed to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Subscription {
-    /// The plan.
-    pub plan: Name,
-    /// The paid period; `None` on a plan that is never paid for.
-    pub period: Option<Period>,
-    /// Ends with the period (R32).
-    pub cancel: bool,
-    /// Takes effect with the next period (R31).
-    pub pending: Option<(Name, Interval)>,
-    /// The allowance agreed by contract for what is pending.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pending_allowance: Option<Amount>,
-    /// The allowance agreed by contract, on a custom plan.
-    pub allowance: Option<Amount>,
-}
-
-impl Subscription {
-    /// To be on a plan that is never paid for.
-    pub(crate) fn unpaid(plan: Name) -> Subscription {
-        Subscription { plan, period: None, cancel: false, pending: None, pending_allowance: None, allowance: None }
-    }
-}
-
-/// A paid period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Period {
-    /// How often it is paid.
-    pub interval: Interval,
-    /// Every boundary is computed from here (R2).
-    pub anchor: Timestamp,
-    /// The period's number from the anchor, from 0.
-    pub index: u32,
-    /// Its start.
-    pub start: Timestamp,
-    /// Its end, which belongs to the next.
-    pub end: Timestamp,
-    /// The number from the anchor of the next monthly grant inside a paid year; `None` when there is none (R34).
-    pub next_month: Option<u32>,
-}
-
-impl Period {
-    /// When the next monthly grant inside a paid year is due.
-    pub fn next_month_at(&self) -> Option<Timestamp> {
-        let at = self.anchor.nth(Interval::Month, self.next_month?);
-        (at < self.end).then_some(at)
-    }
 }
 
 /// What a grant cost in money: so much for so many credits.
@@ -145,6 +97,9 @@ pub struct Grant {
     pub starts_at: Timestamp,
     /// From when on it is dead; `None` is never.
     pub expires_at: Option<Timestamp>,
+    /// When its owner is to be told that it will expire; `None` once they are, or when there is no need.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice_at: Option<Timestamp>,
     /// The last time it changed.
     pub touched_at: Timestamp,
 }
@@ -354,6 +309,9 @@ pub struct Workspace {
     pub subscription: Subscription,
     /// Approved reviews (R25).
     pub approvals: BTreeSet<Name>,
+    /// What it has to do with a payment provider.
+    #[serde(default)]
+    pub billing: Arc<Billing>,
     /// Grants by number; closed ones are forgotten after a while.
     pub grants: Vec<Arc<Grant>>,
     /// Open holds by number.
@@ -397,6 +355,7 @@ impl Workspace {
             lifetime_allowed: false,
             subscription: Subscription::unpaid(Name::from("")),
             approvals: BTreeSet::new(),
+            billing: Arc::default(),
             grants: Vec::new(),
             holds: Vec::new(),
             windows: Vec::new(),
@@ -440,6 +399,11 @@ impl Workspace {
     pub fn available(&self, unit: Unit, model: Option<&str>, at: Timestamp) -> Amount {
         let live = self.grants.iter().filter(|grant| grant.unit == unit && grant.live(at) && grant.pays_for(model));
         live.map(|grant| grant.available).sum()
+    }
+
+    /// Whether a grant is frozen: its period is over, and the next one is not paid yet (R4).
+    pub fn is_frozen(&self, grant: &Grant) -> bool {
+        self.subscription.awaited_until.is_some() && self.subscription.freezes(grant)
     }
 
     /// What open holds hold of a unit.
@@ -493,10 +457,14 @@ impl Workspace {
     /// When the next thing happens by itself; `None` when nothing will.
     pub fn next_due_at(&self) -> Option<Timestamp> {
         let holds = self.holds.iter().map(|hold| hold.expires_at).min();
-        let grants =
-            self.grants.iter().filter(|grant| !grant.available.is_zero()).filter_map(|grant| grant.expires_at).min();
-        let period = self.subscription.period.map(|period| period.next_month_at().unwrap_or(period.end));
-        [holds, grants, period].into_iter().flatten().min()
+        let grants = self.grants.iter().filter(|grant| !grant.available.is_zero());
+        let grants = grants.filter_map(|grant| self.grant_due(grant)).min();
+        [holds, grants, self.subscription.due_at()].into_iter().flatten().min()
+    }
+
+    /// When a grant with something left is next looked at by itself: to tell of its end, or for its end.
+    pub(crate) fn grant_due(&self, grant: &Grant) -> Option<Timestamp> {
+        grant.notice_at.or(grant.expires_at.filter(|_| !self.subscription.freezes(grant)))
     }
 
     /// Sums over all grants there ever were, by unit.

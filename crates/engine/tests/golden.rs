@@ -1,7 +1,8 @@
 //! The journal's format is for ever: what was written once decodes, means the same, and is written the same again.
 
+use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::team::event::TeamEvent;
-use scrip_engine::{Dated, Entry, Event, Workspace, WorkspaceId, fold};
+use scrip_engine::{Dated, Entry, Event, Notice, Workspace, WorkspaceId, fold};
 use std::collections::BTreeSet;
 
 const EVENTS: &str = include_str!("golden/events.jsonl");
@@ -39,6 +40,35 @@ fn name(event: &Event) -> &'static str {
         Event::HoldEnded { .. } => "hold_ended",
         Event::WindowWithdrawn { .. } => "window_withdrawn",
         Event::Team(event) => team_name(event),
+        Event::Billing(event) => billing_name(event),
+        Event::Notice(notice) => notice_name(notice),
+    }
+}
+
+/// The same of what is said about money.
+fn billing_name(event: &BillingEvent) -> &'static str {
+    match event {
+        BillingEvent::PeriodPaid { .. } => "period_paid",
+        BillingEvent::PaymentAwaited { .. } => "payment_awaited",
+        BillingEvent::PaymentFailed { .. } => "payment_failed",
+        BillingEvent::PaymentReversed { .. } => "payment_reversed",
+        BillingEvent::TopUpSet { .. } => "top_up_set",
+        BillingEvent::TopUpUnset => "top_up_unset",
+        BillingEvent::TopUpRequested { .. } => "top_up_requested",
+        BillingEvent::TopUpEnded { .. } => "top_up_ended",
+        BillingEvent::ReviewRequested { .. } => "review_requested",
+        BillingEvent::ReviewRejected { .. } => "review_rejected",
+        BillingEvent::ReviewRevoked { .. } => "review_revoked",
+    }
+}
+
+/// The same of what people are told.
+fn notice_name(notice: &Notice) -> &'static str {
+    match notice {
+        Notice::CreditsLow { .. } => "credits_low",
+        Notice::CreditsRecovered { .. } => "credits_recovered",
+        Notice::GrantExpiring { .. } => "grant_expiring",
+        Notice::RetentionShortened { .. } => "retention_shortened",
     }
 }
 
@@ -65,7 +95,11 @@ fn team_name(event: &TeamEvent) -> &'static str {
 fn all_names() -> BTreeSet<String> {
     let mut names = names_known_to::<Event>();
     names.extend(names_known_to::<TeamEvent>());
-    names.remove("team");
+    names.extend(names_known_to::<BillingEvent>());
+    names.extend(names_known_to::<Notice>());
+    for nest in ["team", "billing", "notice"] {
+        names.remove(nest);
+    }
     names
 }
 
@@ -99,6 +133,7 @@ fn events_with_optional_fields_are_there_with_and_without_them() {
     for event in [
         "workspace_opened",
         "period_started",
+        "subscription_ended",
         "change_scheduled",
         "grant_issued",
         "grant_revoked",

@@ -322,7 +322,7 @@ impl Walk {
     fn read(&mut self, catalogs: &Catalogs, events: &[Dated], period_end: &mut Option<Timestamp>) {
         for Dated(at, event) in events {
             match event {
-                Event::PeriodStarted { plan, catalog, why, period, allowance } => {
+                Event::PeriodStarted { plan, catalog, why, period, allowance, .. } => {
                     if matches!(why, Start::Renewal | Start::Change) {
                         assert_eq!(Some(*at), *period_end, "what was not bought starts where the last period ends");
                     }

@@ -87,6 +87,9 @@ pub struct Grant {
     pub starts_at: String,
     /// From when on it is dead.
     pub expires_at: Option<String>,
+    /// Whether its period is over and the next is not paid yet: nothing can be held from it.
+    #[serde(default)]
+    pub frozen: bool,
 }
 
 /// What is available and held of one unit.

@@ -20,12 +20,18 @@ pub struct Workspace {
     pub plan: String,
     /// `week`, `month` or `year`; absent on a plan that is never paid for.
     pub interval: Option<String>,
-    /// `active`, `canceling` or `frozen`.
+    /// `active`, `canceling`, `past_due` or `frozen`.
     pub status: String,
     /// Why it is frozen.
     pub frozen_reason: Option<String>,
     /// The test clock it stands on.
     pub test_clock: Option<String>,
+    /// Who says that a period is paid: `manual`, the operator, or `provider`; absent on a plan that is never paid for.
+    #[serde(default)]
+    pub billing: Option<String>,
+    /// Until when an unpaid renewal is waited for.
+    #[serde(default)]
+    pub awaited_until: Option<String>,
     /// The paid period.
     pub period: Option<PeriodView>,
     /// What takes effect with the next period.

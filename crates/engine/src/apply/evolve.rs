@@ -1,13 +1,15 @@
 //! Folding one event into a workspace. Decides nothing: what an event says happened, happened.
 
+mod billing;
 mod team;
 
 use crate::amount::Amount;
 use crate::catalog::{GrantKind, Name};
 use crate::event::{End, Event};
 use crate::limits::{CLOSED_GRANT_DAYS, GRANTS_KEPT};
+use crate::subscription::Subscription;
 use crate::time::{DAY, Timestamp};
-use crate::workspace::{Grant, Hold, Part, Purpose, Settled, Subscription, TrialUse, Window, Workspace};
+use crate::workspace::{Grant, Hold, Part, Purpose, Settled, TrialUse, Window, Workspace};
 use std::sync::Arc;
 
 /// Folds one event.
@@ -23,6 +25,8 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         | Event::GrantRevoked { .. }
         | Event::DebtRepaid { .. } => grant(workspace, at, event),
         Event::Team(event) => team::evolve(workspace, at, event),
+        Event::Billing(event) => billing::evolve(workspace, at, event),
+        Event::Notice(notice) => billing::told(workspace, notice),
         _ => terms(workspace, at, event),
     }
 }
@@ -41,14 +45,16 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
             workspace.lifetime_allowed = *lifetime_allowed;
         }
         Event::Renamed { name } => Arc::make_mut(&mut workspace.profile).name.clone_from(name),
-        Event::ReviewApproved { review, .. } => {
-            workspace.approvals.insert(review.clone());
-        }
-        Event::PeriodStarted { plan, catalog, period, allowance, .. } => {
+        Event::ReviewApproved { review, reason } => billing::approve(workspace, at, review, reason),
+        Event::PeriodStarted { plan, catalog, period, allowance, payment, .. } => {
             workspace.catalog = *catalog;
             workspace.renewed_at = Some(at);
-            workspace.subscription =
-                Subscription { period: Some(*period), allowance: *allowance, ..Subscription::unpaid(plan.clone()) };
+            workspace.subscription = Subscription {
+                period: Some(*period),
+                allowance: *allowance,
+                payment: payment.clone(),
+                ..Subscription::unpaid(plan.clone())
+            };
         }
         Event::MonthStarted { next_month } => {
             workspace.renewed_at = Some(at);
@@ -56,7 +62,7 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 period.next_month = Some(*next_month);
             }
         }
-        Event::SubscriptionEnded { plan, catalog } => {
+        Event::SubscriptionEnded { plan, catalog, .. } => {
             workspace.catalog = *catalog;
             workspace.subscription = Subscription::unpaid(plan.clone());
         }
@@ -130,7 +136,19 @@ fn grant(workspace: &mut Workspace, at: Timestamp, event: &Event) {
 
 fn issue(workspace: &mut Workspace, at: Timestamp, event: &Event) {
     let Event::GrantIssued {
-        grant, code, kind, unit, amount, models, rank, source, cost_basis, expires_at, from, ..
+        grant,
+        code,
+        kind,
+        unit,
+        amount,
+        models,
+        rank,
+        source,
+        cost_basis,
+        expires_at,
+        notice_at,
+        from,
+        ..
     } = event
     else {
         unreachable!("grant sends what is issued here")
@@ -163,6 +181,7 @@ fn issue(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         settled: Settled::default(),
         starts_at: at,
         expires_at: *expires_at,
+        notice_at: *notice_at,
         touched_at: at,
     }));
     forget_old_grants(workspace, at);

@@ -3,6 +3,7 @@
 use super::Step;
 use super::subscriptions::name_is_good;
 use crate::amount::{Amount, Unit};
+use crate::billing::event::BillingEvent;
 use crate::catalog::{GrantKind, Name, Pack};
 use crate::command::Give;
 use crate::event::Event;
@@ -45,6 +46,12 @@ impl Step<'_> {
                 plans_that_include: pack.plans.clone(),
             });
         }
+        self.sell_pack(pack, pack.amount, source, reason);
+        Ok(())
+    }
+
+    /// Gives a pack that was paid for, and repays what is owed from it (R9).
+    pub(super) fn sell_pack(&mut self, pack: &Pack, paid: Amount, source: &Name, reason: &str) {
         let expires_at = pack.expires.map(|span| self.at.after(span));
         let bought = self.workspace.next_grant;
         self.issue_given(
@@ -55,7 +62,7 @@ impl Step<'_> {
             source,
             reason,
             expires_at,
-            Some(cost_basis(pack)),
+            Some(cost_basis(pack, paid)),
             &[],
         );
         if !pack.bonus.is_zero() {
@@ -72,7 +79,6 @@ impl Step<'_> {
             );
         }
         self.repay_debt(bought);
-        Ok(())
     }
 
     fn give_goodwill(
@@ -135,6 +141,9 @@ impl Step<'_> {
             source: source.clone(),
             cost_basis,
             expires_at,
+            notice_at: expires_at
+                .map(|end| end.before(self.catalog().expiry_notice))
+                .filter(|notice| *notice > self.at),
             from: None,
             reason: Some(reason.to_owned()),
         });
@@ -201,6 +210,7 @@ impl Step<'_> {
         if !self.workspace.sources.contains(source) {
             return Err(Refusal::NotFound { what: "payment" });
         }
+        self.note_reversal(source, paid, reversed);
         let funded: Vec<u32> = self
             .workspace
             .grants
@@ -227,6 +237,24 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// What the current period was paid with went back in part: the months of it that are still to come know (R34).
+    fn note_reversal(&mut self, source: &Name, paid: u64, reversed: u64) {
+        let payment = self.workspace.subscription.payment.as_ref().filter(|payment| payment.source == *source);
+        let known = payment.map(|payment| payment.reversed.unwrap_or((paid, 0)));
+        if known.is_some_and(|known| known != (paid, reversed)) {
+            self.emit(Event::Billing(BillingEvent::PaymentReversed { source: source.clone(), paid, reversed }));
+        }
+    }
+
+    /// Takes back the share of a grant that its payment has lost already.
+    pub(super) fn take_reversed_share(&mut self, grant: u32) {
+        let reversed = self.workspace.subscription.payment.as_ref().and_then(|payment| payment.reversed);
+        if let Some((paid, reversed)) = reversed.filter(|(_, reversed)| *reversed > 0) {
+            let granted = self.workspace.grant(grant).expect("it was just granted").granted;
+            self.revoke(grant, granted.share_rounded_down(reversed, paid), "payment refunded");
+        }
+    }
+
     /// A dispute was won: what it took comes back once, with the old expiry (R9).
     fn reinstate(&mut self, n: u32, target: Amount) {
         self.emit(Event::GrantRevoked {
@@ -250,6 +278,7 @@ impl Step<'_> {
                 source: grant.source,
                 cost_basis: grant.cost_basis,
                 expires_at: grant.expires_at,
+                notice_at: None,
                 from: Some(n),
                 reason: Some("the payment was reinstated".to_owned()),
             });
@@ -262,8 +291,8 @@ impl Step<'_> {
     }
 }
 
-fn cost_basis(pack: &Pack) -> CostBasis {
-    CostBasis { currency: Name::from(pack.currency.as_str()), amount: pack.amount, credits: pack.credits }
+fn cost_basis(pack: &Pack, paid: Amount) -> CostBasis {
+    CostBasis { currency: Name::from(pack.currency.as_str()), amount: paid, credits: pack.credits }
 }
 
 /// Refuses what would go beyond a bound of the system.

@@ -145,6 +145,7 @@ impl Step<'_> {
                 source: grant.source,
                 cost_basis: grant.cost_basis,
                 expires_at: Some(at.after(grace)),
+                notice_at: None,
                 from: Some(from),
                 reason: None,
             };

@@ -5,14 +5,18 @@
 //!
 //! Invariant: pure. No I/O, no clock, no randomness, no floats; the same arguments give the same events for ever.
 
+mod billing;
 mod evolve;
 mod grants;
 mod holds;
+mod notices;
+mod reviews;
 mod runs;
 mod settle;
 mod subscriptions;
 mod team;
 
+use crate::billing::command::BillingCommand;
 use crate::catalog::{Catalog, Catalogs, Plan};
 use crate::command::{Command, Off};
 use crate::event::{Dated, Event};
@@ -22,6 +26,8 @@ use crate::team::command::TeamCommand;
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
 pub use holds::hold_is_good;
+pub(crate) use reviews::required;
+pub(crate) use subscriptions::price_of;
 
 /// What a command did.
 #[derive(Clone, Debug)]
@@ -49,12 +55,15 @@ pub fn apply(
     at: Timestamp,
 ) -> Result<Applied, Refusal> {
     workspace.check();
-    let (workspace, at) = (workspace.clone(), at.max(workspace.at));
-    let mut step = Step { workspace, catalogs, by, off: None, at, events: Vec::new() };
+    let (before, at) = (workspace, at.max(workspace.at));
+    let mut step = Step { workspace: before.clone(), catalogs, by, off: None, at, events: Vec::new() };
     if step.workspace.is_open() {
         settle::settle(&mut step);
     }
     decide(&mut step, command)?;
+    if !step.events.is_empty() {
+        notices::note(&mut step, before);
+    }
     let Step { mut workspace, events, at, .. } = step;
     if !events.is_empty() {
         close_entry(&mut workspace, at);
@@ -115,6 +124,7 @@ fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
         Command::ReleaseHold { hold } => step.release_hold(*hold),
         Command::ExtendHold { hold, seconds } => step.extend_hold(*hold, *seconds),
         Command::Team(command) => step.team(command),
+        Command::Billing(command) => step.billing(command),
     }
 }
 
@@ -128,6 +138,7 @@ fn permit(step: &Step<'_>, command: &Command) -> Result<(), Refusal> {
         Command::Team(TeamCommand::Remove { .. }) => Need::Leave,
         Command::Team(_) => Need::Member,
         Command::Rename { .. } => Need::Admin,
+        Command::Billing(BillingCommand::SetTopUp(_) | BillingCommand::RequestReview { .. }) => Need::Admin,
         Command::CreateRun { model, .. } => Need::RunModel(model),
         Command::CancelRun { run } => team::model_of(&step.workspace, *run).map_or(Need::RunAny, Need::RunModel),
         _ => Need::Operator,

@@ -104,6 +104,9 @@ impl<'a> Step<'a> {
             });
         }
         self.level_reaches(model, asked)?;
+        if let Access::Unapproved { review } = access {
+            return Err(Refusal::ReviewRequired { review, apply_url: self.catalog().links.apply.clone() });
+        }
         self.batch_fits(&params)?;
         super::grants::limit("open holds", HOLDS_MAX, self.workspace.holds.len())?;
         if access == Access::TrialExhausted {
@@ -235,7 +238,7 @@ impl<'a> Step<'a> {
                 let free = Taken::plain(model.unit, Amount::ZERO, Vec::new());
                 Ok(Taken { trial: Some(TrialUse::Window), opens_until, ..free })
             }
-            Access::Open | Access::Locked | Access::TrialExhausted => {
+            Access::Open | Access::Locked | Access::Unapproved { .. } | Access::TrialExhausted => {
                 if model.unit == Unit::Credits {
                     self.caps_leave(price.credits)?;
                 }

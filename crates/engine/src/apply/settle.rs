@@ -4,7 +4,8 @@
 //! scheduler delays a notice and never a balance (R3): whoever comes next settles first.
 
 use super::Step;
-use crate::event::{Event, Failure, FailureCode};
+use crate::event::{Dated, Event, Failure, FailureCode};
+use crate::notice::Notice;
 use crate::time::Timestamp;
 use crate::workspace::{Purpose, Workspace};
 
@@ -13,11 +14,11 @@ use crate::workspace::{Purpose, Workspace};
 enum Due {
     /// A hold that nobody ended.
     Hold(u32),
-    /// A grant with something left.
+    /// A grant with something left: its end is to be told of, or is there.
     Grant(u32),
     /// A monthly grant inside a paid year.
     Month,
-    /// The end of a paid period.
+    /// The end of a paid period, or of waiting for its renewal to be paid.
     Period,
 }
 
@@ -29,10 +30,7 @@ pub(super) fn settle(step: &mut Step<'_>) {
     while let Some((at, due)) = next_due(&step.workspace).filter(|(at, _)| passed(*at)) {
         match due {
             Due::Hold(n) => expire_hold(step, n, at),
-            Due::Grant(n) => {
-                let amount = step.workspace.grant(n).expect("a due grant is remembered").available;
-                step.emit_at(at, Event::GrantExpired { grant: n, amount });
-            }
+            Due::Grant(n) => end_grant(step, n, at),
             Due::Month => step.start_month(at),
             Due::Period => step.end_period(at),
         }
@@ -42,12 +40,25 @@ pub(super) fn settle(step: &mut Step<'_>) {
 fn next_due(workspace: &Workspace) -> Option<(Timestamp, Due)> {
     let holds = workspace.holds.iter().map(|hold| (hold.expires_at, Due::Hold(hold.n))).min();
     let lots = workspace.grants.iter().filter(|grant| !grant.available.is_zero());
-    let grants = lots.filter_map(|grant| Some((grant.expires_at?, Due::Grant(grant.n)))).min();
-    let period = workspace.subscription.period.map(|period| match period.next_month_at() {
-        Some(at) => (at, Due::Month),
-        None => (period.end, Due::Period),
-    });
+    let grants = lots.filter_map(|grant| Some((workspace.grant_due(grant)?, Due::Grant(grant.n)))).min();
+    let subscription = &workspace.subscription;
+    let month = subscription.period.and_then(|period| period.next_month_at()).is_some();
+    let period = subscription.due_at().map(|at| (at, if month { Due::Month } else { Due::Period }));
     [holds, grants, period].into_iter().flatten().min()
+}
+
+fn end_grant(step: &mut Step<'_>, n: u32, at: Timestamp) {
+    let grant = step.workspace.grant(n).expect("a due grant is remembered");
+    let amount = grant.available;
+    match grant.notice_at {
+        // What comes back from a hold after the day of the notice is told of as it comes back.
+        Some(_) => {
+            let last = step.events.last().map_or(step.workspace.at, |Dated(at, _)| *at);
+            let at = at.max(last);
+            step.emit_at(at, Event::Notice(Notice::GrantExpiring { grant: n, amount }));
+        }
+        None => step.emit_at(at, Event::GrantExpired { grant: n, amount }),
+    }
 }
 
 fn expire_hold(step: &mut Step<'_>, n: u32, at: Timestamp) {

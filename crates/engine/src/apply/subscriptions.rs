@@ -1,17 +1,33 @@
 //! Plans: opening, subscribing, changing, renewing, ending.
 
-use super::Step;
+use super::{Step, reviews};
 use crate::amount::{Amount, Unit};
+use crate::billing::Paid;
+use crate::billing::event::BillingEvent;
 use crate::catalog::{GrantKind, GrantTemplate, Name, OnUpgrade, Plan, Price, Published};
 use crate::command::{Choice, Command};
 use crate::event::{Event, Start};
 use crate::limits::{NAME_MAX, OPERATION_MAX};
 use crate::refusal::Refusal;
+use crate::subscription::Period;
 use crate::team::Role;
 use crate::team::event::TeamEvent;
 use crate::time::{Interval, Timestamp};
-use crate::workspace::{Grant, Period, trial_source};
+use crate::workspace::{CostBasis, Grant, trial_source};
 use std::sync::Arc;
+
+/// A period to be started.
+pub(super) struct Cycle<'a> {
+    pub offer: &'a Published,
+    pub plan: &'a Plan,
+    pub price: &'a Price,
+    /// Agreed by contract.
+    pub allowance: Option<Amount>,
+    pub why: Start,
+    pub period: Period,
+    /// What it was paid with; nothing where the operator says what is paid.
+    pub payment: Option<Paid>,
+}
 
 impl<'a> Step<'a> {
     pub(super) fn open(&mut self, command: &Command) -> Result<(), Refusal> {
@@ -55,22 +71,6 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// Approves a review that is named at a pointer of the request.
-    pub(super) fn approve(&mut self, at: &str, review: &Name, reason: &str) -> Result<(), Refusal> {
-        name_is_good(&format!("{at}/reason"), reason)?;
-        let newest = &self.offer()?.catalog;
-        if !newest.plans.iter().any(|plan| plan.requires.contains(review)) {
-            return Err(Refusal::invalid(
-                format!("{at}/review"),
-                format!("no plan requires a review `{}`", review.chars().take(100).collect::<String>()),
-            ));
-        }
-        if !self.workspace.approvals.contains(review) {
-            self.emit(Event::ReviewApproved { review: review.clone(), reason: reason.to_owned() });
-        }
-        Ok(())
-    }
-
     pub(super) fn subscribe(&mut self, choice: &Choice) -> Result<(), Refusal> {
         let offer = self.offer()?;
         let plan = offer.catalog.plan(&choice.plan).ok_or_else(|| {
@@ -80,6 +80,7 @@ impl<'a> Step<'a> {
                 format!("there is no plan `{}`; the catalog has {}", choice.plan, known.join(", ")),
             )
         })?;
+        self.is_billed_by_hand()?;
         if plan.prices.is_empty() {
             return if self.workspace.subscription.period.is_some() { self.cancel_subscription() } else { Ok(()) };
         }
@@ -88,12 +89,7 @@ impl<'a> Step<'a> {
         for (index, (review, reason)) in choice.approve.iter().enumerate() {
             self.approve(&format!("/approve/{index}"), review, reason)?;
         }
-        if let Some(review) = plan.requires.iter().find(|review| !self.workspace.approvals.contains(*review)) {
-            return Err(Refusal::ReviewRequired {
-                review: review.clone(),
-                apply_url: offer.catalog.links.apply.clone(),
-            });
-        }
+        reviews::required(&self.workspace, &offer.catalog, plan)?;
         let same =
             self.workspace.subscription.plan == plan.id && self.workspace.subscription.allowance == choice.allowance;
         match self.workspace.subscription.period {
@@ -125,58 +121,40 @@ impl<'a> Step<'a> {
         allowance: Option<Amount>,
         upgrade: bool,
     ) {
-        if upgrade && self.catalog().on_upgrade == OnUpgrade::Forfeit {
-            let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
-            // A grant with nothing free but something held dies too: what its hold gives back finds it dead (R17).
-            let left = |grant: &&Arc<Grant>| cycle(grant.kind) && !grant.closed() && !grant.dead(self.at);
-            let leftover = self.workspace.grants.iter().filter(left);
-            let leftover: Vec<(u32, Amount)> = leftover.map(|grant| (grant.n, grant.available)).collect();
-            for (grant, amount) in leftover {
-                self.emit(Event::GrantExpired { grant, amount });
-            }
+        if upgrade {
+            self.leave_cycle();
         }
         let why = if upgrade { Start::Upgrade } else { Start::New };
-        self.start_period(offer, plan, price, allowance, why, self.at, 0, self.at);
+        let period = period_of(price, self.at, 0, self.at);
+        self.start_period(Cycle { offer, plan, price, allowance, why, period, payment: None }, self.at);
     }
 
-    /// Starts period `index` of an anchor and makes its grants.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "a period is what these eight say; a struct of them would be used once"
-    )]
-    fn start_period(
-        &mut self,
-        offer: &'a Published,
-        plan: &'a Plan,
-        price: &'a Price,
-        allowance: Option<Amount>,
-        why: Start,
-        anchor: Timestamp,
-        index: u32,
-        at: Timestamp,
-    ) {
-        let interval = price.interval;
-        let first_month = index * 12;
-        let monthly =
-            interval == Interval::Year && price.grants.iter().any(|grant| grant.every == Some(Interval::Month));
-        let period = Period {
-            interval,
-            anchor,
-            index,
-            start: at,
-            end: anchor.nth(interval, index + 1),
-            next_month: monthly.then_some(first_month + 1),
-        };
-        self.emit_at(
-            at,
-            Event::PeriodStarted { plan: plan.id.clone(), catalog: offer.version, why, period, allowance },
-        );
+    /// What an upgrade does with the rest of the old cycle: it keeps its date, or is forfeited (R31).
+    pub(super) fn leave_cycle(&mut self) {
+        if self.catalog().on_upgrade == OnUpgrade::Carry {
+            return;
+        }
+        let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
+        // A grant with nothing free but something held dies too: what its hold gives back finds it dead (R17).
+        let left = |grant: &&Arc<Grant>| cycle(grant.kind) && !grant.closed() && !grant.dead(self.at);
+        let leftover = self.workspace.grants.iter().filter(left);
+        let leftover: Vec<(u32, Amount)> = leftover.map(|grant| (grant.n, grant.available)).collect();
+        for (grant, amount) in leftover {
+            self.emit(Event::GrantExpired { grant, amount });
+        }
+    }
+
+    /// Starts a period at an instant and makes its grants.
+    pub(super) fn start_period(&mut self, cycle: Cycle<'a>, at: Timestamp) {
+        let Cycle { offer, plan, price, allowance, why, period, payment } = cycle;
+        let (plan, catalog) = (plan.id.clone(), offer.version);
+        self.emit_at(at, Event::PeriodStarted { plan, catalog, why, period, allowance, payment });
         self.enter_plan(at);
         // Only a period that follows another takes its rest over: what is bought anew starts anew (R6, R31).
-        let rolls = matches!(why, Start::Renewal | Start::Change);
+        let rolls = matches!(why, Start::Renewal | Start::Change).then_some(period.start);
         for template in &price.grants {
-            let month = template.every == Some(Interval::Month) && interval == Interval::Year;
-            let ends = if month { anchor.nth(Interval::Month, first_month + 1).min(period.end) } else { period.end };
+            let month = template.every == Some(Interval::Month) && period.interval == Interval::Year;
+            let ends = period.next_month_at().filter(|_| month).unwrap_or(period.end);
             self.issue(template, template.amount, rolls, at, ends);
         }
         if let Some(amount) = allowance.filter(|amount| !amount.is_zero()) {
@@ -222,36 +200,63 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Makes a period's grant, and goes on with what the last one left over where the catalog allows it (R6).
-    fn issue(&mut self, template: &GrantTemplate, amount: Amount, rolls: bool, at: Timestamp, ends: Timestamp) {
-        let mut source = Name::from(format!("period:{}:{}", at.micros(), template.code));
-        if self.workspace.grants.iter().any(|grant| grant.source == source) {
-            // Two purchases at one instant are two sources (R7).
-            source = Name::from(format!("{source}:{}", self.workspace.next_grant));
-        }
-        let rolled = template.rollover_max.filter(|_| rolls).map(|most| self.left_over(&template.code, at).min(most));
-        if let Some(rolled) = rolled.filter(|rolled| !rolled.is_zero()) {
-            self.grant_template(GrantKind::Rollover, template, rolled, source.clone(), at, Some(ends));
+    /// Makes a period's grant, and goes on with what the one that ended left over where the catalog allows it (R6).
+    fn issue(
+        &mut self,
+        template: &GrantTemplate,
+        amount: Amount,
+        rolls: Option<Timestamp>,
+        at: Timestamp,
+        ends: Timestamp,
+    ) {
+        let payment = self.workspace.subscription.payment.clone();
+        let source = match &payment {
+            Some(payment) => payment.source.clone(),
+            None => self.source_of_period(template, at),
+        };
+        if let (Some(most), Some(ended)) = (template.rollover_max, rolls) {
+            let (left, paid_by) = self.left_over(&template.code, ended);
+            let rolled = left.min(most);
+            if !rolled.is_zero() {
+                // What goes on was paid by what it was granted for: a refund of that takes it back (R9).
+                let source = paid_by.filter(|_| payment.is_some()).unwrap_or_else(|| source.clone());
+                self.grant_template(GrantKind::Rollover, template, rolled, source, at, Some(ends));
+            }
         }
         let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
+        let grant = self.workspace.next_grant;
         self.grant_template(kind, template, amount, source, at, Some(ends));
+        if payment.is_some() {
+            self.take_reversed_share(grant);
+        }
     }
 
-    /// What cycle grants of a code that end now leave over. What came back from holds at this very instant has gone on
-    /// in grants of its own already (R17) and is not given twice.
-    fn left_over(&self, code: &Name, at: Timestamp) -> Amount {
+    /// The source of a grant of a period that the operator says is paid.
+    fn source_of_period(&self, template: &GrantTemplate, at: Timestamp) -> Name {
+        let source = Name::from(format!("period:{}:{}", at.micros(), template.code));
+        if self.workspace.grants.iter().any(|grant| grant.source == source) {
+            // Two purchases at one instant are two sources (R7).
+            return Name::from(format!("{source}:{}", self.workspace.next_grant));
+        }
+        source
+    }
+
+    /// What cycle grants of a code that end at an instant leave over, and what they were made from. What came back from
+    /// holds since then has gone on in grants of its own already (R17) and is not given twice.
+    fn left_over(&self, code: &Name, at: Timestamp) -> (Amount, Option<Name>) {
         let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
         let ending = |grant: &&Arc<Grant>| cycle(grant.kind) && grant.code == *code && grant.expires_at == Some(at);
         let ended: Vec<&Arc<Grant>> = self.workspace.grants.iter().filter(ending).collect();
         let returned = self.workspace.grants.iter().filter(|grant| {
             let same = |ended: &&Arc<Grant>| ended.source == grant.source;
-            grant.kind == GrantKind::Returned && grant.starts_at == at && ended.iter().any(same)
+            grant.kind == GrantKind::Returned && grant.starts_at >= at && ended.iter().any(same)
         });
         let returned: Amount = returned.map(|grant| grant.granted).sum();
-        ended.iter().map(|grant| grant.expired).sum::<Amount>().less(returned)
+        let left = ended.iter().map(|grant| grant.expired).sum::<Amount>().less(returned);
+        (left, ended.last().map(|grant| grant.source.clone()))
     }
 
-    fn grant_template(
+    pub(super) fn grant_template(
         &mut self,
         kind: GrantKind,
         template: &GrantTemplate,
@@ -269,12 +274,26 @@ impl<'a> Step<'a> {
             models: template.models.clone(),
             rank: self.catalog().rank(kind),
             source,
-            cost_basis: None,
+            cost_basis: self.cost_of(kind, template),
             expires_at,
+            notice_at: None,
             from: None,
             reason: None,
         };
         self.emit_at(at, event);
+    }
+
+    /// What the period's allowance cost, where that is known.
+    fn cost_of(&self, kind: GrantKind, template: &GrantTemplate) -> Option<CostBasis> {
+        let paid = self.workspace.subscription.payment.as_ref();
+        let paid = paid.filter(|_| kind == GrantKind::Cycle && template.unit == Unit::Credits)?;
+        let months = if template.every == Some(Interval::Month) && self.is_yearly() { 12 } else { 1 };
+        let credits = Amount::new(template.amount.get() * months)?;
+        Some(CostBasis { currency: paid.currency.clone(), amount: paid.amount, credits })
+    }
+
+    fn is_yearly(&self) -> bool {
+        self.workspace.subscription.period.is_some_and(|period| period.interval == Interval::Year)
     }
 
     /// A monthly grant inside a paid year falls due (R34).
@@ -285,22 +304,26 @@ impl<'a> Step<'a> {
         let price = self.plan().price(period.interval).expect("a period has a price in its catalog version");
         for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
             let ends = period.anchor.nth(Interval::Month, month + 1).min(period.end);
-            self.issue(template, template.amount, true, at, ends);
+            self.issue(template, template.amount, Some(at), at, ends);
         }
     }
 
-    /// A paid period ends: the plan ends, changes or renews. With manual billing the operator has agreed to renewals.
+    /// A paid period ends: the plan ends, changes or renews. With manual billing the operator has agreed to renewals;
+    /// what a provider collects renews when it is paid, and until then it is waited for (R4).
     pub(super) fn end_period(&mut self, at: Timestamp) {
         let subscription = self.workspace.subscription.clone();
         let period = subscription.period.expect("a period that ends was there");
-        let on_test_clock = self.workspace.test_clock.is_some();
-        let newest = self.catalogs.in_force(at, on_test_clock).expect("a workspace is on a published catalog");
-        if subscription.cancel {
-            let plan = newest.catalog.free_plan.clone();
-            self.emit_at(at, Event::SubscriptionEnded { plan, catalog: newest.version });
-            self.enter_plan(at);
-            return;
+        let approved = subscription.pending.is_some() || self.is_approved(self.plan());
+        match (&subscription.payment, subscription.awaited_until) {
+            (Some(_), None) if !subscription.cancel && approved => {
+                let until = at.after(self.catalog().payment_grace);
+                return self.emit_at(at, Event::Billing(BillingEvent::PaymentAwaited { until }));
+            }
+            (Some(_), awaited) => return self.end_subscription(at, awaited.is_some()),
+            (None, _) if subscription.cancel || !approved => return self.end_subscription(at, false),
+            (None, _) => {}
         }
+        let newest = self.newest(at);
         let (plan, interval) = subscription.pending.clone().unwrap_or((subscription.plan.clone(), period.interval));
         let sold = |published: &'a Published| {
             let plan = published.catalog.plan(&plan)?;
@@ -311,6 +334,9 @@ impl<'a> Step<'a> {
         let own = self.catalogs.get(self.workspace.catalog);
         let versions = [Some(newest), own].into_iter().flatten().chain(self.catalogs.all().iter().rev());
         let (offer, plan, price) = versions.into_iter().find_map(sold).expect("what was sold is in some version");
+        if !self.is_approved(plan) {
+            return self.end_subscription(at, false);
+        }
         let (why, anchor, index) = match (subscription.pending.is_some(), interval == period.interval) {
             (false, _) => (Start::Renewal, period.anchor, period.index + 1),
             (true, true) => (Start::Change, period.anchor, period.index + 1),
@@ -319,10 +345,55 @@ impl<'a> Step<'a> {
         let agreed =
             if subscription.pending.is_some() { subscription.pending_allowance } else { subscription.allowance };
         let allowance = agreed.filter(|_| plan.custom);
-        self.start_period(offer, plan, price, allowance, why, anchor, index, at);
+        let period = period_of(price, anchor, index, at);
+        self.start_period(Cycle { offer, plan, price, allowance, why, period, payment: None }, at);
+    }
+
+    /// The paid plan is over: what was frozen with it expires, and the free plan takes its place.
+    pub(super) fn end_subscription(&mut self, at: Timestamp, unpaid: bool) {
+        self.end_frozen(at);
+        let newest = self.newest(at);
+        let (plan, catalog) = (newest.catalog.free_plan.clone(), newest.version);
+        self.emit_at(at, Event::SubscriptionEnded { plan, catalog, unpaid });
+        self.enter_plan(at);
+    }
+
+    /// What was frozen while a renewal was waited for expires (R4).
+    pub(super) fn end_frozen(&mut self, at: Timestamp) {
+        if self.workspace.subscription.awaited_until.is_none() {
+            return;
+        }
+        let frozen = |grant: &&Arc<Grant>| !grant.available.is_zero() && self.workspace.subscription.freezes(grant);
+        let frozen = self.workspace.grants.iter().filter(frozen);
+        let frozen: Vec<(u32, Amount)> = frozen.map(|grant| (grant.n, grant.available)).collect();
+        for (grant, amount) in frozen {
+            self.emit_at(at, Event::GrantExpired { grant, amount });
+        }
+    }
+
+    /// The catalog version that is sold at an instant.
+    fn newest(&self, at: Timestamp) -> &'a Published {
+        let on_test_clock = self.workspace.test_clock.is_some();
+        self.catalogs.in_force(at, on_test_clock).expect("a workspace is on a published catalog")
+    }
+
+    /// Refuses to say by hand what the provider says.
+    fn is_billed_by_hand(&self) -> Result<(), Refusal> {
+        match &self.workspace.subscription.payment {
+            None => Ok(()),
+            Some(Paid { subscription, .. }) => Err(Refusal::invalid(
+                "",
+                format!("the plan is paid through the provider's subscription {subscription}: change it there"),
+            )),
+        }
     }
 
     pub(super) fn cancel_subscription(&mut self) -> Result<(), Refusal> {
+        self.is_billed_by_hand()?;
+        self.schedule_cancel()
+    }
+
+    pub(super) fn schedule_cancel(&mut self) -> Result<(), Refusal> {
         let subscription = &self.workspace.subscription;
         if subscription.period.is_none() {
             return Err(Refusal::invalid(
@@ -340,6 +411,11 @@ impl<'a> Step<'a> {
     }
 
     pub(super) fn undo_cancel(&mut self) -> Result<(), Refusal> {
+        self.is_billed_by_hand()?;
+        self.clear_schedule()
+    }
+
+    pub(super) fn clear_schedule(&mut self) -> Result<(), Refusal> {
         let subscription = &self.workspace.subscription;
         if subscription.cancel || subscription.pending.is_some() {
             self.emit(Event::ScheduleCleared);
@@ -381,13 +457,24 @@ impl<'a> Step<'a> {
     }
 
     /// The catalog version that is sold now.
-    fn offer(&self) -> Result<&'a Published, Refusal> {
+    pub(super) fn offer(&self) -> Result<&'a Published, Refusal> {
         let on_test_clock = self.workspace.test_clock.is_some();
         self.catalogs.in_force(self.at, on_test_clock).ok_or(Refusal::NotFound { what: "catalog" })
     }
 }
 
-fn price_of(plan: &Plan, interval: Option<Interval>) -> Result<&Price, Refusal> {
+/// Period `index` of an anchor.
+fn period_of(price: &Price, anchor: Timestamp, index: u32, start: Timestamp) -> Period {
+    let (interval, end) = (price.interval, anchor.nth(price.interval, index + 1));
+    Period { interval, anchor, index, start, end, next_month: grants_by_month(price).then_some(index * 12 + 1) }
+}
+
+/// Whether a price is paid by the year and grants by the month (R34).
+pub(super) fn grants_by_month(price: &Price) -> bool {
+    price.interval == Interval::Year && price.grants.iter().any(|grant| grant.every == Some(Interval::Month))
+}
+
+pub(crate) fn price_of(plan: &Plan, interval: Option<Interval>) -> Result<&Price, Refusal> {
     let intervals = || plan.prices.iter().map(|price| price.interval.name()).collect::<Vec<_>>().join(" or ");
     match interval {
         Some(interval) => plan

@@ -40,6 +40,12 @@ pub struct Catalog {
     /// How long credits live that come back from a hold after their grant has died; `"0 hours"` lets them expire (R17).
     #[serde(default = "default_release_grace")]
     pub release_grace: Span,
+    /// How long a renewal may be unpaid before the workspace goes to the free plan (R4).
+    #[serde(default = "default_payment_grace")]
+    pub payment_grace: Span,
+    /// How long before a pack or a gift expires its owner is told.
+    #[serde(default = "default_expiry_notice")]
+    pub expiry_notice: Span,
     /// What an upgrade does with the rest of the old cycle (R31).
     #[serde(default)]
     pub on_upgrade: OnUpgrade,
@@ -74,6 +80,14 @@ pub struct Catalog {
 
 fn default_release_grace() -> Span {
     Span::Micros(crate::time::DAY)
+}
+
+fn default_payment_grace() -> Span {
+    Span::Micros(crate::time::DAY)
+}
+
+fn default_expiry_notice() -> Span {
+    Span::Micros(7 * crate::time::DAY) // # assumed
 }
 
 /// What an upgrade does with the rest of the old cycle (R31).

@@ -8,8 +8,9 @@ use crate::catalog::{GrantKind, Name};
 use crate::event::{End, Event, Failure, RunStatus, Start};
 use crate::id::Kind;
 use crate::quote::Line;
+use crate::subscription::Period;
 use crate::time::{Interval, Timestamp};
-use crate::workspace::{Grant, Part, Period, TrialUse, Workspace};
+use crate::workspace::{Grant, Part, TrialUse, Workspace};
 
 /// An event between two values of its workspace.
 pub(super) struct Scene<'a> {
@@ -49,7 +50,7 @@ pub(super) fn quantity(unit: Unit, amount: Amount) -> String {
     format!("{amount} {word}{}", if amount == Amount::ONE { "" } else { "s" })
 }
 
-fn adverb(interval: Interval) -> &'static str {
+pub(super) fn adverb(interval: Interval) -> &'static str {
     match interval {
         Interval::Week => "weekly",
         Interval::Month => "monthly",
@@ -86,6 +87,8 @@ impl Scene<'_> {
             | Event::ScheduleCleared
             | Event::CatalogMigrated { .. } => self.subscription(event),
             Event::Team(event) => super::team::say(self.before, self.at, event),
+            Event::Billing(event) => super::billing::say(event),
+            Event::Notice(notice) => super::billing::tell(self, notice),
             Event::WorkspaceOpened { .. }
             | Event::Renamed { .. }
             | Event::ReviewApproved { .. }
@@ -139,15 +142,17 @@ impl Scene<'_> {
         let ends = current.period.map(|period| period.end);
         let on = |at: Option<Timestamp>| at.map_or_else(|| "the period's end".to_owned(), |at| at.to_string());
         match event {
-            Event::PeriodStarted { plan, why, period, allowance, catalog } => {
+            Event::PeriodStarted { plan, why, period, allowance, catalog, .. } => {
                 self.period(plan, *why, period, *allowance, *catalog)
             }
             Event::MonthStarted { .. } => Said::with(
                 format!("The next month of the yearly {} plan began", current.plan),
                 format!("; the year ends {}.", on(ends)),
             ),
-            Event::SubscriptionEnded { plan, .. } => {
-                Said::plain(format!("The {} plan ended and the workspace went to the {plan} plan", current.plan))
+            Event::SubscriptionEnded { plan, unpaid, .. } => {
+                let why = if *unpaid { ", because its renewal was not paid." } else { "." };
+                let ended = format!("The {} plan ended and the workspace went to the {plan} plan", current.plan);
+                Said::with(ended, why)
             }
             Event::ChangeScheduled { plan, interval, .. } => Said::with(
                 format!("The plan will change to {plan}, paid {}", adverb(*interval)),
@@ -239,7 +244,7 @@ impl Scene<'_> {
             ),
             (GrantKind::Rollover, _) => (format!("Carried over {what} from the last period"), String::new()),
             (GrantKind::Pack, _) => (format!("Sold the pack {code} of {what}"), format!(", paid by {source}")),
-            (GrantKind::Bonus, _) if !source.starts_with("period:") => {
+            (GrantKind::Bonus, _) if !self.is_of_period(source) => {
                 (format!("Added a bonus of {what}"), format!(" to the pack {code}, paid by {source}"))
             }
             (GrantKind::Bonus, _) => (format!("Granted a bonus of {what}"), String::new()),
@@ -254,6 +259,12 @@ impl Scene<'_> {
             detail.push_str(&format!(" Reason: {reason}."));
         }
         Said::with(short, detail)
+    }
+
+    /// Whether a grant of this source comes with a period of a plan.
+    fn is_of_period(&self, source: &str) -> bool {
+        let payment = self.after.subscription.payment.as_ref();
+        source.starts_with("period:") || payment.is_some_and(|payment| *payment.source == *source)
     }
 
     fn revoked(&self, n: u32, amount: Amount, reclaim: Amount, reason: &str) -> Said {
@@ -444,7 +455,8 @@ fn label(workspace: &Workspace, grant: &Grant) -> Option<String> {
         return Some(format!("{model} under the {plan} plan"));
     }
     let code = &grant.code;
-    let of_period = grant.source.starts_with("period:") && grant.kind != GrantKind::Returned;
+    let paid = workspace.subscription.payment.as_ref().is_some_and(|payment| payment.source == grant.source);
+    let of_period = (paid || grant.source.starts_with("period:")) && grant.kind != GrantKind::Returned;
     let current = workspace.subscription.period.filter(|period| of_period && period.start <= grant.starts_at);
     // A plan that was left at the instant it began has grants of the same source; only the newest is the plan's.
     let newest = !workspace

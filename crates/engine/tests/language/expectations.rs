@@ -143,7 +143,7 @@ impl Scenario {
         same("renews", &words.word("an instant, or never")?, &shown(next))
     }
 
-    /// `model ID open | trial N | window [INSTANT] | exhausted | locked`.
+    /// `model ID open | trial N | window [INSTANT] | exhausted | needs REVIEW | locked`.
     fn model(&self, words: &mut Words) -> Result<(), String> {
         let id = words.word("a model")?;
         let catalog = self.catalog()?;
@@ -154,6 +154,7 @@ impl Scenario {
             Access::TrialWindow { ends_at: None } => "window".to_owned(),
             Access::TrialWindow { ends_at: Some(end) } => format!("window {end}"),
             Access::TrialExhausted => "exhausted".to_owned(),
+            Access::Unapproved { review } => format!("needs {review}"),
             Access::Locked => "locked".to_owned(),
         };
         same("model", &words.rest(), &got)

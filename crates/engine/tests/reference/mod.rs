@@ -43,6 +43,8 @@ pub struct Lot {
     pub revoked: i64,
     pub starts: i64,
     pub ends: Option<i64>,
+    /// When its owner is to be told of its end.
+    pub tell: Option<i64>,
     /// The lot whose won dispute this gives back.
     pub root: Option<u32>,
     /// What refunds and disputes want back of it and of what was reinstated from it (I13's T).
@@ -244,6 +246,7 @@ impl Model {
             Command::ReleaseHold { hold } => self.release(*hold),
             Command::ExtendHold { hold, seconds } => self.extend(*hold, *seconds),
             Command::Team(_) => unreachable!("who belongs to a workspace is looked at in tests/rights.rs"),
+            Command::Billing(_) => unreachable!("what a provider says is looked at in tests/payments.rs"),
             Command::Tick => Ok(()),
         }
     }
@@ -253,6 +256,12 @@ impl Model {
         while let Some(at) = self.next_due().filter(|at| *at <= self.now) {
             while let Some(hold) = self.open.iter().find(|hold| hold.expires == at).cloned() {
                 self.end(&hold, 0, false, at);
+            }
+            for lot in &mut self.lots {
+                if lot.available > 0 && lot.tell.is_some_and(|tell| tell <= at) {
+                    lot.tell = None;
+                    self.happened = true;
+                }
             }
             for index in 0..self.lots.len() {
                 if self.lots[index].ends == Some(at) && self.lots[index].available > 0 {
@@ -274,7 +283,7 @@ impl Model {
     /// The earliest instant at which something happens by itself.
     pub fn next_due(&self) -> Option<i64> {
         let mut due: Vec<i64> = self.open.iter().map(|hold| hold.expires).collect();
-        due.extend(self.lots.iter().filter(|lot| lot.available > 0).filter_map(|lot| lot.ends));
+        due.extend(self.lots.iter().filter(|lot| lot.available > 0).filter_map(|lot| lot.tell.or(lot.ends)));
         due.extend(self.paid.map(|paid| self.next_month(&paid).unwrap_or(paid.end)));
         due.into_iter().min()
     }

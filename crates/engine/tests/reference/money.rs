@@ -1,7 +1,7 @@
 //! Lots: given, forgotten, taken back.
 
 use super::{Answer, Lot, MOST, Model, Why, find_plan, good_name, later};
-use scrip_engine::{Give, GrantKind, GrantTemplate, Unit};
+use scrip_engine::{Give, GrantKind, GrantTemplate, Span, Unit};
 
 /// What a new lot is.
 pub struct Born {
@@ -42,6 +42,7 @@ impl Model {
             revoked: 0,
             starts: born.at,
             ends: born.ends,
+            tell: None,
             root: born.root,
             wanted: 0,
             repaid: 0,
@@ -53,6 +54,14 @@ impl Model {
         });
         self.forget(born.at);
         n
+    }
+
+    /// Whoever bought or was given something is told some days before it ends, if that is not already.
+    fn tell_of_the_end(&mut self, n: u32) {
+        let Span::Micros(before) = self.catalog().expiry_notice else { panic!("the worlds of these tests say days") };
+        let now = self.now;
+        let lot = self.lot_mut(n);
+        lot.tell = lot.ends.map(|ends| ends - before).filter(|tell| *tell > now);
     }
 
     fn rank(&self, kind: GrantKind) -> u8 {
@@ -201,8 +210,10 @@ impl Model {
                     rank: None,
                 };
                 let bought = self.issue(born(GrantKind::Pack, pack.credits.get()));
+                self.tell_of_the_end(bought);
                 if pack.bonus.get() > 0 {
-                    self.issue(born(GrantKind::Bonus, pack.bonus.get()));
+                    let bonus = self.issue(born(GrantKind::Bonus, pack.bonus.get()));
+                    self.tell_of_the_end(bonus);
                 }
                 self.repay(bought);
                 Ok(())
@@ -216,7 +227,7 @@ impl Model {
                 {
                     return Err("INVALID_REQUEST");
                 }
-                self.issue(Born {
+                let given = self.issue(Born {
                     kind: GrantKind::Goodwill,
                     code: "goodwill".to_owned(),
                     unit: *unit,
@@ -228,6 +239,7 @@ impl Model {
                     root: None,
                     rank: None,
                 });
+                self.tell_of_the_end(given);
                 Ok(())
             }
         }

@@ -64,5 +64,7 @@ pub(super) const fn event(event: &Event) -> &'static str {
         Event::HoldEnded { .. } => "hold_ended",
         Event::WindowWithdrawn { .. } => "window_withdrawn",
         Event::Team(event) => event.name(),
+        Event::Billing(event) => event.name(),
+        Event::Notice(notice) => notice.name(),
     }
 }

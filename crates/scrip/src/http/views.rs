@@ -44,10 +44,12 @@ pub fn parse_test_clock(id: &str) -> Option<i64> {
 /// A workspace.
 pub fn workspace(workspace: &Workspace) -> api::Workspace {
     let subscription = &workspace.subscription;
-    let status = match (&workspace.frozen, workspace.disputes.is_empty(), subscription.cancel) {
-        (Some(_), _, _) | (_, false, _) => "frozen",
-        (_, _, true) => "canceling",
-        _ => "active",
+    let unpaid = subscription.awaited_until.is_some() || workspace.billing.failed.is_some();
+    let status = match () {
+        () if workspace.frozen.is_some() || !workspace.disputes.is_empty() => "frozen",
+        () if subscription.payment.is_some() && unpaid => "past_due",
+        () if subscription.cancel => "canceling",
+        () => "active",
     };
     let disputed = workspace.disputes.first().map(|source| format!("the payment {source} is in dispute"));
     api::Workspace {
@@ -64,6 +66,11 @@ pub fn workspace(workspace: &Workspace) -> api::Workspace {
         status: status.to_owned(),
         frozen_reason: workspace.frozen.as_ref().map(ToString::to_string).or(disputed),
         test_clock: workspace.test_clock.map(test_clock_id),
+        billing: subscription.period.map(|_| match &subscription.payment {
+            Some(_) => "provider".to_owned(),
+            None => "manual".to_owned(),
+        }),
+        awaited_until: subscription.awaited_until.map(text),
         period: subscription.period.map(|period| api::PeriodView { start: text(period.start), end: text(period.end) }),
         pending: subscription.pending.as_ref().map(|(plan, interval)| api::PendingChange {
             plan: plan.to_string(),
@@ -76,9 +83,10 @@ pub fn workspace(workspace: &Workspace) -> api::Workspace {
 }
 
 /// A grant.
-pub fn grant(workspace: WorkspaceId, grant: &Grant) -> api::Grant {
+pub fn grant(workspace: &Workspace, grant: &Grant) -> api::Grant {
     api::Grant {
-        id: workspace.owned(Kind::Grant, grant.n),
+        frozen: workspace.is_frozen(grant),
+        id: workspace.id.owned(Kind::Grant, grant.n),
         code: grant.code.to_string(),
         unit: grant.unit.name().to_owned(),
         kind: grant.kind.name().to_owned(),
@@ -97,7 +105,7 @@ pub fn grant(workspace: WorkspaceId, grant: &Grant) -> api::Grant {
 }
 
 fn unit_balance(workspace: &Workspace, unit: Unit) -> api::UnitBalance {
-    let of_unit = workspace.grants.iter().filter(|grant| grant.unit == unit);
+    let of_unit = workspace.grants.iter().filter(|grant| grant.unit == unit && !workspace.is_frozen(grant));
     let available = of_unit.map(|grant| grant.available.get()).sum();
     api::UnitBalance { available, held: workspace.held(unit).get() }
 }
@@ -116,7 +124,7 @@ pub fn balance(workspace: &Workspace) -> api::Balance {
         units: units.keys().map(|unit| (unit.name().to_owned(), unit_balance(workspace, *unit))).collect(),
         renews_at: renews.map(|period| text(period.next_month_at().unwrap_or(period.end))),
         renewed_at: workspace.renewed_at.map(text),
-        grants: workspace.grants.iter().filter(|lot| !lot.closed()).map(|lot| grant(workspace.id, lot)).collect(),
+        grants: workspace.grants.iter().filter(|lot| !lot.closed()).map(|lot| grant(workspace, lot)).collect(),
     }
 }
 
@@ -127,6 +135,7 @@ pub fn entitlements(workspace: &Workspace, catalog: &Catalog, plan: &Plan, at: T
         let left = runs_left_today(workspace, plan, &model.id, at);
         let (locked, reason) = match access {
             Access::Locked => (true, Some("MODEL_TIER_REQUIRED")),
+            Access::Unapproved { .. } => (true, Some("REVIEW_REQUIRED")),
             Access::TrialExhausted => (true, Some("TRIAL_EXHAUSTED")),
             _ if left == Some(0) => (true, Some("ALLOWANCE_EXHAUSTED")),
             _ => (false, None),

@@ -297,7 +297,7 @@ pub async fn give(
         Event::GrantIssued { grant, .. } => workspace.grant(*grant),
         _ => None,
     });
-    let made = made.map(|grant| views::grant(id, grant)).collect();
+    let made = made.map(|grant| views::grant(&workspace, grant)).collect();
     Ok(Reply::new(StatusCode::CREATED, made).of(id, &committed))
 }
 
@@ -316,7 +316,7 @@ pub async fn void(
     let command = Command::VoidGrant { grant, reason: body.value.reason };
     let (committed, shown) = app.ledger.submit_and_show(workspace, command, asked).await?;
     let grant = shown.grant(grant).ok_or(Problem::not_found("grant"))?;
-    Ok(Reply::new(StatusCode::OK, views::grant(workspace, grant)).of(workspace, &committed))
+    Ok(Reply::new(StatusCode::OK, views::grant(&shown, grant)).of(workspace, &committed))
 }
 
 async fn command_on(

@@ -1,0 +1,278 @@
+//! What a payment provider's truth does to a workspace: payments, renewals, endings; and automatic top-ups.
+
+use super::Step;
+use super::reviews::required;
+use super::subscriptions::{Cycle, grants_by_month};
+use crate::amount::Amount;
+use crate::billing::command::{BillingCommand, Bought, Payment, Standing};
+use crate::billing::event::BillingEvent;
+use crate::billing::{Paid, TopUpTerms};
+use crate::catalog::{Catalog, GrantKind, Name, Plan, Price, Published};
+use crate::event::{Event, Start};
+use crate::limits::{GRANTS_MAX, SOURCES_MAX};
+use crate::refusal::Refusal;
+use crate::subscription::Period;
+use crate::time::{Interval, Timestamp};
+
+/// A period as the provider bills it.
+#[derive(Clone, Copy)]
+struct Billed {
+    interval: Interval,
+    anchor: Timestamp,
+    start: Timestamp,
+    end: Timestamp,
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn billing(&mut self, command: &BillingCommand) -> Result<(), Refusal> {
+        match command {
+            BillingCommand::RecordPayment(payment) => self.record_payment(payment),
+            BillingCommand::FollowSubscription { subscription, standing } => {
+                self.follow_subscription(subscription, standing)
+            }
+            BillingCommand::FailPayment { subscription, invoice, attempt } => {
+                self.fail_payment(subscription, invoice, *attempt)
+            }
+            BillingCommand::SetTopUp(terms) => self.set_top_up(terms.as_ref()),
+            BillingCommand::EndTopUp { n, declined } => self.end_top_up(*n, *declined),
+            BillingCommand::RequestReview { review, application } => self.request_review(review, *application),
+            BillingCommand::RejectReview { review, reason } => self.reject_review(review, reason),
+            BillingCommand::RevokeReview { review, reason } => self.revoke_review(review, reason),
+        }
+    }
+
+    /// Gives what a payment bought, once (R7).
+    fn record_payment(&mut self, payment: &Payment) -> Result<(), Refusal> {
+        if self.workspace.sources.contains(&payment.source) {
+            return Ok(());
+        }
+        if payment.paid.is_zero() {
+            return Err(Refusal::invalid("/paid", "nothing was paid, so nothing is given"));
+        }
+        let open = self.workspace.grants.iter().filter(|grant| !grant.closed()).count();
+        super::grants::limit("grants", GRANTS_MAX, open)?;
+        super::grants::limit("sources", SOURCES_MAX, self.workspace.sources.len())?;
+        match &payment.bought {
+            Bought::Pack(id) => {
+                let is_it = |catalog: &'a Catalog| {
+                    catalog.pack(id).filter(|pack| costs(payment, Some(pack.amount), &pack.currency))
+                };
+                let (_, pack) = self.sold_as(payment, is_it)?;
+                self.sell_pack(pack, payment.paid, &payment.source, "paid through the provider");
+                Ok(())
+            }
+            Bought::Period { plan, interval, subscription, anchor, start, end } => {
+                let billed = Billed { interval: *interval, anchor: *anchor, start: *start, end: *end };
+                self.record_period(payment, plan, subscription, billed)
+            }
+        }
+    }
+
+    fn record_period(
+        &mut self,
+        payment: &Payment,
+        plan: &Name,
+        subscription: &Name,
+        billed: Billed,
+    ) -> Result<(), Refusal> {
+        if billed.start >= billed.end {
+            return Err(Refusal::invalid("/end", "must be after the start"));
+        }
+        let (published, (plan, price)) = self.sold_as(payment, |catalog| {
+            let plan = catalog.plan(plan)?;
+            let price = plan.price(billed.interval)?;
+            costs(payment, price.amount, &price.currency).then_some((plan, price))
+        })?;
+        required(&self.workspace, &published.catalog, plan)?;
+        self.emit(Event::Billing(BillingEvent::PeriodPaid {
+            source: payment.source.clone(),
+            subscription: subscription.clone(),
+            plan: plan.id.clone(),
+            interval: billed.interval,
+            catalog: published.version,
+            start: billed.start,
+            end: billed.end,
+            amount: payment.paid,
+            currency: payment.currency.clone(),
+        }));
+        match self.start_of(published, plan, subscription, billed) {
+            None => self.give_passed_period(payment, price, billed.end),
+            Some(why) => self.start_paid_period(published, plan, price, payment, subscription, billed, why),
+        }
+        Ok(())
+    }
+
+    /// The newest version that sells what a payment bought at the payment's price: so nobody gets for an old price what
+    /// is sold at a new one, and whoever pays an old price goes on getting what was sold for it (R33).
+    fn sold_as<T>(
+        &self,
+        payment: &Payment,
+        is_it: impl Fn(&'a Catalog) -> Option<T>,
+    ) -> Result<(&'a Published, T), Refusal> {
+        let newest = self.offer()?.version;
+        let versions = self.catalogs.all().iter().rev().filter(|published| published.version <= newest);
+        let mut sold = versions.filter_map(|published| Some((published, is_it(&published.catalog)?)));
+        sold.next().ok_or_else(|| {
+            let Payment { price, currency, .. } = payment;
+            Refusal::invalid("/price", format!("no version of the catalog sells this for {price} {currency}"))
+        })
+    }
+
+    /// Why a paid period becomes the workspace's current one; `None` when it does not: it is over, or an older one than
+    /// the current, or the operator has agreed on more by contract.
+    fn start_of(&self, offer: &Published, plan: &Plan, subscription: &Name, billed: Billed) -> Option<Start> {
+        let current = &self.workspace.subscription;
+        let Some(period) = current.period else { return (billed.end > self.at).then_some(Start::New) };
+        let rank = |id: &Name| offer.catalog.plan_rank(id);
+        let same = current.payment.as_ref().is_some_and(|paid| paid.subscription == *subscription);
+        let by_contract = current.payment.is_none() && rank(&current.plan) > rank(&plan.id);
+        if billed.end <= self.at || by_contract || (same && billed.start < period.start) {
+            return None;
+        }
+        let less = rank(&plan.id) < rank(&current.plan) || billed.interval < period.interval;
+        Some(match () {
+            () if !same => Start::Upgrade,
+            () if plan.id == current.plan && billed.interval == period.interval && billed.start >= period.end => {
+                Start::Renewal
+            }
+            () if less || billed.start >= period.end => Start::Change,
+            () => Start::Upgrade,
+        })
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a paid period is what these say")]
+    fn start_paid_period(
+        &mut self,
+        offer: &'a Published,
+        plan: &'a Plan,
+        price: &'a Price,
+        payment: &Payment,
+        subscription: &Name,
+        billed: Billed,
+        why: Start,
+    ) {
+        self.end_frozen(self.at);
+        if why == Start::Upgrade {
+            self.leave_cycle();
+        }
+        let period = period_of(price, billed, self.at);
+        let payment = Some(Paid {
+            subscription: subscription.clone(),
+            source: payment.source.clone(),
+            amount: payment.paid,
+            currency: payment.currency.clone(),
+            reversed: None,
+        });
+        self.start_period(Cycle { offer, plan, price, allowance: None, why, period, payment }, self.at);
+    }
+
+    /// A period that was paid for and is not the current one gives its grants, with the end it was sold with.
+    fn give_passed_period(&mut self, payment: &Payment, price: &Price, end: Timestamp) {
+        for template in &price.grants {
+            let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
+            let (grant, amount) = (self.workspace.next_grant, template.amount);
+            self.grant_template(kind, template, amount, payment.source.clone(), self.at, Some(end));
+            if end <= self.at {
+                self.emit(Event::GrantExpired { grant, amount });
+            }
+        }
+    }
+
+    /// Agrees with the provider on how a subscription goes on. What it says of any but the current one is old news.
+    fn follow_subscription(&mut self, subscription: &Name, standing: &Standing) -> Result<(), Refusal> {
+        let current = self.workspace.subscription.clone();
+        let (Some(paid), Some(period)) = (&current.payment, current.period) else { return Ok(()) };
+        if paid.subscription != *subscription {
+            return Ok(());
+        }
+        match standing {
+            // What is paid for is had to its end, however the provider's subscription ends (R32).
+            Standing::Ended if self.at < period.end => self.schedule_cancel(),
+            Standing::Ended => {
+                self.end_subscription(self.at, true);
+                Ok(())
+            }
+            Standing::Goes { ending: true, .. } => self.schedule_cancel(),
+            Standing::Goes { change: Some((plan, interval)), .. } => self.schedule_change(plan, *interval),
+            Standing::Goes { .. } => self.clear_schedule(),
+        }
+    }
+
+    fn schedule_change(&mut self, plan: &Name, interval: Interval) -> Result<(), Refusal> {
+        let offer = self.offer()?;
+        let known = offer.catalog.plan(plan).filter(|plan| plan.price(interval).is_some());
+        let known = known.ok_or_else(|| Refusal::invalid("/plan", format!("`{plan}` is not sold so")))?;
+        required(&self.workspace, &offer.catalog, known)?;
+        let change = (plan.clone(), interval);
+        let current = &self.workspace.subscription;
+        if current.pending.as_ref() != Some(&change) || current.cancel {
+            self.emit(Event::ChangeScheduled { plan: change.0, interval, allowance: None });
+        }
+        Ok(())
+    }
+
+    fn fail_payment(&mut self, subscription: &Name, invoice: &Name, attempt: u32) -> Result<(), Refusal> {
+        let current = self.workspace.subscription.payment.as_ref();
+        let ours = current.is_some_and(|paid| paid.subscription == *subscription);
+        let known = self.workspace.billing.failed.as_ref();
+        let told = known.is_some_and(|(known, last)| known == invoice && *last >= attempt);
+        if ours && !told {
+            self.emit(Event::Billing(BillingEvent::PaymentFailed { invoice: invoice.clone(), attempt }));
+        }
+        Ok(())
+    }
+
+    fn set_top_up(&mut self, terms: Option<&TopUpTerms>) -> Result<(), Refusal> {
+        let known = self.workspace.billing.top_up.as_ref();
+        let Some(terms) = terms else {
+            if known.is_some_and(|known| !known.off) {
+                self.emit(Event::Billing(BillingEvent::TopUpUnset));
+            }
+            return Ok(());
+        };
+        let pack = self.catalog().pack(&terms.pack);
+        let pack = pack.ok_or_else(|| Refusal::invalid("/pack", format!("there is no pack `{}`", terms.pack)))?;
+        if terms.below.is_zero() || terms.below > pack.credits {
+            return Err(Refusal::invalid("/below", format!("must be 1 to {}, what the pack brings", pack.credits)));
+        }
+        if terms.monthly_max < pack.amount {
+            return Err(Refusal::invalid(
+                "/monthly_max",
+                format!("must be at least {}, the pack's price", pack.amount),
+            ));
+        }
+        if known.is_none_or(|known| known.terms != *terms || known.stopped || known.off) {
+            self.emit(Event::Billing(BillingEvent::TopUpSet { terms: terms.clone() }));
+        }
+        Ok(())
+    }
+
+    fn end_top_up(&mut self, n: u32, declined: bool) -> Result<(), Refusal> {
+        let pending = self.workspace.billing.top_up.as_ref().and_then(|top_up| top_up.pending);
+        if pending.is_some_and(|(pending, _)| pending == n) {
+            self.emit(Event::Billing(BillingEvent::TopUpEnded { n, declined }));
+        }
+        Ok(())
+    }
+}
+
+/// Whether something is sold at a payment's price.
+fn costs(payment: &Payment, amount: Option<Amount>, currency: &str) -> bool {
+    amount == Some(payment.price) && currency == &*payment.currency
+}
+
+/// The period as it is billed, with its number from the anchor, and the month of it that it is now. Months that have
+/// passed before the payment was heard of have ended (R3). A period that does not stand on its anchor is one of its own.
+fn period_of(price: &Price, billed: Billed, now: Timestamp) -> Period {
+    let Billed { interval, anchor, start, end } = billed;
+    let mut index = 0;
+    while anchor.nth(interval, index) < start {
+        index += 1;
+    }
+    let (anchor, index) = if anchor.nth(interval, index) == start { (anchor, index) } else { (start, 0) };
+    let mut month = index * 12 + 1;
+    while anchor.nth(Interval::Month, month) <= now.min(end) {
+        month += 1;
+    }
+    Period { interval, anchor, index, start, end, next_month: grants_by_month(price).then_some(month) }
+}

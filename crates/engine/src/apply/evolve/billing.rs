@@ -1,0 +1,111 @@
+//! Folding what happened about money, and what people were told.
+
+use crate::amount::Amount;
+use crate::billing::event::BillingEvent;
+use crate::billing::{Billing, Review, ReviewStatus, TopUp};
+use crate::catalog::Name;
+use crate::notice::Notice;
+use crate::time::Timestamp;
+use crate::workspace::Workspace;
+use std::sync::Arc;
+
+pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &BillingEvent) {
+    match event {
+        BillingEvent::PeriodPaid { source, .. } => {
+            Arc::make_mut(&mut workspace.sources).insert(source.clone());
+            if workspace.billing.failed.is_some() {
+                Arc::make_mut(&mut workspace.billing).failed = None;
+            }
+        }
+        BillingEvent::PaymentAwaited { until } => workspace.subscription.awaited_until = Some(*until),
+        BillingEvent::PaymentFailed { invoice, attempt } => {
+            Arc::make_mut(&mut workspace.billing).failed = Some((invoice.clone(), *attempt));
+        }
+        BillingEvent::PaymentReversed { source, paid, reversed } => {
+            let payment = workspace.subscription.payment.as_mut().filter(|payment| payment.source == *source);
+            if let Some(payment) = payment {
+                payment.reversed = Some((*paid, *reversed));
+            }
+        }
+        BillingEvent::TopUpSet { .. }
+        | BillingEvent::TopUpUnset
+        | BillingEvent::TopUpRequested { .. }
+        | BillingEvent::TopUpEnded { .. } => top_up(Arc::make_mut(&mut workspace.billing), at, event),
+        BillingEvent::ReviewRequested { review, application } => {
+            let review = stands(workspace, review, ReviewStatus::Submitted, None, at);
+            review.application = *application;
+        }
+        BillingEvent::ReviewRejected { review, reason } => {
+            stands(workspace, review, ReviewStatus::Rejected, Some(reason), at);
+        }
+        BillingEvent::ReviewRevoked { review, reason } => {
+            workspace.approvals.remove(review);
+            stands(workspace, review, ReviewStatus::Revoked, Some(reason), at);
+        }
+    }
+}
+
+/// An approval, which is older than applications.
+pub(super) fn approve(workspace: &mut Workspace, at: Timestamp, review: &Name, reason: &String) {
+    workspace.approvals.insert(review.clone());
+    stands(workspace, review, ReviewStatus::Approved, Some(reason), at);
+}
+
+fn stands<'w>(
+    workspace: &'w mut Workspace,
+    review: &Name,
+    status: ReviewStatus,
+    reason: Option<&String>,
+    at: Timestamp,
+) -> &'w mut Review {
+    let reviews = &mut Arc::make_mut(&mut workspace.billing).reviews;
+    let known = reviews.entry(review.clone()).or_insert(Review { status, application: 0, reason: None, at });
+    *known = Review { status, application: known.application, reason: reason.cloned(), at };
+    known
+}
+
+fn top_up(billing: &mut Billing, at: Timestamp, event: &BillingEvent) {
+    match event {
+        BillingEvent::TopUpSet { terms } => match &mut billing.top_up {
+            Some(top_up) => {
+                top_up.terms = terms.clone();
+                (top_up.stopped, top_up.off) = (false, false);
+            }
+            None => {
+                let (terms, month) = (terms.clone(), at.month());
+                let spent = Amount::ZERO;
+                billing.top_up = Some(TopUp { terms, off: false, month, spent, pending: None, stopped: false });
+            }
+        },
+        BillingEvent::TopUpUnset => {
+            if let Some(top_up) = &mut billing.top_up {
+                top_up.off = true;
+            }
+        }
+        BillingEvent::TopUpRequested { n, amount, .. } => {
+            billing.top_ups = *n;
+            if let Some(top_up) = &mut billing.top_up {
+                top_up.spent = top_up.spent_in_month(at) + *amount;
+                top_up.month = at.month();
+                top_up.pending = Some((*n, *amount));
+            }
+        }
+        BillingEvent::TopUpEnded { declined, .. } => {
+            if let Some(top_up) = &mut billing.top_up
+                && let Some((_, amount)) = top_up.pending.take()
+                && *declined
+            {
+                top_up.spent = top_up.spent.less(amount);
+                top_up.stopped = true;
+            }
+        }
+        _ => unreachable!("evolve sends the other events elsewhere"),
+    }
+}
+
+/// Whoever was told is not told again.
+pub(super) fn told(workspace: &mut Workspace, notice: &Notice) {
+    if let Notice::GrantExpiring { grant, .. } = notice {
+        workspace.grant_mut(*grant).notice_at = None;
+    }
+}

@@ -1,0 +1,120 @@
+//! What happened about money that is no grant: those are the ledger's own events.
+
+use super::TopUpTerms;
+use crate::amount::Amount;
+use crate::catalog::Name;
+use crate::time::{Interval, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// What happened about money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingEvent {
+    /// A period was paid for. What it gives follows.
+    PeriodPaid {
+        /// What was paid (R7).
+        source: Name,
+        /// The provider's subscription.
+        subscription: Name,
+        /// The plan.
+        plan: Name,
+        /// How often it is paid.
+        interval: Interval,
+        /// The catalog version that sells it at this price.
+        catalog: u32,
+        /// When the period starts.
+        start: Timestamp,
+        /// When it ends.
+        end: Timestamp,
+        /// What was paid, in the currency's smallest unit.
+        amount: Amount,
+        /// ISO 4217, lower case.
+        currency: Name,
+    },
+    /// The period is over and its renewal is not paid: what is left of its grants is frozen (R4).
+    PaymentAwaited {
+        /// Until when that is waited for.
+        until: Timestamp,
+    },
+    /// A payment was declined.
+    PaymentFailed {
+        /// What was to be paid.
+        invoice: Name,
+        /// Which attempt it was.
+        attempt: u32,
+    },
+    /// Part of what the current period was paid with went back, or came again.
+    PaymentReversed {
+        /// The payment.
+        source: Name,
+        /// What was paid, in the currency's smallest unit.
+        paid: u64,
+        /// What of it has gone back, in all.
+        reversed: u64,
+    },
+    /// Automatic top-ups were asked for, on other terms than before, or again after a decline.
+    TopUpSet {
+        /// The terms.
+        terms: TopUpTerms,
+    },
+    /// No more automatic top-ups.
+    TopUpUnset,
+    /// The balance got low: a pack is to be bought.
+    TopUpRequested {
+        /// The purchase's number.
+        n: u32,
+        /// The pack.
+        pack: Name,
+        /// What it costs, in the currency's smallest unit.
+        amount: Amount,
+        /// ISO 4217, lower case.
+        currency: Name,
+    },
+    /// The purchase has ended.
+    TopUpEnded {
+        /// Its number.
+        n: u32,
+        /// Whether it was declined, which stops further ones.
+        declined: bool,
+    },
+    /// A review was applied for.
+    ReviewRequested {
+        /// The review.
+        review: Name,
+        /// The application's number.
+        application: u32,
+    },
+    /// It was rejected.
+    ReviewRejected {
+        /// The review.
+        review: Name,
+        /// Why.
+        reason: String,
+    },
+    /// An approval was taken back.
+    ReviewRevoked {
+        /// The review.
+        review: Name,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl BillingEvent {
+    /// The event's name in exports.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            BillingEvent::PeriodPaid { .. } => "period_paid",
+            BillingEvent::PaymentAwaited { .. } => "payment_awaited",
+            BillingEvent::PaymentFailed { .. } => "payment_failed",
+            BillingEvent::PaymentReversed { .. } => "payment_reversed",
+            BillingEvent::TopUpSet { .. } => "top_up_set",
+            BillingEvent::TopUpUnset => "top_up_unset",
+            BillingEvent::TopUpRequested { .. } => "top_up_requested",
+            BillingEvent::TopUpEnded { .. } => "top_up_ended",
+            BillingEvent::ReviewRequested { .. } => "review_requested",
+            BillingEvent::ReviewRejected { .. } => "review_rejected",
+            BillingEvent::ReviewRevoked { .. } => "review_revoked",
+        }
+    }
+}

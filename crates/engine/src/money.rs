@@ -1,0 +1,36 @@
+//! An amount of money in words: ISO 4217 says how many digits of the smallest unit are a fraction.
+
+use crate::amount::Amount;
+
+/// Currencies whose smallest unit is the whole one.
+const WITHOUT_FRACTION: [&str; 16] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
+/// Currencies with a thousandth.
+const OF_THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+
+/// An amount in the currency's smallest unit, as people write it: `39.00 USD`.
+pub fn money(amount: Amount, currency: &str) -> String {
+    let code = currency.to_ascii_uppercase();
+    let digits = match currency {
+        whole if WITHOUT_FRACTION.contains(&whole) => return format!("{amount} {code}"),
+        fine if OF_THOUSANDTHS.contains(&fine) => 3,
+        _ => 2,
+    };
+    let unit = 10_i64.pow(digits);
+    let (whole, part) = (amount.get() / unit, amount.get() % unit);
+    format!("{whole}.{part:0width$} {code}", width = digits as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_has_the_digits_of_its_currency() {
+        let said = |amount: i64, currency| money(Amount::new(amount).expect("it is in range"), currency);
+        assert_eq!(said(3900, "usd"), "39.00 USD");
+        assert_eq!(said(5, "eur"), "0.05 EUR");
+        assert_eq!(said(500, "jpy"), "500 JPY");
+        assert_eq!(said(1234, "kwd"), "1.234 KWD");
+    }
+}

@@ -1,0 +1,90 @@
+//! What a workspace is subscribed to, and the period that is paid for.
+//!
+//! Invariant: a period's boundaries are computed from its anchor, never from the boundary before (R2).
+
+use crate::amount::Amount;
+use crate::billing::Paid;
+use crate::catalog::{GrantKind, Name};
+use crate::time::{Interval, Timestamp};
+use crate::workspace::Grant;
+use serde::{Deserialize, Serialize};
+
+/// What the workspace is subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// The plan.
+    pub plan: Name,
+    /// The paid period; `None` on a plan that is never paid for.
+    pub period: Option<Period>,
+    /// Ends with the period (R32).
+    pub cancel: bool,
+    /// Takes effect with the next period (R31).
+    pub pending: Option<(Name, Interval)>,
+    /// The allowance agreed by contract for what is pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_allowance: Option<Amount>,
+    /// The allowance agreed by contract, on a custom plan.
+    pub allowance: Option<Amount>,
+    /// What the period was paid with; `None` where the operator says what is paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Paid>,
+    /// The period is over, and until when its renewal is waited for (R4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaited_until: Option<Timestamp>,
+}
+
+impl Subscription {
+    /// To be on a plan that is never paid for.
+    pub(crate) fn unpaid(plan: Name) -> Subscription {
+        Subscription {
+            plan,
+            period: None,
+            cancel: false,
+            pending: None,
+            pending_allowance: None,
+            allowance: None,
+            payment: None,
+            awaited_until: None,
+        }
+    }
+
+    /// When the period's end, or a month inside it, is to be dealt with.
+    pub(crate) fn due_at(&self) -> Option<Timestamp> {
+        let period = self.period?;
+        Some(self.awaited_until.or(period.next_month_at()).unwrap_or(period.end))
+    }
+
+    /// Whether a grant ends with a period whose renewal is not paid yet: it is frozen then, and nobody can hold from it
+    /// (R4).
+    pub fn freezes(&self, grant: &Grant) -> bool {
+        let waits = self.awaited_until.is_some() || !self.cancel;
+        let of_period = matches!(grant.kind, GrantKind::Cycle | GrantKind::Rollover | GrantKind::Bonus);
+        let ends = self.period.map(|period| period.end);
+        self.payment.is_some() && waits && of_period && grant.expires_at.is_some() && grant.expires_at == ends
+    }
+}
+
+/// A paid period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Period {
+    /// How often it is paid.
+    pub interval: Interval,
+    /// Every boundary is computed from here (R2).
+    pub anchor: Timestamp,
+    /// The period's number from the anchor, from 0.
+    pub index: u32,
+    /// Its start.
+    pub start: Timestamp,
+    /// Its end, which belongs to the next.
+    pub end: Timestamp,
+    /// The number from the anchor of the next monthly grant inside a paid year; `None` when there is none (R34).
+    pub next_month: Option<u32>,
+}
+
+impl Period {
+    /// When the next monthly grant inside a paid year is due.
+    pub fn next_month_at(&self) -> Option<Timestamp> {
+        let at = self.anchor.nth(Interval::Month, self.next_month?);
+        (at < self.end).then_some(at)
+    }
+}
