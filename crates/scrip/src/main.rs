@@ -13,6 +13,7 @@ mod ledger;
 mod links;
 mod mail;
 mod oidc;
+mod outbound;
 mod outbox;
 mod scheduler;
 mod server;
