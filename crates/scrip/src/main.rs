@@ -20,6 +20,7 @@ mod server;
 mod shipped;
 mod sign_in;
 mod store;
+mod stripe;
 mod switches;
 #[cfg(test)]
 mod tests;
