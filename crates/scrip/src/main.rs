@@ -13,12 +13,14 @@ mod ledger;
 mod links;
 mod mail;
 mod oidc;
+mod outbound;
 mod outbox;
 mod scheduler;
 mod server;
 mod shipped;
 mod sign_in;
 mod store;
+mod stripe;
 mod switches;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,8 @@
 //! Invariant: nobody is signed in by an address that the provider has not verified.
 
 use crate::crypto::{hex, is_signed, random, sha256, sign};
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use crate::outbound::{asker, encoded, read, trusted};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use scrip_engine::{SECOND, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -77,10 +78,7 @@ impl Oidc {
             }
         };
         let url = trusted(&issuer).ok_or("oidc_issuer must be an https address, or one of this machine")?;
-        let http = Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
-        // What is on this machine is not reached by way of another one.
-        let http = if is_loopback(&url) { http.no_proxy() } else { http };
-        let http = http.build().map_err(|error| format!("oidc: {error}"))?;
+        let http = asker(&url).timeout(TIMEOUT).build().map_err(|error| format!("oidc: {error}"))?;
         Ok(Some(Oidc { issuer, client_id, client_secret, http, found: Mutex::default() }))
     }
 
@@ -265,18 +263,6 @@ fn refused(why: &str) -> Failure {
     Failure::Refused(why.to_owned())
 }
 
-/// An address of a provider's, if secrets may be sent there.
-fn trusted(address: &str) -> Option<Url> {
-    let url = Url::parse(address).ok()?;
-    let (encrypted, here) = (url.scheme() == "https", url.scheme() == "http" && is_loopback(&url));
-    (url.has_host() && (encrypted || here)).then_some(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 fn endpoint(address: &str) -> Result<Url, Failure> {
     trusted(address).ok_or_else(|| Failure::Unreachable(format!("{address} is no https address")))
 }
@@ -284,15 +270,11 @@ fn endpoint(address: &str) -> Result<Url, Failure> {
 /// The answer of a provider, read no further than an answer goes.
 async fn ask<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failure> {
     let unreachable = |error: reqwest::Error| Failure::Unreachable(error.without_url().to_string());
-    let mut response: Response = request.send().await.map_err(unreachable)?;
+    let response = request.send().await.map_err(unreachable)?;
     let status = response.status();
-    let mut body = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + part.len() > ANSWER_MAX {
-            return Err(Failure::Unreachable(format!("the provider answers with more than {ANSWER_MAX} bytes")));
-        }
-        body.extend_from_slice(&part);
-    }
+    let body = read(response, ANSWER_MAX).await.map_err(unreachable)?;
+    let long = || Failure::Unreachable(format!("the provider answers with more than {ANSWER_MAX} bytes"));
+    let body = body.ok_or_else(long)?;
     if status == StatusCode::BAD_REQUEST {
         return Err(Failure::Refused(format!("the provider says {status}")));
     }
@@ -306,13 +288,6 @@ fn claims_of(token: &str) -> Option<Value> {
     let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
     let claims = serde_json::from_slice(&from_base64url(claims)?).ok()?;
     parts.next().is_none().then_some(claims)
-}
-
-/// A value in a form.
-fn encoded(value: &str) -> String {
-    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let letter = |byte: u8| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    value.bytes().map(letter).collect()
 }
 
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -5,6 +5,7 @@
 
 use super::{Link, Message, address};
 use crate::crypto::{hex, random, sha256};
+use crate::outbound::is_loopback;
 use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
@@ -172,11 +173,6 @@ fn strict(url: &str) -> Result<Url, String> {
         _ => return wrong("it is no mail server"),
     }
     Ok(url)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The name that a server is greeted by: where people reach us.

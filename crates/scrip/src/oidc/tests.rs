@@ -142,5 +142,4 @@ fn base64url_is_that_of_the_standards() {
     for wrong in ["", "a.b", "e30.e30", "e30.e30.x.y", &token("{"), "e30.!.x"] {
         assert_eq!(claims_of(wrong), None, "{wrong}");
     }
-    assert_eq!(encoded("a b:c/ü~"), "a%20b%3Ac%2F%C3%BC~");
 }

@@ -1,0 +1,371 @@
+//! Requests to Stripe: sent, and sent again while that is safe.
+//!
+//! A question may always be asked again, and a decision may because it carries its [`IdempotencyKey`]. After the last
+//! try it matters whether one of them may have been carried out: that is what [`Error`] tells apart.
+//!
+//! Invariant: every write carries the key of its decision, and every try of it is the same to the letter.
+
+use super::error::{Body, Error, Refused, Said};
+use super::form::form;
+use super::key::{IdempotencyKey, Mode, SecretKey};
+use super::objects::List;
+use crate::crypto::random;
+use crate::outbound::{asker, read, trusted};
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{RequestBuilder, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+
+/// The form of objects that this client reads and writes. Stripe keeps it for whoever names it.
+pub const VERSION: &str = "2026-10-28.endive";
+/// How often a request is sent, at most.
+const TRIES: u32 = 3;
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(5); // # assumed
+/// How long a try may take, with its answer.
+const TIMEOUT: Duration = Duration::from_secs(30); // # assumed
+/// How long is waited before the second try; before the next, twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(500); // # assumed
+/// The longest wait that Stripe may ask for; if it is longer, the caller tries another time.
+const LONGEST_WAIT: Duration = Duration::from_secs(20); // # assumed
+/// The longest answer that is read.
+const ANSWER_MAX: usize = 1 << 24;
+/// The most pages of a list that are read, a hundred objects each.
+const PAGES: usize = 10_000; // # assumed
+
+/// What asks Stripe, for one account.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    key: SecretKey,
+    first_wait: Duration,
+}
+
+/// What is asked.
+#[derive(Clone, Copy)]
+enum Verb<'a> {
+    Get,
+    Post(&'a IdempotencyKey),
+    Delete,
+}
+
+/// What came of one try.
+struct Try {
+    outcome: Outcome,
+    /// Whether another one is of use.
+    again: bool,
+    /// How long Stripe asks to wait.
+    after: Option<Duration>,
+}
+
+/// Whether it was done.
+enum Outcome {
+    /// It was; this is the answer.
+    Done(Vec<u8>),
+    /// It was not.
+    Refused(Box<Refused>),
+    /// It was not, since nothing was sent.
+    Unsent(String),
+    /// Nobody can say.
+    Doubtful(String),
+}
+
+impl Client {
+    /// The client that the settings name, if they name a key.
+    ///
+    /// # Errors
+    /// When the address or the key is none; the key is not repeated.
+    pub fn of(url: Option<&str>, key: Option<&str>) -> Result<Option<Client>, String> {
+        let Some(key) = key else { return Ok(None) };
+        let key = SecretKey::new(key).map_err(|error| format!("stripe_secret_key: {error}"))?;
+        Client::new(url.unwrap_or("https://api.stripe.com"), key).map(Some)
+    }
+
+    /// A client of the account whose key it is.
+    ///
+    /// # Errors
+    /// When a key must not be sent to this address.
+    pub fn new(url: &str, key: SecretKey) -> Result<Client, String> {
+        let url = trusted(url).ok_or("stripe_api_url must be an https address, or one of this machine")?;
+        let agent = concat!("scrip/", env!("CARGO_PKG_VERSION"));
+        let http = asker(&url).connect_timeout(CONNECT).timeout(TIMEOUT).user_agent(agent).build();
+        let http = http.map_err(|error| format!("stripe: {error}"))?;
+        let base = url.as_str().trim_end_matches('/').to_owned();
+        Ok(Client { http, base, key, first_wait: FIRST_WAIT })
+    }
+
+    /// Whether money moves.
+    pub const fn mode(&self) -> Mode {
+        self.key.mode()
+    }
+
+    /// One object.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str], params: &impl Serialize) -> Result<T, Error> {
+        self.ask(Verb::Get, path, &form(params)).await
+    }
+
+    /// Every object of a list, from all of its pages.
+    pub(super) async fn all<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        params: &impl Serialize,
+    ) -> Result<Vec<T>, Error> {
+        let endless = || Error::Unreachable(format!("{} is a list without an end", path.join("/")));
+        let filter = form(params);
+        let mut found = Vec::new();
+        let mut last = None::<String>;
+        for _ in 0..PAGES {
+            let cursor = last.as_ref().map(|last| form(&serde_json::json!({ "starting_after": last })));
+            let parts = [Some("limit=100"), Some(&*filter), cursor.as_deref()];
+            let parts: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+            let page: List<Value> = self.ask(Verb::Get, path, &parts.join("&")).await?;
+            let end = page.data.last().and_then(|item| item["id"].as_str()).map(str::to_owned);
+            for item in page.data {
+                let item = serde_json::from_value(item);
+                found.push(item.map_err(|error| Error::Unreachable(garbled(&path.join("/"), &error)))?);
+            }
+            if !page.has_more {
+                return Ok(found);
+            }
+            if end.is_none() || end == last {
+                return Err(endless());
+            }
+            last = end;
+        }
+        Err(endless())
+    }
+
+    /// Carries out a decision.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        params: &impl Serialize,
+        key: &IdempotencyKey,
+    ) -> Result<T, Error> {
+        self.ask(Verb::Post(key), path, &form(params)).await
+    }
+
+    /// Ends an object. Stripe takes no key for it: once it may have been carried out, it is not sent again.
+    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Error> {
+        self.ask(Verb::Delete, path, "").await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, verb: Verb<'_>, path: &[&str], form: &str) -> Result<T, Error> {
+        let is_safe = path.iter().all(|part| is_name(part));
+        let path = &path.join("/");
+        if !is_safe {
+            return Err(Error::Refused(Box::new(no_such(path))));
+        }
+        let (mut doubt, mut tried) = (None, 0);
+        loop {
+            tried += 1;
+            let Try { outcome, again, after } = self.once(verb, path, form).await;
+            if let Outcome::Done(body) = outcome {
+                return serde_json::from_slice(&body).map_err(|error| verb.doubted(garbled(path, &error)));
+            }
+            if let (Outcome::Doubtful(why), None) = (&outcome, &doubt) {
+                doubt = Some(why.clone());
+            }
+            let wait = after.unwrap_or_default().max(self.backoff(tried));
+            if tried == TRIES || !again || wait > LONGEST_WAIT {
+                return Err(verb.failed(outcome, doubt));
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Sends it once.
+    async fn once(&self, verb: Verb<'_>, path: &str, form: &str) -> Try {
+        let response = match self.request(verb, path, form).send().await {
+            Ok(response) => response,
+            Err(error) => {
+                let (unsent, why) = (error.is_connect() || error.is_builder(), told(error));
+                tracing::warn!(method = verb.name(), path, why, "stripe: no answer");
+                let outcome = if unsent { Outcome::Unsent(why) } else { Outcome::Doubtful(why) };
+                return Try { outcome, again: unsent || verb.is_repeatable(), after: None };
+            }
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = match read(response, ANSWER_MAX).await {
+            Ok(Some(body)) => Ok(body),
+            Ok(None) => Err(format!("the answer is longer than {ANSWER_MAX} bytes")),
+            Err(error) => Err(told(error)),
+        };
+        let request_id = header(&headers, "request-id").map(str::to_owned);
+        let outcome = match body {
+            Ok(body) if status.is_success() => Outcome::Done(body),
+            Ok(body) => self.judged(status, &body, request_id.clone()),
+            Err(why) => Outcome::Doubtful(why),
+        };
+        log(verb, path, status, request_id.as_deref(), &outcome);
+        let again = is_worth_another(verb, status, &outcome, header(&headers, "stripe-should-retry"));
+        let after = header(&headers, "retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        Try { outcome, again, after }
+    }
+
+    fn request(&self, verb: Verb<'_>, path: &str, form: &str) -> RequestBuilder {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.key.expose()))
+            .expect("SecretKey::new lets only letters, digits and underscores through");
+        bearer.set_sensitive(true);
+        let (base, mark) = (&self.base, if form.is_empty() { "" } else { "?" });
+        let request = match verb {
+            Verb::Get => self.http.get(format!("{base}/v1/{path}{mark}{form}")),
+            Verb::Delete => self.http.delete(format!("{base}/v1/{path}")),
+            Verb::Post(key) => self
+                .http
+                .post(format!("{base}/v1/{path}"))
+                .header("Idempotency-Key", key.as_str())
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .body(form.to_owned()),
+        };
+        request.header("Authorization", bearer).header("Stripe-Version", VERSION)
+    }
+
+    /// What an answer means that is no success.
+    fn judged(&self, status: StatusCode, body: &[u8], request_id: Option<String>) -> Outcome {
+        let said = serde_json::from_slice::<Body>(body).ok().map(|body| body.error);
+        let message = |said: &Said| self.key.hidden_in(&said.message);
+        match said {
+            Some(said) if status.is_client_error() => Outcome::Refused(Box::new(Refused {
+                status: status.as_u16(),
+                message: message(&said),
+                kind: said.kind,
+                code: said.code,
+                decline_code: said.decline_code,
+                param: said.param,
+                payment_intent: said.payment_intent,
+                request_id,
+            })),
+            Some(said) => Outcome::Doubtful(format!("it answers {status}: {}", message(&said))),
+            None => Outcome::Doubtful(format!("it answers {status}, and not as Stripe does")),
+        }
+    }
+
+    /// How long is waited after so many tries: twice as long each time, and never in step with others.
+    fn backoff(&self, tried: u32) -> Duration {
+        let whole = self.first_wait * 2_u32.pow(tried.saturating_sub(1));
+        whole / 2 + whole / 2 * u32::from(u16::from_be_bytes(random())) / u32::from(u16::MAX)
+    }
+}
+
+impl Verb<'_> {
+    const fn name(self) -> &'static str {
+        match self {
+            Verb::Get => "GET",
+            Verb::Post(_) => "POST",
+            Verb::Delete => "DELETE",
+        }
+    }
+
+    /// Whether it may be sent again although it may have been carried out.
+    const fn is_repeatable(self) -> bool {
+        matches!(self, Verb::Get | Verb::Post(_))
+    }
+
+    /// The failure of a request that may have been carried out. A question changes nothing.
+    fn doubted(self, why: String) -> Error {
+        if matches!(self, Verb::Get) { Error::Unreachable(why) } else { Error::Unknown(why) }
+    }
+
+    /// How it failed after the last try, with what was doubtful in any of them.
+    fn failed(self, outcome: Outcome, doubt: Option<String>) -> Error {
+        match (outcome, doubt) {
+            (Outcome::Refused(refused), Some(why)) if !is_verdict(&refused) => match self {
+                Verb::Get => Error::Refused(refused),
+                _ => Error::Unknown(why),
+            },
+            (Outcome::Refused(refused), _) if is_under_way(&refused) => {
+                self.doubted("another request with its key is under way".to_owned())
+            }
+            (Outcome::Refused(refused), _) => Error::Refused(refused),
+            (_, Some(why)) => self.doubted(why),
+            (Outcome::Unsent(why) | Outcome::Doubtful(why), None) => Error::Unreachable(why),
+            (Outcome::Done(_), None) => Error::Unreachable("its answer was not looked at".to_owned()),
+        }
+    }
+}
+
+/// Whether a refusal is about the decision itself, so that an earlier try of it was refused as well. Who may ask and
+/// how often is another matter.
+const fn is_verdict(refused: &Refused) -> bool {
+    !matches!(refused.status, 401 | 403 | 409 | 429)
+}
+
+/// Whether a refusal says that the same decision is being carried out.
+fn is_under_way(refused: &Refused) -> bool {
+    refused.status == 409 && refused.code.as_deref() == Some("idempotency_key_in_use")
+}
+
+/// Whether another try is of use: by what came of it, unless Stripe says itself.
+fn is_worth_another(verb: Verb<'_>, status: StatusCode, outcome: &Outcome, said: Option<&str>) -> bool {
+    let is_busy = matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
+    let usually = match outcome {
+        Outcome::Done(_) => return false,
+        Outcome::Refused(refused) if is_verdict(refused) => return false,
+        Outcome::Doubtful(_) if !verb.is_repeatable() && !is_busy => return false,
+        Outcome::Refused(_) => is_busy,
+        // A success whose end was lost on the way, too.
+        Outcome::Unsent(_) | Outcome::Doubtful(_) => is_busy || status.is_server_error() || status.is_success(),
+    };
+    match said {
+        Some("true") => true,
+        Some("false") => false,
+        _ => usually,
+    }
+}
+
+/// Writes down what Stripe calls the request, and nothing of what was sent or said: there are people in it.
+fn log(verb: Verb<'_>, path: &str, status: StatusCode, request_id: Option<&str>, outcome: &Outcome) {
+    let (method, status) = (verb.name(), status.as_u16());
+    match outcome {
+        Outcome::Done(_) => tracing::debug!(method, path, status, request_id, "stripe"),
+        Outcome::Refused(refused) => {
+            let (kind, code, param) = (&refused.kind, refused.code.as_deref(), refused.param.as_deref());
+            tracing::warn!(method, path, status, request_id, kind, code, param, "stripe refuses");
+        }
+        Outcome::Unsent(_) | Outcome::Doubtful(_) => {
+            tracing::warn!(method, path, status, request_id, "stripe does not answer as it does");
+        }
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether it can be a part of a path: an id that came from elsewhere leads nowhere else.
+fn is_name(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+fn no_such(path: &str) -> Refused {
+    Refused {
+        status: 404,
+        kind: "invalid_request_error".to_owned(),
+        code: Some("resource_missing".to_owned()),
+        message: format!("nothing has such an id: {}", path.escape_debug()),
+        ..Refused::default()
+    }
+}
+
+fn garbled(path: &str, error: &serde_json::Error) -> String {
+    format!("{path} is not answered as Stripe does: {error}")
+}
+
+/// An error with its causes, without the address: there may be people in its query.
+fn told(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut said = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests;
