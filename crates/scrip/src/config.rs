@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde::Deserialize;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,12 @@ pub struct Settings {
     /// And the secret it shares with this server
     #[arg(long, env = "SCRIP_OIDC_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub oidc_client_secret: Option<String>,
+    /// A secret key of the Stripe account that plans and packs are sold through, or a restricted one
+    #[arg(long, env = "SCRIP_STRIPE_SECRET_KEY", value_name = "KEY", hide_env_values = true)]
+    pub stripe_secret_key: Option<Secret>,
+    /// Where Stripe is, when it is a simulator
+    #[arg(long, env = "SCRIP_STRIPE_API_URL", value_name = "URL")]
+    pub stripe_api_url: Option<String>,
     /// What is logged: error, warn, info, debug, trace, or by module
     #[arg(long, env = "SCRIP_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -73,6 +80,30 @@ pub struct Settings {
     /// Whether waiting submissions share a flush of the disk
     #[arg(long, env = "SCRIP_GROUP_COMMIT", value_name = "BOOL", hide = true)]
     pub group_commit: Option<bool>,
+}
+
+/// Something that is told to whom it is for, and is never shown.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// It itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Secret {
+        Secret(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
 }
 
 /// The default configuration, as it is shipped.
@@ -115,6 +146,8 @@ impl Settings {
             oidc_issuer: self.oidc_issuer.or(other.oidc_issuer),
             oidc_client_id: self.oidc_client_id.or(other.oidc_client_id),
             oidc_client_secret: self.oidc_client_secret.or(other.oidc_client_secret),
+            stripe_secret_key: self.stripe_secret_key.or(other.stripe_secret_key),
+            stripe_api_url: self.stripe_api_url.or(other.stripe_api_url),
             log: self.log.or(other.log),
             log_json: self.log_json.or(other.log_json),
             group_commit: self.group_commit.or(other.group_commit),
@@ -133,6 +166,15 @@ mod tests {
         assert_eq!(settings.listen.map(|listen| listen.port()), Some(1));
         assert!(settings.data.is_some() && settings.log.is_some());
         assert_eq!((settings.session_idle, settings.session_absolute), (Some(7 * 86_400), Some(30 * 86_400)));
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let read = toml::from_str::<Settings>("stripe_secret_key = \"sk_test_hush\"").expect("it is a setting");
+        assert_eq!(read.stripe_secret_key.as_ref().map(Secret::expose), Some("sk_test_hush"));
+        let settings = read.resolve(None).expect("the defaults are good");
+        assert_eq!(settings.stripe_api_url.as_deref(), Some("https://api.stripe.com"));
+        assert!(!format!("{settings:?}").contains("hush"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The command line: one file a family of verbs.
 //!
 //! Invariant: the client verbs go through the public API by the same client everybody has; only `serve`, `demo`,
-//! `migrate`, `verify`, `export` and `benchmark`, one of its own, open a data directory.
+//! `migrate`, `verify`, `export` and `benchmark`, one of its own, open a data directory, and only `stripe` asks Stripe.
 
 mod api;
 mod balance;
@@ -25,6 +25,7 @@ mod run;
 mod serve;
 mod sign_in;
 mod soak;
+mod stripe;
 mod switches;
 mod terms;
 mod verify;
@@ -102,6 +103,9 @@ enum Command {
     /// Switch models and providers off everywhere, and on again
     #[command(subcommand)]
     Switches(switches::Verb),
+    /// Sell the catalog's plans and packs through Stripe
+    #[command(subcommand)]
+    Stripe(stripe::Verb),
     /// Open workspaces for the users of a CSV file and give them their credits
     Import(import::Import),
     /// Bring a data directory or a database to this version's schema, or move the one into the other
@@ -159,6 +163,7 @@ impl Command {
             Command::Audit(part) => members::audit(api, &part).await,
             Command::SignIn(sign_in) => sign_in.run(api).await,
             Command::Switches(verb) => verb.run(api).await,
+            Command::Stripe(verb) => verb.run(api.json).await,
             Command::Benchmark(benchmark) => benchmark.run(api.json).await,
             Command::Soak(soak) => soak.run(api.json).await,
             Command::Import(import) => import.run(api).await,

@@ -74,14 +74,15 @@ enum Outcome {
 }
 
 impl Client {
-    /// The client that the settings name, if they name a key.
+    /// The client that the settings name, if they name a key. Their defaults name an address.
     ///
     /// # Errors
     /// When the address or the key is none; the key is not repeated.
     pub fn of(url: Option<&str>, key: Option<&str>) -> Result<Option<Client>, String> {
         let Some(key) = key else { return Ok(None) };
         let key = SecretKey::new(key).map_err(|error| format!("stripe_secret_key: {error}"))?;
-        Client::new(url.unwrap_or("https://api.stripe.com"), key).map(Some)
+        let url = url.ok_or("stripe_api_url is not set")?;
+        Client::new(url, key).map(Some)
     }
 
     /// A client of the account whose key it is.
@@ -95,6 +96,12 @@ impl Client {
         let http = http.map_err(|error| format!("stripe: {error}"))?;
         let base = url.as_str().trim_end_matches('/').to_owned();
         Ok(Client { http, base, key, first_wait: FIRST_WAIT })
+    }
+
+    /// One that waits next to nothing between two tries.
+    #[cfg(test)]
+    pub fn impatient(self) -> Client {
+        Client { first_wait: Duration::from_millis(1), ..self }
     }
 
     /// Whether money moves.

@@ -11,6 +11,8 @@ pub mod key;
     reason = "the objects are whole: what nobody asks for yet is there for whoever sells and reconciles"
 )]
 pub mod objects;
+pub mod offers;
+pub mod sync;
 
 pub use client::Client;
 pub use error::Error;

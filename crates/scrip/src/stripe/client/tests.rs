@@ -38,6 +38,10 @@ impl Seen {
     }
 }
 
+fn client(url: &str) -> Client {
+    Client::new(url, SecretKey::new(SECRET).expect("it is one")).expect("secrets may be sent there")
+}
+
 /// A server that takes one step for each connection.
 async fn server(steps: Vec<Step>) -> (Client, JoinHandle<Vec<Seen>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -62,9 +66,7 @@ async fn server(steps: Vec<Step>) -> (Client, JoinHandle<Vec<Seen>>) {
         }
         seen
     });
-    let mut client = Client::new(&url, SecretKey::new(SECRET).expect("it is one")).expect("it is here");
-    client.first_wait = Duration::from_millis(1);
-    (client, script)
+    (client(&url).impatient(), script)
 }
 
 async fn request(stream: &mut BufReader<tokio::net::TcpStream>) -> Seen {
@@ -236,9 +238,7 @@ async fn where_nobody_listens_nothing_is_done() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     drop(listener);
-    let mut client = Client::new(&url, SecretKey::new(SECRET).expect("it is one")).expect("it is here");
-    client.first_wait = Duration::from_millis(1);
-    let made = client.create_customer(&ada(), &key()).await;
+    let made = client(&url).impatient().create_customer(&ada(), &key()).await;
     assert!(matches!(&made, Err(Error::Unreachable(why)) if why.contains("refused")), "{made:?}");
 }
 
@@ -391,7 +391,7 @@ fn a_key_goes_to_no_other_machine_unencrypted() {
 
 #[test]
 fn waits_double_and_are_never_in_step() {
-    let client = Client::new("https://api.stripe.com", SecretKey::new(SECRET).expect("it is one")).expect("it is one");
+    let client = client("https://api.stripe.com");
     for tried in 1..=TRIES {
         let whole = FIRST_WAIT * 2_u32.pow(tried - 1);
         let waits: Vec<Duration> = (0..50).map(|_| client.backoff(tried)).collect();

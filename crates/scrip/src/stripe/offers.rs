@@ -1,0 +1,214 @@
+//! What a price of Stripe's sells: a plan for an interval, or a pack.
+//!
+//! `scrip stripe sync` writes it on the price, and whoever sees the price again reads it here. Whether the catalog in
+//! force has such a plan or pack is for the reader to find out: a price lives longer than what it sells.
+//!
+//! Invariant: a price sells something only if what is written on it and how it is paid agree.
+
+use super::objects::Metadata;
+use super::objects::price::Price;
+use scrip_engine::{Amount, Interval};
+use std::fmt;
+
+/// The plan that a product or a price is of.
+pub const PLAN: &str = "scrip_plan";
+/// The interval that a plan's price is for.
+pub const INTERVAL: &str = "scrip_interval";
+/// The pack that a product or a price is of.
+pub const PACK: &str = "scrip_pack";
+
+/// What is sold.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sold {
+    /// A plan, for as long as it is paid.
+    Plan {
+        /// Its id in the catalog.
+        plan: String,
+        /// How often it is paid.
+        interval: Interval,
+    },
+    /// A pack, once.
+    Pack {
+        /// Its id in the catalog.
+        pack: String,
+    },
+}
+
+/// What a price sells, and for how much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// What.
+    pub sold: Sold,
+    /// In the currency's smallest unit.
+    pub amount: Amount,
+    /// ISO 4217, lower case.
+    pub currency: String,
+}
+
+/// Why a price sells nothing of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSold {
+    /// Nothing of ours is written on it.
+    NotOurs,
+    /// A plan and a pack are written on it.
+    Both,
+    /// A plan is written on it, and no interval that there is.
+    Interval(Option<String>),
+    /// It is paid otherwise than is written on it: so often, or once.
+    PaidOtherwise(String),
+    /// It is not one whole amount for each piece.
+    NoAmount,
+}
+
+impl Sold {
+    /// What is written on a product or price of ours.
+    ///
+    /// # Errors
+    /// When nothing is, or nothing that makes sense.
+    pub fn written(metadata: &Metadata) -> Result<Sold, NotSold> {
+        match (metadata.get(PLAN), metadata.get(PACK)) {
+            (None, None) => Err(NotSold::NotOurs),
+            (Some(_), Some(_)) => Err(NotSold::Both),
+            (None, Some(pack)) => Ok(Sold::Pack { pack: pack.clone() }),
+            (Some(plan), None) => {
+                let interval = metadata.get(INTERVAL);
+                let known = interval.and_then(|interval| interval.parse().ok());
+                let interval = known.ok_or_else(|| NotSold::Interval(interval.cloned()))?;
+                Ok(Sold::Plan { plan: plan.clone(), interval })
+            }
+        }
+    }
+
+    /// What is to be written on its price.
+    pub fn metadata(&self) -> Metadata {
+        let pairs = match self {
+            Sold::Plan { plan, interval } => vec![(PLAN, plan.as_str()), (INTERVAL, interval.name())],
+            Sold::Pack { pack } => vec![(PACK, pack.as_str())],
+        };
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// What its price is found by.
+    pub fn lookup_key(&self) -> String {
+        match self {
+            Sold::Plan { plan, interval } => format!("scrip:plan:{plan}:{}", interval.name()),
+            Sold::Pack { pack } => format!("scrip:pack:{pack}"),
+        }
+    }
+
+    /// How often it is paid; `None` is once.
+    pub const fn interval(&self) -> Option<Interval> {
+        match self {
+            Sold::Plan { interval, .. } => Some(*interval),
+            Sold::Pack { .. } => None,
+        }
+    }
+}
+
+/// What a price sells, whether or not it can be bought still.
+///
+/// # Errors
+/// When it sells nothing of ours, and why.
+pub fn offer(price: &Price) -> Result<Offer, NotSold> {
+    let sold = Sold::written(&price.metadata)?;
+    let paid = price.recurring.as_ref().map(|recurring| {
+        let (count, interval, usage) = (recurring.interval_count, &recurring.interval, &recurring.usage_type);
+        if count == 1 && usage == "licensed" { interval.clone() } else { format!("{count} {interval} {usage}") }
+    });
+    if paid.as_deref() != sold.interval().map(Interval::name) {
+        return Err(NotSold::PaidOtherwise(paid.unwrap_or_else(|| "once".to_owned())));
+    }
+    let amount = price.unit_amount.filter(|_| price.billing_scheme == "per_unit").and_then(Amount::new);
+    Ok(Offer { sold, amount: amount.ok_or(NotSold::NoAmount)?, currency: price.currency.clone() })
+}
+
+impl fmt::Display for Sold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sold::Plan { plan, interval } => write!(f, "plan {plan}, {}", interval.name()),
+            Sold::Pack { pack } => write!(f, "pack {pack}"),
+        }
+    }
+}
+
+impl fmt::Display for NotSold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotSold::NotOurs => write!(f, "neither {PLAN} nor {PACK} is written on it"),
+            NotSold::Both => write!(f, "both {PLAN} and {PACK} are written on it"),
+            NotSold::Interval(None) => write!(f, "{PLAN} is written on it, and no {INTERVAL}"),
+            NotSold::Interval(Some(interval)) => write!(f, "{INTERVAL} is `{interval}`, which is none"),
+            NotSold::PaidOtherwise(paid) => write!(f, "it is paid otherwise than is written on it: {paid}"),
+            NotSold::NoAmount => write!(f, "it is not one whole amount for each piece"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn price(metadata: Value, recurring: Value) -> Value {
+        json!({ "id": "price_1", "active": false, "livemode": false, "currency": "usd", "unit_amount": 1500,
+            "billing_scheme": "per_unit", "recurring": recurring, "lookup_key": null, "metadata": metadata,
+            "product": "prod_1", "created": 1 })
+    }
+
+    fn monthly() -> Value {
+        json!({ "interval": "month", "interval_count": 1, "usage_type": "licensed" })
+    }
+
+    fn offered(price: Value) -> Result<Offer, NotSold> {
+        offer(&serde_json::from_value(price).expect("it is a price"))
+    }
+
+    #[test]
+    fn a_price_sells_what_is_written_on_it() {
+        let sold = Sold::Plan { plan: "pro".to_owned(), interval: Interval::Month };
+        let written = json!(sold.metadata());
+        let (amount, currency) = (Amount::new(1500).expect("it is one"), "usd".to_owned());
+        let offer = Offer { sold: sold.clone(), amount, currency: currency.clone() };
+        assert_eq!(offered(price(written, monthly())), Ok(offer));
+        assert_eq!(sold.lookup_key(), "scrip:plan:pro:month");
+
+        let sold = Sold::Pack { pack: "credits-1000".to_owned() };
+        let offer = Offer { sold: sold.clone(), amount, currency };
+        assert_eq!(offered(price(json!(sold.metadata()), Value::Null)), Ok(offer));
+        assert_eq!(sold.lookup_key(), "scrip:pack:credits-1000");
+    }
+
+    #[test]
+    fn every_way_not_to_sell_anything_has_a_name() {
+        let plan = json!({ "scrip_plan": "pro", "scrip_interval": "month" });
+        let pack = json!({ "scrip_pack": "credits-1000" });
+        let otherwise = |paid: &str| NotSold::PaidOtherwise(paid.to_owned());
+        for (price, why) in [
+            (price(json!({}), monthly()), NotSold::NotOurs),
+            (price(json!({ "plan": "pro" }), monthly()), NotSold::NotOurs),
+            (price(json!({ "scrip_plan": "pro", "scrip_pack": "x" }), monthly()), NotSold::Both),
+            (price(json!({ "scrip_plan": "pro" }), monthly()), NotSold::Interval(None)),
+            (
+                price(json!({ "scrip_plan": "pro", "scrip_interval": "day" }), monthly()),
+                NotSold::Interval(Some("day".to_owned())),
+            ),
+            (price(plan.clone(), Value::Null), otherwise("once")),
+            (price(plan.clone(), json!({ "interval": "year", "interval_count": 1 })), otherwise("year")),
+            (price(plan.clone(), json!({ "interval": "month", "interval_count": 3 })), otherwise("3 month licensed")),
+            (
+                price(plan.clone(), json!({ "interval": "month", "interval_count": 1, "usage_type": "metered" })),
+                otherwise("1 month metered"),
+            ),
+            (price(pack, monthly()), otherwise("month")),
+        ] {
+            assert_eq!(offered(price.clone()), Err(why), "{price}");
+        }
+        for (field, value) in
+            [("unit_amount", Value::Null), ("unit_amount", json!(-1)), ("billing_scheme", json!("tiered"))]
+        {
+            let mut price = price(plan.clone(), monthly());
+            price[field] = value;
+            assert_eq!(offered(price), Err(NotSold::NoAmount), "{field}");
+        }
+    }
+}

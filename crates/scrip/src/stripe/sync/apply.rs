@@ -1,0 +1,109 @@
+//! Doing what is to be done.
+//!
+//! What makes something carries a key that follows from the decision: the same steps, taken again because the last run
+//! was broken off, are the same decisions, and Stripe answers with what they made. What changes something sets it to
+//! what it should be, so that doing it twice is doing it once; its key is another one each time, because between two
+//! runs somebody may have changed it back.
+//!
+//! Invariant: two things are made by one decision never.
+
+use super::Fault;
+use super::plan::{Plan, Step};
+use super::wanted::Item;
+use crate::crypto::{hex, random};
+use crate::stripe::client::Client;
+use crate::stripe::error::Error;
+use crate::stripe::form::form;
+use crate::stripe::key::IdempotencyKey;
+use crate::stripe::objects::price::{NewPrice, NewRecurring, PriceChange};
+use crate::stripe::objects::product::{NewProduct, ProductChange};
+use crate::stripe::offers::{Offer, Sold};
+use std::collections::BTreeMap;
+
+/// What this run has made, which later steps name.
+#[derive(Default)]
+struct Made {
+    products: BTreeMap<Item, String>,
+    prices: BTreeMap<Sold, String>,
+}
+
+/// Does what is to be done, and tells of each step that is done.
+///
+/// # Errors
+/// When something that is not Scrip's is in the way, or Stripe refuses or does not answer: then what was done is done,
+/// and another run goes on from there.
+pub async fn apply(client: &Client, plan: &Plan, mut done: impl FnMut(&Step)) -> Result<(), Fault> {
+    if !plan.in_the_way.is_empty() {
+        return Err(Fault::InTheWay(plan.in_the_way.clone()));
+    }
+    let mut made = Made::default();
+    for (n, step) in plan.steps.iter().enumerate() {
+        let stopped = |error| Fault::Stopped { done: n, all: plan.steps.len(), error };
+        made.take(client, step).await.map_err(stopped)?;
+        done(step);
+    }
+    Ok(())
+}
+
+impl Made {
+    async fn take(&mut self, client: &Client, step: &Step) -> Result<(), Error> {
+        match step {
+            Step::CreateProduct { item, name } => {
+                let new = NewProduct { name: name.clone(), metadata: item.metadata() };
+                let product = client.create_product(&new, &IdempotencyKey::of(&["product", &form(&new)])).await?;
+                self.products.insert(item.clone(), product.id);
+            }
+            Step::ChangeProduct { id, change, .. } | Step::ArchiveProduct { id, change, .. } => {
+                client.update_product(id, change, &once()).await?;
+            }
+            Step::CreatePrice { item, offer, product, known, .. } => {
+                let new = new_price(offer, self.product(item, product.as_ref())?);
+                let decided = form(&new);
+                let parts: Vec<&str> =
+                    ["price", &decided].into_iter().chain(known.iter().map(String::as_str)).collect();
+                let price = client.create_price(&new, &IdempotencyKey::of(&parts)).await?;
+                self.prices.insert(offer.sold.clone(), price.id);
+            }
+            Step::ReopenPrice { id, change, .. } => {
+                client.update_price(id, change, &once()).await?;
+            }
+            Step::SetDefault { item, product, sold, price } => {
+                let price = price.as_ref().or_else(|| self.prices.get(sold)).ok_or_else(|| lost(sold))?;
+                let change = ProductChange { default_price: Some(Some(price.clone())), ..ProductChange::default() };
+                client.update_product(&self.product(item, product.as_ref())?, &change, &once()).await?;
+            }
+            Step::ArchivePrice { price, .. } => {
+                let change = PriceChange { active: Some(false), ..PriceChange::default() };
+                client.update_price(&price.id, &change, &once()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The product that a step is about: one that is there, or one that this run has made.
+    fn product(&self, item: &Item, there: Option<&String>) -> Result<String, Error> {
+        there.or_else(|| self.products.get(item)).cloned().ok_or_else(|| lost(item))
+    }
+}
+
+fn new_price(offer: &Offer, product: String) -> NewPrice {
+    NewPrice {
+        product,
+        currency: offer.currency.clone(),
+        unit_amount: offer.amount.get(),
+        recurring: offer.sold.interval().map(|interval| NewRecurring { interval: interval.name().to_owned() }),
+        lookup_key: offer.sold.lookup_key(),
+        transfer_lookup_key: true,
+        metadata: offer.sold.metadata(),
+    }
+}
+
+/// The key of a change, which no other change has.
+fn once() -> IdempotencyKey {
+    IdempotencyKey::of(&["change", &hex(&random::<16>())])
+}
+
+/// A step names what no step before it made.
+fn lost(what: &impl std::fmt::Display) -> Error {
+    Error::Unreachable(format!("{what} should have been made before"))
+}

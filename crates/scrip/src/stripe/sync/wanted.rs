@@ -1,0 +1,81 @@
+//! What the catalog sells through Stripe.
+//!
+//! Invariant: a price without an amount is agreed by contract and is not among it.
+
+use crate::stripe::objects::Metadata;
+use crate::stripe::offers::{Offer, PACK, PLAN, Sold};
+use scrip_engine::{Catalog, Pack, Plan};
+use std::fmt;
+
+/// What a product is of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Item {
+    /// A plan, by its id.
+    Plan(String),
+    /// A pack, by its id.
+    Pack(String),
+}
+
+/// A product as it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// Of what.
+    pub item: Item,
+    /// What buyers read.
+    pub name: String,
+    /// What it costs; the first is the one that is asked where nobody names one. There is one at least.
+    pub prices: Vec<Offer>,
+}
+
+impl Item {
+    /// What is written on a product of ours.
+    pub fn written(metadata: &Metadata) -> Option<Item> {
+        match (metadata.get(PLAN), metadata.get(PACK)) {
+            (Some(plan), None) => Some(Item::Plan(plan.clone())),
+            (None, Some(pack)) => Some(Item::Pack(pack.clone())),
+            _ => None,
+        }
+    }
+
+    /// What is to be written on its product.
+    pub fn metadata(&self) -> Metadata {
+        let (name, id) = match self {
+            Item::Plan(id) => (PLAN, id),
+            Item::Pack(id) => (PACK, id),
+        };
+        Metadata::from([(name.to_owned(), id.clone())])
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Item::Plan(id) => write!(f, "plan {id}"),
+            Item::Pack(id) => write!(f, "pack {id}"),
+        }
+    }
+}
+
+/// Every product that should be there, in the catalog's order.
+pub fn wanted(catalog: &Catalog) -> Vec<Wanted> {
+    let plans = catalog.plans.iter().map(of_plan).filter(|wanted| !wanted.prices.is_empty());
+    plans.chain(catalog.packs.iter().map(of_pack)).collect()
+}
+
+fn of_plan(plan: &Plan) -> Wanted {
+    let id = plan.id.to_string();
+    let prices = plan.prices.iter().filter_map(|price| {
+        let sold = Sold::Plan { plan: id.clone(), interval: price.interval };
+        Some(Offer { sold, amount: price.amount?, currency: price.currency.clone() })
+    });
+    Wanted { prices: prices.collect(), name: plan.name.clone(), item: Item::Plan(id) }
+}
+
+fn of_pack(pack: &Pack) -> Wanted {
+    let id = pack.id.to_string();
+    let sold = Sold::Pack { pack: id.clone() };
+    let offer = Offer { sold, amount: pack.amount, currency: pack.currency.clone() };
+    let bonus = if pack.bonus.is_zero() { String::new() } else { format!(" + {} bonus", pack.bonus.get()) };
+    // A pack has no name in the catalog: buyers read what is in it.
+    Wanted { item: Item::Pack(id), name: format!("{} credits{bonus}", pack.credits.get()), prices: vec![offer] }
+}
