@@ -184,6 +184,27 @@ impl Client {
         self.post(&["v1", "invitations", "accept"]).body(&Acceptance { token: token.to_owned() })
     }
 
+    /// `GET /v1/alerts`: what an operator should look at because money and credits may not agree, newest first.
+    pub fn alerts(&self, paging: &Paging) -> Call<Page<Alert>> {
+        self.get(&["v1", "alerts"]).paged(paging)
+    }
+
+    /// `GET /v1/workspaces/{id}/customer`: which customer of the payment provider's a workspace is.
+    pub fn customer(&self, workspace: &str) -> Call<Customer> {
+        self.get(&["v1", "workspaces", workspace, "customer"])
+    }
+
+    /// `PUT /v1/workspaces/{id}/customer`: says which customer a workspace is, for those that were there before.
+    pub fn link_customer(&self, workspace: &str, customer: &str) -> Call<CustomerLink> {
+        let link = CustomerLink { customer: customer.to_owned() };
+        Call::new(self, Method::PUT, &["v1", "workspaces", workspace, "customer"]).body(&link)
+    }
+
+    /// `POST /v1/workspaces/{id}/customer/sync`: asks the payment provider about them now.
+    pub fn sync_customer(&self, workspace: &str) -> Call<Workspace> {
+        self.post(&["v1", "workspaces", workspace, "customer", "sync"])
+    }
+
     /// `GET /v1/switches`: every change of a switch, newest first: the first one of a name is how it stands.
     pub fn switches(&self, paging: &Paging) -> Call<Page<Switch>> {
         self.get(&["v1", "switches"]).paged(paging)
@@ -276,6 +297,31 @@ impl Client {
 }
 
 impl Scoped {
+    /// `POST /v1/checkout`: the page where a pack or a plan is paid.
+    pub fn checkout(&self, new: &NewCheckout) -> Call<Checkout> {
+        self.post(&["v1", "checkout"]).body(new)
+    }
+
+    /// `POST /v1/billing_portal`: a page of the payment provider's portal.
+    pub fn billing_portal(&self, new: &NewPortalVisit) -> Call<PortalVisit> {
+        self.post(&["v1", "billing_portal"]).body(new)
+    }
+
+    /// `GET /v1/billing`: how paying stands, and what can be bought.
+    pub fn billing(&self) -> Call<BillingState> {
+        self.get(&["v1", "billing"])
+    }
+
+    /// `PUT /v1/billing/top_up`: asks for automatic top-ups.
+    pub fn set_top_up(&self, new: &NewTopUp) -> Call<TopUp> {
+        Call::new(self, Method::PUT, &["v1", "billing", "top_up"]).body(new)
+    }
+
+    /// `DELETE /v1/billing/top_up`: ends them.
+    pub fn unset_top_up(&self) -> Call<TopUp> {
+        Call::new(self, Method::DELETE, &["v1", "billing", "top_up"])
+    }
+
     /// `GET /v1/balance`.
     pub fn balance(&self) -> Call<Balance> {
         self.get(&["v1", "balance"])

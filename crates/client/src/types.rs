@@ -3,6 +3,7 @@
 //! Credits are whole numbers, instants RFC 3339 in UTC, durations seconds; answers may grow, unknown input is refused.
 
 mod balances;
+mod billing;
 mod catalogs;
 mod entries;
 mod holds;
@@ -15,6 +16,7 @@ mod test_clocks;
 mod workspaces;
 
 pub use balances::*;
+pub use billing::*;
 pub use catalogs::*;
 pub use entries::*;
 pub use holds::*;

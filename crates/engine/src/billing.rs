@@ -1,8 +1,8 @@
 //! What is sold through a payment provider: payments, subscriptions that renew when they are paid, automatic top-ups,
 //! and the reviews that stand before a plan.
 //!
-//! A provider collects money and is never the credit store. It is believed about what was paid and for which period; what
-//! that gives is in the catalog version that sold it at that price.
+//! A provider collects money and is never the credit store. It is believed about what was paid and for which period;
+//! what that gives is in the catalog version that sold it at that price.
 //!
 //! Invariant: what is granted for a payment is granted once, for ever, whoever tells of it and however often (R7).
 
@@ -101,10 +101,23 @@ pub struct TopUp {
     pub month: i32,
     /// What the packs of that month cost, in the currency's smallest unit; one on its way counts.
     pub spent: Amount,
-    /// The purchase that is on its way, and what it costs.
-    pub pending: Option<(u32, Amount)>,
+    /// The purchase that is on its way.
+    pub pending: Option<TopUpPurchase>,
     /// A payment was declined: nothing more is bought until an admin asks again.
     pub stopped: bool,
+}
+
+/// A pack that is bought by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopUpPurchase {
+    /// Its number, from 1.
+    pub n: u32,
+    /// The pack.
+    pub pack: Name,
+    /// What it costs, in the currency's smallest unit.
+    pub amount: Amount,
+    /// ISO 4217, lower case.
+    pub currency: Name,
 }
 
 /// What is asked of automatic top-ups.
@@ -121,6 +134,10 @@ pub struct TopUpTerms {
 impl TopUp {
     /// What was spent in the calendar month of an instant.
     pub fn spent_in_month(&self, at: Timestamp) -> Amount {
-        if self.month == at.month() { self.spent } else { self.pending.map_or(Amount::ZERO, |(_, amount)| amount) }
+        if self.month == at.month() {
+            self.spent
+        } else {
+            self.pending.as_ref().map_or(Amount::ZERO, |purchase| purchase.amount)
+        }
     }
 }

@@ -10,8 +10,8 @@
 //! Inside: *settle* lets time pass (every transition due by `at`, in due order), *decide* turns the command into
 //! [`Event`]s, *evolve* folds an event into the workspace. [`fold`] is evolve alone: what replaying a journal does.
 //!
-//! Read in this order: `amount`, `time`, `catalog`, `workspace`, `event`, `command`, `refusal`, then `apply`; `team` and
-//! `billing` are who belongs to a workspace and what is paid for it, in the same shape each.
+//! Read in this order: `amount`, `time`, `catalog`, `workspace`, `event`, `command`, `refusal`, then `apply`; `team`
+//! and `billing` are who belongs to a workspace and what is paid for it, in the same shape each.
 //! `rate` stands alone: how often one may ask.
 //!
 //! Invariant: nothing here can do I/O, read a clock, draw a random number or use a float; the manifest lists serde,

@@ -68,6 +68,15 @@ pub struct Settings {
     /// A secret key of the Stripe account that plans and packs are sold through, or a restricted one
     #[arg(long, env = "SCRIP_STRIPE_SECRET_KEY", value_name = "KEY", hide_env_values = true)]
     pub stripe_secret_key: Option<Secret>,
+    /// The secrets that Stripe signs deliveries with, whsec_…, separated by commas: two while one replaces the other
+    #[arg(
+        long,
+        env = "SCRIP_STRIPE_WEBHOOK_SECRETS",
+        value_name = "SECRETS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub stripe_webhook_secrets: Option<Vec<Secret>>,
     /// Where Stripe is, when it is a simulator
     #[arg(long, env = "SCRIP_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,
@@ -147,6 +156,7 @@ impl Settings {
             oidc_client_id: self.oidc_client_id.or(other.oidc_client_id),
             oidc_client_secret: self.oidc_client_secret.or(other.oidc_client_secret),
             stripe_secret_key: self.stripe_secret_key.or(other.stripe_secret_key),
+            stripe_webhook_secrets: self.stripe_webhook_secrets.or(other.stripe_webhook_secrets),
             stripe_api_url: self.stripe_api_url.or(other.stripe_api_url),
             log: self.log.or(other.log),
             log_json: self.log_json.or(other.log_json),

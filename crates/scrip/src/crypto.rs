@@ -44,6 +44,14 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 const SECRET_LENGTH: usize = 30;
 const CHECK_LENGTH: usize = 6;
 
+/// Whether these bytes are the HMAC-SHA256 of the pieces, one after the other. Compares in constant time.
+pub fn hmac_is(secret: &[u8], pieces: &[&[u8]], tag: &[u8]) -> bool {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let mut context = hmac::Context::with_key(&key);
+    pieces.iter().for_each(|piece| context.update(piece));
+    constant_time::verify_slices_are_equal(context.sign().as_ref(), tag).is_ok()
+}
+
 /// A new key: prefix, 30 random characters of base 62 (178 bits), 6 of checksum.
 pub fn new_key(prefix: &str) -> String {
     let mut secret = String::with_capacity(SECRET_LENGTH);

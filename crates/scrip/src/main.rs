@@ -1,7 +1,9 @@
 //! Scrip: credits, plans, access and the run gateway behind a generative image and video product.
 
 mod acts;
+mod alerts;
 mod benchmark;
+mod billing;
 mod cli;
 mod clock;
 mod config;

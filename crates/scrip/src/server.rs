@@ -1,7 +1,8 @@
 //! A running Scrip: the store, the workers, the scheduler and the HTTP service, put together.
 
+use crate::billing::Billing;
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Secret, Settings};
 use crate::crypto::{is_key, new_key, random, sha256};
 use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
@@ -16,6 +17,7 @@ use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
 use crate::sign_in::{self, Lifetimes};
 use crate::store::{Address, Options, Row, Store, Unavailable, Value, queries};
+use crate::stripe::Client;
 use crate::switches::Switches;
 use scrip_engine::parse_catalog;
 use std::collections::HashMap;
@@ -26,6 +28,9 @@ use tokio::net::TcpListener;
 
 /// How often sessions and links that have run out are cleared away.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// The shortest secret of a webhook endpoint that is believed to be one.
+const WEBHOOK_SECRET_MIN: usize = 16; // # assumed
 
 /// A Scrip that is about to serve.
 pub struct Server {
@@ -93,6 +98,7 @@ impl Server {
         let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&dispatcher)));
         let public_url = public_url.trim_end_matches('/').to_owned();
         let mailer = mailer(settings, data, &public_url)?;
+        let billing = seller(settings, &ledger, &public_url)?;
         let links = Links { ledger: Arc::clone(&ledger), secret: secret.clone(), public_url: public_url.clone() };
         let outbox = Arc::new(Outbox::new(links, mailer));
         let app = Arc::new(App {
@@ -106,6 +112,7 @@ impl Server {
             public_url,
             lifetimes,
             oidc,
+            billing,
             proxies,
             bad_keys: Throttle::bad_keys(settings.guesses_per_minute.unwrap_or(60)),
             sign_ins: Throttle::sign_ins_by_address(),
@@ -134,6 +141,9 @@ impl Server {
         tokio::spawn(sweep(Arc::clone(&self.app)));
         tokio::spawn(Arc::clone(&self.app.switches).keep_looking(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.outbox).run());
+        if let Some(billing) = &self.app.billing {
+            tokio::spawn(Arc::clone(billing).run());
+        }
         let Some(operators) = self.operators else {
             return http::serve(self.listener, http::service(self.app, Audience::All), stop).await;
         };
@@ -172,6 +182,25 @@ async fn sweep(app: Arc<App>) {
         }
         tokio::time::sleep(SWEEP_EVERY).await;
     }
+}
+
+/// Who sells, if the settings name a payment provider. What it delivers must be signed with a secret that we know.
+fn seller(settings: &Settings, ledger: &Arc<Ledger>, public_url: &str) -> Result<Option<Arc<Billing>>, String> {
+    let secrets = settings.stripe_webhook_secrets.as_deref().unwrap_or_default();
+    let secrets: Vec<String> = secrets.iter().map(|secret| secret.expose().to_owned()).collect();
+    if secrets.iter().any(|secret| secret.trim().len() < WEBHOOK_SECRET_MIN) {
+        return Err(format!(
+            "stripe_webhook_secrets: each is {WEBHOOK_SECRET_MIN} letters or more, as Stripe shows it"
+        ));
+    }
+    let key = settings.stripe_secret_key.as_ref().map(Secret::expose);
+    let Some(client) = Client::of(settings.stripe_api_url.as_deref(), key)? else {
+        return match secrets.is_empty() {
+            true => Ok(None),
+            false => Err("stripe_webhook_secrets is given, and stripe_secret_key is not".to_owned()),
+        };
+    };
+    Ok(Some(Arc::new(Billing::new(Arc::clone(ledger), client, secrets, public_url.to_owned()))))
 }
 
 /// How mails leave: by the server that the settings name, or as files.

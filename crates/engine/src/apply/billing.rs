@@ -248,8 +248,8 @@ impl<'a> Step<'a> {
     }
 
     fn end_top_up(&mut self, n: u32, declined: bool) -> Result<(), Refusal> {
-        let pending = self.workspace.billing.top_up.as_ref().and_then(|top_up| top_up.pending);
-        if pending.is_some_and(|(pending, _)| pending == n) {
+        let pending = self.workspace.billing.top_up.as_ref().and_then(|top_up| top_up.pending.as_ref());
+        if pending.is_some_and(|pending| pending.n == n) {
             self.emit(Event::Billing(BillingEvent::TopUpEnded { n, declined }));
         }
         Ok(())
@@ -262,7 +262,7 @@ fn costs(payment: &Payment, amount: Option<Amount>, currency: &str) -> bool {
 }
 
 /// The period as it is billed, with its number from the anchor, and the month of it that it is now. Months that have
-/// passed before the payment was heard of have ended (R3). A period that does not stand on its anchor is one of its own.
+/// passed before the payment was heard of have ended (R3). What does not stand on its anchor is its own.
 fn period_of(price: &Price, billed: Billed, now: Timestamp) -> Period {
     let Billed { interval, anchor, start, end } = billed;
     let mut index = 0;

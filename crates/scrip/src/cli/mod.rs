@@ -6,6 +6,7 @@
 mod api;
 mod balance;
 mod benchmark;
+mod billing;
 mod catalog;
 mod clocks;
 mod demo;
@@ -103,6 +104,11 @@ enum Command {
     /// Switch models and providers off everywhere, and on again
     #[command(subcommand)]
     Switches(switches::Verb),
+    /// Buy plans and packs through the payment provider, and see how paying stands
+    #[command(subcommand)]
+    Billing(billing::Verb),
+    /// List what an operator should look at because money and credits may not agree, newest first
+    Alerts(Part),
     /// Sell the catalog's plans and packs through Stripe
     #[command(subcommand)]
     Stripe(stripe::Verb),
@@ -163,6 +169,8 @@ impl Command {
             Command::Audit(part) => members::audit(api, &part).await,
             Command::SignIn(sign_in) => sign_in.run(api).await,
             Command::Switches(verb) => verb.run(api).await,
+            Command::Billing(verb) => verb.run(api).await,
+            Command::Alerts(part) => billing::alerts(&part, api).await,
             Command::Stripe(verb) => verb.run(api.json).await,
             Command::Benchmark(benchmark) => benchmark.run(api.json).await,
             Command::Soak(soak) => soak.run(api.json).await,

@@ -6,10 +6,12 @@ pub mod address;
 mod assets;
 mod audit;
 mod balances;
+mod billing;
 pub mod caller;
 mod catalogs;
 pub mod connection;
 mod holds;
+mod hooks;
 pub mod keys;
 mod members;
 mod oidc;
@@ -27,6 +29,7 @@ pub mod throttle;
 pub mod views;
 mod workspaces;
 
+use crate::billing::Billing;
 use crate::clock::{self, Stopwatch};
 use crate::crypto::{hex, random};
 use crate::gateway::assets::Assets;
@@ -85,6 +88,8 @@ pub struct App {
     pub lifetimes: Lifetimes,
     /// The provider that people may sign in with.
     pub oidc: Option<Oidc>,
+    /// Who sells through a payment provider, if anybody does.
+    pub billing: Option<Arc<Billing>>,
     /// Who is believed about whom they were asked by.
     pub proxies: Proxies,
     /// Counts keys that nobody has, by who sends them.
@@ -142,6 +147,13 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(members::invite, members::invitations))
         .routes(routes!(members::accept))
         .routes(routes!(members::withdraw))
+        .routes(routes!(billing::checkout))
+        .routes(routes!(billing::portal))
+        .routes(routes!(billing::show))
+        .routes(routes!(billing::set_top_up, billing::unset_top_up))
+        .routes(routes!(billing::link, billing::customer))
+        .routes(routes!(billing::sync))
+        .routes(routes!(billing::alerts))
         .routes(routes!(audit::list))
         .routes(routes!(switches::list))
         .routes(routes!(switches::model))
@@ -179,6 +191,9 @@ pub fn service(app: Arc<App>, audience: Audience) -> Router {
             }
         }
     };
+    // Without a secret, nobody could be believed: then there is no such address.
+    let is_told = app.billing.as_ref().is_some_and(|billing| !billing.secrets.is_empty());
+    let router = if is_told { router.route("/hooks/stripe", post(hooks::stripe)) } else { router };
     let router = router
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

@@ -42,6 +42,10 @@ pub enum Problem {
     },
     /// The body did not come within the time there is for it.
     TooSlow,
+    /// What was delivered is not believed, and why.
+    BadSignature(&'static str),
+    /// The payment provider cannot be asked now.
+    Provider,
     /// The store cannot answer now.
     Unavailable,
     /// A bug. The cause is in the log.
@@ -69,7 +73,8 @@ impl Problem {
             Problem::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Problem::RateLimited { .. } => "RATE_LIMITED",
             Problem::TooSlow => "REQUEST_TIMEOUT",
-            Problem::Unavailable => "UNAVAILABLE",
+            Problem::BadSignature(_) => "BAD_SIGNATURE",
+            Problem::Provider | Problem::Unavailable => "UNAVAILABLE",
             Problem::Internal => "INTERNAL",
         }
     }
@@ -89,6 +94,7 @@ fn status(code: &str) -> StatusCode {
         | "REVIEW_REQUIRED"
         | "TRIAL_EXHAUSTED"
         | "STORAGE_FULL" => StatusCode::FORBIDDEN,
+        "BAD_SIGNATURE" => StatusCode::BAD_REQUEST,
         "NOT_FOUND" => StatusCode::NOT_FOUND,
         "METHOD_NOT_ALLOWED" => StatusCode::METHOD_NOT_ALLOWED,
         "QUOTE_EXPIRED" | "QUOTE_MISMATCH" => StatusCode::CONFLICT,
@@ -131,7 +137,9 @@ impl Problem {
         match self {
             Problem::RateLimited { retry_after, .. } => Some(*retry_after),
             Problem::Refused(Refusal::SwitchedOff { .. }) => Some(OFF_FOR),
-            Problem::Unavailable | Problem::Refused(Refusal::ConcurrencyLimited { .. }) => Some(RETRY_AFTER),
+            Problem::Provider | Problem::Unavailable | Problem::Refused(Refusal::ConcurrencyLimited { .. }) => {
+                Some(RETRY_AFTER)
+            }
             _ => None,
         }
     }
@@ -179,7 +187,7 @@ fn members(problem: &Problem) -> Map<String, Value> {
         Problem::Refused(refusal) => refusal_members(refusal),
         Problem::Quote { fresh, .. } => json!({ "quote": fresh }),
         Problem::RateLimited { limit, retry_after } => json!({ "limit": limit, "retry_after": retry_after }),
-        Problem::Unavailable => json!({ "retry_after": RETRY_AFTER }),
+        Problem::Provider | Problem::Unavailable => json!({ "retry_after": RETRY_AFTER }),
         _ => json!({}),
     };
     match members {
@@ -261,6 +269,10 @@ fn detail(problem: &Problem) -> String {
         }
         Problem::TooSlow => {
             format!("the body must come within {} seconds; nothing was done", super::request::BODY_SECONDS)
+        }
+        Problem::BadSignature(why) => (*why).to_owned(),
+        Problem::Provider => {
+            "the payment provider cannot be asked now; nothing was paid, and the same request may be sent again".to_owned()
         }
         Problem::Unavailable => {
             "the store cannot answer now; try again with the same Idempotency-Key, and it is done once".to_owned()

@@ -3,9 +3,10 @@
 use crate::crypto::sign;
 use crate::store::projection::{HoldRow, RunRow};
 use scrip_client::types as api;
+use scrip_engine::billing::TopUp;
 use scrip_engine::{
-    Access, Account, Catalog, Grant, Kind, Line, Output, Plan, Posting, Timestamp, TrialUse, Unit, Value, WayOut,
-    Workspace, WorkspaceId, access, plans_with_model, runs_left_today,
+    Access, Account, Catalog, Grant, How, Interval, Kind, Line, Offer, Output, Plan, Posting, Timestamp, TrialUse,
+    Unit, Value, Wanted, WayOut, Workspace, WorkspaceId, access, money, plans_with_model, runs_left_today,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -308,5 +309,81 @@ pub fn way_out(way: &WayOut) -> serde_json::Value {
         }
         WayOut::Renewal { at, credits } => json!({ "kind": "renewal", "at": at.to_string(), "credits": credits }),
         WayOut::Held { credits } => json!({ "kind": "held", "credits": credits }),
+    }
+}
+
+/// What is wanted: a plan and its interval, or a pack.
+pub fn wanted(wanted: &Wanted) -> (Option<String>, Option<Interval>, Option<String>) {
+    match wanted {
+        Wanted::Plan(plan, interval) => (Some(plan.to_string()), *interval, None),
+        Wanted::Pack(pack) => (None, None, Some(pack.to_string())),
+    }
+}
+
+/// What is offered of what was wanted.
+pub fn offer(asked: &Wanted, offer: &Offer) -> api::Offer {
+    let (plan, _, pack) = wanted(asked);
+    let (takes_effect, at, carries) = match offer.how {
+        How::AtOnce => ("at_once", None, false),
+        How::Upgrade { carries } => ("upgrade", None, carries),
+        How::AtPeriodEnd(at) => ("at_period_end", Some(text(at)), false),
+    };
+    api::Offer {
+        plan,
+        interval: offer.interval.map(|interval| interval.name().to_owned()),
+        pack,
+        name: offer.name.clone(),
+        amount: offer.amount.get(),
+        currency: offer.currency.to_string(),
+        price: money(offer.amount, &offer.currency),
+        credits: offer.credits.get(),
+        bonus: offer.bonus.get(),
+        expires: offer.expires.map(|span| span.to_string()),
+        takes_effect: takes_effect.to_owned(),
+        takes_effect_at: at,
+        carries,
+        catalog_version: offer.version,
+    }
+}
+
+/// Automatic top-ups.
+pub fn top_up(top_up: &TopUp, at: Timestamp) -> api::TopUp {
+    let status = match () {
+        () if top_up.pending.is_some() => "buying",
+        () if top_up.off => "off",
+        () if top_up.stopped => "stopped",
+        () => "on",
+    };
+    api::TopUp {
+        pack: top_up.terms.pack.to_string(),
+        below: top_up.terms.below.get(),
+        monthly_max: top_up.terms.monthly_max.get(),
+        spent: top_up.spent_in_month(at).get(),
+        status: status.to_owned(),
+    }
+}
+
+/// How paying stands, and what can be bought.
+pub fn billing(
+    shown: &Workspace,
+    at: Timestamp,
+    offers: Vec<api::Offer>,
+    not_offered: Vec<api::NotOffered>,
+) -> api::BillingState {
+    let (workspace, balance) = (workspace(shown), balance(shown));
+    let declined = shown.billing.failed.as_ref();
+    api::BillingState {
+        plan: workspace.plan,
+        interval: workspace.interval,
+        status: workspace.status,
+        billing: workspace.billing,
+        renewed_at: balance.renewed_at,
+        renews_at: balance.renews_at,
+        awaited_until: workspace.awaited_until,
+        declined: declined
+            .map(|(invoice, attempt)| api::DeclinedBill { invoice: invoice.to_string(), attempt: *attempt }),
+        top_up: shown.billing.top_up.as_ref().map(|terms| top_up(terms, at)),
+        offers,
+        not_offered,
     }
 }

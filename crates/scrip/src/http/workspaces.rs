@@ -5,7 +5,7 @@ use super::members::members_scope;
 use super::opening::{self, Opening};
 use super::problem::Problem;
 use super::request::{Body, PathOf, QueryOf, amount, instant, name};
-use super::{App, Reply, page_limit, views};
+use super::{App, Reply, billing, page_limit, views};
 use crate::crypto::{random, sha256};
 use crate::ledger::Asked;
 use crate::sign_in;
@@ -233,7 +233,7 @@ pub struct CancelQuery {
     undo: Option<bool>,
 }
 
-/// Ends the plan with its period; packs stay.
+/// Ends the plan with its period; packs stay. What is paid through a payment provider is ended there.
 #[utoipa::path(delete, path = "/v1/workspaces/{id}/subscription", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`"), CancelQuery),
     responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn cancel(
@@ -242,8 +242,16 @@ pub async fn cancel(
     PathOf(id): PathOf<String>,
     QueryOf(query): QueryOf<CancelQuery>,
 ) -> Result<Reply<api::Workspace>, Problem> {
-    let command = if query.undo == Some(true) { Command::UndoCancel } else { Command::CancelSubscription };
-    command_on(&app, &operator, &id, command, &[u8::from(query.undo == Some(true))]).await
+    let undo = query.undo == Some(true);
+    let named = operator.named(&id)?;
+    let workspace = app.ledger.workspace(named).await?.ok_or(Problem::not_found("workspace"))?;
+    if workspace.subscription.payment.is_some() {
+        billing::end(&app, &workspace, undo).await?;
+        let workspace = app.ledger.workspace(named).await?.ok_or(Problem::not_found("workspace"))?;
+        return Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)));
+    }
+    let command = if undo { Command::UndoCancel } else { Command::CancelSubscription };
+    command_on(&app, &operator, &id, command, &[u8::from(undo)]).await
 }
 
 /// Freezes or thaws a workspace: a frozen one starts nothing new.

@@ -99,8 +99,72 @@ pub const MAIL_LATER: &str = "UPDATE mails SET due_at = $3, lease_until = 0
 /// A mail was not sent in this attempt, and never will be.
 pub const MAIL_FAILED: &str = "UPDATE mails SET failed = $3, lease_until = 0
     WHERE id = $1 AND attempts = $2 AND sent_at IS NULL RETURNING id";
+/// Whom the payment provider knows a workspace as.
+pub const CUSTOMER: &str = "SELECT customer FROM customers WHERE workspace = $1";
+/// Adds a customer, who is looked at soon; unless the workspace or the customer has another.
+pub const NEW_CUSTOMER: &str =
+    "INSERT INTO customers (workspace, customer, created_at, hinted, looked, due_at, attempts, lease_until)
+    VALUES ($1, $2, $3, 1, 0, $3, 0, 0) ON CONFLICT DO NOTHING";
+/// There is something new about a customer.
+pub const HINT: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $2 WHERE customer = $1";
+/// The same of whom a workspace is known as.
+pub const HINT_WORKSPACE: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $2 WHERE workspace = $1";
+/// There may be something new about anybody.
+pub const HINT_ALL: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $1";
+/// Customers to be looked at by now, for whoever looks until the lease ends.
+pub const LEASE_CUSTOMERS: &str = "UPDATE customers SET lease_until = $2, attempts = attempts + 1 WHERE workspace IN (
+    SELECT workspace FROM customers WHERE hinted > looked AND due_at <= $1 AND lease_until <= $1
+    ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+    RETURNING workspace, customer, hinted, attempts";
+/// A customer to be looked at at once, by whoever asks for that; nobody else may be looking.
+pub const LEASE_CUSTOMER: &str = "UPDATE customers SET lease_until = $3, attempts = attempts + 1, hinted = hinted + 1
+    WHERE workspace = $1 AND lease_until <= $2 RETURNING workspace, customer, hinted, attempts";
+/// A customer was looked at, up to so many hints.
+pub const LOOKED: &str = "UPDATE customers SET looked = $2, lease_until = 0, attempts = 0
+    WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
+/// A customer could not be looked at: it is to be tried again at an instant.
+pub const LOOK_LATER: &str = "UPDATE customers SET due_at = $2, lease_until = 0
+    WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
+/// Whether there is something new about a workspace's customer: a hint, or an event that may be about them.
+pub const CUSTOMER_WAITS: &str = "SELECT (SELECT COUNT(*) FROM customers WHERE workspace = $1 AND hinted > looked)
+    + (SELECT COUNT(*) FROM provider_events WHERE handled_at IS NULL
+       AND (customer IS NULL OR customer IN (SELECT customer FROM customers WHERE workspace = $1)))";
+/// Adds an event, unless it is known.
+pub const NEW_EVENT: &str =
+    "INSERT INTO provider_events (id, kind, customer, charge, created_at, received_at, handled_at)
+    VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT (id) DO NOTHING";
+/// Events that nobody has passed on yet, oldest first.
+pub const EVENTS_WAITING: &str =
+    "SELECT id, kind, customer, charge FROM provider_events WHERE handled_at IS NULL ORDER BY received_at LIMIT $1";
+/// An event was passed on.
+pub const EVENT_HANDLED: &str = "UPDATE provider_events SET handled_at = $2 WHERE id = $1";
+/// Adds what somebody decided to buy.
+pub const NEW_PURCHASE: &str =
+    "INSERT INTO purchases (id, workspace, what, catalog, amount, currency, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+/// What a workspace has decided to buy and may still pay, newest first.
+pub const OPEN_PURCHASES: &str = "SELECT id, what, catalog, amount, currency, session, url, expires_at
+    FROM purchases WHERE workspace = $1 AND closed_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id";
+/// One of them, over or not.
+pub const PURCHASE: &str =
+    "SELECT id, what, catalog, amount, currency, session, url, expires_at FROM purchases WHERE id = $1";
+/// Where a purchase is paid.
+pub const PURCHASE_OFFERED: &str = "UPDATE purchases SET session = $2, url = $3 WHERE id = $1";
+/// A purchase is over, paid or not.
+pub const CLOSE_PURCHASE: &str = "UPDATE purchases SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL";
+/// The purchase of a session is over.
+pub const CLOSE_SESSION: &str = "UPDATE purchases SET closed_at = $2 WHERE session = $1 AND closed_at IS NULL";
+/// Adds an alert, unless it is known.
+pub const NEW_ALERT: &str = "INSERT INTO alerts (about, kind, workspace, detail, at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (about) DO NOTHING";
+/// Alerts before an instant, newest first.
+pub const ALERTS: &str =
+    "SELECT about, kind, workspace, detail, at FROM alerts WHERE at < $1 ORDER BY at DESC, about LIMIT $2";
 /// A setting.
 pub const SETTING: &str = "SELECT value FROM settings WHERE name = $1";
+/// Keeps a setting, whatever it was.
+pub const KEEP_SETTING: &str = "INSERT INTO settings (name, value) VALUES ($1, $2)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 /// Makes a setting that is not there yet.
 pub const NEW_SETTING: &str = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 /// All operator keys, by hash.
@@ -189,7 +253,29 @@ pub const ALL: &[&str] = &[
     MAIL_SENT,
     MAIL_LATER,
     MAIL_FAILED,
+    CUSTOMER,
+    NEW_CUSTOMER,
+    HINT,
+    HINT_WORKSPACE,
+    HINT_ALL,
+    LEASE_CUSTOMERS,
+    LEASE_CUSTOMER,
+    LOOKED,
+    LOOK_LATER,
+    CUSTOMER_WAITS,
+    NEW_EVENT,
+    EVENTS_WAITING,
+    EVENT_HANDLED,
+    NEW_PURCHASE,
+    OPEN_PURCHASES,
+    PURCHASE,
+    PURCHASE_OFFERED,
+    CLOSE_PURCHASE,
+    CLOSE_SESSION,
+    NEW_ALERT,
+    ALERTS,
     SETTING,
+    KEEP_SETTING,
     NEW_SETTING,
     OPERATOR_KEYS,
     NEW_OPERATOR_KEY,

@@ -2,7 +2,7 @@
 
 use crate::amount::Amount;
 use crate::billing::event::BillingEvent;
-use crate::billing::{Billing, Review, ReviewStatus, TopUp};
+use crate::billing::{Billing, Review, ReviewStatus, TopUp, TopUpPurchase};
 use crate::catalog::Name;
 use crate::notice::Notice;
 use crate::time::Timestamp;
@@ -82,20 +82,21 @@ fn top_up(billing: &mut Billing, at: Timestamp, event: &BillingEvent) {
                 top_up.off = true;
             }
         }
-        BillingEvent::TopUpRequested { n, amount, .. } => {
+        BillingEvent::TopUpRequested { n, pack, amount, currency } => {
             billing.top_ups = *n;
             if let Some(top_up) = &mut billing.top_up {
                 top_up.spent = top_up.spent_in_month(at) + *amount;
                 top_up.month = at.month();
-                top_up.pending = Some((*n, *amount));
+                let (n, pack, amount, currency) = (*n, pack.clone(), *amount, currency.clone());
+                top_up.pending = Some(TopUpPurchase { n, pack, amount, currency });
             }
         }
         BillingEvent::TopUpEnded { declined, .. } => {
             if let Some(top_up) = &mut billing.top_up
-                && let Some((_, amount)) = top_up.pending.take()
+                && let Some(purchase) = top_up.pending.take()
                 && *declined
             {
-                top_up.spent = top_up.spent.less(amount);
+                top_up.spent = top_up.spent.less(purchase.amount);
                 top_up.stopped = true;
             }
         }

@@ -51,7 +51,7 @@ const ENTRIES: Table = Table {
     ],
 };
 /// The tables beside the journal.
-pub static BESIDE: [Table; 12] = [
+pub static BESIDE: [Table; 16] = [
     // The secret that signs.
     Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA)] },
     // Who may operate.
@@ -131,6 +131,61 @@ pub static BESIDE: [Table; 12] = [
             ("sent_at", Type::INT8),
             ("failed", Type::TEXT),
             ("created_at", Type::INT8),
+        ],
+    },
+    // Whom the payment provider knows workspaces as.
+    Table {
+        name: "customers",
+        columns: &[
+            ("workspace", Type::INT8),
+            ("customer", Type::TEXT),
+            ("created_at", Type::INT8),
+            ("hinted", Type::INT8),
+            ("looked", Type::INT8),
+            ("due_at", Type::INT8),
+            ("attempts", Type::INT8),
+            ("lease_until", Type::INT8),
+        ],
+    },
+    // What it told of.
+    Table {
+        name: "provider_events",
+        columns: &[
+            ("id", Type::TEXT),
+            ("kind", Type::TEXT),
+            ("customer", Type::TEXT),
+            ("charge", Type::TEXT),
+            ("created_at", Type::INT8),
+            ("received_at", Type::INT8),
+            ("handled_at", Type::INT8),
+        ],
+    },
+    // What somebody decided to buy.
+    Table {
+        name: "purchases",
+        columns: &[
+            ("id", Type::TEXT),
+            ("workspace", Type::INT8),
+            ("what", Type::TEXT),
+            ("catalog", Type::INT8),
+            ("amount", Type::INT8),
+            ("currency", Type::TEXT),
+            ("session", Type::TEXT),
+            ("url", Type::TEXT),
+            ("created_at", Type::INT8),
+            ("expires_at", Type::INT8),
+            ("closed_at", Type::INT8),
+        ],
+    },
+    // What an operator should look at.
+    Table {
+        name: "alerts",
+        columns: &[
+            ("about", Type::TEXT),
+            ("kind", Type::TEXT),
+            ("workspace", Type::INT8),
+            ("detail", Type::TEXT),
+            ("at", Type::INT8),
         ],
     },
 ];

@@ -121,4 +121,13 @@ impl Client {
     pub async fn prices(&self) -> Result<Vec<Price>, Error> {
         self.all(&["prices"], &()).await
     }
+
+    /// The price that bears a lookup key now, if any does.
+    ///
+    /// # Errors
+    /// When Stripe refuses or does not answer.
+    pub async fn price_by_lookup(&self, key: &str) -> Result<Option<Price>, Error> {
+        let which = serde_json::json!({ "lookup_keys": [key], "active": true });
+        Ok(self.all::<Price>(&["prices"], &which).await?.into_iter().next())
+    }
 }

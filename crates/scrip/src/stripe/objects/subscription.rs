@@ -35,6 +35,8 @@ pub struct Subscription {
     pub trial_end: Option<Seconds>,
     /// What it is paid with; absent is what the customer pays with.
     pub default_payment_method: Option<Id>,
+    /// Where its periods are computed from.
+    pub billing_cycle_anchor: Seconds,
     /// What we wrote on it.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,

@@ -1,0 +1,79 @@
+//! Alerts: what an operator should look at because money and credits may not agree. Each thing is told once.
+//!
+//! Invariant: an alert is about something that was *not* done, so nothing is granted or taken where there is one.
+
+use crate::store::{Row, Store, Unavailable, Value, queries};
+use scrip_engine::{Timestamp, WorkspaceId};
+
+/// Something to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// What it is about, and what is wrong with that: the same again is this one.
+    pub about: String,
+    /// What is wrong, in a word.
+    pub kind: &'static str,
+    /// Whose.
+    pub workspace: Option<WorkspaceId>,
+    /// What is wrong and what can be done, in a sentence.
+    pub detail: String,
+}
+
+impl Alert {
+    /// Something wrong with an object of the payment provider's.
+    pub fn new(kind: &'static str, object: &str, workspace: Option<WorkspaceId>, detail: impl Into<String>) -> Alert {
+        Alert { about: format!("{kind}:{object}"), kind, workspace, detail: detail.into() }
+    }
+}
+
+/// An alert as it was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is about.
+    pub about: String,
+    /// What is wrong, in a word.
+    pub kind: String,
+    /// Whose.
+    pub workspace: Option<WorkspaceId>,
+    /// In a sentence.
+    pub detail: String,
+    /// When it was first seen.
+    pub at: Timestamp,
+}
+
+impl Kept {
+    fn read(row: &Row) -> Kept {
+        let [about, kind, detail] = [0, 1, 3].map(|column| row.text(column).to_owned());
+        let workspace = row.maybe_integer(2).map(|id| WorkspaceId::new(id as u64));
+        Kept { about, kind, workspace, detail, at: Timestamp::from_micros(row.integer(4)) }
+    }
+}
+
+/// Keeps an alert and logs it, unless it is known.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn raise(store: &Store, alert: Alert) -> Result<(), Unavailable> {
+    let at = store.now(None).await?;
+    let Alert { about, kind, workspace, detail } = alert;
+    let kept = vec![
+        Value::Text(about.clone()),
+        Value::Text(kind.to_owned()),
+        workspace.map(WorkspaceId::get).into(),
+        Value::Text(detail.clone()),
+        at.micros().into(),
+    ];
+    if store.write(queries::NEW_ALERT, kept).await? > 0 {
+        let workspace = workspace.map(|id| id.to_string());
+        tracing::error!(about, workspace, detail, "money and credits may not agree: look at this");
+    }
+    Ok(())
+}
+
+/// Alerts before an instant, newest first.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn list(store: &Store, before: i64, limit: i64) -> Result<Vec<Kept>, Unavailable> {
+    let rows = store.query(queries::ALERTS, vec![before.into(), limit.into()]).await?;
+    Ok(rows.iter().map(Kept::read).collect())
+}

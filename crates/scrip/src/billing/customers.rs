@@ -1,0 +1,140 @@
+//! Whom the payment provider knows workspaces as, and whether there is something new about them.
+//!
+//! Invariant: one process looks at a customer at a time, so what was read first is never submitted last.
+
+use crate::store::{Row, Store, Unavailable, Value, queries};
+use scrip_engine::{Timestamp, WorkspaceId};
+
+/// How long whoever looks may be silent before another looks: longer than a look may take.
+pub const LEASE_SECONDS: i64 = 120; // # assumed
+/// Seconds until a customer is looked at again who could not be: after the first attempt, the second, and so on. The
+/// last goes on for ever: nothing that was paid is given up.
+const AGAIN: [i64; 6] = [1, 5, 30, 120, 600, 3600]; // # assumed
+
+/// A customer who is there for this process to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leased {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// Its customer.
+    pub customer: String,
+    /// How many hints there had been.
+    hinted: i64,
+    /// Which attempt this is, from 1.
+    attempt: i64,
+    /// When the lease ends, which is also what it is known by.
+    until: i64,
+}
+
+impl Leased {
+    fn read(row: &Row, until: Timestamp) -> Leased {
+        Leased {
+            workspace: WorkspaceId::new(row.integer(0) as u64),
+            customer: row.text(1).to_owned(),
+            hinted: row.integer(2),
+            attempt: row.integer(3),
+            until: until.micros(),
+        }
+    }
+}
+
+/// Whom a workspace is known as.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn of(store: &Store, workspace: WorkspaceId) -> Result<Option<String>, Unavailable> {
+    let rows = store.query(queries::CUSTOMER, vec![workspace.into()]).await?;
+    Ok(rows.first().map(|row| row.text(0).to_owned()))
+}
+
+/// Whether there is something new about a workspace's customer that nobody has looked at.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn waits(store: &Store, workspace: WorkspaceId) -> Result<bool, Unavailable> {
+    let rows = store.query(queries::CUSTOMER_WAITS, vec![workspace.into()]).await?;
+    Ok(rows.first().is_some_and(|row| row.integer(0) > 0))
+}
+
+/// Keeps whom a workspace is known as. Whoever was there first stays: the answer says who that is.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn keep(store: &Store, workspace: WorkspaceId, customer: &str) -> Result<Option<String>, Unavailable> {
+    let now = store.now(None).await?;
+    let values = vec![workspace.into(), Value::Text(customer.to_owned()), now.micros().into()];
+    store.write(queries::NEW_CUSTOMER, values).await?;
+    of(store, workspace).await
+}
+
+/// Says that there is something new about a customer; whether we know them.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn hint(store: &Store, customer: &str) -> Result<bool, Unavailable> {
+    let now = store.now(None).await?;
+    Ok(store.write(queries::HINT, vec![Value::Text(customer.to_owned()), now.micros().into()]).await? > 0)
+}
+
+/// The same of whom a workspace is known as.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn hint_workspace(store: &Store, workspace: WorkspaceId) -> Result<bool, Unavailable> {
+    let now = store.now(None).await?;
+    Ok(store.write(queries::HINT_WORKSPACE, vec![workspace.into(), now.micros().into()]).await? > 0)
+}
+
+/// Says that there may be something new about anybody.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn hint_all(store: &Store) -> Result<usize, Unavailable> {
+    let now = store.now(None).await?;
+    store.write(queries::HINT_ALL, vec![now.micros().into()]).await
+}
+
+/// Customers to be looked at by now, at most so many.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn lease(store: &Store, most: i64) -> Result<Vec<Leased>, Unavailable> {
+    let now = store.now(None).await?;
+    let until = now.after_seconds(LEASE_SECONDS);
+    let values = vec![now.micros().into(), until.micros().into(), most.into()];
+    let rows = store.write_for_work(queries::LEASE_CUSTOMERS, values).await?;
+    Ok(rows.iter().map(|row| Leased::read(row, until)).collect())
+}
+
+/// The customer of a workspace, to be looked at at once; nothing when there is none, or somebody is looking.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn lease_one(store: &Store, workspace: WorkspaceId) -> Result<Option<Leased>, Unavailable> {
+    let now = store.now(None).await?;
+    let until = now.after_seconds(LEASE_SECONDS);
+    let values = vec![workspace.into(), now.micros().into(), until.micros().into()];
+    let rows = store.write_for_work(queries::LEASE_CUSTOMER, values).await?;
+    Ok(rows.first().map(|row| Leased::read(row, until)))
+}
+
+/// Notes that a customer was looked at. What was hinted meanwhile is looked at again.
+///
+/// # Errors
+/// When the store cannot write: they are looked at again.
+pub async fn looked(store: &Store, leased: &Leased) -> Result<(), Unavailable> {
+    let values = vec![leased.workspace.into(), leased.hinted.into(), leased.until.into()];
+    store.write_for_work(queries::LOOKED, values).await.map(drop)
+}
+
+/// Notes that a customer could not be looked at; the seconds until they are.
+///
+/// # Errors
+/// When the store cannot write: they are looked at when the lease ends.
+pub async fn later(store: &Store, leased: &Leased) -> Result<i64, Unavailable> {
+    let tried = usize::try_from(leased.attempt - 1).unwrap_or(0).min(AGAIN.len() - 1);
+    let due = store.now(None).await?.after_seconds(AGAIN[tried]);
+    let values = vec![leased.workspace.into(), due.micros().into(), leased.until.into()];
+    store.write_for_work(queries::LOOK_LATER, values).await?;
+    Ok(AGAIN[tried])
+}

@@ -1,0 +1,286 @@
+//! What follows from what the payment provider says of a customer: which payments, standings and reversals the
+//! workspace's ledger is to have.
+//!
+//! Invariant: pure. It says the same of the same, however the provider came to it, and names a payment by what was paid
+//! for (R7), never by what told of it.
+
+use super::marks;
+use super::read::Seen;
+use crate::alerts::Alert;
+use crate::stripe::objects::charge::{Charge, DisputeStatus};
+use crate::stripe::objects::checkout::{PaymentStatus, Session};
+use crate::stripe::objects::invoice::{Invoice, Line, Status as InvoiceStatus};
+use crate::stripe::objects::payment::{PaymentIntent, Status as IntentStatus};
+use crate::stripe::objects::subscription::{Status, Subscription};
+use crate::stripe::objects::{Metadata, Seconds};
+use crate::stripe::offers::{Sold, offer};
+use scrip_engine::billing::command::{Bought, Payment, Standing};
+use scrip_engine::{Amount, Name, Workspace, WorkspaceId};
+use std::collections::BTreeMap;
+
+/// A payment that is settled, and when it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// When, so that payments are recorded in the order of what they paid for.
+    at: (Seconds, Seconds),
+    /// What was paid, and what for.
+    pub payment: Payment,
+    /// The automatic purchase that it is.
+    pub top_up: Option<u32>,
+}
+
+/// Money that went back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reversal {
+    /// The payment, as its grants' source.
+    pub source: Name,
+    /// What was paid, in the currency's smallest unit.
+    pub paid: u64,
+    /// What of it has gone back, or is claimed back.
+    pub reversed: u64,
+    /// Whether it is in dispute.
+    pub disputed: bool,
+}
+
+/// A payment that was declined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declined {
+    /// The subscription.
+    pub subscription: Name,
+    /// The bill.
+    pub invoice: Name,
+    /// Which attempt it was.
+    pub attempt: u32,
+}
+
+/// Payments that are settled, in the order of what they paid for, and what was paid for and gives nothing.
+pub fn payments(workspace: WorkspaceId, seen: &Seen) -> (Vec<Settled>, Vec<Alert>) {
+    let mut settled = Vec::new();
+    let mut alerts = Vec::new();
+    let invoices = seen.invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Paid));
+    let sessions = seen.sessions.iter().filter(|session| session.mode == "payment" && is_paid(session));
+    let top_ups = seen.payments.iter().filter(|payment| payment.status == IntentStatus::Succeeded);
+    let found = invoices
+        .filter_map(|invoice| of_invoice(workspace, seen, invoice).transpose())
+        .chain(sessions.filter_map(|session| of_session(workspace, session).transpose()))
+        .chain(top_ups.filter_map(|payment| of_top_up(workspace, payment).transpose()));
+    for one in found {
+        match one {
+            Ok(payment) => settled.push(payment),
+            Err(alert) => alerts.push(alert),
+        }
+    }
+    settled.sort_by(|one, other| (one.at, &one.payment.source).cmp(&(other.at, &other.payment.source)));
+    alerts.extend(two_at_once(workspace, seen));
+    (settled, alerts)
+}
+
+/// What a bill paid for: one period of one plan. A bill for nothing of ours is nobody's business here.
+fn of_invoice(workspace: WorkspaceId, seen: &Seen, invoice: &Invoice) -> Result<Option<Settled>, Alert> {
+    let wrong = |kind, detail: String| Alert::new(kind, &invoice.id, Some(workspace), detail);
+    let Some(subscription) = invoice.subscription() else { return Ok(None) };
+    let details = invoice.parent.as_ref().and_then(|parent| parent.subscription_details.as_ref());
+    if let Some(details) = details {
+        is_of(workspace, &details.metadata).map_err(|marked| {
+            wrong("wrong_workspace", format!("the bill is of a subscription that bears the mark of {marked}"))
+        })?;
+    }
+    if invoice.amount_paid <= 0 {
+        return Err(wrong("nothing_paid", "the bill is settled without money: nothing is given for it".to_owned()));
+    }
+    let whole: Vec<&Line> = invoice.lines.data.iter().filter(|line| !line.is_proration() && line.amount != 0).collect();
+    let [line] = whole.as_slice() else {
+        let detail = format!("the bill has {} whole periods on it, and can only be read with one", whole.len());
+        return Err(wrong("not_sold", detail));
+    };
+    let price = line.price().and_then(|price| seen.prices.get(&price.id));
+    let price = price.ok_or_else(|| wrong("not_sold", "the bill names no price".to_owned()))?;
+    let sold = offer(price).map_err(|why| wrong("not_sold", format!("the price {}: {why}", price.id)))?;
+    let Sold::Plan { plan, interval } = &sold.sold else {
+        return Err(wrong("not_sold", format!("the price {} is a pack's, and cannot be subscribed to", price.id)));
+    };
+    if line.quantity.unwrap_or(1) != 1 || line.amount != sold.amount.get() {
+        let detail = format!("the bill asks {} for one of {}: {}", line.amount, sold.amount, price.id);
+        return Err(wrong("wrong_amount", detail));
+    }
+    let anchor = seen.subscriptions.iter().find(|known| known.id == subscription);
+    let anchor = anchor.map_or(line.period.start, |known| known.billing_cycle_anchor);
+    let payment = Payment {
+        source: Name::from(invoice.id.as_str()),
+        price: sold.amount,
+        paid: amount(invoice.amount_paid).ok_or_else(|| wrong("wrong_amount", "the amount is none".to_owned()))?,
+        currency: Name::from(invoice.currency.as_str()),
+        bought: Bought::Period {
+            plan: Name::from(plan.as_str()),
+            interval: *interval,
+            subscription: Name::from(subscription),
+            anchor: anchor.timestamp(),
+            start: line.period.start.timestamp(),
+            end: line.period.end.timestamp(),
+        },
+    };
+    Ok(Some(Settled { at: (line.period.start, invoice.created), payment, top_up: None }))
+}
+
+/// What a visit to the checkout paid for: a pack. "Complete" is not "paid" (suna gave credits for it 85 times).
+fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settled>, Alert> {
+    let Some(pack) = session.metadata.get(marks::PACK) else { return Ok(None) };
+    let wrong = |kind, detail: String| Alert::new(kind, &session.id, Some(workspace), detail);
+    let reference = session.client_reference_id.as_deref().unwrap_or_default();
+    let marked = is_of(workspace, &session.metadata);
+    if marked.is_err() || reference != workspace.to_string() {
+        return Err(wrong("wrong_workspace", format!("the checkout is for `{reference}`, and its customer is not")));
+    }
+    let paid = session.amount_total.and_then(amount).filter(|paid| !paid.is_zero());
+    let (Some(paid), Some(currency), Some(intent)) = (paid, &session.currency, &session.payment_intent) else {
+        return Err(wrong("nothing_paid", "the checkout is settled without money: nothing is given for it".to_owned()));
+    };
+    let payment = Payment {
+        source: Name::from(intent.id.as_str()),
+        price: paid,
+        paid,
+        currency: Name::from(currency.as_str()),
+        bought: Bought::Pack(Name::from(pack.as_str())),
+    };
+    Ok(Some(Settled { at: (session.created, session.created), payment, top_up: None }))
+}
+
+/// What was paid by itself when the balance got low: a pack.
+fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Settled>, Alert> {
+    let Some(n) = top_up_of(intent) else { return Ok(None) };
+    let wrong = |kind, detail: String| Alert::new(kind, &intent.id, Some(workspace), detail);
+    is_of(workspace, &intent.metadata)
+        .map_err(|marked| wrong("wrong_workspace", format!("the payment bears the mark of {marked}")))?;
+    let pack = intent.metadata.get(marks::PACK);
+    let paid = amount(intent.amount_received).filter(|paid| !paid.is_zero());
+    let (Some(pack), Some(paid)) = (pack, paid) else {
+        return Err(wrong("nothing_paid", "the payment names no pack or no money".to_owned()));
+    };
+    let payment = Payment {
+        source: Name::from(intent.id.as_str()),
+        price: paid,
+        paid,
+        currency: Name::from(intent.currency.as_str()),
+        bought: Bought::Pack(Name::from(pack.as_str())),
+    };
+    Ok(Some(Settled { at: (intent.created, intent.created), payment, top_up: Some(n) }))
+}
+
+/// The automatic purchase that a payment is.
+pub fn top_up_of(intent: &PaymentIntent) -> Option<u32> {
+    intent.metadata.get(marks::TOP_UP)?.parse().ok()
+}
+
+fn is_paid(session: &Session) -> bool {
+    session.payment_status == PaymentStatus::Paid
+}
+
+/// Refuses what bears the mark of another workspace, and says of which. What bears none was made by hand for the
+/// customer, who is known.
+fn is_of(workspace: WorkspaceId, metadata: &Metadata) -> Result<(), String> {
+    match metadata.get(marks::WORKSPACE) {
+        Some(marked) if *marked != workspace.to_string() => Err(marked.clone()),
+        _ => Ok(()),
+    }
+}
+
+fn amount(units: i64) -> Option<Amount> {
+    Amount::new(units)
+}
+
+/// A customer with two subscriptions pays twice and gets both; somebody should ask them whether they want that.
+fn two_at_once(workspace: WorkspaceId, seen: &Seen) -> Option<Alert> {
+    let mut going: Vec<&str> =
+        seen.subscriptions.iter().filter(|one| one.status == Status::Active).map(|one| one.id.as_str()).collect();
+    going.sort_unstable();
+    let detail = format!("the customer has the subscriptions {} at once: cancel one", going.join(" and "));
+    (going.len() > 1).then(|| Alert::new("two_subscriptions", &going.join("+"), Some(workspace), detail))
+}
+
+/// How a subscription goes on; nothing of one that never began.
+pub fn standing(seen: &Seen, subscription: &Subscription) -> Option<Standing> {
+    match subscription.status {
+        Status::Canceled | Status::IncompleteExpired => return Some(Standing::Ended),
+        Status::Incomplete => return None,
+        _ => {}
+    }
+    let end = subscription.items.data.iter().map(|item| item.current_period_end).max();
+    let by_date = subscription.cancel_at.is_some_and(|at| end.is_some_and(|end| at <= end));
+    let ending = subscription.cancel_at_period_end || by_date;
+    let change = if ending { None } else { change(seen, subscription) };
+    Some(Standing::Goes { ending, change })
+}
+
+/// What was agreed for the end of the period: another plan or interval.
+fn change(seen: &Seen, subscription: &Subscription) -> Option<(Name, scrip_engine::Interval)> {
+    let schedule = subscription.schedule.as_ref()?;
+    let schedule = seen.schedules.iter().find(|known| known.id == schedule.id)?;
+    let (_, price) = schedule.next()?;
+    match offer(seen.prices.get(&price.id)?).ok()?.sold {
+        Sold::Plan { plan, interval } => Some((Name::from(plan.as_str()), interval)),
+        Sold::Pack { .. } => None,
+    }
+}
+
+/// Bills that were to be paid and were not.
+pub fn declined(seen: &Seen) -> Vec<Declined> {
+    let open = seen.invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Open));
+    let declined = open.filter_map(|invoice| {
+        let attempt = u32::try_from(invoice.attempt_count).ok().filter(|attempt| *attempt > 0)?;
+        let (subscription, invoice) = (Name::from(invoice.subscription()?), Name::from(invoice.id.as_str()));
+        Some(Declined { subscription, invoice, attempt })
+    });
+    declined.collect()
+}
+
+/// What went back of each payment, or is claimed back (R9): of all that the workspace knows anything about.
+pub fn reversals(workspace: &Workspace, seen: &Seen) -> Vec<Reversal> {
+    let sources = sources(seen);
+    let mut found: BTreeMap<Name, Reversal> = BTreeMap::new();
+    for charge in seen.charges.iter().filter(|charge| charge.paid) {
+        let intent = charge.payment_intent.as_ref().map(|intent| intent.id.as_str());
+        let Some(source) = intent.and_then(|intent| sources.get(intent)) else { continue };
+        if !workspace.sources.contains(source) {
+            continue;
+        }
+        let reversal = of_charge(seen, charge, source);
+        if reversal.reversed > 0 || reversal.disputed || is_known(workspace, source) {
+            found.insert(source.clone(), reversal);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The source that each payment is for.
+fn sources(seen: &Seen) -> BTreeMap<&str, Name> {
+    let billed = seen.invoices.iter().flat_map(|invoice| {
+        let paid = invoice.payments.data.iter().filter_map(|payment| payment.payment.payment_intent.as_ref());
+        paid.map(|intent| (intent.id.as_str(), Name::from(invoice.id.as_str())))
+    });
+    let by_themselves = seen.charges.iter().filter_map(|charge| charge.payment_intent.as_ref());
+    let by_themselves = by_themselves.map(|intent| (intent.id.as_str(), Name::from(intent.id.as_str())));
+    by_themselves.chain(billed).collect()
+}
+
+fn of_charge(seen: &Seen, charge: &Charge, source: &Name) -> Reversal {
+    let disputes = || seen.disputes.iter().filter(|dispute| dispute.charge.id == charge.id);
+    let is_open = |status: &DisputeStatus| {
+        matches!(status, DisputeStatus::NeedsResponse | DisputeStatus::UnderReview | DisputeStatus::Other(_))
+    };
+    let claimed = disputes().filter(|dispute| is_open(&dispute.status) || dispute.status == DisputeStatus::Lost);
+    let claimed: i64 = claimed.map(|dispute| dispute.amount).sum();
+    let reversed = (charge.amount_refunded + claimed).clamp(0, charge.amount.max(0));
+    Reversal {
+        source: source.clone(),
+        paid: charge.amount.max(0).unsigned_abs(),
+        reversed: reversed.unsigned_abs(),
+        disputed: disputes().any(|dispute| is_open(&dispute.status)),
+    }
+}
+
+/// Whether the workspace has taken something back for a payment, so that it may have to be given again.
+fn is_known(workspace: &Workspace, source: &Name) -> bool {
+    let taken = workspace.grants.iter().any(|grant| grant.source == *source && !grant.reclaim.is_zero());
+    let period = workspace.subscription.payment.as_ref().filter(|payment| payment.source == *source);
+    taken || workspace.disputes.contains(source) || period.is_some_and(|payment| payment.reversed.is_some())
+}

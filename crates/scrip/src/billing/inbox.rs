@@ -1,0 +1,145 @@
+//! The inbox: what the payment provider tells of, kept under the event's id before it is answered, and passed on as a
+//! hint about its customer.
+//!
+//! Invariant: what is kept of an event is whom it is about. What it says is asked for again, so a stale, reordered or
+//! forged copy of an object grants nothing.
+
+use super::{Billing, customers, marks};
+use crate::alerts::{self, Alert};
+use crate::store::{Store, Unavailable, Value, queries};
+use crate::stripe::Error;
+use crate::stripe::client::VERSION;
+use crate::stripe::objects::event::Event;
+use serde_json::Value as Json;
+
+/// Events passed on at once.
+const WAVE: i64 = 100;
+
+/// Keeps an event, to be passed on; one that cannot be ours raises an alert instead.
+///
+/// # Errors
+/// When the store cannot write: then the provider must deliver it again.
+pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
+    let store = billing.ledger.store();
+    if let Some(alert) = strange(billing, event) {
+        return alerts::raise(store, alert).await;
+    }
+    if event.api_version.as_deref().is_some_and(|version| version != VERSION) {
+        let said = event.api_version.as_deref().unwrap_or_default();
+        let detail = format!(
+            "the webhook endpoint delivers the form {said}, we read {VERSION}: objects are asked for in ours all the \
+             same, but set the endpoint's version"
+        );
+        alerts::raise(store, Alert::new("wrong_version", said, None, detail)).await?;
+    }
+    let object = &event.data.object;
+    let customer = match object["object"].as_str() {
+        Some("customer") => object["id"].as_str(),
+        _ => id_of(&object["customer"]),
+    };
+    let charge = if customer.is_none() { id_of(&object["charge"]) } else { None };
+    if customer.is_none() && charge.is_none() {
+        return Ok(());
+    }
+    let values = vec![
+        Value::Text(event.id.clone()),
+        Value::Text(event.kind.clone()),
+        customer.map(str::to_owned).into(),
+        charge.map(str::to_owned).into(),
+        event.created.timestamp().micros().into(),
+        store.now(None).await?.micros().into(),
+    ];
+    store.write(queries::NEW_EVENT, values).await?;
+    billing.wake.notify_one();
+    Ok(())
+}
+
+/// What is wrong with an event that no customer of ours can have caused.
+fn strange(billing: &Billing, event: &Event) -> Option<Alert> {
+    let mode = billing.client.mode();
+    if !mode.is_of(event.livemode) {
+        let detail = format!("an event of the other mode came; this server sells in {} mode", mode.name());
+        return Some(Alert::new("wrong_mode", &event.id, None, detail));
+    }
+    let account = event.account.as_deref()?;
+    let detail = format!("an event of the account {account} came, which this server does not sell for");
+    Some(Alert::new("wrong_account", &event.id, None, detail))
+}
+
+/// The id of what may be an id or an object.
+fn id_of(value: &Json) -> Option<&str> {
+    value.as_str().or_else(|| value["id"].as_str())
+}
+
+/// Passes events on: each becomes a hint about its customer. How many there were.
+///
+/// # Errors
+/// When the store or the provider cannot answer.
+pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
+    let store = billing.ledger.store();
+    let rows = store.query_for_work(queries::EVENTS_WAITING, vec![WAVE.into()]).await?;
+    for row in &rows {
+        let text = |column: usize| match &row.0[column] {
+            Value::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        let customer = match (text(2), text(3)) {
+            (Some(customer), _) => Some(customer),
+            (None, Some(charge)) => customer_of(billing, &charge).await?,
+            (None, None) => None,
+        };
+        if let Some(customer) = customer {
+            pass_on_one(billing, row.text(0), &customer).await?;
+        }
+        let now = store.now(None).await?.micros();
+        store.write_for_work(queries::EVENT_HANDLED, vec![Value::Text(row.text(0).to_owned()), now.into()]).await?;
+    }
+    Ok(rows.len())
+}
+
+/// Why events wait.
+#[derive(Debug)]
+pub enum PassOn {
+    /// The store cannot.
+    Store(Unavailable),
+    /// The provider cannot.
+    Provider(Error),
+}
+
+impl From<Unavailable> for PassOn {
+    fn from(error: Unavailable) -> PassOn {
+        PassOn::Store(error)
+    }
+}
+
+/// Whose a charge is. One that is not there is nobody's.
+async fn customer_of(billing: &Billing, charge: &str) -> Result<Option<String>, PassOn> {
+    match billing.client.charge(charge).await {
+        Ok(charge) => Ok(charge.customer.map(|customer| customer.id)),
+        Err(Error::Refused(_)) => Ok(None),
+        Err(error) => Err(PassOn::Provider(error)),
+    }
+}
+
+/// Hints at a customer. One that bears our mark and that we do not know is somebody's money: an alert says so.
+async fn pass_on_one(billing: &Billing, event: &str, customer: &str) -> Result<(), PassOn> {
+    let store: &Store = billing.ledger.store();
+    if customers::hint(store, customer).await? {
+        return Ok(());
+    }
+    match billing.client.customer(customer).await {
+        Ok(found) => {
+            if let Some(workspace) = found.metadata.get(marks::WORKSPACE) {
+                let detail = format!(
+                    "the event {event} is about a customer that bears the mark of {workspace}, which is not known to \
+                     be that customer: link them with `scrip billing link` if they are"
+                );
+                alerts::raise(store, Alert::new("unknown_customer", customer, None, detail)).await?;
+            }
+            Ok(())
+        }
+        // Deleted, or another product's.
+        Err(Error::Refused(_)) => Ok(()),
+        Err(error) => Err(PassOn::Provider(error)),
+    }
+}

@@ -1,0 +1,146 @@
+//! The provider's portal: where customers change, cancel and pay what they subscribe to.
+//!
+//! Invariant: a portal lists only plans whose reviews the workspace has (R25), changes to more at once and paid first,
+//! and to less with the period's end (R31).
+
+use super::purchases::Denied;
+use super::{Billing, marks};
+use crate::crypto::{hex, sha256};
+use crate::stripe::IdempotencyKey;
+use crate::stripe::objects::portal::{
+    Cancelling, Changing, Choice, Chosen, ChosenItem, Condition, Features, Flow, Named, NewConfiguration, NewSession,
+    Switch, Waiting,
+};
+use crate::stripe::objects::subscription::{Ending, Subscription};
+use crate::stripe::offers::Sold;
+use scrip_engine::{Refusal, Workspace};
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+/// The one thing a visit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visit {
+    /// Whatever they like.
+    Any,
+    /// Cancelling.
+    Cancel,
+    /// Another means of payment.
+    Card,
+}
+
+impl Billing {
+    /// A page of the portal for a workspace.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn portal(&self, workspace: &Workspace, visit: Visit) -> Result<String, Denied> {
+        self.is_of_this_mode(workspace)?;
+        let flow = match visit {
+            Visit::Any => None,
+            Visit::Card => Some(Flow::PaymentMethodUpdate),
+            Visit::Cancel => {
+                let current = self.current(workspace).await?;
+                Some(Flow::SubscriptionCancel { subscription_cancel: Named { subscription: current.id } })
+            }
+        };
+        self.visit(workspace, flow).await
+    }
+
+    /// Ends the current subscription with its period, or takes that back.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn end(&self, workspace: &Workspace, ending: bool) -> Result<(), Denied> {
+        self.is_of_this_mode(workspace)?;
+        let current = self.current(workspace).await?;
+        // Each time is a decision of its own: what it is to be is what it becomes, however often it is said.
+        let key = IdempotencyKey::of(&["end", &hex(&crate::crypto::random::<16>())]);
+        let change = Ending { cancel_at_period_end: Some(ending), ..Ending::default() };
+        self.client.end_subscription(&current.id, change, &key).await?;
+        Ok(())
+    }
+
+    /// The page where the current subscription is changed to another price.
+    pub(super) async fn change_page(&self, workspace: &Workspace, price: &str) -> Result<String, Denied> {
+        let current = self.current(workspace).await?;
+        let Some(item) = current.items.data.first() else {
+            return Err(Denied::NotSynced(format!("the subscription {} has nothing in it", current.id)));
+        };
+        let items = vec![ChosenItem { id: item.id.clone(), price: price.to_owned(), quantity: 1 }];
+        let chosen = Chosen { subscription: current.id.clone(), items };
+        self.visit(workspace, Some(Flow::SubscriptionUpdateConfirm { subscription_update_confirm: chosen })).await
+    }
+
+    /// The subscription that the workspace's period was paid with.
+    async fn current(&self, workspace: &Workspace) -> Result<Subscription, Denied> {
+        let Some(paid) = &workspace.subscription.payment else {
+            return Err(Denied::Refused(Refusal::invalid("", "the workspace has no subscription that it pays itself")));
+        };
+        Ok(self.client.subscription(&paid.subscription).await?)
+    }
+
+    async fn visit(&self, workspace: &Workspace, flow_data: Option<Flow>) -> Result<String, Denied> {
+        let configuration = self.configuration(workspace).await?;
+        let customer = self.customer(workspace).await?;
+        let new = NewSession { customer, configuration, return_url: self.back(workspace), flow_data };
+        // Each visit is a decision of its own; nothing follows from a page that nobody opens.
+        let key = IdempotencyKey::of(&["visit", &hex(&crate::crypto::random::<16>())]);
+        Ok(self.client.create_portal_session(&new, &key).await?.url)
+    }
+
+    /// The configuration for a workspace, made once for all that may buy the same.
+    async fn configuration(&self, workspace: &Workspace) -> Result<String, Denied> {
+        let features = Features {
+            invoice_history: Switch { enabled: true },
+            payment_method_update: Switch { enabled: true },
+            subscription_cancel: Cancelling { enabled: true, mode: "at_period_end" },
+            subscription_update: self.changing(workspace).await?,
+        };
+        let wanted = serde_json::to_vec(&features).expect("features are plain data");
+        let mark = hex(&sha256(&[&wanted])[..12]);
+        if let Some(known) = self.portals.lock().unwrap_or_else(PoisonError::into_inner).get(&mark) {
+            return Ok(known.clone());
+        }
+        let there = self.client.portal_configurations().await?;
+        let known = there.into_iter().find(|one| one.active && one.metadata.get(marks::PORTAL) == Some(&mark));
+        let id = match known {
+            Some(known) => known.id,
+            None => {
+                let metadata = BTreeMap::from([(marks::PORTAL.to_owned(), mark.clone())]);
+                let new = NewConfiguration { features, metadata, active: None, default_return_url: None };
+                self.client.create_portal_configuration(&new, &IdempotencyKey::of(&["portal", &mark])).await?.id
+            }
+        };
+        self.portals.lock().unwrap_or_else(PoisonError::into_inner).insert(mark, id.clone());
+        Ok(id)
+    }
+
+    /// What can be changed to: every plan that is sold and whose reviews the workspace has.
+    async fn changing(&self, workspace: &Workspace) -> Result<Changing, Denied> {
+        let catalogs = self.ledger.store().catalogs();
+        let now = self.ledger.now(workspace.test_clock).await?;
+        let newest = catalogs.in_force(now, workspace.test_clock.is_some());
+        let plans = newest.map_or(&[][..], |newest| &newest.catalog.plans);
+        let approved = |review: &scrip_engine::Name| workspace.approvals.contains(review);
+        let mut products: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for plan in plans.iter().filter(|plan| !plan.custom && plan.requires.iter().all(approved)) {
+            for price in plan.prices.iter().filter(|price| price.amount.is_some()) {
+                let sold = Sold::Plan { plan: plan.id.to_string(), interval: price.interval };
+                if let Some(found) = self.client.price_by_lookup(&sold.lookup_key()).await? {
+                    products.entry(found.product.id).or_default().push(found.id);
+                }
+            }
+        }
+        let conditions = ["decreasing_item_amount", "shortening_interval"];
+        Ok(Changing {
+            enabled: !products.is_empty(),
+            default_allowed_updates: vec!["price"],
+            products: products.into_iter().map(|(product, prices)| Choice { product, prices }).collect(),
+            proration_behavior: "none",
+            billing_cycle_anchor: Some("now"),
+            schedule_at_period_end: Some(Waiting {
+                conditions: conditions.into_iter().map(|kind| Condition { kind }).collect(),
+            }),
+        })
+    }
+}

@@ -1,0 +1,282 @@
+//! Buying: from what somebody wants to the page where it is paid.
+//!
+//! What was decided is written down before the provider is asked, and the provider's keys are made from it; so whoever
+//! asks again, or takes over from a process that was killed, comes to the same page.
+//!
+//! Invariant: the provider is asked for no page before the engine has offered what is on it (R25).
+
+use super::{Billing, customers, marks};
+use crate::crypto::{hex, random, sha256};
+use crate::store::{Row, Unavailable, Value, queries};
+use crate::stripe::objects::Seconds;
+use crate::stripe::objects::checkout::{LineItem, NewSession, PaymentIntentData, Session, Status, SubscriptionData};
+use crate::stripe::objects::customer::NewCustomer;
+use crate::stripe::offers::Sold;
+use crate::stripe::{Error, IdempotencyKey};
+use scrip_engine::{How, Mode, Offer, Refusal, Timestamp, Wanted, Workspace, offer};
+use std::collections::BTreeMap;
+
+/// How long a page can be paid on, in seconds: between half an hour and a day, as the provider has it.
+const PAGE_SECONDS: i64 = 3600; // # assumed
+
+/// Where something is paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The provider's page.
+    pub url: String,
+    /// What is offered there.
+    pub offer: Offer,
+    /// Until when it can be paid; a page where a subscription is changed does not say.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why there is no page.
+#[derive(Debug)]
+pub enum Denied {
+    /// It is not sold, or not to them.
+    Refused(Refusal),
+    /// The provider refuses, or does not answer.
+    Provider(Error),
+    /// The store cannot.
+    Store(Unavailable),
+    /// The provider does not have it at this price.
+    NotSynced(String),
+    /// The idempotency key was used to buy something else.
+    KeyReused,
+    /// The workspace is of the other mode than the provider's key.
+    OtherMode,
+}
+
+impl From<Unavailable> for Denied {
+    fn from(error: Unavailable) -> Denied {
+        Denied::Store(error)
+    }
+}
+
+impl From<Error> for Denied {
+    fn from(error: Error) -> Denied {
+        Denied::Provider(error)
+    }
+}
+
+/// What somebody decided to buy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Purchase {
+    id: String,
+    what: String,
+    session: Option<String>,
+    url: Option<String>,
+    expires_at: Timestamp,
+}
+
+impl Purchase {
+    fn read(row: &Row) -> Purchase {
+        let text = |column: usize| match &row.0[column] {
+            Value::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        Purchase {
+            id: row.text(0).to_owned(),
+            what: row.text(1).to_owned(),
+            session: text(5),
+            url: text(6),
+            expires_at: Timestamp::from_micros(row.integer(7)),
+        }
+    }
+}
+
+impl Billing {
+    /// The page where a workspace pays for what it wants. The same request, by its key, comes to the same page, and so
+    /// does the same wish while its page is open.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn buy(&self, workspace: &Workspace, wanted: &Wanted, key: Option<&str>) -> Result<Page, Denied> {
+        self.is_of_this_mode(workspace)?;
+        let now = self.ledger.now(workspace.test_clock).await?.max(workspace.at);
+        let offered = offer(workspace, &self.ledger.store().catalogs(), wanted, now).map_err(Denied::Refused)?;
+        let sold = sold(wanted, &offered);
+        let price = self.price_of(&sold, &offered).await?;
+        if offered.how != How::AtOnce {
+            let url = self.change_page(workspace, &price).await?;
+            return Ok(Page { url, offer: offered, expires_at: None });
+        }
+        let purchase = self.decide(workspace, &sold, &offered, key).await?;
+        if let Some(url) = purchase.url {
+            return Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) });
+        }
+        let customer = self.customer(workspace).await?;
+        let session = self.open_page(workspace, &purchase, &sold, &price, &customer).await?;
+        let url = session.url.ok_or_else(|| Denied::NotSynced("the provider opened no page".to_owned()))?;
+        let offered_at = vec![Value::Text(purchase.id), Value::Text(session.id), Value::Text(url.clone())];
+        self.ledger.store().write(queries::PURCHASE_OFFERED, offered_at).await?;
+        Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) })
+    }
+
+    /// Refuses to sell play credits for money, and real ones for play money.
+    ///
+    /// # Errors
+    /// [`Denied::OtherMode`].
+    pub(super) fn is_of_this_mode(&self, workspace: &Workspace) -> Result<(), Denied> {
+        let same = self.client.mode().is_of(workspace.mode == Mode::Live);
+        if same { Ok(()) } else { Err(Denied::OtherMode) }
+    }
+
+    /// Writes down what is to be bought, or finds what was: one open page for a wish, and one for any plan.
+    async fn decide(
+        &self,
+        workspace: &Workspace,
+        sold: &Sold,
+        offered: &Offer,
+        key: Option<&str>,
+    ) -> Result<Purchase, Denied> {
+        let store = self.ledger.store();
+        let now = store.now(None).await?;
+        let rows = store.query(queries::OPEN_PURCHASES, vec![workspace.id.into(), now.micros().into()]).await?;
+        let what = what(sold, offered);
+        for open in rows.iter().map(Purchase::read) {
+            if open.what == what {
+                return Ok(open);
+            }
+            if sold.interval().is_some() && open.what.starts_with("plan ") {
+                self.give_up(&open).await?;
+            }
+        }
+        let id = match key {
+            Some(key) => hex(&sha256(&[&workspace.id.get().to_le_bytes(), key.as_bytes()])[..12]),
+            None => hex(&random::<12>()),
+        };
+        let expires_at = now.after_seconds(PAGE_SECONDS);
+        let id = format!("pur_{id}");
+        let values = vec![
+            Value::Text(id.clone()),
+            workspace.id.into(),
+            Value::Text(what.clone()),
+            i64::from(offered.version).into(),
+            offered.amount.get().into(),
+            Value::Text(offered.currency.to_string()),
+            now.micros().into(),
+            expires_at.micros().into(),
+        ];
+        store.write(queries::NEW_PURCHASE, values).await?;
+        // One of this key may have been there before: then that is the answer.
+        let rows = store.query(queries::PURCHASE, vec![Value::Text(id)]).await?;
+        let kept = rows.first().map(Purchase::read);
+        let kept = kept.ok_or_else(|| Unavailable("a purchase that was written is not there".to_owned()))?;
+        if kept.what == what { Ok(kept) } else { Err(Denied::KeyReused) }
+    }
+
+    /// Closes the page of another plan, so that nobody subscribes to two. If it was paid meanwhile, that is looked at.
+    async fn give_up(&self, open: &Purchase) -> Result<(), Denied> {
+        if let Some(session) = &open.session {
+            let key = IdempotencyKey::of(&["expire", &open.id]);
+            match self.client.expire_checkout(session, &key).await {
+                Ok(_) | Err(Error::Refused(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let now = self.client.checkout(session).await?;
+            if now.status == Some(Status::Complete) {
+                let detail = "the page of another plan was just paid: look again in a moment";
+                return Err(Denied::Refused(Refusal::invalid("/plan", detail)));
+            }
+        }
+        let store = self.ledger.store();
+        let now = store.now(None).await?.micros();
+        store.write(queries::CLOSE_PURCHASE, vec![Value::Text(open.id.clone()), now.into()]).await?;
+        Ok(())
+    }
+
+    /// Whom the provider knows the workspace as; they are made there if need be, once.
+    ///
+    /// # Errors
+    /// When the provider or the store cannot.
+    pub async fn customer(&self, workspace: &Workspace) -> Result<String, Denied> {
+        let store = self.ledger.store();
+        if let Some(known) = customers::of(store, workspace.id).await? {
+            return Ok(known);
+        }
+        let id = workspace.id.to_string();
+        let new = NewCustomer {
+            email: Some(workspace.profile.owner.clone()).filter(|email| !email.is_empty()),
+            name: None,
+            metadata: BTreeMap::from([(marks::WORKSPACE.to_owned(), id.clone())]),
+            test_clock: None,
+        };
+        let made = self.client.create_customer(&new, &IdempotencyKey::of(&["customer", &id])).await?;
+        let kept = customers::keep(store, workspace.id, &made.id).await?;
+        kept.ok_or_else(|| Denied::NotSynced(format!("{} is another workspace's customer", made.id)))
+    }
+
+    async fn open_page(
+        &self,
+        workspace: &Workspace,
+        purchase: &Purchase,
+        sold: &Sold,
+        price: &str,
+        customer: &str,
+    ) -> Result<Session, Denied> {
+        let mut metadata = BTreeMap::from([
+            (marks::WORKSPACE.to_owned(), workspace.id.to_string()),
+            (marks::PURCHASE.to_owned(), purchase.id.clone()),
+        ]);
+        if let Sold::Pack { pack } = sold {
+            metadata.insert(marks::PACK.to_owned(), pack.clone());
+        }
+        let is_plan = sold.interval().is_some();
+        let back = self.back(workspace);
+        let new = NewSession {
+            mode: if is_plan { "subscription" } else { "payment" },
+            customer: customer.to_owned(),
+            client_reference_id: workspace.id.to_string(),
+            line_items: vec![LineItem { price: price.to_owned(), quantity: 1 }],
+            success_url: format!("{back}?checkout={{CHECKOUT_SESSION_ID}}"),
+            cancel_url: back,
+            metadata: metadata.clone(),
+            expires_at: Some(Seconds::of(purchase.expires_at)),
+            subscription_data: is_plan.then(|| SubscriptionData { metadata: metadata.clone() }),
+            payment_intent_data: (!is_plan)
+                .then(|| PaymentIntentData { metadata, setup_future_usage: Some("off_session") }),
+        };
+        Ok(self.client.create_checkout(&new, &IdempotencyKey::of(&["checkout", &purchase.id])).await?)
+    }
+
+    /// Where customers come back to: made here, so that nobody else can say where (S38).
+    pub(super) fn back(&self, workspace: &Workspace) -> String {
+        let catalogs = self.ledger.store().catalogs();
+        let link = catalogs.get(workspace.catalog).and_then(|known| known.catalog.links.upgrade.clone());
+        match link {
+            Some(path) if path.starts_with('/') && !path.starts_with("//") => format!("{}{path}", self.public_url),
+            Some(url) if url.starts_with("https://") => url,
+            _ => self.public_url.clone(),
+        }
+    }
+
+    /// The provider's price of something, by its lookup key.
+    async fn price_of(&self, sold: &Sold, offered: &Offer) -> Result<String, Denied> {
+        let key = sold.lookup_key();
+        let found = self.client.price_by_lookup(&key).await?;
+        let is_right = |price: &crate::stripe::objects::price::Price| {
+            price.unit_amount == Some(offered.amount.get()) && *price.currency == *offered.currency
+        };
+        match found {
+            Some(price) if is_right(&price) => Ok(price.id),
+            Some(_) => Err(Denied::NotSynced(format!("the provider asks another price for {sold}"))),
+            None => Err(Denied::NotSynced(format!("the provider does not sell {sold}"))),
+        }
+    }
+}
+
+/// What a wish is for the provider.
+fn sold(wanted: &Wanted, offered: &Offer) -> Sold {
+    match (wanted, offered.interval) {
+        (Wanted::Plan(plan, _), Some(interval)) => Sold::Plan { plan: plan.to_string(), interval },
+        (Wanted::Plan(name, None) | Wanted::Pack(name), _) => Sold::Pack { pack: name.to_string() },
+        (Wanted::Plan(plan, Some(interval)), None) => Sold::Plan { plan: plan.to_string(), interval: *interval },
+    }
+}
+
+/// What is bought, in one line: two wishes of one line are one.
+fn what(sold: &Sold, offered: &Offer) -> String {
+    let kind = if sold.interval().is_some() { "plan" } else { "pack" };
+    format!("{kind} {} {} {}", sold.lookup_key(), offered.amount, offered.currency)
+}

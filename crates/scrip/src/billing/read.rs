@@ -1,0 +1,78 @@
+//! Everything the payment provider knows about a customer, read again.
+//!
+//! Invariant: reads, and decides nothing.
+
+use super::Billing;
+use crate::stripe::Error;
+use crate::stripe::objects::Range;
+use crate::stripe::objects::charge::{Charge, Charges, Dispute, Disputes};
+use crate::stripe::objects::checkout::Session;
+use crate::stripe::objects::invoice::{Invoice, Invoices};
+use crate::stripe::objects::payment::PaymentIntent;
+use crate::stripe::objects::price::Price;
+use crate::stripe::objects::schedule::Schedule;
+use crate::stripe::objects::subscription::Subscription;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A customer, as the provider sees them.
+#[derive(Default)]
+pub struct Seen {
+    /// What they subscribe or subscribed to.
+    pub subscriptions: Vec<Subscription>,
+    /// What was agreed for the end of a period.
+    pub schedules: Vec<Schedule>,
+    /// Their bills.
+    pub invoices: Vec<Invoice>,
+    /// Visits to the checkout.
+    pub sessions: Vec<Session>,
+    /// Payments.
+    pub payments: Vec<PaymentIntent>,
+    /// Money that was asked for.
+    pub charges: Vec<Charge>,
+    /// Money that banks claim back.
+    pub disputes: Vec<Dispute>,
+    /// The prices that any of it names.
+    pub prices: BTreeMap<String, Arc<Price>>,
+}
+
+impl Billing {
+    /// Reads a customer again.
+    ///
+    /// # Errors
+    /// When the provider refuses or does not answer.
+    pub(super) async fn read(&self, customer: &str) -> Result<Seen, Error> {
+        let client = &self.client;
+        let subscriptions = client.subscriptions_of(customer).await?;
+        let mut schedules = Vec::new();
+        for schedule in subscriptions.iter().filter_map(|subscription| subscription.schedule.as_ref()) {
+            schedules.push(client.subscription_schedule(&schedule.id).await?);
+        }
+        let invoices = client.invoices(&Invoices { customer: Some(customer), ..Invoices::default() }).await?;
+        let sessions = client.checkouts_of(customer).await?;
+        let payments = client.payment_intents_of(customer, Range::default()).await?;
+        let charges = client.charges(&Charges { customer: Some(customer), ..Charges::default() }).await?;
+        let mut disputes = Vec::new();
+        for charge in charges.iter().filter(|charge| charge.disputed) {
+            disputes.extend(client.disputes(&Disputes { charge: Some(&charge.id), ..Disputes::default() }).await?);
+        }
+        let mut seen =
+            Seen { subscriptions, schedules, invoices, sessions, payments, charges, disputes, ..Seen::default() };
+        for id in named(&seen) {
+            let price = self.price(&id).await?;
+            seen.prices.insert(id, price);
+        }
+        Ok(seen)
+    }
+}
+
+/// The ids of the prices that bills and plans for later name.
+fn named(seen: &Seen) -> Vec<String> {
+    let lines = seen.invoices.iter().flat_map(|invoice| &invoice.lines.data);
+    let billed = lines.filter_map(|line| line.price().map(|price| price.id.clone()));
+    let later = seen.schedules.iter().filter_map(|schedule| schedule.next().map(|(_, price)| price.id.clone()));
+    let mut ids: Vec<String> = billed.chain(later).collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}

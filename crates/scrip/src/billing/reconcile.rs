@@ -1,0 +1,250 @@
+//! Looking at a customer: what the payment provider says is read again, and the workspace's ledger is brought to it.
+//!
+//! Invariant: whoever looks twice changes nothing the second time, and whoever is killed in between is finished by
+//! whoever looks next: each step is a command of its own that knows what it has done (R7).
+
+use super::read::Seen;
+use super::{Billing, facts, marks};
+use crate::alerts::{self, Alert};
+use crate::ledger::Asked;
+use crate::store::{SubmitError, Unavailable, Value, queries};
+use crate::stripe::objects::checkout::Status as SessionStatus;
+use crate::stripe::objects::payment::{NewPayment, PaymentIntent, Status as IntentStatus};
+use crate::stripe::objects::subscription::Ending;
+use crate::stripe::{Error, IdempotencyKey};
+use scrip_engine::billing::TopUpPurchase;
+use scrip_engine::billing::command::{BillingCommand, Standing};
+use scrip_engine::{Command, Mode, Name, Refusal, Workspace, WorkspaceId};
+use std::fmt;
+use std::sync::Arc;
+
+/// Who asks, as the journal names them.
+const ACTOR: &str = "payment provider";
+
+/// Why a look did not come to its end.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The ledger could not.
+    Ledger(String),
+    /// The provider refused, or did not answer.
+    Provider(Error),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Ledger(error) => f.write_str(error),
+            Trouble::Provider(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<Unavailable> for Trouble {
+    fn from(error: Unavailable) -> Trouble {
+        Trouble::Ledger(error.to_string())
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Provider(error)
+    }
+}
+
+impl Billing {
+    /// Looks at a customer, and brings their workspace's ledger to what the provider says.
+    ///
+    /// # Errors
+    /// When the provider or the store cannot: then somebody has to look again.
+    pub async fn look(&self, workspace: WorkspaceId, customer: &str) -> Result<(), Trouble> {
+        let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(()) };
+        if let Some(alert) = self.other_mode(&known, customer) {
+            return Ok(alerts::raise(self.ledger.store(), alert).await?);
+        }
+        let seen = self.read(customer).await?;
+        let (settled, alerts) = facts::payments(workspace, &seen);
+        for alert in alerts {
+            alerts::raise(self.ledger.store(), alert).await?;
+        }
+        for one in settled.iter().filter(|one| !known.sources.contains(&one.payment.source)) {
+            self.record(workspace, one).await?;
+        }
+        self.close_purchases(workspace, &seen).await?;
+        let now = self.now(workspace).await?;
+        self.top_up(&now, customer, &seen).await?;
+        self.follow(&now, &seen).await?;
+        for facts::Declined { subscription, invoice, attempt } in facts::declined(&seen) {
+            self.submit(workspace, BillingCommand::FailPayment { subscription, invoice, attempt }).await?;
+        }
+        let now = self.now(workspace).await?;
+        for facts::Reversal { source, paid, reversed, disputed } in facts::reversals(&now, &seen) {
+            let object = source.clone();
+            let command = Command::ReversePayment { source, paid, reversed, disputed };
+            self.submit_or_alert(workspace, &object, command).await?;
+        }
+        Ok(())
+    }
+
+    /// Test keys sell play credits and live keys real ones.
+    fn other_mode(&self, workspace: &Workspace, customer: &str) -> Option<Alert> {
+        let mode = self.client.mode();
+        let detail = format!("a workspace of the other mode is sold to with a {} key", mode.name());
+        let same = mode.is_of(workspace.mode == Mode::Live);
+        (!same).then(|| Alert::new("wrong_mode", customer, Some(workspace.id), detail))
+    }
+
+    async fn now(&self, workspace: WorkspaceId) -> Result<Arc<Workspace>, Trouble> {
+        let now = self.ledger.workspace(workspace).await?;
+        now.ok_or_else(|| Trouble::Ledger("the workspace is gone".to_owned()))
+    }
+
+    async fn record(&self, workspace: WorkspaceId, settled: &facts::Settled) -> Result<(), Trouble> {
+        let source = settled.payment.source.clone();
+        let command = Command::Billing(BillingCommand::RecordPayment(settled.payment.clone()));
+        let recorded = self.submit_or_alert(workspace, &source, command).await?;
+        match settled.top_up {
+            Some(n) if recorded => self.submit(workspace, BillingCommand::EndTopUp { n, declined: false }).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn submit(&self, workspace: WorkspaceId, command: BillingCommand) -> Result<(), Trouble> {
+        let object = Name::from(command.name());
+        self.submit_or_alert(workspace, &object, Command::Billing(command)).await.map(drop)
+    }
+
+    /// Submits what follows from an object; whether it was accepted. A refusal is somebody's money without credits, or
+    /// credits without money: an alert says so.
+    async fn submit_or_alert(&self, workspace: WorkspaceId, object: &Name, command: Command) -> Result<bool, Trouble> {
+        match self.ledger.submit(workspace, command, Asked::internal(ACTOR, workspace, None)).await {
+            Ok(_) => Ok(true),
+            Err(SubmitError::Refused(refusal)) => {
+                let (kind, detail) = told(&refusal);
+                alerts::raise(self.ledger.store(), Alert::new(kind, object, Some(workspace), detail)).await?;
+                Ok(false)
+            }
+            Err(SubmitError::Unavailable(error)) => Err(error.into()),
+            Err(error) => Err(Trouble::Ledger(format!("{error:?}"))),
+        }
+    }
+
+    /// Visits to the checkout that are over.
+    async fn close_purchases(&self, workspace: WorkspaceId, seen: &Seen) -> Result<(), Trouble> {
+        let store = self.ledger.store();
+        let open = store.query_for_work(queries::OPEN_PURCHASES, vec![workspace.into(), 0.into()]).await?;
+        let over = |id: &str| {
+            let session = seen.sessions.iter().find(|session| session.id == id);
+            session.is_some_and(|session| session.status != Some(SessionStatus::Open))
+        };
+        for row in open {
+            if let Value::Text(session) = &row.0[5]
+                && over(session)
+            {
+                let now = store.now(None).await?.micros();
+                store.write_for_work(queries::CLOSE_SESSION, vec![Value::Text(session.clone()), now.into()]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Agrees with the provider on how the current subscription goes on. One whose review was taken back is ended with
+    /// its period (R25).
+    async fn follow(&self, workspace: &Workspace, seen: &Seen) -> Result<(), Trouble> {
+        let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
+        let Some(current) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
+        let Some(mut standing) = facts::standing(seen, current) else { return Ok(()) };
+        if matches!(standing, Standing::Goes { ending: false, .. }) && self.is_unapproved(workspace) {
+            let ending = Ending { cancel_at_period_end: Some(true), ..Ending::default() };
+            let key = IdempotencyKey::of(&["review revoked", &current.id, &paid.source]);
+            self.client.end_subscription(&current.id, ending, &key).await?;
+            standing = Standing::Goes { ending: true, change: None };
+        }
+        let subscription = paid.subscription.clone();
+        self.submit(workspace.id, BillingCommand::FollowSubscription { subscription, standing }).await
+    }
+
+    fn is_unapproved(&self, workspace: &Workspace) -> bool {
+        let catalogs = self.ledger.store().catalogs();
+        let plan = catalogs.get(workspace.catalog).and_then(|known| known.catalog.plan(&workspace.subscription.plan));
+        plan.is_some_and(|plan| plan.requires.iter().any(|review| !workspace.approvals.contains(review)))
+    }
+
+    /// Buys the pack that the ledger has asked for, once, with what the customer left to pay with.
+    async fn top_up(&self, workspace: &Workspace, customer: &str, seen: &Seen) -> Result<(), Trouble> {
+        let pending = workspace.billing.top_up.as_ref().and_then(|top_up| top_up.pending.clone());
+        let Some(purchase) = pending else { return Ok(()) };
+        let n = purchase.n;
+        let asked = seen.payments.iter().find(|payment| facts::top_up_of(payment) == Some(n));
+        let payment = match asked {
+            Some(payment) => payment.clone(),
+            None => match self.pay(workspace, customer, seen, &purchase).await? {
+                Some(payment) => payment,
+                None => return self.submit(workspace.id, BillingCommand::EndTopUp { n, declined: true }).await,
+            },
+        };
+        match payment.status {
+            IntentStatus::Succeeded => {
+                let seen = Seen { payments: vec![payment], ..Seen::default() };
+                let (settled, _) = facts::payments(workspace.id, &seen);
+                for one in &settled {
+                    self.record(workspace.id, one).await?;
+                }
+                Ok(())
+            }
+            // The provider will tell.
+            IntentStatus::Processing => Ok(()),
+            _ => self.submit(workspace.id, BillingCommand::EndTopUp { n, declined: true }).await,
+        }
+    }
+
+    /// Asks for the money; nothing when it is declined, or there is nothing to pay with.
+    async fn pay(
+        &self,
+        workspace: &Workspace,
+        customer: &str,
+        seen: &Seen,
+        purchase: &TopUpPurchase,
+    ) -> Result<Option<PaymentIntent>, Trouble> {
+        let known = self.client.customer(customer).await?;
+        let by_subscription = seen.subscriptions.iter().find_map(|one| one.default_payment_method.as_ref());
+        let method = known.invoice_settings.default_payment_method.as_ref().or(by_subscription);
+        let Some(method) = method else { return Ok(None) };
+        let n = purchase.n.to_string();
+        let marks = [(marks::WORKSPACE, workspace.id.to_string()), (marks::TOP_UP, n.clone())];
+        let marks = marks.into_iter().chain([(marks::PACK, purchase.pack.to_string())]);
+        let new = NewPayment {
+            amount: purchase.amount.get(),
+            currency: purchase.currency.to_string(),
+            customer: customer.to_owned(),
+            payment_method: method.id.clone(),
+            description: format!("{}, bought because the balance was low", purchase.pack),
+            metadata: marks.map(|(mark, value)| (mark.to_owned(), value)).collect(),
+        };
+        let key = IdempotencyKey::of(&["top up", &workspace.id.to_string(), &n]);
+        match self.client.pay_off_session(&new, &key).await {
+            Ok(payment) => Ok(Some(payment)),
+            Err(Error::Refused(refused)) if refused.kind == "card_error" => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What a refusal means for the operator: which kind of alert, and what to do.
+fn told(refusal: &Refusal) -> (&'static str, String) {
+    match refusal {
+        Refusal::ReviewRequired { review, .. } => (
+            "review_required",
+            format!(
+                "was paid without the approval of `{review}`: approve it, or give the money back; nothing was given"
+            ),
+        ),
+        Refusal::InvalidRequest { errors } => {
+            let errors: Vec<String> = errors.iter().map(|error| error.detail.clone()).collect();
+            ("wrong_price", format!("{}; nothing was given", errors.join("; ")))
+        }
+        Refusal::LimitExceeded { what, limit, .. } => {
+            ("too_much", format!("the workspace has as many {what} as it can, {limit}; nothing was given"))
+        }
+        other => ("refused", format!("the ledger says {}; nothing was given", other.code())),
+    }
+}

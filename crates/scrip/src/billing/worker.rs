@@ -1,0 +1,152 @@
+//! The worker: passes events on, looks at customers there is something new about, and sweeps for what nobody told of.
+//!
+//! Invariant: a hint is forgotten only by a look that began after it.
+
+use super::customers::{self, LEASE_SECONDS, Leased};
+use super::{Billing, inbox};
+use crate::store::{Unavailable, Value, queries};
+use crate::stripe::client::Client;
+use crate::stripe::key::Mode;
+use crate::stripe::objects::event::Events;
+use crate::stripe::objects::{Range, Seconds};
+use scrip_engine::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Customers looked at at once.
+const WAVE: i64 = 8; // # assumed
+/// How often is looked for what other processes have kept.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often the provider's own list of events is read for lost ones.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600); // # assumed
+/// How long a look may take: shorter than its lease.
+const PATIENCE: Duration = Duration::from_secs(LEASE_SECONDS as u64 - 10);
+/// How far a sweep reaches back behind the last one, in seconds: clocks differ, and events come late.
+const OVERLAP: i64 = 3600; // # assumed
+/// How long the provider keeps events, in seconds, less a day.
+const KEPT: i64 = 29 * 86_400;
+/// The setting that says until when has been swept.
+const SWEPT: &str = "billing_swept";
+/// What is told of that anything can follow from.
+pub const TYPES: [&str; 19] = [
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.expired",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "subscription_schedule.updated",
+    "subscription_schedule.released",
+    "subscription_schedule.canceled",
+    "charge.refunded",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+];
+
+impl Billing {
+    /// Works for as long as the process lives.
+    pub async fn run(self: Arc<Self>) {
+        let mut swept = None::<tokio::time::Instant>;
+        loop {
+            if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
+                swept = Some(tokio::time::Instant::now());
+                if let Err(error) = self.sweep().await {
+                    tracing::warn!(error, "the payment provider's events are not swept; it is tried again in an hour");
+                }
+            }
+            match self.round().await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => tracing::warn!(%error, "payments wait"),
+            }
+            let _ = tokio::time::timeout(EVERY, self.wake.notified()).await;
+        }
+    }
+
+    /// Passes events on and looks at whom there is something new about; how many events and customers that were.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn round(self: &Arc<Self>) -> Result<usize, Unavailable> {
+        let passed = match inbox::pass_on(self).await {
+            Ok(passed) => passed,
+            Err(inbox::PassOn::Store(error)) => return Err(error),
+            Err(inbox::PassOn::Provider(error)) => {
+                tracing::warn!(%error, "events wait until the payment provider can be asked whose they are");
+                0
+            }
+        };
+        let leased = customers::lease(self.ledger.store(), WAVE).await?;
+        let all = passed + leased.len();
+        let mut looks = JoinSet::new();
+        for customer in leased {
+            let this = Arc::clone(self);
+            looks.spawn(async move { this.look_leased(&customer).await });
+        }
+        while let Some(ended) = looks.join_next().await {
+            match ended {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "a look could not be noted; it is made again"),
+                Err(panic) => tracing::error!(%panic, "a look panicked; it is made again"),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Looks at a customer, and notes what came of it; whether the look came to its end.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    pub async fn look_leased(&self, leased: &Leased) -> Result<bool, Unavailable> {
+        let store = self.ledger.store();
+        let why = match tokio::time::timeout(PATIENCE, self.look(leased.workspace, &leased.customer)).await {
+            Ok(Ok(())) => return customers::looked(store, leased).await.map(|()| true),
+            Ok(Err(trouble)) => trouble.to_string(),
+            Err(_) => "it took too long".to_owned(),
+        };
+        let again = customers::later(store, leased).await?;
+        tracing::warn!(customer = leased.customer, why, again_in_seconds = again, "a customer could not be looked at");
+        Ok(false)
+    }
+
+    /// Reads the provider's own list of events since the last sweep, and keeps those that were not delivered. What is
+    /// older than that list, and what lives by test clocks, is found by looking at everybody.
+    ///
+    /// # Errors
+    /// When the provider or the store cannot answer.
+    pub async fn sweep(&self) -> Result<usize, String> {
+        let store = self.ledger.store();
+        let unavailable = |error: Unavailable| error.to_string();
+        let now = store.now(None).await.map_err(unavailable)?;
+        let name = Value::Text(SWEPT.to_owned());
+        let kept = store.query_for_work(queries::SETTING, vec![name.clone()]).await.map_err(unavailable)?;
+        let last = kept.first().and_then(|row| Some(i64::from_le_bytes(row.bytes(0).try_into().ok()?)));
+        let oldest = now.after_seconds(-KEPT);
+        let since = last.map(|last| Timestamp::from_micros(last).after_seconds(-OVERLAP));
+        if since.is_none_or(|since| since < oldest) || self.client.mode() == Mode::Test {
+            customers::hint_all(store).await.map_err(unavailable)?;
+        }
+        let found = events_since(&self.client, since.unwrap_or(oldest).max(oldest)).await?;
+        for event in &found {
+            inbox::keep(self, event).await.map_err(unavailable)?;
+        }
+        let swept = Value::Bytes(now.micros().to_le_bytes().to_vec());
+        store.write(queries::KEEP_SETTING, vec![name, swept]).await.map_err(unavailable)?;
+        self.wake.notify_one();
+        Ok(found.len())
+    }
+}
+
+async fn events_since(client: &Client, since: Timestamp) -> Result<Vec<crate::stripe::objects::event::Event>, String> {
+    let created = Some(Range { gte: Some(Seconds::of(since)), lt: None });
+    let which = Events { created, types: &TYPES, delivery_success: None };
+    client.events(&which).await.map_err(|error| error.to_string())
+}

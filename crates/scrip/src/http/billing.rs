@@ -1,0 +1,265 @@
+//! `/v1/checkout`, `/v1/billing_portal` and `/v1/billing`: buying, and how paying stands.
+//!
+//! Invariant: what is bought is decided by the engine and paid at the payment provider's; nothing here grants anything.
+
+use super::caller::{Admin, Operator};
+use super::problem::{Problem, refusal_detail};
+use super::request::{Body, PageQuery, PathOf, QueryOf, amount, name};
+use super::workspaces::interval;
+use super::{App, Reply, page_limit, views};
+use crate::alerts::{self, Alert, Kept};
+use crate::billing::portal::Visit;
+use crate::billing::purchases::{Denied, Page};
+use crate::billing::{Billing, customers, marks};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use scrip_client::types as api;
+use scrip_engine::billing::TopUpTerms;
+use scrip_engine::billing::command::BillingCommand;
+use scrip_engine::{Command, Interval, Refusal, Wanted, Workspace, WorkspaceId, offer};
+use std::sync::Arc;
+
+/// Who sells, if anybody does.
+fn seller(app: &App) -> Result<&Arc<Billing>, Problem> {
+    app.billing.as_ref().ok_or(Problem::not_found("payment provider"))
+}
+
+/// Opens the page where a pack or a plan is paid. Nothing is given before it is: a plan that needs a review has no page
+/// until the review is approved.
+#[utoipa::path(post, path = "/v1/checkout", tag = "Billing",
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
+    request_body = api::NewCheckout, responses((status = 201, description = "Where to pay", body = api::Checkout)))]
+pub async fn checkout(
+    admin: Admin,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewCheckout>,
+) -> Result<Reply<api::Checkout>, Problem> {
+    let workspace = admin.workspace_now(&app).await?;
+    let wanted = wanted(&body.value)?;
+    let billing = seller(&app)?;
+    let key = admin.key().map(|key| format!("{} {key}", admin.actor()));
+    let Page { url, offer, expires_at } = match billing.buy(&workspace, &wanted, key.as_deref()).await {
+        Ok(page) => page,
+        Err(denied) => return Err(problem(&app, &workspace, denied).await),
+    };
+    let expires_at = expires_at.map(|at| at.to_string());
+    Ok(Reply::new(StatusCode::CREATED, api::Checkout { url, offer: views::offer(&wanted, &offer), expires_at }))
+}
+
+fn wanted(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
+    match (&asked.plan, &asked.pack) {
+        (Some(plan), None) => Ok(Wanted::Plan(name(plan), asked.interval.map(interval))),
+        (None, Some(_)) if asked.interval.is_some() => Err(Problem::invalid("/interval", "a pack is paid once")),
+        (None, Some(pack)) => Ok(Wanted::Pack(name(pack))),
+        (Some(_), Some(_)) => Err(Problem::invalid("/pack", "a plan or a pack, not both")),
+        (None, None) => Err(Problem::invalid("/plan", "must be given, or a pack")),
+    }
+}
+
+/// Opens the payment provider's portal: bills, cards, changing and cancelling the plan.
+#[utoipa::path(post, path = "/v1/billing_portal", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    request_body = api::NewPortalVisit, responses((status = 201, description = "The page", body = api::PortalVisit)))]
+pub async fn portal(
+    admin: Admin,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewPortalVisit>,
+) -> Result<Reply<api::PortalVisit>, Problem> {
+    let workspace = admin.workspace_now(&app).await?;
+    let visit = match body.value.flow {
+        None => Visit::Any,
+        Some(api::PortalFlow::Cancel) => Visit::Cancel,
+        Some(api::PortalFlow::PaymentMethod) => Visit::Card,
+    };
+    match seller(&app)?.portal(&workspace, visit).await {
+        Ok(url) => Ok(Reply::new(StatusCode::CREATED, api::PortalVisit { url })),
+        Err(denied) => Err(problem(&app, &workspace, denied).await),
+    }
+}
+
+/// How paying stands: the plan, its last and next refresh, what was declined, and all that can be bought, with its
+/// bonus and how long it lasts.
+#[utoipa::path(get, path = "/v1/billing", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    responses((status = 200, description = "How it stands", body = api::BillingState)))]
+pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api::BillingState>, Problem> {
+    let workspace = admin.workspace_now(&app).await?;
+    let at = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+    let catalogs = app.ledger.store().catalogs();
+    let catalog = catalogs.in_force(at, workspace.test_clock.is_some()).ok_or(Problem::Internal)?;
+    let plans = catalog.catalog.plans.iter().flat_map(|plan| {
+        let sold = plan.prices.iter().filter(|price| price.amount.is_some());
+        sold.map(|price| Wanted::Plan(plan.id.clone(), Some(price.interval)))
+    });
+    let packs = catalog.catalog.packs.iter().map(|pack| Wanted::Pack(pack.id.clone()));
+    let (mut offers, mut not_offered) = (Vec::new(), Vec::new());
+    for wanted in plans.chain(packs) {
+        match offer(&workspace, &catalogs, &wanted, at) {
+            Ok(offered) => offers.push(views::offer(&wanted, &offered)),
+            Err(refusal) => not_offered.push(refused(&wanted, &refusal)),
+        }
+    }
+    Ok(Json(views::billing(&workspace, at, offers, not_offered)))
+}
+
+fn refused(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
+    let (plan, interval, pack) = views::wanted(wanted);
+    let (code, detail) = (refusal.code().to_owned(), refusal_detail(refusal));
+    api::NotOffered { plan, interval: interval.map(Interval::name).map(str::to_owned), pack, code, detail }
+}
+
+/// Asks for automatic top-ups: a pack is bought when the balance gets low, with the card that is kept, for at most so
+/// much a month. A declined payment stops them until they are asked for again.
+#[utoipa::path(put, path = "/v1/billing/top_up", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    request_body = api::NewTopUp, responses((status = 200, description = "How it stands", body = api::TopUp)))]
+pub async fn set_top_up(
+    admin: Admin,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewTopUp>,
+) -> Result<Reply<api::TopUp>, Problem> {
+    seller(&app)?;
+    let api::NewTopUp { pack, below, monthly_max } = &body.value;
+    let (below, monthly_max) = (amount("/below", *below)?, amount("/monthly_max", *monthly_max)?);
+    top_up(&app, &admin, Some(TopUpTerms { pack: name(pack), below, monthly_max }), &body.bytes).await
+}
+
+/// Ends automatic top-ups.
+#[utoipa::path(delete, path = "/v1/billing/top_up", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    responses((status = 200, description = "How it stands", body = api::TopUp)))]
+pub async fn unset_top_up(admin: Admin, State(app): State<Arc<App>>) -> Result<Reply<api::TopUp>, Problem> {
+    top_up(&app, &admin, None, b"").await
+}
+
+async fn top_up(
+    app: &App,
+    admin: &Admin,
+    terms: Option<TopUpTerms>,
+    body: &[u8],
+) -> Result<Reply<api::TopUp>, Problem> {
+    let id = admin.workspace()?;
+    let command = Command::Billing(BillingCommand::SetTopUp(terms));
+    let (committed, after) = app.ledger.submit_and_show(id, command, admin.asked(id, body)).await?;
+    customers::hint_workspace(app.ledger.store(), id).await?;
+    let top_up = after.billing.top_up.as_ref().ok_or(Problem::not_found("automatic top-up"))?;
+    Ok(Reply::new(StatusCode::OK, views::top_up(top_up, after.at)).of(id, &committed))
+}
+
+/// Says which customer of the payment provider's a workspace is: for customers that were there before Scrip.
+#[utoipa::path(put, path = "/v1/workspaces/{id}/customer", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
+    request_body = api::CustomerLink, responses((status = 200, description = "The customer it is", body = api::CustomerLink)))]
+pub async fn link(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    body: Body<api::CustomerLink>,
+) -> Result<Json<api::CustomerLink>, Problem> {
+    let id = operator.named(&id)?;
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let billing = seller(&app)?;
+    let customer = body.value.customer;
+    let found = match billing.client.customer(&customer).await {
+        Ok(found) if !found.deleted => found,
+        Ok(_) => return Err(Problem::invalid("/customer", "this customer was deleted")),
+        Err(error) => return Err(problem(&app, &workspace, error.into()).await),
+    };
+    if found.metadata.get(marks::WORKSPACE).is_some_and(|marked| *marked != id.to_string()) {
+        return Err(Problem::invalid("/customer", "this customer bears the mark of another workspace"));
+    }
+    if customers::keep(app.ledger.store(), id, &customer).await?.as_deref() != Some(&*customer) {
+        return Err(Problem::invalid("/customer", "the workspace is another customer, or the customer another's"));
+    }
+    billing.wake();
+    Ok(Json(api::CustomerLink { customer }))
+}
+
+/// Which customer of the payment provider's a workspace is, and whether something new about them is being looked at.
+#[utoipa::path(get, path = "/v1/workspaces/{id}/customer", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
+    responses((status = 200, description = "The customer", body = api::Customer)))]
+pub async fn customer(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+) -> Result<Json<api::Customer>, Problem> {
+    let (id, store) = (operator.named(&id)?, app.ledger.store());
+    let customer = customers::of(store, id).await?.ok_or(Problem::not_found("customer"))?;
+    Ok(Json(api::Customer { customer, waits: customers::waits(store, id).await? }))
+}
+
+/// Asks the payment provider about a workspace's customer now, and brings its ledger to what the provider says.
+#[utoipa::path(post, path = "/v1/workspaces/{id}/customer/sync", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
+    responses((status = 200, description = "The workspace", body = api::Workspace)))]
+pub async fn sync(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+) -> Result<Json<api::Workspace>, Problem> {
+    let id = operator.named(&id)?;
+    look(&app, id).await?;
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    Ok(Json(views::workspace(&workspace)))
+}
+
+/// Looks at a workspace's customer before anybody is answered.
+async fn look(app: &App, id: WorkspaceId) -> Result<(), Problem> {
+    let (billing, store) = (seller(app)?, app.ledger.store());
+    customers::of(store, id).await?.ok_or(Problem::not_found("customer"))?;
+    // Somebody else is looking already, and may have begun too early.
+    let Some(leased) = customers::lease_one(store, id).await? else {
+        customers::hint_workspace(store, id).await?;
+        return Err(Problem::Provider);
+    };
+    if billing.look_leased(&leased).await? { Ok(()) } else { Err(Problem::Provider) }
+}
+
+/// Ends what a workspace pays through the provider with its period, or takes that back: there first, and then here.
+pub async fn end(app: &App, workspace: &Workspace, undo: bool) -> Result<(), Problem> {
+    if let Err(denied) = seller(app)?.end(workspace, !undo).await {
+        return Err(problem(app, workspace, denied).await);
+    }
+    look(app, workspace.id).await
+}
+
+/// Lists what an operator should look at because money and credits may not agree, newest first.
+#[utoipa::path(get, path = "/v1/alerts", tag = "Billing", params(PageQuery),
+    responses((status = 200, description = "A page of alerts", body = api::Page<api::Alert>)))]
+pub async fn alerts(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<PageQuery>,
+) -> Result<Json<api::Page<api::Alert>>, Problem> {
+    let limit = page_limit(query.limit)?;
+    let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    let found = alerts::list(app.ledger.store(), before, limit + 1).await?;
+    let last = found.get(limit as usize - 1).filter(|_| found.len() > limit as usize).map(|alert| alert.at.micros());
+    let shown = |Kept { about, kind, workspace, detail, at }: Kept| api::Alert {
+        about,
+        kind,
+        workspace: workspace.map(|id| id.to_string()),
+        detail,
+        at: at.to_string(),
+    };
+    Ok(Json(super::page(found.into_iter().take(limit as usize).map(shown).collect(), last)))
+}
+
+/// Why nothing can be paid, as a problem; what only the operator can mend raises an alert.
+async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
+    match denied {
+        Denied::Refused(refusal) => Problem::Refused(refusal),
+        Denied::Store(unavailable) => unavailable.into(),
+        Denied::KeyReused => Problem::KeyReused,
+        Denied::OtherMode => {
+            Problem::invalid("", "the workspace is of the other mode than this server's payment provider: test or live")
+        }
+        Denied::Provider(error) => {
+            tracing::warn!(%error, "the payment provider did not do it");
+            Problem::Provider
+        }
+        Denied::NotSynced(detail) => {
+            let alert =
+                Alert::new("not_synced", &detail, Some(workspace.id), format!("{detail}: run `scrip stripe sync`"));
+            match alerts::raise(app.ledger.store(), alert).await {
+                Ok(()) => Problem::Provider,
+                Err(unavailable) => unavailable.into(),
+            }
+        }
+    }
+}
