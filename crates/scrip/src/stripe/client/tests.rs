@@ -9,7 +9,6 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 const SECRET: &str = "sk_test_hush51Abc";
 
@@ -42,29 +41,39 @@ fn client(url: &str) -> Client {
     Client::new(url, SecretKey::new(SECRET).expect("it is one")).expect("secrets may be sent there")
 }
 
-/// A server that takes one step for each connection.
-async fn server(steps: Vec<Step>) -> (Client, JoinHandle<Vec<Seen>>) {
+/// What a server saw so far.
+#[derive(Clone, Default)]
+struct Script(Arc<Mutex<Vec<Seen>>>);
+
+impl Script {
+    fn seen(&self) -> Vec<Seen> {
+        self.0.lock().expect("nobody panicked").clone()
+    }
+}
+
+/// A server that takes one step for each connection, and hangs up on all that come after.
+async fn server(steps: Vec<Step>) -> (Client, Script) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-    let script = tokio::spawn(async move {
-        let mut seen = Vec::new();
-        for step in steps {
+    let script = Script::default();
+    let seen = script.0.clone();
+    tokio::spawn(async move {
+        let mut steps = steps.into_iter();
+        loop {
             let (stream, _) = listener.accept().await.expect("somebody asks");
             let mut stream = BufReader::new(stream);
-            seen.push(request(&mut stream).await);
-            let text = match step {
+            let request = request(&mut stream).await;
+            seen.lock().expect("nobody panicked").push(request);
+            let text = match steps.next().unwrap_or(Step::HangUp) {
                 Step::HangUp => continue,
                 Step::CutShort => "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"id\":".to_owned(),
                 Step::Answer(status, headers, body) => {
-                    let length = body.len();
-                    format!(
-                        "HTTP/1.1 {status} Said\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-                    )
+                    let head = format!("HTTP/1.1 {status} Said\r\nconnection: close\r\n{headers}");
+                    format!("{head}content-length: {}\r\n\r\n{body}", body.len())
                 }
             };
             stream.write_all(text.as_bytes()).await.expect("somebody listens");
         }
-        seen
     });
     (client(&url).impatient(), script)
 }
@@ -114,14 +123,14 @@ fn ada() -> NewCustomer {
 async fn made(steps: Vec<Step>) -> (Result<String, Error>, Vec<Seen>) {
     let (client, script) = server(steps).await;
     let made = client.create_customer(&ada(), &key()).await.map(|customer| customer.id);
-    (made, script.await.expect("the script ends"))
+    (made, script.seen())
 }
 
 /// What came of asking for one.
 async fn asked(steps: Vec<Step>) -> (Result<String, Error>, Vec<Seen>) {
     let (client, script) = server(steps).await;
     let asked = client.customer("cus_1").await.map(|customer| customer.id);
-    (asked, script.await.expect("the script ends"))
+    (asked, script.seen())
 }
 
 #[tokio::test]
@@ -145,7 +154,7 @@ async fn a_question_and_an_ending_carry_no_key() {
 
     let (client, script) = server(vec![answer(200, "{}".to_owned())]).await;
     let _ended: Value = client.delete(&["subscriptions", "sub_1"]).await.expect("it is ended");
-    let seen = script.await.expect("the script ends");
+    let seen = script.seen();
     assert_eq!(seen[0].line, "DELETE /v1/subscriptions/sub_1 HTTP/1.1");
     assert!(seen[0].header("idempotency-key").is_none() && seen[0].body.is_empty());
 }
@@ -171,7 +180,6 @@ async fn a_verdict_is_never_asked_for_again() {
         (403, "invalid_request_error", "permission"),
         (404, "invalid_request_error", "resource_missing"),
     ] {
-        // The script has one step: a second request would find nobody, and be told of as such.
         let (made, seen) = made(vec![answer(status, refusal(kind, code))]).await;
         let error = made.expect_err("it is refused");
         let refused = error.refused().unwrap_or_else(|| panic!("{status}: {error:?}"));
@@ -256,13 +264,13 @@ async fn an_ending_that_may_have_been_carried_out_is_not_sent_again() {
         let (client, script) = server(vec![bad]).await;
         let ended: Result<Value, Error> = client.delete(&["subscriptions", "sub_1"]).await;
         assert!(matches!(ended, Err(Error::Unknown(_))), "{ended:?}");
-        assert_eq!(script.await.expect("the script ends").len(), tries);
+        assert_eq!(script.seen().len(), tries);
     }
     let busy = answer(429, refusal("invalid_request_error", "rate_limit"));
     let (client, script) = server(vec![busy, answer(200, "{}".to_owned())]).await;
     let ended: Result<Value, Error> = client.delete(&["subscriptions", "sub_1"]).await;
     assert!(ended.is_ok(), "{ended:?}");
-    assert_eq!(script.await.expect("the script ends").len(), 2);
+    assert_eq!(script.seen().len(), 2);
 }
 
 #[tokio::test]
@@ -286,8 +294,8 @@ async fn a_success_that_cannot_be_read_is_no_success_and_no_refusal() {
     for garbage in ["", "<html>", "[]", "{}", "{\"id\": 7}"] {
         let (made, seen) = made(vec![answer(200, garbage.to_owned())]).await;
         assert!(matches!(made, Err(Error::Unknown(_))) && seen.len() == 1, "{garbage}: {made:?}");
-        let (found, _) = asked(vec![answer(200, garbage.to_owned())]).await;
-        assert!(matches!(found, Err(Error::Unreachable(_))), "{garbage}: {found:?}");
+        let (found, seen) = asked(vec![answer(200, garbage.to_owned())]).await;
+        assert!(matches!(found, Err(Error::Unreachable(_))) && seen.len() == 1, "{garbage}: {found:?}");
     }
 }
 
@@ -316,15 +324,14 @@ async fn a_list_is_read_to_its_end() {
     let events = client.events(&Events { types: &["x", "invoice.paid"], ..Events::default() }).await;
     let events: Vec<String> = events.expect("they are there").into_iter().map(|event| event.id).collect();
     assert_eq!(events, ["evt_5", "evt_4", "evt_3", "evt_2", "evt_1"]);
-    let seen: Vec<String> = script.await.expect("the script ends").into_iter().map(|seen| seen.line).collect();
+    let seen: Vec<String> = script.seen().into_iter().map(|seen| seen.line).collect();
     let line = |cursor: &str| format!("GET /v1/events?limit=100&types[0]=x&types[1]=invoice.paid{cursor} HTTP/1.1");
     assert_eq!(seen, [line(""), line("&starting_after=evt_4"), line("&starting_after=evt_2")]);
 
     // A list that goes in circles is none.
     let (client, script) = server(vec![page(&[5], true), page(&[5], true)]).await;
     let events = client.events(&Events::default()).await;
-    assert!(matches!(events, Err(Error::Unreachable(_))), "{events:?}");
-    drop(script);
+    assert!(matches!(events, Err(Error::Unreachable(_))) && script.seen().len() == 2, "{events:?}");
 }
 
 #[tokio::test]
@@ -336,7 +343,7 @@ async fn an_id_from_elsewhere_leads_nowhere_else() {
         let error = found.expect_err("there is none");
         assert_eq!(error.refused().map(|refused| refused.status), Some(404), "{id:?}: {error:?}");
     }
-    assert_eq!(script.await.expect("the script ends"), []);
+    assert_eq!(script.seen(), []);
 }
 
 /// What was logged while a test ran.
@@ -364,9 +371,10 @@ async fn the_log_knows_requests_and_neither_the_key_nor_people() {
     let steps = vec![answer(402, refusal("card_error", "card_declined"))];
     let (client, script) = server(steps).await;
     let refused = client.create_customer(&ada(), &key()).await.expect_err("it is refused");
-    let dead = client.customer("cus_1").await.expect_err("the script is over");
+    let dead = client.customer("cus_1").await.expect_err("it hangs up");
     let told = format!("{client:?} {:?} {refused:?} {refused} {dead:?} {dead}", client.key);
-    drop((guard, script));
+    assert_eq!(script.seen().len(), 4);
+    drop(guard);
     let log = String::from_utf8(log.0.lock().expect("nobody panicked").clone()).expect("text");
     assert!(log.contains("req_1") && log.contains("card_declined"), "{log}");
     assert!(log.contains("stripe: no answer"), "{log}");
