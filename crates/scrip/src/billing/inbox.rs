@@ -4,6 +4,7 @@
 //! Invariant: what is kept of an event is whom it is about. What it says is asked for again, so a stale, reordered or
 //! forged copy of an object grants nothing.
 
+use super::signature::judge;
 use super::{Billing, customers, marks};
 use crate::alerts::{self, Alert};
 use crate::store::{Store, Unavailable, Value, queries};
@@ -14,6 +15,32 @@ use serde_json::Value as Json;
 
 /// Events passed on at once.
 const WAVE: i64 = 100;
+
+/// Why a delivery was not kept.
+#[derive(Debug)]
+pub enum NotKept {
+    /// It is not the provider's, or no event; in words for whoever sent it.
+    NotBelieved(&'static str),
+    /// The store cannot: the provider must deliver it again.
+    Unavailable(Unavailable),
+}
+
+impl From<Unavailable> for NotKept {
+    fn from(error: Unavailable) -> NotKept {
+        NotKept::Unavailable(error)
+    }
+}
+
+/// Takes a delivery: what is signed is kept.
+///
+/// # Errors
+/// Why it was not kept.
+pub async fn receive(billing: &Billing, signature: Option<&str>, body: &[u8]) -> Result<(), NotKept> {
+    let now = billing.ledger.now(None).await?;
+    judge(signature, body, &billing.secrets, now).map_err(|forged| NotKept::NotBelieved(forged.detail()))?;
+    let event = serde_json::from_slice(body).map_err(|_| NotKept::NotBelieved("the body is no event"))?;
+    Ok(keep(billing, &event).await?)
+}
 
 /// Keeps an event, to be passed on; one that cannot be ours raises an alert instead.
 ///

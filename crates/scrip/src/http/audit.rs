@@ -74,6 +74,7 @@ async fn of_all(app: &App, before: i64, limit: usize) -> Result<api::Page<api::A
             "publish_catalog" => format!("Published the catalog {}, SHA-256 {}", act.name, act.detail),
             "portal_link" if act.detail.is_empty() => format!("Made a link that signs {} in", act.name),
             "portal_link" => format!("Made a link that signs {} in, to {} alone", act.name, act.detail),
+            "link_customer" => format!("Said that {} is the payment provider's customer {}", act.name, act.detail),
             kind if act.detail.is_empty() => format!("Switched the {kind} {} on", act.name),
             kind => format!("Switched the {kind} {} off: {}", act.name, act.detail),
         };

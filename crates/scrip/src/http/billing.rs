@@ -3,10 +3,11 @@
 //! Invariant: what is bought is decided by the engine and paid at the payment provider's; nothing here grants anything.
 
 use super::caller::{Admin, Operator};
-use super::problem::{Problem, refusal_detail};
+use super::problem::{Problem, refusal_detail, request_id};
 use super::request::{Body, PageQuery, PathOf, QueryOf, amount, name};
 use super::workspaces::interval;
 use super::{App, Reply, page_limit, views};
+use crate::acts;
 use crate::alerts::{self, Alert, Kept};
 use crate::billing::portal::Visit;
 use crate::billing::purchases::{Denied, Page};
@@ -164,6 +165,9 @@ pub async fn link(
     if found.metadata.get(marks::WORKSPACE).is_some_and(|marked| *marked != id.to_string()) {
         return Err(Problem::invalid("/customer", "this customer bears the mark of another workspace"));
     }
+    let (named, request) = (id.to_string(), request_id());
+    let at = app.ledger.now(None).await?;
+    acts::note(app.ledger.store(), ("link_customer", &named, &customer), (operator.actor(), request), at).await?;
     if customers::keep(app.ledger.store(), id, &customer).await?.as_deref() != Some(&*customer) {
         return Err(Problem::invalid("/customer", "the workspace is another customer, or the customer another's"));
     }

@@ -9,7 +9,7 @@ const SRC: &str = "crates/scrip/src/";
 /// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
 /// `server` ← `cli`; `clock` and `crypto` know nobody. A module that is not listed stands at the top, beside `cli`:
 /// it may know everyone, and nobody listed may know it.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("config", &[]),
@@ -24,6 +24,8 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("links", &["crypto", "ledger", "mail", "sign_in", "store"]),
     ("outbox", &["links", "mail", "store"]),
     ("acts", &["store"]),
+    ("alerts", &["store"]),
+    ("billing", &["alerts", "crypto", "ledger", "store", "stripe"]),
     ("switches", &["acts", "ledger", "store"]),
     ("gateway", &["clock", "crypto", "ledger", "store", "switches"]),
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
@@ -37,8 +39,10 @@ const ARROWS: [(&str, &[&str]); 19] = [
 ];
 
 /// What the leaf with the routes may know.
-const HTTP: [&str; 13] = [
+const HTTP: [&str; 15] = [
     "acts",
+    "alerts",
+    "billing",
     "clock",
     "crypto",
     "gateway::assets",
