@@ -9,6 +9,11 @@ use super::objects::customer::NewCustomer;
 use super::objects::event::Events;
 use super::objects::invoice::{BillingReason, Invoices, PaymentsOf, Status as Bill};
 use super::objects::payment::{self, NewPayment};
+use super::objects::portal::NewSession as NewPortalSession;
+use super::objects::portal::{
+    Cancelling, Changing, Choice, Chosen, ChosenItem, Condition, Features, Flow, Named, NewConfiguration, Switch,
+    Waiting,
+};
 use super::objects::subscription::{Ending, Status};
 use super::objects::{Metadata, Range, Seconds};
 use super::offers::{Sold, offer};
@@ -352,4 +357,85 @@ async fn a_list_of_many_pages_is_whole() {
     about.sort_unstable();
     about.dedup();
     assert_eq!((events.len(), about.len()), (230, 230));
+}
+
+/// What the portal may do to the plans `creator` and `pro`.
+async fn features(world: &World) -> Features {
+    let mut products = Vec::new();
+    for plan in ["creator", "pro"] {
+        let sold = Sold::Plan { plan: plan.to_owned(), interval: Interval::Month };
+        let price = world.client.price(&world.price(&sold).await).await.expect("it is there");
+        products.push(Choice { product: price.product.id, prices: vec![price.id] });
+    }
+    let on = Switch { enabled: true };
+    Features {
+        invoice_history: on,
+        payment_method_update: on,
+        subscription_cancel: Cancelling { enabled: true, mode: "at_period_end" },
+        subscription_update: Changing {
+            enabled: true,
+            default_allowed_updates: vec!["price"],
+            products,
+            proration_behavior: "none",
+            billing_cycle_anchor: Some("now"),
+            schedule_at_period_end: Some(Waiting { conditions: vec![Condition { kind: "decreasing_item_amount" }] }),
+        },
+    }
+}
+
+#[tokio::test]
+async fn a_customer_is_led_to_the_portal_and_what_was_done_there_can_be_read() {
+    let world = World::open().await;
+    let client = &world.client;
+    let customer = world.customer().await;
+    let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
+    let mut new = NewConfiguration {
+        features: features(&world).await,
+        metadata: Metadata::from([("scrip_portal".to_owned(), "all".to_owned())]),
+        active: None,
+        default_return_url: Some("https://example.com/".to_owned()),
+    };
+    let made = client.create_portal_configuration(&new, &key("portal")).await.expect("it is made");
+    assert!(made.active && !made.livemode && made.metadata == new.metadata);
+    assert_eq!(client.portal_configurations().await.expect("they can be read"), [made.clone()]);
+    let subscription = client.subscription(&id).await.expect("it is there");
+    let item = subscription.items.data[0].id.clone();
+    let creator = world.price(&Sold::Plan { plan: "creator".to_owned(), interval: Interval::Month }).await;
+    let flows = [
+        None,
+        Some(Flow::PaymentMethodUpdate),
+        Some(Flow::SubscriptionUpdate { subscription_update: Named { subscription: id.clone() } }),
+        Some(Flow::SubscriptionCancel { subscription_cancel: Named { subscription: id.clone() } }),
+        Some(Flow::SubscriptionUpdateConfirm {
+            subscription_update_confirm: Chosen {
+                subscription: id.clone(),
+                items: vec![ChosenItem { id: item, price: creator.clone(), quantity: 1 }],
+            },
+        }),
+    ];
+    let mut visit = String::new();
+    for (n, flow_data) in flows.into_iter().enumerate() {
+        let (configuration, return_url) = (made.id.clone(), "https://example.com/".to_owned());
+        let new = NewPortalSession { customer: customer.clone(), configuration, return_url, flow_data };
+        let opened = client.create_portal_session(&new, &key(&format!("visit {n}"))).await.expect("it is opened");
+        assert!(opened.customer == customer && opened.url.starts_with("http"), "{opened:?}");
+        visit = opened.id;
+    }
+    // There an end is a date, and is taken back as one.
+    world.act(&format!("/portal/{visit}/cancel"), json!({ "subscription": id })).await;
+    let ending = client.subscription(&id).await.expect("it is there");
+    assert_eq!(ending.cancel_at, Some(ending.items.data[0].current_period_end));
+    let never = Ending { cancel_at: Some(None), ..Ending::default() };
+    let kept = client.end_subscription(&id, never, &key("keep")).await.expect("it goes on");
+    assert!(kept.cancel_at.is_none() && kept.status == Status::Active);
+    // Less waits for the period's end, in a schedule.
+    world.act(&format!("/portal/{visit}/switch"), json!({ "subscription": id, "price": creator })).await;
+    let schedule = client.subscription(&id).await.expect("it is there").schedule.expect("it waits").id;
+    let schedule = client.subscription_schedule(&schedule).await.expect("it is there");
+    let next = schedule.next().map(|(start, price)| (start, price.id.as_str()));
+    assert_eq!(next, Some((kept.items.data[0].current_period_end, &*creator)));
+    // What is not for them is shut.
+    new.active = Some(false);
+    let shut = client.update_portal_configuration(&made.id, &new, &key("shut")).await.expect("it is shut");
+    assert!(!shut.active);
 }
