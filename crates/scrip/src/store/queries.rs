@@ -105,6 +105,9 @@ pub const CUSTOMER: &str = "SELECT customer FROM customers WHERE workspace = $1"
 pub const NEW_CUSTOMER: &str =
     "INSERT INTO customers (workspace, customer, created_at, hinted, looked, due_at, attempts, lease_until)
     VALUES ($1, $2, $3, 1, 0, $3, 0, 0) ON CONFLICT DO NOTHING";
+/// A workspace is another customer from now on, unless that one is another workspace already.
+pub const ANOTHER_CUSTOMER: &str = "UPDATE customers SET customer = $3, hinted = hinted + 1
+    WHERE workspace = $1 AND customer = $2 AND NOT EXISTS (SELECT 1 FROM customers WHERE customer = $3)";
 /// There is something new about a customer.
 pub const HINT: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $2 WHERE customer = $1";
 /// The same of whom a workspace is known as.
@@ -255,6 +258,7 @@ pub const ALL: &[&str] = &[
     MAIL_FAILED,
     CUSTOMER,
     NEW_CUSTOMER,
+    ANOTHER_CUSTOMER,
     HINT,
     HINT_WORKSPACE,
     HINT_ALL,
