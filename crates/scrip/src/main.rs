@@ -12,6 +12,7 @@ mod http;
 mod ledger;
 mod links;
 mod mail;
+mod notices;
 mod oidc;
 mod outbox;
 mod scheduler;

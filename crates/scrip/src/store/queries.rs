@@ -99,6 +99,41 @@ pub const MAIL_LATER: &str = "UPDATE mails SET due_at = $3, lease_until = 0
 /// A mail was not sent in this attempt, and never will be.
 pub const MAIL_FAILED: &str = "UPDATE mails SET failed = $3, lease_until = 0
     WHERE id = $1 AND attempts = $2 AND sent_at IS NULL RETURNING id";
+/// Keeps an application for a review, with what was sent, if it is not kept yet.
+pub const NEW_REVIEW: &str = "INSERT INTO reviews
+    (workspace, number, review, application, form, actor, applied_at, status)
+    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, 'submitted' FROM reviews WHERE workspace = $1
+    ON CONFLICT DO NOTHING";
+/// How an application was decided.
+pub const REVIEW_DECIDED: &str = "UPDATE reviews SET status = $4, reason = $5, decided_at = $6
+    WHERE workspace = $1 AND review = $2 AND application = $3";
+/// An application by its number in the workspace.
+pub const REVIEW: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE workspace = $1 AND number = $2";
+/// An application by its number among those for its review.
+pub const REVIEW_OF: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE workspace = $1 AND review = $2 AND application = $3";
+/// Applications before one, newest first.
+pub const REVIEWS: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE n < $1 ORDER BY n DESC LIMIT $2";
+/// Those of a workspace.
+pub const REVIEWS_OF: &str =
+    "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE n < $1 AND workspace = $3 ORDER BY n DESC LIMIT $2";
+/// Those with a status.
+pub const REVIEWS_BY_STATUS: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at, status,
+    reason, decided_at FROM reviews WHERE n < $1 AND status = $3 ORDER BY n DESC LIMIT $2";
+/// Those of a workspace with a status.
+pub const REVIEWS_OF_BY_STATUS: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at,
+    status, reason, decided_at FROM reviews WHERE n < $1 AND workspace = $3 AND status = $4 ORDER BY n DESC LIMIT $2";
+/// Adds a file to an application that has room for it and does not have it yet.
+pub const NEW_REVIEW_FILE: &str = "INSERT INTO review_files
+    (workspace, number, file, name, content_type, bytes, sha256, actor, added_at)
+    SELECT $1, $2, COALESCE(MAX(file), 0) + 1, $3, $4, $5, $6, $7, $8 FROM review_files
+    WHERE workspace = $1 AND number = $2 HAVING COUNT(*) < $9 ON CONFLICT DO NOTHING";
+/// The files of an application.
+pub const REVIEW_FILES: &str = "SELECT file, name, content_type, bytes, sha256, actor, added_at FROM review_files
+    WHERE workspace = $1 AND number = $2 ORDER BY file";
 /// A setting.
 pub const SETTING: &str = "SELECT value FROM settings WHERE name = $1";
 /// Makes a setting that is not there yet.
@@ -189,6 +224,16 @@ pub const ALL: &[&str] = &[
     MAIL_SENT,
     MAIL_LATER,
     MAIL_FAILED,
+    NEW_REVIEW,
+    REVIEW_DECIDED,
+    REVIEW,
+    REVIEW_OF,
+    REVIEWS,
+    REVIEWS_OF,
+    REVIEWS_BY_STATUS,
+    REVIEWS_OF_BY_STATUS,
+    NEW_REVIEW_FILE,
+    REVIEW_FILES,
     SETTING,
     NEW_SETTING,
     OPERATOR_KEYS,

@@ -33,6 +33,7 @@ pub(super) fn submission(workspace: u64, key: &str, command: Command, mails: Vec
         idempotency,
         claims,
         mails,
+        rows: Vec::new(),
         wants_workspace,
     }
 }
