@@ -65,11 +65,11 @@ fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mu
     }
 }
 
-/// A review was decided: its newest application, if there ever was one. What an operator approves unasked with a plan
-/// is told to nobody.
+/// A review was decided: its newest application, or without one. What an operator approves unasked, with a plan, is told
+/// to nobody.
 fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timestamp, told: &mut Told) {
-    let known = workspace.billing.reviews.get(review).filter(|known| known.application > 0);
-    let Some(known) = known else { return };
+    let Some(known) = workspace.billing.reviews.get(review) else { return };
+    let is_unasked = known.application == 0;
     let (name, status) = (workspace.profile.name.clone(), known.status);
     let (reason, words) = (known.reason.clone().unwrap_or_default(), review.to_string());
     let mail = match status {
@@ -82,7 +82,9 @@ fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timest
             Mail::ReviewRevoked { workspace: name, review: words, plans: plans(catalogs, review), reason }
         }
     };
-    tell(workspace, &format!("review_{}:{review}", status.name()), &mail, told);
+    if !is_unasked || status != ReviewStatus::Approved {
+        tell(workspace, &format!("review_{}:{review}", status.name()), &mail, told);
+    }
     let values = vec![
         workspace.id.into(),
         Value::Text(review.to_string()),
@@ -91,7 +93,8 @@ fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timest
         known.reason.clone().into(),
         at.micros().into(),
     ];
-    told.rows.push(Statement { sql: queries::REVIEW_DECIDED, values });
+    let sql = if is_unasked { queries::REVIEW_UNASKED } else { queries::REVIEW_DECIDED };
+    told.rows.push(Statement { sql, values });
 }
 
 /// The name of the workspace's plan, as its pages have it.

@@ -107,6 +107,12 @@ pub const NEW_REVIEW: &str = "INSERT INTO reviews
 /// How an application was decided.
 pub const REVIEW_DECIDED: &str = "UPDATE reviews SET status = $4, reason = $5, decided_at = $6
     WHERE workspace = $1 AND review = $2 AND application = $3";
+/// Keeps what was approved with a plan although nobody had applied, and whatever becomes of that.
+pub const REVIEW_UNASKED: &str = "INSERT INTO reviews
+    (workspace, number, review, application, form, actor, applied_at, status, reason, decided_at)
+    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, '{}', '', $6, $4, $5, $6 FROM reviews WHERE workspace = $1
+    ON CONFLICT (workspace, review, application) DO UPDATE
+    SET status = excluded.status, reason = excluded.reason, decided_at = excluded.decided_at";
 /// An application by its number in the workspace.
 pub const REVIEW: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
     decided_at FROM reviews WHERE workspace = $1 AND number = $2";
@@ -226,6 +232,7 @@ pub const ALL: &[&str] = &[
     MAIL_FAILED,
     NEW_REVIEW,
     REVIEW_DECIDED,
+    REVIEW_UNASKED,
     REVIEW,
     REVIEW_OF,
     REVIEWS,
