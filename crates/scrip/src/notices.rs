@@ -121,3 +121,72 @@ fn tell(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Told) {
     let id = |recipient: &str| format!("{}:{}:{what}:{recipient}", workspace.id, workspace.seq);
     told.mails.extend(recipients.iter().filter_map(|recipient| mail.to(id(recipient), recipient).ok()));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scrip_engine::team::{Member, Team};
+    use scrip_engine::{Amount, Profile, UserId, WorkspaceId};
+    use std::sync::Arc;
+
+    const AT: Timestamp = Timestamp::MAX;
+
+    fn workspace(owner: &str, members: &[(&str, Role)]) -> Workspace {
+        let mut workspace = Workspace::unopened(WorkspaceId::new(7));
+        let owner = owner.to_owned();
+        workspace.profile = Arc::new(Profile { name: "Studio".to_owned(), owner, external_id: None });
+        let member = |(n, (email, role)): (usize, &(&str, Role))| Member {
+            user: UserId::new(n as u64),
+            email: Name::from(*email),
+            role: *role,
+            cap: None,
+            joined_at: AT,
+        };
+        let members = members.iter().enumerate().map(member).collect();
+        workspace.team = Arc::new(Team { members, ..Team::default() });
+        workspace.seq = 4;
+        workspace
+    }
+
+    fn ids(workspace: &Workspace, events: &[Event]) -> Vec<String> {
+        let events: Vec<Dated> = events.iter().map(|event| Dated(AT, event.clone())).collect();
+        let told = told(&Catalogs::default(), workspace, &events);
+        told.mails.into_iter().map(|mail| mail.id).collect()
+    }
+
+    fn low() -> Event {
+        let [left, line] = [1, 2].map(|units| Amount::new(units).expect("it is in range"));
+        Event::Notice(Notice::CreditsLow { left, line })
+    }
+
+    fn failed() -> Event {
+        Event::Billing(BillingEvent::PaymentFailed { invoice: Name::from("in_1"), attempt: 1 })
+    }
+
+    #[test]
+    fn admins_are_told_or_the_owner_or_nobody() {
+        let [admin, member] = [Role::Admin, Role::Member];
+        let several = workspace("ada@example.com", &[("cy@example.com", admin), ("bo@example.com", member)]);
+        let id = "ws_0000000000007:4:credits_low:cy@example.com";
+        assert_eq!(ids(&several, &[low()]), [id]);
+        let both =
+            ["ws_0000000000007:4:payment_failed:ada@example.com", "ws_0000000000007:4:credits_low:ada@example.com"];
+        assert_eq!(ids(&workspace("ada@example.com", &[("bo@example.com", member)]), &[failed(), low()]), both);
+        for nobody in ["", "nobody", "a b@example.com", "ada@example.com\r\nBcc: eve@example.com"] {
+            assert_eq!(ids(&workspace(nobody, &[]), &[failed(), low()]), Vec::<String>::new(), "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_news_is_told_to_nobody() {
+        let ada = workspace("ada@example.com", &[]);
+        let amount = Amount::new(5).expect("it is in range");
+        let quiet = [
+            Event::Unfrozen,
+            Event::Notice(Notice::CreditsRecovered { left: amount }),
+            // It is not there any more, or was never: by now there is nothing to be done about it.
+            Event::Notice(Notice::GrantExpiring { grant: 9, amount }),
+        ];
+        assert_eq!(ids(&ada, &quiet), Vec::<String>::new());
+    }
+}
