@@ -253,7 +253,7 @@ impl Billing {
             expires_at: Some(Seconds::of(purchase.expires_at)),
             subscription_data: is_plan.then(|| SubscriptionData { metadata: metadata.clone() }),
             payment_intent_data: (!is_plan)
-                .then(|| PaymentIntentData { metadata, setup_future_usage: Some("off_session") }),
+                .then_some(PaymentIntentData { metadata, setup_future_usage: Some("off_session") }),
         };
         Ok(self.client.create_checkout(&new, &IdempotencyKey::of(&["checkout", &purchase.id, customer])).await?)
     }
