@@ -459,7 +459,7 @@ impl Workspace {
         let holds = self.holds.iter().map(|hold| hold.expires_at).min();
         let grants = self.grants.iter().filter(|grant| !grant.available.is_zero());
         let grants = grants.filter_map(|grant| self.grant_due(grant)).min();
-        [holds, grants, self.subscription.due_at()].into_iter().flatten().min()
+        [holds, grants, self.subscription.due_at(), crate::apply::top_up_due(self)].into_iter().flatten().min()
     }
 
     /// When a grant with something left is next looked at by itself: to tell of its end, or for its end.
