@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::limits::{GRANTS_MAX, OPERATION_MAX, SOURCES_MAX};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::workspace::CostBasis;
+use crate::workspace::{CostBasis, Grant};
 
 impl Step<'_> {
     pub(super) fn give(&mut self, give: &Give, source: Option<&Name>, reason: &str) -> Result<(), Refusal> {
@@ -218,10 +218,17 @@ impl Step<'_> {
             .filter(|grant| grant.source == *source && grant.kind != GrantKind::Reinstated)
             .map(|grant| grant.n)
             .collect();
+        let target = |grant: &Grant| grant.granted.share_rounded_down(reversed, paid);
+        // What rolled over was left after what was known then: only what is new takes from it (R9).
+        let new = funded.iter().filter_map(|n| self.workspace.grant(*n));
+        let is_new = new.filter(|grant| grant.kind != GrantKind::Rollover).any(|grant| target(grant) != grant.reclaim);
         for n in funded {
             // Reinstating the one before may have made the workspace forget this one, which is closed and old then.
             let Some(grant) = self.workspace.grant(n) else { continue };
-            let target = grant.granted.share_rounded_down(reversed, paid);
+            if grant.kind == GrantKind::Rollover && !is_new {
+                continue;
+            }
+            let target = target(grant);
             if target > grant.reclaim {
                 self.revoke(n, target, if disputed { "payment disputed" } else { "payment refunded" });
             } else if target < grant.reclaim {
@@ -249,9 +256,11 @@ impl Step<'_> {
     /// Takes back the share of a grant that its payment has lost already.
     pub(super) fn take_reversed_share(&mut self, grant: u32) {
         let reversed = self.workspace.subscription.payment.as_ref().and_then(|payment| payment.reversed);
-        if let Some((paid, reversed)) = reversed.filter(|(_, reversed)| *reversed > 0) {
-            let granted = self.workspace.grant(grant).expect("it was just granted").granted;
-            self.revoke(grant, granted.share_rounded_down(reversed, paid), "payment refunded");
+        let Some((paid, reversed)) = reversed else { return };
+        let granted = self.workspace.grant(grant).expect("it was just granted").granted;
+        let share = granted.share_rounded_down(reversed, paid);
+        if !share.is_zero() {
+            self.revoke(grant, share, "payment refunded");
         }
     }
 
