@@ -114,6 +114,14 @@ pub struct Settled {
     /// Taken by corrections, which no won dispute gives again (R10).
     #[serde(default)]
     pub voided: Amount,
+    /// Came back from holds when the grant was dead, and lives on in another (R17).
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub returned: Amount,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_nothing(amount: &Amount) -> bool {
+    amount.is_zero()
 }
 
 impl Grant {

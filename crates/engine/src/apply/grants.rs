@@ -178,7 +178,7 @@ impl Step<'_> {
 
     /// Takes back what is available of a grant and of what was reinstated from it, up to what is to be reclaimed in
     /// all; holds give the rest when they end.
-    fn revoke(&mut self, grant: u32, reclaim: Amount, reason: &str) {
+    fn revoke(&mut self, grant: u32, reclaim: Amount, reason: &str, at: Timestamp) {
         let found = self.workspace.grant(grant).expect("a grant to be revoked was found");
         let amount = reclaim.less(found.recovered()).min(found.available);
         let event = |grant, amount, reclaim| Event::GrantRevoked {
@@ -188,14 +188,14 @@ impl Step<'_> {
             voided: false,
             reason: reason.to_owned(),
         };
-        self.emit(event(grant, amount, reclaim));
+        self.emit_at(at, event(grant, amount, reclaim));
         let again = self.workspace.grants.iter().filter(|other| other.root == Some(grant));
         let again: Vec<(u32, Amount, Amount)> = again.map(|other| (other.n, other.available, other.reclaim)).collect();
         for (other, available, reclaim) in again {
             let owed = self.workspace.grant(grant).expect("it was just revoked").owed();
             let amount = owed.min(available);
             if !amount.is_zero() {
-                self.emit(event(other, amount, reclaim));
+                self.emit_at(at, event(other, amount, reclaim));
             }
         }
     }
@@ -230,7 +230,8 @@ impl Step<'_> {
             }
             let target = target(grant);
             if target > grant.reclaim {
-                self.revoke(n, target, if disputed { "payment disputed" } else { "payment refunded" });
+                let reason = if disputed { "payment disputed" } else { "payment refunded" };
+                self.revoke(n, target, reason, self.at);
             } else if target < grant.reclaim {
                 self.reinstate(n, target);
             }
@@ -254,13 +255,13 @@ impl Step<'_> {
     }
 
     /// Takes back the share of a grant that its payment has lost already.
-    pub(super) fn take_reversed_share(&mut self, grant: u32) {
+    pub(super) fn take_reversed_share(&mut self, grant: u32, at: Timestamp) {
         let reversed = self.workspace.subscription.payment.as_ref().and_then(|payment| payment.reversed);
         let Some((paid, reversed)) = reversed else { return };
         let granted = self.workspace.grant(grant).expect("it was just granted").granted;
         let share = granted.share_rounded_down(reversed, paid);
         if !share.is_zero() {
-            self.revoke(grant, share, "payment refunded");
+            self.revoke(grant, share, "payment refunded", at);
         }
     }
 
