@@ -1,0 +1,113 @@
+//! How objects are answered: what is kept for the simulator alone is left out, and `expand[]` puts objects where their
+//! identifiers stand.
+//!
+//! Invariant: fields whose names start with `_` never leave the simulator.
+
+use crate::error::{Answer, StripeError};
+use crate::object::{self, Object};
+use crate::state::State;
+use serde_json::{Value, json};
+
+/// How deep an expansion may go.
+const DEPTH: usize = 4;
+
+/// An object as callers and events see it.
+pub fn shown(state: &State, object: &Object) -> Object {
+    let mut shown = object.clone();
+    let hidden: Vec<String> = object
+        .value()
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name)
+        .filter(|name| name.starts_with('_'))
+        .cloned()
+        .collect();
+    hidden.iter().for_each(|name| shown.remove(name));
+    if object.text("object") == "event" {
+        shown.set("pending_webhooks", state.deliveries.pending(object.id()));
+    }
+    shown
+}
+
+/// The answer that shows one object.
+///
+/// # Errors
+/// Never; the type is that of a route's answer.
+pub fn one(state: &State, id: &str) -> Answer {
+    Ok(shown(state, state.must(id)).into())
+}
+
+/// Puts objects where `expand[]` asked for them.
+///
+/// # Errors
+/// When a path leads nowhere, or too deep.
+pub fn expand(state: &State, answer: &mut Value, paths: &[String]) -> Result<(), StripeError> {
+    for path in paths {
+        let names: Vec<&str> = path.split('.').collect();
+        if names.iter().filter(|name| **name != "data").count() > DEPTH {
+            let message = format!("You cannot expand more than {DEPTH} levels of a property: {path}");
+            return Err(StripeError::unusable("expand", message));
+        }
+        let can = step(state, answer, &names);
+        if !can {
+            let message = format!("This property cannot be expanded ({path}).");
+            return Err(StripeError::unusable("expand", message));
+        }
+    }
+    Ok(())
+}
+
+/// Expands one path below a value; false if there is nothing of that name.
+fn step(state: &State, value: &mut Value, names: &[&str]) -> bool {
+    let Some((name, rest)) = names.split_first() else { return true };
+    if let Value::Array(list) = value {
+        return list.iter_mut().all(|inner| step(state, inner, names));
+    }
+    let included = included(state, value, name);
+    let Some(fields) = value.as_object_mut() else { return false };
+    if let Some(included) = included {
+        fields.entry(*name).or_insert(included);
+    }
+    let Some(inner) = fields.get_mut(*name) else { return false };
+    if let Some(found) = inner.as_str().and_then(|id| state.get(id)) {
+        *inner = shown(state, found).into();
+    }
+    if let Value::Array(list) = inner {
+        for member in list.iter_mut() {
+            if let Some(found) = member.as_str().and_then(|id| state.get(id)) {
+                *member = shown(state, found).into();
+            }
+        }
+    }
+    inner.is_null() || step(state, inner, rest)
+}
+
+/// What is only there when it is asked for.
+fn included(state: &State, value: &Value, name: &str) -> Option<Value> {
+    let object = Object::from(value.clone());
+    let id = object.id();
+    match (object.text("object"), name) {
+        ("checkout.session", "line_items") => Some(crate::resources::checkout::lines(state, id)),
+        ("invoice", "payments") => {
+            let payments = state.with("invoice_payment", "invoice", id).map(|payment| shown(state, payment).into());
+            Some(object::list(payments.collect(), false, &format!("/v1/invoice_payments?invoice={id}")))
+        }
+        ("invoice", "confirmation_secret") => {
+            let payment = state.with("invoice_payment", "invoice", id).next_back()?;
+            let secret = state.must(payment.text("payment.payment_intent")).at("client_secret");
+            Some(json!({"client_secret": secret, "type": "payment_intent"}))
+        }
+        ("charge", "refunds") => {
+            let refunds = state.with("refund", "charge", id).rev().map(|refund| shown(state, refund).into());
+            Some(object::list(refunds.collect(), false, &format!("/v1/charges/{id}/refunds")))
+        }
+        ("customer", "subscriptions") => {
+            let open = state.with("subscription", "customer", id).filter(|found| found.text("status") != "canceled");
+            let open = open.map(|found| shown(state, found).into());
+            Some(object::list(open.collect(), false, &format!("/v1/customers/{id}/subscriptions")))
+        }
+        ("customer", "sources") => Some(object::list(Vec::new(), false, &format!("/v1/customers/{id}/sources"))),
+        _ => None,
+    }
+}

@@ -1,0 +1,269 @@
+//! Changes of what a subscription is of: another price or quantity, at once, with or without settling the difference.
+//!
+//! Invariant: with `pending_if_incomplete` a subscription keeps its items until the change is paid, and afterwards has
+//! exactly those that were paid for.
+
+use super::cycle::{self, UPDATED};
+use super::invoicing::{self, NewInvoice};
+use super::lines::{self, NewLine};
+use super::payment::Presence;
+use super::subscribe::{self, PATIENCE, PaymentBehavior, PlannedItem};
+use crate::agenda::Due;
+use crate::error::StripeError;
+use crate::object::Object;
+use crate::state::State;
+use serde_json::{Value, json};
+
+/// How the difference is settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proration {
+    /// Not at all.
+    None,
+    /// With the next invoice.
+    #[default]
+    Create,
+    /// At once.
+    Invoice,
+}
+
+impl Proration {
+    /// As Stripe writes it.
+    pub fn parse(text: &str) -> Option<Proration> {
+        match text {
+            "none" => Some(Proration::None),
+            "create_prorations" => Some(Proration::Create),
+            "always_invoice" => Some(Proration::Invoice),
+            _ => None,
+        }
+    }
+}
+
+/// A change.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// All items there are to be.
+    pub items: Vec<PlannedItem>,
+    /// How the difference is settled.
+    pub proration: Proration,
+    /// Whether a new period begins now.
+    pub restart: bool,
+    /// What happens when a payment does not succeed.
+    pub behavior: PaymentBehavior,
+}
+
+/// Changes a subscription's items.
+///
+/// # Errors
+/// When a payment fails and the caller wanted that to fail the call; nothing is changed then.
+pub fn apply(state: &mut State, id: &str, change: Change) -> Result<(), StripeError> {
+    let before = state.must(id).clone();
+    let now = state.now_of(id);
+    let old = before.each("items");
+    let pace = |price: &Object| lines::interval(price);
+    let was = old.first().map(|item| Object::from(item.at("price").clone())).as_ref().and_then(pace);
+    let is = change.items.first().and_then(|item| pace(&item.price));
+    let trial = before.text("status") == "trialing" && !change.restart;
+    let restart = (change.restart || was != is) && !trial;
+    let mut items = Vec::new();
+    for planned in &change.items {
+        let same = old.iter().find(|item| Some(item.id()) == planned.id.as_deref());
+        let base = same.or(old.first());
+        let kept = base.map(|item| (item.int("current_period_start"), item.int("current_period_end")));
+        let fresh = pace(&planned.price).map(|interval| (now, interval.next(now, now)));
+        let period = if restart { fresh } else { kept.or(fresh) };
+        let created = same.map_or(now, |item| item.int("created"));
+        items.push(Object::from(subscribe::item(state, id, planned, period.unwrap_or((now, now)), created)));
+    }
+    let lines = difference(state, &before, &items, &change, restart, trial, now);
+    let at_once = restart || (change.proration == Proration::Invoice && !lines.is_empty());
+    let swap = Swap { items, anchor: restart.then_some(now) };
+    if !at_once {
+        swap.apply(state, id);
+        let pending: Vec<Value> = lines.iter().map(|line| lines::shown(state, line, "")).collect();
+        state.pending_lines.entry(id.to_owned()).or_default().extend(pending);
+        state.tell_changes(&before, UPDATED);
+        subscribe::replan(state, id);
+        return Ok(());
+    }
+    bill(state, &before, swap, lines, change.behavior)
+}
+
+/// Invoices a change at once.
+fn bill(
+    state: &mut State,
+    before: &Object,
+    swap: Swap,
+    lines: Vec<NewLine>,
+    behavior: PaymentBehavior,
+) -> Result<(), StripeError> {
+    let (id, now) = (before.id(), state.now_of(before.id()));
+    let owed: i64 = lines.iter().map(|line| line.amount).sum();
+    let customer = state.must(before.text("customer")).clone();
+    if behavior == PaymentBehavior::ErrorIfIncomplete && owed + customer.int("balance") > 0 {
+        let own = before.maybe("default_payment_method");
+        let method = own.or(customer.maybe("invoice_settings.default_payment_method")).map(str::to_owned);
+        let Some(method) = method else {
+            let message = "There is no `default_payment_method` set on this Customer or Invoice.";
+            return Err(StripeError::invalid(message).code("resource_missing"));
+        };
+        subscribe::foretold(state, &method, Presence::Billing)?;
+    }
+    let new = NewInvoice {
+        customer: customer.id().to_owned(),
+        subscription: Some(id.to_owned()),
+        reason: "subscription_update",
+        lines,
+        period: (now, now),
+        metadata: json!({}),
+        advances: false,
+    };
+    let waits = behavior == PaymentBehavior::PendingIfIncomplete;
+    if waits {
+        swap.set_aside(state, id, now);
+    } else {
+        swap.apply(state, id);
+    }
+    let invoice = invoicing::draft(state, new);
+    if waits {
+        state.edit(id, |subscription| subscription.set("_pending_invoice", invoice.as_str()));
+    }
+    invoicing::finalize(state, &invoice);
+    if state.must(&invoice).text("status") == "open" && behavior != PaymentBehavior::DefaultIncomplete {
+        // The invoice stays open when it is not paid; what that means is in the subscription and in the events.
+        let outcome = invoicing::collect(state, &invoice, None, Presence::Billing);
+        tracing::debug!(subscription = id, ?outcome, "billed a change");
+    }
+    let pending = !state.must(id).is_null("pending_update");
+    if pending {
+        state.remind(id, now + PATIENCE, Due::ExpirePendingUpdate(id.to_owned()));
+    }
+    if pending || !waits {
+        state.tell_changes(before, UPDATED);
+    }
+    subscribe::replan(state, id);
+    Ok(())
+}
+
+/// Items that take the place of others.
+#[derive(Clone, Debug)]
+struct Swap {
+    items: Vec<Object>,
+    anchor: Option<i64>,
+}
+
+impl Swap {
+    fn values(&self) -> Vec<Value> {
+        self.items.iter().cloned().map(Value::from).collect()
+    }
+
+    fn apply(&self, state: &mut State, id: &str) {
+        state.edit(id, |subscription| {
+            subscription.set("items.data", self.values());
+            if let Some(anchor) = self.anchor {
+                subscription.set("billing_cycle_anchor", anchor);
+                if subscription.text("status") == "trialing" {
+                    subscription.set("status", "active");
+                    subscription.set("trial_end", anchor);
+                }
+            }
+        });
+    }
+
+    fn set_aside(&self, state: &mut State, id: &str, now: i64) {
+        let update = json!({
+            "billing_cycle_anchor": self.anchor, "cancel_at_period_end": null, "discount": null, "discounts": null,
+            "expires_at": now + PATIENCE, "metadata": null, "subscription_items": self.values(), "trial_end": null,
+            "trial_from_plan": null,
+        });
+        state.edit(id, |subscription| subscription.set("pending_update", update));
+    }
+}
+
+/// The lines that settle a change.
+fn difference(
+    state: &State,
+    before: &Object,
+    items: &[Object],
+    change: &Change,
+    restart: bool,
+    trial: bool,
+    now: i64,
+) -> Vec<NewLine> {
+    let mut settled = Vec::new();
+    if trial {
+        return settled;
+    }
+    let metadata = before.at("metadata").clone();
+    let old = before.each("items");
+    let line_of = |item: &Object, period: (i64, i64)| {
+        let price = Object::from(item.at("price").clone());
+        let mut line = lines::whole(state, &price, item.int("quantity"), period, metadata.clone());
+        line.subscription = Some((before.id().to_owned(), item.id().to_owned()));
+        line
+    };
+    let same = |one: &Object, other: &Object| {
+        one.text("price.id") == other.text("price.id") && one.int("quantity") == other.int("quantity")
+    };
+    let span = |item: &Object| (item.int("current_period_start"), item.int("current_period_end"));
+    if change.proration != Proration::None {
+        for item in old.iter().filter(|item| restart || !items.iter().any(|new| same(item, new))) {
+            let (start, end) = span(item);
+            let mut line = line_of(item, (now, end));
+            line.amount = -lines::share(line.amount, end - now, end - start);
+            line.description = format!("Unused time on {}", line.description);
+            line.proration = true;
+            settled.push(line);
+        }
+    }
+    for item in items.iter().filter(|item| restart || !old.iter().any(|was| same(was, item))) {
+        let (start, end) = span(item);
+        let mut line = line_of(item, (now.max(start), end));
+        if !restart {
+            if change.proration == Proration::None {
+                continue;
+            }
+            line.amount = lines::share(line.amount, end - now, end - start);
+            line.description = format!("Remaining time on {}", line.description);
+            line.proration = true;
+        }
+        settled.push(line);
+    }
+    settled
+}
+
+/// The invoice that a change waited for was paid: the change takes place.
+pub fn apply_pending(state: &mut State, id: &str, invoice: &str) {
+    let before = state.must(id).clone();
+    if before.text("_pending_invoice") != invoice {
+        return;
+    }
+    let items = before.each("pending_update.subscription_items");
+    let anchor = before.at("pending_update.billing_cycle_anchor").as_i64();
+    Swap { items, anchor }.apply(state, id);
+    state.edit(id, |subscription| {
+        subscription.set("pending_update", Value::Null);
+        subscription.remove("_pending_invoice");
+    });
+    state.emit("customer.subscription.pending_update_applied", id);
+    state.tell_changes(&before, UPDATED);
+    cycle::plan_renewal(state, id);
+}
+
+/// A change that was never paid is given up.
+pub fn expire_pending(state: &mut State, id: &str) {
+    let Some(before) = state.get(id).cloned() else { return };
+    let now = state.now_of(id);
+    if before.is_null("pending_update") || before.int("pending_update.expires_at") > now {
+        return;
+    }
+    let invoice = before.text("_pending_invoice").to_owned();
+    state.edit(id, |subscription| {
+        subscription.set("pending_update", Value::Null);
+        subscription.remove("_pending_invoice");
+    });
+    if state.get(&invoice).is_some_and(|invoice| invoice.text("status") == "open") {
+        invoicing::void(state, &invoice).expect("an open invoice can be voided");
+    }
+    state.emit("customer.subscription.pending_update_expired", id);
+    state.tell_changes(&before, UPDATED);
+}

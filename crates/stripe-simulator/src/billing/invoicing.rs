@@ -1,0 +1,323 @@
+//! Invoices: drafted, finalized, collected, and what their payments do to the subscription.
+//!
+//! Invariant: `amount_due` is `amount_paid` and `amount_remaining`, and an open invoice has exactly one payment that is
+//! not settled yet.
+
+use super::lines::{self, NewLine};
+use super::payment::{self, Attempt, NewIntent, Presence};
+use super::{change, cycle};
+use crate::agenda::Due;
+use crate::calendar::HOUR;
+use crate::error::{StripeError, not_now};
+use crate::object::{self, Object};
+use crate::state::State;
+use serde_json::{Value, json};
+
+/// An invoice that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewInvoice {
+    /// Who owes it.
+    pub customer: String,
+    /// The subscription it is for.
+    pub subscription: Option<String>,
+    /// Why it is made.
+    pub reason: &'static str,
+    /// What is on it.
+    pub lines: Vec<NewLine>,
+    /// The period it looks back on.
+    pub period: (i64, i64),
+    /// The caller's own data.
+    pub metadata: Value,
+    /// Whether it is finalized and collected by itself after an hour.
+    pub advances: bool,
+}
+
+/// Drafts an invoice.
+pub fn draft(state: &mut State, new: NewInvoice) -> String {
+    let id = state.id("in_");
+    let customer = state.must(&new.customer).clone();
+    let now = state.now_of(&new.customer);
+    let mut data: Vec<Value> = new.lines.iter().map(|line| lines::shown(state, line, &id)).collect();
+    if let Some(pending) = new.subscription.as_deref().and_then(|id| state.pending_lines.remove(id)) {
+        data.extend(pending.into_iter().map(|mut line| {
+            line["invoice"] = id.as_str().into();
+            line
+        }));
+    }
+    let total: i64 = data.iter().filter_map(|line| line["amount"].as_i64()).sum();
+    // What the customer's balance takes over: a credit from before, or a total below zero.
+    let balance = customer.int("balance");
+    let due = total.saturating_add(balance).max(0).min(total.max(0));
+    let ending = balance.saturating_add(total).saturating_sub(due);
+    let currency = data.first().map_or_else(|| "usd".into(), |line| line["currency"].clone());
+    let subscription = new.subscription.as_deref().map(|id| state.must(id).clone());
+    let parent = subscription.as_ref().map(|subscription| {
+        let details = json!({"metadata": subscription.at("metadata"), "subscription": subscription.id()});
+        json!({"quote_details": null, "subscription_details": details, "type": "subscription_details"})
+    });
+    let url = format!("/v1/invoices/{id}/lines");
+    let invoice = json!({
+        "id": id, "object": "invoice", "account_country": "US", "account_name": "Simulated account",
+        "account_tax_ids": null, "amount_due": due, "amount_overpaid": 0, "amount_paid": 0, "amount_remaining": due,
+        "amount_shipping": 0, "application": null, "attempt_count": 0, "attempted": false,
+        "auto_advance": new.advances,
+        "automatic_tax": {
+            "disabled_reason": null, "enabled": false, "liability": null, "provider": null, "status": null,
+        },
+        "automatically_finalizes_at": new.advances.then_some(now + HOUR), "billing_reason": new.reason,
+        "collection_method": "charge_automatically", "created": now, "currency": currency, "custom_fields": null,
+        "customer": new.customer, "customer_account": null, "customer_address": customer.at("address"),
+        "customer_email": customer.at("email"), "customer_name": customer.at("name"),
+        "customer_phone": customer.at("phone"), "customer_shipping": customer.at("shipping"),
+        "customer_tax_exempt": "none", "customer_tax_ids": [], "default_payment_method": null,
+        "default_source": null, "default_tax_rates": [], "description": null, "discounts": [], "due_date": null,
+        "effective_at": null, "ending_balance": null, "footer": null, "from_invoice": null,
+        "hosted_invoice_url": null, "invoice_pdf": null, "issuer": {"type": "self"},
+        "last_finalization_error": null, "latest_revision": null, "lines": object::list(data, false, &url),
+        "livemode": false, "metadata": new.metadata, "next_payment_attempt": new.advances.then_some(now + HOUR),
+        "number": null, "on_behalf_of": null, "parent": parent,
+        "payment_settings": {"default_mandate": null, "payment_method_options": null, "payment_method_types": null},
+        "period_end": new.period.1, "period_start": new.period.0, "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0, "receipt_number": null, "rendering": null, "shipping_cost": null,
+        "shipping_details": null, "starting_balance": balance, "statement_descriptor": null, "status": "draft",
+        "status_transitions": {
+            "finalized_at": null, "marked_uncollectible_at": null, "paid_at": null, "voided_at": null,
+        },
+        "subtotal": total, "subtotal_excluding_tax": total, "test_clock": customer.at("test_clock"), "total": total,
+        "total_discount_amounts": [], "total_excluding_tax": total, "total_pretax_credit_amounts": [],
+        "total_taxes": [], "webhooks_delivered_at": now, "_ending_balance": ending,
+    });
+    state.put(invoice);
+    if let Some(subscription) = &subscription {
+        state.edit(subscription.id(), |subscription| subscription.set("latest_invoice", id.as_str()));
+    }
+    state.emit("invoice.created", &id);
+    if new.advances {
+        state.remind(&id, now + HOUR, Due::Finalize(id.clone()));
+    }
+    id
+}
+
+/// Makes a draft an invoice that can be paid. If nothing is due on it, it is paid with that.
+pub fn finalize(state: &mut State, id: &str) {
+    finalize_for(state, id, None);
+}
+
+/// The same with an intent that is there already.
+pub fn finalize_for(state: &mut State, id: &str, intent: Option<&str>) {
+    let invoice = state.must(id).clone();
+    if invoice.text("status") != "draft" {
+        return;
+    }
+    let now = state.now_of(id);
+    let customer = invoice.text("customer").to_owned();
+    let prefix = state.must(&customer).text("invoice_prefix").to_owned();
+    let number = state.must(&customer).int("next_invoice_sequence").max(1);
+    let ending = invoice.int("_ending_balance");
+    state.edit(&customer, |customer| {
+        customer.set("next_invoice_sequence", number + 1);
+        customer.set("balance", ending);
+    });
+    let base = state.base.clone();
+    state.edit(id, |invoice| {
+        invoice.set("status", "open");
+        invoice.set("number", format!("{prefix}-{number:04}"));
+        invoice.set("status_transitions.finalized_at", now);
+        invoice.set("effective_at", now);
+        invoice.set("ending_balance", ending);
+        invoice.set("automatically_finalizes_at", Value::Null);
+        invoice.set("next_payment_attempt", Value::Null);
+        invoice.set("hosted_invoice_url", format!("{base}/i/{id}"));
+        invoice.set("invoice_pdf", format!("{base}/i/{id}/pdf"));
+    });
+    let due = invoice.int("amount_due");
+    if due > 0 {
+        let new = NewIntent {
+            customer: Some(customer),
+            amount: due,
+            currency: invoice.text("currency").to_owned(),
+            description: Some(described(&invoice)),
+            setup_future_usage: invoice.maybe("parent.type").map(|_| "off_session".to_owned()),
+            ..NewIntent::default()
+        };
+        let intent = intent.map_or_else(|| payment::intent(state, new), str::to_owned);
+        attach_payment(state, id, &intent, due);
+    }
+    state.emit("invoice.finalized", id);
+    if due == 0 {
+        settle(state, id);
+    }
+}
+
+fn described(invoice: &Object) -> String {
+    match invoice.text("billing_reason") {
+        "subscription_create" => "Subscription creation".to_owned(),
+        "subscription_update" => "Subscription update".to_owned(),
+        "subscription_cycle" => "Subscription cycle".to_owned(),
+        _ => "Payment for Invoice".to_owned(),
+    }
+}
+
+/// Binds an intent to an invoice that it pays.
+pub fn attach_payment(state: &mut State, invoice: &str, intent: &str, amount: i64) -> String {
+    let id = state.id("inpay_");
+    let payment = json!({
+        "id": id, "object": "invoice_payment", "amount_paid": null, "amount_requested": amount,
+        "created": state.now_of(invoice), "currency": state.must(invoice).text("currency"), "invoice": invoice,
+        "is_default": true, "livemode": false, "payment": {"payment_intent": intent, "type": "payment_intent"},
+        "status": "open", "status_transitions": {"canceled_at": null, "paid_at": null},
+    });
+    state.put(payment)
+}
+
+/// The invoice that an intent pays, with their binding.
+pub fn paid_by(state: &State, intent: &str) -> Option<(String, String)> {
+    let payment = state.with("invoice_payment", "payment.payment_intent", intent).next_back()?;
+    Some((payment.text("invoice").to_owned(), payment.id().to_owned()))
+}
+
+/// The intent that is to pay an open invoice.
+pub fn intent_of(state: &State, invoice: &str) -> Option<String> {
+    let mut payments = state.with("invoice_payment", "invoice", invoice);
+    let open = payments.rfind(|payment| payment.text("status") == "open")?;
+    Some(open.text("payment.payment_intent").to_owned())
+}
+
+/// The payment method that an invoice is collected with: the subscription's, or else the customer's.
+pub fn payment_method_for(state: &State, invoice: &Object) -> Option<String> {
+    let subscription = state.get(invoice.text("parent.subscription_details.subscription"));
+    let own = subscription.and_then(|subscription| subscription.maybe("default_payment_method"));
+    let customer = state.get(invoice.text("customer"));
+    let customers = customer.and_then(|customer| customer.maybe("invoice_settings.default_payment_method"));
+    invoice.maybe("default_payment_method").or(own).or(customers).map(str::to_owned)
+}
+
+/// Tries to collect an open invoice.
+///
+/// # Errors
+/// When there is nothing to collect, or nothing to collect it with.
+pub fn collect(
+    state: &mut State,
+    id: &str,
+    payment_method: Option<String>,
+    presence: Presence,
+) -> Result<Attempt, StripeError> {
+    let invoice = state.must(id).clone();
+    if invoice.text("status") != "open" {
+        return Err(not_now("Invoice is not open.", "invoice_not_editable"));
+    }
+    let Some(intent) = intent_of(state, id) else {
+        return Err(not_now("Invoice has no payment to collect.", "invoice_no_payment_method_types"));
+    };
+    // Only what billing tries by itself counts on; anybody's first attempt counts as the first.
+    let automatic = i64::from(presence == Presence::Billing);
+    let count = (invoice.int("attempt_count") + automatic).max(1);
+    state.edit(id, |invoice| {
+        invoice.set("attempted", true);
+        invoice.set("attempt_count", count);
+    });
+    let Some(payment_method) = payment_method.or_else(|| payment_method_for(state, &invoice)) else {
+        let message = "There is no `default_payment_method` set on this Customer or Invoice.";
+        let error = StripeError::invalid(message).code("invoice_payment_intent_requires_action");
+        fell_through(state, id);
+        return Err(error);
+    };
+    let attempt = payment::attempt(state, &intent, &payment_method, presence);
+    if attempt == Attempt::NeedsAction {
+        state.emit("invoice.payment_action_required", id);
+        fell_through(state, id);
+    }
+    Ok(attempt)
+}
+
+/// An intent succeeded; the invoice it was made for, if any, is paid.
+pub fn payment_succeeded(state: &mut State, intent: &str) {
+    let Some((invoice, payment)) = paid_by(state, intent) else { return };
+    let (now, amount) = (state.now_of(&invoice), state.must(intent).int("amount_received"));
+    state.edit(&payment, |payment| {
+        payment.set("status", "paid");
+        payment.set("amount_paid", amount);
+        payment.set("status_transitions.paid_at", now);
+    });
+    state.edit(&invoice, |invoice| {
+        let paid = invoice.int("amount_paid") + amount;
+        invoice.set("amount_paid", paid);
+        invoice.set("amount_remaining", (invoice.int("amount_due") - paid).max(0));
+        invoice.set("attempted", true);
+    });
+    settle(state, &invoice);
+    state.emit("invoice_payment.paid", &payment);
+}
+
+/// Marks an invoice as paid, and lets the subscription know.
+fn settle(state: &mut State, id: &str) {
+    let now = state.now_of(id);
+    state.edit(id, |invoice| {
+        invoice.set("status", "paid");
+        invoice.set("attempted", true);
+        invoice.set("auto_advance", false);
+        invoice.set("next_payment_attempt", Value::Null);
+        invoice.set("status_transitions.paid_at", now);
+    });
+    state.emit("invoice.updated", id);
+    state.emit("invoice.paid", id);
+    state.emit("invoice.payment_succeeded", id);
+    let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
+    if !subscription.is_empty() {
+        change::apply_pending(state, &subscription, id);
+        cycle::paid(state, &subscription, id);
+    }
+}
+
+/// An intent failed; the invoice it was made for, if any, is tried again later.
+pub fn payment_failed(state: &mut State, intent: &str) {
+    if let Some((invoice, _)) = paid_by(state, intent) {
+        fell_through(state, &invoice);
+    }
+}
+
+/// A payment of an invoice did not come.
+fn fell_through(state: &mut State, id: &str) {
+    let retried = cycle::plan_retry(state, id);
+    state.edit(id, |invoice| {
+        invoice.set("attempted", true);
+        invoice.set("next_payment_attempt", retried);
+    });
+    state.emit("invoice.payment_failed", id);
+    let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
+    if !subscription.is_empty() {
+        cycle::unpaid(state, &subscription, id);
+    }
+}
+
+/// Takes an invoice back.
+///
+/// # Errors
+/// When it is neither open nor uncollectible.
+pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
+    let status = state.must(id).text("status").to_owned();
+    if !matches!(status.as_str(), "open" | "uncollectible") {
+        let message = format!("You can only void open or uncollectible invoices; this one is {status}.");
+        return Err(not_now(message, "invoice_not_editable"));
+    }
+    let now = state.now_of(id);
+    state.edit(id, |invoice| {
+        invoice.set("status", "void");
+        invoice.set("auto_advance", false);
+        invoice.set("amount_remaining", 0);
+        invoice.set("next_payment_attempt", Value::Null);
+        invoice.set("status_transitions.voided_at", now);
+    });
+    let open = state.with("invoice_payment", "invoice", id).filter(|one| one.text("status") == "open");
+    let open: Vec<(String, String)> =
+        open.map(|one| (one.id().to_owned(), one.text("payment.payment_intent").to_owned())).collect();
+    for (payment, intent) in open {
+        state.edit(&payment, |payment| {
+            payment.set("status", "canceled");
+            payment.set("status_transitions.canceled_at", now);
+        });
+        crate::resources::payment_intents::call_off(state, &intent, "void_invoice");
+    }
+    state.emit("invoice.voided", id);
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! Money and time: payments, invoices, subscriptions, and what happens to them when something falls due.
+//!
+//! Invariant: an invoice is paid by a payment that succeeded or because nothing is due on it, and by nothing else.
+
+pub mod change;
+pub mod cycle;
+pub mod invoicing;
+pub mod lines;
+pub mod payment;
+pub mod subscribe;
+
+use crate::agenda::Due;
+use crate::state::State;
+
+/// Does what is due.
+pub fn fire(state: &mut State, due: Due) {
+    match due {
+        Due::ExpireCheckout(id) => crate::resources::checkout::lapse(state, &id),
+        Due::ExpireIncomplete(id) => cycle::expire_incomplete(state, &id),
+        Due::ExpirePendingUpdate(id) => change::expire_pending(state, &id),
+        Due::Cancel(id) => cycle::cancel_when_due(state, &id),
+        Due::EndPhase(id) => crate::resources::schedules::end_phase(state, &id),
+        Due::Finalize(id) => cycle::finalize_when_due(state, &id),
+        Due::Collect(id) => cycle::collect_again(state, &id),
+        Due::TellTrialEnds(id) => cycle::tell_trial_ends(state, &id),
+        Due::Renew(id) => cycle::renew(state, &id),
+    }
+}

@@ -1,0 +1,242 @@
+//! Payments: an intent is attempted with a card, and becomes a charge.
+//!
+//! Invariant: an intent that succeeded has a charge that is paid, and settles the invoice it was made for.
+
+use super::invoicing;
+use crate::cards::{Outcome, UNAUTHENTICATED};
+use crate::error::StripeError;
+use crate::resources::{disputes, payment_methods};
+use crate::state::State;
+use serde_json::{Value, json};
+
+/// Whether the card's owner is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// The owner is there, and can confirm.
+    Here,
+    /// The owner has just confirmed this payment.
+    Confirmed,
+    /// The owner is not there: what must be confirmed is declined.
+    Away,
+    /// Billing collects in the owner's absence: what must be confirmed waits for the owner.
+    Billing,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attempt {
+    /// The intent succeeded.
+    Paid,
+    /// It was declined, and the intent waits for another payment method.
+    Declined(StripeError),
+    /// It waits for the owner of the card.
+    NeedsAction,
+}
+
+/// An intent that is to be made.
+#[derive(Clone, Debug, Default)]
+pub struct NewIntent {
+    /// Whose it is.
+    pub customer: Option<String>,
+    /// How much is asked for.
+    pub amount: i64,
+    /// In which currency.
+    pub currency: String,
+    /// What it says it is for.
+    pub description: Option<String>,
+    /// The caller's own data.
+    pub metadata: Value,
+    /// Whether the card is kept for later.
+    pub setup_future_usage: Option<String>,
+    /// Where the receipt goes.
+    pub receipt_email: Option<String>,
+}
+
+/// Makes an intent.
+pub fn intent(state: &mut State, new: NewIntent) -> String {
+    let id = state.id("pi_");
+    let secret = state.id("secret_");
+    let metadata = if new.metadata.is_object() { new.metadata } else { json!({}) };
+    let clock = new.customer.as_deref().and_then(|customer| state.clock_of(state.must(customer)));
+    let intent = json!({
+        "id": id, "object": "payment_intent", "allowed_payment_method_types": null, "amount": new.amount,
+        "amount_capturable": 0, "amount_details": {"tip": {}}, "amount_received": 0, "application": null,
+        "application_fee_amount": null,
+        "automatic_payment_methods": {"allow_redirects": "always", "enabled": true}, "canceled_at": null,
+        "cancellation_reason": null, "capture_method": "automatic", "client_secret": format!("{id}_{secret}"),
+        "confirmation_method": "automatic", "created": state.now(clock.as_deref()), "currency": new.currency,
+        "customer": new.customer, "customer_account": null, "description": new.description,
+        "excluded_payment_method_types": null, "last_payment_error": null, "latest_charge": null, "livemode": false,
+        "managed_payments": null, "metadata": metadata, "next_action": null, "on_behalf_of": null,
+        "payment_method": null, "payment_method_configuration_details": null,
+        "payment_method_options": {"card": {
+            "installments": null, "mandate_options": null, "network": null, "request_three_d_secure": "automatic",
+        }},
+        "payment_method_types": ["card"], "payment_record": null, "processing": null,
+        "receipt_email": new.receipt_email, "review": null, "setup_future_usage": new.setup_future_usage,
+        "shipping": null, "source": null, "statement_descriptor": null, "statement_descriptor_suffix": null,
+        "status": "requires_payment_method", "transfer_data": null, "transfer_group": null,
+    });
+    state.put(intent);
+    state.emit("payment_intent.created", &id);
+    id
+}
+
+/// What would come of charging a payment method.
+pub fn foretell(state: &State, payment_method: &str, presence: Presence) -> Outcome {
+    let (card, set_up) = state.card(payment_method);
+    match card.charged(matches!(presence, Presence::Here | Presence::Confirmed), set_up) {
+        Outcome::NeedsAction if presence == Presence::Confirmed => Outcome::Paid,
+        Outcome::NeedsAction if presence == Presence::Away => Outcome::Declined(UNAUTHENTICATED),
+        outcome => outcome,
+    }
+}
+
+/// Attempts an intent with a payment method, and settles whatever the intent was made for.
+pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: Presence) -> Attempt {
+    let outcome = foretell(state, payment_method, presence);
+    state.edit(intent, |intent| intent.set("payment_method", payment_method));
+    match outcome {
+        Outcome::Paid | Outcome::PaidAndDisputed => {
+            let charge = succeed(state, intent, payment_method);
+            invoicing::payment_succeeded(state, intent);
+            if outcome == Outcome::PaidAndDisputed {
+                disputes::open(state, &charge, "fraudulent");
+            }
+            Attempt::Paid
+        }
+        Outcome::Declined(decline) => {
+            let error = decline.error();
+            fail(state, intent, payment_method, &error);
+            Attempt::Declined(error)
+        }
+        Outcome::NeedsAction => {
+            let url = format!("{}/c/authenticate/{intent}", state.base);
+            state.edit(intent, |intent| {
+                intent.set("status", "requires_action");
+                intent.set(
+                    "next_action",
+                    json!({
+                        "type": "redirect_to_url", "redirect_to_url": {"return_url": null, "url": url},
+                    }),
+                );
+            });
+            state.emit("payment_intent.requires_action", intent);
+            Attempt::NeedsAction
+        }
+    }
+}
+
+/// The card's owner confirms a payment that waits for it, or does not.
+///
+/// # Errors
+/// When the intent does not wait for its owner.
+pub fn authenticate(state: &mut State, intent: &str, confirms: bool) -> Result<Attempt, StripeError> {
+    let found = state.find("payment_intent", intent, "id")?;
+    if found.text("status") != "requires_action" {
+        return Err(unexpected(found.text("status"), "requires_action"));
+    }
+    let payment_method = found.text("payment_method").to_owned();
+    if confirms {
+        return Ok(attempt(state, intent, &payment_method, Presence::Confirmed));
+    }
+    let message =
+        "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
+    let error = StripeError::card("payment_intent_authentication_failure", None, message);
+    refuse(state, intent, &payment_method, &error, None);
+    Ok(Attempt::Declined(error))
+}
+
+/// The error for an intent that is in another state than an act needs.
+pub fn unexpected(status: &str, needed: &str) -> StripeError {
+    let message = format!("This PaymentIntent's status is {status}; this needs it to be {needed}.");
+    StripeError::invalid(message).code("payment_intent_unexpected_state")
+}
+
+fn succeed(state: &mut State, intent: &str, payment_method: &str) -> String {
+    let charge = charge(state, intent, payment_method, None);
+    let (customer, later) = {
+        let intent = state.must(intent);
+        let later = intent.maybe("setup_future_usage").is_some();
+        (intent.maybe("customer").map(str::to_owned), later)
+    };
+    if let Some(customer) = customer.filter(|_| later) {
+        let (card, set_up) = state.card(payment_method);
+        state.remember_card(payment_method, card, set_up || later);
+        payment_methods::fasten(state, payment_method, &customer);
+    }
+    state.edit(intent, |intent| {
+        let amount = intent.int("amount");
+        intent.set("status", "succeeded");
+        intent.set("amount_received", amount);
+        intent.set("latest_charge", charge.as_str());
+        intent.set("next_action", Value::Null);
+        intent.set("last_payment_error", Value::Null);
+    });
+    state.emit("charge.succeeded", &charge);
+    state.emit("payment_intent.succeeded", intent);
+    charge
+}
+
+fn fail(state: &mut State, intent: &str, payment_method: &str, error: &StripeError) {
+    let charge = charge(state, intent, payment_method, Some(error));
+    state.emit("charge.failed", &charge);
+    refuse(state, intent, payment_method, error, Some(&charge));
+}
+
+fn refuse(state: &mut State, intent: &str, payment_method: &str, error: &StripeError, charge: Option<&str>) {
+    let mut details = error.details();
+    details["payment_method"] = crate::answer::shown(state, state.must(payment_method)).into();
+    details["payment_method_type"] = "card".into();
+    if let Some(charge) = charge {
+        details["charge"] = charge.into();
+    }
+    state.edit(intent, |intent| {
+        intent.set("status", "requires_payment_method");
+        intent.set("last_payment_error", details);
+        intent.set("payment_method", Value::Null);
+        intent.set("next_action", Value::Null);
+        if let Some(charge) = charge {
+            intent.set("latest_charge", charge);
+        }
+    });
+    state.emit("payment_intent.payment_failed", intent);
+    invoicing::payment_failed(state, intent);
+}
+
+/// The charge of an attempt.
+fn charge(state: &mut State, intent: &str, payment_method: &str, error: Option<&StripeError>) -> String {
+    let id = state.id("ch_");
+    let paid = error.is_none();
+    let intent = state.must(intent).clone();
+    let (card, _) = state.card(payment_method);
+    let amount = intent.int("amount");
+    let code = error.and_then(|error| error.field("decline_code").or_else(|| error.field("code")));
+    let billing = state.must(payment_method).at("billing_details").clone();
+    let outcome = json!({
+        "advice_code": null, "network_advice_code": null, "network_decline_code": code.map(|_| "05"),
+        "network_status": if paid { "approved_by_network" } else { "declined_by_network" }, "reason": code,
+        "risk_level": "normal", "risk_score": 32,
+        "seller_message": if paid { "Payment complete." } else { "The bank did not return any further details." },
+        "type": if paid { "authorized" } else { "issuer_declined" },
+    });
+    let charge = json!({
+        "id": id, "object": "charge", "amount": amount, "amount_captured": if paid { amount } else { 0 },
+        "amount_refunded": 0, "application": null, "application_fee": null, "application_fee_amount": null,
+        "balance_transaction": paid.then(|| state.id("txn_")), "billing_details": billing,
+        "calculated_statement_descriptor": "SIMULATED", "captured": paid, "created": state.now_of(intent.id()),
+        "currency": intent.text("currency"), "customer": intent.at("customer"),
+        "description": intent.at("description"), "disputed": false, "failure_balance_transaction": null,
+        "failure_code": error.and_then(|error| error.field("code")),
+        "failure_message": error.map(StripeError::message), "fraud_details": {}, "livemode": false,
+        "metadata": intent.at("metadata"), "on_behalf_of": null, "outcome": outcome, "paid": paid,
+        "payment_intent": intent.id(), "payment_method": payment_method,
+        "payment_method_details": {"card": card.charge_fields(amount), "type": "card"}, "radar_options": {},
+        "receipt_email": intent.at("receipt_email"), "receipt_number": null,
+        "receipt_url": paid.then(|| format!("{}/receipts/{id}", state.base)), "refunded": false, "review": null,
+        "shipping": null, "source": null, "source_transfer": null, "statement_descriptor": null,
+        "statement_descriptor_suffix": null, "status": if paid { "succeeded" } else { "failed" },
+        "transfer_data": null, "transfer_group": null,
+    });
+    state.put(charge)
+}

@@ -1,0 +1,205 @@
+//! Stripe's test cards: which numbers and tokens there are, and what each does.
+//!
+//! Invariant: what a card does is a function of the card and of whether its owner is there, so that a payment can be
+//! foretold before anything is written.
+
+use crate::error::StripeError;
+use serde_json::{Value, json};
+
+/// What a card does when it is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conduct {
+    /// It pays.
+    Pays,
+    /// It is declined, and cannot be attached to a customer either.
+    Declines(Decline),
+    /// It can be attached, and is declined whenever it is charged.
+    DeclinesCharges,
+    /// Its owner must confirm each payment, and cannot when absent.
+    AuthenticatesAlways,
+    /// Its owner must confirm a payment once; when that set it up for later, it pays in the owner's absence.
+    AuthenticatesOnce,
+    /// It pays, and the payment is disputed right afterwards.
+    Disputes,
+}
+
+/// Why a card is declined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decline {
+    /// The code of the error.
+    pub code: &'static str,
+    /// The bank's reason, where there is one.
+    pub decline_code: Option<&'static str>,
+    /// What is shown to the card's owner.
+    pub message: &'static str,
+}
+
+const GENERIC: Decline = decline("card_declined", Some("generic_decline"), "Your card was declined.");
+const UNFUNDED: Decline = decline("card_declined", Some("insufficient_funds"), "Your card has insufficient funds.");
+const LOST: Decline = decline("card_declined", Some("lost_card"), "Your card was declined.");
+const STOLEN: Decline = decline("card_declined", Some("stolen_card"), "Your card was declined.");
+const EXPIRED: Decline = decline("expired_card", None, "Your card has expired.");
+const WRONG_CODE: Decline = decline("incorrect_cvc", None, "Your card's security code is incorrect.");
+const PROCESSING: Decline =
+    decline("processing_error", None, "An error occurred while processing your card. Try again in a little bit.");
+/// Why a payment fails that needs its owner's confirmation while the owner is not there.
+pub const UNAUTHENTICATED: Decline = decline(
+    "authentication_required",
+    Some("authentication_required"),
+    "Your card was declined. This transaction requires authentication.",
+);
+
+const fn decline(code: &'static str, decline_code: Option<&'static str>, message: &'static str) -> Decline {
+    Decline { code, decline_code, message }
+}
+
+impl Decline {
+    /// The error that is answered.
+    pub fn error(&self) -> StripeError {
+        StripeError::card(self.code, self.decline_code, self.message)
+    }
+}
+
+/// A card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestCard {
+    /// `visa`, `mastercard` and so on.
+    pub brand: &'static str,
+    /// The last four digits.
+    pub last4: &'static str,
+    /// What it does.
+    pub conduct: Conduct,
+}
+
+/// What comes of charging a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The money is there.
+    Paid,
+    /// It is there, and a dispute follows.
+    PaidAndDisputed,
+    /// There is none.
+    Declined(Decline),
+    /// The card's owner must confirm first.
+    NeedsAction,
+}
+
+/// Numbers, the names their tokens have after `pm_card_`, brands and conduct.
+const CARDS: [(&str, &[&str], &str, Conduct); 19] = [
+    ("4242424242424242", &["visa"], "visa", Conduct::Pays),
+    ("4000056655665556", &["visa_debit"], "visa", Conduct::Pays),
+    ("5555555555554444", &["mastercard"], "mastercard", Conduct::Pays),
+    ("5200828282828210", &["mastercard_debit"], "mastercard", Conduct::Pays),
+    ("378282246310005", &["amex"], "amex", Conduct::Pays),
+    ("6011111111111117", &["discover"], "discover", Conduct::Pays),
+    ("4000000000000002", &["visa_chargeDeclined", "chargeDeclined"], "visa", Conduct::Declines(GENERIC)),
+    (
+        "4000000000009995",
+        &["visa_chargeDeclinedInsufficientFunds", "chargeDeclinedInsufficientFunds"],
+        "visa",
+        Conduct::Declines(UNFUNDED),
+    ),
+    ("4000000000009987", &["visa_chargeDeclinedLostCard"], "visa", Conduct::Declines(LOST)),
+    ("4000000000009979", &["visa_chargeDeclinedStolenCard"], "visa", Conduct::Declines(STOLEN)),
+    (
+        "4000000000000069",
+        &["chargeDeclinedExpiredCard", "visa_chargeDeclinedExpiredCard"],
+        "visa",
+        Conduct::Declines(EXPIRED),
+    ),
+    (
+        "4000000000000127",
+        &["chargeDeclinedIncorrectCvc", "visa_chargeDeclinedIncorrectCvc"],
+        "visa",
+        Conduct::Declines(WRONG_CODE),
+    ),
+    (
+        "4000000000000119",
+        &["chargeDeclinedProcessingError", "visa_chargeDeclinedProcessingError"],
+        "visa",
+        Conduct::Declines(PROCESSING),
+    ),
+    ("4000000000000341", &["chargeCustomerFail"], "visa", Conduct::DeclinesCharges),
+    ("4000002500003155", &["authenticationRequiredOnSetup"], "visa", Conduct::AuthenticatesOnce),
+    ("4000002760003184", &["authenticationRequired"], "visa", Conduct::AuthenticatesAlways),
+    ("4000000000003220", &["threeDSecure2Required"], "visa", Conduct::AuthenticatesAlways),
+    ("4000000000000259", &["createDispute"], "visa", Conduct::Disputes),
+    ("4000000000001976", &["createDisputeInquiry"], "visa", Conduct::Disputes),
+];
+
+/// The card with a number; spaces and dashes do not count.
+pub fn by_number(number: &str) -> Option<TestCard> {
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    let (number, _, brand, conduct) = CARDS.iter().find(|(known, ..)| *known == digits)?;
+    Some(TestCard { brand, last4: &number[number.len() - 4..], conduct: *conduct })
+}
+
+/// The card behind a token such as `pm_card_visa` or `tok_visa`.
+pub fn by_token(token: &str) -> Option<TestCard> {
+    let name = token.strip_prefix("pm_card_").or_else(|| token.strip_prefix("tok_"))?;
+    let (number, ..) = CARDS.iter().find(|(_, names, ..)| names.contains(&name))?;
+    by_number(number)
+}
+
+impl TestCard {
+    /// What comes of charging it. `present` is whether its owner is there to confirm, `set_up` whether the owner has
+    /// confirmed it for payments in absence.
+    pub fn charged(&self, present: bool, set_up: bool) -> Outcome {
+        match self.conduct {
+            Conduct::Pays => Outcome::Paid,
+            Conduct::Disputes => Outcome::PaidAndDisputed,
+            Conduct::Declines(decline) => Outcome::Declined(decline),
+            Conduct::DeclinesCharges => Outcome::Declined(GENERIC),
+            Conduct::AuthenticatesOnce if set_up && !present => Outcome::Paid,
+            Conduct::AuthenticatesAlways | Conduct::AuthenticatesOnce => Outcome::NeedsAction,
+        }
+    }
+
+    /// The card's fields as a payment method shows them.
+    pub fn fields(&self) -> Value {
+        json!({
+            "brand": self.brand, "checks": self.checks(), "country": "US", "display_brand": self.brand,
+            "exp_month": 12, "exp_year": 2034, "fingerprint": format!("simulated{}", self.last4), "funding": "credit",
+            "generated_from": null, "last4": self.last4,
+            "networks": {"available": [self.brand], "preferred": null}, "regulated_status": "unregulated",
+            "three_d_secure_usage": {"supported": true}, "wallet": null,
+        })
+    }
+
+    /// The card's fields as a charge shows them.
+    pub fn charge_fields(&self, amount: i64) -> Value {
+        json!({
+            "amount_authorized": amount, "authorization_code": "123456", "brand": self.brand, "checks": self.checks(),
+            "country": "US", "electronic_commerce_indicator": null, "exp_month": 12, "exp_year": 2034,
+            "fingerprint": format!("simulated{}", self.last4), "funding": "credit", "installments": null,
+            "last4": self.last4, "mandate": null, "network": self.brand, "network_transaction_id": "123456789012345",
+            "regulated_status": "unregulated", "three_d_secure": null, "transaction_link_id": null, "wallet": null,
+        })
+    }
+
+    fn checks(&self) -> Value {
+        json!({"address_line1_check": null, "address_postal_code_check": null, "cvc_check": "pass"})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_tokens_name_the_same_cards() {
+        assert_eq!(by_number("4000 0000 0000 0002"), by_token("pm_card_visa_chargeDeclined"));
+        assert_eq!(by_token("pm_card_visa").map(|card| card.last4), Some("4242"));
+        assert_eq!(by_number("4000000000000003"), None);
+        assert_eq!(by_token("pm_1"), None);
+    }
+
+    #[test]
+    fn a_card_that_was_set_up_pays_when_its_owner_is_away() {
+        let card = by_number("4000002500003155").unwrap();
+        assert_eq!(card.charged(true, false), Outcome::NeedsAction);
+        assert_eq!(card.charged(false, true), Outcome::Paid);
+        let card = by_number("4000002760003184").unwrap();
+        assert_eq!(card.charged(false, true), Outcome::NeedsAction);
+    }
+}

@@ -1,0 +1,318 @@
+//! The control API: what a test does to the simulator that nobody can do to Stripe.
+//!
+//! JSON in and out, without a key. The routes, all below `/_control`:
+//!
+//! | route | does |
+//! |---|---|
+//! | `POST /checkout/{id}/pay` `{card, email?}` | pays a Checkout session with a card number or a test token |
+//! | `POST /checkout/{id}/confirm` `{confirms?}` | confirms the payment that the session waits for, or does not |
+//! | `POST /payment_intents/{id}/confirm` `{confirms?}` | the same for a payment intent that needs its owner |
+//! | `POST /invoices/{id}/pay` `{card?}` | pays an open invoice as its hosted page does |
+//! | `GET /calls` · `DELETE /calls` | the requests that came · forgets them |
+//! | `POST /faults` · `GET /faults` · `DELETE /faults` | makes the next calls fail, see [`Fault`] |
+//! | `POST /clock/move` `{seconds}` | moves the wall clock on and plays what falls due |
+//! | `POST /refunds/{id}/fail` `{reason?}` · `POST /charges/{id}/dispute` `{reason?}` · `POST /disputes/{id}/decide` `{won}` | what banks do |
+//! | `POST /webhook_endpoints/{id}/roll` `{seconds?}` | gives an endpoint a new secret beside the old one |
+//! | `GET /deliveries` · `GET /quiet` | the deliveries · waits until nothing is waiting or under way |
+//! | `POST /deliveries/hold` `{hold}` · `/release` `{ids?, shuffle?}` · `/drop` `{ids}` · `/again` `{id, forge?}` | keeps back, lets go in an order, drops, repeats, see [`Forgery`] |
+//! | `POST /rules` · `DELETE /rules` | what happens to the next events, see [`Rule`] |
+//!
+//! Invariant: nothing here is needed for anything that Stripe's own API can do.
+
+use crate::billing::invoicing;
+use crate::billing::payment::{self, Attempt, Presence};
+use crate::calls::Fault;
+use crate::cards::{self, TestCard};
+use crate::delivery::{Forgery, Rule, Standing};
+use crate::error::{Answer, StripeError};
+use crate::resources::checkout::{self, Completion};
+use crate::resources::{disputes, payment_methods, refunds, webhook_endpoints};
+use crate::server::App;
+use crate::state::State;
+use axum::extract::{Path, State as Shared};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long it is waited for quiet.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The routes.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/checkout/{id}/pay", post(pay_checkout))
+        .route("/checkout/{id}/confirm", post(confirm_checkout))
+        .route("/payment_intents/{id}/confirm", post(confirm_intent))
+        .route("/invoices/{id}/pay", post(pay_invoice))
+        .route("/calls", get(calls).delete(forget_calls))
+        .route("/faults", get(faults).post(add_fault).delete(clear_faults))
+        .route("/clock/move", post(move_clock))
+        .route("/refunds/{id}/fail", post(fail_refund))
+        .route("/charges/{id}/dispute", post(dispute_charge))
+        .route("/disputes/{id}/decide", post(decide_dispute))
+        .route("/webhook_endpoints/{id}/roll", post(roll_secret))
+        .route("/deliveries", get(deliveries))
+        .route("/deliveries/hold", post(hold))
+        .route("/deliveries/release", post(release))
+        .route("/deliveries/drop", post(drop_some))
+        .route("/deliveries/again", post(again))
+        .route("/rules", get(rules).post(add_rule).delete(clear_rules))
+        .route("/quiet", get(quiet))
+}
+
+/// What may be said about an act; each route reads what it needs.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Said {
+    card: Option<String>,
+    email: Option<String>,
+    confirms: Option<bool>,
+    seconds: Option<i64>,
+    reason: Option<String>,
+    won: Option<bool>,
+    hold: Option<bool>,
+    id: Option<String>,
+    ids: Vec<String>,
+    shuffle: Option<u64>,
+    forge: Option<Forgery>,
+}
+
+fn told(answer: Answer) -> Response {
+    match answer {
+        Ok(body) => Json(body).into_response(),
+        Err(error) => {
+            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            (status, Json(error.body("req_control"))).into_response()
+        }
+    }
+}
+
+/// The card that a number or a token names; the plain one if nothing is said.
+fn card(said: &Said) -> Result<TestCard, StripeError> {
+    let named = said.card.as_deref().unwrap_or("4242424242424242");
+    let found = cards::by_number(named).or_else(|| cards::by_token(named));
+    found.ok_or_else(|| StripeError::card("incorrect_number", None, "Your card number is incorrect."))
+}
+
+fn completed(completion: Completion) -> Answer {
+    match completion {
+        Completion::Complete(url) => Ok(json!({"status": "complete", "url": url})),
+        Completion::NeedsAction => Ok(json!({"status": "needs_action"})),
+        Completion::Declined(error) => Err(error),
+    }
+}
+
+fn attempted(attempt: Attempt) -> Answer {
+    match attempt {
+        Attempt::Paid => Ok(json!({"status": "paid"})),
+        Attempt::NeedsAction => Ok(json!({"status": "needs_action"})),
+        Attempt::Declined(error) => Err(error),
+    }
+}
+
+async fn pay_checkout(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
+    told(app.with(|state| {
+        let card = card(&said)?;
+        completed(checkout::complete(state, &id, card, said.email.as_deref())?)
+    }))
+}
+
+async fn confirm_checkout(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
+    told(app.with(|state| {
+        let confirms = said.confirms.unwrap_or(true);
+        let done = if confirms { checkout::confirm(state, &id) } else { checkout::abandon_action(state, &id) };
+        completed(done?)
+    }))
+}
+
+async fn confirm_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
+    told(app.with(|state| attempted(payment::authenticate(state, &id, said.confirms.unwrap_or(true))?)))
+}
+
+async fn pay_invoice(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
+    told(app.with(|state| {
+        let method = said.card.is_some().then(|| card(&said)).transpose()?;
+        attempted(pay_open_invoice(state, &id, method)?)
+    }))
+}
+
+/// Pays an open invoice as its hosted page does: with a card, or with the one that is collected from anyway.
+///
+/// # Errors
+/// When there is no such invoice, or it is not open.
+pub fn pay_open_invoice(state: &mut State, id: &str, card: Option<TestCard>) -> Result<Attempt, StripeError> {
+    let customer = state.find("invoice", id, "id")?.text("customer").to_owned();
+    let now = state.now_of(id);
+    let method = card.map(|card| {
+        let email = state.must(&customer).maybe("email").map(str::to_owned);
+        payment_methods::open(state, card, email.as_deref(), None, now)
+    });
+    invoicing::collect(state, id, method, Presence::Here)
+}
+
+async fn calls(Shared(app): Shared<App>) -> Response {
+    Json(&app.lock().calls.list).into_response()
+}
+
+async fn forget_calls(Shared(app): Shared<App>) -> Response {
+    app.lock().calls.list.clear();
+    Json(json!({})).into_response()
+}
+
+async fn faults(Shared(app): Shared<App>) -> Response {
+    Json(&app.lock().calls.faults).into_response()
+}
+
+async fn add_fault(Shared(app): Shared<App>, Json(fault): Json<Fault>) -> Response {
+    app.lock().calls.faults.push(fault);
+    Json(json!({})).into_response()
+}
+
+async fn clear_faults(Shared(app): Shared<App>) -> Response {
+    app.lock().calls.faults.clear();
+    Json(json!({})).into_response()
+}
+
+async fn move_clock(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
+    let now = app.with(|state| {
+        state.move_wall(said.seconds.unwrap_or_default());
+        let now = state.now(None);
+        state.play(None, now);
+        now
+    });
+    Json(json!({"now": now})).into_response()
+}
+
+async fn fail_refund(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
+    let reason = said.reason.unwrap_or_else(|| "expired_or_canceled_card".to_owned());
+    told(app.with(|state| refunds::fail(state, &id, &reason)))
+}
+
+async fn dispute_charge(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
+    told(app.with(|state| {
+        let charge = state.find("charge", &id, "id")?;
+        if !charge.flag("paid") || charge.flag("disputed") {
+            return Err(StripeError::invalid("This charge cannot be disputed."));
+        }
+        let dispute = disputes::open(state, &id, said.reason.as_deref().unwrap_or("fraudulent"));
+        crate::answer::one(state, &dispute)
+    }))
+}
+
+async fn decide_dispute(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
+    told(app.with(|state| {
+        disputes::decide(state, &id, said.won.unwrap_or_default())?;
+        crate::answer::one(state, &id)
+    }))
+}
+
+async fn roll_secret(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
+    let seconds = said.seconds.unwrap_or(24 * 3600);
+    told(app.with(|state| Ok(json!({"secret": webhook_endpoints::roll(state, &id, seconds)?}))))
+}
+
+async fn deliveries(Shared(app): Shared<App>) -> Response {
+    Json(app.lock().deliveries.all()).into_response()
+}
+
+async fn hold(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
+    app.lock().deliveries.holding = said.hold.unwrap_or(true);
+    Json(json!({})).into_response()
+}
+
+async fn release(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
+    let released = app.with(|state| {
+        let held = state.deliveries.all().iter().filter(|one| one.standing == Standing::Held);
+        let mut ids = if said.ids.is_empty() { held.map(|one| one.id.clone()).collect() } else { said.ids };
+        if let Some(seed) = said.shuffle {
+            shuffle(&mut ids, seed);
+        }
+        state.deliveries.release(&ids);
+        ids
+    });
+    Json(json!({"released": released})).into_response()
+}
+
+/// Mixes a list; the same seed gives the same order.
+fn shuffle(list: &mut [String], seed: u64) {
+    let mut random = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    for last in (1..list.len()).rev() {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let place = usize::try_from(random >> 33).unwrap_or_default() % (last + 1);
+        list.swap(last, place);
+    }
+}
+
+async fn drop_some(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
+    app.lock().deliveries.drop_these(&said.ids);
+    app.ended.notify_waiters();
+    Json(json!({})).into_response()
+}
+
+async fn again(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
+    let id = said.id.unwrap_or_default();
+    let again = app.with(|state| state.deliveries.again(&id, said.forge));
+    told(again.map(|id| json!({"id": id})).ok_or_else(|| StripeError::no_such("delivery", &id, "id")))
+}
+
+async fn rules(Shared(app): Shared<App>) -> Response {
+    Json(&app.lock().deliveries.rules).into_response()
+}
+
+async fn add_rule(Shared(app): Shared<App>, Json(rule): Json<Rule>) -> Response {
+    app.lock().deliveries.rules.push(rule);
+    Json(json!({})).into_response()
+}
+
+async fn clear_rules(Shared(app): Shared<App>) -> Response {
+    app.lock().deliveries.rules.clear();
+    Json(json!({})).into_response()
+}
+
+/// Waits until no delivery waits or is under way, and no test clock is advancing.
+async fn quiet(Shared(app): Shared<App>) -> Response {
+    let reached = tokio::time::timeout(PATIENCE, settled(&app)).await.is_ok();
+    let status = if reached { StatusCode::OK } else { StatusCode::GATEWAY_TIMEOUT };
+    let list: Value = serde_json::to_value(app.lock().deliveries.all()).unwrap_or_default();
+    (status, Json(json!({"quiet": reached, "deliveries": list}))).into_response()
+}
+
+/// Returns once it is quiet.
+pub async fn settled(app: &App) {
+    loop {
+        let ended = app.ended.notified();
+        {
+            let state = app.lock();
+            let advancing = state.with("test_helpers.test_clock", "status", "advancing").next().is_some();
+            if state.deliveries.are_quiet() && !advancing {
+                return;
+            }
+        }
+        let _ = tokio::time::timeout(Duration::from_millis(50), ended).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_an_order_and_loses_nothing() {
+        let list = || (0..20).map(|n| n.to_string()).collect::<Vec<_>>();
+        let mixed = |seed| {
+            let mut list = list();
+            shuffle(&mut list, seed);
+            list
+        };
+        assert_eq!(mixed(1), mixed(1));
+        assert_ne!(mixed(1), mixed(2));
+        assert_ne!(mixed(1), list());
+        let mut sorted = mixed(1);
+        sorted.sort_by_key(|n| n.parse::<u32>().unwrap());
+        assert_eq!(sorted, list());
+    }
+}

@@ -1,0 +1,351 @@
+//! Deliveries of events to webhook endpoints: at least once, signed, tried again, and as hostile as a test wants them.
+//!
+//! Each pair of event and endpoint is a delivery. One delivery is under way to an endpoint at a time, in the order the
+//! deliveries became due, so that a test sees the same order each time unless it asks for another.
+//!
+//! Invariant: a delivery that nobody dropped ends only when its endpoint answered with success, or when the attempts
+//! are used up.
+
+use crate::object::Object;
+use crate::{Config, signature};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It is sent when it is due.
+    Waiting,
+    /// It is kept back until it is released.
+    Held,
+    /// It is under way.
+    Sending,
+    /// The endpoint took it.
+    Delivered,
+    /// The attempts are used up.
+    Failed,
+    /// It is never sent.
+    Dropped,
+}
+
+/// What is wrong with a delivery that a test forges.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Forgery {
+    /// It is signed with this secret instead of the endpoint's.
+    pub secret: Option<String>,
+    /// The signature is this many seconds old.
+    pub age: i64,
+    /// `missing` for no signature, `wrong_scheme` for one by a scheme that proves nothing, `garbage` for no signature
+    /// at all in its place.
+    pub header: Option<String>,
+    /// Fields that are set before it is signed, by path: what an honest sender might have sent.
+    pub set: Map<String, Value>,
+    /// Fields that are set after it was signed, by path: what somebody on the way changed.
+    pub alter: Map<String, Value>,
+    /// Another value of `livemode`.
+    pub livemode: Option<bool>,
+    /// The account it claims to be of.
+    pub account: Option<String>,
+    /// Another version of the API.
+    pub api_version: Option<String>,
+    /// Whether it shows the object as the first event about it did.
+    pub stale: bool,
+}
+
+/// What happens to the next events of some types.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The type of event; a `*` at its end stands for anything.
+    pub event: String,
+    /// How many events it meets; all if it is left out.
+    pub times: Option<u32>,
+    /// They are never sent.
+    #[serde(default)]
+    pub drop: bool,
+    /// They are kept back.
+    #[serde(default)]
+    pub hold: bool,
+    /// They are sent this many times more.
+    #[serde(default)]
+    pub duplicate: u32,
+    /// They are sent this much later.
+    #[serde(default)]
+    pub delay_ms: u64,
+    /// They are forged.
+    pub forge: Option<Forgery>,
+}
+
+/// An event for an endpoint.
+#[derive(Clone, Debug, Serialize)]
+pub struct Delivery {
+    /// Its identifier.
+    pub id: String,
+    /// The event.
+    pub event: String,
+    /// The event's type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The endpoint.
+    pub endpoint: String,
+    /// Where it stands.
+    pub standing: Standing,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// The status of the last answer.
+    pub status: Option<u16>,
+    /// What is wrong with it.
+    pub forge: Option<Forgery>,
+    /// Whether it is a copy or a forgery, on which the event's success does not depend.
+    pub extra: bool,
+    #[serde(skip)]
+    due: Instant,
+}
+
+/// All deliveries.
+#[derive(Debug)]
+pub struct Deliveries {
+    list: Vec<Delivery>,
+    /// Whether new ones are kept back.
+    pub holding: bool,
+    /// What happens to the next ones.
+    pub rules: Vec<Rule>,
+    schedule: Vec<Duration>,
+}
+
+/// Whether a name fits a pattern, which may end in `*`.
+pub fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => pattern == name,
+    }
+}
+
+impl Deliveries {
+    /// None yet.
+    pub fn new(config: &Config) -> Deliveries {
+        Deliveries { list: Vec::new(), holding: false, rules: Vec::new(), schedule: config.delivery_retries.clone() }
+    }
+
+    /// Makes the deliveries of an event.
+    pub fn announce(&mut self, event: &Object, endpoints: Vec<String>) {
+        let kind = event.text("type");
+        let mut rule = None;
+        if let Some(place) = self.rules.iter().position(|rule| fits(&rule.event, kind)) {
+            rule = Some(self.rules[place].clone());
+            if let Some(times) = &mut self.rules[place].times {
+                *times = times.saturating_sub(1);
+                if *times == 0 {
+                    self.rules.remove(place);
+                }
+            }
+        }
+        for endpoint in endpoints {
+            let place = self.add(event, &endpoint);
+            let Some(rule) = &rule else { continue };
+            let delivery = &mut self.list[place];
+            delivery.due += Duration::from_millis(rule.delay_ms);
+            delivery.forge = rule.forge.clone();
+            if rule.hold {
+                delivery.standing = Standing::Held;
+            }
+            if rule.drop {
+                delivery.standing = Standing::Dropped;
+            }
+            for _ in 0..rule.duplicate {
+                self.duplicate(place);
+            }
+        }
+    }
+
+    fn add(&mut self, event: &Object, endpoint: &str) -> usize {
+        self.list.push(Delivery {
+            id: format!("whd_{}", self.list.len() + 1),
+            event: event.id().to_owned(),
+            kind: event.text("type").to_owned(),
+            endpoint: endpoint.to_owned(),
+            standing: if self.holding { Standing::Held } else { Standing::Waiting },
+            attempts: 0,
+            status: None,
+            forge: None,
+            extra: false,
+            due: Instant::now(),
+        });
+        self.list.len() - 1
+    }
+
+    /// Makes a copy of a delivery that is sent as well.
+    fn duplicate(&mut self, place: usize) -> usize {
+        let mut copy = self.list[place].clone();
+        copy.id = format!("whd_{}", self.list.len() + 1);
+        copy.extra = true;
+        copy.attempts = 0;
+        copy.status = None;
+        if !matches!(copy.standing, Standing::Held) {
+            copy.standing = Standing::Waiting;
+        }
+        self.list.push(copy);
+        self.list.len() - 1
+    }
+
+    /// All of them, in the order they were made.
+    pub fn all(&self) -> &[Delivery] {
+        &self.list
+    }
+
+    /// One of them.
+    pub fn get(&self, id: &str) -> Option<&Delivery> {
+        self.list.iter().find(|delivery| delivery.id == id)
+    }
+
+    fn get_mut(&mut self, id: &str) -> Option<&mut Delivery> {
+        self.list.iter_mut().find(|delivery| delivery.id == id)
+    }
+
+    /// How many endpoints an event has not reached yet.
+    pub fn pending(&self, event: &str) -> usize {
+        let open = |delivery: &&Delivery| {
+            delivery.event == event
+                && !delivery.extra
+                && matches!(delivery.standing, Standing::Waiting | Standing::Held | Standing::Sending)
+        };
+        self.list.iter().filter(open).count()
+    }
+
+    /// Whether every endpoint took an event.
+    pub fn succeeded(&self, event: &str) -> bool {
+        let mut of_event = self.list.iter().filter(|delivery| delivery.event == event && !delivery.extra);
+        of_event.all(|delivery| delivery.standing == Standing::Delivered)
+    }
+
+    /// Whether nothing waits and nothing is under way. What is held counts as quiet.
+    pub fn are_quiet(&self) -> bool {
+        !self.list.iter().any(|delivery| matches!(delivery.standing, Standing::Waiting | Standing::Sending))
+    }
+
+    /// Sends held deliveries, in the order in which they are named; all of them if none is.
+    pub fn release(&mut self, ids: &[String]) {
+        let held = self.list.iter().filter(|delivery| delivery.standing == Standing::Held);
+        let ids: Vec<String> = if ids.is_empty() { held.map(|held| held.id.clone()).collect() } else { ids.to_vec() };
+        let now = Instant::now();
+        for (rank, id) in (0_u64..).zip(ids) {
+            if let Some(delivery) = self.get_mut(&id).filter(|delivery| delivery.standing == Standing::Held) {
+                delivery.standing = Standing::Waiting;
+                // Deliveries go out in the order they are due, and these are due in this order.
+                delivery.due = now + Duration::from_nanos(rank);
+            }
+        }
+    }
+
+    /// Never sends these.
+    pub fn drop_these(&mut self, ids: &[String]) {
+        for delivery in self.list.iter_mut().filter(|delivery| ids.contains(&delivery.id)) {
+            if matches!(delivery.standing, Standing::Waiting | Standing::Held) {
+                delivery.standing = Standing::Dropped;
+            }
+        }
+    }
+
+    /// Sends a delivery once more, forged if that is wanted, also when it was delivered before.
+    pub fn again(&mut self, id: &str, forge: Option<Forgery>) -> Option<String> {
+        let place = self.list.iter().position(|delivery| delivery.id == id)?;
+        let copy = self.duplicate(place);
+        let copy = &mut self.list[copy];
+        copy.standing = Standing::Waiting;
+        copy.forge = forge;
+        copy.due = Instant::now();
+        Some(copy.id.clone())
+    }
+
+    /// Takes the next delivery that may go out, or says when there is one.
+    pub fn next(&mut self, now: Instant) -> Result<String, Option<Instant>> {
+        let busy: Vec<String> =
+            self.list.iter().filter(|one| one.standing == Standing::Sending).map(|one| one.endpoint.clone()).collect();
+        let waiting = self.list.iter_mut().filter(|one| one.standing == Standing::Waiting);
+        let Some(first) = waiting.filter(|one| !busy.contains(&one.endpoint)).min_by_key(|one| one.due) else {
+            return Err(None);
+        };
+        if first.due > now {
+            return Err(Some(first.due));
+        }
+        first.standing = Standing::Sending;
+        first.attempts += 1;
+        Ok(first.id.clone())
+    }
+
+    /// Notes down what came of an attempt: the status of the answer, or nothing if there was none in time.
+    pub fn record(&mut self, id: &str, status: Option<u16>) {
+        let schedule = self.schedule.clone();
+        let Some(delivery) = self.get_mut(id) else { return };
+        delivery.status = status;
+        let retry = usize::try_from(delivery.attempts).unwrap_or(usize::MAX).checked_sub(1);
+        delivery.standing = match retry.and_then(|retry| schedule.get(retry)) {
+            _ if status.is_some_and(|status| (200..300).contains(&status)) => Standing::Delivered,
+            // A forgery is refused, and that is the end of it.
+            _ if delivery.forge.is_some() => Standing::Failed,
+            None => Standing::Failed,
+            Some(pause) => {
+                delivery.due = Instant::now() + *pause;
+                Standing::Waiting
+            }
+        };
+    }
+}
+
+/// A request that is about to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parcel {
+    /// Where to.
+    pub url: String,
+    /// The header with the signature.
+    pub signature: Option<String>,
+    /// The body.
+    pub body: String,
+}
+
+/// Packs an event for an endpoint: the event, its first telling of the same object if that is wanted, the secrets that
+/// are valid, and the instant of sending.
+pub fn pack(event: &Object, endpoint: &Object, forge: &Forgery, first: Option<&Object>, now: i64) -> Parcel {
+    let mut event = event.clone();
+    if let Some(version) = endpoint.maybe("api_version") {
+        event.set("api_version", version);
+    }
+    if let Some(first) = first.filter(|_| forge.stale) {
+        event.set("data.object", first.at("data.object").clone());
+    }
+    if let Some(livemode) = forge.livemode {
+        event.set("livemode", livemode);
+    }
+    if let Some(account) = &forge.account {
+        event.set("account", account.as_str());
+    }
+    if let Some(version) = &forge.api_version {
+        event.set("api_version", version.as_str());
+    }
+    forge.set.iter().for_each(|(path, value)| event.set(path, value.clone()));
+    let signed = text(&event);
+    let valid = endpoint.each("_secrets");
+    let valid = valid.iter().filter(|secret| secret.is_null("until") || secret.int("until") > now);
+    let secrets: Vec<String> = match &forge.secret {
+        Some(secret) => vec![secret.clone()],
+        None => valid.map(|secret| secret.text("secret").to_owned()).collect(),
+    };
+    let header = signature::header(&secrets, now - forge.age, &signed);
+    let header = match forge.header.as_deref() {
+        Some("missing") => None,
+        Some("wrong_scheme") => Some(header.replace("v1=", "v0=")),
+        Some(_) => Some("garbage".to_owned()),
+        None => Some(header),
+    };
+    forge.alter.iter().for_each(|(path, value)| event.set(path, value.clone()));
+    let body = if forge.alter.is_empty() { signed } else { text(&event) };
+    Parcel { url: endpoint.text("url").to_owned(), signature: header, body }
+}
+
+fn text(event: &Object) -> String {
+    serde_json::to_string_pretty(event).expect("JSON can always be written")
+}

@@ -1,0 +1,171 @@
+//! A stateful Stripe in memory: buy, renew, refund and dispute without an account and without a network.
+//!
+//! It speaks the current API in test mode and keeps what it is told until it is stopped. It is an oracle of its own: it
+//! shares no code with the product that it tests.
+//!
+//! ```no_run
+//! use stripe_simulator::{Config, Simulator};
+//!
+//! # async fn example() -> std::io::Result<()> {
+//! let stripe = Simulator::start(Config::default()).await?;
+//! println!("STRIPE_API_BASE={}", stripe.base_url());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What a test does to it beside the API is listed in [`control`].
+//!
+//! Invariant: what is answered and what is told by events are objects that Stripe's own types accept.
+
+// An invoice has more fields than `json!` can write within the usual limit.
+#![recursion_limit = "512"]
+
+pub mod agenda;
+pub mod answer;
+pub mod api;
+pub mod billing;
+pub mod calendar;
+pub mod calls;
+pub mod cards;
+mod clock;
+pub mod control;
+pub mod delivery;
+pub mod error;
+pub mod ids;
+pub mod listing;
+pub mod object;
+pub mod params;
+pub mod resources;
+pub mod routes;
+pub mod server;
+pub mod signature;
+pub mod state;
+mod wire;
+
+pub use server::App;
+
+use state::State;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// The version of the API that is spoken.
+pub const API_VERSION: &str = "2026-10-28.endive";
+
+/// What becomes of a subscription whose last retry failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterRetries {
+    /// It is canceled.
+    #[default]
+    Cancel,
+    /// It stays, as unpaid.
+    MarkUnpaid,
+    /// It stays past due.
+    LeavePastDue,
+}
+
+/// A webhook endpoint that is there from the start.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Where events go.
+    pub url: String,
+    /// What they are signed with.
+    pub secret: String,
+}
+
+/// How a simulator is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where it listens; a port of 0 is any that is free.
+    pub listen: SocketAddr,
+    /// What identifiers come from.
+    pub seed: u64,
+    /// The account that everything belongs to.
+    pub account: String,
+    /// The only key that is let in; any key of test mode if there is none.
+    pub key: Option<String>,
+    /// An endpoint that hears of everything.
+    pub webhook: Option<Webhook>,
+    /// The pauses before a delivery is tried again.
+    pub delivery_retries: Vec<Duration>,
+    /// How long an endpoint may take.
+    pub delivery_timeout: Duration,
+    /// The days after which a failed payment is tried again, each counted from the attempt before.
+    pub payment_retries: Vec<i64>,
+    /// What follows the last of them.
+    pub after_retries: AfterRetries,
+    /// Whether the invoice is given up with that, or stays open.
+    pub uncollectible_after_retries: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            seed: 1,
+            account: "acct_1SimulatedAccount".to_owned(),
+            key: None,
+            webhook: None,
+            delivery_retries: [100, 400, 1600].map(Duration::from_millis).to_vec(),
+            delivery_timeout: Duration::from_secs(10),
+            payment_retries: vec![3, 5, 7],
+            after_retries: AfterRetries::default(),
+            uncollectible_after_retries: false,
+        }
+    }
+}
+
+/// A simulator that runs. It stops when this is dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    base: String,
+    app: App,
+    server: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn start(config: Config) -> io::Result<Simulator> {
+        let listener = TcpListener::bind(config.listen).await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        let mut state = State::new(config, base.clone());
+        if let Some(Webhook { url, secret }) = state.config.webhook.clone() {
+            let everything = ["*".to_owned()];
+            resources::webhook_endpoints::open(&mut state, &url, &everything, Some(API_VERSION), &secret);
+        }
+        let app = App::new(state);
+        let server = tokio::spawn(server::serve(app.clone(), listener));
+        Ok(Simulator { base, app, server })
+    }
+
+    /// Where it is, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        &self.base
+    }
+
+    /// What it knows, for whoever runs it in their own process.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Waits until every delivery ended and no test clock is advancing.
+    pub async fn quiet(&self) {
+        control::settled(&self.app).await;
+    }
+
+    /// Waits until it ends, which it does not by itself.
+    pub async fn wait(mut self) {
+        let _ = (&mut self.server).await;
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}

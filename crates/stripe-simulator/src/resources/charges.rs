@@ -1,0 +1,33 @@
+//! Charges: what payments came to.
+//!
+//! Invariant: `amount_refunded` is the sum of the charge's refunds that did not fail.
+
+use crate::answer::one;
+use crate::error::Answer;
+use crate::listing::Page;
+use crate::params::Params;
+use crate::state::State;
+
+/// `GET /v1/charges/{id}`
+///
+/// # Errors
+/// When there is none.
+pub fn get(state: &State, id: &str, params: &Params) -> Answer {
+    params.finish()?;
+    state.find("charge", id, "id")?;
+    one(state, id)
+}
+
+/// `GET /v1/charges`
+///
+/// # Errors
+/// When a parameter cannot be used.
+pub fn list(state: &State, params: &Params) -> Answer {
+    let page = Page::read(params)?;
+    let (customer, intent) = (params.filled("customer"), params.filled("payment_intent"));
+    params.finish()?;
+    page.of(state, "charge", "/v1/charges", |charge| {
+        customer.as_ref().is_none_or(|customer| charge.text("customer") == customer)
+            && intent.as_ref().is_none_or(|intent| charge.text("payment_intent") == intent)
+    })
+}

@@ -1,0 +1,107 @@
+//! Checkout sessions: a page on which a customer pays once, or subscribes.
+//!
+//! Invariant: a session is completed once, by a payment that succeeded or because nothing was due, and everything that
+//! was bought through it exists when it is.
+
+mod complete;
+mod create;
+
+pub use complete::{Completion, abandon_action, complete, confirm};
+pub use create::create;
+
+use crate::answer::one;
+use crate::error::{Answer, StripeError, not_now};
+use crate::listing::Page;
+use crate::object;
+use crate::params::Params;
+use crate::state::State;
+use serde_json::Value;
+
+/// What stands on a session's page, as its `line_items` show it.
+pub fn lines(state: &State, id: &str) -> Value {
+    let items = state.get(id).map(|session| session.each("_lines")).unwrap_or_default();
+    let items = items.into_iter().map(Value::from).collect();
+    object::list(items, false, &format!("/v1/checkout/sessions/{id}/line_items"))
+}
+
+/// `GET /v1/checkout/sessions/{id}`
+///
+/// # Errors
+/// When there is none.
+pub fn get(state: &State, id: &str, params: &Params) -> Answer {
+    params.finish()?;
+    state.find("checkout.session", id, "id")?;
+    one(state, id)
+}
+
+/// `GET /v1/checkout/sessions/{id}/line_items`
+///
+/// # Errors
+/// When there is none, or a parameter cannot be used.
+pub fn line_items(state: &State, id: &str, params: &Params) -> Answer {
+    let page = Page::read(params)?;
+    params.finish()?;
+    let items = state.find("checkout.session", id, "id")?.each("_lines");
+    Ok(page.of_these(&items, &format!("/v1/checkout/sessions/{id}/line_items")))
+}
+
+/// `GET /v1/checkout/sessions`
+///
+/// # Errors
+/// When a parameter cannot be used.
+pub fn list(state: &State, params: &Params) -> Answer {
+    let page = Page::read(params)?;
+    let fields = ["customer", "payment_intent", "subscription", "status"];
+    let wanted: Vec<(&str, Option<String>)> = fields.iter().map(|field| (*field, params.filled(field))).collect();
+    let email = params.filled("customer_details[email]");
+    params.finish()?;
+    page.of(state, "checkout.session", "/v1/checkout/sessions", |session| {
+        wanted.iter().all(|(field, wanted)| wanted.as_ref().is_none_or(|text| session.text(field) == text))
+            && email.as_ref().is_none_or(|email| session.text("customer_details.email") == email)
+    })
+}
+
+/// `POST /v1/checkout/sessions/{id}/expire`
+///
+/// # Errors
+/// When there is none, or it is not open.
+pub fn expire(state: &mut State, id: &str, params: &Params) -> Answer {
+    params.finish()?;
+    open(state, id)?;
+    close(state, id);
+    one(state, id)
+}
+
+/// A session that somebody can still complete.
+///
+/// # Errors
+/// When there is none, or it is over.
+pub fn open<'a>(state: &'a State, id: &str) -> Result<&'a crate::object::Object, StripeError> {
+    let session = state.find("checkout.session", id, "id")?;
+    match session.text("status") {
+        "open" => Ok(session),
+        status => {
+            let message =
+                format!("Only Checkout Sessions with a status in [\"open\"] can be used; this one is {status}.");
+            Err(not_now(message, "resource_missing"))
+        }
+    }
+}
+
+/// A session's time is over.
+pub fn lapse(state: &mut State, id: &str) {
+    if open(state, id).is_ok() {
+        close(state, id);
+    }
+}
+
+fn close(state: &mut State, id: &str) {
+    state.edit(id, |session| {
+        session.set("status", "expired");
+        session.set("url", Value::Null);
+    });
+    if let Some(intent) = state.must(id).maybe("payment_intent").map(str::to_owned) {
+        super::payment_intents::call_off(state, &intent, "automatic");
+    }
+    state.emit("checkout.session.expired", id);
+}

@@ -1,0 +1,233 @@
+//! What happens when somebody pays on the page of a Checkout session.
+//!
+//! Invariant: a card that is declined leaves the session open, and no subscription and no customer behind.
+
+use super::open;
+use crate::billing::invoicing::{self, NewInvoice};
+use crate::billing::lines;
+use crate::billing::payment::{self, Attempt, NewIntent, Presence};
+use crate::billing::subscribe::{self, NewSubscription, PaymentBehavior, PlannedItem};
+use crate::calendar::DAY;
+use crate::cards::{Outcome, TestCard};
+use crate::error::{StripeError, not_now};
+use crate::object::Object;
+use crate::resources::{customers, payment_methods};
+use crate::state::State;
+use serde_json::{Value, json};
+
+/// What came of an attempt to pay.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Completion {
+    /// The session is complete, and the customer is sent here.
+    Complete(String),
+    /// The customer must confirm the payment first.
+    NeedsAction,
+    /// The card was declined, and the page is shown again.
+    Declined(StripeError),
+}
+
+/// Pays a session with a card.
+///
+/// # Errors
+/// When the session is not open.
+pub fn complete(state: &mut State, id: &str, card: TestCard, email: Option<&str>) -> Result<Completion, StripeError> {
+    let session = open(state, id)?.clone();
+    let known = state.get(session.text("customer")).and_then(|customer| customer.maybe("email")).map(str::to_owned);
+    let email = session.maybe("customer_email").map(str::to_owned).or(known).or_else(|| email.map(str::to_owned));
+    let email = email.unwrap_or_else(|| "customer@example.com".to_owned());
+    let now = state.now_of(id);
+    let method = payment_methods::open(state, card, Some(&email), Some("Test Customer"), now);
+    state.edit(id, |session| session.set("_email", email));
+    attempt(state, id, &method, Presence::Here)
+}
+
+/// The customer confirms the payment that a session waits for.
+///
+/// # Errors
+/// When the session is not open, or waits for nothing.
+pub fn confirm(state: &mut State, id: &str) -> Result<Completion, StripeError> {
+    let method = waiting(state, id)?;
+    attempt(state, id, &method, Presence::Confirmed)
+}
+
+/// The customer does not confirm the payment that a session waits for.
+///
+/// # Errors
+/// When the session is not open, or waits for nothing.
+pub fn abandon_action(state: &mut State, id: &str) -> Result<Completion, StripeError> {
+    waiting(state, id)?;
+    state.edit(id, |session| session.remove("_waiting"));
+    let intent = state.must(id).maybe("payment_intent").map(str::to_owned);
+    let declined = match intent {
+        Some(intent) => payment::authenticate(state, &intent, false)?,
+        None => Attempt::Declined(crate::cards::UNAUTHENTICATED.error()),
+    };
+    match declined {
+        Attempt::Declined(error) => Ok(Completion::Declined(error)),
+        Attempt::Paid | Attempt::NeedsAction => Ok(Completion::NeedsAction),
+    }
+}
+
+fn waiting(state: &State, id: &str) -> Result<String, StripeError> {
+    let waiting = open(state, id)?.maybe("_waiting").map(str::to_owned);
+    waiting.ok_or_else(|| not_now("This Checkout Session does not wait for a confirmation.", "resource_missing"))
+}
+
+fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Result<Completion, StripeError> {
+    let session = state.must(id).clone();
+    let due = session.int("amount_total");
+    let outcome = if due == 0 { Outcome::Paid } else { payment::foretell(state, method, presence) };
+    if !matches!(outcome, Outcome::Paid | Outcome::PaidAndDisputed) {
+        if session.text("mode") == "payment" {
+            let intent = intent(state, id);
+            payment::attempt(state, &intent, method, presence);
+        }
+        return Ok(match outcome {
+            Outcome::Declined(decline) => Completion::Declined(decline.error()),
+            _ => {
+                state.edit(id, |session| session.set("_waiting", method));
+                Completion::NeedsAction
+            }
+        });
+    }
+    let customer = customer(state, id);
+    if session.text("mode") == "subscription" {
+        let customer = customer.expect("a subscription's session always has a customer");
+        subscribe(state, id, &customer, method, presence)?;
+    } else {
+        pay(state, id, customer, method, presence);
+    }
+    Ok(Completion::Complete(finish(state, id, due)))
+}
+
+/// The customer of a session, made if there is none and one is needed.
+fn customer(state: &mut State, id: &str) -> Option<String> {
+    let session = state.must(id).clone();
+    if let Some(customer) = session.maybe("customer") {
+        return Some(customer.to_owned());
+    }
+    if !session.flag("_needs_customer") {
+        return None;
+    }
+    let customer = customers::open(
+        state,
+        customers::NewCustomer {
+            email: session.maybe("_email").map(str::to_owned),
+            name: Some("Test Customer".to_owned()),
+            metadata: json!({}),
+            test_clock: None,
+        },
+    );
+    state.edit(id, |session| session.set("customer", customer.as_str()));
+    Some(customer)
+}
+
+/// The intent of a session in payment mode, made at the first attempt.
+fn intent(state: &mut State, id: &str) -> String {
+    let session = state.must(id).clone();
+    if let Some(intent) = session.maybe("payment_intent") {
+        return intent.to_owned();
+    }
+    let aim = |field: &str| session.maybe(&format!("_payment.{field}")).map(str::to_owned);
+    let intent = payment::intent(
+        state,
+        NewIntent {
+            customer: session.maybe("customer").map(str::to_owned),
+            amount: session.int("amount_total"),
+            currency: session.text("currency").to_owned(),
+            description: aim("description"),
+            metadata: session.at("_payment.metadata").clone(),
+            setup_future_usage: aim("setup_future_usage"),
+            receipt_email: aim("receipt_email"),
+        },
+    );
+    state.edit(id, |session| session.set("payment_intent", intent.as_str()));
+    intent
+}
+
+fn pay(state: &mut State, id: &str, customer: Option<String>, method: &str, presence: Presence) {
+    let session = state.must(id).clone();
+    if session.int("amount_total") == 0 {
+        return;
+    }
+    let intent = intent(state, id);
+    state.edit(&intent, |intent| intent.set("customer", customer.clone()));
+    if let Some(customer) = customer.filter(|_| session.flag("_invoice")) {
+        let now = state.now_of(id);
+        let items = session.each("_lines");
+        let lines = items.iter().map(|item| {
+            let price = Object::from(item.at("price").clone());
+            lines::whole(state, &price, item.int("quantity"), (now, now), json!({}))
+        });
+        let new = NewInvoice {
+            lines: lines.collect(),
+            customer,
+            subscription: None,
+            reason: "manual",
+            period: (now, now),
+            metadata: session.at("invoice_creation.invoice_data.metadata").clone(),
+            advances: false,
+        };
+        let invoice = invoicing::draft(state, NewInvoice { metadata: filled(&new.metadata), ..new });
+        invoicing::finalize_for(state, &invoice, Some(&intent));
+        state.edit(id, |session| session.set("invoice", invoice));
+    }
+    payment::attempt(state, &intent, method, presence);
+}
+
+fn filled(metadata: &Value) -> Value {
+    if metadata.is_object() { metadata.clone() } else { json!({}) }
+}
+
+fn subscribe(state: &mut State, id: &str, customer: &str, method: &str, presence: Presence) -> Result<(), StripeError> {
+    let session = state.must(id).clone();
+    let (card, _) = state.card(method);
+    payment_methods::fasten(state, method, customer);
+    state.remember_card(method, card, true);
+    let items = session.each("_lines").into_iter().map(|item| PlannedItem {
+        id: None,
+        price: Object::from(item.at("price").clone()),
+        quantity: item.int("quantity"),
+        metadata: json!({}),
+    });
+    let now = state.now_of(customer);
+    let days = session.at("_subscription.trial_days").as_i64().map(|days| now + days * DAY);
+    let subscription = subscribe::open(
+        state,
+        NewSubscription {
+            customer: customer.to_owned(),
+            items: items.filter(|item| !item.price.is_null("recurring")).collect(),
+            metadata: session.at("_subscription.metadata").clone(),
+            description: session.maybe("_subscription.description").map(str::to_owned),
+            payment_method: Some(method.to_owned()),
+            trial_end: session.at("_subscription.trial_end").as_i64().or(days),
+            behavior: PaymentBehavior::AllowIncomplete,
+            presence,
+            classic: session.flag("_subscription.classic"),
+        },
+    )?;
+    let invoice = state.must(&subscription).at("latest_invoice").clone();
+    state.edit(id, |session| {
+        session.set("subscription", subscription);
+        session.set("invoice", invoice);
+    });
+    Ok(())
+}
+
+/// Closes a session that was paid, and says where its customer goes.
+fn finish(state: &mut State, id: &str, due: i64) -> String {
+    let session = state.must(id).clone();
+    let details = json!({
+        "address": payment_methods::address(), "business_name": null, "email": session.at("_email"),
+        "individual_name": null, "name": "Test Customer", "phone": null, "tax_exempt": "none", "tax_ids": [],
+    });
+    state.edit(id, |session| {
+        session.set("status", "complete");
+        session.set("payment_status", if due == 0 { "no_payment_required" } else { "paid" });
+        session.set("url", Value::Null);
+        session.set("customer_details", details);
+        session.remove("_waiting");
+    });
+    state.emit("checkout.session.completed", id);
+    session.text("success_url").replace("{CHECKOUT_SESSION_ID}", id)
+}

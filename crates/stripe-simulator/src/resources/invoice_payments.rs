@@ -1,0 +1,40 @@
+//! Invoice payments: which payment intent pays which invoice.
+//!
+//! Invariant: a payment intent pays one invoice at most.
+
+use crate::answer::one;
+use crate::error::{Answer, StripeError};
+use crate::listing::Page;
+use crate::params::Params;
+use crate::state::State;
+
+/// `GET /v1/invoice_payments/{id}`
+///
+/// # Errors
+/// When there is none.
+pub fn get(state: &State, id: &str, params: &Params) -> Answer {
+    params.finish()?;
+    state.find("invoice_payment", id, "id")?;
+    one(state, id)
+}
+
+/// `GET /v1/invoice_payments`
+///
+/// # Errors
+/// When a parameter cannot be used.
+pub fn list(state: &State, params: &Params) -> Answer {
+    let page = Page::read(params)?;
+    let (invoice, status) = (params.filled("invoice"), params.filled("status"));
+    let kind = params.one_of("payment[type]", &["payment_intent", "payment_record"])?;
+    let intent = params.filled("payment[payment_intent]");
+    params.finish()?;
+    if intent.is_some() && kind.is_none() {
+        return Err(StripeError::missing("payment[type]"));
+    }
+    page.of(state, "invoice_payment", "/v1/invoice_payments", |payment| {
+        invoice.as_ref().is_none_or(|invoice| payment.text("invoice") == invoice)
+            && status.as_ref().is_none_or(|status| payment.text("status") == status)
+            && kind.as_ref().is_none_or(|kind| payment.text("payment.type") == kind)
+            && intent.as_ref().is_none_or(|intent| payment.text("payment.payment_intent") == intent)
+    })
+}

@@ -1,0 +1,125 @@
+//! Every route of the API in one function.
+//!
+//! Invariant: a path that is not here is answered 404, as Stripe does.
+
+use crate::error::{Answer, StripeError};
+use crate::params::Params;
+use crate::resources::{
+    accounts, charges, checkout, customers, disputes, events, invoice_payments, invoices, payment_intents,
+    payment_methods, prices, products, refunds, schedules, subscriptions, test_clocks, webhook_endpoints,
+};
+use crate::state::State;
+
+/// Answers a request to the API.
+///
+/// # Errors
+/// When there is no such route, or the route refuses.
+pub fn dispatch(state: &mut State, method: &str, path: &str, params: &Params) -> Answer {
+    let path = path.trim_start_matches("/v1/").trim_end_matches('/');
+    let parts: Vec<&str> = path.split('/').collect();
+    match (method, parts.as_slice()) {
+        ("GET", ["account"]) => accounts::get(state, params),
+        (_, ["customers" | "payment_methods" | "products" | "prices", ..]) => catalog(state, method, &parts, params),
+        (_, ["checkout" | "subscriptions" | "subscription_schedules", ..]) => selling(state, method, &parts, params),
+        (_, ["invoices" | "invoice_payments" | "payment_intents" | "charges" | "refunds" | "disputes", ..]) => {
+            money(state, method, &parts, params)
+        }
+        ("GET", ["events"]) => events::list(state, params),
+        ("GET", ["events", id]) => events::get(state, id, params),
+        ("POST", ["webhook_endpoints"]) => webhook_endpoints::create(state, params),
+        ("GET", ["webhook_endpoints"]) => webhook_endpoints::list(state, params),
+        ("GET", ["webhook_endpoints", id]) => webhook_endpoints::get(state, id, params),
+        ("POST", ["webhook_endpoints", id]) => webhook_endpoints::update(state, id, params),
+        ("DELETE", ["webhook_endpoints", id]) => webhook_endpoints::delete(state, id, params),
+        ("POST", ["test_helpers", "test_clocks"]) => test_clocks::create(state, params),
+        ("GET", ["test_helpers", "test_clocks"]) => test_clocks::list(state, params),
+        ("GET", ["test_helpers", "test_clocks", id]) => test_clocks::get(state, id, params),
+        ("POST", ["test_helpers", "test_clocks", id, "advance"]) => test_clocks::advance(state, id, params),
+        ("DELETE", ["test_helpers", "test_clocks", id]) => test_clocks::delete(state, id, params),
+        _ => Err(nowhere(method, path)),
+    }
+}
+
+fn nowhere(method: &str, path: &str) -> StripeError {
+    let message = format!("Unrecognized request URL ({method}: /v1/{path}).");
+    StripeError::new(404, "invalid_request_error", message)
+}
+
+/// Who buys, with what, and what there is to buy.
+fn catalog(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
+    match (method, parts) {
+        ("POST", ["customers"]) => customers::create(state, params),
+        ("GET", ["customers"]) => customers::list(state, params),
+        ("GET", ["customers", id]) => customers::get(state, id, params),
+        ("POST", ["customers", id]) => customers::update(state, id, params),
+        ("DELETE", ["customers", id]) => customers::delete(state, id, params),
+        ("GET", ["customers", id, "payment_methods"]) => payment_methods::list(state, Some(id), params),
+        ("GET", ["payment_methods"]) => payment_methods::list(state, None, params),
+        ("GET", ["payment_methods", id]) => payment_methods::get(state, id, params),
+        ("POST", ["payment_methods", id, "attach"]) => payment_methods::attach(state, id, params),
+        ("POST", ["payment_methods", id, "detach"]) => payment_methods::detach(state, id, params),
+        ("POST", ["products"]) => products::create(state, params),
+        ("GET", ["products"]) => products::list(state, params),
+        ("GET", ["products", id]) => products::get(state, id, params),
+        ("POST", ["products", id]) => products::update(state, id, params),
+        ("POST", ["prices"]) => prices::create(state, params),
+        ("GET", ["prices"]) => prices::list(state, params),
+        ("GET", ["prices", id]) => prices::get(state, id, params),
+        ("POST", ["prices", id]) => prices::update(state, id, params),
+        _ => Err(nowhere(method, &parts.join("/"))),
+    }
+}
+
+/// What is agreed on.
+fn selling(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
+    match (method, parts) {
+        ("POST", ["checkout", "sessions"]) => checkout::create(state, params),
+        ("GET", ["checkout", "sessions"]) => checkout::list(state, params),
+        ("GET", ["checkout", "sessions", id]) => checkout::get(state, id, params),
+        ("GET", ["checkout", "sessions", id, "line_items"]) => checkout::line_items(state, id, params),
+        ("POST", ["checkout", "sessions", id, "expire"]) => checkout::expire(state, id, params),
+        ("POST", ["subscriptions"]) => subscriptions::create(state, params),
+        ("GET", ["subscriptions"]) => subscriptions::list(state, params),
+        ("GET", ["subscriptions", id]) => subscriptions::get(state, id, params),
+        ("POST", ["subscriptions", id]) => subscriptions::update(state, id, params),
+        ("DELETE", ["subscriptions", id]) => subscriptions::cancel(state, id, params),
+        ("POST", ["subscription_schedules"]) => schedules::create(state, params),
+        ("GET", ["subscription_schedules"]) => schedules::list(state, params),
+        ("GET", ["subscription_schedules", id]) => schedules::get(state, id, params),
+        ("POST", ["subscription_schedules", id]) => schedules::update(state, id, params),
+        ("POST", ["subscription_schedules", id, "release"]) => schedules::release(state, id, params),
+        ("POST", ["subscription_schedules", id, "cancel"]) => schedules::cancel(state, id, params),
+        _ => Err(nowhere(method, &parts.join("/"))),
+    }
+}
+
+/// What is owed, paid and taken back.
+fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
+    match (method, parts) {
+        ("GET", ["invoices"]) => invoices::list(state, params),
+        ("GET", ["invoices", id]) => invoices::get(state, id, params),
+        ("GET", ["invoices", id, "lines"]) => invoices::lines(state, id, params),
+        ("POST", ["invoices", id, "finalize"]) => invoices::finalize(state, id, params),
+        ("POST", ["invoices", id, "pay"]) => invoices::pay(state, id, params),
+        ("POST", ["invoices", id, "void"]) => invoices::void(state, id, params),
+        ("GET", ["invoice_payments"]) => invoice_payments::list(state, params),
+        ("GET", ["invoice_payments", id]) => invoice_payments::get(state, id, params),
+        ("POST", ["payment_intents"]) => payment_intents::create(state, params),
+        ("GET", ["payment_intents"]) => payment_intents::list(state, params),
+        ("GET", ["payment_intents", id]) => payment_intents::get(state, id, params),
+        ("POST", ["payment_intents", id, "confirm"]) => payment_intents::confirm(state, id, params),
+        ("POST", ["payment_intents", id, "cancel"]) => payment_intents::cancel(state, id, params),
+        ("GET", ["charges"]) => charges::list(state, params),
+        ("GET", ["charges", id]) => charges::get(state, id, params),
+        ("GET", ["charges", id, "refunds"]) => refunds::list(state, Some(id), params),
+        ("POST", ["refunds"]) => refunds::create(state, params),
+        ("GET", ["refunds"]) => refunds::list(state, None, params),
+        ("GET", ["refunds", id]) => refunds::get(state, id, params),
+        ("POST", ["refunds", id]) => refunds::update(state, id, params),
+        ("GET", ["disputes"]) => disputes::list(state, params),
+        ("GET", ["disputes", id]) => disputes::get(state, id, params),
+        ("POST", ["disputes", id]) => disputes::update(state, id, params),
+        ("POST", ["disputes", id, "close"]) => disputes::close(state, id, params),
+        _ => Err(nowhere(method, &parts.join("/"))),
+    }
+}

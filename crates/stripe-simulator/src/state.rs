@@ -1,0 +1,255 @@
+//! Everything the simulator remembers: objects by identifier, the timelines, and what was told to whom.
+//!
+//! Invariant: whatever changes an object that Stripe tells of goes through [`State::update`] or is followed by
+//! [`State::emit`], and an event shows its object as it was at that moment.
+
+use crate::agenda::{Agenda, Due};
+use crate::calls::Calls;
+use crate::cards::{self, TestCard};
+use crate::delivery::Deliveries;
+use crate::error::StripeError;
+use crate::ids::Ids;
+use crate::object::{self, Object};
+use crate::{API_VERSION, Config, clock};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+
+/// The request that is being answered, as events name it.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Its identifier.
+    pub id: String,
+    /// Its idempotency key.
+    pub key: Option<String>,
+}
+
+/// The state of the simulator.
+#[derive(Debug)]
+pub struct State {
+    /// How it was set up.
+    pub config: Config,
+    /// Where it listens, without a slash at the end.
+    pub base: String,
+    /// What is due.
+    pub agenda: Agenda,
+    /// What is told to webhook endpoints.
+    pub deliveries: Deliveries,
+    /// What was asked of the API.
+    pub calls: Calls,
+    /// The request that is being answered; nothing while time passes.
+    pub origin: Option<Origin>,
+    /// Lines for the next invoice of a subscription.
+    pub pending_lines: HashMap<String, Vec<Value>>,
+    ids: Ids,
+    objects: HashMap<String, Object>,
+    order: BTreeMap<String, Vec<String>>,
+    cards: HashMap<String, (TestCard, bool)>,
+    offset: i64,
+    playing: Option<i64>,
+}
+
+impl State {
+    /// A state with nothing in it but the account.
+    pub fn new(config: Config, base: String) -> State {
+        let mut state = State {
+            ids: Ids::new(config.seed),
+            deliveries: Deliveries::new(&config),
+            base,
+            config,
+            agenda: Agenda::default(),
+            calls: Calls::default(),
+            origin: None,
+            pending_lines: HashMap::new(),
+            objects: HashMap::new(),
+            order: BTreeMap::new(),
+            cards: HashMap::new(),
+            offset: 0,
+            playing: None,
+        };
+        crate::resources::accounts::open(&mut state);
+        state
+    }
+
+    /// A new identifier.
+    pub fn id(&mut self, prefix: &str) -> String {
+        self.ids.next(prefix)
+    }
+
+    /// Now, on a test clock or on the wall.
+    pub fn now(&self, clock: Option<&str>) -> i64 {
+        match clock.and_then(|clock| self.objects.get(clock)) {
+            Some(clock) => clock.int("frozen_time"),
+            None => self.playing.unwrap_or_else(|| clock::now().saturating_add(self.offset)),
+        }
+    }
+
+    /// Moves the wall clock on; what falls due meanwhile is played by [`State::play`].
+    pub fn move_wall(&mut self, seconds: i64) {
+        self.offset = self.offset.saturating_add(seconds.max(0));
+    }
+
+    /// Plays what is due on a timeline by an instant, in its order, with the time standing at each.
+    pub fn play(&mut self, clock: Option<&str>, until: i64) {
+        while let Some((at, due)) = self.agenda.take(clock, until) {
+            self.stand_at(clock, at);
+            crate::billing::fire(self, due);
+        }
+        match clock {
+            Some(clock) => self.edit(clock, |clock| clock.set("frozen_time", until)),
+            None => self.playing = None,
+        }
+    }
+
+    fn stand_at(&mut self, clock: Option<&str>, at: i64) {
+        match clock {
+            Some(clock) => self.edit(clock, |clock| clock.set("frozen_time", at.max(clock.int("frozen_time")))),
+            None => self.playing = Some(at),
+        }
+    }
+
+    /// The test clock that an object lives on, by its own field or by its customer's.
+    pub fn clock_of(&self, object: &Object) -> Option<String> {
+        if object.text("object") == "test_helpers.test_clock" {
+            return Some(object.id().to_owned());
+        }
+        if let Some(clock) = object.maybe("test_clock").or(object.maybe("_test_clock")) {
+            return Some(clock.to_owned());
+        }
+        let owner = ["customer", "invoice", "charge", "subscription"];
+        let owner = owner.iter().find_map(|field| self.objects.get(object.text(field)))?;
+        self.clock_of(owner)
+    }
+
+    /// Now, for an object.
+    pub fn now_of(&self, id: &str) -> i64 {
+        let clock = self.objects.get(id).and_then(|object| self.clock_of(object));
+        self.now(clock.as_deref())
+    }
+
+    /// Notes down when something is due that an object waits for.
+    pub fn remind(&mut self, id: &str, at: i64, due: Due) {
+        let clock = self.objects.get(id).and_then(|object| self.clock_of(object));
+        self.agenda.add(clock.as_deref(), at, due);
+    }
+
+    /// Keeps a new object.
+    pub fn put(&mut self, value: Value) -> String {
+        let object = Object::from(value);
+        let (id, kind) = (object.id().to_owned(), object.text("object").to_owned());
+        self.order.entry(kind).or_default().push(id.clone());
+        self.objects.insert(id.clone(), object);
+        id
+    }
+
+    /// An object by its identifier, whatever it is.
+    pub fn get(&self, id: &str) -> Option<&Object> {
+        self.objects.get(id)
+    }
+
+    /// An object that another one refers to.
+    pub fn must(&self, id: &str) -> &Object {
+        self.objects.get(id).expect("objects refer to objects that are kept")
+    }
+
+    /// An object that a caller names, which must be of a kind and not deleted. The parameter is the one that names it,
+    /// `id` if the path does.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(&self, kind: &str, id: &str, param: &str) -> Result<&Object, StripeError> {
+        let found = self.objects.get(id).filter(|found| found.text("object") == kind && !found.flag("deleted"));
+        found.ok_or_else(|| StripeError::no_such(kind.rsplit('.').next().unwrap_or(kind), id, param))
+    }
+
+    /// All objects of a kind, oldest first.
+    pub fn all(&self, kind: &str) -> impl DoubleEndedIterator<Item = &Object> {
+        let ids = self.order.get(kind).map(Vec::as_slice).unwrap_or_default();
+        ids.iter().filter_map(|id| self.objects.get(id))
+    }
+
+    /// All objects of a kind with a text in a field, oldest first.
+    pub fn with<'a>(
+        &'a self,
+        kind: &str,
+        field: &'a str,
+        text: &'a str,
+    ) -> impl DoubleEndedIterator<Item = &'a Object> {
+        self.all(kind).filter(move |object| object.text(field) == text)
+    }
+
+    /// Changes an object without telling anyone.
+    pub fn edit(&mut self, id: &str, change: impl FnOnce(&mut Object)) {
+        if let Some(object) = self.objects.get_mut(id) {
+            change(object);
+        }
+    }
+
+    /// Changes an object and tells of it with an event, if anything changed.
+    pub fn update(&mut self, id: &str, event: &str, change: impl FnOnce(&mut Object)) {
+        let Some(before) = self.objects.get(id).cloned() else { return };
+        self.edit(id, change);
+        self.tell_changes(&before, event);
+    }
+
+    /// Tells what changed of an object since it was as given, if anything did.
+    pub fn tell_changes(&mut self, before: &Object, event: &str) {
+        let before_shown = crate::answer::shown(self, before);
+        let after = crate::answer::shown(self, self.must(before.id()));
+        if let Some(previous) = object::previous(before_shown.value(), after.value()) {
+            self.tell(event, before.id(), Some(previous));
+        }
+    }
+
+    /// Takes an object away altogether.
+    pub fn take_away(&mut self, id: &str) {
+        if let Some(object) = self.objects.remove(id)
+            && let Some(order) = self.order.get_mut(object.text("object"))
+        {
+            order.retain(|kept| kept != id);
+        }
+    }
+
+    /// Tells of an object as it is now.
+    pub fn emit(&mut self, event: &str, id: &str) {
+        self.tell(event, id, None);
+    }
+
+    fn tell(&mut self, kind: &str, id: &str, previous: Option<Value>) {
+        let snapshot = crate::answer::shown(self, self.must(id)).into();
+        self.tell_of(kind, snapshot, previous);
+    }
+
+    /// Tells of a state of an object.
+    pub fn tell_of(&mut self, kind: &str, snapshot: Value, previous: Option<Value>) {
+        let clock = self.clock_of(&Object::from(snapshot.clone()));
+        let mut data = json!({ "object": snapshot });
+        if let Some(previous) = previous {
+            data["previous_attributes"] = previous;
+        }
+        let origin = self.origin.clone();
+        let event = json!({
+            "id": self.id("evt_"), "object": "event", "api_version": API_VERSION,
+            "created": self.now(clock.as_deref()), "data": data, "livemode": false, "pending_webhooks": 0,
+            "request": {
+                "id": origin.as_ref().map(|origin| origin.id.clone()),
+                "idempotency_key": origin.and_then(|origin| origin.key),
+            },
+            "type": kind,
+        });
+        let id = self.put(event);
+        let endpoints = crate::resources::webhook_endpoints::listening(self, kind);
+        let event = self.must(&id).clone();
+        self.deliveries.announce(&event, endpoints);
+    }
+
+    /// Remembers what a payment method's card does, and whether its owner set it up for payments in absence.
+    pub fn remember_card(&mut self, payment_method: &str, card: TestCard, set_up: bool) {
+        self.cards.insert(payment_method.to_owned(), (card, set_up));
+    }
+
+    /// The card of a payment method, and whether it is set up for payments in its owner's absence.
+    pub fn card(&self, payment_method: &str) -> (TestCard, bool) {
+        let known = self.cards.get(payment_method).copied();
+        known.unwrap_or_else(|| (cards::by_token("pm_card_visa").expect("the plain card is in the table"), false))
+    }
+}

@@ -1,0 +1,4 @@
+//! Stories told to the simulator through HTTP, as a product and its customers tell them.
+
+mod buying;
+mod world;
