@@ -32,9 +32,28 @@ function formsOf(html) {
   });
 }
 
+/** What whoever hears a page, or drives it by keyboard, needs of it. */
+function assertAccessible(html, url) {
+  const tags = (name) => [...html.matchAll(new RegExp(`<${name}\\b([^>]*)>`, 'g'))].map(([, tag]) => attributes(tag));
+  assert.equal(tags('h1').length, 1, `${url} has one heading of the first order`);
+  assert.match(html, /<html lang="en">/, url);
+  assert.match(html, /<title>[^<]+<\/title>/, url);
+  assert.doesNotMatch(html, /<script|\son\w+=|javascript:/i, `${url} works without scripts`);
+  const labels = new Set(tags('label').map((label) => label.for));
+  const within = html.replace(/<label\b.*?<\/label>/gs, '');
+  for (const [, tag] of within.matchAll(/<(?:input|select|textarea)\b([^>]*)>/g)) {
+    const { type, id, name } = attributes(tag);
+    assert.ok(type === 'hidden' || labels.has(id), `${url}: the field ${name} has a label`);
+  }
+  const ids = [...html.matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id);
+  assert.equal(new Set(ids).size, ids.length, `${url}: an id is there twice: ${ids}`);
+  for (const [, id] of html.matchAll(/aria-(?:labelledby|describedby)="([^"]*)"/g)) assert.ok(ids.includes(id), `${url}: ${id}`);
+}
+
 /** A page as its reader sees it. */
 class Page {
   constructor(url, status, html) {
+    assertAccessible(html, url);
     Object.assign(this, { url, status, html, forms: formsOf(html), text: plain(html.replace(/<style.*?<\/style>/gs, '')) });
   }
 

@@ -2,10 +2,12 @@
 // the types that the SDK publishes for this version of the API. A field too many, too few or of another type is an
 // error, and so is a word that an enumeration does not have.
 //
-// The SDK's types are made stricter and looser in one place each, in a copy:
+// In a copy, the SDK's types are made to say what is sent:
 // - every enumeration is open there (`| OtherString`), for words of later versions; here it is closed;
 // - the SDK turns decimal strings into objects of its class Decimal; what is judged is the answer before that, in which
-//   a decimal is a string that reads as a number.
+//   a decimal is a string that reads as a number;
+// - `previous_attributes` is `Partial` there, to one level; what is sent has the changed fields alone at every level
+//   (`{"status_transitions": {"paid_at": null}}`), lists as a whole, and null for a key that was not there.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -83,7 +85,8 @@ export class Judged {
 
   #keep(type, value, where) {
     const text = JSON.stringify(value, null, 1);
-    const key = `${type} ${text}`;
+    // An event is the same one after it was delivered.
+    const key = value.object === 'event' ? value.id : `${type} ${text}`;
     if (!this.#found.has(key)) this.#found.set(key, { type, text, where });
   }
 
@@ -121,6 +124,12 @@ function writeSdk(directory) {
     writeFileSync(path, replaced(readFileSync(path, 'utf8'), from, to));
   };
   change('shared.d.ts', 'type OtherString = string & Record<never, never>;', 'type OtherString = never;');
+  const events = join(directory, 'resources', 'Events.d.ts');
+  const partial = /previous_attributes\?: Partial<([\w.]+)>;/g;
+  const before = 'type Before<T> = T extends unknown[] ? T : T extends object ? { [K in keyof T]?: Before<T[K]> | null } : T;';
+  const text = readFileSync(events, 'utf8');
+  assert.ok(text.match(partial)?.length > 200, "the SDK's types have changed: previous_attributes");
+  writeFileSync(events, `${text.replace(partial, 'previous_attributes?: Before<$1>;')}\n${before}\n`);
   change('Decimal.d.ts', 'export type Decimal = DecimalImpl & {', 'export type Decimal = `${number}`;\ntype Unused = {');
 }
 

@@ -28,7 +28,7 @@ export class Deliveries {
           this.refused.push(error);
         }
         answer.end();
-        for (const wake of this.#waiting) wake();
+        this.#wake();
       });
     });
   }
@@ -41,18 +41,17 @@ export class Deliveries {
   /** Waits for the event of a type about something; the first one that was delivered. */
   async about(type, suits = () => true) {
     const found = () => this.all.find(({ event }) => event.type === type && suits(event.data.object, event));
-    const late = AbortSignal.timeout(PATIENCE);
-    while (!found()) {
-      await new Promise((resolve, reject) => {
-        const wake = () => {
-          this.#waiting.delete(wake);
-          late.aborted ? reject(new Error(`no ${type} was delivered that suits; there are: ${this.types}`)) : resolve();
-        };
-        this.#waiting.add(wake);
-        late.addEventListener('abort', wake, { once: true });
-      });
-    }
+    let late = false;
+    const timer = setTimeout(() => ((late = true), this.#wake()), PATIENCE);
+    while (!found() && !late) await new Promise((resolve) => this.#waiting.add(resolve));
+    clearTimeout(timer);
+    if (!found()) throw new Error(`no ${type} was delivered that suits; there are: ${this.types}`);
     return found();
+  }
+
+  #wake() {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
   }
 
   get types() {

@@ -25,7 +25,6 @@ export default {
           currency: 'usd',
           customer: customer.id,
           payment_method: 'pm_card_chargeDeclined',
-          payment_method_types: ['card'],
           confirm: true,
         },
         { idempotencyKey: 'judged-declined' },
@@ -42,7 +41,6 @@ export default {
         amount: 1000,
         currency: 'usd',
         payment_method,
-        payment_method_types: ['card'],
         confirm: true,
       });
     await assert.rejects(pay('pm_card_chargeDeclined'), (error) => {

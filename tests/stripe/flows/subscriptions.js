@@ -25,7 +25,7 @@ export default {
     await shop.advance(clock, '2026-03-11T12:00:00Z');
     const upgraded = await stripe.subscriptions.update(subscription.id, {
       items: [{ id: subscription.items.data[0].id, price: dearer.id }],
-      billing_cycle_anchor: 'now',
+      billing_cycle_anchor: { type: 'now' },
       proration_behavior: 'none',
       payment_behavior: 'pending_if_incomplete',
       expand: ['latest_invoice'],
@@ -51,7 +51,7 @@ export default {
     const upgrade = () =>
       stripe.subscriptions.update(subscription.id, {
         items: [{ id: subscription.items.data[0].id, price: dearer.id }],
-        billing_cycle_anchor: 'now',
+        billing_cycle_anchor: { type: 'now' },
         proration_behavior: 'none',
         payment_behavior: 'pending_if_incomplete',
         expand: ['latest_invoice'],
@@ -78,7 +78,7 @@ export default {
     await shop.pays(customer, 'pm_card_chargeCustomerFail');
     const waiting = await stripe.subscriptions.update(subscription.id, {
       items: [{ id: subscription.items.data[0].id, price: dearer.id }],
-      billing_cycle_anchor: 'now',
+      billing_cycle_anchor: { type: 'now' },
       proration_behavior: 'none',
       payment_behavior: 'pending_if_incomplete',
     });
@@ -145,7 +145,7 @@ export default {
     assert.deepEqual(starts, ['2026-01-31', ...ends]);
   },
 
-  async 'a renewal is announced, drafted, and paid an hour later'(shop) {
+  async 'a renewal is drafted, and paid an hour later'(shop) {
     const { stripe, deliveries } = shop;
     const { clock, subscription } = await subscribed(shop, '2026-03-01T00:00:00Z');
     await shop.advance(clock, '2026-04-01T00:30:00Z');
@@ -156,7 +156,6 @@ export default {
     const invoice = await stripe.invoices.retrieve(drafted.latest_invoice.id);
     assert.deepEqual([invoice.status, date(invoice.status_transitions.paid_at)], ['paid', '2026-04-01T01:00:00.000Z']);
     await deliveries.about('invoice.paid', about(invoice.id));
-    await deliveries.about('invoice.upcoming', (object) => object.customer === subscription.customer);
   },
 
   async 'a renewal that is declined again and again ends the plan'(shop) {
