@@ -105,8 +105,8 @@ pub fn apply(state: &mut State, id: &str, change: Change) -> Result<(), StripeEr
         swap.apply(state, id);
         let pending: Vec<Value> = lines.iter().map(|line| lines::shown(state, line, "")).collect();
         state.pending_lines.entry(id.to_owned()).or_default().extend(pending);
-        state.tell_changes(&before, UPDATED);
         subscribe::replan(state, id);
+        state.tell_changes(&before, UPDATED);
         return Ok(());
     }
     bill(state, &before, swap, lines, change.behavior)
@@ -161,10 +161,10 @@ fn bill(
     if pending {
         state.remind(id, now + PATIENCE, Due::ExpirePendingUpdate(id.to_owned()));
     }
+    subscribe::replan(state, id);
     if pending || !waits {
         state.tell_changes(before, UPDATED);
     }
-    subscribe::replan(state, id);
     Ok(())
 }
 
