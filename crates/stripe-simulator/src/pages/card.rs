@@ -6,34 +6,8 @@ use super::html::Html;
 use crate::calendar::DAY;
 use crate::cards::{self, TestCard};
 use crate::params::Params;
-use crate::resources::payment_methods;
-use crate::state::State;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-
-/// A card that can be charged.
-#[derive(Clone, Copy, Debug)]
-pub struct Entered {
-    /// Which of the test cards it is.
-    pub card: TestCard,
-    /// The month it expires in.
-    pub month: i64,
-    /// The year it expires in.
-    pub year: i64,
-}
-
-impl Entered {
-    /// Makes a payment method of the card, as of the time its customer lives in.
-    pub fn open(&self, state: &mut State, customer: Option<&str>, email: Option<&str>) -> String {
-        let now = customer.map_or_else(|| state.now(None), |customer| state.now_of(customer));
-        let method = payment_methods::open(state, self.card, email, None, now);
-        state.edit(&method, |method| {
-            method.set("card.exp_month", self.month);
-            method.set("card.exp_year", self.year);
-        });
-        method
-    }
-}
 
 /// The fields of the form. What was wrong with the last card is told to whoever hears the page, too.
 pub fn fields(problem: Option<&str>) -> Html {
@@ -61,7 +35,7 @@ pub fn problem(words: Option<&str>) -> Html {
 ///
 /// # Errors
 /// When it describes no card that can be charged: what to say.
-pub fn read(form: &Params, now: i64) -> Result<Entered, &'static str> {
+pub fn read(form: &Params, now: i64) -> Result<TestCard, &'static str> {
     let card = form.filled("card_number").and_then(|number| cards::by_number(&number));
     let card = card.ok_or("Your card number is invalid: only Stripe's test cards are known here.")?;
     let expiry = form.filled("card_expiry").unwrap_or_default();
@@ -79,7 +53,7 @@ pub fn read(form: &Params, now: i64) -> Result<Entered, &'static str> {
     if !(3..=4).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("Your card's security code is incomplete.");
     }
-    Ok(Entered { card, month, year })
+    Ok(TestCard { expires: (month, year), ..card })
 }
 
 #[cfg(test)]
@@ -89,7 +63,7 @@ mod tests {
     fn entered(number: &str, expiry: &str, code: &str) -> Result<(i64, i64), &'static str> {
         let form = Params::parse(&format!("card_number={number}&card_expiry={expiry}&card_cvc={code}"));
         // The fifteenth of March 2026.
-        read(&form, 1_773_532_800).map(|entered| (entered.month, entered.year))
+        read(&form, 1_773_532_800).map(|card| card.expires)
     }
 
     #[test]

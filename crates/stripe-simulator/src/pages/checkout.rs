@@ -127,7 +127,7 @@ pub fn pay(state: &mut State, id: &str, form: &Params) -> Response {
         Some(true) => checkout::confirm(state, id),
         Some(false) => checkout::abandon_action(state, id),
         None => match card::read(form, clock) {
-            Ok(entered) => checkout::complete(state, id, entered.card, form.filled("email").as_deref()),
+            Ok(card) => checkout::complete(state, id, card, form.filled("email").as_deref()),
             Err(words) => return page(state, id, again(Some(words))),
         },
     };

@@ -6,7 +6,8 @@ use super::html::{Html, see_other};
 use super::words::{day, money};
 use super::{authentication, card, nothing_here, pdf, portal};
 use crate::billing::invoicing;
-use crate::billing::payment::{self, Attempt, Presence};
+use crate::billing::payment::{self, Attempt};
+use crate::control;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -110,20 +111,16 @@ pub fn receipt(state: &State, id: &str) -> Response {
 
 /// Pays an invoice with the card of the form, or takes the answer to the bank's question.
 pub fn pay(state: &mut State, id: &str, query: &Params, form: &Params) -> Response {
-    let Some(invoice) = found(state, id).filter(|invoice| invoice.text("status") == "open") else {
+    if found(state, id).is_none_or(|invoice| invoice.text("status") != "open") {
         return show(state, id, query);
-    };
-    let customer = invoice.text("customer").to_owned();
+    }
     let attempt = match authentication::answered(form) {
         Some(confirms) => match invoicing::intent_of(state, id) {
             Some(intent) => payment::authenticate(state, &intent, confirms),
             None => return show(state, id, query),
         },
         None => match card::read(form, state.now_of(id)) {
-            Ok(entered) => {
-                let method = entered.open(state, Some(&customer), None);
-                invoicing::collect(state, id, Some(method), Presence::Here)
-            }
+            Ok(card) => control::pay_open_invoice(state, id, Some(card)),
             Err(words) => return page(state, id, query, Some(words)),
         },
     };

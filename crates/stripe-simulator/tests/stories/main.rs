@@ -8,4 +8,5 @@ mod listening;
 mod paying;
 mod renewing;
 mod taking_back;
+mod visiting;
 mod world;

@@ -66,7 +66,8 @@ async fn a_declined_card_is_told_and_another_one_pays() {
     assert!(!declined.html.contains("4000000000000002"), "a card's number is not shown again");
     let unfunded = declined.press("Pay", &card("4000000000009995")).await.page();
     assert!(unfunded.says("insufficient funds"), "{}", unfunded.text());
-    let old = unfunded.press("Pay", &[("card_number", "4242424242424242"), ("card_expiry", "1/20"), ("card_cvc", "123")]);
+    let old =
+        unfunded.press("Pay", &[("card_number", "4242424242424242"), ("card_expiry", "1/20"), ("card_cvc", "123")]);
     let old = old.await.page();
     assert!(old.says("in the past"), "{}", old.text());
     let address = old.press("Pay", &card("4242424242424242")).await.address();
@@ -136,7 +137,9 @@ async fn an_invoice_is_paid_on_its_page() {
 #[tokio::test]
 async fn an_address_that_leads_nowhere_says_so() {
     let world = World::new().await;
-    for path in ["/c/pay/cs_test_none", "/i/in_none", "/p/session/bps_none", "/c/authenticate/pi_none", "/", "/receipts/x"] {
+    for path in
+        ["/c/pay/cs_test_none", "/i/in_none", "/p/session/bps_none", "/c/authenticate/pi_none", "/", "/receipts/x"]
+    {
         let page = open(&format!("{}{path}", world.stripe.base_url())).await;
         assert_eq!(page.status, 404, "{path}");
         assert!(page.says("There is nothing here"), "{path}");

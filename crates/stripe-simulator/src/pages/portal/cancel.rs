@@ -2,12 +2,12 @@
 //!
 //! Invariant: what is canceled at the end of its period can be kept until then.
 
-use super::{Visit, not_offered};
+use super::{Visit, change, not_offered};
 use crate::object::Object;
 use crate::pages::html::Html;
 use crate::pages::words::{day, product_of};
 use crate::params::Params;
-use crate::resources::{schedules, subscriptions};
+use crate::resources::{portal, schedules};
 use crate::state::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -83,36 +83,30 @@ pub fn apply(state: &mut State, visit: &Visit, id: &str, form: &Params) -> Respo
     }
     let known = |feedback: &String| REASONS.iter().any(|(name, _)| name == feedback);
     let feedback = form.filled("feedback").filter(known);
-    let details = feedback.map(|feedback| format!("&cancellation_details[feedback]={feedback}")).unwrap_or_default();
-    let canceled = match at_once(visit) {
-        true => subscriptions::cancel(state, id, &Params::parse(details.trim_start_matches('&'))),
-        false => subscriptions::update(state, id, &Params::parse(&format!("cancel_at_period_end=true{details}"))),
-    };
-    match canceled {
-        Ok(_) => visit.done("Your plan is canceled."),
+    match portal::cancel(state, visit.session.id(), id, feedback.as_deref()) {
+        Ok(()) => visit.done("Your plan is canceled."),
         Err(error) => visit.refused(&error),
     }
 }
 
-/// Whether an end or a change lies ahead that a customer may take back: what the shop itself ordered is not theirs.
+/// Whether an end or a change lies ahead that a customer may take back.
 pub fn can_be_undone(visit: &Visit, subscription: &Object) -> bool {
-    let ending = subscription.flag("cancel_at_period_end") && visit.lets("subscription_cancel");
-    let changing = subscription.maybe("schedule").is_some() && super::change::lets(visit);
-    ending || (changing && subscription.is_null("cancel_at"))
+    let ending = !subscription.is_null("cancel_at");
+    let changing = subscription.maybe("schedule").is_some();
+    (ending && visit.lets("subscription_cancel")) || (!ending && changing && change::lets(visit))
 }
 
 /// Keeps a plan that was canceled or was to change.
 pub fn undo(state: &mut State, visit: &Visit, id: &str) -> Response {
     let found = visit.subscription(state, id).filter(|found| can_be_undone(visit, found));
     let Some(subscription) = found.cloned() else { return not_offered(visit) };
-    let released = match subscription.maybe("schedule") {
-        Some(schedule) => schedules::release(state, schedule, &Params::default()).map(drop),
-        None => Ok(()),
+    if let Some(schedule) = subscription.maybe("schedule") {
+        schedules::let_go(state, schedule);
+    }
+    let kept = match subscription.is_null("cancel_at") {
+        true => Ok(()),
+        false => portal::keep(state, visit.session.id(), id),
     };
-    let kept = released.and_then(|()| match subscription.flag("cancel_at_period_end") {
-        false => Ok(()),
-        true => subscriptions::update(state, id, &Params::parse("cancel_at_period_end=false")).map(drop),
-    });
     match kept {
         Ok(()) => visit.done("Your plan goes on."),
         Err(error) => visit.refused(&error),

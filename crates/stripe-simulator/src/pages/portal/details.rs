@@ -3,11 +3,10 @@
 //! Invariant: the card that is saved pays the next renewals, of the customer and of each of their plans.
 
 use super::{Visit, not_offered};
-use crate::error::StripeError;
 use crate::pages::card;
 use crate::pages::html::Html;
 use crate::params::Params;
-use crate::resources::{customers, payment_methods, subscriptions};
+use crate::resources::{customers, portal};
 use crate::state::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -102,31 +101,12 @@ pub fn change_card(state: &mut State, visit: &Visit, form: &Params) -> Response 
     if !visit.lets("payment_method_update") {
         return not_offered(visit);
     }
-    let customer = visit.customer.id();
-    let entered = match card::read(form, state.now_of(customer)) {
-        Ok(entered) => entered,
+    let card = match card::read(form, state.now_of(visit.customer.id())) {
+        Ok(card) => card,
         Err(words) => return self::card(visit, Some(words)),
     };
-    let method = entered.open(state, Some(customer), visit.customer.maybe("email"));
-    if let Err(error) = payment_methods::attachable(state, &method) {
-        return self::card(visit, Some(error.message()));
+    match portal::set_card(state, visit.session.id(), card) {
+        Ok(_) => visit.done("Your card is saved."),
+        Err(error) => self::card(visit, Some(error.message())),
     }
-    payment_methods::fasten(state, &method, customer);
-    match pays_from_now_on(state, visit, &method) {
-        Ok(()) => visit.done("Your card is saved."),
-        Err(error) => visit.refused(&error),
-    }
-}
-
-/// Has a card pay for a customer's plans, also for those that were paid with a card of their own.
-fn pays_from_now_on(state: &mut State, visit: &Visit, method: &str) -> Result<(), StripeError> {
-    let customer = visit.customer.id();
-    let named = |name: &str| Params::of([(name.to_owned(), method.to_owned())]);
-    customers::update(state, customer, &named("invoice_settings[default_payment_method]"))?;
-    let own = state.with("subscription", "customer", customer).filter(|plan| !plan.is_null("default_payment_method"));
-    let own: Vec<String> = own.map(|plan| plan.id().to_owned()).collect();
-    for plan in own.iter().filter(|plan| visit.subscription(state, plan).is_some()).collect::<Vec<_>>() {
-        subscriptions::update(state, plan, &named("default_payment_method"))?;
-    }
-    Ok(())
 }

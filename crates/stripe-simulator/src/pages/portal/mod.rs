@@ -87,9 +87,11 @@ impl Visit {
         }
     }
 
-    /// A page inside a form's answer: what was refused, and the way back.
+    /// What is said when something was refused, with the ways out; another card may be one.
     fn refused(&self, error: &StripeError) -> Response {
-        refused(error, self.back())
+        let card = (error.status() == 402 && self.lets("payment_method_update")).then(|| self.step("card"));
+        let card = Html::new().maybe(card, |step| Html::new().raw("<p>").link(step, "Change card").raw("</p>\n"));
+        refused(error, card.add(self.back()))
     }
 }
 
