@@ -8,6 +8,7 @@
 //! | `POST /checkout/{id}/confirm` `{confirms?}` | confirms the payment that the session waits for, or does not |
 //! | `POST /payment_intents/{id}/confirm` `{confirms?}` | the same for a payment intent that needs its owner |
 //! | `POST /invoices/{id}/pay` `{card?}` | pays an open invoice as its hosted page does |
+//! | `POST /portal/{id}/cancel` · `/keep` `{subscription}` · `/switch` `{subscription, price}` · `/card` `{card}` | what a customer does in the portal |
 //! | `GET /calls` · `DELETE /calls` | the requests that came · forgets them |
 //! | `POST /faults` · `GET /faults` · `DELETE /faults` | makes the next calls fail, see [`Fault`] |
 //! | `POST /clock/move` `{seconds}` | moves the wall clock on and plays what falls due |
@@ -26,7 +27,7 @@ use crate::cards::{self, TestCard};
 use crate::delivery::{Forgery, Rule, Standing};
 use crate::error::{Answer, StripeError};
 use crate::resources::checkout::{self, Completion};
-use crate::resources::{disputes, payment_methods, refunds, webhook_endpoints};
+use crate::resources::{disputes, payment_methods, portal, refunds, webhook_endpoints};
 use crate::server::App;
 use crate::state::State;
 use axum::extract::{Path, State as Shared};
@@ -48,6 +49,7 @@ pub fn routes() -> Router<App> {
         .route("/checkout/{id}/confirm", post(confirm_checkout))
         .route("/payment_intents/{id}/confirm", post(confirm_intent))
         .route("/invoices/{id}/pay", post(pay_invoice))
+        .route("/portal/{id}/{act}", post(act_in_portal))
         .route("/calls", get(calls).delete(forget_calls))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/clock/move", post(move_clock))
@@ -74,6 +76,8 @@ struct Said {
     seconds: Option<i64>,
     reason: Option<String>,
     won: Option<bool>,
+    subscription: Option<String>,
+    price: Option<String>,
     hold: Option<bool>,
     id: Option<String>,
     ids: Vec<String>,
@@ -152,6 +156,27 @@ pub fn pay_open_invoice(state: &mut State, id: &str, card: Option<TestCard>) -> 
         payment_methods::open(state, card, email.as_deref(), None, now)
     });
     invoicing::collect(state, id, method, Presence::Here)
+}
+
+async fn act_in_portal(
+    Shared(app): Shared<App>,
+    Path((id, act)): Path<(String, String)>,
+    Json(said): Json<Said>,
+) -> Response {
+    told(app.with(|state| {
+        let subscription = said.subscription.as_deref().unwrap_or_default();
+        match act.as_str() {
+            "cancel" => portal::cancel(state, &id, subscription, said.reason.as_deref())?,
+            "keep" => portal::keep(state, &id, subscription)?,
+            "switch" => {
+                let price = said.price.as_deref().unwrap_or_default();
+                return Ok(json!({"waits_for": portal::switch(state, &id, subscription, price)?}));
+            }
+            "card" => return Ok(json!({"payment_method": portal::set_card(state, &id, card(&said)?)?})),
+            _ => return Err(StripeError::new(404, "invalid_request_error", "The portal has no such act.")),
+        }
+        Ok(json!({}))
+    }))
 }
 
 async fn calls(Shared(app): Shared<App>) -> Response {

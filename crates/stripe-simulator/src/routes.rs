@@ -6,7 +6,7 @@ use crate::error::{Answer, StripeError};
 use crate::params::Params;
 use crate::resources::{
     accounts, charges, checkout, customers, disputes, events, invoice_payments, invoices, payment_intents,
-    payment_methods, prices, products, refunds, schedules, subscriptions, test_clocks, webhook_endpoints,
+    payment_methods, portal, prices, products, refunds, schedules, subscriptions, test_clocks, webhook_endpoints,
 };
 use crate::state::State;
 
@@ -20,7 +20,9 @@ pub fn dispatch(state: &mut State, method: &str, path: &str, params: &Params) ->
     match (method, parts.as_slice()) {
         ("GET", ["account"]) => accounts::get(state, params),
         (_, ["customers" | "payment_methods" | "products" | "prices", ..]) => catalog(state, method, &parts, params),
-        (_, ["checkout" | "subscriptions" | "subscription_schedules", ..]) => selling(state, method, &parts, params),
+        (_, ["checkout" | "billing_portal" | "subscriptions" | "subscription_schedules", ..]) => {
+            selling(state, method, &parts, params)
+        }
         (_, ["invoices" | "invoice_payments" | "payment_intents" | "charges" | "refunds" | "disputes", ..]) => {
             money(state, method, &parts, params)
         }
@@ -78,6 +80,11 @@ fn selling(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
         ("GET", ["checkout", "sessions", id]) => checkout::get(state, id, params),
         ("GET", ["checkout", "sessions", id, "line_items"]) => checkout::line_items(state, id, params),
         ("POST", ["checkout", "sessions", id, "expire"]) => checkout::expire(state, id, params),
+        ("POST", ["billing_portal", "configurations"]) => portal::create_configuration(state, params),
+        ("GET", ["billing_portal", "configurations"]) => portal::list_configurations(state, params),
+        ("GET", ["billing_portal", "configurations", id]) => portal::get_configuration(state, id, params),
+        ("POST", ["billing_portal", "configurations", id]) => portal::update_configuration(state, id, params),
+        ("POST", ["billing_portal", "sessions"]) => portal::create_session(state, params),
         ("POST", ["subscriptions"]) => subscriptions::create(state, params),
         ("GET", ["subscriptions"]) => subscriptions::list(state, params),
         ("GET", ["subscriptions", id]) => subscriptions::get(state, id, params),

@@ -234,5 +234,12 @@ fn keep(state: &mut State, new: &NewSubscription, customer: &Object, now: i64) -
 
 /// Plans what follows from a subscription's items having changed outside a renewal.
 pub fn replan(state: &mut State, id: &str) {
+    let subscription = state.must(id);
+    let end = cycle::period_end(subscription);
+    // An end that was announced for the period's end moves with it.
+    if subscription.flag("cancel_at_period_end") {
+        state.edit(id, |subscription| subscription.set("cancel_at", end));
+        state.remind(id, end, Due::Cancel(id.to_owned()));
+    }
     cycle::plan_renewal(state, id);
 }

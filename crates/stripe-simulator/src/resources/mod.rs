@@ -12,6 +12,7 @@ pub mod invoice_payments;
 pub mod invoices;
 pub mod payment_intents;
 pub mod payment_methods;
+pub mod portal;
 pub mod prices;
 pub mod products;
 pub mod refunds;

@@ -127,7 +127,7 @@ pub fn announce_end(state: &mut State, id: &str, at_period_end: Option<bool>, ca
             subscription.set("cancel_at_period_end", false);
         }
         let ends = !subscription.is_null("cancel_at");
-        if ends != !was.is_null("cancel_at") {
+        if ends == was.is_null("cancel_at") {
             subscription.set("canceled_at", ends.then_some(now));
             subscription.set("cancellation_details.reason", ends.then_some("cancellation_requested"));
         }
@@ -223,7 +223,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
     let behavior = behavior.as_deref().and_then(PaymentBehavior::parse).unwrap_or_default();
     let proration = params.one_of("proration_behavior", &PRORATIONS)?;
     let (at_end, cancel_at) = (params.flag("cancel_at_period_end")?, cancel_at(state, id, params)?);
-    let named = params.filled("default_payment_method");
+    let named = params.text("default_payment_method");
     let (metadata, description) =
         (params.changed_metadata("metadata", before.at("metadata")), params.text("description"));
     let comment = params.text("cancellation_details[comment]");
@@ -241,7 +241,11 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
         let message = "This subscription cannot be changed while its first payment is open.";
         return Err(not_now(message, "subscription_payment_intent_requires_action"));
     }
-    let method = named.map(|named| payment_methods::resolve(state, &named, "default_payment_method")).transpose()?;
+    let method = named.map(|named| match named.as_str() {
+        "" => Ok(named),
+        named => payment_methods::resolve(state, named, "default_payment_method"),
+    });
+    let method = method.transpose()?;
     if items.is_some() || restart {
         let same = || {
             let all = before.each("items").into_iter().map(|item| PlannedItem {

@@ -37,11 +37,12 @@ pub struct Ear {
 }
 
 async fn listen(State(ear): State<Ear>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let body = String::from_utf8(body.to_vec()).unwrap();
-    let signature = headers.get("stripe-signature").map(|value| value.to_str().unwrap().to_owned());
-    let event = serde_json::from_str(&body).unwrap();
-    ear.heard.lock().unwrap().push(Heard { signature, body, event });
-    let mut refusals = ear.refusals.lock().unwrap();
+    let body = String::from_utf8(body.to_vec()).expect("a delivery is text");
+    let signature =
+        headers.get("stripe-signature").map(|value| value.to_str().expect("a signature is text").to_owned());
+    let event = serde_json::from_str(&body).expect("a delivery is JSON");
+    ear.heard.lock().expect("nobody panics while listening").push(Heard { signature, body, event });
+    let mut refusals = ear.refusals.lock().expect("nobody panics while listening");
     if *refusals > 0 {
         *refusals -= 1;
         return StatusCode::SERVICE_UNAVAILABLE;
@@ -76,24 +77,24 @@ impl World {
 
     pub async fn with(config: Config) -> World {
         let ear = Ear::default();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("http://{}/hook", listener.local_addr().expect("a listener has an address"));
         let routes = Router::new().route("/hook", post(listen)).with_state(ear.clone());
-        let listener = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        let listener = tokio::spawn(async move { axum::serve(listener, routes).await.expect("the listener serves") });
         let webhook = Some(Webhook { url, secret: SECRET.to_owned() });
-        let stripe = Simulator::start(Config { webhook, ..config }).await.unwrap();
+        let stripe = Simulator::start(Config { webhook, ..config }).await.expect("a port is free");
         World { stripe, http: reqwest::Client::new(), ear, listener }
     }
 
     /// Lets the listener refuse the next deliveries.
     pub fn refuse(&self, times: u32) {
-        *self.ear.refusals.lock().unwrap() = times;
+        *self.ear.refusals.lock().expect("nobody panics while listening") = times;
     }
 
     /// Everything the listener heard once nothing more is under way.
     pub async fn heard(&self) -> Vec<Heard> {
         self.stripe.quiet().await;
-        self.ear.heard.lock().unwrap().clone()
+        self.ear.heard.lock().expect("nobody panics while listening").clone()
     }
 
     /// The types of the events that were heard.
@@ -104,7 +105,7 @@ impl World {
     /// The types of the events that were heard since the last time this was asked.
     pub async fn news(&self) -> Vec<String> {
         let types = self.types().await;
-        self.ear.heard.lock().unwrap().clear();
+        self.ear.heard.lock().expect("nobody panics while listening").clear();
         types
     }
 
@@ -123,22 +124,22 @@ impl World {
 
     /// Posts and expects success.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
-        let answer = self.try_post(path, form, None).await.unwrap();
+        let answer = self.try_post(path, form, None).await.expect("it is answered");
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         answer.body
     }
 
     /// Posts and expects a refusal: its status and the error.
     pub async fn refused(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
-        let answer = self.try_post(path, form, None).await.unwrap();
+        let answer = self.try_post(path, form, None).await.expect("it is answered");
         assert!(answer.status >= 400, "{path}: {}", answer.body);
         (answer.status, answer.body["error"].clone())
     }
 
     pub async fn ask(&self, path: &str) -> (u16, Value) {
         let url = format!("{}{path}", self.stripe.base_url());
-        let answer = self.http.get(url).bearer_auth("sk_test_1").send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        let answer = self.http.get(url).bearer_auth("sk_test_1").send().await.expect("it is answered");
+        (answer.status().as_u16(), answer.json().await.expect("an answer is JSON"))
     }
 
     /// Gets and expects success.
@@ -150,16 +151,16 @@ impl World {
 
     pub async fn delete(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.stripe.base_url());
-        let answer = self.http.delete(url).bearer_auth("sk_test_1").send().await.unwrap();
+        let answer = self.http.delete(url).bearer_auth("sk_test_1").send().await.expect("it is answered");
         assert_eq!(answer.status(), 200, "{path}");
-        answer.json().await.unwrap()
+        answer.json().await.expect("an answer is JSON")
     }
 
     /// Uses the control API; the status and the answer.
     pub async fn control(&self, path: &str, said: Value) -> (u16, Value) {
         let url = format!("{}/_control{path}", self.stripe.base_url());
-        let answer = self.http.post(url).json(&said).send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        let answer = self.http.post(url).json(&said).send().await.expect("it is answered");
+        (answer.status().as_u16(), answer.json().await.expect("an answer is JSON"))
     }
 
     /// A monthly price of a new product.
@@ -189,7 +190,7 @@ impl World {
     /// Gives a customer a card by default.
     pub async fn card(&self, customer: &str, card: &str) -> String {
         let method = self.post(&format!("/v1/payment_methods/{card}/attach"), &[("customer", customer)]).await;
-        let default = [("invoice_settings[default_payment_method]", method["id"].as_str().unwrap())];
+        let default = [("invoice_settings[default_payment_method]", method["id"].as_str().expect("it has a name"))];
         self.post(&format!("/v1/customers/{customer}"), &default).await;
         id(&method)
     }
@@ -232,5 +233,5 @@ pub fn text(object: &Value, field: &str) -> String {
 
 /// Seconds of an instant.
 pub fn instant(text: &str) -> i64 {
-    text.parse::<jiff::Timestamp>().unwrap().as_second()
+    text.parse::<jiff::Timestamp>().expect("an instant").as_second()
 }
