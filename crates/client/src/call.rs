@@ -20,7 +20,7 @@ pub struct Call<T> {
     method: Method,
     path: Vec<String>,
     query: Vec<(&'static str, String)>,
-    body: Option<Vec<u8>>,
+    body: Option<(&'static str, Vec<u8>)>,
     idempotency_key: Option<String>,
     timeout: Duration,
     answer: PhantomData<fn() -> T>,
@@ -49,8 +49,13 @@ impl<T> Call<T> {
         }
     }
 
-    pub(crate) fn body(mut self, body: &impl Serialize) -> Call<T> {
-        self.body = Some(serde_json::to_vec(body).expect("the API's types have text for keys and no way to fail"));
+    pub(crate) fn body(self, body: &impl Serialize) -> Call<T> {
+        let body = serde_json::to_vec(body).expect("the API's types have text for keys and no way to fail");
+        self.raw("application/json", body)
+    }
+
+    pub(crate) fn raw(mut self, kind: &'static str, body: Vec<u8>) -> Call<T> {
+        self.body = Some((kind, body));
         self
     }
 
@@ -79,6 +84,14 @@ impl<T> Call<T> {
         let answer = self.send().await?;
         String::from_utf8(answer.body)
             .map_err(|error| Error::unreadable(answer.status.as_u16(), error.as_bytes(), "it is not UTF-8"))
+    }
+
+    /// Sends the call and gives the answer's bytes as they came: what is no JSON.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn bytes(self) -> Result<Vec<u8>, Error> {
+        Ok(self.send().await?.body)
     }
 
     async fn send(self) -> Result<Answer, Error> {
@@ -129,8 +142,8 @@ impl<T> Call<T> {
         if let Some(key) = &self.idempotency_key {
             request = request.header("Idempotency-Key", key);
         }
-        if let Some(body) = &self.body {
-            request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
+        if let Some((kind, body)) = &self.body {
+            request = request.header(header::CONTENT_TYPE, *kind).body(body.clone());
         }
         Ok(request)
     }

@@ -43,7 +43,7 @@ pub use call::Call;
 pub use error::Error;
 pub use follow::Follow;
 pub use key::{KeyKind, new_idempotency_key};
-pub use routes::Paging;
+pub use routes::{FileKind, Paging};
 
 use reqwest::Url;
 use std::fmt;

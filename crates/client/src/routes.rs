@@ -14,6 +14,38 @@ const EARLY: Duration = Duration::from_millis(250);
 /// How long moving a test clock may take: years of renewals happen on the way.
 const ADVANCE: Duration = Duration::from_secs(600);
 
+/// How long a file may be on its way.
+const UPLOAD: Duration = Duration::from_secs(60);
+
+/// What a file of an application may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A document.
+    Pdf,
+    /// A picture.
+    Png,
+    /// A photograph.
+    Jpeg,
+}
+
+impl FileKind {
+    /// What bytes are, by how they begin.
+    pub fn of(bytes: &[u8]) -> Option<FileKind> {
+        let begins: [(&[u8], FileKind); 3] =
+            [(b"%PDF-", FileKind::Pdf), (b"\x89PNG\r\n\x1a\n", FileKind::Png), (b"\xff\xd8\xff", FileKind::Jpeg)];
+        begins.into_iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, kind)| kind)
+    }
+
+    /// As `Content-Type` names it.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            FileKind::Pdf => "application/pdf",
+            FileKind::Png => "image/png",
+            FileKind::Jpeg => "image/jpeg",
+        }
+    }
+}
+
 /// Which part of a list is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paging {
@@ -205,6 +237,50 @@ impl Client {
         self.post(&["v1", "workspaces", workspace, "customer", "sync"])
     }
 
+    /// `GET /v1/reviews`: applications for reviews, newest first, all or those with a status: the workspace's, or
+    /// everybody's for an operator who names none.
+    pub fn reviews(&self, paging: &Paging, status: Option<&str>) -> Call<Page<Review>> {
+        self.get(&["v1", "reviews"]).paged(paging).with("status", status)
+    }
+
+    /// `GET /v1/reviews/{id}`: an application, with what was sent.
+    pub fn review(&self, id: &str) -> Call<Review> {
+        self.get(&["v1", "reviews", id])
+    }
+
+    /// `POST /v1/reviews/{id}/files`: adds a file to an application that is not decided yet. The same file again is the
+    /// one that is there.
+    pub fn add_review_file(&self, id: &str, name: &str, kind: FileKind, bytes: Vec<u8>) -> Call<ReviewFile> {
+        self.post(&["v1", "reviews", id, "files"])
+            .with("name", Some(name))
+            .raw(kind.content_type(), bytes)
+            .waiting(UPLOAD)
+    }
+
+    /// `GET /v1/review_files/{id}`: a file, to be asked for with [`Call::bytes`].
+    pub fn review_file(&self, id: &str) -> Call<Vec<u8>> {
+        self.get(&["v1", "review_files", id]).waiting(UPLOAD)
+    }
+
+    /// `POST /v1/reviews/{id}/approve`: what requires the review can be bought.
+    pub fn approve_review(&self, id: &str, reason: &str) -> Call<Review> {
+        self.decide_review(id, "approve", reason)
+    }
+
+    /// `POST /v1/reviews/{id}/reject`: it can be applied for again.
+    pub fn reject_review(&self, id: &str, reason: &str) -> Call<Review> {
+        self.decide_review(id, "reject", reason)
+    }
+
+    /// `POST /v1/reviews/{id}/revoke`: takes an approval back.
+    pub fn revoke_review(&self, id: &str, reason: &str) -> Call<Review> {
+        self.decide_review(id, "revoke", reason)
+    }
+
+    fn decide_review(&self, id: &str, how: &str, reason: &str) -> Call<Review> {
+        self.post(&["v1", "reviews", id, how]).body(&ReviewDecision { reason: reason.to_owned() })
+    }
+
     /// `GET /v1/switches`: every change of a switch, newest first: the first one of a name is how it stands.
     pub fn switches(&self, paging: &Paging) -> Call<Page<Switch>> {
         self.get(&["v1", "switches"]).paged(paging)
@@ -390,6 +466,11 @@ impl Scoped {
     /// `DELETE /v1/members/{id}`: removes a member with their keys, or leaves.
     pub fn remove_member(&self, id: &str) -> Call<Ended> {
         Call::new(self, Method::DELETE, &["v1", "members", id])
+    }
+
+    /// `POST /v1/reviews`: applies for a review.
+    pub fn apply_for_review(&self, new: &NewReview) -> Call<Review> {
+        self.post(&["v1", "reviews"]).body(new)
     }
 
     /// `GET /v1/invitations`: those that wait for an answer.

@@ -18,7 +18,8 @@ use crate::time::Timestamp;
 use crate::workspace::Workspace;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
-use words::{Scene, quantity};
+use words::Scene;
+pub use words::quantity;
 
 /// Sentences of a summary before it only counts the rest.
 const SUMMARY_SENTENCES: usize = 3;

@@ -112,6 +112,8 @@ pub enum Kind {
     Key,
     /// An invitation to the workspace.
     Invitation,
+    /// An application for a review.
+    Review,
 }
 
 impl Kind {
@@ -123,6 +125,7 @@ impl Kind {
             Kind::Entry => "en",
             Kind::Key => "key",
             Kind::Invitation => "inv",
+            Kind::Review => "rev",
         }
     }
 }

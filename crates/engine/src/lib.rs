@@ -58,7 +58,7 @@ pub use entry::Entry;
 pub use event::{
     Account, Dated, End, Event, Failure, FailureCode, OutputFile, Posting, RunStatus, Script, ScriptedOutcome, Start,
 };
-pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain};
+pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain, quantity};
 pub use id::{Kind, UserId, WorkspaceId, parse_owned, workspace_in};
 pub use money::money;
 pub use notice::Notice;

@@ -72,7 +72,14 @@ pub fn offer(workspace: &Workspace, catalogs: &Catalogs, wanted: &Wanted, at: Ti
             let pack = catalog.pack(id).ok_or_else(|| {
                 Refusal::invalid("/pack", format!("there is no pack `{}`", id.chars().take(100).collect::<String>()))
             })?;
-            offer_pack(workspace, workspace.catalog, pack)
+            // The workspace's version says what is sold to it; what a payment of that price gives is in the newest
+            // version that asks it.
+            let same = |other: &&Pack| other.amount == pack.amount && other.currency == pack.currency;
+            let newest = catalogs.all().iter().rev().filter(|published| published.version <= version.version);
+            let mut given = newest.filter_map(|published| Some((published, published.catalog.pack(id).filter(same)?)));
+            let (version, gives) =
+                given.next().map_or((workspace.catalog, pack), |(known, pack)| (known.version, pack));
+            offer_pack(workspace, version, pack, gives)
         }
         Wanted::Plan(id, interval) => {
             let plan = version.catalog.plan(id).filter(|plan| !plan.prices.is_empty()).ok_or_else(|| {
@@ -87,7 +94,7 @@ pub fn offer(workspace: &Workspace, catalogs: &Catalogs, wanted: &Wanted, at: Ti
     }
 }
 
-fn offer_pack(workspace: &Workspace, version: u32, pack: &Pack) -> Result<Offer, Refusal> {
+fn offer_pack(workspace: &Workspace, version: u32, pack: &Pack, gives: &Pack) -> Result<Offer, Refusal> {
     if !pack.plans.is_empty() && !pack.plans.contains(&workspace.subscription.plan) {
         return Err(Refusal::FeatureNotInPlan { feature: "packs".to_owned(), plans_that_include: pack.plans.clone() });
     }
@@ -97,9 +104,9 @@ fn offer_pack(workspace: &Workspace, version: u32, pack: &Pack) -> Result<Offer,
         interval: None,
         amount: pack.amount,
         currency: Name::from(pack.currency.as_str()),
-        credits: pack.credits + pack.bonus,
-        bonus: pack.bonus,
-        expires: pack.expires,
+        credits: gives.credits + gives.bonus,
+        bonus: gives.bonus,
+        expires: gives.expires,
         how: How::AtOnce,
     })
 }

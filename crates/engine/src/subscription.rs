@@ -54,13 +54,24 @@ impl Subscription {
         Some(self.awaited_until.or(period.next_month_at()).unwrap_or(period.end))
     }
 
+    /// When the next allowance comes; `None` where none does, or nobody knows because its payment is waited for (R4).
+    pub fn renews_at(&self) -> Option<Timestamp> {
+        let period = self.period.filter(|_| !self.cancel && self.awaited_until.is_none())?;
+        Some(period.next_month_at().unwrap_or(period.end))
+    }
+
     /// Whether a grant ends with a period whose renewal is not paid yet: it is frozen then, and nobody can hold from it
     /// (R4).
     pub fn freezes(&self, grant: &Grant) -> bool {
+        let Some(payment) = &self.payment else { return false };
         let waits = self.awaited_until.is_some() || !self.cancel;
-        let of_period = matches!(grant.kind, GrantKind::Cycle | GrantKind::Rollover | GrantKind::Bonus);
+        let of_period = match grant.kind {
+            GrantKind::Cycle | GrantKind::Rollover => true,
+            GrantKind::Bonus => grant.source == payment.source,
+            _ => false,
+        };
         let ends = self.period.map(|period| period.end);
-        self.payment.is_some() && waits && of_period && grant.expires_at.is_some() && grant.expires_at == ends
+        waits && of_period && grant.expires_at.is_some() && grant.expires_at == ends
     }
 }
 

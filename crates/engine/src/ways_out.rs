@@ -100,12 +100,12 @@ fn credits_of<'a>(grants: impl Iterator<Item = &'a GrantTemplate>, model: Option
 /// The next allowance, where it and what outlives that instant are enough: what is left of this period is not.
 fn renewal(workspace: &Workspace, catalog: &Catalog, model: Option<&Model>, required: Amount) -> Option<WayOut> {
     let subscription = &workspace.subscription;
-    let period = subscription.period.filter(|_| !subscription.cancel && subscription.pending.is_none())?;
+    let period = subscription.period.filter(|_| subscription.pending.is_none())?;
+    let at = subscription.renews_at()?;
     let grants = catalog.plan(&subscription.plan)?.price(period.interval)?.grants.iter();
     let monthly = period.next_month_at();
     let comes = grants.filter(|grant| monthly.is_none() || grant.every == Some(Interval::Month));
     let credits = credits_of(comes, model) + subscription.allowance.unwrap_or_default();
-    let at = monthly.unwrap_or(period.end);
     let kept = workspace.available(Unit::Credits, model.map(|model| &*model.id), at);
     (credits + kept >= required).then_some(WayOut::Renewal { at, credits })
 }

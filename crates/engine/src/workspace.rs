@@ -114,6 +114,14 @@ pub struct Settled {
     /// Taken by corrections, which no won dispute gives again (R10).
     #[serde(default)]
     pub voided: Amount,
+    /// Came back from holds when the grant was dead, and lives on in another (R17).
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub returned: Amount,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_nothing(amount: &Amount) -> bool {
+    amount.is_zero()
 }
 
 impl Grant {
@@ -459,7 +467,7 @@ impl Workspace {
         let holds = self.holds.iter().map(|hold| hold.expires_at).min();
         let grants = self.grants.iter().filter(|grant| !grant.available.is_zero());
         let grants = grants.filter_map(|grant| self.grant_due(grant)).min();
-        [holds, grants, self.subscription.due_at()].into_iter().flatten().min()
+        [holds, grants, self.subscription.due_at(), crate::apply::top_up_due(self)].into_iter().flatten().min()
     }
 
     /// When a grant with something left is next looked at by itself: to tell of its end, or for its end.

@@ -1,9 +1,10 @@
 //! What the property tests once found wrong, each as the few commands that showed it.
 
+use scrip_engine::billing::command::{BillingCommand, Bought, Payment};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Catalogs, Choice, Command, Dated, Give, GrantKind, Interval, Mode, Name, Params, Profile,
-    Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
+    Amount, Ask, By, Catalogs, Choice, Command, Dated, Event, Give, GrantKind, Interval, Mode, Name, Notice, Params,
+    Profile, Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -303,4 +304,157 @@ fn settling_to_the_end_of_the_calendar_comes_to_an_end() {
     desk.now = Timestamp::MAX.micros();
     let renewals = desk.run(Command::Tick);
     assert!(renewals.len() < 100, "{} events", renewals.len());
+}
+
+fn reversed(source: &str, paid: u64, reversed: u64) -> Command {
+    Command::ReversePayment { source: Name::from(source), paid, reversed, disputed: false }
+}
+
+/// A payment for a period of a plan, from a day after the workspace was opened on.
+fn paid(source: &str, of: &str, plan: (&str, Interval), price: i64, start: Timestamp) -> Command {
+    let (plan, interval) = plan;
+    let bought = Bought::Period {
+        plan: Name::from(plan),
+        interval,
+        subscription: Name::from(of),
+        anchor: start,
+        start,
+        end: start.nth(interval, 1),
+    };
+    let price = Amount::new(price).expect("a price is an amount");
+    let (source, currency) = (Name::from(source), Name::from("usd"));
+    Command::Billing(BillingCommand::RecordPayment(Payment { source, price, paid: price, currency, bought }))
+}
+
+#[test]
+fn a_period_that_is_over_costs_what_was_paid_for_it() {
+    let mut desk = Desk::rich();
+    let opened = Timestamp::from_micros(desk.now);
+    desk.pass(40 * DAY);
+    desk.run(paid("in-2", "sub-2", ("pro", Interval::Month), 2_000, Timestamp::from_micros(desk.now)));
+    desk.run(paid("in-1", "sub-1", ("basic", Interval::Month), 900, opened));
+    let late = desk.workspace.grants.iter().find(|grant| &*grant.source == "in-1" && grant.unit == Unit::Credits);
+    let late = late.expect("what was paid for is given");
+    assert_eq!(late.expired, late.granted, "its day has passed");
+    let cost = late.cost_basis.as_ref().expect("it was paid for");
+    assert_eq!((cost.amount.get(), cost.credits.get()), (900, 400));
+    assert_eq!(&*desk.workspace.subscription.plan, "pro");
+}
+
+#[test]
+fn a_year_paid_beside_a_better_contract_gives_all_its_months() {
+    let mut desk = Desk::rich();
+    let choice = Choice {
+        plan: Name::from("contract"),
+        interval: Some(Interval::Month),
+        allowance: Amount::new(900),
+        approve: ["identity", "terms"].into_iter().map(|review| (Name::from(review), "seen".to_owned())).collect(),
+    };
+    desk.run(Command::Subscribe(choice));
+    let start = Timestamp::from_micros(desk.now);
+    desk.pass(40 * DAY);
+    desk.run(paid("in-1", "sub-1", ("basic", Interval::Year), 9_000, start));
+    assert_eq!(&*desk.workspace.subscription.plan, "contract", "the contract is worth more");
+    let of_year = |unit| {
+        let given = desk.workspace.grants.iter().filter(|grant| &*grant.source == "in-1" && grant.unit == unit);
+        given.map(|grant| grant.available.get()).sum::<i64>()
+    };
+    assert_eq!(of_year(Unit::Credits), 11 * 450 + 100, "one month of it is over");
+    assert_eq!(of_year(Unit::Training), 12);
+}
+
+#[test]
+fn an_older_period_of_another_subscription_does_not_take_over() {
+    let mut desk = Desk::rich();
+    let opened = Timestamp::from_micros(desk.now);
+    desk.pass(10 * DAY);
+    desk.run(paid("in-2", "sub-2", ("basic", Interval::Month), 900, Timestamp::from_micros(desk.now)));
+    desk.pass(2 * DAY);
+    desk.run(paid("in-1", "sub-1", ("pro", Interval::Week), 700, opened.after_micros(8 * DAY)));
+    assert_eq!(&*desk.workspace.subscription.plan, "basic");
+    let given = desk.workspace.grants.iter().find(|grant| &*grant.source == "in-1").expect("it was paid for");
+    assert_eq!(given.available.get(), 300, "it is had until its own end");
+    assert_eq!(given.expires_at, Some(opened.after_micros(15 * DAY)));
+}
+
+#[test]
+fn a_year_that_is_paid_at_the_end_of_the_calendar_is_recorded() {
+    let mut desk = Desk::rich();
+    desk.now = Timestamp::MAX.micros();
+    let start = Timestamp::MAX.after_micros(-40 * DAY);
+    desk.run(paid("in-1", "sub-1", ("basic", Interval::Year), 9_000, start));
+    assert_eq!(&*desk.workspace.subscription.plan, "free", "it ends with the calendar, which is over");
+}
+
+#[test]
+fn a_share_of_nothing_is_not_taken_back() {
+    let mut desk = Desk::rich();
+    desk.run(paid("in-1", "sub-1", ("basic", Interval::Year), 9_000, Timestamp::from_micros(desk.now)));
+    desk.run(reversed("in-1", 9_000, 1));
+    desk.now += 30 * DAY;
+    let events = desk.run(Command::Tick);
+    assert!(events.iter().any(|Dated(_, event)| matches!(event, Event::MonthStarted { .. })));
+    assert!(!events.iter().any(|Dated(_, event)| matches!(event, Event::GrantRevoked { .. })), "{events:?}");
+}
+
+#[test]
+fn the_bonus_of_a_pack_that_ends_with_the_period_is_not_frozen_with_it() {
+    let mut desk = Desk::rich();
+    desk.run(paid("in-1", "sub-1", ("pro", Interval::Month), 2_000, Timestamp::from_micros(desk.now)));
+    let give = Give::Pack(Name::from("month"));
+    desk.run(Command::Grant { give, source: Some(Name::from("pay_1")), reason: "sold".to_owned() });
+    desk.pass(28 * DAY);
+    desk.run(Command::Tick);
+    assert!(desk.workspace.subscription.awaited_until.is_some());
+    for grant in desk.workspace.grants.iter().filter(|grant| &*grant.source == "pay_1") {
+        assert!(!desk.workspace.is_frozen(grant), "{grant:?}");
+        assert_eq!(grant.expired, grant.granted);
+    }
+}
+
+/// A refund that was known when a period's rest went on takes nothing more when it is heard of again.
+#[test]
+fn a_refund_that_is_told_again_does_not_take_from_what_rolled_over() {
+    let mut desk = Desk::rich();
+    let start = Timestamp::from_micros(desk.now);
+    desk.run(paid("in-1", "sub-1", ("basic", Interval::Month), 900, start));
+    desk.run(reversed("in-1", 900, 450));
+    desk.pass(28 * DAY);
+    let Command::Billing(BillingCommand::RecordPayment(mut next)) =
+        paid("in-2", "sub-1", ("basic", Interval::Month), 900, start.nth(Interval::Month, 1))
+    else {
+        unreachable!("it is a payment")
+    };
+    let Bought::Period { anchor, end, .. } = &mut next.bought else { unreachable!("of a period") };
+    (*anchor, *end) = (start, start.nth(Interval::Month, 2));
+    desk.run(Command::Billing(BillingCommand::RecordPayment(next)));
+    let rolled = |desk: &Desk| {
+        let grant = desk.workspace.grants.iter().find(|grant| grant.kind == GrantKind::Rollover);
+        grant.expect("something rolled over").available.get()
+    };
+    assert_eq!(rolled(&desk), 150);
+    assert_eq!(desk.run(reversed("in-1", 900, 450)).len(), 0);
+    assert_eq!(rolled(&desk), 150);
+    desk.run(reversed("in-1", 900, 900));
+    assert_eq!(rolled(&desk), 0, "what is refunded later takes it");
+}
+
+#[test]
+fn a_shorter_retention_of_the_same_plan_is_told() {
+    let text = |days: u32| {
+        format!(
+            "name = \"x\"\nfree_plan = \"free\"\n[[plan]]\nid = \"free\"\nname = \"Free\"\n\
+             [[plan]]\nid = \"pro\"\nname = \"Pro\"\nretention = \"{days} days\"\n\
+             [[plan.price]]\ninterval = \"month\"\ncurrency = \"usd\"\namount = 100\ngrants = [{{ amount = 10 }}]\n\
+             [[model]]\nid = \"m\"\nname = \"M\"\noutput = \"image\"\nrate = {{ credits = 1, per = \"call\" }}\n"
+        )
+    };
+    for (before, after, told) in [(90, 30, true), (30, 90, false), (30, 30, false)] {
+        let mut moved = Desk::open(&text(before), &text(after));
+        moved.run(paid("in-1", "sub-1", ("pro", Interval::Month), 100, Timestamp::from_micros(moved.now)));
+        let events = moved.run(Command::MigrateCatalog { version: 2 });
+        let said =
+            events.iter().any(|Dated(_, event)| matches!(event, Event::Notice(Notice::RetentionShortened { .. })));
+        assert_eq!(said, told, "from {before} to {after} days");
+    }
 }

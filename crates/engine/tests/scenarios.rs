@@ -41,6 +41,14 @@ fn a_scenario_that_is_wrong_says_where_and_why() {
         (story("happened nothing"), "expected otherwise, got [\"workspace_opened\", \"grant_issued\""),
         (story("run image-standard → 10"), "x.txt:5: expected `->`"),
         (story("publish nowhere"), "there is no catalog `nowhere`"),
+        (story("pay pro month"), "expected source=…: what was paid"),
+        (story("pay pro month source=in-1\nbalance 5251"), "available: expected 5251, got 5250"),
+        (story("pay pro month source=in-1\npaid in-2 of sub-1"), "paid: expected in-2 of sub-1, got in-1 of sub-1"),
+        (story("pay pro month source=in-1\nat 2026-02-28T12:00Z\nfrozen 0"), "frozen: expected 0, got 5000"),
+        (story("pay pro month source=in-1\nfollow elsewhere"), "expected goes-on, ending, ended or then"),
+        (story("awaited 2026-01-31T12:00:00Z"), "awaited: expected 2026-01-31T12:00:00Z, got never"),
+        (story("hold 201\ncapture\ntold nothing"), "told: expected nothing, got credits_low"),
+        (story("top-up credits-1000 below=1 max=1200\ntop-ups off"), "top-ups: expected off, got 0 spent 0"),
     ] {
         let failure = language::run("x.txt", &text).failure.expect("the story is wrong");
         assert!(failure.contains(expected), "expected {expected:?} in {failure:?}");

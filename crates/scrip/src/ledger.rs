@@ -4,7 +4,9 @@
 
 use crate::crypto::sha256;
 use crate::store::queries;
-use crate::store::{Claim, Committed, Idempotency, NewMail, Store, Submission, SubmitError, Unavailable, Value};
+use crate::store::{
+    Claim, Committed, Idempotency, NewMail, Statement, Store, Submission, SubmitError, Unavailable, Value,
+};
 use scrip_engine::{By, Command, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
 
@@ -33,6 +35,8 @@ pub struct Beside {
     pub claims: Vec<Claim>,
     /// What is mailed because of it.
     pub mails: Vec<NewMail>,
+    /// What is kept of it beside the journal.
+    pub rows: Vec<Statement>,
 }
 
 impl Asked {
@@ -52,6 +56,17 @@ impl Asked {
 pub fn idempotency(workspace: WorkspaceId, key: &str, request: &[&[u8]]) -> Idempotency {
     let half = |hash: [u8; 32]| -> [u8; 16] { std::array::from_fn(|index| hash[index]) };
     Idempotency { key: half(sha256(&[&workspace.get().to_le_bytes(), key.as_bytes()])), request: half(sha256(request)) }
+}
+
+fn submission(
+    workspace: WorkspaceId,
+    command: Command,
+    asked: Asked,
+    beside: Beside,
+    wants_workspace: bool,
+) -> Submission {
+    let (Asked { by, actor, request, idempotency }, Beside { claims, mails, rows }) = (asked, beside);
+    Submission { workspace, command, by, actor, request, idempotency, claims, mails, rows, wants_workspace }
 }
 
 impl Ledger {
@@ -75,11 +90,7 @@ impl Ledger {
         command: Command,
         asked: Asked,
     ) -> Result<Committed, SubmitError> {
-        let Asked { by, actor, request, idempotency } = asked;
-        let (claims, mails, wants_workspace) = (Vec::new(), Vec::new(), false);
-        self.store
-            .submit(Submission { workspace, command, by, actor, request, idempotency, claims, mails, wants_workspace })
-            .await
+        self.store.submit(submission(workspace, command, asked, Beside::default(), false)).await
     }
 
     /// The same, and answers with the workspace as it was right after.
@@ -104,12 +115,9 @@ impl Ledger {
         workspace: WorkspaceId,
         command: Command,
         asked: Asked,
-        Beside { claims, mails }: Beside,
+        beside: Beside,
     ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
-        let Asked { by, actor, request, idempotency } = asked;
-        let wants_workspace = true;
-        let submission =
-            Submission { workspace, command, by, actor, request, idempotency, claims, mails, wants_workspace };
+        let submission = submission(workspace, command, asked, beside, true);
         let mut committed = self.store.submit(submission).await?;
         let shown = committed.workspace.take();
         let shown = shown.ok_or_else(|| SubmitError::Bug("the store showed no workspace".to_owned()))?;
@@ -119,9 +127,7 @@ impl Ledger {
     /// Decides many commands, those of one workspace in this order, and makes them durable together.
     pub async fn submit_many(&self, many: Vec<(WorkspaceId, Command, Asked)>) -> Vec<Result<Committed, SubmitError>> {
         let submission = |(workspace, command, asked): (WorkspaceId, Command, Asked)| {
-            let Asked { by, actor, request, idempotency } = asked;
-            let (claims, mails) = (Vec::new(), Vec::new());
-            Submission { workspace, command, by, actor, request, idempotency, claims, mails, wants_workspace: false }
+            submission(workspace, command, asked, Beside::default(), false)
         };
         self.store.submit_many(many.into_iter().map(submission).collect()).await
     }

@@ -7,7 +7,7 @@ use crate::ledger::Ledger;
 use crate::mail::{Link, Mail};
 use crate::sign_in::{self, LINK_LIFETIME};
 use crate::store::Unavailable;
-use scrip_engine::{Timestamp, WorkspaceId};
+use scrip_engine::{Links as Pages, Timestamp, WorkspaceId};
 use std::sync::Arc;
 
 /// What links are made of.
@@ -34,6 +34,22 @@ pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -
             let open = format!("{}/invitations/{invitation}.", links.public_url);
             Ok(Some(Link::new(open, invitation_signature(&links.secret, invitation, recipient))))
         }
+        Mail::ReviewRejected { .. } | Mail::ReviewRevoked { .. } => Ok(Some(page(links, |pages| pages.apply.as_ref()))),
+        Mail::CreditsLow { .. }
+        | Mail::GrantExpiring { .. }
+        | Mail::PaymentFailed { .. }
+        | Mail::RetentionShortened { .. }
+        | Mail::ReviewApproved { .. } => Ok(Some(page(links, |pages| pages.upgrade.as_ref()))),
+    }
+}
+
+/// A page that the catalog names, on this site unless it says otherwise; the site itself where it names none.
+fn page(links: &Links, named: impl Fn(&Pages) -> Option<&String>) -> Link {
+    let catalogs = links.ledger.store().catalogs();
+    let path = catalogs.newest().and_then(|newest| named(&newest.catalog.links)).map_or("", String::as_str);
+    match path.contains("://") {
+        true => Link::to_page(path.to_owned()),
+        false => Link::to_page(format!("{}/{}", links.public_url, path.trim_start_matches('/'))),
     }
 }
 

@@ -14,6 +14,7 @@ mod http;
 mod ledger;
 mod links;
 mod mail;
+mod notices;
 mod oidc;
 mod outbound;
 mod outbox;

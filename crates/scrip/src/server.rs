@@ -11,6 +11,7 @@ use crate::http::{self, App, Audience, address::Proxies, caller::OPERATOR_PREFIX
 use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::mail::transport::{Mailer, Transport};
+use crate::notices;
 use crate::oidc::Oidc;
 use crate::outbox::Outbox;
 use crate::scheduler::{self, TimeMachine};
@@ -214,7 +215,8 @@ fn mailer(settings: &Settings, data: &Path, public_url: &str) -> Result<Mailer, 
 
 /// The store that the settings name: a database, or the directory itself.
 async fn open(settings: &Settings, data: &Path) -> Result<Store, Unavailable> {
-    let options = Options { group_commit: settings.group_commit.unwrap_or(true), ..Options::default() };
+    let group_commit = settings.group_commit.unwrap_or(true);
+    let options = Options { group_commit, tell: notices::told, ..Options::default() };
     match &settings.database_url {
         Some(url) => {
             let address = Address { url: url.clone(), ca: settings.database_ca.clone() };

@@ -392,6 +392,53 @@ fn people_join_by_hand_and_by_invitation_and_leave() {
 }
 
 #[test]
+fn a_review_is_applied_for_with_a_file_rejected_approved_and_revoked() {
+    let server = Server::start("canvas-tiers");
+    let id = server.open(&[]);
+    let here = ["--workspace", &id];
+    let says = |arguments: &[&str]| server.says(&[arguments, &here].concat());
+    let json = |arguments: &[&str]| server.json(&[arguments, &here].concat());
+    let fails = |arguments: &[&str]| failure(server.scrip(&[arguments, &here].concat()));
+    assert_eq!(says(&["reviews", "list"]), "none\n");
+    let applied = json(&["reviews", "apply", "business_verification", "company=Ada & Sons", "site=a=b"]);
+    assert_eq!(applied["form"], serde_json::json!({ "company": "Ada & Sons", "site": "a=b" }));
+    let first = applied["id"].as_str().expect("an id");
+    let (code, told) = fails(&["reviews", "apply", "business_verification", "company"]);
+    assert!(code == 2 && told.contains("is not FIELD=TEXT"), "{told}");
+    let (code, told) = fails(&["reviews", "apply", "horoscope"]);
+    assert!(code == 1 && told.contains("no plan requires a review"), "{told}");
+
+    // A file goes up and comes down again.
+    let place = std::env::temp_dir().join(format!("scrip-review-{}", std::process::id()));
+    std::fs::create_dir_all(&place).expect("it can be made");
+    let at = |name: &str| place.join(name).display().to_string();
+    for (name, bytes) in [("papers.pdf", "%PDF-1.7"), ("papers.txt", "papers")] {
+        std::fs::write(place.join(name), bytes).expect("it can be written");
+    }
+    let file = json(&["reviews", "file", first, &at("papers.pdf")]);
+    assert_eq!((&file["name"], &file["bytes"]), (&"papers.pdf".into(), &8.into()));
+    let (code, told) = fails(&["reviews", "file", first, &at("papers.txt")]);
+    assert!(code == 2 && told.contains("it is no PDF, PNG or JPEG"), "{told}");
+    let shown = says(&["reviews", "show", first]);
+    assert!(shown.contains("Ada & Sons") && shown.contains("papers.pdf"), "{shown}");
+    // The operator names no workspace to see all.
+    assert!(server.says(&["reviews", "list", "--status", "submitted"]).contains(first));
+    server.says(&["reviews", "file", file["id"].as_str().expect("an id"), &at("saved.pdf")]);
+    assert_eq!(std::fs::read(place.join("saved.pdf")).expect("it is saved"), b"%PDF-1.7");
+    std::fs::remove_dir_all(&place).expect("it is ours");
+
+    assert!(server.says(&["reviews", "reject", first, "--reason", "who are you"]).contains("rejected"));
+    let second = json(&["reviews", "apply", "business_verification"]);
+    let second = second["id"].as_str().expect("an id");
+    let (code, told) = fails(&["reviews", "approve", first, "--reason", "r"]);
+    assert!(code == 1 && told.contains("a newer application"), "{told}");
+    assert!(server.says(&["reviews", "approve", second, "--reason", "papers seen"]).contains("approved"));
+    assert!(server.says(&["reviews", "revoke", second, "--reason", "gone"]).contains("revoked"));
+    assert_eq!(fails(&["reviews", "show", "run_1"]).0, 2);
+    assert!(says(&["audit"]).contains("revoke_review"));
+}
+
+#[test]
 fn a_person_signs_in_by_a_link_and_is_at_home() {
     let server = Server::start("two-buckets");
     let id = server.open(&["--plan", "pro", "--interval", "month"]);

@@ -121,11 +121,38 @@ fn everything_printed_works(dir: &Dir, demo: &Demo, is_gated: bool) {
     assert!(answer(&run(&explain[0]))["summary"].as_str().is_some_and(|summary| !summary.is_empty()));
     assert_eq!(code(&explain[1]), Some(0));
     keys_printed_work(&sections, &run);
+    shop_printed_works(&sections, &run);
     assert_eq!(
         sections.values().map(Vec::len).sum::<usize>(),
-        if is_gated { 23 } else { 21 },
+        if is_gated { 31 } else { 29 },
         "no line is left out: {sections:#?}"
     );
+}
+
+/// Buys something, looks, and gives the money back, as it is printed.
+fn shop_printed_works(sections: &BTreeMap<String, Vec<String>>, run: &impl Fn(&str) -> Output) {
+    let told = |line: &str| {
+        let output = run(line);
+        assert!(output.status.success(), "{line}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let credits = |line: &str| -> i64 {
+        let text = told(line);
+        text.split_once(" credits").expect("a balance").0.parse().unwrap_or_else(|_| panic!("{text}"))
+    };
+    let shop = section(sections, "See what can be bought");
+    assert!(told(&shop[0]).contains("at_once"));
+    assert!(told(&shop[1]).contains("/c/pay/cs_test_"));
+    let pay = section(sections, "Or pay from here");
+    let before = credits(&pay[2]);
+    told(&pay[0]);
+    told(&pay[1]);
+    let after = credits(&pay[2]);
+    assert!(after > before, "{before} then {after}");
+    let refund = section(sections, "Give the money back");
+    told(&refund[0]);
+    told(&refund[1]);
+    assert_eq!(credits(&refund[2]), before, "what was bought is gone, and nothing else");
 }
 
 /// Runs the lines about keys and people and checks what each says it does.
@@ -185,6 +212,8 @@ fn every_line_of_the_demo_works_and_a_second_start_goes_on() {
     let new = section(&again.sections(), "Run it with a key")[1].clone();
     let run = |line: &str| paste(&section(&again.sections(), "To try it")[0], line, dir.path());
     assert_eq!(run(&new).status.code(), Some(0));
+    // The simulated Stripe has forgotten everybody, and they buy all the same.
+    shop_printed_works(&again.sections(), &run);
     let shut = String::from_utf8(run(&old).stderr).expect("text");
     assert!(shut.starts_with("UNAUTHENTICATED: "), "the secret before opens nothing any more: {shut}");
     let ids = |workspaces: &[(String, String, i64)]| workspaces.iter().map(|(_, id, _)| id.clone()).collect::<Vec<_>>();

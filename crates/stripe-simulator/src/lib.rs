@@ -144,6 +144,14 @@ impl Simulator {
         Ok(Simulator { base, app, server })
     }
 
+    /// Delivers everything that happens to one more endpoint from now on.
+    pub fn tell(&self, webhook: &Webhook) {
+        let everything = ["*".to_owned()];
+        self.app.with(|state| {
+            resources::webhook_endpoints::open(state, &webhook.url, &everything, Some(API_VERSION), &webhook.secret);
+        });
+    }
+
     /// Where it is, without a slash at the end.
     pub fn base_url(&self) -> &str {
         &self.base

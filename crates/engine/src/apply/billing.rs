@@ -3,7 +3,7 @@
 use super::Step;
 use super::reviews::required;
 use super::subscriptions::{Cycle, grants_by_month};
-use crate::amount::Amount;
+use crate::amount::{Amount, Unit};
 use crate::billing::command::{BillingCommand, Bought, Payment, Standing};
 use crate::billing::event::BillingEvent;
 use crate::billing::{Paid, TopUpTerms};
@@ -13,6 +13,7 @@ use crate::limits::{GRANTS_MAX, SOURCES_MAX};
 use crate::refusal::Refusal;
 use crate::subscription::Period;
 use crate::time::{Interval, Timestamp};
+use crate::workspace::CostBasis;
 
 /// A period as the provider bills it.
 #[derive(Clone, Copy)]
@@ -96,7 +97,7 @@ impl<'a> Step<'a> {
             currency: payment.currency.clone(),
         }));
         match self.start_of(published, plan, subscription, billed) {
-            None => self.give_passed_period(payment, price, billed.end),
+            None => self.give_beside(payment, price, billed),
             Some(why) => self.start_paid_period(published, plan, price, payment, subscription, billed, why),
         }
         Ok(())
@@ -126,7 +127,8 @@ impl<'a> Step<'a> {
         let rank = |id: &Name| offer.catalog.plan_rank(id);
         let same = current.payment.as_ref().is_some_and(|paid| paid.subscription == *subscription);
         let by_contract = current.payment.is_none() && rank(&current.plan) > rank(&plan.id);
-        if billed.end <= self.at || by_contract || (same && billed.start < period.start) {
+        let older = current.payment.is_some() && billed.start < period.start;
+        if billed.end <= self.at || by_contract || older {
             return None;
         }
         let less = rank(&plan.id) < rank(&current.plan) || billed.interval < period.interval;
@@ -166,12 +168,36 @@ impl<'a> Step<'a> {
         self.start_period(Cycle { offer, plan, price, allowance: None, why, period, payment }, self.at);
     }
 
-    /// A period that was paid for and is not the current one gives its grants, with the end it was sold with.
-    fn give_passed_period(&mut self, payment: &Payment, price: &Price, end: Timestamp) {
+    /// A period that was paid for and does not become the current one gives what it was sold with, until its own end:
+    /// of a year that is granted by the month, every month that is not over.
+    fn give_beside(&mut self, payment: &Payment, price: &Price, billed: Billed) {
+        let Billed { start, end, .. } = billed;
+        let over = (1..12).filter(|month| start.nth(Interval::Month, *month) <= self.at).count();
+        let left = if end > self.at { 12 - i64::try_from(over).expect("of twelve") } else { 12 };
         for template in &price.grants {
+            let months = template.every == Some(Interval::Month) && price.interval == Interval::Year;
+            let of_year = |months| Amount::new(template.amount.get() * months).unwrap_or(template.amount);
+            let (amount, whole) =
+                if months { (of_year(left), of_year(12)) } else { (template.amount, template.amount) };
             let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
-            let (grant, amount) = (self.workspace.next_grant, template.amount);
-            self.grant_template(kind, template, amount, payment.source.clone(), self.at, Some(end));
+            let (currency, paid) = (payment.currency.clone(), payment.paid);
+            let cost = CostBasis { currency, amount: paid, credits: whole };
+            let grant = self.workspace.next_grant;
+            self.emit(Event::GrantIssued {
+                grant,
+                code: template.code.clone(),
+                kind,
+                unit: template.unit,
+                amount,
+                models: template.models.clone(),
+                rank: self.catalog().rank(kind),
+                source: payment.source.clone(),
+                cost_basis: Some(cost).filter(|_| kind == GrantKind::Cycle && template.unit == Unit::Credits),
+                expires_at: Some(end),
+                notice_at: None,
+                from: None,
+                reason: None,
+            });
             if end <= self.at {
                 self.emit(Event::GrantExpired { grant, amount });
             }
@@ -270,9 +296,8 @@ fn period_of(price: &Price, billed: Billed, now: Timestamp) -> Period {
         index += 1;
     }
     let (anchor, index) = if anchor.nth(interval, index) == start { (anchor, index) } else { (start, 0) };
-    let mut month = index * 12 + 1;
-    while anchor.nth(Interval::Month, month) <= now.min(end) {
-        month += 1;
-    }
+    let first = index * 12 + 1;
+    let passed = (first..first + 12).take_while(|month| anchor.nth(Interval::Month, *month) <= now.min(end)).count();
+    let month = first + u32::try_from(passed).expect("at most twelve");
     Period { interval, anchor, index, start, end, next_month: grants_by_month(price).then_some(month) }
 }

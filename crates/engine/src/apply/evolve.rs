@@ -156,8 +156,10 @@ fn issue(workspace: &mut Workspace, at: Timestamp, event: &Event) {
     if remembered(*kind) && !workspace.sources.contains(source) {
         Arc::make_mut(&mut workspace.sources).insert(source.clone());
     }
-    if let (GrantKind::Reinstated, Some(from)) = (kind, from) {
-        workspace.grant_mut(*from).settled.reinstated += *amount;
+    match (kind, from) {
+        (GrantKind::Reinstated, Some(from)) => workspace.grant_mut(*from).settled.reinstated += *amount,
+        (GrantKind::Returned, Some(from)) => workspace.grant_mut(*from).settled.returned += *amount,
+        _ => {}
     }
     workspace.next_grant = grant + 1;
     workspace.grants.push(Arc::new(Grant {

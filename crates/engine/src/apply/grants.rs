@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::limits::{GRANTS_MAX, OPERATION_MAX, SOURCES_MAX};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::workspace::CostBasis;
+use crate::workspace::{CostBasis, Grant};
 
 impl Step<'_> {
     pub(super) fn give(&mut self, give: &Give, source: Option<&Name>, reason: &str) -> Result<(), Refusal> {
@@ -178,7 +178,7 @@ impl Step<'_> {
 
     /// Takes back what is available of a grant and of what was reinstated from it, up to what is to be reclaimed in
     /// all; holds give the rest when they end.
-    fn revoke(&mut self, grant: u32, reclaim: Amount, reason: &str) {
+    fn revoke(&mut self, grant: u32, reclaim: Amount, reason: &str, at: Timestamp) {
         let found = self.workspace.grant(grant).expect("a grant to be revoked was found");
         let amount = reclaim.less(found.recovered()).min(found.available);
         let event = |grant, amount, reclaim| Event::GrantRevoked {
@@ -188,14 +188,14 @@ impl Step<'_> {
             voided: false,
             reason: reason.to_owned(),
         };
-        self.emit(event(grant, amount, reclaim));
+        self.emit_at(at, event(grant, amount, reclaim));
         let again = self.workspace.grants.iter().filter(|other| other.root == Some(grant));
         let again: Vec<(u32, Amount, Amount)> = again.map(|other| (other.n, other.available, other.reclaim)).collect();
         for (other, available, reclaim) in again {
             let owed = self.workspace.grant(grant).expect("it was just revoked").owed();
             let amount = owed.min(available);
             if !amount.is_zero() {
-                self.emit(event(other, amount, reclaim));
+                self.emit_at(at, event(other, amount, reclaim));
             }
         }
     }
@@ -218,12 +218,20 @@ impl Step<'_> {
             .filter(|grant| grant.source == *source && grant.kind != GrantKind::Reinstated)
             .map(|grant| grant.n)
             .collect();
+        let target = |grant: &Grant| grant.granted.share_rounded_down(reversed, paid);
+        // What rolled over was left after what was known then: only what is new takes from it (R9).
+        let new = funded.iter().filter_map(|n| self.workspace.grant(*n));
+        let is_new = new.filter(|grant| grant.kind != GrantKind::Rollover).any(|grant| target(grant) != grant.reclaim);
         for n in funded {
             // Reinstating the one before may have made the workspace forget this one, which is closed and old then.
             let Some(grant) = self.workspace.grant(n) else { continue };
-            let target = grant.granted.share_rounded_down(reversed, paid);
+            if grant.kind == GrantKind::Rollover && !is_new {
+                continue;
+            }
+            let target = target(grant);
             if target > grant.reclaim {
-                self.revoke(n, target, if disputed { "payment disputed" } else { "payment refunded" });
+                let reason = if disputed { "payment disputed" } else { "payment refunded" };
+                self.revoke(n, target, reason, self.at);
             } else if target < grant.reclaim {
                 self.reinstate(n, target);
             }
@@ -247,11 +255,13 @@ impl Step<'_> {
     }
 
     /// Takes back the share of a grant that its payment has lost already.
-    pub(super) fn take_reversed_share(&mut self, grant: u32) {
+    pub(super) fn take_reversed_share(&mut self, grant: u32, at: Timestamp) {
         let reversed = self.workspace.subscription.payment.as_ref().and_then(|payment| payment.reversed);
-        if let Some((paid, reversed)) = reversed.filter(|(_, reversed)| *reversed > 0) {
-            let granted = self.workspace.grant(grant).expect("it was just granted").granted;
-            self.revoke(grant, granted.share_rounded_down(reversed, paid), "payment refunded");
+        let Some((paid, reversed)) = reversed else { return };
+        let granted = self.workspace.grant(grant).expect("it was just granted").granted;
+        let share = granted.share_rounded_down(reversed, paid);
+        if !share.is_zero() {
+            self.revoke(grant, share, "payment refunded", at);
         }
     }
 

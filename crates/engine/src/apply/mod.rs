@@ -26,6 +26,7 @@ use crate::team::command::TeamCommand;
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
 pub use holds::hold_is_good;
+pub(crate) use notices::top_up_due;
 pub(crate) use reviews::required;
 pub(crate) use subscriptions::price_of;
 
@@ -63,6 +64,9 @@ pub fn apply(
     decide(&mut step, command)?;
     if !step.events.is_empty() {
         notices::note(&mut step, before);
+    } else if *command == Command::Tick {
+        // Nothing but a new month may have come.
+        notices::top_up(&mut step);
     }
     let Step { mut workspace, events, at, .. } = step;
     if !events.is_empty() {

@@ -7,8 +7,11 @@ use crate::billing::event::BillingEvent;
 use crate::catalog::{Name, Pack};
 use crate::event::Event;
 use crate::notice::{Notice, credits_left};
-use crate::time::{DAY, Span};
+use crate::time::{DAY, Interval, Span, Timestamp};
 use crate::workspace::Workspace;
+
+/// January 1970, as months are counted.
+const FIRST_MONTH: i32 = 1970 * 12;
 
 /// How long outputs that are there are kept at least after a plan that keeps them for a shorter time began (R29).
 const OLD_OUTPUTS: Span = Span::Micros(30 * DAY);
@@ -18,12 +21,11 @@ pub(super) fn note(step: &mut Step<'_>, before: &Workspace) {
     // Its last events may lie in the past; from here on it is now.
     step.workspace.at = step.at;
     note_balance(step, before);
-    if before.is_open() && before.subscription.plan != step.workspace.subscription.plan {
+    let (was, is) = (&before.subscription.plan, &step.workspace.subscription.plan);
+    if before.is_open() && (was != is || before.catalog != step.workspace.catalog) {
         note_retention(step, before);
     }
-    if step.workspace.billing.top_up.is_some() {
-        top_up(step);
-    }
+    top_up(step);
 }
 
 /// Tells of the line when it is crossed, and not before it is crossed again (strictly below is low).
@@ -47,14 +49,15 @@ fn note_retention(step: &mut Step<'_>, before: &Workspace) {
     }
 }
 
-/// Asks for a pack where the balance is low, an admin has asked for that, and the month's limit leaves room.
-fn top_up(step: &mut Step<'_>) {
+/// Asks for a pack where the balance is low, an admin has asked for that, and the month's limit leaves room. What can
+/// never be bought on these terms any more is not wanted any more.
+pub(super) fn top_up(step: &mut Step<'_>) {
     let Some(top_up) = &step.workspace.billing.top_up else { return };
-    let wanted = top_up.pending.is_none() && !top_up.off && !top_up.stopped && is_in_good_standing(&step.workspace);
-    if !wanted || credits_left(&step.workspace) >= top_up.terms.below {
+    if !is_wanted(&step.workspace, top_up) {
         return;
     }
-    let Some(pack) = sold(step, top_up) else { return };
+    let pack = sold(step, top_up).filter(|pack| pack.amount <= top_up.terms.monthly_max);
+    let Some(pack) = pack else { return step.emit(Event::Billing(BillingEvent::TopUpUnset)) };
     if top_up.spent_in_month(step.at) + pack.amount > top_up.terms.monthly_max {
         return;
     }
@@ -66,8 +69,18 @@ fn top_up(step: &mut Step<'_>) {
     }));
 }
 
-fn is_in_good_standing(workspace: &Workspace) -> bool {
-    workspace.frozen.is_none() && workspace.disputes.is_empty()
+/// Whether a pack would be bought now, if the month's limit allowed it.
+fn is_wanted(workspace: &Workspace, top_up: &TopUp) -> bool {
+    let on = top_up.pending.is_none() && !top_up.off && !top_up.stopped;
+    let in_good_standing = workspace.frozen.is_none() && workspace.disputes.is_empty();
+    on && in_good_standing && credits_left(workspace) < top_up.terms.below
+}
+
+/// When a pack that the month's limit has put off is bought: with the next month (UTC).
+pub(crate) fn top_up_due(workspace: &Workspace) -> Option<Timestamp> {
+    let top_up = workspace.billing.top_up.as_ref().filter(|top_up| is_wanted(workspace, top_up))?;
+    let put_off = !top_up.spent_in_month(workspace.at).is_zero();
+    put_off.then(|| Timestamp::default().nth(Interval::Month, (top_up.month + 1 - FIRST_MONTH).unsigned_abs()))
 }
 
 /// The pack, while it is sold to the workspace's plan.

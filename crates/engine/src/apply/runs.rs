@@ -268,8 +268,7 @@ impl<'a> Step<'a> {
     }
 
     fn too_little(&self, model: &Model, params: &Params, required: Amount) -> Refusal {
-        let renews_at = self.workspace.subscription.period.filter(|_| !self.workspace.subscription.cancel);
-        let renews_at = renews_at.map(|period| period.next_month_at().unwrap_or(period.end));
+        let renews_at = self.workspace.subscription.renews_at();
         if model.unit != Unit::Credits {
             let given = |grant: &&std::sync::Arc<Grant>| grant.unit == model.unit && grant.kind == GrantKind::Cycle;
             let renews_at = renews_at.filter(|_| self.workspace.grants.iter().any(|grant| given(&grant)));

@@ -227,7 +227,7 @@ impl<'a> Step<'a> {
         let grant = self.workspace.next_grant;
         self.grant_template(kind, template, amount, source, at, Some(ends));
         if payment.is_some() {
-            self.take_reversed_share(grant);
+            self.take_reversed_share(grant, at);
         }
     }
 
@@ -247,12 +247,7 @@ impl<'a> Step<'a> {
         let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
         let ending = |grant: &&Arc<Grant>| cycle(grant.kind) && grant.code == *code && grant.expires_at == Some(at);
         let ended: Vec<&Arc<Grant>> = self.workspace.grants.iter().filter(ending).collect();
-        let returned = self.workspace.grants.iter().filter(|grant| {
-            let same = |ended: &&Arc<Grant>| ended.source == grant.source;
-            grant.kind == GrantKind::Returned && grant.starts_at >= at && ended.iter().any(same)
-        });
-        let returned: Amount = returned.map(|grant| grant.granted).sum();
-        let left = ended.iter().map(|grant| grant.expired).sum::<Amount>().less(returned);
+        let left = ended.iter().map(|grant| grant.expired.less(grant.settled.returned)).sum();
         (left, ended.last().map(|grant| grant.source.clone()))
     }
 

@@ -40,8 +40,8 @@ impl Said {
     }
 }
 
-/// An amount with its unit.
-pub(super) fn quantity(unit: Unit, amount: Amount) -> String {
+/// An amount with its unit, in words.
+pub fn quantity(unit: Unit, amount: Amount) -> String {
     let word = match unit {
         Unit::Credits => "credit",
         Unit::Training => "training unit",

@@ -67,6 +67,9 @@ impl Scenario {
         if let Some(command) = self.team_command(verb, words)? {
             return Ok(command);
         }
+        if let Some(command) = self.money_command(verb, words)? {
+            return Ok(command);
+        }
         Err(format!("`{verb}` is not a statement; docs/SCENARIOS.md lists them"))
     }
 

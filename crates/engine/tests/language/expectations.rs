@@ -6,7 +6,8 @@ use super::actions::kind;
 use super::words::{Words, amount};
 use super::{Facts, Scenario, same};
 use scrip_engine::{
-    Access, Dated, Grant, Plan, Refusal, Timestamp, Unit, Value, WayOut, access, price, resolve_params, runs_left_today,
+    Access, Dated, Event, Grant, Plan, Refusal, Timestamp, Unit, Value, WayOut, access, price, resolve_params,
+    runs_left_today,
 };
 use std::fmt::Display;
 use std::sync::Arc;
@@ -297,6 +298,11 @@ fn grant_field(grant: &Grant, field: &str) -> Result<String, String> {
 }
 
 fn event_name(dated: &Dated) -> Result<String, String> {
+    match &dated.1 {
+        Event::Billing(event) => return Ok(event.name().to_owned()),
+        Event::Notice(notice) => return Ok(notice.name().to_owned()),
+        _ => {}
+    }
     match serde_json::to_value(&dated.1).map_err(|error| error.to_string())? {
         serde_json::Value::String(name) => Ok(name),
         serde_json::Value::Object(fields) => fields.keys().next().cloned().ok_or_else(|| "an event has a name".into()),

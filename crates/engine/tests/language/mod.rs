@@ -7,6 +7,7 @@
 
 mod actions;
 mod expectations;
+mod money;
 mod team;
 mod words;
 
@@ -134,7 +135,10 @@ impl Scenario {
     /// Runs a statement, and says whether it expected something.
     fn statement(&mut self, mut words: Words) -> Result<bool, String> {
         let verb = words.word("a statement")?;
-        if self.expects(&verb, &mut words)? || self.expects_of_team(&verb, &mut words)? {
+        let expected = self.expects(&verb, &mut words)?
+            || self.expects_of_team(&verb, &mut words)?
+            || self.expects_of_money(&verb, &mut words)?;
+        if expected {
             words.end()?;
             return Ok(true);
         }

@@ -3,6 +3,7 @@
 //! Invariant: decides nothing, and names the first difference.
 
 use super::Model;
+use super::billing::{Bill, spent_in};
 use scrip_engine::{Amount, Timestamp, Unit, Workspace};
 
 /// Everything that can be asked of the two, at an instant.
@@ -27,6 +28,7 @@ pub fn agree(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
     same("approvals", engine.approvals.len(), model.approvals.len())?;
     same("name", &engine.profile.name, &model.name)?;
     plans(engine, model)?;
+    money(engine, model, at)?;
     lots(engine, model)?;
     holds(engine, model)
 }
@@ -45,6 +47,34 @@ fn plans(engine: &Workspace, model: &Model) -> Result<(), String> {
     same("period", period, paid)
 }
 
+/// What a payment provider has said, and what follows from it.
+fn money(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
+    let bill = engine.subscription.payment.as_ref().map(|paid| Bill {
+        subscription: paid.subscription.to_string(),
+        source: paid.source.to_string(),
+        gone: paid.reversed,
+    });
+    same("payment", bill.as_ref(), model.bill.as_ref())?;
+    same("awaited", engine.subscription.awaited_until.map(Timestamp::micros), model.awaited)?;
+    let billing = &engine.billing;
+    let failed = billing.failed.as_ref().map(|(invoice, attempt)| (invoice.to_string(), *attempt));
+    same("failed", failed, model.failed.clone())?;
+    let reviews = billing.reviews.iter().map(|(id, review)| (id.to_string(), (review.status, review.application)));
+    same("reviews", reviews.collect(), model.reviews.clone())?;
+    same("automatic purchases", billing.top_ups, model.bought)?;
+    let terms = billing.top_up.as_ref().map(|top_up| {
+        let (t, instant) = (&top_up.terms, Timestamp::from_micros(at));
+        let numbers = [t.below, t.monthly_max, top_up.spent_in_month(instant)].map(Amount::get);
+        (t.pack.to_string(), numbers, top_up.off, top_up.stopped, top_up.pending.map(|(n, _)| n))
+    });
+    let asked = model.top_up.as_ref().map(|top_up| {
+        let pending = top_up.purchases.iter().find(|purchase| !purchase.3).map(|purchase| purchase.0);
+        let numbers = [top_up.below, top_up.most, spent_in(top_up, at)];
+        (top_up.pack.clone(), numbers, top_up.off, top_up.stopped, pending)
+    });
+    same("top-ups", terms, asked)
+}
+
 fn lots(engine: &Workspace, model: &Model) -> Result<(), String> {
     let mut ours = engine.grants.iter();
     for lot in model.lots.iter().filter(|lot| !lot.forgotten) {
@@ -60,6 +90,7 @@ fn lots(engine: &Workspace, model: &Model) -> Result<(), String> {
         same("code", &*g.code, &*l.code)?;
         same("source", &*g.source, &*l.source)?;
         same("models", g.models.len(), l.models.len())?;
+        same("frozen", (g.n, engine.is_frozen(g)), (l.n, model.awaited.is_some() && model.waits(l)))?;
         same("start", g.starts_at.micros(), l.starts)?;
         same("end", (g.n, g.expires_at.map(Timestamp::micros)), (l.n, l.ends))?;
     }

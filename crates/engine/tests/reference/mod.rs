@@ -4,6 +4,7 @@
 //! Invariant: slow and obvious. Nothing is cached, nothing is derived from an event.
 
 pub mod agree;
+pub mod billing;
 pub mod civil;
 mod money;
 pub mod price;
@@ -142,13 +143,13 @@ pub struct Model {
     pub stored: u64,
     pub next_hold: u32,
     pub forgotten_debt: i64,
-}
-
-/// Why a period starts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
-    Bought,
-    Due,
+    pub bill: Option<billing::Bill>,
+    /// Until when a renewal is waited for.
+    pub awaited: Option<i64>,
+    pub failed: Option<(String, u32)>,
+    pub reviews: BTreeMap<String, (scrip_engine::billing::ReviewStatus, u32)>,
+    pub top_up: Option<billing::TopUps>,
+    pub bought: u32,
 }
 
 impl Model {
@@ -179,6 +180,12 @@ impl Model {
             stored: 0,
             next_hold: 1,
             forgotten_debt: 0,
+            bill: None,
+            awaited: None,
+            failed: None,
+            reviews: BTreeMap::new(),
+            top_up: None,
+            bought: 0,
         }
     }
 
@@ -191,6 +198,9 @@ impl Model {
             next.pass_time();
         }
         next.command(command)?;
+        if next.happened || matches!(command, Command::Tick) {
+            next.buy_pack();
+        }
         if next.happened {
             next.last = next.now;
         }
@@ -246,14 +256,14 @@ impl Model {
             Command::ReleaseHold { hold } => self.release(*hold),
             Command::ExtendHold { hold, seconds } => self.extend(*hold, *seconds),
             Command::Team(_) => unreachable!("who belongs to a workspace is looked at in tests/rights.rs"),
-            Command::Billing(_) => unreachable!("what a provider says is looked at in tests/payments.rs"),
+            Command::Billing(command) => self.billing(command),
             Command::Tick => Ok(()),
         }
     }
 
     /// Steps through every due instant: release, then expire, then renew (R1).
     fn pass_time(&mut self) {
-        while let Some(at) = self.next_due().filter(|at| *at <= self.now) {
+        while let Some(at) = self.falls_due().filter(|at| *at <= self.now) {
             while let Some(hold) = self.open.iter().find(|hold| hold.expires == at).cloned() {
                 self.end(&hold, 0, false, at);
             }
@@ -264,7 +274,8 @@ impl Model {
                 }
             }
             for index in 0..self.lots.len() {
-                if self.lots[index].ends == Some(at) && self.lots[index].available > 0 {
+                let ends = self.lots[index].ends == Some(at) && !self.waits(&self.lots[index]);
+                if ends && self.lots[index].available > 0 {
                     let lot = &mut self.lots[index];
                     lot.expired += lot.available;
                     lot.available = 0;
@@ -274,7 +285,9 @@ impl Model {
             }
             match self.paid {
                 Some(paid) if self.next_month(&paid) == Some(at) => self.month(&paid, at),
-                Some(paid) if self.next_month(&paid).is_none() && paid.end == at => self.end_period(&paid, at),
+                Some(paid) if self.next_month(&paid).is_none() && self.awaited.unwrap_or(paid.end) == at => {
+                    self.end_period(&paid, at);
+                }
                 _ => {}
             }
         }
@@ -282,9 +295,16 @@ impl Model {
 
     /// The earliest instant at which something happens by itself.
     pub fn next_due(&self) -> Option<i64> {
+        self.falls_due().into_iter().chain(self.pack_due()).min()
+    }
+
+    /// The earliest instant at which a balance or a plan changes by itself.
+    fn falls_due(&self) -> Option<i64> {
         let mut due: Vec<i64> = self.open.iter().map(|hold| hold.expires).collect();
-        due.extend(self.lots.iter().filter(|lot| lot.available > 0).filter_map(|lot| lot.tell.or(lot.ends)));
-        due.extend(self.paid.map(|paid| self.next_month(&paid).unwrap_or(paid.end)));
+        for lot in self.lots.iter().filter(|lot| lot.available > 0) {
+            due.extend(lot.tell.or(lot.ends.filter(|_| !self.waits(lot))));
+        }
+        due.extend(self.paid.map(|paid| self.awaited.or(self.next_month(&paid)).unwrap_or(paid.end)));
         due.into_iter().min()
     }
 
@@ -338,13 +358,20 @@ impl Model {
         if !offer.plans.iter().any(|plan| plan.requires.iter().any(|required| **required == *review)) {
             return Err("INVALID_REQUEST");
         }
-        self.happened |= self.approvals.insert(review.to_owned());
+        if self.approvals.insert(review.to_owned()) {
+            let known = self.reviews.get(review).map_or(0, |(_, application)| *application);
+            self.reviews.insert(review.to_owned(), (scrip_engine::billing::ReviewStatus::Approved, known));
+            self.happened = true;
+        }
         Ok(())
     }
 
     fn subscribe(&mut self, choice: &Choice) -> Answer {
         let (version, offer) = self.in_force(self.now);
         let plan = find_plan(&offer, &choice.plan).ok_or("INVALID_REQUEST")?;
+        if self.bill.is_some() {
+            return Err("INVALID_REQUEST");
+        }
         if plan.prices.is_empty() {
             return if self.paid.is_some() { self.cancel_plan() } else { Ok(()) };
         }
@@ -380,7 +407,8 @@ impl Model {
                 self.forfeit();
             }
         }
-        self.start_period(version, plan, price, allowance, Why::Bought, self.now, 0, self.now);
+        let paid = by_hand(price, self.now, 0, self.now);
+        self.start_period(version, plan, price, allowance, None, paid, self.now);
         Ok(())
     }
 
@@ -406,26 +434,23 @@ impl Model {
         plan: &Plan,
         price: &PlanPrice,
         allowance: Option<i64>,
-        why: Why,
-        anchor: i64,
-        index: u32,
+        rolls: Option<i64>,
+        paid: Paid,
         at: i64,
     ) {
-        let end = nth(anchor, price.interval, index + 1);
         let in_year =
-            |template: &GrantTemplate| price.interval == Interval::Year && template.every == Some(Interval::Month);
-        let next_month = price.grants.iter().any(in_year).then_some(index * 12 + 1);
+            |template: &GrantTemplate| paid.interval == Interval::Year && template.every == Some(Interval::Month);
         self.happened = true;
         self.version = version;
         self.plan = plan.id.to_string();
         self.allowance = allowance;
         self.cancel = false;
         self.pending = None;
-        self.paid = Some(Paid { interval: price.interval, anchor, index, start: at, end, next_month });
+        self.paid = Some(paid);
         self.come_to_plan(at);
         for template in &price.grants {
-            let ends = if in_year(template) { nth(anchor, Interval::Month, index * 12 + 1).min(end) } else { end };
-            self.cycle_grant(template, at, ends, why);
+            let month = self.next_month(&paid).filter(|_| in_year(template));
+            self.cycle_grant(template, at, month.unwrap_or(paid.end), rolls);
         }
         if let Some(amount) = allowance {
             let contract = GrantTemplate {
@@ -437,7 +462,7 @@ impl Model {
                 models: Vec::new(),
                 bonus: false,
             };
-            self.cycle_grant(&contract, at, end, why);
+            self.cycle_grant(&contract, at, paid.end, rolls);
         }
     }
 
@@ -450,18 +475,17 @@ impl Model {
         let price = find_price(plan, paid.interval).expect("the price is in its catalog");
         for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
             let ends = nth(paid.anchor, Interval::Month, month + 1).min(paid.end);
-            self.cycle_grant(template, at, ends, Why::Due);
+            self.cycle_grant(template, at, ends, Some(at));
         }
     }
 
     fn end_period(&mut self, paid: &Paid, at: i64) {
-        let (newest, offer) = self.in_force(at);
-        if self.cancel {
-            self.happened = true;
-            self.version = newest;
-            self.plan = offer.free_plan.to_string();
-            (self.paid, self.cancel, self.pending, self.allowance) = (None, false, None, None);
-            self.come_to_plan(at);
+        if self.end_bill(at) {
+            return;
+        }
+        let (newest, _) = self.in_force(at);
+        if self.cancel || (self.pending.is_none() && !self.reviewed()) {
+            self.end_plan(at);
             return;
         }
         let changes = self.pending.is_some();
@@ -478,13 +502,30 @@ impl Model {
         let catalog = self.catalogs.get(version).expect("published").catalog.clone();
         let plan = find_plan(&catalog, &plan).expect("it sells it");
         let price = find_price(plan, interval).expect("it sells it");
+        if plan.requires.iter().any(|review| !self.approvals.contains(&**review)) {
+            self.end_plan(at);
+            return;
+        }
         let (anchor, index) =
             if changes && interval != paid.interval { (at, 0) } else { (paid.anchor, paid.index + 1) };
-        self.start_period(version, plan, price, allowance.filter(|_| plan.custom), Why::Due, anchor, index, at);
+        let next = by_hand(price, anchor, index, at);
+        self.start_period(version, plan, price, allowance.filter(|_| plan.custom), Some(at), next, at);
+    }
+
+    /// The free plan takes the place of a paid one.
+    fn end_plan(&mut self, at: i64) {
+        self.end_frozen(at);
+        let (newest, offer) = self.in_force(at);
+        self.happened = true;
+        self.version = newest;
+        self.plan = offer.free_plan.to_string();
+        (self.paid, self.cancel, self.pending, self.allowance) = (None, false, None, None);
+        (self.bill, self.awaited) = (None, None);
+        self.come_to_plan(at);
     }
 
     fn cancel_plan(&mut self) -> Answer {
-        if self.paid.is_none() {
+        if self.paid.is_none() || self.bill.is_some() {
             return Err("INVALID_REQUEST");
         }
         self.happened |= !self.cancel;
@@ -494,6 +535,9 @@ impl Model {
     }
 
     fn undo(&mut self) -> Answer {
+        if self.bill.is_some() {
+            return Err("INVALID_REQUEST");
+        }
         self.happened |= self.cancel || self.pending.is_some();
         self.cancel = false;
         self.pending = None;
@@ -523,6 +567,14 @@ pub fn find_plan<'c>(catalog: &'c Catalog, id: &str) -> Option<&'c Plan> {
 
 fn find_price(plan: &Plan, interval: Interval) -> Option<&PlanPrice> {
     plan.prices.iter().find(|price| price.interval == interval)
+}
+
+/// A period that somebody says is paid.
+fn by_hand(price: &PlanPrice, anchor: i64, index: u32, start: i64) -> Paid {
+    let in_year = |template: &GrantTemplate| template.every == Some(Interval::Month);
+    let by_month = price.interval == Interval::Year && price.grants.iter().any(in_year);
+    let end = nth(anchor, price.interval, index + 1);
+    Paid { interval: price.interval, anchor, index, start, end, next_month: by_month.then_some(index * 12 + 1) }
 }
 
 /// Boundary `n` of an anchor.

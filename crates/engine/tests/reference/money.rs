@@ -1,7 +1,7 @@
 //! Lots: given, forgotten, taken back.
 
-use super::{Answer, Lot, MOST, Model, Why, find_plan, good_name, later};
-use scrip_engine::{Give, GrantKind, GrantTemplate, Span, Unit};
+use super::{Answer, Lot, MOST, Model, find_plan, good_name, later};
+use scrip_engine::{Give, GrantKind, GrantTemplate, Pack, Span, Unit};
 
 /// What a new lot is.
 pub struct Born {
@@ -155,26 +155,38 @@ impl Model {
     }
 
     /// A period's grant and, when a period followed another by itself, what the one before left over up to the cap.
-    pub(super) fn cycle_grant(&mut self, template: &GrantTemplate, at: i64, ends: i64, why: Why) {
-        // Two purchases at one instant are two sources (R7).
+    pub(super) fn cycle_grant(&mut self, template: &GrantTemplate, at: i64, ends: i64, rolls: Option<i64>) {
+        // Two purchases at one instant are two sources (R7); what a provider collected is its own.
         let mut source = format!("period:{at}:{}", template.code);
-        if self.lots.iter().any(|lot| !lot.forgotten && lot.source == source) {
+        if let Some(bill) = &self.bill {
+            source.clone_from(&bill.source);
+        } else if self.lots.iter().any(|lot| !lot.forgotten && lot.source == source) {
             source = format!("{source}:{}", self.lots.len() + 1);
         }
-        if let (Some(most), Why::Due) = (template.rollover_max, why) {
+        if let (Some(most), Some(ended)) = (template.rollover_max, rolls) {
             let last = |lot: &&Lot| {
                 matches!(lot.kind, GrantKind::Cycle | GrantKind::Rollover)
                     && lot.code == *template.code
-                    && lot.ends == Some(at)
+                    && lot.ends == Some(ended)
+                    && !lot.forgotten
             };
             let left: i64 = self.lots.iter().filter(last).map(|lot| lot.expired - lot.passed_on).sum();
             if left.min(most.get()) > 0 {
                 let amount = left.min(most.get());
-                self.issue(from_template(GrantKind::Rollover, template, amount, source.clone(), at, Some(ends)));
+                let paid_by = self.lots.iter().filter(last).next_back().map(|lot| lot.source.clone());
+                let paid_by = paid_by.filter(|_| self.bill.is_some()).unwrap_or_else(|| source.clone());
+                self.issue(from_template(GrantKind::Rollover, template, amount, paid_by, at, Some(ends)));
             }
         }
         let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
-        self.issue(from_template(kind, template, template.amount.get(), source, at, Some(ends)));
+        let n = self.issue(from_template(kind, template, template.amount.get(), source, at, Some(ends)));
+        if let Some((paid, gone)) = self.bill.as_ref().and_then(|bill| bill.gone) {
+            let share = share_of(template.amount.get(), gone, paid);
+            if share > 0 {
+                self.lot_mut(n).wanted = share;
+                self.take_back(n, share, 0, at);
+            }
+        }
     }
 
     pub fn give(&mut self, give: &Give, source: Option<&str>, reason: &str) -> Answer {
@@ -197,25 +209,7 @@ impl Model {
                 if !pack.plans.is_empty() && !pack.plans.iter().any(|plan| **plan == *self.plan) {
                     return Err("FEATURE_NOT_IN_PLAN");
                 }
-                let born = |kind, amount| Born {
-                    kind,
-                    code: pack.id.to_string(),
-                    unit: Unit::Credits,
-                    amount,
-                    models: Vec::new(),
-                    source: source.clone(),
-                    ends: pack.expires.map(|span| later(now, span)),
-                    at: now,
-                    root: None,
-                    rank: None,
-                };
-                let bought = self.issue(born(GrantKind::Pack, pack.credits.get()));
-                self.tell_of_the_end(bought);
-                if pack.bonus.get() > 0 {
-                    let bonus = self.issue(born(GrantKind::Bonus, pack.bonus.get()));
-                    self.tell_of_the_end(bonus);
-                }
-                self.repay(bought);
+                self.sell(pack, &source);
                 Ok(())
             }
             Give::Goodwill { unit, amount, expires_at, models } => {
@@ -243,6 +237,30 @@ impl Model {
                 Ok(())
             }
         }
+    }
+
+    /// Gives what a pack brings, and pays debts from it.
+    pub fn sell(&mut self, pack: &Pack, source: &str) {
+        let now = self.now;
+        let born = |kind, amount| Born {
+            kind,
+            code: pack.id.to_string(),
+            unit: Unit::Credits,
+            amount,
+            models: Vec::new(),
+            source: source.to_owned(),
+            ends: pack.expires.map(|span| later(now, span)),
+            at: now,
+            root: None,
+            rank: None,
+        };
+        let bought = self.issue(born(GrantKind::Pack, pack.credits.get()));
+        self.tell_of_the_end(bought);
+        if pack.bonus.get() > 0 {
+            let bonus = self.issue(born(GrantKind::Bonus, pack.bonus.get()));
+            self.tell_of_the_end(bonus);
+        }
+        self.repay(bought);
     }
 
     /// A pack pays what is owed (R9): first what nobody remembers, then lot by lot.
@@ -303,18 +321,30 @@ impl Model {
             return Err("NOT_FOUND");
         }
         let now = self.now;
+        if let Some(bill) = self.bill.as_mut().filter(|bill| bill.source == source) {
+            let known = bill.gone.unwrap_or((paid, 0));
+            if known != (paid, reversed) {
+                bill.gone = Some((paid, reversed));
+                self.happened = true;
+            }
+        }
         let funded: Vec<u32> = self
             .lots
             .iter()
             .filter(|lot| lot.source == source && lot.kind != GrantKind::Reinstated && !lot.forgotten)
             .map(|lot| lot.n)
             .collect();
+        // What went on into another period was counted after every refund that was known then.
+        let mut is_new = false;
+        for n in &funded {
+            let lot = self.lot(*n);
+            is_new |= lot.kind != GrantKind::Rollover && share_of(lot.granted, reversed, paid) != lot.wanted;
+        }
         for n in funded {
-            if self.lot(n).forgotten {
+            if self.lot(n).forgotten || (self.lot(n).kind == GrantKind::Rollover && !is_new) {
                 continue;
             }
-            let whole = i128::from(self.lot(n).granted) * i128::from(reversed) / i128::from(paid);
-            let wanted = i64::try_from(whole).expect("at most what was granted");
+            let wanted = share_of(self.lot(n).granted, reversed, paid);
             let before = self.lot(n).wanted;
             if wanted == before {
                 continue;
@@ -372,6 +402,12 @@ impl Model {
             lot.available = 0;
         }
     }
+}
+
+/// So much of an amount, rounded down.
+fn share_of(amount: i64, part: u64, whole: u64) -> i64 {
+    let share = i128::from(amount) * i128::from(part) / i128::from(whole);
+    i64::try_from(share).expect("at most the amount")
 }
 
 fn from_template(

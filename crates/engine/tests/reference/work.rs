@@ -141,6 +141,10 @@ impl Model {
                 return Err("FEATURE_NOT_IN_PLAN");
             }
         }
+        let unapproved = plan.requires.iter().any(|review| !self.approvals.contains(&**review));
+        if unapproved && included && !model.plans.is_empty() {
+            return Err("REVIEW_REQUIRED");
+        }
         let images = match filled.get("images") {
             Some(scrip_engine::Value::Integer(images)) => *images,
             _ => 1,

@@ -21,11 +21,11 @@ pub struct Asker {
     quotes: Vec<(String, Params, CitedQuote)>,
 }
 
-fn amount(units: i64) -> Amount {
+pub fn amount(units: i64) -> Amount {
     Amount::new(units).expect("a test amount is in range")
 }
 
-fn name(text: impl AsRef<str>) -> Name {
+pub fn name(text: impl AsRef<str>) -> Name {
     Name::from(text.as_ref())
 }
 
@@ -87,7 +87,8 @@ impl Asker {
         }
         let runs = pair.engine.open_runs();
         let holds = pair.engine.holds.len() - runs;
-        match self.dice.within(0, 199) {
+        match self.dice.within(0, 239) {
+            200..240 => self.bill(pair),
             0..1 => self.open(),
             1..2 => Command::Rename { name: self.dice.pick(&["Ada", "Bob", " "]).to_string() },
             2..24 => Command::Subscribe(self.choice()),
@@ -197,14 +198,7 @@ impl Asker {
     }
 
     fn grant(&mut self) -> Command {
-        let source = match self.dice.within(0, 9) {
-            0..6 => {
-                self.paid += 1;
-                Some(name(format!("pay_{}", self.paid)))
-            }
-            6..8 => Some(name(format!("pay_{}", self.dice.within(1, i64::from(self.paid) + 1)))),
-            _ => None,
-        };
+        let source = self.dice.percent(80).then(|| self.source());
         let give = if self.dice.percent(70) {
             Give::Pack(name(self.dice.pick(&["small", "small", "big", "big", "month", "month", "month", "huge"])))
         } else {
@@ -232,6 +226,15 @@ impl Asker {
             }
         };
         Command::Grant { give, source, reason: if self.dice.percent(97) { "sold" } else { "" }.to_owned() }
+    }
+
+    /// A payment nobody has heard of yet, mostly.
+    pub fn source(&mut self) -> Name {
+        if self.dice.percent(80) {
+            self.paid += 1;
+            return name(format!("pay_{}", self.paid));
+        }
+        name(format!("pay_{}", self.dice.within(1, i64::from(self.paid) + 1)))
     }
 
     fn grant_number(&mut self, pair: &Pair) -> u32 {

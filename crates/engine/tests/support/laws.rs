@@ -1,6 +1,7 @@
 //! Laws that are read off the events alone: conservation by postings, ends of holds, sources, dates.
 
 use super::same;
+use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::{Account, Amount, Dated, End, Event, GrantKind, Part, Timestamp, Unit, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,9 @@ pub struct Laws {
     sums: BTreeMap<u32, Sum>,
     open: BTreeMap<u32, (i64, Vec<Part>)>,
     ended: BTreeSet<u32>,
-    once: BTreeSet<(GrantKind, String, String)>,
+    once: BTreeMap<(GrantKind, String, String), usize>,
+    /// Payments for periods: one of a year may give a grant a month.
+    periods: BTreeSet<String>,
     last: Timestamp,
 }
 
@@ -44,14 +47,24 @@ impl Laws {
 
     /// I8: one lot of a kind from one source; what a plan and a pack give beside it is another kind.
     fn sources(&mut self, event: &Event) -> Result<(), String> {
+        if let Event::Billing(BillingEvent::PeriodPaid { source, .. }) = event
+            && !self.periods.insert(source.to_string())
+        {
+            return Err(format!("{source} was paid for twice"));
+        }
         let Event::GrantIssued { grant, kind, unit, source, code, amount, .. } = event else { return Ok(()) };
         self.units.insert(*grant, *unit);
         if amount.is_zero() {
             return Err(format!("grant {grant} is of nothing"));
         }
-        let again = matches!(kind, GrantKind::Returned | GrantKind::Reinstated);
-        if !again && !self.once.insert((*kind, source.to_string(), code.to_string())) {
-            return Err(format!("a second {} from {source}", kind.name()));
+        // What rolls over into a period that was paid for is from the payment, or the period, before it.
+        let rolled = *kind == GrantKind::Rollover && !self.periods.is_empty();
+        let again = rolled || matches!(kind, GrantKind::Returned | GrantKind::Reinstated);
+        let from = self.once.entry((*kind, source.to_string(), code.to_string())).or_default();
+        *from += 1;
+        let most = if self.periods.contains(&**source) { 12 } else { 1 };
+        if !again && *from > most {
+            return Err(format!("{from} times {} from {source}", kind.name()));
         }
         same("grant numbers", *grant as usize, self.units.len())
     }

@@ -2,6 +2,7 @@
 //! side, compared after every command.
 
 pub mod asks;
+pub mod bills;
 pub mod laws;
 
 use crate::reference::agree::agree;

@@ -121,7 +121,7 @@ async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
             owner: Some(UserId::new(n as u64 + 1)),
         };
         let secret = Secret { hash: KeyHash(sha256(&[key.as_bytes()])), last4: "0000".to_owned() };
-        let beside = Beside { claims: vec![claim(&secret.hash)], mails: Vec::new() };
+        let beside = Beside { claims: vec![claim(&secret.hash)], ..Beside::default() };
         let new = NewKey { name: "k".to_owned(), capabilities: vec!["model:run".to_owned()], ..NewKey::default() };
         let make = Command::Team(TeamCommand::MakeKey { secret, owner: None, new });
         for (command, beside) in [(opening, Beside::default()), (make, beside)] {

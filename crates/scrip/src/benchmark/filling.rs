@@ -123,6 +123,7 @@ fn submission(n: u64, step: u64, length: u64) -> Submission {
         idempotency,
         claims: Vec::new(),
         mails: Vec::new(),
+        rows: Vec::new(),
         wants_workspace: false,
     }
 }

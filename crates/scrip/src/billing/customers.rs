@@ -47,6 +47,15 @@ pub async fn of(store: &Store, workspace: WorkspaceId) -> Result<Option<String>,
     Ok(rows.first().map(|row| row.text(0).to_owned()))
 }
 
+/// Keeps another customer instead of one who is gone.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn replace(store: &Store, workspace: WorkspaceId, gone: &str, new: &str) -> Result<(), Unavailable> {
+    let names = [gone, new].map(|name| Value::Text(name.to_owned()));
+    store.write(queries::ANOTHER_CUSTOMER, [workspace.into()].into_iter().chain(names).collect()).await.map(drop)
+}
+
 /// Whether there is something new about a workspace's customer that nobody has looked at.
 ///
 /// # Errors

@@ -8,6 +8,7 @@
 use super::{Billing, customers, marks};
 use crate::crypto::{hex, random, sha256};
 use crate::store::{Row, Unavailable, Value, queries};
+use crate::stripe::error::Refused;
 use crate::stripe::objects::Seconds;
 use crate::stripe::objects::checkout::{LineItem, NewSession, PaymentIntentData, Session, Status, SubscriptionData};
 use crate::stripe::objects::customer::NewCustomer;
@@ -106,7 +107,13 @@ impl Billing {
             return Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) });
         }
         let customer = self.customer(workspace).await?;
-        let session = self.open_page(workspace, &purchase, &sold, &price, &customer).await?;
+        let session = match self.open_page(workspace, &purchase, &sold, &price, &customer).await {
+            Err(Denied::Provider(Error::Refused(refused))) if is_gone(&refused) => {
+                let customer = self.another_customer(workspace, &customer).await?;
+                self.open_page(workspace, &purchase, &sold, &price, &customer).await?
+            }
+            opened => opened?,
+        };
         let url = session.url.ok_or_else(|| Denied::NotSynced("the provider opened no page".to_owned()))?;
         let offered_at = vec![Value::Text(purchase.id), Value::Text(session.id), Value::Text(url.clone())];
         self.ledger.store().write(queries::PURCHASE_OFFERED, offered_at).await?;
@@ -195,6 +202,19 @@ impl Billing {
         if let Some(known) = customers::of(store, workspace.id).await? {
             return Ok(known);
         }
+        let made = self.make_customer(workspace, "").await?;
+        let kept = customers::keep(store, workspace.id, &made).await?;
+        kept.ok_or_else(|| Denied::NotSynced(format!("{made} is another workspace's customer")))
+    }
+
+    /// Somebody else for a workspace whose customer was deleted there.
+    async fn another_customer(&self, workspace: &Workspace, gone: &str) -> Result<String, Denied> {
+        let made = self.make_customer(workspace, gone).await?;
+        customers::replace(self.ledger.store(), workspace.id, gone, &made).await?;
+        self.customer(workspace).await
+    }
+
+    async fn make_customer(&self, workspace: &Workspace, instead_of: &str) -> Result<String, Denied> {
         let id = workspace.id.to_string();
         let new = NewCustomer {
             email: Some(workspace.profile.owner.clone()).filter(|email| !email.is_empty()),
@@ -202,9 +222,7 @@ impl Billing {
             metadata: BTreeMap::from([(marks::WORKSPACE.to_owned(), id.clone())]),
             test_clock: None,
         };
-        let made = self.client.create_customer(&new, &IdempotencyKey::of(&["customer", &id])).await?;
-        let kept = customers::keep(store, workspace.id, &made.id).await?;
-        kept.ok_or_else(|| Denied::NotSynced(format!("{} is another workspace's customer", made.id)))
+        Ok(self.client.create_customer(&new, &IdempotencyKey::of(&["customer", &id, instead_of])).await?.id)
     }
 
     async fn open_page(
@@ -235,9 +253,9 @@ impl Billing {
             expires_at: Some(Seconds::of(purchase.expires_at)),
             subscription_data: is_plan.then(|| SubscriptionData { metadata: metadata.clone() }),
             payment_intent_data: (!is_plan)
-                .then(|| PaymentIntentData { metadata, setup_future_usage: Some("off_session") }),
+                .then_some(PaymentIntentData { metadata, setup_future_usage: Some("off_session") }),
         };
-        Ok(self.client.create_checkout(&new, &IdempotencyKey::of(&["checkout", &purchase.id])).await?)
+        Ok(self.client.create_checkout(&new, &IdempotencyKey::of(&["checkout", &purchase.id, customer])).await?)
     }
 
     /// Where customers come back to: made here, so that nobody else can say where (S38).
@@ -264,6 +282,11 @@ impl Billing {
             None => Err(Denied::NotSynced(format!("the provider does not sell {sold}"))),
         }
     }
+}
+
+/// Whether a refusal says that the customer is not there any more.
+fn is_gone(refused: &Refused) -> bool {
+    refused.code.as_deref() == Some("resource_missing") && refused.param.as_deref() == Some("customer")
 }
 
 /// What a wish is for the provider.

@@ -146,8 +146,9 @@ fn standing(state: &BillingState) -> String {
         &["to buy", "interval", "price", "credits", "bonus", "lasts", "takes effect"],
         &state.offers.iter().map(offered).collect::<Vec<_>>(),
     );
-    for NotOffered { plan, pack, detail, .. } in &state.not_offered {
-        text += &format!("not {}: {detail}\n", or_dash(plan.as_deref().or(pack.as_deref())));
+    for NotOffered { plan, interval, pack, detail, .. } in &state.not_offered {
+        let by = interval.as_ref().map(|interval| format!(" by the {interval}")).unwrap_or_default();
+        text += &format!("not {}{by}: {detail}\n", or_dash(plan.as_deref().or(pack.as_deref())));
     }
     text
 }

@@ -22,6 +22,7 @@ mod output;
 mod params;
 mod place;
 mod quote;
+mod reviews;
 mod run;
 mod serve;
 mod sign_in;
@@ -97,6 +98,9 @@ enum Command {
     /// Invite people to a workspace
     #[command(subcommand)]
     Invitations(members::Inviting),
+    /// Apply for reviews that plans require, and decide them
+    #[command(subcommand)]
+    Reviews(reviews::Verb),
     /// List who did what to a workspace, newest first
     Audit(Part),
     /// Print a link that signs somebody in, to the named workspace alone if one is named
@@ -166,6 +170,7 @@ impl Command {
             Command::Keys(verb) => verb.run(api).await,
             Command::Members(verb) => verb.run(api).await,
             Command::Invitations(verb) => verb.run(api).await,
+            Command::Reviews(verb) => verb.run(api).await,
             Command::Audit(part) => members::audit(api, &part).await,
             Command::SignIn(sign_in) => sign_in.run(api).await,
             Command::Switches(verb) => verb.run(api).await,

@@ -12,6 +12,7 @@ use crate::alerts::{self, Alert, Kept};
 use crate::billing::portal::Visit;
 use crate::billing::purchases::{Denied, Page};
 use crate::billing::{Billing, customers, marks};
+use crate::clock::Stopwatch;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,6 +21,12 @@ use scrip_engine::billing::TopUpTerms;
 use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::{Command, Interval, Refusal, Wanted, Workspace, WorkspaceId, offer};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long is waited for somebody else who is looking at a customer.
+const PATIENCE: Duration = Duration::from_secs(15); // # assumed
+/// How often is asked whether they have ended.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Who sells, if anybody does.
 fn seller(app: &App) -> Result<&Arc<Billing>, Problem> {
@@ -206,12 +213,17 @@ pub async fn sync(
 async fn look(app: &App, id: WorkspaceId) -> Result<(), Problem> {
     let (billing, store) = (seller(app)?, app.ledger.store());
     customers::of(store, id).await?.ok_or(Problem::not_found("customer"))?;
-    // Somebody else is looking already, and may have begun too early.
-    let Some(leased) = customers::lease_one(store, id).await? else {
-        customers::hint_workspace(store, id).await?;
-        return Err(Problem::Provider);
-    };
-    if billing.look_leased(&leased).await? { Ok(()) } else { Err(Problem::Provider) }
+    let begun = Stopwatch::start();
+    while begun.elapsed() < PATIENCE {
+        match customers::lease_one(store, id).await? {
+            Some(leased) if billing.look_leased(&leased).await? => return Ok(()),
+            Some(_) => return Err(Problem::Provider),
+            // Somebody else is looking, and may have begun too early.
+            None => tokio::time::sleep(AGAIN).await,
+        }
+    }
+    customers::hint_workspace(store, id).await?;
+    Err(Problem::Provider)
 }
 
 /// Ends what a workspace pays through the provider with its period, or takes that back: there first, and then here.

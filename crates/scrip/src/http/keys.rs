@@ -86,7 +86,7 @@ pub async fn make(
         expires_at: new.expires_at.map(|at| instant("/expires_at", &at)).transpose()?,
     };
     let (text, secret) = new_secret(&workspace);
-    let beside = Beside { claims: vec![claim(&secret.hash)], mails: Vec::new() };
+    let beside = Beside { claims: vec![claim(&secret.hash)], ..Beside::default() };
     let command = Command::Team(TeamCommand::MakeKey { secret, owner, new });
     let id = workspace.id;
     let (committed, after) = app.ledger.submit_beside(id, command, member.asked(id, &body.bytes), beside).await?;
@@ -132,7 +132,7 @@ pub async fn rotate(
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("key"))?;
     let grace = body.value.grace.unwrap_or(KEY_GRACE_SECONDS);
     let (text, secret) = new_secret(&workspace);
-    let beside = Beside { claims: vec![claim(&secret.hash)], mails: Vec::new() };
+    let beside = Beside { claims: vec![claim(&secret.hash)], ..Beside::default() };
     let command = Command::Team(TeamCommand::RotateKey { key, secret, grace });
     let (committed, after) = app.ledger.submit_beside(id, command, member.asked(id, &body.bytes), beside).await?;
     let key = after.team.key(key).ok_or(Problem::not_found("key"))?;

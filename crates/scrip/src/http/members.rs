@@ -60,7 +60,7 @@ pub async fn add(
     let user = sign_in::user_of(app.ledger.store(), &email, app.ledger.now(None).await?).await?;
     let role = role(body.value.role);
     let command = Command::Team(TeamCommand::Add { user, email: email.as_str().into(), role });
-    let beside = Beside { claims: vec![membership(user, id)], mails: Vec::new() };
+    let beside = Beside { claims: vec![membership(user, id)], ..Beside::default() };
     let (committed, after) = app.ledger.submit_beside(id, command, operator.asked(id, &body.bytes), beside).await?;
     let joined = after.team.member(user).ok_or(Problem::not_found("member"))?;
     let shown = Desk::at(&app, &after).await?.shown(joined);
@@ -141,7 +141,7 @@ pub async fn invite(
     let mail = mail.to(format!("invitation {}", crate::crypto::hex(&crate::crypto::random::<16>())), &email);
     let mail = mail.map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
     let command = Command::Team(TeamCommand::Invite { email: email.as_str().into(), role });
-    let beside = Beside { claims: Vec::new(), mails: vec![mail] };
+    let beside = Beside { mails: vec![mail], ..Beside::default() };
     let (committed, _) = app.ledger.submit_beside(id, command, admin.asked(id, &body.bytes), beside).await?;
     let made = committed.events.iter().find_map(|Dated(_, event)| match event {
         Event::Team(TeamEvent::Invited { invitation, email, role, expires_at }) => {
@@ -191,7 +191,7 @@ pub async fn accept(
     let (user, email) = (session.user, Name::from(session.email.as_str()));
     let command = Command::Team(TeamCommand::Join { invitation, user, email });
     let asked = Asked::of_person(user, super::problem::request_id());
-    let beside = Beside { claims: vec![membership(user, id)], mails: Vec::new() };
+    let beside = Beside { claims: vec![membership(user, id)], ..Beside::default() };
     let (committed, after) = app.ledger.submit_beside(id, command, asked, beside).await?;
     Ok(Reply::new(StatusCode::OK, super::views::workspace(&after)).of(id, &committed))
 }

@@ -21,6 +21,7 @@ pub mod person;
 pub mod problem;
 pub mod rates;
 mod request;
+mod reviews;
 mod runs;
 mod sessions;
 mod switches;
@@ -63,7 +64,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use throttle::Throttle;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 /// What every handler works with.
@@ -154,6 +155,13 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(billing::link, billing::customer))
         .routes(routes!(billing::sync))
         .routes(routes!(billing::alerts))
+        .routes(routes!(reviews::apply, reviews::list))
+        .routes(routes!(reviews::show))
+        .routes(routes!(reviews::files::attach).layer(DefaultBodyLimit::max(reviews::files::FILE_MAX)))
+        .routes(routes!(reviews::files::download))
+        .routes(routes!(reviews::approve))
+        .routes(routes!(reviews::reject))
+        .routes(routes!(reviews::revoke))
         .routes(routes!(audit::list))
         .routes(routes!(switches::list))
         .routes(routes!(switches::model))

@@ -45,7 +45,7 @@ pub async fn open(app: &App, opening: Opening) -> Result<(Committed, Arc<Workspa
         let (profile, choice, lifetime_allowed) = (profile.clone(), choice.clone(), claims.contains(&person));
         let owner = Some(owner);
         let command = Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice, tenancy, owner };
-        let beside = Beside { claims: claims.clone(), mails: Vec::new() };
+        let beside = Beside { claims: claims.clone(), ..Beside::default() };
         match app.ledger.submit_beside(id, command, asked.clone(), beside).await {
             // Another of this person's workspaces was quicker: this one opens without what comes once in a lifetime.
             Err(SubmitError::Claimed(taken)) if taken == person => claims.retain(|claim| *claim != person),

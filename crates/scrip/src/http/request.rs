@@ -42,7 +42,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
         let json = is_json(request.headers());
-        let bytes = patiently(Duration::from_secs(BODY_SECONDS), Bytes::from_request(request, state)).await?;
+        let bytes = Bytes::from_request(request, state);
+        let bytes = patiently(Duration::from_secs(BODY_SECONDS), BODY_MAX, bytes).await?;
         if !json && !bytes.is_empty() {
             return Err(Problem::invalid("", "send the body as `Content-Type: application/json`"));
         }
@@ -52,9 +53,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 }
 
 /// Waits for a body, but not for one that comes a byte at a time.
-async fn patiently<E>(patience: Duration, bytes: impl Future<Output = Result<Bytes, E>>) -> Result<Bytes, Problem> {
+///
+/// # Errors
+/// When it takes too long, or is longer than `most`.
+pub async fn patiently<E>(
+    patience: Duration,
+    most: usize,
+    bytes: impl Future<Output = Result<Bytes, E>>,
+) -> Result<Bytes, Problem> {
     let bytes = tokio::time::timeout(patience, bytes).await.map_err(|_| Problem::TooSlow)?;
-    bytes.map_err(|_| Problem::invalid("", format!("the body must be at most {BODY_MAX} bytes")))
+    bytes.map_err(|_| Problem::invalid("", format!("the body must be at most {most} bytes")))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -281,11 +289,11 @@ mod tests {
         use futures_util::StreamExt;
         let dripping = futures_util::stream::iter([Ok::<_, Infallible>("{")]).chain(futures_util::stream::pending());
         let request = Request::new(axum::body::Body::from_stream(dripping));
-        let late = patiently(Duration::from_millis(20), Bytes::from_request(request, &())).await;
+        let late = patiently(Duration::from_millis(20), BODY_MAX, Bytes::from_request(request, &())).await;
         assert!(matches!(late, Err(Problem::TooSlow)), "{late:?}");
         assert_eq!(Problem::TooSlow.status().as_u16(), 408);
         let request = Request::new(axum::body::Body::from("{}"));
-        let whole = patiently(Duration::ZERO, Bytes::from_request(request, &())).await;
+        let whole = patiently(Duration::ZERO, BODY_MAX, Bytes::from_request(request, &())).await;
         assert_eq!(whole.expect("what is there is not waited for"), "{}");
     }
 

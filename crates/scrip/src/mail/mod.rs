@@ -8,7 +8,7 @@ pub mod transport;
 
 use crate::store::NewMail;
 use lettre::Address;
-use scrip_engine::{Timestamp, WorkspaceId};
+use scrip_engine::{Amount, Span, Timestamp, Unit, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -36,6 +36,79 @@ pub enum Mail {
         invitation: String,
         /// Until when it can be accepted.
         expires_at: Timestamp,
+    },
+    /// Few credits are left.
+    CreditsLow {
+        /// The workspace's name.
+        workspace: String,
+        /// How many.
+        left: Amount,
+        /// Fewer than this is few.
+        line: Amount,
+    },
+    /// Something that was given or bought will expire.
+    GrantExpiring {
+        /// The workspace's name.
+        workspace: String,
+        /// How much of it is left.
+        amount: Amount,
+        /// What it counts.
+        unit: Unit,
+        /// When.
+        expires_at: Timestamp,
+    },
+    /// A payment was declined.
+    PaymentFailed {
+        /// The workspace's name.
+        workspace: String,
+        /// The plan's name.
+        plan: String,
+        /// Which attempt it was, from 1.
+        attempt: u32,
+        /// When the paid period ends, if there is one.
+        period_ends: Option<Timestamp>,
+        /// Until when a payment is waited for, once the period is over.
+        awaited_until: Option<Timestamp>,
+    },
+    /// Outputs are kept for a shorter time from now on.
+    RetentionShortened {
+        /// The workspace's name.
+        workspace: String,
+        /// The plan's name.
+        plan: String,
+        /// How long it keeps them.
+        keeps: Span,
+        /// Until when those that are there are kept at least.
+        old_until: Timestamp,
+    },
+    /// A review was approved.
+    ReviewApproved {
+        /// The workspace's name.
+        workspace: String,
+        /// The review.
+        review: String,
+        /// The names of the plans that require it.
+        plans: Vec<String>,
+    },
+    /// A review was not approved.
+    ReviewRejected {
+        /// The workspace's name.
+        workspace: String,
+        /// The review.
+        review: String,
+        /// Why.
+        reason: String,
+    },
+    /// A review is approved no more.
+    ReviewRevoked {
+        /// The workspace's name.
+        workspace: String,
+        /// The review.
+        review: String,
+        /// The names of the plans that require it.
+        plans: Vec<String>,
+        /// Why.
+        reason: String,
     },
 }
 
@@ -76,7 +149,7 @@ pub struct Message {
     pub html: String,
 }
 
-/// A link that says who its holder is.
+/// A link that says who its holder is, or one to a page that is anybody's to open.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Link {
     open: String,
@@ -89,6 +162,16 @@ impl Link {
         Link { open, secret }
     }
 
+    /// A link without a secret.
+    pub fn to_page(address: String) -> Link {
+        Link { open: address, secret: String::new() }
+    }
+
+    /// Whether there is nothing in it to hide.
+    pub fn is_open(&self) -> bool {
+        self.secret.is_empty()
+    }
+
     /// All of it, for whom it is meant.
     pub fn whole(&self) -> String {
         format!("{}{}", self.open, self.secret)
@@ -96,7 +179,7 @@ impl Link {
 
     /// What anybody may see of it.
     pub fn masked(&self) -> String {
-        format!("{}…", self.open)
+        if self.is_open() { self.open.clone() } else { format!("{}…", self.open) }
     }
 
     /// What nobody else may see.
@@ -155,6 +238,9 @@ mod tests {
         assert_eq!(link.whole(), "https://credits.example.com/x.hush");
         assert_eq!(link.masked(), "https://credits.example.com/x.…");
         assert!(!format!("{link:?}").contains("hush"));
+        let page = Link::to_page("https://credits.example.com/billing".to_owned());
+        assert!(page.is_open() && !link.is_open());
+        assert_eq!((page.whole(), page.masked()), (page.masked(), page.whole()));
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! Invariant: what stands for a name is one line of text; in HTML it is escaped, and braces inside it are only braces.
 
 use super::{Mail, Message};
-use scrip_engine::Timestamp;
+use scrip_engine::{Amount, Timestamp, Unit, quantity};
 
 /// Minutes for which a link that signs somebody in works.
 pub const SIGN_IN_MINUTES: i64 = 15; // # assumed
 /// Letters of a name that are shown; a longer one is somebody's attempt to write the mail themselves.
 const SHOWN_MAX: usize = 80; // # assumed
+/// Letters of a reason that are shown: as many as it may have.
+const REASON_MAX: usize = 200;
 
 /// The texts of a kind of mail. The first line of the plain one is the subject.
 struct Template {
@@ -20,26 +22,116 @@ const SIGN_IN: Template =
     Template { text: include_str!("templates/sign-in.txt"), html: include_str!("templates/sign-in.html") };
 const INVITATION: Template =
     Template { text: include_str!("templates/invitation.txt"), html: include_str!("templates/invitation.html") };
+const CREDITS_LOW: Template =
+    Template { text: include_str!("templates/credits-low.txt"), html: include_str!("templates/credits-low.html") };
+const GRANT_EXPIRING: Template = Template {
+    text: include_str!("templates/grant-expiring.txt"),
+    html: include_str!("templates/grant-expiring.html"),
+};
+const PAYMENT_FAILED: Template = Template {
+    text: include_str!("templates/payment-failed.txt"),
+    html: include_str!("templates/payment-failed.html"),
+};
+const RETENTION_SHORTENED: Template = Template {
+    text: include_str!("templates/retention-shortened.txt"),
+    html: include_str!("templates/retention-shortened.html"),
+};
+const REVIEW_APPROVED: Template = Template {
+    text: include_str!("templates/review-approved.txt"),
+    html: include_str!("templates/review-approved.html"),
+};
+const REVIEW_REJECTED: Template = Template {
+    text: include_str!("templates/review-rejected.txt"),
+    html: include_str!("templates/review-rejected.html"),
+};
+const REVIEW_REVOKED: Template = Template {
+    text: include_str!("templates/review-revoked.txt"),
+    html: include_str!("templates/review-revoked.html"),
+};
+
+/// What stands for the names in a template.
+type Values = Vec<(&'static str, String)>;
 
 /// A mail to an address, with the link it is about.
 pub fn message(product: &str, to: &str, mail: &Mail, link: &str) -> Message {
-    let product = ("product", plain(product));
-    let (recipient, link) = (("recipient", to.to_owned()), ("link", link.to_owned()));
-    let (template, values) = match mail {
-        Mail::SignIn { .. } => (&SIGN_IN, vec![product, recipient, link, ("minutes", SIGN_IN_MINUTES.to_string())]),
+    let (template, mut values) = match mail {
+        Mail::SignIn { .. } => (&SIGN_IN, vec![("minutes", SIGN_IN_MINUTES.to_string())]),
         Mail::Invitation { workspace, inviter, role, invitation: _, expires_at } => {
-            let expires = day_and_time(*expires_at);
             let names = [("workspace", workspace), ("inviter", inviter), ("role", role)];
             let names = names.map(|(name, text)| (name, plain(text)));
-            (&INVITATION, [product, recipient, link, ("expires", expires)].into_iter().chain(names).collect())
+            (&INVITATION, [("expires", day_and_time(*expires_at))].into_iter().chain(names).collect())
         }
+        notice => told(notice),
     };
+    values.extend([("product", plain(product)), ("recipient", to.to_owned()), ("link", link.to_owned())]);
     let (subject, text) = template.text.split_once("\n\n").expect("the first line is the subject");
     Message {
         to: to.to_owned(),
         subject: filled(subject, &values, str::to_owned),
         text: filled(text, &values, str::to_owned),
         html: filled(template.html, &values, escaped),
+    }
+}
+
+/// What is told without having been asked for.
+fn told(notice: &Mail) -> (&'static Template, Values) {
+    let (template, workspace, mut values) = match notice {
+        Mail::CreditsLow { workspace, left, line } => {
+            let credits = |amount: Amount| quantity(Unit::Credits, amount);
+            (&CREDITS_LOW, workspace, vec![("left", credits(*left)), ("line", credits(*line))])
+        }
+        Mail::GrantExpiring { workspace, amount, unit, expires_at } => {
+            let values = vec![("amount", quantity(*unit, *amount)), ("expires", day_and_time(*expires_at))];
+            (&GRANT_EXPIRING, workspace, values)
+        }
+        Mail::PaymentFailed { workspace, plan, attempt, period_ends, awaited_until } => {
+            let then = what_then(*period_ends, *awaited_until);
+            (&PAYMENT_FAILED, workspace, vec![("plan", plain(plan)), ("attempt", attempt.to_string()), ("then", then)])
+        }
+        Mail::RetentionShortened { workspace, plan, keeps, old_until } => {
+            let until = ("old_until", day_and_time(*old_until));
+            (&RETENTION_SHORTENED, workspace, vec![("plan", plain(plan)), ("keeps", keeps.to_string()), until])
+        }
+        Mail::ReviewApproved { workspace, review, plans } => {
+            (&REVIEW_APPROVED, workspace, vec![("review", words(review)), ("plans", the_plans(plans))])
+        }
+        Mail::ReviewRejected { workspace, review, reason } => {
+            (&REVIEW_REJECTED, workspace, vec![("review", words(review)), ("reason", line(reason, REASON_MAX))])
+        }
+        Mail::ReviewRevoked { workspace, review, plans, reason } => {
+            let reason = ("reason", line(reason, REASON_MAX));
+            (&REVIEW_REVOKED, workspace, vec![("review", words(review)), ("plans", the_plans(plans)), reason])
+        }
+        Mail::SignIn { .. } | Mail::Invitation { .. } => unreachable!("these have templates of their own"),
+    };
+    values.push(("workspace", plain(workspace)));
+    (template, values)
+}
+
+/// What becomes of a plan whose payment was declined.
+fn what_then(period_ends: Option<Timestamp>, awaited_until: Option<Timestamp>) -> String {
+    match (awaited_until, period_ends) {
+        (Some(until), _) => format!(
+            "The period is over and what is left of it cannot be used: without a payment by {} the plan ends.",
+            day_and_time(until)
+        ),
+        (None, Some(end)) => format!("What is paid for stays as it is until {}.", day_and_time(end)),
+        (None, None) => "What is paid for stays as it is.".to_owned(),
+    }
+}
+
+/// A review's name, which the catalog writes in one word, as words.
+fn words(review: &str) -> String {
+    plain(&review.replace(['_', '-'], " "))
+}
+
+/// Plans by their names, as the beginning of a sentence.
+fn the_plans(plans: &[String]) -> String {
+    let plans: Vec<String> = plans.iter().map(|plan| plain(plan)).collect();
+    match plans.as_slice() {
+        [] => "What requires it".to_owned(),
+        [one] => format!("The {one} plan"),
+        [first @ .., last] => format!("The plans {} and {last}", first.join(", ")),
     }
 }
 
@@ -63,14 +155,19 @@ fn filled(template: &str, values: &[(&str, String)], form: fn(&str) -> String) -
     whole
 }
 
-/// Somebody's text as one line: no control characters, nothing that turns or hides what follows it, and not too much.
+/// Somebody's name for something, as one line.
 fn plain(text: &str) -> String {
+    line(text, SHOWN_MAX)
+}
+
+/// Somebody's text as one line: no control characters, nothing that turns or hides what follows it, and not too much.
+fn line(text: &str, most: usize) -> String {
     let shown = |c: char| if c.is_control() || c.is_whitespace() { ' ' } else { c };
     let hides =
         |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     let line: String = text.chars().filter(|c| !hides(*c)).map(shown).collect();
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHOWN_MAX) {
+    match line.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),
         None => line,
     }
@@ -120,6 +217,69 @@ mod tests {
         assert_eq!(mail.html, include_str!("golden/sign-in.html"));
     }
 
+    fn amount(units: i64) -> Amount {
+        Amount::new(units).expect("it is in range")
+    }
+
+    /// One of each notice, in a workspace of this name, with this reason where there is one.
+    fn notices(workspace: &str, reason: &str) -> [(&'static str, Mail); 8] {
+        let [workspace, reason] = [workspace, reason].map(str::to_owned);
+        // 2026-12-01T09:30:00Z
+        let at = Timestamp::from_micros(1_796_117_400_000_000);
+        let (review, plan) = ("business_verification".to_owned(), "Business".to_owned());
+        let failed = |period_ends, awaited_until| {
+            let (workspace, plan) = (workspace.clone(), plan.clone());
+            Mail::PaymentFailed { workspace, plan, attempt: 2, period_ends, awaited_until }
+        };
+        let low = Mail::CreditsLow { workspace: workspace.clone(), left: amount(1), line: amount(50) };
+        let expiring = Mail::GrantExpiring {
+            workspace: workspace.clone(),
+            amount: amount(940),
+            unit: Unit::Credits,
+            expires_at: at,
+        };
+        let shortened = Mail::RetentionShortened {
+            workspace: workspace.clone(),
+            plan: "Free".to_owned(),
+            keeps: scrip_engine::Span::Months(3),
+            old_until: at,
+        };
+        let approved = Mail::ReviewApproved {
+            workspace: workspace.clone(),
+            review: review.clone(),
+            plans: ["Business", "Big", "Huge"].map(str::to_owned).into(),
+        };
+        let rejected =
+            Mail::ReviewRejected { workspace: workspace.clone(), review: review.clone(), reason: reason.clone() };
+        [
+            ("credits-low", low),
+            ("grant-expiring", expiring),
+            ("payment-failed", failed(Some(at), None)),
+            ("payment-awaited", failed(Some(at), Some(at))),
+            ("retention-shortened", shortened),
+            ("review-approved", approved),
+            ("review-rejected", rejected),
+            ("review-revoked", Mail::ReviewRevoked { workspace, review, plans: vec![plan], reason }),
+        ]
+    }
+
+    #[test]
+    fn notices_say_what_they_are_to_say() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mail/golden");
+        for (name, notice) in notices("Ada & Bo's <studio>", "the register does not know the company") {
+            let kept = notice.to("a", "bo@example.com").expect("the address is good");
+            assert_eq!(Mail::read(&kept.kind, &kept.data).as_ref(), Ok(&notice));
+            let link = "https://credits.example.com/settings/billing?a=b&c=d";
+            let mail = message("canvas-tiers", "bo@example.com", &notice, link);
+            let golden = |ending: &str| {
+                std::fs::read_to_string(format!("{folder}/{name}.{ending}"))
+                    .unwrap_or_else(|error| panic!("{name}.{ending}: {error}"))
+            };
+            assert_eq!(format!("{}\n\n{}", mail.subject, mail.text), golden("txt"), "{name}");
+            assert_eq!(mail.html, golden("html"), "{name}");
+        }
+    }
+
     #[test]
     fn whatever_a_name_is_it_stays_a_line_of_text() {
         for name in [
@@ -145,6 +305,14 @@ mod tests {
             let tags = |html: &str| html.matches('<').count();
             assert_eq!(tags(&mail.html), tags(&same.html), "{}", mail.html);
             assert!(!mail.text.contains('\u{202e}') && !mail.html.contains('\u{202e}'));
+            for ((kind, notice), (_, same)) in notices(name, name).into_iter().zip(notices("W", "R")) {
+                let link = "https://example.com/?a&b";
+                let (mail, same) =
+                    (message(name, "bo@example.com", &notice, link), message("P", "bo@example.com", &same, link));
+                assert!(!mail.subject.chars().any(char::is_control) && mail.subject.chars().count() < 250, "{kind}");
+                assert_eq!(mail.text.lines().count(), same.text.lines().count(), "{kind}: {}", mail.text);
+                assert_eq!(tags(&mail.html), tags(&same.html), "{kind}: {}", mail.html);
+            }
         }
     }
 
@@ -157,7 +325,8 @@ mod tests {
 
     #[test]
     fn nothing_is_fetched_when_a_mail_is_read() {
-        for template in [&SIGN_IN, &INVITATION] {
+        let notices = notices("W", "R").map(|(_, notice)| told(&notice).0);
+        for template in [&SIGN_IN, &INVITATION].into_iter().chain(notices) {
             for word in ["src", "url(", "<link", "<img", "<script", "@import", "http"] {
                 assert!(!template.html.contains(word), "{word}: {}", template.html);
             }

@@ -114,7 +114,7 @@ impl Mailer {
                 let written = tokio::task::spawn_blocking(move || write_whole(&path, &bytes)).await;
                 let written = written.map_err(io::Error::other).flatten();
                 written.map_err(|error| Failure::Later(format!("the file cannot be written: {error}")))?;
-                if *print_links {
+                if *print_links && !link.is_open() {
                     // Nobody may be reading any more; the mail is in its file all the same.
                     let line = format!("Mail to {}, {}: {}\n", message.to, message.subject, link.whole());
                     let _ = io::stdout().write_all(line.as_bytes());
@@ -125,7 +125,10 @@ impl Mailer {
                 let sent = tokio::time::timeout(PATIENCE, server.send_raw(&envelope, &bytes)).await;
                 let sent = sent.map_err(|_| Failure::Later("the server took too long".to_owned()))?;
                 // A server may quote what it was sent.
-                let hidden = |cause: String| cause.replace(&link.whole(), &link.masked()).replace(link.secret(), "…");
+                let hidden = |cause: String| match link.is_open() {
+                    true => cause,
+                    false => cause.replace(&link.whole(), &link.masked()).replace(link.secret(), "…"),
+                };
                 sent.map(drop).map_err(|error| Failure::Later(hidden(error.to_string())))
             }
         }

@@ -7,6 +7,7 @@
 //!
 //! Invariant: knows no HTTP.
 
+mod beside;
 pub mod difference;
 pub mod journal;
 pub mod moving;
@@ -16,6 +17,7 @@ pub mod queries;
 mod sqlite;
 
 use crate::crypto;
+pub use beside::{Claim, NewMail, Statement, Tell, Told};
 use postgres::Postgres;
 pub use postgres::distributed;
 pub use postgres::{Address, admit};
@@ -25,7 +27,6 @@ use scrip_engine::{
 #[cfg(test)]
 pub use sqlite::Crash;
 pub use sqlite::{Options, Sqlite};
-use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,36 +52,6 @@ pub struct Idempotency {
     pub request: [u8; 16],
 }
 
-/// Something that only one workspace may have, for ever: a person's lifetime grants (R8), an operator's own id.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Claim {
-    /// Which kind.
-    pub scope: Cow<'static, str>,
-    /// What of that kind.
-    pub what: String,
-}
-
-/// A mail that is to be sent. Nothing in it is secret: whatever link it will have is made when it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewMail {
-    /// Its own for ever: another mail with this id is this one.
-    pub id: String,
-    /// What it is about.
-    pub kind: String,
-    /// Whom it is for: an address.
-    pub recipient: String,
-    /// What its text needs, as JSON.
-    pub data: String,
-}
-
-impl NewMail {
-    /// The values of [`queries::NEW_MAIL`].
-    pub fn values(&self, now: Timestamp) -> Vec<Value> {
-        let texts = [&self.id, &self.kind, &self.recipient, &self.data].map(|text| Value::Text(text.clone()));
-        texts.into_iter().chain([now.micros().into()]).collect()
-    }
-}
-
 /// A command on its way to the journal.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -101,6 +72,8 @@ pub struct Submission {
     pub claims: Vec<Claim>,
     /// What is mailed because of it: written in one transaction with its entry. Where there is no entry, there is none.
     pub mails: Vec<NewMail>,
+    /// What is kept beside it, in that transaction too.
+    pub rows: Vec<Statement>,
     /// Whether the answer should carry the workspace.
     pub wants_workspace: bool,
 }
@@ -272,7 +245,7 @@ impl Store {
     /// # Errors
     /// As above.
     pub async fn connect_with(address: &Address, options: Options) -> Result<Store, Unavailable> {
-        Ok(Store::Postgres(Postgres::open(address, options.group_commit).await?))
+        Ok(Store::Postgres(Postgres::open(address, options).await?))
     }
 
     /// Connects to a database that a move has only begun to fill, to replay it. It must not be served.

@@ -105,6 +105,9 @@ pub const CUSTOMER: &str = "SELECT customer FROM customers WHERE workspace = $1"
 pub const NEW_CUSTOMER: &str =
     "INSERT INTO customers (workspace, customer, created_at, hinted, looked, due_at, attempts, lease_until)
     VALUES ($1, $2, $3, 1, 0, $3, 0, 0) ON CONFLICT DO NOTHING";
+/// A workspace is another customer from now on, unless that one is another workspace already.
+pub const ANOTHER_CUSTOMER: &str = "UPDATE customers SET customer = $3, hinted = hinted + 1
+    WHERE workspace = $1 AND customer = $2 AND NOT EXISTS (SELECT 1 FROM customers WHERE customer = $3)";
 /// There is something new about a customer.
 pub const HINT: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $2 WHERE customer = $1";
 /// The same of whom a workspace is known as.
@@ -160,6 +163,47 @@ pub const NEW_ALERT: &str = "INSERT INTO alerts (about, kind, workspace, detail,
 /// Alerts before an instant, newest first.
 pub const ALERTS: &str =
     "SELECT about, kind, workspace, detail, at FROM alerts WHERE at < $1 ORDER BY at DESC, about LIMIT $2";
+/// Keeps an application for a review, with what was sent, if it is not kept yet.
+pub const NEW_REVIEW: &str = "INSERT INTO reviews
+    (workspace, number, review, application, form, actor, applied_at, status)
+    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, 'submitted' FROM reviews WHERE workspace = $1
+    ON CONFLICT DO NOTHING";
+/// How an application was decided.
+pub const REVIEW_DECIDED: &str = "UPDATE reviews SET status = $4, reason = $5, decided_at = $6
+    WHERE workspace = $1 AND review = $2 AND application = $3";
+/// Keeps what was approved with a plan although nobody had applied, and whatever becomes of that.
+pub const REVIEW_UNASKED: &str = "INSERT INTO reviews
+    (workspace, number, review, application, form, actor, applied_at, status, reason, decided_at)
+    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, '{}', '', $6, $4, $5, $6 FROM reviews WHERE workspace = $1
+    ON CONFLICT (workspace, review, application) DO UPDATE
+    SET status = excluded.status, reason = excluded.reason, decided_at = excluded.decided_at";
+/// An application by its number in the workspace.
+pub const REVIEW: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE workspace = $1 AND number = $2";
+/// An application by its number among those for its review.
+pub const REVIEW_OF: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE workspace = $1 AND review = $2 AND application = $3";
+/// Applications before one, newest first.
+pub const REVIEWS: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE n < $1 ORDER BY n DESC LIMIT $2";
+/// Those of a workspace.
+pub const REVIEWS_OF: &str =
+    "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE n < $1 AND workspace = $3 ORDER BY n DESC LIMIT $2";
+/// Those with a status.
+pub const REVIEWS_BY_STATUS: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at, status,
+    reason, decided_at FROM reviews WHERE n < $1 AND status = $3 ORDER BY n DESC LIMIT $2";
+/// Those of a workspace with a status.
+pub const REVIEWS_OF_BY_STATUS: &str = "SELECT n, workspace, number, review, application, form, actor, applied_at,
+    status, reason, decided_at FROM reviews WHERE n < $1 AND workspace = $3 AND status = $4 ORDER BY n DESC LIMIT $2";
+/// Adds a file to an application that has room for it and does not have it yet.
+pub const NEW_REVIEW_FILE: &str = "INSERT INTO review_files
+    (workspace, number, file, name, content_type, bytes, sha256, actor, added_at)
+    SELECT $1, $2, COALESCE(MAX(file), 0) + 1, $3, $4, $5, $6, $7, $8 FROM review_files
+    WHERE workspace = $1 AND number = $2 HAVING COUNT(*) < $9 ON CONFLICT DO NOTHING";
+/// The files of an application.
+pub const REVIEW_FILES: &str = "SELECT file, name, content_type, bytes, sha256, actor, added_at FROM review_files
+    WHERE workspace = $1 AND number = $2 ORDER BY file";
 /// A setting.
 pub const SETTING: &str = "SELECT value FROM settings WHERE name = $1";
 /// Keeps a setting, whatever it was.
@@ -255,6 +299,7 @@ pub const ALL: &[&str] = &[
     MAIL_FAILED,
     CUSTOMER,
     NEW_CUSTOMER,
+    ANOTHER_CUSTOMER,
     HINT,
     HINT_WORKSPACE,
     HINT_ALL,
@@ -274,6 +319,17 @@ pub const ALL: &[&str] = &[
     CLOSE_SESSION,
     NEW_ALERT,
     ALERTS,
+    NEW_REVIEW,
+    REVIEW_DECIDED,
+    REVIEW_UNASKED,
+    REVIEW,
+    REVIEW_OF,
+    REVIEWS,
+    REVIEWS_OF,
+    REVIEWS_BY_STATUS,
+    REVIEWS_OF_BY_STATUS,
+    NEW_REVIEW_FILE,
+    REVIEW_FILES,
     SETTING,
     KEEP_SETTING,
     NEW_SETTING,

@@ -17,3 +17,6 @@ pub mod sync;
 pub use client::Client;
 pub use error::Error;
 pub use key::IdempotencyKey;
+
+#[cfg(test)]
+mod tests;

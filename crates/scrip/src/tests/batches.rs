@@ -26,6 +26,7 @@ pub(super) fn submission(workspace: u64, key: &str, command: Command) -> Submiss
         idempotency,
         claims: Vec::new(),
         mails: Vec::new(),
+        rows: Vec::new(),
         wants_workspace: false,
     }
 }

@@ -29,6 +29,7 @@ fn submission(workspace: u64, command: Command, claims: Vec<Claim>) -> Submissio
         idempotency,
         claims,
         mails: Vec::new(),
+        rows: Vec::new(),
         wants_workspace: false,
     }
 }

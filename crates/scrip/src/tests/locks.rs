@@ -35,6 +35,7 @@ async fn a_submission_does_not_wait_for_the_projections() {
         idempotency: None,
         claims: Vec::new(),
         mails: Vec::new(),
+        rows: Vec::new(),
         wants_workspace: true,
     };
     let committed = store.submit(submission).await;

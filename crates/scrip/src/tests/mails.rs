@@ -7,10 +7,12 @@
 use super::postgres::database;
 use crate::ledger::idempotency;
 use crate::shipped;
-use crate::store::{Claim, Crash, NewMail, Options, Row, Store, Submission, SubmitError, Value, queries};
+use crate::store::{
+    Address, Claim, Crash, NewMail, Options, Row, Store, Submission, SubmitError, Told, Value, queries,
+};
 use crate::verify::verify;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{By, Command, Mode, Profile, WorkspaceId, parse_catalog};
+use scrip_engine::{By, Catalogs, Command, Dated, Event, Mode, Profile, Workspace, WorkspaceId, parse_catalog};
 use std::path::PathBuf;
 
 const SECOND: i64 = 1_000_000;
@@ -33,6 +35,7 @@ pub(super) fn submission(workspace: u64, key: &str, command: Command, mails: Vec
         idempotency,
         claims,
         mails,
+        rows: Vec::new(),
         wants_workspace,
     }
 }
@@ -67,6 +70,17 @@ pub(super) fn directory(name: &str) -> PathBuf {
     let directory = std::env::temp_dir().join(format!("scrip-mails-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
     directory
+}
+
+/// Tells of each entry that renames.
+fn tell(_: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
+    let renames = events.iter().filter(|Dated(_, event)| matches!(event, Event::Renamed { .. }));
+    let mails = renames.map(|_| mail(&format!("{}:{:04}", workspace.id.get(), workspace.seq))).collect();
+    Told { mails, ..Told::default() }
+}
+
+fn telling() -> Options {
+    Options { tell, ..Options::default() }
 }
 
 /// The ids of all mails.
@@ -230,4 +244,52 @@ async fn a_mail_dies_with_its_entry_and_lives_with_it() {
         drop(store);
         std::fs::remove_dir_all(&directory).expect("it is ours");
     }
+}
+
+#[tokio::test]
+async fn what_an_entry_tells_is_there_when_it_is_and_once_whatever_dies() {
+    for commit in 2..8 {
+        for flushed in [false, true] {
+            let directory = directory(&format!("told-{commit}-{flushed}"));
+            drop(published(Store::open(&directory, telling()).expect("it can be made")).await);
+            let crash = Some(Crash { commit, flushed });
+            let store = Store::open(&directory, Options { crash, ..telling() }).expect("it opens");
+            let mut left = vec![opening(1, Vec::new())];
+            left.extend((0..8).map(|n| rename(1, &format!("r{n}"), &format!("B{n}"), Vec::new())));
+            let mut store = Some(store);
+            for asked in left {
+                let first = store.as_ref().expect("it is open").submit(asked.clone()).await;
+                if first.is_err() {
+                    // It died: whoever asked tries again, with the same key.
+                    drop(store.take());
+                    let opened = Store::open(&directory, telling()).expect("it opens again");
+                    opened.submit(asked).await.expect("it is done once");
+                    store = Some(opened);
+                }
+            }
+            let store = store.expect("it is open");
+            let expected: Vec<String> = (2..10).map(|seq| format!("1:{seq:04}")).collect();
+            assert_eq!(ids(&store).await, expected, "{commit} {flushed}");
+            drop(store);
+            std::fs::remove_dir_all(&directory).expect("it can go");
+        }
+    }
+}
+
+#[tokio::test]
+async fn processes_that_take_each_others_numbers_tell_of_each_entry_once() {
+    let database = database();
+    let address = Address::from(database.url());
+    let first = published(Store::connect_with(&address, telling()).await.expect("the database answers")).await;
+    let second = Store::connect_with(&address, telling()).await.expect("the database answers");
+    first.submit(opening(1, Vec::new())).await.expect("it opens");
+    let renames = |store: &'static str| (0..100).map(move |n| (store, n));
+    let ask = async |(store, n): (&str, i32)| {
+        let asked = rename(1, &format!("{store}{n}"), &format!("{store} {n}"), Vec::new());
+        let store = if store == "a" { &first } else { &second };
+        store.submit(asked).await.expect("it is renamed");
+    };
+    futures_util::future::join_all(renames("a").chain(renames("b")).map(ask)).await;
+    let expected: Vec<String> = (2..202).map(|seq| format!("1:{seq:04}")).collect();
+    assert_eq!(ids(&first).await, expected);
 }

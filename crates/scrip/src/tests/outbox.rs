@@ -99,7 +99,7 @@ async fn invite(post: &Post, n: u32) -> Result<Committed, SubmitError> {
     let asked = Asked { by: By::Operator, actor: "test".to_owned(), request: None, idempotency };
     let command = Command::Rename { name: format!("Name {n}") };
     let submitted =
-        post.ledger.submit_beside(ONE, command, asked, Beside { claims: Vec::new(), mails: vec![invited(n)] }).await;
+        post.ledger.submit_beside(ONE, command, asked, Beside { mails: vec![invited(n)], ..Beside::default() }).await;
     submitted.map(|(committed, _)| committed)
 }
 
@@ -454,7 +454,7 @@ async fn mails_are_due_by_the_machines_clock(store: Store) {
     let asked = Asked::internal("test", ONE, None);
     let (committed, _) = post
         .ledger
-        .submit_beside(ONE, command, asked, Beside { claims: Vec::new(), mails: vec![invited(1)] })
+        .submit_beside(ONE, command, asked, Beside { mails: vec![invited(1)], ..Beside::default() })
         .await
         .expect("it opens");
     assert_eq!(committed.at, far);

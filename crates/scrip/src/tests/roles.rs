@@ -31,6 +31,7 @@ async fn submit(store: &Store, command: Command) -> Committed {
         idempotency: None,
         claims: Vec::new(),
         mails: Vec::new(),
+        rows: Vec::new(),
         wants_workspace: true,
     };
     store.submit(submission).await.unwrap_or_else(|error| panic!("{error:?}"))

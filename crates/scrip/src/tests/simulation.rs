@@ -141,6 +141,7 @@ impl Life {
                 idempotency,
                 claims: Vec::new(),
                 mails: Vec::new(),
+                rows: Vec::new(),
                 wants_workspace: false,
             };
             let answer = self.store().submit(submission.clone()).await;

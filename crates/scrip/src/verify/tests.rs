@@ -67,6 +67,7 @@ async fn journal(directory: &Path) {
                 idempotency,
                 claims: Vec::new(),
                 mails: Vec::new(),
+                rows: Vec::new(),
                 wants_workspace: false,
             };
             store.submit(submission).await.unwrap_or_else(|error| panic!("{error:?}"));
@@ -209,6 +210,7 @@ async fn a_journal_that_cannot_be_folded_is_named_and_not_served() {
         idempotency: None,
         claims: Vec::new(),
         mails: Vec::new(),
+        rows: Vec::new(),
         wants_workspace: false,
     };
     assert!(matches!(store.submit(again).await, Err(SubmitError::Unavailable(_))));

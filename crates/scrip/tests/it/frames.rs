@@ -45,6 +45,14 @@ async fn history<'a>(app: &'a App, n: usize, pool: &mut Pool) -> Desk<'a> {
         text(&desk.post("/v1/members", json!({ "email": format!("m{n}@example.com") })).await.expect(201)["id"]);
     let invitation = json!({ "email": format!("i{n}@example.com") });
     let invitation = desk.post("/v1/invitations", invitation).await.expect(201);
+    if !n.is_multiple_of(5) {
+        let new = json!({ "review": "business_verification", "form": { "company": format!("Company {n}") } });
+        let review = text(&desk.post("/v1/reviews", new).await.expect(201)["id"]);
+        let path = format!("/v1/reviews/{review}/files?name=papers");
+        let file = desk.call(Method::POST, &path).bytes("application/pdf", format!("%PDF-{n}").into_bytes());
+        pool.entry("rf").or_default().push(text(&file.send().await.expect(201)["id"]));
+        pool.entry("rev").or_default().push(review);
+    }
     if n.is_multiple_of(5) {
         pool.entry("key").or_default().push(desk.key(&["model:run"]).await.0);
     }
@@ -71,7 +79,8 @@ async fn history<'a>(app: &'a App, n: usize, pool: &mut Pool) -> Desk<'a> {
 /// Everything of a workspace that could be different.
 async fn digest(desk: &Desk<'_>) -> Value {
     let mut all = vec![desk.show().await];
-    for path in ["/v1/balance", "/v1/entries?limit=1", "/v1/members", "/v1/keys", "/v1/invitations", "/v1/runs"] {
+    let lists = ["/v1/members", "/v1/keys", "/v1/invitations", "/v1/runs", "/v1/reviews"];
+    for path in ["/v1/balance", "/v1/entries?limit=1"].into_iter().chain(lists) {
         let mut shown = desk.get(path).await.expect(200);
         for run in shown["data"].as_array_mut().into_iter().flatten() {
             for output in run["outputs"].as_array_mut().into_iter().flatten() {
@@ -213,6 +222,10 @@ impl Dice<'_> {
             ("PATCH", "/v1/members/{usr}") => json!({ "role": role, "spend_cap": { "credits": 1_000 } }),
             ("POST", "/v1/portal_links") => json!({ "email": email, "workspace": self.name("ws") }),
             ("POST", "/v1/quotes" | "/v1/runs") => order,
+            ("POST", "/v1/reviews") => json!({ "review": "business_verification", "form": { "company": "Mine" } }),
+            ("POST", "/v1/reviews/{rev}/approve" | "/v1/reviews/{rev}/reject" | "/v1/reviews/{rev}/revoke") => {
+                json!({ "reason": reason })
+            }
             ("POST", "/v1/sessions") => json!({ "token": format!("st_{:036}", 7), "cookie": false }),
             ("POST", "/v1/sign_in") => json!({ "email": email }),
             ("PUT", "/v1/switches/models/{switch}" | "/v1/switches/providers/{switch}") => {

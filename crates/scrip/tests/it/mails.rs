@@ -11,10 +11,10 @@ use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
-const URL: &str = "https://credits.example.com";
+pub const URL: &str = "https://credits.example.com";
 
 /// What a server is told about mails.
-fn told(smtp: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
+pub fn told(smtp: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
     let told = [("SCRIP_SMTP_URL", smtp), ("SCRIP_MAIL_FROM", "Credits <no-reply@credits.example.com>")];
     let told = told.iter().chain([&("SCRIP_PUBLIC_URL", URL)]).chain(more);
     told.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

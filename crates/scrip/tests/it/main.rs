@@ -27,12 +27,14 @@ mod load;
 mod mails;
 mod matrix;
 mod moving;
+mod notices;
 mod oidc;
 mod openapi;
 mod people;
 #[path = "../common/postgres.rs"]
 mod postgres;
 mod races;
+mod reviews;
 mod runs;
 mod secrets;
 mod sessions;

@@ -110,6 +110,15 @@ fn rows(model: &str) -> Vec<Row> {
         get("/v1/oidc/start", Public),
         post("/v1/portal_links", Operator, json!({ "email": "nobody" })),
         post("/v1/quotes", Run, order.clone()),
+        get("/v1/review_files/{rf}", Admin),
+        get("/v1/reviews", Admin),
+        post("/v1/reviews", Admin, json!({ "review": "nothing" })),
+        get("/v1/reviews/{rev}", Admin),
+        post("/v1/reviews/{rev}/approve", Operator, json!({ "reason": "r" })),
+        // What is no file is not looked at, whosever the application is.
+        post("/v1/reviews/{rev}/files?name=n", Admin, json!({})),
+        post("/v1/reviews/{rev}/reject", Operator, json!({ "reason": "r" })),
+        post("/v1/reviews/{rev}/revoke", Operator, json!({ "reason": "r" })),
         get("/v1/runs", ReadRuns),
         post("/v1/runs", Run, order),
         get("/v1/runs/{run}", ReadRuns),
@@ -577,6 +586,18 @@ struct Elsewhere<'a> {
     ids: Value,
 }
 
+/// An application of a workspace that was approved without one, with a file, both by their ids; it is approved again.
+async fn reviewed(desk: &Desk<'_>) -> (Value, Value) {
+    let reason = json!({ "reason": "r" });
+    let unasked = desk.get("/v1/reviews").await.expect(200)["data"][0]["id"].clone();
+    desk.post(&format!("/v1/reviews/{}/revoke", text(&unasked)), reason.clone()).await.expect(200);
+    let review = desk.post("/v1/reviews", json!({ "review": "business_verification" })).await.expect(201)["id"].clone();
+    let path = format!("/v1/reviews/{}/files?name=papers", text(&review));
+    let file = desk.call(Method::POST, &path).bytes("application/pdf", b"%PDF-1.7".to_vec()).send().await.expect(201);
+    desk.post(&format!("/v1/reviews/{}/approve", text(&review)), reason).await.expect(200);
+    (review, file["id"].clone())
+}
+
 impl<'a> Elsewhere<'a> {
     async fn set(app: &'a App, product: &Product) -> Elsewhere<'a> {
         let desk = on_top(app, product, json!({})).await;
@@ -586,8 +607,13 @@ impl<'a> Elsewhere<'a> {
         let (key, _) = desk.key(MODELS).await;
         let email = format!("zoe{}@example.com", unique());
         let invitation = desk.post("/v1/invitations", json!({ "email": email })).await.expect(201);
+        let (review, file) = match product.top {
+            "business" => reviewed(&desk).await,
+            // No plan of this catalog requires one, so there is none to be found.
+            _ => (json!(format!("rev_{}_1", &desk.id[3..])), json!(format!("rf_{}_1_1", &desk.id[3..]))),
+        };
         let ids = json!({
-            "ws": desk.id, "run": run["id"], "as": run["outputs"][0]["asset"], "hd": hold["id"],
+            "rev": review, "rf": file, "ws": desk.id, "run": run["id"], "as": run["outputs"][0]["asset"], "hd": hold["id"],
             "gr": desk.balance().await["grants"][0]["id"], "en": desk.entries().await[0]["id"],
             "usr": max.id, "key": key, "inv": invitation["id"],
         });
@@ -597,7 +623,8 @@ impl<'a> Elsewhere<'a> {
     /// Everything that somebody could have changed.
     async fn digest(&self) -> Value {
         let mut all = Vec::new();
-        for path in ["/v1/balance", "/v1/entries?limit=1", "/v1/members", "/v1/keys", "/v1/invitations"] {
+        for path in ["/v1/balance", "/v1/entries?limit=1", "/v1/members", "/v1/keys", "/v1/invitations", "/v1/reviews"]
+        {
             all.push(self.desk.get(path).await.expect(200));
         }
         all.push(self.desk.show().await);

@@ -360,3 +360,38 @@ async fn what_operators_did_is_known_there_and_what_they_do_next_comes_after_it(
     assert_eq!(after[1..], before, "the newest comes first");
     assert!(text(&after[0]["summary"]).contains("eve@example.com"), "{}", after[0]);
 }
+
+#[tokio::test]
+async fn applications_and_their_files_are_there_and_the_next_one_comes_after_them() {
+    let database = database();
+    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let (one, two) = (app.free().await.id, app.free().await.id);
+    let apply = async |app: &App, workspace: &str| {
+        let new = json!({ "review": "business_verification", "form": { "company": "Ada & Sons" } });
+        let call = app.call(Method::POST, "/v1/reviews").workspace(workspace).once().json(&new);
+        text(&call.send().await.expect(201)["id"])
+    };
+    let first = apply(&app, &one).await;
+    let path = format!("/v1/reviews/{first}/files?name=papers.pdf");
+    let file = app.call(Method::POST, &path).bytes("application/pdf", b"%PDF-1.7".to_vec()).send().await.expect(201);
+    let reject = format!("/v1/reviews/{first}/reject");
+    app.post(&reject, json!({ "reason": "not yet" })).await.expect(200);
+    let second = apply(&app, &one).await;
+    let all = async |app: &App| app.get("/v1/reviews").await.expect(200)["data"].as_array().expect("a page").clone();
+    let before = all(&app).await;
+    app.kill();
+    said(&run(moving(&app.data(), database.url())));
+    app.move_to(database);
+    app.restart();
+    assert_eq!(all(&app).await, before);
+    let saved = app.get(&format!("/v1/review_files/{}", text(&file["id"]))).await;
+    assert_eq!((saved.status, &*saved.bytes), (200, &b"%PDF-1.7"[..]));
+    // What was decided stays so, and what was not can be.
+    let again = app.post(&reject, json!({ "reason": "no" })).await;
+    again.problem(422, "INVALID_REQUEST");
+    app.post(&format!("/v1/reviews/{second}/approve"), json!({ "reason": "papers seen" })).await.expect(200);
+    let third = apply(&app, &two).await;
+    let ids: Vec<String> = all(&app).await.iter().map(|review| text(&review["id"])).collect();
+    assert_eq!(ids, [third, second, first], "the newest comes first");
+    app.verify();
+}

@@ -52,11 +52,13 @@ fn table<'a>(manifest: &'a toml::Table, name: &str) -> impl Iterator<Item = (&'a
 
 /// There are at most 30 direct dependencies.
 pub fn direct_dependencies_are_few(tree: &Tree) -> Vec<String> {
+    let manifests = manifests(tree);
+    let name = |manifest: &toml::Table| manifest.get("package")?.get("name")?.as_str().map(str::to_owned);
+    let own: BTreeSet<String> = manifests.iter().filter_map(|(_, manifest)| name(manifest)).collect();
     let mut direct = BTreeSet::new();
-    for (_, manifest) in manifests(tree) {
+    for (_, manifest) in &manifests {
         for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            direct
-                .extend(table(&manifest, kind).map(|(name, _)| name.clone()).filter(|name| !name.starts_with("scrip")));
+            direct.extend(table(manifest, kind).map(|(name, _)| name.clone()).filter(|name| !own.contains(name)));
         }
     }
     if direct.len() <= DIRECT {

@@ -9,7 +9,7 @@ const SRC: &str = "crates/scrip/src/";
 /// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
 /// `server` ← `cli`; `clock` and `crypto` know nobody. A module that is not listed stands at the top, beside `cli`:
 /// it may know everyone, and nobody listed may know it.
-const ARROWS: [(&str, &[&str]); 21] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("config", &[]),
@@ -21,6 +21,8 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("stripe", &["crypto", "outbound"]),
     // What is mailed is kept in the form that the store has for it. Only that type.
     ("mail", &["crypto", "outbound", "store::NewMail"]),
+    // What entries tell, in that form and in rows that the store keeps beside them.
+    ("notices", &["mail::Mail", "store"]),
     ("links", &["crypto", "ledger", "mail", "sign_in", "store"]),
     ("outbox", &["links", "mail", "store"]),
     ("acts", &["store"]),

@@ -7,6 +7,7 @@
 
 use super::super::output::{clean, table, words};
 use super::access::{Access, Link};
+use super::buying::{Buying, CARD, Till};
 use super::seed::{ask, models};
 use scrip_client::types::{NewQuote, NewRun, Quote, Sandbox, SandboxOutcome, Workspace};
 use scrip_client::{Client, Error, Paging};
@@ -35,6 +36,7 @@ pub async fn told(
     client: &Client,
     catalog: &Catalog,
     workspaces: &[Workspace],
+    till: &Till,
 ) -> Result<String, Error> {
     let mut rows = Vec::new();
     for workspace in workspaces {
@@ -49,6 +51,9 @@ pub async fn told(
     text.push_str(&format!("    export SCRIP_URL={} SCRIP_KEY={}\n", quoted(url), quoted(key)));
     let found = Found::look(client, catalog, workspaces).await?;
     text.push_str(&sections(&found, &access));
+    if let Some(buying) = till.offer(client, workspaces).await? {
+        text.push_str(&shop(&buying));
+    }
     text.push_str("\nCtrl-C ends it; the next start on the same directory goes on from here.\n");
     Ok(text)
 }
@@ -221,6 +226,41 @@ fn sections(found: &Found, access: &Access) -> String {
         );
     }
     text
+}
+
+/// Buying, paying and giving back, with play money.
+fn shop(Buying { workspace, what, name, simulator, key }: &Buying) -> String {
+    let scrip = program();
+    let checkout = format!("{scrip} billing checkout {what} --workspace {workspace}");
+    let first = |name: &str| format!("grep -o '{name}_[A-Za-z0-9_]*' | head -1");
+    let card = sent(&json!({ "card": CARD }));
+    let pay = format!("xargs -I CS curl -sS -o /dev/null -X POST {simulator}/_control/checkout/CS/pay {card}");
+    let refund = format!("xargs -I CH curl -sS -o /dev/null -u {key}: {simulator}/v1/refunds -d charge=CH");
+    let look = [format!("{scrip} billing sync {workspace}"), format!("{scrip} balance --workspace {workspace}")];
+    let show = format!("{scrip} billing show --workspace {workspace}");
+    let sections = [
+        (
+            format!("See what can be bought, and open the page for {name}; its card is {CARD}:"),
+            vec![show, checkout.clone()],
+        ),
+        (
+            "Or pay from here, with play money on the simulated Stripe:".to_owned(),
+            [vec![format!("{checkout} --json | {} | {pay}", first("cs_test"))], look.to_vec()].concat(),
+        ),
+        (
+            "Give the money back, and see the credits go:".to_owned(),
+            [
+                vec![format!("curl -sS -u {key}: '{simulator}/v1/charges?limit=1' | {} | {refund}", first("ch"))],
+                look.to_vec(),
+            ]
+            .concat(),
+        ),
+    ];
+    let section = |(title, lines): &(String, Vec<String>)| {
+        let lines: String = lines.iter().map(|line| format!("    {line}\n")).collect();
+        format!("\n{title}\n\n{lines}")
+    };
+    sections.iter().map(section).collect()
 }
 
 /// Keys of workspaces: one that runs a model, one that may not, and the lists of both and of who did what.

@@ -4,6 +4,7 @@
 //! API does not.
 
 mod access;
+mod buying;
 mod lines;
 mod seed;
 
@@ -13,6 +14,7 @@ use crate::config::Settings;
 use crate::crypto::new_key;
 use crate::http::caller::OPERATOR_PREFIXES;
 use crate::server::{Server, read_catalog};
+use buying::Till;
 use clap::Args;
 use scrip_client::types::Workspace;
 use scrip_client::{Client, Error, Paging};
@@ -45,7 +47,8 @@ impl Demo {
     pub async fn run(self) -> Done {
         let (_, catalog) = read_catalog(&self.catalog)?;
         let key = self.operator_key.unwrap_or_else(|| new_key(OPERATOR_PREFIXES[0]));
-        let settings = Settings {
+        let till = Till::open(&catalog).await?;
+        let settings = till.settings(Settings {
             catalog: Some(self.catalog),
             data: Some(self.data),
             listen: Some(self.listen),
@@ -54,10 +57,11 @@ impl Demo {
             // Whoever demonstrates reads no mail, and wants to follow its links.
             print_links: true,
             ..Settings::default()
-        };
+        });
         log(&settings)?;
         let server = Server::prepare(&settings).await?;
         let url = server.url.clone();
+        till.tell(&url);
         let client = Client::new(&url, &key)?;
         let serving = tokio::spawn(server.serve(stopped()));
         let mut workspaces = all(&client).await?;
@@ -65,7 +69,7 @@ impl Demo {
             seed::seed(&client, &catalog).await?;
             workspaces = all(&client).await?;
         }
-        print(&lines::told(&url, &key, &client, &catalog, &workspaces).await?)?;
+        print(&lines::told(&url, &key, &client, &catalog, &workspaces, &till).await?)?;
         let served = serving.await.map_err(|error| Fault::Refused(error.to_string()))?;
         Ok(served?)
     }

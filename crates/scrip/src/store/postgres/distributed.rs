@@ -17,7 +17,7 @@ use tokio_postgres::Client;
 pub const BY_WORKSPACE: [&str; 9] =
     ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions", "key_uses"];
 /// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 12] = [
+pub const EVERYWHERE: [&str; 14] = [
     "settings",
     "operator_keys",
     "catalogs",
@@ -29,6 +29,8 @@ pub const EVERYWHERE: [&str; 12] = [
     "spent",
     "acts",
     "mails",
+    "reviews",
+    "review_files",
     "positions",
 ];
 

@@ -7,13 +7,15 @@
 //!
 //! Invariant: nothing is answered that the database has not confirmed.
 
+mod looks;
+
 use super::states::{self, Cached, NEWS, States};
-use super::{PATIENCE, Shared, reach};
-use super::{claims, mails};
-use crate::store::journal::{GENESIS, Sealed, Stored};
+use super::{PATIENCE, Shared, beside, claims, reach};
+use crate::store::journal::{GENESIS, Sealed};
 use crate::store::{
-    Claim, Committed, Idempotency, NewMail, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, panic_text,
+    Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Told, Unavailable, panic_text,
 };
+use looks::{answer_stored, clocks, ends, stored_keys, test_clock};
 use scrip_engine::{Applied, By, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -71,10 +73,6 @@ impl Job {
         self.submission().map_or(&[], |submission| &submission.claims)
     }
 
-    fn mails(&self) -> &[NewMail] {
-        self.submission().map_or(&[], |submission| &submission.mails)
-    }
-
     fn is_abandoned(&self) -> bool {
         match &self.ask {
             Ask::Submit(_, reply) => reply.is_closed(),
@@ -98,6 +96,8 @@ pub(super) struct Lane {
     pub failed: bool,
     pub states: States,
     pub group_commit: bool,
+    /// What entries bring about beside them.
+    pub tell: Tell,
 }
 
 /// A lane's connection, with what it does all the time prepared.
@@ -120,6 +120,8 @@ struct Planned {
     job: Job,
     row: EntryRow,
     committed: Committed,
+    /// What is written beside it, besides its claims.
+    beside: Told,
 }
 
 struct EntryRow {
@@ -250,7 +252,10 @@ impl Lane {
             let now = test_clock.and_then(|id| clocks.get(&id).copied()).unwrap_or_else(|| self.shared.now());
             let on = cached.hash;
             match decide(&job, &cached, &catalogs, now) {
-                Outcome::Append(applied) => plan(&mut decided, job, *applied, cached),
+                Outcome::Append(applied) => {
+                    let told = (self.tell)(&catalogs, &applied.workspace, &applied.events);
+                    plan(&mut decided, job, *applied, cached, told);
+                }
                 Outcome::Unchanged(unchanged) => decided.unchanged.push(Decision { job, on, unchanged }),
             }
         }
@@ -410,9 +415,11 @@ fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Ou
     Outcome::Unchanged(unchanged)
 }
 
-fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached) {
+fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached, told: Told) {
     let Applied { workspace, events } = applied;
     let Job { place, ask: Ask::Submit(submission, reply) } = job else { return };
+    let mails = submission.mails.iter().cloned().chain(told.mails).collect();
+    let beside = Told { mails, rows: submission.rows.iter().cloned().chain(told.rows).collect() };
     let Sealed { body, events, next_due_at, hash } = Sealed::new(&cached.hash, &submission, &workspace, events);
     let idempotency = submission.idempotency;
     let row = EntryRow {
@@ -437,7 +444,7 @@ fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached) {
     };
     decided.after.insert(workspace.id, Cached { workspace, hash });
     let job = Job { place, ask: Ask::Submit(submission, reply) };
-    decided.planned.push(Planned { job, row, committed });
+    decided.planned.push(Planned { job, row, committed, beside });
 }
 
 enum Inserted {
@@ -482,7 +489,7 @@ async fn insert(link: &Link, planned: &[Planned], now: Timestamp) -> Result<Inse
         client.batch_execute("ROLLBACK").await?;
         return Ok(Inserted::Claimed(taken));
     }
-    mails::write(client, planned.iter().flat_map(|planned| planned.job.mails()).collect(), now).await?;
+    beside::write(client, planned.iter().map(|planned| &planned.beside), now).await?;
     client.batch_execute("COMMIT").await?;
     Ok(Inserted::All)
 }
@@ -500,79 +507,6 @@ fn refuse_taken(planned: Vec<Planned>, taken: &HashSet<Claim>) -> Vec<Job> {
         }
     }
     again
-}
-
-/// The stored answers of those whose keys have been used, by their place.
-async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap<usize, Stored>, Unavailable> {
-    let keyed = jobs.iter().enumerate().filter_map(|(index, job)| Some((index, job.workspace(), job.idempotency()?)));
-    let keyed: Vec<(i64, i64, Vec<u8>)> =
-        keyed.map(|(index, workspace, key)| (index as i64, workspace.get(), key.key.to_vec())).collect();
-    if keyed.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let places: Vec<i64> = keyed.iter().map(|(place, ..)| *place).collect();
-    let workspaces: Vec<i64> = keyed.iter().map(|(_, workspace, _)| *workspace).collect();
-    let keys: Vec<&[u8]> = keyed.iter().map(|(.., key)| key.as_slice()).collect();
-    let sql = "SELECT w.place, seq, at, request_hash, body
-               FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS w (place, workspace, key),
-               LATERAL (SELECT seq, at, request_hash, body FROM entries
-                        WHERE entries.workspace = w.workspace AND idempotency_key = w.key OFFSET 0) AS stored";
-    let found = client.query(sql, &[&places, &workspaces, &keys]).await?;
-    let stored = |row: &tokio_postgres::Row| {
-        let (seq, at) = (row.get::<_, i64>(1) as u64, Timestamp::from_micros(row.get(2)));
-        (row.get::<_, i64>(0) as usize, Stored { seq, at, request: row.get(3), body: row.get(4) })
-    };
-    Ok(found.iter().map(stored).collect())
-}
-
-/// Gives a job the answer its key was given before. The workspace as it was then is folded from its first entry on,
-/// which everybody in the lane would wait for: that is done beside it.
-fn answer_stored(shared: &Arc<Shared>, job: Job, stored: Stored) {
-    let Ask::Submit(submission, reply) = job.ask else { return };
-    match stored.answer(&submission) {
-        Ok(committed) if submission.wants_workspace => {
-            let (shared, workspace) = (Arc::clone(shared), submission.workspace);
-            tokio::spawn(async move { reply.send(shown_then(&shared, workspace, committed).await) });
-        }
-        answer => drop(reply.send(answer)),
-    }
-}
-
-async fn shown_then(shared: &Shared, id: WorkspaceId, mut committed: Committed) -> Result<Committed, SubmitError> {
-    let client = reach::take(&shared.pool).await?;
-    committed.workspace = Some(states::as_of(&client, id, committed.seq).await?);
-    Ok(committed)
-}
-
-/// The hash of each workspace's last entry.
-async fn ends(client: &Client, jobs: &[Job]) -> Result<HashMap<WorkspaceId, [u8; 32]>, Unavailable> {
-    let workspaces: Vec<i64> = jobs.iter().map(|job| job.workspace().get()).collect();
-    let sql = "SELECT w.workspace,
-               (SELECT hash FROM entries WHERE entries.workspace = w.workspace ORDER BY seq DESC LIMIT 1)
-               FROM unnest($1::bigint[]) AS w (workspace)";
-    let found = client.query(sql, &[&workspaces]).await?;
-    let end = |row: &tokio_postgres::Row| {
-        let hash = row.get::<_, Option<&[u8]>>(1).and_then(|hash| hash.try_into().ok());
-        (WorkspaceId::new(row.get::<_, i64>(0) as u64), hash.unwrap_or(GENESIS))
-    };
-    Ok(found.iter().map(end).collect())
-}
-
-/// The test clock that a job is about.
-fn test_clock(job: &Job, cached: &Cached) -> Option<i64> {
-    let now = &cached.workspace;
-    job.submission().map_or(now.test_clock, |submission| submission.test_clock(now))
-}
-
-/// What time it is on the test clocks that matter to a batch.
-async fn clocks(client: &Client, states: &States, jobs: &[Job]) -> Result<HashMap<i64, Timestamp>, Unavailable> {
-    let wanted: HashSet<i64> = jobs.iter().filter_map(|job| test_clock(job, states.of(job.workspace()))).collect();
-    if wanted.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let wanted: Vec<i64> = wanted.into_iter().collect();
-    let found = client.query("SELECT id, now FROM test_clocks WHERE id = ANY($1)", &[&wanted]).await?;
-    Ok(found.iter().map(|row| (row.get(0), Timestamp::from_micros(row.get(1)))).collect())
 }
 
 fn answer(job: Job, unchanged: Unchanged) {

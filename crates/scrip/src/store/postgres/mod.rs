@@ -4,11 +4,11 @@
 //! word.
 
 mod audit;
+mod beside;
 mod claims;
 pub mod distributed;
 mod lane;
 mod limiter;
-mod mails;
 pub mod moving;
 mod projector;
 mod reach;
@@ -19,7 +19,7 @@ mod states;
 mod tls;
 mod values;
 
-use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash};
+use super::{Committed, Options, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash};
 use crate::clock::Stopwatch;
 use deadpool_postgres::Pool;
 use futures_util::future::join_all;
@@ -170,13 +170,13 @@ impl Postgres {
     /// # Errors
     /// When the address is none, the database does not answer, its schema is not one this version knows, or a move into
     /// it has not ended.
-    pub async fn open(address: &Address, group_commit: bool) -> Result<Postgres, Unavailable> {
+    pub async fn open(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
         let reach = Reach::of(address)?;
         let mut client = reach.connect().await?;
         migrate(&mut client).await?;
         moving::refuse_halves(&client).await?;
         distributed::refuse_several_nodes(&client).await?;
-        Postgres::start(reach, group_commit).await
+        Postgres::start(reach, options).await
     }
 
     /// Connects to a database that a move has only begun to fill.
@@ -184,10 +184,10 @@ impl Postgres {
     /// # Errors
     /// As for any other.
     pub async fn open_halfway(address: &Address) -> Result<Postgres, Unavailable> {
-        Postgres::start(Reach::of(address)?, true).await
+        Postgres::start(Reach::of(address)?, Options::default()).await
     }
 
-    async fn start(reach: Reach, group_commit: bool) -> Result<Postgres, Unavailable> {
+    async fn start(reach: Reach, options: Options) -> Result<Postgres, Unavailable> {
         let (pool, reserve) = (reach.pool(POOL_MAX)?, reach.pool(RESERVE_MAX)?);
         let shared = Arc::new(Shared {
             reach,
@@ -204,7 +204,7 @@ impl Postgres {
         });
         shared.look_at_the_clock().await?;
         shared.look_at_the_catalogs().await?;
-        let lane = start_lane(&shared, group_commit);
+        let lane = start_lane(&shared, options);
         let limiter = Limiter::start(&shared);
         let (reached, projected) = watch::channel(Place::default());
         tokio::spawn(projector::run(Arc::clone(&shared), reached));
@@ -364,9 +364,10 @@ impl Postgres {
     }
 }
 
-fn start_lane(shared: &Arc<Shared>, group_commit: bool) -> mpsc::Sender<Job> {
+fn start_lane(shared: &Arc<Shared>, Options { group_commit, tell, .. }: Options) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
-    let lane = Lane { shared: Arc::clone(shared), link: None, failed: false, states: States::default(), group_commit };
+    let lane =
+        Lane { shared: Arc::clone(shared), link: None, failed: false, states: States::default(), group_commit, tell };
     tokio::spawn(lane.run(waiting));
     jobs
 }

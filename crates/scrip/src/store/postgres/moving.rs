@@ -51,7 +51,7 @@ const ENTRIES: Table = Table {
     ],
 };
 /// The tables beside the journal.
-pub static BESIDE: [Table; 16] = [
+pub static BESIDE: [Table; 18] = [
     // The secret that signs.
     Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA)] },
     // Who may operate.
@@ -188,6 +188,37 @@ pub static BESIDE: [Table; 16] = [
             ("at", Type::INT8),
         ],
     },
+    // Applications for reviews, and their files.
+    Table {
+        name: "reviews",
+        columns: &[
+            ("n", Type::INT8),
+            ("workspace", Type::INT8),
+            ("number", Type::INT8),
+            ("review", Type::TEXT),
+            ("application", Type::INT8),
+            ("form", Type::TEXT),
+            ("actor", Type::TEXT),
+            ("applied_at", Type::INT8),
+            ("status", Type::TEXT),
+            ("reason", Type::TEXT),
+            ("decided_at", Type::INT8),
+        ],
+    },
+    Table {
+        name: "review_files",
+        columns: &[
+            ("workspace", Type::INT8),
+            ("number", Type::INT8),
+            ("file", Type::INT8),
+            ("name", Type::TEXT),
+            ("content_type", Type::TEXT),
+            ("bytes", Type::INT8),
+            ("sha256", Type::TEXT),
+            ("actor", Type::TEXT),
+            ("added_at", Type::INT8),
+        ],
+    },
 ];
 
 /// What a database turned out to be.
@@ -261,12 +292,12 @@ impl Target {
         Ok(Beside { transaction })
     }
 
-    /// Makes the next entry and the next act come after the last ones, and lets the planner know what is there.
+    /// Makes the next entry, act and application come after the last ones, and lets the planner know what is there.
     ///
     /// # Errors
     /// When the database cannot write.
     pub async fn settle(&self) -> Result<(), Unavailable> {
-        for (table, number) in [("entries", "position"), ("acts", "n")] {
+        for (table, number) in [("entries", "position"), ("acts", "n"), ("reviews", "n")] {
             let sql = format!(
                 "SELECT setval(pg_get_serial_sequence('{table}', '{number}'), MAX({number})) FROM {table}
                  HAVING MAX({number}) IS NOT NULL"

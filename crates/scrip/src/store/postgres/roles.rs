@@ -15,7 +15,7 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 23] = [
+const RIGHTS: [(&str, &str); 25] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", ADD),
@@ -24,6 +24,8 @@ const RIGHTS: [(&str, &str); 23] = [
     ("acts", ADD),
     ("claims", ALL),
     ("mails", CHANGE),
+    ("reviews", CHANGE),
+    ("review_files", ADD),
     ("test_clocks", CHANGE),
     ("users", ADD),
     ("sign_in_tokens", ALL),

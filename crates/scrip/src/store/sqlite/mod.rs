@@ -17,7 +17,7 @@ mod recent;
 mod rows;
 mod writer;
 
-use super::{Committed, Row, Submission, SubmitError, Unavailable, Value, catalogs_of};
+use super::{Committed, Row, Submission, SubmitError, Tell, Unavailable, Value, beside, catalogs_of};
 use checkpointer::Checkpointer;
 use flusher::Flusher;
 use jobs::Job;
@@ -59,6 +59,8 @@ pub struct Options {
     pub lag_max: i64,
     /// Where the journal's thread dies; for tests of what survives.
     pub crash: Option<Crash>,
+    /// What entries bring about beside them.
+    pub tell: Tell,
 }
 
 /// A death of the journal's thread, as a crash of the process would be: nobody is told anything any more.
@@ -72,7 +74,7 @@ pub struct Crash {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { group_commit: true, pages_max: None, lag_max: LAG_MAX, crash: None }
+        Options { group_commit: true, pages_max: None, lag_max: LAG_MAX, crash: None, tell: beside::nobody }
     }
 }
 

@@ -337,7 +337,9 @@ impl Writer {
         self.position += 1;
         self.recent.remember(self.position, (workspace.id, workspace.seq), idempotency);
         self.claim(submission, failed)?;
-        self.write_mails(submission, failed)?;
+        let told = (self.options.tell)(&self.current, &workspace, &sealed.events);
+        self.write_mails(submission.mails.iter().chain(&told.mails), failed)?;
+        self.write_rows(submission.rows.iter().chain(&told.rows), failed)?;
         let (seq, at) = (workspace.seq, workspace.at);
         let workspace = Arc::new(workspace);
         let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));

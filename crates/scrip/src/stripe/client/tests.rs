@@ -279,6 +279,11 @@ async fn stripe_says_whether_and_when_another_try_is_of_use() {
     let (made, seen) = made(vec![no]).await;
     assert!(matches!(made, Err(Error::Unknown(_))) && seen.len() == 1, "{made:?}");
 
+    // A verdict stays one.
+    let declined = Step::Answer(402, "stripe-should-retry: true\r\n", refusal("card_error", "card_declined"));
+    let (declined, seen) = self::made(vec![declined]).await;
+    assert!(declined.is_err_and(|error| error.refused().is_some()) && seen.len() == 1);
+
     let long = Step::Answer(429, "retry-after: 3600\r\n", refusal("invalid_request_error", "rate_limit"));
     let (found, seen) = asked(vec![long]).await;
     assert!(found.is_err_and(|error| error.refused().is_some()) && seen.len() == 1);

@@ -1,11 +1,11 @@
-//! What is written beside an entry: what only one workspace may have, and what is mailed.
+//! What is written beside an entry: what only one workspace may have, what is mailed, and what is kept for lists.
 //!
 //! Invariant: a claim is written in the transaction of its workspace's entry, after that entry, and by nobody else; so
-//! is a mail that tells of an entry.
+//! are a mail that tells of an entry and a row that lists it.
 
 use super::super::bound;
 use super::Writer;
-use crate::store::{Submission, SubmitError, Unavailable, numbered, queries};
+use crate::store::{NewMail, Statement, Submission, SubmitError, Unavailable, Value, numbered, queries};
 use rusqlite::OptionalExtension;
 
 /// The batch fails, and with it whoever is in it.
@@ -53,24 +53,33 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the mails of a submission whose entry was written. They are due by the machine's clock, whatever clock
-    /// the workspace is on.
-    pub(super) fn write_mails(
+    /// Writes the mails of an entry that was written. They are due by the machine's clock, whatever clock the workspace
+    /// is on.
+    pub(super) fn write_mails<'m>(
         &mut self,
-        submission: &Submission,
+        mails: impl Iterator<Item = &'m NewMail>,
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<(), SubmitError> {
-        if submission.mails.is_empty() {
+        let mut mails = mails.peekable();
+        if mails.peek().is_none() {
             return Ok(());
         }
         let now = self.clock.now();
-        for mail in &submission.mails {
-            let written = self
-                .connection
-                .prepare_cached(&numbered(queries::NEW_MAIL))
-                .and_then(|mut statement| statement.execute(bound(&mail.values(now))));
-            written.map_err(|error| fails(failed, error))?;
-        }
-        Ok(())
+        mails.try_for_each(|mail| self.beside(queries::NEW_MAIL, &mail.values(now), failed))
+    }
+
+    /// Writes what is kept beside an entry that was written.
+    pub(super) fn write_rows<'s>(
+        &self,
+        mut rows: impl Iterator<Item = &'s Statement>,
+        failed: &mut Option<rusqlite::Error>,
+    ) -> Result<(), SubmitError> {
+        rows.try_for_each(|row| self.beside(row.sql, &row.values, failed))
+    }
+
+    fn beside(&self, sql: &str, values: &[Value], failed: &mut Option<rusqlite::Error>) -> Result<(), SubmitError> {
+        let prepared = self.connection.prepare_cached(&numbered(sql));
+        let written = prepared.and_then(|mut statement| statement.execute(bound(values)));
+        written.map(drop).map_err(|error| fails(failed, error))
     }
 }

@@ -1,10 +1,11 @@
-//! What is mailed because of entries.
+//! What is mailed because of entries, and what is kept of them for lists.
 //!
-//! Invariant: such a mail is written in the transaction of its entry, and by nobody else.
+//! Invariant: such a mail or row is written in the transaction of its entry, and by nobody else.
 
-use crate::store::NewMail;
+use crate::store::{NewMail, Told};
 use scrip_engine::Timestamp;
 use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
 
 /// A mail whose id is there already is that mail.
 const SQL: &str = "INSERT INTO mails (id, kind, recipient, data, due_at, attempts, lease_until, created_at)
@@ -12,12 +13,21 @@ const SQL: &str = "INSERT INTO mails (id, kind, recipient, data, due_at, attempt
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS new (id, kind, recipient, data)
     ON CONFLICT (id) DO NOTHING";
 
-/// Writes mails. They are due by the database's clock, whatever clock their workspaces are on.
+/// Writes what entries bring about, in their order.
 pub(super) async fn write(
     client: &Client,
-    mut mails: Vec<&NewMail>,
+    told: impl Iterator<Item = &Told> + Clone,
     now: Timestamp,
 ) -> Result<(), tokio_postgres::Error> {
+    for row in told.clone().flat_map(|told| &told.rows) {
+        let values: Vec<&(dyn ToSql + Sync)> = row.values.iter().map(|value| value as _).collect();
+        client.execute(row.sql, &values).await?;
+    }
+    write_mails(client, told.flat_map(|told| &told.mails).collect(), now).await
+}
+
+/// Writes mails. They are due by the database's clock, whatever clock their workspaces are on.
+async fn write_mails(client: &Client, mut mails: Vec<&NewMail>, now: Timestamp) -> Result<(), tokio_postgres::Error> {
     if mails.is_empty() {
         return Ok(());
     }

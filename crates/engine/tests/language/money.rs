@@ -1,0 +1,208 @@
+//! What a payment provider says, what its admin asks about buying, and what people are told.
+//!
+//! **Invariant:** a story names what was bought and when it starts; what that gives is the engine's to say.
+
+use super::words::{Words, amount, read};
+use super::{Scenario, same};
+use scrip_engine::billing::TopUpTerms;
+use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
+use scrip_engine::{Amount, Command, Dated, Event, Interval, Name, Timestamp, Unit};
+
+impl Scenario {
+    /// A command about money, if the verb is one.
+    pub(super) fn money_command(&self, verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
+        if let Some(reversal) = reversal(verb, words)? {
+            return Ok(Some(reversal));
+        }
+        Ok(Some(Command::Billing(match verb {
+            "pay" => BillingCommand::RecordPayment(self.payment(words)?),
+            "follow" => {
+                let subscription = subscription(words);
+                BillingCommand::FollowSubscription { subscription, standing: standing(words)? }
+            }
+            "decline" => BillingCommand::FailPayment {
+                subscription: subscription(words),
+                invoice: words.word("an invoice")?.as_str().into(),
+                attempt: words.option("attempt").map_or(Ok(1), |attempt| read(&attempt, "an attempt"))?,
+            },
+            "top-up" => BillingCommand::SetTopUp(top_up(words)?),
+            "bought" => BillingCommand::EndTopUp { n: words.parsed("a purchase's number")?, declined: false },
+            "not-bought" => BillingCommand::EndTopUp { n: words.parsed("a purchase's number")?, declined: true },
+            "apply-for" => {
+                let review = review(words)?;
+                let known = self.workspace.billing.reviews.get(&review);
+                let next = known.map_or(0, |known| known.application) + 1;
+                let application = words.option("application").map_or(Ok(next), |n| read(&n, "a number"))?;
+                BillingCommand::RequestReview { review, application }
+            }
+            "reject" => BillingCommand::RejectReview { review: review(words)?, reason: reason(words) },
+            "disapprove" => BillingCommand::RevokeReview { review: review(words)?, reason: reason(words) },
+            _ => return Ok(None),
+        })))
+    }
+
+    /// `pay PACK source=S` or `pay PLAN INTERVAL source=S [from=…] [to=…] [anchor=…] [subscription=S]`, both with
+    /// `[price=N] [paid=N] [currency=C]`. What is not said is as the newest catalog has it, from now on.
+    fn payment(&self, words: &mut Words) -> Result<Payment, String> {
+        let id: Name = words.word("a pack or a plan")?.as_str().into();
+        let interval: Option<Interval> = words.maybe().map(|interval| read(&interval, "an interval")).transpose()?;
+        let newest = &self.catalogs.newest().ok_or("`catalog` must come first")?.catalog;
+        let (bought, listed) = match interval {
+            None => {
+                let pack = newest.packs.iter().find(|pack| pack.id == id);
+                (Bought::Pack(id), pack.map(|pack| (Some(pack.amount), pack.currency.to_string())))
+            }
+            Some(interval) => {
+                let plan = newest.plans.iter().find(|plan| plan.id == id);
+                let price = plan.and_then(|plan| plan.prices.iter().find(|price| price.interval == interval));
+                let listed = price.map(|price| (price.amount, price.currency.to_string()));
+                (self.bought_period(id, interval, words)?, listed)
+            }
+        };
+        let number = |name: &str, words: &mut Words| words.option(name).map(|text| amount(&text)).transpose();
+        let (list_price, list_currency) = listed.unwrap_or((None, "usd".to_owned()));
+        let price = number("price", words)?.or(list_price).ok_or("expected price=…: the catalog names none")?;
+        let paid = number("paid", words)?.unwrap_or(price);
+        let currency = words.option("currency").unwrap_or(list_currency).as_str().into();
+        let source = words.option("source").ok_or("expected source=…: what was paid")?.as_str().into();
+        Ok(Payment { source, price, paid, currency, bought })
+    }
+
+    fn bought_period(&self, plan: Name, interval: Interval, words: &mut Words) -> Result<Bought, String> {
+        let mut instant = |name: &str| words.option(name).map(|at| read::<Timestamp>(&at, "an instant")).transpose();
+        let (from, to, anchor) = (instant("from")?, instant("to")?, instant("anchor")?);
+        let start = from.map_or_else(|| self.now(), Ok)?;
+        let anchor = anchor.unwrap_or(start);
+        let after = |n: &u32| anchor.nth(interval, *n) > start;
+        let boundary = || (0..10_000).find(after).map(|n| anchor.nth(interval, n));
+        let end = to.or_else(boundary).ok_or("expected to=…: the period has no end")?;
+        Ok(Bought::Period { plan, interval, subscription: subscription(words), anchor, start, end })
+    }
+
+    /// Checks an expectation about money. `false` when the verb is not one.
+    pub(super) fn expects_of_money(&self, verb: &str, words: &mut Words) -> Result<bool, String> {
+        match verb {
+            "frozen" => self.frozen(words),
+            "awaited" => {
+                let until = self.workspace.subscription.awaited_until;
+                same("awaited", &words.word("an instant, or never")?, &or(until.map(|at| at.to_string()), "never"))
+            }
+            "failed" => {
+                let failed = self.workspace.billing.failed.as_ref();
+                let failed = failed.map(|(invoice, attempt)| format!("{invoice} {attempt}"));
+                same("failed", &words.rest(), &or(failed, "none"))
+            }
+            "paid" => self.paid(words),
+            "review" => {
+                let review = review(words)?;
+                let known = self.workspace.billing.reviews.get(&review);
+                let known = known.map(|known| format!("{} {}", known.status.name(), known.application));
+                same("review", &words.rest(), &or(known, "none"))
+            }
+            "told" => self.told(words),
+            "top-ups" => self.top_ups(words),
+            _ => return Ok(false),
+        }
+        .map(|()| true)
+    }
+
+    /// `frozen N`: what is left of a period that is over and whose renewal is not paid.
+    fn frozen(&self, words: &mut Words) -> Result<(), String> {
+        let frozen = self.workspace.grants.iter();
+        let frozen = frozen.filter(|grant| grant.unit == Unit::Credits && self.workspace.is_frozen(grant));
+        let got: Amount = frozen.map(|grant| grant.available).sum();
+        same("frozen", &words.amount("an amount")?, &got)
+    }
+
+    /// `paid SOURCE [of SUBSCRIPTION] [less N of PAID]`, or `paid by-hand`: what the current period was paid with.
+    fn paid(&self, words: &mut Words) -> Result<(), String> {
+        let got = self.workspace.subscription.payment.as_ref().map(|paid| {
+            let less = paid.reversed.map(|(paid, reversed)| format!(" less {reversed} of {paid}"));
+            format!("{} of {}{}", paid.source, paid.subscription, less.unwrap_or_default())
+        });
+        same("paid", &words.rest(), &or(got, "by-hand"))
+    }
+
+    /// `told NOTICE …` or `told nothing`: everything the last action or passing of time told people, in order.
+    fn told(&self, words: &mut Words) -> Result<(), String> {
+        let told = self.events.iter().filter_map(|Dated(_, event)| match event {
+            Event::Notice(notice) => Some(notice.name()),
+            _ => None,
+        });
+        let told: Vec<&str> = told.collect();
+        same("told", &words.rest(), &if told.is_empty() { "nothing".to_owned() } else { told.join(" ") })
+    }
+
+    /// `top-ups N [pending N] [spent N] [stopped]`, or `top-ups off`.
+    fn top_ups(&self, words: &mut Words) -> Result<(), String> {
+        let billing = &self.workspace.billing;
+        let got = billing.top_up.as_ref().filter(|top_up| !top_up.off).map(|top_up| {
+            let pending = top_up.pending.map(|(n, _)| format!(" pending {n}")).unwrap_or_default();
+            let spent = self.at.map(|at| top_up.spent_in_month(at)).unwrap_or_default();
+            let stopped = if top_up.stopped { " stopped" } else { "" };
+            format!("{}{pending} spent {spent}{stopped}", billing.top_ups)
+        });
+        same("top-ups", &words.rest(), &or(got, "off"))
+    }
+}
+
+/// `refund`, `dispute`, `lose` and `win`: what a provider says has become of a payment.
+fn reversal(verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
+    if !["refund", "dispute", "lose", "win"].contains(&verb) {
+        return Ok(None);
+    }
+    let source = words.word("a payment")?.as_str().into();
+    let gone = words.maybe().map(|gone| read::<u64>(&gone, "what has gone back")).transpose()?;
+    let paid: u64 = read(&words.option("of").ok_or("expected of=…: what was paid")?, "what was paid")?;
+    let (reversed, disputed) = match verb {
+        "win" => (gone.unwrap_or(0), false),
+        "dispute" => (gone.unwrap_or(paid), true),
+        _ => (gone.unwrap_or(paid), false),
+    };
+    Ok(Some(Command::ReversePayment { source, paid, reversed, disputed }))
+}
+
+fn standing(words: &mut Words) -> Result<Standing, String> {
+    let goes = |ending, change| Standing::Goes { ending, change };
+    Ok(match words.word("goes-on, ending, ended or then")?.as_str() {
+        "goes-on" => goes(false, None),
+        "ending" => goes(true, None),
+        "ended" => Standing::Ended,
+        "then" => {
+            let plan = words.word("a plan")?.as_str().into();
+            goes(false, Some((plan, words.parsed("an interval")?)))
+        }
+        other => return Err(format!("expected goes-on, ending, ended or then, got `{other}`")),
+    })
+}
+
+fn top_up(words: &mut Words) -> Result<Option<TopUpTerms>, String> {
+    let pack = words.word("a pack, or off")?;
+    if pack == "off" {
+        return Ok(None);
+    }
+    let mut number = |name: &str| {
+        let text = words.option(name).ok_or_else(|| format!("expected {name}=…"))?;
+        amount(&text)
+    };
+    let (below, monthly_max) = (number("below")?, number("max")?);
+    Ok(Some(TopUpTerms { pack: pack.as_str().into(), below, monthly_max }))
+}
+
+/// A provider's subscription; a story that has one need not name it.
+fn subscription(words: &mut Words) -> Name {
+    words.option("subscription").unwrap_or_else(|| "sub-1".to_owned()).as_str().into()
+}
+
+fn review(words: &mut Words) -> Result<Name, String> {
+    Ok(words.word("a review")?.as_str().into())
+}
+
+fn reason(words: &mut Words) -> String {
+    let said = words.rest();
+    if said.is_empty() { "a test".to_owned() } else { said }
+}
+
+fn or(value: Option<String>, absent: &str) -> String {
+    value.unwrap_or_else(|| absent.to_owned())
+}

@@ -1,0 +1,407 @@
+//! What a payment provider says, written down once more: who paid for what, what is waited for, reviews, top-ups.
+
+use super::civil::DAY;
+use super::money::Born;
+use super::{Answer, Model, Paid, find_plan, find_price, good_name, later, nth};
+use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
+use scrip_engine::billing::{ReviewStatus, TopUpTerms};
+use scrip_engine::{Catalog, GrantKind, Interval, OnUpgrade, Plan, PlanPrice, Unit};
+use std::sync::Arc;
+
+/// What the current period was paid with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bill {
+    pub subscription: String,
+    pub source: String,
+    /// So many of so many have gone back.
+    pub gone: Option<(u64, u64)>,
+}
+
+/// Packs that are bought by themselves.
+#[derive(Clone, Debug)]
+pub struct TopUps {
+    pub pack: String,
+    pub below: i64,
+    pub most: i64,
+    pub off: bool,
+    pub stopped: bool,
+    /// Every purchase there was: its number, the month it was asked for in, its price, and whether it has ended.
+    pub purchases: Vec<(u32, i64, i64, bool)>,
+}
+
+/// A paid period that was told of.
+struct Told {
+    subscription: String,
+    interval: Interval,
+    anchor: i64,
+    start: i64,
+    end: i64,
+}
+
+impl Model {
+    pub fn billing(&mut self, command: &BillingCommand) -> Answer {
+        match command {
+            BillingCommand::RecordPayment(payment) => self.record(payment),
+            BillingCommand::FollowSubscription { subscription, standing } => {
+                if self.bill.as_ref().is_some_and(|bill| *bill.subscription == **subscription) {
+                    self.follow(standing)?;
+                }
+                Ok(())
+            }
+            BillingCommand::FailPayment { subscription, invoice, attempt } => {
+                let ours = self.bill.as_ref().is_some_and(|bill| *bill.subscription == **subscription);
+                let told = matches!(&self.failed, Some((known, last)) if **known == **invoice && last >= attempt);
+                if ours && !told {
+                    self.failed = Some((invoice.to_string(), *attempt));
+                    self.happened = true;
+                }
+                Ok(())
+            }
+            BillingCommand::SetTopUp(terms) => self.set_top_up(terms.as_ref()),
+            BillingCommand::EndTopUp { n, declined } => {
+                let top_up = self.top_up.as_mut();
+                let Some(top_up) = top_up else { return Ok(()) };
+                if let Some(purchase) = top_up.purchases.iter_mut().find(|purchase| purchase.0 == *n && !purchase.3) {
+                    purchase.3 = true;
+                    if *declined {
+                        purchase.2 = 0;
+                        top_up.stopped = true;
+                    }
+                    self.happened = true;
+                }
+                Ok(())
+            }
+            BillingCommand::RequestReview { review, application } => self.request(review, *application),
+            BillingCommand::RejectReview { review, reason } => {
+                good_name(reason)?;
+                let (status, _) = self.reviews.get_mut(&**review).ok_or("NOT_FOUND")?;
+                match status {
+                    ReviewStatus::Rejected => Ok(()),
+                    ReviewStatus::Submitted => {
+                        *status = ReviewStatus::Rejected;
+                        self.happened = true;
+                        Ok(())
+                    }
+                    _ => Err("INVALID_REQUEST"),
+                }
+            }
+            BillingCommand::RevokeReview { review, reason } => {
+                good_name(reason)?;
+                let (status, _) = self.reviews.get_mut(&**review).ok_or("NOT_FOUND")?;
+                match status {
+                    ReviewStatus::Revoked => Ok(()),
+                    ReviewStatus::Approved => {
+                        *status = ReviewStatus::Revoked;
+                        self.approvals.remove(&**review);
+                        self.happened = true;
+                        Ok(())
+                    }
+                    _ => Err("INVALID_REQUEST"),
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, review: &str, application: u32) -> Answer {
+        let (_, offer) = self.in_force(self.now);
+        let asked_for = offer.plans.iter().any(|plan| plan.requires.iter().any(|needed| **needed == *review));
+        let (status, last) = match self.reviews.get(review) {
+            Some((status, last)) => (Some(*status), *last),
+            None => (None, 0),
+        };
+        let waits = matches!(status, Some(ReviewStatus::Submitted | ReviewStatus::Approved));
+        if !asked_for || waits || application != last + 1 {
+            return Err("INVALID_REQUEST");
+        }
+        self.reviews.insert(review.to_owned(), (ReviewStatus::Submitted, application));
+        self.happened = true;
+        Ok(())
+    }
+
+    /// Every version that is in force or was, newest first.
+    fn versions(&self) -> Vec<(u32, Arc<Catalog>)> {
+        let (newest, _) = self.in_force(self.now);
+        let all = self.catalogs.all().iter().filter(|published| published.version <= newest).rev();
+        all.map(|published| (published.version, published.catalog.clone())).collect()
+    }
+
+    fn record(&mut self, payment: &Payment) -> Answer {
+        if self.sources.contains(&*payment.source) {
+            return Ok(());
+        }
+        if payment.paid.is_zero() {
+            return Err("INVALID_REQUEST");
+        }
+        if self.lots.iter().filter(|lot| lot.available + lot.held > 0).count() >= 512 || self.sources.len() >= 20_000 {
+            return Err("LIMIT_EXCEEDED");
+        }
+        match &payment.bought {
+            Bought::Pack(id) => {
+                for (_, catalog) in self.versions() {
+                    let pack = catalog.packs.iter().find(|pack| pack.id == *id).cloned();
+                    let right =
+                        |pack: &scrip_engine::Pack| pack.amount == payment.price && *pack.currency == *payment.currency;
+                    if let Some(pack) = pack.filter(right) {
+                        self.sell(&pack, &payment.source);
+                        return Ok(());
+                    }
+                }
+                Err("INVALID_REQUEST")
+            }
+            Bought::Period { plan, interval, subscription, anchor, start, end } => {
+                let told = Told {
+                    subscription: subscription.to_string(),
+                    interval: *interval,
+                    anchor: anchor.micros(),
+                    start: start.micros(),
+                    end: end.micros(),
+                };
+                self.record_period(payment, plan, told)
+            }
+        }
+    }
+
+    fn record_period(&mut self, payment: &Payment, plan: &str, told: Told) -> Answer {
+        if told.start >= told.end {
+            return Err("INVALID_REQUEST");
+        }
+        let sells = |(_, catalog): &(u32, Arc<Catalog>)| {
+            let price = find_plan(catalog, plan).and_then(|plan| find_price(plan, told.interval));
+            price.is_some_and(|price| price.amount == Some(payment.price) && *price.currency == *payment.currency)
+        };
+        let (version, catalog) = self.versions().into_iter().find(sells).ok_or("INVALID_REQUEST")?;
+        let plan = find_plan(&catalog, plan).expect("it sells it");
+        let price = find_price(plan, told.interval).expect("it sells it");
+        if plan.requires.iter().any(|review| !self.approvals.contains(&**review)) {
+            return Err("REVIEW_REQUIRED");
+        }
+        self.sources.insert(payment.source.to_string());
+        self.failed = None;
+        self.happened = true;
+        let place = |id: &str| catalog.plans.iter().position(|plan| *plan.id == *id);
+        let is_over = told.end <= self.now;
+        let stays = match (&self.paid, &self.bill) {
+            (None, _) => false,
+            (Some(_), None) => place(&self.plan) > place(&plan.id),
+            (Some(current), Some(_)) => told.start < current.start,
+        };
+        if is_over || stays {
+            self.beside(&payment.source, price, &told);
+            return Ok(());
+        }
+        let follows = self.paid.is_some_and(|current| {
+            let ours = self.bill.as_ref().is_some_and(|bill| bill.subscription == told.subscription);
+            let less = place(&plan.id) < place(&self.plan) || told.interval < current.interval;
+            ours && (told.start >= current.end || less)
+        });
+        self.end_frozen(self.now);
+        if self.paid.is_some() && !follows && self.catalog().on_upgrade == OnUpgrade::Forfeit {
+            self.forfeit();
+        }
+        self.begin_paid(version, plan, price, &payment.source, told, follows);
+        Ok(())
+    }
+
+    fn begin_paid(&mut self, version: u32, plan: &Plan, price: &PlanPrice, source: &str, told: Told, follows: bool) {
+        let Told { subscription, interval, mut anchor, start, end } = told;
+        let mut index = (0..).find(|n| nth(anchor, interval, *n) >= start).expect("it comes to the start");
+        if nth(anchor, interval, index) != start {
+            (anchor, index) = (start, 0);
+        }
+        let monthly = |template: &scrip_engine::GrantTemplate| template.every == Some(Interval::Month);
+        let mut next_month = None;
+        if interval == Interval::Year && price.grants.iter().any(monthly) {
+            let is_to_come = |month: &u32| nth(anchor, Interval::Month, *month) > self.now.min(end);
+            next_month =
+                (index * 12 + 1..=index * 12 + 13).find(|month| is_to_come(month) || *month == index * 12 + 13);
+        }
+        let paid = Paid { interval, anchor, index, start, end, next_month };
+        self.bill = Some(Bill { subscription, source: source.to_owned(), gone: None });
+        self.awaited = None;
+        self.start_period(version, plan, price, None, follows.then_some(start), paid, self.now);
+    }
+
+    /// What was paid for and is not the current period: what it sells, until its own end.
+    fn beside(&mut self, source: &str, price: &PlanPrice, told: &Told) {
+        let now = self.now;
+        for template in &price.grants {
+            let mut amount = template.amount.get();
+            if told.interval == Interval::Year && template.every == Some(Interval::Month) {
+                let gone = (1..=11).filter(|month| nth(told.start, Interval::Month, *month) <= now).count();
+                amount *= if told.end <= now { 12 } else { 12 - i64::try_from(gone).expect("few") };
+            }
+            let n = self.issue(Born {
+                kind: if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle },
+                code: template.code.to_string(),
+                unit: template.unit,
+                amount,
+                models: template.models.iter().map(ToString::to_string).collect(),
+                source: source.to_owned(),
+                ends: Some(told.end),
+                at: now,
+                root: None,
+                rank: None,
+            });
+            if told.end <= now {
+                let lot = self.lot_mut(n);
+                (lot.expired, lot.available) = (lot.available, 0);
+            }
+        }
+    }
+
+    /// Whether what is left of a lot waits for its period's renewal, or would.
+    pub fn waits(&self, lot: &super::Lot) -> bool {
+        let (Some(bill), Some(paid)) = (&self.bill, &self.paid) else { return false };
+        let of_period = match lot.kind {
+            GrantKind::Cycle | GrantKind::Rollover => true,
+            GrantKind::Bonus => lot.source == bill.source,
+            _ => false,
+        };
+        of_period && lot.ends == Some(paid.end) && (self.awaited.is_some() || !self.cancel)
+    }
+
+    /// What was frozen is lost.
+    pub fn end_frozen(&mut self, at: i64) {
+        if self.awaited.is_none() {
+            return;
+        }
+        let frozen: Vec<u32> =
+            self.lots.iter().filter(|lot| lot.available > 0 && self.waits(lot)).map(|lot| lot.n).collect();
+        for n in frozen {
+            let lot = self.lot_mut(n);
+            lot.expired += lot.available;
+            lot.available = 0;
+            lot.touched = at;
+        }
+    }
+
+    /// The end of a period that is paid through a provider; `false` when somebody agreed to renew it by hand.
+    pub fn end_bill(&mut self, at: i64) -> bool {
+        if self.bill.is_none() {
+            return false;
+        }
+        let goes_on = !self.cancel && (self.pending.is_some() || self.reviewed());
+        if self.awaited.is_none() && goes_on {
+            self.awaited = Some(later(at, self.catalog().payment_grace));
+            self.happened = true;
+        } else {
+            self.end_plan(at);
+        }
+        true
+    }
+
+    /// Whether every review of the current plan is approved.
+    pub fn reviewed(&self) -> bool {
+        let catalog = self.catalog();
+        let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
+        plan.requires.iter().all(|review| self.approvals.contains(&**review))
+    }
+
+    fn follow(&mut self, standing: &Standing) -> Answer {
+        match standing {
+            Standing::Ended if self.awaited.is_some() => self.end_plan(self.now),
+            Standing::Ended | Standing::Goes { ending: true, .. } => {
+                self.happened |= !self.cancel;
+                (self.cancel, self.pending) = (true, None);
+            }
+            Standing::Goes { change: None, .. } => {
+                self.happened |= self.cancel || self.pending.is_some();
+                (self.cancel, self.pending) = (false, None);
+            }
+            Standing::Goes { change: Some((plan, interval)), .. } => {
+                let (_, offer) = self.in_force(self.now);
+                let found = find_plan(&offer, plan).filter(|plan| find_price(plan, *interval).is_some());
+                let found = found.ok_or("INVALID_REQUEST")?;
+                if found.requires.iter().any(|review| !self.approvals.contains(&**review)) {
+                    return Err("REVIEW_REQUIRED");
+                }
+                let next = (plan.to_string(), *interval, None);
+                self.happened |= self.pending.as_ref() != Some(&next) || self.cancel;
+                (self.cancel, self.pending) = (false, Some(next));
+            }
+        }
+        Ok(())
+    }
+
+    fn set_top_up(&mut self, terms: Option<&TopUpTerms>) -> Answer {
+        let Some(terms) = terms else {
+            if let Some(top_up) = self.top_up.as_mut().filter(|top_up| !top_up.off) {
+                top_up.off = true;
+                self.happened = true;
+            }
+            return Ok(());
+        };
+        let catalog = self.catalog();
+        let pack = catalog.packs.iter().find(|pack| pack.id == terms.pack).ok_or("INVALID_REQUEST")?;
+        let (below, most) = (terms.below.get(), terms.monthly_max.get());
+        if below == 0 || below > pack.credits.get() || most < pack.amount.get() {
+            return Err("INVALID_REQUEST");
+        }
+        let purchases = self.top_up.as_ref().map(|known| known.purchases.clone()).unwrap_or_default();
+        let pack = pack.id.to_string();
+        let known = self.top_up.as_ref().filter(|known| !known.off && !known.stopped);
+        let same = known.is_some_and(|known| known.pack == pack && known.below == below && known.most == most);
+        self.happened |= !same;
+        self.top_up = Some(TopUps { pack, below, most, off: false, stopped: false, purchases });
+        Ok(())
+    }
+
+    /// Credits that nobody has spent: free, held, or waiting for a renewal.
+    fn credits_left(&self, at: i64) -> i64 {
+        let mut left = 0;
+        for lot in self.lots.iter().filter(|lot| lot.unit == Unit::Credits) {
+            left += lot.held;
+            if self.waits(lot) || (lot.starts <= at && !lot.dead(at)) {
+                left += lot.available;
+            }
+        }
+        left
+    }
+
+    fn wants_pack(&self, at: i64) -> Option<&TopUps> {
+        let top_up = self.top_up.as_ref().filter(|top_up| !top_up.off && !top_up.stopped)?;
+        let under_way = top_up.purchases.iter().any(|purchase| !purchase.3);
+        let good = self.frozen.is_none() && self.disputes.is_empty();
+        (good && !under_way && self.credits_left(at) < top_up.below).then_some(top_up)
+    }
+
+    /// Buys a pack if the balance is low, unless the month has cost enough.
+    pub fn buy_pack(&mut self) {
+        let Some(top_up) = self.wants_pack(self.now) else { return };
+        let catalog = self.catalog();
+        let pack = catalog.packs.iter().find(|pack| *pack.id == *top_up.pack);
+        let pack = pack.filter(|pack| pack.plans.is_empty() || pack.plans.iter().any(|plan| **plan == *self.plan));
+        let price = pack.map(|pack| pack.amount.get()).filter(|price| *price > 0 && *price <= top_up.most);
+        let spent = spent_in(top_up, self.now);
+        let (most, month) = (top_up.most, month_of(self.now));
+        let top_up = self.top_up.as_mut().expect("it was just looked at");
+        match price {
+            None => top_up.off = true,
+            Some(price) if spent + price > most => return,
+            Some(price) => {
+                self.bought += 1;
+                top_up.purchases.push((self.bought, month, price, false));
+            }
+        }
+        self.happened = true;
+    }
+
+    /// The first day of the next month, if only the month's limit is in the way.
+    pub fn pack_due(&self) -> Option<i64> {
+        let top_up = self.wants_pack(self.last)?;
+        let month = month_of(self.last) + 1;
+        let first = super::civil::day_number(month.div_euclid(12), month.rem_euclid(12) + 1, 1) * DAY;
+        (spent_in(top_up, self.last) > 0).then_some(first)
+    }
+}
+
+fn month_of(at: i64) -> i64 {
+    let (year, month, _) = super::civil::date(at.div_euclid(DAY));
+    year * 12 + month - 1
+}
+
+/// What was asked for in the month of an instant, and what is under way.
+pub fn spent_in(top_up: &TopUps, at: i64) -> i64 {
+    let counts = |purchase: &&(u32, i64, i64, bool)| purchase.1 == month_of(at) || !purchase.3;
+    top_up.purchases.iter().filter(counts).map(|purchase| purchase.2).sum()
+}

@@ -1,0 +1,200 @@
+//! What people are told of without having asked, and what is kept for lists, by what an entry says happened.
+//!
+//! The store asks at every entry, whoever caused it, and writes what it is told in the entry's transaction.
+//!
+//! Invariant: reads nothing but what it is handed, and an entry says the same whenever it is asked.
+
+use crate::mail::Mail;
+use crate::store::{Statement, Told, Value, queries};
+use scrip_engine::billing::ReviewStatus;
+use scrip_engine::billing::event::BillingEvent;
+use scrip_engine::team::Role;
+use scrip_engine::{Catalogs, Dated, Event, Kind, Name, Notice, Timestamp, Workspace};
+
+/// What an entry brings about beside it. Almost none does, and then it costs a look at each event.
+pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
+    let mut told = Told::default();
+    for Dated(at, event) in events {
+        match event {
+            Event::Notice(notice) => notify(catalogs, workspace, notice, &mut told),
+            Event::ReviewApproved { review, .. } => decided(catalogs, workspace, review, *at, &mut told),
+            Event::Billing(BillingEvent::ReviewRejected { review, .. }) => {
+                decided(catalogs, workspace, review, *at, &mut told);
+            }
+            Event::Billing(BillingEvent::ReviewRevoked { review, .. }) => {
+                decided(catalogs, workspace, review, *at, &mut told);
+                look_at(workspace, &mut told);
+            }
+            Event::Billing(BillingEvent::TopUpRequested { .. }) => look_at(workspace, &mut told),
+            Event::Billing(BillingEvent::PaymentFailed { attempt, .. }) => {
+                let (subscription, plan) = (&workspace.subscription, plan(catalogs, workspace));
+                let mail = Mail::PaymentFailed {
+                    workspace: workspace.profile.name.clone(),
+                    plan,
+                    attempt: *attempt,
+                    period_ends: subscription.period.map(|period| period.end),
+                    awaited_until: subscription.awaited_until,
+                };
+                tell(workspace, "payment_failed", &mail, &mut told);
+            }
+            _ => {}
+        }
+    }
+    told
+}
+
+/// The payment provider is to be asked about the workspace's customer: something is to be bought or ended there.
+fn look_at(workspace: &Workspace, told: &mut Told) {
+    told.rows.push(Statement { sql: queries::HINT_WORKSPACE, values: vec![workspace.id.into(), 0.into()] });
+}
+
+fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mut Told) {
+    let name = workspace.profile.name.clone();
+    match notice {
+        Notice::CreditsLow { left, line } => {
+            let mail = Mail::CreditsLow { workspace: name, left: *left, line: *line };
+            tell(workspace, notice.name(), &mail, told);
+        }
+        Notice::GrantExpiring { grant, amount } => {
+            // Where time passed for long at once, it may have expired meanwhile, or been forgotten.
+            let lot = workspace.grant(*grant).filter(|lot| !lot.dead(workspace.at));
+            if let Some((unit, expires_at)) = lot.and_then(|lot| Some((lot.unit, lot.expires_at?))) {
+                let mail = Mail::GrantExpiring { workspace: name, amount: *amount, unit, expires_at };
+                let what = format!("{}:{}", notice.name(), workspace.id.owned(Kind::Grant, *grant));
+                tell(workspace, &what, &mail, told);
+            }
+        }
+        Notice::RetentionShortened { keeps, old_until, .. } => {
+            let (plan, keeps, old_until) = (plan(catalogs, workspace), *keeps, *old_until);
+            let mail = Mail::RetentionShortened { workspace: name, plan, keeps, old_until };
+            tell(workspace, notice.name(), &mail, told);
+        }
+        Notice::CreditsRecovered { .. } => {}
+    }
+}
+
+/// A review was decided: its newest application, or without one. What an operator approves unasked, with a plan, is told
+/// to nobody.
+fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timestamp, told: &mut Told) {
+    let Some(known) = workspace.billing.reviews.get(review) else { return };
+    let is_unasked = known.application == 0;
+    let (name, status) = (workspace.profile.name.clone(), known.status);
+    let (reason, words) = (known.reason.clone().unwrap_or_default(), review.to_string());
+    let mail = match status {
+        ReviewStatus::Submitted => return,
+        ReviewStatus::Approved => {
+            Mail::ReviewApproved { workspace: name, review: words, plans: plans(catalogs, review) }
+        }
+        ReviewStatus::Rejected => Mail::ReviewRejected { workspace: name, review: words, reason },
+        ReviewStatus::Revoked => {
+            Mail::ReviewRevoked { workspace: name, review: words, plans: plans(catalogs, review), reason }
+        }
+    };
+    if !is_unasked || status != ReviewStatus::Approved {
+        tell(workspace, &format!("review_{}:{review}", status.name()), &mail, told);
+    }
+    let values = vec![
+        workspace.id.into(),
+        Value::Text(review.to_string()),
+        i64::from(known.application).into(),
+        Value::Text(status.name().to_owned()),
+        known.reason.clone().into(),
+        at.micros().into(),
+    ];
+    let sql = if is_unasked { queries::REVIEW_UNASKED } else { queries::REVIEW_DECIDED };
+    told.rows.push(Statement { sql, values });
+}
+
+/// The name of the workspace's plan, as its pages have it.
+fn plan(catalogs: &Catalogs, workspace: &Workspace) -> String {
+    let id = &workspace.subscription.plan;
+    let known = catalogs.get(workspace.catalog).and_then(|published| published.catalog.plan(id));
+    known.map_or_else(|| id.to_string(), |plan| plan.name.clone())
+}
+
+/// The names of the plans that a review is for.
+fn plans(catalogs: &Catalogs, review: &Name) -> Vec<String> {
+    let newest = catalogs.newest().map(|newest| newest.catalog.plans.as_slice()).unwrap_or_default();
+    newest.iter().filter(|plan| plan.requires.contains(review)).map(|plan| plan.name.clone()).collect()
+}
+
+/// Mails something to whoever answers for the workspace: its admins, or its owner where it has none. What is no address
+/// gets nothing. The same entry again is the same mails.
+fn tell(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Told) {
+    let admins = workspace.team.members.iter().filter(|member| member.role == Role::Admin);
+    let mut recipients: Vec<&str> = admins.map(|member| &*member.email).collect();
+    if recipients.is_empty() {
+        recipients.push(&workspace.profile.owner);
+    }
+    let id = |recipient: &str| format!("{}:{}:{what}:{recipient}", workspace.id, workspace.seq);
+    told.mails.extend(recipients.iter().filter_map(|recipient| mail.to(id(recipient), recipient).ok()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scrip_engine::team::{Member, Team};
+    use scrip_engine::{Amount, Profile, UserId, WorkspaceId};
+    use std::sync::Arc;
+
+    const AT: Timestamp = Timestamp::MAX;
+
+    fn workspace(owner: &str, members: &[(&str, Role)]) -> Workspace {
+        let mut workspace = Workspace::unopened(WorkspaceId::new(7));
+        let owner = owner.to_owned();
+        workspace.profile = Arc::new(Profile { name: "Studio".to_owned(), owner, external_id: None });
+        let member = |(n, (email, role)): (usize, &(&str, Role))| Member {
+            user: UserId::new(n as u64),
+            email: Name::from(*email),
+            role: *role,
+            cap: None,
+            joined_at: AT,
+        };
+        let members = members.iter().enumerate().map(member).collect();
+        workspace.team = Arc::new(Team { members, ..Team::default() });
+        workspace.seq = 4;
+        workspace
+    }
+
+    fn ids(workspace: &Workspace, events: &[Event]) -> Vec<String> {
+        let events: Vec<Dated> = events.iter().map(|event| Dated(AT, event.clone())).collect();
+        let told = told(&Catalogs::default(), workspace, &events);
+        told.mails.into_iter().map(|mail| mail.id).collect()
+    }
+
+    fn low() -> Event {
+        let [left, line] = [1, 2].map(|units| Amount::new(units).expect("it is in range"));
+        Event::Notice(Notice::CreditsLow { left, line })
+    }
+
+    fn failed() -> Event {
+        Event::Billing(BillingEvent::PaymentFailed { invoice: Name::from("in_1"), attempt: 1 })
+    }
+
+    #[test]
+    fn admins_are_told_or_the_owner_or_nobody() {
+        let [admin, member] = [Role::Admin, Role::Member];
+        let several = workspace("ada@example.com", &[("cy@example.com", admin), ("bo@example.com", member)]);
+        let id = "ws_0000000000007:4:credits_low:cy@example.com";
+        assert_eq!(ids(&several, &[low()]), [id]);
+        let both =
+            ["ws_0000000000007:4:payment_failed:ada@example.com", "ws_0000000000007:4:credits_low:ada@example.com"];
+        assert_eq!(ids(&workspace("ada@example.com", &[("bo@example.com", member)]), &[failed(), low()]), both);
+        for nobody in ["", "nobody", "a b@example.com", "ada@example.com\r\nBcc: eve@example.com"] {
+            assert_eq!(ids(&workspace(nobody, &[]), &[failed(), low()]), Vec::<String>::new(), "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_news_is_told_to_nobody() {
+        let ada = workspace("ada@example.com", &[]);
+        let amount = Amount::new(5).expect("it is in range");
+        let quiet = [
+            Event::Unfrozen,
+            Event::Notice(Notice::CreditsRecovered { left: amount }),
+            // It is not there any more, or was never: by now there is nothing to be done about it.
+            Event::Notice(Notice::GrantExpiring { grant: 9, amount }),
+        ];
+        assert_eq!(ids(&ada, &quiet), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,138 @@
+//! What people are mailed without having asked, once each: from what entries say, whoever caused them.
+
+use crate::app::{App, Desk, root, temporary, text};
+use crate::mails::{URL, told};
+use crate::smtp::Sink;
+use serde_json::json;
+
+fn mailing(catalog: &str, sink: &Sink) -> App {
+    App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), told(&sink.url(), &[]))
+}
+
+/// The mails that are kept, with how often each kind is.
+fn kinds(app: &App) -> String {
+    app.query("SELECT kind, count(*) FROM mails GROUP BY kind ORDER BY kind")
+}
+
+async fn spend(desk: &Desk<'_>, images: i64) {
+    desk.run_to_end(json!({ "model": "image-standard", "params": { "images": images } })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_low_balance_is_told_once_each_time_it_is_crossed() {
+    let sink = Sink::start();
+    let mut app = mailing("canvas-tiers", &sink);
+    {
+        let desk = app.free().await;
+        let ada = text(&desk.show().await["owner_email"]);
+        desk.member("cy@example.com", "admin").await;
+        desk.member("bo@example.com", "member").await;
+        // 250 credits, and 50 is the line: strictly below it is low.
+        for _ in 0..5 {
+            spend(&desk, 4).await;
+        }
+        assert_eq!(desk.credits().await, (50, 0));
+        spend(&desk, 1).await;
+        let mut to = Vec::new();
+        for _ in 0..2 {
+            let mail = sink.next();
+            assert!(mail.whole().header("Subject").ends_with("is running low on canvas-tiers"), "{mail:?}");
+            assert!(mail.text().contains("40 credits left") && mail.text().contains("50 credits"), "{}", mail.text());
+            assert!(mail.text().contains("This mail is sent once each time"), "{}", mail.text());
+            assert_eq!(mail.link(), format!("{URL}/settings/billing"));
+            to.push(mail.to()[0].to_owned());
+        }
+        to.sort();
+        assert_eq!(to, [&*ada, "cy@example.com"], "all admins, and nobody else");
+        spend(&desk, 1).await;
+        // Up again, and below again.
+        desk.give(100).await;
+        spend(&desk, 4).await;
+        spend(&desk, 4).await;
+        spend(&desk, 1).await;
+        for _ in 0..2 {
+            assert!(sink.next().text().contains("40 credits left"));
+        }
+    }
+    app.kill();
+    assert_eq!(kinds(&app), "credits_low|4");
+    app.restart();
+    app.kill();
+    assert!(sink.stop().is_empty(), "each is sent once");
+    let ids = app.query("SELECT id FROM mails ORDER BY id");
+    for id in ids.lines() {
+        let parts: Vec<&str> = id.split(':').collect();
+        assert!(parts.len() == 4 && parts[0].starts_with("ws_") && parts[2] == "credits_low", "{id}");
+    }
+    app.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pack_that_will_expire_is_told_of_by_the_clock_of_its_workspace() {
+    let sink = Sink::start();
+    let mut app = mailing("canvas-tiers", &sink);
+    {
+        let clock = app.clock("2026-01-10T00:00:00Z").await;
+        let desk = app.workspace(json!({ "test_clock": clock.id })).await;
+        let path = format!("/v1/workspaces/{}/grants", desk.id);
+        let pack = app.get("/v1/catalog").await.expect(200)["packs"][0]["id"].clone();
+        let sold = json!({ "pack": pack, "source": "invoice-1", "reason": "bought by phone" });
+        let made = desk.post(&path, sold).await.expect(201);
+        let expires = text(&made[0]["expires_at"]);
+        assert_eq!(expires, "2026-04-10T00:00:00Z");
+        // Spent to its end, another one has nothing to lose.
+        clock.advance("2026-04-01T00:00:00Z").await;
+        clock.advance("2026-04-09T00:00:00Z").await;
+        let mail = sink.next();
+        assert!(mail.whole().header("Subject").contains("credits of Story"), "{mail:?}");
+        assert!(mail.text().contains("1000 credits that the workspace"), "{}", mail.text());
+        assert!(mail.text().contains("10 April 2026, 00:00 UTC"), "{}", mail.text());
+        assert_eq!(mail.link(), format!("{URL}/settings/billing"));
+        clock.advance("2026-06-01T00:00:00Z").await;
+    }
+    app.kill();
+    assert_eq!(kinds(&app), "grant_expiring|1", "once, and not again when it has expired");
+    assert!(sink.stop().is_empty());
+    app.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_keeps_outputs_for_a_shorter_time_is_told_of() {
+    let sink = Sink::start();
+    let mut app = mailing("two-buckets", &sink);
+    {
+        let clock = app.clock("2026-01-10T00:00:00Z").await;
+        let plan = json!({ "test_clock": clock.id, "plan": "starter", "interval": "month" });
+        let desk = app.workspace(plan).await;
+        let path = format!("/v1/workspaces/{}/subscription", desk.id);
+        desk.call(reqwest::Method::DELETE, &path).send().await.expect(200);
+        clock.advance("2026-02-11T00:00:00Z").await;
+        let mail = sink.next();
+        assert!(mail.whole().header("Subject").ends_with("keeps its outputs for a shorter time"), "{mail:?}");
+        assert!(mail.text().contains("keeps outputs for 3 months"), "{}", mail.text());
+        assert!(mail.text().contains("kept until 12 March 2026, 00:00 UTC at least"), "{}", mail.text());
+    }
+    app.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crossing_that_nobody_could_be_mailed_of_harms_nobody() {
+    // Without a server mails become files; there is one for each admin.
+    let mut app = App::start();
+    {
+        let desk = app.free().await;
+        for _ in 0..5 {
+            spend(&desk, 4).await;
+        }
+        spend(&desk, 1).await;
+        let told = async {
+            while !app.data().join("mails").is_dir() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(crate::app::PATIENCE, told).await.expect("a mail becomes a file");
+    }
+    app.kill();
+    assert_eq!(kinds(&app), "credits_low|1");
+    app.verify();
+}
