@@ -69,6 +69,8 @@ pub struct TestCard {
     pub last4: &'static str,
     /// What it does.
     pub conduct: Conduct,
+    /// The month and the year after which it is no longer good.
+    pub expires: (i64, i64),
 }
 
 /// What comes of charging a card.
@@ -131,7 +133,7 @@ const CARDS: [(&str, &[&str], &str, Conduct); 19] = [
 pub fn by_number(number: &str) -> Option<TestCard> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     let (number, _, brand, conduct) = CARDS.iter().find(|(known, ..)| *known == digits)?;
-    Some(TestCard { brand, last4: &number[number.len() - 4..], conduct: *conduct })
+    Some(TestCard { brand, last4: &number[number.len() - 4..], conduct: *conduct, expires: (12, 2034) })
 }
 
 /// The card behind a token such as `pm_card_visa` or `tok_visa`.
@@ -159,7 +161,7 @@ impl TestCard {
     pub fn fields(&self) -> Value {
         json!({
             "brand": self.brand, "checks": self.checks(), "country": "US", "display_brand": self.brand,
-            "exp_month": 12, "exp_year": 2034, "fingerprint": format!("simulated{}", self.last4), "funding": "credit",
+            "exp_month": self.expires.0, "exp_year": self.expires.1, "fingerprint": format!("simulated{}", self.last4), "funding": "credit",
             "generated_from": null, "last4": self.last4,
             "networks": {"available": [self.brand], "preferred": null}, "regulated_status": "unregulated",
             "three_d_secure_usage": {"supported": true}, "wallet": null,
@@ -170,7 +172,7 @@ impl TestCard {
     pub fn charge_fields(&self, amount: i64) -> Value {
         json!({
             "amount_authorized": amount, "authorization_code": "123456", "brand": self.brand, "checks": self.checks(),
-            "country": "US", "electronic_commerce_indicator": null, "exp_month": 12, "exp_year": 2034,
+            "country": "US", "electronic_commerce_indicator": null, "exp_month": self.expires.0, "exp_year": self.expires.1,
             "fingerprint": format!("simulated{}", self.last4), "funding": "credit", "installments": null,
             "last4": self.last4, "mandate": null, "network": self.brand, "network_transaction_id": "123456789012345",
             "regulated_status": "unregulated", "three_d_secure": null, "transaction_link_id": null, "wallet": null,

@@ -168,7 +168,10 @@ async fn act_in_portal(
         match act.as_str() {
             "cancel" => portal::cancel(state, &id, subscription, said.reason.as_deref())?,
             "keep" => portal::keep(state, &id, subscription)?,
-            "switch" => portal::switch(state, &id, subscription, said.price.as_deref().unwrap_or_default())?,
+            "switch" => {
+                let price = said.price.as_deref().unwrap_or_default();
+                return Ok(json!({"waits_for": portal::switch(state, &id, subscription, price)?}));
+            }
             "card" => return Ok(json!({"payment_method": portal::set_card(state, &id, card(&said)?)?})),
             _ => return Err(StripeError::new(404, "invalid_request_error", "The portal has no such act.")),
         }

@@ -34,6 +34,7 @@ pub mod error;
 pub mod ids;
 pub mod listing;
 pub mod object;
+mod pages;
 pub mod params;
 pub mod resources;
 pub mod routes;

@@ -36,6 +36,11 @@ impl Params {
         Params { values, read: RefCell::default() }
     }
 
+    /// Parameters that are at hand, by their full names.
+    pub fn of(values: impl IntoIterator<Item = (String, String)>) -> Params {
+        Params { values: values.into_iter().collect(), read: RefCell::default() }
+    }
+
     /// Every parameter by its full name, as idempotency compares them and tests read them.
     pub fn all(&self) -> &BTreeMap<String, String> {
         &self.values

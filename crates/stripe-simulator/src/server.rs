@@ -6,6 +6,7 @@ use crate::api::{self, Request};
 use crate::control;
 use crate::delivery::{self, Parcel};
 use crate::object::Object;
+use crate::pages;
 use crate::resources::test_clocks;
 use crate::state::State;
 use crate::wire::{Scissors, Wires};
@@ -165,7 +166,11 @@ async fn answer(
         version: text("stripe-version"),
     };
     if !request.path.starts_with("/v1/") {
-        return (StatusCode::NOT_FOUND, "There is nothing here.").into_response();
+        return match method.as_str() {
+            "GET" | "HEAD" => app.with(|state| pages::get(state, &request.path, query)),
+            "POST" => app.with(|state| pages::post(state, &request.path, query, &form)),
+            _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+        };
     }
     let reply = app.with(|state| api::answer(state, &request));
     let Some(status) = reply.status else {

@@ -51,13 +51,16 @@ pub struct Change {
     pub behavior: PaymentBehavior,
 }
 
-/// Changes a subscription's items.
-///
-/// # Errors
-/// When a payment fails and the caller wanted that to fail the call; nothing is changed then.
-pub fn apply(state: &mut State, id: &str, change: Change) -> Result<(), StripeError> {
-    let before = state.must(id).clone();
-    let now = state.now_of(id);
+/// What a change comes to.
+struct Planned {
+    swap: Swap,
+    lines: Vec<NewLine>,
+    /// Whether it is invoiced now.
+    at_once: bool,
+}
+
+fn plan(state: &mut State, before: &Object, change: &Change) -> Planned {
+    let (id, now) = (before.id(), state.now_of(before.id()));
     let old = before.each("items");
     let pace = |price: &Object| lines::interval(price);
     let was = old.first().map(|item| Object::from(item.at("price").clone())).as_ref().and_then(pace);
@@ -74,9 +77,30 @@ pub fn apply(state: &mut State, id: &str, change: Change) -> Result<(), StripeEr
         let created = same.map_or(now, |item| item.int("created"));
         items.push(Object::from(subscribe::item(state, id, planned, period.unwrap_or((now, now)), created)));
     }
-    let lines = difference(state, &before, &items, &change, restart, trial, now);
+    let lines = difference(state, before, &items, change, restart, trial, now);
     let at_once = restart || (change.proration == Proration::Invoice && !lines.is_empty());
-    let swap = Swap { items, anchor: restart.then_some(now) };
+    Planned { swap: Swap { items, anchor: restart.then_some(now) }, lines, at_once }
+}
+
+/// What is to be paid at once for a change of a subscription.
+pub fn due(state: &mut State, id: &str, change: &Change) -> i64 {
+    let before = state.must(id).clone();
+    let planned = plan(state, &before, change);
+    if !planned.at_once {
+        return 0;
+    }
+    let pending = state.pending_lines.get(id).into_iter().flatten().filter_map(|line| line["amount"].as_i64());
+    let total: i64 = planned.lines.iter().map(|line| line.amount).chain(pending).sum();
+    invoicing::due(total, state.must(before.text("customer")).int("balance"))
+}
+
+/// Changes a subscription's items.
+///
+/// # Errors
+/// When a payment fails and the caller wanted that to fail the call; nothing is changed then.
+pub fn apply(state: &mut State, id: &str, change: Change) -> Result<(), StripeError> {
+    let before = state.must(id).clone();
+    let Planned { swap, lines, at_once } = plan(state, &before, &change);
     if !at_once {
         swap.apply(state, id);
         let pending: Vec<Value> = lines.iter().map(|line| lines::shown(state, line, "")).collect();

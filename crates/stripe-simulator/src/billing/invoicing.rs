@@ -32,6 +32,11 @@ pub struct NewInvoice {
     pub advances: bool,
 }
 
+/// What is owed of a total after the customer's balance, which may lower it and never raises it.
+pub fn due(total: i64, balance: i64) -> i64 {
+    total.saturating_add(balance).max(0).min(total.max(0))
+}
+
 /// Drafts an invoice.
 pub fn draft(state: &mut State, new: NewInvoice) -> String {
     let id = state.id("in_");
@@ -47,7 +52,7 @@ pub fn draft(state: &mut State, new: NewInvoice) -> String {
     let total: i64 = data.iter().filter_map(|line| line["amount"].as_i64()).sum();
     // What the customer's balance takes over: a credit from before, or a total below zero.
     let balance = customer.int("balance");
-    let due = total.saturating_add(balance).max(0).min(total.max(0));
+    let due = due(total, balance);
     let ending = balance.saturating_add(total).saturating_sub(due);
     let currency = data.first().map_or_else(|| "usd".into(), |line| line["currency"].clone());
     let subscription = new.subscription.as_deref().map(|id| state.must(id).clone());

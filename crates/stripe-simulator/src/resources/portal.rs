@@ -6,7 +6,7 @@ mod acts;
 mod configurations;
 mod sessions;
 
-pub use acts::{cancel, keep, may_switch_to, set_card, switch};
+pub use acts::{Switch, cancel, foretell, keep, may_switch_to, set_card, switch};
 pub use configurations::{
     create as create_configuration, get as get_configuration, list as list_configurations,
     update as update_configuration,

@@ -70,7 +70,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     }));
     count(state, charge.id(), amount);
     state.emit("refund.created", &id);
-    state.emit("charge.refunded", charge.id());
+    state.tell_changes(&charge, "charge.refunded");
     state.emit("refund.updated", &id);
     state.emit("charge.refund.updated", &id);
     one(state, &id)

@@ -3,16 +3,16 @@
 use crate::world::{World, id, instant, text};
 use serde_json::{Value, json};
 
-struct Plans {
-    clock: String,
-    customer: String,
-    subscription: String,
-    item: String,
-    small: String,
-    large: String,
+pub struct Plans {
+    pub clock: String,
+    pub customer: String,
+    pub subscription: String,
+    pub item: String,
+    pub small: String,
+    pub large: String,
 }
 
-async fn plans(world: &World) -> Plans {
+pub async fn plans(world: &World) -> Plans {
     let clock = world.clock("2026-01-01T00:00:00Z").await;
     let customer = world.customer("pm_card_visa", Some(&clock)).await;
     let small = world.price("Plus", "1000", "month").await;
@@ -25,7 +25,7 @@ async fn plans(world: &World) -> Plans {
 }
 
 impl Plans {
-    fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("/v1/subscriptions/{}", self.subscription)
     }
 
@@ -167,7 +167,7 @@ async fn the_difference_can_be_settled_by_parts_of_the_period() {
     );
 }
 
-async fn portal(world: &World, plans: &Plans, rest: &[(&str, &str)]) -> String {
+pub async fn portal(world: &World, plans: &Plans, rest: &[(&str, &str)]) -> String {
     let products: Vec<String> = {
         let mut products = Vec::new();
         for price in [&plans.small, &plans.large] {

@@ -1,9 +1,12 @@
 //! Stories told to the simulator through HTTP, as a product and its customers tell them.
 
 mod asking;
+mod browser;
 mod buying;
 mod changing;
 mod listening;
+mod paying;
 mod renewing;
 mod taking_back;
+mod visiting;
 mod world;

@@ -6,8 +6,9 @@
 use crate::billing::change::{self, Change, Proration};
 use crate::billing::cycle::{self, UPDATED};
 use crate::billing::lines;
+use crate::billing::payment::{self, Presence};
 use crate::billing::subscribe::{PaymentBehavior, PlannedItem};
-use crate::cards::TestCard;
+use crate::cards::{Outcome, TestCard};
 use crate::error::StripeError;
 use crate::object::Object;
 use crate::resources::schedules::{self, Phase};
@@ -84,46 +85,103 @@ pub fn keep(state: &mut State, session: &str, subscription: &str) -> Result<(), 
     Ok(())
 }
 
-/// Switches a subscription to another price: at once, or with a schedule at the period's end.
-///
-/// # Errors
-/// When that is switched off, the price is not offered, or the payment does not succeed; nothing is changed then.
-pub fn switch(state: &mut State, session: &str, subscription: &str, price: &str) -> Result<(), StripeError> {
+/// What a switch to another price comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// It takes place at once, and so much is paid for it.
+    Now(i64),
+    /// It takes place at this instant, when the period ends.
+    Later(i64),
+}
+
+/// A switch that is allowed.
+struct Allowed {
+    before: Object,
+    new: Object,
+    later: bool,
+    change: Change,
+}
+
+fn planned(state: &State, session: &str, subscription: &str, price: &str) -> Result<Allowed, StripeError> {
     let (session, configuration) = allowed(state, session, "subscription_update")?;
     let before = owned(state, &session, subscription)?;
-    if !may_switch_to(&configuration, price) {
+    let feature = "features.subscription_update";
+    let updates = configuration.each(&format!("{feature}.default_allowed_updates"));
+    if !updates.iter().any(|update| update.value() == "price") || !may_switch_to(&configuration, price) {
         return Err(StripeError::unusable("price", format!("The price {price} is not offered.")));
     }
     let new = state.find("price", price, "price")?.clone();
-    let item = before.each("items").into_iter().next().expect("a subscription has an item");
-    let old = Object::from(item.at("price").clone());
+    let old = Object::from(before.at("items.data.0.price").clone());
     if old.id() == new.id() {
         return Err(StripeError::unusable("price", "The subscription has this price already."));
     }
-    if let Some(schedule) = before.maybe("schedule") {
-        schedules::let_go(state, schedule);
-    }
-    if waits(&configuration, &old, &new) {
-        return at_period_end(state, &before, &new);
-    }
-    let feature = "features.subscription_update";
-    let planned = PlannedItem {
+    let items = before.each("items").into_iter().enumerate().map(|(place, item)| PlannedItem {
         id: Some(item.id().to_owned()),
-        price: new,
+        price: if place == 0 { new.clone() } else { Object::from(item.at("price").clone()) },
         quantity: item.int("quantity"),
         metadata: item.at("metadata").clone(),
-    };
+    });
     let change = Change {
-        items: vec![planned],
+        items: items.collect(),
         proration: Proration::parse(configuration.text(&format!("{feature}.proration_behavior"))).unwrap_or_default(),
         restart: configuration.text(&format!("{feature}.billing_cycle_anchor")) == "now",
         behavior: PaymentBehavior::ErrorIfIncomplete,
     };
+    Ok(Allowed { later: waits(&configuration, &old, &new), before, new, change })
+}
+
+/// Says what a switch would come to, and does nothing.
+///
+/// # Errors
+/// When it is not allowed.
+pub fn foretell(state: &mut State, session: &str, subscription: &str, price: &str) -> Result<Switch, StripeError> {
+    let allowed = planned(state, session, subscription, price)?;
+    if allowed.later {
+        return Ok(Switch::Later(cycle::period_end(&allowed.before)));
+    }
+    Ok(Switch::Now(change::due(state, subscription, &allowed.change)))
+}
+
+/// Switches a subscription to another price: at once, or with a schedule at the period's end. If the bank asks for a
+/// confirmation first, the switch waits for the invoice that is returned.
+///
+/// # Errors
+/// When that is switched off, the price is not offered, or the payment is declined; nothing is changed then.
+pub fn switch(
+    state: &mut State,
+    session: &str,
+    subscription: &str,
+    price: &str,
+) -> Result<Option<String>, StripeError> {
+    let Allowed { before, new, later, mut change } = planned(state, session, subscription, price)?;
+    if later {
+        if let Some(schedule) = before.maybe("schedule") {
+            schedules::let_go(state, schedule);
+        }
+        at_period_end(state, &before, &new)?;
+        return Ok(None);
+    }
+    let asks = change::due(state, subscription, &change) > 0 && asks_first(state, &before);
+    if asks {
+        change.behavior = PaymentBehavior::PendingIfIncomplete;
+    }
+    change::apply(state, subscription, change)?;
+    if let Some(schedule) = before.maybe("schedule") {
+        schedules::let_go(state, schedule);
+    }
     // Whoever switches wants to stay: an end that was announced is taken back.
     if !before.is_null("cancel_at") {
         keep_silently(state, subscription);
     }
-    change::apply(state, subscription, change)
+    Ok(state.must(subscription).maybe("latest_invoice").filter(|_| asks).map(str::to_owned))
+}
+
+/// Whether the bank would ask the customer before it pays for a subscription.
+fn asks_first(state: &State, subscription: &Object) -> bool {
+    let customer = state.must(subscription.text("customer"));
+    let own = subscription.maybe("default_payment_method");
+    let method = own.or(customer.maybe("invoice_settings.default_payment_method"));
+    method.is_some_and(|method| payment::foretell(state, method, Presence::Billing) == Outcome::NeedsAction)
 }
 
 fn keep_silently(state: &mut State, subscription: &str) {
@@ -179,7 +237,9 @@ pub fn set_card(state: &mut State, session: &str, card: TestCard) -> Result<Stri
         customer.set("invoice_settings.default_payment_method", method.as_str());
     });
     // A subscription with a card of its own would go on paying with that.
-    let own = state.with("subscription", "customer", &customer).filter(|one| !one.is_null("default_payment_method"));
+    let ended = |one: &Object| matches!(one.text("status"), "canceled" | "incomplete_expired");
+    let own = state.with("subscription", "customer", &customer);
+    let own = own.filter(|one| !one.is_null("default_payment_method") && !ended(one));
     let own: Vec<String> = own.map(|one| one.id().to_owned()).collect();
     for subscription in own {
         state.update(&subscription, UPDATED, |subscription| {

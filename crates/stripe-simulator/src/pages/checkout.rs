@@ -1,0 +1,139 @@
+//! Checkout: what is bought, what it costs now and later, and the form that pays for it.
+//!
+//! Invariant: a session is paid at most once, and only while it is open.
+
+use super::html::{Html, see_other};
+use super::words::{cost, money};
+use super::{authentication, card, nothing_here};
+use crate::object::Object;
+use crate::params::Params;
+use crate::resources::checkout::{self, Completion};
+use crate::state::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+/// What was entered before, and what is wrong with it.
+#[derive(Clone, Copy, Default)]
+struct Again<'a> {
+    email: &'a str,
+    problem: Option<&'a str>,
+}
+
+fn found<'a>(state: &'a State, id: &str) -> Option<&'a Object> {
+    state.get(id).filter(|found| found.text("object") == "checkout.session")
+}
+
+/// Shows the page of a session.
+pub fn show(state: &State, id: &str) -> Response {
+    page(state, id, Again::default())
+}
+
+fn page(state: &State, id: &str, again: Again) -> Response {
+    let Some(session) = found(state, id) else { return nothing_here() };
+    let title = title(session);
+    let page = Html::new().raw("<h1>").text(title).raw("</h1>\n");
+    let page = match session.text("status") {
+        "complete" => page.raw("<p class=\"good\" role=\"status\">This is paid. You can close this page.</p>\n"),
+        "expired" => {
+            page.raw("<p role=\"alert\">This page has expired. Start again in the shop.</p>\n").add(back(session))
+        }
+        _ => page.add(order(state, session)).add(form(state, session, again)).add(back(session)),
+    };
+    page.page(again.problem.map_or(StatusCode::OK, |_| StatusCode::PAYMENT_REQUIRED), title)
+}
+
+fn title(session: &Object) -> &'static str {
+    match session.text("mode") {
+        "subscription" => "Subscribe",
+        _ => "Pay",
+    }
+}
+
+fn back(session: &Object) -> Html {
+    let url = session.maybe("cancel_url").filter(|url| !url.is_empty());
+    Html::new().maybe(url, |url| Html::new().raw("<p>").link(url, "Back to the shop").raw("</p>\n"))
+}
+
+/// What is bought.
+fn order(state: &State, session: &Object) -> Html {
+    let lines = Object::from(checkout::lines(state, session.id())).each("data");
+    let currency = session.text("currency");
+    let later: Vec<String> = lines
+        .iter()
+        .map(|line| (Object::from(line.at("price").clone()), line.int("quantity")))
+        .filter(|(price, _)| !price.is_null("recurring"))
+        .map(|(price, quantity)| cost(&price, quantity))
+        .collect();
+    Html::new()
+        .raw("<table>\n<caption>Your order</caption>\n<tbody>\n")
+        .each(&lines, |line| {
+            let quantity = line.int("quantity");
+            let many = (quantity > 1).then(|| format!(" × {quantity}"));
+            Html::new()
+                .raw("<tr><td>")
+                .text(line.text("description"))
+                .maybe(many, |many| Html::new().text(many))
+                .raw("</td><td class=\"amount\">")
+                .text(money(line.int("amount_total"), currency))
+                .raw("</td></tr>\n")
+        })
+        .raw("<tr class=\"total\"><td>Due today</td><td class=\"amount\">")
+        .text(money(session.int("amount_total"), currency))
+        .raw("</td></tr>\n</tbody>\n</table>\n")
+        .each(later, |later| Html::new().raw("<p class=\"soft\">Then ").text(later).raw(", until you cancel.</p>\n"))
+}
+
+/// The form that pays, or the bank's question while a payment waits for its answer.
+fn form(state: &State, session: &Object, again: Again) -> Html {
+    let action = format!("/c/pay/{}", session.id());
+    let (amount, currency) = (session.int("amount_total"), session.text("currency"));
+    if session.maybe("_waiting").is_some() {
+        return authentication::question(amount, currency, &action);
+    }
+    let customer = session.maybe("customer").and_then(|id| state.get(id)).and_then(|customer| customer.maybe("email"));
+    let known = session.maybe("customer_email").or(customer);
+    let words = match session.text("mode") {
+        "payment" => format!("Pay {}", money(amount, currency)),
+        _ => title(session).to_owned(),
+    };
+    Html::new()
+        .raw("<form method=\"post\" action=\"")
+        .text(action)
+        .raw("\">\n")
+        .add(card::problem(again.problem))
+        .maybe(known, |email| Html::new().raw("<p>For ").text(email).raw("</p>\n"))
+        .maybe(known.is_none().then_some(()), |()| {
+            Html::new()
+                .raw("<label for=\"email\">E-mail</label>\n<input id=\"email\" name=\"email\" type=\"email\" required")
+                .raw(" autocomplete=\"email\" value=\"")
+                .text(again.email)
+                .raw("\">\n")
+        })
+        .add(card::fields(again.problem))
+        .raw("<button>")
+        .text(words)
+        .raw("</button>\n</form>\n")
+}
+
+/// Pays with the card of the form, or takes the answer to the bank's question.
+pub fn pay(state: &mut State, id: &str, form: &Params) -> Response {
+    let Some(session) = found(state, id).filter(|session| session.text("status") == "open") else {
+        return show(state, id);
+    };
+    let clock = session.maybe("customer").map_or_else(|| state.now(None), |customer| state.now_of(customer));
+    let email = form.filled("email").unwrap_or_default();
+    let again = |problem| Again { email: &email, problem };
+    let completion = match authentication::answered(form) {
+        Some(true) => checkout::confirm(state, id),
+        Some(false) => checkout::abandon_action(state, id),
+        None => match card::read(form, clock) {
+            Ok(card) => checkout::complete(state, id, card, form.filled("email").as_deref()),
+            Err(words) => return page(state, id, again(Some(words))),
+        },
+    };
+    match completion {
+        Ok(Completion::Complete(address)) => see_other(&address),
+        Ok(Completion::NeedsAction) => see_other(&format!("/c/pay/{id}")),
+        Ok(Completion::Declined(error)) | Err(error) => page(state, id, again(Some(error.message()))),
+    }
+}

@@ -1,0 +1,114 @@
+//! Canceling a plan, and keeping it after all.
+//!
+//! Invariant: what is canceled at the end of its period can be kept until then.
+
+use super::{Visit, change, not_offered};
+use crate::object::Object;
+use crate::pages::html::Html;
+use crate::pages::words::{day, product_of};
+use crate::params::Params;
+use crate::resources::{portal, schedules};
+use crate::state::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+/// The reasons a customer may give, as they are shown.
+const REASONS: [(&str, &str); 8] = [
+    ("customer_service", "The service was not good"),
+    ("low_quality", "The quality was too low"),
+    ("missing_features", "Something is missing"),
+    ("other", "Another reason"),
+    ("switched_service", "I use another product"),
+    ("too_complex", "It is too complicated"),
+    ("too_expensive", "It is too expensive"),
+    ("unused", "I do not use it enough"),
+];
+
+fn at_once(visit: &Visit) -> bool {
+    visit.configuration.text("features.subscription_cancel.mode") == "immediately"
+}
+
+/// Asks whether it is meant.
+pub fn ask(state: &State, visit: &Visit, id: &str) -> Response {
+    let Some(subscription) = visit.subscription(state, id).filter(|_| visit.lets("subscription_cancel")) else {
+        return not_offered(visit);
+    };
+    let price = Object::from(subscription.at("items.data.0.price").clone());
+    let when = match at_once(visit) {
+        true => "It ends at once.".to_owned(),
+        false => {
+            let until = day(subscription.int("items.data.0.current_period_end"));
+            format!("It stays yours until {until}, and you can keep it until then.")
+        }
+    };
+    Html::new()
+        .raw("<h1>Cancel ")
+        .text(product_of(state, &price))
+        .raw("</h1>\n<p>")
+        .text(when)
+        .raw("</p>\n<form method=\"post\" action=\"")
+        .text(visit.step(&format!("cancel/{id}")))
+        .raw("\">\n")
+        .add(reasons(visit))
+        .raw("<button>Cancel plan</button>\n</form>\n")
+        .add(visit.back())
+        .page(StatusCode::OK, "Cancel plan")
+}
+
+fn reasons(visit: &Visit) -> Html {
+    let asked = "features.subscription_cancel.cancellation_reason";
+    if !visit.configuration.flag(&format!("{asked}.enabled")) {
+        return Html::new();
+    }
+    let options = visit.configuration.each(&format!("{asked}.options"));
+    let named = options.iter().filter_map(|option| option.value().as_str());
+    let shown = named.filter_map(|option| REASONS.iter().find(|(name, _)| *name == option));
+    Html::new()
+        .raw("<fieldset>\n<legend>Why do you leave?</legend>\n")
+        .each(shown, |(name, words)| {
+            Html::new()
+                .raw("<label class=\"choice\"><input type=\"radio\" name=\"feedback\" value=\"")
+                .text(name)
+                .raw("\">")
+                .text(words)
+                .raw("</label>\n")
+        })
+        .raw("</fieldset>\n")
+}
+
+/// Cancels.
+pub fn apply(state: &mut State, visit: &Visit, id: &str, form: &Params) -> Response {
+    if visit.subscription(state, id).is_none() || !visit.lets("subscription_cancel") {
+        return not_offered(visit);
+    }
+    let known = |feedback: &String| REASONS.iter().any(|(name, _)| name == feedback);
+    let feedback = form.filled("feedback").filter(known);
+    match portal::cancel(state, visit.session.id(), id, feedback.as_deref()) {
+        Ok(()) => visit.done("Your plan is canceled."),
+        Err(error) => visit.refused(&error),
+    }
+}
+
+/// Whether an end or a change lies ahead that a customer may take back.
+pub fn can_be_undone(visit: &Visit, subscription: &Object) -> bool {
+    let ending = !subscription.is_null("cancel_at");
+    let changing = subscription.maybe("schedule").is_some();
+    (ending && visit.lets("subscription_cancel")) || (!ending && changing && change::lets(visit))
+}
+
+/// Keeps a plan that was canceled or was to change.
+pub fn undo(state: &mut State, visit: &Visit, id: &str) -> Response {
+    let found = visit.subscription(state, id).filter(|found| can_be_undone(visit, found));
+    let Some(subscription) = found.cloned() else { return not_offered(visit) };
+    if let Some(schedule) = subscription.maybe("schedule") {
+        schedules::let_go(state, schedule);
+    }
+    let kept = match subscription.is_null("cancel_at") {
+        true => Ok(()),
+        false => portal::keep(state, visit.session.id(), id),
+    };
+    match kept {
+        Ok(()) => visit.done("Your plan goes on."),
+        Err(error) => visit.refused(&error),
+    }
+}

@@ -1,0 +1,160 @@
+//! The customer portal: a customer's plan, card and invoices, as far as the configuration shows them.
+//!
+//! A session that was made with `flow_data` opens at its step and leads back to the shop when the step is done.
+//!
+//! Invariant: every step asks the configuration itself, so that an address that is guessed does no more than a link.
+
+mod cancel;
+mod change;
+mod details;
+mod home;
+
+use super::html::{Html, see_other};
+use super::{nothing_here, refused};
+use crate::error::StripeError;
+use crate::object::Object;
+use crate::params::Params;
+use crate::state::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+/// What one page of the portal is about.
+#[derive(Debug)]
+struct Visit {
+    session: Object,
+    configuration: Object,
+    customer: Object,
+}
+
+impl Visit {
+    fn enter(state: &State, id: &str) -> Option<Visit> {
+        let session = state.get(id).filter(|found| found.text("object") == "billing_portal.session")?;
+        let configuration = state.get(session.text("configuration"))?.clone();
+        let customer = state.get(session.text("customer")).filter(|customer| !customer.flag("deleted"))?.clone();
+        Some(Visit { session: session.clone(), configuration, customer })
+    }
+
+    /// Whether the configuration lets a customer do something.
+    fn lets(&self, feature: &str) -> bool {
+        self.configuration.flag(&format!("features.{feature}.enabled"))
+    }
+
+    /// The address of a step.
+    fn step(&self, step: &str) -> String {
+        format!("/p/session/{}/{step}", self.session.id())
+    }
+
+    /// The step that the session was made for, if it was made for one.
+    fn flow(&self) -> Option<&str> {
+        self.session.maybe("flow.type")
+    }
+
+    /// A subscription of this customer that has not ended.
+    fn subscription<'a>(&self, state: &'a State, id: &str) -> Option<&'a Object> {
+        let found = state.get(id).filter(|found| found.text("object") == "subscription")?;
+        let over = ["canceled", "incomplete_expired"].contains(&found.text("status"));
+        (found.text("customer") == self.customer.id() && !over).then_some(found)
+    }
+
+    /// The link out of the portal, and inside it back to its first page.
+    fn back(&self) -> Html {
+        let out = self.session.maybe("return_url").filter(|url| !url.is_empty());
+        // A session that was made for one step shows nothing else.
+        let inside = self.flow().is_none();
+        Html::new()
+            .raw("<nav aria-label=\"Ways out\">\n")
+            .maybe(out, |url| Html::new().raw("<p>").link(url, "Back to the shop").raw("</p>\n"))
+            .maybe(inside.then(|| self.step("home")), |home| {
+                Html::new().raw("<p>").link(home, "Plan and payments").raw("</p>\n")
+            })
+            .raw("</nav>\n")
+    }
+
+    /// Where a step leads when it is done.
+    fn done(&self, what: &str) -> Response {
+        match self.session.text("flow.after_completion.type") {
+            "redirect" => see_other(self.session.text("flow.after_completion.redirect.return_url")),
+            "hosted_confirmation" => {
+                let words = self.session.maybe("flow.after_completion.hosted_confirmation.custom_message");
+                Html::new()
+                    .raw("<h1>Done</h1>\n<p class=\"good\" role=\"status\">")
+                    .text(words.unwrap_or(what))
+                    .raw("</p>\n")
+                    .add(self.back())
+                    .page(StatusCode::OK, "Done")
+            }
+            _ => see_other(&self.step("home")),
+        }
+    }
+
+    /// What is said when something was refused, with the ways out; another card may be one.
+    fn refused(&self, error: &StripeError) -> Response {
+        let card = (error.status() == 402 && self.lets("payment_method_update")).then(|| self.step("card"));
+        let card = Html::new().maybe(card, |step| Html::new().raw("<p>").link(step, "Change card").raw("</p>\n"));
+        refused(error, card.add(self.back()))
+    }
+}
+
+/// Where a step leads that was finished on another page.
+pub fn done(state: &State, session: &str, what: &str) -> Option<Response> {
+    Visit::enter(state, session).map(|visit| visit.done(what))
+}
+
+/// Shows a page of the portal.
+pub fn get(state: &mut State, id: &str, step: &[&str], query: &Params) -> Response {
+    let Some(visit) = Visit::enter(state, id) else { return nothing_here() };
+    match step {
+        [] => first(state, &visit),
+        ["home"] => home::show(state, &visit),
+        ["change", subscription] => change::choose(state, &visit, subscription),
+        ["confirm", subscription] => {
+            let price = query.filled("price").unwrap_or_default();
+            change::confirm(state, &visit, subscription, &price)
+        }
+        ["cancel", subscription] => cancel::ask(state, &visit, subscription),
+        ["card"] => details::card(&visit, None),
+        _ => nothing_here(),
+    }
+}
+
+/// Does what a form of the portal asks for.
+pub fn post(state: &mut State, id: &str, step: &[&str], form: &Params) -> Response {
+    let Some(visit) = Visit::enter(state, id) else { return nothing_here() };
+    match step {
+        ["confirm", subscription] => {
+            let price = form.filled("price").unwrap_or_default();
+            change::apply(state, &visit, subscription, &price)
+        }
+        ["cancel", subscription] => cancel::apply(state, &visit, subscription, form),
+        ["keep", subscription] => cancel::undo(state, &visit, subscription),
+        ["card"] => details::change_card(state, &visit, form),
+        ["details"] => details::change_details(state, &visit, form),
+        _ => nothing_here(),
+    }
+}
+
+/// The page that a session opens with.
+fn first(state: &mut State, visit: &Visit) -> Response {
+    let flow = visit.session.clone();
+    match visit.flow() {
+        None => home::show(state, visit),
+        Some("payment_method_update") => details::card(visit, None),
+        Some("subscription_cancel") => cancel::ask(state, visit, flow.text("flow.subscription_cancel.subscription")),
+        Some("subscription_update") => change::choose(state, visit, flow.text("flow.subscription_update.subscription")),
+        Some("subscription_update_confirm") => {
+            let asked = "flow.subscription_update_confirm";
+            let subscription = flow.text(&format!("{asked}.subscription"));
+            let price = flow.text(&format!("{asked}.items.0.price"));
+            change::confirm(state, visit, subscription, price)
+        }
+        Some(_) => home::show(state, visit),
+    }
+}
+
+/// What is said to a customer who asks for what the configuration does not offer.
+fn not_offered(visit: &Visit) -> Response {
+    Html::new()
+        .raw("<h1>This is not offered</h1>\n<p role=\"alert\">The shop does not offer this here.</p>\n")
+        .add(visit.back())
+        .page(StatusCode::FORBIDDEN, "This is not offered")
+}
