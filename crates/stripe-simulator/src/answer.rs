@@ -94,7 +94,9 @@ fn included(state: &State, value: &Value, name: &str) -> Option<Value> {
             Some(object::list(payments.collect(), false, &format!("/v1/invoice_payments?invoice={id}")))
         }
         ("invoice", "confirmation_secret") => {
-            let payment = state.with("invoice_payment", "invoice", id).next_back()?;
+            let Some(payment) = state.with("invoice_payment", "invoice", id).next_back() else {
+                return Some(Value::Null);
+            };
             let secret = state.must(payment.text("payment.payment_intent")).at("client_secret");
             Some(json!({"client_secret": secret, "type": "payment_intent"}))
         }

@@ -314,7 +314,7 @@ pub fn pack(event: &Object, endpoint: &Object, forge: &Forgery, first: Option<&O
     if let Some(version) = endpoint.maybe("api_version") {
         event.set("api_version", version);
     }
-    if let Some(first) = first.filter(|_| forge.stale) {
+    if let Some(first) = first {
         event.set("data.object", first.at("data.object").clone());
     }
     if let Some(livemode) = forge.livemode {

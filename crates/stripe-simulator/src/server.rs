@@ -5,6 +5,7 @@
 use crate::api::{self, Request};
 use crate::control;
 use crate::delivery::{self, Parcel};
+use crate::object::Object;
 use crate::pages;
 use crate::resources::test_clocks;
 use crate::state::State;
@@ -136,9 +137,10 @@ fn pack(app: &App, id: &str) -> Option<Parcel> {
     let delivery = state.deliveries.get(id)?;
     let event = state.get(&delivery.event)?;
     let endpoint = state.get(&delivery.endpoint).filter(|endpoint| !endpoint.flag("deleted"))?;
-    let subject = event.text("data.object.id");
-    let first = state.all("event").find(|event| event.text("data.object.id") == subject);
     let forgery = delivery.forge.clone().unwrap_or_default();
+    let subject = event.text("data.object.id");
+    let same = |other: &&Object| forgery.stale && other.text("data.object.id") == subject;
+    let first = state.all("event").find(same);
     let event = crate::answer::shown(&state, event);
     Some(delivery::pack(&event, endpoint, &forgery, first, crate::clock::now()))
 }

@@ -151,13 +151,19 @@ pub fn paid(state: &mut State, id: &str, invoice: &str) {
     let next = match subscription.text("status") {
         "incomplete" if first && trial => "trialing",
         "incomplete" if first => "active",
-        "past_due" | "unpaid" if !owes(state, id) => "active",
+        "past_due" | "unpaid" if is_latest(state, id, invoice) || !owes(state, id) => "active",
         _ => return,
     };
     state.update(id, UPDATED, |subscription| subscription.set("status", next));
     if first {
         plan_renewal(state, id);
     }
+}
+
+/// Whether an invoice is the last that a subscription was billed with; drafts are no bills yet.
+fn is_latest(state: &State, id: &str, invoice: &str) -> bool {
+    let mut billed = state.with("invoice", "parent.subscription_details.subscription", id);
+    billed.rfind(|one| one.text("status") != "draft").is_some_and(|latest| latest.id() == invoice)
 }
 
 /// Whether a subscription has an invoice that is open.

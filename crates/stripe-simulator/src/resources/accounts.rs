@@ -15,7 +15,7 @@ pub fn open(state: &mut State) {
     state.put(json!({
         "id": id, "object": "account", "business_profile": {
             "annual_revenue": null, "estimated_worker_count": null, "mcc": null, "minority_owned_business_designation": null,
-            "name": "Simulated account", "product_description": null, "support_address": null, "support_email": null,
+            "name": "Simulated account", "product_description": null, "specified_commercial_transactions_act_url": null, "support_address": null, "support_email": null,
             "support_phone": null, "support_url": null, "url": null,
         },
         "business_type": "company", "capabilities": {"card_payments": "active", "transfers": "active"},

@@ -330,8 +330,9 @@ fn enter(state: &mut State, subscription: &str, phase: &Object, now: i64) {
         if was != is {
             subscription.set("billing_cycle_anchor", now);
         }
-        if let Some(metadata) = phase.at("metadata").as_object() {
-            metadata.iter().for_each(|(key, value)| subscription.set(&format!("metadata.{key}"), value.clone()));
+        if let (Some(own), Some(added)) = (subscription.at("metadata").as_object(), phase.at("metadata").as_object()) {
+            let merged: serde_json::Map<String, Value> = own.clone().into_iter().chain(added.clone()).collect();
+            subscription.set("metadata", merged);
         }
     });
     state.tell_changes(&before, UPDATED);

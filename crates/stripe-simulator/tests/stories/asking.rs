@@ -3,6 +3,8 @@
 use crate::world::{World, id};
 use serde_json::{Value, json};
 
+type Form = &'static [(&'static str, &'static str)];
+
 #[tokio::test]
 async fn only_keys_of_test_mode_are_let_in() {
     let world = World::new().await;
@@ -24,7 +26,7 @@ async fn only_keys_of_test_mode_are_let_in() {
 #[tokio::test]
 async fn a_wrong_request_is_told_what_is_wrong_and_changes_nothing() {
     let world = World::new().await;
-    let cases: [(&str, &[(&str, &str)], u16, &str, &str); 6] = [
+    let cases: [(&str, Form, u16, &str, &str); 6] = [
         ("/v1/customers", &[("colour", "red")], 400, "parameter_unknown", "colour"),
         (
             "/v1/customers",
@@ -57,7 +59,7 @@ async fn a_wrong_request_is_told_what_is_wrong_and_changes_nothing() {
 #[tokio::test]
 async fn the_same_key_gives_the_same_answer_and_makes_one_object() {
     let world = World::new().await;
-    let ask = |form: &'static [(&'static str, &'static str)]| world.try_post("/v1/customers", form, Some("key-1"));
+    let ask = |form: Form| world.try_post("/v1/customers", form, Some("key-1"));
     let first = ask(&[("email", "ada@example.com")]).await.unwrap();
     let second = ask(&[("email", "ada@example.com")]).await.unwrap();
     assert_eq!(first.body, second.body);
@@ -104,8 +106,7 @@ async fn a_connection_is_cut_before_or_after_the_act() {
     }
     let answer = world.try_post("/v1/customers", &[], Some("key-1")).await.unwrap();
     assert_eq!(answer.headers["idempotent-replayed"], "true", "the key knows what the caller missed");
-    let url = format!("{}/_control/calls", world.stripe.base_url());
-    let calls: Value = world.http.get(url).send().await.unwrap().json().await.unwrap();
+    let calls = world.look("/calls").await;
     let posts: Vec<&Value> = calls.as_array().unwrap().iter().filter(|call| call["method"] == "POST").collect();
     let seen: Vec<(&Value, &Value)> = posts.iter().map(|call| (&call["status"], &call["replayed"])).collect();
     assert_eq!(seen, [(&Value::Null, &json!(false)), (&Value::Null, &json!(false)), (&json!(200), &json!(true))]);

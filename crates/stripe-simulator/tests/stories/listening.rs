@@ -4,8 +4,7 @@ use crate::world::{SECRET, World, id, text};
 use serde_json::{Value, json};
 
 async fn deliveries(world: &World) -> Vec<Value> {
-    let url = format!("{}/_control/deliveries", world.stripe.base_url());
-    world.http.get(url).send().await.unwrap().json::<Value>().await.unwrap().as_array().unwrap().clone()
+    world.look("/deliveries").await.as_array().expect("a list of deliveries").clone()
 }
 
 #[tokio::test]

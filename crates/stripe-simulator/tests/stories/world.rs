@@ -30,8 +30,9 @@ impl Heard {
     }
 }
 
+/// Whoever listens, and how often it refuses.
 #[derive(Clone, Default)]
-pub struct Ear {
+struct Ear {
     heard: Arc<Mutex<Vec<Heard>>>,
     refusals: Arc<Mutex<u32>>,
 }
@@ -50,6 +51,7 @@ async fn listen(State(ear): State<Ear>, headers: HeaderMap, body: Bytes) -> Stat
     StatusCode::OK
 }
 
+/// A simulator with somebody who listens to it.
 pub struct World {
     pub stripe: Simulator,
     pub http: reqwest::Client,
@@ -161,6 +163,13 @@ impl World {
         let url = format!("{}/_control{path}", self.stripe.base_url());
         let answer = self.http.post(url).json(&said).send().await.expect("it is answered");
         (answer.status().as_u16(), answer.json().await.expect("an answer is JSON"))
+    }
+
+    /// Looks something up in the control API.
+    pub async fn look(&self, path: &str) -> Value {
+        let url = format!("{}/_control{path}", self.stripe.base_url());
+        let answer = self.http.get(url).send().await.expect("it is answered");
+        answer.json().await.expect("an answer is JSON")
     }
 
     /// A monthly price of a new product.
