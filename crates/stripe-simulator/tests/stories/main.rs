@@ -6,4 +6,5 @@ mod changing;
 mod listening;
 mod renewing;
 mod taking_back;
+mod waiting;
 mod world;
