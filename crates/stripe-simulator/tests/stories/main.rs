@@ -10,4 +10,5 @@ mod paying;
 mod renewing;
 mod taking_back;
 mod visiting;
+mod waiting;
 mod world;
