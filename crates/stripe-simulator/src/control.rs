@@ -21,8 +21,8 @@
 //!
 //! How events are told:
 //! - `GET /deliveries`, and `GET /quiet`, which waits until none is waiting or under way.
-//! - `POST /deliveries/hold` `{hold}`: keeps new ones back. `/deliveries/release` `{ids?, shuffle?}`: lets them go in an
-//!   order. `/deliveries/drop` `{ids}`. `/deliveries/again` `{id, forge?}`: once more, with a [`Forgery`] if wanted.
+//! - `POST /deliveries/hold` `{hold}`: keeps new ones back. `/deliveries/release` `{ids?, shuffle?}`: lets them go in
+//!   an order. `/deliveries/drop` `{ids}`. `/deliveries/again` `{id, forge?}`: once more, perhaps with a [`Forgery`].
 //! - `POST /rules`, with a [`Rule`]: what happens to the next events of a type. `GET` and `DELETE` too.
 //! - `POST /webhook_endpoints/{id}/roll` `{seconds?}`: gives an endpoint a new secret beside the old one.
 //!
