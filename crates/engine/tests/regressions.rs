@@ -458,3 +458,61 @@ fn a_shorter_retention_of_the_same_plan_is_told() {
         assert_eq!(said, told, "from {before} to {after} days");
     }
 }
+
+/// What came back from a hold after its grant had died was counted after the refund already.
+#[test]
+fn a_refund_that_is_told_again_does_not_take_from_what_came_back() {
+    let mut desk = Desk::rich();
+    let give = Give::Pack(Name::from("month"));
+    desk.run(Command::Grant { give, source: Some(Name::from("pay_1")), reason: "sold".to_owned() });
+    let ask = Ask::Credits(Amount::new(360).expect("it is in range"));
+    let hold = Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(2_592_000), off: None };
+    desk.run(hold);
+    desk.run(reversed("pay_1", 1_000, 100));
+    desk.now += 29 * DAY;
+    desk.run(Command::ReleaseHold { hold: 1 });
+    let back = |desk: &Desk| {
+        let back = desk.workspace.grants.iter().filter(|grant| grant.kind == GrantKind::Returned);
+        back.map(|grant| grant.available.get()).sum::<i64>()
+    };
+    let before = back(&desk);
+    assert!(before > 200, "most of the pack came back");
+    assert_eq!(desk.run(reversed("pay_1", 1_000, 100)).len(), 0);
+    assert_eq!(back(&desk), before);
+}
+
+/// One payment gives credits and training: what came back of one of them is not missing of the other.
+#[test]
+fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
+    let mut desk = Desk::rich();
+    let start = Timestamp::from_micros(desk.now);
+    desk.run(paid("in-1", "sub-1", ("basic", Interval::Month), 900, start));
+    desk.run(Command::OpenHold {
+        ask: Ask::Model(Name::from("train"), Params::from([(Name::from("pictures"), pictures())])),
+        reference: "x".to_owned(),
+        seconds: Some(2_592_000),
+        off: None,
+    });
+    desk.now += 28 * DAY + DAY / 2;
+    desk.run(Command::ReleaseHold { hold: 1 });
+    desk.run(paid("in-2", "sub-1", ("basic", Interval::Month), 900, start.nth(Interval::Month, 1)));
+    let rolled = desk.workspace.grants.iter().find(|grant| grant.kind == GrantKind::Rollover);
+    assert_eq!(rolled.expect("credits roll over").granted.get(), 150);
+    let mut whole = Desk::rich();
+    whole.run(paid("in-1", "sub-1", ("pro", Interval::Month), 2_000, start));
+    whole.run(Command::OpenHold {
+        ask: Ask::Credits(Amount::new(1_500).expect("it is in range")),
+        reference: "x".to_owned(),
+        seconds: Some(2_592_000),
+        off: None,
+    });
+    whole.now += 28 * DAY + DAY / 2;
+    whole.run(Command::ReleaseHold { hold: 1 });
+    whole.run(paid("in-2", "sub-1", ("pro", Interval::Month), 2_000, start.nth(Interval::Month, 1)));
+    let rolled = whole.workspace.grants.iter().find(|grant| grant.kind == GrantKind::Rollover);
+    assert_eq!(rolled.expect("training rolls over").granted.get(), 2);
+}
+
+fn pictures() -> scrip_engine::Value {
+    scrip_engine::Value::List(vec!["https://example.com/1".to_owned()])
+}

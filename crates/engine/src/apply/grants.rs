@@ -219,13 +219,15 @@ impl Step<'_> {
             .map(|grant| grant.n)
             .collect();
         let target = |grant: &Grant| grant.granted.share_rounded_down(reversed, paid);
-        // What rolled over was left after what was known then: only what is new takes from it (R9).
-        let new = funded.iter().filter_map(|n| self.workspace.grant(*n));
-        let is_new = new.filter(|grant| grant.kind != GrantKind::Rollover).any(|grant| target(grant) != grant.reclaim);
+        // What rolled over, or came back when its grant was dead, was left after what was known then: only what is new
+        // takes from it (R9).
+        let lives_on = |grant: &Grant| matches!(grant.kind, GrantKind::Rollover | GrantKind::Returned);
+        let new = funded.iter().filter_map(|n| self.workspace.grant(*n)).filter(|grant| !lives_on(grant));
+        let is_new = new.into_iter().any(|grant| target(grant) != grant.reclaim);
         for n in funded {
             // Reinstating the one before may have made the workspace forget this one, which is closed and old then.
             let Some(grant) = self.workspace.grant(n) else { continue };
-            if grant.kind == GrantKind::Rollover && !is_new {
+            if lives_on(grant) && !is_new {
                 continue;
             }
             let target = target(grant);

@@ -1,5 +1,6 @@
 //! Exact texts: what is said to people is as much a promise as a field of the API.
 
+mod money;
 mod team;
 
 use super::*;
@@ -120,8 +121,12 @@ struct Story {
 
 impl Story {
     fn open(plan: Option<&str>) -> Story {
+        Story::open_in(CATALOG, plan)
+    }
+
+    fn open_in(catalog: &str, plan: Option<&str>) -> Story {
         let mut catalogs = Catalogs::default();
-        let catalog = std::sync::Arc::new(parse(CATALOG).expect("the test's catalog is good"));
+        let catalog = std::sync::Arc::new(parse(catalog).expect("the test's catalog is good"));
         catalogs.publish(Timestamp::default(), catalog.clone());
         catalogs.publish(Timestamp::MAX, catalog);
         let unopened = Workspace::unopened(WorkspaceId::new(7));

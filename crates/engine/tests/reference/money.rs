@@ -334,14 +334,15 @@ impl Model {
             .filter(|lot| lot.source == source && lot.kind != GrantKind::Reinstated && !lot.forgotten)
             .map(|lot| lot.n)
             .collect();
-        // What went on into another period was counted after every refund that was known then.
+        // What went on in another lot was counted after every refund that was known then.
+        let goes_on = [GrantKind::Rollover, GrantKind::Returned];
         let mut is_new = false;
         for n in &funded {
             let lot = self.lot(*n);
-            is_new |= lot.kind != GrantKind::Rollover && share_of(lot.granted, reversed, paid) != lot.wanted;
+            is_new |= !goes_on.contains(&lot.kind) && share_of(lot.granted, reversed, paid) != lot.wanted;
         }
         for n in funded {
-            if self.lot(n).forgotten || (self.lot(n).kind == GrantKind::Rollover && !is_new) {
+            if self.lot(n).forgotten || (goes_on.contains(&self.lot(n).kind) && !is_new) {
                 continue;
             }
             let wanted = share_of(self.lot(n).granted, reversed, paid);

@@ -1,0 +1,168 @@
+//! What is said about payments, reviews and top-ups, and what people are told.
+
+use super::*;
+use crate::billing::TopUpTerms;
+use crate::billing::command::{BillingCommand, Bought, Payment, Standing};
+
+const JAN: &str = "2026-01-31T10:00:00Z";
+const FEB: &str = "2026-02-28T10:00:00Z";
+
+fn pays(source: &str, plan: (&str, Interval), cents: i64, start: &str) -> Command {
+    let (plan, interval) = plan;
+    let start: Timestamp = start.parse().expect("RFC 3339");
+    let anchor: Timestamp = JAN.parse().expect("RFC 3339");
+    let end = (0..20).map(|n| anchor.nth(interval, n)).find(|end| *end > start).expect("it ends");
+    let subscription = Name::from("sub_1");
+    let bought = Bought::Period { plan: Name::from(plan), interval, subscription, anchor, start, end };
+    paid(source, cents, bought)
+}
+
+fn paid(source: &str, cents: i64, bought: Bought) -> Command {
+    let (price, currency) = (amount(cents), Name::from("usd"));
+    bill(BillingCommand::RecordPayment(Payment { source: Name::from(source), price, paid: price, currency, bought }))
+}
+
+fn bill(command: BillingCommand) -> Command {
+    Command::Billing(command)
+}
+
+fn review(n: u32) -> Command {
+    bill(BillingCommand::RequestReview { review: Name::from("business"), application: n })
+}
+
+#[test]
+fn a_period_that_is_paid_is_told() {
+    let mut story = Story::open(None);
+    let (_, lines) = story.then(JAN, pays("in_1", ("starter", Interval::Month), 1_000, JAN)).told();
+    assert_eq!(
+        lines[0],
+        "10.00 USD was paid for the starter plan, monthly, from 2026-01-31T10:00:00Z to 2026-02-28T10:00:00Z; the \
+         payment is in_1."
+    );
+    let (_, lines) = story.then(FEB, Command::Tick).told();
+    assert_eq!(
+        lines,
+        ["The period is over and its renewal is not paid yet: what is left of it is frozen. Without a payment by \
+          2026-03-01T10:00:00Z the plan ends."]
+    );
+    let declined =
+        BillingCommand::FailPayment { subscription: Name::from("sub_1"), invoice: Name::from("in_2"), attempt: 2 };
+    assert_eq!(story.then(FEB, bill(declined)).last(), "The payment of in_2 was declined, attempt 2.");
+    story.then("2026-03-01T10:00:00Z", Command::Tick);
+    let (summary, lines) = story.told();
+    assert!(summary.contains("free"), "{summary}");
+    assert!(lines.iter().any(|line| line.contains("500 credits") && line.contains("expired")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("paid")), "{lines:?}");
+}
+
+#[test]
+fn what_goes_back_of_a_payment_is_told() {
+    let mut story = Story::open(None);
+    story.then(JAN, pays("in_1", ("pro", Interval::Year), 30_000, JAN));
+    let reverse =
+        |reversed, disputed| Command::ReversePayment { source: Name::from("in_1"), paid: 30_000, reversed, disputed };
+    let (_, lines) = story.then(JAN, reverse(15_000, false)).told();
+    assert_eq!(lines[0], "Of the payment in_1, 15000 of 30000 have gone back.");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let (_, lines) = story.then(FEB, Command::Tick).told();
+    assert!(lines.iter().any(|line| line.contains("payment refunded")), "{lines:?}");
+}
+
+#[test]
+fn reviews_are_told() {
+    let mut story = Story::open(None);
+    assert_eq!(story.then(JAN, review(1)).last(), "Applied for the review business, application 1.");
+    let reason = || "no such company".to_owned();
+    let reject = BillingCommand::RejectReview { review: Name::from("business"), reason: reason() };
+    assert_eq!(story.then(JAN, bill(reject)).last(), "Rejected the review business. Reason: no such company.");
+    assert_eq!(story.then(JAN, review(2)).last(), "Applied for the review business, application 2.");
+    let approve = Command::ApproveReview { review: Name::from("business"), reason: "seen".to_owned() };
+    story.then(JAN, approve);
+    let revoke = BillingCommand::RevokeReview { review: Name::from("business"), reason: reason() };
+    assert_eq!(
+        story.then(JAN, bill(revoke)).last(),
+        "Took back the approval of the review business: what requires it does not renew and starts no new runs. Reason: \
+         no such company."
+    );
+}
+
+#[test]
+fn packs_that_are_bought_by_themselves_are_told() {
+    let mut story = Story::open(None);
+    let pack = || Name::from("pack-100");
+    let terms = || TopUpTerms { pack: pack(), below: amount(10), monthly_max: amount(500) };
+    assert_eq!(
+        story.then(JAN, bill(BillingCommand::SetTopUp(Some(terms())))).last(),
+        "The pack pack-100 is to be bought when fewer than 10 credits are left, for at most 500 of the currency's \
+         smallest unit a calendar month."
+    );
+    let hold =
+        Command::OpenHold { ask: Ask::Credits(amount(15)), reference: "order".to_owned(), seconds: None, off: None };
+    story.then(JAN, hold);
+    assert_eq!(
+        story.then(JAN, Command::CaptureHold { hold: 1, amount: None }).last(),
+        "The balance got low: the pack pack-100 is to be bought for 5.00 USD, automatic purchase 1."
+    );
+    story.then(JAN, paid("ch_1", 500, Bought::Pack(pack())));
+    let ended = |declined| bill(BillingCommand::EndTopUp { n: 1, declined });
+    assert_eq!(story.then(JAN, ended(false)).last(), "Automatic purchase 1 was paid.");
+    assert_eq!(story.then(JAN, bill(BillingCommand::SetTopUp(None))).last(), "No pack is bought by itself any more.");
+
+    let mut story = Story::open(None);
+    story.then(
+        JAN,
+        Command::OpenHold { ask: Ask::Credits(amount(15)), reference: "x".to_owned(), seconds: None, off: None },
+    );
+    story.then(JAN, Command::CaptureHold { hold: 1, amount: None });
+    story.then(JAN, bill(BillingCommand::SetTopUp(Some(terms()))));
+    assert_eq!(
+        story.then(JAN, ended(true)).last(),
+        "The payment of automatic purchase 1 was declined: nothing more is bought by itself until it is asked for again."
+    );
+}
+
+#[test]
+fn notices_are_told() {
+    let catalog = CATALOG.replace("free_plan", "low_balance = 40\nfree_plan");
+    let catalog = catalog.replace("name = \"Free\"", "name = \"Free\"\nretention = \"30 days\"");
+    let mut story = Story::open_in(&catalog, None);
+    story.then(JAN, paid("ch_1", 500, Bought::Pack(Name::from("pack-100"))));
+    let hold = |credits| Command::OpenHold {
+        ask: Ask::Credits(amount(credits)),
+        reference: "order".to_owned(),
+        seconds: None,
+        off: None,
+    };
+    story.then(JAN, hold(100));
+    assert_eq!(
+        story.then(JAN, Command::CaptureHold { hold: 1, amount: Some(amount(90)) }).told().1.len(),
+        1,
+        "40 are left, which is not below 40"
+    );
+    story.then(JAN, hold(1));
+    assert_eq!(
+        story.then(JAN, Command::CaptureHold { hold: 2, amount: None }).last(),
+        "The balance is low: 39 credits left, below 40."
+    );
+    let again = story.then(JAN, paid("ch_2", 500, Bought::Pack(Name::from("pack-100")))).last();
+    assert_eq!(again, "The balance is no longer low: 149 credits.");
+    let (_, lines) = story.then("2026-04-24T10:00:00Z", Command::Tick).told();
+    assert!(lines.iter().any(|line| line.starts_with("9 credits will expire, left in ")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("100 credits will expire, left in ")), "{lines:?}");
+    story.then("2026-05-01T10:00:00Z", Command::Tick);
+
+    story.then("2026-05-01T10:00:00Z", pays("in_1", ("pro", Interval::Month), 3_000, "2026-05-01T10:00:00Z"));
+    let follow = |standing| bill(BillingCommand::FollowSubscription { subscription: Name::from("sub_1"), standing });
+    let ending = Standing::Goes { ending: true, change: None };
+    let said = story.then("2026-05-01T10:00:00Z", follow(ending)).last();
+    assert!(said.contains("canceled"), "{said}");
+    let (_, lines) = story.then("2026-05-31T10:00:00Z", Command::Tick).told();
+    assert!(
+        lines.contains(
+            &"The free plan keeps outputs for 30 days, which is shorter than before; those there are now are kept until \
+              2026-06-30T10:00:00Z at least."
+                .to_owned()
+        ),
+        "{lines:?}"
+    );
+}
