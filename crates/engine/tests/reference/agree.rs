@@ -65,7 +65,7 @@ fn money(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
     let terms = billing.top_up.as_ref().map(|top_up| {
         let (t, instant) = (&top_up.terms, Timestamp::from_micros(at));
         let numbers = [t.below, t.monthly_max, top_up.spent_in_month(instant)].map(Amount::get);
-        (t.pack.to_string(), numbers, top_up.off, top_up.stopped, top_up.pending.map(|(n, _)| n))
+        (t.pack.to_string(), numbers, top_up.off, top_up.stopped, top_up.pending.as_ref().map(|purchase| purchase.n))
     });
     let asked = model.top_up.as_ref().map(|top_up| {
         let pending = top_up.purchases.iter().find(|purchase| !purchase.3).map(|purchase| purchase.0);

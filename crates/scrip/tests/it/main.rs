@@ -40,5 +40,8 @@ mod secrets;
 mod sessions;
 #[path = "../common/smtp.rs"]
 mod smtp;
+#[path = "../common/stripe.rs"]
+#[allow(dead_code, reason = "shared with the stories of selling, which use more of it")]
+mod stripe;
 mod test_clocks;
 mod workspaces;
