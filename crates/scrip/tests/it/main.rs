@@ -40,7 +40,6 @@ mod secrets;
 mod sessions;
 #[path = "../common/smtp.rs"]
 mod smtp;
-#[path = "../common/stripe.rs"]
 #[allow(dead_code, reason = "shared with the stories of selling, which use more of it")]
 mod stripe;
 mod test_clocks;

@@ -1,7 +1,7 @@
 //! Buying: from a wish to the page, from the page to the credits.
 
 use crate::app::{App, each, number, text};
-use crate::shop::{Shop, id_in};
+use crate::shop::{ADDRESS, Shop, id_in};
 use serde_json::{Value, json};
 
 /// The offer of a plan at an interval, or of a pack, in what the buyer is shown.
@@ -232,7 +232,7 @@ async fn pages_lead_back_to_the_shop_alone() {
     let desk = shop.app.free().await;
     let page = desk.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
     let session = shop.stripe.get(&format!("/v1/checkout/sessions/{}", id_in(&page))).await;
-    let back = format!("{}/settings/billing", shop.app.url);
+    let back = format!("{ADDRESS}/settings/billing");
     assert_eq!(session["cancel_url"], back);
     assert_eq!(session["success_url"], format!("{back}?checkout={{CHECKOUT_SESSION_ID}}"));
     let asked = desk.post("/v1/checkout", json!({ "pack": "credits-1000", "success_url": "//evil.example" })).await;

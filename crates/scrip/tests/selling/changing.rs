@@ -73,7 +73,7 @@ async fn a_downgrade_waits_for_the_periods_end_and_can_be_taken_back() {
         assert_eq!(takes, (&json!("at_period_end"), &json!("2026-02-10T00:00:00Z")));
         let shown = buyer.desk.show().await;
         assert_eq!((&shown["plan"], &shown["pending"]["plan"]), (&json!("pro"), &json!("creator")));
-        buyer.keep().await;
+        buyer.release().await;
         assert_eq!(buyer.desk.show().await["pending"], Value::Null, "it was taken back");
         buyer.change("creator", "month").await;
         Buyer::is(&buyer.stands().await, "pro", "month", "active", 5250);

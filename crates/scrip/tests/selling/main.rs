@@ -22,7 +22,8 @@ mod orders;
 mod postgres;
 mod renewing;
 mod returning;
+mod reviewing;
 mod shop;
-#[path = "../common/stripe.rs"]
+#[path = "../it/stripe.rs"]
 mod stripe;
 mod topping_up;

@@ -17,19 +17,13 @@ async fn billed(buyer: &Buyer<'_>) -> Vec<(String, String)> {
     periods.into_iter().map(|(start, end)| (date(start), date(end))).collect()
 }
 
-/// Grants of periods, as the journal tells of them: when, how much, until when.
-async fn granted(buyer: &Buyer<'_>) -> Vec<(String, i64, Value)> {
-    let mut found = Vec::new();
-    for entry in buyer.desk.entries().await {
-        for event in entry["events"].as_array().expect("a list") {
-            let (at, event) = (&entry["at"], event);
-            if event["type"] == "grant_issued" && event["kind"] == "cycle" {
-                let at = event["at"].as_str().or(at.as_str()).expect("an instant").to_owned();
-                found.push((at, event["amount"].as_i64().expect("credits"), event["expires_at"].clone()));
-            }
-        }
-    }
-    found
+/// The grant of the current period: from when and until when.
+async fn granted(buyer: &Buyer<'_>) -> (String, String) {
+    let balance = buyer.desk.balance().await;
+    let grants = balance["grants"].as_array().expect("a list");
+    let found: Vec<&Value> = grants.iter().filter(|grant| grant["kind"] == "cycle").collect();
+    assert_eq!((found.len(), &found[0]["granted"]), (1, &json!(1700)), "{balance}");
+    (text(&found[0]["starts_at"]), text(&found[0]["expires_at"]))
 }
 
 /// From the 31st of January: every month's end is the account's own, and one month's card is declined.
@@ -52,6 +46,7 @@ async fn twelve_months_from_the_last_of_january_are_twelve_grants() {
             "2026-11-30",
             "2026-12-31",
         ];
+        let mut here = vec![granted(&buyer).await];
         for (month, end) in ends.into_iter().enumerate() {
             let shown = buyer.desk.show().await;
             assert_eq!(shown["period"]["end"], format!("{end}T00:00:00Z"));
@@ -69,15 +64,17 @@ async fn twelve_months_from_the_last_of_january_are_twelve_grants() {
                 buyer.settle().await;
             }
             Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+            here.push(granted(&buyer).await);
         }
         let there = billed(&buyer).await;
         assert_eq!(there.len(), 12);
-        let here = granted(&buyer).await;
-        assert_eq!(here.len(), 12, "{here:?}");
-        for ((start, end), (at, amount, expires)) in there.iter().zip(&here) {
-            assert_eq!((amount, expires), (&1700, &json!(end)), "{start}");
-            assert_eq!(at[..10], start[..10], "on its date");
+        for ((start, end), (from, until)) in there.iter().zip(&here) {
+            assert_eq!((&from[..10], until), (&start[..10], end), "on its date, and to the account's own end");
         }
+        let entries = buyer.desk.entries().await;
+        let issued = entries.iter().map(|entry| entry["events"].to_string());
+        let issued: usize = issued.map(|events| events.matches(r#""kind":"cycle""#).count()).sum();
+        assert_eq!(issued, 12, "and no more");
         assert_eq!(shop.alerts().await, Vec::<String>::new());
     }
     shop.app.verify();

@@ -108,7 +108,6 @@ async fn a_dispute_freezes_and_winning_it_restores_once() {
         assert_eq!(buyer.desk.credits().await.0, 250);
         let run = buyer.desk.run(json!({ "model": "image-standard" })).await;
         run.problem(403, "WORKSPACE_FROZEN");
-        buyer.desk.post("/v1/checkout", json!({ "plan": "creator" })).await;
         decide(&buyer, &dispute, true).await;
         assert_eq!((buyer.desk.show().await["status"].clone(), buyer.desk.credits().await.0), (json!("active"), 1250));
         for _ in 0..2 {

@@ -12,6 +12,9 @@ pub const GOOD: &str = "pm_card_visa";
 /// A card that can be kept and is declined whenever it is charged.
 pub const BAD: &str = "pm_card_chargeCustomerFail";
 
+/// Where the shop is for its customers, wherever its server listens.
+pub const ADDRESS: &str = "https://shop.example";
+
 /// A server and the account it sells through. The server goes first.
 pub struct Shop {
     pub app: App,
@@ -58,7 +61,9 @@ impl Shop {
     pub fn silent(catalog: &str) -> Shop {
         let file = root().join(format!("catalogs/{catalog}.toml"));
         let stripe = Stripe::selling(&file);
-        let app = App::with(&file, temporary(), stripe.environment());
+        let mut environment = stripe.environment();
+        environment.push(("SCRIP_PUBLIC_URL".to_owned(), ADDRESS.to_owned()));
+        let app = App::with(&file, temporary(), environment);
         Shop { app, stripe, endpoint: None }
     }
 
@@ -113,12 +118,6 @@ impl Shop {
         let page = self.app.get("/v1/alerts?limit=100").await.expect(200);
         let kinds = page["data"].as_array().expect("a list").iter().rev().map(|alert| text(&alert["kind"]));
         kinds.collect()
-    }
-
-    /// The one alert there is, if it is of a kind.
-    #[track_caller]
-    pub fn only(alerts: &[String], kind: &str) {
-        assert_eq!(alerts, [kind], "the alerts");
     }
 
     /// A buyer who lives by test clocks, here and in the account, with a card.
@@ -230,6 +229,13 @@ impl Buyer<'_> {
         let session = self.portal(json!({})).await;
         let subscription = self.subscription().await;
         self.shop.account(|state| portal::keep(state, &session, &subscription)).expect("the portal keeps it");
+        self.settle().await;
+    }
+
+    /// Takes back what was agreed for the period's end.
+    pub async fn release(&self) {
+        let schedule = text(&self.subscriptions().await[0]["schedule"]);
+        self.shop.stripe.post(&format!("/v1/subscription_schedules/{schedule}/release"), &[]).await;
         self.settle().await;
     }
 
