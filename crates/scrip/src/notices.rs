@@ -73,8 +73,8 @@ fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mu
     }
 }
 
-/// A review was decided: its newest application, or without one. What an operator approves unasked, with a plan, is told
-/// to nobody.
+/// A review was decided: its newest application, or without one. What an operator approves unasked, with a plan, is
+/// told to nobody.
 fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timestamp, told: &mut Told) {
     let Some(known) = workspace.billing.reviews.get(review) else { return };
     let is_unasked = known.application == 0;

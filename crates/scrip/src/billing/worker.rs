@@ -134,7 +134,8 @@ impl Billing {
     }
 
     /// Reads the provider's own list of events since the last sweep, and keeps those that were not delivered. What is
-    /// older than that list, and what lives by test clocks, is found by looking at everybody, as is asked for. How many events were read, and how many customers are looked at.
+    /// older than that list, and what lives by test clocks, is found by looking at everybody, as may be asked for.
+    /// How many events were read, and how many customers are looked at.
     ///
     /// # Errors
     /// When the provider or the store cannot answer.

@@ -3,8 +3,8 @@
 //! Where a review stands is in its workspace; what was sent with an application is in a row that is written with its
 //! entry, and so is how it was decided.
 //!
-//! Invariant: only the newest application for a review is decided, and a decision is an entry, so it is in the audit log
-//! and mailed once.
+//! Invariant: only the newest application for a review is decided, and a decision is an entry, so it is in the audit
+//! log and mailed once.
 
 pub mod files;
 
@@ -234,8 +234,8 @@ pub async fn reject(
     decide(&app, &operator, &id, &body, command).await
 }
 
-/// Takes an approval back: what requires the review is sold and renewed no more and starts no new runs; a period that is
-/// paid for stays. The applicant is told why by mail.
+/// Takes an approval back: what requires the review is sold and renewed no more and starts no new runs; a period that
+/// is paid for stays. The applicant is told why by mail.
 #[utoipa::path(post, path = "/v1/reviews/{id}/revoke", tag = "Reviews", params(("id" = String, Path, description = "`rev_…`")),
     request_body = api::ReviewDecision, responses((status = 200, description = "The application", body = api::Review)))]
 pub async fn revoke(

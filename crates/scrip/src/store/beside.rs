@@ -1,8 +1,8 @@
 //! What is written beside an entry and with it: claims, mails, and rows of the tables beside the journal.
 //!
 //! Some of it comes with a submission; the rest is what an entry has to be told to people and kept for lists, whoever
-//! caused it, the passing of time included. The store is handed a function for that when it is opened, and knows nothing
-//! of what it says.
+//! caused it, the passing of time included. The store is handed a function for that when it is opened, and knows
+//! nothing of what it says.
 //!
 //! Invariant: all of this is in the transaction of its entry, so that neither is ever without the other.
 
@@ -40,7 +40,8 @@ impl NewMail {
     }
 }
 
-/// A statement on a table beside the journal. It must fail for nobody: whoever shares its transaction would fail with it.
+/// A statement on a table beside the journal. It must fail for nobody: whoever shares its transaction would fail with
+/// it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
     /// One of [`super::queries`].

@@ -38,7 +38,7 @@ fn write(app: &App, id: &str) {
 }
 
 /// Waits until a statement about mails gives something.
-async fn until(app: &App, sql: &str, gives: &str) {
+pub async fn until(app: &App, sql: &str, gives: &str) {
     let told = async {
         while app.query(sql) != gives {
             tokio::task::yield_now().await;

@@ -66,10 +66,8 @@ async fn a_subscription_that_ends_unpaid_leaves_the_free_plan_and_can_be_bought_
         for day in ["2026-02-10T02:00:00Z", "2026-02-14T00:00:00Z", "2026-02-19T00:00:00Z", "2026-02-28T00:00:00Z"] {
             buyer.pass(day).await;
         }
-        assert_eq!(
-            shop.stripe.get(&format!("/v1/subscriptions?status=all&customer={}", buyer.customer)).await["data"][0]["status"],
-            "canceled"
-        );
+        let path = format!("/v1/subscriptions?status=all&customer={}", buyer.customer);
+        assert_eq!(shop.stripe.get(&path).await["data"][0]["status"], "canceled");
         Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
         buyer.card(GOOD).await;
         buyer.buy(json!({ "plan": "creator" })).await;
