@@ -25,17 +25,17 @@ help:
 	@echo 'make growth  the same with a hundred million entries, which are not moved'
 	@echo 'make move    move what `soak` left, once more'
 	@echo 'make fmt     format'
-	@echo 'make clean   delete what was made: target, .venv, and the data of the demo and of `soak`'
+	@echo 'make clean   delete what was made: target, .venv, node_modules, and the data of the demo and of `soak`'
 
 demo: compiler
 	cargo build --locked --package scrip
 	mkdir -p $(DATA)
 	exec $(SCRIP) demo --data $(DATA)
 
-test: tools .venv/ready
+test: tools .venv/ready tests/stripe/node_modules/ready
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo build --locked --package scrip
+	cargo build --locked --package scrip --package stripe-simulator
 	@tests/postgres -- $(MAKE) --no-print-directory suite
 
 # What runs on the cluster that `test` starts. The test runner comes last, so that its closing line is the last one.
@@ -84,12 +84,12 @@ fmt:
 	cargo fmt --all
 
 clean:
-	rm -rf target .venv $(DATA) $(SOAK)
+	rm -rf target .venv tests/stripe/node_modules $(DATA) $(SOAK)
 
 # What is asked of apt: a program, and the Debian package that has it.
 BUILD_TOOLS := cc:build-essential
 TEST_TOOLS := $(BUILD_TOOLS) bean-check:beancount hledger:hledger curl:curl python3:python3 faketime:faketime
-TEST_TOOLS += openssl:openssl
+TEST_TOOLS += openssl:openssl node:nodejs npm:npm
 # PostgreSQL's server, with pgbench. Debian keeps its programs off the path; the cluster that the package sets up is not
 # needed by anything here, since tests/postgres makes its own.
 TEST_TOOLS += $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) initdb):postgresql
@@ -124,4 +124,8 @@ tools:
 .venv/ready: tests/requirements.txt | tools
 	python3 -m venv --clear .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	touch $@
+
+tests/stripe/node_modules/ready: tests/stripe/package-lock.json | tools
+	cd tests/stripe && npm ci --ignore-scripts
 	touch $@

@@ -317,7 +317,8 @@ class Flows(unittest.TestCase):
         self.assertEqual(stripe.Subscription.retrieve(subscription.id)["items"].data[0].price.id, dear.id)
         home = stripe.billing_portal.Session.create(customer=customer.id, configuration=configuration.id)
         visit(visit(home.url).link("Cancel plan")).press("Cancel plan")
-        self.assertTrue(stripe.Subscription.retrieve(subscription.id).cancel_at_period_end)
+        canceling = stripe.Subscription.retrieve(subscription.id)
+        self.assertEqual(canceling.cancel_at, canceling["items"].data[0].current_period_end)
 
     def test_a_request_that_is_sent_again_does_nothing_twice(self):
         made = lambda email: stripe.Customer.create(email=email, idempotency_key="judged-python")

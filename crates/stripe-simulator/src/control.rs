@@ -2,34 +2,40 @@
 //!
 //! JSON in and out, without a key. The routes, all below `/_control`:
 //!
-//! | route | does |
-//! |---|---|
-//! | `POST /checkout/{id}/pay` `{card, email?}` | pays a Checkout session with a card number or a test token |
-//! | `POST /checkout/{id}/confirm` `{confirms?}` | confirms the payment that the session waits for, or does not |
-//! | `POST /payment_intents/{id}/confirm` `{confirms?}` | the same for a payment intent that needs its owner |
-//! | `POST /invoices/{id}/pay` `{card?}` | pays an open invoice as its hosted page does |
-//! | `POST /portal/{id}/cancel` · `/keep` `{subscription}` · `/switch` `{subscription, price}` · `/card` `{card}` | what a customer does in the portal |
-//! | `GET /calls` · `DELETE /calls` | the requests that came · forgets them |
-//! | `POST /faults` · `GET /faults` · `DELETE /faults` | makes the next calls fail, see [`Fault`] |
-//! | `POST /clock/move` `{seconds}` | moves the wall clock on and plays what falls due |
-//! | `POST /refunds/{id}/fail` `{reason?}` · `POST /charges/{id}/dispute` `{reason?}` · `POST /disputes/{id}/decide` `{won}` | what banks do |
-//! | `POST /webhook_endpoints/{id}/roll` `{seconds?}` | gives an endpoint a new secret beside the old one |
-//! | `GET /deliveries` · `GET /quiet` | the deliveries · waits until nothing is waiting or under way |
-//! | `POST /deliveries/hold` `{hold}` · `/release` `{ids?, shuffle?}` · `/drop` `{ids}` · `/again` `{id, forge?}` | keeps back, lets go in an order, drops, repeats, see [`Forgery`] |
-//! | `POST /rules` · `DELETE /rules` | what happens to the next events, see [`Rule`] |
+//! What customers do:
+//! - `POST /checkout/{id}/pay` `{card, email?}`: pays a Checkout session with a card number or a test token.
+//! - `POST /checkout/{id}/confirm` `{confirms?}`: confirms the payment that the session waits for, or does not.
+//! - `POST /payment_intents/{id}/confirm` `{confirms?}`: the same for a payment intent that needs its owner.
+//! - `POST /invoices/{id}/pay` `{card?}`: pays an open invoice as its hosted page does.
+//! - `POST /portal/{id}/cancel` `{subscription, reason?}`, `/portal/{id}/keep` `{subscription}`, `/portal/{id}/switch`
+//!   `{subscription, price}` and `/portal/{id}/card` `{card}`: what is done in a session of the portal.
+//!
+//! What banks and time do:
+//! - `POST /refunds/{id}/fail` `{reason?}`, `POST /charges/{id}/dispute` `{reason?}`, `POST /disputes/{id}/decide`
+//!   `{won}`.
+//! - `POST /clock/move` `{seconds}`: moves the wall clock on and plays what falls due.
+//!
+//! What goes wrong between Stripe and its caller:
+//! - `POST /faults`, with a [`Fault`]: makes the next calls fail, or cuts their connections. `GET` and `DELETE` too.
+//! - `GET /calls` and `DELETE /calls`: the requests that came; forgets them.
+//!
+//! How events are told:
+//! - `GET /deliveries`, and `GET /quiet`, which waits until none is waiting or under way.
+//! - `POST /deliveries/hold` `{hold}`: keeps new ones back. `/deliveries/release` `{ids?, shuffle?}`: lets them go in
+//!   an order. `/deliveries/drop` `{ids}`. `/deliveries/again` `{id, forge?}`: once more, perhaps with a [`Forgery`].
+//! - `POST /rules`, with a [`Rule`]: what happens to the next events of a type. `GET` and `DELETE` too.
+//! - `POST /webhook_endpoints/{id}/roll` `{seconds?}`: gives an endpoint a new secret beside the old one.
 //!
 //! Invariant: nothing here is needed for anything that Stripe's own API can do.
 
-use crate::billing::invoicing;
-use crate::billing::payment::{self, Attempt, Presence};
+use crate::billing::payment::{self, Attempt};
 use crate::calls::Fault;
 use crate::cards::{self, TestCard};
 use crate::delivery::{Forgery, Rule, Standing};
 use crate::error::{Answer, StripeError};
 use crate::resources::checkout::{self, Completion};
-use crate::resources::{disputes, payment_methods, portal, refunds, webhook_endpoints};
+use crate::resources::{disputes, invoices, portal, refunds, webhook_endpoints};
 use crate::server::App;
-use crate::state::State;
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -140,22 +146,8 @@ async fn confirm_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(s
 async fn pay_invoice(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
     told(app.with(|state| {
         let method = said.card.is_some().then(|| card(&said)).transpose()?;
-        attempted(pay_open_invoice(state, &id, method)?)
+        attempted(invoices::pay_on_page(state, &id, method)?)
     }))
-}
-
-/// Pays an open invoice as its hosted page does: with a card, or with the one that is collected from anyway.
-///
-/// # Errors
-/// When there is no such invoice, or it is not open.
-pub fn pay_open_invoice(state: &mut State, id: &str, card: Option<TestCard>) -> Result<Attempt, StripeError> {
-    let customer = state.find("invoice", id, "id")?.text("customer").to_owned();
-    let now = state.now_of(id);
-    let method = card.map(|card| {
-        let email = state.must(&customer).maybe("email").map(str::to_owned);
-        payment_methods::open(state, card, email.as_deref(), None, now)
-    });
-    invoicing::collect(state, id, method, Presence::Here)
 }
 
 async fn act_in_portal(

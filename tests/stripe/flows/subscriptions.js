@@ -188,6 +188,7 @@ export default {
     await shop.advance(clock, '2026-04-01T02:00:00Z');
     const { latest_invoice } = await stripe.subscriptions.retrieve(subscription.id);
     await assert.rejects(stripe.invoices.pay(latest_invoice), { type: 'StripeCardError', code: 'card_declined' });
+    assert.equal((await stripe.invoices.retrieve(latest_invoice)).attempt_count, 1);
     await shop.pays(customer, 'pm_card_mastercard');
     assert.equal((await stripe.invoices.pay(latest_invoice)).status, 'paid');
     assert.equal((await stripe.subscriptions.retrieve(subscription.id)).status, 'active');

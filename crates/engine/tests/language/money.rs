@@ -137,7 +137,8 @@ impl Scenario {
     fn top_ups(&self, words: &mut Words) -> Result<(), String> {
         let billing = &self.workspace.billing;
         let got = billing.top_up.as_ref().filter(|top_up| !top_up.off).map(|top_up| {
-            let pending = top_up.pending.map(|(n, _)| format!(" pending {n}")).unwrap_or_default();
+            let pending =
+                top_up.pending.as_ref().map(|purchase| format!(" pending {}", purchase.n)).unwrap_or_default();
             let spent = self.at.map(|at| top_up.spent_in_month(at)).unwrap_or_default();
             let stopped = if top_up.stopped { " stopped" } else { "" };
             format!("{}{pending} spent {spent}{stopped}", billing.top_ups)

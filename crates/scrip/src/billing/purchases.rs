@@ -10,7 +10,9 @@ use crate::crypto::{hex, random, sha256};
 use crate::store::{Row, Unavailable, Value, queries};
 use crate::stripe::error::Refused;
 use crate::stripe::objects::Seconds;
-use crate::stripe::objects::checkout::{LineItem, NewSession, PaymentIntentData, Session, Status, SubscriptionData};
+use crate::stripe::objects::checkout::{
+    CustomText, LineItem, NewSession, PaymentIntentData, Session, Status, SubscriptionData, Words,
+};
 use crate::stripe::objects::customer::{Customer, NewCustomer};
 use crate::stripe::offers::Sold;
 use crate::stripe::{Error, IdempotencyKey};
@@ -110,10 +112,10 @@ impl Billing {
             return Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) });
         }
         let customer = self.customer(workspace).await?;
-        let session = match self.open_page(workspace, &purchase, &sold, &price, &customer).await {
+        let session = match self.open_page(workspace, &purchase, (&sold, &offered), &price, &customer).await {
             Err(Denied::Provider(Error::Refused(refused))) if is_gone(&refused) => {
                 let customer = self.another_customer(workspace, &customer).await?;
-                self.open_page(workspace, &purchase, &sold, &price, &customer).await?
+                self.open_page(workspace, &purchase, (&sold, &offered), &price, &customer).await?
             }
             opened => opened?,
         };
@@ -256,7 +258,7 @@ impl Billing {
         &self,
         workspace: &Workspace,
         purchase: &Purchase,
-        sold: &Sold,
+        (sold, offered): (&Sold, &Offer),
         price: &str,
         customer: &str,
     ) -> Result<Session, Denied> {
@@ -268,7 +270,7 @@ impl Billing {
             metadata.insert(marks::PACK.to_owned(), pack.clone());
         }
         let is_plan = sold.interval().is_some();
-        let back = self.back(workspace);
+        let (back, message) = (self.back(workspace), told(offered));
         let new = NewSession {
             mode: if is_plan { "subscription" } else { "payment" },
             customer: customer.to_owned(),
@@ -277,6 +279,7 @@ impl Billing {
             success_url: format!("{back}?checkout={{CHECKOUT_SESSION_ID}}"),
             cancel_url: back,
             metadata: metadata.clone(),
+            custom_text: Some(CustomText { submit: Words { message: message.clone() } }),
             // Whoever lives by a test clock has another time there.
             expires_at: workspace.test_clock.is_none().then(|| Seconds::of(purchase.expires_at)),
             subscription_data: is_plan.then(|| SubscriptionData { metadata: metadata.clone() }),
@@ -321,6 +324,20 @@ fn is_gone(refused: &Refused) -> bool {
 fn given_up() -> Denied {
     let detail = "another plan was asked for at the same instant: ask again for the one that it is to be";
     Denied::Refused(Refusal::invalid("/plan", detail))
+}
+
+/// What the page says of an offer: what it brings, how much of that is a bonus, and how long it lasts.
+fn told(offer: &Offer) -> String {
+    let every = offer.interval.map(|interval| format!(" a {}", interval.name())).unwrap_or_default();
+    let mut words = format!("{} credits{every}", offer.credits);
+    if !offer.bonus.is_zero() {
+        words += &format!(", {} of them a bonus", offer.bonus);
+    }
+    match (offer.interval, offer.expires) {
+        (None, Some(span)) => words + &format!("; they last {span}."),
+        (None, None) => words + "; they never expire.",
+        _ => words + ".",
+    }
 }
 
 /// What a wish is for the provider.

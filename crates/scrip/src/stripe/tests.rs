@@ -76,6 +76,7 @@ impl World {
             success_url: "https://example.com/done".to_owned(),
             cancel_url: "https://example.com/".to_owned(),
             metadata: metadata.clone(),
+            custom_text: None,
             expires_at: None,
             subscription_data: is_plan.then(|| SubscriptionData { metadata: metadata.clone() }),
             payment_intent_data: (!is_plan)

@@ -114,7 +114,6 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
         }
         first.push(line);
     }
-    state.emit("customer.subscription.created", &id);
     let invoice = invoicing::draft(
         state,
         NewInvoice {
@@ -127,6 +126,7 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
             advances: false,
         },
     );
+    state.emit("customer.subscription.created", &id);
     invoicing::finalize(state, &invoice);
     if state.must(&invoice).text("status") == "open" {
         state.remind(&id, now + PATIENCE, Due::ExpireIncomplete(id.clone()));

@@ -81,6 +81,9 @@ fn order(state: &State, session: &Object) -> Html {
         .text(money(session.int("amount_total"), currency))
         .raw("</td></tr>\n</tbody>\n</table>\n")
         .each(later, |later| Html::new().raw("<p class=\"soft\">Then ").text(later).raw(", until you cancel.</p>\n"))
+        .maybe(session.at("custom_text")["submit"]["message"].as_str(), |message| {
+            Html::new().raw("<p>").text(message).raw("</p>\n")
+        })
 }
 
 /// The form that pays, or the bank's question while a payment waits for its answer.

@@ -7,9 +7,9 @@ use super::words::{day, money};
 use super::{authentication, card, nothing_here, pdf, portal};
 use crate::billing::invoicing;
 use crate::billing::payment::{self, Attempt};
-use crate::control;
 use crate::object::Object;
 use crate::params::Params;
+use crate::resources::invoices;
 use crate::state::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -120,7 +120,7 @@ pub fn pay(state: &mut State, id: &str, query: &Params, form: &Params) -> Respon
             None => return show(state, id, query),
         },
         None => match card::read(form, state.now_of(id)) {
-            Ok(card) => control::pay_open_invoice(state, id, Some(card)),
+            Ok(card) => invoices::pay_on_page(state, id, Some(card)),
             Err(words) => return page(state, id, query, Some(words)),
         },
     };

@@ -1,6 +1,7 @@
 //! Disputes: a bank takes a payment back, and the evidence decides.
 //!
-//! Invariant: a dispute ends once, won or lost; its money is withdrawn when it opens and comes back only when it is won.
+//! Invariant: a dispute ends once, won or lost; its money is withdrawn when it opens, and comes back only when it is
+//! won.
 
 use crate::answer::one;
 use crate::calendar::DAY;

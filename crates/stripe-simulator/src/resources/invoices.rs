@@ -6,6 +6,7 @@ use super::{payment_intents, payment_methods};
 use crate::answer::one;
 use crate::billing::invoicing;
 use crate::billing::payment::{Attempt, Presence};
+use crate::cards::TestCard;
 use crate::error::{Answer, StripeError};
 use crate::listing::Page;
 use crate::params::Params;
@@ -78,6 +79,20 @@ pub fn pay(state: &mut State, id: &str, params: &Params) -> Answer {
             _ => Err(error),
         },
     }
+}
+
+/// Pays an open invoice as its hosted page does: with a card, or with the one that is collected from anyway.
+///
+/// # Errors
+/// When there is no such invoice, or it is not open.
+pub fn pay_on_page(state: &mut State, id: &str, card: Option<TestCard>) -> Result<Attempt, StripeError> {
+    let customer = state.find("invoice", id, "id")?.text("customer").to_owned();
+    let now = state.now_of(id);
+    let method = card.map(|card| {
+        let email = state.must(&customer).maybe("email").map(str::to_owned);
+        payment_methods::open(state, card, email.as_deref(), None, now)
+    });
+    invoicing::collect(state, id, method, Presence::Here)
 }
 
 /// `POST /v1/invoices/{id}/void`

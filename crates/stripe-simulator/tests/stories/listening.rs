@@ -2,6 +2,8 @@
 
 use crate::world::{SECRET, World, id, text};
 use serde_json::{Value, json};
+use std::time::Duration;
+use stripe_simulator::Config;
 
 async fn deliveries(world: &World) -> Vec<Value> {
     world.look("/deliveries").await.as_array().expect("a list of deliveries").clone()
@@ -9,7 +11,8 @@ async fn deliveries(world: &World) -> Vec<Value> {
 
 #[tokio::test]
 async fn an_event_that_was_not_taken_is_told_again() {
-    let world = World::new().await;
+    let delivery_retries = [10, 20].map(Duration::from_millis).to_vec();
+    let world = World::with(Config { delivery_retries, ..Config::default() }).await;
     world.refuse(2);
     world.post("/v1/customers", &[]).await;
     let heard = world.heard().await;

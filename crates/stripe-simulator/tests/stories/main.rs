@@ -1,6 +1,7 @@
 //! Stories told to the simulator through HTTP, as a product and its customers tell them.
 
 mod asking;
+#[allow(clippy::unwrap_used, reason = "what cannot be had fails the story")]
 mod browser;
 mod buying;
 mod changing;
@@ -9,4 +10,5 @@ mod paying;
 mod renewing;
 mod taking_back;
 mod visiting;
+mod waiting;
 mod world;

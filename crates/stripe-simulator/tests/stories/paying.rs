@@ -126,6 +126,8 @@ async fn an_invoice_is_paid_on_its_page() {
     let paid = failed.press("Pay", &card("4242424242424242")).await.page();
     assert!(paid.says("Paid on 1 April 2026.") && !paid.offers("Pay"), "{}", paid.text());
     assert_eq!(world.get(&format!("/v1/subscriptions/{subscription}")).await["status"], "active");
+    let after = world.get(&format!("/v1/invoices/{}", id(invoice))).await;
+    assert_eq!(after["attempt_count"], 1, "what is tried by hand does not use up the schedule's attempts");
     let printed = world.http.get(text(invoice, "invoice_pdf")).send().await.unwrap();
     assert_eq!(printed.headers()["content-type"], "application/pdf");
     assert!(printed.bytes().await.unwrap().starts_with(b"%PDF-1.4"));

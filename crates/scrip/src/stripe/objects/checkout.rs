@@ -92,12 +92,29 @@ pub struct NewSession {
     /// When it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Seconds>,
+    /// What the page says beside the button.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_text: Option<CustomText>,
     /// What is written on the subscription that comes of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription_data: Option<SubscriptionData>,
     /// What is written on the payment that comes of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_intent_data: Option<PaymentIntentData>,
+}
+
+/// Words of our own on the page.
+#[derive(Clone, Debug, Serialize)]
+pub struct CustomText {
+    /// Beside the button that pays.
+    pub submit: Words,
+}
+
+/// Words.
+#[derive(Clone, Debug, Serialize)]
+pub struct Words {
+    /// At most 1,200 letters.
+    pub message: String,
 }
 
 /// One thing that is bought.

@@ -13,13 +13,12 @@ use crate::state::State;
 use serde_json::{Value, json};
 
 /// What is accepted and changes nothing here.
-const WITHOUT_EFFECT: [&str; 12] = [
+const WITHOUT_EFFECT: [&str; 11] = [
     "allow_promotion_codes",
     "automatic_tax",
     "billing_address_collection",
     "branding_settings",
     "consent_collection",
-    "custom_text",
     "customer_update",
     "phone_number_collection",
     "saved_payment_method_options",
@@ -59,6 +58,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     let collection = params.one_of("payment_method_collection", &["always", "if_required"])?;
     params.one_of("ui_mode", &["hosted_page"])?;
     let metadata = params.metadata("metadata");
+    let submit = params.filled("custom_text[submit][message]").map(|message| json!({ "message": message }));
     let aims = aims(params, &mode)?;
     params.accept(&WITHOUT_EFFECT);
     params.finish()?;
@@ -107,7 +107,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
         "client_secret": null, "collected_information": null, "consent": null, "consent_collection": null,
         "created": now, "currency": currency, "currency_conversion": null, "custom_fields": [],
         "custom_text": {
-            "after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null,
+            "after_submit": null, "shipping_address": null, "submit": submit, "terms_of_service_acceptance": null,
         },
         "customer": customer, "customer_account": null,
         "customer_creation": if customer.is_some() { None } else { creation },
