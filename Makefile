@@ -46,9 +46,9 @@ suite:
 		echo "== the stories, on $$store"; \
 		export SCRIP_TEST_STORE=$$store; \
 		if cargo nextest --version >/dev/null 2>&1; then \
-			cargo nextest run --locked --package scrip --test it --no-fail-fast; \
+			cargo nextest run --locked --package scrip --test it --test selling --no-fail-fast; \
 		else \
-			cargo test --locked --package scrip --test it --no-fail-fast; \
+			cargo test --locked --package scrip --test it --test selling --no-fail-fast; \
 		fi || exit; \
 	done
 	@if cargo nextest --version >/dev/null 2>&1; then \

@@ -281,6 +281,11 @@ impl Client {
         self.post(&["v1", "reviews", id, how]).body(&ReviewDecision { reason: reason.to_owned() })
     }
 
+    /// `POST /v1/billing/sweep`: looks for what the payment provider told nobody of.
+    pub fn sweep_billing(&self) -> Call<Sweep> {
+        self.post(&["v1", "billing", "sweep"])
+    }
+
     /// `GET /v1/switches`: every change of a switch, newest first: the first one of a name is how it stands.
     pub fn switches(&self, paging: &Paging) -> Call<Page<Switch>> {
         self.get(&["v1", "switches"]).paged(paging)

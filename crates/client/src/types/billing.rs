@@ -196,6 +196,16 @@ pub struct Customer {
     pub waits: bool,
 }
 
+/// A sweep for what nobody told of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Sweep {
+    /// Events of the payment provider's that were read.
+    pub events: u64,
+    /// Customers that are looked at again.
+    pub customers: u64,
+}
+
 /// Something an operator should look at, because money and credits may not agree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

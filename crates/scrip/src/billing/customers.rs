@@ -5,8 +5,9 @@
 use crate::store::{Row, Store, Unavailable, Value, queries};
 use scrip_engine::{Timestamp, WorkspaceId};
 
-/// How long whoever looks may be silent before another looks: longer than a look may take.
-pub const LEASE_SECONDS: i64 = 120; // # assumed
+/// How long whoever looks may be silent before another looks. They say meanwhile that they still do, so that a customer
+/// whose server was killed does not wait for as long as a look may take.
+pub const LEASE_SECONDS: i64 = 15; // # assumed
 /// Seconds until a customer is looked at again who could not be: after the first attempt, the second, and so on. The
 /// last goes on for ever: nothing that was paid is given up.
 const AGAIN: [i64; 6] = [1, 5, 30, 120, 600, 3600]; // # assumed
@@ -125,6 +126,18 @@ pub async fn lease_one(store: &Store, workspace: WorkspaceId) -> Result<Option<L
     let values = vec![workspace.into(), now.micros().into(), until.micros().into()];
     let rows = store.write_for_work(queries::LEASE_CUSTOMER, values).await?;
     Ok(rows.first().map(|row| Leased::read(row, until)))
+}
+
+/// Says that a customer is still being looked at; whether nobody else has taken over.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn renew(store: &Store, leased: &mut Leased) -> Result<bool, Unavailable> {
+    let until = store.now(None).await?.after_seconds(LEASE_SECONDS).micros();
+    let values = vec![leased.workspace.into(), until.into(), leased.until.into()];
+    let kept = !store.write_for_work(queries::RENEW_LEASE, values).await?.is_empty();
+    leased.until = until;
+    Ok(kept)
 }
 
 /// Notes that a customer was looked at. What was hinted meanwhile is looked at again.

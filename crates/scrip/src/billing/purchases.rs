@@ -13,7 +13,7 @@ use crate::stripe::objects::Seconds;
 use crate::stripe::objects::checkout::{
     CustomText, LineItem, NewSession, PaymentIntentData, Session, Status, SubscriptionData, Words,
 };
-use crate::stripe::objects::customer::NewCustomer;
+use crate::stripe::objects::customer::{Customer, NewCustomer};
 use crate::stripe::offers::Sold;
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{How, Mode, Offer, Refusal, Timestamp, Wanted, Workspace, offer};
@@ -21,6 +21,9 @@ use std::collections::BTreeMap;
 
 /// How long a page can be paid on, in seconds: between half an hour and a day, as the provider has it.
 const PAGE_SECONDS: i64 = 3600; // # assumed
+
+/// How often it is tried to decide on a plan while others do.
+const DECISIONS: usize = 5; // # assumed
 
 /// Where something is paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,8 +120,13 @@ impl Billing {
             opened => opened?,
         };
         let url = session.url.ok_or_else(|| Denied::NotSynced("the provider opened no page".to_owned()))?;
+        let (session_id, expiry) = (session.id.clone(), IdempotencyKey::of(&["expire", &purchase.id]));
         let offered_at = vec![Value::Text(purchase.id), Value::Text(session.id), Value::Text(url.clone())];
-        self.ledger.store().write(queries::PURCHASE_OFFERED, offered_at).await?;
+        if self.ledger.store().write(queries::PURCHASE_OFFERED, offered_at).await? == 0 {
+            // Nobody has seen this page; it goes, so that nobody can pay on two.
+            let _ = self.client.expire_checkout(&session_id, &expiry).await;
+            return Err(given_up());
+        }
         Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) })
     }
 
@@ -140,42 +148,48 @@ impl Billing {
         key: Option<&str>,
     ) -> Result<Purchase, Denied> {
         let store = self.ledger.store();
-        let now = store.now(None).await?;
-        let rows = store.query(queries::OPEN_PURCHASES, vec![workspace.id.into(), now.micros().into()]).await?;
         let what = what(sold, offered);
-        for open in rows.iter().map(Purchase::read) {
-            if open.what == what {
-                return Ok(open);
-            }
-            if sold.interval().is_some() && open.what.starts_with("plan ") {
-                self.give_up(&open).await?;
-            }
-        }
         let id = match key {
             Some(key) => hex(&sha256(&[&workspace.id.get().to_le_bytes(), key.as_bytes()])[..12]),
             None => hex(&random::<12>()),
         };
-        let expires_at = now.after_seconds(PAGE_SECONDS);
         let id = format!("pur_{id}");
-        let values = vec![
-            Value::Text(id.clone()),
-            workspace.id.into(),
-            Value::Text(what.clone()),
-            i64::from(offered.version).into(),
-            offered.amount.get().into(),
-            Value::Text(offered.currency.to_string()),
-            now.micros().into(),
-            expires_at.micros().into(),
-        ];
-        store.write(queries::NEW_PURCHASE, values).await?;
-        // One of this key may have been there before: then that is the answer.
-        let rows = store.query(queries::PURCHASE, vec![Value::Text(id)]).await?;
-        let kept = rows.first().map(Purchase::read);
-        let kept = kept.ok_or_else(|| Unavailable("a purchase that was written is not there".to_owned()))?;
-        if kept.what == what { Ok(kept) } else { Err(Denied::KeyReused) }
+        for _ in 0..DECISIONS {
+            let now = store.now(None).await?;
+            let rows = store.query(queries::OPEN_PURCHASES, vec![workspace.id.into(), 0.into()]).await?;
+            for open in rows.iter().map(Purchase::read) {
+                if open.what == what && open.expires_at > now {
+                    return Ok(open);
+                }
+                if sold.interval().is_some() && open.what.starts_with("plan ") {
+                    self.give_up(&open).await?;
+                }
+            }
+            let values = vec![
+                Value::Text(id.clone()),
+                workspace.id.into(),
+                Value::Text(what.clone()),
+                i64::from(offered.version).into(),
+                offered.amount.get().into(),
+                Value::Text(offered.currency.to_string()),
+                now.micros().into(),
+                now.after_seconds(PAGE_SECONDS).micros().into(),
+            ];
+            store.write(queries::NEW_PURCHASE, values).await?;
+            // One of this key may have been there before: then that is the answer. Otherwise somebody else decided on a
+            // plan at this instant, and stands in the way.
+            let rows = store.query(queries::PURCHASE, vec![Value::Text(id.clone())]).await?;
+            match rows.first().map(Purchase::read) {
+                Some(kept) if kept.what == what => return Ok(kept),
+                Some(_) => return Err(Denied::KeyReused),
+                None => {}
+            }
+        }
+        Err(given_up())
     }
 
-    /// Closes the page of another plan, so that nobody subscribes to two. If it was paid meanwhile, that is looked at.
+    /// Closes the page of another plan, so that nobody subscribes to two. If it was paid meanwhile, that is looked at;
+    /// if it was opened meanwhile, it stays, and whoever asks finds it there.
     async fn give_up(&self, open: &Purchase) -> Result<(), Denied> {
         if let Some(session) = &open.session {
             let key = IdempotencyKey::of(&["expire", &open.id]);
@@ -191,7 +205,8 @@ impl Billing {
         }
         let store = self.ledger.store();
         let now = store.now(None).await?.micros();
-        store.write(queries::CLOSE_PURCHASE, vec![Value::Text(open.id.clone()), now.into()]).await?;
+        let session = open.session.clone().unwrap_or_default();
+        store.write(queries::CLOSE_PURCHASE, vec![Value::Text(open.id.clone()), now.into(), session.into()]).await?;
         Ok(())
     }
 
@@ -209,6 +224,18 @@ impl Billing {
         kept.ok_or_else(|| Denied::NotSynced(format!("{made} is another workspace's customer")))
     }
 
+    /// A customer as the provider has them; nothing if it has no such one, or not any more.
+    ///
+    /// # Errors
+    /// When the provider cannot say.
+    pub async fn customer_there(&self, customer: &str) -> Result<Option<Customer>, Denied> {
+        match self.client.customer(customer).await {
+            Ok(found) => Ok(Some(found).filter(|found| !found.deleted)),
+            Err(Error::Refused(refused)) if refused.status == 404 => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Somebody else for a workspace whose customer was deleted there.
     async fn another_customer(&self, workspace: &Workspace, gone: &str) -> Result<String, Denied> {
         let made = self.make_customer(workspace, gone).await?;
@@ -217,14 +244,14 @@ impl Billing {
     }
 
     async fn make_customer(&self, workspace: &Workspace, instead_of: &str) -> Result<String, Denied> {
-        let id = workspace.id.to_string();
+        let (id, email) = (workspace.id.to_string(), &workspace.profile.owner);
         let new = NewCustomer {
-            email: Some(workspace.profile.owner.clone()).filter(|email| !email.is_empty()),
+            email: Some(email.clone()).filter(|email| !email.is_empty()),
             name: None,
             metadata: BTreeMap::from([(marks::WORKSPACE.to_owned(), id.clone())]),
             test_clock: None,
         };
-        Ok(self.client.create_customer(&new, &IdempotencyKey::of(&["customer", &id, instead_of])).await?.id)
+        Ok(self.client.create_customer(&new, &IdempotencyKey::of(&["customer", &id, instead_of, email])).await?.id)
     }
 
     async fn open_page(
@@ -243,7 +270,7 @@ impl Billing {
             metadata.insert(marks::PACK.to_owned(), pack.clone());
         }
         let is_plan = sold.interval().is_some();
-        let back = self.back(workspace);
+        let (back, message) = (self.back(workspace), told(offered));
         let new = NewSession {
             mode: if is_plan { "subscription" } else { "payment" },
             customer: customer.to_owned(),
@@ -252,8 +279,9 @@ impl Billing {
             success_url: format!("{back}?checkout={{CHECKOUT_SESSION_ID}}"),
             cancel_url: back,
             metadata: metadata.clone(),
-            custom_text: Some(CustomText { submit: Words { message: told(offered) } }),
-            expires_at: Some(Seconds::of(purchase.expires_at)),
+            custom_text: Some(CustomText { submit: Words { message: message.clone() } }),
+            // Whoever lives by a test clock has another time there.
+            expires_at: workspace.test_clock.is_none().then(|| Seconds::of(purchase.expires_at)),
             subscription_data: is_plan.then(|| SubscriptionData { metadata: metadata.clone() }),
             payment_intent_data: (!is_plan)
                 .then_some(PaymentIntentData { metadata, setup_future_usage: Some("off_session") }),
@@ -290,6 +318,12 @@ impl Billing {
 /// Whether a refusal says that the customer is not there any more.
 fn is_gone(refused: &Refused) -> bool {
     refused.code.as_deref() == Some("resource_missing") && refused.param.as_deref() == Some("customer")
+}
+
+/// Another wish came between.
+fn given_up() -> Denied {
+    let detail = "another plan was asked for at the same instant: ask again for the one that it is to be";
+    Denied::Refused(Refusal::invalid("/plan", detail))
 }
 
 /// What the page says of an offer: what it brings, how much of that is a bonus, and how long it lasts.

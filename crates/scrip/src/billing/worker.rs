@@ -10,6 +10,7 @@ use crate::stripe::key::Mode;
 use crate::stripe::objects::event::Events;
 use crate::stripe::objects::{Range, Seconds};
 use scrip_engine::Timestamp;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -20,8 +21,10 @@ const WAVE: i64 = 8; // # assumed
 const EVERY: Duration = Duration::from_secs(1);
 /// How often the provider's own list of events is read for lost ones.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600); // # assumed
-/// How long a look may take: shorter than its lease.
-const PATIENCE: Duration = Duration::from_secs(LEASE_SECONDS as u64 - 10);
+/// How long a look may take.
+const PATIENCE: Duration = Duration::from_secs(120); // # assumed
+/// How often whoever looks says that they still do.
+const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
 /// How far a sweep reaches back behind the last one, in seconds: clocks differ, and events come late.
 const OVERLAP: i64 = 3600; // # assumed
 /// How long the provider keeps events, in seconds, less a day.
@@ -58,7 +61,7 @@ impl Billing {
         loop {
             if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
                 swept = Some(tokio::time::Instant::now());
-                if let Err(error) = self.sweep().await {
+                if let Err(error) = self.sweep(false).await {
                     tracing::warn!(error, "the payment provider's events are not swept; it is tried again in an hour");
                 }
             }
@@ -89,7 +92,7 @@ impl Billing {
         let mut looks = JoinSet::new();
         for customer in leased {
             let this = Arc::clone(self);
-            looks.spawn(async move { this.look_leased(&customer).await });
+            looks.spawn(async move { this.look_leased(customer).await });
         }
         while let Some(ended) = looks.join_next().await {
             match ended {
@@ -105,24 +108,38 @@ impl Billing {
     ///
     /// # Errors
     /// When it cannot be noted.
-    pub async fn look_leased(&self, leased: &Leased) -> Result<bool, Unavailable> {
+    pub async fn look_leased(&self, mut leased: Leased) -> Result<bool, Unavailable> {
         let store = self.ledger.store();
-        let why = match tokio::time::timeout(PATIENCE, self.look(leased.workspace, &leased.customer)).await {
-            Ok(Ok(())) => return customers::looked(store, leased).await.map(|()| true),
+        let customer = leased.customer.clone();
+        let mut look = pin!(tokio::time::timeout(PATIENCE, self.look(leased.workspace, &customer)));
+        let looked = loop {
+            tokio::select! {
+                looked = &mut look => break looked,
+                () = tokio::time::sleep(RENEW_EVERY) => {
+                    if !customers::renew(store, &mut leased).await? {
+                        tracing::warn!(customer, "another process looks at a customer whom this one took too long for");
+                        return Ok(false);
+                    }
+                }
+            }
+        };
+        let why = match looked {
+            Ok(Ok(())) => return customers::looked(store, &leased).await.map(|()| true),
             Ok(Err(trouble)) => trouble.to_string(),
             Err(_) => "it took too long".to_owned(),
         };
-        let again = customers::later(store, leased).await?;
-        tracing::warn!(customer = leased.customer, why, again_in_seconds = again, "a customer could not be looked at");
+        let again = customers::later(store, &leased).await?;
+        tracing::warn!(customer, why, again_in_seconds = again, "a customer could not be looked at");
         Ok(false)
     }
 
     /// Reads the provider's own list of events since the last sweep, and keeps those that were not delivered. What is
-    /// older than that list, and what lives by test clocks, is found by looking at everybody.
+    /// older than that list, and what lives by test clocks, is found by looking at everybody, as may be asked for.
+    /// How many events were read, and how many customers are looked at.
     ///
     /// # Errors
     /// When the provider or the store cannot answer.
-    pub async fn sweep(&self) -> Result<usize, String> {
+    pub async fn sweep(&self, everybody: bool) -> Result<(usize, usize), String> {
         let store = self.ledger.store();
         let unavailable = |error: Unavailable| error.to_string();
         let now = store.now(None).await.map_err(unavailable)?;
@@ -131,8 +148,9 @@ impl Billing {
         let last = kept.first().and_then(|row| Some(i64::from_le_bytes(row.bytes(0).try_into().ok()?)));
         let oldest = now.after_seconds(-KEPT);
         let since = last.map(|last| Timestamp::from_micros(last).after_seconds(-OVERLAP));
-        if since.is_none_or(|since| since < oldest) || self.client.mode() == Mode::Test {
-            customers::hint_all(store).await.map_err(unavailable)?;
+        let mut looked_at = 0;
+        if everybody || since.is_none_or(|since| since < oldest) || self.client.mode() == Mode::Test {
+            looked_at = customers::hint_all(store).await.map_err(unavailable)?;
         }
         let found = events_since(&self.client, since.unwrap_or(oldest).max(oldest)).await?;
         for event in &found {
@@ -141,7 +159,7 @@ impl Billing {
         let swept = Value::Bytes(now.micros().to_le_bytes().to_vec());
         store.write(queries::KEEP_SETTING, vec![name, swept]).await.map_err(unavailable)?;
         self.wake.notify_one();
-        Ok(found.len())
+        Ok((found.len(), looked_at))
     }
 }
 

@@ -52,6 +52,8 @@ pub enum Verb {
         /// `ws_…`
         workspace: String,
     },
+    /// Look for what the payment provider told nobody of, at every customer
+    Sweep,
 }
 
 /// What is to be bought.
@@ -108,6 +110,11 @@ impl Verb {
             Verb::Sync { workspace } => {
                 let call = api.write(api.client()?.sync_customer(&workspace));
                 api.show(call, |shown| format!("{} is on {}, {}\n", shown.id, shown.plan, shown.status)).await
+            }
+            Verb::Sweep => {
+                let call = api.write(api.client()?.sweep_billing());
+                api.show(call, |swept| format!("{} events, {} customers to look at\n", swept.events, swept.customers))
+                    .await
             }
         }
     }

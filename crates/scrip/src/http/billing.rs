@@ -164,10 +164,10 @@ pub async fn link(
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     let billing = seller(&app)?;
     let customer = body.value.customer;
-    let found = match billing.client.customer(&customer).await {
-        Ok(found) if !found.deleted => found,
-        Ok(_) => return Err(Problem::invalid("/customer", "this customer was deleted")),
-        Err(error) => return Err(problem(&app, &workspace, error.into()).await),
+    let found = match billing.customer_there(&customer).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Err(Problem::invalid("/customer", "the payment provider has no such customer")),
+        Err(denied) => return Err(problem(&app, &workspace, denied).await),
     };
     if found.metadata.get(marks::WORKSPACE).is_some_and(|marked| *marked != id.to_string()) {
         return Err(Problem::invalid("/customer", "this customer bears the mark of another workspace"));
@@ -209,6 +209,20 @@ pub async fn sync(
     Ok(Json(views::workspace(&workspace)))
 }
 
+/// Looks for what nobody told of: reads the payment provider's own list of events since the last time, and has every
+/// customer looked at again. It happens by itself every hour; looking goes on after the answer.
+#[utoipa::path(post, path = "/v1/billing/sweep", tag = "Billing",
+    responses((status = 200, description = "What is looked at", body = api::Sweep)))]
+pub async fn sweep(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Sweep>, Problem> {
+    match seller(&app)?.sweep(true).await {
+        Ok((events, customers)) => Ok(Json(api::Sweep { events: events as u64, customers: customers as u64 })),
+        Err(error) => {
+            tracing::warn!(error, "the payment provider's events are not swept");
+            Err(Problem::Provider)
+        }
+    }
+}
+
 /// Looks at a workspace's customer before anybody is answered.
 async fn look(app: &App, id: WorkspaceId) -> Result<(), Problem> {
     let (billing, store) = (seller(app)?, app.ledger.store());
@@ -216,8 +230,7 @@ async fn look(app: &App, id: WorkspaceId) -> Result<(), Problem> {
     let begun = Stopwatch::start();
     while begun.elapsed() < PATIENCE {
         match customers::lease_one(store, id).await? {
-            Some(leased) if billing.look_leased(&leased).await? => return Ok(()),
-            Some(_) => return Err(Problem::Provider),
+            Some(leased) => return if billing.look_leased(leased).await? { Ok(()) } else { Err(Problem::Provider) },
             // Somebody else is looking, and may have begun too early.
             None => tokio::time::sleep(AGAIN).await,
         }

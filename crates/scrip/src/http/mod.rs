@@ -154,6 +154,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(billing::set_top_up, billing::unset_top_up))
         .routes(routes!(billing::link, billing::customer))
         .routes(routes!(billing::sync))
+        .routes(routes!(billing::sweep))
         .routes(routes!(billing::alerts))
         .routes(routes!(reviews::apply, reviews::list))
         .routes(routes!(reviews::show))

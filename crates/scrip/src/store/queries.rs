@@ -122,6 +122,9 @@ pub const LEASE_CUSTOMERS: &str = "UPDATE customers SET lease_until = $2, attemp
 /// A customer to be looked at at once, by whoever asks for that; nobody else may be looking.
 pub const LEASE_CUSTOMER: &str = "UPDATE customers SET lease_until = $3, attempts = attempts + 1, hinted = hinted + 1
     WHERE workspace = $1 AND lease_until <= $2 RETURNING workspace, customer, hinted, attempts";
+/// Whoever looks goes on looking until a later instant; nobody else has taken over.
+pub const RENEW_LEASE: &str = "UPDATE customers SET lease_until = $2
+    WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
 /// A customer was looked at, up to so many hints.
 pub const LOOKED: &str = "UPDATE customers SET looked = $2, lease_until = 0, attempts = 0
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
@@ -144,17 +147,18 @@ pub const EVENT_HANDLED: &str = "UPDATE provider_events SET handled_at = $2 WHER
 /// Adds what somebody decided to buy.
 pub const NEW_PURCHASE: &str =
     "INSERT INTO purchases (id, workspace, what, catalog, amount, currency, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
 /// What a workspace has decided to buy and may still pay, newest first.
 pub const OPEN_PURCHASES: &str = "SELECT id, what, catalog, amount, currency, session, url, expires_at
     FROM purchases WHERE workspace = $1 AND closed_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id";
 /// One of them, over or not.
 pub const PURCHASE: &str =
     "SELECT id, what, catalog, amount, currency, session, url, expires_at FROM purchases WHERE id = $1";
-/// Where a purchase is paid.
-pub const PURCHASE_OFFERED: &str = "UPDATE purchases SET session = $2, url = $3 WHERE id = $1";
-/// A purchase is over, paid or not.
-pub const CLOSE_PURCHASE: &str = "UPDATE purchases SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL";
+/// Where a purchase is paid, unless it was given up meanwhile.
+pub const PURCHASE_OFFERED: &str = "UPDATE purchases SET session = $2, url = $3 WHERE id = $1 AND closed_at IS NULL";
+/// A purchase is over, paid or not, unless it has another page meanwhile than whoever says so knows of.
+pub const CLOSE_PURCHASE: &str =
+    "UPDATE purchases SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL AND COALESCE(session, '') = $3";
 /// The purchase of a session is over.
 pub const CLOSE_SESSION: &str = "UPDATE purchases SET closed_at = $2 WHERE session = $1 AND closed_at IS NULL";
 /// Adds an alert, unless it is known.
@@ -305,6 +309,7 @@ pub const ALL: &[&str] = &[
     HINT_ALL,
     LEASE_CUSTOMERS,
     LEASE_CUSTOMER,
+    RENEW_LEASE,
     LOOKED,
     LOOK_LATER,
     CUSTOMER_WAITS,

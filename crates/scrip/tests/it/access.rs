@@ -3,6 +3,7 @@
 use crate::app::{App, number, root, temporary, text};
 use crate::people::Asker;
 use crate::smtp::Sink;
+use crate::stripe::Stripe;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -247,9 +248,14 @@ async fn caps_hold_and_name_the_tightest() {
 
 /// A server that mails to a sink.
 fn mailing(catalog: &str, sink: &Sink) -> App {
+    mailing_with(catalog, sink, Vec::new())
+}
+
+/// The same, which is told more.
+fn mailing_with(catalog: &str, sink: &Sink, mut more: Vec<(String, String)>) -> App {
     let told = [("SCRIP_SMTP_URL", sink.url()), ("SCRIP_MAIL_FROM", "Credits <no-reply@example.com>".to_owned())];
-    let told = told.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), told)
+    more.extend(told.map(|(name, value)| (name.to_owned(), value)));
+    App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), more)
 }
 
 /// Somebody who signs in by the link in their mail: their session.
@@ -387,12 +393,17 @@ enum Left {
 }
 
 /// Every operation that changes something.
-const LEFT: [(&str, Left); 43] = {
+const LEFT: [(&str, Left); 50] = {
     use Left::{All, Log, Nothing};
     const EVERYDAY: Left = Nothing("runs and holds are the workspace's business, and in its journal");
     const ONESELF: Left = Nothing("signs oneself in or out");
     [
+        ("POST /v1/billing/sweep", Nothing("looks again; what follows from it is in the journal")),
+        ("DELETE /v1/billing/top_up", Log),
+        ("PUT /v1/billing/top_up", Log),
+        ("POST /v1/billing_portal", Nothing("opens a page; what is done there, the payment provider tells of")),
         ("POST /v1/catalogs", All),
+        ("POST /v1/checkout", Nothing("opens a page; what is paid there is in the journal")),
         ("POST /v1/grants/{id}/void", Log),
         ("POST /v1/reviews", Log),
         ("POST /v1/reviews/{id}/approve", Log),
@@ -429,6 +440,8 @@ const LEFT: [(&str, Left); 43] = {
         ("POST /v1/test_clocks/{id}/advance", Nothing("is about test workspaces alone")),
         ("POST /v1/workspaces", Log),
         ("PATCH /v1/workspaces/{id}", Log),
+        ("PUT /v1/workspaces/{id}/customer", All),
+        ("POST /v1/workspaces/{id}/customer/sync", Nothing("looks again; what follows from it is in the journal")),
         ("POST /v1/workspaces/{id}/freeze", Log),
         ("POST /v1/workspaces/{id}/grants", Log),
         ("DELETE /v1/workspaces/{id}/subscription", Log),
@@ -477,7 +490,8 @@ async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
     assert_eq!(changing, listed.collect(), "an operation that changes something is in the table, and nothing else is");
 
     let sink = Sink::start();
-    let app = mailing("two-buckets", &sink);
+    let stripe = Stripe::open();
+    let app = mailing_with("two-buckets", &sink, stripe.environment());
     let desk = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
     let (id, subscription) = (desk.id.clone(), format!("/v1/workspaces/{}/subscription", desk.id));
     let done = |what: &'static str, method: Method, path: String, body: Value| {
@@ -531,6 +545,11 @@ async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
     done("POST /v1/workspaces/{id}/subscription", post.clone(), subscription, plan).await;
 
     let put = || Method::PUT;
+    let terms = json!({ "pack": "credits-500", "below": 100, "monthly_max": 5000 });
+    done("PUT /v1/billing/top_up", put(), "/v1/billing/top_up".into(), terms).await;
+    done("DELETE /v1/billing/top_up", Method::DELETE, "/v1/billing/top_up".into(), json!({})).await;
+    let customer = json!({ "customer": stripe.customer().await });
+    done("PUT /v1/workspaces/{id}/customer", put(), format!("{workspace}/customer"), customer).await;
     done("PUT /v1/switches/models/{id}", put(), "/v1/switches/models/image".into(), json!({ "off": false })).await;
     done("PUT /v1/switches/providers/{id}", put(), "/v1/switches/providers/sandbox".into(), json!({ "off": false }))
         .await;

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server finds out from its arguments or not at all, whatever the environment of the tests says.
-const NOT_TOLD: [&str; 13] = [
+const NOT_TOLD: [&str; 16] = [
     "SCRIP_CATALOG",
     "SCRIP_DATA",
     "SCRIP_DATABASE_URL",
@@ -31,6 +31,9 @@ const NOT_TOLD: [&str; 13] = [
     "SCRIP_SMTP_URL",
     "SCRIP_MAIL_FROM",
     "SCRIP_LOG",
+    "SCRIP_STRIPE_SECRET_KEY",
+    "SCRIP_STRIPE_API_URL",
+    "SCRIP_STRIPE_WEBHOOK_SECRETS",
 ];
 
 static COUNT: AtomicU64 = AtomicU64::new(0);

@@ -6,6 +6,7 @@
 use crate::app::{App, Call, Desk, root, temporary, text};
 use crate::openapi::committed;
 use crate::smtp::Sink;
+use crate::stripe::Stripe;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ impl Row {
 }
 
 /// A good body for every operation.
-async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink) -> Vec<Row> {
+async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink, customer: &str) -> Vec<Row> {
     let hold = async || {
         let hold = desk.post("/v1/holds", json!({ "credits": 5, "reference": "r" })).await.expect(201);
         text(&hold["id"])
@@ -168,6 +169,22 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink) -> Vec<Row>
             json!({ "off": false, "reason": "r" }),
             200,
         ),
+        row(
+            Method::PUT,
+            "/v1/workspaces/{id}/customer",
+            &format!("{workspace}/customer"),
+            json!({ "customer": customer }),
+            200,
+        ),
+        post("/v1/checkout", "/v1/checkout", json!({ "pack": "credits-1000" }), 201),
+        post("/v1/billing_portal", "/v1/billing_portal", json!({ "flow": "payment_method" }), 201),
+        row(
+            Method::PUT,
+            "/v1/billing/top_up",
+            "/v1/billing/top_up",
+            json!({ "pack": "credits-1000", "below": 100, "monthly_max": 5000 }),
+            200,
+        ),
         post("/v1/grants/{id}/void", &format!("/v1/grants/{grant}/void"), json!({ "reason": "r" }), 200),
         post(
             "/v1/workspaces/{id}/subscription",
@@ -297,6 +314,8 @@ fn wrong_meanings(row: &Row) -> Vec<Wrong> {
     for pointer in [
         "/model",
         "/plan",
+        "/pack",
+        "/customer",
         "/test_clock",
         "/quote",
         "/models/0",
@@ -395,6 +414,9 @@ async fn state(app: &App, desk: &Desk<'_>, clock: &str) -> Value {
         "clock": app.get(&format!("/v1/test_clocks/{clock}")).await.expect(200),
         "catalogs": catalogs,
         "switches": app.get("/v1/switches").await.expect(200),
+        "billing": desk.get("/v1/billing").await.expect(200),
+        "customer": app.get(&format!("/v1/workspaces/{}/customer", desk.id)).await.status,
+        "alerts": app.get("/v1/alerts").await.expect(200),
     })
 }
 
@@ -403,13 +425,16 @@ async fn whatever_is_wrong_with_a_body_is_said_and_nothing_happens() {
     // One of the bodies is from a mail.
     let mails = Sink::start();
     let told = [("SCRIP_SMTP_URL", mails.url()), ("SCRIP_MAIL_FROM", "credits@example.com".to_owned())];
-    let environment = told.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), environment);
+    let mut environment = told.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    let catalog = root().join("catalogs/canvas-tiers.toml");
+    let stripe = Stripe::selling(&catalog);
+    environment.extend(stripe.environment());
+    let mut app = App::with(&catalog, temporary(), environment);
     let document = committed();
     {
         let clock = app.clock("2026-03-01T00:00:00Z").await;
         let desk = app.workspace(json!({ "test_clock": clock.id, "plan": "pro", "interval": "month" })).await;
-        let mut rows = rows(&app, &desk, &clock.id, &mails).await;
+        let mut rows = rows(&app, &desk, &clock.id, &mails, &stripe.customer().await).await;
         for (path, operations) in document["paths"].as_object().expect("paths") {
             for (method, operation) in operations.as_object().expect("operations") {
                 let known = rows.iter().any(|row| row.path == path && row.method.as_str().eq_ignore_ascii_case(method));

@@ -40,5 +40,7 @@ mod secrets;
 mod sessions;
 #[path = "../common/smtp.rs"]
 mod smtp;
+#[allow(dead_code, reason = "shared with the stories of selling, which use more of it")]
+mod stripe;
 mod test_clocks;
 mod workspaces;

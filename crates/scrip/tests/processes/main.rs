@@ -37,8 +37,12 @@ mod protocol;
 mod proxy;
 mod reserve;
 mod roles;
+mod selling;
 mod session;
 mod shortages;
+#[path = "../it/stripe.rs"]
+#[allow(dead_code, reason = "shared with the stories of selling, which use more of it")]
+mod stripe;
 mod versions;
 
 use app::{App, Desk};

@@ -38,6 +38,9 @@ CREATE TABLE purchases (
     closed_at BIGINT
 );
 CREATE INDEX purchases_open ON purchases (workspace) WHERE closed_at IS NULL;
+-- Of all plans a workspace can pay for one at a time, whoever clicks how often at one instant.
+CREATE UNIQUE INDEX purchases_one_plan ON purchases (workspace)
+    WHERE closed_at IS NULL AND substr(what, 1, 5) = 'plan ';
 -- What an operator should look at, each thing once.
 CREATE TABLE alerts (
     about TEXT NOT NULL PRIMARY KEY,

@@ -1,0 +1,173 @@
+//! A Stripe of one test's own: the simulator, the account filled from a catalog, and what a server has to be told.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+use stripe_simulator::{API_VERSION, Config, Simulator, resources, signature};
+use tokio::runtime::{Builder, Runtime};
+
+/// The key that the simulator takes.
+pub const KEY: &str = "sk_test_of_the_stories_0123456789";
+/// What deliveries are signed with.
+pub const SECRET: &str = "whsec_of_the_stories_0123456789abcdef";
+
+/// A simulator with a runtime of its own, so that a test may wait for a program that asks it.
+pub struct Stripe {
+    runtime: Option<Runtime>,
+    simulator: Option<Simulator>,
+    client: reqwest::Client,
+}
+
+impl Drop for Stripe {
+    fn drop(&mut self) {
+        drop(self.simulator.take());
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Stripe {
+    /// An account where nothing is sold yet.
+    pub fn open() -> Stripe {
+        Stripe::with(Config { key: Some(KEY.to_owned()), ..Config::default() })
+    }
+
+    /// The same, set up otherwise.
+    pub fn with(config: Config) -> Stripe {
+        let started = std::thread::spawn(move || {
+            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+            let simulator = runtime.block_on(Simulator::start(config)).expect("the simulator listens");
+            (runtime, simulator)
+        });
+        let (runtime, simulator) = started.join().expect("the simulator starts");
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
+        Stripe { runtime: Some(runtime), simulator: Some(simulator), client }
+    }
+
+    /// An account that sells a catalog.
+    pub fn selling(catalog: &Path) -> Stripe {
+        let stripe = Stripe::open();
+        stripe.sync(catalog);
+        stripe
+    }
+
+    /// Lets `scrip stripe sync` fill the account.
+    pub fn sync(&self, catalog: &Path) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+        command.args(["stripe", "sync", "--apply", "--catalog"]).arg(catalog).envs(self.environment());
+        let output = command.output().expect("the built binary starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// What a server is told to sell here.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let told = [
+            ("SCRIP_STRIPE_SECRET_KEY", KEY),
+            ("SCRIP_STRIPE_API_URL", self.url()),
+            ("SCRIP_STRIPE_WEBHOOK_SECRETS", SECRET),
+        ];
+        told.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        self.simulator().base_url()
+    }
+
+    /// The simulator.
+    pub fn simulator(&self) -> &Simulator {
+        self.simulator.as_ref().expect("it runs until it is dropped")
+    }
+
+    /// Lets the account tell a server of everything; the endpoint's id.
+    pub fn tell(&self, server: &str) -> String {
+        self.simulator().app().with(|state| {
+            let url = format!("{server}/hooks/stripe");
+            resources::webhook_endpoints::open(state, &url, &["*".to_owned()], Some(API_VERSION), SECRET)
+        })
+    }
+
+    async fn ask(&self, method: Method, path: &str, key: bool, body: String, kind: &str) -> (u16, Value) {
+        let mut call = self.client.request(method, format!("{}{path}", self.url())).header("Content-Type", kind);
+        if key {
+            call = call.bearer_auth(KEY);
+        }
+        let answer = call.body(body).send().await.expect("the simulator answers");
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&answer.bytes().await.expect("a body")).unwrap_or(Value::Null))
+    }
+
+    /// Asks the API as the account's owner does in the dashboard; the parameters are a form's.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
+        let encoded = |text: &str| {
+            let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+            let letter = |byte: u8| if safe(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") };
+            text.bytes().map(letter).collect::<String>()
+        };
+        let pairs = form.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+        let body = pairs.collect::<Vec<_>>().join("&");
+        let kind = "application/x-www-form-urlencoded";
+        let (status, answer) = self.ask(Method::POST, path, true, body, kind).await;
+        assert_eq!(status, 200, "POST {path}: {answer}");
+        answer
+    }
+
+    /// Reads from the API.
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, answer) = self.ask(Method::GET, path, true, String::new(), "text/plain").await;
+        assert_eq!(status, 200, "GET {path}: {answer}");
+        answer
+    }
+
+    /// Deletes by the API: cancels at once.
+    pub async fn delete(&self, path: &str) -> Value {
+        let (status, answer) = self.ask(Method::DELETE, path, true, String::new(), "text/plain").await;
+        assert_eq!(status, 200, "DELETE {path}: {answer}");
+        answer
+    }
+
+    /// Does what the control API does; the status and the answer.
+    pub async fn control(&self, path: &str, body: Value) -> (u16, Value) {
+        let path = format!("/_control{path}");
+        self.ask(Method::POST, &path, false, body.to_string(), "application/json").await
+    }
+
+    /// A customer.
+    pub async fn customer(&self) -> String {
+        let made = self.post("/v1/customers", &[("email", "ada@example.com")]).await;
+        made["id"].as_str().expect("it has an id").to_owned()
+    }
+
+    /// Waits until nothing is under way or waits to be delivered.
+    pub async fn quiet(&self) {
+        self.simulator().quiet().await;
+    }
+
+    /// The requests that came, as the method and the path.
+    pub fn calls(&self) -> Vec<(String, String)> {
+        let calls = &self.simulator().app().lock().calls;
+        calls.list.iter().map(|call| (call.method.clone(), call.path.clone())).collect()
+    }
+}
+
+/// The header of a delivery that is signed now.
+pub fn signed(secret: &str, body: &str) -> String {
+    signed_at(secret, body, 0)
+}
+
+/// The same, so many seconds ago.
+pub fn signed_at(secret: &str, body: &str, age: i64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
+    signature::header(&[secret.to_owned()], now.as_secs().cast_signed() - age, body)
+}
+
+/// An event as the account would tell it.
+pub fn event(id: &str, kind: &str, object: Value) -> Value {
+    json!({
+        "id": id, "object": "event", "api_version": API_VERSION, "created": 1_700_000_000, "livemode": false,
+        "type": kind, "data": { "object": object }, "pending_webhooks": 1,
+        "request": { "id": null, "idempotency_key": null },
+    })
+}

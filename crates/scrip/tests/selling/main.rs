@@ -1,0 +1,29 @@
+//! Selling through Stripe, used as buyers and operators use it: the built binary, and the simulator for Stripe.
+//!
+//! Invariant: nothing here reaches into the server; what a test knows, it was told over the wire, by the simulator or
+//! by `scrip verify`.
+
+#![allow(missing_docs, reason = "the names of tests say what they are about")]
+
+#[path = "../it/app.rs"]
+#[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
+mod app;
+mod buying;
+mod changing;
+mod forged;
+#[path = "../it/journal.rs"]
+#[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
+mod journal;
+mod kills;
+mod months;
+mod orders;
+#[path = "../common/postgres.rs"]
+#[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
+mod postgres;
+mod renewing;
+mod returning;
+mod reviewing;
+mod shop;
+#[path = "../it/stripe.rs"]
+mod stripe;
+mod topping_up;

@@ -1,0 +1,78 @@
+//! Renewals that are not paid: a grace, the free plan, and money that comes late (R4).
+
+use crate::shop::{BAD, Buyer, GOOD, Shop};
+use serde_json::{Value, json};
+
+async fn unpaid<'a>(shop: &'a Shop) -> Buyer<'a> {
+    let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+    buyer.buy(json!({ "plan": "creator" })).await;
+    buyer.card(BAD).await;
+    buyer
+}
+
+/// The grace, in which what is left is frozen; then the free plan; then a payment that comes after all.
+#[tokio::test]
+async fn a_declined_renewal_freezes_then_falls_to_free_and_late_money_begins_a_period() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = unpaid(&shop).await;
+        buyer.pass("2026-02-10T02:00:00Z").await;
+        let billing = buyer.desk.get("/v1/billing").await.expect(200);
+        assert_eq!((&billing["status"], &billing["declined"]["attempt"]), (&json!("past_due"), &json!(1)));
+        assert_eq!(billing["awaited_until"], "2026-02-11T00:00:00Z");
+        Buyer::is(&buyer.stands().await, "creator", "month", "past_due", 250);
+        let balance = buyer.desk.balance().await;
+        let frozen = balance["grants"].as_array().expect("a list").iter().any(|grant| grant["frozen"] == true);
+        assert!(frozen, "what is left is there and cannot be used: {balance}");
+        buyer.here("2026-02-11T00:00:01Z").await;
+        let shown = buyer.desk.show().await;
+        assert_eq!((&shown["plan"], buyer.desk.credits().await.0), (&json!("free"), 250));
+        buyer.card(GOOD).await;
+        buyer.pass("2026-02-13T12:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+        assert_eq!(buyer.desk.show().await["period"]["end"], "2026-03-10T00:00:00Z", "as it is billed");
+        assert_eq!(buyer.desk.get("/v1/billing").await.expect(200)["declined"], Value::Null);
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}
+
+/// Within the grace: nothing is lost and nothing is given twice.
+#[tokio::test]
+async fn a_renewal_that_is_paid_within_the_grace_goes_on_as_if_nothing_had_been() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = unpaid(&shop).await;
+        buyer.pass("2026-02-10T02:00:00Z").await;
+        buyer.card(GOOD).await;
+        let path = format!("/v1/invoices?customer={}&status=open", buyer.customer);
+        let invoice = shop.stripe.get(&path).await["data"][0]["id"].as_str().expect("a bill is open").to_owned();
+        shop.stripe.post(&format!("/v1/invoices/{invoice}/pay"), &[]).await;
+        buyer.settle().await;
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+        buyer.pass("2026-03-10T02:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}
+
+/// All retries fail: the subscription ends there, and here it has ended before.
+#[tokio::test]
+async fn a_subscription_that_ends_unpaid_leaves_the_free_plan_and_can_be_bought_again() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = unpaid(&shop).await;
+        for day in ["2026-02-10T02:00:00Z", "2026-02-14T00:00:00Z", "2026-02-19T00:00:00Z", "2026-02-28T00:00:00Z"] {
+            buyer.pass(day).await;
+        }
+        let path = format!("/v1/subscriptions?status=all&customer={}", buyer.customer);
+        assert_eq!(shop.stripe.get(&path).await["data"][0]["status"], "canceled");
+        Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
+        buyer.card(GOOD).await;
+        buyer.buy(json!({ "plan": "creator" })).await;
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}

@@ -1,0 +1,266 @@
+//! A shop: a server, the Stripe account it sells through, and somebody who buys.
+
+use crate::app::{App, Clock, Desk, PATIENCE, root, temporary, text};
+use crate::stripe::Stripe;
+use reqwest::Method;
+use serde_json::{Value, json};
+use stripe_simulator::resources::portal;
+use stripe_simulator::state::State;
+
+/// A card that pays.
+pub const GOOD: &str = "pm_card_visa";
+/// A card that can be kept and is declined whenever it is charged.
+pub const BAD: &str = "pm_card_chargeCustomerFail";
+
+/// Where the shop is for its customers, wherever its server listens.
+pub const ADDRESS: &str = "https://shop.example";
+
+/// A server and the account it sells through. The server goes first.
+pub struct Shop {
+    pub app: App,
+    pub stripe: Stripe,
+    /// Where the account tells of things; nothing if it tells nobody.
+    endpoint: Option<String>,
+}
+
+/// A workspace with a clock of its own, known as a customer who lives by the same time.
+pub struct Buyer<'a> {
+    pub shop: &'a Shop,
+    pub desk: Desk<'a>,
+    pub customer: String,
+    clock: Clock<'a>,
+    /// The account's clock.
+    time: String,
+}
+
+/// Seconds of an instant.
+pub fn instant(text: &str) -> i64 {
+    text.parse::<jiff::Timestamp>().expect("an instant").as_second()
+}
+
+/// An instant of seconds.
+pub fn date(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).expect("an instant").to_string()
+}
+
+/// The id at the end of a page's address.
+pub fn id_in(page: &Value) -> String {
+    let url = text(&page["url"]);
+    url.rsplit_once('/').expect("an id is at its end").1.to_owned()
+}
+
+impl Shop {
+    /// A shop of one of the shipped catalogs.
+    pub fn open(catalog: &str) -> Shop {
+        let mut shop = Shop::silent(catalog);
+        shop.endpoint = Some(shop.stripe.tell(&shop.app.url));
+        shop
+    }
+
+    /// The same, which is told of nothing.
+    pub fn silent(catalog: &str) -> Shop {
+        let file = root().join(format!("catalogs/{catalog}.toml"));
+        let stripe = Stripe::selling(&file);
+        let mut environment = stripe.environment();
+        environment.push(("SCRIP_PUBLIC_URL".to_owned(), ADDRESS.to_owned()));
+        let app = App::with(&file, temporary(), environment);
+        Shop { app, stripe, endpoint: None }
+    }
+
+    /// Starts the server again, killed if it runs; it has another address then, where it is told of things.
+    pub async fn restart(&mut self) {
+        self.app.restart();
+        if let Some(endpoint) = &self.endpoint {
+            let url = format!("{}/hooks/stripe", self.app.url);
+            self.stripe.post(&format!("/v1/webhook_endpoints/{endpoint}"), &[("url", &url)]).await;
+        }
+    }
+
+    /// Does something in the account that nobody can do by its API.
+    pub fn account<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        self.stripe.simulator().app().with(act)
+    }
+
+    /// Pays on a page; what the control API answers.
+    pub async fn pay_with(&self, page: &Value, card: &str) -> (u16, Value) {
+        self.stripe.control(&format!("/checkout/{}/pay", id_in(page)), json!({ "card": card })).await
+    }
+
+    /// Pays on a page with a card that pays.
+    pub async fn pay(&self, page: &Value) {
+        let (status, answer) = self.pay_with(page, GOOD).await;
+        assert_eq!((status, &answer["status"]), (200, &json!("complete")), "{answer}");
+    }
+
+    /// Waits until everything that the account told of was looked at.
+    pub async fn settle(&self, desk: &Desk<'_>) {
+        self.stripe.quiet().await;
+        let path = format!("/v1/workspaces/{}/customer", desk.id);
+        let settled = async {
+            while self.app.get(&path).await.expect(200)["waits"] == true {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, settled).await;
+        assert!(waited.is_ok(), "{} is never looked at; the server's log:\n{}", desk.id, self.app.log());
+    }
+
+    /// Opens a page and pays there.
+    pub async fn buy(&self, desk: &Desk<'_>, wish: Value) -> Value {
+        let page = desk.post("/v1/checkout", wish).await.expect(201);
+        self.pay(&page).await;
+        self.settle(desk).await;
+        page
+    }
+
+    /// The kinds of the alerts there are, oldest first.
+    pub async fn alerts(&self) -> Vec<String> {
+        let page = self.app.get("/v1/alerts?limit=100").await.expect(200);
+        let kinds = page["data"].as_array().expect("a list").iter().rev().map(|alert| text(&alert["kind"]));
+        kinds.collect()
+    }
+
+    /// A buyer who lives by test clocks, here and in the account, with a card.
+    pub async fn buyer(&self, now: &str, more: Value) -> Buyer<'_> {
+        let clock = self.app.clock(now).await;
+        let mut body = json!({ "test_clock": clock.id });
+        for (name, value) in more.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        let desk = self.app.workspace(body).await;
+        let frozen = instant(now).to_string();
+        let time = self.stripe.post("/v1/test_helpers/test_clocks", &[("frozen_time", &frozen)]).await;
+        let time = text(&time["id"]);
+        let made = self.stripe.post("/v1/customers", &[("test_clock", &time), ("email", "ada@example.com")]).await;
+        let buyer = Buyer { shop: self, desk, customer: text(&made["id"]), clock, time };
+        buyer.card(GOOD).await;
+        buyer.link().await;
+        buyer
+    }
+}
+
+impl Buyer<'_> {
+    /// Says whom the workspace is known as.
+    async fn link(&self) {
+        let path = format!("/v1/workspaces/{}/customer", self.desk.id);
+        let link = json!({ "customer": self.customer });
+        self.desk.app.call(Method::PUT, &path).json(&link).send().await.expect(200);
+        self.settle().await;
+    }
+
+    pub async fn settle(&self) {
+        self.shop.settle(&self.desk).await;
+    }
+
+    /// Keeps a card to be charged from now on.
+    pub async fn card(&self, card: &str) {
+        let stripe = &self.shop.stripe;
+        let path = format!("/v1/payment_methods/{card}/attach");
+        let method = text(&stripe.post(&path, &[("customer", &self.customer)]).await["id"]);
+        let default = [("invoice_settings[default_payment_method]", method.as_str())];
+        stripe.post(&format!("/v1/customers/{}", self.customer), &default).await;
+        for subscription in self.subscriptions().await.as_array().expect("a list") {
+            let path = format!("/v1/subscriptions/{}", text(&subscription["id"]));
+            stripe.post(&path, &[("default_payment_method", &method)]).await;
+        }
+    }
+
+    /// What they subscribe to, newest first.
+    pub async fn subscriptions(&self) -> Value {
+        let path = format!("/v1/subscriptions?customer={}", self.customer);
+        self.shop.stripe.get(&path).await["data"].clone()
+    }
+
+    /// The newest subscription's id.
+    pub async fn subscription(&self) -> String {
+        text(&self.subscriptions().await[0]["id"])
+    }
+
+    /// Lets time pass here alone.
+    pub async fn here(&self, to: &str) {
+        self.clock.advance(to).await;
+    }
+
+    /// Lets time pass in the account alone.
+    pub async fn there(&self, to: &str) {
+        let path = format!("/v1/test_helpers/test_clocks/{}/advance", self.time);
+        self.shop.stripe.post(&path, &[("frozen_time", &instant(to).to_string())]).await;
+        self.shop.stripe.quiet().await;
+    }
+
+    /// Lets time pass on both sides, and the server look at what came of it.
+    pub async fn pass(&self, to: &str) {
+        self.here(to).await;
+        self.there(to).await;
+        self.settle().await;
+    }
+
+    pub async fn buy(&self, wish: Value) -> Value {
+        self.shop.buy(&self.desk, wish).await
+    }
+
+    /// Opens the portal for something; the session.
+    pub async fn portal(&self, visit: Value) -> String {
+        id_in(&self.desk.post("/v1/billing_portal", visit).await.expect(201))
+    }
+
+    /// Changes to another plan, on the page that the checkout leads to.
+    pub async fn change(&self, plan: &str, interval: &str) -> Value {
+        let wish = json!({ "plan": plan, "interval": interval });
+        let page = self.desk.post("/v1/checkout", wish).await.expect(201);
+        let price = self.price(&format!("scrip:plan:{plan}:{interval}")).await;
+        let (session, subscription) = (id_in(&page), self.subscription().await);
+        let done = self.shop.account(|state| portal::switch(state, &session, &subscription, &price));
+        assert_eq!(done.expect("the portal changes it"), None, "nobody asks for a confirmation");
+        self.settle().await;
+        page
+    }
+
+    /// Cancels in the portal.
+    pub async fn cancel(&self) {
+        let session = self.portal(json!({ "flow": "cancel" })).await;
+        let subscription = self.subscription().await;
+        self.shop.account(|state| portal::cancel(state, &session, &subscription, None)).expect("the portal cancels it");
+        self.settle().await;
+    }
+
+    /// Takes that back.
+    pub async fn keep(&self) {
+        let session = self.portal(json!({})).await;
+        let subscription = self.subscription().await;
+        self.shop.account(|state| portal::keep(state, &session, &subscription)).expect("the portal keeps it");
+        self.settle().await;
+    }
+
+    /// Takes back what was agreed for the period's end.
+    pub async fn release(&self) {
+        let schedule = text(&self.subscriptions().await[0]["schedule"]);
+        self.shop.stripe.post(&format!("/v1/subscription_schedules/{schedule}/release"), &[]).await;
+        self.settle().await;
+    }
+
+    /// A price by its lookup key.
+    pub async fn price(&self, key: &str) -> String {
+        let found = self.shop.stripe.get(&format!("/v1/prices?lookup_keys[]={key}")).await;
+        text(&found["data"][0]["id"])
+    }
+
+    /// The newest charge.
+    pub async fn charge(&self) -> Value {
+        let path = format!("/v1/charges?customer={}", self.customer);
+        self.shop.stripe.get(&path).await["data"][0].clone()
+    }
+
+    /// Plan, interval, status and the credits that are available.
+    pub async fn stands(&self) -> (String, String, String, i64) {
+        let shown = self.desk.show().await;
+        let interval = shown["interval"].as_str().unwrap_or("none").to_owned();
+        (text(&shown["plan"]), interval, text(&shown["status"]), self.desk.credits().await.0)
+    }
+
+    #[track_caller]
+    pub fn is(stands: &(String, String, String, i64), plan: &str, interval: &str, status: &str, credits: i64) {
+        let (a, b, c, d) = stands;
+        assert_eq!((a.as_str(), b.as_str(), c.as_str(), *d), (plan, interval, status, credits));
+    }
+}

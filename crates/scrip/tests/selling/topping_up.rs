@@ -1,0 +1,91 @@
+//! Packs that are bought by themselves when the balance gets low.
+
+use crate::app::text;
+use crate::shop::{BAD, Buyer, GOOD, Shop};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn spend(buyer: &Buyer<'_>, credits: i64) {
+    let hold = buyer.desk.post("/v1/holds", json!({ "credits": credits, "reference": "r" })).await.expect(201);
+    buyer.desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
+    buyer.settle().await;
+}
+
+async fn ask(buyer: &Buyer<'_>, monthly_max: i64) -> Value {
+    let terms = json!({ "pack": "credits-1000", "below": 100, "monthly_max": monthly_max });
+    let set = buyer.desk.call(Method::PUT, "/v1/billing/top_up").json(&terms).send().await.expect(200);
+    buyer.settle().await;
+    set
+}
+
+async fn top_up(buyer: &Buyer<'_>) -> Value {
+    buyer.desk.get("/v1/billing").await.expect(200)["top_up"].clone()
+}
+
+async fn charges(buyer: &Buyer<'_>) -> usize {
+    let path = format!("/v1/charges?customer={}", buyer.customer);
+    let all = buyer.shop.stripe.get(&path).await;
+    all["data"].as_array().expect("a list").iter().filter(|charge| charge["paid"] == true).count()
+}
+
+/// Low, bought once; the month's maximum; the next month.
+#[tokio::test]
+async fn a_pack_is_bought_once_when_the_balance_is_low_and_no_more_than_the_month_may_cost() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        assert_eq!(ask(&buyer, 2400).await["status"], "on");
+        assert_eq!((buyer.desk.credits().await.0, charges(&buyer).await), (250, 0), "it is not low");
+        spend(&buyer, 200).await;
+        assert_eq!((buyer.desk.credits().await.0, charges(&buyer).await), (1050, 1));
+        let stands = top_up(&buyer).await;
+        assert_eq!((&stands["status"], &stands["spent"]), (&json!("on"), &json!(1200)));
+        spend(&buyer, 1000).await;
+        assert_eq!((buyer.desk.credits().await.0, charges(&buyer).await), (1050, 2));
+        spend(&buyer, 1000).await;
+        assert_eq!((buyer.desk.credits().await.0, charges(&buyer).await), (50, 2), "the month may cost no more");
+        buyer.pass("2026-02-01T00:00:01Z").await;
+        spend(&buyer, 1).await;
+        assert_eq!((buyer.desk.credits().await.0, charges(&buyer).await), (1049, 3), "the next month may");
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}
+
+#[tokio::test]
+async fn a_decline_stops_it_until_somebody_asks_again() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        buyer.card(BAD).await;
+        ask(&buyer, 2400).await;
+        spend(&buyer, 200).await;
+        assert_eq!((top_up(&buyer).await["status"].clone(), buyer.desk.credits().await.0), (json!("stopped"), 50));
+        let asked = |call: &&(String, String)| call.1 == "/v1/payment_intents" && call.0 == "POST";
+        let before = shop.stripe.calls().iter().filter(asked).count();
+        spend(&buyer, 10).await;
+        assert_eq!(shop.stripe.calls().iter().filter(asked).count(), before, "nobody is asked to pay again and again");
+        buyer.card(GOOD).await;
+        assert_eq!(ask(&buyer, 2400).await["status"].as_str().map(|status| status != "stopped"), Some(true));
+        assert_eq!((top_up(&buyer).await["status"].clone(), buyer.desk.credits().await.0), (json!("on"), 1040));
+        buyer.desk.call(Method::DELETE, "/v1/billing/top_up").send().await.expect(200);
+        spend(&buyer, 1000).await;
+        assert_eq!((top_up(&buyer).await["status"].clone(), buyer.desk.credits().await.0), (json!("off"), 40));
+    }
+    shop.app.verify();
+}
+
+/// The answer to the payment is lost: it is asked for again under its key, and there is one payment.
+#[tokio::test]
+async fn an_answer_that_is_lost_buys_no_second_pack() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        ask(&buyer, 5000).await;
+        let fault = json!({ "method": "POST", "path": "/v1/payment_intents", "times": 3, "cut": "after" });
+        shop.stripe.control("/faults", fault).await;
+        spend(&buyer, 200).await;
+        assert_eq!((buyer.desk.credits().await.0, charges(&buyer).await), (1050, 1));
+    }
+    shop.app.verify();
+}
