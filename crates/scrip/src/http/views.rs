@@ -117,13 +117,12 @@ pub fn balance(workspace: &Workspace) -> api::Balance {
         workspace.grants.iter().map(|grant| (grant.unit, ())).chain([(Unit::Credits, ())]).collect();
     let credits = unit_balance(workspace, Unit::Credits);
     let subscription = &workspace.subscription;
-    let renews = subscription.period.filter(|_| !subscription.cancel);
     api::Balance {
         available: credits.available,
         held: credits.held,
         debt: workspace.debt().get(),
         units: units.keys().map(|unit| (unit.name().to_owned(), unit_balance(workspace, *unit))).collect(),
-        renews_at: renews.map(|period| text(period.next_month_at().unwrap_or(period.end))),
+        renews_at: subscription.renews_at().map(text),
         renewed_at: workspace.renewed_at.map(text),
         grants: workspace.grants.iter().filter(|lot| !lot.closed()).map(|lot| grant(workspace, lot)).collect(),
     }

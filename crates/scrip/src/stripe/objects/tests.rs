@@ -62,7 +62,7 @@ fn the_period_of_a_subscription_is_its_items() {
         "cancel_at_period_end": false, "cancel_at": 200, "canceled_at": 150, "ended_at": null,
         "latest_invoice": { "id": "in_1", "object": "invoice" }, "schedule": null, "pause_collection": null,
         "trial_end": null, "default_payment_method": null, "metadata": { "scrip_workspace": "ws_1" },
-        "start_date": 100, "created": 100,
+        "start_date": 100, "created": 100, "billing_cycle_anchor": 100,
     }));
     let item = &subscription.items.data[0];
     assert_eq!(item.current_period_end.timestamp().micros(), 200 * SECOND);
