@@ -173,7 +173,7 @@ impl Model {
             let left: i64 = self.lots.iter().filter(last).map(|lot| lot.expired - lot.passed_on).sum();
             if left.min(most.get()) > 0 {
                 let amount = left.min(most.get());
-                let paid_by = self.lots.iter().filter(last).next_back().map(|lot| lot.source.clone());
+                let paid_by = self.lots.iter().rfind(last).map(|lot| lot.source.clone());
                 let paid_by = paid_by.filter(|_| self.bill.is_some()).unwrap_or_else(|| source.clone());
                 self.issue(from_template(GrantKind::Rollover, template, amount, paid_by, at, Some(ends)));
             }

@@ -18,7 +18,6 @@ mod kills;
 mod months;
 mod orders;
 #[path = "../common/postgres.rs"]
-#[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
 mod postgres;
 mod renewing;
 mod returning;
