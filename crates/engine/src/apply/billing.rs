@@ -173,7 +173,8 @@ impl<'a> Step<'a> {
     fn give_beside(&mut self, payment: &Payment, price: &Price, billed: Billed) {
         let Billed { start, end, .. } = billed;
         let over = (1..12).filter(|month| start.nth(Interval::Month, *month) <= self.at).count();
-        let left = if end > self.at { 12 - i64::try_from(over).expect("of twelve") } else { 12 };
+        let left =
+            if end > self.at { 12 - i64::try_from(over).expect("at most eleven months are counted") } else { 12 };
         for template in &price.grants {
             let months = template.every == Some(Interval::Month) && price.interval == Interval::Year;
             let of_year = |months| Amount::new(template.amount.get() * months).unwrap_or(template.amount);

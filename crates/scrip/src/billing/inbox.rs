@@ -16,6 +16,29 @@ use serde_json::Value as Json;
 /// Events passed on at once.
 const WAVE: i64 = 100;
 
+/// What is told of that anything can follow from.
+pub const TYPES: [&str; 19] = [
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.expired",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "subscription_schedule.updated",
+    "subscription_schedule.released",
+    "subscription_schedule.canceled",
+    "charge.refunded",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+];
+
 /// Why a delivery was not kept.
 #[derive(Debug)]
 pub enum NotKept {
@@ -58,6 +81,10 @@ pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
              same, but set the endpoint's version"
         );
         alerts::raise(store, Alert::new("wrong_version", said, None, detail)).await?;
+    }
+    // Nothing follows from anything else: a customer who is just being made is nobody's yet.
+    if !TYPES.contains(&event.kind.as_str()) {
+        return Ok(());
     }
     let object = &event.data.object;
     let customer = match object["object"].as_str() {

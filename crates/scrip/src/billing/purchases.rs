@@ -22,6 +22,8 @@ use std::collections::BTreeMap;
 /// How long a page can be paid on, in seconds: between half an hour and a day, as the provider has it.
 const PAGE_SECONDS: i64 = 3600; // # assumed
 
+/// The longest id that the provider gives to anything.
+const ID_MAX: usize = 255;
 /// How often it is tried to decide on a plan while others do.
 const DECISIONS: usize = 5; // # assumed
 
@@ -229,6 +231,9 @@ impl Billing {
     /// # Errors
     /// When the provider cannot say.
     pub async fn customer_there(&self, customer: &str) -> Result<Option<Customer>, Denied> {
+        if customer.len() > ID_MAX {
+            return Ok(None);
+        }
         match self.client.customer(customer).await {
             Ok(found) => Ok(Some(found).filter(|found| !found.deleted)),
             Err(Error::Refused(refused)) if refused.status == 404 => Ok(None),

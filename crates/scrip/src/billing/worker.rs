@@ -31,28 +31,6 @@ const OVERLAP: i64 = 3600; // # assumed
 const KEPT: i64 = 29 * 86_400;
 /// The setting that says until when has been swept.
 const SWEPT: &str = "billing_swept";
-/// What is told of that anything can follow from.
-pub const TYPES: [&str; 19] = [
-    "checkout.session.completed",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.expired",
-    "invoice.paid",
-    "invoice.payment_failed",
-    "customer.subscription.created",
-    "customer.subscription.updated",
-    "customer.subscription.deleted",
-    "subscription_schedule.updated",
-    "subscription_schedule.released",
-    "subscription_schedule.canceled",
-    "charge.refunded",
-    "refund.updated",
-    "refund.failed",
-    "charge.dispute.created",
-    "charge.dispute.updated",
-    "charge.dispute.closed",
-    "payment_intent.succeeded",
-    "payment_intent.payment_failed",
-];
 
 impl Billing {
     /// Works for as long as the process lives.
@@ -165,6 +143,6 @@ impl Billing {
 
 async fn events_since(client: &Client, since: Timestamp) -> Result<Vec<crate::stripe::objects::event::Event>, String> {
     let created = Some(Range { gte: Some(Seconds::of(since)), lt: None });
-    let which = Events { created, types: &TYPES, delivery_success: None };
+    let which = Events { created, types: &inbox::TYPES, delivery_success: None };
     client.events(&which).await.map_err(|error| error.to_string())
 }

@@ -17,7 +17,7 @@ use tokio_postgres::Client;
 pub const BY_WORKSPACE: [&str; 9] =
     ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions", "key_uses"];
 /// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 14] = [
+pub const EVERYWHERE: [&str; 18] = [
     "settings",
     "operator_keys",
     "catalogs",
@@ -31,6 +31,10 @@ pub const EVERYWHERE: [&str; 14] = [
     "mails",
     "reviews",
     "review_files",
+    "customers",
+    "provider_events",
+    "purchases",
+    "alerts",
     "positions",
 ];
 

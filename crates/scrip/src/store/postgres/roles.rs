@@ -15,10 +15,10 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 25] = [
+const RIGHTS: [(&str, &str); 29] = [
     ("entries", ADD),
     ("history", "SELECT"),
-    ("settings", ADD),
+    ("settings", CHANGE),
     ("operator_keys", ADD),
     ("catalogs", ADD),
     ("acts", ADD),
@@ -26,6 +26,10 @@ const RIGHTS: [(&str, &str); 25] = [
     ("mails", CHANGE),
     ("reviews", CHANGE),
     ("review_files", ADD),
+    ("customers", CHANGE),
+    ("provider_events", CHANGE),
+    ("purchases", CHANGE),
+    ("alerts", ADD),
     ("test_clocks", CHANGE),
     ("users", ADD),
     ("sign_in_tokens", ALL),
