@@ -79,7 +79,8 @@ fn runs(proof: &str, scenarios: &BTreeSet<String>) -> Result<(), String> {
         };
     };
     let text = std::fs::read_to_string(repository().join(file)).map_err(|error| format!("`{file}`: {error}"))?;
-    let forms = ["#[test]\nfn NAME()", "#[test]\n    fn NAME()", "#[tokio::test]\nasync fn NAME()"];
+    let threads = "#[tokio::test(flavor = \"multi_thread\")]\nasync fn NAME()";
+    let forms = ["#[test]\nfn NAME()", "#[test]\n    fn NAME()", "#[tokio::test]\nasync fn NAME()", threads];
     match forms.iter().any(|form| text.contains(&form.replace("NAME", name))) {
         true => Ok(()),
         false => Err(format!("`{file}` has no test `{name}`")),
