@@ -124,9 +124,10 @@ pub async fn set_top_up(
     State(app): State<Arc<App>>,
     body: Body<api::NewTopUp>,
 ) -> Result<Reply<api::TopUp>, Problem> {
-    seller(&app)?;
     let api::NewTopUp { pack, below, monthly_max } = &body.value;
     let (below, monthly_max) = (amount("/below", *below)?, amount("/monthly_max", *monthly_max)?);
+    admin.workspace()?;
+    seller(&app)?;
     top_up(&app, &admin, Some(TopUpTerms { pack: name(pack), below, monthly_max }), &body.bytes).await
 }
 
