@@ -7,9 +7,10 @@
 use super::signature::judge;
 use super::{Billing, customers, marks};
 use crate::alerts::{self, Alert};
-use crate::store::{Store, Unavailable, Value, queries};
+use crate::store::{Row, Store, Unavailable, Value, queries};
 use crate::stripe::Error;
 use crate::stripe::client::VERSION;
+use crate::stripe::error::Refused;
 use crate::stripe::objects::event::Event;
 use serde_json::Value as Json;
 
@@ -125,30 +126,44 @@ fn id_of(value: &Json) -> Option<&str> {
     value.as_str().or_else(|| value["id"].as_str())
 }
 
-/// Passes events on: each becomes a hint about its customer. How many there were.
+/// Passes events on: each becomes a hint about its customer. One whose question is refused waits, and holds up no
+/// other; where no answer comes at all, those that are left wait with it. How many there were.
 ///
 /// # Errors
-/// When the store or the provider cannot answer.
+/// When the store cannot answer, or the provider could not about some of them.
 pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
     let store = billing.ledger.store();
     let rows = store.query_for_work(queries::EVENTS_WAITING, vec![WAVE.into()]).await?;
+    let mut waits = None;
     for row in &rows {
-        let text = |column: usize| match &row.0[column] {
-            Value::Text(text) => Some(text.clone()),
-            _ => None,
-        };
-        let customer = match (text(2), text(3)) {
-            (Some(customer), _) => Some(customer),
-            (None, Some(charge)) => customer_of(billing, &charge).await?,
-            (None, None) => None,
-        };
-        if let Some(customer) = customer {
-            pass_on_one(billing, row.text(0), &customer).await?;
+        match pass_on_one(billing, row).await {
+            Ok(()) => {}
+            Err(PassOn::Provider(error @ Error::Refused(_))) => {
+                waits.get_or_insert(error);
+                continue;
+            }
+            Err(error) => return Err(error),
         }
         let now = store.now(None).await?.micros();
         store.write_for_work(queries::EVENT_HANDLED, vec![Value::Text(row.text(0).to_owned()), now.into()]).await?;
     }
-    Ok(rows.len())
+    waits.map_or(Ok(rows.len()), |error| Err(PassOn::Provider(error)))
+}
+
+/// Finds out whom an event is about, and hints at them.
+async fn pass_on_one(billing: &Billing, row: &Row) -> Result<(), PassOn> {
+    let text = |column: usize| match &row.0[column] {
+        Value::Text(text) => Some(text.clone()),
+        _ => None,
+    };
+    let customer = match (text(2), text(3)) {
+        (None, Some(charge)) => customer_of(billing, &charge).await?,
+        (customer, _) => customer,
+    };
+    match customer {
+        Some(customer) => hint_at(billing, row.text(0), &customer).await,
+        None => Ok(()),
+    }
 }
 
 /// Why events wait.
@@ -170,13 +185,13 @@ impl From<Unavailable> for PassOn {
 async fn customer_of(billing: &Billing, charge: &str) -> Result<Option<String>, PassOn> {
     match billing.client.charge(charge).await {
         Ok(charge) => Ok(charge.customer.map(|customer| customer.id)),
-        Err(Error::Refused(_)) => Ok(None),
+        Err(Error::Refused(refused)) if is_missing(&refused) => Ok(None),
         Err(error) => Err(PassOn::Provider(error)),
     }
 }
 
 /// Hints at a customer. One that bears our mark and that we do not know is somebody's money: an alert says so.
-async fn pass_on_one(billing: &Billing, event: &str, customer: &str) -> Result<(), PassOn> {
+async fn hint_at(billing: &Billing, event: &str, customer: &str) -> Result<(), PassOn> {
     let store: &Store = billing.ledger.store();
     if customers::hint(store, customer).await? {
         return Ok(());
@@ -193,7 +208,12 @@ async fn pass_on_one(billing: &Billing, event: &str, customer: &str) -> Result<(
             Ok(())
         }
         // Deleted, or another product's.
-        Err(Error::Refused(_)) => Ok(()),
+        Err(Error::Refused(refused)) if is_missing(&refused) => Ok(()),
         Err(error) => Err(PassOn::Provider(error)),
     }
+}
+
+/// Whether there is no such thing. Any other refusal is about who asks, or how often: the event waits.
+fn is_missing(refused: &Refused) -> bool {
+    refused.status == 404
 }

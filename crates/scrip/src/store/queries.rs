@@ -139,9 +139,9 @@ pub const CUSTOMER_WAITS: &str = "SELECT (SELECT COUNT(*) FROM customers WHERE w
 pub const NEW_EVENT: &str =
     "INSERT INTO provider_events (id, kind, customer, charge, created_at, received_at, handled_at)
     VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT (id) DO NOTHING";
-/// Events that nobody has passed on yet, oldest first.
-pub const EVENTS_WAITING: &str =
-    "SELECT id, kind, customer, charge FROM provider_events WHERE handled_at IS NULL ORDER BY received_at LIMIT $1";
+/// Events that nobody has passed on yet: those that name their customer first, then oldest first.
+pub const EVENTS_WAITING: &str = "SELECT id, kind, customer, charge FROM provider_events WHERE handled_at IS NULL
+    ORDER BY customer IS NULL, received_at LIMIT $1";
 /// An event was passed on.
 pub const EVENT_HANDLED: &str = "UPDATE provider_events SET handled_at = $2 WHERE id = $1";
 /// Adds what somebody decided to buy.

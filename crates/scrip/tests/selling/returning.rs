@@ -119,6 +119,23 @@ async fn a_dispute_freezes_and_winning_it_restores_once() {
     shop.app.verify();
 }
 
+/// A dispute says of which charge it is, and not whose: while that cannot be asked, because the key is not good or was
+/// used too often, it waits and is not taken for somebody else's.
+#[tokio::test]
+async fn a_dispute_waits_until_it_can_be_asked_whose_it_is() {
+    for status in [401, 403, 429] {
+        let mut shop = Shop::open("canvas-tiers");
+        {
+            let buyer = buyer_of_a_pack(&shop).await;
+            let fault = json!({ "method": "GET", "path": "/v1/charges/*", "times": 3, "status": status });
+            shop.stripe.control("/faults", fault).await;
+            dispute(&buyer).await;
+            assert_eq!(buyer.desk.show().await["status"], "frozen", "after {status}");
+        }
+        shop.app.verify();
+    }
+}
+
 #[tokio::test]
 async fn a_dispute_that_is_lost_takes_for_good_and_thaws() {
     let mut shop = Shop::open("canvas-tiers");
