@@ -147,7 +147,6 @@ async fn top_up(
     let id = admin.workspace()?;
     let command = Command::Billing(BillingCommand::SetTopUp(terms));
     let (committed, after) = app.ledger.submit_and_show(id, command, admin.asked(id, body)).await?;
-    customers::hint_workspace(app.ledger.store(), id).await?;
     let top_up = after.billing.top_up.as_ref().ok_or(Problem::not_found("automatic top-up"))?;
     Ok(Reply::new(StatusCode::OK, views::top_up(top_up, after.at)).of(id, &committed))
 }
