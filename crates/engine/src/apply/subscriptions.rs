@@ -251,7 +251,7 @@ impl<'a> Step<'a> {
         (left, ended.last().map(|grant| grant.source.clone()))
     }
 
-    pub(super) fn grant_template(
+    fn grant_template(
         &mut self,
         kind: GrantKind,
         template: &GrantTemplate,
