@@ -60,12 +60,16 @@ impl Billing {
         Ok(())
     }
 
-    /// The page where the current subscription is changed to another price.
+    /// The page where the current subscription is changed to another price. One that has the price already, and only
+    /// ends, is kept on the portal's first page: the provider confirms no change to what is there.
     pub(super) async fn change_page(&self, workspace: &Workspace, price: &str) -> Result<String, Denied> {
         let current = self.current(workspace).await?;
         let Some(item) = current.items.data.first() else {
             return Err(Denied::NotSynced(format!("the subscription {} has nothing in it", current.id)));
         };
+        if item.price.id == price {
+            return self.visit(workspace, None).await;
+        }
         let items = vec![ChosenItem { id: item.id.clone(), price: price.to_owned(), quantity: 1 }];
         let chosen = Chosen { subscription: current.id.clone(), items };
         self.visit(workspace, Some(Flow::SubscriptionUpdateConfirm { subscription_update_confirm: chosen })).await

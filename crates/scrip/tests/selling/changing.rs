@@ -4,6 +4,7 @@ use crate::app::text;
 use crate::shop::{Buyer, Shop};
 use reqwest::Method;
 use serde_json::{Value, json};
+use stripe_simulator::resources::portal;
 
 /// A buyer of a plan since the 10th of January 2026.
 async fn subscriber<'a>(shop: &'a Shop, plan: &str, interval: &str) -> Buyer<'a> {
@@ -53,8 +54,7 @@ async fn an_upgrade_that_is_declined_changes_nothing() {
         let page = buyer.desk.post("/v1/checkout", wish).await.expect(201);
         let (session, subscription) = (crate::shop::id_in(&page), buyer.subscription().await);
         let price = buyer.price("scrip:plan:pro:month").await;
-        let done =
-            shop.account(|state| stripe_simulator::resources::portal::switch(state, &session, &subscription, &price));
+        let done = shop.account(|state| portal::switch(state, &session, &subscription, &price));
         assert!(done.is_err(), "it is declined");
         buyer.settle().await;
         Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
@@ -132,6 +132,23 @@ async fn a_plan_that_is_canceled_in_the_portal_stays_to_its_end_and_can_be_kept_
         Buyer::is(&buyer.stands().await, "free", "none", "active", 1250);
         buyer.buy(json!({ "plan": "pro", "interval": "month" })).await;
         Buyer::is(&buyer.stands().await, "pro", "month", "active", 250 + 1000 + 5000);
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}
+
+/// Asking for the plan that one has, and that only ends, leads to where it is kept: there is no change to confirm.
+#[tokio::test]
+async fn a_plan_that_is_canceled_is_asked_for_again_and_kept() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = subscriber(&shop, "creator", "month").await;
+        buyer.cancel().await;
+        let page = buyer.desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
+        let (session, subscription) = (crate::shop::id_in(&page), buyer.subscription().await);
+        shop.account(|state| portal::keep(state, &session, &subscription)).expect("the page keeps it");
+        buyer.settle().await;
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
         assert_eq!(shop.alerts().await, Vec::<String>::new());
     }
     shop.app.verify();

@@ -129,9 +129,8 @@ fn items(
         let name = format!("{member}[price]");
         let price = params.filled(&name);
         let quantity = params.int(&format!("{member}[quantity]"))?;
-        if !subscription.each("items").iter().any(|item| item.id() == id) {
-            return Err(StripeError::no_such("subscription_item", &id, &format!("{member}[id]")));
-        }
+        let there = subscription.each("items").into_iter().find(|item| item.id() == id);
+        let there = there.ok_or_else(|| StripeError::no_such("subscription_item", &id, &format!("{member}[id]")))?;
         if let Some(price) = &price {
             state.find("price", price, &name)?;
             if !may_switch_to(configuration, price) {
@@ -139,7 +138,14 @@ fn items(
                 return Err(StripeError::unusable(&name, message));
             }
         }
-        items.push(json!({"id": id, "price": price, "quantity": quantity.unwrap_or(1)}));
+        let quantity = quantity.unwrap_or(1);
+        let is_there = price.as_deref().is_none_or(|price| price == there.text("price.id"));
+        if is_there && quantity == there.int("quantity") {
+            // # assumed: that it is refused is known, and not in which words
+            let message = "The subscription update cannot be confirmed, because there are no changes to confirm.";
+            return Err(StripeError::unusable(all, message));
+        }
+        items.push(json!({"id": id, "price": price, "quantity": quantity}));
     }
     if items.len() != 1 {
         return Err(StripeError::unusable(all, "Exactly one item must be given."));
