@@ -13,12 +13,14 @@ DATA := data/demo
 RELEASE := $(CARGO_TARGET_DIR)/release/scrip
 SOAK := data/soak
 
-.PHONY: help demo test suite check instructions soak growth move fmt clean compiler tools counter
+.PHONY: help demo test suite check stripe instructions soak growth move fmt clean compiler tools counter
 
 help:
 	@echo 'make demo    build, and serve a product with some history on http://127.0.0.1:8080'
 	@echo 'make test    install what the tests need, and run everything'
 	@echo 'make check   formatting, lints and the house style'
+	@echo 'make stripe  the stories of selling that need no page, in an account of Stripe'\''s test mode whose key is in'
+	@echo '             SCRIP_TEST_STRIPE_KEY; `make test` runs them against the simulator'
 	@echo 'make instructions   count the instructions of the engine and of a request, against those that are kept'
 	@echo 'make soak    fill a directory with ten million entries (ENTRIES=n for others), measure what they cost, and move'
 	@echo '             them into a PostgreSQL of its own; leaves the figures in $(SOAK)'
@@ -61,6 +63,13 @@ check: compiler
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo test --locked --package scrip --test tidy
+
+# Stripe lets an account ask only so often: one story at a time.
+stripe: compiler
+	@[ -n "$${SCRIP_TEST_STRIPE_KEY:-}" ] || { \
+		echo 'SCRIP_TEST_STRIPE_KEY must be a key of test mode (sk_test_…), best of a sandbox of its own'; exit 2; \
+	} >&2
+	cargo test --locked --package scrip --test selling account:: -- --test-threads 1
 
 # A release build, which `make test` has not: too slow to be made for every test.
 instructions: compiler counter

@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 use stripe_simulator::{API_VERSION, Config, Simulator, resources, signature};
 use tokio::runtime::{Builder, Runtime};
 
@@ -12,17 +13,26 @@ pub const KEY: &str = "sk_test_of_the_stories_0123456789";
 /// What deliveries are signed with.
 pub const SECRET: &str = "whsec_of_the_stories_0123456789abcdef";
 
-/// A simulator with a runtime of its own, so that a test may wait for a program that asks it.
+/// How often the account is asked whether it has done something, and how long is waited in between.
+const TRIES: u32 = 300;
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+
+/// Where the stories find the key of an account of Stripe's own, in test mode.
+const KEY_OF_ITS_OWN: &str = "SCRIP_TEST_STRIPE_KEY";
+
+/// An account: the simulator's, or one of Stripe's own.
 pub struct Stripe {
-    runtime: Option<Runtime>,
-    simulator: Option<Simulator>,
+    /// The simulator, with a runtime of its own, so that a test may wait for a program that asks it.
+    simulated: Option<(Simulator, Runtime)>,
+    url: String,
+    key: String,
     client: reqwest::Client,
 }
 
 impl Drop for Stripe {
     fn drop(&mut self) {
-        drop(self.simulator.take());
-        if let Some(runtime) = self.runtime.take() {
+        if let Some((simulator, runtime)) = self.simulated.take() {
+            drop(simulator);
             runtime.shutdown_background();
         }
     }
@@ -39,11 +49,22 @@ impl Stripe {
         let started = std::thread::spawn(move || {
             let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
             let simulator = runtime.block_on(Simulator::start(config)).expect("the simulator listens");
-            (runtime, simulator)
+            (simulator, runtime)
         });
-        let (runtime, simulator) = started.join().expect("the simulator starts");
+        let (simulator, runtime) = started.join().expect("the simulator starts");
+        let url = simulator.base_url().to_owned();
         let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
-        Stripe { runtime: Some(runtime), simulator: Some(simulator), client }
+        Stripe { simulated: Some((simulator, runtime)), url, key: KEY.to_owned(), client }
+    }
+
+    /// The account whose key the environment names, in Stripe's own test mode; the simulator's, if it names none.
+    pub fn of_choice() -> Stripe {
+        let Ok(key) = std::env::var(KEY_OF_ITS_OWN) else { return Stripe::open() };
+        let is_of_test_mode = ["sk_test_", "rk_test_"].iter().any(|prefix| key.starts_with(prefix));
+        assert!(is_of_test_mode, "{KEY_OF_ITS_OWN} must be a key of test mode: stories buy, refund and dispute");
+        let url = "https://api.stripe.com".to_owned();
+        let client = reqwest::Client::builder().build().expect("a client can be made");
+        Stripe { simulated: None, url, key, client }
     }
 
     /// An account that sells a catalog.
@@ -53,32 +74,30 @@ impl Stripe {
         stripe
     }
 
-    /// Lets `scrip stripe sync` fill the account.
-    pub fn sync(&self, catalog: &Path) {
+    /// Lets `scrip stripe sync` fill the account; what it did, a line for each change.
+    pub fn sync(&self, catalog: &Path) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
         command.args(["stripe", "sync", "--apply", "--catalog"]).arg(catalog).envs(self.environment());
         let output = command.output().expect("the built binary starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("it is text")
     }
 
-    /// What a server is told to sell here.
+    /// What a server is told to sell here. Stripe itself reaches no server of a test, so that there is no secret then.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let told = [
-            ("SCRIP_STRIPE_SECRET_KEY", KEY),
-            ("SCRIP_STRIPE_API_URL", self.url()),
-            ("SCRIP_STRIPE_WEBHOOK_SECRETS", SECRET),
-        ];
-        told.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+        let told = [("SCRIP_STRIPE_SECRET_KEY", &*self.key), ("SCRIP_STRIPE_API_URL", &*self.url)];
+        let secret = self.simulated.is_some().then_some(("SCRIP_STRIPE_WEBHOOK_SECRETS", SECRET));
+        told.into_iter().chain(secret).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// Where it is.
     pub fn url(&self) -> &str {
-        self.simulator().base_url()
+        &self.url
     }
 
     /// The simulator.
     pub fn simulator(&self) -> &Simulator {
-        self.simulator.as_ref().expect("it runs until it is dropped")
+        &self.simulated.as_ref().expect("only the simulator can be asked for this").0
     }
 
     /// Lets the account tell a server of everything; the endpoint's id.
@@ -92,9 +111,9 @@ impl Stripe {
     async fn ask(&self, method: Method, path: &str, key: bool, body: String, kind: &str) -> (u16, Value) {
         let mut call = self.client.request(method, format!("{}{path}", self.url())).header("Content-Type", kind);
         if key {
-            call = call.bearer_auth(KEY);
+            call = call.bearer_auth(&self.key).header("Stripe-Version", API_VERSION);
         }
-        let answer = call.body(body).send().await.expect("the simulator answers");
+        let answer = call.body(body).send().await.expect("the account answers");
         let status = answer.status().as_u16();
         (status, serde_json::from_slice(&answer.bytes().await.expect("a body")).unwrap_or(Value::Null))
     }
@@ -121,6 +140,18 @@ impl Stripe {
         answer
     }
 
+    /// Reads from the API until what is there suits; an account of Stripe's own takes its time.
+    pub async fn until(&self, path: &str, suits: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..TRIES {
+            let found = self.get(path).await;
+            if suits(&found) {
+                return found;
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+        panic!("{path} never suits: {}", self.get(path).await);
+    }
+
     /// Deletes by the API: cancels at once.
     pub async fn delete(&self, path: &str) -> Value {
         let (status, answer) = self.ask(Method::DELETE, path, true, String::new(), "text/plain").await;
@@ -140,9 +171,11 @@ impl Stripe {
         made["id"].as_str().expect("it has an id").to_owned()
     }
 
-    /// Waits until nothing is under way or waits to be delivered.
+    /// Waits until the simulator has nothing under way and nothing to deliver.
     pub async fn quiet(&self) {
-        self.simulator().quiet().await;
+        if let Some((simulator, _)) = &self.simulated {
+            simulator.quiet().await;
+        }
     }
 
     /// The requests that came, as the method and the path.

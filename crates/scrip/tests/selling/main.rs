@@ -5,6 +5,7 @@
 
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 
+mod account;
 #[path = "../it/app.rs"]
 #[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
 mod app;

@@ -30,7 +30,7 @@ pub struct Buyer<'a> {
     pub customer: String,
     clock: Clock<'a>,
     /// The account's clock.
-    time: String,
+    pub time: String,
 }
 
 /// Seconds of an instant.
@@ -59,8 +59,17 @@ impl Shop {
 
     /// The same, which is told of nothing.
     pub fn silent(catalog: &str) -> Shop {
+        Shop::with(Stripe::open(), catalog)
+    }
+
+    /// The same, with an account of Stripe's own if there is a key for one.
+    pub fn of_choice(catalog: &str) -> Shop {
+        Shop::with(Stripe::of_choice(), catalog)
+    }
+
+    fn with(stripe: Stripe, catalog: &str) -> Shop {
         let file = root().join(format!("catalogs/{catalog}.toml"));
-        let stripe = Stripe::selling(&file);
+        stripe.sync(&file);
         let mut environment = stripe.environment();
         environment.push(("SCRIP_PUBLIC_URL".to_owned(), ADDRESS.to_owned()));
         let app = App::with(&file, temporary(), environment);
@@ -183,9 +192,11 @@ impl Buyer<'_> {
 
     /// Lets time pass in the account alone.
     pub async fn there(&self, to: &str) {
-        let path = format!("/v1/test_helpers/test_clocks/{}/advance", self.time);
-        self.shop.stripe.post(&path, &[("frozen_time", &instant(to).to_string())]).await;
-        self.shop.stripe.quiet().await;
+        let stripe = &self.shop.stripe;
+        let path = format!("/v1/test_helpers/test_clocks/{}", self.time);
+        stripe.post(&format!("{path}/advance"), &[("frozen_time", &instant(to).to_string())]).await;
+        stripe.until(&path, |clock| clock["status"] == "ready").await;
+        stripe.quiet().await;
     }
 
     /// Lets time pass on both sides, and the server look at what came of it.
