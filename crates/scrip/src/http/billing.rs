@@ -4,8 +4,8 @@
 
 use super::caller::{Admin, Operator};
 use super::problem::{Problem, refusal_detail, request_id};
-use super::request::{Body, PageQuery, PathOf, QueryOf, amount, name};
-use super::workspaces::interval;
+use super::request::{Body, PageQuery, PathOf, QueryOf};
+use super::values::{amount, interval, name};
 use super::{App, Reply, page_limit, views};
 use crate::acts;
 use crate::alerts::{self, Alert, Kept};

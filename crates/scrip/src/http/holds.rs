@@ -4,8 +4,9 @@ pub mod batch;
 
 use super::caller::Operator;
 use super::problem::Problem;
-use super::request::{Body, PathOf, amount, name, params};
+use super::request::{Body, PathOf};
 use super::switches::off;
+use super::values::{amount, name, params};
 use super::{App, Reply, views};
 use crate::store::journal::JournalRow;
 use crate::store::projection::HoldRow;

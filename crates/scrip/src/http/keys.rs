@@ -6,7 +6,9 @@ pub mod directory;
 
 use super::caller::{KEY_PREFIXES, Member};
 use super::problem::Problem;
-use super::request::{Body, PathOf, amount, instant, name};
+use super::request::{Body, PathOf};
+use super::values::{cap, instant, name};
+use super::views::capped;
 use super::{App, Reply};
 use crate::crypto::{new_key, sha256};
 use crate::ledger::Beside;
@@ -19,7 +21,7 @@ use scrip_client::types as api;
 use scrip_engine::limits::KEY_GRACE_SECONDS;
 use scrip_engine::team::command::{KeyChange, NewKey, Secret, TeamCommand};
 use scrip_engine::team::event::TeamEvent;
-use scrip_engine::team::{Cap, CapTerms, Key, KeyHash, Role};
+use scrip_engine::team::{Key, KeyHash, Role};
 use scrip_engine::{
     Capability, Catalogs, Command, Dated, Event, Kind, Mode, Plan, Timestamp, UserId, Workspace, effective,
 };
@@ -197,25 +199,6 @@ fn new_secret(workspace: &Workspace) -> (String, Secret) {
     let hash = KeyHash(sha256(&[text.as_bytes()]));
     let last4 = text[text.len() - 4..].to_owned();
     (text, Secret { hash, last4 })
-}
-
-/// Reads a cap.
-///
-/// # Errors
-/// When its amount is out of range.
-pub fn cap(asked: &api::SpendCap) -> Result<CapTerms, Problem> {
-    let credits = amount("/spend_cap/credits", asked.credits)?;
-    Ok(CapTerms { credits, every: asked.every.map(super::workspaces::interval) })
-}
-
-/// Shows a cap as it stands.
-pub fn capped(cap: &Cap, now: Timestamp) -> api::CapView {
-    api::CapView {
-        credits: cap.terms.credits.get(),
-        every: cap.terms.every.map(|every| every.name().to_owned()),
-        spent: cap.spent(now).get(),
-        resets_at: cap.resets_at(now).map(|at| at.to_string()),
-    }
 }
 
 /// What is needed to show the keys of a workspace.

@@ -3,11 +3,11 @@
 //! Invariant: nobody learns here who belongs to a workspace that is not theirs.
 
 use super::caller::{Admin, Belonging, Member, Operator};
-use super::keys::{cap, capped};
 use super::person::Person;
 use super::problem::Problem;
 use super::request::{Body, PathOf};
-use super::sessions::address;
+use super::values::{address, cap};
+use super::views::capped;
 use super::{App, Reply};
 use crate::ledger::{Asked, Beside};
 use crate::links::is_invitation;
@@ -56,7 +56,7 @@ pub async fn add(
 ) -> Result<Reply<api::Member>, Problem> {
     let id = operator.workspace()?;
     app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
-    let email = address(&body.value.email)?;
+    let email = address("/email", &body.value.email)?;
     let user = sign_in::user_of(app.ledger.store(), &email, app.ledger.now(None).await?).await?;
     let role = role(body.value.role);
     let command = Command::Team(TeamCommand::Add { user, email: email.as_str().into(), role });
@@ -126,7 +126,7 @@ pub async fn invite(
     body: Body<api::NewInvitation>,
 ) -> Result<Reply<api::Invitation>, Problem> {
     let id = admin.workspace()?;
-    let email = address(&body.value.email)?;
+    let email = address("/email", &body.value.email)?;
     let role = role(body.value.role);
     let workspace = admin.workspace_now(&app).await?;
     let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);

@@ -27,6 +27,7 @@ mod sessions;
 mod switches;
 mod test_clocks;
 pub mod throttle;
+mod values;
 pub mod views;
 mod workspaces;
 

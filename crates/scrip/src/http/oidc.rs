@@ -6,7 +6,8 @@ use super::App;
 use super::person::{COOKIE, named, set_cookie};
 use super::problem::Problem;
 use super::request::QueryOf;
-use super::sessions::{address, begin};
+use super::sessions::begin;
+use super::values::address;
 use crate::oidc::{Attempt, Failure, Oidc, PATIENCE};
 use crate::sign_in::{self, Redeemed};
 use axum::extract::State;
@@ -71,7 +72,7 @@ pub async fn callback(
         return Err(refused("the attempt was used before").into());
     }
     let vouched = oidc.finish(&attempt, &app.secret, &redirect_uri(&app), &code, now).await?;
-    let email = address(&vouched).map_err(|_| refused("what it vouches for is no address"))?;
+    let email = address("/email", &vouched).map_err(|_| refused("what it vouches for is no address"))?;
     let (token, _) = begin(&app, Redeemed { email, workspace: None }, &headers, now).await?;
     let cookies = [
         (header::LOCATION, axum::http::HeaderValue::from_static("/")),

@@ -5,10 +5,9 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use scrip_engine::{Amount, Invalid, Name, Params, Refusal, Timestamp, Value};
 use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -192,66 +191,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
     }
 }
 
-/// A positive amount of at most what one operation may move.
-pub fn amount(pointer: &str, units: i64) -> Result<Amount, Problem> {
-    let good =
-        Amount::new(units).filter(|amount| !amount.is_zero() && amount.get() <= scrip_engine::limits::OPERATION_MAX);
-    good.ok_or_else(|| Problem::invalid(pointer, format!("must be 1 to {}", scrip_engine::limits::OPERATION_MAX)))
-}
-
-/// An instant.
-pub fn instant(pointer: &str, text: &str) -> Result<Timestamp, Problem> {
-    text.parse().map_err(|detail: String| Problem::invalid(pointer, detail))
-}
-
-/// A name of at most 200 characters.
-pub fn name(text: &str) -> Name {
-    Name::from(text)
-}
-
-/// The parameters of a run; what each may be is for the model to say.
-pub fn params(given: &serde_json::Map<String, serde_json::Value>) -> Result<Params, Problem> {
-    let mut params = Params::new();
-    let mut errors = Vec::new();
-    for (name, value) in given {
-        match param(value) {
-            Ok(value) => drop(params.insert(Name::from(name.as_str()), value)),
-            Err(detail) => {
-                let name: String = name.chars().take(100).collect();
-                errors.push(Invalid::new(format!("/params/{}", name.replace('~', "~0").replace('/', "~1")), detail));
-            }
-        }
-    }
-    if errors.is_empty() { Ok(params) } else { Err(Problem::Refused(Refusal::InvalidRequest { errors })) }
-}
-
-fn param(value: &serde_json::Value) -> Result<Value, &'static str> {
-    use serde_json::Value as Json;
-    match value {
-        Json::Bool(value) => Ok(Value::Boolean(*value)),
-        Json::Number(number) => number.as_i64().map(Value::Integer).ok_or("must be a whole number that fits 64 bits"),
-        Json::String(text) => Ok(Value::Text(text.clone())),
-        Json::Array(entries) => {
-            let texts = entries.iter().map(|entry| entry.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-            texts.map(Value::List).ok_or("must be a list of texts")
-        }
-        Json::Null => Err("must not be null; leave it out for the default"),
-        Json::Object(_) => Err("must be true or false, a whole number, a text or a list of texts"),
-    }
-}
-
-/// The caller's own words: texts by name.
-pub fn metadata(given: &serde_json::Map<String, serde_json::Value>) -> Result<BTreeMap<String, String>, Problem> {
-    let text = |(name, value): (&String, &serde_json::Value)| {
-        let text = value.as_str().ok_or_else(|| Problem::invalid("/metadata", "names and values must be texts"))?;
-        Ok((name.clone(), text.to_owned()))
-    };
-    given.iter().map(text).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use scrip_engine::Refusal;
     use std::convert::Infallible;
 
     #[derive(Debug, Deserialize)]

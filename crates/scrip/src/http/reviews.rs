@@ -10,7 +10,8 @@ pub mod files;
 
 use super::caller::{Admin, Operator};
 use super::problem::Problem;
-use super::request::{Body, PathOf, QueryOf, name};
+use super::request::{Body, PathOf, QueryOf};
+use super::values::name;
 use super::{App, Reply, page_limit};
 use crate::ledger::Beside;
 use crate::store::{Row, Statement, Unavailable, Value, queries};

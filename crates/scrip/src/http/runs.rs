@@ -2,8 +2,9 @@
 
 use super::caller::{Reader, Runner};
 use super::problem::{Problem, refusal_members};
-use super::request::{Body, PathOf, QueryOf, metadata, name, params};
+use super::request::{Body, PathOf, QueryOf};
 use super::switches::off;
+use super::values::{metadata, name, params};
 use super::{App, Reply, page_limit, views};
 use crate::crypto::{is_signed, sign};
 use crate::store::projection::RunRow;

@@ -9,7 +9,7 @@ use super::opening::{self, Opening};
 use super::person::{COOKIE, Person, cookies, csrf, not_from_elsewhere, set_cookie};
 use super::problem::{Problem, request_id};
 use super::request::Body;
-use super::workspaces::email;
+use super::values::address;
 use super::{App, Reply};
 use crate::acts;
 use crate::crypto::{hex, random, sha256};
@@ -34,7 +34,7 @@ pub async fn ask(
     State(app): State<Arc<App>>,
     body: Body<api::SignIn>,
 ) -> Result<Reply<api::SignInAsked>, Problem> {
-    let email = address(&body.value.email)?;
+    let email = address("/email", &body.value.email)?;
     let now = app.ledger.now(None).await?;
     app.sign_ins.attempt(client, now)?;
     app.accounts.attempt(sha256(&[email.as_bytes()]), now)?;
@@ -59,7 +59,7 @@ pub async fn mint(
     State(app): State<Arc<App>>,
     body: Body<api::NewPortalLink>,
 ) -> Result<Reply<api::PortalLink>, Problem> {
-    let email = address(&body.value.email)?;
+    let email = address("/email", &body.value.email)?;
     let workspace = body.value.workspace.as_deref().map(|id| operator.named(id)).transpose()?;
     if let Some(id) = workspace {
         app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
@@ -181,10 +181,4 @@ fn shown(app: &App, session: &Session) -> api::Session {
         expires_at: session.expires_at.to_string(),
         token: None,
     }
-}
-
-/// An address that could be one, in the form it is kept in.
-pub(super) fn address(text: &str) -> Result<String, Problem> {
-    let good = email(text).map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
-    Ok(sign_in::normalized(&good))
 }

@@ -2,7 +2,8 @@
 
 use super::caller::Operator;
 use super::problem::Problem;
-use super::request::{Body, PathOf, instant};
+use super::request::{Body, PathOf};
+use super::values::instant;
 use super::{App, Reply, views};
 use crate::crypto::random;
 use crate::store::{Row, Value, queries};

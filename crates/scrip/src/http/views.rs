@@ -4,6 +4,7 @@ use crate::crypto::sign;
 use crate::store::projection::{HoldRow, RunRow};
 use scrip_client::types as api;
 use scrip_engine::billing::TopUp;
+use scrip_engine::team::Cap;
 use scrip_engine::{
     Access, Account, Catalog, Grant, How, Interval, Kind, Line, Offer, Output, Plan, Posting, Timestamp, TrialUse,
     Unit, Value, Wanted, WayOut, Workspace, WorkspaceId, access, money, plans_with_model, runs_left_today,
@@ -384,5 +385,15 @@ pub fn billing(
         top_up: shown.billing.top_up.as_ref().map(|terms| top_up(terms, at)),
         offers,
         not_offered,
+    }
+}
+
+/// Shows a cap as it stands.
+pub fn capped(cap: &Cap, now: Timestamp) -> api::CapView {
+    api::CapView {
+        credits: cap.terms.credits.get(),
+        every: cap.terms.every.map(|every| every.name().to_owned()),
+        spent: cap.spent(now).get(),
+        resets_at: cap.resets_at(now).map(|at| at.to_string()),
     }
 }

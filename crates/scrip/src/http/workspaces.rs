@@ -4,7 +4,8 @@ use super::caller::{Admin, Operator, Signed, Viewer};
 use super::members::members_scope;
 use super::opening::{self, Opening};
 use super::problem::Problem;
-use super::request::{Body, PathOf, QueryOf, amount, instant, name};
+use super::request::{Body, PathOf, QueryOf};
+use super::values::{self, amount, email, instant, name};
 use super::{App, Reply, billing, page_limit, views};
 use crate::crypto::{random, sha256};
 use crate::ledger::Asked;
@@ -15,7 +16,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{Choice, Command, Event, Give, Interval, Kind, Mode, Profile, Refusal, Unit, UserId, WorkspaceId};
+use scrip_engine::{Choice, Command, Event, Give, Kind, Mode, Profile, Refusal, Unit, UserId, WorkspaceId};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -86,7 +87,7 @@ async fn by_person(
 
 async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<Opening, Problem> {
     let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
-    let owner = email(&owner.email)?;
+    let owner = email("/owner/email", &owner.email)?;
     let mode = if new.mode == Some(api::Mode::Live) { Mode::Live } else { Mode::Test };
     let test_clock = test_clock(app, new.test_clock.as_deref(), mode).await?;
     if let Some(external_id) = &new.external_id {
@@ -347,60 +348,13 @@ fn choice(
 ) -> Result<Choice, Problem> {
     Ok(Choice {
         plan: name(plan),
-        interval: interval.map(self::interval),
+        interval: interval.map(values::interval),
         allowance: allowance.map(|units| amount("/allowance", units)).transpose()?,
         approve: approve.iter().map(|approval| (name(&approval.review), approval.reason.clone())).collect(),
     })
 }
 
-/// An interval as the engine has it.
-pub fn interval(interval: api::Interval) -> Interval {
-    match interval {
-        api::Interval::Week => Interval::Week,
-        api::Interval::Month => Interval::Month,
-        api::Interval::Year => Interval::Year,
-    }
-}
-
 fn name_is_short(pointer: &str, text: &str) -> Result<(), Problem> {
     let length = text.chars().count();
     if (1..=200).contains(&length) { Ok(()) } else { Err(Problem::invalid(pointer, "must be 1 to 200 characters")) }
-}
-
-/// An address that could be one; whether it is, only a mail to it could tell.
-pub(super) fn email(text: &str) -> Result<String, Problem> {
-    let text = text.trim();
-    let wrong = || Problem::invalid("/owner/email", "must be an e-mail address");
-    let (local, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
-    let plain =
-        |part: &str| !part.is_empty() && part.chars().all(|letter| !letter.is_whitespace() && !letter.is_control());
-    let good = plain(local)
-        && plain(domain)
-        && domain.contains('.')
-        && !domain.starts_with('.')
-        && !domain.ends_with('.')
-        && text.len() <= 254;
-    if good { Ok(text.to_owned()) } else { Err(wrong()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_an_address_is_refused() {
-        for wrong in [
-            "",
-            "ada",
-            "@example.com",
-            "ada@",
-            "ada@localhost",
-            "a da@example.com",
-            "ada@example.",
-            "ada\n@example.com",
-        ] {
-            assert!(email(wrong).is_err(), "{wrong}");
-        }
-        assert!(email("ada@example.com").is_ok());
-    }
 }

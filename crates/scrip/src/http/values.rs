@@ -1,0 +1,144 @@
+//! Values of a request as the engine has them; each error says in which member it is.
+
+use super::problem::Problem;
+use crate::sign_in::normalized;
+use scrip_client::types as api;
+use scrip_engine::team::CapTerms;
+use scrip_engine::{Amount, Interval, Invalid, Name, Params, Refusal, Timestamp, Value};
+use std::collections::BTreeMap;
+
+/// A positive amount of at most what one operation may move.
+///
+/// # Errors
+/// When it is another.
+pub fn amount(pointer: &str, units: i64) -> Result<Amount, Problem> {
+    let good =
+        Amount::new(units).filter(|amount| !amount.is_zero() && amount.get() <= scrip_engine::limits::OPERATION_MAX);
+    good.ok_or_else(|| Problem::invalid(pointer, format!("must be 1 to {}", scrip_engine::limits::OPERATION_MAX)))
+}
+
+/// An instant.
+///
+/// # Errors
+/// When it is none.
+pub fn instant(pointer: &str, text: &str) -> Result<Timestamp, Problem> {
+    text.parse().map_err(|detail: String| Problem::invalid(pointer, detail))
+}
+
+/// A name of at most 200 characters.
+pub fn name(text: &str) -> Name {
+    Name::from(text)
+}
+
+/// The parameters of a run; what each may be is for the model to say.
+///
+/// # Errors
+/// For each that no parameter can be.
+pub fn params(given: &serde_json::Map<String, serde_json::Value>) -> Result<Params, Problem> {
+    let mut params = Params::new();
+    let mut errors = Vec::new();
+    for (name, value) in given {
+        match param(value) {
+            Ok(value) => drop(params.insert(Name::from(name.as_str()), value)),
+            Err(detail) => {
+                let name: String = name.chars().take(100).collect();
+                errors.push(Invalid::new(format!("/params/{}", name.replace('~', "~0").replace('/', "~1")), detail));
+            }
+        }
+    }
+    if errors.is_empty() { Ok(params) } else { Err(Problem::Refused(Refusal::InvalidRequest { errors })) }
+}
+
+fn param(value: &serde_json::Value) -> Result<Value, &'static str> {
+    use serde_json::Value as Json;
+    match value {
+        Json::Bool(value) => Ok(Value::Boolean(*value)),
+        Json::Number(number) => number.as_i64().map(Value::Integer).ok_or("must be a whole number that fits 64 bits"),
+        Json::String(text) => Ok(Value::Text(text.clone())),
+        Json::Array(entries) => {
+            let texts = entries.iter().map(|entry| entry.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+            texts.map(Value::List).ok_or("must be a list of texts")
+        }
+        Json::Null => Err("must not be null; leave it out for the default"),
+        Json::Object(_) => Err("must be true or false, a whole number, a text or a list of texts"),
+    }
+}
+
+/// The caller's own words: texts by name.
+///
+/// # Errors
+/// When one is no text.
+pub fn metadata(given: &serde_json::Map<String, serde_json::Value>) -> Result<BTreeMap<String, String>, Problem> {
+    let text = |(name, value): (&String, &serde_json::Value)| {
+        let text = value.as_str().ok_or_else(|| Problem::invalid("/metadata", "names and values must be texts"))?;
+        Ok((name.clone(), text.to_owned()))
+    };
+    given.iter().map(text).collect()
+}
+
+/// An interval as the engine has it.
+pub fn interval(interval: api::Interval) -> Interval {
+    match interval {
+        api::Interval::Week => Interval::Week,
+        api::Interval::Month => Interval::Month,
+        api::Interval::Year => Interval::Year,
+    }
+}
+
+/// An address that could be one; whether it is, only a mail to it could tell.
+///
+/// # Errors
+/// When it cannot be one.
+pub fn email(pointer: &str, text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    let wrong = || Problem::invalid(pointer, "must be an e-mail address");
+    let (local, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
+    let plain =
+        |part: &str| !part.is_empty() && part.chars().all(|letter| !letter.is_whitespace() && !letter.is_control());
+    let good = plain(local)
+        && plain(domain)
+        && domain.contains('.')
+        && !domain.starts_with('.')
+        && !domain.ends_with('.')
+        && text.len() <= 254;
+    if good { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+/// The address of somebody, in the form it is known in.
+///
+/// # Errors
+/// When it cannot be one.
+pub fn address(pointer: &str, text: &str) -> Result<String, Problem> {
+    email(pointer, text).map(|good| normalized(&good))
+}
+
+/// Reads a cap.
+///
+/// # Errors
+/// When its amount is out of range.
+pub fn cap(asked: &api::SpendCap) -> Result<CapTerms, Problem> {
+    let credits = amount("/spend_cap/credits", asked.credits)?;
+    Ok(CapTerms { credits, every: asked.every.map(interval) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_an_address_is_refused() {
+        for wrong in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@localhost",
+            "a da@example.com",
+            "ada@example.",
+            "ada\n@example.com",
+        ] {
+            assert!(email("/email", wrong).is_err(), "{wrong}");
+        }
+        assert!(email("/email", "ada@example.com").is_ok());
+    }
+}
