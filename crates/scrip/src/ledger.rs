@@ -174,4 +174,12 @@ impl Ledger {
     pub async fn now(&self, test_clock: Option<i64>) -> Result<Timestamp, Unavailable> {
         self.store.now(test_clock).await
     }
+
+    /// What time it is for a workspace: by its clock, and never before its last entry.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn now_of(&self, workspace: &Workspace) -> Result<Timestamp, Unavailable> {
+        Ok(self.now(workspace.test_clock).await?.max(workspace.at))
+    }
 }

@@ -32,7 +32,7 @@ pub async fn balance(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json
     responses((status = 200, description = "The entitlements", body = api::Entitlements)))]
 pub async fn entitlements(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json<api::Entitlements>, Problem> {
     let workspace = viewer.workspace_now(&app).await?;
-    let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+    let now = app.ledger.now_of(&workspace).await?;
     let catalogs = app.ledger.store().catalogs();
     let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
     let plan = catalog.plan(&workspace.subscription.plan).ok_or(Problem::Internal)?;
@@ -169,7 +169,7 @@ pub async fn usage(
 ) -> Result<Json<api::Usage>, Problem> {
     let workspace = viewer.workspace_now(&app).await?;
     let id = workspace.id;
-    let today = app.ledger.now(workspace.test_clock).await?.max(workspace.at).day();
+    let today = app.ledger.now_of(&workspace).await?.day();
     let to = query.to.as_deref().map_or(Ok(today), |text| day("to", text))?;
     let from = query.from.as_deref().map_or(Ok((to - 30).max(0)), |text| day("from", text))?;
     if from > to || to - from > USAGE_DAYS_MAX {

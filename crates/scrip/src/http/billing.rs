@@ -91,7 +91,7 @@ pub async fn portal(
     responses((status = 200, description = "How it stands", body = api::BillingState)))]
 pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api::BillingState>, Problem> {
     let workspace = admin.workspace_now(&app).await?;
-    let at = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+    let at = app.ledger.now_of(&workspace).await?;
     let catalogs = app.ledger.store().catalogs();
     let catalog = catalogs.in_force(at, workspace.test_clock.is_some()).ok_or(Problem::Internal)?;
     let plans = catalog.catalog.plans.iter().flat_map(|plan| {

@@ -7,7 +7,7 @@
 //! Invariant: nothing that anybody but the operator asks is served before it was judged and counted (R27), and somebody
 //! who does not belong to a workspace finds none.
 
-use super::person::Person;
+use super::person::{self, Person};
 use super::problem::{Problem, request_id};
 use super::rates;
 use super::{App, Audience};
@@ -368,12 +368,8 @@ fn workspace_id(text: &str) -> Result<WorkspaceId, Problem> {
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next()?.to_str().ok()?;
-    if values.next().is_some() {
-        return None;
-    }
-    let (scheme, key) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    person::bearer(value)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

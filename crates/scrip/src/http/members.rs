@@ -111,7 +111,7 @@ pub async fn invitations(
     State(app): State<Arc<App>>,
 ) -> Result<Json<api::Page<api::Invitation>>, Problem> {
     let workspace = admin.workspace_now(&app).await?;
-    let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+    let now = app.ledger.now_of(&workspace).await?;
     let open = workspace.team.invitations.iter().filter(|invitation| now < invitation.expires_at);
     Ok(Json(super::page(open.map(|invitation| invited(workspace.id, invitation)).collect(), None)))
 }
@@ -129,7 +129,7 @@ pub async fn invite(
     let email = address("/email", &body.value.email)?;
     let role = role(body.value.role);
     let workspace = admin.workspace_now(&app).await?;
-    let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+    let now = app.ledger.now_of(&workspace).await?;
     let mail = Mail::Invitation {
         workspace: workspace.profile.name.clone(),
         inviter: admin.email.clone().unwrap_or_else(|| workspace.profile.owner.clone()),
@@ -225,7 +225,7 @@ struct Desk<'w> {
 
 impl<'w> Desk<'w> {
     async fn at(app: &App, workspace: &'w Workspace) -> Result<Desk<'w>, Problem> {
-        let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+        let now = app.ledger.now_of(&workspace).await?;
         let catalogs = app.ledger.store().catalogs();
         let published = catalogs.get(workspace.catalog).ok_or(Problem::Internal)?;
         let limit = published.catalog.plan(&workspace.subscription.plan).and_then(|plan| plan.members);

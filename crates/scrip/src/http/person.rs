@@ -116,7 +116,8 @@ pub fn set_cookie(name: &str, value: &str, seconds: Option<u32>) -> Result<Heade
     HeaderValue::try_from(line).map_err(|_| Problem::Internal)
 }
 
-fn bearer(value: &HeaderValue) -> Option<&str> {
+/// The token of an `Authorization` that is a bearer's.
+pub fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

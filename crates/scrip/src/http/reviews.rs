@@ -105,7 +105,7 @@ pub async fn apply(
     let workspace = admin.workspace_now(&app).await?;
     let review = name(&body.value.review);
     let application = workspace.billing.reviews.get(&review).map_or(0, |known| known.application) + 1;
-    let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+    let now = app.ledger.now_of(&workspace).await?;
     let values = vec![
         id.into(),
         Value::Text(review.to_string()),

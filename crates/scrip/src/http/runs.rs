@@ -40,7 +40,7 @@ pub async fn quote(
     let workspace = runner.workspace_now(&app).await?;
     let id = workspace.id;
     let asked = params(&body.value.params)?;
-    let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+    let now = app.ledger.now_of(&workspace).await?;
     let catalogs = app.ledger.store().catalogs();
     let published = catalogs.get(workspace.catalog).ok_or(Problem::Internal)?;
     let command = Command::CreateRun {
@@ -169,7 +169,7 @@ pub async fn create(
     let committed = match app.ledger.submit(id, command, asked).await {
         Ok(committed) => committed,
         Err(error) => {
-            let now = app.ledger.now(workspace.test_clock).await?.max(workspace.at);
+            let now = app.ledger.now_of(&workspace).await?;
             return Err(with_fresh_quote(&app, id, error.into(), now));
         }
     };

@@ -115,7 +115,7 @@ pub async fn attach(
         let detail = format!("name is 1 to {NAME_MAX} characters, without control characters");
         return Err(Problem::invalid("", detail));
     }
-    let now = app.ledger.now(state.test_clock).await?.max(state.at);
+    let now = app.ledger.now_of(&state).await?;
     let (kind, bytes) = (upload.kind.content_type(), upload.bytes.to_vec());
     let size = bytes.len() as i64;
     let sha256 = crate::crypto::hex(&crate::crypto::sha256(&[&bytes]));
