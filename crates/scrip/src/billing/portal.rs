@@ -111,7 +111,7 @@ impl Billing {
             Some(known) => known.id,
             None => {
                 let metadata = BTreeMap::from([(marks::PORTAL.to_owned(), mark.clone())]);
-                let new = NewConfiguration { features, metadata, active: None, default_return_url: None };
+                let new = NewConfiguration { features, metadata, default_return_url: None };
                 self.client.create_portal_configuration(&new, &IdempotencyKey::of(&["portal", &mark])).await?.id
             }
         };

@@ -1,4 +1,5 @@
 //! The worker: passes events on, looks at customers there is something new about, and sweeps for what nobody told of.
+//! It also tells the operator where the account does not sell what the catalog does.
 //!
 //! Invariant: a hint is forgotten only by a look that began after it.
 
@@ -9,6 +10,7 @@ use crate::stripe::client::Client;
 use crate::stripe::key::Mode;
 use crate::stripe::objects::event::Events;
 use crate::stripe::objects::{Range, Seconds};
+use crate::stripe::sync;
 use scrip_engine::Timestamp;
 use std::pin::pin;
 use std::sync::Arc;
@@ -36,7 +38,13 @@ impl Billing {
     /// Works for as long as the process lives.
     pub async fn run(self: Arc<Self>) {
         let mut swept = None::<tokio::time::Instant>;
+        let mut compared = None;
         loop {
+            let newest = self.ledger.store().catalogs().newest().map(|published| published.version);
+            if newest != compared {
+                compared = newest;
+                tokio::spawn(Arc::clone(&self).compare());
+            }
             if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
                 swept = Some(tokio::time::Instant::now());
                 if let Err(error) = self.sweep(false).await {
@@ -49,6 +57,24 @@ impl Billing {
                 Err(error) => tracing::warn!(%error, "payments wait"),
             }
             let _ = tokio::time::timeout(EVERY, self.wake.notified()).await;
+        }
+    }
+
+    /// Tells the log how what the provider sells differs from the newest catalog. Nobody waits for it.
+    async fn compare(self: Arc<Self>) {
+        let catalogs = self.ledger.store().catalogs();
+        let Some(newest) = catalogs.newest() else { return };
+        let version = newest.version;
+        match sync::check(&self.client, &newest.catalog).await {
+            Ok(all) if all.is_empty() => tracing::info!(version, "the payment provider sells what the catalog does"),
+            Ok(all) => all.iter().for_each(|difference| {
+                tracing::warn!(
+                    version,
+                    difference,
+                    "the payment provider does not sell what the catalog does: run `scrip stripe sync`"
+                );
+            }),
+            Err(error) => tracing::warn!(version, %error, "the payment provider could not be asked what it sells"),
         }
     }
 

@@ -49,7 +49,6 @@ pub struct Client {
 enum Verb<'a> {
     Get,
     Post(&'a IdempotencyKey),
-    Delete,
 }
 
 /// What came of one try.
@@ -155,11 +154,6 @@ impl Client {
         self.ask(Verb::Post(key), path, &form(params)).await
     }
 
-    /// Ends an object. Stripe takes no key for it: once it may have been carried out, it is not sent again.
-    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Error> {
-        self.ask(Verb::Delete, path, "").await
-    }
-
     async fn ask<T: DeserializeOwned>(&self, verb: Verb<'_>, path: &[&str], form: &str) -> Result<T, Error> {
         let is_safe = path.iter().all(|part| is_name(part));
         let path = &path.join("/");
@@ -192,7 +186,7 @@ impl Client {
                 let (unsent, why) = (error.is_connect() || error.is_builder(), told(error));
                 tracing::warn!(method = verb.name(), path, why, "stripe: no answer");
                 let outcome = if unsent { Outcome::Unsent(why) } else { Outcome::Doubtful(why) };
-                return Try { outcome, again: unsent || verb.is_repeatable(), after: None };
+                return Try { outcome, again: true, after: None };
             }
         };
         let (status, headers) = (response.status(), response.headers().clone());
@@ -208,7 +202,7 @@ impl Client {
             Err(why) => Outcome::Doubtful(why),
         };
         log(verb, path, status, request_id.as_deref(), &outcome);
-        let again = is_worth_another(verb, status, &outcome, header(&headers, "stripe-should-retry"));
+        let again = is_worth_another(status, &outcome, header(&headers, "stripe-should-retry"));
         let after = header(&headers, "retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
         Try { outcome, again, after }
     }
@@ -220,7 +214,6 @@ impl Client {
         let (base, mark) = (&self.base, if form.is_empty() { "" } else { "?" });
         let request = match verb {
             Verb::Get => self.http.get(format!("{base}/v1/{path}{mark}{form}")),
-            Verb::Delete => self.http.delete(format!("{base}/v1/{path}")),
             Verb::Post(key) => self
                 .http
                 .post(format!("{base}/v1/{path}"))
@@ -263,13 +256,7 @@ impl Verb<'_> {
         match self {
             Verb::Get => "GET",
             Verb::Post(_) => "POST",
-            Verb::Delete => "DELETE",
         }
-    }
-
-    /// Whether it may be sent again although it may have been carried out.
-    const fn is_repeatable(self) -> bool {
-        matches!(self, Verb::Get | Verb::Post(_))
     }
 
     /// The failure of a request that may have been carried out. A question changes nothing.
@@ -282,7 +269,7 @@ impl Verb<'_> {
         match (outcome, doubt) {
             (Outcome::Refused(refused), Some(why)) if !is_verdict(&refused) => match self {
                 Verb::Get => Error::Refused(refused),
-                _ => Error::Unknown(why),
+                Verb::Post(_) => Error::Unknown(why),
             },
             (Outcome::Refused(refused), _) if is_under_way(&refused) => {
                 self.doubted("another request with its key is under way".to_owned())
@@ -307,12 +294,11 @@ fn is_under_way(refused: &Refused) -> bool {
 }
 
 /// Whether another try is of use: by what came of it, unless Stripe says itself.
-fn is_worth_another(verb: Verb<'_>, status: StatusCode, outcome: &Outcome, said: Option<&str>) -> bool {
+fn is_worth_another(status: StatusCode, outcome: &Outcome, said: Option<&str>) -> bool {
     let is_busy = matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
     let usually = match outcome {
         Outcome::Done(_) => return false,
         Outcome::Refused(refused) if is_verdict(refused) => return false,
-        Outcome::Doubtful(_) if !verb.is_repeatable() && !is_busy => return false,
         Outcome::Refused(_) => is_busy,
         // A success whose end was lost on the way, too.
         Outcome::Unsent(_) | Outcome::Doubtful(_) => is_busy || status.is_server_error() || status.is_success(),

@@ -6,10 +6,6 @@ pub mod client;
 pub mod error;
 mod form;
 pub mod key;
-#[allow(
-    dead_code,
-    reason = "the objects are whole: what nobody asks for yet is there for whoever sells and reconciles"
-)]
 pub mod objects;
 pub mod offers;
 pub mod sync;

@@ -11,6 +11,7 @@ mod account;
 mod app;
 mod buying;
 mod changing;
+mod comparing;
 mod forged;
 #[path = "../it/journal.rs"]
 #[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]

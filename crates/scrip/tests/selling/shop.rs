@@ -114,6 +114,22 @@ impl Shop {
         assert!(waited.is_ok(), "{} is never looked at; the server's log:\n{}", desk.id, self.app.log());
     }
 
+    /// Waits until the server has logged something so many times; the lines that have it.
+    pub async fn logged(&self, words: &str, times: usize) -> Vec<String> {
+        let lines = || self.app.log().lines().filter(|line| line.contains(words)).map(str::to_owned).collect();
+        let logged = async {
+            loop {
+                let found: Vec<String> = lines();
+                if found.len() >= times {
+                    return found;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, logged).await;
+        waited.unwrap_or_else(|_| panic!("{words}: not {times} times in the server's log:\n{}", self.app.log()))
+    }
+
     /// Opens a page and pays there.
     pub async fn buy(&self, desk: &Desk<'_>, wish: Value) -> Value {
         let page = desk.post("/v1/checkout", wish).await.expect(201);

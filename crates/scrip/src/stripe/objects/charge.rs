@@ -1,9 +1,8 @@
-//! Money that moved, and money that moved back: charges, refunds, disputes.
+//! Money that moved, and money that is claimed back: charges, disputes.
 
 use super::{Id, Metadata, Range, Seconds, or_empty};
 use crate::stripe::{Client, Error};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 /// Money that moved to us.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -24,7 +23,7 @@ pub struct Charge {
     pub currency: String,
     /// Who paid.
     pub customer: Option<Id>,
-    /// The payment that it is of. A bill is found by it: [`Client::invoice_payments`].
+    /// The payment that it is of.
     pub payment_intent: Option<Id>,
     /// Whether all of it was given back.
     pub refunded: bool,
@@ -35,44 +34,6 @@ pub struct Charge {
     pub metadata: Metadata,
     /// When it was made.
     pub created: Seconds,
-}
-
-/// Money that moved back.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Refund {
-    /// `re_…`
-    pub id: String,
-    /// How it stands.
-    pub status: Option<RefundStatus>,
-    /// In the currency's smallest unit.
-    pub amount: i64,
-    /// ISO 4217, lower case.
-    pub currency: String,
-    /// Of what.
-    pub charge: Option<Id>,
-    /// Of which payment.
-    pub payment_intent: Option<Id>,
-    /// When it was made.
-    pub created: Seconds,
-}
-
-/// How a refund stands.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundStatus {
-    /// It is under way.
-    Pending,
-    /// Somebody must do something.
-    RequiresAction,
-    /// The customer has it.
-    Succeeded,
-    /// We have it again.
-    Failed,
-    /// It was taken back.
-    Canceled,
-    /// Something Stripe added.
-    #[serde(untagged)]
-    Other(String),
 }
 
 /// Money that a customer's bank claims back.
@@ -163,38 +124,6 @@ impl Client {
     /// When Stripe refuses or does not answer.
     pub async fn charges(&self, which: &Charges<'_>) -> Result<Vec<Charge>, Error> {
         self.all(&["charges"], which).await
-    }
-
-    /// A refund.
-    ///
-    /// # Errors
-    /// When Stripe refuses or does not answer.
-    pub async fn refund(&self, id: &str) -> Result<Refund, Error> {
-        self.get(&["refunds", id], &()).await
-    }
-
-    /// Refunds that were made in a time, newest first.
-    ///
-    /// # Errors
-    /// When Stripe refuses or does not answer.
-    pub async fn refunds(&self, created: Range) -> Result<Vec<Refund>, Error> {
-        self.all(&["refunds"], &json!({ "created": created })).await
-    }
-
-    /// Refunds of a charge, newest first.
-    ///
-    /// # Errors
-    /// When Stripe refuses or does not answer.
-    pub async fn refunds_of(&self, charge: &str) -> Result<Vec<Refund>, Error> {
-        self.all(&["refunds"], &json!({ "charge": charge })).await
-    }
-
-    /// A dispute.
-    ///
-    /// # Errors
-    /// When Stripe refuses or does not answer.
-    pub async fn dispute(&self, id: &str) -> Result<Dispute, Error> {
-        self.get(&["disputes", id], &()).await
     }
 
     /// Disputes, newest first.

@@ -32,13 +32,6 @@ pub struct Data {
     pub object: Value,
 }
 
-impl Event {
-    /// The id of the object it is about.
-    pub fn about(&self) -> Option<&str> {
-        self.data.object["id"].as_str()
-    }
-}
-
 /// Which events.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Events<'a> {
@@ -53,14 +46,6 @@ pub struct Events<'a> {
 }
 
 impl Client {
-    /// An event.
-    ///
-    /// # Errors
-    /// When Stripe refuses or does not answer.
-    pub async fn event(&self, id: &str) -> Result<Event, Error> {
-        self.get(&["events", id], &()).await
-    }
-
     /// Events of the last thirty days, newest first.
     ///
     /// # Errors

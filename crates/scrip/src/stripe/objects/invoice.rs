@@ -32,7 +32,7 @@ pub struct Invoice {
     pub attempt_count: i64,
     /// When it is tried again.
     pub next_payment_attempt: Option<Seconds>,
-    /// What stands on it; the answers of [`Client::invoice`] and [`Client::invoices`] have all of it.
+    /// What stands on it; the answers of [`Client::invoices`] have all of it.
     #[serde(default, deserialize_with = "or_empty")]
     pub lines: List<Line>,
     /// What paid it, where that was asked for.
@@ -175,8 +175,6 @@ pub struct LineParent {
 /// The item that a line is for.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct ItemDetails {
-    /// `si_…`
-    pub subscription_item: String,
     /// `sub_…`
     pub subscription: Option<String>,
     /// Whether it is the share of a period in which something changed.
@@ -242,15 +240,6 @@ pub struct Invoices<'a> {
     pub created: Option<Range>,
 }
 
-/// Which payments of bills.
-#[derive(Clone, Copy, Debug)]
-pub enum PaymentsOf<'a> {
-    /// Those of a bill.
-    Invoice(&'a str),
-    /// Those that a payment is.
-    PaymentIntent(&'a str),
-}
-
 impl Invoice {
     /// The subscription that it is of.
     pub fn subscription(&self) -> Option<&str> {
@@ -264,11 +253,6 @@ impl Line {
         self.pricing.as_ref()?.price_details.as_ref().map(|details| &details.price)
     }
 
-    /// The item of a subscription that it is for.
-    pub fn subscription_item(&self) -> Option<&str> {
-        self.parent.as_ref()?.subscription_item_details.as_ref().map(|details| details.subscription_item.as_str())
-    }
-
     /// Whether it is the share of a period in which something changed.
     pub fn is_proration(&self) -> bool {
         self.parent.as_ref().is_some_and(|parent| {
@@ -279,15 +263,6 @@ impl Line {
 }
 
 impl Client {
-    /// A bill with everything on it and all that paid it.
-    ///
-    /// # Errors
-    /// When Stripe refuses or does not answer.
-    pub async fn invoice(&self, id: &str) -> Result<Invoice, Error> {
-        let invoice = self.get(&["invoices", id], &json!({ "expand": ["payments"] })).await?;
-        self.whole(invoice).await
-    }
-
     /// Bills with everything on them and all that paid them, newest first.
     ///
     /// # Errors
@@ -302,16 +277,12 @@ impl Client {
         Ok(invoices)
     }
 
-    /// What paid a bill, or the bills that something paid.
+    /// What paid a bill.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
-    pub async fn invoice_payments(&self, of: PaymentsOf<'_>) -> Result<Vec<Payment>, Error> {
-        let which = match of {
-            PaymentsOf::Invoice(id) => json!({ "invoice": id }),
-            PaymentsOf::PaymentIntent(id) => json!({ "payment": { "type": "payment_intent", "payment_intent": id } }),
-        };
-        self.all(&["invoice_payments"], &which).await
+    pub async fn invoice_payments(&self, invoice: &str) -> Result<Vec<Payment>, Error> {
+        self.all(&["invoice_payments"], &json!({ "invoice": invoice })).await
     }
 
     /// A bill has the first of its lines and payments with it; of one that has more, the rest is asked for.
@@ -321,7 +292,7 @@ impl Client {
             invoice.lines = List { data, has_more: false };
         }
         if invoice.payments.has_more {
-            let data = self.invoice_payments(PaymentsOf::Invoice(&invoice.id)).await?;
+            let data = self.invoice_payments(&invoice.id).await?;
             invoice.payments = List { data, has_more: false };
         }
         Ok(invoice)

@@ -100,14 +100,6 @@ impl Client {
         self.post(&["payment_intents"], &params, key).await
     }
 
-    /// A payment.
-    ///
-    /// # Errors
-    /// When Stripe refuses or does not answer.
-    pub async fn payment_intent(&self, id: &str) -> Result<PaymentIntent, Error> {
-        self.get(&["payment_intents", id], &()).await
-    }
-
     /// A customer's payments that were made in a time, newest first.
     ///
     /// # Errors

@@ -25,9 +25,6 @@ pub struct NewConfiguration {
     pub features: Features,
     /// What it is found by.
     pub metadata: Metadata,
-    /// Whether visits can be opened with it; only said of one that exists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub active: Option<bool>,
     /// Where the page leads back to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_return_url: Option<String>,
@@ -141,11 +138,6 @@ pub enum Flow {
         /// What.
         subscription_cancel: Named,
     },
-    /// Changing the plan, to be chosen there.
-    SubscriptionUpdate {
-        /// Of what.
-        subscription_update: Named,
-    },
     /// Changing the plan, as chosen already.
     SubscriptionUpdateConfirm {
         /// To what.
@@ -191,19 +183,6 @@ impl Client {
         key: &IdempotencyKey,
     ) -> Result<Configuration, Error> {
         self.post(&["billing_portal", "configurations"], new, key).await
-    }
-
-    /// Changes what a configuration lets people do.
-    ///
-    /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
-    pub async fn update_portal_configuration(
-        &self,
-        id: &str,
-        new: &NewConfiguration,
-        key: &IdempotencyKey,
-    ) -> Result<Configuration, Error> {
-        self.post(&["billing_portal", "configurations", id], new, key).await
     }
 
     /// Every configuration of the account.

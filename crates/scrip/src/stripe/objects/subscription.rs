@@ -135,12 +135,4 @@ impl Client {
     ) -> Result<Subscription, Error> {
         self.post(&["subscriptions", id], &ending, key).await
     }
-
-    /// Ends a subscription now, without a refund.
-    ///
-    /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
-    pub async fn cancel_subscription(&self, id: &str) -> Result<Subscription, Error> {
-        self.delete(&["subscriptions", id]).await
-    }
 }

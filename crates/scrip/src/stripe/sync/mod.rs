@@ -95,7 +95,6 @@ pub async fn look(client: &Client, catalog: &Catalog) -> Result<Plan, Fault> {
 ///
 /// # Errors
 /// When Stripe refuses or does not answer, or the account is of another mode.
-#[allow(dead_code, reason = "a server that sells asks when it starts")]
 pub async fn check(client: &Client, catalog: &Catalog) -> Result<Vec<String>, Fault> {
     let plan = look(client, catalog).await?;
     Ok(plan.in_the_way.into_iter().chain(plan.steps.iter().map(Step::told)).collect())
