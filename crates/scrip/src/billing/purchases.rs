@@ -101,7 +101,7 @@ impl Billing {
     /// Why there is none.
     pub async fn buy(&self, workspace: &Workspace, wanted: &Wanted, key: Option<&str>) -> Result<Page, Denied> {
         self.is_of_this_mode(workspace)?;
-        let now = self.ledger.now_of(&workspace).await?;
+        let now = self.ledger.now_of(workspace).await?;
         let offered = offer(workspace, &self.ledger.store().catalogs(), wanted, now).map_err(Denied::Refused)?;
         let sold = sold(wanted, &offered);
         let price = self.price_of(&sold, &offered).await?;

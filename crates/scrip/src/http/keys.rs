@@ -213,7 +213,7 @@ impl<'w> Desk<'w> {
     async fn at(app: &App, workspace: &'w Workspace) -> Result<Desk<'w>, Problem> {
         let rows = app.ledger.store().query(queries::KEYS_USED, vec![Value::from(workspace.id)]).await?;
         let used = rows.iter().map(|row| (row.integer(0) as u32, Timestamp::from_micros(row.integer(1)))).collect();
-        let now = app.ledger.now_of(&workspace).await?;
+        let now = app.ledger.now_of(workspace).await?;
         Ok(Desk { workspace, catalogs: app.ledger.store().catalogs(), used, now })
     }
 

@@ -225,7 +225,7 @@ struct Desk<'w> {
 
 impl<'w> Desk<'w> {
     async fn at(app: &App, workspace: &'w Workspace) -> Result<Desk<'w>, Problem> {
-        let now = app.ledger.now_of(&workspace).await?;
+        let now = app.ledger.now_of(workspace).await?;
         let catalogs = app.ledger.store().catalogs();
         let published = catalogs.get(workspace.catalog).ok_or(Problem::Internal)?;
         let limit = published.catalog.plan(&workspace.subscription.plan).and_then(|plan| plan.members);
