@@ -141,7 +141,7 @@ fn shop_printed_works(sections: &BTreeMap<String, Vec<String>>, run: &impl Fn(&s
         text.split_once(" credits").expect("a balance").0.parse().unwrap_or_else(|_| panic!("{text}"))
     };
     let shop = section(sections, "See what can be bought");
-    assert!(told(&shop[0]).contains("at_once"));
+    assert!(told(&shop[0]).contains("at once"));
     assert!(told(&shop[1]).contains("/c/pay/cs_test_"));
     let pay = section(sections, "Or pay from here");
     let before = credits(&pay[2]);

@@ -167,6 +167,8 @@ impl Billing {
                     self.give_up(&open).await?;
                 }
             }
+            // Stripe counts whole seconds.
+            let expires_at = Seconds::of(now.after_seconds(PAGE_SECONDS)).timestamp();
             let values = vec![
                 Value::Text(id.clone()),
                 workspace.id.into(),
@@ -175,7 +177,7 @@ impl Billing {
                 offered.amount.get().into(),
                 Value::Text(offered.currency.to_string()),
                 now.micros().into(),
-                now.after_seconds(PAGE_SECONDS).micros().into(),
+                expires_at.micros().into(),
             ];
             store.write(queries::NEW_PURCHASE, values).await?;
             // One of this key may have been there before: then that is the answer. Otherwise somebody else decided on a

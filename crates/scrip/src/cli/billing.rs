@@ -168,7 +168,7 @@ fn offered(offer: &Offer) -> Vec<String> {
         offer.credits.to_string(),
         offer.bonus.to_string(),
         or_dash(offer.expires.as_deref()),
-        offer.takes_effect_at.clone().unwrap_or_else(|| offer.takes_effect.clone()),
+        offer.takes_effect_at.clone().unwrap_or_else(|| offer.takes_effect.replace('_', " ")),
     ]
 }
 

@@ -240,7 +240,10 @@ fn shop(Buying { workspace, what, name, simulator, key }: &Buying) -> String {
     let show = format!("{scrip} billing show --workspace {workspace}");
     let sections = [
         (
-            format!("See what can be bought, and open the page for {name}; its card is {CARD}:"),
+            format!(
+                "See what can be bought, and open the page for {name}; its card is {CARD}, and once it is paid it leads \
+                 to a page of your product, which the demo has not:"
+            ),
             vec![show, checkout.clone()],
         ),
         (
