@@ -22,11 +22,19 @@ async fn price(world: &World, plans: &Plans) -> Value {
 #[tokio::test]
 async fn the_portal_shows_the_plan_the_card_and_the_invoices() {
     let world = World::new().await;
-    let (_, page) = entered(&world, &[HISTORY, ("business_profile[headline]", "Canvas & Co")]).await;
+    let (plans, page) = entered(&world, &[HISTORY, ("business_profile[headline]", "Canvas & Co")]).await;
     for words in ["Canvas & Co", "$10.00 every month", "Renews on 1 February 2026.", "ending in 4242", "Paid $10.00"] {
         assert!(page.says(words), "{words}: {}", page.text());
     }
     assert!(page.html.contains("<a href=\"https://example.com/\">Back to the shop</a>"));
+    assert!(!page.says("Plan and payments"), "that is where one is");
+    assert!(page.click("Change plan").await.says("Plan and payments"));
+    // A plan that was bought on the page for it is paid by a card of its own.
+    let method = world.card(&plans.customer, "pm_card_mastercard").await;
+    world.post(&plans.path(), &[("default_payment_method", &method)]).await;
+    world.post(&format!("/v1/customers/{}", plans.customer), &[("invoice_settings[default_payment_method]", "")]).await;
+    let page = open(&page.url).await;
+    assert!(page.says("ending in 4444"), "{}", page.text());
 }
 
 #[tokio::test]

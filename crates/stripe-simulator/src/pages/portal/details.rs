@@ -3,6 +3,7 @@
 //! Invariant: the card that is saved pays the next renewals, of the customer and of each of their plans.
 
 use super::{Visit, not_offered};
+use crate::object::Object;
 use crate::pages::card;
 use crate::pages::html::Html;
 use crate::params::Params;
@@ -15,9 +16,10 @@ use axum::response::Response;
 const DETAILS: [(&str, &str, &str); 3] =
     [("name", "Name", "name"), ("email", "E-mail", "email"), ("phone", "Telephone", "tel")];
 
-/// What the first page shows of it.
-pub fn shown(state: &State, visit: &Visit) -> Html {
-    let method = visit.customer.maybe("invoice_settings.default_payment_method").and_then(|id| state.get(id));
+/// What the first page shows of it: the card that pays a plan, or would.
+pub fn shown(state: &State, visit: &Visit, plans: &[&Object]) -> Html {
+    let own = plans.iter().find_map(|subscription| subscription.maybe("default_payment_method"));
+    let method = own.or(visit.customer.maybe("invoice_settings.default_payment_method")).and_then(|id| state.get(id));
     let words = match method {
         Some(method) => format!(
             "{} ending in {}, expires {} / {}",

@@ -24,11 +24,11 @@ pub fn show(state: &State, visit: &Visit) -> Response {
         .text(headline)
         .raw("</h1>\n<section aria-labelledby=\"plan\">\n<h2 id=\"plan\">Current plan</h2>\n")
         .maybe(none, |words| Html::new().raw("<p>").text(words).raw("</p>\n"))
-        .each(plans, |subscription| plan(state, visit, subscription))
+        .each(&plans, |subscription| plan(state, visit, subscription))
         .raw("</section>\n")
-        .add(super::details::shown(state, visit))
+        .add(super::details::shown(state, visit, &plans))
         .maybe(visit.lets("invoice_history").then_some(()), |()| invoices(state, visit))
-        .add(visit.back())
+        .add(visit.ways_out(None))
         .page(StatusCode::OK, headline)
 }
 

@@ -56,17 +56,18 @@ impl Visit {
         (found.text("customer") == self.customer.id() && !over).then_some(found)
     }
 
-    /// The link out of the portal, and inside it back to its first page.
+    /// The links of a step: out of the portal, and back to its first page.
     fn back(&self) -> Html {
-        let out = self.session.maybe("return_url").filter(|url| !url.is_empty());
         // A session that was made for one step shows nothing else.
-        let inside = self.flow().is_none();
+        self.ways_out(self.flow().is_none().then(|| self.step("home")))
+    }
+
+    fn ways_out(&self, home: Option<String>) -> Html {
+        let out = self.session.maybe("return_url").filter(|url| !url.is_empty());
         Html::new()
             .raw("<nav aria-label=\"Ways out\">\n")
             .maybe(out, |url| Html::new().raw("<p>").link(url, "Back to the shop").raw("</p>\n"))
-            .maybe(inside.then(|| self.step("home")), |home| {
-                Html::new().raw("<p>").link(home, "Plan and payments").raw("</p>\n")
-            })
+            .maybe(home, |home| Html::new().raw("<p>").link(home, "Plan and payments").raw("</p>\n"))
             .raw("</nav>\n")
     }
 
