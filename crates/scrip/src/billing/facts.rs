@@ -9,7 +9,7 @@ use super::read::Seen;
 use crate::alerts::Alert;
 use crate::stripe::objects::charge::{Charge, DisputeStatus};
 use crate::stripe::objects::checkout::{PaymentStatus, Session};
-use crate::stripe::objects::invoice::{Invoice, Line, Status as InvoiceStatus};
+use crate::stripe::objects::invoice::{BillingReason, Invoice, Line, Status as InvoiceStatus};
 use crate::stripe::objects::payment::{PaymentIntent, Status as IntentStatus};
 use crate::stripe::objects::subscription::{Status, Subscription};
 use crate::stripe::objects::{Metadata, Seconds};
@@ -21,8 +21,9 @@ use std::collections::BTreeMap;
 /// A payment that is settled, and when it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// When, so that payments are recorded in the order of what they paid for.
-    at: (Seconds, Seconds),
+    /// When it began and was billed, and whether it changed something that had begun: payments are recorded in the order
+    /// of what they paid for, and in one second a change comes after what it changes.
+    at: (Seconds, Seconds, bool),
     /// What was paid, and what for.
     pub payment: Payment,
     /// The automatic purchase that it is.
@@ -57,7 +58,8 @@ pub struct Declined {
 pub fn payments(workspace: WorkspaceId, seen: &Seen) -> (Vec<Settled>, Vec<Alert>) {
     let mut settled = Vec::new();
     let mut alerts = Vec::new();
-    let invoices = seen.invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Paid));
+    // The provider's list has the newest first, and sorting keeps the order of what is of one instant.
+    let invoices = seen.invoices.iter().rev().filter(|invoice| invoice.status == Some(InvoiceStatus::Paid));
     let sessions = seen.sessions.iter().filter(|session| session.mode == "payment" && is_paid(session));
     let top_ups = seen.payments.iter().filter(|payment| payment.status == IntentStatus::Succeeded);
     let found = invoices
@@ -70,7 +72,7 @@ pub fn payments(workspace: WorkspaceId, seen: &Seen) -> (Vec<Settled>, Vec<Alert
             Err(alert) => alerts.push(alert),
         }
     }
-    settled.sort_by(|one, other| (one.at, &one.payment.source).cmp(&(other.at, &other.payment.source)));
+    settled.sort_by_key(|one| one.at);
     alerts.extend(two_at_once(workspace, seen));
     (settled, alerts)
 }
@@ -119,7 +121,8 @@ fn of_invoice(workspace: WorkspaceId, seen: &Seen, invoice: &Invoice) -> Result<
             end: line.period.end.timestamp(),
         },
     };
-    Ok(Some(Settled { at: (line.period.start, invoice.created), payment, top_up: None }))
+    let is_change = invoice.billing_reason == Some(BillingReason::SubscriptionUpdate);
+    Ok(Some(Settled { at: (line.period.start, invoice.created, is_change), payment, top_up: None }))
 }
 
 /// What a visit to the checkout paid for: a pack. "Complete" is not "paid" (suna gave credits for it 85 times).
@@ -142,7 +145,7 @@ fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settle
         currency: Name::from(currency.as_str()),
         bought: Bought::Pack(Name::from(pack.as_str())),
     };
-    Ok(Some(Settled { at: (session.created, session.created), payment, top_up: None }))
+    Ok(Some(Settled { at: (session.created, session.created, false), payment, top_up: None }))
 }
 
 /// What was paid by itself when the balance got low: a pack.
@@ -163,7 +166,7 @@ fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Se
         currency: Name::from(intent.currency.as_str()),
         bought: Bought::Pack(Name::from(pack.as_str())),
     };
-    Ok(Some(Settled { at: (intent.created, intent.created), payment, top_up: Some(n) }))
+    Ok(Some(Settled { at: (intent.created, intent.created, false), payment, top_up: Some(n) }))
 }
 
 /// The automatic purchase that a payment is.
