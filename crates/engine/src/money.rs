@@ -1,10 +1,13 @@
-//! An amount of money in words: ISO 4217 says how many digits of the smallest unit are a fraction.
+//! An amount of money in words: how many digits of the smallest unit are a fraction, as payment providers count it.
+//!
+//! That is mostly ISO 4217. The Ugandan shilling and the Icelandic króna have lost their fraction and are still counted
+//! in hundredths, of which only whole hundreds are paid.
 
 use crate::amount::Amount;
 
 /// Currencies whose smallest unit is the whole one.
-const WITHOUT_FRACTION: [&str; 16] =
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
+const WITHOUT_FRACTION: [&str; 15] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
 /// Currencies with a thousandth.
 const OF_THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
@@ -32,5 +35,8 @@ mod tests {
         assert_eq!(said(5, "eur"), "0.05 EUR");
         assert_eq!(said(500, "jpy"), "500 JPY");
         assert_eq!(said(1234, "kwd"), "1.234 KWD");
+        // Five of each: the provider is asked for 500.
+        assert_eq!(said(500, "ugx"), "5.00 UGX");
+        assert_eq!(said(500, "isk"), "5.00 ISK");
     }
 }

@@ -1,10 +1,13 @@
-//! The bounds of a team: keys, capabilities, invitations and members, each exactly as many as it says.
+//! The bounds of a team and of what is bought: keys, capabilities, invitations, members, grants and their sources, each
+//! exactly as many as it says.
 
-use scrip_engine::limits::{CAPABILITIES_MAX, INVITATIONS_MAX, KEYS_MAX, MEMBERS_MAX};
+use scrip_engine::billing::command::{BillingCommand, Bought, Payment};
+use scrip_engine::limits::{CAPABILITIES_MAX, GRANTS_MAX, INVITATIONS_MAX, KEYS_MAX, MEMBERS_MAX, SOURCES_MAX};
 use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
 use scrip_engine::team::{KeyHash, Role, Tenancy};
 use scrip_engine::{
-    By, Catalogs, Choice, Command, Mode, Name, Profile, Timestamp, UserId, Workspace, WorkspaceId, apply, parse_catalog,
+    Amount, By, Catalogs, Choice, Command, Give, Mode, Name, Profile, Timestamp, UserId, Workspace, WorkspaceId, apply,
+    parse_catalog,
 };
 use std::sync::Arc;
 
@@ -109,4 +112,52 @@ fn a_hundred_invitations_and_a_thousand_members() {
     assert_eq!(told.last(), Some(&"LIMIT_EXCEEDED"));
     assert_eq!(desk.1.team.members.len(), MEMBERS_MAX);
     assert_eq!(invite(&mut desk, 6_000), "LIMIT_EXCEEDED");
+}
+
+/// A payment is bound like a gift, and what it gave is no news however full the workspace is.
+#[test]
+fn as_many_grants_and_sources_as_a_workspace_keeps() {
+    let mut catalogs = Catalogs::default();
+    let text = include_str!("catalogs/small.toml");
+    catalogs.publish(Timestamp::default(), Arc::new(parse_catalog(text).expect("the catalog is right")));
+    let open = Command::OpenWorkspace {
+        mode: Mode::Test,
+        test_clock: None,
+        profile: Profile { name: "Ada".to_owned(), ..Profile::default() },
+        lifetime_allowed: true,
+        choice: None,
+        tenancy: Tenancy::Team,
+        owner: None,
+    };
+    let at = Timestamp::from_micros(1);
+    let ask = |workspace: &Workspace, command: &Command| apply(workspace, &catalogs, By::Operator, command, at);
+    let opened = ask(&Workspace::unopened(WorkspaceId::new(7)), &open).expect("it opens").workspace;
+    let pays = |n: usize| {
+        let price = Amount::new(100).expect("it is in range");
+        let (source, currency, bought) =
+            (Name::from(format!("ch-{n}")), Name::from("eur"), Bought::Pack(Name::from("ten")));
+        Command::Billing(BillingCommand::RecordPayment(Payment { source, price, paid: price, currency, bought }))
+    };
+    let given = |n: usize| Command::Grant {
+        give: Give::Pack(Name::from("ten")),
+        source: Some(Name::from(format!("ch-{n}"))),
+        reason: "sold".to_owned(),
+    };
+    let full = |workspace: &Workspace, what: &str, beyond: usize| {
+        for command in [pays(beyond), given(beyond)] {
+            let refusal = ask(workspace, &command).expect_err("there is no more room");
+            assert!(format!("{refusal:?}").contains(what), "{refusal:?} is not about {what}");
+        }
+        assert_eq!(ask(workspace, &pays(0)).expect("it is known").events.len(), 0);
+    };
+    let mut workspace = opened.clone();
+    for n in 0..GRANTS_MAX {
+        workspace = ask(&workspace, &pays(n)).expect("there is room").workspace;
+    }
+    full(&workspace, "grants", GRANTS_MAX);
+
+    let mut workspace = opened;
+    workspace.sources = Arc::new((0..SOURCES_MAX - 1).map(|n| Name::from(format!("ch-{n}"))).collect());
+    workspace = ask(&workspace, &pays(SOURCES_MAX)).expect("there is room for one").workspace;
+    full(&workspace, "sources", SOURCES_MAX + 1);
 }

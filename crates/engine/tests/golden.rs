@@ -117,6 +117,13 @@ fn every_golden_event_is_read_and_written_the_same() {
         assert_eq!(serde_json::to_string(&dated).expect("events can be written"), line, "line {number}");
         let tag = format!("\"{}\"", name(&dated.1));
         assert!(line.contains(&tag), "line {number} is not named {tag}");
+        let exported = match &dated.1 {
+            Event::Team(event) => event.name(),
+            Event::Billing(event) => event.name(),
+            Event::Notice(notice) => notice.name(),
+            event => name(event),
+        };
+        assert_eq!(exported, name(&dated.1), "line {number} is exported under another name");
     }
 }
 

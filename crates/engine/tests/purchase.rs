@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "only the catalogs are wanted here, not the language")]
 mod language;
 
+use scrip_engine::billing::TopUpTerms;
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
@@ -185,4 +186,133 @@ fn a_pack_is_offered_as_its_payment_will_give_it() {
     pay(&mut workspace, &versions, &wanted, &offered, "ch-1", start());
     let given = workspace.available(scrip_engine::Unit::Credits, None, start());
     assert_eq!((given, offered.version), (offered.credits, 2));
+}
+
+/// A catalog that sells one pack, and a plan by the month and by the year.
+fn shop(pack: &str, month: u32, on_upgrade: &str) -> Arc<scrip_engine::Catalog> {
+    let text = format!(
+        "name = \"x\"\nfree_plan = \"free\"\non_upgrade = \"{on_upgrade}\"\n\
+         [[plan]]\nid = \"free\"\nname = \"Free\"\nonce = [{{ code = \"welcome\", amount = 20 }}]\n\
+         [[plan]]\nid = \"pro\"\nname = \"Pro\"\n\
+         [[plan.price]]\ninterval = \"month\"\ncurrency = \"usd\"\namount = {month}\ngrants = [{{ amount = 100 }}]\n\
+         [[plan.price]]\ninterval = \"year\"\ncurrency = \"usd\"\namount = 9000\ngrants = [{{ amount = 1300 }}]\n\
+         [[plan]]\nid = \"large\"\nname = \"Large\"\ncustom = true\n\
+         [[plan.price]]\ninterval = \"month\"\ncurrency = \"usd\"\namount = 90000\ngrants = [{{ amount = 9000 }}]\n\
+         [[pack]]\nid = \"some\"\n{pack}\n\
+         [[model]]\nid = \"m\"\nname = \"M\"\noutput = \"image\"\nrate = {{ credits = 1, per = \"call\" }}\n"
+    );
+    Arc::new(parse_catalog(&text).unwrap_or_else(|problems| panic!("{problems:?}")))
+}
+
+/// A workspace that was opened on the first of these, with the second sold since then and the third a month later.
+fn sold_in_turn(first: &str, second: &str, third: &str) -> (Workspace, Catalogs) {
+    let mut versions = Catalogs::default();
+    versions.publish(Timestamp::from_micros(0), shop(first, 1_000, "carry"));
+    let workspace = opened(&versions);
+    versions.publish(start(), shop(second, 1_100, "forfeit"));
+    versions.publish(start().nth(Interval::Month, 1), shop(third, 1_200, "carry"));
+    (workspace, versions)
+}
+
+/// What is offered of the pack `some`: the version, the credits, and until when they last.
+fn some(workspace: &Workspace, versions: &Catalogs) -> (u32, i64, Option<String>) {
+    let offered = offer(workspace, versions, &Wanted::Pack(Name::from("some")), start()).expect("it is sold");
+    (offered.version, offered.credits.get(), offered.expires.map(|span| span.to_string()))
+}
+
+#[test]
+fn a_pack_is_offered_from_the_newest_version_that_asks_the_same_for_it() {
+    let first = "credits = 100\ncurrency = \"usd\"\namount = 500\nexpires = \"90 days\"";
+    let (same, later) = (first.replace("100", "80").replace("90", "30"), first.replace("100", "70"));
+    let (workspace, versions) = sold_in_turn(first, &same, &later);
+    assert_eq!(some(&workspace, &versions), (2, 80, Some("30 days".to_owned())), "what comes later is not sold yet");
+    let (workspace, versions) = sold_in_turn(first, &same.replace("500", "400"), &later);
+    assert_eq!(some(&workspace, &versions), (1, 100, Some("90 days".to_owned())), "another price is another offer");
+    let (workspace, versions) = sold_in_turn(first, &same.replace("usd", "eur"), &later);
+    assert_eq!(some(&workspace, &versions), (1, 100, Some("90 days".to_owned())), "and so is another currency");
+}
+
+#[test]
+fn a_plan_is_offered_as_it_is_sold_now() {
+    let pack = "credits = 100\ncurrency = \"usd\"\namount = 500";
+    let (mut workspace, versions) = sold_in_turn(pack, pack, pack);
+    let month = plan("pro", Interval::Month);
+    let offered = offer(&workspace, &versions, &month, start()).expect("it is sold");
+    assert_eq!((offered.version, offered.amount.get()), (2, 1_100));
+    let custom = offer(&workspace, &versions, &plan("large", Interval::Month), start());
+    assert_eq!(custom.expect_err("a contract is agreed on, whatever it costs").code(), "INVALID_REQUEST");
+    pay(&mut workspace, &versions, &month, &offered, "in-1", start());
+    let year = plan("pro", Interval::Year);
+    let longer = offer(&workspace, &versions, &year, start()).expect("it is sold");
+    assert_eq!(longer.how, How::Upgrade { carries: false }, "this version forfeits");
+    pay(&mut workspace, &versions, &year, &longer, "in-2", start());
+    assert_eq!(workspace.available(scrip_engine::Unit::Credits, None, start()).get(), 20 + 1_300);
+
+    // A shorter interval waits; what is on now can be had on instead until then.
+    let end = How::AtPeriodEnd(start().nth(Interval::Year, 1));
+    assert_eq!(offer(&workspace, &versions, &month, start()).expect("it is sold").how, end);
+    assert_eq!(offer(&workspace, &versions, &year, start()).expect_err("it is on that").code(), "INVALID_REQUEST");
+    let standing = Standing::Goes { ending: false, change: Some((Name::from("pro"), Interval::Month)) };
+    let follow = BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing };
+    run(&mut workspace, &versions, &Command::Billing(follow), start());
+    assert_eq!(offer(&workspace, &versions, &year, start()).expect("it would change").how, end);
+}
+
+#[test]
+fn a_years_bonus_is_over_months_where_it_is_sold_by_the_week_as_well() {
+    let rich = language::catalog("rich").expect("a test catalog is right");
+    let pro = rich.plans.iter().find(|plan| &*plan.id == "pro").expect("it is sold");
+    let year = pro.prices.iter().find(|price| price.interval == Interval::Year).expect("it is sold so");
+    // 20,000 and twelve times 40, against twelve times 1,500: by the week it would be 52 times 300.
+    assert_eq!(yearly_bonus(pro, year).map(Amount::get), Some(20_480 - 18_000));
+}
+
+/// R30: a pack that has become dearer than a month may cost can never be bought: it is wanted no more.
+#[test]
+fn a_pack_that_has_become_too_dear_is_not_bought_by_itself_any_more() {
+    let pack = |amount: u32| format!("credits = 100\ncurrency = \"usd\"\namount = {amount}");
+    let (mut workspace, versions) = sold_in_turn(&pack(500), &pack(700), &pack(600));
+    let terms = |monthly_max| TopUpTerms {
+        pack: Name::from("some"),
+        below: Amount::new(10).expect("it is in range"),
+        monthly_max: Amount::new(monthly_max).expect("it is in range"),
+    };
+    let set = |max| Command::Billing(BillingCommand::SetTopUp(Some(terms(max))));
+    run(&mut workspace, &versions, &set(600), start());
+    run(&mut workspace, &versions, &Command::MigrateCatalog { version: 2 }, start());
+    assert!(!workspace.billing.top_up.as_ref().expect("it was asked for").off, "20 credits are left");
+    let spend = |workspace: &mut Workspace, credits| {
+        let ask = scrip_engine::Ask::Credits(Amount::new(credits).expect("it is in range"));
+        let hold = Command::OpenHold { ask, reference: "job".to_owned(), seconds: None, off: None };
+        run(workspace, &versions, &hold, start());
+        let hold = workspace.next_hold - 1;
+        run(workspace, &versions, &Command::CaptureHold { hold, amount: None }, start());
+    };
+    spend(&mut workspace, 15);
+    let top_up = workspace.billing.top_up.clone().expect("it was asked for");
+    assert_eq!((top_up.off, top_up.pending), (true, None));
+}
+
+/// R25: what stands about a review is what was decided last, why, and since when.
+#[test]
+fn a_review_stands_as_it_was_decided_last() {
+    let shipped = catalogs("canvas-tiers");
+    let mut workspace = opened(&shipped);
+    let review = || Name::from("business_verification");
+    let apply_for = |application| BillingCommand::RequestReview { review: review(), application };
+    let reject = BillingCommand::RejectReview { review: review(), reason: "no such company".to_owned() };
+    let stands = |workspace: &Workspace| {
+        let known = &workspace.billing.reviews[&review()];
+        (known.status.name(), known.reason.clone(), known.at)
+    };
+    let day = |n: u32| start().after_seconds(i64::from(n) * 86_400);
+    run(&mut workspace, &shipped, &Command::Billing(apply_for(1)), day(0));
+    assert_eq!(stands(&workspace), ("submitted", None, day(0)));
+    run(&mut workspace, &shipped, &Command::Billing(reject), day(1));
+    assert_eq!(stands(&workspace), ("rejected", Some("no such company".to_owned()), day(1)));
+    run(&mut workspace, &shipped, &Command::Billing(apply_for(2)), day(2));
+    assert_eq!(stands(&workspace), ("submitted", None, day(2)), "the new application is not rejected yet");
+    let approve = Command::ApproveReview { review: review(), reason: "seen".to_owned() };
+    run(&mut workspace, &shipped, &approve, day(3));
+    assert_eq!(stands(&workspace), ("approved", Some("seen".to_owned()), day(3)));
 }

@@ -1,6 +1,6 @@
 //! What the property tests once found wrong, each as the few commands that showed it.
 
-use scrip_engine::billing::command::{BillingCommand, Bought, Payment};
+use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Catalogs, Choice, Command, Dated, Event, Give, GrantKind, Interval, Mode, Name, Notice, Params,
@@ -243,6 +243,26 @@ fn a_dispute_won_after_hundreds_of_days_finds_what_is_still_remembered() {
     assert_eq!(kinds, [GrantKind::Pack, GrantKind::Reinstated]);
 }
 
+/// R9: a debt outlives the memory of the grant that left it, and the next pack repays it.
+#[test]
+fn a_debt_that_nobody_remembers_the_grant_of_is_repaid() {
+    let mut desk = Desk::rich();
+    desk.buy("month", "pay_1");
+    let hold = desk.hold(Ask::Credits(Amount::new(300).expect("it is in range")));
+    desk.run(Command::CaptureHold { hold, amount: None });
+    desk.reverse("pay_1", 100);
+    let debt = desk.workspace.debt().get();
+    assert!(debt > 0, "it was spent");
+    desk.subscribe("basic", Interval::Week);
+    desk.pass(64 * 7 * DAY);
+    assert!(desk.workspace.grants.iter().all(|grant| &*grant.source != "pay_1"), "it is forgotten");
+    assert_eq!(desk.workspace.debt().get(), debt);
+    let before = desk.available(Unit::Credits);
+    desk.buy("month", "pay_2");
+    assert_eq!(desk.workspace.debt(), Amount::ZERO);
+    assert_eq!(desk.available(Unit::Credits), before + 301 + 30 - debt);
+}
+
 /// R10: a correction stands, whatever becomes of the payment later.
 #[test]
 fn a_refund_does_not_bring_back_what_was_voided() {
@@ -361,6 +381,8 @@ fn a_year_paid_beside_a_better_contract_gives_all_its_months() {
     };
     assert_eq!(of_year(Unit::Credits), 11 * 450 + 100, "one month of it is over");
     assert_eq!(of_year(Unit::Training), 12);
+    let extra = desk.workspace.grants.iter().find(|grant| &*grant.code == "extra").expect("a year has a bonus");
+    assert_eq!((extra.kind, &extra.cost_basis), (GrantKind::Bonus, &None), "and a bonus costs nothing");
 }
 
 #[test]
@@ -457,6 +479,79 @@ fn a_shorter_retention_of_the_same_plan_is_told() {
             events.iter().any(|Dated(_, event)| matches!(event, Event::Notice(Notice::RetentionShortened { .. })));
         assert_eq!(said, told, "from {before} to {after} days");
     }
+}
+
+/// R29: what is there already is kept for thirty days at least, however short the new rule is.
+#[test]
+fn old_outputs_outlive_a_shorter_retention_by_thirty_days() {
+    let text = "name = \"x\"\nfree_plan = \"free\"\n[[plan]]\nid = \"free\"\nname = \"Free\"\nretention = \"7 days\"\n\
+                [[plan]]\nid = \"pro\"\nname = \"Pro\"\n[[plan.price]]\ninterval = \"month\"\ncurrency = \"usd\"\n\
+                amount = 100\ngrants = [{ amount = 10 }]\n\
+                [[model]]\nid = \"m\"\nname = \"M\"\noutput = \"image\"\nrate = { credits = 1, per = \"call\" }\n";
+    let mut desk = Desk::open(text, text);
+    desk.subscribe("pro", Interval::Month);
+    desk.run(Command::CancelSubscription);
+    desk.now += 28 * DAY;
+    let events = desk.run(Command::Tick);
+    let told = events.iter().find_map(|Dated(_, event)| match event {
+        Event::Notice(Notice::RetentionShortened { old_until, .. }) => Some(*old_until),
+        _ => None,
+    });
+    assert_eq!(told, Some(Timestamp::from_micros(desk.now + 30 * DAY)), "{events:?}");
+}
+
+/// R1: at one instant what expires does so before the plan ends, also where the provider collects.
+#[test]
+fn what_a_cancelled_plan_leaves_expires_before_the_plan_ends() {
+    let mut desk = Desk::rich();
+    desk.run(paid("in-1", "sub-1", ("basic", Interval::Week), 300, Timestamp::from_micros(desk.now)));
+    let standing = Standing::Goes { ending: true, change: None };
+    let follow = BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing };
+    desk.run(Command::Billing(follow));
+    desk.now += 7 * DAY;
+    let events = desk.run(Command::Tick);
+    let place = |wanted: fn(&Event) -> bool| events.iter().position(|Dated(_, event)| wanted(event));
+    let expired = place(|event| matches!(event, Event::GrantExpired { .. })).expect("100 credits are left");
+    let ended = place(|event| matches!(event, Event::SubscriptionEnded { unpaid: false, .. })).expect("it ends");
+    assert!(expired < ended, "{events:?}");
+}
+
+/// R34: a month of a paid year cost a twelfth of what was paid for the year.
+#[test]
+fn a_month_of_a_year_costs_its_share_of_the_year() {
+    let mut desk = Desk::rich();
+    desk.run(paid("in-1", "sub-1", ("basic", Interval::Year), 9_000, Timestamp::from_micros(desk.now)));
+    desk.pass(28 * DAY);
+    let months = desk.workspace.grants.iter().filter(|grant| grant.unit == Unit::Credits);
+    let months = months.filter(|grant| &*grant.source == "in-1" && grant.kind == GrantKind::Cycle);
+    let costs: Vec<(i64, i64)> = months
+        .map(|grant| grant.cost_basis.as_ref().expect("it was paid for"))
+        .map(|cost| (cost.amount.get(), cost.credits.get()))
+        .collect();
+    assert_eq!(costs, [(9_000, 12 * 450), (9_000, 12 * 450)]);
+}
+
+/// R33: a plan that is agreed by contract no more renews with what the catalog gives, and nothing beside it.
+#[test]
+fn an_agreed_allowance_ends_with_the_contract() {
+    let text = |terms: &str, price: &str| {
+        format!(
+            "name = \"x\"\nfree_plan = \"free\"\n[[plan]]\nid = \"free\"\nname = \"Free\"\n\
+             [[plan]]\nid = \"large\"\nname = \"Large\"\n{terms}\n\
+             [[plan.price]]\ninterval = \"year\"\ncurrency = \"usd\"\n{price}\n\
+             [[model]]\nid = \"m\"\nname = \"M\"\noutput = \"image\"\nrate = {{ credits = 1, per = \"call\" }}\n"
+        )
+    };
+    let mut desk = Desk::open(&text("custom = true", ""), &text("", "amount = 100\ngrants = [{ amount = 10 }]"));
+    desk.run(Command::Subscribe(Choice {
+        plan: Name::from("large"),
+        interval: Some(Interval::Year),
+        allowance: Amount::new(900),
+        approve: Vec::new(),
+    }));
+    assert_eq!(desk.available(Unit::Credits), 900);
+    desk.pass(365 * DAY);
+    assert_eq!((desk.workspace.catalog, desk.available(Unit::Credits)), (2, 10));
 }
 
 /// What came back from a hold after its grant had died was counted after the refund already.

@@ -138,10 +138,7 @@ impl Scenario {
 
     /// The next allowance, as a refusal and the balance name it.
     fn renews(&self, words: &mut Words) -> Result<(), String> {
-        let subscription = &self.workspace.subscription;
-        let next = subscription.period.filter(|_| !subscription.cancel);
-        let next = next.map(|period| period.next_month_at().unwrap_or(period.end));
-        same("renews", &words.word("an instant, or never")?, &shown(next))
+        same("renews", &words.word("an instant, or never")?, &shown(self.workspace.subscription.renews_at()))
     }
 
     /// `model ID open | trial N | window [INSTANT] | exhausted | needs REVIEW | locked`.

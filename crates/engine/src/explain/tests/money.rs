@@ -166,3 +166,41 @@ fn notices_are_told() {
         "{lines:?}"
     );
 }
+
+/// Why a plan ended is what its people ask first: only a renewal that was waited for in vain was not paid.
+#[test]
+fn a_plan_that_ended_says_whether_its_renewal_was_not_paid() {
+    let unpaid = "The starter plan ended and the workspace went to the free plan, because its renewal was not paid.";
+    let follow = |standing| bill(BillingCommand::FollowSubscription { subscription: Name::from("sub_1"), standing });
+    let paid_for = || {
+        let mut story = Story::open(None);
+        story.then(JAN, pays("in_1", ("starter", Interval::Month), 1_000, JAN));
+        story
+    };
+    let mut waited = paid_for();
+    waited.then(FEB, Command::Tick);
+    assert!(waited.then("2026-03-01T10:00:00Z", Command::Tick).told().1.contains(&unpaid.to_owned()));
+
+    let mut given_up = paid_for();
+    given_up.then(FEB, Command::Tick);
+    assert!(given_up.then("2026-02-28T12:00:00Z", follow(Standing::Ended)).told().1.contains(&unpaid.to_owned()));
+
+    let mut canceled = paid_for();
+    canceled.then(JAN, follow(Standing::Ended));
+    let (_, lines) = canceled.then(FEB, Command::Tick).told();
+    assert!(lines.contains(&"The starter plan ended and the workspace went to the free plan.".to_owned()), "{lines:?}");
+
+    let mut renewed = paid_for();
+    let (_, lines) = renewed.then(FEB, pays("in_2", ("starter", Interval::Month), 1_000, FEB)).told();
+    assert!(lines.iter().any(|line| line.starts_with("Renewed the starter plan, paid monthly")), "{lines:?}");
+}
+
+#[test]
+fn what_will_expire_is_told_in_its_own_unit() {
+    let mut story = Story::open(None);
+    let expires_at = Some("2026-03-31T10:00:00Z".parse().expect("RFC 3339"));
+    let give = Give::Goodwill { unit: Unit::Training, amount: amount(2), expires_at, models: Vec::new() };
+    story.then(JAN, Command::Grant { give, source: None, reason: "a present".to_owned() });
+    let (_, lines) = story.then("2026-03-24T10:00:00Z", Command::Tick).told();
+    assert!(lines.iter().any(|line| line.starts_with("2 training units will expire, left in ")), "{lines:?}");
+}
