@@ -28,7 +28,7 @@ pub enum Admission {
 
 /// So many admissions at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
+struct Burst {
     at: i64,
     count: u32,
 }
@@ -39,7 +39,7 @@ pub struct Admissions {
     /// In microseconds.
     window: i64,
     /// By instant, each later than the one before it.
-    log: VecDeque<Run>,
+    log: VecDeque<Burst>,
     /// How many they are together.
     count: u32,
 }
@@ -59,10 +59,10 @@ impl Admissions {
         }
         match self.log.back_mut() {
             Some(last) if last.at == at => last.count += 1,
-            _ => self.log.push_back(Run { at, count: 1 }),
+            _ => self.log.push_back(Burst { at, count: 1 }),
         }
         self.count += 1;
-        let oldest = self.log.front().map_or(at, |run| run.at);
+        let oldest = self.log.front().map_or(at, |burst| burst.at);
         Admission::Admitted { remaining: limit - self.count, resets_in: self.seconds_until(oldest + self.window, at) }
     }
 
@@ -77,14 +77,14 @@ impl Admissions {
     /// it had been wrong before, and standing still until it comes there again could shut an asker out for years: all
     /// that counts is then taken to have been admitted now, and one window later it is gone.
     fn pass(&mut self, at: i64) -> i64 {
-        let Some(last) = self.log.back().map(|run| run.at) else { return at };
+        let Some(last) = self.log.back().map(|burst| burst.at) else { return at };
         if last.saturating_sub(at) > self.window {
             self.log.clear();
-            self.log.push_back(Run { at, count: self.count });
+            self.log.push_back(Burst { at, count: self.count });
             return at;
         }
         let at = at.max(last);
-        while let Some(oldest) = self.log.front().filter(|run| run.at + self.window <= at) {
+        while let Some(oldest) = self.log.front().filter(|burst| burst.at + self.window <= at) {
             self.count -= oldest.count;
             self.log.pop_front();
         }
@@ -94,11 +94,11 @@ impl Admissions {
     /// The instant at which few enough count for one more, under a limit that is reached.
     fn leaves_for(&self, limit: u32) -> i64 {
         let mut too_many = u64::from(self.count - limit) + 1;
-        for run in &self.log {
-            if u64::from(run.count) >= too_many {
-                return run.at + self.window;
+        for burst in &self.log {
+            if u64::from(burst.count) >= too_many {
+                return burst.at + self.window;
             }
-            too_many -= u64::from(run.count);
+            too_many -= u64::from(burst.count);
         }
         // Nothing is ever admitted under a limit of none: a whole window is as good an answer as any.
         i64::MAX
@@ -109,15 +109,15 @@ impl Admissions {
         u32::try_from((micros + SECOND - 1) / SECOND).unwrap_or(u32::MAX)
     }
 
-    /// The log as bytes: the first instant, and for each run how much later it is and how many. Numbers are in groups
+    /// The log as bytes: the first instant, and for each burst how much later it is and how many. Numbers are in groups
     /// of seven bits, the lowest first.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(8 + self.log.len() * 4);
         let mut before = 0;
-        for run in &self.log {
-            put(&mut bytes, run.at.abs_diff(before));
-            put(&mut bytes, u64::from(run.count));
-            before = run.at;
+        for burst in &self.log {
+            put(&mut bytes, burst.at.abs_diff(before));
+            put(&mut bytes, u64::from(burst.count));
+            before = burst.at;
         }
         bytes
     }
@@ -131,7 +131,7 @@ impl Admissions {
             let count = u32::try_from(take(&mut bytes)?).ok().filter(|count| *count > 0)?;
             before = before.checked_add(later).filter(|at| *at <= Timestamp::MAX.micros())?;
             read.count = read.count.checked_add(count)?;
-            read.log.push_back(Run { at: before, count });
+            read.log.push_back(Burst { at: before, count });
         }
         Some(read)
     }
