@@ -6,9 +6,9 @@ use crate::object::Object;
 use crate::state::State;
 use jiff::{Timestamp, tz::TimeZone};
 
-/// Currencies that have no smaller unit.
-const WHOLE: [&str; 16] =
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
+/// Currencies that have no smaller unit; Stripe counts the Ugandan shilling in hundredths nonetheless.
+const WHOLE: [&str; 15] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
 
 /// Currencies that are written with a sign in front.
 const SIGNS: [(&str, &str); 5] = [("usd", "$"), ("eur", "€"), ("gbp", "£"), ("jpy", "¥"), ("inr", "₹")];
