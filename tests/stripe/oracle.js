@@ -113,7 +113,7 @@ function replaced(text, from, to) {
 }
 
 /** Writes the SDK's types into a directory, with the two changes that are named above. */
-function writeSdk(directory) {
+export function writeSdk(directory) {
   const types = (path) => !path.includes('.') || path.endsWith('.d.ts');
   cpSync(join(MODULES, 'stripe', 'esm'), directory, {
     recursive: true,
@@ -188,7 +188,7 @@ function write(directory, name, objects) {
 }
 
 /** Runs the compiler; what it says. */
-function compile(directory) {
+export function compile(directory) {
   const options = {
     strict: true,
     noEmit: true,

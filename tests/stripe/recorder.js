@@ -1,10 +1,11 @@
-// Stands between the SDKs and the simulator, and writes down what the API answers.
+// Stands between whoever asks and the simulator, and writes down what is asked of the API and what it answers.
 
 import { createServer, request as ask } from 'node:http';
 
-/** Starts to listen; where, and what was answered so far. */
+/** Starts to listen; where, and what was asked and answered so far. */
 export async function record(url) {
   const { hostname, port } = new URL(url);
+  const requests = [];
   const answers = [];
   const server = createServer((request, answer) => {
     const { method, url: path, headers } = request;
@@ -21,8 +22,14 @@ export async function record(url) {
       });
     });
     onward.on('error', (error) => answer.destroy(error));
+    const chunks = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      const [place, query = ''] = path.split('?');
+      if (place.startsWith('/v1/')) requests.push({ method, path: place, query, body: Buffer.concat(chunks).toString() });
+    });
     request.pipe(onward);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${server.address().port}`, answers, server };
+  return { url: `http://127.0.0.1:${server.address().port}`, requests, answers, server };
 }

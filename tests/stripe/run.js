@@ -10,7 +10,6 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import api from './flows/api.js';
 import catalogue from './flows/catalogue.js';
@@ -19,24 +18,13 @@ import money from './flows/money.js';
 import portal from './flows/portal.js';
 import subscriptions from './flows/subscriptions.js';
 import { Judged, judge } from './oracle.js';
+import { listening } from './processes.js';
 import { record } from './recorder.js';
 import { Deliveries, Shop } from './shop.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const SECRET = 'whsec_judges_0123456789abcdef';
 const [simulator, python, words] = process.argv.slice(2);
-
-/** Starts the simulator; where it listens, and how to stop it. */
-async function start(webhook) {
-  const options = ['--listen', '127.0.0.1:0', '--webhook', webhook, '--webhook-secret', SECRET];
-  const child = spawn(simulator, options, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise((resolve) => child.on('exit', resolve));
-  for await (const line of createInterface({ input: child.stdout })) {
-    const found = /http:\/\/[\d.:]+/.exec(line);
-    if (found) return { url: found[0], stop: () => (child.kill(), ended) };
-  }
-  throw new Error(`${simulator} ended without saying where it listens`);
-}
 
 /** Runs the flows of the Node SDK; how many there were, and which were not good. */
 async function runFlows(shop) {
@@ -79,7 +67,8 @@ async function everything(answers, deliveries, stripe) {
 
 async function main() {
   const deliveries = new Deliveries(SECRET);
-  const { url, stop } = await start(await deliveries.listen());
+  const webhook = ['--webhook', await deliveries.listen(), '--webhook-secret', SECRET];
+  const { url, stop } = await listening(simulator, ['--listen', '127.0.0.1:0', ...webhook], {}, /http:\/\/[\d.:]+/);
   const recorder = await record(url);
   const directory = mkdtempSync(join(tmpdir(), 'stripe-types-'));
   try {

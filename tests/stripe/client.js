@@ -1,0 +1,251 @@
+// Lets Scrip sell through the simulator, and lets the types of Stripe's SDK judge everything it asked for on the way:
+//
+//     node tests/stripe/client.js SCRIP SIMULATOR
+//
+// Each request that Scrip sent is written down as the SDK's own call with the same parameters. A parameter of another
+// name, one in the wrong place, one too few or a word that an enumeration does not have is an error of the compiler. A
+// form says numbers and words alike, so whether a number is one is not judged.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compile, writeSdk } from './oracle.js';
+import { listening, runToEnd } from './processes.js';
+import { record } from './recorder.js';
+import { Shop, seconds } from './shop.js';
+
+const KEY = 'sk_test_of_scrip';
+const CATALOG = 'catalogs/canvas-tiers.toml';
+const SINCE = '2026-01-10T00:00:00Z';
+const [scrip, simulator] = process.argv.slice(2);
+
+// Every call that Scrip's client makes, as the SDK has it. Each has to be seen, so that none is left unjudged.
+const CALLS = {
+  'GET /account': 'accounts.retrieveCurrent',
+  'GET /charges': 'charges.list',
+  'GET /charges/*': 'charges.retrieve',
+  'GET /checkout/sessions': 'checkout.sessions.list',
+  'GET /checkout/sessions/*': 'checkout.sessions.retrieve',
+  'POST /checkout/sessions': 'checkout.sessions.create',
+  'POST /checkout/sessions/*/expire': 'checkout.sessions.expire',
+  'GET /customers/*': 'customers.retrieve',
+  'POST /customers': 'customers.create',
+  'GET /disputes': 'disputes.list',
+  'GET /events': 'events.list',
+  'GET /invoices': 'invoices.list',
+  'GET /payment_intents': 'paymentIntents.list',
+  'POST /payment_intents': 'paymentIntents.create',
+  'GET /billing_portal/configurations': 'billingPortal.configurations.list',
+  'POST /billing_portal/configurations': 'billingPortal.configurations.create',
+  'POST /billing_portal/sessions': 'billingPortal.sessions.create',
+  'GET /prices': 'prices.list',
+  'GET /prices/*': 'prices.retrieve',
+  'POST /prices': 'prices.create',
+  'POST /prices/*': 'prices.update',
+  'GET /products': 'products.list',
+  'POST /products': 'products.create',
+  'POST /products/*': 'products.update',
+  'GET /subscriptions': 'subscriptions.list',
+  'GET /subscriptions/*': 'subscriptions.retrieve',
+  'POST /subscriptions/*': 'subscriptions.update',
+  'GET /subscription_schedules/*': 'subscriptionSchedules.retrieve',
+};
+// Asked only where a bill has more lines or payments than fit into it; they say `limit` and whose, and no more.
+const RARE = ['GET /invoices/*/lines', 'GET /invoice_payments'];
+
+/** Scrip, selling: what is asked of it as the operator. */
+class Selling {
+  constructor(url, key, settings) {
+    Object.assign(this, { url, key, settings });
+  }
+
+  async ask(method, path, body, workspace) {
+    const headers = { Authorization: `Bearer ${this.key}`, 'Content-Type': 'application/json' };
+    if (method !== 'GET') headers['Idempotency-Key'] = crypto.randomUUID();
+    if (workspace) headers['Scrip-Workspace'] = workspace;
+    const answer = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) });
+    const said = await answer.text();
+    assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${said}`);
+    return said ? JSON.parse(said) : null;
+  }
+
+  async workspace(more = {}) {
+    const owner = { email: `ada${Math.random()}@example.com` };
+    return (await this.ask('POST', '/v1/workspaces', { name: 'Judged', owner, ...more })).id;
+  }
+
+  /** Has the account looked at for a workspace, now. */
+  look(workspace) {
+    return this.ask('POST', `/v1/workspaces/${workspace}/customer/sync`);
+  }
+}
+
+/** The catalog comes to the account, changes there, and goes again. */
+async function sync(settings, directory) {
+  const dearer = join(directory, 'dearer.toml');
+  const text = readFileSync(CATALOG, 'utf8');
+  writeFileSync(dearer, text.replace('amount = 1200 ', 'amount = 1500 ').replace('name = "Pro"', 'name = "Plus"'));
+  assert.notEqual(readFileSync(dearer, 'utf8'), text);
+  for (const catalog of [CATALOG, dearer, 'catalogs/weekly-yearly.toml', CATALOG]) {
+    await runToEnd(scrip, ['stripe', 'sync', '--apply', '--catalog', catalog], settings);
+  }
+}
+
+/** Somebody buys on pages: a plan, another plan, a pack, whose payment is claimed back. */
+async function buyOnPages(selling, shop) {
+  const workspace = await selling.workspace();
+  const checkout = (wish) => selling.ask('POST', '/v1/checkout', wish, workspace);
+  await checkout({ plan: 'pro', interval: 'month' });
+  await checkout({ plan: 'creator' });
+  const { url } = await checkout({ pack: 'credits-1000' });
+  const session = url.split('/').at(-1);
+  const card = { card: 'pm_card_createDispute' };
+  const paid = await fetch(`${shop.url}/_control/checkout/${session}/pay`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(card),
+  });
+  assert.ok(paid.ok, await paid.text());
+  await selling.look(workspace);
+  await selling.ask('POST', '/v1/billing/sweep');
+  // What the sweep found is looked at after its answer, and whoever asks now waits for that.
+  await selling.look(workspace);
+}
+
+/** A customer who was there before, with a clock: subscribes, changes, cancels, keeps, tops up. */
+async function subscribe(selling, shop) {
+  const { stripe } = shop;
+  const clock = await shop.clock(SINCE);
+  const customer = await shop.customer('pm_card_visa', { test_clock: clock.id });
+  const here = await selling.ask('POST', '/v1/test_clocks', { now: SINCE });
+  const workspace = await selling.workspace({ test_clock: here.id });
+  await selling.ask('PUT', `/v1/workspaces/${workspace}/customer`, { customer: customer.id });
+  const { data } = await stripe.prices.list({ lookup_keys: ['scrip:plan:creator:month'] });
+  const subscription = await shop.subscription(customer, data[0]);
+  await selling.look(workspace);
+  await selling.ask('POST', '/v1/checkout', { plan: 'pro', interval: 'month' }, workspace);
+  for (const flow of [undefined, 'cancel', 'payment_method']) {
+    await selling.ask('POST', '/v1/billing_portal', { flow }, workspace);
+  }
+  await stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
+  await selling.look(workspace);
+  const path = `/v1/workspaces/${workspace}/subscription`;
+  await selling.ask('DELETE', path);
+  await selling.ask('DELETE', `${path}?undo=true`);
+  const hold = await selling.ask('POST', '/v1/holds', { credits: 1900, reference: 'judged' }, workspace);
+  await selling.ask('POST', `/v1/holds/${hold.id}/capture`, {}, workspace);
+  const terms = { pack: 'credits-1000', below: 500, monthly_max: 5000 };
+  await selling.ask('PUT', '/v1/billing/top_up', terms, workspace);
+  await selling.look(workspace);
+}
+
+/** The object that a form is. */
+function unfolded(text) {
+  const whole = {};
+  for (const [name, value] of new URLSearchParams(text)) {
+    // `a[b][0][]` leads through a, b and 0, and to the next of what is there.
+    const path = name.replaceAll(']', '').split('[');
+    const last = path.pop();
+    let place = whole;
+    for (const part of path) place = place[part] ??= {};
+    place[last === '' ? Object.keys(place).length : last] = value;
+  }
+  return whole;
+}
+
+/** A value as TypeScript. What may be a number, or true or false, is left open. */
+function written(value) {
+  const quoted = JSON.stringify(value);
+  if (typeof value === 'string') return /^(-?\d+|true|false)$/.test(value) ? `open(${quoted})` : quoted;
+  const members = Object.entries(value);
+  if (members.length && members.every(([key]) => /^\d+$/.test(key))) {
+    return `[${members.map(([, each]) => written(each)).join(', ')}]`;
+  }
+  return `{ ${members.map(([key, each]) => `${JSON.stringify(key)}: ${written(each)}`).join(', ')} }`;
+}
+
+/** The path of a request with its ids left out, and the ids. */
+function shape(method, path) {
+  const parts = path.replace('/v1/', '').split('/');
+  const isId = (part) => /^[a-z]+_[A-Za-z0-9_]*[A-Z0-9]/.test(part);
+  return { kind: `${method} /${parts.map((part) => (isId(part) ? '*' : part)).join('/')}`, ids: parts.filter(isId) };
+}
+
+/** The SDK's call that a request is. */
+function call({ method, path, query, body }) {
+  const { kind, ids } = shape(method, path);
+  const params = written(unfolded(method === 'GET' ? query : body));
+  const given = [...ids.map((id) => JSON.stringify(id)), ...(params === '{  }' ? [] : [params])];
+  return { kind, text: CALLS[kind] && `void stripe.${CALLS[kind]}(${given.join(', ')});` };
+}
+
+/** Calls that have to be refused: the compiler that passes these judges nothing. */
+const SPOILED = [
+  'void stripe.customers.create({ "mail": "ada@example.com" });',
+  'void stripe.checkout.sessions.create({ "mode": "buy" });',
+  'void stripe.checkout.sessions.create({ "mode": "payment", "line_items": [{ "price": "p", "amount": open("1") }] });',
+  'void stripe.subscriptions.update("sub_1", { "billing_cycle_anchor": "later" });',
+  'void stripe.billingPortal.sessions.create({ "customer": "c", "flow_data": { "type": "upgrade" } });',
+];
+
+/** Judges calls; what is wrong. */
+async function judge(calls, directory) {
+  writeSdk(join(directory, 'sdk'));
+  const head = ["import type { Stripe } from './sdk/stripe.esm.node.js';", 'declare const stripe: Stripe;'];
+  head.push('declare const open: (word: string) => any;');
+  const lines = [...head, ...calls, ...SPOILED];
+  writeFileSync(join(directory, 'calls.ts'), `${lines.join('\n')}\n`);
+  const { said } = await compile(directory);
+  const wrong = [];
+  const refused = new Set();
+  for (const line of said.split('\n').filter((line) => line && !/^\s/.test(line))) {
+    const match = /^calls\.ts\((\d+),\d+\): (.*)$/.exec(line);
+    const text = match && lines[match[1] - 1];
+    if (SPOILED.includes(text)) refused.add(text);
+    else wrong.push(match ? `${text}: ${match[2]}` : `the compiler says: ${line}`);
+  }
+  return [...wrong, ...SPOILED.filter((text) => !refused.has(text)).map((text) => `${text} is not refused`)];
+}
+
+async function main() {
+  const directory = mkdtempSync(join(tmpdir(), 'stripe-client-'));
+  const account = await listening(simulator, ['--listen', '127.0.0.1:0'], {}, /http:\/\/[\d.:]+/);
+  const recorder = await record(account.url);
+  const settings = { SCRIP_STRIPE_SECRET_KEY: KEY, SCRIP_STRIPE_API_URL: recorder.url };
+  let server;
+  try {
+    await sync(settings, directory);
+    const options = ['serve', '--listen', '127.0.0.1:0', '--catalog', CATALOG, '--data', join(directory, 'data')];
+    server = await listening(scrip, options, settings, /(?<=Scrip listens on )\S+/);
+    const key = /(?<=operator key, shown this once: )\S+/.exec(server.said)[0];
+    const selling = new Selling(server.url, key, settings);
+    const shop = new Shop(account.url, undefined);
+    await buyOnPages(selling, shop);
+    await subscribe(selling, shop);
+    const calls = recorder.requests.map(call);
+    const seen = new Set(calls.map(({ kind }) => kind));
+    const unlisted = [...seen].filter((kind) => !CALLS[kind] && !RARE.includes(kind));
+    const unseen = Object.keys(CALLS).filter((kind) => !seen.has(kind));
+    const wrong = unlisted.map((kind) => `${kind} is not listed`);
+    wrong.push(...unseen.map((kind) => `${kind} was not asked`));
+    const distinct = [...new Set(calls.map(({ text }) => text).filter(Boolean))];
+    const types = join(directory, 'types');
+    mkdirSync(types);
+    wrong.push(...(await judge(distinct, types)));
+    console.log(`${calls.length} requests of Scrip's, ${distinct.length} distinct calls of ${seen.size} kinds judged`);
+    console.log(`${SPOILED.length} spoiled ones refused`);
+    for (const each of wrong) console.error(each);
+    return wrong.length;
+  } finally {
+    await server?.stop();
+    recorder.server.close();
+    recorder.server.closeAllConnections();
+    await account.stop();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const wrong = await main();
+process.exitCode = wrong ? 1 : 0;
+if (wrong) console.error(`${wrong} ${wrong === 1 ? 'thing is' : 'things are'} wrong`);
