@@ -4,8 +4,10 @@
 
 use crate::amount::{Amount, Unit};
 use crate::event::End;
+use crate::grant::Grant;
+use crate::hold::{Hold, Part};
 use crate::time::Timestamp;
-use crate::workspace::{Grant, Hold, Part, Workspace};
+use crate::workspace::Workspace;
 
 /// Splits an amount over the live grants that pay for a model: rank, then soonest expiry (never is last), then oldest
 /// (R5). Cycle credits rank first by default, because document 003 promises that order; soonest-first inside a rank

@@ -9,13 +9,15 @@ use crate::amount::{Amount, Unit};
 use crate::billing::Paid;
 use crate::billing::event::BillingEvent;
 use crate::catalog::{CancelRule, GrantKind, Name, Output, Params};
+use crate::grant::CostBasis;
+use crate::hold::{Part, TrialUse};
 use crate::notice::Notice;
 use crate::quote::Line;
 use crate::subscription::Period;
 use crate::team::event::TeamEvent;
 use crate::team::{Spender, Tenancy};
 use crate::time::{Interval, Timestamp};
-use crate::workspace::{CostBasis, Mode, Part, Profile, TrialUse};
+use crate::workspace::{Mode, Profile};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -185,7 +185,7 @@ fn summary(short: &[String], units: &BTreeSet<Unit>, before: &Workspace, after: 
     sentences.extend(short[skipped..].iter().map(|text| format!("{text}.")));
     let (before, after) = (before.sums(), after.sums());
     for unit in units {
-        let of = |sums: &BTreeMap<Unit, crate::workspace::Sums>| sums.get(unit).copied().unwrap_or_default();
+        let of = |sums: &BTreeMap<Unit, crate::grant::Sums>| sums.get(unit).copied().unwrap_or_default();
         let (before, after) = (of(&before), of(&after));
         sentences.push(format!(
             "Available: {} before, {} after; held: {} before, {} after.",

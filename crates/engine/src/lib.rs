@@ -10,8 +10,8 @@
 //! Inside: *settle* lets time pass (every transition due by `at`, in due order), *decide* turns the command into
 //! [`Event`]s, *evolve* folds an event into the workspace. [`fold`] is evolve alone: what replaying a journal does.
 //!
-//! Read in this order: `amount`, `time`, `catalog`, `workspace`, `event`, `command`, `refusal`, then `apply`; `team`
-//! and `billing` are who belongs to a workspace and what is paid for it, in the same shape each.
+//! Read in this order: `amount`, `time`, `catalog`, `grant`, `hold`, `workspace`, `event`, `command`, `refusal`, then
+//! `apply`; `team` and `billing` are who belongs to a workspace and what is paid for it, in the same shape each.
 //! `rate` stands alone: how often one may ask.
 //!
 //! Invariant: nothing here can do I/O, read a clock, draw a random number or use a float; the manifest lists serde,
@@ -29,6 +29,8 @@ mod draw_order;
 mod entry;
 mod event;
 mod explain;
+mod grant;
+mod hold;
 mod id;
 pub mod limits;
 mod money;
@@ -59,6 +61,8 @@ pub use event::{
     Account, Dated, End, Event, Failure, FailureCode, OutputFile, Posting, RunStatus, Script, ScriptedOutcome, Start,
 };
 pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain, quantity};
+pub use grant::{CostBasis, Grant, Settled, Sums};
+pub use hold::{Hold, Part, Purpose, TrialUse};
 pub use id::{Kind, UserId, WorkspaceId, parse_owned, workspace_in};
 pub use money::money;
 pub use notice::Notice;
@@ -70,4 +74,4 @@ pub use refusal::{FreshQuote, Invalid, Refusal, WayOut};
 pub use rights::{By, Effective, Need, effective, judge, role_reaches};
 pub use subscription::{Period, Subscription};
 pub use time::{DAY, Interval, SECOND, Span, Timestamp};
-pub use workspace::{CostBasis, Grant, Hold, Mode, Part, Profile, Purpose, Settled, Sums, TrialUse, Window, Workspace};
+pub use workspace::{Mode, Profile, Window, Workspace};

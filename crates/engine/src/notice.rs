@@ -4,8 +4,9 @@
 
 use crate::amount::{Amount, Unit};
 use crate::catalog::Name;
+use crate::grant::Grant;
 use crate::time::{Span, Timestamp};
-use crate::workspace::{Grant, Workspace};
+use crate::workspace::Workspace;
 use serde::{Deserialize, Serialize};
 
 /// Something to be told.

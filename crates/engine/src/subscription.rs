@@ -5,8 +5,8 @@
 use crate::amount::Amount;
 use crate::billing::Paid;
 use crate::catalog::{GrantKind, Name};
+use crate::grant::Grant;
 use crate::time::{Interval, Timestamp};
-use crate::workspace::Grant;
 use serde::{Deserialize, Serialize};
 
 /// What the workspace is subscribed to.

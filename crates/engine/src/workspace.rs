@@ -5,10 +5,12 @@
 
 use crate::amount::{Amount, Unit};
 use crate::billing::Billing;
-use crate::catalog::{CancelRule, GrantKind, Name, Output};
+use crate::catalog::Name;
+use crate::grant::{Grant, Sums, trial_source};
+use crate::hold::{Hold, Purpose};
 use crate::id::WorkspaceId;
 use crate::subscription::Subscription;
-use crate::team::{Spender, Team, Tenancy};
+use crate::team::{Team, Tenancy};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,201 +39,6 @@ pub struct Profile {
     pub external_id: Option<String>,
 }
 
-/// What a grant cost in money: so much for so many credits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CostBasis {
-    /// ISO 4217, lower case.
-    pub currency: Name,
-    /// In the currency's smallest unit.
-    pub amount: Amount,
-    /// The credits it was paid for.
-    pub credits: Amount,
-}
-
-/// A lot of one unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
-    /// Its number in the workspace, from 1.
-    pub n: u32,
-    /// Its name in the catalog, or the operator's.
-    pub code: Name,
-    /// Why it exists.
-    pub kind: GrantKind,
-    /// What it counts.
-    pub unit: Unit,
-    /// The only models it pays for; empty is all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub models: Vec<Name>,
-    /// Its place in the draw order, lowest first (R5).
-    pub rank: u8,
-    /// What it was made from (R7).
-    pub source: Name,
-    /// What it cost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost_basis: Option<CostBasis>,
-    /// Size, for ever.
-    pub granted: Amount,
-    /// Free to be held.
-    pub available: Amount,
-    /// Under open holds.
-    pub held: Amount,
-    /// Spent.
-    pub captured: Amount,
-    /// Lost to the calendar.
-    pub expired: Amount,
-    /// Taken back.
-    pub revoked: Amount,
-    /// How much refunds and disputes take back in all, of it and of what was reinstated from it (R9).
-    #[serde(default)]
-    pub reclaim: Amount,
-    /// Whether a correction takes back whatever is left (R10).
-    #[serde(default)]
-    pub voided: bool,
-    /// The grant whose taken amounts this one gives back, for a reinstated one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub root: Option<u32>,
-    /// How much of what was taken back has been given again or repaid by packs.
-    #[serde(default)]
-    pub settled: Settled,
-    /// When it was made.
-    pub starts_at: Timestamp,
-    /// From when on it is dead; `None` is never.
-    pub expires_at: Option<Timestamp>,
-    /// When its owner is to be told that it will expire; `None` once they are, or when there is no need.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notice_at: Option<Timestamp>,
-    /// The last time it changed.
-    pub touched_at: Timestamp,
-}
-
-/// What happened to a reclaimed amount besides revoking.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
-    /// Shortfall that later packs paid (R9).
-    pub repaid: Amount,
-    /// Given again after a won dispute (R9), and not taken back since.
-    pub reinstated: Amount,
-    /// Taken by corrections, which no won dispute gives again (R10).
-    #[serde(default)]
-    pub voided: Amount,
-    /// Came back from holds when the grant was dead, and lives on in another (R17).
-    #[serde(default, skip_serializing_if = "is_nothing")]
-    pub returned: Amount,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_nothing(amount: &Amount) -> bool {
-    amount.is_zero()
-}
-
-impl Grant {
-    /// Whether it can be drawn from at an instant.
-    pub fn live(&self, at: Timestamp) -> bool {
-        self.starts_at <= at && self.expires_at.is_none_or(|end| at < end)
-    }
-
-    /// Whether it has died.
-    pub fn dead(&self, at: Timestamp) -> bool {
-        self.expires_at.is_some_and(|end| end <= at)
-    }
-
-    /// Whether it pays for a model; `None` asks for any use.
-    pub fn pays_for(&self, model: Option<&str>) -> bool {
-        self.models.is_empty() || model.is_some_and(|model| self.models.iter().any(|known| &**known == model))
-    }
-
-    /// Whether nothing can happen to its amounts any more.
-    pub fn closed(&self) -> bool {
-        self.available.is_zero() && self.held.is_zero()
-    }
-
-    /// What has been taken back and not given again, of it and of what was reinstated from it.
-    pub fn recovered(&self) -> Amount {
-        (self.revoked + self.settled.repaid).less(self.settled.reinstated)
-    }
-
-    /// What is still to be taken back, whether or not there is anything to take it from.
-    pub fn owed(&self) -> Amount {
-        self.reclaim.less(self.recovered())
-    }
-}
-
-/// What a hold took from one grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    /// The grant's number.
-    pub grant: u32,
-    /// How much.
-    pub amount: Amount,
-}
-
-/// An open hold, in the order its parts were taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    /// Its number in the workspace, from 1; its run has the same.
-    pub n: u32,
-    /// What it counts.
-    pub unit: Unit,
-    /// The sum of the parts.
-    pub amount: Amount,
-    /// Where it was taken from.
-    pub parts: Vec<Part>,
-    /// When it was opened.
-    pub opened_at: Timestamp,
-    /// When it is given up.
-    pub expires_at: Timestamp,
-    /// How much was asked for, in what the rate counts; 1 for a plain amount.
-    pub asked: u64,
-    /// What it waits for.
-    pub purpose: Purpose,
-    /// The trial it used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trial: Option<TrialUse>,
-    /// The model, when it is for one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<Name>,
-    /// Whether it counts against a daily limit, and of which day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limited_day: Option<i64>,
-    /// The plan it was opened under: a trial is of a plan.
-    pub plan: Name,
-    /// Whose caps it counts against.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<Spender>,
-}
-
-/// What a hold waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// A run that we dispatch.
-    Run {
-        /// What it makes.
-        output: Output,
-        /// How often it was handed to a worker.
-        attempt: u32,
-        /// When it was first handed to a worker.
-        started_at: Option<Timestamp>,
-        /// What cancelling it costs.
-        cancel: CancelRule,
-    },
-    /// A product that dispatches itself.
-    Caller {
-        /// The caller's name for it.
-        reference: Name,
-    },
-}
-
-/// Which kind of trial a run used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrialUse {
-    /// One of a count.
-    Runs,
-    /// A run inside a window.
-    Window,
-}
-
 /// A time trial of one model under one plan (R23).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
@@ -251,34 +58,6 @@ impl Window {
     /// When the opening ends or ended.
     pub fn open_until(&self) -> Option<Timestamp> {
         self.open.map(|(_, ends_at)| ends_at)
-    }
-}
-
-/// Sums over grants, by what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sums {
-    /// Granted.
-    pub granted: Amount,
-    /// Available.
-    pub available: Amount,
-    /// Held.
-    pub held: Amount,
-    /// Captured.
-    pub captured: Amount,
-    /// Expired.
-    pub expired: Amount,
-    /// Revoked.
-    pub revoked: Amount,
-}
-
-impl Sums {
-    fn add(&mut self, grant: &Grant) {
-        self.granted += grant.granted;
-        self.available += grant.available;
-        self.held += grant.held;
-        self.captured += grant.captured;
-        self.expired += grant.expired;
-        self.revoked += grant.revoked;
     }
 }
 
@@ -530,9 +309,4 @@ impl Workspace {
             assert!(grant.held == held, "{} grant {}: {} held, {held} in holds", self.id, grant.n, grant.held);
         }
     }
-}
-
-/// The source of a count trial's grant.
-pub(crate) fn trial_source(plan: &str, model: &str) -> String {
-    format!("trial:{plan}:{model}")
 }

@@ -9,11 +9,11 @@ use crate::billing::event::BillingEvent;
 use crate::billing::{Paid, TopUpTerms};
 use crate::catalog::{Catalog, GrantKind, Name, Plan, Price, Published};
 use crate::event::{Event, Start};
+use crate::grant::CostBasis;
 use crate::limits::{GRANTS_MAX, SOURCES_MAX};
 use crate::refusal::Refusal;
 use crate::subscription::Period;
 use crate::time::{Interval, Timestamp};
-use crate::workspace::CostBasis;
 
 /// A period as the provider bills it.
 #[derive(Clone, Copy)]

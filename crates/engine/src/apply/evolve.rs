@@ -6,10 +6,12 @@ mod team;
 use crate::amount::Amount;
 use crate::catalog::{GrantKind, Name};
 use crate::event::{End, Event};
+use crate::grant::{Grant, Settled};
+use crate::hold::{Hold, Part, Purpose, TrialUse};
 use crate::limits::{CLOSED_GRANT_DAYS, GRANTS_KEPT};
 use crate::subscription::Subscription;
 use crate::time::{DAY, Timestamp};
-use crate::workspace::{Grant, Hold, Part, Purpose, Settled, TrialUse, Window, Workspace};
+use crate::workspace::{Window, Workspace};
 use std::sync::Arc;
 
 /// Folds one event.

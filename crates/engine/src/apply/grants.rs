@@ -7,10 +7,10 @@ use crate::billing::event::BillingEvent;
 use crate::catalog::{GrantKind, Name, Pack};
 use crate::command::Give;
 use crate::event::Event;
+use crate::grant::{CostBasis, Grant};
 use crate::limits::{GRANTS_MAX, OPERATION_MAX, SOURCES_MAX};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::workspace::{CostBasis, Grant};
 
 impl Step<'_> {
     pub(super) fn give(&mut self, give: &Give, source: Option<&Name>, reason: &str) -> Result<(), Refusal> {

@@ -8,10 +8,10 @@ use crate::catalog::{GrantKind, Params};
 use crate::command::Ask;
 use crate::draw_order;
 use crate::event::Event;
+use crate::hold::{Hold, Purpose, TrialUse};
 use crate::limits::{HOLD_SECONDS_DEFAULT, HOLD_SECONDS_MAX, HOLDS_MAX, OPERATION_MAX, WINDOW_WITHDRAWALS_MAX};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::workspace::{Hold, Purpose, TrialUse};
 
 /// What is wrong with a hold whatever the workspace: its caller's name for it, or how long it is to last.
 ///

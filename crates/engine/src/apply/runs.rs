@@ -7,6 +7,8 @@ use crate::catalog::{CancelRule, GrantKind, Model, Params, nearest};
 use crate::command::{CitedQuote, Off, Outcome};
 use crate::draw_order;
 use crate::event::{Event, Failure, FailureCode, OutputFile, RunStatus, Script};
+use crate::grant::{Grant, trial_source};
+use crate::hold::{Hold, Part, Purpose, TrialUse};
 use crate::limits::{HOLDS_MAX, NAME_MAX, PARAMS_MAX};
 use crate::params;
 use crate::quote::{Price, price};
@@ -14,7 +16,6 @@ use crate::refusal::{FreshQuote, Invalid, Refusal};
 use crate::rights::spender;
 use crate::time::{DAY, Timestamp};
 use crate::ways_out::ways_out;
-use crate::workspace::{Grant, Hold, Part, Purpose, TrialUse, trial_source};
 use std::collections::BTreeMap;
 
 /// A model with parameters that a workspace may run now: gated, priced, and where its hold is taken from.

@@ -5,9 +5,10 @@
 
 use super::Step;
 use crate::event::{Dated, Event, Failure, FailureCode};
+use crate::hold::Purpose;
 use crate::notice::Notice;
 use crate::time::Timestamp;
-use crate::workspace::{Purpose, Workspace};
+use crate::workspace::Workspace;
 
 /// What falls due, in the order it is done at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,13 +7,13 @@ use crate::billing::event::BillingEvent;
 use crate::catalog::{GrantKind, GrantTemplate, Name, OnUpgrade, Plan, Price, Published};
 use crate::command::{Choice, Command};
 use crate::event::{Event, Start};
+use crate::grant::{CostBasis, Grant, trial_source};
 use crate::limits::{NAME_MAX, OPERATION_MAX};
 use crate::refusal::Refusal;
 use crate::subscription::Period;
 use crate::team::Role;
 use crate::team::event::TeamEvent;
 use crate::time::{Interval, Timestamp};
-use crate::workspace::{CostBasis, Grant, trial_source};
 use std::sync::Arc;
 
 /// A period to be started.

@@ -6,11 +6,13 @@
 use crate::amount::{Amount, Unit};
 use crate::catalog::{GrantKind, Name};
 use crate::event::{End, Event, Failure, RunStatus, Start};
+use crate::grant::Grant;
+use crate::hold::{Part, TrialUse};
 use crate::id::Kind;
 use crate::quote::Line;
 use crate::subscription::Period;
 use crate::time::{Interval, Timestamp};
-use crate::workspace::{Grant, Part, TrialUse, Workspace};
+use crate::workspace::Workspace;
 
 /// An event between two values of its workspace.
 pub(super) struct Scene<'a> {

@@ -1,10 +1,11 @@
 //! Folding what happened to who belongs to a workspace.
 
 use crate::amount::{Amount, Unit};
+use crate::hold::Hold;
 use crate::team::event::TeamEvent;
 use crate::team::{Cap, CapTerms, Invitation, Key, Member, Retired, Spender, Team};
 use crate::time::Timestamp;
-use crate::workspace::{Hold, Workspace};
+use crate::workspace::Workspace;
 use std::sync::Arc;
 
 pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &TeamEvent) {
