@@ -6,6 +6,7 @@
 //! Invariant: pure, and looks at no catalog: what is explained is what happened, whatever is sold by now.
 
 mod billing;
+mod events;
 mod team;
 mod words;
 

@@ -2,8 +2,8 @@
 
 use crate::catalog::nearest;
 use crate::catalog::{Model, Name, Param, Params, Value};
+use crate::invalid::Invalid;
 use crate::limits::{PARAMS_MAX, TEXT_MAX};
-use crate::refusal::Invalid;
 
 /// Checks what was asked against what the model declares, and fills in what was not said.
 ///

@@ -4,25 +4,10 @@
 
 use crate::amount::{Amount, Unit};
 use crate::catalog::{Name, Params};
+use crate::invalid::Invalid;
 use crate::quote::Line;
 use crate::time::{Interval, Timestamp};
 use serde::Serialize;
-
-/// A value that cannot be accepted, by its place in the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Invalid {
-    /// A JSON pointer.
-    pub pointer: String,
-    /// What is wrong with it and what would be right.
-    pub detail: String,
-}
-
-impl Invalid {
-    /// An error at a pointer.
-    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Invalid {
-        Invalid { pointer: pointer.into(), detail: detail.into() }
-    }
-}
 
 /// A price offered again, because the cited quote does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

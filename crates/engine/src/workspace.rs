@@ -241,19 +241,6 @@ impl Workspace {
         self.holds.iter().filter(|hold| matches!(hold.purpose, Purpose::Run { .. })).count()
     }
 
-    /// When the next thing happens by itself; `None` when nothing will.
-    pub fn next_due_at(&self) -> Option<Timestamp> {
-        let holds = self.holds.iter().map(|hold| hold.expires_at).min();
-        let grants = self.grants.iter().filter(|grant| !grant.available.is_zero());
-        let grants = grants.filter_map(|grant| self.grant_due(grant)).min();
-        [holds, grants, self.subscription.due_at(), crate::apply::top_up_due(self)].into_iter().flatten().min()
-    }
-
-    /// When a grant with something left is next looked at by itself: to tell of its end, or for its end.
-    pub(crate) fn grant_due(&self, grant: &Grant) -> Option<Timestamp> {
-        grant.notice_at.or(grant.expires_at.filter(|_| !self.subscription.freezes(grant)))
-    }
-
     /// Sums over all grants there ever were, by unit.
     pub fn sums(&self) -> BTreeMap<Unit, Sums> {
         let mut sums = self.forgotten.clone();

@@ -26,7 +26,6 @@ use crate::team::command::TeamCommand;
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
 pub use holds::hold_is_good;
-pub(crate) use notices::top_up_due;
 pub(crate) use reviews::required;
 pub(crate) use subscriptions::price_of;
 

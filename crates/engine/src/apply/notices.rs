@@ -5,13 +5,11 @@ use crate::amount::Amount;
 use crate::billing::TopUp;
 use crate::billing::event::BillingEvent;
 use crate::catalog::{Name, Pack};
+use crate::due;
 use crate::event::Event;
 use crate::notice::{Notice, credits_left};
-use crate::time::{DAY, Interval, Span, Timestamp};
+use crate::time::{DAY, Span};
 use crate::workspace::Workspace;
-
-/// January 1970, as months are counted.
-const FIRST_MONTH: i32 = 1970 * 12;
 
 /// How long outputs that are there are kept at least after a plan that keeps them for a shorter time began (R29).
 const OLD_OUTPUTS: Span = Span::Micros(30 * DAY);
@@ -53,7 +51,7 @@ fn note_retention(step: &mut Step<'_>, before: &Workspace) {
 /// never be bought on these terms any more is not wanted any more.
 pub(super) fn top_up(step: &mut Step<'_>) {
     let Some(top_up) = &step.workspace.billing.top_up else { return };
-    if !is_wanted(&step.workspace, top_up) {
+    if !due::is_wanted(&step.workspace, top_up) {
         return;
     }
     let pack = sold(step, top_up).filter(|pack| pack.amount <= top_up.terms.monthly_max);
@@ -67,20 +65,6 @@ pub(super) fn top_up(step: &mut Step<'_>) {
         amount: pack.amount,
         currency: Name::from(pack.currency.as_str()),
     }));
-}
-
-/// Whether a pack would be bought now, if the month's limit allowed it.
-fn is_wanted(workspace: &Workspace, top_up: &TopUp) -> bool {
-    let on = top_up.pending.is_none() && !top_up.off && !top_up.stopped;
-    let in_good_standing = workspace.frozen.is_none() && workspace.disputes.is_empty();
-    on && in_good_standing && credits_left(workspace) < top_up.terms.below
-}
-
-/// When a pack that the month's limit has put off is bought: with the next month (UTC).
-pub(crate) fn top_up_due(workspace: &Workspace) -> Option<Timestamp> {
-    let top_up = workspace.billing.top_up.as_ref().filter(|top_up| is_wanted(workspace, top_up))?;
-    let put_off = !top_up.spent_in_month(workspace.at).is_zero();
-    put_off.then(|| Timestamp::default().nth(Interval::Month, (top_up.month + 1 - FIRST_MONTH).unsigned_abs()))
 }
 
 /// The pack, while it is sold to the workspace's plan.

@@ -4,31 +4,18 @@
 //! scheduler delays a notice and never a balance (R3): whoever comes next settles first.
 
 use super::Step;
+use crate::due::{self, Due};
 use crate::event::{Dated, Event, Failure, FailureCode};
 use crate::hold::Purpose;
 use crate::notice::Notice;
 use crate::time::Timestamp;
-use crate::workspace::Workspace;
-
-/// What falls due, in the order it is done at one instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    /// A hold that nobody ended.
-    Hold(u32),
-    /// A grant with something left: its end is to be told of, or is there.
-    Grant(u32),
-    /// A monthly grant inside a paid year.
-    Month,
-    /// The end of a paid period, or of waiting for its renewal to be paid.
-    Period,
-}
 
 /// Does everything that is due by the step's instant.
 pub(super) fn settle(step: &mut Step<'_>) {
     // Nothing falls due at the end of the calendar, where every later boundary is clamped to: it would do so for ever.
     let now = step.at;
     let passed = |at: Timestamp| at <= now && at < Timestamp::MAX;
-    while let Some((at, due)) = next_due(&step.workspace).filter(|(at, _)| passed(*at)) {
+    while let Some((at, due)) = due::next(&step.workspace).filter(|(at, _)| passed(*at)) {
         match due {
             Due::Hold(n) => expire_hold(step, n, at),
             Due::Grant(n) => end_grant(step, n, at),
@@ -36,16 +23,6 @@ pub(super) fn settle(step: &mut Step<'_>) {
             Due::Period => step.end_period(at),
         }
     }
-}
-
-fn next_due(workspace: &Workspace) -> Option<(Timestamp, Due)> {
-    let holds = workspace.holds.iter().map(|hold| (hold.expires_at, Due::Hold(hold.n))).min();
-    let lots = workspace.grants.iter().filter(|grant| !grant.available.is_zero());
-    let grants = lots.filter_map(|grant| Some((workspace.grant_due(grant)?, Due::Grant(grant.n)))).min();
-    let subscription = &workspace.subscription;
-    let month = subscription.period.and_then(|period| period.next_month_at()).is_some();
-    let period = subscription.due_at().map(|at| (at, if month { Due::Month } else { Due::Period }));
-    [holds, grants, period].into_iter().flatten().min()
 }
 
 fn end_grant(step: &mut Step<'_>, n: u32, at: Timestamp) {

@@ -7,10 +7,11 @@ use crate::access::Capability;
 use crate::catalog::{Name, nearest};
 use crate::command::Choice;
 use crate::id::UserId;
+use crate::invalid::Invalid;
 use crate::limits::{
     CAPABILITIES_MAX, INVITATION_SECONDS, INVITATIONS_MAX, KEY_GRACE_SECONDS_MAX, KEYS_MAX, MEMBERS_MAX, OPERATION_MAX,
 };
-use crate::refusal::{Invalid, Refusal};
+use crate::refusal::Refusal;
 use crate::rights::{By, Need, judge, role_reaches};
 use crate::team::command::{KeyChange, NewKey, Secret, TeamCommand};
 use crate::team::event::TeamEvent;

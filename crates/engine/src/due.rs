@@ -1,0 +1,64 @@
+//! What happens by itself, and when.
+//!
+//! Invariant: whoever wakes a workspace and whoever settles it ask here, so that nothing is waited for that is never
+//! done.
+
+use crate::billing::TopUp;
+use crate::grant::Grant;
+use crate::notice::credits_left;
+use crate::time::{Interval, Timestamp};
+use crate::workspace::Workspace;
+
+/// January 1970, as months are counted.
+const FIRST_MONTH: i32 = 1970 * 12;
+
+/// What falls due, in the order it is done at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// A hold that nobody ended.
+    Hold(u32),
+    /// A grant with something left: its end is to be told of, or is there.
+    Grant(u32),
+    /// A monthly grant inside a paid year.
+    Month,
+    /// The end of a paid period, or of waiting for its renewal to be paid.
+    Period,
+}
+
+impl Workspace {
+    /// When the next thing happens by itself; `None` when nothing will.
+    pub fn next_due_at(&self) -> Option<Timestamp> {
+        let next = next(self).map(|(at, _)| at);
+        next.into_iter().chain(top_up_due(self)).min()
+    }
+}
+
+/// What falls due next. A pack that is put off is not settled: it is asked for with whatever comes first.
+pub(crate) fn next(workspace: &Workspace) -> Option<(Timestamp, Due)> {
+    let holds = workspace.holds.iter().map(|hold| (hold.expires_at, Due::Hold(hold.n))).min();
+    let lots = workspace.grants.iter().filter(|grant| !grant.available.is_zero());
+    let grants = lots.filter_map(|grant| Some((grant_due(workspace, grant)?, Due::Grant(grant.n)))).min();
+    let subscription = &workspace.subscription;
+    let month = subscription.period.and_then(|period| period.next_month_at()).is_some();
+    let period = subscription.due_at().map(|at| (at, if month { Due::Month } else { Due::Period }));
+    [holds, grants, period].into_iter().flatten().min()
+}
+
+/// When a grant with something left is next looked at by itself: to tell of its end, or for its end.
+fn grant_due(workspace: &Workspace, grant: &Grant) -> Option<Timestamp> {
+    grant.notice_at.or(grant.expires_at.filter(|_| !workspace.subscription.freezes(grant)))
+}
+
+/// Whether a pack would be bought now, if the month's limit allowed it.
+pub(crate) fn is_wanted(workspace: &Workspace, top_up: &TopUp) -> bool {
+    let on = top_up.pending.is_none() && !top_up.off && !top_up.stopped;
+    let in_good_standing = workspace.frozen.is_none() && workspace.disputes.is_empty();
+    on && in_good_standing && credits_left(workspace) < top_up.terms.below
+}
+
+/// When a pack that the month's limit has put off is bought: with the next month (UTC).
+fn top_up_due(workspace: &Workspace) -> Option<Timestamp> {
+    let top_up = workspace.billing.top_up.as_ref().filter(|top_up| is_wanted(workspace, top_up))?;
+    let put_off = !top_up.spent_in_month(workspace.at).is_zero();
+    put_off.then(|| Timestamp::default().nth(Interval::Month, (top_up.month + 1 - FIRST_MONTH).unsigned_abs()))
+}
