@@ -1,6 +1,7 @@
 //! What a payment provider's truth does to a workspace: payments, renewals, endings; and automatic top-ups.
 
 use super::Step;
+use super::bounds::limit;
 use super::reviews::required;
 use super::subscriptions::{Cycle, grants_by_month};
 use crate::amount::{Amount, Unit};
@@ -51,8 +52,8 @@ impl<'a> Step<'a> {
             return Err(Refusal::invalid("/paid", "nothing was paid, so nothing is given"));
         }
         let open = self.workspace.grants.iter().filter(|grant| !grant.closed()).count();
-        super::grants::limit("grants", GRANTS_MAX, open)?;
-        super::grants::limit("sources", SOURCES_MAX, self.workspace.sources.len())?;
+        limit("grants", GRANTS_MAX, open)?;
+        limit("sources", SOURCES_MAX, self.workspace.sources.len())?;
         match &payment.bought {
             Bought::Pack(id) => {
                 let is_it = |catalog: &'a Catalog| {

@@ -1,7 +1,7 @@
 //! Grants by hand and by money: packs, goodwill, corrections, refunds and disputes.
 
 use super::Step;
-use super::subscriptions::name_is_good;
+use super::bounds::{limit, name_is_good};
 use crate::amount::{Amount, Unit};
 use crate::billing::event::BillingEvent;
 use crate::catalog::{GrantKind, Name, Pack};
@@ -305,13 +305,4 @@ impl Step<'_> {
 
 fn cost_basis(pack: &Pack, paid: Amount) -> CostBasis {
     CostBasis { currency: Name::from(pack.currency.as_str()), amount: paid, credits: pack.credits }
-}
-
-/// Refuses what would go beyond a bound of the system.
-pub(super) fn limit(what: &'static str, limit: usize, used: usize) -> Result<(), Refusal> {
-    if used < limit {
-        Ok(())
-    } else {
-        Err(Refusal::LimitExceeded { what, limit: limit as u64, asked: used as u64 + 1 })
-    }
 }

@@ -1,8 +1,7 @@
 //! Holds for products that dispatch themselves, and what every end of a hold has in common.
 
 use super::Step;
-use super::grants::limit;
-use super::subscriptions::name_is_good;
+use super::bounds::{limit, name_is_good};
 use crate::amount::{Amount, Unit};
 use crate::catalog::{GrantKind, Params};
 use crate::command::Ask;

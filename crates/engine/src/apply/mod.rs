@@ -6,6 +6,7 @@
 //! Invariant: pure. No I/O, no clock, no randomness, no floats; the same arguments give the same events for ever.
 
 mod billing;
+mod bounds;
 mod evolve;
 mod grants;
 mod holds;

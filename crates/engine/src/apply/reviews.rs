@@ -1,7 +1,7 @@
 //! Reviews that stand before a plan: applied for, decided, taken back (R25).
 
 use super::Step;
-use super::subscriptions::name_is_good;
+use super::bounds::name_is_good;
 use crate::billing::ReviewStatus;
 use crate::billing::event::BillingEvent;
 use crate::catalog::{Catalog, Name, Plan};

@@ -1,6 +1,7 @@
 //! Runs: accepted, started, settled, given up.
 
 use super::Step;
+use super::bounds::limit;
 use crate::access::{Access, access, plans_with_level, plans_with_model, reaches, runs_left_today};
 use crate::amount::{Amount, Unit};
 use crate::catalog::{CancelRule, GrantKind, Model, Params, nearest};
@@ -110,7 +111,7 @@ impl<'a> Step<'a> {
             return Err(Refusal::ReviewRequired { review, apply_url: self.catalog().links.apply.clone() });
         }
         self.batch_fits(&params)?;
-        super::grants::limit("open holds", HOLDS_MAX, self.workspace.holds.len())?;
+        limit("open holds", HOLDS_MAX, self.workspace.holds.len())?;
         if access == Access::TrialExhausted {
             let window = plan.trials.iter().any(|trial| trial.model == model.id && trial.window.is_some());
             return Err(Refusal::TrialExhausted {

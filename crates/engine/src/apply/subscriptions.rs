@@ -1,5 +1,6 @@
 //! Plans: opening, subscribing, changing, renewing, ending.
 
+use super::bounds::name_is_good;
 use super::{Step, reviews};
 use crate::amount::{Amount, Unit};
 use crate::billing::Paid;
@@ -8,7 +9,7 @@ use crate::catalog::{GrantKind, GrantTemplate, Name, OnUpgrade, Plan, Price, Pub
 use crate::command::{Choice, Command};
 use crate::event::{Event, Start};
 use crate::grant::{CostBasis, Grant, trial_source};
-use crate::limits::{NAME_MAX, OPERATION_MAX};
+use crate::limits::OPERATION_MAX;
 use crate::refusal::Refusal;
 use crate::subscription::Period;
 use crate::team::Role;
@@ -495,16 +496,4 @@ fn allowance_is_good(plan: &Plan, allowance: Option<Amount>) -> Result<(), Refus
         }
         _ => Ok(()),
     }
-}
-
-/// Refuses an empty or endless name or reason.
-pub(super) fn name_is_good(pointer: &str, name: &str) -> Result<(), Refusal> {
-    let length = name.chars().count();
-    if name.trim().is_empty() || length > NAME_MAX || name.chars().any(char::is_control) {
-        return Err(Refusal::invalid(
-            pointer,
-            format!("must be 1 to {NAME_MAX} characters, without control characters"),
-        ));
-    }
-    Ok(())
 }

@@ -1,8 +1,7 @@
 //! Members, invitations and keys: what may be done about them, and to whom.
 
 use super::Step;
-use super::grants::limit;
-use super::subscriptions::name_is_good;
+use super::bounds::{limit, name_is_good};
 use crate::access::Capability;
 use crate::catalog::{Name, nearest};
 use crate::command::Choice;

@@ -1,0 +1,25 @@
+//! Bounds that many commands meet: of names, and of how much a workspace keeps.
+
+use crate::limits::NAME_MAX;
+use crate::refusal::Refusal;
+
+/// Refuses an empty or endless name or reason.
+pub(super) fn name_is_good(pointer: &str, name: &str) -> Result<(), Refusal> {
+    let length = name.chars().count();
+    if name.trim().is_empty() || length > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Refusal::invalid(
+            pointer,
+            format!("must be 1 to {NAME_MAX} characters, without control characters"),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses what would go beyond a bound of the system.
+pub(super) fn limit(what: &'static str, limit: usize, used: usize) -> Result<(), Refusal> {
+    if used < limit {
+        Ok(())
+    } else {
+        Err(Refusal::LimitExceeded { what, limit: limit as u64, asked: used as u64 + 1 })
+    }
+}
