@@ -41,7 +41,10 @@ pub enum Problem {
         retry_after: u32,
     },
     /// The body did not come within the time there is for it.
-    TooSlow,
+    TooSlow {
+        /// How many there are.
+        seconds: u64,
+    },
     /// What was delivered is not believed, and why.
     BadSignature(&'static str),
     /// The payment provider cannot be asked now.
@@ -72,7 +75,7 @@ impl Problem {
             Problem::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Problem::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Problem::RateLimited { .. } => "RATE_LIMITED",
-            Problem::TooSlow => "REQUEST_TIMEOUT",
+            Problem::TooSlow { .. } => "REQUEST_TIMEOUT",
             Problem::BadSignature(_) => "BAD_SIGNATURE",
             Problem::Provider | Problem::Unavailable => "UNAVAILABLE",
             Problem::Internal => "INTERNAL",
@@ -267,8 +270,8 @@ fn detail(problem: &Problem) -> String {
         Problem::RateLimited { limit, retry_after } => {
             format!("that was one too many, of at most {limit}; the next one is admitted in {retry_after} seconds")
         }
-        Problem::TooSlow => {
-            format!("the body must come within {} seconds; nothing was done", super::request::BODY_SECONDS)
+        Problem::TooSlow { seconds } => {
+            format!("the body must come within {seconds} seconds; nothing was done")
         }
         Problem::BadSignature(why) => (*why).to_owned(),
         Problem::Provider => {

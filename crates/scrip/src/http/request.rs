@@ -60,7 +60,8 @@ pub async fn patiently<E>(
     most: usize,
     bytes: impl Future<Output = Result<Bytes, E>>,
 ) -> Result<Bytes, Problem> {
-    let bytes = tokio::time::timeout(patience, bytes).await.map_err(|_| Problem::TooSlow)?;
+    let bytes =
+        tokio::time::timeout(patience, bytes).await.map_err(|_| Problem::TooSlow { seconds: patience.as_secs() })?;
     bytes.map_err(|_| Problem::invalid("", format!("the body must be at most {most} bytes")))
 }
 
@@ -233,8 +234,8 @@ mod tests {
         let dripping = futures_util::stream::iter([Ok::<_, Infallible>("{")]).chain(futures_util::stream::pending());
         let request = Request::new(axum::body::Body::from_stream(dripping));
         let late = patiently(Duration::from_millis(20), BODY_MAX, Bytes::from_request(request, &())).await;
-        assert!(matches!(late, Err(Problem::TooSlow)), "{late:?}");
-        assert_eq!(Problem::TooSlow.status().as_u16(), 408);
+        assert!(matches!(late, Err(Problem::TooSlow { seconds: 0 })), "{late:?}");
+        assert_eq!(Problem::TooSlow { seconds: 0 }.status().as_u16(), 408);
         let request = Request::new(axum::body::Body::from("{}"));
         let whole = patiently(Duration::ZERO, BODY_MAX, Bytes::from_request(request, &())).await;
         assert_eq!(whole.expect("what is there is not waited for"), "{}");
