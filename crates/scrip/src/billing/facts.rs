@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 /// A payment that is settled, and when it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// When it began and was billed, and whether it changed something that had begun: payments are recorded in the order
-    /// of what they paid for, and in one second a change comes after what it changes.
+    /// When it began and was billed, and whether it changed something that had begun: payments are recorded in the
+    /// order of what they paid for, and in one second a change comes after what it changes.
     at: (Seconds, Seconds, bool),
     /// What was paid, and what for.
     pub payment: Payment,

@@ -190,7 +190,7 @@ async fn more_is_paid_first_and_what_is_left_keeps_its_date() {
     shop.app.verify();
 }
 
-/// Whoever subscribes and changes their mind in one second has two bills of that second, and the plan of the second one.
+/// Whoever subscribes and changes their mind in one second has two bills of that second, and the plan of the second.
 #[tokio::test]
 async fn what_is_bought_and_changed_in_one_second_is_what_it_was_changed_to() {
     let mut shop = Shop::of_choice("canvas-tiers");
