@@ -7,6 +7,7 @@
 // form says numbers and words alike, so whether a number is one is not judged.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,7 +63,7 @@ class Selling {
 
   async ask(method, path, body, workspace) {
     const headers = { Authorization: `Bearer ${this.key}`, 'Content-Type': 'application/json' };
-    if (method !== 'GET') headers['Idempotency-Key'] = crypto.randomUUID();
+    if (method !== 'GET') headers['Idempotency-Key'] = randomUUID();
     if (workspace) headers['Scrip-Workspace'] = workspace;
     const answer = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) });
     const said = await answer.text();
