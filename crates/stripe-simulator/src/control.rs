@@ -28,6 +28,7 @@
 //!
 //! Invariant: nothing here is needed for anything that Stripe's own API can do.
 
+use crate::app::App;
 use crate::billing::payment::{self, Attempt};
 use crate::calls::Fault;
 use crate::cards::{self, TestCard};
@@ -35,7 +36,6 @@ use crate::delivery::{Forgery, Rule, Standing};
 use crate::error::{Answer, StripeError};
 use crate::resources::checkout::{self, Completion};
 use crate::resources::{disputes, invoices, portal, refunds, webhook_endpoints};
-use crate::server::App;
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};

@@ -23,6 +23,7 @@
 pub mod agenda;
 pub mod answer;
 pub mod api;
+pub mod app;
 pub mod billing;
 pub mod calendar;
 pub mod calls;
@@ -43,7 +44,7 @@ pub mod signature;
 pub mod state;
 mod wire;
 
-pub use server::App;
+pub use app::App;
 
 use state::State;
 use std::io;
