@@ -29,6 +29,7 @@
 //! Invariant: nothing here is needed for anything that Stripe's own API can do.
 
 use crate::app::App;
+use crate::billing;
 use crate::billing::payment::{self, Attempt};
 use crate::calls::Fault;
 use crate::cards::{self, TestCard};
@@ -198,7 +199,7 @@ async fn move_clock(Shared(app): Shared<App>, Json(said): Json<Said>) -> Respons
     let now = app.with(|state| {
         state.move_wall(said.seconds.unwrap_or_default());
         let now = state.now(None);
-        state.play(None, now);
+        billing::play(state, None, now);
         now
     });
     Json(json!({"now": now})).into_response()

@@ -136,6 +136,7 @@ impl Simulator {
         let listener = TcpListener::bind(config.listen).await?;
         let base = format!("http://{}", listener.local_addr()?);
         let mut state = State::new(config, base.clone());
+        resources::accounts::open(&mut state);
         if let Some(Webhook { url, secret }) = state.config.webhook.clone() {
             let everything = ["*".to_owned()];
             resources::webhook_endpoints::open(&mut state, &url, &everything, Some(API_VERSION), &secret);

@@ -4,6 +4,7 @@
 
 use crate::api::{self, Request};
 use crate::app::App;
+use crate::billing;
 use crate::control;
 use crate::delivery::{self, Parcel};
 use crate::object::Object;
@@ -44,7 +45,7 @@ async fn pass_time(app: &App) {
         let _ = tokio::time::timeout(TICK, app.advance.notified()).await;
         let mut state = app.lock();
         let now = state.now(None);
-        state.play(None, now);
+        billing::play(&mut state, None, now);
         test_clocks::play(&mut state);
         drop(state);
         app.deliver.notify_one();
@@ -102,7 +103,7 @@ fn pack(app: &App, id: &str) -> Option<Parcel> {
     let subject = event.text("data.object.id");
     let same = |other: &&Object| forgery.stale && other.text("data.object.id") == subject;
     let first = state.all("event").find(same);
-    let event = crate::answer::shown(&state, event);
+    let event = state.shown(event);
     Some(delivery::pack(&event, endpoint, &forgery, first, crate::clock::now()))
 }
 

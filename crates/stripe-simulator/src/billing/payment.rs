@@ -186,7 +186,7 @@ fn fail(state: &mut State, intent: &str, payment_method: &str, error: &StripeErr
 
 fn refuse(state: &mut State, intent: &str, payment_method: &str, error: &StripeError, charge: Option<&str>) {
     let mut details = error.details();
-    details["payment_method"] = crate::answer::shown(state, state.must(payment_method)).into();
+    details["payment_method"] = state.shown(state.must(payment_method)).into();
     details["payment_method_type"] = "card".into();
     if let Some(charge) = charge {
         details["charge"] = charge.into();

@@ -3,7 +3,7 @@
 //! Invariant: an intent that succeeded or was canceled never changes its state again.
 
 use super::payment_methods;
-use crate::answer::{one, shown};
+use crate::answer::one;
 use crate::billing::payment::{self, Attempt, NewIntent, Presence};
 use crate::error::{Answer, StripeError};
 use crate::listing::Page;
@@ -86,7 +86,7 @@ fn attempt(state: &mut State, id: &str, payment_method: &str, away: bool) -> Ans
 
 /// A decline, with the intent and the payment method it was about.
 pub fn explained(state: &State, id: &str, payment_method: &str, error: StripeError) -> StripeError {
-    let show = |id: &str| Value::from(shown(state, state.must(id)));
+    let show = |id: &str| Value::from(state.shown(state.must(id)));
     let charge = state.must(id).at("latest_charge").clone();
     error.with("payment_intent", show(id)).with("payment_method", show(payment_method)).with("charge", charge)
 }
