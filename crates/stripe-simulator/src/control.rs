@@ -29,8 +29,8 @@
 //! Invariant: nothing here is needed for anything that Stripe's own API can do.
 
 use crate::app::App;
-use crate::billing;
-use crate::billing::payment::{self, Attempt};
+use crate::billing::payment::Attempt;
+use crate::billing::{self, settling};
 use crate::calls::Fault;
 use crate::cards::{self, TestCard};
 use crate::delivery::{Forgery, Rule, Standing};
@@ -141,7 +141,7 @@ async fn confirm_checkout(Shared(app): Shared<App>, Path(id): Path<String>, Json
 }
 
 async fn confirm_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    told(app.with(|state| attempted(payment::authenticate(state, &id, said.confirms.unwrap_or(true))?)))
+    told(app.with(|state| attempted(settling::authenticate(state, &id, said.confirms.unwrap_or(true))?)))
 }
 
 async fn pay_invoice(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {

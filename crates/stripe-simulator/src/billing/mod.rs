@@ -7,7 +7,10 @@ pub mod cycle;
 pub mod invoicing;
 pub mod lines;
 pub mod payment;
+pub mod settling;
+pub mod standing;
 pub mod subscribe;
+pub mod swap;
 
 use crate::agenda::Due;
 use crate::state::State;

@@ -10,6 +10,7 @@ pub use complete::{Completion, abandon_action, complete, confirm};
 pub use create::create;
 
 use crate::answer::one;
+use crate::billing::payment;
 use crate::error::{Answer, StripeError, not_now};
 use crate::listing::Page;
 use crate::object::Object;
@@ -94,7 +95,7 @@ fn close(state: &mut State, id: &str) {
         session.set("url", Value::Null);
     });
     if let Some(intent) = state.must(id).maybe("payment_intent").map(str::to_owned) {
-        super::payment_intents::call_off(state, &intent, "automatic");
+        payment::call_off(state, &intent, "automatic");
     }
     state.emit("checkout.session.expired", id);
 }
