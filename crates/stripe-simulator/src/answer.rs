@@ -1,7 +1,6 @@
-//! How objects are answered: what is kept for the simulator alone is left out, and `expand[]` puts objects where their
-//! identifiers stand.
+//! How objects are answered: as they are shown, and `expand[]` puts objects where their identifiers stand.
 //!
-//! Invariant: fields whose names start with `_` never leave the simulator.
+//! Invariant: what is put into an answer is shown as it would be if it were asked for itself.
 
 use crate::error::{Answer, StripeError};
 use crate::object::{self, Object};
@@ -11,31 +10,12 @@ use serde_json::{Value, json};
 /// How deep an expansion may go.
 const DEPTH: usize = 4;
 
-/// An object as callers and events see it.
-pub fn shown(state: &State, object: &Object) -> Object {
-    let mut shown = object.clone();
-    let hidden: Vec<String> = object
-        .value()
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name)
-        .filter(|name| name.starts_with('_'))
-        .cloned()
-        .collect();
-    hidden.iter().for_each(|name| shown.remove(name));
-    if object.text("object") == "event" {
-        shown.set("pending_webhooks", state.deliveries.pending(object.id()));
-    }
-    shown
-}
-
 /// The answer that shows one object.
 ///
 /// # Errors
 /// Never; the type is that of a route's answer.
 pub fn one(state: &State, id: &str) -> Answer {
-    Ok(shown(state, state.must(id)).into())
+    Ok(state.shown(state.must(id)).into())
 }
 
 /// Puts objects where `expand[]` asked for them.
@@ -71,12 +51,12 @@ fn step(state: &State, value: &mut Value, names: &[&str]) -> bool {
     }
     let Some(inner) = fields.get_mut(*name) else { return false };
     if let Some(found) = inner.as_str().and_then(|id| state.get(id)) {
-        *inner = shown(state, found).into();
+        *inner = state.shown(found).into();
     }
     if let Value::Array(list) = inner {
         for member in list.iter_mut() {
             if let Some(found) = member.as_str().and_then(|id| state.get(id)) {
-                *member = shown(state, found).into();
+                *member = state.shown(found).into();
             }
         }
     }
@@ -88,9 +68,13 @@ fn included(state: &State, value: &Value, name: &str) -> Option<Value> {
     let object = Object::from(value.clone());
     let id = object.id();
     match (object.text("object"), name) {
-        ("checkout.session", "line_items") => Some(crate::resources::checkout::lines(state, id)),
+        ("checkout.session", "line_items") => {
+            let items = state.get(id).map(|session| session.each("_lines")).unwrap_or_default();
+            let items = items.into_iter().map(Value::from).collect();
+            Some(object::list(items, false, &format!("/v1/checkout/sessions/{id}/line_items")))
+        }
         ("invoice", "payments") => {
-            let payments = state.with("invoice_payment", "invoice", id).map(|payment| shown(state, payment).into());
+            let payments = state.with("invoice_payment", "invoice", id).map(|payment| state.shown(payment).into());
             Some(object::list(payments.collect(), false, &format!("/v1/invoice_payments?invoice={id}")))
         }
         ("invoice", "confirmation_secret") => {
@@ -101,12 +85,12 @@ fn included(state: &State, value: &Value, name: &str) -> Option<Value> {
             Some(json!({"client_secret": secret, "type": "payment_intent"}))
         }
         ("charge", "refunds") => {
-            let refunds = state.with("refund", "charge", id).rev().map(|refund| shown(state, refund).into());
+            let refunds = state.with("refund", "charge", id).rev().map(|refund| state.shown(refund).into());
             Some(object::list(refunds.collect(), false, &format!("/v1/charges/{id}/refunds")))
         }
         ("customer", "subscriptions") => {
             let open = state.with("subscription", "customer", id).filter(|found| found.text("status") != "canceled");
-            let open = open.map(|found| shown(state, found).into());
+            let open = open.map(|found| state.shown(found).into());
             Some(object::list(open.collect(), false, &format!("/v1/customers/{id}/subscriptions")))
         }
         ("customer", "sources") => Some(object::list(Vec::new(), false, &format!("/v1/customers/{id}/sources"))),

@@ -3,6 +3,7 @@
 //! Invariant: a key that has an answer is never executed again.
 
 use crate::answer;
+use crate::billing;
 use crate::calendar::DAY;
 use crate::calls::{Call, Cut, Fault, Stored};
 use crate::error::StripeError;
@@ -44,7 +45,7 @@ pub struct Reply {
 /// Answers a request.
 pub fn answer(state: &mut State, request: &Request) -> Reply {
     let now = state.now(None);
-    state.play(None, now);
+    billing::play(state, None, now);
     let id = state.id("req_");
     let params = Params::parse(&request.form);
     state.calls.list.push(Call {

@@ -28,14 +28,15 @@
 //!
 //! Invariant: nothing here is needed for anything that Stripe's own API can do.
 
-use crate::billing::payment::{self, Attempt};
+use crate::app::App;
+use crate::billing::payment::Attempt;
+use crate::billing::{self, settling};
 use crate::calls::Fault;
 use crate::cards::{self, TestCard};
 use crate::delivery::{Forgery, Rule, Standing};
 use crate::error::{Answer, StripeError};
 use crate::resources::checkout::{self, Completion};
 use crate::resources::{disputes, invoices, portal, refunds, webhook_endpoints};
-use crate::server::App;
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -140,7 +141,7 @@ async fn confirm_checkout(Shared(app): Shared<App>, Path(id): Path<String>, Json
 }
 
 async fn confirm_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    told(app.with(|state| attempted(payment::authenticate(state, &id, said.confirms.unwrap_or(true))?)))
+    told(app.with(|state| attempted(settling::authenticate(state, &id, said.confirms.unwrap_or(true))?)))
 }
 
 async fn pay_invoice(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
@@ -198,7 +199,7 @@ async fn move_clock(Shared(app): Shared<App>, Json(said): Json<Said>) -> Respons
     let now = app.with(|state| {
         state.move_wall(said.seconds.unwrap_or_default());
         let now = state.now(None);
-        state.play(None, now);
+        billing::play(state, None, now);
         now
     });
     Json(json!({"now": now})).into_response()

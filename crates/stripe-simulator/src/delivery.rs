@@ -125,6 +125,12 @@ pub fn fits(pattern: &str, name: &str) -> bool {
     }
 }
 
+/// Whether a webhook endpoint listens for a type of event.
+pub fn listens(endpoint: &Object, kind: &str) -> bool {
+    let mut wanted = endpoint.at("enabled_events").as_array().into_iter().flatten().filter_map(Value::as_str);
+    endpoint.text("status") == "enabled" && !endpoint.flag("deleted") && wanted.any(|one| fits(one, kind))
+}
+
 impl Deliveries {
     /// None yet.
     pub fn new(config: &Config) -> Deliveries {

@@ -23,6 +23,7 @@
 pub mod agenda;
 pub mod answer;
 pub mod api;
+pub mod app;
 pub mod billing;
 pub mod calendar;
 pub mod calls;
@@ -43,7 +44,7 @@ pub mod signature;
 pub mod state;
 mod wire;
 
-pub use server::App;
+pub use app::App;
 
 use state::State;
 use std::io;
@@ -135,6 +136,7 @@ impl Simulator {
         let listener = TcpListener::bind(config.listen).await?;
         let base = format!("http://{}", listener.local_addr()?);
         let mut state = State::new(config, base.clone());
+        resources::accounts::open(&mut state);
         if let Some(Webhook { url, secret }) = state.config.webhook.clone() {
             let everything = ["*".to_owned()];
             resources::webhook_endpoints::open(&mut state, &url, &everything, Some(API_VERSION), &secret);

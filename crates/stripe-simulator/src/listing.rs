@@ -2,7 +2,6 @@
 //!
 //! Invariant: a page that starts after an object shows what follows it in the whole list, whatever was added since.
 
-use crate::answer::shown;
 use crate::error::{Answer, StripeError};
 use crate::object::{self, Object};
 use crate::params::Params;
@@ -68,7 +67,7 @@ impl Page {
         }
         let all = state.all(kind).rev().filter(|object| !object.flag("deleted"));
         let found: Vec<&Object> = all.filter(|object| self.admits(object) && admits(object)).collect();
-        Ok(self.cut(&found, url, |object| shown(state, object).into()))
+        Ok(self.cut(&found, url, |object| state.shown(object).into()))
     }
 
     /// A page of a list that is at hand, newest first.

@@ -3,63 +3,25 @@
 //! Invariant: the state is locked for the length of one request or one step of time and never across a wait.
 
 use crate::api::{self, Request};
+use crate::app::App;
+use crate::billing;
 use crate::control;
 use crate::delivery::{self, Parcel};
 use crate::object::Object;
 use crate::pages;
 use crate::resources::test_clocks;
-use crate::state::State;
 use crate::wire::{Scissors, Wires};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State as Shared};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// How often the wall clock is looked at.
 const TICK: Duration = Duration::from_millis(200);
-
-/// What the server and its workers share. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct App {
-    state: Arc<Mutex<State>>,
-    /// There may be something to deliver.
-    pub(crate) deliver: Arc<Notify>,
-    /// A test clock may be advancing.
-    pub(crate) advance: Arc<Notify>,
-    /// A delivery ended.
-    pub(crate) ended: Arc<Notify>,
-}
-
-impl App {
-    /// Over a state.
-    pub fn new(state: State) -> App {
-        App {
-            state: Arc::new(Mutex::new(state)),
-            deliver: Arc::default(),
-            advance: Arc::default(),
-            ended: Arc::default(),
-        }
-    }
-
-    /// The state, for reading or for one change.
-    pub fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Does something to the state, and wakes whoever has work from it.
-    pub fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        let done = act(&mut self.lock());
-        self.deliver.notify_one();
-        self.advance.notify_one();
-        done
-    }
-}
 
 /// Serves until it is dropped.
 pub async fn serve(app: App, listener: TcpListener) {
@@ -83,7 +45,7 @@ async fn pass_time(app: &App) {
         let _ = tokio::time::timeout(TICK, app.advance.notified()).await;
         let mut state = app.lock();
         let now = state.now(None);
-        state.play(None, now);
+        billing::play(&mut state, None, now);
         test_clocks::play(&mut state);
         drop(state);
         app.deliver.notify_one();
@@ -141,7 +103,7 @@ fn pack(app: &App, id: &str) -> Option<Parcel> {
     let subject = event.text("data.object.id");
     let same = |other: &&Object| forgery.stale && other.text("data.object.id") == subject;
     let first = state.all("event").find(same);
-    let event = crate::answer::shown(&state, event);
+    let event = state.shown(event);
     Some(delivery::pack(&event, endpoint, &forgery, first, crate::clock::now()))
 }
 

@@ -1,12 +1,13 @@
 //! Everything the simulator remembers: objects by identifier, the timelines, and what was told to whom.
 //!
 //! Invariant: whatever changes an object that Stripe tells of goes through [`State::update`] or is followed by
-//! [`State::emit`], and an event shows its object as it was at that moment.
+//! [`State::emit`], and an event shows its object as it was at that moment. Fields whose names start with `_` are shown
+//! to nobody.
 
 use crate::agenda::{Agenda, Due};
 use crate::calls::Calls;
 use crate::cards::{self, TestCard};
-use crate::delivery::Deliveries;
+use crate::delivery::{self, Deliveries};
 use crate::error::StripeError;
 use crate::ids::Ids;
 use crate::object::{self, Object};
@@ -49,9 +50,9 @@ pub struct State {
 }
 
 impl State {
-    /// A state with nothing in it but the account.
+    /// A state with nothing in it.
     pub fn new(config: Config, base: String) -> State {
-        let mut state = State {
+        State {
             ids: Ids::new(config.seed),
             deliveries: Deliveries::new(&config),
             base,
@@ -65,9 +66,7 @@ impl State {
             cards: HashMap::new(),
             offset: 0,
             playing: None,
-        };
-        crate::resources::accounts::open(&mut state);
-        state
+        }
     }
 
     /// A new identifier.
@@ -83,21 +82,23 @@ impl State {
         }
     }
 
-    /// Moves the wall clock on; what falls due meanwhile is played by [`State::play`].
+    /// Moves the wall clock on; what falls due meanwhile is played by [`crate::billing::play`].
     pub fn move_wall(&mut self, seconds: i64) {
         self.offset = self.offset.saturating_add(seconds.max(0));
     }
 
-    /// Plays what is due on a timeline by an instant, in its order, with the time standing at each.
-    pub fn play(&mut self, clock: Option<&str>, until: i64) {
-        while let Some((at, due)) = self.agenda.take(clock, until) {
+    /// Takes the first thing that is due on a timeline by an instant, with the time standing at its own. When nothing
+    /// is due any more, the time goes on to that instant.
+    pub fn next_due(&mut self, clock: Option<&str>, until: i64) -> Option<Due> {
+        if let Some((at, due)) = self.agenda.take(clock, until) {
             self.stand_at(clock, at);
-            crate::billing::fire(self, due);
+            return Some(due);
         }
         match clock {
             Some(clock) => self.edit(clock, |clock| clock.set("frozen_time", until)),
             None => self.playing = None,
         }
+        None
     }
 
     fn stand_at(&mut self, clock: Option<&str>, at: i64) {
@@ -177,6 +178,25 @@ impl State {
         self.all(kind).filter(move |object| object.text(field) == text)
     }
 
+    /// An object as callers and events see it: without what is kept for the simulator alone.
+    pub fn shown(&self, object: &Object) -> Object {
+        let mut shown = object.clone();
+        let hidden: Vec<String> = object
+            .value()
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
+            .filter(|name| name.starts_with('_'))
+            .cloned()
+            .collect();
+        hidden.iter().for_each(|name| shown.remove(name));
+        if object.text("object") == "event" {
+            shown.set("pending_webhooks", self.deliveries.pending(object.id()));
+        }
+        shown
+    }
+
     /// Changes an object without telling anyone.
     pub fn edit(&mut self, id: &str, change: impl FnOnce(&mut Object)) {
         if let Some(object) = self.objects.get_mut(id) {
@@ -193,8 +213,8 @@ impl State {
 
     /// Tells what changed of an object since it was as given, if anything did.
     pub fn tell_changes(&mut self, before: &Object, event: &str) {
-        let before_shown = crate::answer::shown(self, before);
-        let after = crate::answer::shown(self, self.must(before.id()));
+        let before_shown = self.shown(before);
+        let after = self.shown(self.must(before.id()));
         if let Some(previous) = object::previous(before_shown.value(), after.value()) {
             self.tell(event, before.id(), Some(previous));
         }
@@ -215,7 +235,7 @@ impl State {
     }
 
     fn tell(&mut self, kind: &str, id: &str, previous: Option<Value>) {
-        let snapshot = crate::answer::shown(self, self.must(id)).into();
+        let snapshot = self.shown(self.must(id)).into();
         self.tell_of(kind, snapshot, previous);
     }
 
@@ -237,7 +257,8 @@ impl State {
             "type": kind,
         });
         let id = self.put(event);
-        let endpoints = crate::resources::webhook_endpoints::listening(self, kind);
+        let listening = self.all("webhook_endpoint").filter(|endpoint| delivery::listens(endpoint, kind));
+        let endpoints = listening.map(|endpoint| endpoint.id().to_owned()).collect();
         let event = self.must(&id).clone();
         self.deliveries.announce(&event, endpoints);
     }

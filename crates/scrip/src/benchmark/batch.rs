@@ -2,8 +2,8 @@
 //!
 //! Invariant: every decision is looked for in the answers; one that was refused ends the measurement.
 
-use super::Target;
-use super::load::Connection;
+use super::connection::Connection;
+use super::place::Target;
 use std::fmt::Write;
 
 const PATH: &str = "/v1/holds/batch";

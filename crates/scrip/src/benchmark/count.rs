@@ -3,11 +3,11 @@
 //! Invariant: one thing after the other, so that the same rounds are the same work: a request is answered and projected
 //! before the next one is sent.
 
-use super::Target;
+use super::connection::Connection;
 use super::engine::Lab;
 use super::fill;
-use super::load::{self, Connection, HOLD, Held};
-use super::place::Place;
+use super::load::{self, HOLD, Held};
+use super::place::{Place, Target};
 use crate::config::Settings;
 use crate::crypto::{new_key, sha256};
 use crate::http;

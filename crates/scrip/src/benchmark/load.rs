@@ -1,16 +1,16 @@
-//! The load: HTTP/1.1 with keep-alive by hand over sockets, so that little of what is measured is the measuring.
+//! The load: pairs of requests on many connections at once, from a few threads.
+//!
+//! Invariant: an answer that was not expected ends the measurement.
 
-use super::Target;
 use super::batch::Batch;
-use super::place::Server;
-use super::report::Rate;
+use super::connection::Connection;
+use super::figures::{Rate, percentile};
+use super::place::{Server, Target};
 use crate::clock::Stopwatch;
-use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// The body of a hold.
@@ -19,10 +19,6 @@ pub const HOLD: &[u8] = br#"{"credits":20,"reference":"benchmark"}"#;
 const CAPTURE: &[u8] = b"{}";
 /// What is echoed: as long as the answer to a hold.
 const ECHO: &[u8] = &[b'x'; 330];
-/// How long a request rests that was told to come back; a server says a second, for people. # assumed
-const REST: Duration = Duration::from_millis(10);
-/// How often it comes back before that is an error.
-const RESTS_MAX: u64 = 500;
 /// Pauses between two probes of one measurement.
 const PROBE_EVERY: Duration = Duration::from_millis(5);
 
@@ -96,11 +92,6 @@ impl Measured {
             put_off: self.put_off,
         }
     }
-}
-
-/// The value that so many of a hundred do not exceed; 0 of none.
-pub fn percentile(sorted: &[u64], percent: usize) -> u64 {
-    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or(0)
 }
 
 const WARM: u8 = 0;
@@ -394,143 +385,4 @@ pub fn spend(target: &Target, workspace: &str, cost: i64, connections: usize) ->
         }
         Ok(accepted.load(Ordering::Relaxed) as u64)
     })
-}
-
-/// A connection that is kept.
-pub struct Connection {
-    stream: TcpStream,
-    output: Vec<u8>,
-    input: Vec<u8>,
-    filled: usize,
-    /// How often a request was told to come back.
-    put_off: u64,
-}
-
-impl Connection {
-    /// Connects.
-    ///
-    /// # Errors
-    /// When nobody listens.
-    pub async fn open(address: SocketAddr) -> Result<Connection, String> {
-        let stream = TcpStream::connect(address).await.map_err(|error| format!("{address}: {error}"))?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        Ok(Connection { stream, output: Vec::with_capacity(1_024), input: vec![0; 16_384], filled: 0, put_off: 0 })
-    }
-
-    /// Starts a request.
-    pub fn begin(&mut self, method: &str, path: &str, key: &str) {
-        self.output.clear();
-        let pieces = [
-            method,
-            " ",
-            path,
-            " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer ",
-            key,
-            "\r\n",
-        ];
-        pieces.iter().for_each(|piece| self.output.extend_from_slice(piece.as_bytes()));
-    }
-
-    /// Adds a header.
-    pub fn header(&mut self, name: &str, value: &str) {
-        let pieces = [name, ": ", value, "\r\n"];
-        pieces.iter().for_each(|piece| self.output.extend_from_slice(piece.as_bytes()));
-    }
-
-    /// Sends it with its body, and reads the status and the body of the answer.
-    ///
-    /// # Errors
-    /// When the connection breaks or what comes is not an answer.
-    pub async fn send(&mut self, body: &[u8]) -> Result<(u16, &[u8]), String> {
-        self.end(body);
-        let (status, start, end) = self.exchange().await?;
-        Ok((status, &self.input[start..end]))
-    }
-
-    /// The same; one that is told to come back, which changed nothing, comes back with the same key, as a client does.
-    ///
-    /// # Errors
-    /// As above.
-    pub async fn send_again(&mut self, body: &[u8]) -> Result<(u16, &[u8]), String> {
-        self.end(body);
-        let before = self.put_off;
-        loop {
-            let (status, start, end) = self.exchange().await?;
-            if status != 503 || self.put_off - before == RESTS_MAX {
-                return Ok((status, &self.input[start..end]));
-            }
-            self.put_off += 1;
-            tokio::time::sleep(REST).await;
-        }
-    }
-
-    fn end(&mut self, body: &[u8]) {
-        write!(self.output, "Content-Length: {}\r\n\r\n", body.len()).expect("a vector takes all");
-        self.output.extend_from_slice(body);
-    }
-
-    /// Sends what was written, and reads the status of the answer and where its body is.
-    async fn exchange(&mut self) -> Result<(u16, usize, usize), String> {
-        let mut sent = 0;
-        while sent < self.output.len() {
-            match self.stream.try_write(&self.output[sent..]) {
-                Ok(more) => sent += more,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.stream.writable().await.map_err(|error| error.to_string())?;
-                }
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        self.filled = 0;
-        loop {
-            if let Some((status, start, end)) = answer(&self.input[..self.filled])? {
-                if end > self.input.len() {
-                    self.input.resize(end, 0);
-                }
-                if end <= self.filled {
-                    return Ok((status, start, end));
-                }
-            }
-            self.stream.readable().await.map_err(|error| error.to_string())?;
-            match self.stream.try_read(&mut self.input[self.filled..]) {
-                Ok(0) => return Err("the server closed the connection".to_owned()),
-                Ok(more) => self.filled += more,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-    }
-}
-
-/// The status of an answer, and where its body starts and ends, once its head is there.
-fn answer(bytes: &[u8]) -> Result<Option<(u16, usize, usize)>, String> {
-    let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
-    let text = std::str::from_utf8(&bytes[..head]).map_err(|error| error.to_string())?;
-    let mut lines = text.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
-    let status = status.ok_or("what came is not an answer")?;
-    let length = lines.filter_map(|line| line.split_once(':'));
-    let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value.trim());
-    let length: usize = length.last().and_then(|length| length.parse().ok()).ok_or("an answer has no length")?;
-    Ok(Some((status, head + 4, head + 4 + length)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_found_once_its_head_is_there() {
-        let bytes = b"HTTP/1.1 201 Created\r\ncontent-type: x\r\nContent-Length: 3\r\n\r\nabc";
-        assert_eq!(answer(bytes), Ok(Some((201, bytes.len() - 3, bytes.len()))));
-        assert_eq!(answer(&bytes[..40]), Ok(None));
-        assert!(answer(b"HTTP/1.1 200 OK\r\n\r\n").is_err(), "without a length nobody knows its end");
-    }
-
-    #[test]
-    fn percentiles_are_of_what_was_measured() {
-        let sorted: Vec<u64> = (1..=200).collect();
-        assert_eq!((percentile(&sorted, 50), percentile(&sorted, 99)), (101, 199));
-        assert_eq!((percentile(&[7], 99), percentile(&[], 99)), (7, 0));
-    }
 }

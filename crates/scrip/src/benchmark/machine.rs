@@ -1,6 +1,6 @@
 //! The machine the figures are of.
 
-use super::load::percentile;
+use super::figures::percentile;
 use crate::clock::Stopwatch;
 use serde::Serialize;
 use std::fs::{self, File};

@@ -6,10 +6,13 @@
 //! Invariant: measures and never judges. Nothing here may fail because something was slow.
 
 mod batch;
+mod connection;
 pub mod count;
 mod engine;
+mod figures;
 mod fill;
 pub mod filling;
+mod goal;
 mod goals;
 pub mod lag;
 mod load;
@@ -27,11 +30,12 @@ mod world;
 
 use crate::clock::Stopwatch;
 use crate::http;
+use figures::share;
 use indicatif::{ProgressBar, ProgressStyle};
 use load::{Probe, Work};
-use place::{Place, Server};
+use place::Place;
 pub use plan::{Part, Plan};
-use report::{AtConnections, Batches, OneBalance, Projection, Report, share};
+use report::{AtConnections, Batches, OneBalance, Projection, Report};
 use scrip_client::types::DECISIONS_MAX;
 use std::path::Path;
 use std::path::PathBuf;
@@ -183,17 +187,4 @@ pub fn scratch(
     database_ca: Option<PathBuf>,
 ) -> Result<Arc<Place>, String> {
     Place::make(parent, database_url, database_ca).map(Arc::new)
-}
-
-/// A running server, by its address and key.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    address: std::net::SocketAddr,
-    key: String,
-}
-
-impl Target {
-    fn of(server: &Server) -> Target {
-        Target { address: server.address, key: server.key.clone() }
-    }
 }

@@ -5,8 +5,10 @@
 //!
 //! Invariant: a request that was due is sent, however late, and counts.
 
-use super::Target;
-use super::load::{self, Connection, HOLD, Held, percentile};
+use super::connection::Connection;
+use super::figures::percentile;
+use super::load::{self, HOLD, Held};
+use super::place::Target;
 use crate::clock::Stopwatch;
 use std::sync::{Arc, Barrier, OnceLock};
 use std::time::Duration;

@@ -2,13 +2,14 @@
 //!
 //! Invariant: each compares two things of one run.
 
+use super::figures::Rate;
 use super::lag;
 use super::load::{self, Measured};
 use super::machine;
 use super::open::{self, Schedule};
 use super::place::Place;
 use super::plan::Plan;
-use super::report::{HalfLoad, Lag, Processes, Rate};
+use super::report::{HalfLoad, Lag, Processes};
 use super::world::World;
 use crate::clock;
 use std::ffi::OsStr;

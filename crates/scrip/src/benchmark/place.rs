@@ -32,6 +32,22 @@ pub struct Server {
     _output: BufReader<ChildStdout>,
 }
 
+/// A running server, by its address and key.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its operator key.
+    pub key: String,
+}
+
+impl Target {
+    /// Of a server that is up.
+    pub fn of(server: &Server) -> Target {
+        Target { address: server.address, key: server.key.clone() }
+    }
+}
+
 impl Place {
     /// Makes the directory.
     ///

@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever a text contains, the picture is well-formed; it is read on light and on dark alike.
 
-use super::goals::{Goal, Verdict};
+use super::goal::{Goal, Verdict};
 use super::report::Report;
 use std::fmt::Write;
 

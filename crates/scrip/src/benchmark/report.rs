@@ -3,27 +3,13 @@
 //! Invariant: what was not measured is null or empty, and never a zero that looks like a figure.
 
 use super::engine::Engine;
-use super::goals::Goal;
-use super::load::{Measured, percentile};
+use super::figures::{Rate, percentile, share, thousandths};
+use super::goal::Goal;
+use super::load::Measured;
 use super::machine::Machine;
 use super::open;
 use super::plan::Plan;
 use serde::Serialize;
-
-/// Pairs a second, and how long one took.
-#[derive(Clone, Debug, Serialize)]
-pub struct Rate {
-    /// Connections.
-    pub connections: usize,
-    /// Pairs of two requests a second.
-    pub pairs_per_second: u64,
-    /// The middle pair, in microseconds.
-    pub p50_us: u64,
-    /// One in a hundred took longer.
-    pub p99_us: u64,
-    /// How often a request was told to come back, and was sent again with its key; the pair took as long as that.
-    pub put_off: u64,
-}
 
 /// Everything at one number of connections.
 #[derive(Clone, Debug, Serialize)]
@@ -49,16 +35,6 @@ impl AtConnections {
         let hot_of_many = share(&hot, &many);
         AtConnections { connections, echo, many, hot, many_of_echo, hot_of_many }
     }
-}
-
-/// One rate as a share of another, to three places.
-pub fn share(part: &Rate, whole: &Rate) -> f64 {
-    thousandths(part.pairs_per_second as f64 / whole.pairs_per_second.max(1) as f64)
-}
-
-/// To three places.
-pub fn thousandths(number: f64) -> f64 {
-    (number * 1_000.0).round() / 1_000.0
 }
 
 /// Batches of holds, each followed by a batch of their captures.

@@ -2,11 +2,12 @@
 //!
 //! Invariant: both servers that are compared are up at the same time and are loaded in turn.
 
+use super::figures::{Rate, share};
 use super::fill;
 use super::load;
 use super::place::{Place, Server};
 use super::plan::{Part, Plan};
-use super::report::{Filled, Memory, Rate, share};
+use super::report::{Filled, Memory};
 use super::world::World;
 use crate::clock::Stopwatch;
 use indicatif::{ProgressBar, ProgressStyle};

@@ -2,8 +2,9 @@
 //!
 //! Invariant: whatever is compared is measured in the same run on the same disk, in turns.
 
+use super::connection::Connection;
 use super::filling::{Filling, fill};
-use super::load::{self, Connection};
+use super::load;
 use super::machine::{self, Machine};
 use super::place::{Place, Server};
 use super::world::World;

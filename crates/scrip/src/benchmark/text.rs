@@ -3,9 +3,10 @@
 //! Invariant: says of each figure how it came about; leaves out what was not measured.
 
 use super::engine::Engine;
-use super::goals::Goal;
+use super::figures::Rate;
+use super::goal::Goal;
 use super::machine::Machine;
-use super::report::{Batches, HalfLoad, Lag, OneBalance, Processes, Projection, Rate, Renewals, Report};
+use super::report::{Batches, HalfLoad, Lag, OneBalance, Processes, Projection, Renewals, Report};
 use std::fmt::{self, Formatter};
 
 impl fmt::Display for Report {

@@ -1,8 +1,8 @@
 //! What is measured on: workspaces with more credits than the load can spend.
 
-use super::Target;
-use super::load::{self, Connection, Work};
-use super::place::Server;
+use super::connection::Connection;
+use super::load::{self, Work};
+use super::place::{Server, Target};
 use super::report::Renewals;
 use crate::clock::Stopwatch;
 use scrip_engine::{Interval, Timestamp, limits::OPERATION_MAX};

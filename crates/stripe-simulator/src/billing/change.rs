@@ -3,11 +3,13 @@
 //! Invariant: with `pending_if_incomplete` a subscription keeps its items until the change is paid, and afterwards has
 //! exactly those that were paid for.
 
-use super::cycle::{self, UPDATED};
 use super::invoicing::{self, NewInvoice};
 use super::lines::{self, NewLine};
 use super::payment::Presence;
+use super::settling;
+use super::standing::UPDATED;
 use super::subscribe::{self, PATIENCE, PaymentBehavior, PlannedItem};
+use super::swap::Swap;
 use crate::agenda::Due;
 use crate::error::StripeError;
 use crate::object::Object;
@@ -143,7 +145,7 @@ fn bill(
     };
     let waits = behavior == PaymentBehavior::PendingIfIncomplete;
     if waits {
-        swap.set_aside(state, id, now);
+        swap.set_aside(state, id, now + PATIENCE);
     } else {
         swap.apply(state, id);
     }
@@ -154,7 +156,7 @@ fn bill(
     invoicing::finalize(state, &invoice);
     if state.must(&invoice).text("status") == "open" && behavior != PaymentBehavior::DefaultIncomplete {
         // The invoice stays open when it is not paid; what that means is in the subscription and in the events.
-        let outcome = invoicing::collect(state, &invoice, None, Presence::Billing);
+        let outcome = settling::collect(state, &invoice, None, Presence::Billing);
         tracing::debug!(subscription = id, ?outcome, "billed a change");
     }
     let pending = !state.must(id).is_null("pending_update");
@@ -166,41 +168,6 @@ fn bill(
         state.tell_changes(before, UPDATED);
     }
     Ok(())
-}
-
-/// Items that take the place of others.
-#[derive(Clone, Debug)]
-struct Swap {
-    items: Vec<Object>,
-    anchor: Option<i64>,
-}
-
-impl Swap {
-    fn values(&self) -> Vec<Value> {
-        self.items.iter().cloned().map(Value::from).collect()
-    }
-
-    fn apply(&self, state: &mut State, id: &str) {
-        state.edit(id, |subscription| {
-            subscription.set("items.data", self.values());
-            if let Some(anchor) = self.anchor {
-                subscription.set("billing_cycle_anchor", anchor);
-                if subscription.text("status") == "trialing" {
-                    subscription.set("status", "active");
-                    subscription.set("trial_end", anchor);
-                }
-            }
-        });
-    }
-
-    fn set_aside(&self, state: &mut State, id: &str, now: i64) {
-        let update = json!({
-            "billing_cycle_anchor": self.anchor, "cancel_at_period_end": null, "discount": null, "discounts": null,
-            "expires_at": now + PATIENCE, "metadata": null, "subscription_items": self.values(), "trial_end": null,
-            "trial_from_plan": null,
-        });
-        state.edit(id, |subscription| subscription.set("pending_update", update));
-    }
 }
 
 /// The lines that settle a change.
@@ -253,24 +220,6 @@ fn difference(
         settled.push(line);
     }
     settled
-}
-
-/// The invoice that a change waited for was paid: the change takes place.
-pub fn apply_pending(state: &mut State, id: &str, invoice: &str) {
-    let before = state.must(id).clone();
-    if before.text("_pending_invoice") != invoice {
-        return;
-    }
-    let items = before.each("pending_update.subscription_items");
-    let anchor = before.at("pending_update.billing_cycle_anchor").as_i64();
-    Swap { items, anchor }.apply(state, id);
-    state.edit(id, |subscription| {
-        subscription.set("pending_update", Value::Null);
-        subscription.remove("_pending_invoice");
-    });
-    state.emit("customer.subscription.pending_update_applied", id);
-    state.tell_changes(&before, UPDATED);
-    cycle::plan_renewal(state, id);
 }
 
 /// A change that was never paid is given up.

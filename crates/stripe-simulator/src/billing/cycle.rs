@@ -1,39 +1,14 @@
-//! The life of a subscription in time: renewals, failed payments and their retries, endings.
+//! The life of a subscription in time: renewals, payments that are tried again, endings that have come.
 //!
 //! Invariant: at a period's end either the subscription ends or its next period begins there, with nothing between.
 
 use super::invoicing::{self, NewInvoice};
-use super::lines;
 use super::payment::Presence;
-use crate::agenda::Due;
-use crate::calendar::DAY;
+use super::standing::{UPDATED, end, goes_on, period_end, plan_renewal};
+use super::{lines, settling};
 use crate::object::Object;
 use crate::state::State;
-use crate::{AfterRetries, calendar};
 use serde_json::{Value, json};
-
-/// The event of every change of a subscription.
-pub const UPDATED: &str = "customer.subscription.updated";
-
-/// Whether a subscription has periods that go on.
-fn goes_on(subscription: &Object) -> bool {
-    matches!(subscription.text("status"), "active" | "past_due" | "trialing" | "unpaid")
-}
-
-/// When the current period ends: of the item whose period ends first.
-pub fn period_end(subscription: &Object) -> i64 {
-    subscription.each("items").iter().map(|item| item.int("current_period_end")).min().unwrap_or(i64::MAX)
-}
-
-/// Notes down when a subscription's period ends, and when its trial's end is told.
-pub fn plan_renewal(state: &mut State, id: &str) {
-    let subscription = state.must(id);
-    let (end, trial_end) = (period_end(subscription), subscription.int("trial_end"));
-    state.remind(id, end, Due::Renew(id.to_owned()));
-    if trial_end > 0 && trial_end == end {
-        state.remind(id, trial_end - 3 * DAY, Due::TellTrialEnds(id.to_owned()));
-    }
-}
 
 /// A subscription's period ends: it ends with it, or the next period begins.
 pub fn renew(state: &mut State, id: &str) {
@@ -116,96 +91,8 @@ pub fn collect_again(state: &mut State, id: &str) {
 fn collect(state: &mut State, id: &str) {
     if state.must(id).text("status") == "open" {
         // What comes of it is told by events; without a payment method it counts as failed.
-        let outcome = invoicing::collect(state, id, None, Presence::Billing);
+        let outcome = settling::collect(state, id, None, Presence::Billing);
         tracing::debug!(invoice = id, ?outcome, "collected");
-    }
-}
-
-/// When an invoice whose payment has just failed is tried again, if it is.
-pub fn plan_retry(state: &mut State, id: &str) -> Option<i64> {
-    let invoice = state.must(id);
-    let subscription = state.get(invoice.text("parent.subscription_details.subscription"))?;
-    if invoice.text("billing_reason") == "subscription_create"
-        || subscription.text("_pending_invoice") == id
-        || !goes_on(subscription)
-    {
-        return None;
-    }
-    let now = state.now_of(id);
-    let planned = invoice.int("next_payment_attempt");
-    if planned > now {
-        return Some(planned);
-    }
-    let attempts = usize::try_from(invoice.int("attempt_count")).unwrap_or(usize::MAX);
-    let days = *state.config.payment_retries.get(attempts.saturating_sub(1))?;
-    let at = now + days * calendar::DAY;
-    state.remind(id, at, Due::Collect(id.to_owned()));
-    Some(at)
-}
-
-/// An invoice of a subscription was paid.
-pub fn paid(state: &mut State, id: &str, invoice: &str) {
-    let subscription = state.must(id);
-    let first = state.must(invoice).text("billing_reason") == "subscription_create";
-    let trial = subscription.int("trial_end") > state.now_of(id);
-    let next = match subscription.text("status") {
-        "incomplete" if first && trial => "trialing",
-        "incomplete" if first => "active",
-        "past_due" | "unpaid" if is_latest(state, id, invoice) || !owes(state, id) => "active",
-        _ => return,
-    };
-    state.update(id, UPDATED, |subscription| subscription.set("status", next));
-    if first {
-        plan_renewal(state, id);
-    }
-}
-
-/// Whether an invoice is the last that a subscription was billed with; drafts are no bills yet.
-fn is_latest(state: &State, id: &str, invoice: &str) -> bool {
-    let mut billed = state.with("invoice", "parent.subscription_details.subscription", id);
-    billed.rfind(|one| one.text("status") != "draft").is_some_and(|latest| latest.id() == invoice)
-}
-
-/// Whether a subscription has an invoice that is open.
-fn owes(state: &State, id: &str) -> bool {
-    state
-        .with("invoice", "parent.subscription_details.subscription", id)
-        .any(|invoice| invoice.text("status") == "open")
-}
-
-/// A payment of a subscription did not come.
-pub fn unpaid(state: &mut State, id: &str, invoice: &str) {
-    let subscription = state.must(id).clone();
-    let invoice = state.must(invoice).clone();
-    if !goes_on(&subscription)
-        || invoice.text("billing_reason") == "subscription_create"
-        || subscription.text("_pending_invoice") == invoice.id()
-    {
-        return;
-    }
-    if invoice.is_null("next_payment_attempt") {
-        return give_up(state, id, invoice.id());
-    }
-    if subscription.text("status") != "past_due" {
-        state.update(id, UPDATED, |subscription| subscription.set("status", "past_due"));
-    }
-}
-
-/// The last retry failed.
-fn give_up(state: &mut State, id: &str, invoice: &str) {
-    let after = state.config.after_retries;
-    if state.config.uncollectible_after_retries {
-        let now = state.now_of(invoice);
-        state.edit(invoice, |invoice| {
-            invoice.set("status", "uncollectible");
-            invoice.set("status_transitions.marked_uncollectible_at", now);
-        });
-        state.emit("invoice.marked_uncollectible", invoice);
-    }
-    match after {
-        AfterRetries::Cancel => end(state, id, Some("payment_failed")),
-        AfterRetries::MarkUnpaid => state.update(id, UPDATED, |subscription| subscription.set("status", "unpaid")),
-        AfterRetries::LeavePastDue => state.update(id, UPDATED, |subscription| subscription.set("status", "past_due")),
     }
 }
 
@@ -215,42 +102,6 @@ pub fn cancel_when_due(state: &mut State, id: &str) {
     let due = |found: &&Object| !found.is_null("cancel_at") && found.int("cancel_at") <= now && goes_on(found);
     if state.get(id).filter(due).is_some() {
         end(state, id, None);
-    }
-}
-
-/// Ends a subscription at once. A reason is given where nobody asked for the end.
-pub fn end(state: &mut State, id: &str, reason: Option<&str>) {
-    let now = state.now_of(id);
-    let reason = reason.unwrap_or("cancellation_requested").to_owned();
-    let schedule = state.must(id).maybe("schedule").map(str::to_owned);
-    state.edit(id, |subscription| {
-        subscription.set("status", "canceled");
-        subscription.set("ended_at", now);
-        if subscription.is_null("canceled_at") {
-            subscription.set("canceled_at", now);
-        }
-        if subscription.is_null("cancellation_details.reason") {
-            subscription.set("cancellation_details.reason", reason);
-        }
-        subscription.set("pending_update", Value::Null);
-        subscription.set("schedule", Value::Null);
-    });
-    state.pending_lines.remove(id);
-    let open = state.with("invoice", "parent.subscription_details.subscription", id);
-    let open: Vec<String> = open
-        .filter(|invoice| matches!(invoice.text("status"), "open" | "draft"))
-        .map(|invoice| invoice.id().to_owned())
-        .collect();
-    for invoice in open {
-        state.edit(&invoice, |invoice| {
-            invoice.set("auto_advance", false);
-            invoice.set("next_payment_attempt", Value::Null);
-            invoice.set("automatically_finalizes_at", Value::Null);
-        });
-    }
-    state.emit("customer.subscription.deleted", id);
-    if let Some(schedule) = schedule {
-        crate::resources::schedules::close(state, &schedule, "canceled");
     }
 }
 

@@ -1,11 +1,11 @@
-//! Invoices: drafted, finalized, collected, and what their payments do to the subscription.
+//! Invoices: drafted, finalized, taken back.
 //!
 //! Invariant: `amount_due` is `amount_paid` and `amount_remaining`, and an open invoice has exactly one payment that is
 //! not settled yet.
 
 use super::lines::{self, NewLine};
-use super::payment::{self, Attempt, NewIntent, Presence};
-use super::{change, cycle};
+use super::payment::{self, NewIntent};
+use super::settling::settle;
 use crate::agenda::Due;
 use crate::calendar::HOUR;
 use crate::error::{StripeError, not_now};
@@ -175,126 +175,6 @@ pub fn attach_payment(state: &mut State, invoice: &str, intent: &str, amount: i6
     state.put(payment)
 }
 
-/// The invoice that an intent pays, with their binding.
-pub fn paid_by(state: &State, intent: &str) -> Option<(String, String)> {
-    let payment = state.with("invoice_payment", "payment.payment_intent", intent).next_back()?;
-    Some((payment.text("invoice").to_owned(), payment.id().to_owned()))
-}
-
-/// The intent that is to pay an open invoice.
-pub fn intent_of(state: &State, invoice: &str) -> Option<String> {
-    let mut payments = state.with("invoice_payment", "invoice", invoice);
-    let open = payments.rfind(|payment| payment.text("status") == "open")?;
-    Some(open.text("payment.payment_intent").to_owned())
-}
-
-/// The payment method that an invoice is collected with: the subscription's, or else the customer's.
-pub fn payment_method_for(state: &State, invoice: &Object) -> Option<String> {
-    let subscription = state.get(invoice.text("parent.subscription_details.subscription"));
-    let own = subscription.and_then(|subscription| subscription.maybe("default_payment_method"));
-    let customer = state.get(invoice.text("customer"));
-    let customers = customer.and_then(|customer| customer.maybe("invoice_settings.default_payment_method"));
-    invoice.maybe("default_payment_method").or(own).or(customers).map(str::to_owned)
-}
-
-/// Tries to collect an open invoice.
-///
-/// # Errors
-/// When there is nothing to collect, or nothing to collect it with.
-pub fn collect(
-    state: &mut State,
-    id: &str,
-    payment_method: Option<String>,
-    presence: Presence,
-) -> Result<Attempt, StripeError> {
-    let invoice = state.must(id).clone();
-    if invoice.text("status") != "open" {
-        return Err(not_now("Invoice is not open.", "invoice_not_editable"));
-    }
-    let Some(intent) = intent_of(state, id) else {
-        return Err(not_now("Invoice has no payment to collect.", "invoice_no_payment_method_types"));
-    };
-    // Only what billing tries by itself counts on; anybody's first attempt counts as the first.
-    let automatic = i64::from(presence == Presence::Billing);
-    let count = (invoice.int("attempt_count") + automatic).max(1);
-    state.edit(id, |invoice| {
-        invoice.set("attempted", true);
-        invoice.set("attempt_count", count);
-    });
-    let Some(payment_method) = payment_method.or_else(|| payment_method_for(state, &invoice)) else {
-        let message = "There is no `default_payment_method` set on this Customer or Invoice.";
-        let error = StripeError::invalid(message).code("invoice_payment_intent_requires_action");
-        fell_through(state, id);
-        return Err(error);
-    };
-    let attempt = payment::attempt(state, &intent, &payment_method, presence);
-    if attempt == Attempt::NeedsAction {
-        state.emit("invoice.payment_action_required", id);
-        fell_through(state, id);
-    }
-    Ok(attempt)
-}
-
-/// An intent succeeded; the invoice it was made for, if any, is paid.
-pub fn payment_succeeded(state: &mut State, intent: &str) {
-    let Some((invoice, payment)) = paid_by(state, intent) else { return };
-    let (now, amount) = (state.now_of(&invoice), state.must(intent).int("amount_received"));
-    state.edit(&payment, |payment| {
-        payment.set("status", "paid");
-        payment.set("amount_paid", amount);
-        payment.set("status_transitions.paid_at", now);
-    });
-    state.edit(&invoice, |invoice| {
-        let paid = invoice.int("amount_paid") + amount;
-        invoice.set("amount_paid", paid);
-        invoice.set("amount_remaining", (invoice.int("amount_due") - paid).max(0));
-        invoice.set("attempted", true);
-    });
-    settle(state, &invoice);
-    state.emit("invoice_payment.paid", &payment);
-}
-
-/// Marks an invoice as paid, and lets the subscription know.
-fn settle(state: &mut State, id: &str) {
-    let now = state.now_of(id);
-    state.edit(id, |invoice| {
-        invoice.set("status", "paid");
-        invoice.set("attempted", true);
-        invoice.set("auto_advance", false);
-        invoice.set("next_payment_attempt", Value::Null);
-        invoice.set("status_transitions.paid_at", now);
-    });
-    state.emit("invoice.updated", id);
-    state.emit("invoice.paid", id);
-    state.emit("invoice.payment_succeeded", id);
-    let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
-    if !subscription.is_empty() {
-        change::apply_pending(state, &subscription, id);
-        cycle::paid(state, &subscription, id);
-    }
-}
-
-/// An intent failed; the invoice it was made for, if any, is tried again later.
-pub fn payment_failed(state: &mut State, intent: &str) {
-    if let Some((invoice, _)) = paid_by(state, intent) {
-        fell_through(state, &invoice);
-    }
-}
-
-/// A payment of an invoice did not come.
-fn fell_through(state: &mut State, id: &str) {
-    let retried = cycle::plan_retry(state, id);
-    state.edit(id, |invoice| {
-        invoice.set("attempted", true);
-        invoice.set("next_payment_attempt", retried);
-    });
-    state.emit("invoice.payment_failed", id);
-    let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
-    if !subscription.is_empty() {
-        cycle::unpaid(state, &subscription, id);
-    }
-}
-
 /// Takes an invoice back.
 ///
 /// # Errors
@@ -321,7 +201,7 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
             payment.set("status", "canceled");
             payment.set("status_transitions.canceled_at", now);
         });
-        crate::resources::payment_intents::call_off(state, &intent, "void_invoice");
+        payment::call_off(state, &intent, "void_invoice");
     }
     state.emit("invoice.voided", id);
     Ok(())

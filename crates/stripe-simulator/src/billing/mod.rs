@@ -7,13 +7,23 @@ pub mod cycle;
 pub mod invoicing;
 pub mod lines;
 pub mod payment;
+pub mod settling;
+pub mod standing;
 pub mod subscribe;
+pub mod swap;
 
 use crate::agenda::Due;
 use crate::state::State;
 
+/// Plays what is due on a timeline by an instant, in its order, with the time standing at each.
+pub fn play(state: &mut State, clock: Option<&str>, until: i64) {
+    while let Some(due) = state.next_due(clock, until) {
+        fire(state, due);
+    }
+}
+
 /// Does what is due.
-pub fn fire(state: &mut State, due: Due) {
+fn fire(state: &mut State, due: Due) {
     match due {
         Due::ExpireCheckout(id) => crate::resources::checkout::lapse(state, &id),
         Due::ExpireIncomplete(id) => cycle::expire_incomplete(state, &id),

@@ -1,11 +1,10 @@
-//! Payments: an intent is attempted with a card, and becomes a charge.
+//! Payments: an intent is tried with a card, and becomes a charge.
 //!
-//! Invariant: an intent that succeeded has a charge that is paid, and settles the invoice it was made for.
+//! Invariant: an intent that succeeded has a charge that is paid.
 
-use super::invoicing;
 use crate::cards::{Outcome, UNAUTHENTICATED};
 use crate::error::StripeError;
-use crate::resources::{disputes, payment_methods};
+use crate::resources::payment_methods;
 use crate::state::State;
 use serde_json::{Value, json};
 
@@ -92,68 +91,29 @@ pub fn foretell(state: &State, payment_method: &str, presence: Presence) -> Outc
     }
 }
 
-/// Attempts an intent with a payment method, and settles whatever the intent was made for.
-pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: Presence) -> Attempt {
-    let outcome = foretell(state, payment_method, presence);
-    state.edit(intent, |intent| intent.set("payment_method", payment_method));
-    match outcome {
-        Outcome::Paid | Outcome::PaidAndDisputed => {
-            let charge = succeed(state, intent, payment_method);
-            invoicing::payment_succeeded(state, intent);
-            if outcome == Outcome::PaidAndDisputed {
-                disputes::open(state, &charge, "fraudulent");
-            }
-            Attempt::Paid
-        }
-        Outcome::Declined(decline) => {
-            let error = decline.error();
-            fail(state, intent, payment_method, &error);
-            Attempt::Declined(error)
-        }
-        Outcome::NeedsAction => {
-            let url = format!("{}/c/authenticate/{intent}", state.base);
-            state.edit(intent, |intent| {
-                intent.set("status", "requires_action");
-                intent.set(
-                    "next_action",
-                    json!({
-                        "type": "redirect_to_url", "redirect_to_url": {"return_url": null, "url": url},
-                    }),
-                );
-            });
-            state.emit("payment_intent.requires_action", intent);
-            Attempt::NeedsAction
-        }
-    }
-}
-
-/// The card's owner confirms a payment that waits for it, or does not.
-///
-/// # Errors
-/// When the intent does not wait for its owner.
-pub fn authenticate(state: &mut State, intent: &str, confirms: bool) -> Result<Attempt, StripeError> {
-    let found = state.find("payment_intent", intent, "id")?;
-    if found.text("status") != "requires_action" {
-        return Err(unexpected(found.text("status"), "requires_action"));
-    }
-    let payment_method = found.text("payment_method").to_owned();
-    if confirms {
-        return Ok(attempt(state, intent, &payment_method, Presence::Confirmed));
-    }
-    let message =
-        "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
-    let error = StripeError::card("payment_intent_authentication_failure", None, message);
-    refuse(state, intent, &payment_method, &error, None);
-    Ok(Attempt::Declined(error))
-}
-
 /// The error for an intent that is in another state than an act needs.
 pub fn unexpected(status: &str, needed: &str) -> StripeError {
     let message = format!("This PaymentIntent's status is {status}; this needs it to be {needed}.");
     StripeError::invalid(message).code("payment_intent_unexpected_state")
 }
 
-fn succeed(state: &mut State, intent: &str, payment_method: &str) -> String {
+/// Has an intent wait for the owner of the card.
+pub(super) fn wait_for_owner(state: &mut State, intent: &str) {
+    let url = format!("{}/c/authenticate/{intent}", state.base);
+    state.edit(intent, |intent| {
+        intent.set("status", "requires_action");
+        intent.set(
+            "next_action",
+            json!({
+                "type": "redirect_to_url", "redirect_to_url": {"return_url": null, "url": url},
+            }),
+        );
+    });
+    state.emit("payment_intent.requires_action", intent);
+}
+
+/// Pays an intent, and says by which charge.
+pub(super) fn succeed(state: &mut State, intent: &str, payment_method: &str) -> String {
     let charge = charge(state, intent, payment_method, None);
     let (customer, later) = {
         let intent = state.must(intent);
@@ -178,15 +138,17 @@ fn succeed(state: &mut State, intent: &str, payment_method: &str) -> String {
     charge
 }
 
-fn fail(state: &mut State, intent: &str, payment_method: &str, error: &StripeError) {
+/// Declines an intent, with a charge that failed.
+pub(super) fn fail(state: &mut State, intent: &str, payment_method: &str, error: &StripeError) {
     let charge = charge(state, intent, payment_method, Some(error));
     state.emit("charge.failed", &charge);
     refuse(state, intent, payment_method, error, Some(&charge));
 }
 
-fn refuse(state: &mut State, intent: &str, payment_method: &str, error: &StripeError, charge: Option<&str>) {
+/// Declines an intent, which then waits for another payment method.
+pub(super) fn refuse(state: &mut State, intent: &str, payment_method: &str, error: &StripeError, charge: Option<&str>) {
     let mut details = error.details();
-    details["payment_method"] = crate::answer::shown(state, state.must(payment_method)).into();
+    details["payment_method"] = state.shown(state.must(payment_method)).into();
     details["payment_method_type"] = "card".into();
     if let Some(charge) = charge {
         details["charge"] = charge.into();
@@ -201,7 +163,21 @@ fn refuse(state: &mut State, intent: &str, payment_method: &str, error: &StripeE
         }
     });
     state.emit("payment_intent.payment_failed", intent);
-    invoicing::payment_failed(state, intent);
+}
+
+/// Cancels an intent that did not succeed.
+pub fn call_off(state: &mut State, id: &str, reason: &str) {
+    if matches!(state.must(id).text("status"), "succeeded" | "canceled") {
+        return;
+    }
+    let now = state.now_of(id);
+    state.edit(id, |intent| {
+        intent.set("status", "canceled");
+        intent.set("canceled_at", now);
+        intent.set("cancellation_reason", reason);
+        intent.set("next_action", Value::Null);
+    });
+    state.emit("payment_intent.canceled", id);
 }
 
 /// The charge of an attempt.

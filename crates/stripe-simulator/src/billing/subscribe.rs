@@ -4,7 +4,7 @@
 
 use super::invoicing::{self, NewInvoice};
 use super::payment::{self, Attempt, Presence};
-use super::{cycle, lines};
+use super::{lines, settling, standing};
 use crate::agenda::Due;
 use crate::calendar::HOUR;
 use crate::cards::Outcome;
@@ -131,7 +131,7 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
     if state.must(&invoice).text("status") == "open" {
         state.remind(&id, now + PATIENCE, Due::ExpireIncomplete(id.clone()));
         if new.behavior != PaymentBehavior::DefaultIncomplete {
-            invoicing::collect(state, &invoice, payment_method, new.presence)?;
+            settling::collect(state, &invoice, payment_method, new.presence)?;
         }
     }
     Ok(id)
@@ -235,11 +235,11 @@ fn keep(state: &mut State, new: &NewSubscription, customer: &Object, now: i64) -
 /// Plans what follows from a subscription's items having changed outside a renewal.
 pub fn replan(state: &mut State, id: &str) {
     let subscription = state.must(id);
-    let end = cycle::period_end(subscription);
+    let end = standing::period_end(subscription);
     // An end that was announced for the period's end moves with it.
     if subscription.flag("cancel_at_period_end") {
         state.edit(id, |subscription| subscription.set("cancel_at", end));
         state.remind(id, end, Due::Cancel(id.to_owned()));
     }
-    cycle::plan_renewal(state, id);
+    standing::plan_renewal(state, id);
 }

@@ -37,7 +37,7 @@ fn page(state: &State, id: &str, again: Again) -> Response {
         "expired" => {
             page.raw("<p role=\"alert\">This page has expired. Start again in the shop.</p>\n").add(back(session))
         }
-        _ => page.add(order(state, session)).add(form(state, session, again)).add(back(session)),
+        _ => page.add(order(session)).add(form(state, session, again)).add(back(session)),
     };
     page.page(again.problem.map_or(StatusCode::OK, |_| StatusCode::PAYMENT_REQUIRED), title)
 }
@@ -55,8 +55,8 @@ fn back(session: &Object) -> Html {
 }
 
 /// What is bought.
-fn order(state: &State, session: &Object) -> Html {
-    let lines = Object::from(checkout::lines(state, session.id())).each("data");
+fn order(session: &Object) -> Html {
+    let lines = session.each("_lines");
     let currency = session.text("currency");
     let later: Vec<String> = lines
         .iter()

@@ -10,19 +10,13 @@ pub use complete::{Completion, abandon_action, complete, confirm};
 pub use create::create;
 
 use crate::answer::one;
+use crate::billing::payment;
 use crate::error::{Answer, StripeError, not_now};
 use crate::listing::Page;
-use crate::object;
+use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::Value;
-
-/// What stands on a session's page, as its `line_items` show it.
-pub fn lines(state: &State, id: &str) -> Value {
-    let items = state.get(id).map(|session| session.each("_lines")).unwrap_or_default();
-    let items = items.into_iter().map(Value::from).collect();
-    object::list(items, false, &format!("/v1/checkout/sessions/{id}/line_items"))
-}
 
 /// `GET /v1/checkout/sessions/{id}`
 ///
@@ -76,7 +70,7 @@ pub fn expire(state: &mut State, id: &str, params: &Params) -> Answer {
 ///
 /// # Errors
 /// When there is none, or it is over.
-pub fn open<'a>(state: &'a State, id: &str) -> Result<&'a crate::object::Object, StripeError> {
+pub fn open<'a>(state: &'a State, id: &str) -> Result<&'a Object, StripeError> {
     let session = state.find("checkout.session", id, "id")?;
     match session.text("status") {
         "open" => Ok(session),
@@ -101,7 +95,7 @@ fn close(state: &mut State, id: &str) {
         session.set("url", Value::Null);
     });
     if let Some(intent) = state.must(id).maybe("payment_intent").map(str::to_owned) {
-        super::payment_intents::call_off(state, &intent, "automatic");
+        payment::call_off(state, &intent, "automatic");
     }
     state.emit("checkout.session.expired", id);
 }

@@ -5,7 +5,7 @@
 
 use super::payment_methods;
 use crate::answer::one;
-use crate::billing::cycle;
+use crate::billing::standing;
 use crate::error::{Answer, StripeError};
 use crate::listing::Page;
 use crate::params::Params;
@@ -167,7 +167,7 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
     let open = subscriptions.filter(|one| !matches!(one.text("status"), "canceled" | "incomplete_expired"));
     let open: Vec<String> = open.map(|one| one.id().to_owned()).collect();
     for subscription in open {
-        cycle::end(state, &subscription, None);
+        standing::end(state, &subscription, None);
     }
     let methods: Vec<String> =
         state.with("payment_method", "customer", id).map(|method| method.id().to_owned()).collect();

@@ -4,8 +4,8 @@
 
 use super::{payment_intents, payment_methods};
 use crate::answer::one;
-use crate::billing::invoicing;
 use crate::billing::payment::{Attempt, Presence};
+use crate::billing::{invoicing, settling};
 use crate::cards::TestCard;
 use crate::error::{Answer, StripeError};
 use crate::listing::Page;
@@ -65,16 +65,16 @@ pub fn pay(state: &mut State, id: &str, params: &Params) -> Answer {
         return one(state, id);
     }
     let method = named.map(|named| payment_methods::resolve(state, &named, "payment_method")).transpose()?;
-    let used = method.clone().or_else(|| invoicing::payment_method_for(state, state.must(id)));
+    let used = method.clone().or_else(|| settling::payment_method_for(state, state.must(id)));
     let presence = if away { Presence::Away } else { Presence::Here };
-    match invoicing::collect(state, id, method, presence)? {
+    match settling::collect(state, id, method, presence)? {
         Attempt::Paid => one(state, id),
         Attempt::NeedsAction => Err(StripeError::card(
             "invoice_payment_intent_requires_action",
             None,
             "Payment for this invoice requires additional user action before it can be completed successfully.",
         )),
-        Attempt::Declined(error) => match (invoicing::intent_of(state, id), used) {
+        Attempt::Declined(error) => match (settling::intent_of(state, id), used) {
             (Some(intent), Some(used)) => Err(payment_intents::explained(state, &intent, &used, error)),
             _ => Err(error),
         },
@@ -92,7 +92,7 @@ pub fn pay_on_page(state: &mut State, id: &str, card: Option<TestCard>) -> Resul
         let email = state.must(&customer).maybe("email").map(str::to_owned);
         payment_methods::open(state, card, email.as_deref(), None, now)
     });
-    invoicing::collect(state, id, method, Presence::Here)
+    settling::collect(state, id, method, Presence::Here)
 }
 
 /// `POST /v1/invoices/{id}/void`

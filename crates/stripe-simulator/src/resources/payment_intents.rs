@@ -3,8 +3,9 @@
 //! Invariant: an intent that succeeded or was canceled never changes its state again.
 
 use super::payment_methods;
-use crate::answer::{one, shown};
+use crate::answer::one;
 use crate::billing::payment::{self, Attempt, NewIntent, Presence};
+use crate::billing::settling;
 use crate::error::{Answer, StripeError};
 use crate::listing::Page;
 use crate::params::Params;
@@ -78,7 +79,7 @@ fn belongs(state: &State, payment_method: &str, customer: Option<&str>) -> Resul
 
 fn attempt(state: &mut State, id: &str, payment_method: &str, away: bool) -> Answer {
     let presence = if away { Presence::Away } else { Presence::Here };
-    match payment::attempt(state, id, payment_method, presence) {
+    match settling::attempt(state, id, payment_method, presence) {
         Attempt::Declined(error) => Err(explained(state, id, payment_method, error)),
         Attempt::Paid | Attempt::NeedsAction => one(state, id),
     }
@@ -86,7 +87,7 @@ fn attempt(state: &mut State, id: &str, payment_method: &str, away: bool) -> Ans
 
 /// A decline, with the intent and the payment method it was about.
 pub fn explained(state: &State, id: &str, payment_method: &str, error: StripeError) -> StripeError {
-    let show = |id: &str| Value::from(shown(state, state.must(id)));
+    let show = |id: &str| Value::from(state.shown(state.must(id)));
     let charge = state.must(id).at("latest_charge").clone();
     error.with("payment_intent", show(id)).with("payment_method", show(payment_method)).with("charge", charge)
 }
@@ -134,23 +135,8 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
     if matches!(status.as_str(), "succeeded" | "canceled") {
         return Err(payment::unexpected(&status, "one that can still be canceled"));
     }
-    call_off(state, id, reason.as_deref().unwrap_or("requested_by_customer"));
+    payment::call_off(state, id, reason.as_deref().unwrap_or("requested_by_customer"));
     one(state, id)
-}
-
-/// Cancels an intent that did not succeed.
-pub fn call_off(state: &mut State, id: &str, reason: &str) {
-    if matches!(state.must(id).text("status"), "succeeded" | "canceled") {
-        return;
-    }
-    let now = state.now_of(id);
-    state.edit(id, |intent| {
-        intent.set("status", "canceled");
-        intent.set("canceled_at", now);
-        intent.set("cancellation_reason", reason);
-        intent.set("next_action", Value::Null);
-    });
-    state.emit("payment_intent.canceled", id);
 }
 
 /// `GET /v1/payment_intents`

@@ -4,8 +4,8 @@
 
 use crate::agenda::Due;
 use crate::answer::one;
-use crate::billing::cycle::{self, UPDATED};
 use crate::billing::lines;
+use crate::billing::standing::{self, UPDATED};
 use crate::billing::subscribe::{self, PlannedItem};
 use crate::error::{Answer, StripeError, not_now};
 use crate::listing::Page;
@@ -54,7 +54,7 @@ fn current(subscription: &Object) -> Phase {
     Phase {
         items: items.iter().map(|item| (Object::from(item.at("price").clone()), item.int("quantity"))).collect(),
         start,
-        end: cycle::period_end(subscription),
+        end: standing::period_end(subscription),
         metadata: json!({}),
         proration: "create_prorations".to_owned(),
     }
@@ -244,7 +244,7 @@ pub fn let_go(state: &mut State, id: &str) {
         schedule.set("subscription", Value::Null);
     });
     state.update(&subscription, UPDATED, |subscription| subscription.set("schedule", Value::Null));
-    close(state, id, "released");
+    standing::close_schedule(state, id, "released");
 }
 
 /// `POST /v1/subscription_schedules/{id}/cancel`
@@ -255,24 +255,8 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
     params.accept(&["invoice_now", "prorate"]);
     params.finish()?;
     let subscription = active(state, id)?.text("subscription").to_owned();
-    cycle::end(state, &subscription, None);
+    standing::end(state, &subscription, None);
     one(state, id)
-}
-
-/// A schedule is over.
-pub fn close(state: &mut State, id: &str, status: &str) {
-    if !matches!(state.must(id).text("status"), "active" | "not_started") {
-        return;
-    }
-    let now = state.now_of(id);
-    state.edit(id, |schedule| {
-        schedule.set("status", status);
-        schedule.set("current_phase", Value::Null);
-        if matches!(status, "canceled" | "completed") {
-            schedule.set(&format!("{status}_at"), now);
-        }
-    });
-    state.emit(&format!("subscription_schedule.{status}"), id);
 }
 
 /// A phase ends, and the next begins, or the schedule is over.
@@ -286,7 +270,7 @@ pub fn end_phase(state: &mut State, id: &str) {
     let subscription = schedule.text("subscription").to_owned();
     let Some(next) = phases.iter().find(|phase| phase.int("start_date") == now) else {
         match schedule.text("end_behavior") {
-            "cancel" => cycle::end(state, &subscription, None),
+            "cancel" => standing::end(state, &subscription, None),
             _ => let_go(state, id),
         }
         return;

@@ -6,8 +6,8 @@ use super::payment_methods;
 use crate::agenda::Due;
 use crate::answer::one;
 use crate::billing::change::{self, Change, Proration};
-use crate::billing::cycle::{self, UPDATED};
 use crate::billing::payment::Presence;
+use crate::billing::standing::{self, UPDATED};
 use crate::billing::subscribe::{self, NewSubscription, PaymentBehavior, PlannedItem};
 use crate::calendar::DAY;
 use crate::error::{Answer, StripeError, not_now};
@@ -115,7 +115,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// Announces the end of a subscription, or takes that back. What is `None` stays as it is.
 pub fn announce_end(state: &mut State, id: &str, at_period_end: Option<bool>, cancel_at: Option<Option<i64>>) {
     let now = state.now_of(id);
-    let end = cycle::period_end(state.must(id));
+    let end = standing::period_end(state.must(id));
     let was = state.must(id).clone();
     state.edit(id, |subscription| {
         if let Some(at_period_end) = at_period_end {
@@ -142,7 +142,7 @@ fn cancel_at(state: &State, id: &str, params: &Params) -> Result<Option<Option<i
     let Some(text) = params.text("cancel_at") else { return Ok(None) };
     let at = match text.as_str() {
         "" => return Ok(Some(None)),
-        "min_period_end" | "max_period_end" => cycle::period_end(state.must(id)),
+        "min_period_end" | "max_period_end" => standing::period_end(state.must(id)),
         text => text.parse().map_err(|_| StripeError::unusable("cancel_at", format!("Invalid timestamp: {text}")))?,
     };
     if at <= state.now_of(id) {
@@ -300,7 +300,7 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
             subscription.set("cancellation_details.feedback", feedback);
         }
     });
-    cycle::end(state, id, None);
+    standing::end(state, id, None);
     one(state, id)
 }
 

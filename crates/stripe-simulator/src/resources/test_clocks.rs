@@ -3,7 +3,7 @@
 //! Invariant: a clock never goes back, and while it advances nothing due is left out.
 
 use crate::answer::one;
-use crate::billing::lines;
+use crate::billing::{self, lines};
 use crate::calendar::{DAY, Interval, Unit};
 use crate::error::{Answer, StripeError, not_now};
 use crate::listing::Page;
@@ -86,7 +86,7 @@ pub fn play(state: &mut State) {
         .map(|clock| (clock.id().to_owned(), clock.int("status_details.advancing.target_frozen_time")))
         .collect();
     for (id, until) in advancing {
-        state.play(Some(&id), until);
+        billing::play(state, Some(&id), until);
         state.edit(&id, |clock| {
             clock.set("status", "ready");
             clock.set("status_details", json!({}));

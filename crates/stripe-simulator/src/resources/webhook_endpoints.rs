@@ -3,10 +3,8 @@
 //! Invariant: the secret is shown once, in the answer that made the endpoint.
 
 use crate::answer::one;
-use crate::delivery::fits;
 use crate::error::{Answer, StripeError};
 use crate::listing::Page;
-use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -19,22 +17,6 @@ pub fn open(state: &mut State, url: &str, events: &[String], version: Option<&st
         "description": null, "enabled_events": events, "livemode": false, "metadata": {}, "status": "enabled",
         "url": url, "_secrets": [{"secret": secret, "until": null}],
     }))
-}
-
-/// The endpoints that listen for a type of event.
-pub fn listening(state: &State, kind: &str) -> Vec<String> {
-    let listens = |endpoint: &&Object| {
-        endpoint.text("status") == "enabled"
-            && !endpoint.flag("deleted")
-            && endpoint
-                .at("enabled_events")
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .any(|one| fits(one, kind))
-    };
-    state.all("webhook_endpoint").filter(listens).map(|endpoint| endpoint.id().to_owned()).collect()
 }
 
 /// Gives an endpoint a new secret; the old one stays good for some seconds.

@@ -3,8 +3,8 @@
 //! Invariant: a secret is in what the start that made it prints, and nowhere else.
 
 use super::super::output::table;
-use super::lines::{Try, affordable};
 use super::seed::{ask, models};
+use super::tries::{Try, affordable};
 use scrip_client::types::{Key, NewKey, NewPortalLink, NewRun, Rotation, Workspace};
 use scrip_client::{Client, Error, Scoped};
 use scrip_engine::{Catalog, Output};

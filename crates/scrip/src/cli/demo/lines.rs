@@ -1,33 +1,18 @@
 //! What the demo prints: where it is, who is on which plan, and lines to copy that do what they say.
 //!
-//! Which model and workspace a line uses is found by asking for quotes, so that the lines fit any catalog and whatever
-//! the workspaces have left.
-//!
 //! Invariant: a line to copy stands alone behind four spaces; nothing else does.
 
 use super::super::output::{clean, table, words};
 use super::access::{Access, Link};
 use super::buying::{Buying, CARD, Till};
-use super::seed::{ask, models};
-use scrip_client::types::{NewQuote, NewRun, Quote, Sandbox, SandboxOutcome, Workspace};
-use scrip_client::{Client, Error, Paging};
-use scrip_engine::{Catalog, Model, Output, Param, Plan, Unit, includes};
+use super::tries::{Found, Try};
+use scrip_client::types::{NewRun, Sandbox, SandboxOutcome, Workspace};
+use scrip_client::{Client, Error};
+use scrip_engine::Catalog;
 use serde_json::{Map, Value, json};
 
-/// How often a line should work that spends credits.
-const TIMES: i64 = 10;
-/// What the pictures show.
-const PROMPT: &str = "a red kite over the dunes";
 /// An idempotency key in a line: a new one each time it is pasted.
 const NEW_KEY: &str = "-H \"Idempotency-Key: $RANDOM-$RANDOM-$RANDOM\"";
-
-/// Something to try: a run in a workspace.
-pub struct Try {
-    /// Where.
-    pub workspace: String,
-    /// What.
-    pub run: NewRun,
-}
 
 /// Everything the demo says.
 pub async fn told(
@@ -56,104 +41,6 @@ pub async fn told(
     }
     text.push_str("\nCtrl-C ends it; the next start on the same directory goes on from here.\n");
     Ok(text)
-}
-
-/// What there is to try.
-struct Found {
-    picture: Option<Try>,
-    short: Option<Try>,
-    gated: Option<Try>,
-    entry: Option<String>,
-}
-
-impl Found {
-    async fn look(client: &Client, catalog: &Catalog, workspaces: &[Workspace]) -> Result<Found, Error> {
-        let planned: Vec<(&Workspace, &Plan)> =
-            workspaces.iter().filter_map(|workspace| Some((workspace, catalog.plan(&workspace.plan)?))).collect();
-        let mut pictures = Vec::new();
-        let mut short = Vec::new();
-        let mut gated = Vec::new();
-        for (workspace, plan) in planned {
-            let one = |run: NewRun| Try { workspace: workspace.id.clone(), run };
-            pictures.extend(models(catalog, plan, Output::Image).map(|model| one(ask(model, PROMPT))));
-            let in_credits = catalog.models.iter().filter(|model| model.unit == Unit::Credits);
-            for model in in_credits {
-                if includes(model, &plan.id) {
-                    short.extend(larger(model).into_iter().map(one));
-                } else {
-                    gated.push(one(ask(model, PROMPT)));
-                }
-            }
-        }
-        let picture = affordable(client, pictures).await?;
-        let entry = match &picture {
-            Some(picture) => {
-                let page =
-                    client.workspace(&picture.workspace).entries(&Paging { limit: Some(100), cursor: None }).await?;
-                page.data
-                    .iter()
-                    .find(|entry| entry.command == "settle_run")
-                    .or(page.data.first())
-                    .map(|entry| entry.id.clone())
-            }
-            None => None,
-        };
-        Ok(Found {
-            picture,
-            short: first(client, short, "INSUFFICIENT_CREDITS").await?,
-            gated: first(client, gated, "MODEL_TIER_REQUIRED").await?,
-            entry,
-        })
-    }
-}
-
-/// The first run that can be pasted again and again; where nobody has that much, the first that can be run at all.
-pub async fn affordable(client: &Client, tries: Vec<Try>) -> Result<Option<Try>, Error> {
-    let mut once = None;
-    for one in tries {
-        match quote(client, &one).await? {
-            Some(quote) if quote.balance_after >= Some(quote.credits.saturating_mul(TIMES)) => return Ok(Some(one)),
-            Some(quote) if quote.allowed && once.is_none() => once = Some(one),
-            _ => {}
-        }
-    }
-    Ok(once)
-}
-
-/// The first run that would be refused for this reason.
-async fn first(client: &Client, tries: Vec<Try>, code: &str) -> Result<Option<Try>, Error> {
-    for one in tries {
-        let refusal = quote(client, &one).await?.and_then(|quote| quote.refusal);
-        if refusal.is_some_and(|refusal| refusal["code"] == code) {
-            return Ok(Some(one));
-        }
-    }
-    Ok(None)
-}
-
-/// A quote; nothing when the run cannot even be priced, because it needs a parameter that is not among those we know.
-async fn quote(client: &Client, one: &Try) -> Result<Option<Quote>, Error> {
-    let new = NewQuote { model: one.run.model.clone(), params: one.run.params.clone() };
-    match client.workspace(&one.workspace).quote(&new).await {
-        Err(Error::Refused { status: 422, .. }) => Ok(None),
-        quote => quote.map(Some),
-    }
-}
-
-/// Runs of a model that cost more and more.
-fn larger(model: &Model) -> Vec<NewRun> {
-    let small = ask(model, PROMPT);
-    let mut runs = vec![small.clone()];
-    for (name, param) in &model.params {
-        let ("duration" | "images", Param::Integer { min, max, .. }) = (&**name, param) else { continue };
-        let sizes = (0..12).map(|power| (5_i64 << power).clamp(*min, *max));
-        runs.extend(sizes.map(|size| {
-            let mut run = small.clone();
-            run.params.insert(name.to_string(), size.into());
-            run
-        }));
-    }
-    runs
 }
 
 fn sections(found: &Found, access: &Access) -> String {

@@ -7,6 +7,7 @@ mod access;
 mod buying;
 mod lines;
 mod seed;
+mod tries;
 
 use super::output::{Done, Fault, print};
 use super::serve::{log, stopped};

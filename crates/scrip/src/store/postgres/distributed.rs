@@ -1,16 +1,11 @@
-//! The journal in parts: the statements that distribute it by workspace, and what keeps it from being served where its
-//! parts have no common order.
+//! The journal in parts: the statements that distribute it by workspace.
 //!
-//! Every workspace is whole in one part, and every unique key of a table that is distributed begins with the workspace.
-//! So a part alone accepts each number and each key of a workspace once.
-//!
-//! Invariant: a journal is served only where one cluster numbers its transactions, since entries are folded in their
-//! order (see [`super::projector`]).
+//! Invariant: every workspace is whole in one part, and every unique key of a table that is distributed begins with the
+//! workspace. So a part alone accepts each number and each key of a workspace once.
 
 use super::reach::{Address, Reach};
-use super::{migrate, moving};
+use super::{guards, migrate};
 use crate::store::Unavailable;
-use tokio_postgres::Client;
 
 /// What is kept by workspace, each with the workspace as the first column of every unique key. The first one is the
 /// journal; the rows of a workspace are kept where its entries are.
@@ -108,36 +103,13 @@ COMMIT;
 pub async fn part(address: &Address, parts: u32) -> Result<(), Unavailable> {
     let mut client = Reach::of(address)?.named("scrip part").connect().await?;
     migrate(&mut client).await?;
-    moving::refuse_halves(&client).await?;
-    moving::refuse_the_served(&client, "scrip part").await?;
+    guards::refuse_halves(&client).await?;
+    guards::refuse_the_served(&client, "scrip part").await?;
     let sql = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'entries'::regclass";
     if client.query_one(sql, &[]).await?.get(0) {
         return Err(Unavailable("this journal is in partitions already".to_owned()));
     }
     Ok(client.batch_execute(&partitions(parts)).await?)
-}
-
-/// Refuses a journal whose parts are on several nodes: each has transactions of its own, in no common order.
-///
-/// # Errors
-/// When it is one.
-pub(super) async fn refuse_several_nodes(client: &Client) -> Result<(), Unavailable> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM pg_partition_tree('entries') JOIN pg_class ON pg_class.oid = relid
-               WHERE relkind = 'f'), to_regclass('pg_dist_partition') IS NOT NULL";
-    let row = client.query_one(sql, &[]).await?;
-    let (mut several, citus): (bool, bool) = (row.get(0), row.get(1));
-    if citus {
-        let sql = "SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'entries'::regclass)";
-        several |= client.query_one(sql, &[]).await?.get::<_, bool>(0);
-    }
-    if !several {
-        return Ok(());
-    }
-    Err(Unavailable(
-        "the entries of this journal are on several nodes, whose transactions have no common order: what is folded from \
-         them would miss some (docs/SCALING.md)"
-            .to_owned(),
-    ))
 }
 
 #[cfg(test)]

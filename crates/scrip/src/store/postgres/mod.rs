@@ -7,6 +7,7 @@ mod audit;
 mod beside;
 mod claims;
 pub mod distributed;
+mod guards;
 mod lane;
 mod limiter;
 pub mod moving;
@@ -174,8 +175,8 @@ impl Postgres {
         let reach = Reach::of(address)?;
         let mut client = reach.connect().await?;
         migrate(&mut client).await?;
-        moving::refuse_halves(&client).await?;
-        distributed::refuse_several_nodes(&client).await?;
+        guards::refuse_halves(&client).await?;
+        guards::refuse_several_nodes(&client).await?;
         Postgres::start(reach, options).await
     }
 

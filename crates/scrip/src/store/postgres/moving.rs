@@ -3,6 +3,7 @@
 //! Invariant: what is in the database is a beginning of the journal that is moved, and its mark stays until the whole
 //! of it is there.
 
+use super::guards::{MOVING, refuse_several_nodes, refuse_the_served};
 use super::reach::{Address, Reach};
 use super::{PATIENCE, migrate};
 use crate::store::{Row, Unavailable};
@@ -13,9 +14,7 @@ use tokio_postgres::{Client, Transaction};
 
 /// The advisory lock of whoever fills a database; a number of our own.
 const LOCK: i64 = 0x5343_5249_5002;
-/// The setting that is there for as long as a move has not ended. Its value is the digest of the journal.
-const MOVING: &str = "moving";
-/// What that setting is called afterwards.
+/// What the mark of a move is called once it has ended.
 const MOVED: &str = "moved";
 
 /// A table, and what of it is moved.
@@ -245,7 +244,7 @@ impl Target {
         let mut client = Reach::of(address)?.named("scrip move").connect().await?;
         refuse_strangers(&client).await?;
         migrate(&mut client).await?;
-        super::distributed::refuse_several_nodes(&client).await?;
+        refuse_several_nodes(&client).await?;
         // The server may not have noticed yet that whoever held it was killed; it does at once when it next writes.
         client.batch_execute(&format!("SET lock_timeout = {}", PATIENCE.as_millis())).await?;
         let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await;
@@ -391,34 +390,6 @@ async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }
     refuse_the_served(client, "scrip move").await
-}
-
-/// Refuses a database that somebody else of ours is connected to.
-///
-/// # Errors
-/// When it is one.
-pub(super) async fn refuse_the_served(client: &Client, but: &str) -> Result<(), Unavailable> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
-               WHERE datname = current_database() AND application_name LIKE 'scrip %' AND application_name <> $1)";
-    match client.query_one(sql, &[&but]).await?.get(0) {
-        true => Err(Unavailable("a scrip server is connected to this database: stop it first".to_owned())),
-        false => Ok(()),
-    }
-}
-
-/// Refuses a database that a move has only begun to fill.
-///
-/// # Errors
-/// When it is one.
-pub(super) async fn refuse_halves(client: &Client) -> Result<(), Unavailable> {
-    match client.query_opt("SELECT 1 FROM settings WHERE name = $1", &[&MOVING]).await? {
-        None => Ok(()),
-        Some(_) => Err(Unavailable(
-            "a move into this database has not ended: run `scrip migrate --from DIR --to URL` again, which goes on where \
-             it was, or drop the database"
-                .to_owned(),
-        )),
-    }
 }
 
 fn said(error: tokio_postgres::Error) -> String {

@@ -4,8 +4,7 @@
 //! Invariant: nobody hears of an entry before it is on the disk, neither who asked for it nor the projections.
 
 use super::jobs::Answer;
-use super::projector;
-use super::writer::Snapshot;
+use super::projector::{self, Snapshot};
 use crate::store::Unavailable;
 use crate::store::projection::Journaled;
 use scrip_engine::Catalogs;

@@ -9,7 +9,7 @@
 //! Invariant: every entry up to the index's own position is in the tables, and every later one that was folded is here
 //! or there.
 
-use super::projector::{INDEX, put_position};
+use super::positions::{At, INDEX, put_position};
 use crate::store::projection::{HoldPlace, Journaled, Key};
 use rusqlite::{Connection, Error, OptionalExtension, Transaction};
 use scrip_engine::WorkspaceId;
@@ -19,9 +19,6 @@ use std::collections::BTreeMap;
 const GENERATION: usize = if cfg!(test) { 32 } else { 65_536 };
 /// Entries that are written with each that is folded, so that a generation is written before the next one is whole.
 const PACE: usize = 2;
-
-/// A position, and the hash of the entry there.
-pub(super) type At = (i64, [u8; 32]);
 
 /// The workspace, number and position of an entry: two with one number are both written, so that it is seen.
 type Place = (i64, i64, i64);

@@ -10,6 +10,7 @@ mod checkpointer;
 mod flusher;
 mod index;
 mod jobs;
+mod positions;
 mod projector;
 mod rates;
 mod reader;

@@ -2,17 +2,18 @@
 //!
 //! Invariant: writes nothing that could not be folded again from the journal, leases excepted, and those may be lost.
 
-use super::index::{At, Index};
-use super::writer::Snapshot;
+use super::index::Index;
+use super::positions::{INDEX, VIEWS, put_position, read_position};
 use super::{all_rows, bound, rows};
 use crate::clock::Stopwatch;
 use crate::store::journal::{GENESIS, JournalRow};
 use crate::store::projection::{Changes, Journaled, Wanted};
 use crate::store::{Row, Unavailable, Value, numbered};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
-use scrip_engine::WorkspaceId;
+use scrip_engine::{Workspace, WorkspaceId};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -39,10 +40,10 @@ const CACHE: i64 = -16_384;
 const CHECKPOINT: i64 = 2_000;
 /// Snapshots and statements that may wait.
 const QUEUE_MAX: usize = 1_024;
-/// Two names of positions: how far everything is folded, and how far the index is complete.
-const VIEWS: &str = "views";
-pub(super) const INDEX: &str = "index";
 pub(super) const SCHEMA: &str = include_str!("../views.sql");
+
+/// A workspace to be snapshotted.
+pub(super) struct Snapshot(pub Arc<Workspace>);
 
 /// What the projector's thread is asked.
 pub(super) enum Job {
@@ -466,19 +467,6 @@ fn remove(path: &Path) -> Result<(), Unavailable> {
         }
     }
     Ok(())
-}
-
-/// How far projections are, and the hash of the entry there.
-fn read_position(connection: &Connection, name: &str) -> Result<At, rusqlite::Error> {
-    let mut statement = connection.prepare_cached("SELECT position, hash FROM positions WHERE name = ?1")?;
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    Ok(statement.query_row([name], row).optional()?.unwrap_or((0, GENESIS)))
-}
-
-/// Says how far they are.
-pub(super) fn put_position(connection: &Connection, name: &str, at: At) -> Result<(), rusqlite::Error> {
-    let sql = "INSERT OR REPLACE INTO positions (name, position, hash) VALUES (?1, ?2, ?3)";
-    connection.prepare_cached(sql)?.execute((name, at.0, at.1)).map(|_| ())
 }
 
 /// The hash of the entry at a position; `None` where the journal has none.

@@ -9,6 +9,7 @@ mod claims;
 
 use super::flusher::{Flusher, Flushing, Unflushed, lost};
 use super::jobs::{Answer, Job, keys, refuse};
+use super::projector::Snapshot;
 use super::recent::Recent;
 use super::{Options, all_rows, bound, reader};
 use crate::clock::{Clock, Stopwatch};
@@ -34,9 +35,6 @@ const BATCH_MAX: usize = 512;
 const CACHE_MAX: usize = 100_000;
 /// How long it waits for projections that are too far behind before it refuses.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// A workspace to be snapshotted.
-pub(super) struct Snapshot(pub Arc<Workspace>);
 
 /// A workspace as its last entry left it. One whose last entry is not in the index yet is always cached: where its
 /// entries are is not to be found elsewhere.

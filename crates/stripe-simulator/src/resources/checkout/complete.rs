@@ -6,6 +6,7 @@ use super::open;
 use crate::billing::invoicing::{self, NewInvoice};
 use crate::billing::lines;
 use crate::billing::payment::{self, Attempt, NewIntent, Presence};
+use crate::billing::settling;
 use crate::billing::subscribe::{self, NewSubscription, PaymentBehavior, PlannedItem};
 use crate::calendar::DAY;
 use crate::cards::{Outcome, TestCard};
@@ -59,7 +60,7 @@ pub fn abandon_action(state: &mut State, id: &str) -> Result<Completion, StripeE
     state.edit(id, |session| session.remove("_waiting"));
     let intent = state.must(id).maybe("payment_intent").map(str::to_owned);
     let declined = match intent {
-        Some(intent) => payment::authenticate(state, &intent, false)?,
+        Some(intent) => settling::authenticate(state, &intent, false)?,
         None => Attempt::Declined(crate::cards::UNAUTHENTICATED.error()),
     };
     match declined {
@@ -80,7 +81,7 @@ fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Res
     if !matches!(outcome, Outcome::Paid | Outcome::PaidAndDisputed) {
         if session.text("mode") == "payment" {
             let intent = intent(state, id);
-            payment::attempt(state, &intent, method, presence);
+            settling::attempt(state, &intent, method, presence);
         }
         return Ok(match outcome {
             Outcome::Declined(decline) => Completion::Declined(decline.error()),
@@ -172,7 +173,7 @@ fn pay(state: &mut State, id: &str, customer: Option<String>, method: &str, pres
         invoicing::finalize_for(state, &invoice, Some(&intent));
         state.edit(id, |session| session.set("invoice", invoice));
     }
-    payment::attempt(state, &intent, method, presence);
+    settling::attempt(state, &intent, method, presence);
 }
 
 fn filled(metadata: &Value) -> Value {

@@ -1,0 +1,180 @@
+//! Settling: an attempt to pay an intent, and what comes of it for the invoice that it was made for and, through that,
+//! for the subscription.
+//!
+//! Invariant: an intent that succeeded settles the invoice that it was made for, and one that failed is told to it.
+
+use super::payment::{self, Attempt, Presence};
+use super::{standing, swap};
+use crate::cards::Outcome;
+use crate::error::{StripeError, not_now};
+use crate::object::Object;
+use crate::resources::disputes;
+use crate::state::State;
+use serde_json::Value;
+
+/// Attempts an intent with a payment method, and settles whatever the intent was made for.
+pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: Presence) -> Attempt {
+    let outcome = payment::foretell(state, payment_method, presence);
+    state.edit(intent, |intent| intent.set("payment_method", payment_method));
+    match outcome {
+        Outcome::Paid | Outcome::PaidAndDisputed => {
+            let charge = payment::succeed(state, intent, payment_method);
+            payment_succeeded(state, intent);
+            if outcome == Outcome::PaidAndDisputed {
+                disputes::open(state, &charge, "fraudulent");
+            }
+            Attempt::Paid
+        }
+        Outcome::Declined(decline) => {
+            let error = decline.error();
+            payment::fail(state, intent, payment_method, &error);
+            payment_failed(state, intent);
+            Attempt::Declined(error)
+        }
+        Outcome::NeedsAction => {
+            payment::wait_for_owner(state, intent);
+            Attempt::NeedsAction
+        }
+    }
+}
+
+/// The card's owner confirms a payment that waits for it, or does not.
+///
+/// # Errors
+/// When the intent does not wait for its owner.
+pub fn authenticate(state: &mut State, intent: &str, confirms: bool) -> Result<Attempt, StripeError> {
+    let found = state.find("payment_intent", intent, "id")?;
+    if found.text("status") != "requires_action" {
+        return Err(payment::unexpected(found.text("status"), "requires_action"));
+    }
+    let payment_method = found.text("payment_method").to_owned();
+    if confirms {
+        return Ok(attempt(state, intent, &payment_method, Presence::Confirmed));
+    }
+    let message =
+        "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
+    let error = StripeError::card("payment_intent_authentication_failure", None, message);
+    payment::refuse(state, intent, &payment_method, &error, None);
+    payment_failed(state, intent);
+    Ok(Attempt::Declined(error))
+}
+
+/// The invoice that an intent pays, with their binding.
+fn paid_by(state: &State, intent: &str) -> Option<(String, String)> {
+    let payment = state.with("invoice_payment", "payment.payment_intent", intent).next_back()?;
+    Some((payment.text("invoice").to_owned(), payment.id().to_owned()))
+}
+
+/// The intent that is to pay an open invoice.
+pub fn intent_of(state: &State, invoice: &str) -> Option<String> {
+    let mut payments = state.with("invoice_payment", "invoice", invoice);
+    let open = payments.rfind(|payment| payment.text("status") == "open")?;
+    Some(open.text("payment.payment_intent").to_owned())
+}
+
+/// The payment method that an invoice is collected with: the subscription's, or else the customer's.
+pub fn payment_method_for(state: &State, invoice: &Object) -> Option<String> {
+    let subscription = state.get(invoice.text("parent.subscription_details.subscription"));
+    let own = subscription.and_then(|subscription| subscription.maybe("default_payment_method"));
+    let customer = state.get(invoice.text("customer"));
+    let customers = customer.and_then(|customer| customer.maybe("invoice_settings.default_payment_method"));
+    invoice.maybe("default_payment_method").or(own).or(customers).map(str::to_owned)
+}
+
+/// Tries to collect an open invoice.
+///
+/// # Errors
+/// When there is nothing to collect, or nothing to collect it with.
+pub fn collect(
+    state: &mut State,
+    id: &str,
+    payment_method: Option<String>,
+    presence: Presence,
+) -> Result<Attempt, StripeError> {
+    let invoice = state.must(id).clone();
+    if invoice.text("status") != "open" {
+        return Err(not_now("Invoice is not open.", "invoice_not_editable"));
+    }
+    let Some(intent) = intent_of(state, id) else {
+        return Err(not_now("Invoice has no payment to collect.", "invoice_no_payment_method_types"));
+    };
+    // Only what billing tries by itself counts on; anybody's first attempt counts as the first.
+    let automatic = i64::from(presence == Presence::Billing);
+    let count = (invoice.int("attempt_count") + automatic).max(1);
+    state.edit(id, |invoice| {
+        invoice.set("attempted", true);
+        invoice.set("attempt_count", count);
+    });
+    let Some(payment_method) = payment_method.or_else(|| payment_method_for(state, &invoice)) else {
+        let message = "There is no `default_payment_method` set on this Customer or Invoice.";
+        let error = StripeError::invalid(message).code("invoice_payment_intent_requires_action");
+        fell_through(state, id);
+        return Err(error);
+    };
+    let attempt = attempt(state, &intent, &payment_method, presence);
+    if attempt == Attempt::NeedsAction {
+        state.emit("invoice.payment_action_required", id);
+        fell_through(state, id);
+    }
+    Ok(attempt)
+}
+
+/// An intent succeeded; the invoice it was made for, if any, is paid.
+fn payment_succeeded(state: &mut State, intent: &str) {
+    let Some((invoice, payment)) = paid_by(state, intent) else { return };
+    let (now, amount) = (state.now_of(&invoice), state.must(intent).int("amount_received"));
+    state.edit(&payment, |payment| {
+        payment.set("status", "paid");
+        payment.set("amount_paid", amount);
+        payment.set("status_transitions.paid_at", now);
+    });
+    state.edit(&invoice, |invoice| {
+        let paid = invoice.int("amount_paid") + amount;
+        invoice.set("amount_paid", paid);
+        invoice.set("amount_remaining", (invoice.int("amount_due") - paid).max(0));
+        invoice.set("attempted", true);
+    });
+    settle(state, &invoice);
+    state.emit("invoice_payment.paid", &payment);
+}
+
+/// Marks an invoice as paid, and lets the subscription know.
+pub(super) fn settle(state: &mut State, id: &str) {
+    let now = state.now_of(id);
+    state.edit(id, |invoice| {
+        invoice.set("status", "paid");
+        invoice.set("attempted", true);
+        invoice.set("auto_advance", false);
+        invoice.set("next_payment_attempt", Value::Null);
+        invoice.set("status_transitions.paid_at", now);
+    });
+    state.emit("invoice.updated", id);
+    state.emit("invoice.paid", id);
+    state.emit("invoice.payment_succeeded", id);
+    let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
+    if !subscription.is_empty() {
+        swap::apply_pending(state, &subscription, id);
+        standing::paid(state, &subscription, id);
+    }
+}
+
+/// An intent failed; the invoice it was made for, if any, is tried again later.
+fn payment_failed(state: &mut State, intent: &str) {
+    if let Some((invoice, _)) = paid_by(state, intent) {
+        fell_through(state, &invoice);
+    }
+}
+
+/// A payment of an invoice did not come.
+fn fell_through(state: &mut State, id: &str) {
+    let retried = standing::plan_retry(state, id);
+    state.edit(id, |invoice| {
+        invoice.set("attempted", true);
+        invoice.set("next_payment_attempt", retried);
+    });
+    state.emit("invoice.payment_failed", id);
+    let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
+    if !subscription.is_empty() {
+        standing::unpaid(state, &subscription, id);
+    }
+}

@@ -1,0 +1,65 @@
+//! Items of a subscription that take the place of others, at once or when they have been paid for.
+//!
+//! Invariant: what is set aside is what takes place when it is paid for.
+
+use super::standing::{UPDATED, plan_renewal};
+use crate::object::Object;
+use crate::state::State;
+use serde_json::{Value, json};
+
+/// Items that take the place of others.
+#[derive(Clone, Debug)]
+pub struct Swap {
+    /// The items there are afterwards.
+    pub items: Vec<Object>,
+    /// Where a new period begins, if one does.
+    pub anchor: Option<i64>,
+}
+
+impl Swap {
+    fn values(&self) -> Vec<Value> {
+        self.items.iter().cloned().map(Value::from).collect()
+    }
+
+    /// Puts them in their place.
+    pub fn apply(&self, state: &mut State, id: &str) {
+        state.edit(id, |subscription| {
+            subscription.set("items.data", self.values());
+            if let Some(anchor) = self.anchor {
+                subscription.set("billing_cycle_anchor", anchor);
+                if subscription.text("status") == "trialing" {
+                    subscription.set("status", "active");
+                    subscription.set("trial_end", anchor);
+                }
+            }
+        });
+    }
+
+    /// Keeps them until they are paid for, or until an instant.
+    pub fn set_aside(&self, state: &mut State, id: &str, until: i64) {
+        let update = json!({
+            "billing_cycle_anchor": self.anchor, "cancel_at_period_end": null, "discount": null, "discounts": null,
+            "expires_at": until, "metadata": null, "subscription_items": self.values(), "trial_end": null,
+            "trial_from_plan": null,
+        });
+        state.edit(id, |subscription| subscription.set("pending_update", update));
+    }
+}
+
+/// The invoice that a change waited for was paid: the change takes place.
+pub fn apply_pending(state: &mut State, id: &str, invoice: &str) {
+    let before = state.must(id).clone();
+    if before.text("_pending_invoice") != invoice {
+        return;
+    }
+    let items = before.each("pending_update.subscription_items");
+    let anchor = before.at("pending_update.billing_cycle_anchor").as_i64();
+    Swap { items, anchor }.apply(state, id);
+    state.edit(id, |subscription| {
+        subscription.set("pending_update", Value::Null);
+        subscription.remove("_pending_invoice");
+    });
+    state.emit("customer.subscription.pending_update_applied", id);
+    state.tell_changes(&before, UPDATED);
+    plan_renewal(state, id);
+}
