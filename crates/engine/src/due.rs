@@ -35,13 +35,16 @@ impl Workspace {
 
 /// What falls due next. A pack that is put off is not settled: it is asked for with whatever comes first.
 pub(crate) fn next(workspace: &Workspace) -> Option<(Timestamp, Due)> {
-    let holds = workspace.holds.iter().map(|hold| (hold.expires_at, Due::Hold(hold.n))).min();
+    // Of several at one instant the first is taken, and they stand in the order of their numbers.
+    let hold = workspace.holds.iter().min_by_key(|hold| hold.expires_at);
+    let hold = hold.map(|hold| (hold.expires_at, Due::Hold(hold.n)));
     let lots = workspace.grants.iter().filter(|grant| !grant.available.is_zero());
-    let grants = lots.filter_map(|grant| Some((grant_due(workspace, grant)?, Due::Grant(grant.n)))).min();
+    let grant = lots.filter_map(|grant| Some((grant_due(workspace, grant)?, grant.n))).min_by_key(|(at, _)| *at);
+    let grant = grant.map(|(at, n)| (at, Due::Grant(n)));
     let subscription = &workspace.subscription;
     let month = subscription.period.and_then(|period| period.next_month_at()).is_some();
     let period = subscription.due_at().map(|at| (at, if month { Due::Month } else { Due::Period }));
-    [holds, grants, period].into_iter().flatten().min()
+    [hold, grant, period].into_iter().flatten().min()
 }
 
 /// When a grant with something left is next looked at by itself: to tell of its end, or for its end.
