@@ -8,6 +8,7 @@ use super::{Billing, facts, marks};
 use crate::alerts::{self, Alert};
 use crate::ledger::Asked;
 use crate::store::{SubmitError, Unavailable, Value, queries};
+use crate::stripe::error::Refused;
 use crate::stripe::objects::checkout::Status as SessionStatus;
 use crate::stripe::objects::payment::{NewPayment, PaymentIntent, Status as IntentStatus};
 use crate::stripe::objects::subscription::Ending;
@@ -70,9 +71,6 @@ impl Billing {
             self.record(workspace, one).await?;
         }
         self.close_purchases(workspace, &seen).await?;
-        let now = self.now(workspace).await?;
-        self.top_up(&now, customer, &seen).await?;
-        self.follow(&now, &seen).await?;
         for facts::Declined { subscription, invoice, attempt } in facts::declined(&seen) {
             self.submit(workspace, BillingCommand::FailPayment { subscription, invoice, attempt }).await?;
         }
@@ -82,7 +80,10 @@ impl Billing {
             let command = Command::ReversePayment { source, paid, reversed, disputed };
             self.submit_or_alert(workspace, &object, command).await?;
         }
-        Ok(())
+        // What is asked of the provider comes last, so that its refusal holds up nothing that it has said.
+        let followed = self.follow(&now, &seen).await;
+        self.top_up(&*self.now(workspace).await?, customer, &seen).await?;
+        followed
     }
 
     /// Test keys sell play credits and live keys real ones.
@@ -223,10 +224,16 @@ impl Billing {
         let key = IdempotencyKey::of(&["top up", &workspace.id.to_string(), &n]);
         match self.client.pay_off_session(&new, &key).await {
             Ok(payment) => Ok(Some(payment)),
-            Err(Error::Refused(refused)) if refused.kind == "card_error" => Ok(None),
+            Err(Error::Refused(refused)) if is_declined(&refused) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether a payment was declined, or cannot be asked for as it was: the means of payment is gone, or not for this. Who
+/// may ask, how often, and what was asked before under its key say nothing about the payment.
+fn is_declined(refused: &Refused) -> bool {
+    matches!(refused.status, 400 | 402 | 404) && refused.kind != "idempotency_error"
 }
 
 /// What a refusal means for the operator: which kind of alert, and what to do.

@@ -89,3 +89,51 @@ async fn an_answer_that_is_lost_buys_no_second_pack() {
     }
     shop.app.verify();
 }
+
+/// A pack that cannot be asked for at all: the card that was kept is gone. That is as good as a decline, and what was
+/// given back of another payment is taken all the same.
+#[tokio::test]
+async fn a_pack_that_cannot_be_asked_for_stops_and_holds_up_nothing() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        buyer.buy(json!({ "pack": "credits-1000" })).await;
+        let gone = |customer: &mut stripe_simulator::object::Object| {
+            customer.set("invoice_settings.default_payment_method", "pm_gone");
+        };
+        shop.account(|state| state.edit(&buyer.customer, gone));
+        ask(&buyer, 6000).await;
+        spend(&buyer, 1200).await;
+        assert_eq!(
+            (top_up(&buyer).await["status"].as_str().expect("a text"), buyer.desk.credits().await.0),
+            ("stopped", 50)
+        );
+        let charge = text(&buyer.charge().await["id"]);
+        shop.stripe.post("/v1/refunds", &[("charge", &charge)]).await;
+        buyer.settle().await;
+        assert_ne!(buyer.desk.balance().await["debt"], 0);
+    }
+    shop.app.verify();
+}
+
+/// While nobody may ask for money, what else is new is seen.
+#[tokio::test]
+async fn a_key_that_may_ask_for_no_money_holds_up_nothing_else() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        buyer.buy(json!({ "plan": "creator" })).await;
+        let fault = json!({ "method": "POST", "path": "/v1/payment_intents", "times": 1_000_000, "status": 403 });
+        shop.stripe.control("/faults", fault).await;
+        ask(&buyer, 6000).await;
+        let hold = buyer.desk.post("/v1/holds", json!({ "credits": 1900, "reference": "r" })).await.expect(201);
+        buyer.desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
+        let charge = text(&buyer.charge().await["id"]);
+        shop.stripe.post("/v1/refunds", &[("charge", &charge)]).await;
+        let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
+        shop.app.post(&path, Value::Null).await;
+        assert_ne!(buyer.desk.balance().await["debt"], 0, "it was given back");
+        assert_eq!(top_up(&buyer).await["status"], "buying");
+    }
+    shop.app.verify();
+}
