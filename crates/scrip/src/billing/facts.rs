@@ -169,8 +169,14 @@ fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Se
     Ok(Some(Settled { at: (intent.created, intent.created, false), payment, top_up: Some(n) }))
 }
 
+/// Whether a payment is a workspace's automatic purchase of a number. A customer may have been another workspace's
+/// before, which has the same numbers.
+pub fn is_top_up(workspace: WorkspaceId, intent: &PaymentIntent, n: u32) -> bool {
+    top_up_of(intent) == Some(n) && is_of(workspace, &intent.metadata).is_ok()
+}
+
 /// The automatic purchase that a payment is.
-pub fn top_up_of(intent: &PaymentIntent) -> Option<u32> {
+fn top_up_of(intent: &PaymentIntent) -> Option<u32> {
     intent.metadata.get(marks::TOP_UP)?.parse().ok()
 }
 

@@ -175,7 +175,7 @@ impl Billing {
         let pending = workspace.billing.top_up.as_ref().and_then(|top_up| top_up.pending.clone());
         let Some(purchase) = pending else { return Ok(()) };
         let n = purchase.n;
-        let asked = seen.payments.iter().find(|payment| facts::top_up_of(payment) == Some(n));
+        let asked = seen.payments.iter().find(|payment| facts::is_top_up(workspace.id, payment, n));
         let payment = match asked {
             Some(payment) => payment.clone(),
             None => match self.pay(workspace, customer, seen, &purchase).await? {

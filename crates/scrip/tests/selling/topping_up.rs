@@ -137,3 +137,31 @@ async fn a_key_that_may_ask_for_no_money_holds_up_nothing_else() {
     }
     shop.app.verify();
 }
+
+/// A payment of another workspace's that has the same number is not this one's.
+#[tokio::test]
+async fn a_number_of_another_workspaces_purchase_is_not_taken_for_ours() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let (buyer, other) = (shop.buyer("2026-01-10T00:00:00Z", json!({})).await, shop.app.free().await);
+        let method = shop.stripe.get(&format!("/v1/customers/{}", buyer.customer)).await;
+        let method = text(&method["invoice_settings"]["default_payment_method"]);
+        let form = [
+            ("amount", "1200"),
+            ("currency", "usd"),
+            ("customer", &*buyer.customer),
+            ("payment_method", &*method),
+            ("confirm", "true"),
+            ("off_session", "true"),
+            ("metadata[scrip_top_up]", "1"),
+            ("metadata[scrip_pack]", "credits-1000"),
+            ("metadata[scrip_workspace]", &*other.id),
+        ];
+        shop.stripe.post("/v1/payment_intents", &form).await;
+        ask(&buyer, 6000).await;
+        spend(&buyer, 200).await;
+        assert_eq!((top_up(&buyer).await["status"].clone(), buyer.desk.credits().await.0), (json!("on"), 1050));
+        assert_eq!(shop.alerts().await, ["wrong_workspace"]);
+    }
+    shop.app.verify();
+}
