@@ -178,6 +178,9 @@ impl Billing {
         let asked = seen.payments.iter().find(|payment| facts::is_top_up(workspace.id, payment, n));
         let payment = match asked {
             Some(payment) => payment.clone(),
+            None if !is_still_wanted(workspace) => {
+                return self.submit(workspace.id, BillingCommand::EndTopUp { n, declined: true }).await;
+            }
             None => match self.pay(workspace, customer, seen, &purchase).await? {
                 Some(payment) => payment,
                 None => return self.submit(workspace.id, BillingCommand::EndTopUp { n, declined: true }).await,
@@ -228,6 +231,13 @@ impl Billing {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether a pack that was asked for is to be paid: somebody may have ended that meanwhile, and who is frozen or in
+/// dispute is asked for no money.
+fn is_still_wanted(workspace: &Workspace) -> bool {
+    let is_on = workspace.billing.top_up.as_ref().is_some_and(|top_up| !top_up.off);
+    is_on && workspace.frozen.is_none() && workspace.disputes.is_empty()
 }
 
 /// Whether a payment was declined, or cannot be asked for as it was: the means of payment is gone, or not for this. Who

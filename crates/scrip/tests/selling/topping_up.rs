@@ -165,3 +165,25 @@ async fn a_number_of_another_workspaces_purchase_is_not_taken_for_ours() {
     }
     shop.app.verify();
 }
+
+/// Whoever ends automatic purchases while one waits for the account is not asked to pay it.
+#[tokio::test]
+async fn a_pack_that_is_not_wanted_any_more_is_not_paid() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        let fault = json!({ "method": "GET", "path": "/v1/subscriptions", "times": 1_000_000, "status": 503 });
+        shop.stripe.control("/faults", fault).await;
+        let terms = json!({ "pack": "credits-1000", "below": 100, "monthly_max": 6000 });
+        buyer.desk.call(Method::PUT, "/v1/billing/top_up").json(&terms).send().await.expect(200);
+        let hold = buyer.desk.post("/v1/holds", json!({ "credits": 200, "reference": "r" })).await.expect(201);
+        buyer.desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
+        assert_eq!(top_up(&buyer).await["status"], "buying");
+        buyer.desk.call(Method::DELETE, "/v1/billing/top_up").send().await.expect(200);
+        shop.account(|state| state.calls.faults.clear());
+        buyer.settle().await;
+        assert_eq!((charges(&buyer).await, buyer.desk.credits().await.0), (0, 50));
+        assert_eq!(top_up(&buyer).await["status"], "off");
+    }
+    shop.app.verify();
+}
