@@ -201,6 +201,19 @@ impl Billing {
         }
     }
 
+    /// What the customer pays with by itself: what they said they do, what they subscribe with, or what they left when
+    /// they bought a pack, which the provider keeps and makes nobody's default.
+    async fn kept(&self, customer: &str, seen: &Seen) -> Result<Option<String>, Trouble> {
+        let known = self.client.customer(customer).await?;
+        let by_subscription = seen.subscriptions.iter().find_map(|one| one.default_payment_method.as_ref());
+        let named = known.invoice_settings.default_payment_method.as_ref().or(by_subscription);
+        if named.is_some() || known.deleted {
+            return Ok(named.map(|method| method.id.clone()));
+        }
+        let left = self.client.payment_methods_of(customer).await?;
+        Ok(left.into_iter().next().map(|method| method.id))
+    }
+
     /// Asks for the money; nothing when it is declined, or there is nothing to pay with.
     async fn pay(
         &self,
@@ -209,10 +222,7 @@ impl Billing {
         seen: &Seen,
         purchase: &TopUpPurchase,
     ) -> Result<Option<PaymentIntent>, Trouble> {
-        let known = self.client.customer(customer).await?;
-        let by_subscription = seen.subscriptions.iter().find_map(|one| one.default_payment_method.as_ref());
-        let method = known.invoice_settings.default_payment_method.as_ref().or(by_subscription);
-        let Some(method) = method else { return Ok(None) };
+        let Some(method) = self.kept(customer, seen).await? else { return Ok(None) };
         let n = purchase.n.to_string();
         let marks = [(marks::WORKSPACE, workspace.id.to_string()), (marks::TOP_UP, n.clone())];
         let marks = marks.into_iter().chain([(marks::PACK, purchase.pack.to_string())]);
@@ -220,7 +230,7 @@ impl Billing {
             amount: purchase.amount.get(),
             currency: purchase.currency.to_string(),
             customer: customer.to_owned(),
-            payment_method: method.id.clone(),
+            payment_method: method,
             description: format!("{}, bought because the balance was low", purchase.pack),
             metadata: marks.map(|(mark, value)| (mark.to_owned(), value)).collect(),
         };

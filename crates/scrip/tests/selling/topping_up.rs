@@ -187,3 +187,21 @@ async fn a_pack_that_is_not_wanted_any_more_is_not_paid() {
     }
     shop.app.verify();
 }
+
+/// Somebody who has bought a pack and left a card for later, and subscribes to nothing.
+#[tokio::test]
+async fn the_card_that_was_left_with_a_pack_pays_the_next() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let desk = shop.app.free().await;
+        shop.buy(&desk, json!({ "pack": "credits-1000" })).await;
+        let terms = json!({ "pack": "credits-1000", "below": 100, "monthly_max": 6000 });
+        desk.call(Method::PUT, "/v1/billing/top_up").json(&terms).send().await.expect(200);
+        let hold = desk.post("/v1/holds", json!({ "credits": 1200, "reference": "r" })).await.expect(201);
+        desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
+        shop.settle(&desk).await;
+        let status = desk.get("/v1/billing").await.expect(200)["top_up"]["status"].clone();
+        assert_eq!((status, desk.credits().await.0), (json!("on"), 1050));
+    }
+    shop.app.verify();
+}
