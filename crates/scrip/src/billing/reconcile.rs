@@ -161,7 +161,9 @@ impl Billing {
             standing = Standing::Goes { ending: true, change: None };
         }
         let subscription = paid.subscription.clone();
-        self.submit(workspace.id, BillingCommand::FollowSubscription { subscription, standing }).await
+        let object = subscription.clone();
+        let command = Command::Billing(BillingCommand::FollowSubscription { subscription, standing });
+        self.submit_or_alert(workspace.id, &object, command).await.map(drop)
     }
 
     fn is_unapproved(&self, workspace: &Workspace) -> bool {

@@ -119,3 +119,19 @@ async fn an_approval_that_is_taken_back_ends_the_plan_with_its_period() {
     }
     shop.app.verify();
 }
+
+/// R25: what was agreed without the approval is told of, of each workspace.
+#[tokio::test]
+async fn a_plan_that_was_agreed_without_the_approval_is_told_of_for_each_workspace() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        for told in 1..=2 {
+            let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+            buyer.buy(json!({ "plan": "pro", "interval": "month" })).await;
+            let price = buyer.price("scrip:plan:business:month").await;
+            buyer.agree(&price).await;
+            assert_eq!(shop.alerts().await, vec!["review_required"; told]);
+        }
+    }
+    shop.app.verify();
+}
