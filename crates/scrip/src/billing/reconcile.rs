@@ -6,6 +6,7 @@
 use super::read::Seen;
 use super::{Billing, facts, marks};
 use crate::alerts::{self, Alert};
+use crate::crypto::{hex, random};
 use crate::ledger::Asked;
 use crate::store::{SubmitError, Unavailable, Value, queries};
 use crate::stripe::error::Refused;
@@ -156,7 +157,8 @@ impl Billing {
         let Some(mut standing) = facts::standing(seen, current) else { return Ok(()) };
         if matches!(standing, Standing::Goes { ending: false, .. }) && self.is_unapproved(workspace) {
             let ending = Ending { cancel_at_period_end: Some(true), ..Ending::default() };
-            let key = IdempotencyKey::of(&["review revoked", &current.id, &paid.source]);
+            // Each time is a decision of its own: they may have kept it since, and an old answer would change nothing.
+            let key = IdempotencyKey::of(&["review revoked", &current.id, &hex(&random::<16>())]);
             self.client.end_subscription(&current.id, ending, &key).await?;
             standing = Standing::Goes { ending: true, change: None };
         }

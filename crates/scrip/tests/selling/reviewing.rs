@@ -135,3 +135,25 @@ async fn a_plan_that_was_agreed_without_the_approval_is_told_of_for_each_workspa
     }
     shop.app.verify();
 }
+
+/// R25: whoever keeps a plan whose approval was taken back does not get round that: it is ended again.
+#[tokio::test]
+async fn a_plan_that_is_kept_without_the_approval_is_ended_again() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        let id = apply(&buyer.desk).await;
+        decide(&buyer.desk, &id, "approve").await;
+        buyer.buy(business()).await;
+        decide(&buyer.desk, &id, "revoke").await;
+        buyer.settle().await;
+        for _ in 0..2 {
+            buyer.keep().await;
+            assert_ne!(buyer.subscriptions().await[0]["cancel_at"], Value::Null, "it would be paid, and give nothing");
+        }
+        buyer.pass("2026-02-10T02:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}
