@@ -16,7 +16,7 @@ use crate::stripe::objects::subscription::Ending;
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::billing::TopUpPurchase;
 use scrip_engine::billing::command::{BillingCommand, Standing};
-use scrip_engine::{Command, Mode, Name, Refusal, Workspace, WorkspaceId};
+use scrip_engine::{Command, Mode, Name, Plan, Refusal, Workspace, WorkspaceId};
 use std::fmt;
 use std::sync::Arc;
 
@@ -155,7 +155,7 @@ impl Billing {
         let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
         let Some(current) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
         let Some(mut standing) = facts::standing(seen, current) else { return Ok(()) };
-        if matches!(standing, Standing::Goes { ending: false, .. }) && self.is_unapproved(workspace) {
+        if self.must_end(workspace, &standing) {
             let ending = Ending { cancel_at_period_end: Some(true), ..Ending::default() };
             // Each time is a decision of its own: they may have kept it since, and an old answer would change nothing.
             let key = IdempotencyKey::of(&["review revoked", &current.id, &hex(&random::<16>())]);
@@ -168,10 +168,15 @@ impl Billing {
         self.submit_or_alert(workspace.id, &object, command).await.map(drop)
     }
 
-    fn is_unapproved(&self, workspace: &Workspace) -> bool {
+    /// Whether a plan goes on whose review the workspace does not have, and nothing follows that needs none.
+    fn must_end(&self, workspace: &Workspace, standing: &Standing) -> bool {
+        let Standing::Goes { ending: false, change } = standing else { return false };
         let catalogs = self.ledger.store().catalogs();
-        let plan = catalogs.get(workspace.catalog).and_then(|known| known.catalog.plan(&workspace.subscription.plan));
-        plan.is_some_and(|plan| plan.requires.iter().any(|review| !workspace.approvals.contains(review)))
+        let needs_more = |plan: &Plan| plan.requires.iter().any(|review| !workspace.approvals.contains(review));
+        let current = catalogs.get(workspace.catalog).map(|known| (known, &workspace.subscription.plan));
+        let follows = change.as_ref().and_then(|(plan, _)| Some((catalogs.newest()?, plan)));
+        let all = [current, follows.or(current)];
+        all.iter().all(|one| one.and_then(|(known, plan)| known.catalog.plan(plan)).is_some_and(needs_more))
     }
 
     /// Buys the pack that the ledger has asked for, once, with what the customer left to pay with.

@@ -157,3 +157,27 @@ async fn a_plan_that_is_kept_without_the_approval_is_ended_again() {
     }
     shop.app.verify();
 }
+
+/// R25: what was agreed to follow, and needs no approval, follows where one is taken back.
+#[tokio::test]
+async fn an_approval_that_is_taken_back_lets_a_plan_follow_that_needs_none() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        let application = json!({ "review": "business_verification", "form": { "company": "Ada & Sons" } });
+        let review = text(&buyer.desk.post("/v1/reviews", application).await.expect(201)["id"]);
+        let decide = async |how: &str| {
+            let reason = json!({ "reason": "papers seen" });
+            buyer.desk.post(&format!("/v1/reviews/{review}/{how}"), reason).await.expect(200);
+        };
+        decide("approve").await;
+        buyer.buy(json!({ "plan": "business", "interval": "month" })).await;
+        buyer.agree(&buyer.price("scrip:plan:creator:month").await).await;
+        decide("revoke").await;
+        buyer.settle().await;
+        assert_eq!(buyer.desk.show().await["pending"]["plan"], "creator");
+        buyer.pass("2026-02-10T02:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 250 + 1700);
+    }
+    shop.app.verify();
+}
