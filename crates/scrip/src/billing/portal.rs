@@ -6,13 +6,13 @@
 use super::purchases::Denied;
 use super::{Billing, marks};
 use crate::crypto::{hex, sha256};
-use crate::stripe::IdempotencyKey;
 use crate::stripe::objects::portal::{
     Cancelling, Changing, Choice, Chosen, ChosenItem, Condition, Features, Flow, Named, NewConfiguration, NewSession,
     Switch, Waiting,
 };
 use crate::stripe::objects::subscription::{Ending, Subscription};
 use crate::stripe::offers::Sold;
+use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{Refusal, Workspace};
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -53,10 +53,20 @@ impl Billing {
     pub async fn end(&self, workspace: &Workspace, ending: bool) -> Result<(), Denied> {
         self.is_of_this_mode(workspace)?;
         let current = self.current(workspace).await?;
-        // Each time is a decision of its own: what it is to be is what it becomes, however often it is said.
-        let key = IdempotencyKey::of(&["end", &hex(&crate::crypto::random::<16>())]);
+        Ok(self.end_there(&current, ending).await?)
+    }
+
+    /// Says at the provider whether a subscription ends with its period. What was agreed to follow it is agreed on no
+    /// more: while it is, the provider refuses to hear of an end.
+    pub(super) async fn end_there(&self, current: &Subscription, ending: bool) -> Result<(), Error> {
+        // Each time is a decision of its own: what it is to be is what it becomes, however often it is said. An answer
+        // to an older one would change nothing.
+        let key = |what: &str| IdempotencyKey::of(&[what, &hex(&crate::crypto::random::<16>())]);
+        if let Some(schedule) = &current.schedule {
+            self.client.release_schedule(&schedule.id, &key("release")).await?;
+        }
         let change = Ending { cancel_at_period_end: Some(ending), ..Ending::default() };
-        self.client.end_subscription(&current.id, change, &key).await?;
+        self.client.end_subscription(&current.id, change, &key("end")).await?;
         Ok(())
     }
 

@@ -6,13 +6,11 @@
 use super::read::Seen;
 use super::{Billing, facts, marks};
 use crate::alerts::{self, Alert};
-use crate::crypto::{hex, random};
 use crate::ledger::Asked;
 use crate::store::{SubmitError, Unavailable, Value, queries};
 use crate::stripe::error::Refused;
 use crate::stripe::objects::checkout::Status as SessionStatus;
 use crate::stripe::objects::payment::{NewPayment, PaymentIntent, Status as IntentStatus};
-use crate::stripe::objects::subscription::Ending;
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::billing::TopUpPurchase;
 use scrip_engine::billing::command::{BillingCommand, Standing};
@@ -156,10 +154,7 @@ impl Billing {
         let Some(current) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
         let Some(mut standing) = facts::standing(seen, current) else { return Ok(()) };
         if self.must_end(workspace, &standing) {
-            let ending = Ending { cancel_at_period_end: Some(true), ..Ending::default() };
-            // Each time is a decision of its own: they may have kept it since, and an old answer would change nothing.
-            let key = IdempotencyKey::of(&["review revoked", &current.id, &hex(&random::<16>())]);
-            self.client.end_subscription(&current.id, ending, &key).await?;
+            self.end_there(current, true).await?;
             standing = Standing::Goes { ending: true, change: None };
         }
         let subscription = paid.subscription.clone();
