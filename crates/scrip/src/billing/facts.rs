@@ -252,12 +252,16 @@ pub fn reversals(workspace: &Workspace, seen: &Seen) -> Vec<Reversal> {
         if !workspace.sources.contains(source) {
             continue;
         }
-        let reversal = of_charge(seen, charge, source);
-        if reversal.reversed > 0 || reversal.disputed || is_known(workspace, source) {
-            found.insert(source.clone(), reversal);
-        }
+        // A bill may be paid with several payments: what went back is so much of all of them.
+        let Reversal { paid, reversed, disputed, .. } = of_charge(seen, charge, source);
+        let nothing = || Reversal { source: source.clone(), paid: 0, reversed: 0, disputed: false };
+        let whole = found.entry(source.clone()).or_insert_with(nothing);
+        whole.paid += paid;
+        whole.reversed += reversed;
+        whole.disputed |= disputed;
     }
-    found.into_values().collect()
+    let is_news = |found: &Reversal| found.reversed > 0 || found.disputed || is_known(workspace, &found.source);
+    found.into_values().filter(is_news).collect()
 }
 
 /// The source that each payment is for.
