@@ -231,13 +231,23 @@ fn change(seen: &Seen, subscription: &Subscription) -> Option<(Name, scrip_engin
     }
 }
 
-/// Bills that were to be paid and were not.
+/// Bills that were to be paid and were not: the newest of each subscription, since the ledger remembers one.
 pub fn declined(seen: &Seen) -> Vec<Declined> {
     let open = seen.invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Open));
-    let declined = open.filter_map(|invoice| {
+    let tried = open.filter_map(|invoice| {
         let attempt = u32::try_from(invoice.attempt_count).ok().filter(|attempt| *attempt > 0)?;
-        let (subscription, invoice) = (Name::from(invoice.subscription()?), Name::from(invoice.id.as_str()));
-        Some(Declined { subscription, invoice, attempt })
+        Some((invoice.subscription()?, invoice, attempt))
+    });
+    let mut newest: BTreeMap<&str, (&Invoice, u32)> = BTreeMap::new();
+    for (subscription, invoice, attempt) in tried {
+        let known = newest.entry(subscription).or_insert((invoice, attempt));
+        if (invoice.created, &invoice.id) > (known.0.created, &known.0.id) {
+            *known = (invoice, attempt);
+        }
+    }
+    let declined = newest.into_iter().map(|(subscription, (invoice, attempt))| {
+        let (subscription, invoice) = (Name::from(subscription), Name::from(invoice.id.as_str()));
+        Declined { subscription, invoice, attempt }
     });
     declined.collect()
 }
