@@ -96,7 +96,7 @@ fn of_invoice(workspace: WorkspaceId, seen: &Seen, invoice: &Invoice) -> Result<
         return Err(wrong("not_sold", detail));
     };
     let price = line.price().and_then(|price| seen.prices.get(&price.id));
-    let price = price.ok_or_else(|| wrong("not_sold", "the bill names no price".to_owned()))?;
+    let price = price.ok_or_else(|| wrong("not_sold", "the bill names no price that the provider knows".to_owned()))?;
     let sold = offer(price).map_err(|why| wrong("not_sold", format!("the price {}: {why}", price.id)))?;
     let Sold::Plan { plan, interval } = &sold.sold else {
         return Err(wrong("not_sold", format!("the price {} is a pack's, and cannot be subscribed to", price.id)));

@@ -345,3 +345,32 @@ async fn a_price_that_is_marked_later_gives_what_was_paid_for_it() {
     }
     shop.app.verify();
 }
+
+/// A bill of long ago, at a price that cannot be read any more, holds up no other.
+#[tokio::test]
+async fn a_price_that_cannot_be_read_holds_up_nothing_else() {
+    for id in ["gold.monthly", "price_gone"] {
+        let mut shop = Shop::silent("canvas-tiers");
+        {
+            let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+            let price = buyer.price("scrip:plan:creator:month").await;
+            let form = [("customer", buyer.customer.as_str()), ("items[0][price]", &price)];
+            let old = shop.stripe.post("/v1/subscriptions", &form).await;
+            let invoice = text(&old["latest_invoice"]);
+            shop.stripe.delete(&format!("/v1/subscriptions/{}", text(&old["id"]))).await;
+            shop.account(|state| {
+                let mut lines = state.must(&invoice).at("lines").clone();
+                lines["data"][0]["pricing"]["price_details"]["price"] = json!(id);
+                state.edit(&invoice, |invoice| invoice.set("lines", lines));
+            });
+            let seen = shop.stripe.get(&format!("/v1/invoices/{invoice}")).await;
+            assert_eq!(seen["lines"]["data"][0]["pricing"]["price_details"]["price"], id, "{seen}");
+            let page = buyer.desk.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
+            shop.pay(&page).await;
+            let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
+            shop.app.post(&path, Value::Null).await;
+            assert_eq!((buyer.desk.credits().await.0, shop.alerts().await), (1250, vec!["not_sold".to_owned()]));
+        }
+        shop.app.verify();
+    }
+}
