@@ -197,14 +197,20 @@ impl Billing {
     async fn give_up(&self, open: &Purchase) -> Result<(), Denied> {
         if let Some(session) = &open.session {
             let key = IdempotencyKey::of(&["expire", &open.id]);
-            match self.client.expire_checkout(session, &key).await {
-                Ok(_) | Err(Error::Refused(_)) => {}
+            let refused = match self.client.expire_checkout(session, &key).await {
+                Ok(_) => None,
+                Err(error @ Error::Refused(_)) => Some(error),
                 Err(error) => return Err(error.into()),
-            }
+            };
             let now = self.client.checkout(session).await?;
-            if now.status == Some(Status::Complete) {
-                let detail = "the page of another plan was just paid: look again in a moment";
-                return Err(Denied::Refused(Refusal::invalid("/plan", detail)));
+            match (now.status, refused) {
+                (Some(Status::Complete), _) => {
+                    let detail = "the page of another plan was just paid: look again in a moment";
+                    return Err(Denied::Refused(Refusal::invalid("/plan", detail)));
+                }
+                // It was not closed: who may ask, or how often, is another matter than how it stands.
+                (Some(Status::Open), Some(refused)) => return Err(refused.into()),
+                _ => {}
             }
         }
         let store = self.ledger.store();

@@ -248,3 +248,29 @@ async fn whoever_sells_through_nobody_has_no_pages_and_no_address_to_be_told_at(
     desk.post("/v1/billing_portal", json!({})).await.problem(404, "NOT_FOUND");
     app.bare(reqwest::Method::POST, "/hooks/stripe").send().await.problem(404, "NOT_FOUND");
 }
+
+/// The page of a plan cannot be closed for a moment: then there is no second one to pay on.
+#[tokio::test]
+async fn a_page_that_cannot_be_closed_lets_nobody_pay_for_two_plans() {
+    for status in [403, 409, 429] {
+        let mut shop = Shop::open("canvas-tiers");
+        {
+            let desk = shop.app.free().await;
+            let first = desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
+            let path = format!("/v1/checkout/sessions/{}/expire", id_in(&first));
+            let fault = json!({ "method": "POST", "path": path, "times": 3, "status": status });
+            shop.stripe.control("/faults", fault).await;
+            let second = desk.post("/v1/checkout", json!({ "plan": "pro", "interval": "month" })).await;
+            shop.pay(&first).await;
+            if second.status == 201 {
+                shop.pay_with(&second.json(), "pm_card_visa").await;
+            }
+            shop.settle(&desk).await;
+            let customer = shop.app.get(&format!("/v1/workspaces/{}/customer", desk.id)).await.expect(200);
+            let path = format!("/v1/subscriptions?customer={}", text(&customer["customer"]));
+            let count = shop.stripe.get(&path).await["data"].as_array().map(Vec::len);
+            assert_eq!((count, desk.show().await["plan"].as_str()), (Some(1), Some("creator")), "after {status}");
+        }
+        shop.app.verify();
+    }
+}
