@@ -202,8 +202,13 @@ impl Billing {
                 Err(error @ Error::Refused(_)) => Some(error),
                 Err(error) => return Err(error.into()),
             };
-            let now = self.client.checkout(session).await?;
-            match (now.status, refused) {
+            let status = match self.client.checkout(session).await {
+                Ok(now) => now.status,
+                // There is no such page, so nobody pays on it.
+                Err(Error::Refused(refused)) if refused.status == 404 => None,
+                Err(error) => return Err(error.into()),
+            };
+            match (status, refused) {
                 (Some(Status::Complete), _) => {
                     let detail = "the page of another plan was just paid: look again in a moment";
                     return Err(Denied::Refused(Refusal::invalid("/plan", detail)));

@@ -274,3 +274,18 @@ async fn a_page_that_cannot_be_closed_lets_nobody_pay_for_two_plans() {
         shop.app.verify();
     }
 }
+
+/// A page that is not there any more, as when a sandbox is emptied, stands in nobody's way.
+#[tokio::test]
+async fn a_page_that_is_gone_stands_in_nobodys_way() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let desk = shop.app.free().await;
+        let first = desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
+        shop.settle(&desk).await;
+        shop.account(|state| state.take_away(&id_in(&first)));
+        shop.buy(&desk, json!({ "plan": "pro", "interval": "month" })).await;
+        assert_eq!(desk.show().await["plan"], "pro");
+    }
+    shop.app.verify();
+}
