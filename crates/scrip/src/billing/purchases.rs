@@ -21,6 +21,9 @@ use std::collections::BTreeMap;
 
 /// How long a page can be paid on, in seconds: between half an hour and a day, as the provider has it.
 const PAGE_SECONDS: i64 = 3600; // # assumed
+/// How long it must be to its end when it is opened, in seconds: the provider's half an hour, and one minute in which it
+/// is asked.
+const PAGE_SECONDS_LEAST: i64 = 1860; // # assumed
 
 /// The longest id that the provider gives to anything.
 const ID_MAX: usize = 255;
@@ -160,7 +163,9 @@ impl Billing {
             let now = store.now(None).await?;
             let rows = store.query(queries::OPEN_PURCHASES, vec![workspace.id.into(), 0.into()]).await?;
             for open in rows.iter().map(Purchase::read) {
-                if open.what == what && open.expires_at > now {
+                // What has no page yet may be too old to be given one.
+                let least = if open.url.is_some() { 0 } else { PAGE_SECONDS_LEAST };
+                if open.what == what && open.expires_at > now.after_seconds(least) {
                     return Ok(open);
                 }
                 if sold.interval().is_some() && open.what.starts_with("plan ") {

@@ -289,3 +289,21 @@ async fn a_page_that_is_gone_stands_in_nobodys_way() {
     }
     shop.app.verify();
 }
+
+/// Stripe opens no page for less than half an hour.
+#[tokio::test]
+async fn a_page_that_could_not_be_opened_can_be_opened_later() {
+    for wish in [json!({ "plan": "creator" }), json!({ "pack": "credits-1000" })] {
+        let mut shop = Shop::open("canvas-tiers");
+        {
+            let desk = shop.app.free().await;
+            let fault = json!({ "method": "POST", "path": "/v1/checkout/sessions", "times": 3, "cut": "before" });
+            shop.stripe.control("/faults", fault).await;
+            assert_eq!(desk.post("/v1/checkout", wish.clone()).await.status, 503);
+            // Forty minutes later.
+            shop.app.query("UPDATE purchases SET expires_at = expires_at - 2400000000");
+            desk.post("/v1/checkout", wish).await.expect(201);
+        }
+        shop.app.verify();
+    }
+}
