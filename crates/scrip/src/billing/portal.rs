@@ -11,7 +11,7 @@ use crate::stripe::objects::portal::{
     Switch, Waiting,
 };
 use crate::stripe::objects::subscription::{Ending, Subscription};
-use crate::stripe::offers::Sold;
+use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{Refusal, Workspace};
 use std::collections::BTreeMap;
@@ -140,7 +140,9 @@ impl Billing {
         for plan in plans.iter().filter(|plan| !plan.custom && plan.requires.iter().all(approved)) {
             for price in plan.prices.iter().filter(|price| price.amount.is_some()) {
                 let sold = Sold::Plan { plan: plan.id.to_string(), interval: price.interval };
-                if let Some(found) = self.client.price_by_lookup(&sold.lookup_key()).await? {
+                let found = self.client.price_by_lookup(&sold.lookup_key()).await?;
+                // What does not say that it sells this would be paid, and give nothing.
+                if let Some(found) = found.filter(|found| offers::offer(found).is_ok_and(|offer| offer.sold == sold)) {
                     products.entry(found.product.id).or_default().push(found.id);
                 }
             }

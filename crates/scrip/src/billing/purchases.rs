@@ -14,7 +14,8 @@ use crate::stripe::objects::checkout::{
     CustomText, LineItem, NewSession, PaymentIntentData, Session, Status, SubscriptionData, Words,
 };
 use crate::stripe::objects::customer::{Customer, NewCustomer};
-use crate::stripe::offers::Sold;
+use crate::stripe::objects::price::Price;
+use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{How, Mode, Offer, Refusal, Timestamp, Wanted, Workspace, offer};
 use std::collections::BTreeMap;
@@ -327,8 +328,11 @@ impl Billing {
     async fn price_of(&self, sold: &Sold, offered: &Offer) -> Result<String, Denied> {
         let key = sold.lookup_key();
         let found = self.client.price_by_lookup(&key).await?;
-        let is_right = |price: &crate::stripe::objects::price::Price| {
-            price.unit_amount == Some(offered.amount.get()) && *price.currency == *offered.currency
+        let is_right = |price: &Price| {
+            let found = offers::offer(price);
+            found.is_ok_and(|found| {
+                found.sold == *sold && found.amount == offered.amount && *found.currency == *offered.currency
+            })
         };
         match found {
             Some(price) if is_right(&price) => Ok(price.id),

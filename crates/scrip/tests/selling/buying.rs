@@ -307,3 +307,26 @@ async fn a_page_that_could_not_be_opened_can_be_opened_later() {
         shop.app.verify();
     }
 }
+
+/// Nobody is led to pay a price of which nobody would know what it sells.
+#[tokio::test]
+async fn nobody_is_led_to_a_price_that_says_nothing() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        for (plan, interval) in [("creator", "month"), ("pro", "year")] {
+            let path = format!("/v1/prices/{}", buyer.price(&format!("scrip:plan:{plan}:{interval}")).await);
+            shop.stripe.post(&path, &[("metadata[scrip_plan]", "")]).await;
+        }
+        let wish = json!({ "plan": "creator" });
+        assert_eq!(buyer.desk.post("/v1/checkout", wish).await.status, 503);
+        assert_eq!(shop.alerts().await, ["not_synced"]);
+        buyer.buy(json!({ "plan": "pro", "interval": "month" })).await;
+        let session = buyer.portal(json!({})).await;
+        let (price, subscription) = (buyer.price("scrip:plan:pro:year").await, buyer.subscription().await);
+        let switched =
+            shop.account(|state| stripe_simulator::resources::portal::switch(state, &session, &subscription, &price));
+        assert!(switched.is_err(), "it is not on the list");
+    }
+    shop.app.verify();
+}
