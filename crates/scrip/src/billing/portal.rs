@@ -10,7 +10,7 @@ use crate::stripe::objects::portal::{
     Cancelling, Changing, Choice, Chosen, ChosenItem, Condition, Features, Flow, Named, NewConfiguration, NewSession,
     Switch, Waiting,
 };
-use crate::stripe::objects::subscription::{Ending, Subscription};
+use crate::stripe::objects::subscription::{Ending, Status, Subscription};
 use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{Refusal, Workspace};
@@ -72,8 +72,12 @@ impl Billing {
 
     /// The page where the current subscription is changed to another price. One that has the price already, and only
     /// ends, is kept on the portal's first page: the provider confirms no change to what is there.
-    pub(super) async fn change_page(&self, workspace: &Workspace, price: &str) -> Result<String, Denied> {
-        let current = self.current(workspace).await?;
+    pub(super) async fn change_page(
+        &self,
+        workspace: &Workspace,
+        current: &Subscription,
+        price: &str,
+    ) -> Result<String, Denied> {
         let Some(item) = current.items.data.first() else {
             return Err(Denied::NotSynced(format!("the subscription {} has nothing in it", current.id)));
         };
@@ -83,6 +87,18 @@ impl Billing {
         let items = vec![ChosenItem { id: item.id.clone(), price: price.to_owned(), quantity: 1 }];
         let chosen = Chosen { subscription: current.id.clone(), items };
         self.visit(workspace, Some(Flow::SubscriptionUpdateConfirm { subscription_update_confirm: chosen })).await
+    }
+
+    /// The subscription that the workspace's period was paid with, unless it is over: it may have been ended at once, or
+    /// its customer was deleted.
+    pub(super) async fn still_going(&self, workspace: &Workspace) -> Result<Option<Subscription>, Denied> {
+        match self.current(workspace).await {
+            Ok(current) => {
+                Ok(Some(current).filter(|one| !matches!(one.status, Status::Canceled | Status::IncompleteExpired)))
+            }
+            Err(Denied::Provider(Error::Refused(refused))) if refused.status == 404 => Ok(None),
+            Err(denied) => Err(denied),
+        }
     }
 
     /// The subscription that the workspace's period was paid with.

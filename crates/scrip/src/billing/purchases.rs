@@ -17,7 +17,7 @@ use crate::stripe::objects::customer::{Customer, NewCustomer};
 use crate::stripe::objects::price::Price;
 use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
-use scrip_engine::{How, Mode, Offer, Refusal, Timestamp, Wanted, Workspace, offer};
+use scrip_engine::{How, Mode, Offer, OnUpgrade, Refusal, Timestamp, Wanted, Workspace, offer};
 use std::collections::BTreeMap;
 
 /// How long a page can be paid on, in seconds: between half an hour and a day, as the provider has it.
@@ -106,12 +106,16 @@ impl Billing {
     pub async fn buy(&self, workspace: &Workspace, wanted: &Wanted, key: Option<&str>) -> Result<Page, Denied> {
         self.is_of_this_mode(workspace)?;
         let now = self.ledger.now_of(workspace).await?;
-        let offered = offer(workspace, &self.ledger.store().catalogs(), wanted, now).map_err(Denied::Refused)?;
+        let mut offered = offer(workspace, &self.ledger.store().catalogs(), wanted, now).map_err(Denied::Refused)?;
         let sold = sold(wanted, &offered);
         let price = self.price_of(&sold, &offered).await?;
         if offered.how != How::AtOnce {
-            let url = self.change_page(workspace, &price).await?;
-            return Ok(Page { url, offer: offered, expires_at: None });
+            if let Some(current) = self.still_going(workspace).await? {
+                let url = self.change_page(workspace, &current, &price).await?;
+                return Ok(Page { url, offer: offered, expires_at: None });
+            }
+            // What is paid is had to its end, and what is bought meanwhile begins at once: there is nothing to change.
+            offered.how = self.anew(workspace);
         }
         let purchase = self.decide(workspace, &sold, &offered, key).await?;
         if let Some(url) = purchase.url {
@@ -134,6 +138,13 @@ impl Billing {
             return Err(given_up());
         }
         Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) })
+    }
+
+    /// How something begins that is bought beside a period whose subscription is over.
+    fn anew(&self, workspace: &Workspace) -> How {
+        let catalogs = self.ledger.store().catalogs();
+        let known = catalogs.get(workspace.catalog).map(|known| known.catalog.on_upgrade);
+        How::Upgrade { carries: known == Some(OnUpgrade::Carry) }
     }
 
     /// Refuses to sell play credits for money, and real ones for play money.

@@ -1,7 +1,7 @@
 //! Buying: from a wish to the page, from the page to the credits.
 
 use crate::app::{App, each, number, text};
-use crate::shop::{ADDRESS, Shop, id_in};
+use crate::shop::{ADDRESS, Buyer, Shop, id_in};
 use serde_json::{Value, json};
 
 /// The offer of a plan at an interval, or of a pack, in what the buyer is shown.
@@ -329,4 +329,23 @@ async fn nobody_is_led_to_a_price_that_says_nothing() {
         assert!(switched.is_err(), "it is not on the list");
     }
     shop.app.verify();
+}
+
+/// R32: what was paid is had to its end though the subscription is over, and something else can be bought meanwhile.
+#[tokio::test]
+async fn whoever_has_no_subscription_any_more_can_buy_again_before_the_period_ends() {
+    for (plan, credits) in [("pro", 1700 + 5000), ("creator", 1700 + 1700)] {
+        let mut shop = Shop::open("canvas-tiers");
+        {
+            let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+            buyer.buy(json!({ "plan": "creator" })).await;
+            shop.stripe.delete(&format!("/v1/subscriptions/{}", buyer.subscription().await)).await;
+            buyer.pass("2026-01-20T00:00:00Z").await;
+            Buyer::is(&buyer.stands().await, "creator", "month", "canceling", 1950);
+            buyer.buy(json!({ "plan": plan, "interval": "month" })).await;
+            Buyer::is(&buyer.stands().await, plan, "month", "active", 250 + credits);
+            assert_eq!(shop.alerts().await, Vec::<String>::new());
+        }
+        shop.app.verify();
+    }
 }

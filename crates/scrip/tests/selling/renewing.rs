@@ -1,5 +1,6 @@
 //! Renewals that are not paid: a grace, the free plan, and money that comes late (R4).
 
+use crate::app::text;
 use crate::shop::{BAD, Buyer, GOOD, Shop};
 use serde_json::{Value, json};
 
