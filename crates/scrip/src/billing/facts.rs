@@ -96,7 +96,7 @@ fn of_invoice(workspace: WorkspaceId, seen: &Seen, invoice: &Invoice) -> Result<
         return Err(wrong("not_sold", detail));
     };
     let price = line.price().and_then(|price| seen.prices.get(&price.id));
-    let price = price.ok_or_else(|| wrong("not_sold", "the bill names no price".to_owned()))?;
+    let price = price.ok_or_else(|| wrong("not_sold", "the bill names no price that the provider knows".to_owned()))?;
     let sold = offer(price).map_err(|why| wrong("not_sold", format!("the price {}: {why}", price.id)))?;
     let Sold::Plan { plan, interval } = &sold.sold else {
         return Err(wrong("not_sold", format!("the price {} is a pack's, and cannot be subscribed to", price.id)));
@@ -169,8 +169,14 @@ fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Se
     Ok(Some(Settled { at: (intent.created, intent.created, false), payment, top_up: Some(n) }))
 }
 
+/// Whether a payment is a workspace's automatic purchase of a number. A customer may have been another workspace's
+/// before, which has the same numbers.
+pub fn is_top_up(workspace: WorkspaceId, intent: &PaymentIntent, n: u32) -> bool {
+    top_up_of(intent) == Some(n) && is_of(workspace, &intent.metadata).is_ok()
+}
+
 /// The automatic purchase that a payment is.
-pub fn top_up_of(intent: &PaymentIntent) -> Option<u32> {
+fn top_up_of(intent: &PaymentIntent) -> Option<u32> {
     intent.metadata.get(marks::TOP_UP)?.parse().ok()
 }
 
@@ -225,13 +231,23 @@ fn change(seen: &Seen, subscription: &Subscription) -> Option<(Name, scrip_engin
     }
 }
 
-/// Bills that were to be paid and were not.
+/// Bills that were to be paid and were not: the newest of each subscription, since the ledger remembers one.
 pub fn declined(seen: &Seen) -> Vec<Declined> {
     let open = seen.invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Open));
-    let declined = open.filter_map(|invoice| {
+    let tried = open.filter_map(|invoice| {
         let attempt = u32::try_from(invoice.attempt_count).ok().filter(|attempt| *attempt > 0)?;
-        let (subscription, invoice) = (Name::from(invoice.subscription()?), Name::from(invoice.id.as_str()));
-        Some(Declined { subscription, invoice, attempt })
+        Some((invoice.subscription()?, invoice, attempt))
+    });
+    let mut newest: BTreeMap<&str, (&Invoice, u32)> = BTreeMap::new();
+    for (subscription, invoice, attempt) in tried {
+        let known = newest.entry(subscription).or_insert((invoice, attempt));
+        if (invoice.created, &invoice.id) > (known.0.created, &known.0.id) {
+            *known = (invoice, attempt);
+        }
+    }
+    let declined = newest.into_iter().map(|(subscription, (invoice, attempt))| {
+        let (subscription, invoice) = (Name::from(subscription), Name::from(invoice.id.as_str()));
+        Declined { subscription, invoice, attempt }
     });
     declined.collect()
 }
@@ -246,12 +262,16 @@ pub fn reversals(workspace: &Workspace, seen: &Seen) -> Vec<Reversal> {
         if !workspace.sources.contains(source) {
             continue;
         }
-        let reversal = of_charge(seen, charge, source);
-        if reversal.reversed > 0 || reversal.disputed || is_known(workspace, source) {
-            found.insert(source.clone(), reversal);
-        }
+        // A bill may be paid with several payments: what went back is so much of all of them.
+        let Reversal { paid, reversed, disputed, .. } = of_charge(seen, charge, source);
+        let nothing = || Reversal { source: source.clone(), paid: 0, reversed: 0, disputed: false };
+        let whole = found.entry(source.clone()).or_insert_with(nothing);
+        whole.paid += paid;
+        whole.reversed += reversed;
+        whole.disputed |= disputed;
     }
-    found.into_values().collect()
+    let is_news = |found: &Reversal| found.reversed > 0 || found.disputed || is_known(workspace, &found.source);
+    found.into_values().filter(is_news).collect()
 }
 
 /// The source that each payment is for.

@@ -18,7 +18,7 @@ pub mod worker;
 
 use crate::ledger::Ledger;
 use crate::stripe::objects::price::Price;
-use crate::stripe::{Client, Error};
+use crate::stripe::{Client, Error, offers};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -47,7 +47,7 @@ pub struct Billing {
     pub secrets: Vec<String>,
     /// Where customers come back to: scheme and host.
     pub public_url: String,
-    /// Prices that were read: what they cost never changes.
+    /// Prices that were read and sell something: what they cost never changes.
     prices: Mutex<HashMap<String, Arc<Price>>>,
     /// Configurations of the portal, by their mark.
     portals: Mutex<HashMap<String, String>>,
@@ -74,14 +74,16 @@ impl Billing {
         self.wake.notify_one();
     }
 
-    /// A price, read once.
+    /// A price, read once if it sells something: what is written on one that does not can be put right.
     async fn price(&self, id: &str) -> Result<Arc<Price>, Error> {
         if let Some(price) = self.prices.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(Arc::clone(price));
         }
         let price = Arc::new(self.client.price(id).await?);
-        let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
-        prices.insert(id.to_owned(), Arc::clone(&price));
+        if offers::offer(&price).is_ok() {
+            let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
+            prices.insert(id.to_owned(), Arc::clone(&price));
+        }
         Ok(price)
     }
 }

@@ -6,13 +6,13 @@
 use super::purchases::Denied;
 use super::{Billing, marks};
 use crate::crypto::{hex, sha256};
-use crate::stripe::IdempotencyKey;
 use crate::stripe::objects::portal::{
     Cancelling, Changing, Choice, Chosen, ChosenItem, Condition, Features, Flow, Named, NewConfiguration, NewSession,
     Switch, Waiting,
 };
-use crate::stripe::objects::subscription::{Ending, Subscription};
-use crate::stripe::offers::Sold;
+use crate::stripe::objects::subscription::{Ending, Status, Subscription};
+use crate::stripe::offers::{self, Sold};
+use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{Refusal, Workspace};
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -53,17 +53,31 @@ impl Billing {
     pub async fn end(&self, workspace: &Workspace, ending: bool) -> Result<(), Denied> {
         self.is_of_this_mode(workspace)?;
         let current = self.current(workspace).await?;
-        // Each time is a decision of its own: what it is to be is what it becomes, however often it is said.
-        let key = IdempotencyKey::of(&["end", &hex(&crate::crypto::random::<16>())]);
+        Ok(self.end_there(&current, ending).await?)
+    }
+
+    /// Says at the provider whether a subscription ends with its period. What was agreed to follow it is agreed on no
+    /// more: while it is, the provider refuses to hear of an end.
+    pub(super) async fn end_there(&self, current: &Subscription, ending: bool) -> Result<(), Error> {
+        // Each time is a decision of its own: what it is to be is what it becomes, however often it is said. An answer
+        // to an older one would change nothing.
+        let key = |what: &str| IdempotencyKey::of(&[what, &hex(&crate::crypto::random::<16>())]);
+        if let Some(schedule) = &current.schedule {
+            self.client.release_schedule(&schedule.id, &key("release")).await?;
+        }
         let change = Ending { cancel_at_period_end: Some(ending), ..Ending::default() };
-        self.client.end_subscription(&current.id, change, &key).await?;
+        self.client.end_subscription(&current.id, change, &key("end")).await?;
         Ok(())
     }
 
     /// The page where the current subscription is changed to another price. One that has the price already, and only
     /// ends, is kept on the portal's first page: the provider confirms no change to what is there.
-    pub(super) async fn change_page(&self, workspace: &Workspace, price: &str) -> Result<String, Denied> {
-        let current = self.current(workspace).await?;
+    pub(super) async fn change_page(
+        &self,
+        workspace: &Workspace,
+        current: &Subscription,
+        price: &str,
+    ) -> Result<String, Denied> {
         let Some(item) = current.items.data.first() else {
             return Err(Denied::NotSynced(format!("the subscription {} has nothing in it", current.id)));
         };
@@ -73,6 +87,18 @@ impl Billing {
         let items = vec![ChosenItem { id: item.id.clone(), price: price.to_owned(), quantity: 1 }];
         let chosen = Chosen { subscription: current.id.clone(), items };
         self.visit(workspace, Some(Flow::SubscriptionUpdateConfirm { subscription_update_confirm: chosen })).await
+    }
+
+    /// The subscription that the workspace's period was paid with, unless it is over: it may have been ended at once, or
+    /// its customer was deleted.
+    pub(super) async fn still_going(&self, workspace: &Workspace) -> Result<Option<Subscription>, Denied> {
+        match self.current(workspace).await {
+            Ok(current) => {
+                Ok(Some(current).filter(|one| !matches!(one.status, Status::Canceled | Status::IncompleteExpired)))
+            }
+            Err(Denied::Provider(Error::Refused(refused))) if refused.status == 404 => Ok(None),
+            Err(denied) => Err(denied),
+        }
     }
 
     /// The subscription that the workspace's period was paid with.
@@ -130,7 +156,9 @@ impl Billing {
         for plan in plans.iter().filter(|plan| !plan.custom && plan.requires.iter().all(approved)) {
             for price in plan.prices.iter().filter(|price| price.amount.is_some()) {
                 let sold = Sold::Plan { plan: plan.id.to_string(), interval: price.interval };
-                if let Some(found) = self.client.price_by_lookup(&sold.lookup_key()).await? {
+                let found = self.client.price_by_lookup(&sold.lookup_key()).await?;
+                // What does not say that it sells this would be paid, and give nothing.
+                if let Some(found) = found.filter(|found| offers::offer(found).is_ok_and(|offer| offer.sold == sold)) {
                     products.entry(found.product.id).or_default().push(found.id);
                 }
             }

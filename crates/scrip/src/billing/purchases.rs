@@ -14,13 +14,17 @@ use crate::stripe::objects::checkout::{
     CustomText, LineItem, NewSession, PaymentIntentData, Session, Status, SubscriptionData, Words,
 };
 use crate::stripe::objects::customer::{Customer, NewCustomer};
-use crate::stripe::offers::Sold;
+use crate::stripe::objects::price::Price;
+use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
-use scrip_engine::{How, Mode, Offer, Refusal, Timestamp, Wanted, Workspace, offer};
+use scrip_engine::{How, Mode, Offer, OnUpgrade, Refusal, Timestamp, Wanted, Workspace, offer};
 use std::collections::BTreeMap;
 
 /// How long a page can be paid on, in seconds: between half an hour and a day, as the provider has it.
 const PAGE_SECONDS: i64 = 3600; // # assumed
+/// How long it must be to its end when it is opened, in seconds: the provider's half an hour, and one minute in which it
+/// is asked.
+const PAGE_SECONDS_LEAST: i64 = 1860; // # assumed
 
 /// The longest id that the provider gives to anything.
 const ID_MAX: usize = 255;
@@ -102,12 +106,16 @@ impl Billing {
     pub async fn buy(&self, workspace: &Workspace, wanted: &Wanted, key: Option<&str>) -> Result<Page, Denied> {
         self.is_of_this_mode(workspace)?;
         let now = self.ledger.now_of(workspace).await?;
-        let offered = offer(workspace, &self.ledger.store().catalogs(), wanted, now).map_err(Denied::Refused)?;
+        let mut offered = offer(workspace, &self.ledger.store().catalogs(), wanted, now).map_err(Denied::Refused)?;
         let sold = sold(wanted, &offered);
         let price = self.price_of(&sold, &offered).await?;
         if offered.how != How::AtOnce {
-            let url = self.change_page(workspace, &price).await?;
-            return Ok(Page { url, offer: offered, expires_at: None });
+            if let Some(current) = self.still_going(workspace).await? {
+                let url = self.change_page(workspace, &current, &price).await?;
+                return Ok(Page { url, offer: offered, expires_at: None });
+            }
+            // What is paid is had to its end, and what is bought meanwhile begins at once: there is nothing to change.
+            offered.how = self.anew(workspace);
         }
         let purchase = self.decide(workspace, &sold, &offered, key).await?;
         if let Some(url) = purchase.url {
@@ -130,6 +138,13 @@ impl Billing {
             return Err(given_up());
         }
         Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) })
+    }
+
+    /// How something begins that is bought beside a period whose subscription is over.
+    fn anew(&self, workspace: &Workspace) -> How {
+        let catalogs = self.ledger.store().catalogs();
+        let known = catalogs.get(workspace.catalog).map(|known| known.catalog.on_upgrade);
+        How::Upgrade { carries: known == Some(OnUpgrade::Carry) }
     }
 
     /// Refuses to sell play credits for money, and real ones for play money.
@@ -160,7 +175,9 @@ impl Billing {
             let now = store.now(None).await?;
             let rows = store.query(queries::OPEN_PURCHASES, vec![workspace.id.into(), 0.into()]).await?;
             for open in rows.iter().map(Purchase::read) {
-                if open.what == what && open.expires_at > now {
+                // What has no page yet may be too old to be given one.
+                let least = if open.url.is_some() { 0 } else { PAGE_SECONDS_LEAST };
+                if open.what == what && open.expires_at > now.after_seconds(least) {
                     return Ok(open);
                 }
                 if sold.interval().is_some() && open.what.starts_with("plan ") {
@@ -197,14 +214,25 @@ impl Billing {
     async fn give_up(&self, open: &Purchase) -> Result<(), Denied> {
         if let Some(session) = &open.session {
             let key = IdempotencyKey::of(&["expire", &open.id]);
-            match self.client.expire_checkout(session, &key).await {
-                Ok(_) | Err(Error::Refused(_)) => {}
+            let refused = match self.client.expire_checkout(session, &key).await {
+                Ok(_) => None,
+                Err(error @ Error::Refused(_)) => Some(error),
                 Err(error) => return Err(error.into()),
-            }
-            let now = self.client.checkout(session).await?;
-            if now.status == Some(Status::Complete) {
-                let detail = "the page of another plan was just paid: look again in a moment";
-                return Err(Denied::Refused(Refusal::invalid("/plan", detail)));
+            };
+            let status = match self.client.checkout(session).await {
+                Ok(now) => now.status,
+                // There is no such page, so nobody pays on it.
+                Err(Error::Refused(refused)) if refused.status == 404 => None,
+                Err(error) => return Err(error.into()),
+            };
+            match (status, refused) {
+                (Some(Status::Complete), _) => {
+                    let detail = "the page of another plan was just paid: look again in a moment";
+                    return Err(Denied::Refused(Refusal::invalid("/plan", detail)));
+                }
+                // It was not closed: who may ask, or how often, is another matter than how it stands.
+                (Some(Status::Open), Some(refused)) => return Err(refused.into()),
+                _ => {}
             }
         }
         let store = self.ledger.store();
@@ -311,8 +339,11 @@ impl Billing {
     async fn price_of(&self, sold: &Sold, offered: &Offer) -> Result<String, Denied> {
         let key = sold.lookup_key();
         let found = self.client.price_by_lookup(&key).await?;
-        let is_right = |price: &crate::stripe::objects::price::Price| {
-            price.unit_amount == Some(offered.amount.get()) && *price.currency == *offered.currency
+        let is_right = |price: &Price| {
+            let found = offers::offer(price);
+            found.is_ok_and(|found| {
+                found.sold == *sold && found.amount == offered.amount && *found.currency == *offered.currency
+            })
         };
         match found {
             Some(price) if is_right(&price) => Ok(price.id),

@@ -32,7 +32,7 @@ pub struct Seen {
     pub charges: Vec<Charge>,
     /// Money that banks claim back.
     pub disputes: Vec<Dispute>,
-    /// The prices that any of it names.
+    /// The prices that any of it names, as far as the provider knows them.
     pub prices: BTreeMap<String, Arc<Price>>,
 }
 
@@ -59,8 +59,12 @@ impl Billing {
         let mut seen =
             Seen { subscriptions, schedules, invoices, sessions, payments, charges, disputes, ..Seen::default() };
         for id in named(&seen) {
-            let price = self.price(&id).await?;
-            seen.prices.insert(id, price);
+            match self.price(&id).await {
+                Ok(price) => drop(seen.prices.insert(id, price)),
+                // What nobody knows any more sells nothing; the customer's other bills are another matter.
+                Err(Error::Refused(refused)) if refused.status == 404 => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(seen)
     }

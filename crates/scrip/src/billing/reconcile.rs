@@ -8,13 +8,13 @@ use super::{Billing, facts, marks};
 use crate::alerts::{self, Alert};
 use crate::ledger::Asked;
 use crate::store::{SubmitError, Unavailable, Value, queries};
+use crate::stripe::error::Refused;
 use crate::stripe::objects::checkout::Status as SessionStatus;
 use crate::stripe::objects::payment::{NewPayment, PaymentIntent, Status as IntentStatus};
-use crate::stripe::objects::subscription::Ending;
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::billing::TopUpPurchase;
 use scrip_engine::billing::command::{BillingCommand, Standing};
-use scrip_engine::{Command, Mode, Name, Refusal, Workspace, WorkspaceId};
+use scrip_engine::{Command, Mode, Name, Plan, Refusal, Workspace, WorkspaceId};
 use std::fmt;
 use std::sync::Arc;
 
@@ -70,9 +70,6 @@ impl Billing {
             self.record(workspace, one).await?;
         }
         self.close_purchases(workspace, &seen).await?;
-        let now = self.now(workspace).await?;
-        self.top_up(&now, customer, &seen).await?;
-        self.follow(&now, &seen).await?;
         for facts::Declined { subscription, invoice, attempt } in facts::declined(&seen) {
             self.submit(workspace, BillingCommand::FailPayment { subscription, invoice, attempt }).await?;
         }
@@ -82,7 +79,10 @@ impl Billing {
             let command = Command::ReversePayment { source, paid, reversed, disputed };
             self.submit_or_alert(workspace, &object, command).await?;
         }
-        Ok(())
+        // What is asked of the provider comes last, so that its refusal holds up nothing that it has said.
+        let followed = self.follow(&now, &seen).await;
+        self.top_up(&*self.now(workspace).await?, customer, &seen).await?;
+        followed
     }
 
     /// Test keys sell play credits and live keys real ones.
@@ -153,20 +153,25 @@ impl Billing {
         let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
         let Some(current) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
         let Some(mut standing) = facts::standing(seen, current) else { return Ok(()) };
-        if matches!(standing, Standing::Goes { ending: false, .. }) && self.is_unapproved(workspace) {
-            let ending = Ending { cancel_at_period_end: Some(true), ..Ending::default() };
-            let key = IdempotencyKey::of(&["review revoked", &current.id, &paid.source]);
-            self.client.end_subscription(&current.id, ending, &key).await?;
+        if self.must_end(workspace, &standing) {
+            self.end_there(current, true).await?;
             standing = Standing::Goes { ending: true, change: None };
         }
         let subscription = paid.subscription.clone();
-        self.submit(workspace.id, BillingCommand::FollowSubscription { subscription, standing }).await
+        let object = subscription.clone();
+        let command = Command::Billing(BillingCommand::FollowSubscription { subscription, standing });
+        self.submit_or_alert(workspace.id, &object, command).await.map(drop)
     }
 
-    fn is_unapproved(&self, workspace: &Workspace) -> bool {
+    /// Whether a plan goes on whose review the workspace does not have, and nothing follows that needs none.
+    fn must_end(&self, workspace: &Workspace, standing: &Standing) -> bool {
+        let Standing::Goes { ending: false, change } = standing else { return false };
         let catalogs = self.ledger.store().catalogs();
-        let plan = catalogs.get(workspace.catalog).and_then(|known| known.catalog.plan(&workspace.subscription.plan));
-        plan.is_some_and(|plan| plan.requires.iter().any(|review| !workspace.approvals.contains(review)))
+        let needs_more = |plan: &Plan| plan.requires.iter().any(|review| !workspace.approvals.contains(review));
+        let current = catalogs.get(workspace.catalog).map(|known| (known, &workspace.subscription.plan));
+        let follows = change.as_ref().and_then(|(plan, _)| Some((catalogs.newest()?, plan)));
+        let all = [current, follows.or(current)];
+        all.iter().all(|one| one.and_then(|(known, plan)| known.catalog.plan(plan)).is_some_and(needs_more))
     }
 
     /// Buys the pack that the ledger has asked for, once, with what the customer left to pay with.
@@ -174,9 +179,12 @@ impl Billing {
         let pending = workspace.billing.top_up.as_ref().and_then(|top_up| top_up.pending.clone());
         let Some(purchase) = pending else { return Ok(()) };
         let n = purchase.n;
-        let asked = seen.payments.iter().find(|payment| facts::top_up_of(payment) == Some(n));
+        let asked = seen.payments.iter().find(|payment| facts::is_top_up(workspace.id, payment, n));
         let payment = match asked {
             Some(payment) => payment.clone(),
+            None if !is_still_wanted(workspace) => {
+                return self.submit(workspace.id, BillingCommand::EndTopUp { n, declined: true }).await;
+            }
             None => match self.pay(workspace, customer, seen, &purchase).await? {
                 Some(payment) => payment,
                 None => return self.submit(workspace.id, BillingCommand::EndTopUp { n, declined: true }).await,
@@ -197,6 +205,19 @@ impl Billing {
         }
     }
 
+    /// What the customer pays with by itself: what they said they do, what they subscribe with, or what they left when
+    /// they bought a pack, which the provider keeps and makes nobody's default.
+    async fn kept(&self, customer: &str, seen: &Seen) -> Result<Option<String>, Trouble> {
+        let known = self.client.customer(customer).await?;
+        let by_subscription = seen.subscriptions.iter().find_map(|one| one.default_payment_method.as_ref());
+        let named = known.invoice_settings.default_payment_method.as_ref().or(by_subscription);
+        if named.is_some() || known.deleted {
+            return Ok(named.map(|method| method.id.clone()));
+        }
+        let left = self.client.payment_methods_of(customer).await?;
+        Ok(left.into_iter().next().map(|method| method.id))
+    }
+
     /// Asks for the money; nothing when it is declined, or there is nothing to pay with.
     async fn pay(
         &self,
@@ -205,10 +226,7 @@ impl Billing {
         seen: &Seen,
         purchase: &TopUpPurchase,
     ) -> Result<Option<PaymentIntent>, Trouble> {
-        let known = self.client.customer(customer).await?;
-        let by_subscription = seen.subscriptions.iter().find_map(|one| one.default_payment_method.as_ref());
-        let method = known.invoice_settings.default_payment_method.as_ref().or(by_subscription);
-        let Some(method) = method else { return Ok(None) };
+        let Some(method) = self.kept(customer, seen).await? else { return Ok(None) };
         let n = purchase.n.to_string();
         let marks = [(marks::WORKSPACE, workspace.id.to_string()), (marks::TOP_UP, n.clone())];
         let marks = marks.into_iter().chain([(marks::PACK, purchase.pack.to_string())]);
@@ -216,17 +234,30 @@ impl Billing {
             amount: purchase.amount.get(),
             currency: purchase.currency.to_string(),
             customer: customer.to_owned(),
-            payment_method: method.id.clone(),
+            payment_method: method,
             description: format!("{}, bought because the balance was low", purchase.pack),
             metadata: marks.map(|(mark, value)| (mark.to_owned(), value)).collect(),
         };
         let key = IdempotencyKey::of(&["top up", &workspace.id.to_string(), &n]);
         match self.client.pay_off_session(&new, &key).await {
             Ok(payment) => Ok(Some(payment)),
-            Err(Error::Refused(refused)) if refused.kind == "card_error" => Ok(None),
+            Err(Error::Refused(refused)) if is_declined(&refused) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether a pack that was asked for is to be paid: somebody may have ended that meanwhile, and who is frozen or in
+/// dispute is asked for no money.
+fn is_still_wanted(workspace: &Workspace) -> bool {
+    let is_on = workspace.billing.top_up.as_ref().is_some_and(|top_up| !top_up.off);
+    is_on && workspace.frozen.is_none() && workspace.disputes.is_empty()
+}
+
+/// Whether a payment was declined, or cannot be asked for as it was: the means of payment is gone, or not for this. Who
+/// may ask, how often, and what was asked before under its key say nothing about the payment.
+fn is_declined(refused: &Refused) -> bool {
+    matches!(refused.status, 400 | 402 | 404) && refused.kind != "idempotency_error"
 }
 
 /// What a refusal means for the operator: which kind of alert, and what to do.

@@ -1,7 +1,7 @@
 //! Buying: from a wish to the page, from the page to the credits.
 
 use crate::app::{App, each, number, text};
-use crate::shop::{ADDRESS, Shop, id_in};
+use crate::shop::{ADDRESS, Buyer, Shop, id_in};
 use serde_json::{Value, json};
 
 /// The offer of a plan at an interval, or of a pack, in what the buyer is shown.
@@ -247,4 +247,105 @@ async fn whoever_sells_through_nobody_has_no_pages_and_no_address_to_be_told_at(
     desk.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.problem(404, "NOT_FOUND");
     desk.post("/v1/billing_portal", json!({})).await.problem(404, "NOT_FOUND");
     app.bare(reqwest::Method::POST, "/hooks/stripe").send().await.problem(404, "NOT_FOUND");
+}
+
+/// The page of a plan cannot be closed for a moment: then there is no second one to pay on.
+#[tokio::test]
+async fn a_page_that_cannot_be_closed_lets_nobody_pay_for_two_plans() {
+    for status in [403, 409, 429] {
+        let mut shop = Shop::open("canvas-tiers");
+        {
+            let desk = shop.app.free().await;
+            let first = desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
+            let path = format!("/v1/checkout/sessions/{}/expire", id_in(&first));
+            let fault = json!({ "method": "POST", "path": path, "times": 3, "status": status });
+            shop.stripe.control("/faults", fault).await;
+            let second = desk.post("/v1/checkout", json!({ "plan": "pro", "interval": "month" })).await;
+            shop.pay(&first).await;
+            if second.status == 201 {
+                shop.pay_with(&second.json(), "pm_card_visa").await;
+            }
+            shop.settle(&desk).await;
+            let customer = shop.app.get(&format!("/v1/workspaces/{}/customer", desk.id)).await.expect(200);
+            let path = format!("/v1/subscriptions?customer={}", text(&customer["customer"]));
+            let count = shop.stripe.get(&path).await["data"].as_array().map(Vec::len);
+            assert_eq!((count, desk.show().await["plan"].as_str()), (Some(1), Some("creator")), "after {status}");
+        }
+        shop.app.verify();
+    }
+}
+
+/// A page that is not there any more, as when a sandbox is emptied, stands in nobody's way.
+#[tokio::test]
+async fn a_page_that_is_gone_stands_in_nobodys_way() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let desk = shop.app.free().await;
+        let first = desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
+        shop.settle(&desk).await;
+        shop.account(|state| state.take_away(&id_in(&first)));
+        shop.buy(&desk, json!({ "plan": "pro", "interval": "month" })).await;
+        assert_eq!(desk.show().await["plan"], "pro");
+    }
+    shop.app.verify();
+}
+
+/// Stripe opens no page for less than half an hour.
+#[tokio::test]
+async fn a_page_that_could_not_be_opened_can_be_opened_later() {
+    for wish in [json!({ "plan": "creator" }), json!({ "pack": "credits-1000" })] {
+        let mut shop = Shop::open("canvas-tiers");
+        {
+            let desk = shop.app.free().await;
+            let fault = json!({ "method": "POST", "path": "/v1/checkout/sessions", "times": 3, "cut": "before" });
+            shop.stripe.control("/faults", fault).await;
+            assert_eq!(desk.post("/v1/checkout", wish.clone()).await.status, 503);
+            // Forty minutes later.
+            shop.app.query("UPDATE purchases SET expires_at = expires_at - 2400000000");
+            desk.post("/v1/checkout", wish).await.expect(201);
+        }
+        shop.app.verify();
+    }
+}
+
+/// Nobody is led to pay a price of which nobody would know what it sells.
+#[tokio::test]
+async fn nobody_is_led_to_a_price_that_says_nothing() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        for (plan, interval) in [("creator", "month"), ("pro", "year")] {
+            let path = format!("/v1/prices/{}", buyer.price(&format!("scrip:plan:{plan}:{interval}")).await);
+            shop.stripe.post(&path, &[("metadata[scrip_plan]", "")]).await;
+        }
+        let wish = json!({ "plan": "creator" });
+        assert_eq!(buyer.desk.post("/v1/checkout", wish).await.status, 503);
+        assert_eq!(shop.alerts().await, ["not_synced"]);
+        buyer.buy(json!({ "plan": "pro", "interval": "month" })).await;
+        let session = buyer.portal(json!({})).await;
+        let (price, subscription) = (buyer.price("scrip:plan:pro:year").await, buyer.subscription().await);
+        let switched =
+            shop.account(|state| stripe_simulator::resources::portal::switch(state, &session, &subscription, &price));
+        assert!(switched.is_err(), "it is not on the list");
+    }
+    shop.app.verify();
+}
+
+/// R32: what was paid is had to its end though the subscription is over, and something else can be bought meanwhile.
+#[tokio::test]
+async fn whoever_has_no_subscription_any_more_can_buy_again_before_the_period_ends() {
+    for (plan, credits) in [("pro", 1700 + 5000), ("creator", 1700 + 1700)] {
+        let mut shop = Shop::open("canvas-tiers");
+        {
+            let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+            buyer.buy(json!({ "plan": "creator" })).await;
+            shop.stripe.delete(&format!("/v1/subscriptions/{}", buyer.subscription().await)).await;
+            buyer.pass("2026-01-20T00:00:00Z").await;
+            Buyer::is(&buyer.stands().await, "creator", "month", "canceling", 1950);
+            buyer.buy(json!({ "plan": plan, "interval": "month" })).await;
+            Buyer::is(&buyer.stands().await, plan, "month", "active", 250 + credits);
+            assert_eq!(shop.alerts().await, Vec::<String>::new());
+        }
+        shop.app.verify();
+    }
 }

@@ -193,3 +193,21 @@ async fn an_operators_undo_takes_back_a_cancellation_from_the_portal() {
     }
     shop.app.verify();
 }
+
+/// A plan that a lesser one is to follow can be cancelled.
+#[tokio::test]
+async fn what_is_to_become_less_can_be_cancelled() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        buyer.buy(json!({ "plan": "pro", "interval": "month" })).await;
+        buyer.agree(&buyer.price("scrip:plan:creator:month").await).await;
+        assert_eq!(buyer.desk.show().await["pending"]["plan"], "creator");
+        let path = format!("/v1/workspaces/{}/subscription", buyer.desk.id);
+        let ended = buyer.desk.call(Method::DELETE, &path).send().await.expect(200);
+        assert_eq!((&ended["status"], &ended["pending"]), (&json!("canceling"), &Value::Null));
+        buyer.pass("2026-02-10T02:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
+    }
+    shop.app.verify();
+}

@@ -1,7 +1,7 @@
 //! Deliveries that are not the account's, and deliveries that are and are wrong.
 
 use crate::app::{Answer, App, Desk, root, temporary, text};
-use crate::shop::{Shop, id_in};
+use crate::shop::{Buyer, Shop, id_in};
 use crate::stripe::{SECRET, Stripe, event, signed, signed_at};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -323,4 +323,54 @@ async fn secrets_are_there_or_nothing_is_believed() {
     );
     assert_eq!(send(&app, &[&both], &body).await.status, 200, "one signature for each secret there");
     assert_eq!(send(&app, &[&signed("whsec_of_somebody_else_0123456789ab", &body)], &body).await.status, 400);
+}
+
+/// A price that somebody forgot to mark is marked later, and what was paid for it is given.
+#[tokio::test]
+async fn a_price_that_is_marked_later_gives_what_was_paid_for_it() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        let price = buyer.price("scrip:plan:creator:month").await;
+        let path = format!("/v1/prices/{price}");
+        shop.stripe.post(&path, &[("metadata[scrip_plan]", "")]).await;
+        let form = [("customer", buyer.customer.as_str()), ("items[0][price]", &price)];
+        shop.stripe.post("/v1/subscriptions", &form).await;
+        buyer.settle().await;
+        assert_eq!((shop.alerts().await, buyer.desk.credits().await.0), (vec!["not_sold".to_owned()], 250));
+        shop.stripe.post(&path, &[("metadata[scrip_plan]", "creator")]).await;
+        let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
+        shop.app.post(&path, Value::Null).await.expect(200);
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+    }
+    shop.app.verify();
+}
+
+/// A bill of long ago, at a price that cannot be read any more, holds up no other.
+#[tokio::test]
+async fn a_price_that_cannot_be_read_holds_up_nothing_else() {
+    for id in ["gold.monthly", "price_gone"] {
+        let mut shop = Shop::silent("canvas-tiers");
+        {
+            let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+            let price = buyer.price("scrip:plan:creator:month").await;
+            let form = [("customer", buyer.customer.as_str()), ("items[0][price]", &price)];
+            let old = shop.stripe.post("/v1/subscriptions", &form).await;
+            let invoice = text(&old["latest_invoice"]);
+            shop.stripe.delete(&format!("/v1/subscriptions/{}", text(&old["id"]))).await;
+            shop.account(|state| {
+                let mut lines = state.must(&invoice).at("lines").clone();
+                lines["data"][0]["pricing"]["price_details"]["price"] = json!(id);
+                state.edit(&invoice, |invoice| invoice.set("lines", lines));
+            });
+            let seen = shop.stripe.get(&format!("/v1/invoices/{invoice}")).await;
+            assert_eq!(seen["lines"]["data"][0]["pricing"]["price_details"]["price"], id, "{seen}");
+            let page = buyer.desk.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
+            shop.pay(&page).await;
+            let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
+            shop.app.post(&path, Value::Null).await;
+            assert_eq!((buyer.desk.credits().await.0, shop.alerts().await), (1250, vec!["not_sold".to_owned()]));
+        }
+        shop.app.verify();
+    }
 }

@@ -1,5 +1,6 @@
 //! Renewals that are not paid: a grace, the free plan, and money that comes late (R4).
 
+use crate::app::text;
 use crate::shop::{BAD, Buyer, GOOD, Shop};
 use serde_json::{Value, json};
 
@@ -73,6 +74,40 @@ async fn a_subscription_that_ends_unpaid_leaves_the_free_plan_and_can_be_bought_
         buyer.buy(json!({ "plan": "creator" })).await;
         Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
         assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}
+
+/// Two bills that were declined are told of once each.
+#[tokio::test]
+async fn two_bills_that_are_declined_are_not_told_of_again_and_again() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        buyer.buy(json!({ "plan": "creator" })).await;
+        buyer.card(BAD).await;
+        buyer.pass("2026-02-10T02:00:00Z").await;
+        let path = format!("/v1/invoices?customer={}&status=open", buyer.customer);
+        let open = text(&shop.stripe.get(&path).await["data"][0]["id"]);
+        shop.account(|state| {
+            let mut second = state.must(&open).value().clone();
+            second["id"] = json!("in_another");
+            state.put(second)
+        });
+        let look = async || {
+            let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
+            shop.app.post(&path, Value::Null).await.expect(200);
+        };
+        look().await;
+        let failed = async || {
+            let entries = buyer.desk.entries().await;
+            entries.iter().filter(|entry| entry["command"] == "fail_payment").count()
+        };
+        let before = failed().await;
+        for _ in 0..3 {
+            look().await;
+        }
+        assert_eq!(failed().await, before, "nothing is new");
     }
     shop.app.verify();
 }

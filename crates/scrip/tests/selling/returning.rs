@@ -147,3 +147,54 @@ async fn a_dispute_that_is_lost_takes_for_good_and_thaws() {
     }
     shop.app.verify();
 }
+
+/// R9: a bill that two payments paid, of which one goes back.
+#[tokio::test]
+async fn a_refund_of_one_of_two_payments_takes_its_share_of_both() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        buyer.buy(json!({ "plan": "creator" })).await;
+        let first = buyer.charge().await;
+        let (charge, intent) = (text(&first["id"]), text(&first["payment_intent"]));
+        shop.account(|state| {
+            let paid = state.all("invoice_payment").find(|paid| paid.text("payment.payment_intent") == intent);
+            let paid = paid.expect("it paid the bill").clone();
+            let mut copies = Vec::new();
+            for (id, second) in [(intent.as_str(), "pi_second"), (&charge, "ch_second"), (paid.id(), "inpay_second")] {
+                let mut copy = state.must(id).value().clone();
+                copy["id"] = json!(second);
+                copies.push(copy);
+            }
+            copies[1]["payment_intent"] = json!("pi_second");
+            copies[2]["payment"]["payment_intent"] = json!("pi_second");
+            for copy in &mut copies {
+                for amount in ["amount", "amount_received", "amount_captured", "amount_paid", "amount_requested"] {
+                    if copy[amount].is_number() {
+                        copy[amount] = json!(900);
+                    }
+                }
+            }
+            for copy in copies {
+                state.put(copy);
+            }
+            state.edit(&charge, |charge| {
+                charge.set("amount", 600);
+                charge.set("amount_captured", 600);
+            });
+            state.edit(&intent, |intent| {
+                intent.set("amount", 600);
+                intent.set("amount_received", 600);
+            });
+            state.edit(paid.id(), |paid| paid.set("amount_paid", 600));
+        });
+        shop.stripe.post("/v1/refunds", &[("charge", &charge)]).await;
+        buyer.settle().await;
+        for _ in 0..3 {
+            assert_eq!(buyer.desk.credits().await.0, 250 + 1700 - 1700 * 600 / 1500);
+            let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
+            shop.app.post(&path, Value::Null).await.expect(200);
+        }
+    }
+    shop.app.verify();
+}

@@ -119,3 +119,65 @@ async fn an_approval_that_is_taken_back_ends_the_plan_with_its_period() {
     }
     shop.app.verify();
 }
+
+/// R25: what was agreed without the approval is told of, of each workspace.
+#[tokio::test]
+async fn a_plan_that_was_agreed_without_the_approval_is_told_of_for_each_workspace() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        for told in 1..=2 {
+            let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+            buyer.buy(json!({ "plan": "pro", "interval": "month" })).await;
+            let price = buyer.price("scrip:plan:business:month").await;
+            buyer.agree(&price).await;
+            assert_eq!(shop.alerts().await, vec!["review_required"; told]);
+        }
+    }
+    shop.app.verify();
+}
+
+/// R25: whoever keeps a plan whose approval was taken back does not get round that: it is ended again.
+#[tokio::test]
+async fn a_plan_that_is_kept_without_the_approval_is_ended_again() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        let id = apply(&buyer.desk).await;
+        decide(&buyer.desk, &id, "approve").await;
+        buyer.buy(business()).await;
+        decide(&buyer.desk, &id, "revoke").await;
+        buyer.settle().await;
+        for _ in 0..2 {
+            buyer.keep().await;
+            assert_ne!(buyer.subscriptions().await[0]["cancel_at"], Value::Null, "it would be paid, and give nothing");
+        }
+        buyer.pass("2026-02-10T02:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}
+
+/// R25: what was agreed to follow, and needs no approval, follows where one is taken back.
+#[tokio::test]
+async fn an_approval_that_is_taken_back_lets_a_plan_follow_that_needs_none() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        let application = json!({ "review": "business_verification", "form": { "company": "Ada & Sons" } });
+        let review = text(&buyer.desk.post("/v1/reviews", application).await.expect(201)["id"]);
+        let decide = async |how: &str| {
+            let reason = json!({ "reason": "papers seen" });
+            buyer.desk.post(&format!("/v1/reviews/{review}/{how}"), reason).await.expect(200);
+        };
+        decide("approve").await;
+        buyer.buy(json!({ "plan": "business", "interval": "month" })).await;
+        buyer.agree(&buyer.price("scrip:plan:creator:month").await).await;
+        decide("revoke").await;
+        buyer.settle().await;
+        assert_eq!(buyer.desk.show().await["pending"]["plan"], "creator");
+        buyer.pass("2026-02-10T02:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 250 + 1700);
+    }
+    shop.app.verify();
+}

@@ -259,6 +259,29 @@ impl Buyer<'_> {
         self.settle().await;
     }
 
+    /// Agrees on another price for the end of the period, in a schedule of two phases.
+    pub async fn agree(&self, price: &str) {
+        let stripe = &self.shop.stripe;
+        let subscription = self.subscriptions().await[0].clone();
+        let from = [("from_subscription", subscription["id"].as_str().expect("an id"))];
+        let schedule = stripe.post("/v1/subscription_schedules", &from).await;
+        let phase = &schedule["phases"][0];
+        let (start, end) = (phase["start_date"].to_string(), phase["end_date"].to_string());
+        let now = text(&subscription["items"]["data"][0]["price"]["id"]);
+        let form = [
+            ("phases[0][items][0][price]", now.as_str()),
+            ("phases[0][items][0][quantity]", "1"),
+            ("phases[0][start_date]", &start),
+            ("phases[0][end_date]", &end),
+            ("phases[1][items][0][price]", price),
+            ("phases[1][items][0][quantity]", "1"),
+            ("proration_behavior", "none"),
+            ("end_behavior", "release"),
+        ];
+        stripe.post(&format!("/v1/subscription_schedules/{}", text(&schedule["id"])), &form).await;
+        self.settle().await;
+    }
+
     /// Takes back what was agreed for the period's end.
     pub async fn release(&self) {
         let schedule = text(&self.subscriptions().await[0]["schedule"]);

@@ -89,3 +89,119 @@ async fn an_answer_that_is_lost_buys_no_second_pack() {
     }
     shop.app.verify();
 }
+
+/// A pack that cannot be asked for at all: the card that was kept is gone. That is as good as a decline, and what was
+/// given back of another payment is taken all the same.
+#[tokio::test]
+async fn a_pack_that_cannot_be_asked_for_stops_and_holds_up_nothing() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        buyer.buy(json!({ "pack": "credits-1000" })).await;
+        let gone = |customer: &mut stripe_simulator::object::Object| {
+            customer.set("invoice_settings.default_payment_method", "pm_gone");
+        };
+        shop.account(|state| state.edit(&buyer.customer, gone));
+        ask(&buyer, 6000).await;
+        spend(&buyer, 1200).await;
+        assert_eq!(
+            (top_up(&buyer).await["status"].as_str().expect("a text"), buyer.desk.credits().await.0),
+            ("stopped", 50)
+        );
+        let charge = text(&buyer.charge().await["id"]);
+        shop.stripe.post("/v1/refunds", &[("charge", &charge)]).await;
+        buyer.settle().await;
+        assert_ne!(buyer.desk.balance().await["debt"], 0);
+    }
+    shop.app.verify();
+}
+
+/// While nobody may ask for money, what else is new is seen.
+#[tokio::test]
+async fn a_key_that_may_ask_for_no_money_holds_up_nothing_else() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        buyer.buy(json!({ "plan": "creator" })).await;
+        let fault = json!({ "method": "POST", "path": "/v1/payment_intents", "times": 1_000_000, "status": 403 });
+        shop.stripe.control("/faults", fault).await;
+        ask(&buyer, 6000).await;
+        let hold = buyer.desk.post("/v1/holds", json!({ "credits": 1900, "reference": "r" })).await.expect(201);
+        buyer.desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
+        let charge = text(&buyer.charge().await["id"]);
+        shop.stripe.post("/v1/refunds", &[("charge", &charge)]).await;
+        let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
+        shop.app.post(&path, Value::Null).await;
+        assert_ne!(buyer.desk.balance().await["debt"], 0, "it was given back");
+        assert_eq!(top_up(&buyer).await["status"], "buying");
+    }
+    shop.app.verify();
+}
+
+/// A payment of another workspace's that has the same number is not this one's.
+#[tokio::test]
+async fn a_number_of_another_workspaces_purchase_is_not_taken_for_ours() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let (buyer, other) = (shop.buyer("2026-01-10T00:00:00Z", json!({})).await, shop.app.free().await);
+        let method = shop.stripe.get(&format!("/v1/customers/{}", buyer.customer)).await;
+        let method = text(&method["invoice_settings"]["default_payment_method"]);
+        let form = [
+            ("amount", "1200"),
+            ("currency", "usd"),
+            ("customer", &*buyer.customer),
+            ("payment_method", &*method),
+            ("confirm", "true"),
+            ("off_session", "true"),
+            ("metadata[scrip_top_up]", "1"),
+            ("metadata[scrip_pack]", "credits-1000"),
+            ("metadata[scrip_workspace]", &*other.id),
+        ];
+        shop.stripe.post("/v1/payment_intents", &form).await;
+        ask(&buyer, 6000).await;
+        spend(&buyer, 200).await;
+        assert_eq!((top_up(&buyer).await["status"].clone(), buyer.desk.credits().await.0), (json!("on"), 1050));
+        assert_eq!(shop.alerts().await, ["wrong_workspace"]);
+    }
+    shop.app.verify();
+}
+
+/// Whoever ends automatic purchases while one waits for the account is not asked to pay it.
+#[tokio::test]
+async fn a_pack_that_is_not_wanted_any_more_is_not_paid() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        let fault = json!({ "method": "GET", "path": "/v1/subscriptions", "times": 1_000_000, "status": 503 });
+        shop.stripe.control("/faults", fault).await;
+        let terms = json!({ "pack": "credits-1000", "below": 100, "monthly_max": 6000 });
+        buyer.desk.call(Method::PUT, "/v1/billing/top_up").json(&terms).send().await.expect(200);
+        let hold = buyer.desk.post("/v1/holds", json!({ "credits": 200, "reference": "r" })).await.expect(201);
+        buyer.desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
+        assert_eq!(top_up(&buyer).await["status"], "buying");
+        buyer.desk.call(Method::DELETE, "/v1/billing/top_up").send().await.expect(200);
+        shop.account(|state| state.calls.faults.clear());
+        buyer.settle().await;
+        assert_eq!((charges(&buyer).await, buyer.desk.credits().await.0), (0, 50));
+        assert_eq!(top_up(&buyer).await["status"], "off");
+    }
+    shop.app.verify();
+}
+
+/// Somebody who has bought a pack and left a card for later, and subscribes to nothing.
+#[tokio::test]
+async fn the_card_that_was_left_with_a_pack_pays_the_next() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let desk = shop.app.free().await;
+        shop.buy(&desk, json!({ "pack": "credits-1000" })).await;
+        let terms = json!({ "pack": "credits-1000", "below": 100, "monthly_max": 6000 });
+        desk.call(Method::PUT, "/v1/billing/top_up").json(&terms).send().await.expect(200);
+        let hold = desk.post("/v1/holds", json!({ "credits": 1200, "reference": "r" })).await.expect(201);
+        desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
+        shop.settle(&desk).await;
+        let status = desk.get("/v1/billing").await.expect(200)["top_up"]["status"].clone();
+        assert_eq!((status, desk.credits().await.0), (json!("on"), 1050));
+    }
+    shop.app.verify();
+}

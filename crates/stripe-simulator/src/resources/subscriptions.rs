@@ -230,6 +230,14 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
     let feedback = params.text("cancellation_details[feedback]");
     params.accept(&["off_session", "proration_date", "payment_settings", "automatic_tax", "trial_settings"]);
     params.finish()?;
+    if (at_end.is_some() || cancel_at.is_some()) && !before.is_null("schedule") {
+        let message = format!(
+            "The subscription is managed by the subscription schedule `{}`, and updating any cancelation behavior \
+             directly is not allowed. Please update the schedule instead.",
+            before.text("schedule")
+        );
+        return Err(StripeError::invalid(message));
+    }
     if behavior == PaymentBehavior::PendingIfIncomplete {
         let outer = |name: &String| name.split('[').next().unwrap_or_default().to_owned();
         if let Some(other) = params.all().keys().map(outer).find(|name| !PENDING.contains(&name.as_str())) {

@@ -36,6 +36,13 @@ pub struct InvoiceSettings {
     pub default_payment_method: Option<Id>,
 }
 
+/// A means of payment.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Method {
+    /// `pm_…`
+    pub id: String,
+}
+
 /// A customer to be.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct NewCustomer {
@@ -59,6 +66,14 @@ impl Client {
     /// When Stripe refuses, does not answer, or may have done it.
     pub async fn create_customer(&self, new: &NewCustomer, key: &IdempotencyKey) -> Result<Customer, Error> {
         self.post(&["customers"], new, key).await
+    }
+
+    /// The means of payment that a customer has left, newest first.
+    ///
+    /// # Errors
+    /// When Stripe refuses or does not answer.
+    pub async fn payment_methods_of(&self, id: &str) -> Result<Vec<Method>, Error> {
+        self.all(&["customers", id, "payment_methods"], &()).await
     }
 
     /// A customer; a deleted one says so.

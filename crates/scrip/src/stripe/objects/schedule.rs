@@ -1,7 +1,7 @@
 //! What is to become of a subscription: where a downgrade waits for the period's end.
 
 use super::{Expandable, Id, Seconds, or_empty, price::Price};
-use crate::stripe::{Client, Error};
+use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::Deserialize;
 
 /// What is to become of a subscription.
@@ -84,6 +84,14 @@ impl Schedule {
 }
 
 impl Client {
+    /// Lets go of a schedule's subscription, which goes on as it is.
+    ///
+    /// # Errors
+    /// When Stripe refuses, does not answer, or may have done it.
+    pub async fn release_schedule(&self, id: &str, key: &IdempotencyKey) -> Result<(), Error> {
+        self.post(&["subscription_schedules", id, "release"], &(), key).await.map(|_: serde::de::IgnoredAny| ())
+    }
+
     /// A schedule, with its prices whole.
     ///
     /// # Errors
