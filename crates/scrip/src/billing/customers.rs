@@ -149,14 +149,55 @@ pub async fn looked(store: &Store, leased: &Leased) -> Result<(), Unavailable> {
     store.write_for_work(queries::LOOKED, values).await.map(drop)
 }
 
-/// Notes that a customer could not be looked at; the seconds until they are.
+/// Notes that a customer could not be looked at; the seconds until they are, unless there is something new about them.
 ///
 /// # Errors
 /// When the store cannot write: they are looked at when the lease ends.
 pub async fn later(store: &Store, leased: &Leased) -> Result<i64, Unavailable> {
     let tried = usize::try_from(leased.attempt - 1).unwrap_or(0).min(AGAIN.len() - 1);
     let due = store.now(None).await?.after_seconds(AGAIN[tried]);
-    let values = vec![leased.workspace.into(), due.micros().into(), leased.until.into()];
+    let values = vec![leased.workspace.into(), due.micros().into(), leased.until.into(), leased.hinted.into()];
     store.write_for_work(queries::LOOK_LATER, values).await?;
     Ok(AGAIN[tried])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Options;
+    use crate::tests::postgres::database;
+
+    async fn a_hint_during_a_look_that_fails_is_not_put_off(store: &Store) {
+        let workspace = WorkspaceId::new(7);
+        keep(store, workspace, "cus_7").await.expect("it is kept");
+        for hinted in [false, true] {
+            let mut leased = lease(store, 1).await.expect("it can be leased");
+            let leased = Leased { attempt: 9, ..leased.pop().expect("they are due") };
+            if hinted {
+                assert!(hint(store, "cus_7").await.expect("it is written"));
+            }
+            assert_eq!(later(store, &leased).await.expect("it is written"), 3600);
+            assert_eq!(lease(store, 1).await.expect("it can be leased").len(), usize::from(hinted));
+            let (sql, now) = (queries::HINT, store.now(None).await.expect("it answers"));
+            let again = vec![Value::Text("cus_7".to_owned()), now.micros().into()];
+            store.write(sql, again).await.expect("it is written");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hint_during_a_look_that_fails_is_not_put_off_in_files() {
+        let directory = std::env::temp_dir().join(format!("scrip-customers-{}", std::process::id()));
+        let store = Store::open(&directory, Options::default()).expect("it can be made");
+        a_hint_during_a_look_that_fails_is_not_put_off(&store).await;
+        drop(store);
+        std::fs::remove_dir_all(&directory).expect("it is ours");
+    }
+
+    #[tokio::test]
+    async fn a_hint_during_a_look_that_fails_is_not_put_off_in_postgres() {
+        let database = database();
+        let address = crate::store::Address::from(database.url());
+        let store = Store::connect_with(&address, Options::default()).await.expect("the database answers");
+        a_hint_during_a_look_that_fails_is_not_put_off(&store).await;
+    }
 }

@@ -128,8 +128,9 @@ pub const RENEW_LEASE: &str = "UPDATE customers SET lease_until = $2
 /// A customer was looked at, up to so many hints.
 pub const LOOKED: &str = "UPDATE customers SET looked = $2, lease_until = 0, attempts = 0
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
-/// A customer could not be looked at: it is to be tried again at an instant.
-pub const LOOK_LATER: &str = "UPDATE customers SET due_at = $2, lease_until = 0
+/// A customer could not be looked at: it is to be tried again at an instant, or when a hint came meanwhile.
+pub const LOOK_LATER: &str = "UPDATE customers
+    SET due_at = CASE WHEN hinted > $4 THEN due_at ELSE $2 END, lease_until = 0
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
 /// Whether there is something new about a workspace's customer: a hint, or an event that may be about them.
 pub const CUSTOMER_WAITS: &str = "SELECT (SELECT COUNT(*) FROM customers WHERE workspace = $1 AND hinted > looked)
