@@ -90,7 +90,9 @@ fn of_invoice(workspace: WorkspaceId, seen: &Seen, invoice: &Invoice) -> Result<
     if invoice.amount_paid <= 0 {
         return Err(wrong("nothing_paid", "the bill is settled without money: nothing is given for it".to_owned()));
     }
-    let whole: Vec<&Line> = invoice.lines.data.iter().filter(|line| !line.is_proration() && line.amount != 0).collect();
+    // What somebody put on the bill by hand is paid with it, and is no period.
+    let is_period = |line: &&Line| !line.is_proration() && !line.is_by_hand() && line.amount != 0;
+    let whole: Vec<&Line> = invoice.lines.data.iter().filter(is_period).collect();
     let [line] = whole.as_slice() else {
         let detail = format!("the bill has {} whole periods on it, and can only be read with one", whole.len());
         return Err(wrong("not_sold", detail));

@@ -374,3 +374,37 @@ async fn a_price_that_cannot_be_read_holds_up_nothing_else() {
         shop.app.verify();
     }
 }
+
+/// Something else that somebody put on a subscriber's bill: the period is paid all the same.
+#[tokio::test]
+async fn a_bill_with_something_else_on_it_gives_its_period() {
+    let mut shop = Shop::silent("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        let price = buyer.price("scrip:plan:creator:month").await;
+        let form = [("customer", buyer.customer.as_str()), ("items[0][price]", &price)];
+        let made = shop.stripe.post("/v1/subscriptions", &form).await;
+        shop.account(|state| {
+            let invoice = text(&made["latest_invoice"]);
+            let mut lines = state.must(&invoice).at("lines").clone();
+            let mut item = lines["data"][0].clone();
+            item["id"] = json!("il_by_hand");
+            item["amount"] = json!(500);
+            item["pricing"] = json!({ "type": "price_details", "unit_amount_decimal": "500",
+                "price_details": { "price": "price_by_hand", "product": "prod_by_hand" } });
+            item["parent"] = json!({ "type": "invoice_item_details", "subscription_item_details": null,
+                "invoice_item_details": { "invoice_item": "ii_1", "proration": false, "subscription": made["id"],
+                    "proration_details": { "credited_items": null } } });
+            lines["data"].as_array_mut().expect("a list").push(item);
+            state.edit(&invoice, |invoice| {
+                invoice.set("lines", lines);
+                invoice.set("amount_paid", 2000);
+            });
+        });
+        let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
+        shop.app.post(&path, Value::Null).await.expect(200);
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}

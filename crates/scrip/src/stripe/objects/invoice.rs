@@ -253,6 +253,12 @@ impl Line {
         self.pricing.as_ref()?.price_details.as_ref().map(|details| &details.price)
     }
 
+    /// Whether somebody put it on the bill, and no subscription did.
+    pub fn is_by_hand(&self) -> bool {
+        let parent = self.parent.as_ref();
+        parent.is_some_and(|parent| parent.subscription_item_details.is_none() && parent.invoice_item_details.is_some())
+    }
+
     /// Whether it is the share of a period in which something changed.
     pub fn is_proration(&self) -> bool {
         self.parent.as_ref().is_some_and(|parent| {
