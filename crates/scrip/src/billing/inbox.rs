@@ -161,7 +161,7 @@ async fn pass_on_one(billing: &Billing, row: &Row) -> Result<(), PassOn> {
         (customer, _) => customer,
     };
     match customer {
-        Some(customer) => hint_at(billing, row.text(0), &customer).await,
+        Some(customer) => hint_at(billing, (row.text(0), row.text(1)), &customer).await,
         None => Ok(()),
     }
 }
@@ -190,13 +190,21 @@ async fn customer_of(billing: &Billing, charge: &str) -> Result<Option<String>, 
     }
 }
 
-/// Hints at a customer. One that bears our mark and that we do not know is somebody's money: an alert says so.
-async fn hint_at(billing: &Billing, event: &str, customer: &str) -> Result<(), PassOn> {
+/// Hints at a customer. One that bears our mark and that we do not know is somebody's money: an alert says so. One who
+/// was deleted bears no mark any more, and may have been ours when they paid what goes back now.
+async fn hint_at(billing: &Billing, (event, kind): (&str, &str), customer: &str) -> Result<(), PassOn> {
     let store: &Store = billing.ledger.store();
     if customers::hint(store, customer).await? {
         return Ok(());
     }
     match billing.client.customer(customer).await {
+        Ok(found) if found.deleted && goes_back(kind) => {
+            let detail = format!(
+                "the event {event} is about money that goes back to a customer who was deleted: nothing was taken back \
+                 for it; if they were one of ours, do that by hand"
+            );
+            Ok(alerts::raise(store, Alert::new("deleted_customer", customer, None, detail)).await?)
+        }
         Ok(found) => {
             if let Some(workspace) = found.metadata.get(marks::WORKSPACE) {
                 let detail = format!(
@@ -211,6 +219,11 @@ async fn hint_at(billing: &Billing, event: &str, customer: &str) -> Result<(), P
         Err(Error::Refused(refused)) if is_missing(&refused) => Ok(()),
         Err(error) => Err(PassOn::Provider(error)),
     }
+}
+
+/// Whether an event is about money that goes back, or is claimed back.
+fn goes_back(kind: &str) -> bool {
+    ["charge.refunded", "charge.dispute.", "refund."].iter().any(|start| kind.starts_with(start))
 }
 
 /// Whether there is no such thing. Any other refusal is about who asks, or how often: the event waits.

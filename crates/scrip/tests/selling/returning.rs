@@ -198,3 +198,25 @@ async fn a_refund_of_one_of_two_payments_takes_its_share_of_both() {
     }
     shop.app.verify();
 }
+
+/// R9: what a customer paid who was deleted since, and is somebody else now, goes back.
+#[tokio::test]
+async fn money_that_goes_back_to_a_customer_who_is_gone_is_told_of() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let desk = shop.app.free().await;
+        shop.buy(&desk, json!({ "pack": "credits-1000" })).await;
+        let customer =
+            async || text(&shop.app.get(&format!("/v1/workspaces/{}/customer", desk.id)).await.expect(200)["customer"]);
+        let gone = customer().await;
+        let charges = shop.stripe.get(&format!("/v1/charges?customer={gone}")).await;
+        shop.stripe.delete(&format!("/v1/customers/{gone}")).await;
+        shop.buy(&desk, json!({ "pack": "credits-1000" })).await;
+        assert_ne!(customer().await, gone);
+        assert_eq!((desk.credits().await.0, shop.alerts().await), (2250, Vec::new()));
+        shop.stripe.post("/v1/refunds", &[("charge", &text(&charges["data"][0]["id"]))]).await;
+        shop.settle(&desk).await;
+        assert_eq!((desk.credits().await.0, shop.alerts().await), (2250, vec!["deleted_customer".to_owned()]));
+    }
+    shop.app.verify();
+}
