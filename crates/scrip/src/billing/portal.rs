@@ -109,7 +109,8 @@ impl Billing {
         Ok(self.client.subscription(&paid.subscription).await?)
     }
 
-    async fn visit(&self, workspace: &Workspace, flow_data: Option<Flow>) -> Result<String, Denied> {
+    /// A page of the portal.
+    pub(super) async fn visit(&self, workspace: &Workspace, flow_data: Option<Flow>) -> Result<String, Denied> {
         let configuration = self.configuration(workspace).await?;
         let customer = self.customer(workspace).await?;
         let new = NewSession { customer, configuration, return_url: self.back(workspace), flow_data };

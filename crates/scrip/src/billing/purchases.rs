@@ -15,6 +15,7 @@ use crate::stripe::objects::checkout::{
 };
 use crate::stripe::objects::customer::{Customer, NewCustomer};
 use crate::stripe::objects::price::Price;
+use crate::stripe::objects::subscription::{Item, Status as Standing};
 use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{How, Mode, Offer, OnUpgrade, Refusal, Timestamp, Wanted, Workspace, offer};
@@ -117,6 +118,10 @@ impl Billing {
             // What is paid is had to its end, and what is bought meanwhile begins at once: there is nothing to change.
             offered.how = self.anew(workspace);
         }
+        if sold.interval().is_some() && self.owes(workspace).await? {
+            // Whoever subscribes anew pays twice when the old bill is collected after all.
+            return Ok(Page { url: self.visit(workspace, None).await?, offer: offered, expires_at: None });
+        }
         let purchase = self.decide(workspace, &sold, &offered, key).await?;
         if let Some(url) = purchase.url {
             return Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) });
@@ -138,6 +143,19 @@ impl Billing {
             return Err(given_up());
         }
         Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) })
+    }
+
+    /// Whether the provider still tries to collect a plan's bill that the workspace waits for no longer.
+    async fn owes(&self, workspace: &Workspace) -> Result<bool, Denied> {
+        let Some(customer) = customers::of(self.ledger.store(), workspace.id).await? else { return Ok(false) };
+        let all = match self.client.subscriptions_of(&customer).await {
+            Ok(all) => all,
+            Err(Error::Refused(refused)) if refused.status == 404 || is_gone(&refused) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let is_ours = |item: &Item| offers::offer(&item.price).is_ok_and(|offer| offer.sold.interval().is_some());
+        let is_open = |status: &Standing| matches!(status, Standing::PastDue | Standing::Unpaid);
+        Ok(all.iter().any(|one| is_open(&one.status) && one.items.data.iter().any(is_ours)))
     }
 
     /// How something begins that is bought beside a period whose subscription is over.

@@ -111,3 +111,23 @@ async fn two_bills_that_are_declined_are_not_told_of_again_and_again() {
     }
     shop.app.verify();
 }
+
+/// Whoever is on the free plan because a renewal was declined, and buys again while it is still collected, pays once.
+#[tokio::test]
+async fn nobody_subscribes_anew_while_the_last_bill_is_still_collected() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = unpaid(&shop).await;
+        buyer.pass("2026-02-10T02:00:00Z").await;
+        buyer.here("2026-02-11T00:00:01Z").await;
+        let page = buyer.desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
+        if page["expires_at"].is_string() {
+            shop.pay(&page).await;
+        }
+        buyer.card(GOOD).await;
+        buyer.pass("2026-02-13T12:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+        assert_eq!((buyer.subscriptions().await.as_array().map(Vec::len), shop.alerts().await), (Some(1), Vec::new()));
+    }
+    shop.app.verify();
+}
