@@ -89,12 +89,13 @@ impl Billing {
         self.visit(workspace, Some(Flow::SubscriptionUpdateConfirm { subscription_update_confirm: chosen })).await
     }
 
-    /// The subscription that the workspace's period was paid with, unless it is over: it may have been ended at once, or
-    /// its customer was deleted.
+    /// The subscription that the workspace's period was paid with, unless it is over: it may have been ended at once,
+    /// or its customer was deleted.
     pub(super) async fn still_going(&self, workspace: &Workspace) -> Result<Option<Subscription>, Denied> {
         match self.current(workspace).await {
             Ok(current) => {
-                Ok(Some(current).filter(|one| !matches!(one.status, Status::Canceled | Status::IncompleteExpired)))
+                let is_over = matches!(current.status, Status::Canceled | Status::IncompleteExpired);
+                Ok(Some(current).filter(|_| !is_over))
             }
             Err(Denied::Provider(Error::Refused(refused))) if refused.status == 404 => Ok(None),
             Err(denied) => Err(denied),
