@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 
 /// How long a page can be paid on, in seconds: between half an hour and a day, as the provider has it.
 const PAGE_SECONDS: i64 = 3600; // # assumed
-/// How long it must be to its end when it is opened, in seconds: the provider's half an hour, and one minute in which it
-/// is asked.
+/// How long it must be to its end when it is opened, in seconds: the provider's half an hour, and one minute in which
+/// it is asked.
 const PAGE_SECONDS_LEAST: i64 = 1860; // # assumed
 
 /// The longest id that the provider gives to anything.
