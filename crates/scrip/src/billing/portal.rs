@@ -65,7 +65,12 @@ impl Billing {
         if let Some(schedule) = &current.schedule {
             self.client.release_schedule(&schedule.id, &key("release")).await?;
         }
-        let change = Ending { cancel_at_period_end: Some(ending), ..Ending::default() };
+        // The portal sets a date, which is taken back as one.
+        let is_dated = !current.cancel_at_period_end && current.cancel_at.is_some();
+        let change = match ending {
+            false if is_dated => Ending { cancel_at: Some(None), ..Ending::default() },
+            _ => Ending { cancel_at_period_end: Some(ending), ..Ending::default() },
+        };
         self.client.end_subscription(&current.id, change, &key("end")).await?;
         Ok(())
     }
