@@ -309,3 +309,49 @@ fn is_known(workspace: &Workspace, source: &Name) -> bool {
     let period = workspace.subscription.payment.as_ref().filter(|payment| payment.source == *source);
     taken || workspace.disputes.contains(source) || period.is_some_and(|payment| payment.reversed.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+
+    fn bill(id: &str, reason: &str) -> Value {
+        json!({
+            "id": id, "livemode": false, "status": "paid", "customer": "cus_1", "billing_reason": reason,
+            "currency": "usd", "total": 1500, "amount_due": 1500, "amount_paid": 1500, "attempt_count": 1,
+            "created": 100, "next_payment_attempt": null, "metadata": {}, "hosted_invoice_url": null,
+            "status_transitions": { "finalized_at": 100, "paid_at": 100, "voided_at": null },
+            "parent": { "subscription_details": { "subscription": "sub_1", "metadata": {} } },
+            "lines": { "has_more": false, "data": [{ "id": "il_1", "amount": 1500, "currency": "usd", "quantity": 1,
+                "period": { "start": 100, "end": 200 }, "metadata": {}, "parent": null,
+                "pricing": { "price_details": { "price": "price_1", "product": "prod_1" } } }] },
+            "payments": { "has_more": false, "data": [] },
+        })
+    }
+
+    fn recorded(bills: &[(&str, &str)]) -> Vec<String> {
+        let price = json!({ "id": "price_1", "active": true, "livemode": false, "currency": "usd", "unit_amount": 1500,
+            "billing_scheme": "per_unit", "lookup_key": null, "product": "prod_1", "created": 1,
+            "recurring": { "interval": "month", "interval_count": 1, "usage_type": "licensed" },
+            "metadata": { "scrip_plan": "pro", "scrip_interval": "month" } });
+        let price = serde_json::from_value(price).expect("it is a price");
+        let bills = bills.iter().map(|(id, reason)| serde_json::from_value(bill(id, reason)).expect("it is a bill"));
+        let prices = BTreeMap::from([("price_1".to_owned(), Arc::new(price))]);
+        let (settled, alerts) =
+            payments(WorkspaceId::new(1), &Seen { invoices: bills.collect(), prices, ..Seen::default() });
+        assert_eq!(alerts, []);
+        settled.iter().map(|one| one.payment.source.to_string()).collect()
+    }
+
+    #[test]
+    fn bills_of_one_second_are_recorded_in_the_order_of_what_they_paid_for() {
+        let (begun, changed) = (("in_b", "subscription_create"), ("in_a", "subscription_update"));
+        for listed in [[changed, begun], [begun, changed]] {
+            assert_eq!(recorded(&listed), ["in_b", "in_a"], "however they are listed");
+        }
+        let (first, second) = (("in_z", "subscription_update"), ("in_y", "subscription_update"));
+        assert_eq!(recorded(&[second, first]), ["in_z", "in_y"], "of two changes the list has the newest first");
+        assert_eq!(recorded(&[first, second]), ["in_y", "in_z"]);
+    }
+}
