@@ -188,6 +188,13 @@ async fn an_operators_undo_takes_back_a_cancellation_from_the_portal() {
         let path = format!("/v1/workspaces/{}/subscription?undo=true", buyer.desk.id);
         let undone = buyer.desk.call(Method::DELETE, &path).send().await.expect(200);
         assert_eq!((&undone["status"], &undone["pending"]), (&json!("active"), &Value::Null));
+        let asked = format!("/v1/subscriptions/{}", buyer.subscription().await);
+        let form = shop.account(|state| {
+            let asked = state.calls.list.iter().rfind(|call| call.method == "POST" && call.path == asked);
+            asked.map(|call| call.form.clone())
+        });
+        let form = form.expect("it was taken back there");
+        assert_eq!(form.get("cancel_at").map(String::as_str), Some(""), "the portal set a date: {form:?}");
         buyer.pass("2026-02-10T02:00:00Z").await;
         Buyer::is(&buyer.stands().await, "pro", "month", "active", 5250);
     }
