@@ -5,6 +5,7 @@
 use crate::amount::Amount;
 use crate::catalog::{Catalog, Model, Name, Plan};
 use crate::limits::ID_MAX;
+use crate::terms::Terms;
 use crate::time::Timestamp;
 use crate::workspace::{Window, Workspace};
 use serde::{Deserialize, Serialize};
@@ -144,9 +145,28 @@ pub enum Access {
     Locked,
 }
 
-/// How the workspace's plan lets it at a model, at an instant it has been settled to.
-pub fn access(workspace: &Workspace, catalog: &Catalog, plan: &Plan, model: &Model, at: Timestamp) -> Access {
-    debug_assert!(catalog.plan(&plan.id).is_some(), "the plan is of this catalog");
+impl Access {
+    /// Place in the order of what is better for the workspace, best last.
+    fn rank(&self) -> u8 {
+        match self {
+            Access::Locked => 0,
+            Access::TrialExhausted => 1,
+            Access::Unapproved { .. } => 2,
+            Access::TrialRuns { .. } | Access::TrialWindow { .. } => 3,
+            Access::Open => 4,
+        }
+    }
+}
+
+/// Returns how a workspace's terms let it at a model of the menu, at an instant it has been settled to: where two
+/// editions of its plan judge the model, the better answer.
+pub fn access(workspace: &Workspace, terms: &Terms<'_>, model: &Model, at: Timestamp) -> Access {
+    let judges = terms.judges(&model.id).into_iter();
+    let answers = judges.map(|(edition, model)| access_under(workspace, edition.plan, model, at));
+    answers.max_by_key(Access::rank).unwrap_or(Access::Locked)
+}
+
+fn access_under(workspace: &Workspace, plan: &Plan, model: &Model, at: Timestamp) -> Access {
     if includes(model, &plan.id) {
         let missing = plan.requires.iter().find(|review| !workspace.approvals.contains(*review));
         // What every plan includes is not what the review stands before.
@@ -158,40 +178,42 @@ pub fn access(workspace: &Workspace, catalog: &Catalog, plan: &Plan, model: &Mod
     let Some(trial) = plan.trials.iter().find(|trial| trial.model == model.id) else {
         return Access::Locked;
     };
-    if trial.runs.is_some() {
-        let left = workspace.trial_runs_left(&plan.id, &model.id, at);
+    // Nobody pays for a trial, so a person has it once: in the first workspace (R8).
+    if !workspace.lifetime_allowed {
+        return Access::TrialExhausted;
+    }
+    let window = workspace.window(&plan.id, &model.id).and_then(Window::open_until);
+    // A trial that was had in its other shape is not had anew (R33).
+    if let Some(runs) = trial.runs {
+        let left = workspace.trial_runs_left(&plan.id, &model.id, runs);
+        let left = if window.is_some() { Amount::ZERO } else { left };
         return if left.is_zero() { Access::TrialExhausted } else { Access::TrialRuns { left } };
     }
-    match workspace.window(&plan.id, &model.id).and_then(Window::open_until) {
+    match window {
         Some(ends_at) if ends_at <= at => Access::TrialExhausted,
+        None if !workspace.trial_runs_used(&plan.id, &model.id).is_zero() => Access::TrialExhausted,
         ends_at => Access::TrialWindow { ends_at },
     }
 }
 
-/// Whether a plan includes a model.
+/// Returns true if a plan includes a model.
 pub fn includes(model: &Model, plan: &str) -> bool {
     model.plans.is_empty() || model.plans.iter().any(|included| &**included == plan)
 }
 
-/// The plans that include a model, lowest first.
-pub fn plans_with_model(catalog: &Catalog, model: &Model) -> Vec<Name> {
-    catalog.plans.iter().filter(|plan| includes(model, &plan.id)).map(|plan| plan.id.clone()).collect()
-}
-
-/// The plans whose parameter level reaches a level, lowest first.
+/// Returns the plans whose parameter level reaches a level, lowest first.
 pub fn plans_with_level(catalog: &Catalog, level: &str) -> Vec<Name> {
     catalog.plans.iter().filter(|plan| reaches(catalog, plan, level)).map(|plan| plan.id.clone()).collect()
 }
 
-/// Whether a plan's parameter level reaches a level. A plan without a level reaches all.
+/// Returns true if a plan's parameter level reaches a level. A plan without a level reaches all.
 pub fn reaches(catalog: &Catalog, plan: &Plan, level: &str) -> bool {
     plan.level.as_ref().is_none_or(|own| catalog.level(own) >= catalog.level(level))
 }
 
-/// The runs of a model that the plan still allows today; `None` when it does not limit them.
-pub fn runs_left_today(workspace: &Workspace, plan: &Plan, model: &str, at: Timestamp) -> Option<u32> {
-    let limited = plan.limited.iter().find(|limited| &*limited.model == model)?;
-    Some(limited.runs_per_day.saturating_sub(workspace.runs_today(model, at)))
+/// Returns how many runs of a model the plan still allows today; `None` when it does not limit them.
+pub fn runs_left_today(workspace: &Workspace, terms: &Terms<'_>, model: &str, at: Timestamp) -> Option<u32> {
+    Some(terms.runs_per_day(model)?.saturating_sub(workspace.runs_today(model, at)))
 }
 
 #[cfg(test)]

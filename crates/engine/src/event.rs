@@ -13,7 +13,7 @@ use crate::grant::CostBasis;
 use crate::hold::{Part, TrialUse};
 use crate::notice::Notice;
 use crate::quote::Line;
-use crate::subscription::Period;
+use crate::subscription::{Period, Repriced};
 use crate::team::event::TeamEvent;
 use crate::team::{Spender, Tenancy};
 use crate::time::{Interval, Timestamp};
@@ -245,10 +245,20 @@ pub enum Event {
     CancelScheduled,
     /// Neither does.
     ScheduleCleared,
-    /// The catalog version was changed by hand (R33).
+    /// The workspace moved to the terms of another catalog version: one without a paid period when the version came into
+    /// force, any other by a migration (R33).
     CatalogMigrated {
-        /// The new version.
+        /// The version whose limits and gates apply from here on.
         catalog: u32,
+        /// The version that the paid period was sold with, whose grants stay.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sold: Option<u32>,
+        /// The free plan of that version, where the workspace's own is not in it any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Name>,
+        /// The price that later renewals change to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repriced: Option<Repriced>,
     },
     /// A grant was made.
     GrantIssued {

@@ -45,17 +45,18 @@ mod refusal;
 mod rights;
 mod subscription;
 pub mod team;
+mod terms;
 mod time;
 mod ways_out;
 mod workspace;
 
-pub use access::{Access, Capability, access, includes, plans_with_model, runs_left_today};
+pub use access::{Access, Capability, access, includes, runs_left_today};
 pub use amount::{Amount, Unit};
 pub use apply::{Applied, apply, fold, hold_is_good};
 pub use catalog::{
-    Adjust, CancelRule, Catalog, Catalogs, GrantKind, GrantTemplate, Lane, Limited, Links, Model, Name, OnUpgrade,
-    Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate, Thousandths, Trial, Value,
-    parse as parse_catalog,
+    Adjust, CancelRule, Catalog, Catalogs, Clocks, GrantKind, GrantTemplate, Lane, Limited, Links, Model, Name,
+    OnUpgrade, Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate, Thousandths,
+    Trial, Value, parse as parse_catalog,
 };
 pub use command::{Ask, Choice, CitedQuote, Command, Give, Off, Outcome, is_privileged};
 pub use entry::Entry;
@@ -75,6 +76,7 @@ pub use quote::{Line, Price, delivered, price};
 pub use rate::{Admission, Admissions, Askers};
 pub use refusal::{FreshQuote, Refusal, WayOut};
 pub use rights::{By, Effective, Need, effective, judge, role_reaches};
-pub use subscription::{Period, Subscription};
+pub use subscription::{Period, Repriced, Subscription};
+pub use terms::{Edition, Estimate, Priced, Terms};
 pub use time::{DAY, Interval, SECOND, Span, Timestamp};
 pub use workspace::{Mode, Profile, Window, Workspace};

@@ -5,7 +5,7 @@
 use crate::amount::{Amount, Unit};
 use crate::catalog::Name;
 use crate::grant::Grant;
-use crate::time::{Span, Timestamp};
+use crate::time::{Interval, Span, Timestamp};
 use crate::workspace::Workspace;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,21 @@ pub enum Notice {
         /// What is left of it.
         amount: Amount,
     },
+    /// Renewals from an instant on cost more (R33).
+    PriceRaised {
+        /// The plan.
+        plan: Name,
+        /// Interval at which it is paid.
+        interval: Interval,
+        /// The price until then, in the currency's smallest unit; `None` where it was agreed by contract.
+        before: Option<Amount>,
+        /// The price from then on, in the currency's smallest unit.
+        amount: Amount,
+        /// ISO 4217, lower case.
+        currency: Name,
+        /// The first instant at which a renewal may cost it.
+        from: Timestamp,
+    },
     /// From now on outputs are kept for a shorter time than before (R29).
     RetentionShortened {
         /// The plan that keeps them so.
@@ -50,6 +65,7 @@ impl Notice {
             Notice::CreditsLow { .. } => "credits_low",
             Notice::CreditsRecovered { .. } => "credits_recovered",
             Notice::GrantExpiring { .. } => "grant_expiring",
+            Notice::PriceRaised { .. } => "price_raised",
             Notice::RetentionShortened { .. } => "retention_shortened",
         }
     }

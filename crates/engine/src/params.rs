@@ -91,6 +91,16 @@ fn value(param: &Param, asked: Option<&Value>) -> Result<Value, String> {
     }
 }
 
+/// Returns true if a parameter can have a value.
+pub(crate) fn accepts(param: &Param, asked: &Value) -> bool {
+    value(param, Some(asked)).is_ok()
+}
+
+/// Returns the value of a parameter that was not given; `None` where it must be.
+pub(crate) fn default(param: &Param) -> Option<Value> {
+    value(param, None).ok()
+}
+
 fn words(param: &Param) -> String {
     let Param::Choice { choices, .. } = param else { return String::new() };
     choices.iter().map(|choice| &**choice).collect::<Vec<_>>().join(", ")

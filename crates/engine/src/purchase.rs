@@ -61,25 +61,17 @@ pub struct Offer {
 /// # Errors
 /// The first [`Refusal`] in the order of that enum: what is not sold, or not to it.
 pub fn offer(workspace: &Workspace, catalogs: &Catalogs, wanted: &Wanted, at: Timestamp) -> Result<Offer, Refusal> {
-    let version = catalogs.in_force(at, workspace.test_clock.is_some());
+    let version = catalogs.in_force(at, workspace.test_clock);
     let version = version.ok_or(Refusal::NotFound { what: "catalog" })?;
     if let Some(reason) = &workspace.frozen {
         return Err(Refusal::WorkspaceFrozen { reason: reason.to_string() });
     }
     match wanted {
         Wanted::Pack(id) => {
-            let catalog = &catalogs.get(workspace.catalog).ok_or(Refusal::NotFound { what: "catalog" })?.catalog;
-            let pack = catalog.pack(id).ok_or_else(|| {
+            let pack = version.catalog.pack(id).ok_or_else(|| {
                 Refusal::invalid("/pack", format!("there is no pack `{}`", id.chars().take(100).collect::<String>()))
             })?;
-            // The workspace's version says what is sold to it; what a payment of that price gives is in the newest
-            // version that asks it.
-            let same = |other: &&Pack| other.amount == pack.amount && other.currency == pack.currency;
-            let newest = catalogs.all().iter().rev().filter(|published| published.version <= version.version);
-            let mut given = newest.filter_map(|published| Some((published, published.catalog.pack(id).filter(same)?)));
-            let (version, gives) =
-                given.next().map_or((workspace.catalog, pack), |(known, pack)| (known.version, pack));
-            offer_pack(workspace, version, pack, gives)
+            offer_pack(workspace, version.version, pack)
         }
         Wanted::Plan(id, interval) => {
             let plan = version.catalog.plan(id).filter(|plan| !plan.prices.is_empty()).ok_or_else(|| {
@@ -94,7 +86,7 @@ pub fn offer(workspace: &Workspace, catalogs: &Catalogs, wanted: &Wanted, at: Ti
     }
 }
 
-fn offer_pack(workspace: &Workspace, version: u32, pack: &Pack, gives: &Pack) -> Result<Offer, Refusal> {
+fn offer_pack(workspace: &Workspace, version: u32, pack: &Pack) -> Result<Offer, Refusal> {
     if !pack.plans.is_empty() && !pack.plans.contains(&workspace.subscription.plan) {
         return Err(Refusal::FeatureNotInPlan { feature: "packs".to_owned(), plans_that_include: pack.plans.clone() });
     }
@@ -104,9 +96,9 @@ fn offer_pack(workspace: &Workspace, version: u32, pack: &Pack, gives: &Pack) ->
         interval: None,
         amount: pack.amount,
         currency: Name::from(pack.currency.as_str()),
-        credits: gives.credits + gives.bonus,
-        bonus: gives.bonus,
-        expires: gives.expires,
+        credits: pack.credits + pack.bonus,
+        bonus: pack.bonus,
+        expires: pack.expires,
         how: How::AtOnce,
     })
 }

@@ -22,6 +22,8 @@ pub struct FreshQuote {
     pub lines: Vec<Line>,
     /// The catalog version it is from.
     pub catalog_version: u32,
+    /// Fingerprint of the model and parameters under that version.
+    pub fingerprint: u64,
 }
 
 /// One way out of a balance that is too small.

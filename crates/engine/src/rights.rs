@@ -6,7 +6,7 @@
 //! Invariant: whatever is not allowed here is refused, the operator's own acts alone excepted.
 
 use crate::access::Capability;
-use crate::catalog::{Catalog, Name, Plan};
+use crate::catalog::{Name, Plan};
 use crate::id::UserId;
 use crate::refusal::Refusal;
 use crate::team::{Key, KeyHash, Role, Spender};
@@ -159,8 +159,7 @@ fn is_in_force(plan: &Plan, role: Option<Role>, capability: &Capability) -> bool
 ///
 /// # Errors
 /// The refusal that names what is missing. Somebody who does not belong to the workspace finds none.
-pub fn judge(workspace: &Workspace, catalog: &Catalog, by: By, need: Need<'_>, at: Timestamp) -> Result<(), Refusal> {
-    let plan = catalog.plan(&workspace.subscription.plan).expect("a workspace is on a plan of its catalog version");
+pub fn judge(workspace: &Workspace, plan: &Plan, by: By, need: Need<'_>, at: Timestamp) -> Result<(), Refusal> {
     match by {
         By::Operator => Ok(()),
         By::User(user) => judge_user(workspace, plan, user, need),

@@ -28,6 +28,12 @@ pub struct Subscription {
     /// What the period was paid with; `None` where the operator says what is paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<Paid>,
+    /// The catalog version that the period was sold with, where a migration has moved its limits and gates on (R33).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sold: Option<u32>,
+    /// The other price that a migration has given notice of (R33).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repriced: Option<Repriced>,
     /// The period is over, and until when its renewal is waited for (R4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited_until: Option<Timestamp>,
@@ -44,6 +50,8 @@ impl Subscription {
             pending_allowance: None,
             allowance: None,
             payment: None,
+            sold: None,
+            repriced: None,
             awaited_until: None,
         }
     }
@@ -73,6 +81,15 @@ impl Subscription {
         let ends = self.period.map(|period| period.end);
         waits && of_period && grant.expires_at.is_some() && grant.expires_at == ends
     }
+}
+
+/// A price that renewals change to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repriced {
+    /// The catalog version that has the price.
+    pub catalog: u32,
+    /// The first instant at which a renewal may cost it.
+    pub from: Timestamp,
 }
 
 /// A paid period.

@@ -3,8 +3,8 @@
 use crate::access::includes;
 use crate::amount::{Amount, Unit};
 use crate::catalog::{Catalog, GrantKind, GrantTemplate, Model, Name, OnUpgrade, Param, Params, Plan, Value};
-use crate::quote::price;
 use crate::refusal::WayOut;
+use crate::terms::Terms;
 use crate::time::{Interval, Timestamp};
 use crate::workspace::Workspace;
 
@@ -14,27 +14,28 @@ const OFFERS_MAX: usize = 3;
 /// Everything that would let this run through.
 pub(crate) fn ways_out(
     workspace: &Workspace,
-    catalog: &Catalog,
+    terms: &Terms<'_>,
     model: &Model,
     params: &Params,
     required: Amount,
     at: Timestamp,
 ) -> Vec<WayOut> {
     let available = workspace.available(Unit::Credits, Some(&model.id), at);
-    let mut options: Vec<WayOut> = smaller(model, params, available);
-    options.extend(more_credits(workspace, catalog, Some(model), required, at));
+    let mut options: Vec<WayOut> = smaller(terms, model, params, available);
+    options.extend(more_credits(workspace, terms, Some(model), required, at));
     options
 }
 
 /// Credits that would come: from runs in flight, packs, higher plans and the next period.
 pub(crate) fn more_credits(
     workspace: &Workspace,
-    catalog: &Catalog,
+    terms: &Terms<'_>,
     model: Option<&Model>,
     required: Amount,
     at: Timestamp,
 ) -> Vec<WayOut> {
     let mut options = Vec::new();
+    let catalog: &Catalog = &terms.menu.catalog;
     let missing = required.less(workspace.available(Unit::Credits, model.map(|model| &*model.id), at));
     let held = workspace.held(Unit::Credits);
     if held >= missing {
@@ -50,22 +51,23 @@ pub(crate) fn more_credits(
         amount: pack.amount,
         currency: Name::from(pack.currency.as_str()),
     }));
-    options.extend(higher_plans(workspace, catalog, model, required, at));
-    options.extend(renewal(workspace, catalog, model, required));
+    options.extend(higher_plans(workspace, terms, model, required, at));
+    options.extend(renewal(workspace, terms, model, required));
     options
 }
 
 /// Plans whose first period brings enough. A shorter interval than the current one would only start when that ends.
 fn higher_plans(
     workspace: &Workspace,
-    catalog: &Catalog,
+    terms: &Terms<'_>,
     model: Option<&Model>,
     required: Amount,
     at: Timestamp,
 ) -> Vec<WayOut> {
+    let catalog: &Catalog = &terms.menu.catalog;
     let subscription = &workspace.subscription;
     let rank = catalog.plan_rank(&subscription.plan);
-    let kept = kept_by_an_upgrade(workspace, catalog, model, at);
+    let kept = kept_by_an_upgrade(workspace, terms.catalog(), model, at);
     let higher = catalog.plans.iter().filter(|other| catalog.plan_rank(&other.id) > rank && !other.custom);
     let higher = higher.filter(|other| model.is_none_or(|model| includes(model, &other.id)));
     let offer = |other: &Plan| {
@@ -98,11 +100,11 @@ fn credits_of<'a>(grants: impl Iterator<Item = &'a GrantTemplate>, model: Option
 }
 
 /// The next allowance, where it and what outlives that instant are enough: what is left of this period is not.
-fn renewal(workspace: &Workspace, catalog: &Catalog, model: Option<&Model>, required: Amount) -> Option<WayOut> {
+fn renewal(workspace: &Workspace, terms: &Terms<'_>, model: Option<&Model>, required: Amount) -> Option<WayOut> {
     let subscription = &workspace.subscription;
     let period = subscription.period.filter(|_| subscription.pending.is_none())?;
     let at = subscription.renews_at()?;
-    let grants = catalog.plan(&subscription.plan)?.price(period.interval)?.grants.iter();
+    let grants = terms.granting().plan.price(period.interval)?.grants.iter();
     let monthly = period.next_month_at();
     let comes = grants.filter(|grant| monthly.is_none() || grant.every == Some(Interval::Month));
     let credits = credits_of(comes, model) + subscription.allowance.unwrap_or_default();
@@ -111,11 +113,11 @@ fn renewal(workspace: &Workspace, catalog: &Catalog, model: Option<&Model>, requ
 }
 
 /// The same run with one parameter changed so that it fits, the least change of each parameter.
-fn smaller(model: &Model, params: &Params, available: Amount) -> Vec<WayOut> {
+fn smaller(terms: &Terms<'_>, model: &Model, params: &Params, available: Amount) -> Vec<WayOut> {
     let cost = |name: &Name, value: Value| {
         let mut changed = params.clone();
         changed.insert(name.clone(), value);
-        price(model, &changed).map(|price| price.credits).filter(|credits| *credits <= available)
+        terms.price(model, &changed).map(|priced| priced.price.credits).filter(|credits| *credits <= available)
     };
     let mut found = Vec::new();
     for (name, param) in &model.params {

@@ -5,7 +5,7 @@
 
 use crate::amount::{Amount, Unit};
 use crate::billing::Billing;
-use crate::catalog::Name;
+use crate::catalog::{GrantKind, Name};
 use crate::grant::{Grant, Sums, trial_source};
 use crate::hold::{Hold, Purpose};
 use crate::id::WorkspaceId;
@@ -219,11 +219,31 @@ impl Workspace {
         grant.root.and_then(|root| self.grant(root)).unwrap_or(grant)
     }
 
-    /// Free runs of a model left under a plan's count trial.
-    pub fn trial_runs_left(&self, plan: &str, model: &str, at: Timestamp) -> Amount {
+    /// Returns how many free runs of a model are left of those that a plan's count trial allows. Uses count on, however
+    /// many the terms allow by now (R33). A trial that is used up and forgotten is used up.
+    pub fn trial_runs_left(&self, plan: &str, model: &str, allowed: Amount) -> Amount {
         let source = trial_source(plan, model);
-        let trial = |grant: &&Arc<Grant>| grant.unit == Unit::Runs && *grant.source == *source && grant.live(at);
-        self.grants.iter().filter(trial).map(|grant| grant.available).sum()
+        let is_known = self.sources.contains(&*source);
+        if is_known && !self.trial_grants(&source).any(|_| true) {
+            return Amount::ZERO;
+        }
+        let available: Amount = self.trial_grants(&source).map(|grant| grant.available).sum();
+        (available + allowed).less(self.trial_runs_granted(&source))
+    }
+
+    /// Returns how many free runs of a plan's count trial are held or spent.
+    pub fn trial_runs_used(&self, plan: &str, model: &str) -> Amount {
+        self.trial_grants(&trial_source(plan, model)).map(|grant| grant.held + grant.captured).sum()
+    }
+
+    /// Returns how many free runs were granted from a source, less those that were given again.
+    pub(crate) fn trial_runs_granted(&self, source: &str) -> Amount {
+        let granted = self.trial_grants(source).filter(|grant| grant.kind == GrantKind::Trial);
+        granted.map(|grant| grant.granted).sum()
+    }
+
+    pub(crate) fn trial_grants(&self, source: &str) -> impl Iterator<Item = &Arc<Grant>> {
+        self.grants.iter().filter(move |grant| grant.unit == Unit::Runs && *grant.source == *source)
     }
 
     /// The time trial of a model under a plan, once it has been opened.

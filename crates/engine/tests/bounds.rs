@@ -136,7 +136,14 @@ fn as_many_grants_and_sources_as_a_workspace_keeps() {
         let price = Amount::new(100).expect("it is in range");
         let (source, currency, bought) =
             (Name::from(format!("ch-{n}")), Name::from("eur"), Bought::Pack(Name::from("ten")));
-        Command::Billing(BillingCommand::RecordPayment(Payment { source, price, paid: price, currency, bought }))
+        Command::Billing(BillingCommand::RecordPayment(Payment {
+            source,
+            price,
+            paid: price,
+            currency,
+            bought,
+            offered: None,
+        }))
     };
     let given = |n: usize| Command::Grant {
         give: Give::Pack(Name::from("ten")),

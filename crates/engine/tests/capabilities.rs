@@ -164,21 +164,22 @@ fn key(catalogs: &Catalogs, workspace: &Workspace, word: &str) -> Option<Workspa
 fn one_name_opens_itself_alone() {
     let (catalogs, workspace) = workspace();
     let catalog = &catalogs.get(1).expect("published").catalog;
+    let plan = catalog.plan("many").expect("the workspace is on it");
     let by = By::Key(KeyHash([1; 32]));
     let names: Vec<String> =
         TRICKS.iter().flat_map(|trick| [format!("a{trick}"), format!("{trick}a"), format!("a{trick}b")]).collect();
     for (word, own) in [("workflow:a:run", true), ("model:a:run", false)] {
         let with = key(&catalogs, &workspace, word).expect("it is granted");
         for name in names.iter().map(String::as_str).chain(["a", "ab", "aa", "A", "а", "", "run"]) {
-            let flow = judge(&with, catalog, by, Need::RunWorkflow(name), with.at).is_ok();
-            let model = judge(&with, catalog, by, Need::RunModel(name), with.at).is_ok();
+            let flow = judge(&with, plan, by, Need::RunWorkflow(name), with.at).is_ok();
+            let model = judge(&with, plan, by, Need::RunModel(name), with.at).is_ok();
             assert_eq!((flow, model), (own && name == "a", !own && name == "a"), "{word} and {name:?}");
         }
     }
     // The word for all opens all of its kind, and nothing of the other.
     let with = key(&catalogs, &workspace, "workflow:run").expect("it is granted");
-    assert!(names.iter().all(|name| judge(&with, catalog, by, Need::RunWorkflow(name), with.at).is_ok()));
-    assert!(names.iter().all(|name| judge(&with, catalog, by, Need::RunModel(name), with.at).is_err()));
+    assert!(names.iter().all(|name| judge(&with, plan, by, Need::RunWorkflow(name), with.at).is_ok()));
+    assert!(names.iter().all(|name| judge(&with, plan, by, Need::RunModel(name), with.at).is_err()));
 }
 
 #[test]

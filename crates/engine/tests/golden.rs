@@ -68,6 +68,7 @@ fn notice_name(notice: &Notice) -> &'static str {
         Notice::CreditsLow { .. } => "credits_low",
         Notice::CreditsRecovered { .. } => "credits_recovered",
         Notice::GrantExpiring { .. } => "grant_expiring",
+        Notice::PriceRaised { .. } => "price_raised",
         Notice::RetentionShortened { .. } => "retention_shortened",
     }
 }

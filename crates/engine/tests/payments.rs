@@ -93,6 +93,7 @@ fn record(source: &str, price: i64, bought: Bought) -> Command {
         paid: price,
         currency,
         bought,
+        offered: None,
     }))
 }
 

@@ -54,7 +54,7 @@ fn pay(workspace: &mut Workspace, catalogs: &Catalogs, wanted: &Wanted, offered:
         }
     };
     let (price, currency) = (offered.amount, offered.currency.clone());
-    let payment = Payment { source: Name::from(source), price, paid: price, currency, bought };
+    let payment = Payment { source: Name::from(source), price, paid: price, currency, bought, offered: None };
     run(workspace, catalogs, &Command::Billing(BillingCommand::RecordPayment(payment)), at);
 }
 
@@ -221,15 +221,15 @@ fn some(workspace: &Workspace, versions: &Catalogs) -> (u32, i64, Option<String>
 }
 
 #[test]
-fn a_pack_is_offered_from_the_newest_version_that_asks_the_same_for_it() {
+fn a_pack_is_offered_as_it_is_sold_now_to_everybody() {
     let first = "credits = 100\ncurrency = \"usd\"\namount = 500\nexpires = \"90 days\"";
     let (same, later) = (first.replace("100", "80").replace("90", "30"), first.replace("100", "70"));
     let (workspace, versions) = sold_in_turn(first, &same, &later);
     assert_eq!(some(&workspace, &versions), (2, 80, Some("30 days".to_owned())), "what comes later is not sold yet");
     let (workspace, versions) = sold_in_turn(first, &same.replace("500", "400"), &later);
-    assert_eq!(some(&workspace, &versions), (1, 100, Some("90 days".to_owned())), "another price is another offer");
+    assert_eq!(some(&workspace, &versions), (2, 80, Some("30 days".to_owned())), "at another price too");
     let (workspace, versions) = sold_in_turn(first, &same.replace("usd", "eur"), &later);
-    assert_eq!(some(&workspace, &versions), (1, 100, Some("90 days".to_owned())), "and so is another currency");
+    assert_eq!(some(&workspace, &versions), (2, 80, Some("30 days".to_owned())), "and in another currency");
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn a_years_bonus_is_over_months_where_it_is_sold_by_the_week_as_well() {
 #[test]
 fn a_pack_that_has_become_too_dear_is_not_bought_by_itself_any_more() {
     let pack = |amount: u32| format!("credits = 100\ncurrency = \"usd\"\namount = {amount}");
-    let (mut workspace, versions) = sold_in_turn(&pack(500), &pack(700), &pack(600));
+    let (mut workspace, versions) = sold_in_turn(&pack(500), &pack(500), &pack(700));
     let terms = |monthly_max| TopUpTerms {
         pack: Name::from("some"),
         below: Amount::new(10).expect("it is in range"),
@@ -279,14 +279,15 @@ fn a_pack_that_has_become_too_dear_is_not_bought_by_itself_any_more() {
     };
     let set = |max| Command::Billing(BillingCommand::SetTopUp(Some(terms(max))));
     run(&mut workspace, &versions, &set(600), start());
-    run(&mut workspace, &versions, &Command::MigrateCatalog { version: 2 }, start());
+    let later = start().nth(Interval::Month, 1);
+    run(&mut workspace, &versions, &Command::Tick, later);
     assert!(!workspace.billing.top_up.as_ref().expect("it was asked for").off, "20 credits are left");
     let spend = |workspace: &mut Workspace, credits| {
         let ask = scrip_engine::Ask::Credits(Amount::new(credits).expect("it is in range"));
         let hold = Command::OpenHold { ask, reference: "job".to_owned(), seconds: None, off: None };
-        run(workspace, &versions, &hold, start());
+        run(workspace, &versions, &hold, later);
         let hold = workspace.next_hold - 1;
-        run(workspace, &versions, &Command::CaptureHold { hold, amount: None }, start());
+        run(workspace, &versions, &Command::CaptureHold { hold, amount: None }, later);
     };
     spend(&mut workspace, 15);
     let top_up = workspace.billing.top_up.clone().expect("it was asked for");

@@ -106,12 +106,11 @@ impl Desk {
 fn a_trial_run_is_taken_from_the_trial_of_the_plan_the_workspace_is_on() {
     let mut desk = Desk::rich();
     desk.subscribe("basic", Interval::Month);
-    let at = Timestamp::from_micros(desk.now);
     for left in [2, 1, 0] {
         desk.try_out("clip");
-        assert_eq!(desk.workspace.trial_runs_left("basic", "clip", at).get(), left);
+        assert_eq!(desk.workspace.trial_runs_left("basic", "clip", Amount::new(3).expect("small")).get(), left);
     }
-    assert_eq!(desk.workspace.trial_runs_left("free", "clip", at).get(), 2);
+    assert_eq!(desk.workspace.trial_runs_left("free", "clip", Amount::new(2).expect("small")).get(), 2);
 }
 
 /// R7: two purchases at one instant are two sources.
@@ -210,8 +209,9 @@ fn a_scheduled_change_survives_a_migration_to_a_version_without_it() {
     let mut desk = Desk::rich();
     desk.subscribe("pro", Interval::Year);
     desk.subscribe("basic", Interval::Week);
+    desk.pass(100 * DAY);
     desk.run(Command::MigrateCatalog { version: 2 });
-    desk.pass(366 * DAY);
+    desk.pass(266 * DAY);
     assert_eq!((&*desk.workspace.subscription.plan, desk.workspace.catalog), ("basic", 1));
 }
 
@@ -311,8 +311,7 @@ fn a_trial_that_was_taken_back_and_given_again_can_be_used() {
     desk.reverse("trial:basic:clip", 100);
     desk.reverse("trial:basic:clip", 40);
     desk.try_out("clip");
-    let at = Timestamp::from_micros(desk.now);
-    assert_eq!(desk.workspace.trial_runs_left("basic", "clip", at).get(), 1);
+    assert_eq!(desk.workspace.trial_runs_left("basic", "clip", Amount::new(3).expect("small")).get(), 1);
 }
 
 /// R1: the calendar has an end; a period that would go on beyond it is not renewed there for ever.
@@ -343,7 +342,14 @@ fn paid(source: &str, of: &str, plan: (&str, Interval), price: i64, start: Times
     };
     let price = Amount::new(price).expect("a price is an amount");
     let (source, currency) = (Name::from(source), Name::from("usd"));
-    Command::Billing(BillingCommand::RecordPayment(Payment { source, price, paid: price, currency, bought }))
+    Command::Billing(BillingCommand::RecordPayment(Payment {
+        source,
+        price,
+        paid: price,
+        currency,
+        bought,
+        offered: None,
+    }))
 }
 
 #[test]
@@ -473,11 +479,18 @@ fn a_shorter_retention_of_the_same_plan_is_told() {
     };
     for (before, after, told) in [(90, 30, true), (30, 90, false), (30, 30, false)] {
         let mut moved = Desk::open(&text(before), &text(after));
+        moved.now += 100 * DAY - 1;
         moved.run(paid("in-1", "sub-1", ("pro", Interval::Month), 100, Timestamp::from_micros(moved.now)));
+        let said = |events: Vec<Dated>| {
+            events.iter().any(|Dated(_, event)| matches!(event, Event::Notice(Notice::RetentionShortened { .. })))
+        };
+        moved.now += 1;
         let events = moved.run(Command::MigrateCatalog { version: 2 });
-        let said =
-            events.iter().any(|Dated(_, event)| matches!(event, Event::Notice(Notice::RetentionShortened { .. })));
-        assert_eq!(said, told, "from {before} to {after} days");
+        assert!(!said(events), "the paid period keeps what it was sold with");
+        let end = moved.workspace.subscription.period.expect("it is paid").end;
+        moved.now = end.micros();
+        let events = moved.run(paid("in-2", "sub-1", ("pro", Interval::Month), 100, end));
+        assert_eq!(said(events), told, "from {before} to {after} days");
     }
 }
 
@@ -531,7 +544,8 @@ fn a_month_of_a_year_costs_its_share_of_the_year() {
     assert_eq!(costs, [(9_000, 12 * 450), (9_000, 12 * 450)]);
 }
 
-/// R33: a plan that is agreed by contract no more renews with what the catalog gives, and nothing beside it.
+/// R33: a contract goes on when the catalog sells its plan to everybody; moved there, it renews with what the catalog
+/// gives, and nothing beside it.
 #[test]
 fn an_agreed_allowance_ends_with_the_contract() {
     let text = |terms: &str, price: &str| {
@@ -542,16 +556,22 @@ fn an_agreed_allowance_ends_with_the_contract() {
              [[model]]\nid = \"m\"\nname = \"M\"\noutput = \"image\"\nrate = {{ credits = 1, per = \"call\" }}\n"
         )
     };
-    let mut desk = Desk::open(&text("custom = true", ""), &text("", "amount = 100\ngrants = [{ amount = 10 }]"));
-    desk.run(Command::Subscribe(Choice {
-        plan: Name::from("large"),
-        interval: Some(Interval::Year),
-        allowance: Amount::new(900),
-        approve: Vec::new(),
-    }));
-    assert_eq!(desk.available(Unit::Credits), 900);
-    desk.pass(365 * DAY);
-    assert_eq!((desk.workspace.catalog, desk.available(Unit::Credits)), (2, 10));
+    for (migrates, renewed) in [(false, (1, 900)), (true, (2, 10))] {
+        let mut desk = Desk::open(&text("custom = true", ""), &text("", "amount = 100\ngrants = [{ amount = 10 }]"));
+        desk.run(Command::Subscribe(Choice {
+            plan: Name::from("large"),
+            interval: Some(Interval::Year),
+            allowance: Amount::new(900),
+            approve: Vec::new(),
+        }));
+        desk.pass(100 * DAY);
+        if migrates {
+            desk.run(Command::MigrateCatalog { version: 2 });
+        }
+        assert_eq!(desk.available(Unit::Credits), 900);
+        desk.pass(265 * DAY);
+        assert_eq!((desk.workspace.catalog, desk.available(Unit::Credits)), renewed);
+    }
 }
 
 /// What came back from a hold after its grant had died was counted after the refund already.

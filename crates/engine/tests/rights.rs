@@ -18,7 +18,7 @@ use reference::agree::same;
 use scrip_engine::team::command::TeamCommand;
 use scrip_engine::team::{Cap, Key, KeyHash, Member, Role};
 use scrip_engine::{
-    By, Catalog, Catalogs, Command, Dated, Event, Kind, Need, Purpose, Refusal, Timestamp, Unit, Workspace,
+    By, Catalog, Catalogs, Command, Dated, Event, Kind, Need, Plan, Purpose, Refusal, Timestamp, Unit, Workspace,
     WorkspaceId, apply, effective, fold, judge, parse_catalog,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,9 +173,10 @@ impl Pair {
     fn rights_agree(&mut self, now: Timestamp, secrets: &[KeyHash]) -> Result<(), String> {
         let people = (1..=PEOPLE).map(|n| By::User(user(n)));
         let callers: Vec<By> = people.chain(secrets.iter().map(|secret| By::Key(*secret))).collect();
+        let plan = plan_of(&self.engine, self.catalog()).clone();
         for by in callers.into_iter().chain([By::Operator]) {
             for need in NEEDS {
-                let ours = judge(&self.engine, self.catalog(), by, need, now).map_err(|refusal| refusal.code());
+                let ours = judge(&self.engine, &plan, by, need, now).map_err(|refusal| refusal.code());
                 let theirs = self.naive.may(by, need);
                 if ours != theirs {
                     return Err(format!("{by:?} {need:?}: expected {theirs:?}, got {ours:?}"));
@@ -239,7 +240,8 @@ impl Pair {
             let own = workspace.team.keys.iter().filter(|key| key.owner == Some(user)).map(|key| By::Key(key.hash));
             let who: Vec<By> = own.chain([By::User(user)]).collect();
             let catalog = &self.catalogs.get(workspace.catalog).expect("published").catalog;
-            let may = |need: &Need<'_>| who.iter().any(|by| judge(workspace, catalog, *by, *need, now).is_ok());
+            let plan = plan_of(workspace, catalog);
+            let may = |need: &Need<'_>| who.iter().any(|by| judge(workspace, plan, *by, *need, now).is_ok());
             NEEDS.iter().map(may).collect::<Vec<bool>>()
         };
         let gained: Vec<usize> =
@@ -255,13 +257,17 @@ impl Pair {
     }
 }
 
+fn plan_of<'c>(workspace: &Workspace, catalog: &'c Catalog) -> &'c Plan {
+    catalog.plan(&workspace.subscription.plan).expect("it is on a plan of its version")
+}
+
 /// What holds of every workspace, without asking the naive team.
 fn laws(workspace: &Workspace, catalog: &Catalog) -> Result<(), String> {
     let (team, now) = (&workspace.team, workspace.at);
     if !team.members.is_empty() && team.admins() == 0 {
         return Err("members without an admin".to_owned());
     }
-    let plan = catalog.plan(&workspace.subscription.plan).expect("it is on a plan");
+    let plan = plan_of(workspace, catalog);
     let mut hashes = BTreeSet::new();
     for key in &team.keys {
         let owner = key.owner.map(|owner| team.member(owner).ok_or(format!("key {} is of no member", key.n)));
@@ -281,7 +287,7 @@ fn laws(workspace: &Workspace, catalog: &Catalog) -> Result<(), String> {
     }
     // Nobody who is no member may anything.
     for by in (1..=PEOPLE).map(user).filter(|user| team.member(*user).is_none()).map(By::User) {
-        if NEEDS.iter().any(|need| judge(workspace, catalog, by, *need, now).is_ok()) {
+        if NEEDS.iter().any(|need| judge(workspace, plan, by, *need, now).is_ok()) {
             return Err(format!("{by:?} is no member and has rights"));
         }
     }

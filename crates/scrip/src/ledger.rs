@@ -7,7 +7,7 @@ use crate::store::queries;
 use crate::store::{
     Claim, Committed, Idempotency, NewMail, Statement, Store, Submission, SubmitError, Unavailable, Value,
 };
-use scrip_engine::{By, Command, Timestamp, UserId, Workspace, WorkspaceId};
+use scrip_engine::{By, Catalogs, Command, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
 
 /// The ledger over a store.
@@ -146,6 +146,28 @@ impl Ledger {
     /// When the store cannot answer.
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
         self.store.workspace(id).await
+    }
+
+    /// Returns the catalog versions, with the one that a workspace is on among them: where another process has just
+    /// published it, the versions are read again first.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn catalogs_of(&self, workspace: &Workspace) -> Result<Arc<Catalogs>, Unavailable> {
+        self.catalogs_with(workspace.catalog).await
+    }
+
+    /// Returns the catalog versions, with a certain one among them.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn catalogs_with(&self, version: u32) -> Result<Arc<Catalogs>, Unavailable> {
+        let known = self.store.catalogs();
+        if known.get(version).is_some() {
+            return Ok(known);
+        }
+        self.store.refresh_catalogs().await?;
+        Ok(self.store.catalogs())
     }
 
     /// Whether a workspace other than this one has something that only one may have.

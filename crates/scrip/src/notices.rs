@@ -9,7 +9,7 @@ use crate::store::{Statement, Told, Value, queries};
 use scrip_engine::billing::ReviewStatus;
 use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::team::Role;
-use scrip_engine::{Catalogs, Dated, Event, Kind, Name, Notice, Timestamp, Workspace};
+use scrip_engine::{Catalogs, Dated, Event, Kind, Name, Notice, Timestamp, Workspace, money};
 
 /// What an entry brings about beside it. Almost none does, and then it costs a look at each event.
 pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
@@ -63,6 +63,11 @@ fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mu
                 let what = format!("{}:{}", notice.name(), workspace.id.owned(Kind::Grant, *grant));
                 tell(workspace, &what, &mail, told);
             }
+        }
+        Notice::PriceRaised { interval, amount, currency, from, .. } => {
+            let price = format!("{} a {}", money(*amount, currency), interval.name());
+            let mail = Mail::PriceRaised { workspace: name, plan: plan(catalogs, workspace), price, from: *from };
+            tell(workspace, notice.name(), &mail, told);
         }
         Notice::RetentionShortened { keeps, old_until, .. } => {
             let (plan, keeps, old_until) = (plan(catalogs, workspace), *keeps, *old_until);

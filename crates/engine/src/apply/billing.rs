@@ -59,7 +59,7 @@ impl<'a> Step<'a> {
                 let is_it = |catalog: &'a Catalog| {
                     catalog.pack(id).filter(|pack| costs(payment, Some(pack.amount), &pack.currency))
                 };
-                let (_, pack) = self.sold_as(payment, is_it)?;
+                let (_, pack) = self.sold_as(payment, self.at, is_it)?;
                 self.sell_pack(pack, payment.paid, &payment.source, "paid through the provider");
                 Ok(())
             }
@@ -80,7 +80,11 @@ impl<'a> Step<'a> {
         if billed.start >= billed.end {
             return Err(Refusal::invalid("/end", "must be after the start"));
         }
-        let (published, (plan, price)) = self.sold_as(payment, |catalog| {
+        // A renewal is sold as on the day it began, however late its payment is heard of (R33).
+        let current = self.workspace.subscription.payment.as_ref();
+        let renews = current.is_some_and(|paid| paid.subscription == *subscription);
+        let sold_at = if renews { billed.start.min(self.at) } else { self.at };
+        let (published, (plan, price)) = self.sold_as(payment, sold_at, |catalog| {
             let plan = catalog.plan(plan)?;
             let price = plan.price(billed.interval)?;
             costs(payment, price.amount, &price.currency).then_some((plan, price))
@@ -104,15 +108,20 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// The newest version that sells what a payment bought at the payment's price: so nobody gets for an old price what
-    /// is sold at a new one, and whoever pays an old price goes on getting what was sold for it (R33).
+    /// Returns the version that a checkout session showed, where one did and sells it at the payment's price; else the
+    /// newest in force at an instant that sells it at that price, so that nobody gets for an old price what is sold at a
+    /// new one, and the old price goes on buying what was sold for it (R33).
     fn sold_as<T>(
         &self,
         payment: &Payment,
+        at: Timestamp,
         is_it: impl Fn(&'a Catalog) -> Option<T>,
     ) -> Result<(&'a Published, T), Refusal> {
         let newest = self.offer()?.version;
-        let versions = self.catalogs.all().iter().rev().filter(|published| published.version <= newest);
+        let then = self.catalogs.in_force(at, self.workspace.test_clock).map_or(newest, |then| then.version);
+        let offered = payment.offered.and_then(|offered| self.catalogs.get(offered));
+        let until = |version: u32| self.catalogs.all().iter().rev().filter(move |known| known.version <= version);
+        let versions = offered.into_iter().chain(until(then)).chain(until(newest));
         let mut sold = versions.filter_map(|published| Some((published, is_it(&published.catalog)?)));
         sold.next().ok_or_else(|| {
             let Payment { price, currency, .. } = payment;
@@ -159,14 +168,15 @@ impl<'a> Step<'a> {
             self.leave_cycle();
         }
         let period = period_of(price, billed, self.at);
-        let payment = Some(Paid {
+        let paid = Some(Paid {
             subscription: subscription.clone(),
             source: payment.source.clone(),
             amount: payment.paid,
             currency: payment.currency.clone(),
             reversed: None,
         });
-        self.start_period(Cycle { offer, plan, price, allowance: None, why, period, payment }, self.at);
+        self.start_period(Cycle { offer, plan, price, allowance: None, why, period, payment: paid }, self.at);
+        self.keep_migrated(self.at);
     }
 
     /// A period that was paid for and does not become the current one gives what it was sold with, until its own end:
@@ -258,7 +268,7 @@ impl<'a> Step<'a> {
             }
             return Ok(());
         };
-        let pack = self.catalog().pack(&terms.pack);
+        let pack = self.terms().menu.catalog.pack(&terms.pack);
         let pack = pack.ok_or_else(|| Refusal::invalid("/pack", format!("there is no pack `{}`", terms.pack)))?;
         if terms.below.is_zero() || terms.below > pack.credits {
             return Err(Refusal::invalid("/below", format!("must be 1 to {}, what the pack brings", pack.credits)));

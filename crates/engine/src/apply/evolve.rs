@@ -5,7 +5,7 @@ mod team;
 
 use crate::amount::Amount;
 use crate::catalog::{GrantKind, Name};
-use crate::event::{End, Event};
+use crate::event::{End, Event, Start};
 use crate::grant::{Grant, Settled};
 use crate::hold::{Hold, Part, Purpose, TrialUse};
 use crate::limits::{CLOSED_GRANT_DAYS, GRANTS_KEPT};
@@ -48,10 +48,14 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         }
         Event::Renamed { name } => Arc::make_mut(&mut workspace.profile).name.clone_from(name),
         Event::ReviewApproved { review, reason } => billing::approve(workspace, at, review, reason),
-        Event::PeriodStarted { plan, catalog, period, allowance, payment, .. } => {
+        Event::PeriodStarted { plan, catalog, why, period, allowance, payment } => {
             workspace.catalog = *catalog;
             workspace.renewed_at = Some(at);
+            // Notice of a price holds until a renewal costs it.
+            let repriced =
+                workspace.subscription.repriced.filter(|next| *why == Start::Renewal && next.catalog != *catalog);
             workspace.subscription = Subscription {
+                repriced,
                 period: Some(*period),
                 allowance: *allowance,
                 payment: payment.clone(),
@@ -83,7 +87,14 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
             workspace.subscription.pending_allowance = None;
             workspace.subscription.cancel = false;
         }
-        Event::CatalogMigrated { catalog } => workspace.catalog = *catalog,
+        Event::CatalogMigrated { catalog, sold, plan, repriced } => {
+            workspace.catalog = *catalog;
+            workspace.subscription.sold = *sold;
+            workspace.subscription.repriced = *repriced;
+            if let Some(plan) = plan {
+                workspace.subscription.plan = plan.clone();
+            }
+        }
         Event::DisputeOpened { source } => {
             workspace.disputes.insert(source.clone());
         }

@@ -34,7 +34,7 @@ impl Step<'_> {
     }
 
     fn give_pack(&mut self, id: &Name, source: &Name, reason: &str) -> Result<(), Refusal> {
-        let catalog = self.catalog();
+        let catalog = &self.terms().menu.catalog;
         let pack = catalog.pack(id).ok_or_else(|| {
             let known: Vec<&str> = catalog.packs.iter().map(|pack| &*pack.id).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -99,8 +99,8 @@ impl Step<'_> {
         if expires_at.is_some_and(|end| end <= self.at) {
             return Err(Refusal::invalid("/expires_at", format!("must be after {}", self.at)));
         }
-        if let Some((index, model)) = models.iter().enumerate().find(|(_, model)| self.catalog().model(model).is_none())
-        {
+        let menu = &self.terms().menu.catalog;
+        if let Some((index, model)) = models.iter().enumerate().find(|(_, model)| menu.model(model).is_none()) {
             return Err(Refusal::invalid(format!("/models/{index}"), format!("there is no model `{model}`")));
         }
         self.issue_given(

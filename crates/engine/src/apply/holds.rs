@@ -41,7 +41,7 @@ impl Step<'_> {
         let Some(parts) = draw_order::draw(&self.workspace, Unit::Credits, None, amount, self.at) else {
             let available = self.workspace.available(Unit::Credits, None, self.at);
             let held = self.workspace.held(Unit::Credits);
-            let options = crate::ways_out::more_credits(&self.workspace, self.catalog(), None, amount, self.at);
+            let options = crate::ways_out::more_credits(&self.workspace, &self.terms(), None, amount, self.at);
             return Err(Refusal::InsufficientCredits {
                 required: amount,
                 available,
@@ -74,6 +74,7 @@ impl Step<'_> {
         expires_at: Timestamp,
     ) -> Result<(), Refusal> {
         let (accepted, _) = self.accept(model, params, None, false)?;
+        self.grant_tries(&accepted.model.id, &accepted.taken);
         self.emit(Event::HoldOpened {
             hold: self.workspace.next_hold,
             reference: reference.to_owned(),

@@ -10,6 +10,7 @@ mod bounds;
 mod evolve;
 mod grants;
 mod holds;
+mod migrate;
 mod notices;
 mod reviews;
 mod runs;
@@ -24,8 +25,11 @@ use crate::event::{Dated, Event};
 use crate::refusal::Refusal;
 use crate::rights::{By, Need, judge};
 use crate::team::command::TeamCommand;
+use crate::terms::Terms;
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
+use std::borrow::Cow;
+
 pub use holds::hold_is_good;
 pub(crate) use reviews::required;
 pub(crate) use subscriptions::price_of;
@@ -147,7 +151,7 @@ fn permit(step: &Step<'_>, command: &Command) -> Result<(), Refusal> {
         Command::CancelRun { run } => team::model_of(&step.workspace, *run).map_or(Need::RunAny, Need::RunModel),
         _ => Need::Operator,
     };
-    judge(&step.workspace, step.catalog(), step.by, need, step.at)
+    judge(&step.workspace, &step.plan(), step.by, need, step.at)
 }
 
 /// A workspace on its way through one command.
@@ -173,15 +177,24 @@ impl<'a> Step<'a> {
         self.events.push(Dated(at, event));
     }
 
+    /// Returns the workspace's terms now, and the menu (R33).
+    fn terms(&self) -> Terms<'a> {
+        self.terms_at(self.at)
+    }
+
+    /// Returns the terms at an instant that falls due.
+    fn terms_at(&self, at: Timestamp) -> Terms<'a> {
+        Terms::of(&self.workspace, self.catalogs, at).expect("a workspace is on a version that was published")
+    }
+
     /// The catalog version the workspace is on.
     fn catalog(&self) -> &'a Catalog {
         let published = self.catalogs.get(self.workspace.catalog);
         &published.expect("a workspace is on a version that was published").catalog
     }
 
-    /// The plan the workspace is on.
-    fn plan(&self) -> &'a Plan {
-        let plan = self.catalog().plan(&self.workspace.subscription.plan);
-        plan.expect("a workspace is on a plan of its catalog version")
+    /// Returns the plan the workspace is on, with its limits.
+    fn plan(&self) -> Cow<'a, Plan> {
+        self.terms().plan()
     }
 }

@@ -8,6 +8,7 @@ use crate::catalog::{Name, Pack};
 use crate::due;
 use crate::event::Event;
 use crate::notice::{Notice, credits_left};
+use crate::terms::Terms;
 use crate::time::{DAY, Span};
 use crate::workspace::Workspace;
 
@@ -19,8 +20,11 @@ pub(super) fn note(step: &mut Step<'_>, before: &Workspace) {
     // Its last events may lie in the past; from here on it is now.
     step.workspace.at = step.at;
     note_balance(step, before);
-    let (was, is) = (&before.subscription.plan, &step.workspace.subscription.plan);
-    if before.is_open() && (was != is || before.catalog != step.workspace.catalog) {
+    let terms = |workspace: &Workspace| {
+        let subscription = &workspace.subscription;
+        (subscription.plan.clone(), workspace.catalog, subscription.sold)
+    };
+    if before.is_open() && terms(before) != terms(&step.workspace) {
         note_retention(step, before);
     }
     top_up(step);
@@ -38,8 +42,7 @@ fn note_balance(step: &mut Step<'_>, before: &Workspace) {
 }
 
 fn note_retention(step: &mut Step<'_>, before: &Workspace) {
-    let catalog = step.catalogs.get(before.catalog).map(|published| &published.catalog);
-    let old = catalog.and_then(|catalog| catalog.plan(&before.subscription.plan)).and_then(|plan| plan.retention);
+    let old = Terms::of(before, step.catalogs, before.at).and_then(|terms| terms.plan().retention);
     let Some(keeps) = step.plan().retention else { return };
     if old.is_none_or(|old| step.at.after(keeps) < step.at.after(old)) {
         let (plan, old_until) = (step.workspace.subscription.plan.clone(), step.at.after(OLD_OUTPUTS));
@@ -69,7 +72,8 @@ pub(super) fn top_up(step: &mut Step<'_>) {
 
 /// The pack, while it is sold to the workspace's plan.
 fn sold<'a>(step: &Step<'a>, top_up: &TopUp) -> Option<&'a Pack> {
-    let pack = step.catalog().pack(&top_up.terms.pack)?;
+    let menu = &step.terms().menu.catalog;
+    let pack = menu.pack(&top_up.terms.pack)?;
     let allowed = pack.plans.is_empty() || pack.plans.contains(&step.workspace.subscription.plan);
     (allowed && pack.amount > Amount::ZERO).then_some(pack)
 }

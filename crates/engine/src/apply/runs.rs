@@ -2,9 +2,9 @@
 
 use super::Step;
 use super::bounds::limit;
-use crate::access::{Access, access, plans_with_level, plans_with_model, reaches, runs_left_today};
+use crate::access::{Access, access, plans_with_level, runs_left_today};
 use crate::amount::{Amount, Unit};
-use crate::catalog::{CancelRule, GrantKind, Model, Params, nearest};
+use crate::catalog::{CancelRule, Catalogs, GrantKind, Model, Name, Params};
 use crate::command::{CitedQuote, Off, Outcome};
 use crate::draw_order;
 use crate::event::{Event, Failure, FailureCode, OutputFile, RunStatus, Script};
@@ -12,10 +12,11 @@ use crate::grant::{Grant, trial_source};
 use crate::hold::{Hold, Part, Purpose, TrialUse};
 use crate::invalid::Invalid;
 use crate::limits::{HOLDS_MAX, NAME_MAX, PARAMS_MAX};
-use crate::params;
-use crate::quote::{Price, price};
-use crate::refusal::{FreshQuote, Refusal};
+use crate::params::count;
+use crate::quote::Price;
+use crate::refusal::Refusal;
 use crate::rights::spender;
+use crate::terms::{Estimate, Terms, priced_under};
 use crate::time::{DAY, Timestamp};
 use crate::ways_out::ways_out;
 use std::collections::BTreeMap;
@@ -36,11 +37,13 @@ pub(super) struct Taken {
     pub trial: Option<TrialUse>,
     pub opens_until: Option<Timestamp>,
     pub limited_day: Option<i64>,
+    /// Free runs that are granted first.
+    pub tries: Option<Amount>,
 }
 
 impl Taken {
     fn plain(unit: Unit, amount: Amount, parts: Vec<Part>) -> Taken {
-        Taken { unit, amount, parts, trial: None, opens_until: None, limited_day: None }
+        Taken { unit, amount, parts, trial: None, opens_until: None, limited_day: None, tries: None }
     }
 }
 
@@ -55,6 +58,7 @@ impl<'a> Step<'a> {
     ) -> Result<(), Refusal> {
         metadata_is_good(metadata)?;
         let (accepted, catalog) = self.accept(model, asked, quote, true)?;
+        self.grant_tries(&accepted.model.id, &accepted.taken);
         self.emit(Event::RunQueued {
             run: self.workspace.next_hold,
             model: accepted.model.id.clone(),
@@ -87,93 +91,42 @@ impl<'a> Step<'a> {
         quote: Option<&CitedQuote>,
         is_run: bool,
     ) -> Result<(Accepted<'a>, u32), Refusal> {
-        let (model, catalog_version) = self.priced_model(model, quote)?;
-        let params = params::resolve(model, asked).map_err(|errors| Refusal::InvalidRequest { errors })?;
-        let price = price(model, &params)
-            .ok_or_else(|| Refusal::invalid("/params", "the price is above what one run may cost"))?;
-        self.quote_holds(model, &params, &price, quote, catalog_version)?;
+        let terms = self.terms();
+        let Estimate { model, params, priced } = priced(&terms, self.catalogs, model, asked, quote, self.at)?;
+        let (price, catalog_version) = (priced.price, priced.version);
         if let Some(Off { name, reason }) = self.off.clone() {
             return Err(Refusal::SwitchedOff { name, reason });
         }
         self.not_frozen()?;
-        let plan = self.plan();
-        let access = access(&self.workspace, self.catalog(), plan, model, self.at);
+        let access = access(&self.workspace, &terms, model, self.at);
+        let links = &terms.menu.catalog.links;
         if access == Access::Locked {
             return Err(Refusal::ModelTierRequired {
                 model: model.id.clone(),
-                plan: plan.id.clone(),
-                plans_that_include: plans_with_model(self.catalog(), model),
-                upgrade_url: self.catalog().links.upgrade.clone(),
+                plan: terms.own.plan.id.clone(),
+                plans_that_include: terms.plans_that_include(model),
+                upgrade_url: links.upgrade.clone(),
             });
         }
-        self.level_reaches(model, asked)?;
+        level_reaches(&terms, model, asked)?;
         if let Access::Unapproved { review } = access {
-            return Err(Refusal::ReviewRequired { review, apply_url: self.catalog().links.apply.clone() });
+            return Err(Refusal::ReviewRequired { review, apply_url: links.apply.clone() });
         }
         self.batch_fits(&params)?;
         limit("open holds", HOLDS_MAX, self.workspace.holds.len())?;
         if access == Access::TrialExhausted {
-            let window = plan.trials.iter().any(|trial| trial.model == model.id && trial.window.is_some());
+            let window = terms.trials(&model.id).iter().any(|trial| trial.window.is_some());
             return Err(Refusal::TrialExhausted {
                 model: model.id.clone(),
                 trial: if window { "window" } else { "runs" },
-                plans_that_include: plans_with_model(self.catalog(), model),
+                plans_that_include: terms.plans_that_include(model),
             });
         }
         if is_run {
             self.may_run_one_more()?;
         }
-        let taken = self.taken(model, &params, &price, &access)?;
+        let taken = self.taken(&terms, model, &params, &price, &access)?;
         Ok((Accepted { model, params, price, taken }, catalog_version))
-    }
-
-    /// The model, in the catalog version of a quote that is still good, else in the workspace's own.
-    fn priced_model(&self, model: &str, quote: Option<&CitedQuote>) -> Result<(&'a Model, u32), Refusal> {
-        let cited = quote.filter(|quote| self.at < quote.expires_at).and_then(|quote| self.catalogs.get(quote.catalog));
-        let own = self.catalogs.get(self.workspace.catalog).expect("a workspace is on a version that was published");
-        let published = cited.filter(|published| published.catalog.model(model).is_some()).unwrap_or(own);
-        let found = published.catalog.model(model).ok_or_else(|| {
-            let known: Vec<&str> = own.catalog.models.iter().map(|model| &*model.id).collect();
-            Refusal::invalid(
-                "/model",
-                match nearest(model, &known) {
-                    Some(near) => format!("there is no model `{model}`; did you mean `{near}`?"),
-                    None => format!(
-                        "there is no model `{}`; the catalog has {}",
-                        model.chars().take(100).collect::<String>(),
-                        known.join(", ")
-                    ),
-                },
-            )
-        })?;
-        Ok((found, published.version))
-    }
-
-    fn quote_holds(
-        &self,
-        model: &Model,
-        params: &Params,
-        price: &Price,
-        quote: Option<&CitedQuote>,
-        catalog_version: u32,
-    ) -> Result<(), Refusal> {
-        let Some(quote) = quote else { return Ok(()) };
-        let fresh = || {
-            Box::new(FreshQuote {
-                model: model.id.clone(),
-                params: params.clone(),
-                credits: price.credits,
-                lines: price.lines.clone(),
-                catalog_version,
-            })
-        };
-        if quote.expires_at <= self.at {
-            return Err(Refusal::QuoteExpired { fresh: fresh() });
-        }
-        if quote.fingerprint != params::fingerprint(&model.id, params) {
-            return Err(Refusal::QuoteMismatch { fresh: fresh() });
-        }
-        Ok(())
     }
 
     pub(super) fn not_frozen(&self) -> Result<(), Refusal> {
@@ -185,23 +138,8 @@ impl<'a> Step<'a> {
         Err(Refusal::WorkspaceFrozen { reason })
     }
 
-    fn level_reaches(&self, model: &Model, asked: &Params) -> Result<(), Refusal> {
-        let (catalog, plan) = (self.catalog(), self.plan());
-        let levels = asked.keys().filter_map(|name| Some((name, model.params.get(name)?.level()?)));
-        for (name, level) in levels {
-            if !reaches(catalog, plan, level) {
-                let feature = format!("{level} parameters: {name}");
-                return Err(Refusal::FeatureNotInPlan {
-                    feature,
-                    plans_that_include: plans_with_level(catalog, level),
-                });
-            }
-        }
-        Ok(())
-    }
-
     fn batch_fits(&self, params: &Params) -> Result<(), Refusal> {
-        let asked = if params.contains_key("images") { params::count(params, "images") } else { 1 };
+        let asked = if params.contains_key("images") { count(params, "images") } else { 1 };
         match self.plan().batch {
             Some(limit) if asked > u64::from(limit) => Err(Refusal::BatchLimitExceeded { limit, asked }),
             _ => Ok(()),
@@ -222,22 +160,20 @@ impl<'a> Step<'a> {
     }
 
     /// What the hold is taken from: a trial while it lasts (R22), the model's unit otherwise.
-    fn taken(&self, model: &Model, params: &Params, price: &Price, access: &Access) -> Result<Taken, Refusal> {
+    fn taken(
+        &self,
+        terms: &Terms<'_>,
+        model: &Model,
+        params: &Params,
+        price: &Price,
+        access: &Access,
+    ) -> Result<Taken, Refusal> {
         match access {
-            Access::TrialRuns { .. } => {
-                let source = trial_source(&self.workspace.subscription.plan, &model.id);
-                let trial = |grant: &&Grant| {
-                    grant.unit == Unit::Runs
-                        && *grant.source == *source
-                        && grant.live(self.at)
-                        && !grant.available.is_zero()
-                };
-                let grants = self.workspace.grants.iter().map(|grant| &**grant).filter(trial);
-                let parts = draw_order::take(grants, Amount::ONE).expect("a trial with runs left has one");
-                Ok(Taken { trial: Some(TrialUse::Runs), ..Taken::plain(Unit::Runs, Amount::ONE, parts) })
-            }
+            Access::TrialRuns { .. } => Ok(self.trial_run(terms, model)),
             Access::TrialWindow { ends_at } => {
-                let opens_until = if ends_at.is_some() { None } else { self.window_end(model) };
+                let longest =
+                    || terms.trials(&model.id).iter().filter_map(|trial| trial.window).map(|w| self.at.after(w)).max();
+                let opens_until = if ends_at.is_some() { None } else { longest() };
                 let free = Taken::plain(model.unit, Amount::ZERO, Vec::new());
                 Ok(Taken { trial: Some(TrialUse::Window), opens_until, ..free })
             }
@@ -245,22 +181,41 @@ impl<'a> Step<'a> {
                 if model.unit == Unit::Credits {
                     self.caps_leave(price.credits)?;
                 }
-                let limited_day = self.limited_day(model)?;
+                let limited_day = self.limited_day(terms, model)?;
                 let parts = draw_order::draw(&self.workspace, model.unit, Some(&model.id), price.credits, self.at);
-                let parts = parts.ok_or_else(|| self.too_little(model, params, price.credits))?;
+                let parts = parts.ok_or_else(|| self.too_little(terms, model, params, price.credits))?;
                 Ok(Taken { limited_day, ..Taken::plain(model.unit, price.credits, parts) })
             }
         }
     }
 
-    fn window_end(&self, model: &Model) -> Option<Timestamp> {
-        let window = self.plan().trials.iter().find(|trial| trial.model == model.id)?.window?;
-        Some(self.at.after(window))
+    /// One run of a count trial. Terms may allow more runs than were granted with the plan: the rest is granted with the
+    /// first run that needs it, since a move to other terms grants nothing by itself (R33).
+    fn trial_run(&self, terms: &Terms<'_>, model: &Model) -> Taken {
+        let source = trial_source(&self.workspace.subscription.plan, &model.id);
+        let allowed = terms.trials(&model.id).iter().filter_map(|trial| trial.runs).max().unwrap_or_default();
+        let missing = allowed.less(self.workspace.trial_runs_granted(&source));
+        let granted = self.workspace.trial_grants(&source).map(|grant| &**grant).filter(|grant| grant.live(self.at));
+        let granted: Vec<&Grant> = granted.filter(|grant| !grant.available.is_zero()).collect();
+        let parts = draw_order::take(granted.into_iter(), Amount::ONE);
+        let (parts, tries) = match parts {
+            Some(parts) => (parts, None),
+            None => (vec![Part { grant: self.workspace.next_grant, amount: Amount::ONE }], Some(missing)),
+        };
+        Taken { trial: Some(TrialUse::Runs), tries, ..Taken::plain(Unit::Runs, Amount::ONE, parts) }
+    }
+
+    /// Grants the free runs that a hold takes the first of.
+    pub(super) fn grant_tries(&mut self, model: &Name, taken: &Taken) {
+        if let Some(runs) = taken.tries {
+            let source = Name::from(trial_source(&self.workspace.subscription.plan, model));
+            self.grant_trial(model, runs, source, self.at);
+        }
     }
 
     /// The day a run counts against, where the plan limits the model to so many a day.
-    fn limited_day(&self, model: &Model) -> Result<Option<i64>, Refusal> {
-        match runs_left_today(&self.workspace, self.plan(), &model.id, self.at) {
+    fn limited_day(&self, terms: &Terms<'_>, model: &Model) -> Result<Option<i64>, Refusal> {
+        match runs_left_today(&self.workspace, terms, &model.id, self.at) {
             None => Ok(None),
             Some(0) => {
                 let tomorrow = Timestamp::from_micros((self.at.day() + 1) * DAY);
@@ -270,7 +225,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    fn too_little(&self, model: &Model, params: &Params, required: Amount) -> Refusal {
+    fn too_little(&self, terms: &Terms<'_>, model: &Model, params: &Params, required: Amount) -> Refusal {
         let renews_at = self.workspace.subscription.renews_at();
         if model.unit != Unit::Credits {
             let given = |grant: &&std::sync::Arc<Grant>| grant.unit == model.unit && grant.kind == GrantKind::Cycle;
@@ -279,7 +234,7 @@ impl<'a> Step<'a> {
         }
         let available = self.workspace.available(Unit::Credits, Some(&model.id), self.at);
         let held = self.workspace.held(Unit::Credits);
-        let options = ways_out(&self.workspace, self.catalog(), model, params, required, self.at);
+        let options = ways_out(&self.workspace, terms, model, params, required, self.at);
         Refusal::InsufficientCredits { required, available, held, retryable: available + held >= required, options }
     }
 
@@ -394,6 +349,37 @@ impl<'a> Step<'a> {
             _ => Err(Refusal::NotFound { what: "run" }),
         }
     }
+}
+
+/// Reads and prices what is asked of a model, at the rate of a quote while it is good (R33: a quote keeps its rate and
+/// nothing else).
+///
+/// # Errors
+/// The model is not on the menu, the parameters are wrong, or the quote does not hold.
+fn priced<'c>(
+    terms: &Terms<'c>,
+    catalogs: &Catalogs,
+    model: &str,
+    asked: &Params,
+    quote: Option<&CitedQuote>,
+    at: Timestamp,
+) -> Result<Estimate<'c>, Refusal> {
+    let estimate = terms.estimate(model, asked)?;
+    let Some(quote) = quote else { return Ok(estimate) };
+    let cited = catalogs.get(quote.catalog);
+    let cited = cited.and_then(|cited| priced_under(cited, estimate.model, &estimate.params));
+    let cited = cited.filter(|cited| cited.fingerprint == quote.fingerprint && at < quote.expires_at);
+    if let Some(priced) = cited {
+        return Ok(Estimate { priced, ..estimate });
+    }
+    let fresh = Box::new(estimate.to_quote());
+    Err(if quote.expires_at <= at { Refusal::QuoteExpired { fresh } } else { Refusal::QuoteMismatch { fresh } })
+}
+
+fn level_reaches(terms: &Terms<'_>, model: &Model, asked: &Params) -> Result<(), Refusal> {
+    let Some((level, name)) = terms.missing_level(model, asked) else { return Ok(()) };
+    let feature = format!("{level} parameters: {name}");
+    Err(Refusal::FeatureNotInPlan { feature, plans_that_include: plans_with_level(&terms.menu.catalog, &level) })
 }
 
 fn metadata_is_good(metadata: &BTreeMap<String, String>) -> Result<(), Refusal> {

@@ -15,7 +15,10 @@ pub(super) fn settle(step: &mut Step<'_>) {
     // Nothing falls due at the end of the calendar, where every later boundary is clamped to: it would do so for ever.
     let now = step.at;
     let passed = |at: Timestamp| at <= now && at < Timestamp::MAX;
-    while let Some((at, due)) = due::next(&step.workspace).filter(|(at, _)| passed(*at)) {
+    loop {
+        let next = due::next(&step.workspace).filter(|(at, _)| passed(*at));
+        step.follow_the_menu(next.map_or(now, |(at, _)| at));
+        let Some((at, due)) = next else { return };
         match due {
             Due::Hold(n) => expire_hold(step, n, at),
             Due::Grant(n) => end_grant(step, n, at),

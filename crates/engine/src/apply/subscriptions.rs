@@ -11,7 +11,7 @@ use crate::event::{Event, Start};
 use crate::grant::{CostBasis, Grant, trial_source};
 use crate::limits::OPERATION_MAX;
 use crate::refusal::Refusal;
-use crate::subscription::Period;
+use crate::subscription::{Period, Subscription};
 use crate::team::Role;
 use crate::team::event::TeamEvent;
 use crate::time::{Interval, Timestamp};
@@ -40,7 +40,7 @@ impl<'a> Step<'a> {
             return Err(Refusal::invalid("", "the workspace is open already"));
         }
         name_is_good("/name", &profile.name)?;
-        let published = self.catalogs.in_force(self.at, test_clock.is_some());
+        let published = self.catalogs.in_force(self.at, *test_clock);
         let published = published.ok_or(Refusal::NotFound { what: "catalog" })?;
         self.emit(Event::WorkspaceOpened {
             mode: *mode,
@@ -177,7 +177,7 @@ impl<'a> Step<'a> {
         if !self.workspace.lifetime_allowed {
             return;
         }
-        let plan = self.plan();
+        let plan = self.terms_at(at).granting().plan;
         for template in &plan.once {
             let source = Name::from(format!("once:{}", template.code));
             if !self.workspace.sources.contains(&source) {
@@ -187,18 +187,23 @@ impl<'a> Step<'a> {
         for trial in &plan.trials {
             let source = Name::from(trial_source(&plan.id, &trial.model));
             if let Some(runs) = trial.runs.filter(|_| !self.workspace.sources.contains(&source)) {
-                let template = GrantTemplate {
-                    code: Name::from("trial"),
-                    unit: Unit::Runs,
-                    amount: runs,
-                    every: None,
-                    rollover_max: None,
-                    models: vec![trial.model.clone()],
-                    bonus: false,
-                };
-                self.grant_template(GrantKind::Trial, &template, runs, source, at, None);
+                self.grant_trial(&trial.model, runs, source, at);
             }
         }
+    }
+
+    /// Grants free runs of a model.
+    pub(super) fn grant_trial(&mut self, model: &Name, runs: Amount, source: Name, at: Timestamp) {
+        let template = GrantTemplate {
+            code: Name::from("trial"),
+            unit: Unit::Runs,
+            amount: runs,
+            every: None,
+            rollover_max: None,
+            models: vec![model.clone()],
+            bonus: false,
+        };
+        self.grant_template(GrantKind::Trial, &template, runs, source, at, None);
     }
 
     /// Makes a period's grant, and goes on with what the one that ended left over where the catalog allows it (R6).
@@ -297,7 +302,8 @@ impl<'a> Step<'a> {
         let period = self.workspace.subscription.period.expect("a month falls due inside a period");
         let month = period.next_month.expect("a month falls due where there are monthly grants");
         self.emit_at(at, Event::MonthStarted { next_month: month + 1 });
-        let price = self.plan().price(period.interval).expect("a period has a price in its catalog version");
+        let plan = self.terms_at(at).granting().plan;
+        let price = plan.price(period.interval).expect("a period has a price in the version it was sold with");
         for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
             let ends = period.anchor.nth(Interval::Month, month + 1).min(period.end);
             self.issue(template, template.amount, Some(at), at, ends);
@@ -309,7 +315,7 @@ impl<'a> Step<'a> {
     pub(super) fn end_period(&mut self, at: Timestamp) {
         let subscription = self.workspace.subscription.clone();
         let period = subscription.period.expect("a period that ends was there");
-        let approved = subscription.pending.is_some() || self.is_approved(self.plan());
+        let approved = subscription.pending.is_some() || self.is_approved(&self.terms_at(at).plan());
         match (&subscription.payment, subscription.awaited_until) {
             (Some(_), None) if !subscription.cancel && approved => {
                 let until = at.after(self.catalog().payment_grace);
@@ -319,17 +325,8 @@ impl<'a> Step<'a> {
             (None, _) if subscription.cancel || !approved => return self.end_subscription(at, false),
             (None, _) => {}
         }
-        let newest = self.newest(at);
-        let (plan, interval) = subscription.pending.clone().unwrap_or((subscription.plan.clone(), period.interval));
-        let sold = |published: &'a Published| {
-            let plan = published.catalog.plan(&plan)?;
-            Some((published, plan, plan.price(interval)?))
-        };
-        // What is sold now, else the workspace's own version, else, for a change that was agreed before a migration,
-        // the last version that had it.
-        let own = self.catalogs.get(self.workspace.catalog);
-        let versions = [Some(newest), own].into_iter().flatten().chain(self.catalogs.all().iter().rev());
-        let (offer, plan, price) = versions.into_iter().find_map(sold).expect("what was sold is in some version");
+        let (offer, plan, price) = self.next_sale(&subscription, period, at);
+        let interval = price.interval;
         if !self.is_approved(plan) {
             return self.end_subscription(at, false);
         }
@@ -343,6 +340,35 @@ impl<'a> Step<'a> {
         let allowance = agreed.filter(|_| plan.custom);
         let period = period_of(price, anchor, index, at);
         self.start_period(Cycle { offer, plan, price, allowance, why, period, payment: None }, at);
+        self.keep_migrated(at);
+    }
+
+    /// What follows a period that the operator says is paid: the newest version in force that sells the plan at the price
+    /// that was paid for it, or as a migration has moved that price; of another plan, the newest that sells it (R33).
+    fn next_sale(
+        &self,
+        subscription: &Subscription,
+        period: Period,
+        at: Timestamp,
+    ) -> (&'a Published, &'a Plan, &'a Price) {
+        let granting = self.terms_at(at).granting();
+        let (plan, interval) = subscription.pending.clone().unwrap_or((subscription.plan.clone(), period.interval));
+        let sells = |published: &'a Published| {
+            let plan = published.catalog.plan(&plan)?;
+            Some((published, plan, plan.price(interval)?))
+        };
+        let paid = granting.plan.price(period.interval).filter(|_| subscription.pending.is_none());
+        let at_the_price = |(_, _, price): &(&'a Published, &'a Plan, &'a Price)| {
+            paid.is_none_or(|paid| (paid.amount, &paid.currency) == (price.amount, &price.currency))
+        };
+        let repriced = subscription.repriced.filter(|repriced| subscription.pending.is_none() && repriced.from <= at);
+        let repriced = repriced.and_then(|repriced| self.catalogs.get(repriced.catalog)).and_then(sells);
+        let newest = self.newest(at).version;
+        let in_force = self.catalogs.all().iter().rev().filter(|published| published.version <= newest);
+        let sold = repriced.or_else(|| in_force.filter_map(sells).find(at_the_price));
+        // A change that was agreed on before the version was replaced is sold by a version that is not in force.
+        let sold = sold.or_else(|| self.catalogs.all().iter().rev().find_map(sells));
+        sold.expect("what was sold is in some version")
     }
 
     /// The paid plan is over: what was frozen with it expires, and the free plan takes its place.
@@ -369,8 +395,7 @@ impl<'a> Step<'a> {
 
     /// The catalog version that is sold at an instant.
     fn newest(&self, at: Timestamp) -> &'a Published {
-        let on_test_clock = self.workspace.test_clock.is_some();
-        self.catalogs.in_force(at, on_test_clock).expect("a workspace is on a published catalog")
+        self.catalogs.in_force(at, self.workspace.test_clock).expect("a workspace is on a published catalog")
     }
 
     /// Refuses to say by hand what the provider says.
@@ -419,25 +444,6 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    pub(super) fn migrate_catalog(&mut self, version: u32) -> Result<(), Refusal> {
-        let target = self.catalogs.get(version).ok_or(Refusal::NotFound { what: "catalog version" })?;
-        let subscription = &self.workspace.subscription;
-        let fits = target.catalog.plan(&subscription.plan).is_some_and(|plan| match subscription.period {
-            Some(period) => plan.price(period.interval).is_some(),
-            None => plan.prices.is_empty(),
-        });
-        if !fits {
-            return Err(Refusal::invalid(
-                "/version",
-                format!("version {version} does not sell the workspace's plan `{}`", subscription.plan),
-            ));
-        }
-        if self.workspace.catalog != version {
-            self.emit(Event::CatalogMigrated { catalog: version });
-        }
-        Ok(())
-    }
-
     pub(super) fn freeze(&mut self, reason: Option<&Name>) -> Result<(), Refusal> {
         match reason {
             Some(reason) => {
@@ -454,8 +460,7 @@ impl<'a> Step<'a> {
 
     /// The catalog version that is sold now.
     pub(super) fn offer(&self) -> Result<&'a Published, Refusal> {
-        let on_test_clock = self.workspace.test_clock.is_some();
-        self.catalogs.in_force(self.at, on_test_clock).ok_or(Refusal::NotFound { what: "catalog" })
+        self.catalogs.in_force(self.at, self.workspace.test_clock).ok_or(Refusal::NotFound { what: "catalog" })
     }
 }
 

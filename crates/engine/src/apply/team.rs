@@ -35,7 +35,7 @@ impl Step<'_> {
     }
 
     fn needs(&self, need: Need<'_>) -> Result<(), Refusal> {
-        judge(&self.workspace, self.catalog(), self.by, need, self.at)
+        judge(&self.workspace, &self.plan(), self.by, need, self.at)
     }
 
     fn tell(&mut self, event: TeamEvent) {
@@ -84,7 +84,8 @@ impl Step<'_> {
         limit("members", MEMBERS_MAX, team.members.len())?;
         let Some(most) = self.plan().members else { return Ok(()) };
         if most <= 1 {
-            let more = self.catalog().plans.iter().filter(|plan| plan.members.is_none_or(|members| members > 1));
+            let more =
+                self.terms().menu.catalog.plans.iter().filter(|plan| plan.members.is_none_or(|members| members > 1));
             let plans_that_include = more.map(|plan| plan.id.clone()).collect();
             return Err(Refusal::FeatureNotInPlan { feature: "members".to_owned(), plans_that_include });
         }
@@ -241,7 +242,8 @@ impl Step<'_> {
     }
 
     fn names_are_good(&self, new: &NewKey) -> Result<(), Refusal> {
-        let known = |model: &Name| self.catalog().model(model).is_some();
+        let menu = &self.terms().menu.catalog;
+        let known = |model: &Name| menu.model(model).is_some();
         if let Some(index) = new.models.iter().position(|model| !known(model)) {
             return Err(Refusal::invalid(format!("/models/{index}"), "is no model of the catalog"));
         }
@@ -257,7 +259,7 @@ impl Step<'_> {
         if !beside.is_empty() {
             return Err(Refusal::invalid("/preset", "must not be given with capabilities: one of the two says it all"));
         }
-        let catalog = self.catalog();
+        let catalog = &self.terms().menu.catalog;
         let Some(found) = catalog.presets.iter().find(|known| known.id == *preset) else {
             let known: Vec<&str> = catalog.presets.iter().map(|known| &*known.id).collect();
             let detail = match nearest(preset, &known) {
@@ -270,8 +272,9 @@ impl Step<'_> {
         if !found.ceiling {
             return Ok(found.capabilities.clone());
         }
-        let ceiling = self.plan().ceiling.iter();
-        let exact = ceiling.filter(|word| Capability::parse(word).is_some_and(|capability| capability.is_exact()));
+        let plan = self.plan();
+        let exact =
+            plan.ceiling.iter().filter(|word| Capability::parse(word).is_some_and(|capability| capability.is_exact()));
         let exact: Vec<String> = exact.cloned().collect();
         match exact.is_empty() {
             true => Err(Refusal::CapabilityRequired { capability: "any".to_owned(), ceiling: Vec::new() }),
@@ -294,7 +297,8 @@ impl Step<'_> {
         let mut capabilities: Vec<Capability> = listed.iter().filter_map(read).collect();
         capabilities.sort();
         capabilities.dedup();
-        let ceiling = &self.plan().ceiling;
+        let plan = self.plan();
+        let ceiling = &plan.ceiling;
         let roles =
             [self.asker(), owner].map(|user| user.and_then(|user| Some(self.workspace.team.member(user)?.role)));
         let above = |capability: &&Capability| {

@@ -40,6 +40,8 @@ pub struct Payment {
     pub currency: Name,
     /// What for.
     pub bought: Bought,
+    /// The catalog version that the checkout session showed; `None` for what no session sold.
+    pub offered: Option<u32>,
 }
 
 /// How a provider's subscription goes on.

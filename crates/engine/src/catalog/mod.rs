@@ -16,7 +16,7 @@ mod wording;
 pub use param::{Param, Params, Value};
 pub use parse::{Problem, parse};
 pub use rate::Thousandths;
-pub use versions::{Catalogs, Published};
+pub use versions::{Catalogs, Clocks, Published};
 pub(crate) use wording::nearest;
 
 use crate::amount::{Amount, Unit};
@@ -43,6 +43,12 @@ pub struct Catalog {
     /// How long a renewal may be unpaid before the workspace goes to the free plan (R4).
     #[serde(default = "default_payment_grace")]
     pub payment_grace: Span,
+    /// Time for which a run inside a paid period costs no more than before its rate was raised (R33).
+    #[serde(default)]
+    pub rate_notice: Option<Span>,
+    /// Time between the mail about a higher price and the first renewal that costs it (R33).
+    #[serde(default = "default_price_notice")]
+    pub price_notice: Span,
     /// How long before a pack or a gift expires its owner is told.
     #[serde(default = "default_expiry_notice")]
     pub expiry_notice: Span,
@@ -84,6 +90,10 @@ fn default_release_grace() -> Span {
 
 fn default_payment_grace() -> Span {
     Span::Micros(crate::time::DAY)
+}
+
+fn default_price_notice() -> Span {
+    Span::Micros(30 * crate::time::DAY)
 }
 
 fn default_expiry_notice() -> Span {

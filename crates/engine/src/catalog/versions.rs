@@ -2,7 +2,11 @@
 
 use super::Catalog;
 use crate::time::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The instants of test clocks, by the clock's id.
+pub type Clocks = BTreeMap<i64, Timestamp>;
 
 /// The versions of one catalog that a deployment has published, oldest first.
 #[derive(Clone, Debug, Default)]
@@ -10,15 +14,27 @@ pub struct Catalogs {
     versions: Vec<Published>,
 }
 
-/// One version and since when it is in force.
+/// One version and the instant it comes into force.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// Counts from 1.
+    /// Number of the version, counted from 1.
     pub version: u32,
-    /// In force from here on, for renewals.
+    /// First instant at which the version is in force, on the wall.
     pub at: Timestamp,
+    /// First instants at which the version is in force on test clocks. On a clock that was made later it always was.
+    pub clocks: Clocks,
     /// The data.
     pub catalog: Arc<Catalog>,
+}
+
+impl Published {
+    /// Returns the first instant at which the version is in force, on the wall or on a test clock.
+    pub fn starts_at(&self, test_clock: Option<i64>) -> Timestamp {
+        match test_clock {
+            None => self.at,
+            Some(clock) => self.clocks.get(&clock).copied().unwrap_or(Timestamp::default()),
+        }
+    }
 }
 
 impl Catalogs {
@@ -29,10 +45,16 @@ impl Catalogs {
         catalogs
     }
 
-    /// Adds a version and returns its number.
+    /// Adds a version that is in force from an instant on, and at once on every test clock, and returns its number.
     pub fn publish(&mut self, at: Timestamp, catalog: Arc<Catalog>) -> u32 {
+        self.publish_on(at, Clocks::new(), catalog)
+    }
+
+    /// Adds a version that is in force from an instant on, and on test clocks from instants of their own, and returns
+    /// its number.
+    pub fn publish_on(&mut self, at: Timestamp, clocks: Clocks, catalog: Arc<Catalog>) -> u32 {
         let version = u32::try_from(self.versions.len() + 1).expect("versions are published by hand");
-        self.versions.push(Published { version, at, catalog });
+        self.versions.push(Published { version, at, clocks, catalog });
         version
     }
 
@@ -46,13 +68,11 @@ impl Catalogs {
         self.versions.get((version as usize).checked_sub(1)?)
     }
 
-    /// The version a renewal at this instant moves to (R33). On a test clock, whose instants have nothing to do with
-    /// the day a version was published, that is the newest.
-    pub fn in_force(&self, at: Timestamp, on_test_clock: bool) -> Option<&Published> {
-        if on_test_clock {
-            return self.newest();
-        }
-        self.versions.iter().rev().find(|version| version.at <= at).or_else(|| self.versions.first())
+    /// Returns the version that is in force at an instant, on the wall or on a test clock: the newest that has started
+    /// (R33). The first version is in force before its start, too.
+    pub fn in_force(&self, at: Timestamp, test_clock: Option<i64>) -> Option<&Published> {
+        let mut started = self.versions.iter().rev().filter(|version| version.starts_at(test_clock) <= at);
+        started.next().or_else(|| self.versions.first())
     }
 
     /// All versions, oldest first.

@@ -73,6 +73,10 @@ pub(super) fn tell(scene: &Scene<'_>, notice: &Notice) -> Said {
             let unit = scene.before.grant(*grant).map_or(Unit::Credits, |grant| grant.unit);
             Said::plain(format!("{} will expire, left in {}", quantity(unit, *amount), scene.grant_name(*grant, true)))
         }
+        Notice::PriceRaised { plan, interval, amount, currency, from, .. } => Said::with(
+            format!("The {plan} plan will cost {} a {}", money(*amount, currency), interval.name()),
+            format!(" with the first renewal after {from}."),
+        ),
         Notice::RetentionShortened { plan, keeps, old_until } => Said::with(
             format!("The {plan} plan keeps outputs for {keeps}"),
             format!(", which is shorter than before; those there are now are kept until {old_until} at least."),

@@ -118,10 +118,16 @@ impl Scene<'_> {
                 };
                 Said::with(what, format!(": the {} plan renews on {}.", current.plan, on(ends)))
             }
-            Event::CatalogMigrated { catalog } => Said::plain(format!(
-                "The prices moved from catalog version {} to catalog version {catalog}",
-                self.before.catalog
-            )),
+            Event::CatalogMigrated { catalog, sold, .. } => {
+                let kept = match sold {
+                    Some(sold) => format!("; what the paid period was sold with, in version {sold}, stays."),
+                    None => ".".to_owned(),
+                };
+                Said::with(
+                    format!("The terms moved from catalog version {} to version {catalog}", self.before.catalog),
+                    kept,
+                )
+            }
             _ => unreachable!("say sends the other events elsewhere"),
         }
     }

@@ -127,8 +127,7 @@ impl Story {
     fn open_in(catalog: &str, plan: Option<&str>) -> Story {
         let mut catalogs = Catalogs::default();
         let catalog = std::sync::Arc::new(parse(catalog).expect("the test's catalog is good"));
-        catalogs.publish(Timestamp::default(), catalog.clone());
-        catalogs.publish(Timestamp::MAX, catalog);
+        catalogs.publish(Timestamp::default(), catalog);
         let unopened = Workspace::unopened(WorkspaceId::new(7));
         let entry = Entry {
             workspace: unopened.id,
@@ -604,8 +603,13 @@ fn reviews_versions_contracts_and_years_in_words() {
         "Carried over 100 credits from the last period, as grant gr_7_4 (rollover, team allowance, expires \
          2026-03-31T12:00:00Z)."
     );
+    let same = std::sync::Arc::clone(&story.catalogs.all()[0].catalog);
+    story.catalogs.publish("2026-02-28T12:00:00Z".parse().expect("RFC 3339"), same);
     story.then("2026-02-28T12:00:00Z", Command::MigrateCatalog { version: 2 });
-    assert_eq!(story.last(), "The prices moved from catalog version 1 to catalog version 2.");
+    assert_eq!(
+        story.last(),
+        "The terms moved from catalog version 1 to version 2; what the paid period was sold with, in version 1, stays."
+    );
 
     let yearly = Choice { interval: Some(Interval::Year), ..choice("pro") };
     let (_, lines) = Story::open(Some("pro")).then(JAN, Command::Subscribe(yearly)).told();

@@ -6,7 +6,7 @@ use super::words::{Words, amount, read};
 use super::{Scenario, same};
 use scrip_engine::{
     Ask, Choice, CitedQuote, Command, Event, Failure, FailureCode, Give, GrantKind, Mode, Name, Outcome, OutputFile,
-    Profile, SECOND, Unit, fingerprint, price, resolve_params, team::Tenancy,
+    Profile, SECOND, Unit, fingerprint, resolve_params, team::Tenancy,
 };
 use std::collections::BTreeMap;
 
@@ -194,10 +194,9 @@ impl Scenario {
     /// The quote that was given at an instant, under the catalog of then, for the same parameters.
     fn cited(&self, model: &Name, params: &scrip_engine::Params, at: &str) -> Result<CitedQuote, String> {
         let at: scrip_engine::Timestamp = read(at, "an instant")?;
-        let published = self.catalogs.in_force(at, false).ok_or("there is no catalog yet")?;
+        let published = self.catalogs.in_force(at, None).ok_or("there is no catalog yet")?;
         let found = published.catalog.model(model).ok_or_else(|| format!("there is no model `{model}`"))?;
         let resolved = resolve_params(found, params).map_err(|errors| format!("{errors:?}"))?;
-        price(found, &resolved).ok_or("the price is out of range")?;
         Ok(CitedQuote {
             catalog: published.version,
             fingerprint: fingerprint(model, &resolved),

@@ -9,6 +9,7 @@ use scrip_engine::{
     Access, Dated, Event, Grant, Plan, Refusal, Timestamp, Unit, Value, WayOut, access, price, resolve_params,
     runs_left_today,
 };
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -52,9 +53,8 @@ impl Scenario {
             .ok_or_else(|| "`at` must come first: there is no instant yet".to_owned())
     }
 
-    pub(super) fn plan(&self) -> Result<&Plan, String> {
-        let plan = &self.workspace.subscription.plan;
-        self.catalog()?.plan(plan).ok_or_else(|| format!("expected a plan, got `{plan}`"))
+    pub(super) fn plan(&self) -> Result<Cow<'_, Plan>, String> {
+        Ok(self.terms()?.plan())
     }
 
     fn balance(&self, words: &mut Words) -> Result<(), String> {
@@ -144,9 +144,9 @@ impl Scenario {
     /// `model ID open | trial N | window [INSTANT] | exhausted | needs REVIEW | locked`.
     fn model(&self, words: &mut Words) -> Result<(), String> {
         let id = words.word("a model")?;
-        let catalog = self.catalog()?;
-        let model = catalog.model(&id).ok_or_else(|| format!("there is no model `{id}`"))?;
-        let got = match access(&self.workspace, catalog, self.plan()?, model, self.now()?) {
+        let terms = self.terms()?;
+        let model = terms.menu.catalog.model(&id).ok_or_else(|| format!("there is no model `{id}`"))?;
+        let got = match access(&self.workspace, &terms, model, self.now()?) {
             Access::Open => "open".to_owned(),
             Access::TrialRuns { left } => format!("trial {left}"),
             Access::TrialWindow { ends_at: None } => "window".to_owned(),
@@ -160,7 +160,7 @@ impl Scenario {
 
     fn left_today(&self, words: &mut Words) -> Result<(), String> {
         let model = words.word("a model")?;
-        let left = runs_left_today(&self.workspace, self.plan()?, &model, self.now()?);
+        let left = runs_left_today(&self.workspace, &self.terms()?, &model, self.now()?);
         same("left today", &words.word("how many")?, &shown_or(left, "unlimited"))
     }
 
@@ -168,13 +168,19 @@ impl Scenario {
     fn quote(&mut self, words: &mut Words) -> Result<(), String> {
         let id = words.word("a model")?;
         let expected = words.arrow().ok_or("expected `-> ` and a price")?;
-        let catalog = match self.workspace.is_open() {
-            true => self.catalog()?,
-            false => &self.catalogs.newest().ok_or("`catalog` must come first")?.catalog,
+        let asked = words.params();
+        let price = match self.workspace.is_open() {
+            true => {
+                let terms = self.terms()?;
+                terms.estimate(&id, &asked).map_err(|refusal| format!("{refusal:?}"))?.priced.price
+            }
+            false => {
+                let catalog = &self.catalogs.newest().ok_or("`catalog` must come first")?.catalog;
+                let model = catalog.model(&id).ok_or_else(|| format!("there is no model `{id}`"))?;
+                let resolved = resolve_params(model, &asked).map_err(|errors| format!("{errors:?}"))?;
+                price(model, &resolved).ok_or("the price is out of range")?
+            }
         };
-        let model = catalog.model(&id).ok_or_else(|| format!("there is no model `{id}`"))?;
-        let resolved = resolve_params(model, &words.params()).map_err(|errors| format!("{errors:?}"))?;
-        let price = price(model, &resolved).ok_or("the price is out of range")?;
         self.lines = price.lines;
         same("price", &amount(&expected)?, &price.credits).map_err(|error| format!("{error}: {:?}", self.lines))
     }

@@ -13,7 +13,8 @@ mod words;
 
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::{
-    Amount, By, Catalog, Catalogs, Dated, Event, Line, Refusal, Timestamp, Workspace, WorkspaceId, fold, parse_catalog,
+    Amount, By, Catalog, Catalogs, Dated, Event, Line, Refusal, Terms, Timestamp, Workspace, WorkspaceId, fold,
+    parse_catalog,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -226,6 +227,16 @@ impl Scenario {
                 _ => {}
             }
         }
+    }
+
+    /// The terms of the workspace now.
+    fn terms(&self) -> Result<Terms<'_>, String> {
+        self.terms_at(self.at.unwrap_or_default())
+    }
+
+    fn terms_at(&self, at: Timestamp) -> Result<Terms<'_>, String> {
+        let terms = Terms::of(&self.workspace, &self.catalogs, at);
+        terms.ok_or_else(|| "`open` must come first: nothing is open".to_owned())
     }
 
     /// The catalog version the workspace is on.

@@ -65,7 +65,8 @@ impl Scenario {
         let paid = number("paid", words)?.unwrap_or(price);
         let currency = words.option("currency").unwrap_or(list_currency).as_str().into();
         let source = words.option("source").ok_or("expected source=…: what was paid")?.as_str().into();
-        Ok(Payment { source, price, paid, currency, bought })
+        let offered = words.option("offered").map(|version| read(&version, "a version")).transpose()?;
+        Ok(Payment { source, price, paid, currency, bought, offered })
     }
 
     fn bought_period(&self, plan: Name, interval: Interval, words: &mut Words) -> Result<Bought, String> {

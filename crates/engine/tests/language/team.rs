@@ -187,7 +187,8 @@ impl Scenario {
     fn rights(&self, verb: &str, words: &mut Words) -> Result<(), String> {
         let name = words.word("a key")?;
         let key = self.key(&name).ok_or_else(|| format!("expected a key `{name}`, got none"))?;
-        let rights = effective(&self.workspace, self.plan()?, key);
+        let plan = self.plan()?;
+        let rights = effective(&self.workspace, &plan, key);
         let got = match verb {
             "effective" => rights.effective.iter().map(ToString::to_string).collect(),
             "dormant" => rights.dormant.iter().map(ToString::to_string).collect(),
@@ -228,6 +229,6 @@ impl Scenario {
             (_, _, Some(slug)) => Need::RunWorkflow(slug),
             (other, ..) => return Err(format!("expected a need, got `{other}`")),
         };
-        Ok(judge(&self.workspace, self.catalog()?, by, need, self.now()?))
+        Ok(judge(&self.workspace, &self.terms()?.plan(), by, need, self.now()?))
     }
 }

@@ -119,8 +119,8 @@ impl Model {
     }
 
     /// Every version that is in force or was, newest first.
-    fn versions(&self) -> Vec<(u32, Arc<Catalog>)> {
-        let (newest, _) = self.in_force(self.now);
+    fn versions(&self, at: i64) -> Vec<(u32, Arc<Catalog>)> {
+        let (newest, _) = self.in_force(at);
         let all = self.catalogs.all().iter().filter(|published| published.version <= newest).rev();
         all.map(|published| (published.version, published.catalog.clone())).collect()
     }
@@ -137,7 +137,7 @@ impl Model {
         }
         match &payment.bought {
             Bought::Pack(id) => {
-                for (_, catalog) in self.versions() {
+                for (_, catalog) in self.versions(self.now) {
                     let pack = catalog.packs.iter().find(|pack| pack.id == *id).cloned();
                     let right =
                         |pack: &scrip_engine::Pack| pack.amount == payment.price && *pack.currency == *payment.currency;
@@ -169,7 +169,11 @@ impl Model {
             let price = find_plan(catalog, plan).and_then(|plan| find_price(plan, told.interval));
             price.is_some_and(|price| price.amount == Some(payment.price) && *price.currency == *payment.currency)
         };
-        let (version, catalog) = self.versions().into_iter().find(sells).ok_or("INVALID_REQUEST")?;
+        // What goes on is sold as on the day it began.
+        let ours = self.bill.as_ref().is_some_and(|bill| bill.subscription == told.subscription);
+        let then = if ours { told.start.min(self.now) } else { self.now };
+        let versions = self.versions(then).into_iter().chain(self.versions(self.now));
+        let (version, catalog) = versions.into_iter().find(sells).ok_or("INVALID_REQUEST")?;
         let plan = find_plan(&catalog, plan).expect("it sells it");
         let price = find_price(plan, told.interval).expect("it sells it");
         if plan.requires.iter().any(|review| !self.approvals.contains(&**review)) {
@@ -198,11 +202,24 @@ impl Model {
         if self.paid.is_some() && !follows && self.catalog().on_upgrade == OnUpgrade::Forfeit {
             self.forfeit();
         }
-        self.begin_paid(version, plan, price, &payment.source, told, follows);
+        let renewal = self.paid.is_some_and(|current| {
+            *self.plan == *plan.id && told.interval == current.interval && told.start >= current.end
+        });
+        self.begin_paid(version, plan, price, &payment.source, told, follows, renewal);
         Ok(())
     }
 
-    fn begin_paid(&mut self, version: u32, plan: &Plan, price: &PlanPrice, source: &str, told: Told, follows: bool) {
+    #[allow(clippy::too_many_arguments, reason = "a period is what these say")]
+    fn begin_paid(
+        &mut self,
+        version: u32,
+        plan: &Plan,
+        price: &PlanPrice,
+        source: &str,
+        told: Told,
+        follows: bool,
+        renewal: bool,
+    ) {
         let Told { subscription, interval, mut anchor, start, end } = told;
         let mut index = (0..).find(|n| nth(anchor, interval, *n) >= start).expect("it comes to the start");
         if nth(anchor, interval, index) != start {
@@ -218,7 +235,8 @@ impl Model {
         let paid = Paid { interval, anchor, index, start, end, next_month };
         self.bill = Some(Bill { subscription, source: source.to_owned(), gone: None });
         self.awaited = None;
-        self.start_period(version, plan, price, None, follows.then_some(start), paid, self.now);
+        let renews = follows && renewal;
+        self.start_period(version, plan, price, None, follows.then_some(start), renews, paid, self.now);
     }
 
     /// What was paid for and is not the current period: what it sells, until its own end.
@@ -292,9 +310,12 @@ impl Model {
 
     /// Whether every review of the current plan is approved.
     pub fn reviewed(&self) -> bool {
-        let catalog = self.catalog();
-        let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
-        plan.requires.iter().all(|review| self.approvals.contains(&**review))
+        let editions = self.editions();
+        let plans =
+            || editions.iter().map(|catalog| find_plan(catalog, &self.plan).expect("the plan is in its catalog"));
+        let required = plans().next().expect("there is one").requires.clone();
+        let required = required.into_iter().filter(|review| plans().all(|plan| plan.requires.contains(review)));
+        required.into_iter().all(|review| self.approvals.contains(&*review))
     }
 
     fn follow(&mut self, standing: &Standing) -> Answer {
@@ -331,7 +352,7 @@ impl Model {
             }
             return Ok(());
         };
-        let catalog = self.catalog();
+        let catalog = self.menu();
         let pack = catalog.packs.iter().find(|pack| pack.id == terms.pack).ok_or("INVALID_REQUEST")?;
         let (below, most) = (terms.below.get(), terms.monthly_max.get());
         if below == 0 || below > pack.credits.get() || most < pack.amount.get() {
@@ -368,7 +389,7 @@ impl Model {
     /// Buys a pack if the balance is low, unless the month has cost enough.
     pub fn buy_pack(&mut self) {
         let Some(top_up) = self.wants_pack(self.now) else { return };
-        let catalog = self.catalog();
+        let catalog = self.menu();
         let pack = catalog.packs.iter().find(|pack| *pack.id == *top_up.pack);
         let pack = pack.filter(|pack| pack.plans.is_empty() || pack.plans.iter().any(|plan| **plan == *self.plan));
         let price = pack.map(|pack| pack.amount.get()).filter(|price| *price > 0 && *price <= top_up.most);

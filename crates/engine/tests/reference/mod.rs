@@ -85,6 +85,8 @@ pub struct Open {
     pub model: Option<String>,
     pub plan: String,
     pub day: Option<i64>,
+    /// Free runs to be granted first: their source, and how many the terms allow.
+    pub tries: Option<(String, i64)>,
 }
 
 /// The trial a run uses.
@@ -150,6 +152,10 @@ pub struct Model {
     pub reviews: BTreeMap<String, (scrip_engine::billing::ReviewStatus, u32)>,
     pub top_up: Option<billing::TopUps>,
     pub bought: u32,
+    /// The version the paid period was sold with, once a migration has moved the workspace on.
+    pub sold: Option<u32>,
+    /// The version whose price renewals cost from an instant on.
+    pub repriced: Option<(u32, i64)>,
 }
 
 impl Model {
@@ -186,6 +192,8 @@ impl Model {
             reviews: BTreeMap::new(),
             top_up: None,
             bought: 0,
+            sold: None,
+            repriced: None,
         }
     }
 
@@ -264,6 +272,7 @@ impl Model {
     /// Steps through every due instant: release, then expire, then renew (R1).
     fn pass_time(&mut self) {
         while let Some(at) = self.falls_due().filter(|at| *at <= self.now) {
+            self.follow_menu(at);
             while let Some(hold) = self.open.iter().find(|hold| hold.expires == at).cloned() {
                 self.end(&hold, 0, false, at);
             }
@@ -291,6 +300,47 @@ impl Model {
                 _ => {}
             }
         }
+        self.follow_menu(self.now);
+    }
+
+    /// A workspace that has paid for nothing is on the newest terms (R33).
+    fn follow_menu(&mut self, at: i64) {
+        let (newest, catalog) = self.in_force(at);
+        if self.paid.is_some() || newest <= self.version {
+            return;
+        }
+        self.version = newest;
+        if find_plan(&catalog, &self.plan).is_none_or(|plan| !plan.prices.is_empty()) {
+            self.plan = catalog.free_plan.to_string();
+        }
+        self.happened = true;
+    }
+
+    /// The catalogs whose limits and gates a workspace has: its own, and the one its period was sold with.
+    pub fn editions(&self) -> Vec<Arc<Catalog>> {
+        let versions = [Some(self.version), self.sold];
+        let found = versions.into_iter().flatten().map(|version| self.catalogs.get(version).expect("published"));
+        found.map(|published| published.catalog.clone()).collect()
+    }
+
+    /// The catalogs that judge a model: those of the workspace that know it, else the newest.
+    pub fn judges(&self, id: &str) -> Vec<Arc<Catalog>> {
+        let knows = |catalog: &Arc<Catalog>| catalog.models.iter().any(|model| *model.id == *id);
+        let known: Vec<_> = self.editions().into_iter().filter(knows).collect();
+        let newest = || [self.menu()].into_iter().filter(|menu| find_plan(menu, &self.plan).is_some());
+        if known.is_empty() { newest().collect() } else { known }
+    }
+
+    /// The widest of a limit in the editions of the plan.
+    pub fn widest(&self, limit: impl Fn(&Plan) -> Option<u32>) -> Option<u32> {
+        let editions = self.editions();
+        let plans = editions.iter().map(|catalog| find_plan(catalog, &self.plan).expect("the plan is in its catalog"));
+        plans.map(limit).collect::<Option<Vec<u32>>>()?.into_iter().max()
+    }
+
+    /// What can be run and bought now.
+    pub fn menu(&self) -> Arc<Catalog> {
+        self.in_force(self.now).1
     }
 
     /// The earliest instant at which something happens by itself.
@@ -408,7 +458,7 @@ impl Model {
             }
         }
         let paid = by_hand(price, self.now, 0, self.now);
-        self.start_period(version, plan, price, allowance, None, paid, self.now);
+        self.start_period(version, plan, price, allowance, None, false, paid, self.now);
         Ok(())
     }
 
@@ -435,12 +485,15 @@ impl Model {
         price: &PlanPrice,
         allowance: Option<i64>,
         rolls: Option<i64>,
+        why_renewal: bool,
         paid: Paid,
         at: i64,
     ) {
         let in_year =
             |template: &GrantTemplate| paid.interval == Interval::Year && template.every == Some(Interval::Month);
         self.happened = true;
+        self.repriced = self.repriced.filter(|(next, _)| why_renewal && *next != version);
+        self.sold = None;
         self.version = version;
         self.plan = plan.id.to_string();
         self.allowance = allowance;
@@ -464,13 +517,17 @@ impl Model {
             };
             self.cycle_grant(&contract, at, paid.end, rolls);
         }
+        if let Some((next, _)) = self.repriced {
+            self.sold = Some(self.version);
+            self.version = next;
+        }
     }
 
     fn month(&mut self, paid: &Paid, at: i64) {
         let month = paid.next_month.expect("a month is due");
         self.happened = true;
         self.paid = Some(Paid { next_month: Some(month + 1), ..*paid });
-        let catalog = self.catalog();
+        let catalog = self.sold_by();
         let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
         let price = find_price(plan, paid.interval).expect("the price is in its catalog");
         for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
@@ -491,14 +548,21 @@ impl Model {
         let changes = self.pending.is_some();
         let (plan, interval, allowance) =
             self.pending.clone().unwrap_or((self.plan.clone(), paid.interval, self.allowance));
-        // What is in force, else what the workspace is on, else the latest version that still had the price.
-        let mut versions = vec![newest, self.version];
-        versions.extend(self.catalogs.all().iter().rev().map(|published| published.version));
-        let sells = |version: &u32| {
-            let catalog = &self.catalogs.get(*version).expect("published").catalog;
-            find_plan(catalog, &plan).is_some_and(|plan| find_price(plan, interval).is_some())
+        // The price that was given notice of; else, down from the newest in force, what costs the same (a change may
+        // cost what it likes); else the latest version that still had it.
+        let price_in = |version: u32| {
+            let catalog = &self.catalogs.get(version).expect("published").catalog;
+            let price = find_plan(catalog, &plan).and_then(|plan| find_price(plan, interval));
+            price.map(|price| (price.amount, price.currency.clone()))
         };
-        let version = versions.into_iter().find(sells).expect("what was sold once is in some version");
+        let cost = price_in(self.sold.unwrap_or(self.version));
+        let due = self.repriced.filter(|(_, from)| !changes && *from <= at).map(|(version, _)| version);
+        let due = due.filter(|version| price_in(*version).is_some());
+        let same = |version: &u32| price_in(*version).is_some() && (changes || price_in(*version) == cost);
+        let any = |version: &u32| price_in(*version).is_some();
+        let all = u32::try_from(self.catalogs.all().len()).expect("few");
+        let version = due.or_else(|| (1..=newest).rev().find(same)).or_else(|| (1..=all).rev().find(any));
+        let version = version.expect("what was sold once is in some version");
         let catalog = self.catalogs.get(version).expect("published").catalog.clone();
         let plan = find_plan(&catalog, &plan).expect("it sells it");
         let price = find_price(plan, interval).expect("it sells it");
@@ -509,7 +573,7 @@ impl Model {
         let (anchor, index) =
             if changes && interval != paid.interval { (at, 0) } else { (paid.anchor, paid.index + 1) };
         let next = by_hand(price, anchor, index, at);
-        self.start_period(version, plan, price, allowance.filter(|_| plan.custom), Some(at), next, at);
+        self.start_period(version, plan, price, allowance.filter(|_| plan.custom), Some(at), !changes, next, at);
     }
 
     /// The free plan takes the place of a paid one.
@@ -518,6 +582,7 @@ impl Model {
         let (newest, offer) = self.in_force(at);
         self.happened = true;
         self.version = newest;
+        (self.sold, self.repriced) = (None, None);
         self.plan = offer.free_plan.to_string();
         (self.paid, self.cancel, self.pending, self.allowance) = (None, false, None, None);
         (self.bill, self.awaited) = (None, None);
@@ -546,17 +611,30 @@ impl Model {
 
     fn migrate(&mut self, version: u32) -> Answer {
         let target = self.catalogs.get(version).ok_or("NOT_FOUND")?.catalog.clone();
-        let plan = find_plan(&target, &self.plan).ok_or("INVALID_REQUEST")?;
-        let fits = match self.paid {
-            Some(paid) => find_price(plan, paid.interval).is_some(),
-            None => plan.prices.is_empty(),
-        };
-        if !fits {
-            return Err("INVALID_REQUEST");
+        if version > self.in_force(self.now).0 {
+            return Err("NOT_FOUND");
         }
-        self.happened |= self.version != version;
-        self.version = version;
+        let Some(paid) = self.paid else { return Ok(()) };
+        let next = find_plan(&target, &self.plan).and_then(|plan| find_price(plan, paid.interval));
+        let next = next.ok_or("INVALID_REQUEST")?;
+        let sold = self.sold.unwrap_or(self.version);
+        let catalog = self.sold_by();
+        let now =
+            find_plan(&catalog, &self.plan).and_then(|plan| find_price(plan, paid.interval)).expect("it was sold");
+        let same = now.amount == next.amount && now.currency == next.currency;
+        let less = now.currency == next.currency && next.amount < now.amount;
+        let from = if less { self.now } else { later(self.now, target.price_notice) };
+        let repriced = (!same).then(|| self.repriced.filter(|known| known.0 == version).unwrap_or((version, from)));
+        let moved = (version, (sold != version).then_some(sold), repriced);
+        self.happened |= moved != (self.version, self.sold, self.repriced);
+        (self.version, self.sold, self.repriced) = moved;
         Ok(())
+    }
+
+    /// The catalog that says what the paid period gives.
+    fn sold_by(&self) -> Arc<Catalog> {
+        let version = self.sold.unwrap_or(self.version);
+        self.catalogs.get(version).expect("published").catalog.clone()
     }
 }
 
@@ -592,6 +670,13 @@ fn later(at: i64, span: Span) -> i64 {
     match span {
         Span::Months(months) => civil::months_later(at, i64::from(months)),
         Span::Micros(micros) => (at + micros).min(NEVER),
+    }
+}
+
+fn earlier(at: i64, span: Span) -> i64 {
+    match span {
+        Span::Months(months) => civil::months_later(at, -i64::from(months)),
+        Span::Micros(micros) => (at - micros).max(0),
     }
 }
 

@@ -201,7 +201,7 @@ impl Model {
             return Err("LIMIT_EXCEEDED");
         }
         let source = source.map_or_else(|| format!("operator:{}", self.lots.len() + 1), str::to_owned);
-        let catalog = self.catalog();
+        let catalog = self.menu();
         let now = self.now;
         match give {
             Give::Pack(id) => {

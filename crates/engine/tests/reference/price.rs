@@ -42,6 +42,24 @@ pub fn fill_in(model: &Model, asked: &Params) -> Option<Params> {
     Some(filled)
 }
 
+/// Whether a parameter takes a value.
+pub fn takes(param: &Param, value: &Value) -> bool {
+    match (value, param) {
+        (Value::Integer(n), Param::Integer { min, max, .. }) => min <= n && n <= max,
+        (Value::Text(word), Param::Choice { choices, .. }) => choices.iter().any(|choice| **choice == **word),
+        (Value::Boolean(_), Param::Boolean { .. }) => true,
+        (Value::Text(text), Param::Text { max_bytes, required, .. }) => {
+            text.len() <= *max_bytes as usize && text.len() <= 10_000 && !(*required && text.trim() == "")
+        }
+        (Value::List(items), Param::List { min, max, .. }) => {
+            items.len() >= *min as usize
+                && items.len() <= *max as usize
+                && items.iter().all(|item| item.len() <= 10_000)
+        }
+        _ => false,
+    }
+}
+
 fn number(filled: &Params, name: &str) -> u128 {
     match filled.get(name) {
         None => 1,

@@ -2,10 +2,27 @@
 
 use super::civil::DAY;
 use super::money::Born;
-use super::{Answer, MOST, Model, NEVER, No, Open, Opening, Trial, find_plan, good_name, later, price};
-use scrip_engine::{Ask, CancelRule, CitedQuote, GrantKind, Outcome, Params, Unit, fingerprint};
+use super::{Answer, MOST, Model, NEVER, No, Open, Opening, Trial, earlier, find_plan, good_name, later, price};
+use scrip_engine::{Ask, CancelRule, Catalog, CitedQuote, GrantKind, Outcome, Params, Unit, fingerprint};
 
 const SECOND: i64 = 1_000_000;
+
+/// What one edition of a plan says of a model.
+enum Verdict {
+    Included,
+    Unapproved,
+    Trial(scrip_engine::Trial),
+    Locked,
+}
+
+impl Verdict {
+    fn trial(&self) -> Option<scrip_engine::Trial> {
+        match self {
+            Verdict::Trial(trial) => Some(trial.clone()),
+            Verdict::Included | Verdict::Unapproved | Verdict::Locked => None,
+        }
+    }
+}
 
 impl Model {
     /// What can be spent: of a unit, on a model or on anything.
@@ -39,7 +56,7 @@ impl Model {
 
     pub fn create_run(&mut self, id: &str, asked: &Params, quote: Option<&CitedQuote>) -> Answer {
         let mut open = self.accept(id, asked, quote, true)?;
-        let catalog = self.priced_in(id, quote);
+        let catalog = self.menu();
         let model = catalog.models.iter().find(|model| *model.id == *id).expect("it was accepted");
         open.expires = later(self.now, model.timeout);
         open.cancel = model.cancel;
@@ -48,31 +65,35 @@ impl Model {
         Ok(())
     }
 
-    fn priced_in(&self, id: &str, quote: Option<&CitedQuote>) -> std::sync::Arc<scrip_engine::Catalog> {
-        let cited = quote.filter(|quote| self.now < quote.expires_at.micros());
-        let cited = cited.and_then(|quote| self.catalogs.get(quote.catalog)).map(|published| &published.catalog);
-        let has =
-            |catalog: &&std::sync::Arc<scrip_engine::Catalog>| catalog.models.iter().any(|model| *model.id == *id);
-        cited.filter(has).cloned().unwrap_or_else(|| self.catalog())
+    /// What a model costs in a version, and how much is asked of it there, if it has the model and takes the parameters.
+    fn costs(&self, catalog: &Catalog, id: &str, asked: &Params) -> Option<(i64, u64, u64)> {
+        let model = catalog.models.iter().find(|model| *model.id == *id)?;
+        let filled = price::fill_in(model, asked)?;
+        let asked = price::asked(model, &filled);
+        Some((price::price(model, &filled)?, asked, fingerprint(&model.id, &filled)))
     }
 
     /// Every gate in the order of the design's section 4, then the lots.
     fn accept(&mut self, id: &str, asked: &Params, quote: Option<&CitedQuote>, is_run: bool) -> Result<Open, No> {
-        let priced = self.priced_in(id, quote);
-        let model = priced.models.iter().find(|model| *model.id == *id).ok_or("INVALID_REQUEST")?;
+        let menu = self.menu();
+        let model = menu.models.iter().find(|model| *model.id == *id).ok_or("INVALID_REQUEST")?;
         let filled = price::fill_in(model, asked).ok_or("INVALID_REQUEST")?;
-        let credits = price::price(model, &filled).ok_or("INVALID_REQUEST")?;
+        let (mut credits, mut much, _) = self.costs(&menu, id, &filled).ok_or("INVALID_REQUEST")?;
+        if let (Some(_), Some(notice)) = (self.paid, self.notice()) {
+            let then = self.in_force(earlier(self.now, notice)).1;
+            if let Some((old, asked, _)) = self.costs(&then, id, &filled).filter(|(old, ..)| *old < credits) {
+                (credits, much) = (old, asked);
+            }
+        }
         if let Some(quote) = quote {
             if quote.expires_at.micros() <= self.now {
                 return Err("QUOTE_EXPIRED");
             }
-            if quote.fingerprint != fingerprint(&model.id, &filled) {
-                return Err("QUOTE_MISMATCH");
-            }
+            let cited = self.catalogs.get(quote.catalog).and_then(|cited| self.costs(&cited.catalog, id, &filled));
+            let cited = cited.filter(|(.., fingerprint)| *fingerprint == quote.fingerprint);
+            (credits, much, _) = cited.ok_or("QUOTE_MISMATCH")?;
         }
         self.not_frozen()?;
-        let catalog = self.catalog();
-        let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
         let trial = self.gates(model, asked, &filled)?;
         let mut open = Open {
             n: self.next_hold,
@@ -80,13 +101,14 @@ impl Model {
             amount: credits,
             parts: Vec::new(),
             expires: 0,
-            asked: price::asked(model, &filled),
+            asked: much,
             run: None,
             cancel: CancelRule::Full,
             trial: None,
             model: Some(id.to_owned()),
             plan: self.plan.clone(),
             day: None,
+            tries: None,
         };
         let mut until = None;
         if let Some(trial) = &trial {
@@ -94,18 +116,22 @@ impl Model {
         }
         if is_run {
             let running = self.open.iter().filter(|hold| hold.run.is_some()).count();
-            if plan.concurrency.is_some_and(|most| running >= most as usize) {
+            if self.widest(|plan| plan.concurrency).is_some_and(|most| running >= most as usize) {
                 return Err("CONCURRENCY_LIMITED");
             }
-            if plan.storage_gb.is_some_and(|most| self.stored >= u64::from(most) * 1_000_000_000) {
+            if self.widest(|plan| plan.storage_gb).is_some_and(|most| self.stored >= u64::from(most) * 1_000_000_000) {
                 return Err("STORAGE_FULL");
             }
         }
         if trial.is_none() {
             let today = self.now.div_euclid(DAY);
-            if let Some(limited) = plan.limited.iter().find(|limited| limited.model == model.id) {
+            let judges = self.judges(id);
+            let plans = judges.iter().map(|catalog| find_plan(catalog, &self.plan).expect("it has the plan"));
+            let limits = plans.map(|plan| plan.limited.iter().find(|limited| limited.model == model.id));
+            let limits: Option<Vec<u32>> = limits.map(|limited| Some(limited?.runs_per_day)).collect();
+            if let Some(most) = limits.and_then(|limits| limits.into_iter().max()) {
                 let runs = self.limited.get(id).filter(|(day, _)| *day == today).map_or(0, |(_, runs)| *runs);
-                if runs >= limited.runs_per_day {
+                if runs >= most {
                     return Err("ALLOWANCE_EXHAUSTED");
                 }
                 open.day = Some(today);
@@ -126,30 +152,63 @@ impl Model {
         asked: &Params,
         filled: &Params,
     ) -> Result<Option<scrip_engine::Trial>, No> {
-        let catalog = self.catalog();
-        let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
-        let included = model.plans.is_empty() || model.plans.contains(&plan.id);
-        let trial = if included { None } else { plan.trials.iter().find(|trial| trial.model == model.id).cloned() };
-        if !included && trial.is_none() {
+        let judges = self.judges(&model.id);
+        let mut verdicts: Vec<Verdict> = Vec::new();
+        for catalog in &judges {
+            let plan = find_plan(catalog, &self.plan).expect("the plan is in its catalog");
+            let known = catalog.models.iter().find(|known| known.id == model.id).expect("it judges what it knows");
+            let trial = plan.trials.iter().find(|trial| trial.model == model.id);
+            verdicts.push(if known.plans.is_empty() || known.plans.contains(&plan.id) {
+                let unapproved = plan.requires.iter().any(|review| !self.approvals.contains(&**review));
+                if unapproved && !known.plans.is_empty() { Verdict::Unapproved } else { Verdict::Included }
+            } else {
+                trial.map_or(Verdict::Locked, |trial| Verdict::Trial(trial.clone()))
+            });
+        }
+        if verdicts.iter().all(|verdict| matches!(verdict, Verdict::Locked)) {
             return Err("MODEL_TIER_REQUIRED");
         }
-        let height = |level: &str| catalog.levels.iter().position(|known| **known == *level).expect("a known level");
-        for (_, param) in model.params.iter().filter(|(name, _)| asked.contains_key(*name)) {
-            if let (Some(needed), Some(own)) = (param.level(), &plan.level)
-                && height(needed) > height(own)
-            {
+        for (name, value) in asked {
+            let takes = |catalog: &std::sync::Arc<Catalog>| {
+                let known = catalog.models.iter().find(|known| known.id == model.id)?;
+                let param = known.params.get(name)?.clone();
+                price::takes(&param, value).then_some((catalog.clone(), param))
+            };
+            let mut known: Vec<_> = self.editions().iter().filter_map(takes).collect();
+            if known.is_empty() {
+                known = [self.menu()]
+                    .iter()
+                    .filter(|menu| find_plan(menu, &self.plan).is_some())
+                    .filter_map(takes)
+                    .collect();
+            }
+            let reached = known.iter().any(|(catalog, param)| {
+                let plan = find_plan(catalog, &self.plan).expect("the plan is in its catalog");
+                let height =
+                    |level: &str| catalog.levels.iter().position(|known| **known == *level).expect("a known level");
+                match (param.level(), &plan.level) {
+                    (Some(needed), Some(own)) => height(needed) <= height(own),
+                    _ => true,
+                }
+            });
+            if !reached {
                 return Err("FEATURE_NOT_IN_PLAN");
             }
         }
-        let unapproved = plan.requires.iter().any(|review| !self.approvals.contains(&**review));
-        if unapproved && included && !model.plans.is_empty() {
+        let included = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Included));
+        let trials: Vec<scrip_engine::Trial> = verdicts.iter().filter_map(Verdict::trial).collect();
+        // Of two trials the one that still lets in counts.
+        let tried = trials.iter().find(|trial| self.may_try(trial)).or(trials.first()).cloned();
+        let trial = if included { None } else { tried };
+        let can_try = trial.as_ref().is_some_and(|trial| self.may_try(trial));
+        if !included && !can_try && verdicts.iter().any(|verdict| matches!(verdict, Verdict::Unapproved)) {
             return Err("REVIEW_REQUIRED");
         }
         let images = match filled.get("images") {
             Some(scrip_engine::Value::Integer(images)) => *images,
             _ => 1,
         };
-        if plan.batch.is_some_and(|batch| images > i64::from(batch)) {
+        if self.widest(|plan| plan.batch).is_some_and(|batch| images > i64::from(batch)) {
             return Err("BATCH_LIMIT_EXCEEDED");
         }
         if self.open.len() >= 1_024 {
@@ -172,24 +231,57 @@ impl Model {
         }
     }
 
+    /// How many free runs of a model are left: of those the terms allow, without those that are used (R33).
+    fn tries_left(&self, model: &str, allowed: i64) -> i64 {
+        let source = format!("trial:{}:{model}", self.plan);
+        let lots: Vec<_> = self.lots.iter().filter(|lot| lot.source == source && !lot.forgotten).collect();
+        if lots.is_empty() && self.sources.contains(&source) {
+            return 0;
+        }
+        let granted: i64 = lots.iter().filter(|lot| lot.kind == GrantKind::Trial).map(|lot| lot.granted).sum();
+        lots.iter().map(|lot| lot.available).sum::<i64>() + allowed - granted
+    }
+
+    fn may_try(&self, trial: &scrip_engine::Trial) -> bool {
+        let opening = self.openings.iter().find(|known| known.plan == self.plan && *known.model == *trial.model);
+        let until = opening.and_then(|opening| opening.until);
+        let source = format!("trial:{}:{}", self.plan, trial.model);
+        let used = self.lots.iter().any(|lot| lot.source == source && lot.held + lot.captured > 0);
+        self.lifetime_allowed
+            && match trial.runs {
+                Some(runs) => until.is_none() && self.tries_left(&trial.model, runs.get()) > 0,
+                None => until.map_or(!used, |until| until > self.now),
+            }
+    }
+
     /// Makes a run a trial's, and says until when the window is open that it opens.
-    fn try_out(&self, open: &mut Open, trial: &scrip_engine::Trial) -> Result<Option<i64>, No> {
-        if trial.runs.is_some() {
+    fn try_out(&mut self, open: &mut Open, trial: &scrip_engine::Trial) -> Result<Option<i64>, No> {
+        if !self.may_try(trial) {
+            return Err("TRIAL_EXHAUSTED");
+        }
+        if let Some(runs) = trial.runs {
             let source = format!("trial:{}:{}", self.plan, trial.model);
-            let lot = self.lots.iter().find(|lot| lot.source == source && lot.available > 0);
-            let lot = lot.ok_or("TRIAL_EXHAUSTED")?;
-            (open.unit, open.amount, open.parts) = (Unit::Runs, 1, vec![(lot.n, 1)]);
-            open.trial = Some(Trial::Count);
+            let left = |model: &Model| {
+                model.lots.iter().find(|lot| lot.source == source && lot.available > 0).map(|lot| lot.n)
+            };
+            (open.unit, open.amount, open.trial) = (Unit::Runs, 1, Some(Trial::Count));
+            open.tries = if left(self).is_some() { None } else { Some((source.clone(), runs.get())) };
+            open.parts = left(self).map(|n| (n, 1)).into_iter().collect();
             return Ok(None);
         }
         open.amount = 0;
         open.trial = Some(Trial::Window);
         let opening = self.openings.iter().find(|known| known.plan == self.plan && *known.model == *trial.model);
         match opening.and_then(|opening| opening.until) {
-            Some(until) if until <= self.now => Err("TRIAL_EXHAUSTED"),
             Some(_) => Ok(None),
             None => Ok(Some(later(self.now, trial.window.expect("a trial of runs or of time")))),
         }
+    }
+
+    /// How long a higher rate is not to be felt in a paid period: the longest that any of its catalogs promises.
+    fn notice(&self) -> Option<scrip_engine::Span> {
+        let catalogs = self.editions().into_iter().chain([self.menu()]);
+        catalogs.filter_map(|catalog| catalog.rate_notice).min_by_key(|notice| earlier(self.now, *notice))
     }
 
     fn not_frozen(&self) -> Answer {
@@ -197,8 +289,30 @@ impl Model {
     }
 
     /// Takes the parts from their lots and opens the hold.
-    fn begin(&mut self, open: Open) {
+    fn begin(&mut self, mut open: Open) {
         let now = self.now;
+        if let Some((source, runs)) = open.tries.take() {
+            let model = open.model.clone().expect("a trial is of a model");
+            let granted: i64 = self
+                .lots
+                .iter()
+                .filter(|lot| lot.source == source && lot.kind == GrantKind::Trial)
+                .map(|lot| lot.granted)
+                .sum();
+            let n = self.issue(Born {
+                kind: GrantKind::Trial,
+                code: "trial".to_owned(),
+                unit: Unit::Runs,
+                amount: runs - granted,
+                models: vec![model],
+                source,
+                ends: None,
+                at: now,
+                root: None,
+                rank: None,
+            });
+            open.parts = vec![(n, 1)];
+        }
         for (n, amount) in &open.parts {
             let lot = self.lot_mut(*n);
             lot.available -= amount;
@@ -375,6 +489,7 @@ impl Model {
                     model: None,
                     plan: self.plan.clone(),
                     day: None,
+                    tries: None,
                 }
             }
         };

@@ -90,7 +90,7 @@ impl Asker {
         };
         let price = if self.dice.percent(97) { price } else { price + 1 };
         let paid = if self.dice.percent(97) { price } else { *self.dice.pick(&[0, 1]) };
-        Payment { source, price: amount(price), paid: amount(paid), currency, bought }
+        Payment { source, price: amount(price), paid: amount(paid), currency, bought, offered: None }
     }
 
     /// The next period of the current subscription, mostly; or one that begins now, or that nobody expects.

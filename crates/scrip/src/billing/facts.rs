@@ -109,6 +109,8 @@ fn of_invoice(workspace: WorkspaceId, seen: &Seen, invoice: &Invoice) -> Result<
     }
     let anchor = seen.subscriptions.iter().find(|known| known.id == subscription);
     let anchor = anchor.map_or(line.period.start, |known| known.billing_cycle_anchor);
+    // What the checkout session showed is what its first invoice buys; renewals go on with what is sold then.
+    let begins = Some(invoice).filter(|invoice| invoice.billing_reason == Some(BillingReason::SubscriptionCreate));
     let payment = Payment {
         source: Name::from(invoice.id.as_str()),
         price: sold.amount,
@@ -122,6 +124,7 @@ fn of_invoice(workspace: WorkspaceId, seen: &Seen, invoice: &Invoice) -> Result<
             start: line.period.start.timestamp(),
             end: line.period.end.timestamp(),
         },
+        offered: begins.and(details).and_then(|details| version_shown(&details.metadata)),
     };
     let is_change = invoice.billing_reason == Some(BillingReason::SubscriptionUpdate);
     Ok(Some(Settled { at: (line.period.start, invoice.created, is_change), payment, top_up: None }))
@@ -146,6 +149,7 @@ fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settle
         paid,
         currency: Name::from(currency.as_str()),
         bought: Bought::Pack(Name::from(pack.as_str())),
+        offered: version_shown(&session.metadata),
     };
     Ok(Some(Settled { at: (session.created, session.created, false), payment, top_up: None }))
 }
@@ -167,8 +171,14 @@ fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Se
         paid,
         currency: Name::from(intent.currency.as_str()),
         bought: Bought::Pack(Name::from(pack.as_str())),
+        offered: version_shown(&intent.metadata),
     };
     Ok(Some(Settled { at: (intent.created, intent.created, false), payment, top_up: Some(n) }))
+}
+
+/// Returns the catalog version that a checkout session showed, as its mark says.
+fn version_shown(metadata: &Metadata) -> Option<u32> {
+    metadata.get(marks::CATALOG)?.parse().ok()
 }
 
 /// Whether a payment is a workspace's automatic purchase of a number. A customer may have been another workspace's

@@ -29,6 +29,8 @@ pub mod marks {
     pub const WORKSPACE: &str = "scrip_workspace";
     /// The purchase.
     pub const PURCHASE: &str = "scrip_purchase";
+    /// The catalog version that a checkout session shows.
+    pub const CATALOG: &str = "scrip_catalog";
     /// The pack.
     pub const PACK: &str = "scrip_pack";
     /// The number of an automatic purchase.

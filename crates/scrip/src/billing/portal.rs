@@ -156,7 +156,7 @@ impl Billing {
     async fn changing(&self, workspace: &Workspace) -> Result<Changing, Denied> {
         let catalogs = self.ledger.store().catalogs();
         let now = self.ledger.now(workspace.test_clock).await?;
-        let newest = catalogs.in_force(now, workspace.test_clock.is_some());
+        let newest = catalogs.in_force(now, workspace.test_clock);
         let plans = newest.map_or(&[][..], |newest| &newest.catalog.plans);
         let approved = |review: &scrip_engine::Name| workspace.approvals.contains(review);
         let mut products: BTreeMap<String, Vec<String>> = BTreeMap::new();

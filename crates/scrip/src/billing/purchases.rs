@@ -318,6 +318,7 @@ impl Billing {
         let mut metadata = BTreeMap::from([
             (marks::WORKSPACE.to_owned(), workspace.id.to_string()),
             (marks::PURCHASE.to_owned(), purchase.id.clone()),
+            (marks::CATALOG.to_owned(), offered.version.to_string()),
         ]);
         if let Sold::Pack { pack } = sold {
             metadata.insert(marks::PACK.to_owned(), pack.clone());

@@ -243,12 +243,8 @@ impl Dispatcher {
             let detail = refused.unwrap_or_else(|| "the provider delivered no file".to_owned());
             return Ok(Outcome::Failed(Failure { code: FailureCode::UnusableOutput, detail }));
         }
-        let per = self
-            .ledger
-            .store()
-            .catalogs()
-            .get(run.catalog)
-            .and_then(|version| Some(version.catalog.model(&run.model)?.rate.per));
+        let catalogs = self.ledger.catalogs_with(run.catalog).await?;
+        let per = catalogs.get(run.catalog).and_then(|version| Some(version.catalog.model(&run.model)?.rate.per));
         let images = match (kind, per) {
             (Output::Weights, _) => run.asked,
             _ => outputs.len() as u64,

@@ -10,7 +10,7 @@ use crate::store::{Value, queries};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{DAY, Entry, ExplainedPosting, Explanation, Kind, Timestamp, Workspace, explain, fold};
+use scrip_engine::{DAY, Entry, ExplainedPosting, Explanation, Kind, Terms, Timestamp, Workspace, explain, fold};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -33,10 +33,9 @@ pub async fn balance(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json
 pub async fn entitlements(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json<api::Entitlements>, Problem> {
     let workspace = viewer.workspace_now(&app).await?;
     let now = app.ledger.now_of(&workspace).await?;
-    let catalogs = app.ledger.store().catalogs();
-    let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
-    let plan = catalog.plan(&workspace.subscription.plan).ok_or(Problem::Internal)?;
-    Ok(Json(views::entitlements(&workspace, catalog, plan, now)))
+    let catalogs = app.ledger.catalogs_of(&workspace).await?;
+    let terms = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?;
+    Ok(Json(views::entitlements(&workspace, &terms, now)))
 }
 
 /// Lists the journal of a workspace, newest first.

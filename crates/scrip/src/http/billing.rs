@@ -93,7 +93,7 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
     let workspace = admin.workspace_now(&app).await?;
     let at = app.ledger.now_of(&workspace).await?;
     let catalogs = app.ledger.store().catalogs();
-    let catalog = catalogs.in_force(at, workspace.test_clock.is_some()).ok_or(Problem::Internal)?;
+    let catalog = catalogs.in_force(at, workspace.test_clock).ok_or(Problem::Internal)?;
     let plans = catalog.catalog.plans.iter().flat_map(|plan| {
         let sold = plan.prices.iter().filter(|price| price.amount.is_some());
         sold.map(|price| Wanted::Plan(plan.id.clone(), Some(price.interval)))

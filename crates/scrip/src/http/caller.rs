@@ -18,7 +18,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri, header};
 use scrip_engine::team::KeyHash;
 use scrip_engine::{
-    By, Kind, Need, Refusal, Timestamp, UserId, Workspace, WorkspaceId, judge, parse_owned, workspace_in,
+    By, Kind, Need, Refusal, Terms, Timestamp, UserId, Workspace, WorkspaceId, judge, parse_owned, workspace_in,
 };
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -207,16 +207,15 @@ impl<R: Right> Caller<R> {
         };
         let workspace = app.ledger.workspace(id).await?.ok_or_else(missing)?;
         let now = now(app, &workspace).await?;
-        let catalogs = app.ledger.store().catalogs();
-        let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
-        judge(&workspace, catalog, self.by, R::NEED, now).map_err(Problem::Refused)?;
+        let catalogs = app.ledger.catalogs_of(&workspace).await?;
+        let plan = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?.plan();
+        judge(&workspace, &plan, self.by, R::NEED, now).map_err(Problem::Refused)?;
         if let By::Key(secret) = self.by {
             let key = workspace.team.opened_by(&secret, now).ok_or(Problem::Unauthenticated)?;
             self.actor = id.owned(Kind::Key, key.n);
             app.keys.used(&app.ledger, id, key.n);
         }
-        let plan = catalog.plan(&workspace.subscription.plan);
-        rates::admit(app, id, plan.and_then(|plan| plan.requests_per_minute)).await?;
+        rates::admit(app, id, plan.requests_per_minute).await?;
         self.judged = Some(workspace);
         Ok(())
     }
@@ -344,9 +343,9 @@ impl<R: Right> Caller<R> {
 /// # Errors
 /// The refusal that names what is missing.
 pub async fn judged(app: &App, workspace: &Workspace, by: By, need: Need<'_>) -> Result<(), Problem> {
-    let catalogs = app.ledger.store().catalogs();
-    let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
-    judge(workspace, catalog, by, need, now(app, workspace).await?).map_err(Problem::Refused)
+    let (catalogs, now) = (app.ledger.catalogs_of(workspace).await?, now(app, workspace).await?);
+    let plan = Terms::of(workspace, &catalogs, now).ok_or(Problem::Internal)?.plan();
+    judge(workspace, &plan, by, need, now).map_err(Problem::Refused)
 }
 
 /// What time it is for a workspace, for judging a key's end.

@@ -23,8 +23,9 @@ use scrip_engine::team::command::{KeyChange, NewKey, Secret, TeamCommand};
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::team::{Key, KeyHash, Role};
 use scrip_engine::{
-    Capability, Catalogs, Command, Dated, Event, Kind, Mode, Plan, Timestamp, UserId, Workspace, effective,
+    Capability, Catalogs, Command, Dated, Event, Kind, Mode, Plan, Terms, Timestamp, UserId, Workspace, effective,
 };
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -214,15 +215,16 @@ impl<'w> Desk<'w> {
         let rows = app.ledger.store().query(queries::KEYS_USED, vec![Value::from(workspace.id)]).await?;
         let used = rows.iter().map(|row| (row.integer(0) as u32, Timestamp::from_micros(row.integer(1)))).collect();
         let now = app.ledger.now_of(workspace).await?;
-        Ok(Desk { workspace, catalogs: app.ledger.store().catalogs(), used, now })
+        Ok(Desk { workspace, catalogs: app.ledger.catalogs_of(workspace).await?, used, now })
     }
 
-    fn plan(&self) -> Option<&Plan> {
-        self.catalogs.get(self.workspace.catalog)?.catalog.plan(&self.workspace.subscription.plan)
+    fn plan(&self) -> Option<Cow<'_, Plan>> {
+        Some(Terms::of(self.workspace, &self.catalogs, self.now)?.plan())
     }
 
     fn shown(&self, key: &Key, secret: Option<String>) -> api::Key {
-        let rights = self.plan().map(|plan| effective(self.workspace, plan, key)).unwrap_or_default();
+        let plan = self.plan();
+        let rights = plan.map(|plan| effective(self.workspace, &plan, key)).unwrap_or_default();
         let words = |capabilities: &[&Capability]| capabilities.iter().map(ToString::to_string).collect();
         let previous = key.retired.filter(|retired| self.now < retired.until);
         api::Key {

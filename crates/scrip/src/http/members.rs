@@ -22,7 +22,7 @@ use scrip_engine::limits::INVITATION_SECONDS;
 use scrip_engine::team::command::TeamCommand;
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::team::{Invitation, Member as Joined, Role};
-use scrip_engine::{Command, Dated, Event, Kind, Name, Timestamp, UserId, Workspace, WorkspaceId};
+use scrip_engine::{Command, Dated, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
 
 /// What an entry that makes somebody a member claims, so that their workspaces are found by them. It outlives their
@@ -226,9 +226,8 @@ struct Desk<'w> {
 impl<'w> Desk<'w> {
     async fn at(app: &App, workspace: &'w Workspace) -> Result<Desk<'w>, Problem> {
         let now = app.ledger.now_of(workspace).await?;
-        let catalogs = app.ledger.store().catalogs();
-        let published = catalogs.get(workspace.catalog).ok_or(Problem::Internal)?;
-        let limit = published.catalog.plan(&workspace.subscription.plan).and_then(|plan| plan.members);
+        let catalogs = app.ledger.catalogs_of(workspace).await?;
+        let limit = Terms::of(workspace, &catalogs, now).ok_or(Problem::Internal)?.plan().members;
         Ok(Desk { workspace, limit, now })
     }
 

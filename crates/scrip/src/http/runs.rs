@@ -17,8 +17,8 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use scrip_client::types as api;
 use scrip_engine::{
-    CitedQuote, Command, Dated, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Timestamp, Unit, WorkspaceId,
-    apply, fingerprint, limits::QUOTE_SECONDS, price, resolve_params,
+    CitedQuote, Command, Dated, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Terms, Timestamp, Unit,
+    WorkspaceId, apply, limits::QUOTE_SECONDS,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -41,8 +41,7 @@ pub async fn quote(
     let id = workspace.id;
     let asked = params(&body.value.params)?;
     let now = app.ledger.now_of(&workspace).await?;
-    let catalogs = app.ledger.store().catalogs();
-    let published = catalogs.get(workspace.catalog).ok_or(Problem::Internal)?;
+    let catalogs = app.ledger.catalogs_of(&workspace).await?;
     let command = Command::CreateRun {
         model: name(&body.value.model),
         params: asked.clone(),
@@ -60,22 +59,14 @@ pub async fn quote(
         }
         Err(refusal) => Some(refusal),
     };
-    let model = published.catalog.model(&body.value.model).ok_or(Problem::Internal)?;
-    let resolved =
-        resolve_params(model, &asked).map_err(|errors| Problem::Refused(Refusal::InvalidRequest { errors }))?;
-    let priced = price(model, &resolved).ok_or(Problem::Internal)?;
-    let fresh = FreshQuote {
-        model: model.id.clone(),
-        params: resolved,
-        credits: priced.credits,
-        lines: priced.lines,
-        catalog_version: published.version,
-    };
+    let terms = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?;
+    let estimate = terms.estimate(&body.value.model, &asked).map_err(Problem::Refused)?;
+    let (model, fresh) = (estimate.model, estimate.to_quote());
     let mut quote = shown(&app, id, &fresh, now);
     quote.unit = model.unit.name().to_owned();
     quote.cancel = model.cancel.name().to_owned();
     let available = workspace.available(model.unit, Some(&model.id), now).get();
-    quote.balance_after = Some(available - priced.credits.get()).filter(|left| refusal.is_none() && *left >= 0);
+    quote.balance_after = Some(available - fresh.credits.get()).filter(|left| refusal.is_none() && *left >= 0);
     quote.allowed = refusal.is_none();
     quote.refusal = refusal.as_ref().map(|refusal| {
         let mut members = refusal_members(refusal);
@@ -88,11 +79,7 @@ pub async fn quote(
 /// A quote as it is shown: its id is a signed statement of what it was for, so that nothing needs to be kept.
 fn shown(app: &App, workspace: WorkspaceId, fresh: &FreshQuote, now: Timestamp) -> api::Quote {
     let expires_at = now.after_seconds(QUOTE_SECONDS);
-    let cited = CitedQuote {
-        catalog: fresh.catalog_version,
-        fingerprint: fingerprint(&fresh.model, &fresh.params),
-        expires_at,
-    };
+    let cited = CitedQuote { catalog: fresh.catalog_version, fingerprint: fresh.fingerprint, expires_at };
     api::Quote {
         id: quote_id(&app.secret, workspace, cited),
         model: fresh.model.to_string(),

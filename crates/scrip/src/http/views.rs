@@ -6,8 +6,8 @@ use scrip_client::types as api;
 use scrip_engine::billing::TopUp;
 use scrip_engine::team::Cap;
 use scrip_engine::{
-    Access, Account, Catalog, Grant, How, Interval, Kind, Line, Offer, Output, Plan, Posting, Timestamp, TrialUse,
-    Unit, Value, Wanted, WayOut, Workspace, WorkspaceId, access, money, plans_with_model, runs_left_today,
+    Access, Account, Grant, How, Interval, Kind, Line, Offer, Output, Posting, Terms, Timestamp, TrialUse, Unit, Value,
+    Wanted, WayOut, Workspace, WorkspaceId, access, money, runs_left_today,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -130,10 +130,11 @@ pub fn balance(workspace: &Workspace) -> api::Balance {
 }
 
 /// What a workspace may do.
-pub fn entitlements(workspace: &Workspace, catalog: &Catalog, plan: &Plan, at: Timestamp) -> api::Entitlements {
+pub fn entitlements(workspace: &Workspace, terms: &Terms<'_>, at: Timestamp) -> api::Entitlements {
+    let plan = terms.plan();
     let model = |model: &scrip_engine::Model| {
-        let access = access(workspace, catalog, plan, model, at);
-        let left = runs_left_today(workspace, plan, &model.id, at);
+        let access = access(workspace, terms, model, at);
+        let left = runs_left_today(workspace, terms, &model.id, at);
         let (locked, reason) = match access {
             Access::Locked => (true, Some("MODEL_TIER_REQUIRED")),
             Access::Unapproved { .. } => (true, Some("REVIEW_REQUIRED")),
@@ -147,7 +148,7 @@ pub fn entitlements(workspace: &Workspace, catalog: &Catalog, plan: &Plan, at: T
             output: output(model.output).to_owned(),
             locked,
             reason: reason.map(str::to_owned),
-            plans_that_include: plans_with_model(catalog, model).iter().map(ToString::to_string).collect(),
+            plans_that_include: terms.plans_that_include(model).iter().map(ToString::to_string).collect(),
             trial_runs_left: if let Access::TrialRuns { left } = access { Some(left.get()) } else { None },
             trial_window_ends_at: if let Access::TrialWindow { ends_at } = access { ends_at.map(text) } else { None },
             trial_window_unopened: access == Access::TrialWindow { ends_at: None },
@@ -157,7 +158,7 @@ pub fn entitlements(workspace: &Workspace, catalog: &Catalog, plan: &Plan, at: T
     let allowances = workspace.grants.iter().map(|grant| grant.unit).filter(|unit| *unit != Unit::Credits);
     api::Entitlements {
         plan: plan.id.to_string(),
-        models: catalog.models.iter().map(model).collect(),
+        models: terms.menu.catalog.models.iter().map(model).collect(),
         limits: api::Limits {
             requests_per_minute: plan.requests_per_minute,
             concurrency: plan.concurrency,

@@ -70,6 +70,17 @@ pub enum Mail {
         /// Until when a payment is waited for, once the period is over.
         awaited_until: Option<Timestamp>,
     },
+    /// Renewals will cost more.
+    PriceRaised {
+        /// The workspace's name.
+        workspace: String,
+        /// The plan's name.
+        plan: String,
+        /// The price from then on, with its currency and interval.
+        price: String,
+        /// First instant at which a renewal may cost it.
+        from: Timestamp,
+    },
     /// Outputs are kept for a shorter time from now on.
     RetentionShortened {
         /// The workspace's name.

@@ -36,6 +36,8 @@ const RETENTION_SHORTENED: Template = Template {
     text: include_str!("templates/retention-shortened.txt"),
     html: include_str!("templates/retention-shortened.html"),
 };
+const PRICE_RAISED: Template =
+    Template { text: include_str!("templates/price-raised.txt"), html: include_str!("templates/price-raised.html") };
 const REVIEW_APPROVED: Template = Template {
     text: include_str!("templates/review-approved.txt"),
     html: include_str!("templates/review-approved.html"),
@@ -91,6 +93,10 @@ fn told(notice: &Mail) -> (&'static Template, Values) {
         Mail::RetentionShortened { workspace, plan, keeps, old_until } => {
             let until = ("old_until", day_and_time(*old_until));
             (&RETENTION_SHORTENED, workspace, vec![("plan", plain(plan)), ("keeps", keeps.to_string()), until])
+        }
+        Mail::PriceRaised { workspace, plan, price, from } => {
+            let from = ("from", day_and_time(*from));
+            (&PRICE_RAISED, workspace, vec![("plan", plain(plan)), ("price", plain(price)), from])
         }
         Mail::ReviewApproved { workspace, review, plans } => {
             (&REVIEW_APPROVED, workspace, vec![("review", words(review)), ("plans", the_plans(plans))])
@@ -222,7 +228,7 @@ mod tests {
     }
 
     /// One of each notice, in a workspace of this name, with this reason where there is one.
-    fn notices(workspace: &str, reason: &str) -> [(&'static str, Mail); 8] {
+    fn notices(workspace: &str, reason: &str) -> [(&'static str, Mail); 9] {
         let [workspace, reason] = [workspace, reason].map(str::to_owned);
         // 2026-12-01T09:30:00Z
         let at = Timestamp::from_micros(1_796_117_400_000_000);
@@ -244,6 +250,12 @@ mod tests {
             keeps: scrip_engine::Span::Months(3),
             old_until: at,
         };
+        let raised = Mail::PriceRaised {
+            workspace: workspace.clone(),
+            plan: "Pro".to_owned(),
+            price: "49.00 USD a month".to_owned(),
+            from: at,
+        };
         let approved = Mail::ReviewApproved {
             workspace: workspace.clone(),
             review: review.clone(),
@@ -256,6 +268,7 @@ mod tests {
             ("grant-expiring", expiring),
             ("payment-failed", failed(Some(at), None)),
             ("payment-awaited", failed(Some(at), Some(at))),
+            ("price-raised", raised),
             ("retention-shortened", shortened),
             ("review-approved", approved),
             ("review-rejected", rejected),

@@ -22,11 +22,13 @@ use postgres::Postgres;
 pub use postgres::distributed;
 pub use postgres::{Address, admit};
 use scrip_engine::{
-    Admission, By, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, UserId, Workspace, WorkspaceId, parse_catalog,
+    Admission, By, Catalog, Catalogs, Clocks, Command, Dated, Refusal, Timestamp, UserId, Workspace, WorkspaceId,
+    parse_catalog,
 };
 #[cfg(test)]
 pub use sqlite::Crash;
 pub use sqlite::{Options, Sqlite};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -418,6 +420,17 @@ impl Store {
         }
     }
 
+    /// Reads the published versions again, where another process may have published one.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn refresh_catalogs(&self) -> Result<(), Unavailable> {
+        match self {
+            Store::Sqlite(_) => Ok(()),
+            Store::Postgres(postgres) => postgres.refresh_catalogs().await,
+        }
+    }
+
     /// Publishes a catalog version; the same text as the newest is that version (R33).
     ///
     /// # Errors
@@ -501,17 +514,30 @@ fn numbered(sql: &str) -> String {
     sql.replace('$', "?").replace(" FOR UPDATE SKIP LOCKED", "")
 }
 
-/// The versions of a catalog: when each was published, and its text, oldest first.
-fn catalogs_of(versions: impl Iterator<Item = (i64, String)>) -> Result<Catalogs, Unavailable> {
+/// Returns the instants of test clocks as the column `clocks` of a catalog version keeps them: `{"1": 1767225600000000}`.
+fn written_clocks(clocks: impl Iterator<Item = (i64, i64)>) -> String {
+    let clocks: BTreeMap<String, i64> = clocks.map(|(id, now)| (id.to_string(), now)).collect();
+    serde_json::to_string(&clocks).expect("numbers by name can be written")
+}
+
+fn read_clocks(text: &str) -> Result<Clocks, Unavailable> {
+    let clocks: BTreeMap<i64, i64> = serde_json::from_str(text)
+        .map_err(|error| Unavailable(format!("the clocks of a catalog version cannot be read: {error}")))?;
+    Ok(clocks.into_iter().map(|(id, now)| (id, Timestamp::from_micros(now))).collect())
+}
+
+/// Reads the versions of a catalog, oldest first: the instant each comes into force, its text, and where every test
+/// clock stood then.
+fn catalogs_of(versions: impl Iterator<Item = (i64, String, String)>) -> Result<Catalogs, Unavailable> {
     let mut catalogs = Catalogs::default();
-    for (published_at, text) in versions {
+    for (starts_at, text, clocks) in versions {
         let catalog = parse_catalog(&text).map_err(|problems| {
             Unavailable(format!(
                 "a published catalog no longer passes: {}",
                 problems.first().map(ToString::to_string).unwrap_or_default()
             ))
         })?;
-        catalogs.publish(Timestamp::from_micros(published_at), Arc::new(catalog));
+        catalogs.publish_on(Timestamp::from_micros(starts_at), read_clocks(&clocks)?, Arc::new(catalog));
     }
     Ok(catalogs)
 }

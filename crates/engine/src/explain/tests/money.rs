@@ -19,7 +19,14 @@ fn pays(source: &str, plan: (&str, Interval), cents: i64, start: &str) -> Comman
 
 fn paid(source: &str, cents: i64, bought: Bought) -> Command {
     let (price, currency) = (amount(cents), Name::from("usd"));
-    bill(BillingCommand::RecordPayment(Payment { source: Name::from(source), price, paid: price, currency, bought }))
+    bill(BillingCommand::RecordPayment(Payment {
+        source: Name::from(source),
+        price,
+        paid: price,
+        currency,
+        bought,
+        offered: None,
+    }))
 }
 
 fn bill(command: BillingCommand) -> Command {

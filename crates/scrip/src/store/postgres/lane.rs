@@ -216,7 +216,14 @@ impl Lane {
             self.states.ready(client, &link.news, jobs.iter().map(Job::workspace)).await?;
             clocks(client, &self.states, &jobs).await
         };
-        let clocks = match loaded.await {
+        let mut loaded = loaded.await;
+        // A version that another process has published a moment ago is read before anything is judged by it.
+        let newest = self.shared.catalogs().newest().map_or(0, |newest| newest.version);
+        let is_behind = |job: &Job| self.states.of(job.workspace()).workspace.catalog > newest;
+        if loaded.is_ok() && jobs.iter().any(is_behind) {
+            loaded = self.shared.look_at_the_catalogs().await.and(loaded);
+        }
+        let clocks = match loaded {
             Ok(clocks) => clocks,
             Err(unavailable) => {
                 self.fail(jobs, &unavailable);

@@ -20,7 +20,9 @@ mod states;
 mod tls;
 mod values;
 
-use super::{Committed, Options, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash};
+use super::{
+    Committed, Options, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash, written_clocks,
+};
 use crate::clock::Stopwatch;
 use deadpool_postgres::Pool;
 use futures_util::future::join_all;
@@ -51,6 +53,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const DEAD: Duration = Duration::from_secs(10); // # assumed
 /// The advisory lock of whoever publishes a catalog; a number of our own.
 const PUBLISHING: i64 = 0x5343_5249_5003;
+/// Microseconds between the publication of a version and its coming into force: twice as long as any process needs to
+/// read it.
+const AHEAD_MICROS: i64 = 1_000_000;
 /// How often a process looks for a newer catalog and at the database's clock.
 const REFRESH: Duration = Duration::from_millis(500);
 
@@ -136,8 +141,8 @@ impl Shared {
         if i64::from(self.catalogs().newest().map_or(0, |published| published.version)) == newest {
             return Ok(());
         }
-        let found = client.query("SELECT published_at, text FROM catalogs ORDER BY version", &[]).await?;
-        let catalogs = catalogs_of(found.iter().map(|row| (row.get(0), row.get(1))))?;
+        let found = client.query("SELECT published_at, text, clocks FROM catalogs ORDER BY version", &[]).await?;
+        let catalogs = catalogs_of(found.iter().map(|row| (row.get(0), row.get(1), row.get(2))))?;
         *self.catalogs.write().expect("nobody panics while publishing") = Arc::new(catalogs);
         Ok(())
     }
@@ -301,14 +306,21 @@ impl Postgres {
         self.shared.catalogs()
     }
 
+    /// See [`super::Store::refresh_catalogs`].
+    pub async fn refresh_catalogs(&self) -> Result<(), Unavailable> {
+        patiently(self.shared.look_at_the_catalogs()).await
+    }
+
     /// See [`super::Store::publish`].
     pub async fn publish(&self, text: String, _catalog: Catalog, actor: String) -> Result<u32, Unavailable> {
-        let version = patiently(self.publish_as_next(&text, &actor)).await?;
+        let (version, starts_at) = patiently(self.publish_as_next(&text, &actor)).await?;
         patiently(self.shared.look_at_the_catalogs()).await?;
+        let wait = starts_at.micros() - self.shared.now().micros();
+        tokio::time::sleep(Duration::from_micros(u64::try_from(wait).unwrap_or(0))).await;
         u32::try_from(version).map_err(|_| Unavailable("there are too many catalog versions".to_owned()))
     }
 
-    async fn publish_as_next(&self, text: &str, actor: &str) -> Result<i64, Unavailable> {
+    async fn publish_as_next(&self, text: &str, actor: &str) -> Result<(i64, Timestamp), Unavailable> {
         let mut client = self.shared.connect().await?;
         let transaction = client.transaction().await?;
         // One version at a time. A lock of the table would need the right to change what never changes.
@@ -316,14 +328,22 @@ impl Postgres {
         let newest = "SELECT version, sha256 FROM catalogs ORDER BY version DESC LIMIT 1";
         let newest = transaction.query_opt(newest, &[]).await?;
         let (hash, mut version) = (text_hash(text), newest.as_ref().map_or(0, |row| row.get::<_, i64>(0)));
+        let mut starts_at = self.shared.now();
         if newest.is_none_or(|row| row.get::<_, &str>(1) != hash) {
+            if version > 0 {
+                starts_at = starts_at.after_micros(AHEAD_MICROS);
+            }
             version += 1;
-            let now = self.shared.now().micros();
-            let sql = "INSERT INTO catalogs (version, published_at, sha256, text, actor) VALUES ($1, $2, $3, $4, $5)";
-            transaction.execute(sql, &[&version, &now, &hash, &text, &actor]).await?;
+            let clocks = transaction.query("SELECT id, now FROM test_clocks", &[]).await?;
+            let clocks = written_clocks(clocks.iter().map(|row| (row.get(0), row.get(1))));
+            let sql = "INSERT INTO catalogs (version, published_at, sha256, text, actor, clocks)
+                       VALUES ($1, $2, $3, $4, $5, $6)";
+            let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+                [&version, &starts_at.micros(), &hash, &text, &actor, &clocks];
+            transaction.execute(sql, &values).await?;
             transaction.commit().await?;
         }
-        Ok(version)
+        Ok((version, starts_at))
     }
 
     /// See [`super::Store::now`].

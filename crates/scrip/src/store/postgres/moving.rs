@@ -67,6 +67,7 @@ pub static BESIDE: [Table; 18] = [
             ("sha256", Type::TEXT),
             ("text", Type::TEXT),
             ("actor", Type::TEXT),
+            ("clocks", Type::TEXT),
         ],
     },
     // The clocks of test mode.

@@ -334,8 +334,8 @@ fn lock(directory: &Path) -> Result<File, Unavailable> {
 }
 
 fn read_catalogs(connection: &Connection) -> Result<Catalogs, Unavailable> {
-    let mut statement = connection.prepare("SELECT published_at, text FROM catalogs ORDER BY version")?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let mut statement = connection.prepare("SELECT published_at, text, clocks FROM catalogs ORDER BY version")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     catalogs_of(rows.collect::<Result<Vec<_>, _>>()?.into_iter())
 }
 

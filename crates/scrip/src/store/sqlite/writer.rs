@@ -15,6 +15,7 @@ use super::{Options, all_rows, bound, reader};
 use crate::clock::{Clock, Stopwatch};
 use crate::store::journal::{GENESIS, JournalRow, Sealed, Stored};
 use crate::store::projection::Journaled;
+use crate::store::written_clocks;
 use crate::store::{
     Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, Value, numbered, panic_text,
     text_hash,
@@ -509,9 +510,12 @@ impl Writer {
         }
         let now = self.clock.now();
         let mut catalogs = Catalogs::clone(&self.current);
-        let version = catalogs.publish(now, catalog);
-        let sql = "INSERT INTO catalogs (version, published_at, sha256, text, actor) VALUES (?1, ?2, ?3, ?4, ?5)";
-        self.connection.execute(sql, (version, now.micros(), hash, text, actor))?;
+        // One process owns the data, so that the version can come into force at once.
+        let version = catalogs.publish_on(now, self.clocks.iter().map(|(id, now)| (*id, *now)).collect(), catalog);
+        let clocks = written_clocks(self.clocks.iter().map(|(id, now)| (*id, now.micros())));
+        let sql = "INSERT INTO catalogs (version, published_at, sha256, text, actor, clocks)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        self.connection.execute(sql, (version, now.micros(), hash, text, actor, clocks))?;
         Ok((version, Some(Arc::new(catalogs))))
     }
 
