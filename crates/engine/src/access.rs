@@ -155,7 +155,9 @@ pub fn access(workspace: &Workspace, catalog: &Catalog, plan: &Plan, model: &Mod
             None => Access::Open,
         };
     }
-    let Some(trial) = plan.trials.iter().find(|trial| trial.model == model.id) else {
+    // A plan whose rights bind before it has begun lends no trials (R4).
+    let own = plan.id == workspace.subscription.plan;
+    let Some(trial) = plan.trials.iter().find(|trial| own && trial.model == model.id) else {
         return Access::Locked;
     };
     if trial.runs.is_some() {

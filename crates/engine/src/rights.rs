@@ -160,7 +160,7 @@ fn is_in_force(plan: &Plan, role: Option<Role>, capability: &Capability) -> bool
 /// # Errors
 /// The refusal that names what is missing. Somebody who does not belong to the workspace finds none.
 pub fn judge(workspace: &Workspace, catalog: &Catalog, by: By, need: Need<'_>, at: Timestamp) -> Result<(), Refusal> {
-    let plan = catalog.plan(&workspace.subscription.plan).expect("a workspace is on a plan of its catalog version");
+    let plan = workspace.plan_in_force(catalog).expect("a workspace is on a plan of its catalog version");
     match by {
         By::Operator => Ok(()),
         By::User(user) => judge_user(workspace, plan, user, need),

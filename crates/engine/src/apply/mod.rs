@@ -179,9 +179,9 @@ impl<'a> Step<'a> {
         &published.expect("a workspace is on a version that was published").catalog
     }
 
-    /// The plan the workspace is on.
+    /// The plan whose rights the workspace has.
     fn plan(&self) -> &'a Plan {
-        let plan = self.catalog().plan(&self.workspace.subscription.plan);
+        let plan = self.workspace.plan_in_force(self.catalog());
         plan.expect("a workspace is on a plan of its catalog version")
     }
 }

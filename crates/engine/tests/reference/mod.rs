@@ -44,6 +44,8 @@ pub struct Lot {
     pub revoked: i64,
     pub starts: i64,
     pub ends: Option<i64>,
+    /// The end it had before a bridge led over it, if one did.
+    pub bridged: Option<i64>,
     /// When its owner is to be told of its end.
     pub tell: Option<i64>,
     /// The lot whose won dispute this gives back.
@@ -64,6 +66,11 @@ pub struct Lot {
 }
 
 impl Lot {
+    /// The end it was made with.
+    fn own(&self) -> Option<i64> {
+        self.bridged.or(self.ends)
+    }
+
     fn dead(&self, at: i64) -> bool {
         self.ends.is_some_and(|ends| ends <= at)
     }
@@ -76,6 +83,7 @@ pub struct Open {
     pub unit: Unit,
     pub amount: i64,
     pub parts: Vec<(u32, i64)>,
+    pub opened: i64,
     pub expires: i64,
     pub asked: u64,
     /// A run's attempt and start; `None` for a caller's hold.
@@ -146,6 +154,10 @@ pub struct Model {
     pub bill: Option<billing::Bill>,
     /// Until when a renewal is waited for.
     pub awaited: Option<i64>,
+    /// Until when the rest of the period before can be spent meanwhile.
+    pub bridge: Option<i64>,
+    /// Its payment is on its way.
+    pub processing: bool,
     pub failed: Option<(String, u32)>,
     pub reviews: BTreeMap<String, (scrip_engine::billing::ReviewStatus, u32)>,
     pub top_up: Option<billing::TopUps>,
@@ -182,6 +194,8 @@ impl Model {
             forgotten_debt: 0,
             bill: None,
             awaited: None,
+            bridge: None,
+            processing: false,
             failed: None,
             reviews: BTreeMap::new(),
             top_up: None,
@@ -285,6 +299,10 @@ impl Model {
             }
             match self.paid {
                 Some(paid) if self.next_month(&paid) == Some(at) => self.month(&paid, at),
+                Some(_) if self.bridge == Some(at) && self.awaited != Some(at) => {
+                    self.bridge = None;
+                    self.happened = true;
+                }
                 Some(paid) if self.next_month(&paid).is_none() && self.awaited.unwrap_or(paid.end) == at => {
                     self.end_period(&paid, at);
                 }
@@ -304,7 +322,7 @@ impl Model {
         for lot in self.lots.iter().filter(|lot| lot.available > 0) {
             due.extend(lot.tell.or(lot.ends.filter(|_| !self.waits(lot))));
         }
-        due.extend(self.paid.map(|paid| self.awaited.or(self.next_month(&paid)).unwrap_or(paid.end)));
+        due.extend(self.paid.map(|paid| self.bridge.or(self.awaited).or(self.next_month(&paid)).unwrap_or(paid.end)));
         due.into_iter().min()
     }
 
@@ -520,7 +538,7 @@ impl Model {
         self.version = newest;
         self.plan = offer.free_plan.to_string();
         (self.paid, self.cancel, self.pending, self.allowance) = (None, false, None, None);
-        (self.bill, self.awaited) = (None, None);
+        (self.bill, self.awaited, self.bridge, self.processing) = (None, None, None, false);
         self.come_to_plan(at);
     }
 

@@ -72,13 +72,14 @@ impl Model {
         }
         self.not_frozen()?;
         let catalog = self.catalog();
-        let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
+        let plan = find_plan(&catalog, &self.rights()).expect("the plan is in its catalog");
         let trial = self.gates(model, asked, &filled)?;
         let mut open = Open {
             n: self.next_hold,
             unit: model.unit,
             amount: credits,
             parts: Vec::new(),
+            opened: self.now,
             expires: 0,
             asked: price::asked(model, &filled),
             run: None,
@@ -127,9 +128,13 @@ impl Model {
         filled: &Params,
     ) -> Result<Option<scrip_engine::Trial>, No> {
         let catalog = self.catalog();
-        let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
+        let plan = find_plan(&catalog, &self.rights()).expect("the plan is in its catalog");
         let included = model.plans.is_empty() || model.plans.contains(&plan.id);
-        let trial = if included { None } else { plan.trials.iter().find(|trial| trial.model == model.id).cloned() };
+        let trial = if included || *plan.id != *self.plan {
+            None
+        } else {
+            plan.trials.iter().find(|trial| trial.model == model.id).cloned()
+        };
         if !included && trial.is_none() {
             return Err("MODEL_TIER_REQUIRED");
         }
@@ -234,7 +239,8 @@ impl Model {
                 continue;
             }
             lot.revoked += owed;
-            if lot.dead(at) {
+            let dead_by_itself = lot.bridged.is_some_and(|own| own <= at && hold.opened < own);
+            if lot.dead(at) || dead_by_itself {
                 lot.expired += back - owed;
                 lost.push((*n, back - owed));
             } else {
@@ -367,6 +373,7 @@ impl Model {
                     unit: Unit::Credits,
                     amount: amount.get(),
                     parts,
+                    opened: self.now,
                     expires: 0,
                     asked: 1,
                     run: None,

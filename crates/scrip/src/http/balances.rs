@@ -35,7 +35,7 @@ pub async fn entitlements(viewer: Viewer, State(app): State<Arc<App>>) -> Result
     let now = app.ledger.now_of(&workspace).await?;
     let catalogs = app.ledger.store().catalogs();
     let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
-    let plan = catalog.plan(&workspace.subscription.plan).ok_or(Problem::Internal)?;
+    let plan = workspace.plan_in_force(catalog).ok_or(Problem::Internal)?;
     Ok(Json(views::entitlements(&workspace, catalog, plan, now)))
 }
 

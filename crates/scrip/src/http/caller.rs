@@ -215,7 +215,7 @@ impl<R: Right> Caller<R> {
             self.actor = id.owned(Kind::Key, key.n);
             app.keys.used(&app.ledger, id, key.n);
         }
-        let plan = catalog.plan(&workspace.subscription.plan);
+        let plan = workspace.plan_in_force(catalog);
         rates::admit(app, id, plan.and_then(|plan| plan.requests_per_minute)).await?;
         self.judged = Some(workspace);
         Ok(())

@@ -218,7 +218,7 @@ impl<'w> Desk<'w> {
     }
 
     fn plan(&self) -> Option<&Plan> {
-        self.catalogs.get(self.workspace.catalog)?.catalog.plan(&self.workspace.subscription.plan)
+        self.workspace.plan_in_force(&self.catalogs.get(self.workspace.catalog)?.catalog)
     }
 
     fn shown(&self, key: &Key, secret: Option<String>) -> api::Key {

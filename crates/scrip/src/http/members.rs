@@ -228,7 +228,7 @@ impl<'w> Desk<'w> {
         let now = app.ledger.now_of(workspace).await?;
         let catalogs = app.ledger.store().catalogs();
         let published = catalogs.get(workspace.catalog).ok_or(Problem::Internal)?;
-        let limit = published.catalog.plan(&workspace.subscription.plan).and_then(|plan| plan.members);
+        let limit = workspace.plan_in_force(&published.catalog).and_then(|plan| plan.members);
         Ok(Desk { workspace, limit, now })
     }
 
