@@ -362,6 +362,47 @@ async fn what_is_lost_on_the_way_is_done_once() {
 }
 
 #[tokio::test]
+async fn a_renewals_draft_is_finalized_and_paid_at_once_or_voided() {
+    let world = World::open().await;
+    let client = &world.client;
+    let customer = world.customer().await;
+    let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
+    let drafts = Invoices { subscription: Some(&id), status: Some("draft"), ..Invoices::default() };
+    for paid in [true, false] {
+        let subscription = client.subscription(&id).await.expect("it is there");
+        let end = subscription.items.data[0].current_period_end;
+        let now = world.act("/clock/move", json!({ "seconds": 0 })).await["now"].as_i64().expect("an instant");
+        world.act("/clock/move", json!({ "seconds": end.0 - now + 60 })).await;
+        let [draft] = client.invoices(&drafts).await.expect("they can be read").try_into().expect("there is one");
+        assert!(draft.auto_advance && draft.automatically_finalizes_at.is_some(), "{draft:?}");
+        assert_eq!((draft.ending_balance, draft.amount_remaining), (None, 3900));
+        let invoice = client.finalize_invoice(&draft.id, false, &key(&draft.id)).await.expect("it is finalized");
+        assert_eq!((&invoice.status, invoice.auto_advance), (&Some(Bill::Open), false));
+        assert_eq!((invoice.payments.data.len(), invoice.ending_balance), (1, Some(0)));
+        if paid {
+            let paid = client.pay_invoice(&draft.id, &key("pay")).await.expect("it is paid");
+            assert_eq!((&paid.status, paid.amount_paid, paid.amount_remaining), (&Some(Bill::Paid), 3900, 0));
+            let again = client.pay_invoice(&draft.id, &key("again")).await.expect_err("it is paid already");
+            assert!(matches!(&again, Error::Refused(refused) if refused.status == 400), "{again:?}");
+        } else {
+            let void = client.void_invoice(&draft.id, &key("void")).await.expect("it is voided");
+            assert_eq!((&void.status, void.status_transitions.voided_at.is_some()), (&Some(Bill::Void), true));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_endpoints_of_an_account_say_where_events_go() {
+    let world = World::open().await;
+    let url = "https://example.com/hooks/stripe".to_owned();
+    world.simulator.tell(&stripe_simulator::Webhook { url: url.clone(), secret: "whsec_1".to_owned() });
+    let endpoints = world.client.webhook_endpoints().await.expect("they can be read");
+    let [endpoint] = endpoints.try_into().expect("there is one");
+    assert_eq!((endpoint.url, &*endpoint.status), (url, "enabled"));
+    assert_eq!((endpoint.enabled_events, endpoint.api_version.as_deref()), (vec!["*".to_owned()], Some(VERSION)));
+}
+
+#[tokio::test]
 async fn a_list_of_many_pages_is_whole() {
     let world = World::open().await;
     for n in 0..230 {
