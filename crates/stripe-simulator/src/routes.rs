@@ -109,6 +109,7 @@ fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> An
         ("POST", ["invoices", id, "finalize"]) => invoices::finalize(state, id, params),
         ("POST", ["invoices", id, "pay"]) => invoices::pay(state, id, params),
         ("POST", ["invoices", id, "void"]) => invoices::void(state, id, params),
+        ("POST", ["invoices", id, "mark_uncollectible"]) => invoices::mark_uncollectible(state, id, params),
         ("GET", ["invoice_payments"]) => invoice_payments::list(state, params),
         ("GET", ["invoice_payments", id]) => invoice_payments::get(state, id, params),
         ("POST", ["payment_intents"]) => payment_intents::create(state, params),

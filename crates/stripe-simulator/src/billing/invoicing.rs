@@ -61,6 +61,7 @@ pub fn draft(state: &mut State, new: NewInvoice) -> String {
         json!({"quote_details": null, "subscription_details": details, "type": "subscription_details"})
     });
     let url = format!("/v1/invoices/{id}/lines");
+    let finalizes_at = new.advances.then(|| now.saturating_add(state.drafts.last_for));
     let invoice = json!({
         "id": id, "object": "invoice", "account_country": "US", "account_name": "Simulated account",
         "account_tax_ids": null, "amount_due": due, "amount_overpaid": 0, "amount_paid": 0, "amount_remaining": due,
@@ -69,7 +70,7 @@ pub fn draft(state: &mut State, new: NewInvoice) -> String {
         "automatic_tax": {
             "disabled_reason": null, "enabled": false, "liability": null, "provider": null, "status": null,
         },
-        "automatically_finalizes_at": new.advances.then_some(now + HOUR), "billing_reason": new.reason,
+        "automatically_finalizes_at": finalizes_at, "billing_reason": new.reason,
         "collection_method": "charge_automatically", "created": now, "currency": currency, "custom_fields": null,
         "customer": new.customer, "customer_account": null, "customer_address": customer.at("address"),
         "customer_email": customer.at("email"), "customer_name": customer.at("name"),
@@ -79,7 +80,7 @@ pub fn draft(state: &mut State, new: NewInvoice) -> String {
         "effective_at": null, "ending_balance": null, "footer": null, "from_invoice": null,
         "hosted_invoice_url": null, "invoice_pdf": null, "issuer": {"type": "self"},
         "last_finalization_error": null, "latest_revision": null, "lines": object::list(data, false, &url),
-        "livemode": false, "metadata": new.metadata, "next_payment_attempt": new.advances.then_some(now + HOUR),
+        "livemode": false, "metadata": new.metadata, "next_payment_attempt": finalizes_at,
         "number": null, "on_behalf_of": null, "parent": parent,
         "payment_settings": {"default_mandate": null, "payment_method_options": null, "payment_method_types": null},
         "period_end": new.period.1, "period_start": new.period.0, "post_payment_credit_notes_amount": 0,
@@ -97,8 +98,8 @@ pub fn draft(state: &mut State, new: NewInvoice) -> String {
         state.edit(subscription.id(), |subscription| subscription.set("latest_invoice", id.as_str()));
     }
     state.emit("invoice.created", &id);
-    if new.advances {
-        state.remind(&id, now + HOUR, Due::Finalize(id.clone()));
+    if let Some(at) = finalizes_at {
+        state.remind(&id, at, Due::Finalize(id.clone()));
     }
     id
 }
@@ -106,6 +107,20 @@ pub fn draft(state: &mut State, new: NewInvoice) -> String {
 /// Makes a draft an invoice that can be paid. If nothing is due on it, it is paid with that.
 pub fn finalize(state: &mut State, id: &str) {
     finalize_for(state, id, None);
+}
+
+/// Finalizes a draft when the caller asks for it. An invoice that advances is collected an hour later, unless that is
+/// done before.
+pub fn finalize_now(state: &mut State, id: &str, advances: Option<bool>) {
+    if let Some(advances) = advances {
+        state.edit(id, |invoice| invoice.set("auto_advance", advances));
+    }
+    let at = state.now_of(id) + HOUR;
+    if state.must(id).flag("auto_advance") {
+        state.edit(id, |invoice| invoice.set("_collected_at", at));
+        state.remind(id, at, Due::Collect(id.to_owned()));
+    }
+    finalize(state, id);
 }
 
 /// The same with an intent that is there already.
@@ -131,7 +146,8 @@ pub fn finalize_for(state: &mut State, id: &str, intent: Option<&str>) {
         invoice.set("effective_at", now);
         invoice.set("ending_balance", ending);
         invoice.set("automatically_finalizes_at", Value::Null);
-        invoice.set("next_payment_attempt", Value::Null);
+        invoice.set("next_payment_attempt", invoice.at("_collected_at").clone());
+        invoice.remove("_collected_at");
         invoice.set("hosted_invoice_url", format!("{base}/i/{id}"));
         invoice.set("invoice_pdf", format!("{base}/i/{id}/pdf"));
     });
@@ -204,5 +220,26 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
         payment::call_off(state, &intent, "void_invoice");
     }
     state.emit("invoice.voided", id);
+    Ok(())
+}
+
+/// Gives an open invoice up: nobody is expected to pay it, but it still can be paid or voided.
+///
+/// # Errors
+/// When it is not open.
+pub fn mark_uncollectible(state: &mut State, id: &str) -> Result<(), StripeError> {
+    let status = state.must(id).text("status").to_owned();
+    if status != "open" {
+        let message = format!("You can only mark open invoices as uncollectible; this one is {status}.");
+        return Err(not_now(message, "invoice_not_editable"));
+    }
+    let now = state.now_of(id);
+    state.edit(id, |invoice| {
+        invoice.set("status", "uncollectible");
+        invoice.set("auto_advance", false);
+        invoice.set("next_payment_attempt", Value::Null);
+        invoice.set("status_transitions.marked_uncollectible_at", now);
+    });
+    state.emit("invoice.marked_uncollectible", id);
     Ok(())
 }

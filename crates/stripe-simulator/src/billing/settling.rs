@@ -92,7 +92,7 @@ pub fn collect(
     presence: Presence,
 ) -> Result<Attempt, StripeError> {
     let invoice = state.must(id).clone();
-    if invoice.text("status") != "open" {
+    if !matches!(invoice.text("status"), "open" | "uncollectible") {
         return Err(not_now("Invoice is not open.", "invoice_not_editable"));
     }
     let Some(intent) = intent_of(state, id) else {

@@ -5,6 +5,7 @@ mod asking;
 mod browser;
 mod buying;
 mod changing;
+mod drafting;
 mod listening;
 mod paying;
 mod renewing;
