@@ -15,7 +15,7 @@ use super::objects::portal::{
     Waiting,
 };
 use super::objects::subscription::{Ending, Status};
-use super::objects::{Metadata, Range, Seconds};
+use super::objects::{Metadata, Range, Seconds, balance, credit_note};
 use super::offers::{Sold, offer};
 use super::sync::{apply, check, look};
 use crate::shipped;
@@ -389,6 +389,31 @@ async fn a_renewals_draft_is_finalized_and_paid_at_once_or_voided() {
             assert_eq!((&void.status, void.status_transitions.voided_at.is_some()), (&Some(Bill::Void), true));
         }
     }
+}
+
+#[tokio::test]
+async fn a_balance_and_what_is_taken_back_of_an_invoice_can_be_read() {
+    let world = World::open().await;
+    let client = &world.client;
+    let customer = world.customer().await;
+    let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
+    let invoice = client.subscription(&id).await.expect("it is there").latest_invoice.expect("there is one").id;
+    let url = format!("{}/v1/credit_notes", world.simulator.base_url());
+    let form = format!("invoice={invoice}&amount=900&refund_amount=500&credit_amount=400");
+    let request = reqwest::Client::new().post(url).bearer_auth(SECRET).header("Stripe-Version", VERSION);
+    let answer = request.header("content-type", "application/x-www-form-urlencoded").body(form).send().await;
+    assert_eq!(answer.expect("it answers").status(), 200);
+
+    let notes = client.credit_notes_of(&invoice).await.expect("they can be read");
+    let [note] = notes.try_into().expect("there is one");
+    assert_eq!((&note.status, note.amount), (&credit_note::Status::Issued, 900));
+    assert_eq!((note.pre_payment_amount, note.post_payment_amount, note.out_of_band_amount), (0, 900, None));
+    assert_eq!((note.refunds.len(), note.refunds[0].amount_refunded, &*note.invoice.id), (1, 500, &*invoice));
+    let changes = client.customer_balance_transactions(&customer, Range::default()).await.expect("they can be read");
+    let [change] = changes.try_into().expect("there is one");
+    assert_eq!((&change.kind, change.amount, change.ending_balance), (&balance::Kind::CreditNote, -400, -400));
+    assert_eq!(note.customer_balance_transaction.map(|change| change.id), Some(change.id));
+    assert_eq!((change.credit_note.map(|note| note.id), &*change.customer.id), (Some(note.id), &*customer));
 }
 
 #[tokio::test]
