@@ -175,7 +175,9 @@ fn access_under(workspace: &Workspace, plan: &Plan, model: &Model, at: Timestamp
             None => Access::Open,
         };
     }
-    let Some(trial) = plan.trials.iter().find(|trial| trial.model == model.id) else {
+    // A plan whose rights bind before it has begun lends no trials (R4).
+    let own = plan.id == workspace.subscription.plan;
+    let Some(trial) = plan.trials.iter().find(|trial| own && trial.model == model.id) else {
         return Access::Locked;
     };
     // Nobody pays for a trial, so a person has it once: in the first workspace (R8).

@@ -56,7 +56,8 @@ pub(crate) fn end(workspace: &Workspace, hold: &Hold, captured: Amount, at: Time
         let revoked = if grant.voided { back } else { back.min(root.owed().less(before)) };
         taken.push((root.n, revoked));
         let rest = back - revoked;
-        let (released, expired) = if grant.dead(at) { (Amount::ZERO, rest) } else { (rest, Amount::ZERO) };
+        let (released, expired) =
+            if grant.dead_for(hold.opened_at, at) { (Amount::ZERO, rest) } else { (rest, Amount::ZERO) };
         End { grant: part.grant, captured, released, expired, revoked }
     });
     let ends = ends.collect();

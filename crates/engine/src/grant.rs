@@ -67,6 +67,9 @@ pub struct Grant {
     pub starts_at: Timestamp,
     /// From when on it is dead; `None` is never.
     pub expires_at: Option<Timestamp>,
+    /// The end it was made with, where a bridge to an unpaid renewal has moved `expires_at` behind it (R4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridged_from: Option<Timestamp>,
     /// When its owner is to be told that it will expire; `None` once they are, or when there is no need.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice_at: Option<Timestamp>,
@@ -103,6 +106,17 @@ impl Grant {
     /// Whether it has died.
     pub fn dead(&self, at: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= at)
+    }
+
+    /// Returns the grant's own end, which no bridge to an unpaid renewal moves (R17).
+    pub fn own_end(&self) -> Option<Timestamp> {
+        self.bridged_from.or(self.expires_at)
+    }
+
+    /// Returns whether what a hold gives back at an instant finds the grant dead. A bridge keeps it alive for holds that
+    /// were opened inside the bridge alone: for older ones the grant's own end counts (R17).
+    pub(crate) fn dead_for(&self, opened_at: Timestamp, at: Timestamp) -> bool {
+        self.dead(at) || self.bridged_from.is_some_and(|own_end| own_end <= at && opened_at < own_end)
     }
 
     /// Whether it pays for a model; `None` asks for any use.

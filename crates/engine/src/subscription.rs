@@ -37,6 +37,13 @@ pub struct Subscription {
     /// The period is over, and until when its renewal is waited for (R4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited_until: Option<Timestamp>,
+    /// End of the bridge, in which the rest of the period that is over can still be spent; `None` once it is frozen
+    /// (R4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge_until: Option<Timestamp>,
+    /// The payment of the renewal is on its way: it has not failed, and the plan's rights stay meanwhile (R4).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub processing: bool,
 }
 
 impl Subscription {
@@ -53,13 +60,20 @@ impl Subscription {
             sold: None,
             repriced: None,
             awaited_until: None,
+            bridge_until: None,
+            processing: false,
         }
     }
 
-    /// When the period's end, or a month inside it, is to be dealt with.
+    /// When the period's end, a month inside it, or the end of the bridge is to be dealt with.
     pub(crate) fn due_at(&self) -> Option<Timestamp> {
         let period = self.period?;
-        Some(self.awaited_until.or(period.next_month_at()).unwrap_or(period.end))
+        Some(self.bridge_until.or(self.awaited_until).or(period.next_month_at()).unwrap_or(period.end))
+    }
+
+    /// Returns whether a renewal is waited for and no bridge leads over to it: the rest of the period is frozen (R4).
+    pub fn is_frozen(&self) -> bool {
+        self.awaited_until.is_some() && self.bridge_until.is_none()
     }
 
     /// When the next allowance comes; `None` where none does, or nobody knows because its payment is waited for (R4).
@@ -68,8 +82,8 @@ impl Subscription {
         Some(period.next_month_at().unwrap_or(period.end))
     }
 
-    /// Whether a grant ends with a period whose renewal is not paid yet: it is frozen then, and nobody can hold from it
-    /// (R4).
+    /// Whether a grant ends with a period whose renewal is not paid yet: it outlives the period's end until the renewal
+    /// is paid or given up, first to be spent and then frozen (R4).
     pub fn freezes(&self, grant: &Grant) -> bool {
         let Some(payment) = &self.payment else { return false };
         let waits = self.awaited_until.is_some() || !self.cancel;
@@ -79,7 +93,8 @@ impl Subscription {
             _ => false,
         };
         let ends = self.period.map(|period| period.end);
-        waits && of_period && grant.expires_at.is_some() && grant.expires_at == ends
+        let own_end = grant.own_end();
+        waits && of_period && own_end.is_some() && own_end == ends
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Terms<'c> {
     pub menu: &'c Published,
     /// Where limits and gates come from.
     pub own: Edition<'c>,
+    /// The edition that says what the paid period grants and costs.
+    granting: Edition<'c>,
     /// The terms of the paid period, where a migration has moved the workspace on since.
     pub sold: Option<Edition<'c>>,
     /// The version whose rates a run in a paid period is not to exceed, where the catalog gives notice of rates.
@@ -83,13 +85,14 @@ impl<'c> Terms<'c> {
         let subscription = &workspace.subscription;
         let edition = |version| {
             let published = catalogs.get(version)?;
-            Some(Edition { published, plan: published.catalog.plan(&subscription.plan)? })
+            Some(Edition { published, plan: workspace.plan_in_force(&published.catalog)? })
         };
         let Some(_) = subscription.period else {
             // A version that another process has put into force already is newer than this process's clock says.
             let newest = catalogs.get(workspace.catalog.max(menu.version))?;
             let plan = newest.catalog.plan(&subscription.plan).unwrap_or(newest.catalog.free());
-            return Some(Terms { menu: newest, own: Edition { published: newest, plan }, sold: None, noticed: None });
+            let own = Edition { published: newest, plan };
+            return Some(Terms { menu: newest, own, granting: own, sold: None, noticed: None });
         };
         let own = edition(workspace.catalog)?;
         let sold = match subscription.sold {
@@ -100,7 +103,9 @@ impl<'c> Terms<'c> {
         let notices = notices.into_iter().flatten().filter_map(|version| version.catalog.rate_notice);
         let earliest = notices.map(|notice| at.before(notice)).min();
         let noticed = earliest.and_then(|earliest| catalogs.in_force(earliest, workspace.test_clock));
-        Some(Terms { menu, own, sold, noticed: noticed.filter(|noticed| noticed.version != menu.version) })
+        let granting = sold.unwrap_or(own).published;
+        let granting = Edition { published: granting, plan: granting.catalog.plan(&subscription.plan)? };
+        Some(Terms { menu, own, granting, sold, noticed: noticed.filter(|noticed| noticed.version != menu.version) })
     }
 
     /// Returns the plan with its limits: of two editions, the wider limit of each.
@@ -113,7 +118,7 @@ impl<'c> Terms<'c> {
 
     /// Returns the edition that says what the paid period grants and costs.
     pub fn granting(&self) -> Edition<'c> {
-        self.sold.unwrap_or(self.own)
+        self.granting
     }
 
     fn editions(&self) -> impl Iterator<Item = Edition<'c>> {

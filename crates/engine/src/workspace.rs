@@ -5,7 +5,7 @@
 
 use crate::amount::{Amount, Unit};
 use crate::billing::Billing;
-use crate::catalog::{GrantKind, Name};
+use crate::catalog::{Catalog, GrantKind, Name, Plan};
 use crate::grant::{Grant, Sums, trial_source};
 use crate::hold::{Hold, Purpose};
 use crate::id::WorkspaceId;
@@ -188,9 +188,18 @@ impl Workspace {
         live.map(|grant| grant.available).sum()
     }
 
-    /// Whether a grant is frozen: its period is over, and the next one is not paid yet (R4).
+    /// Whether a grant is frozen: its period and the bridge are over, and the next period is not paid yet (R4).
     pub fn is_frozen(&self, grant: &Grant) -> bool {
-        self.subscription.awaited_until.is_some() && self.subscription.freezes(grant)
+        self.subscription.is_frozen() && self.subscription.freezes(grant)
+    }
+
+    /// The plan whose rights bind now: the lower one while a change that was agreed waits for its payment (R4).
+    pub fn plan_in_force<'c>(&self, catalog: &'c Catalog) -> Option<&'c Plan> {
+        let current = catalog.plan(&self.subscription.plan)?;
+        let waits = self.subscription.awaited_until.is_some();
+        let next = self.subscription.pending.as_ref().filter(|_| waits).and_then(|(plan, _)| catalog.plan(plan));
+        let lower = next.filter(|next| catalog.plan_rank(&next.id) < catalog.plan_rank(&current.id));
+        Some(lower.unwrap_or(current))
     }
 
     /// What open holds hold of a unit.

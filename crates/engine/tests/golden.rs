@@ -50,6 +50,8 @@ fn billing_name(event: &BillingEvent) -> &'static str {
     match event {
         BillingEvent::PeriodPaid { .. } => "period_paid",
         BillingEvent::PaymentAwaited { .. } => "payment_awaited",
+        BillingEvent::RemainderFrozen => "remainder_frozen",
+        BillingEvent::PaymentProcessing { .. } => "payment_processing",
         BillingEvent::PaymentFailed { .. } => "payment_failed",
         BillingEvent::PaymentReversed { .. } => "payment_reversed",
         BillingEvent::TopUpSet { .. } => "top_up_set",

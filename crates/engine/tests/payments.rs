@@ -211,6 +211,7 @@ impl Provider {
             Some(contract) if contract.id == id => Standing::Goes {
                 ending: contract.cancel,
                 change: contract.next.map(|(plan, interval)| (plan.into(), interval)),
+                processing: false,
             },
             _ => Standing::Ended,
         }
@@ -619,7 +620,7 @@ fn the_order_in_which_a_subscription_is_heard_of_makes_no_difference() {
         back("ch_1", 2_000, true),
         back("in_0", 2_000, false),
     ];
-    let ending = Standing::Goes { ending: true, change: None };
+    let ending = Standing::Goes { ending: true, change: None, processing: false };
     let follow = BillingCommand::FollowSubscription { subscription: "sub".into(), standing: ending };
     let follow = Command::Billing(follow);
     let now = boundary(START, Interval::Month, 2) + DAY;

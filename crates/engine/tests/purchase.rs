@@ -114,7 +114,7 @@ fn an_offer_says_how_it_takes_effect_and_a_payment_gives_what_it_said() {
     assert_eq!(longer.how, How::Upgrade { carries: true });
 
     // What was cancelled can be had again, from the period's end on.
-    let ending = Standing::Goes { ending: true, change: None };
+    let ending = Standing::Goes { ending: true, change: None, processing: false };
     let follow = BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing: ending };
     run(&mut workspace, &shipped, &Command::Billing(follow), start());
     let again = offer(&workspace, &shipped, &plan("pro", Interval::Month), start()).expect("it ends");
@@ -252,7 +252,8 @@ fn a_plan_is_offered_as_it_is_sold_now() {
     let end = How::AtPeriodEnd(start().nth(Interval::Year, 1));
     assert_eq!(offer(&workspace, &versions, &month, start()).expect("it is sold").how, end);
     assert_eq!(offer(&workspace, &versions, &year, start()).expect_err("it is on that").code(), "INVALID_REQUEST");
-    let standing = Standing::Goes { ending: false, change: Some((Name::from("pro"), Interval::Month)) };
+    let standing =
+        Standing::Goes { ending: false, change: Some((Name::from("pro"), Interval::Month)), processing: false };
     let follow = BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing };
     run(&mut workspace, &versions, &Command::Billing(follow), start());
     assert_eq!(offer(&workspace, &versions, &year, start()).expect("it would change").how, end);

@@ -518,7 +518,7 @@ fn old_outputs_outlive_a_shorter_retention_by_thirty_days() {
 fn what_a_cancelled_plan_leaves_expires_before_the_plan_ends() {
     let mut desk = Desk::rich();
     desk.run(paid("in-1", "sub-1", ("basic", Interval::Week), 300, Timestamp::from_micros(desk.now)));
-    let standing = Standing::Goes { ending: true, change: None };
+    let standing = Standing::Goes { ending: true, change: None, processing: false };
     let follow = BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing };
     desk.run(Command::Billing(follow));
     desk.now += 7 * DAY;

@@ -13,6 +13,8 @@
 //! What banks and time do:
 //! - `POST /refunds/{id}/fail` `{reason?}`, `POST /charges/{id}/dispute` `{reason?}`, `POST /disputes/{id}/decide`
 //!   `{won}`.
+//! - `POST /drafts` `{created_after?, last_for?}`: seconds from a period's end to its renewal, which makes the draft of
+//!   the invoice, and seconds for which the draft stays one. What is not said is as usual: at once, and one hour.
 //! - `POST /clock/move` `{seconds}`: moves the wall clock on and plays what falls due.
 //!
 //! What goes wrong between Stripe and its caller:
@@ -37,6 +39,7 @@ use crate::delivery::{Forgery, Rule, Standing};
 use crate::error::{Answer, StripeError};
 use crate::resources::checkout::{self, Completion};
 use crate::resources::{disputes, invoices, portal, refunds, webhook_endpoints};
+use crate::state::Drafts;
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -60,6 +63,7 @@ pub fn routes() -> Router<App> {
         .route("/calls", get(calls).delete(forget_calls))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/clock/move", post(move_clock))
+        .route("/drafts", post(set_drafts))
         .route("/refunds/{id}/fail", post(fail_refund))
         .route("/charges/{id}/dispute", post(dispute_charge))
         .route("/disputes/{id}/decide", post(decide_dispute))
@@ -203,6 +207,14 @@ async fn move_clock(Shared(app): Shared<App>, Json(said): Json<Said>) -> Respons
         now
     });
     Json(json!({"now": now})).into_response()
+}
+
+async fn set_drafts(Shared(app): Shared<App>, Json(drafts): Json<Drafts>) -> Response {
+    if drafts.created_after < 0 || drafts.last_for < 0 {
+        return told(Err(StripeError::invalid("Drafts cannot be made, and cannot end, before their time.")));
+    }
+    app.lock().drafts = drafts;
+    Json(drafts).into_response()
 }
 
 async fn fail_refund(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {

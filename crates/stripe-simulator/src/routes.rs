@@ -5,8 +5,9 @@
 use crate::error::{Answer, StripeError};
 use crate::params::Params;
 use crate::resources::{
-    accounts, charges, checkout, customers, disputes, events, invoice_payments, invoices, payment_intents,
-    payment_methods, portal, prices, products, refunds, schedules, subscriptions, test_clocks, webhook_endpoints,
+    accounts, balance_transactions, charges, checkout, credit_notes, customers, disputes, events, invoice_payments,
+    invoices, payment_intents, payment_methods, portal, prices, products, refunds, schedules, subscriptions,
+    test_clocks, webhook_endpoints,
 };
 use crate::state::State;
 
@@ -23,9 +24,14 @@ pub fn dispatch(state: &mut State, method: &str, path: &str, params: &Params) ->
         (_, ["checkout" | "billing_portal" | "subscriptions" | "subscription_schedules", ..]) => {
             selling(state, method, &parts, params)
         }
-        (_, ["invoices" | "invoice_payments" | "payment_intents" | "charges" | "refunds" | "disputes", ..]) => {
-            money(state, method, &parts, params)
-        }
+        (
+            _,
+            [
+                "invoices" | "invoice_payments" | "payment_intents" | "charges" | "refunds" | "disputes"
+                | "credit_notes",
+                ..,
+            ],
+        ) => money(state, method, &parts, params),
         ("GET", ["events"]) => events::list(state, params),
         ("GET", ["events", id]) => events::get(state, id, params),
         ("POST", ["webhook_endpoints"]) => webhook_endpoints::create(state, params),
@@ -55,6 +61,12 @@ fn catalog(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
         ("GET", ["customers", id]) => customers::get(state, id, params),
         ("POST", ["customers", id]) => customers::update(state, id, params),
         ("DELETE", ["customers", id]) => customers::delete(state, id, params),
+        ("POST", ["customers", id, "balance_transactions"]) => balance_transactions::create(state, id, params),
+        ("GET", ["customers", id, "balance_transactions"]) => balance_transactions::list(state, id, params),
+        ("GET", ["customers", id, "balance_transactions", one]) => balance_transactions::get(state, id, one, params),
+        ("POST", ["customers", id, "balance_transactions", one]) => {
+            balance_transactions::update(state, id, one, params)
+        }
         ("GET", ["customers", id, "payment_methods"]) => payment_methods::list(state, Some(id), params),
         ("GET", ["payment_methods"]) => payment_methods::list(state, None, params),
         ("GET", ["payment_methods", id]) => payment_methods::get(state, id, params),
@@ -109,6 +121,7 @@ fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> An
         ("POST", ["invoices", id, "finalize"]) => invoices::finalize(state, id, params),
         ("POST", ["invoices", id, "pay"]) => invoices::pay(state, id, params),
         ("POST", ["invoices", id, "void"]) => invoices::void(state, id, params),
+        ("POST", ["invoices", id, "mark_uncollectible"]) => invoices::mark_uncollectible(state, id, params),
         ("GET", ["invoice_payments"]) => invoice_payments::list(state, params),
         ("GET", ["invoice_payments", id]) => invoice_payments::get(state, id, params),
         ("POST", ["payment_intents"]) => payment_intents::create(state, params),
@@ -123,6 +136,12 @@ fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> An
         ("GET", ["refunds"]) => refunds::list(state, None, params),
         ("GET", ["refunds", id]) => refunds::get(state, id, params),
         ("POST", ["refunds", id]) => refunds::update(state, id, params),
+        ("POST", ["credit_notes"]) => credit_notes::create(state, params),
+        ("GET", ["credit_notes"]) => credit_notes::list(state, params),
+        ("GET", ["credit_notes", id]) => credit_notes::get(state, id, params),
+        ("POST", ["credit_notes", id]) => credit_notes::update(state, id, params),
+        ("GET", ["credit_notes", id, "lines"]) => credit_notes::lines(state, id, params),
+        ("POST", ["credit_notes", id, "void"]) => credit_notes::void(state, id, params),
         ("GET", ["disputes"]) => disputes::list(state, params),
         ("GET", ["disputes", id]) => disputes::get(state, id, params),
         ("POST", ["disputes", id]) => disputes::update(state, id, params),

@@ -5,6 +5,7 @@
 //! to nobody.
 
 use crate::agenda::{Agenda, Due};
+use crate::calendar::HOUR;
 use crate::calls::Calls;
 use crate::cards::{self, TestCard};
 use crate::delivery::{self, Deliveries};
@@ -12,6 +13,7 @@ use crate::error::StripeError;
 use crate::ids::Ids;
 use crate::object::{self, Object};
 use crate::{API_VERSION, Config, clock};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,6 +24,22 @@ pub struct Origin {
     pub id: String,
     /// Its idempotency key.
     pub key: Option<String>,
+}
+
+/// Times of the drafts that renewals make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Drafts {
+    /// Seconds between the end of a period and the renewal, which makes the draft.
+    pub created_after: i64,
+    /// Seconds for which a draft stays one when nobody finalizes it.
+    pub last_for: i64,
+}
+
+impl Default for Drafts {
+    fn default() -> Drafts {
+        Drafts { created_after: 0, last_for: HOUR }
+    }
 }
 
 /// The state of the simulator.
@@ -41,6 +59,8 @@ pub struct State {
     pub origin: Option<Origin>,
     /// Lines for the next invoice of a subscription.
     pub pending_lines: HashMap<String, Vec<Value>>,
+    /// Times of the drafts that renewals make.
+    pub drafts: Drafts,
     ids: Ids,
     objects: HashMap<String, Object>,
     order: BTreeMap<String, Vec<String>>,
@@ -61,6 +81,7 @@ impl State {
             calls: Calls::default(),
             origin: None,
             pending_lines: HashMap::new(),
+            drafts: Drafts::default(),
             objects: HashMap::new(),
             order: BTreeMap::new(),
             cards: HashMap::new(),

@@ -230,9 +230,32 @@ impl<'a> Step<'a> {
                 self.end_subscription(self.at, true);
                 Ok(())
             }
-            Standing::Goes { ending: true, .. } => self.schedule_cancel(),
-            Standing::Goes { change: Some((plan, interval)), .. } => self.schedule_change(plan, *interval),
-            Standing::Goes { .. } => self.clear_schedule(),
+            Standing::Goes { ending, change, processing } => {
+                match change {
+                    _ if *ending => self.schedule_cancel()?,
+                    Some((plan, interval)) => self.schedule_change(plan, *interval)?,
+                    None => self.clear_schedule()?,
+                }
+                self.follow_processing(period.end, *processing);
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits longer for a renewal whose payment is on its way, and no longer for one whose payment has failed (R4).
+    fn follow_processing(&mut self, period_end: Timestamp, processing: bool) {
+        let current = &self.workspace.subscription;
+        if current.awaited_until.is_none() || current.processing == processing {
+            return;
+        }
+        let (payment, whole) = (self.catalog().payment_grace, self.catalog().processing_grace);
+        let until = period_end.after(if processing { whole } else { payment });
+        if until <= self.at {
+            self.end_subscription(self.at, true);
+        } else if processing {
+            self.emit(Event::Billing(BillingEvent::PaymentProcessing { until }));
+        } else {
+            self.emit(Event::Billing(BillingEvent::PaymentAwaited { until, bridge: None }));
         }
     }
 

@@ -196,6 +196,7 @@ fn issue(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         settled: Settled::default(),
         starts_at: at,
         expires_at: *expires_at,
+        bridged_from: None,
         notice_at: *notice_at,
         touched_at: at,
     }));

@@ -251,7 +251,7 @@ impl<'a> Step<'a> {
     /// holds since then has gone on in grants of its own already (R17) and is not given twice.
     fn left_over(&self, code: &Name, at: Timestamp) -> (Amount, Option<Name>) {
         let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
-        let ending = |grant: &&Arc<Grant>| cycle(grant.kind) && grant.code == *code && grant.expires_at == Some(at);
+        let ending = |grant: &&Arc<Grant>| cycle(grant.kind) && grant.code == *code && grant.own_end() == Some(at);
         let ended: Vec<&Arc<Grant>> = self.workspace.grants.iter().filter(ending).collect();
         let left = ended.iter().map(|grant| grant.expired.less(grant.settled.returned)).sum();
         (left, ended.last().map(|grant| grant.source.clone()))
@@ -319,7 +319,11 @@ impl<'a> Step<'a> {
         match (&subscription.payment, subscription.awaited_until) {
             (Some(_), None) if !subscription.cancel && approved => {
                 let until = at.after(self.catalog().payment_grace);
-                return self.emit_at(at, Event::Billing(BillingEvent::PaymentAwaited { until }));
+                let bridge = Some(self.catalog().bridge_after(at)).filter(|bridge| *bridge > at);
+                return self.emit_at(at, Event::Billing(BillingEvent::PaymentAwaited { until, bridge }));
+            }
+            (Some(_), Some(until)) if subscription.bridge_until.is_some() && at < until => {
+                return self.emit_at(at, Event::Billing(BillingEvent::RemainderFrozen));
             }
             (Some(_), awaited) => return self.end_subscription(at, awaited.is_some()),
             (None, _) if subscription.cancel || !approved => return self.end_subscription(at, false),
@@ -385,7 +389,9 @@ impl<'a> Step<'a> {
         if self.workspace.subscription.awaited_until.is_none() {
             return;
         }
-        let frozen = |grant: &&Arc<Grant>| !grant.available.is_zero() && self.workspace.subscription.freezes(grant);
+        // A bridged grant with nothing free but something held dies too: its hold may end inside the bridge.
+        let has_left = |grant: &Grant| !grant.available.is_zero() || (!grant.closed() && !grant.dead(at));
+        let frozen = |grant: &&Arc<Grant>| has_left(grant) && self.workspace.subscription.freezes(grant);
         let frozen = self.workspace.grants.iter().filter(frozen);
         let frozen: Vec<(u32, Amount)> = frozen.map(|grant| (grant.n, grant.available)).collect();
         for (grant, amount) in frozen {

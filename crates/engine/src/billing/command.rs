@@ -53,6 +53,8 @@ pub enum Standing {
         ending: bool,
         /// Another plan or interval follows (R31).
         change: Option<(Name, Interval)>,
+        /// The payment of the period that follows the current one is on its way (R4).
+        processing: bool,
     },
     /// There is no more of it.
     Ended,

@@ -31,9 +31,20 @@ pub enum BillingEvent {
         /// ISO 4217, lower case.
         currency: Name,
     },
-    /// The period is over and its renewal is not paid: what is left of its grants is frozen (R4).
+    /// The period is over and its renewal is not paid: what is left of its grants can be spent until the bridge ends,
+    /// and is frozen then (R4).
     PaymentAwaited {
         /// Until when that is waited for.
+        until: Timestamp,
+        /// End of the bridge; without one the rest is frozen at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bridge: Option<Timestamp>,
+    },
+    /// The bridge is over: what is left is frozen (R4).
+    RemainderFrozen,
+    /// The renewal's payment is on its way and has not failed: it is waited for longer, and the plan's rights stay (R4).
+    PaymentProcessing {
+        /// Until when it is waited for.
         until: Timestamp,
     },
     /// A payment was declined.
@@ -106,6 +117,8 @@ impl BillingEvent {
         match self {
             BillingEvent::PeriodPaid { .. } => "period_paid",
             BillingEvent::PaymentAwaited { .. } => "payment_awaited",
+            BillingEvent::RemainderFrozen => "remainder_frozen",
+            BillingEvent::PaymentProcessing { .. } => "payment_processing",
             BillingEvent::PaymentFailed { .. } => "payment_failed",
             BillingEvent::PaymentReversed { .. } => "payment_reversed",
             BillingEvent::TopUpSet { .. } => "top_up_set",

@@ -5,7 +5,7 @@ use super::{Adjust, Catalog, GrantTemplate, Limited, Model, Name, Param, Per, Pl
 use crate::access::Capability;
 use crate::amount::{Amount, Unit};
 use crate::limits::{CATALOG_ITEMS_MAX, HOLD_SECONDS_MAX, ID_MAX, OPERATION_MAX, PARAMS_MAX};
-use crate::time::{Interval, SECOND, Span};
+use crate::time::{Interval, SECOND, Span, Timestamp};
 use std::collections::BTreeSet;
 
 /// Something wrong, by where it is in the data.
@@ -73,6 +73,21 @@ impl Check<'_> {
         }
         if catalog.plan(&catalog.free_plan).is_some_and(|free| !free.requires.is_empty()) {
             self.wrong(&Path::root("free_plan"), "the free plan requires a review", "remove `requires` from it");
+        }
+        let of_epoch = |span: Span| Timestamp::default().after(span);
+        if catalog.renewal_bridge.is_some_and(|bridge| of_epoch(bridge) > of_epoch(catalog.payment_grace)) {
+            self.wrong(
+                &Path::root("renewal_bridge"),
+                format!("the bridge is longer than `payment_grace`, {}", catalog.payment_grace),
+                "write at most the grace: without a payment the plan ends with it",
+            );
+        }
+        if of_epoch(catalog.processing_grace) < of_epoch(catalog.payment_grace) {
+            self.wrong(
+                &Path::root("processing_grace"),
+                format!("a payment on its way is given up before one that failed, after {}", catalog.payment_grace),
+                "write at least `payment_grace`",
+            );
         }
         self.names(&Path::root("lanes"), "lane", catalog.lanes.iter().map(|lane| &lane.id));
         for (index, level) in catalog.levels.iter().enumerate() {

@@ -20,7 +20,7 @@ pub use versions::{Catalogs, Clocks, Published};
 pub(crate) use wording::nearest;
 
 use crate::amount::{Amount, Unit};
-use crate::time::{Interval, Span};
+use crate::time::{Interval, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,6 +49,17 @@ pub struct Catalog {
     /// Time between the mail about a higher price and the first renewal that costs it (R33).
     #[serde(default = "default_price_notice")]
     pub price_notice: Span,
+    /// How long after a period's end the rest of its credits can be spent while its renewal is collected, at most
+    /// `payment_grace`; 2 hours unless it is written (R4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal_bridge: Option<Span>,
+    /// How long after a period's end a payment may be on its way before the workspace goes to the free plan: a debit
+    /// takes days (R4).
+    #[serde(default = "default_processing_grace")]
+    pub processing_grace: Span,
+    /// The side that finalizes the invoice of a renewal (R4).
+    #[serde(default)]
+    pub finalize: Finalize,
     /// How long before a pack or a gift expires its owner is told.
     #[serde(default = "default_expiry_notice")]
     pub expiry_notice: Span,
@@ -94,6 +105,25 @@ fn default_payment_grace() -> Span {
 
 fn default_price_notice() -> Span {
     Span::Micros(30 * crate::time::DAY)
+}
+
+fn default_processing_grace() -> Span {
+    Span::Micros(14 * crate::time::DAY)
+}
+
+/// Bridge between a period's end and the payment of its renewal where the catalog names none, in microseconds.
+const RENEWAL_BRIDGE: i64 = 2 * 60 * 60 * crate::time::SECOND;
+
+/// The side that finalizes and collects the invoice of a renewal, which Stripe makes as a draft.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Finalize {
+    /// Scrip, as soon as the draft exists, where every line of it is Scrip's.
+    #[default]
+    Scrip,
+    /// Stripe, an hour after it made the draft.
+    Stripe,
 }
 
 fn default_expiry_notice() -> Span {
@@ -489,6 +519,12 @@ impl Catalog {
     /// The pack of this name.
     pub fn pack(&self, id: &str) -> Option<&Pack> {
         self.packs.iter().find(|pack| &*pack.id == id)
+    }
+
+    /// Returns the end of the bridge that begins with a period's end: never behind the end of the grace (R4).
+    pub fn bridge_after(&self, end: Timestamp) -> Timestamp {
+        let bridge = self.renewal_bridge.unwrap_or(Span::Micros(RENEWAL_BRIDGE));
+        end.after(bridge).min(end.after(self.payment_grace))
     }
 
     /// A plan's place in the order of the file; higher is more. Unknown plans rank below all.

@@ -13,9 +13,23 @@ pub(super) fn say(event: &BillingEvent) -> Said {
             format!("{} was paid for the {plan} plan, {}", money(*amount, currency), adverb(*interval)),
             format!(", from {start} to {end}; the payment is {source}."),
         ),
-        BillingEvent::PaymentAwaited { until } => Said::with(
+        BillingEvent::PaymentAwaited { until, bridge: None } => Said::with(
             "The period is over and its renewal is not paid yet",
             format!(": what is left of it is frozen. Without a payment by {until} the plan ends."),
+        ),
+        BillingEvent::PaymentAwaited { until, bridge: Some(bridge) } => Said::with(
+            "The period is over and its renewal is not paid yet",
+            format!(
+                ": what is left of it can be spent until {bridge} and is frozen then. Without a payment by {until} the \
+                 plan ends."
+            ),
+        ),
+        BillingEvent::RemainderFrozen => {
+            Said::plain("The renewal is still not paid: what is left of the last period is frozen")
+        }
+        BillingEvent::PaymentProcessing { until } => Said::with(
+            "The payment of the renewal is on its way",
+            format!(": the plan stays, without new credits, until it arrives, at most until {until}."),
         ),
         BillingEvent::PaymentFailed { invoice, attempt } => {
             Said::plain(format!("The payment of {invoice} was declined, attempt {attempt}"))

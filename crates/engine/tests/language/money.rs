@@ -88,6 +88,10 @@ impl Scenario {
                 let until = self.workspace.subscription.awaited_until;
                 same("awaited", &words.word("an instant, or never")?, &or(until.map(|at| at.to_string()), "never"))
             }
+            "bridged" => {
+                let until = self.workspace.subscription.bridge_until;
+                same("bridged", &words.word("an instant, or never")?, &or(until.map(|at| at.to_string()), "never"))
+            }
             "failed" => {
                 let failed = self.workspace.billing.failed.as_ref();
                 let failed = failed.map(|(invoice, attempt)| format!("{invoice} {attempt}"));
@@ -165,16 +169,17 @@ fn reversal(verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
 }
 
 fn standing(words: &mut Words) -> Result<Standing, String> {
-    let goes = |ending, change| Standing::Goes { ending, change };
-    Ok(match words.word("goes-on, ending, ended or then")?.as_str() {
+    let goes = |ending, change| Standing::Goes { ending, change, processing: false };
+    Ok(match words.word("goes-on, ending, processing, ended or then")?.as_str() {
         "goes-on" => goes(false, None),
         "ending" => goes(true, None),
+        "processing" => Standing::Goes { ending: false, change: None, processing: true },
         "ended" => Standing::Ended,
         "then" => {
             let plan = words.word("a plan")?.as_str().into();
             goes(false, Some((plan, words.parsed("an interval")?)))
         }
-        other => return Err(format!("expected goes-on, ending, ended or then, got `{other}`")),
+        other => return Err(format!("expected goes-on, ending, processing, ended or then, got `{other}`")),
     })
 }
 

@@ -56,6 +56,8 @@ fn money(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
     });
     same("payment", bill.as_ref(), model.bill.as_ref())?;
     same("awaited", engine.subscription.awaited_until.map(Timestamp::micros), model.awaited)?;
+    same("bridge", engine.subscription.bridge_until.map(Timestamp::micros), model.bridge)?;
+    same("processing", engine.subscription.processing, model.processing)?;
     let billing = &engine.billing;
     let failed = billing.failed.as_ref().map(|(invoice, attempt)| (invoice.to_string(), *attempt));
     same("failed", failed, model.failed.clone())?;
@@ -90,7 +92,11 @@ fn lots(engine: &Workspace, model: &Model) -> Result<(), String> {
         same("code", &*g.code, &*l.code)?;
         same("source", &*g.source, &*l.source)?;
         same("models", g.models.len(), l.models.len())?;
-        same("frozen", (g.n, engine.is_frozen(g)), (l.n, model.awaited.is_some() && model.waits(l)))?;
+        same(
+            "frozen",
+            (g.n, engine.is_frozen(g)),
+            (l.n, model.awaited.is_some() && model.bridge.is_none() && model.waits(l)),
+        )?;
         same("start", g.starts_at.micros(), l.starts)?;
         same("end", (g.n, g.expires_at.map(Timestamp::micros)), (l.n, l.ends))?;
     }

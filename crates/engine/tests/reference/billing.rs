@@ -5,7 +5,7 @@ use super::money::Born;
 use super::{Answer, Model, Paid, find_plan, find_price, good_name, later, nth};
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
 use scrip_engine::billing::{ReviewStatus, TopUpTerms};
-use scrip_engine::{Catalog, GrantKind, Interval, OnUpgrade, Plan, PlanPrice, Unit};
+use scrip_engine::{Catalog, GrantKind, Interval, OnUpgrade, Plan, PlanPrice, Span, Unit};
 use std::sync::Arc;
 
 /// What the current period was paid with.
@@ -234,7 +234,7 @@ impl Model {
         }
         let paid = Paid { interval, anchor, index, start, end, next_month };
         self.bill = Some(Bill { subscription, source: source.to_owned(), gone: None });
-        self.awaited = None;
+        (self.awaited, self.bridge, self.processing) = (None, None, false);
         let renews = follows && renewal;
         self.start_period(version, plan, price, None, follows.then_some(start), renews, paid, self.now);
     }
@@ -275,7 +275,7 @@ impl Model {
             GrantKind::Bonus => lot.source == bill.source,
             _ => false,
         };
-        of_period && lot.ends == Some(paid.end) && (self.awaited.is_some() || !self.cancel)
+        of_period && lot.own() == Some(paid.end) && (self.awaited.is_some() || !self.cancel)
     }
 
     /// What was frozen is lost.
@@ -283,12 +283,13 @@ impl Model {
         if self.awaited.is_none() {
             return;
         }
-        let frozen: Vec<u32> =
-            self.lots.iter().filter(|lot| lot.available > 0 && self.waits(lot)).map(|lot| lot.n).collect();
+        let left = |lot: &super::Lot| lot.available > 0 || (lot.held > 0 && !lot.dead(at));
+        let frozen: Vec<u32> = self.lots.iter().filter(|lot| left(lot) && self.waits(lot)).map(|lot| lot.n).collect();
         for n in frozen {
             let lot = self.lot_mut(n);
             lot.expired += lot.available;
             lot.available = 0;
+            lot.ends = lot.ends.map(|ends| ends.min(at));
             lot.touched = at;
         }
     }
@@ -300,7 +301,19 @@ impl Model {
         }
         let goes_on = !self.cancel && (self.pending.is_some() || self.reviewed());
         if self.awaited.is_none() && goes_on {
-            self.awaited = Some(later(at, self.catalog().payment_grace));
+            let grace = later(at, self.catalog().payment_grace);
+            let span = self.catalog().renewal_bridge.unwrap_or(Span::Micros(DAY / 12));
+            let bridge = later(at, span).min(grace);
+            self.awaited = Some(grace);
+            if bridge > at {
+                self.bridge = Some(bridge);
+                for index in 0..self.lots.len() {
+                    if self.lots[index].available + self.lots[index].held > 0 && self.waits(&self.lots[index]) {
+                        self.lots[index].bridged = self.lots[index].ends;
+                        self.lots[index].ends = Some(bridge);
+                    }
+                }
+            }
             self.happened = true;
         } else {
             self.end_plan(at);
@@ -341,7 +354,29 @@ impl Model {
                 (self.cancel, self.pending) = (false, Some(next));
             }
         }
+        let Standing::Goes { processing, .. } = standing else { return Ok(()) };
+        if self.awaited.is_some() && self.processing != *processing {
+            let end = self.paid.expect("what is over is waited for").end;
+            let catalog = self.catalog();
+            let until = later(end, if *processing { catalog.processing_grace } else { catalog.payment_grace });
+            if until <= self.now {
+                self.end_plan(self.now);
+            } else {
+                (self.awaited, self.processing, self.happened) = (Some(until), *processing, true);
+            }
+        }
         Ok(())
+    }
+
+    /// The plan whose rights there are: the lower of two while a change waits to be paid.
+    pub fn rights_in(&self, catalog: &Catalog) -> String {
+        let place = |id: &str| catalog.plans.iter().position(|plan| *plan.id == *id);
+        match &self.pending {
+            Some((next, _, _)) if self.awaited.is_some() && place(next).is_some() => {
+                if place(next) < place(&self.plan) { next.clone() } else { self.plan.clone() }
+            }
+            _ => self.plan.clone(),
+        }
     }
 
     fn set_top_up(&mut self, terms: Option<&TopUpTerms>) -> Answer {

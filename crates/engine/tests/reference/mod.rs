@@ -44,6 +44,8 @@ pub struct Lot {
     pub revoked: i64,
     pub starts: i64,
     pub ends: Option<i64>,
+    /// The end it had before a bridge led over it, if one did.
+    pub bridged: Option<i64>,
     /// When its owner is to be told of its end.
     pub tell: Option<i64>,
     /// The lot whose won dispute this gives back.
@@ -64,6 +66,11 @@ pub struct Lot {
 }
 
 impl Lot {
+    /// The end it was made with.
+    fn own(&self) -> Option<i64> {
+        self.bridged.or(self.ends)
+    }
+
     fn dead(&self, at: i64) -> bool {
         self.ends.is_some_and(|ends| ends <= at)
     }
@@ -76,6 +83,7 @@ pub struct Open {
     pub unit: Unit,
     pub amount: i64,
     pub parts: Vec<(u32, i64)>,
+    pub opened: i64,
     pub expires: i64,
     pub asked: u64,
     /// A run's attempt and start; `None` for a caller's hold.
@@ -148,6 +156,10 @@ pub struct Model {
     pub bill: Option<billing::Bill>,
     /// Until when a renewal is waited for.
     pub awaited: Option<i64>,
+    /// Until when the rest of the period before can be spent meanwhile.
+    pub bridge: Option<i64>,
+    /// Its payment is on its way.
+    pub processing: bool,
     pub failed: Option<(String, u32)>,
     pub reviews: BTreeMap<String, (scrip_engine::billing::ReviewStatus, u32)>,
     pub top_up: Option<billing::TopUps>,
@@ -188,6 +200,8 @@ impl Model {
             forgotten_debt: 0,
             bill: None,
             awaited: None,
+            bridge: None,
+            processing: false,
             failed: None,
             reviews: BTreeMap::new(),
             top_up: None,
@@ -294,6 +308,10 @@ impl Model {
             }
             match self.paid {
                 Some(paid) if self.next_month(&paid) == Some(at) => self.month(&paid, at),
+                Some(_) if self.bridge == Some(at) && self.awaited != Some(at) => {
+                    self.bridge = None;
+                    self.happened = true;
+                }
                 Some(paid) if self.next_month(&paid).is_none() && self.awaited.unwrap_or(paid.end) == at => {
                     self.end_period(&paid, at);
                 }
@@ -327,14 +345,17 @@ impl Model {
     pub fn judges(&self, id: &str) -> Vec<Arc<Catalog>> {
         let knows = |catalog: &Arc<Catalog>| catalog.models.iter().any(|model| *model.id == *id);
         let known: Vec<_> = self.editions().into_iter().filter(knows).collect();
-        let newest = || [self.menu()].into_iter().filter(|menu| find_plan(menu, &self.plan).is_some());
+        let newest =
+            || [self.menu()].into_iter().filter(|menu| find_plan(menu, &self.rights_in(&self.catalog())).is_some());
         if known.is_empty() { newest().collect() } else { known }
     }
 
     /// The widest of a limit in the editions of the plan.
     pub fn widest(&self, limit: impl Fn(&Plan) -> Option<u32>) -> Option<u32> {
         let editions = self.editions();
-        let plans = editions.iter().map(|catalog| find_plan(catalog, &self.plan).expect("the plan is in its catalog"));
+        let plans = editions
+            .iter()
+            .map(|catalog| find_plan(catalog, &self.rights_in(catalog)).expect("the plan is in its catalog"));
         plans.map(limit).collect::<Option<Vec<u32>>>()?.into_iter().max()
     }
 
@@ -354,7 +375,7 @@ impl Model {
         for lot in self.lots.iter().filter(|lot| lot.available > 0) {
             due.extend(lot.tell.or(lot.ends.filter(|_| !self.waits(lot))));
         }
-        due.extend(self.paid.map(|paid| self.awaited.or(self.next_month(&paid)).unwrap_or(paid.end)));
+        due.extend(self.paid.map(|paid| self.bridge.or(self.awaited).or(self.next_month(&paid)).unwrap_or(paid.end)));
         due.into_iter().min()
     }
 
@@ -585,7 +606,7 @@ impl Model {
         (self.sold, self.repriced) = (None, None);
         self.plan = offer.free_plan.to_string();
         (self.paid, self.cancel, self.pending, self.allowance) = (None, false, None, None);
-        (self.bill, self.awaited) = (None, None);
+        (self.bill, self.awaited, self.bridge, self.processing) = (None, None, None, false);
         self.come_to_plan(at);
     }
 

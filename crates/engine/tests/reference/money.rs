@@ -42,6 +42,7 @@ impl Model {
             revoked: 0,
             starts: born.at,
             ends: born.ends,
+            bridged: None,
             tell: None,
             root: born.root,
             wanted: 0,
@@ -167,7 +168,7 @@ impl Model {
             let last = |lot: &&Lot| {
                 matches!(lot.kind, GrantKind::Cycle | GrantKind::Rollover)
                     && lot.code == *template.code
-                    && lot.ends == Some(ended)
+                    && lot.own() == Some(ended)
                     && !lot.forgotten
             };
             let left: i64 = self.lots.iter().filter(last).map(|lot| lot.expired - lot.passed_on).sum();

@@ -100,6 +100,7 @@ impl Model {
             unit: model.unit,
             amount: credits,
             parts: Vec::new(),
+            opened: self.now,
             expires: 0,
             asked: much,
             run: None,
@@ -126,7 +127,8 @@ impl Model {
         if trial.is_none() {
             let today = self.now.div_euclid(DAY);
             let judges = self.judges(id);
-            let plans = judges.iter().map(|catalog| find_plan(catalog, &self.plan).expect("it has the plan"));
+            let plans =
+                judges.iter().map(|catalog| find_plan(catalog, &self.rights_in(catalog)).expect("it has the plan"));
             let limits = plans.map(|plan| plan.limited.iter().find(|limited| limited.model == model.id));
             let limits: Option<Vec<u32>> = limits.map(|limited| Some(limited?.runs_per_day)).collect();
             if let Some(most) = limits.and_then(|limits| limits.into_iter().max()) {
@@ -155,9 +157,10 @@ impl Model {
         let judges = self.judges(&model.id);
         let mut verdicts: Vec<Verdict> = Vec::new();
         for catalog in &judges {
-            let plan = find_plan(catalog, &self.plan).expect("the plan is in its catalog");
+            let plan = find_plan(catalog, &self.rights_in(catalog)).expect("the plan is in its catalog");
             let known = catalog.models.iter().find(|known| known.id == model.id).expect("it judges what it knows");
-            let trial = plan.trials.iter().find(|trial| trial.model == model.id);
+            let own = *plan.id == *self.plan;
+            let trial = plan.trials.iter().find(|trial| own && trial.model == model.id);
             verdicts.push(if known.plans.is_empty() || known.plans.contains(&plan.id) {
                 let unapproved = plan.requires.iter().any(|review| !self.approvals.contains(&**review));
                 if unapproved && !known.plans.is_empty() { Verdict::Unapproved } else { Verdict::Included }
@@ -178,12 +181,12 @@ impl Model {
             if known.is_empty() {
                 known = [self.menu()]
                     .iter()
-                    .filter(|menu| find_plan(menu, &self.plan).is_some())
+                    .filter(|menu| find_plan(menu, &self.rights_in(&self.catalog())).is_some())
                     .filter_map(takes)
                     .collect();
             }
             let reached = known.iter().any(|(catalog, param)| {
-                let plan = find_plan(catalog, &self.plan).expect("the plan is in its catalog");
+                let plan = find_plan(catalog, &self.rights_in(catalog)).expect("the plan is in its catalog");
                 let height =
                     |level: &str| catalog.levels.iter().position(|known| **known == *level).expect("a known level");
                 match (param.level(), &plan.level) {
@@ -348,7 +351,8 @@ impl Model {
                 continue;
             }
             lot.revoked += owed;
-            if lot.dead(at) {
+            let dead_by_itself = lot.bridged.is_some_and(|own| own <= at && hold.opened < own);
+            if lot.dead(at) || dead_by_itself {
                 lot.expired += back - owed;
                 lost.push((*n, back - owed));
             } else {
@@ -481,6 +485,7 @@ impl Model {
                     unit: Unit::Credits,
                     amount: amount.get(),
                     parts,
+                    opened: self.now,
                     expires: 0,
                     asked: 1,
                     run: None,

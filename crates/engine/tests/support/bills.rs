@@ -27,14 +27,15 @@ impl Asker {
         Command::Billing(match self.dice.within(0, 99) {
             0..48 => BillingCommand::RecordPayment(self.payment(pair)),
             48..66 => {
+                let processing = self.dice.percent(40);
                 let standing = match self.dice.within(0, 9) {
-                    0..3 => Standing::Goes { ending: true, change: None },
+                    0..3 => Standing::Goes { ending: true, change: None, processing },
                     3..6 => {
                         let (plan, interval, _) = *self.dice.pick(&SOLD);
                         let plan = if self.dice.percent(95) { plan } else { "gold" };
-                        Standing::Goes { ending: false, change: Some((name(plan), interval)) }
+                        Standing::Goes { ending: false, change: Some((name(plan), interval)), processing }
                     }
-                    6..9 => Standing::Goes { ending: false, change: None },
+                    6..9 => Standing::Goes { ending: false, change: None, processing },
                     _ => Standing::Ended,
                 };
                 BillingCommand::FollowSubscription { subscription: self.subscription(pair), standing }

@@ -229,7 +229,7 @@ pub fn standing(seen: &Seen, subscription: &Subscription) -> Option<Standing> {
     let by_date = subscription.cancel_at.is_some_and(|at| end.is_some_and(|end| at <= end));
     let ending = subscription.cancel_at_period_end || by_date;
     let change = if ending { None } else { change(seen, subscription) };
-    Some(Standing::Goes { ending, change })
+    Some(Standing::Goes { ending, change, processing: false })
 }
 
 /// What was agreed for the end of the period: another plan or interval.

@@ -155,7 +155,7 @@ impl Billing {
         let Some(mut standing) = facts::standing(seen, current) else { return Ok(()) };
         if self.must_end(workspace, &standing) {
             self.end_there(current, true).await?;
-            standing = Standing::Goes { ending: true, change: None };
+            standing = Standing::Goes { ending: true, change: None, processing: false };
         }
         let subscription = paid.subscription.clone();
         let object = subscription.clone();
@@ -165,7 +165,7 @@ impl Billing {
 
     /// Whether a plan goes on whose review the workspace does not have, and nothing follows that needs none.
     fn must_end(&self, workspace: &Workspace, standing: &Standing) -> bool {
-        let Standing::Goes { ending: false, change } = standing else { return false };
+        let Standing::Goes { ending: false, change, .. } = standing else { return false };
         let catalogs = self.ledger.store().catalogs();
         let needs_more = |plan: &Plan| plan.requires.iter().any(|review| !workspace.approvals.contains(review));
         let current = catalogs.get(workspace.catalog).map(|known| (known, &workspace.subscription.plan));

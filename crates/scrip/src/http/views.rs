@@ -46,11 +46,13 @@ pub fn parse_test_clock(id: &str) -> Option<i64> {
 /// A workspace.
 pub fn workspace(workspace: &Workspace) -> api::Workspace {
     let subscription = &workspace.subscription;
-    let unpaid = subscription.awaited_until.is_some() || workspace.billing.failed.is_some();
+    // A renewal that is collected is past due once the bridge is over, and one on its way is not (R4).
+    let is_late = subscription.is_frozen() && !subscription.processing;
+    let unpaid = is_late || workspace.billing.failed.is_some();
     let status = match () {
         () if workspace.frozen.is_some() || !workspace.disputes.is_empty() => "frozen",
-        () if subscription.payment.is_some() && unpaid => "past_due",
         () if subscription.cancel => "canceling",
+        () if subscription.payment.is_some() && unpaid => "past_due",
         () => "active",
     };
     let disputed = workspace.disputes.first().map(|source| format!("the payment {source} is in dispute"));

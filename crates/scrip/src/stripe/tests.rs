@@ -15,7 +15,7 @@ use super::objects::portal::{
     Waiting,
 };
 use super::objects::subscription::{Ending, Status};
-use super::objects::{Metadata, Range, Seconds};
+use super::objects::{Metadata, Range, Seconds, balance, credit_note};
 use super::offers::{Sold, offer};
 use super::sync::{apply, check, look};
 use crate::shipped;
@@ -359,6 +359,72 @@ async fn what_is_lost_on_the_way_is_done_once() {
         };
         assert_eq!((made_of(&email), made_of(&lost)), (1, 1), "{cut:?}");
     }
+}
+
+#[tokio::test]
+async fn a_renewals_draft_is_finalized_and_paid_at_once_or_voided() {
+    let world = World::open().await;
+    let client = &world.client;
+    let customer = world.customer().await;
+    let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
+    let drafts = Invoices { subscription: Some(&id), status: Some("draft"), ..Invoices::default() };
+    for paid in [true, false] {
+        let subscription = client.subscription(&id).await.expect("it is there");
+        let end = subscription.items.data[0].current_period_end;
+        let now = world.act("/clock/move", json!({ "seconds": 0 })).await["now"].as_i64().expect("an instant");
+        world.act("/clock/move", json!({ "seconds": end.0 - now + 60 })).await;
+        let [draft] = client.invoices(&drafts).await.expect("they can be read").try_into().expect("there is one");
+        assert!(draft.auto_advance && draft.automatically_finalizes_at.is_some(), "{draft:?}");
+        assert_eq!((draft.ending_balance, draft.amount_remaining), (None, 3900));
+        let invoice = client.finalize_invoice(&draft.id, false, &key(&draft.id)).await.expect("it is finalized");
+        assert_eq!((&invoice.status, invoice.auto_advance), (&Some(Bill::Open), false));
+        assert_eq!((invoice.payments.data.len(), invoice.ending_balance), (1, Some(0)));
+        if paid {
+            let paid = client.pay_invoice(&draft.id, &key("pay")).await.expect("it is paid");
+            assert_eq!((&paid.status, paid.amount_paid, paid.amount_remaining), (&Some(Bill::Paid), 3900, 0));
+            let again = client.pay_invoice(&draft.id, &key("again")).await.expect_err("it is paid already");
+            assert!(matches!(&again, Error::Refused(refused) if refused.status == 400), "{again:?}");
+        } else {
+            let void = client.void_invoice(&draft.id, &key("void")).await.expect("it is voided");
+            assert_eq!((&void.status, void.status_transitions.voided_at.is_some()), (&Some(Bill::Void), true));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_balance_and_what_is_taken_back_of_an_invoice_can_be_read() {
+    let world = World::open().await;
+    let client = &world.client;
+    let customer = world.customer().await;
+    let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
+    let invoice = client.subscription(&id).await.expect("it is there").latest_invoice.expect("there is one").id;
+    let url = format!("{}/v1/credit_notes", world.simulator.base_url());
+    let form = format!("invoice={invoice}&amount=900&refund_amount=500&credit_amount=400");
+    let request = reqwest::Client::new().post(url).bearer_auth(SECRET).header("Stripe-Version", VERSION);
+    let answer = request.header("content-type", "application/x-www-form-urlencoded").body(form).send().await;
+    assert_eq!(answer.expect("it answers").status(), 200);
+
+    let notes = client.credit_notes_of(&invoice).await.expect("they can be read");
+    let [note] = notes.try_into().expect("there is one");
+    assert_eq!((&note.status, note.amount), (&credit_note::Status::Issued, 900));
+    assert_eq!((note.pre_payment_amount, note.post_payment_amount, note.out_of_band_amount), (0, 900, None));
+    assert_eq!((note.refunds.len(), note.refunds[0].amount_refunded, &*note.invoice.id), (1, 500, &*invoice));
+    let changes = client.customer_balance_transactions(&customer, Range::default()).await.expect("they can be read");
+    let [change] = changes.try_into().expect("there is one");
+    assert_eq!((&change.kind, change.amount, change.ending_balance), (&balance::Kind::CreditNote, -400, -400));
+    assert_eq!(note.customer_balance_transaction.map(|change| change.id), Some(change.id));
+    assert_eq!((change.credit_note.map(|note| note.id), &*change.customer.id), (Some(note.id), &*customer));
+}
+
+#[tokio::test]
+async fn the_endpoints_of_an_account_say_where_events_go() {
+    let world = World::open().await;
+    let url = "https://example.com/hooks/stripe".to_owned();
+    world.simulator.tell(&stripe_simulator::Webhook { url: url.clone(), secret: "whsec_1".to_owned() });
+    let endpoints = world.client.webhook_endpoints().await.expect("they can be read");
+    let [endpoint] = endpoints.try_into().expect("there is one");
+    assert_eq!((endpoint.url, &*endpoint.status), (url, "enabled"));
+    assert_eq!((endpoint.enabled_events, endpoint.api_version.as_deref()), (vec!["*".to_owned()], Some(VERSION)));
 }
 
 #[tokio::test]

@@ -35,13 +35,15 @@ async fn a_broken_catalog_is_told_every_error_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_version_is_for_new_workspaces_and_a_quote_keeps_its_own() {
+async fn a_raised_rate_reaches_everybody_and_a_paid_period_after_its_notice() {
     let mut app = App::start();
     {
         let clock = app.clock("2026-03-01T00:00:00Z").await;
         let early = app.workspace(json!({ "plan": "creator", "interval": "month", "test_clock": clock.id })).await;
         let dearer = shipped().replace("credits = 35, per = \"call\"", "credits = 70, per = \"call\"");
         assert_ne!(dearer, shipped());
+        let dearer = format!("rate_notice = \"10 days\"\n{dearer}");
+        let free = app.free().await;
         let published = app.post("/v1/catalogs", json!({ "toml": dearer })).await.expect(201);
         assert_eq!(published["version"], 2);
         assert_eq!(
@@ -52,10 +54,22 @@ async fn a_new_version_is_for_new_workspaces_and_a_quote_keeps_its_own() {
         let price = async |desk: &crate::app::Desk<'_>| {
             desk.post("/v1/quotes", json!({ "model": "upscale" })).await.expect(200)["credits"].clone()
         };
-        assert_eq!(price(&early).await, 35, "who has paid keeps the prices until the period ends");
+        assert_eq!(price(&early).await, 35, "a paid period has its notice");
+        assert_eq!(price(&free).await, 70, "a free workspace is on the newest version, however old it is");
         assert_eq!(price(&app.free().await).await, 70);
-        clock.advance("2026-04-01T00:00:00Z").await;
-        assert_eq!(price(&early).await, 70, "the renewal took the version in force");
+        let rate = async |desk: &crate::app::Desk<'_>| {
+            let shown = desk.get("/v1/catalog").await.expect(200);
+            let models = shown["models"].as_array().expect("models are a list").clone();
+            let upscale = models.into_iter().find(|model| model["id"] == "upscale").expect("it can be run");
+            upscale["rate"]["credits"].clone()
+        };
+        assert_eq!(rate(&early).await, 35, "the catalog shows what the asking workspace would get");
+        assert_eq!(rate(&free).await, 70);
+        clock.advance("2026-03-10T23:59:59Z").await;
+        assert_eq!(price(&early).await, 35);
+        clock.advance("2026-03-11T00:00:00Z").await;
+        assert_eq!(price(&early).await, 70);
+        assert_eq!(rate(&early).await, 70);
     }
     app.verify();
 }

@@ -4,8 +4,9 @@
 
 use super::invoicing::{self, NewInvoice};
 use super::payment::Presence;
-use super::standing::{UPDATED, end, goes_on, period_end, plan_renewal};
+use super::standing::{UPDATED, end, goes_on, is_left_alone, period_end, plan_renewal};
 use super::{lines, settling};
+use crate::agenda::Due;
 use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -17,10 +18,16 @@ pub fn renew(state: &mut State, id: &str) {
     if !goes_on(&before) || period_end(&before) > now {
         return;
     }
+    let late = period_end(&before).saturating_add(state.drafts.created_after);
+    if late > now {
+        return state.remind(id, late, Due::Renew(id.to_owned()));
+    }
     if before.flag("cancel_at_period_end") {
         return end(state, id, None);
     }
-    let anchor = if before.text("status") == "trialing" { now } else { before.int("billing_cycle_anchor") };
+    // A trial's end is the anchor of what follows it.
+    let anchor =
+        if before.text("status") == "trialing" { period_end(&before) } else { before.int("billing_cycle_anchor") };
     let mut due = Vec::new();
     let mut past = (now, now);
     let mut items = Vec::new();
@@ -89,7 +96,8 @@ pub fn collect_again(state: &mut State, id: &str) {
 }
 
 fn collect(state: &mut State, id: &str) {
-    if state.must(id).text("status") == "open" {
+    let invoice = state.must(id);
+    if invoice.text("status") == "open" && !is_left_alone(invoice) {
         // What comes of it is told by events; without a payment method it counts as failed.
         let outcome = settling::collect(state, id, None, Presence::Billing);
         tracing::debug!(invoice = id, ?outcome, "collected");

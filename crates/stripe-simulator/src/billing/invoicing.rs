@@ -3,9 +3,10 @@
 //! Invariant: `amount_due` is `amount_paid` and `amount_remaining`, and an open invoice has exactly one payment that is
 //! not settled yet.
 
+use super::balance;
 use super::lines::{self, NewLine};
 use super::payment::{self, NewIntent};
-use super::settling::settle;
+use super::settling::{self, settle};
 use crate::agenda::Due;
 use crate::calendar::HOUR;
 use crate::error::{StripeError, not_now};
@@ -32,9 +33,9 @@ pub struct NewInvoice {
     pub advances: bool,
 }
 
-/// What is owed of a total after the customer's balance, which may lower it and never raises it.
+/// What is owed of a total after the customer's balance, which lowers or raises it.
 pub fn due(total: i64, balance: i64) -> i64 {
-    total.saturating_add(balance).max(0).min(total.max(0))
+    total.saturating_add(balance).max(0)
 }
 
 /// Drafts an invoice.
@@ -50,10 +51,6 @@ pub fn draft(state: &mut State, new: NewInvoice) -> String {
         }));
     }
     let total: i64 = data.iter().filter_map(|line| line["amount"].as_i64()).sum();
-    // What the customer's balance takes over: a credit from before, or a total below zero.
-    let balance = customer.int("balance");
-    let due = due(total, balance);
-    let ending = balance.saturating_add(total).saturating_sub(due);
     let currency = data.first().map_or_else(|| "usd".into(), |line| line["currency"].clone());
     let subscription = new.subscription.as_deref().map(|id| state.must(id).clone());
     let parent = subscription.as_ref().map(|subscription| {
@@ -61,15 +58,16 @@ pub fn draft(state: &mut State, new: NewInvoice) -> String {
         json!({"quote_details": null, "subscription_details": details, "type": "subscription_details"})
     });
     let url = format!("/v1/invoices/{id}/lines");
+    let finalizes_at = new.advances.then(|| now.saturating_add(state.drafts.last_for));
     let invoice = json!({
         "id": id, "object": "invoice", "account_country": "US", "account_name": "Simulated account",
-        "account_tax_ids": null, "amount_due": due, "amount_overpaid": 0, "amount_paid": 0, "amount_remaining": due,
+        "account_tax_ids": null, "amount_due": 0, "amount_overpaid": 0, "amount_paid": 0, "amount_remaining": 0,
         "amount_shipping": 0, "application": null, "attempt_count": 0, "attempted": false,
         "auto_advance": new.advances,
         "automatic_tax": {
             "disabled_reason": null, "enabled": false, "liability": null, "provider": null, "status": null,
         },
-        "automatically_finalizes_at": new.advances.then_some(now + HOUR), "billing_reason": new.reason,
+        "automatically_finalizes_at": finalizes_at, "billing_reason": new.reason,
         "collection_method": "charge_automatically", "created": now, "currency": currency, "custom_fields": null,
         "customer": new.customer, "customer_account": null, "customer_address": customer.at("address"),
         "customer_email": customer.at("email"), "customer_name": customer.at("name"),
@@ -79,28 +77,46 @@ pub fn draft(state: &mut State, new: NewInvoice) -> String {
         "effective_at": null, "ending_balance": null, "footer": null, "from_invoice": null,
         "hosted_invoice_url": null, "invoice_pdf": null, "issuer": {"type": "self"},
         "last_finalization_error": null, "latest_revision": null, "lines": object::list(data, false, &url),
-        "livemode": false, "metadata": new.metadata, "next_payment_attempt": new.advances.then_some(now + HOUR),
+        "livemode": false, "metadata": new.metadata, "next_payment_attempt": finalizes_at,
         "number": null, "on_behalf_of": null, "parent": parent,
         "payment_settings": {"default_mandate": null, "payment_method_options": null, "payment_method_types": null},
         "period_end": new.period.1, "period_start": new.period.0, "post_payment_credit_notes_amount": 0,
         "pre_payment_credit_notes_amount": 0, "receipt_number": null, "rendering": null, "shipping_cost": null,
-        "shipping_details": null, "starting_balance": balance, "statement_descriptor": null, "status": "draft",
+        "shipping_details": null, "starting_balance": 0, "statement_descriptor": null, "status": "draft",
         "status_transitions": {
             "finalized_at": null, "marked_uncollectible_at": null, "paid_at": null, "voided_at": null,
         },
         "subtotal": total, "subtotal_excluding_tax": total, "test_clock": customer.at("test_clock"), "total": total,
         "total_discount_amounts": [], "total_excluding_tax": total, "total_pretax_credit_amounts": [],
-        "total_taxes": [], "webhooks_delivered_at": now, "_ending_balance": ending,
+        "total_taxes": [], "webhooks_delivered_at": now,
     });
     state.put(invoice);
+    weigh(state, &id);
     if let Some(subscription) = &subscription {
         state.edit(subscription.id(), |subscription| subscription.set("latest_invoice", id.as_str()));
     }
     state.emit("invoice.created", &id);
-    if new.advances {
-        state.remind(&id, now + HOUR, Due::Finalize(id.clone()));
+    if let Some(at) = finalizes_at {
+        state.remind(&id, at, Due::Finalize(id.clone()));
     }
     id
+}
+
+/// Writes down what a draft comes to: what stands on it, and what of that the customer's balance takes over.
+pub fn weigh(state: &mut State, id: &str) {
+    let invoice = state.must(id);
+    let total: i64 = invoice.each("lines").iter().map(|line| line.int("amount")).sum();
+    let balance = state.must(invoice.text("customer")).int("balance");
+    let due = due(total, balance);
+    state.edit(id, |invoice| {
+        for field in ["subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax"] {
+            invoice.set(field, total);
+        }
+        invoice.set("starting_balance", balance);
+        invoice.set("amount_due", due);
+        invoice.set("amount_remaining", due);
+        invoice.set("_ending_balance", balance.saturating_add(total).saturating_sub(due));
+    });
 }
 
 /// Makes a draft an invoice that can be paid. If nothing is due on it, it is paid with that.
@@ -108,12 +124,27 @@ pub fn finalize(state: &mut State, id: &str) {
     finalize_for(state, id, None);
 }
 
+/// Finalizes a draft when the caller asks for it. An invoice that advances is collected an hour later, unless that is
+/// done before.
+pub fn finalize_now(state: &mut State, id: &str, advances: Option<bool>) {
+    if let Some(advances) = advances {
+        state.edit(id, |invoice| invoice.set("auto_advance", advances));
+    }
+    let at = state.now_of(id) + HOUR;
+    if state.must(id).flag("auto_advance") {
+        state.edit(id, |invoice| invoice.set("_collected_at", at));
+        state.remind(id, at, Due::Collect(id.to_owned()));
+    }
+    finalize(state, id);
+}
+
 /// The same with an intent that is there already.
 pub fn finalize_for(state: &mut State, id: &str, intent: Option<&str>) {
-    let invoice = state.must(id).clone();
-    if invoice.text("status") != "draft" {
+    if state.must(id).text("status") != "draft" {
         return;
     }
+    weigh(state, id);
+    let invoice = state.must(id).clone();
     let now = state.now_of(id);
     let customer = invoice.text("customer").to_owned();
     let prefix = state.must(&customer).text("invoice_prefix").to_owned();
@@ -121,7 +152,7 @@ pub fn finalize_for(state: &mut State, id: &str, intent: Option<&str>) {
     let ending = invoice.int("_ending_balance");
     state.edit(&customer, |customer| {
         customer.set("next_invoice_sequence", number + 1);
-        customer.set("balance", ending);
+        customer.set("currency", invoice.text("currency"));
     });
     let base = state.base.clone();
     state.edit(id, |invoice| {
@@ -131,10 +162,12 @@ pub fn finalize_for(state: &mut State, id: &str, intent: Option<&str>) {
         invoice.set("effective_at", now);
         invoice.set("ending_balance", ending);
         invoice.set("automatically_finalizes_at", Value::Null);
-        invoice.set("next_payment_attempt", Value::Null);
+        invoice.set("next_payment_attempt", invoice.at("_collected_at").clone());
+        invoice.remove("_collected_at");
         invoice.set("hosted_invoice_url", format!("{base}/i/{id}"));
         invoice.set("invoice_pdf", format!("{base}/i/{id}/pdf"));
     });
+    balance::apply(state, id);
     let due = invoice.int("amount_due");
     if due > 0 {
         let new = NewIntent {
@@ -193,16 +226,29 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
         invoice.set("next_payment_attempt", Value::Null);
         invoice.set("status_transitions.voided_at", now);
     });
-    let open = state.with("invoice_payment", "invoice", id).filter(|one| one.text("status") == "open");
-    let open: Vec<(String, String)> =
-        open.map(|one| (one.id().to_owned(), one.text("payment.payment_intent").to_owned())).collect();
-    for (payment, intent) in open {
-        state.edit(&payment, |payment| {
-            payment.set("status", "canceled");
-            payment.set("status_transitions.canceled_at", now);
-        });
-        payment::call_off(state, &intent, "void_invoice");
-    }
+    settling::call_off(state, id);
+    balance::unapply(state, id);
     state.emit("invoice.voided", id);
+    Ok(())
+}
+
+/// Gives an open invoice up: nobody is expected to pay it, but it still can be paid or voided.
+///
+/// # Errors
+/// When it is not open.
+pub fn mark_uncollectible(state: &mut State, id: &str) -> Result<(), StripeError> {
+    let status = state.must(id).text("status").to_owned();
+    if status != "open" {
+        let message = format!("You can only mark open invoices as uncollectible; this one is {status}.");
+        return Err(not_now(message, "invoice_not_editable"));
+    }
+    let now = state.now_of(id);
+    state.edit(id, |invoice| {
+        invoice.set("status", "uncollectible");
+        invoice.set("auto_advance", false);
+        invoice.set("next_payment_attempt", Value::Null);
+        invoice.set("status_transitions.marked_uncollectible_at", now);
+    });
+    state.emit("invoice.marked_uncollectible", id);
     Ok(())
 }

@@ -2,7 +2,9 @@
 //!
 //! Invariant: an invoice is paid by a payment that succeeded or because nothing is due on it, and by nothing else.
 
+pub mod balance;
 pub mod change;
+pub mod credit;
 pub mod cycle;
 pub mod invoicing;
 pub mod lines;

@@ -17,6 +17,8 @@ pub enum Presence {
     Confirmed,
     /// The owner is not there: what must be confirmed is declined.
     Away,
+    /// A caller collects an invoice in the owner's absence: what must be confirmed waits for the owner.
+    Asked,
     /// Billing collects in the owner's absence: what must be confirmed waits for the owner.
     Billing,
 }

@@ -72,6 +72,21 @@ pub fn intent_of(state: &State, invoice: &str) -> Option<String> {
     Some(open.text("payment.payment_intent").to_owned())
 }
 
+/// Cancels what was to pay an invoice: nothing is to be paid on it any more.
+pub(super) fn call_off(state: &mut State, invoice: &str) {
+    let now = state.now_of(invoice);
+    let open = state.with("invoice_payment", "invoice", invoice).filter(|one| one.text("status") == "open");
+    let open: Vec<(String, String)> =
+        open.map(|one| (one.id().to_owned(), one.text("payment.payment_intent").to_owned())).collect();
+    for (payment, intent) in open {
+        state.edit(&payment, |payment| {
+            payment.set("status", "canceled");
+            payment.set("status_transitions.canceled_at", now);
+        });
+        payment::call_off(state, &intent, "void_invoice");
+    }
+}
+
 /// The payment method that an invoice is collected with: the subscription's, or else the customer's.
 pub fn payment_method_for(state: &State, invoice: &Object) -> Option<String> {
     let subscription = state.get(invoice.text("parent.subscription_details.subscription"));
@@ -92,7 +107,7 @@ pub fn collect(
     presence: Presence,
 ) -> Result<Attempt, StripeError> {
     let invoice = state.must(id).clone();
-    if invoice.text("status") != "open" {
+    if !matches!(invoice.text("status"), "open" | "uncollectible") {
         return Err(not_now("Invoice is not open.", "invoice_not_editable"));
     }
     let Some(intent) = intent_of(state, id) else {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a subscription that has ended stays ended.
 
+use super::invoicing;
 use crate::AfterRetries;
 use crate::agenda::Due;
 use crate::calendar::DAY;
@@ -32,6 +33,11 @@ pub fn plan_renewal(state: &mut State, id: &str) {
     }
 }
 
+/// Whether an invoice is collected by the caller alone: automatic collection was turned off.
+pub fn is_left_alone(invoice: &Object) -> bool {
+    matches!(invoice.text("billing_reason"), "subscription_cycle" | "manual") && !invoice.flag("auto_advance")
+}
+
 /// When an invoice whose payment has just failed is tried again, if it is.
 pub fn plan_retry(state: &mut State, id: &str) -> Option<i64> {
     let invoice = state.must(id);
@@ -39,6 +45,7 @@ pub fn plan_retry(state: &mut State, id: &str) -> Option<i64> {
     if invoice.text("billing_reason") == "subscription_create"
         || subscription.text("_pending_invoice") == id
         || !goes_on(subscription)
+        || is_left_alone(invoice)
     {
         return None;
     }
@@ -84,6 +91,23 @@ fn owes(state: &State, id: &str) -> bool {
         .any(|invoice| invoice.text("status") == "open")
 }
 
+/// An open invoice of a subscription was voided or given up: a subscription that owes nothing more goes on, and one
+/// whose first invoice it was never begins.
+pub fn dropped(state: &mut State, id: &str, invoice: &str) {
+    let first = state.must(invoice).text("billing_reason") == "subscription_create";
+    let now = state.now_of(id);
+    match state.must(id).text("status") {
+        "incomplete" if first => state.update(id, UPDATED, |subscription| {
+            subscription.set("status", "incomplete_expired");
+            subscription.set("ended_at", now);
+        }),
+        "past_due" | "unpaid" if !owes(state, id) => {
+            state.update(id, UPDATED, |subscription| subscription.set("status", "active"));
+        }
+        _ => {}
+    }
+}
+
 /// A payment of a subscription did not come.
 pub fn unpaid(state: &mut State, id: &str, invoice: &str) {
     let subscription = state.must(id).clone();
@@ -94,7 +118,7 @@ pub fn unpaid(state: &mut State, id: &str, invoice: &str) {
     {
         return;
     }
-    if invoice.is_null("next_payment_attempt") {
+    if invoice.is_null("next_payment_attempt") && !is_left_alone(&invoice) {
         return give_up(state, id, invoice.id());
     }
     if subscription.text("status") != "past_due" {
@@ -106,12 +130,7 @@ pub fn unpaid(state: &mut State, id: &str, invoice: &str) {
 fn give_up(state: &mut State, id: &str, invoice: &str) {
     let after = state.config.after_retries;
     if state.config.uncollectible_after_retries {
-        let now = state.now_of(invoice);
-        state.edit(invoice, |invoice| {
-            invoice.set("status", "uncollectible");
-            invoice.set("status_transitions.marked_uncollectible_at", now);
-        });
-        state.emit("invoice.marked_uncollectible", invoice);
+        invoicing::mark_uncollectible(state, invoice).expect("an open invoice can be given up");
     }
     match after {
         AfterRetries::Cancel => end(state, id, Some("payment_failed")),

@@ -5,7 +5,7 @@
 
 use super::payment_methods;
 use crate::answer::one;
-use crate::billing::standing;
+use crate::billing::{balance, standing};
 use crate::error::{Answer, StripeError};
 use crate::listing::Page;
 use crate::params::Params;
@@ -79,6 +79,7 @@ fn changes(state: &State, params: &Params) -> Result<Changes, StripeError> {
     Ok(Changes { texts, address, payment_method, balance: params.int("balance")? })
 }
 
+/// Changes a customer, except for its balance.
 fn change(state: &mut State, id: &str, changes: Changes) {
     state.edit(id, |customer| {
         for (name, text) in changes.texts {
@@ -89,9 +90,6 @@ fn change(state: &mut State, id: &str, changes: Changes) {
         }
         if let Some(payment_method) = changes.payment_method {
             customer.set("invoice_settings.default_payment_method", payment_method);
-        }
-        if let Some(balance) = changes.balance {
-            customer.set("balance", balance);
         }
     });
 }
@@ -114,10 +112,13 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     if let Some(payment_method) = &payment_method {
         payment_methods::attachable(state, payment_method)?;
     }
-    let default = changes.payment_method.take();
+    let (default, opening) = (changes.payment_method.take(), changes.balance);
     let id = keep(state, NewCustomer { metadata, test_clock, ..NewCustomer::default() });
     change(state, &id, changes);
     state.emit("customer.created", &id);
+    if let Some(balance) = opening {
+        balance::set(state, &id, balance, "initial");
+    }
     if let Some(payment_method) = payment_method {
         payment_methods::fasten(state, &payment_method, &id);
     }
@@ -149,10 +150,13 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
     let metadata = params.changed_metadata("metadata", found.at("metadata"));
     let changes = changes(state, params)?;
     params.finish()?;
-    let before = state.must(id).clone();
+    let (before, balance) = (state.must(id).clone(), changes.balance);
     change(state, id, changes);
     state.edit(id, |customer| customer.set("metadata", metadata));
     state.tell_changes(&before, "customer.updated");
+    if let Some(balance) = balance {
+        balance::set(state, id, balance, "adjustment");
+    }
     one(state, id)
 }
 

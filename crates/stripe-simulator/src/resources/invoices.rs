@@ -5,9 +5,9 @@
 use super::{payment_intents, payment_methods};
 use crate::answer::one;
 use crate::billing::payment::{Attempt, Presence};
-use crate::billing::{invoicing, settling};
+use crate::billing::{invoicing, settling, standing};
 use crate::cards::TestCard;
-use crate::error::{Answer, StripeError};
+use crate::error::{Answer, StripeError, not_now};
 use crate::listing::Page;
 use crate::params::Params;
 use crate::state::State;
@@ -38,13 +38,13 @@ pub fn lines(state: &State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When there is none, or it is no draft.
 pub fn finalize(state: &mut State, id: &str, params: &Params) -> Answer {
-    params.accept(&["auto_advance"]);
+    let advances = params.flag("auto_advance")?;
     params.finish()?;
     if state.find("invoice", id, "id")?.text("status") != "draft" {
         let message = "This invoice is already finalized, you can't re-finalize a non-draft invoice.";
         return Err(StripeError::invalid(message).code("invoice_not_editable"));
     }
-    invoicing::finalize(state, id);
+    invoicing::finalize_now(state, id, advances);
     one(state, id)
 }
 
@@ -58,6 +58,7 @@ pub fn pay(state: &mut State, id: &str, params: &Params) -> Answer {
     params.finish()?;
     match state.find("invoice", id, "id")?.text("status") {
         "paid" => return Err(StripeError::invalid("Invoice is already paid")),
+        "void" => return Err(not_now("This invoice is void and can no longer be paid.", "invoice_not_editable")),
         "draft" => invoicing::finalize(state, id),
         _ => {}
     }
@@ -66,7 +67,7 @@ pub fn pay(state: &mut State, id: &str, params: &Params) -> Answer {
     }
     let method = named.map(|named| payment_methods::resolve(state, &named, "payment_method")).transpose()?;
     let used = method.clone().or_else(|| settling::payment_method_for(state, state.must(id)));
-    let presence = if away { Presence::Away } else { Presence::Here };
+    let presence = if away { Presence::Asked } else { Presence::Here };
     match settling::collect(state, id, method, presence)? {
         Attempt::Paid => one(state, id),
         Attempt::NeedsAction => Err(StripeError::card(
@@ -103,6 +104,26 @@ pub fn void(state: &mut State, id: &str, params: &Params) -> Answer {
     params.finish()?;
     state.find("invoice", id, "id")?;
     invoicing::void(state, id)?;
+    dropped(state, id);
+    one(state, id)
+}
+
+fn dropped(state: &mut State, id: &str) {
+    let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
+    if state.get(&subscription).is_some_and(|found| !found.flag("deleted")) {
+        standing::dropped(state, &subscription, id);
+    }
+}
+
+/// `POST /v1/invoices/{id}/mark_uncollectible`
+///
+/// # Errors
+/// When there is none, or it is not open.
+pub fn mark_uncollectible(state: &mut State, id: &str, params: &Params) -> Answer {
+    params.finish()?;
+    state.find("invoice", id, "id")?;
+    invoicing::mark_uncollectible(state, id)?;
+    dropped(state, id);
     one(state, id)
 }
 

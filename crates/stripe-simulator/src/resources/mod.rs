@@ -3,8 +3,10 @@
 //! Invariant: a route reads its parameters, calls `finish` on them, and only then changes anything.
 
 pub mod accounts;
+pub mod balance_transactions;
 pub mod charges;
 pub mod checkout;
+pub mod credit_notes;
 pub mod customers;
 pub mod disputes;
 pub mod events;

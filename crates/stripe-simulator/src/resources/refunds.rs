@@ -5,6 +5,7 @@
 use crate::answer::one;
 use crate::error::{Answer, StripeError, not_now};
 use crate::listing::Page;
+use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -37,6 +38,21 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
             .code("parameter_missing"));
         }
     };
+    let id = open(state, &charge, amount, reason.as_deref(), metadata)?;
+    one(state, &id)
+}
+
+/// Refunds an amount of a charge, or what is left of it.
+///
+/// # Errors
+/// When there is not that much left, or the charge cannot be refunded.
+pub fn open(
+    state: &mut State,
+    charge: &Object,
+    amount: Option<i64>,
+    reason: Option<&str>,
+    metadata: Value,
+) -> Result<String, StripeError> {
     if !charge.flag("paid") {
         return Err(not_now(format!("Charge {} has not been paid.", charge.id()), "charge_not_refundable"));
     }
@@ -70,10 +86,10 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     }));
     count(state, charge.id(), amount);
     state.emit("refund.created", &id);
-    state.tell_changes(&charge, "charge.refunded");
+    state.tell_changes(charge, "charge.refunded");
     state.emit("refund.updated", &id);
     state.emit("charge.refund.updated", &id);
-    one(state, &id)
+    Ok(id)
 }
 
 /// Books an amount on a charge as refunded, or, below zero, as not.

@@ -1,10 +1,12 @@
 //! Stories told to the simulator through HTTP, as a product and its customers tell them.
 
 mod asking;
+mod balancing;
 #[allow(clippy::unwrap_used, reason = "what cannot be had fails the story")]
 mod browser;
 mod buying;
 mod changing;
+mod drafting;
 mod listening;
 mod paying;
 mod renewing;

@@ -17,7 +17,18 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &BillingEv
                 Arc::make_mut(&mut workspace.billing).failed = None;
             }
         }
-        BillingEvent::PaymentAwaited { until } => workspace.subscription.awaited_until = Some(*until),
+        BillingEvent::PaymentAwaited { until, bridge } => {
+            workspace.subscription.awaited_until = Some(*until);
+            workspace.subscription.processing = false;
+            if let Some(bridge) = bridge {
+                lead_over(workspace, *bridge);
+            }
+        }
+        BillingEvent::RemainderFrozen => workspace.subscription.bridge_until = None,
+        BillingEvent::PaymentProcessing { until } => {
+            workspace.subscription.awaited_until = Some(*until);
+            workspace.subscription.processing = true;
+        }
         BillingEvent::PaymentFailed { invoice, attempt } => {
             Arc::make_mut(&mut workspace.billing).failed = Some((invoice.clone(), *attempt));
         }
@@ -42,6 +53,17 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &BillingEv
             workspace.approvals.remove(review);
             stands(workspace, review, ReviewStatus::Revoked, Some(reason), at);
         }
+    }
+}
+
+/// Moves the end of what the period that is over has left behind, once, to the end of the bridge.
+fn lead_over(workspace: &mut Workspace, bridge: Timestamp) {
+    workspace.subscription.bridge_until = Some(bridge);
+    let subscription = &workspace.subscription;
+    for grant in workspace.grants.iter_mut().filter(|grant| !grant.closed() && subscription.freezes(grant)) {
+        let grant = Arc::make_mut(grant);
+        grant.bridged_from = grant.expires_at;
+        grant.expires_at = Some(bridge);
     }
 }
 

@@ -49,12 +49,33 @@ fn a_period_that_is_paid_is_told() {
     let (_, lines) = story.then(FEB, Command::Tick).told();
     assert_eq!(
         lines,
-        ["The period is over and its renewal is not paid yet: what is left of it is frozen. Without a payment by \
-          2026-03-01T10:00:00Z the plan ends."]
+        ["The period is over and its renewal is not paid yet: what is left of it can be spent until \
+          2026-02-28T12:00:00Z and is frozen then. Without a payment by 2026-03-01T10:00:00Z the plan ends."]
+    );
+    assert_eq!(
+        story.then("2026-02-28T12:00:00Z", Command::Tick).last(),
+        "The renewal is still not paid: what is left of the last period is frozen."
+    );
+    let processing = Standing::Goes { ending: false, change: None, processing: true };
+    let processing = BillingCommand::FollowSubscription { subscription: Name::from("sub_1"), standing: processing };
+    assert_eq!(
+        story.then("2026-02-28T12:00:00Z", bill(processing)).last(),
+        "The payment of the renewal is on its way: the plan stays, without new credits, until it arrives, at most until \
+         2026-03-14T10:00:00Z."
+    );
+    let failed = Standing::Goes { ending: false, change: None, processing: false };
+    let failed = BillingCommand::FollowSubscription { subscription: Name::from("sub_1"), standing: failed };
+    assert_eq!(
+        story.then("2026-02-28T12:00:00Z", bill(failed)).last(),
+        "The period is over and its renewal is not paid yet: what is left of it is frozen. Without a payment by \
+         2026-03-01T10:00:00Z the plan ends."
     );
     let declined =
         BillingCommand::FailPayment { subscription: Name::from("sub_1"), invoice: Name::from("in_2"), attempt: 2 };
-    assert_eq!(story.then(FEB, bill(declined)).last(), "The payment of in_2 was declined, attempt 2.");
+    assert_eq!(
+        story.then("2026-02-28T12:00:00Z", bill(declined)).last(),
+        "The payment of in_2 was declined, attempt 2."
+    );
     story.then("2026-03-01T10:00:00Z", Command::Tick);
     let (summary, lines) = story.told();
     assert!(summary.contains("free"), "{summary}");
@@ -160,7 +181,7 @@ fn notices_are_told() {
 
     story.then("2026-05-01T10:00:00Z", pays("in_1", ("pro", Interval::Month), 3_000, "2026-05-01T10:00:00Z"));
     let follow = |standing| bill(BillingCommand::FollowSubscription { subscription: Name::from("sub_1"), standing });
-    let ending = Standing::Goes { ending: true, change: None };
+    let ending = Standing::Goes { ending: true, change: None, processing: false };
     let said = story.then("2026-05-01T10:00:00Z", follow(ending)).last();
     assert!(said.contains("canceled"), "{said}");
     let (_, lines) = story.then("2026-05-31T10:00:00Z", Command::Tick).told();

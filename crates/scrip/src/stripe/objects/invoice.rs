@@ -1,7 +1,7 @@
 //! Bills, what stands on them, and what paid them.
 
 use super::{Expandable, Id, List, Metadata, Range, Seconds, or_empty, price::Price};
-use crate::stripe::{Client, Error};
+use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -28,6 +28,27 @@ pub struct Invoice {
     pub amount_due: i64,
     /// What was paid of it.
     pub amount_paid: i64,
+    /// What is left to be paid of it.
+    #[serde(default)]
+    pub amount_remaining: i64,
+    /// Balance of the customer before the invoice was finalized; below zero is a credit.
+    #[serde(default)]
+    pub starting_balance: i64,
+    /// Balance of the customer after the invoice was finalized; absent on a draft.
+    #[serde(default)]
+    pub ending_balance: Option<i64>,
+    /// Sum of the credit notes issued before the invoice was paid.
+    #[serde(default)]
+    pub pre_payment_credit_notes_amount: i64,
+    /// Sum of the credit notes issued after the invoice was paid.
+    #[serde(default)]
+    pub post_payment_credit_notes_amount: i64,
+    /// Automatic collection: whether Stripe finalizes and collects the invoice without being asked.
+    #[serde(default)]
+    pub auto_advance: bool,
+    /// Instant at which Stripe finalizes the draft without being asked.
+    #[serde(default)]
+    pub automatically_finalizes_at: Option<Seconds>,
     /// How often it was tried to collect it.
     pub attempt_count: i64,
     /// When it is tried again.
@@ -289,6 +310,36 @@ impl Client {
     /// When Stripe refuses or does not answer.
     pub async fn invoice_payments(&self, invoice: &str) -> Result<Vec<Payment>, Error> {
         self.all(&["invoice_payments"], &json!({ "invoice": invoice })).await
+    }
+
+    /// Finalizes a draft. With `auto_advance`, Stripe goes on to collect it by itself, within an hour.
+    ///
+    /// # Errors
+    /// When the invoice is no draft, or Stripe refuses, does not answer, or may have done it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "renewals are to be finalized by Scrip"))]
+    pub async fn finalize_invoice(&self, id: &str, auto_advance: bool, key: &IdempotencyKey) -> Result<Invoice, Error> {
+        let params = json!({ "auto_advance": auto_advance, "expand": ["payments"] });
+        self.whole(self.post(&["invoices", id, "finalize"], &params, key).await?).await
+    }
+
+    /// Collects an invoice at once, in the customer's absence. Stripe finalizes a draft first.
+    ///
+    /// # Errors
+    /// When the payment is declined or needs its owner, the invoice is paid already, or Stripe refuses, does not
+    /// answer, or may have done it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "renewals are to be collected by Scrip"))]
+    pub async fn pay_invoice(&self, id: &str, key: &IdempotencyKey) -> Result<Invoice, Error> {
+        let params = json!({ "off_session": true, "expand": ["payments"] });
+        self.whole(self.post(&["invoices", id, "pay"], &params, key).await?).await
+    }
+
+    /// Voids an open or uncollectible invoice.
+    ///
+    /// # Errors
+    /// When the invoice is a draft, paid, or void, or Stripe refuses, does not answer, or may have done it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "unwanted invoices are to be voided by Scrip"))]
+    pub async fn void_invoice(&self, id: &str, key: &IdempotencyKey) -> Result<Invoice, Error> {
+        self.whole(self.post(&["invoices", id, "void"], &json!({ "expand": ["payments"] }), key).await?).await
     }
 
     /// A bill has the first of its lines and payments with it; of one that has more, the rest is asked for.

@@ -6,8 +6,10 @@
 //! Invariant: nothing that Stripe adds makes an object unreadable.
 
 pub mod account;
+pub mod balance;
 pub mod charge;
 pub mod checkout;
+pub mod credit_note;
 pub mod customer;
 pub mod event;
 pub mod invoice;
@@ -17,6 +19,7 @@ pub mod price;
 pub mod product;
 pub mod schedule;
 pub mod subscription;
+pub mod webhook;
 
 use scrip_engine::{SECOND, Timestamp};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
