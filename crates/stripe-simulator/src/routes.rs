@@ -68,6 +68,7 @@ fn catalog(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
             balance_transactions::update(state, id, one, params)
         }
         ("GET", ["customers", id, "payment_methods"]) => payment_methods::list(state, Some(id), params),
+        ("POST", ["payment_methods"]) => payment_methods::create(state, params),
         ("GET", ["payment_methods"]) => payment_methods::list(state, None, params),
         ("GET", ["payment_methods", id]) => payment_methods::get(state, id, params),
         ("POST", ["payment_methods", id, "attach"]) => payment_methods::attach(state, id, params),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { open as visit } from '../browser.js';
 
 const about = (id) => (object) => object.id === id;
 
@@ -80,6 +81,8 @@ export default {
     const intent = await shop.intentOf(open);
     assert.deepEqual([open.status, intent.status], ['open', 'requires_action']);
     assert.equal(open.confirmation_secret.client_secret, intent.client_secret);
+    await (await visit(open.hosted_invoice_url)).press('Complete authentication');
+    assert.equal((await stripe.invoices.retrieve(draft.id)).status, 'paid');
   },
 
   "a renewal is paid from the customer's balance"(shop) {

@@ -218,6 +218,7 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
         let message = format!("You can only void open or uncollectible invoices; this one is {status}.");
         return Err(not_now(message, "invoice_not_editable"));
     }
+    settling::refuse_while_processing(state, id)?;
     let now = state.now_of(id);
     state.edit(id, |invoice| {
         invoice.set("status", "void");

@@ -69,7 +69,7 @@ pub fn pay(state: &mut State, id: &str, params: &Params) -> Answer {
     let used = method.clone().or_else(|| settling::payment_method_for(state, state.must(id)));
     let presence = if away { Presence::Asked } else { Presence::Here };
     match settling::collect(state, id, method, presence)? {
-        Attempt::Paid => one(state, id),
+        Attempt::Paid | Attempt::Processing => one(state, id),
         Attempt::NeedsAction => Err(StripeError::card(
             "invoice_payment_intent_requires_action",
             None,

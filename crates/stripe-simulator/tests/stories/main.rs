@@ -6,6 +6,7 @@ mod balancing;
 mod browser;
 mod buying;
 mod changing;
+mod debiting;
 mod drafting;
 mod listening;
 mod paying;
