@@ -7,6 +7,7 @@ pub mod change;
 pub mod credit;
 pub mod cycle;
 pub mod invoicing;
+pub mod items;
 pub mod lines;
 pub mod payment;
 pub mod settling;

@@ -1,5 +1,6 @@
 //! Stories told to the simulator through HTTP, as a product and its customers tell them.
 
+mod adding;
 mod asking;
 mod balancing;
 #[allow(clippy::unwrap_used, reason = "what cannot be had fails the story")]
