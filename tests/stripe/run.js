@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import api from './flows/api.js';
 import catalogue from './flows/catalogue.js';
 import checkout from './flows/checkout.js';
+import debits from './flows/debits.js';
 import invoices from './flows/invoices.js';
 import money from './flows/money.js';
 import portal from './flows/portal.js';
@@ -29,7 +30,7 @@ const [simulator, python, words] = process.argv.slice(2);
 
 /** Runs the flows of the Node SDK; how many there were, and which were not good. */
 async function runFlows(shop) {
-  const flows = Object.entries({ ...catalogue, ...checkout, ...subscriptions, ...invoices, ...money, ...portal, ...api });
+  const flows = Object.entries({ ...catalogue, ...checkout, ...subscriptions, ...invoices, ...debits, ...money, ...portal, ...api });
   const chosen = flows.filter(([sentence]) => !words || sentence.includes(words));
   const failed = [];
   for (const [sentence, flow] of chosen) {

@@ -21,6 +21,8 @@ pub enum Due {
     Cancel(String),
     /// A phase of a schedule that ends.
     EndPhase(String),
+    /// A payment by debit that settles.
+    Settle(String),
     /// A draft that becomes an invoice.
     Finalize(String),
     /// An invoice whose payment is tried again.

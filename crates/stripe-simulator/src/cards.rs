@@ -3,6 +3,7 @@
 //! Invariant: what a card does is a function of the card and of whether its owner is there, so that a payment can be
 //! foretold before anything is written.
 
+use crate::debits::{self, Account};
 use crate::error::StripeError;
 use serde_json::{Value, json};
 
@@ -21,6 +22,8 @@ pub enum Conduct {
     AuthenticatesOnce,
     /// It pays, and the payment is disputed right afterwards.
     Disputes,
+    /// It is no card but an account that is debited, which takes days.
+    Debits(Account),
 }
 
 /// Why a card is declined.
@@ -84,6 +87,8 @@ pub enum Outcome {
     Declined(Decline),
     /// The card's owner must confirm first.
     NeedsAction,
+    /// It is known in some days.
+    Processing,
 }
 
 /// Numbers, the names their tokens have after `pm_card_`, brands and conduct.
@@ -129,15 +134,21 @@ const CARDS: [(&str, &[&str], &str, Conduct); 19] = [
     ("4000000000001976", &["createDisputeInquiry"], "visa", Conduct::Disputes),
 ];
 
-/// The card with a number; spaces and dashes do not count.
+/// The card or the bank account with a number; spaces and dashes do not count.
 pub fn by_number(number: &str) -> Option<TestCard> {
+    if let Some(account) = debits::by_number(number) {
+        return Some(account);
+    }
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     let (number, _, brand, conduct) = CARDS.iter().find(|(known, ..)| *known == digits)?;
     Some(TestCard { brand, last4: &number[number.len() - 4..], conduct: *conduct, expires: (12, 2034) })
 }
 
-/// The card behind a token such as `pm_card_visa` or `tok_visa`.
+/// The card or the bank account behind a token such as `pm_card_visa`, `tok_visa` or `pm_usBankAccount_success`.
 pub fn by_token(token: &str) -> Option<TestCard> {
+    if let Some(account) = debits::by_token(token) {
+        return Some(account);
+    }
     let name = token.strip_prefix("pm_card_").or_else(|| token.strip_prefix("tok_"))?;
     let (number, ..) = CARDS.iter().find(|(_, names, ..)| names.contains(&name))?;
     by_number(number)
@@ -154,11 +165,28 @@ impl TestCard {
             Conduct::DeclinesCharges => Outcome::Declined(GENERIC),
             Conduct::AuthenticatesOnce if set_up && !present => Outcome::Paid,
             Conduct::AuthenticatesAlways | Conduct::AuthenticatesOnce => Outcome::NeedsAction,
+            Conduct::Debits(_) => Outcome::Processing,
         }
+    }
+
+    /// Type of the payment method: `card`, `sepa_debit` or `us_bank_account`.
+    pub fn kind(&self) -> &'static str {
+        if matches!(self.conduct, Conduct::Debits(_)) { self.brand } else { "card" }
     }
 
     /// The card's fields as a payment method shows them.
     pub fn fields(&self) -> Value {
+        if let Conduct::Debits(account) = self.conduct {
+            let mut fields = account.fields(self.brand);
+            if self.brand == "sepa_debit" {
+                fields["generated_from"] = json!({"charge": null, "setup_attempt": null});
+            } else {
+                fields["financial_connections_account"] = Value::Null;
+                fields["networks"] = json!({"preferred": "ach", "supported": ["ach"]});
+                fields["status_details"] = json!({});
+            }
+            return fields;
+        }
         json!({
             "brand": self.brand, "checks": self.checks(), "country": "US", "display_brand": self.brand,
             "exp_month": self.expires.0, "exp_year": self.expires.1, "fingerprint": format!("simulated{}", self.last4), "funding": "credit",
@@ -170,6 +198,15 @@ impl TestCard {
 
     /// The card's fields as a charge shows them.
     pub fn charge_fields(&self, amount: i64) -> Value {
+        if let Conduct::Debits(account) = self.conduct {
+            let mut fields = account.fields(self.brand);
+            if self.brand == "sepa_debit" {
+                fields["mandate"] = Value::Null;
+            } else {
+                fields["payment_reference"] = Value::Null;
+            }
+            return fields;
+        }
         json!({
             "amount_authorized": amount, "authorization_code": "123456", "brand": self.brand, "checks": self.checks(),
             "country": "US", "electronic_commerce_indicator": null, "exp_month": self.expires.0, "exp_year": self.expires.1,

@@ -15,6 +15,8 @@
 //!   `{won}`.
 //! - `POST /drafts` `{created_after?, last_for?}`: seconds from a period's end to its renewal, which makes the draft of
 //!   the invoice, and seconds for which the draft stays one. What is not said is as usual: at once, and one hour.
+//! - `POST /debits` `{settle_after?, incomplete?}`: seconds after which a debit of a bank account settles, five days
+//!   unless said, and whether a subscription is incomplete meanwhile. `POST /payment_intents/{id}/settle` `{succeeds?}`: now.
 //! - `POST /clock/move` `{seconds}`: moves the wall clock on and plays what falls due.
 //!
 //! What goes wrong between Stripe and its caller:
@@ -39,7 +41,7 @@ use crate::delivery::{Forgery, Rule, Standing};
 use crate::error::{Answer, StripeError};
 use crate::resources::checkout::{self, Completion};
 use crate::resources::{disputes, invoices, portal, refunds, webhook_endpoints};
-use crate::state::Drafts;
+use crate::state::{Debits, Drafts};
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -64,6 +66,8 @@ pub fn routes() -> Router<App> {
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/clock/move", post(move_clock))
         .route("/drafts", post(set_drafts))
+        .route("/debits", post(set_debits))
+        .route("/payment_intents/{id}/settle", post(settle_intent))
         .route("/refunds/{id}/fail", post(fail_refund))
         .route("/charges/{id}/dispute", post(dispute_charge))
         .route("/disputes/{id}/decide", post(decide_dispute))
@@ -84,6 +88,7 @@ struct Said {
     card: Option<String>,
     email: Option<String>,
     confirms: Option<bool>,
+    succeeds: Option<bool>,
     seconds: Option<i64>,
     reason: Option<String>,
     won: Option<bool>,
@@ -125,6 +130,7 @@ fn attempted(attempt: Attempt) -> Answer {
     match attempt {
         Attempt::Paid => Ok(json!({"status": "paid"})),
         Attempt::NeedsAction => Ok(json!({"status": "needs_action"})),
+        Attempt::Processing => Ok(json!({"status": "processing"})),
         Attempt::Declined(error) => Err(error),
     }
 }
@@ -215,6 +221,21 @@ async fn set_drafts(Shared(app): Shared<App>, Json(drafts): Json<Drafts>) -> Res
     }
     app.lock().drafts = drafts;
     Json(drafts).into_response()
+}
+
+async fn set_debits(Shared(app): Shared<App>, Json(debits): Json<Debits>) -> Response {
+    if debits.settle_after < 0 {
+        return told(Err(StripeError::invalid("A debit cannot settle before it was made.")));
+    }
+    app.lock().debits = debits;
+    Json(debits).into_response()
+}
+
+async fn settle_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
+    told(app.with(|state| {
+        settling::settle_debit(state, &id, said.succeeds)?;
+        crate::answer::one(state, &id)
+    }))
 }
 
 async fn fail_refund(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {

@@ -30,6 +30,7 @@ pub mod calls;
 pub mod cards;
 mod clock;
 pub mod control;
+pub mod debits;
 pub mod delivery;
 pub mod error;
 pub mod ids;

@@ -5,9 +5,9 @@
 use crate::error::{Answer, StripeError};
 use crate::params::Params;
 use crate::resources::{
-    accounts, balance_transactions, charges, checkout, credit_notes, customers, disputes, events, invoice_payments,
-    invoices, payment_intents, payment_methods, portal, prices, products, refunds, schedules, subscriptions,
-    test_clocks, webhook_endpoints,
+    accounts, balance_transactions, charges, checkout, credit_notes, customers, disputes, events, invoice_items,
+    invoice_payments, invoices, payment_intents, payment_methods, portal, prices, products, refunds, schedules,
+    subscriptions, test_clocks, webhook_endpoints,
 };
 use crate::state::State;
 
@@ -24,14 +24,10 @@ pub fn dispatch(state: &mut State, method: &str, path: &str, params: &Params) ->
         (_, ["checkout" | "billing_portal" | "subscriptions" | "subscription_schedules", ..]) => {
             selling(state, method, &parts, params)
         }
-        (
-            _,
-            [
-                "invoices" | "invoice_payments" | "payment_intents" | "charges" | "refunds" | "disputes"
-                | "credit_notes",
-                ..,
-            ],
-        ) => money(state, method, &parts, params),
+        (_, ["invoices" | "invoice_payments" | "invoiceitems" | "credit_notes", ..]) => {
+            billing(state, method, &parts, params)
+        }
+        (_, ["payment_intents" | "charges" | "refunds" | "disputes", ..]) => money(state, method, &parts, params),
         ("GET", ["events"]) => events::list(state, params),
         ("GET", ["events", id]) => events::get(state, id, params),
         ("POST", ["webhook_endpoints"]) => webhook_endpoints::create(state, params),
@@ -68,6 +64,7 @@ fn catalog(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
             balance_transactions::update(state, id, one, params)
         }
         ("GET", ["customers", id, "payment_methods"]) => payment_methods::list(state, Some(id), params),
+        ("POST", ["payment_methods"]) => payment_methods::create(state, params),
         ("GET", ["payment_methods"]) => payment_methods::list(state, None, params),
         ("GET", ["payment_methods", id]) => payment_methods::get(state, id, params),
         ("POST", ["payment_methods", id, "attach"]) => payment_methods::attach(state, id, params),
@@ -112,8 +109,8 @@ fn selling(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
     }
 }
 
-/// What is owed, paid and taken back.
-fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
+/// What is owed.
+fn billing(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
     match (method, parts) {
         ("GET", ["invoices"]) => invoices::list(state, params),
         ("GET", ["invoices", id]) => invoices::get(state, id, params),
@@ -124,6 +121,26 @@ fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> An
         ("POST", ["invoices", id, "mark_uncollectible"]) => invoices::mark_uncollectible(state, id, params),
         ("GET", ["invoice_payments"]) => invoice_payments::list(state, params),
         ("GET", ["invoice_payments", id]) => invoice_payments::get(state, id, params),
+        ("POST", ["credit_notes"]) => credit_notes::create(state, params),
+        ("GET", ["credit_notes"]) => credit_notes::list(state, params),
+        ("GET", ["credit_notes", id]) => credit_notes::get(state, id, params),
+        ("POST", ["credit_notes", id]) => credit_notes::update(state, id, params),
+        ("GET", ["credit_notes", id, "lines"]) => credit_notes::lines(state, id, params),
+        ("POST", ["credit_notes", id, "void"]) => credit_notes::void(state, id, params),
+        ("POST", ["invoices"]) => invoices::create(state, params),
+        ("POST", ["invoices", id]) => invoices::update(state, id, params),
+        ("POST", ["invoiceitems"]) => invoice_items::create(state, params),
+        ("GET", ["invoiceitems"]) => invoice_items::list(state, params),
+        ("GET", ["invoiceitems", id]) => invoice_items::get(state, id, params),
+        ("POST", ["invoiceitems", id]) => invoice_items::update(state, id, params),
+        ("DELETE", ["invoiceitems", id]) => invoice_items::delete(state, id, params),
+        _ => Err(nowhere(method, &parts.join("/"))),
+    }
+}
+
+/// What is paid and taken back.
+fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
+    match (method, parts) {
         ("POST", ["payment_intents"]) => payment_intents::create(state, params),
         ("GET", ["payment_intents"]) => payment_intents::list(state, params),
         ("GET", ["payment_intents", id]) => payment_intents::get(state, id, params),
@@ -136,12 +153,6 @@ fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> An
         ("GET", ["refunds"]) => refunds::list(state, None, params),
         ("GET", ["refunds", id]) => refunds::get(state, id, params),
         ("POST", ["refunds", id]) => refunds::update(state, id, params),
-        ("POST", ["credit_notes"]) => credit_notes::create(state, params),
-        ("GET", ["credit_notes"]) => credit_notes::list(state, params),
-        ("GET", ["credit_notes", id]) => credit_notes::get(state, id, params),
-        ("POST", ["credit_notes", id]) => credit_notes::update(state, id, params),
-        ("GET", ["credit_notes", id, "lines"]) => credit_notes::lines(state, id, params),
-        ("POST", ["credit_notes", id, "void"]) => credit_notes::void(state, id, params),
         ("GET", ["disputes"]) => disputes::list(state, params),
         ("GET", ["disputes", id]) => disputes::get(state, id, params),
         ("POST", ["disputes", id]) => disputes::update(state, id, params),

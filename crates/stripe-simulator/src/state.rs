@@ -5,7 +5,7 @@
 //! to nobody.
 
 use crate::agenda::{Agenda, Due};
-use crate::calendar::HOUR;
+use crate::calendar::{DAY, HOUR};
 use crate::calls::Calls;
 use crate::cards::{self, TestCard};
 use crate::delivery::{self, Deliveries};
@@ -42,6 +42,22 @@ impl Default for Drafts {
     }
 }
 
+/// Times and effects of debits of bank accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Debits {
+    /// Seconds after which a debit settles.
+    pub settle_after: i64,
+    /// Whether a subscription waits as incomplete while its first payment is processing; else it is active at once.
+    pub incomplete: bool,
+}
+
+impl Default for Debits {
+    fn default() -> Debits {
+        Debits { settle_after: 5 * DAY, incomplete: false }
+    }
+}
+
 /// The state of the simulator.
 #[derive(Debug)]
 pub struct State {
@@ -61,6 +77,8 @@ pub struct State {
     pub pending_lines: HashMap<String, Vec<Value>>,
     /// Times of the drafts that renewals make.
     pub drafts: Drafts,
+    /// Times and effects of debits of bank accounts.
+    pub debits: Debits,
     ids: Ids,
     objects: HashMap<String, Object>,
     order: BTreeMap<String, Vec<String>>,
@@ -82,6 +100,7 @@ impl State {
             origin: None,
             pending_lines: HashMap::new(),
             drafts: Drafts::default(),
+            debits: Debits::default(),
             objects: HashMap::new(),
             order: BTreeMap::new(),
             cards: HashMap::new(),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { open as visit } from '../browser.js';
 
 const about = (id) => (object) => object.id === id;
 
@@ -31,6 +32,30 @@ async function paidFromBalance(shop) {
   assert.deepEqual([paid.starting_balance, paid.ending_balance, paid.payments.data], [-2000, -800, []]);
   const { data } = await stripe.customers.listBalanceTransactions(customer.id, { invoice: draft.id });
   assert.deepEqual(data.map((each) => [each.type, each.amount]), [['applied_to_invoice', 1200]]);
+}
+
+/** A renewal with what waited for it and what was put on its draft. */
+async function renewedWithItems(shop) {
+  const { stripe, deliveries } = shop;
+  const { clock, customer, draft, subscription } = await drafted(shop);
+  const put = (amount, more) =>
+    stripe.invoiceItems.create({ customer: customer.id, amount, currency: 'usd', description: 'Setup', ...more });
+  const onDraft = await put(300, { invoice: draft.id });
+  await deliveries.about('invoiceitem.created', about(onDraft.id));
+  const wrong = await put(100, { invoice: draft.id });
+  await stripe.invoiceItems.update(wrong.id, { amount: 200 });
+  assert.equal((await stripe.invoiceItems.del(wrong.id)).deleted, true);
+  const waiting = await put(-400, { subscription: subscription.id, metadata: { why: 'judged' } });
+  assert.equal((await stripe.invoiceItems.retrieve(waiting.id)).invoice, null);
+  await shop.advance(clock, '2026-04-01T01:00:00Z');
+  assert.equal((await stripe.invoices.retrieve(draft.id)).amount_paid, 1500);
+  await shop.advance(clock, '2026-05-01T01:00:00Z');
+  const { latest_invoice } = await stripe.subscriptions.retrieve(subscription.id, { expand: ['latest_invoice'] });
+  assert.equal(latest_invoice.amount_paid, 800);
+  const line = latest_invoice.lines.data.find((each) => each.parent.type === 'invoice_item_details');
+  assert.deepEqual([line.amount, line.parent.invoice_item_details.invoice_item], [-400, waiting.id]);
+  const { data } = await stripe.invoiceItems.list({ customer: customer.id, pending: false });
+  assert.deepEqual(data.map((each) => each.id), [waiting.id, onDraft.id]);
 }
 
 export default {
@@ -80,6 +105,8 @@ export default {
     const intent = await shop.intentOf(open);
     assert.deepEqual([open.status, intent.status], ['open', 'requires_action']);
     assert.equal(open.confirmation_secret.client_secret, intent.client_secret);
+    await (await visit(open.hosted_invoice_url)).press('Complete authentication');
+    assert.equal((await stripe.invoices.retrieve(draft.id)).status, 'paid');
   },
 
   "a renewal is paid from the customer's balance"(shop) {
@@ -148,5 +175,27 @@ export default {
     });
     const paid = await stripe.invoices.retrieve(draft.id);
     assert.deepEqual([paid.status, paid.amount_paid, paid.amount_due], ['paid', 0, 0]);
+  },
+
+  'a renewal has a line that somebody put there'(shop) {
+    return renewedWithItems(shop);
+  },
+
+  async 'an invoice is written by hand'(shop) {
+    const { stripe, deliveries } = shop;
+    const customer = await shop.customer();
+    const price = await shop.price('Setup', 800, null);
+    await stripe.invoiceItems.create({ customer: customer.id, amount: -50, currency: 'usd', description: 'Kindness' });
+    const draft = await stripe.invoices.create({
+      customer: customer.id,
+      pending_invoice_items_behavior: 'include',
+      description: 'By hand',
+    });
+    assert.deepEqual([draft.status, draft.billing_reason, draft.lines.data[0].amount], ['draft', 'manual', -50]);
+    await stripe.invoiceItems.create({ invoice: draft.id, customer: customer.id, pricing: { price: price.id }, quantity: 2 });
+    await deliveries.about('invoice.updated', (object) => object.id === draft.id && object.total === 1550);
+    await stripe.invoices.update(draft.id, { metadata: { why: 'judged' } });
+    const paid = await stripe.invoices.pay(draft.id);
+    assert.deepEqual([paid.status, paid.amount_paid, paid.metadata.why], ['paid', 1550, 'judged']);
   },
 };

@@ -1,4 +1,5 @@
-//! The balance of a customer: a credit below zero, which lowers the next invoice, or a debt above zero, which raises it.
+//! The balance of a customer: a credit below zero, which lowers the next invoice, or a debt above zero, which raises
+//! it.
 //!
 //! Invariant: the balance of a customer is the ending balance of the newest of its transactions, and zero without one.
 

@@ -11,6 +11,7 @@ use super::standing::UPDATED;
 use super::subscribe::{self, PATIENCE, PaymentBehavior, PlannedItem};
 use super::swap::Swap;
 use crate::agenda::Due;
+use crate::calendar::HOUR;
 use crate::error::StripeError;
 use crate::object::Object;
 use crate::state::State;
@@ -230,6 +231,10 @@ pub fn expire_pending(state: &mut State, id: &str) {
         return;
     }
     let invoice = before.text("_pending_invoice").to_owned();
+    // The bank's word is waited for.
+    if settling::is_processing(state, &invoice) {
+        return state.remind(id, now + HOUR, Due::ExpirePendingUpdate(id.to_owned()));
+    }
     state.edit(id, |subscription| {
         subscription.set("pending_update", Value::Null);
         subscription.remove("_pending_invoice");

@@ -61,6 +61,7 @@ pub fn issue(state: &mut State, new: NewCredit) -> Result<String, StripeError> {
         return Err(not_now(message, "invoice_not_editable"));
     }
     let open = status == "open";
+    settling::refuse_while_processing(state, invoice.id())?;
     let left = if open { invoice.int("amount_remaining") } else { invoice.int("total") - credited(&invoice) };
     if new.total < 1 || new.total > left {
         let message = format!("The credit note amount ({}) must be between 1 and {left}.", new.total);

@@ -7,6 +7,7 @@ use super::payment::Presence;
 use super::standing::{UPDATED, end, goes_on, is_left_alone, period_end, plan_renewal};
 use super::{lines, settling};
 use crate::agenda::Due;
+use crate::calendar::HOUR;
 use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -120,6 +121,10 @@ pub fn expire_incomplete(state: &mut State, id: &str) {
     }
     let now = state.now_of(id);
     let invoice = state.must(id).text("latest_invoice").to_owned();
+    // The bank's word is waited for.
+    if settling::is_processing(state, &invoice) {
+        return state.remind(id, now + HOUR, Due::ExpireIncomplete(id.to_owned()));
+    }
     state.update(id, UPDATED, |subscription| {
         subscription.set("status", "incomplete_expired");
         subscription.set("ended_at", now);

@@ -3,10 +3,10 @@
 //! Invariant: `amount_due` is `amount_paid` and `amount_remaining`, and an open invoice has exactly one payment that is
 //! not settled yet.
 
-use super::balance;
 use super::lines::{self, NewLine};
 use super::payment::{self, NewIntent};
 use super::settling::{self, settle};
+use super::{balance, items};
 use crate::agenda::Due;
 use crate::calendar::HOUR;
 use crate::error::{StripeError, not_now};
@@ -38,8 +38,15 @@ pub fn due(total: i64, balance: i64) -> i64 {
     total.saturating_add(balance).max(0)
 }
 
-/// Drafts an invoice.
+/// Drafts an invoice, and tells of it.
 pub fn draft(state: &mut State, new: NewInvoice) -> String {
+    let id = draft_silently(state, new);
+    state.emit("invoice.created", &id);
+    id
+}
+
+/// Drafts an invoice; the caller tells of it when it is whole.
+pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
     let id = state.id("in_");
     let customer = state.must(&new.customer).clone();
     let now = state.now_of(&new.customer);
@@ -92,10 +99,13 @@ pub fn draft(state: &mut State, new: NewInvoice) -> String {
     });
     state.put(invoice);
     weigh(state, &id);
+    if subscription.is_some() {
+        // A change takes along what is of its subscription; a period, what waits for the customer's next invoice.
+        items::join_pending(state, &id, new.reason != "subscription_update");
+    }
     if let Some(subscription) = &subscription {
         state.edit(subscription.id(), |subscription| subscription.set("latest_invoice", id.as_str()));
     }
-    state.emit("invoice.created", &id);
     if let Some(at) = finalizes_at {
         state.remind(&id, at, Due::Finalize(id.clone()));
     }
@@ -218,6 +228,7 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
         let message = format!("You can only void open or uncollectible invoices; this one is {status}.");
         return Err(not_now(message, "invoice_not_editable"));
     }
+    settling::refuse_while_processing(state, id)?;
     let now = state.now_of(id);
     state.edit(id, |invoice| {
         invoice.set("status", "void");

@@ -7,6 +7,7 @@ pub mod change;
 pub mod credit;
 pub mod cycle;
 pub mod invoicing;
+pub mod items;
 pub mod lines;
 pub mod payment;
 pub mod settling;
@@ -32,6 +33,7 @@ fn fire(state: &mut State, due: Due) {
         Due::ExpirePendingUpdate(id) => change::expire_pending(state, &id),
         Due::Cancel(id) => cycle::cancel_when_due(state, &id),
         Due::EndPhase(id) => crate::resources::schedules::end_phase(state, &id),
+        Due::Settle(id) => settling::settle_when_due(state, &id),
         Due::Finalize(id) => cycle::finalize_when_due(state, &id),
         Due::Collect(id) => cycle::collect_again(state, &id),
         Due::TellTrialEnds(id) => cycle::tell_trial_ends(state, &id),

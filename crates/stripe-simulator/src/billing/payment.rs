@@ -32,6 +32,8 @@ pub enum Attempt {
     Declined(StripeError),
     /// It waits for the owner of the card.
     NeedsAction,
+    /// It is known in some days.
+    Processing,
 }
 
 /// An intent that is to be made.
@@ -114,9 +116,55 @@ pub(super) fn wait_for_owner(state: &mut State, intent: &str) {
     state.emit("payment_intent.requires_action", intent);
 }
 
+/// Debits the account of an intent, which is known in some days; returns the charge that is pending.
+pub(super) fn debit(state: &mut State, intent: &str, payment_method: &str) -> String {
+    let charge = charge(state, intent, payment_method, None);
+    state.edit(&charge, |charge| {
+        charge.set("status", "pending");
+        charge.set("paid", false);
+        charge.set("balance_transaction", Value::Null);
+        charge.set("receipt_url", Value::Null);
+    });
+    state.edit(intent, |intent| {
+        intent.set("status", "processing");
+        intent.set("latest_charge", charge.as_str());
+        intent.set("next_action", Value::Null);
+        intent.set("last_payment_error", Value::Null);
+    });
+    state.emit("charge.pending", &charge);
+    state.emit("payment_intent.processing", intent);
+    charge
+}
+
+/// The charge of an intent that is pending, which has come to its end.
+fn settled(state: &mut State, intent: &str, error: Option<&StripeError>) -> Option<String> {
+    let charge = state.must(state.must(intent).maybe("latest_charge")?);
+    if charge.text("status") != "pending" {
+        return None;
+    }
+    let charge = charge.id().to_owned();
+    let (transaction, receipt) = (state.id("txn_"), format!("{}/receipts/{charge}", state.base));
+    state.edit(&charge, |charge| match error {
+        None => {
+            charge.set("status", "succeeded");
+            charge.set("paid", true);
+            charge.set("balance_transaction", transaction);
+            charge.set("receipt_url", receipt);
+        }
+        Some(error) => {
+            charge.set("status", "failed");
+            charge.set("captured", false);
+            charge.set("amount_captured", 0);
+            charge.set("failure_code", error.field("code"));
+            charge.set("failure_message", error.message());
+        }
+    });
+    Some(charge)
+}
+
 /// Pays an intent, and says by which charge.
 pub(super) fn succeed(state: &mut State, intent: &str, payment_method: &str) -> String {
-    let charge = charge(state, intent, payment_method, None);
+    let charge = settled(state, intent, None).unwrap_or_else(|| charge(state, intent, payment_method, None));
     let (customer, later) = {
         let intent = state.must(intent);
         let later = intent.maybe("setup_future_usage").is_some();
@@ -142,7 +190,8 @@ pub(super) fn succeed(state: &mut State, intent: &str, payment_method: &str) -> 
 
 /// Declines an intent, with a charge that failed.
 pub(super) fn fail(state: &mut State, intent: &str, payment_method: &str, error: &StripeError) {
-    let charge = charge(state, intent, payment_method, Some(error));
+    let charge = settled(state, intent, Some(error));
+    let charge = charge.unwrap_or_else(|| self::charge(state, intent, payment_method, Some(error)));
     state.emit("charge.failed", &charge);
     refuse(state, intent, payment_method, error, Some(&charge));
 }
@@ -151,7 +200,7 @@ pub(super) fn fail(state: &mut State, intent: &str, payment_method: &str, error:
 pub(super) fn refuse(state: &mut State, intent: &str, payment_method: &str, error: &StripeError, charge: Option<&str>) {
     let mut details = error.details();
     details["payment_method"] = state.shown(state.must(payment_method)).into();
-    details["payment_method_type"] = "card".into();
+    details["payment_method_type"] = state.card(payment_method).0.kind().into();
     if let Some(charge) = charge {
         details["charge"] = charge.into();
     }
@@ -169,7 +218,7 @@ pub(super) fn refuse(state: &mut State, intent: &str, payment_method: &str, erro
 
 /// Cancels an intent that did not succeed.
 pub fn call_off(state: &mut State, id: &str, reason: &str) {
-    if matches!(state.must(id).text("status"), "succeeded" | "canceled") {
+    if matches!(state.must(id).text("status"), "succeeded" | "canceled" | "processing") {
         return;
     }
     let now = state.now_of(id);
@@ -209,7 +258,7 @@ fn charge(state: &mut State, intent: &str, payment_method: &str, error: Option<&
         "failure_message": error.map(StripeError::message), "fraud_details": {}, "livemode": false,
         "metadata": intent.at("metadata"), "on_behalf_of": null, "outcome": outcome, "paid": paid,
         "payment_intent": intent.id(), "payment_method": payment_method,
-        "payment_method_details": {"card": card.charge_fields(amount), "type": "card"}, "radar_options": {},
+        "payment_method_details": {card.kind(): card.charge_fields(amount), "type": card.kind()}, "radar_options": {},
         "receipt_email": intent.at("receipt_email"), "receipt_number": null,
         "receipt_url": paid.then(|| format!("{}/receipts/{id}", state.base)), "refunded": false, "review": null,
         "shipping": null, "source": null, "source_transfer": null, "statement_descriptor": null,

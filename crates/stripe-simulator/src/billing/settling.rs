@@ -5,17 +5,25 @@
 
 use super::payment::{self, Attempt, Presence};
 use super::{standing, swap};
-use crate::cards::Outcome;
+use crate::agenda::Due;
+use crate::cards::{Conduct, Outcome};
+use crate::debits::{Account, REFUSAL as REFUSED, Settlement};
 use crate::error::{StripeError, not_now};
 use crate::object::Object;
-use crate::resources::disputes;
+use crate::resources::{checkout, disputes};
 use crate::state::State;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Attempts an intent with a payment method, and settles whatever the intent was made for.
 pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: Presence) -> Attempt {
     let outcome = payment::foretell(state, payment_method, presence);
-    state.edit(intent, |intent| intent.set("payment_method", payment_method));
+    let kind = state.card(payment_method).0.kind();
+    state.edit(intent, |intent| {
+        intent.set("payment_method", payment_method);
+        if kind != "card" {
+            intent.set("payment_method_types", json!(["card", kind]));
+        }
+    });
     match outcome {
         Outcome::Paid | Outcome::PaidAndDisputed => {
             let charge = payment::succeed(state, intent, payment_method);
@@ -35,6 +43,92 @@ pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: 
             payment::wait_for_owner(state, intent);
             Attempt::NeedsAction
         }
+        Outcome::Processing => {
+            payment::debit(state, intent, payment_method);
+            let at = state.now_of(intent).saturating_add(state.debits.settle_after);
+            state.remind(intent, at, Due::Settle(intent.to_owned()));
+            payment_processes(state, intent);
+            Attempt::Processing
+        }
+    }
+}
+
+/// A debit has come to the day on which it settles.
+pub fn settle_when_due(state: &mut State, intent: &str) {
+    let Some(found) = state.get(intent).filter(|found| found.text("status") == "processing") else { return };
+    if !settles_never(state, &found.clone()) {
+        settle_debit(state, intent, None).expect("a payment that is processing can settle");
+    }
+}
+
+fn settles_never(state: &State, intent: &Object) -> bool {
+    let conduct = state.card(intent.text("payment_method")).0.conduct;
+    matches!(conduct, Conduct::Debits(Account { settles: Settlement::Never, .. }))
+}
+
+/// Settles a debit: as its account does, or as is said.
+///
+/// # Errors
+/// When the intent is not processing.
+pub fn settle_debit(state: &mut State, intent: &str, succeeds: Option<bool>) -> Result<(), StripeError> {
+    let found = state.find("payment_intent", intent, "id")?;
+    if found.text("status") != "processing" {
+        return Err(payment::unexpected(found.text("status"), "processing"));
+    }
+    let method = found.text("payment_method").to_owned();
+    let own = match state.card(&method).0.conduct {
+        Conduct::Debits(account) => account.settles,
+        _ => Settlement::Succeeds,
+    };
+    let failure = match (succeeds, own) {
+        (Some(true), _) | (None, Settlement::Succeeds | Settlement::Disputes | Settlement::Never) => None,
+        (_, Settlement::Fails(decline)) => Some(decline),
+        (Some(false), _) => Some(REFUSED),
+    };
+    if let Some(decline) = failure {
+        let error = StripeError::invalid(decline.message).code(decline.code);
+        payment::fail(state, intent, &method, &error);
+        payment_failed(state, intent);
+        checkout::settled(state, intent, false);
+        return Ok(());
+    }
+    let charge = payment::succeed(state, intent, &method);
+    payment_succeeded(state, intent);
+    checkout::settled(state, intent, true);
+    if own == Settlement::Disputes && succeeds.is_none() {
+        disputes::open(state, &charge, "fraudulent");
+    }
+    Ok(())
+}
+
+/// The payment that an invoice waits for, which a bank is carrying out.
+pub fn is_processing(state: &State, invoice: &str) -> bool {
+    let intent = intent_of(state, invoice);
+    intent.and_then(|intent| state.get(&intent)).is_some_and(|intent| intent.text("status") == "processing")
+}
+
+/// Refuses an act on an invoice while a bank is carrying a payment of it out.
+///
+/// # Errors
+/// When that is so.
+pub fn refuse_while_processing(state: &State, invoice: &str) -> Result<(), StripeError> {
+    if is_processing(state, invoice) {
+        let message = "This invoice has a payment that is processing; wait until it succeeds or fails.";
+        return Err(not_now(message, "payment_intent_unexpected_state"));
+    }
+    Ok(())
+}
+
+/// A debit was made; the invoice it was made for, if any, waits for it.
+fn payment_processes(state: &mut State, intent: &str) {
+    let Some((invoice, _)) = paid_by(state, intent) else { return };
+    state.update(&invoice, "invoice.updated", |invoice| {
+        invoice.set("attempted", true);
+        invoice.set("next_payment_attempt", Value::Null);
+    });
+    let subscription = state.must(&invoice).text("parent.subscription_details.subscription").to_owned();
+    if !subscription.is_empty() && !state.debits.incomplete {
+        standing::begin(state, &subscription, &invoice);
     }
 }
 
@@ -110,6 +204,7 @@ pub fn collect(
     if !matches!(invoice.text("status"), "open" | "uncollectible") {
         return Err(not_now("Invoice is not open.", "invoice_not_editable"));
     }
+    refuse_while_processing(state, id)?;
     let Some(intent) = intent_of(state, id) else {
         return Err(not_now("Invoice has no payment to collect.", "invoice_no_payment_method_types"));
     };

@@ -63,19 +63,24 @@ pub fn plan_retry(state: &mut State, id: &str) -> Option<i64> {
 
 /// An invoice of a subscription was paid.
 pub fn paid(state: &mut State, id: &str, invoice: &str) {
-    let subscription = state.must(id);
-    let first = state.must(invoice).text("billing_reason") == "subscription_create";
-    let trial = subscription.int("trial_end") > state.now_of(id);
-    let next = match subscription.text("status") {
-        "incomplete" if first && trial => "trialing",
-        "incomplete" if first => "active",
+    begin(state, id, invoice);
+    let next = match state.must(id).text("status") {
         "past_due" | "unpaid" if is_latest(state, id, invoice) || !owes(state, id) => "active",
         _ => return,
     };
     state.update(id, UPDATED, |subscription| subscription.set("status", next));
-    if first {
-        plan_renewal(state, id);
+}
+
+/// A first invoice was paid, or is being debited: the subscription begins.
+pub fn begin(state: &mut State, id: &str, invoice: &str) {
+    let first = state.must(invoice).text("billing_reason") == "subscription_create";
+    if !first || state.must(id).text("status") != "incomplete" {
+        return;
     }
+    let trial = state.must(id).int("trial_end") > state.now_of(id);
+    let next = if trial { "trialing" } else { "active" };
+    state.update(id, UPDATED, |subscription| subscription.set("status", next));
+    plan_renewal(state, id);
 }
 
 /// Whether an invoice is the last that a subscription was billed with; drafts are no bills yet.
@@ -112,13 +117,12 @@ pub fn dropped(state: &mut State, id: &str, invoice: &str) {
 pub fn unpaid(state: &mut State, id: &str, invoice: &str) {
     let subscription = state.must(id).clone();
     let invoice = state.must(invoice).clone();
-    if !goes_on(&subscription)
-        || invoice.text("billing_reason") == "subscription_create"
-        || subscription.text("_pending_invoice") == invoice.id()
-    {
+    if !goes_on(&subscription) || subscription.text("_pending_invoice") == invoice.id() {
         return;
     }
-    if invoice.is_null("next_payment_attempt") && !is_left_alone(&invoice) {
+    // A first payment that a bank took back is not tried again, and waits for the customer.
+    let first = invoice.text("billing_reason") == "subscription_create";
+    if invoice.is_null("next_payment_attempt") && !is_left_alone(&invoice) && !first {
         return give_up(state, id, invoice.id());
     }
     if subscription.text("status") != "past_due" {

@@ -143,7 +143,7 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
 /// When the payment would not succeed at once.
 pub fn foretold(state: &State, payment_method: &str, presence: Presence) -> Result<(), StripeError> {
     match payment::foretell(state, payment_method, presence) {
-        Outcome::Paid | Outcome::PaidAndDisputed => Ok(()),
+        Outcome::Paid | Outcome::PaidAndDisputed | Outcome::Processing => Ok(()),
         Outcome::Declined(decline) => Err(decline.error()),
         Outcome::NeedsAction => Err(StripeError::card(
             "subscription_payment_intent_requires_action",
@@ -160,7 +160,7 @@ pub fn foretold(state: &State, payment_method: &str, presence: Presence) -> Resu
 pub fn or_error(attempt: Attempt) -> Result<(), StripeError> {
     match attempt {
         Attempt::Declined(error) => Err(error),
-        Attempt::Paid | Attempt::NeedsAction => Ok(()),
+        Attempt::Paid | Attempt::NeedsAction | Attempt::Processing => Ok(()),
     }
 }
 

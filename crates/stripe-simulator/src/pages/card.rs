@@ -38,6 +38,10 @@ pub fn problem(words: Option<&str>) -> Html {
 pub fn read(form: &Params, now: i64) -> Result<TestCard, &'static str> {
     let card = form.filled("card_number").and_then(|number| cards::by_number(&number));
     let card = card.ok_or("Your card number is invalid: only Stripe's test cards are known here.")?;
+    // A bank account has neither an end nor a code.
+    if card.kind() != "card" {
+        return Ok(card);
+    }
     let expiry = form.filled("card_expiry").unwrap_or_default();
     let (month, year) = expiry.split_once('/').ok_or("Your card's expiration date is incomplete.")?;
     let number = |text: &str| text.trim().parse::<i64>().ok();

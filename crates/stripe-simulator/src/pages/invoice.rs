@@ -75,6 +75,9 @@ fn standing(state: &State, invoice: &Object, action: &str, problem: Option<&str>
     if intent.is_some_and(|intent| intent.text("status") == "requires_action") {
         return authentication::question(amount, currency, action);
     }
+    if intent.is_some_and(|intent| intent.text("status") == "processing") {
+        return said("Your payment is on its way.".to_owned());
+    }
     Html::new()
         .raw("<form method=\"post\" action=\"")
         .text(action)
@@ -126,7 +129,7 @@ pub fn pay(state: &mut State, id: &str, query: &Params, form: &Params) -> Respon
     };
     match attempt {
         Ok(Attempt::Declined(error)) | Err(error) => page(state, id, query, Some(error.message())),
-        Ok(Attempt::NeedsAction) => see_other(&address(id, query)),
+        Ok(Attempt::NeedsAction | Attempt::Processing) => see_other(&address(id, query)),
         Ok(Attempt::Paid) => {
             let session = query.filled("portal");
             let step = session.and_then(|session| portal::done(state, &session, "Your plan is changed."));

@@ -6,7 +6,7 @@
 mod complete;
 mod create;
 
-pub use complete::{Completion, abandon_action, complete, confirm};
+pub use complete::{Completion, abandon_action, complete, confirm, settled};
 pub use create::create;
 
 use crate::answer::one;

@@ -67,6 +67,9 @@ pub fn open(state: &mut State, charge: &str, reason: &str) -> String {
         "reason": reason, "status": "needs_response",
     });
     state.put(dispute);
+    if paid.text("payment_method_details.type") != "card" {
+        state.edit(&id, |dispute| dispute.remove("payment_method_details"));
+    }
     state.edit(charge, |charge| charge.set("disputed", true));
     state.emit("charge.dispute.created", &id);
     state.emit("charge.dispute.funds_withdrawn", &id);

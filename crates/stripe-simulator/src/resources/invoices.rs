@@ -3,14 +3,98 @@
 //! Invariant: what is on an invoice never changes after it was finalized.
 
 use super::{payment_intents, payment_methods};
+use crate::agenda::Due;
 use crate::answer::one;
+use crate::billing::invoicing::NewInvoice;
 use crate::billing::payment::{Attempt, Presence};
-use crate::billing::{invoicing, settling, standing};
+use crate::billing::{invoicing, items, settling, standing};
 use crate::cards::TestCard;
 use crate::error::{Answer, StripeError, not_now};
 use crate::listing::Page;
 use crate::params::Params;
 use crate::state::State;
+
+/// `POST /v1/invoices`: an invoice that somebody writes, a draft at first.
+///
+/// # Errors
+/// When there is no such customer, or a parameter cannot be used.
+pub fn create(state: &mut State, params: &Params) -> Answer {
+    let customer = params.needed("customer")?;
+    let advances = params.flag("auto_advance")?.unwrap_or_default();
+    let currency = params.filled("currency");
+    let (description, metadata) = (params.filled("description"), params.metadata("metadata"));
+    let method = params.filled("default_payment_method");
+    let pending = params.one_of("pending_invoice_items_behavior", &["exclude", "include"])?;
+    params.one_of("collection_method", &["charge_automatically"])?;
+    params.finish()?;
+    let known = state.find("customer", &customer, "customer")?.maybe("currency").map(str::to_owned);
+    if let Some(method) = &method {
+        state.find("payment_method", method, "default_payment_method")?;
+    }
+    let now = state.now_of(&customer);
+    let new = NewInvoice {
+        customer,
+        subscription: None,
+        reason: "manual",
+        lines: Vec::new(),
+        period: (now, now),
+        metadata,
+        advances,
+    };
+    let id = invoicing::draft_silently(state, new);
+    state.edit(&id, |invoice| {
+        invoice.set("description", description);
+        invoice.set("default_payment_method", method);
+        invoice.set("currency", currency.or(known).unwrap_or_else(|| "usd".to_owned()));
+    });
+    if pending.as_deref() == Some("include") {
+        items::join_pending(state, &id, true);
+    }
+    state.emit("invoice.created", &id);
+    one(state, &id)
+}
+
+/// `POST /v1/invoices/{id}`
+///
+/// # Errors
+/// When there is none, or a parameter cannot be used.
+pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
+    let found = state.find("invoice", id, "id")?;
+    let metadata = params.changed_metadata("metadata", found.at("metadata"));
+    let (status, created) = (found.text("status").to_owned(), found.int("created"));
+    let (advances, description) = (params.flag("auto_advance")?, params.text("description"));
+    let method = params.filled("default_payment_method");
+    params.finish()?;
+    if advances.is_some() && !matches!(status.as_str(), "draft" | "open") {
+        let message = "Automatic collection can only be changed on draft and open invoices.";
+        return Err(not_now(message, "invoice_not_editable"));
+    }
+    if let Some(method) = &method {
+        state.find("payment_method", method, "default_payment_method")?;
+    }
+    // A draft that advances again has its time from when it was made, or ends at once.
+    let due = (created + state.drafts.last_for).max(state.now_of(id));
+    state.update(id, "invoice.updated", |invoice| {
+        invoice.set("metadata", metadata);
+        if let Some(advances) = advances {
+            invoice.set("auto_advance", advances);
+            if status == "draft" {
+                invoice.set("automatically_finalizes_at", advances.then_some(due));
+                invoice.set("next_payment_attempt", advances.then_some(due));
+            }
+        }
+        if let Some(description) = description {
+            invoice.set("description", description);
+        }
+        if let Some(method) = method {
+            invoice.set("default_payment_method", method);
+        }
+    });
+    if advances == Some(true) && status == "draft" {
+        state.remind(id, due, Due::Finalize(id.to_owned()));
+    }
+    one(state, id)
+}
 
 /// `GET /v1/invoices/{id}`
 ///
@@ -69,7 +153,7 @@ pub fn pay(state: &mut State, id: &str, params: &Params) -> Answer {
     let used = method.clone().or_else(|| settling::payment_method_for(state, state.must(id)));
     let presence = if away { Presence::Asked } else { Presence::Here };
     match settling::collect(state, id, method, presence)? {
-        Attempt::Paid => one(state, id),
+        Attempt::Paid | Attempt::Processing => one(state, id),
         Attempt::NeedsAction => Err(StripeError::card(
             "invoice_payment_intent_requires_action",
             None,

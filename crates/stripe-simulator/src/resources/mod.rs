@@ -10,6 +10,7 @@ pub mod credit_notes;
 pub mod customers;
 pub mod disputes;
 pub mod events;
+pub mod invoice_items;
 pub mod invoice_payments;
 pub mod invoices;
 pub mod payment_intents;

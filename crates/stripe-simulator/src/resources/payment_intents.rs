@@ -81,7 +81,7 @@ fn attempt(state: &mut State, id: &str, payment_method: &str, away: bool) -> Ans
     let presence = if away { Presence::Away } else { Presence::Here };
     match settling::attempt(state, id, payment_method, presence) {
         Attempt::Declined(error) => Err(explained(state, id, payment_method, error)),
-        Attempt::Paid | Attempt::NeedsAction => one(state, id),
+        Attempt::Paid | Attempt::NeedsAction | Attempt::Processing => one(state, id),
     }
 }
 
@@ -132,7 +132,7 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
     let reason = params.one_of("cancellation_reason", &reasons)?;
     params.finish()?;
     let status = state.find("payment_intent", id, "id")?.text("status").to_owned();
-    if matches!(status.as_str(), "succeeded" | "canceled") {
+    if matches!(status.as_str(), "succeeded" | "canceled" | "processing") {
         return Err(payment::unexpected(&status, "one that can still be canceled"));
     }
     payment::call_off(state, id, reason.as_deref().unwrap_or("requested_by_customer"));

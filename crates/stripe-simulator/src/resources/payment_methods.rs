@@ -16,8 +16,8 @@ pub fn open(state: &mut State, card: TestCard, email: Option<&str>, name: Option
     state.put(json!({
         "id": id, "object": "payment_method", "allow_redisplay": "limited",
         "billing_details": {"address": address(), "email": email, "name": name, "phone": null, "tax_id": null},
-        "card": card.fields(), "created": at, "customer": null, "customer_account": null, "livemode": false,
-        "metadata": {}, "type": "card",
+        card.kind(): card.fields(), "created": at, "customer": null, "customer_account": null, "livemode": false,
+        "metadata": {}, "type": card.kind(),
     }));
     state.remember_card(&id, card, false);
     id
@@ -77,6 +77,33 @@ pub fn loosen(state: &mut State, id: &str) {
         });
     }
     state.emit("payment_method.detached", id);
+}
+
+/// `POST /v1/payment_methods`: of a bank account, or of a test card's token.
+///
+/// # Errors
+/// When a parameter cannot be used.
+pub fn create(state: &mut State, params: &Params) -> Answer {
+    let kinds = ["card", "sepa_debit", "us_bank_account"];
+    let kind = params.one_of("type", &kinds)?.ok_or_else(|| StripeError::missing("type"))?;
+    let name = match kind.as_str() {
+        "card" => "card[token]",
+        "sepa_debit" => "sepa_debit[iban]",
+        _ => "us_bank_account[account_number]",
+    };
+    let number = params.needed(name)?;
+    let (email, owner) = (params.filled("billing_details[email]"), params.filled("billing_details[name]"));
+    let metadata = params.metadata("metadata");
+    params.accept(&["us_bank_account[account_holder_type]", "us_bank_account[account_type]"]);
+    params.accept(&["us_bank_account[routing_number]", "billing_details", "allow_redisplay"]);
+    params.finish()?;
+    let card = if kind == "card" { cards::by_token(&number) } else { cards::by_number(&number) };
+    let card = card.filter(|card| card.kind() == kind);
+    let card = card.ok_or_else(|| StripeError::unusable(name, "Only Stripe's test numbers are known here."))?;
+    let now = state.now(None);
+    let id = open(state, card, email.as_deref(), owner.as_deref(), now);
+    state.edit(&id, |method| method.set("metadata", metadata));
+    one(state, &id)
 }
 
 /// `GET /v1/payment_methods/{id}`

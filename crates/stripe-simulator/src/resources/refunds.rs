@@ -79,7 +79,7 @@ pub fn open(
         "id": id, "object": "refund", "amount": amount, "balance_transaction": transaction, "charge": charge.id(),
         "created": state.now_of(charge.id()), "currency": charge.text("currency"), "customer": charge.at("customer"),
         "customer_account": null,
-        "destination_details": {"card": {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}, "type": "card"},
+        "destination_details": destination(charge),
         "metadata": metadata, "payment_intent": charge.at("payment_intent"),
         "payment_method": charge.at("payment_method"), "reason": reason, "receipt_number": null,
         "source_transfer_reversal": null, "status": "succeeded", "transfer_reversal": null,
@@ -90,6 +90,19 @@ pub fn open(
     state.emit("refund.updated", &id);
     state.emit("charge.refund.updated", &id);
     Ok(id)
+}
+
+/// Where the money of a refund goes.
+fn destination(charge: &Object) -> Value {
+    if charge.text("payment_method_details.type") == "card" {
+        return json!({
+            "card": {
+                "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund",
+            },
+            "type": "card",
+        });
+    }
+    json!({"type": charge.text("payment_method_details.type")})
 }
 
 /// Books an amount on a charge as refunded, or, below zero, as not.

@@ -1,11 +1,13 @@
 //! Stories told to the simulator through HTTP, as a product and its customers tell them.
 
+mod adding;
 mod asking;
 mod balancing;
 #[allow(clippy::unwrap_used, reason = "what cannot be had fails the story")]
 mod browser;
 mod buying;
 mod changing;
+mod debiting;
 mod drafting;
 mod listening;
 mod paying;

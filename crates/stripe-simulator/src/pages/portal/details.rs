@@ -21,6 +21,10 @@ pub fn shown(state: &State, visit: &Visit, plans: &[&Object]) -> Html {
     let own = plans.iter().find_map(|subscription| subscription.maybe("default_payment_method"));
     let method = own.or(visit.customer.maybe("invoice_settings.default_payment_method")).and_then(|id| state.get(id));
     let words = match method {
+        Some(method) if method.text("type") != "card" => {
+            let account = Object::from(method.at(method.text("type")).clone());
+            format!("Bank account ending in {}", account.text("last4"))
+        }
         Some(method) => format!(
             "{} ending in {}, expires {} / {}",
             method.text("card.display_brand"),

@@ -65,7 +65,7 @@ pub fn abandon_action(state: &mut State, id: &str) -> Result<Completion, StripeE
     };
     match declined {
         Attempt::Declined(error) => Ok(Completion::Declined(error)),
-        Attempt::Paid | Attempt::NeedsAction => Ok(Completion::NeedsAction),
+        Attempt::Paid | Attempt::NeedsAction | Attempt::Processing => Ok(Completion::NeedsAction),
     }
 }
 
@@ -78,7 +78,7 @@ fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Res
     let session = state.must(id).clone();
     let due = session.int("amount_total");
     let outcome = if due == 0 { Outcome::Paid } else { payment::foretell(state, method, presence) };
-    if !matches!(outcome, Outcome::Paid | Outcome::PaidAndDisputed) {
+    if !matches!(outcome, Outcome::Paid | Outcome::PaidAndDisputed | Outcome::Processing) {
         if session.text("mode") == "payment" {
             let intent = intent(state, id);
             settling::attempt(state, &intent, method, presence);
@@ -98,7 +98,8 @@ fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Res
     } else {
         pay(state, id, customer, method, presence);
     }
-    Ok(Completion::Complete(finish(state, id, due)))
+    let kind = state.card(method).0.kind();
+    Ok(Completion::Complete(finish(state, id, due, kind)))
 }
 
 /// The customer of a session, made if there is none and one is needed.
@@ -215,16 +216,50 @@ fn subscribe(state: &mut State, id: &str, customer: &str, method: &str, presence
     Ok(())
 }
 
-/// Closes a session that was paid, and says where its customer goes.
-fn finish(state: &mut State, id: &str, due: i64) -> String {
+/// The payment of a session, while a bank is carrying it out.
+fn processing(state: &State, session: &Object) -> Option<String> {
+    let own = session.maybe("payment_intent").map(str::to_owned);
+    let intent = own.or_else(|| settling::intent_of(state, session.text("invoice")))?;
+    state.get(&intent).filter(|intent| intent.text("status") == "processing").map(|intent| intent.id().to_owned())
+}
+
+/// A debit that a session was completed with has settled.
+pub fn settled(state: &mut State, intent: &str, succeeded: bool) {
+    let Some(id) = state.with("checkout.session", "_processing", intent).next().map(|found| found.id().to_owned())
+    else {
+        return;
+    };
+    state.edit(&id, |session| {
+        session.remove("_processing");
+        if succeeded {
+            session.set("payment_status", "paid");
+        }
+    });
+    state.emit(&format!("checkout.session.async_payment_{}", if succeeded { "succeeded" } else { "failed" }), &id);
+}
+
+/// Closes a session that was paid, or is being paid, and says where its customer goes.
+fn finish(state: &mut State, id: &str, due: i64, kind: &str) -> String {
     let session = state.must(id).clone();
+    let processing = processing(state, &session);
+    let paid = match (due, &processing) {
+        (0, _) => "no_payment_required",
+        (_, Some(_)) => "unpaid",
+        (_, None) => "paid",
+    };
     let details = json!({
         "address": payment_methods::address(), "business_name": null, "email": session.at("_email"),
         "individual_name": null, "name": "Test Customer", "phone": null, "tax_exempt": "none", "tax_ids": [],
     });
     state.edit(id, |session| {
         session.set("status", "complete");
-        session.set("payment_status", if due == 0 { "no_payment_required" } else { "paid" });
+        session.set("payment_status", paid);
+        if let Some(intent) = processing {
+            session.set("_processing", intent);
+        }
+        if kind != "card" {
+            session.set("payment_method_types", json!(["card", kind]));
+        }
         session.set("url", Value::Null);
         session.set("customer_details", details);
         session.remove("_waiting");

@@ -1,0 +1,122 @@
+//! Bank accounts that are debited: the test accounts there are, and what each does days after it was asked.
+//!
+//! Invariant: a debit is never paid at once; it is processing until it settles.
+
+use crate::cards::{Conduct, Decline, TestCard};
+use serde_json::{Value, json};
+
+/// A bank account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its number, an IBAN where it has one.
+    pub number: &'static str,
+    /// What comes of a debit when it settles.
+    pub settles: Settlement,
+}
+
+/// What comes of a debit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// The money comes.
+    Succeeds,
+    /// The money comes, and is disputed right afterwards.
+    Disputes,
+    /// The bank refuses.
+    Fails(Decline),
+    /// Nothing, for ever.
+    Never,
+}
+
+/// Why a debit fails for which the bank says no more.
+pub const REFUSAL: Decline =
+    Decline { code: "payment_intent_payment_attempt_failed", decline_code: None, message: "The payment failed." };
+
+const fn failed(code: &'static str, message: &'static str) -> Settlement {
+    Settlement::Fails(Decline { code, decline_code: None, message })
+}
+
+const REFUSED: Settlement = Settlement::Fails(REFUSAL);
+const UNFUNDED: Settlement = failed("insufficient_funds", "The customer's account has insufficient funds.");
+
+/// IBANs; each country has the same ones with another check.
+const SEPA: [(&str, Settlement); 11] = [
+    ("DE89370400440532013000", Settlement::Succeeds),
+    ("DE08370400440532013003", Settlement::Succeeds),
+    ("DE62370400440532013001", REFUSED),
+    ("DE78370400440532013004", REFUSED),
+    ("DE35370400440532013002", Settlement::Disputes),
+    ("DE65370400440002222227", UNFUNDED),
+    ("AT611904300234573201", Settlement::Succeeds),
+    ("AT321904300235473204", Settlement::Succeeds),
+    ("AT861904300235473202", REFUSED),
+    ("AT051904300235473205", REFUSED),
+    ("AT591904300235473203", Settlement::Disputes),
+];
+
+/// Accounts in the United States, with the names of their tokens behind `pm_usBankAccount_`.
+const US: [(&str, &str, Settlement); 7] = [
+    ("000123456789", "success", Settlement::Succeeds),
+    ("000222222227", "insufficientFunds", UNFUNDED),
+    ("000111111113", "accountClosed", failed("account_closed", "The customer's bank account has been closed.")),
+    ("000111111116", "noAccount", failed("no_account", "The customer's bank account could not be located.")),
+    (
+        "000333333335",
+        "debitNotAuthorized",
+        failed("debit_not_authorized", "The customer has notified their bank that this payment was unauthorized."),
+    ),
+    ("000555555559", "dispute", Settlement::Disputes),
+    ("000000000009", "processing", Settlement::Never),
+];
+
+/// The payment method of an account.
+const fn method(brand: &'static str, number: &'static str, settles: Settlement) -> TestCard {
+    let (_, last4) = number.split_at(number.len() - 4);
+    TestCard { brand, last4, conduct: Conduct::Debits(Account { number, settles }), expires: (0, 0) }
+}
+
+/// The account with a number; spaces do not count.
+pub fn by_number(number: &str) -> Option<TestCard> {
+    let number: String = number.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let sepa = SEPA.iter().find(|(known, _)| *known == number);
+    let us = US.iter().find(|(known, ..)| *known == number);
+    sepa.map(|(known, settles)| method("sepa_debit", known, *settles))
+        .or(us.map(|(known, _, settles)| method("us_bank_account", known, *settles)))
+}
+
+/// The account behind a token such as `pm_usBankAccount_success`.
+pub fn by_token(token: &str) -> Option<TestCard> {
+    let name = token.strip_prefix("pm_usBankAccount_")?;
+    let (number, _, settles) = US.iter().find(|(_, known, _)| *known == name)?;
+    Some(method("us_bank_account", number, *settles))
+}
+
+impl Account {
+    /// The fields that a payment method and a charge both show.
+    pub fn fields(&self, kind: &str) -> Value {
+        let (head, last4) = self.number.split_at(self.number.len() - 4);
+        let fingerprint = format!("simulated{last4}");
+        if kind == "sepa_debit" {
+            return json!({
+                "bank_code": head.get(4..12), "branch_code": "", "country": head.get(..2), "fingerprint": fingerprint,
+                "last4": last4,
+            });
+        }
+        json!({
+            "account_holder_type": "individual", "account_type": "checking", "bank_name": "STRIPE TEST BANK",
+            "fingerprint": fingerprint, "last4": last4, "routing_number": "110000000",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_tokens_name_the_same_accounts() {
+        assert_eq!(by_token("pm_usBankAccount_success"), by_number("000123456789"));
+        let account = by_number("DE89 3704 0044 0532 0130 00").unwrap();
+        assert_eq!((account.brand, account.last4), ("sepa_debit", "3000"));
+        assert_eq!((by_number("DE00"), by_token("pm_card_visa")), (None, None));
+    }
+}
