@@ -564,7 +564,7 @@ fn a_refund_that_is_told_again_does_not_take_from_what_came_back() {
     let hold = Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(2_592_000), off: None };
     desk.run(hold);
     desk.run(reversed("pay_1", 1_000, 100));
-    desk.now += 29 * DAY;
+    desk.now += 28 * DAY + DAY / 2;
     desk.run(Command::ReleaseHold { hold: 1 });
     let back = |desk: &Desk| {
         let back = desk.workspace.grants.iter().filter(|grant| grant.kind == GrantKind::Returned);

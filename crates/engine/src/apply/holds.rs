@@ -127,12 +127,16 @@ impl Step<'_> {
         self.after_end(hold, &lost, at);
     }
 
-    /// What follows the end of any hold: credits that came back to dead grants live on for the catalog's grace (R17),
-    /// and a trial window that nothing came of is withdrawn (R23).
+    /// What follows the end of any hold: credits that came back to dead grants live on until the catalog's grace after
+    /// the grant's own end (R17), and a trial window that nothing came of is withdrawn (R23).
     pub(super) fn after_end(&mut self, hold: &Hold, lost: &[(u32, Amount)], at: Timestamp) {
         let grace = self.catalog().release_grace;
-        for (from, amount) in lost.iter().copied().filter(|(_, amount)| !amount.is_zero() && !grace.is_zero()) {
+        for (from, amount) in lost.iter().copied().filter(|(_, amount)| !amount.is_zero()) {
             let grant = self.workspace.grant(from).expect("a grant under a hold is remembered").clone();
+            // What came back once has had its grace, and so has what a won dispute gave again for it.
+            let had_its_grace = self.workspace.root(&grant).kind == GrantKind::Returned;
+            let ends_at = grant.expires_at.map(|end| end.after(grace));
+            let Some(ends_at) = ends_at.filter(|end| at < *end && !had_its_grace) else { continue };
             let event = Event::GrantIssued {
                 grant: self.workspace.next_grant,
                 code: grant.code,
@@ -143,7 +147,7 @@ impl Step<'_> {
                 rank: self.catalog().rank(GrantKind::Returned),
                 source: grant.source,
                 cost_basis: grant.cost_basis,
-                expires_at: Some(at.after(grace)),
+                expires_at: Some(ends_at),
                 notice_at: None,
                 from: Some(from),
                 reason: None,

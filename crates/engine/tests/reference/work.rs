@@ -244,7 +244,13 @@ impl Model {
         assert_eq!(spend, 0, "no more is captured than held");
         let grace = self.catalog().release_grace;
         for (n, amount) in lost {
-            if amount > 0 && !matches!(grace, scrip_engine::Span::Micros(0) | scrip_engine::Span::Months(0)) {
+            // One grace, from the day of what was given first: a lot that came back, or was given again for one that
+            // did, has had it.
+            let lot = self.lot(n);
+            let had_it = lot.kind == GrantKind::Returned
+                || lot.root.is_some_and(|root| self.lot(root).kind == GrantKind::Returned);
+            let until = later(lot.ends.expect("a dead lot has an end"), grace);
+            if amount > 0 && !had_it && at < until {
                 self.lot_mut(n).passed_on += amount;
                 let lot = self.lot(n).clone();
                 self.issue(Born {
@@ -254,7 +260,7 @@ impl Model {
                     amount,
                     models: lot.models,
                     source: lot.source,
-                    ends: Some(later(at, grace)),
+                    ends: Some(until),
                     at,
                     root: None,
                     rank: None,
