@@ -176,6 +176,8 @@ pub enum Command {
         metadata: BTreeMap<String, String>,
         /// Why it may not start at all.
         off: Option<Off>,
+        /// Whether a provider serves the model in the workspace's mode; the sandbox serves every model in test mode.
+        served: bool,
     },
     /// Hand a run to a worker.
     StartRun {

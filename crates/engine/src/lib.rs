@@ -51,11 +51,11 @@ mod workspace;
 
 pub use access::{Access, Capability, access, includes, plans_with_model, runs_left_today};
 pub use amount::{Amount, Unit};
-pub use apply::{Applied, apply, fold, hold_is_good};
+pub use apply::{Applied, apply, ending, fold, hold_is_good};
 pub use catalog::{
-    Adjust, CancelRule, Catalog, Catalogs, GrantKind, GrantTemplate, Lane, Limited, Links, Model, Name, OnUpgrade,
-    Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate, Thousandths, Trial, Value,
-    parse as parse_catalog,
+    Above, Adjust, CancelRule, Catalog, Catalogs, GrantKind, GrantTemplate, Lane, Limited, Links, Model, Name,
+    OnUpgrade, Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate, Thousandths,
+    Trial, Value, parse as parse_catalog,
 };
 pub use command::{Ask, Choice, CitedQuote, Command, Give, Off, Outcome, is_privileged};
 pub use entry::Entry;
@@ -73,7 +73,7 @@ pub use params::{fingerprint, resolve as resolve_params};
 pub use purchase::{How, Offer, Wanted, offer, yearly_bonus};
 pub use quote::{Line, Price, delivered, price};
 pub use rate::{Admission, Admissions, Askers};
-pub use refusal::{FreshQuote, Refusal, WayOut};
+pub use refusal::{Ending, FreshQuote, Refusal, WayOut};
 pub use rights::{By, Effective, Need, effective, judge, role_reaches};
 pub use subscription::{Period, Subscription};
 pub use time::{DAY, Interval, SECOND, Span, Timestamp};

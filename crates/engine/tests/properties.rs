@@ -206,7 +206,7 @@ fn the_engine_does_what_the_naive_model_does() {
         "STORAGE_FULL",
         "ALLOWANCE_EXHAUSTED",
         "INSUFFICIENT_CREDITS",
-        "ENDED",
+        "HOLD_ENDED",
         "SUPERSEDED",
     ] {
         assert!(total.get(name).copied().unwrap_or(0) >= 20, "{name} was met {:?} times", total.get(name));
@@ -243,7 +243,7 @@ fn random_model(dice: &mut Dice) -> Model {
         let per = Some(name(counted));
         adjusts.push(Adjust { when, times: None, add: Some(add), per });
     }
-    let whole = |max| Param::Integer { min: 1, max, default: Some(1), level: None };
+    let whole = |max| Param::Integer { min: 1, max, default: Some(1), level: None, levels: Vec::new() };
     Model {
         id: name("m"),
         name: "M".to_owned(),
@@ -256,8 +256,11 @@ fn random_model(dice: &mut Dice) -> Model {
             (name("images"), whole(1_000_000)),
             (name("duration"), whole(1_000_000)),
             (name("audio"), Param::Boolean { default: false, level: None }),
-            (name("references"), Param::List { max: 16, min: 0, level: None }),
-            (name("kind"), Param::Choice { choices: kinds.to_vec(), default: None, level: None }),
+            (name("references"), Param::List { max: 16, min: 0, level: None, levels: Vec::new() }),
+            (
+                name("kind"),
+                Param::Choice { choices: kinds.to_vec(), default: None, level: None, levels: BTreeMap::new() },
+            ),
         ]),
         timeout: scrip_engine::Span::Micros(1_000_000),
         cancel: CancelRule::Full,

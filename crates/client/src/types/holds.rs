@@ -247,7 +247,7 @@ pub struct DecisionMade {
     pub status: u16,
     /// The hold.
     pub hold: Hold,
-    /// `en_…`, the journal entry behind it; absent where the hold had ended.
+    /// `en_…`, the journal entry behind it.
     pub entry: Option<String>,
     /// Whether this was answered before, to a request with the same key.
     pub replayed: bool,

@@ -28,7 +28,7 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         | Event::DebtRepaid { .. } => grant(workspace, at, event),
         Event::Team(event) => team::evolve(workspace, at, event),
         Event::Billing(event) => billing::evolve(workspace, at, event),
-        Event::Notice(notice) => billing::told(workspace, notice),
+        Event::Notice(notice) => billing::told(workspace, at, notice),
         _ => terms(workspace, at, event),
     }
 }

@@ -6,10 +6,10 @@ use crate::amount::{Amount, Unit};
 use crate::catalog::{GrantKind, Params};
 use crate::command::Ask;
 use crate::draw_order;
-use crate::event::Event;
+use crate::event::{Dated, Event};
 use crate::hold::{Hold, Purpose, TrialUse};
 use crate::limits::{HOLD_SECONDS_DEFAULT, HOLD_SECONDS_MAX, HOLDS_MAX, OPERATION_MAX, WINDOW_WITHDRAWALS_MAX};
-use crate::refusal::Refusal;
+use crate::refusal::{Ending, Refusal};
 use crate::time::Timestamp;
 
 /// What is wrong with a hold whatever the workspace: its caller's name for it, or how long it is to last.
@@ -177,14 +177,39 @@ impl Step<'_> {
     /// A hold of the caller's that has not ended.
     ///
     /// # Errors
-    /// [`Refusal::Ended`] when it has, [`Refusal::NotFound`] when there never was one.
+    /// [`Refusal::HoldEnded`] when it has, [`Refusal::NotFound`] when there never was one.
     fn callers_hold(&self, hold: u32) -> Result<&Hold, Refusal> {
         match self.workspace.hold(hold) {
             Some(found) if matches!(found.purpose, Purpose::Caller { .. }) => Ok(found),
-            None if hold > 0 && hold < self.workspace.next_hold => Err(Refusal::Ended),
+            None if hold > 0 && hold < self.workspace.next_hold => Err(self.ended("hold", hold)),
             _ => Err(Refusal::NotFound { what: "hold" }),
         }
     }
+
+    /// Refuses to end a run or hold again (R36). Its end is known where the passing of time brought it about just now,
+    /// which the journal does not say yet.
+    pub(super) fn ended(&self, what: &'static str, n: u32) -> Refusal {
+        let mut ends = self.events.iter().filter_map(|Dated(at, event)| ending(*at, event));
+        let ending = ends.find(|(kind, of, _)| (*kind, *of) == (what, n)).map(|(_, _, ending)| ending);
+        Refusal::HoldEnded { what, ending }
+    }
+}
+
+/// The end that an event says something came to: of a run or a hold, and its number.
+pub fn ending(at: Timestamp, event: &Event) -> Option<(&'static str, u32, Ending)> {
+    let (what, n, ended_as, captured, released) = match event {
+        Event::RunSettled { run, status, captured, released, .. } => ("run", *run, status.name(), *captured, *released),
+        Event::HoldEnded { hold, captured, released, expired, .. } => {
+            let ended_as = match (expired, captured.is_zero() && !released.is_zero()) {
+                (true, _) => "expired",
+                (false, true) => "released",
+                (false, false) => "captured",
+            };
+            ("hold", *hold, ended_as, *captured, *released)
+        }
+        _ => return None,
+    };
+    Some((what, n, Ending { ended_as, ended_at: at, captured, released }))
 }
 
 fn seconds_are_good(seconds: i64) -> Result<(), Refusal> {

@@ -26,7 +26,7 @@ use crate::rights::{By, Need, judge};
 use crate::team::command::TeamCommand;
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
-pub use holds::hold_is_good;
+pub use holds::{ending, hold_is_good};
 pub(crate) use reviews::required;
 pub(crate) use subscriptions::price_of;
 
@@ -57,7 +57,7 @@ pub fn apply(
 ) -> Result<Applied, Refusal> {
     workspace.check();
     let (before, at) = (workspace, at.max(workspace.at));
-    let mut step = Step { workspace: before.clone(), catalogs, by, off: None, at, events: Vec::new() };
+    let mut step = Step { workspace: before.clone(), catalogs, by, off: None, served: true, at, events: Vec::new() };
     if step.workspace.is_open() {
         settle::settle(&mut step);
     }
@@ -113,8 +113,9 @@ fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
         }
         Command::Freeze { reason } => step.freeze(Some(reason)),
         Command::Unfreeze => step.freeze(None),
-        Command::CreateRun { model, params, quote, sandbox, metadata, off } => {
+        Command::CreateRun { model, params, quote, sandbox, metadata, off, served } => {
             step.off = off.clone();
+            step.served = *served;
             step.create_run(model, params, quote.as_ref(), sandbox.as_ref(), metadata)
         }
         Command::StartRun { run, attempt } => step.start_run(*run, *attempt),
@@ -157,6 +158,8 @@ struct Step<'a> {
     by: By,
     /// Why what is asked for may not start at all.
     off: Option<Off>,
+    /// Whether a provider serves the model that is asked for.
+    served: bool,
     at: Timestamp,
     events: Vec<Dated>,
 }

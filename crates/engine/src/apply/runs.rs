@@ -18,6 +18,7 @@ use crate::refusal::{FreshQuote, Refusal};
 use crate::rights::spender;
 use crate::time::{DAY, Timestamp};
 use crate::ways_out::ways_out;
+use crate::workspace::Mode;
 use std::collections::BTreeMap;
 
 /// A model with parameters that a workspace may run now: gated, priced, and where its hold is taken from.
@@ -54,6 +55,9 @@ impl<'a> Step<'a> {
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), Refusal> {
         metadata_is_good(metadata)?;
+        if sandbox.is_some() && self.workspace.mode == Mode::Live {
+            return Err(Refusal::invalid("/sandbox", "only the runs of a test workspace are scripted"));
+        }
         let (accepted, catalog) = self.accept(model, asked, quote, true)?;
         self.emit(Event::RunQueued {
             run: self.workspace.next_hold,
@@ -106,7 +110,7 @@ impl<'a> Step<'a> {
                 upgrade_url: self.catalog().links.upgrade.clone(),
             });
         }
-        self.level_reaches(model, asked)?;
+        self.level_reaches(model, &params)?;
         if let Access::Unapproved { review } = access {
             return Err(Refusal::ReviewRequired { review, apply_url: self.catalog().links.apply.clone() });
         }
@@ -121,6 +125,9 @@ impl<'a> Step<'a> {
             });
         }
         if is_run {
+            if !self.served {
+                return Err(Refusal::ModelNotServed { model: model.id.clone(), mode: self.workspace.mode });
+            }
             self.may_run_one_more()?;
         }
         let taken = self.taken(model, &params, &price, &access)?;
@@ -185,14 +192,13 @@ impl<'a> Step<'a> {
         Err(Refusal::WorkspaceFrozen { reason })
     }
 
-    fn level_reaches(&self, model: &Model, asked: &Params) -> Result<(), Refusal> {
+    fn level_reaches(&self, model: &Model, params: &Params) -> Result<(), Refusal> {
         let (catalog, plan) = (self.catalog(), self.plan());
-        let levels = asked.keys().filter_map(|name| Some((name, model.params.get(name)?.level()?)));
-        for (name, level) in levels {
-            if !reaches(catalog, plan, level) {
-                let feature = format!("{level} parameters: {name}");
+        for (name, value) in params {
+            let levels = model.params.get(name).map(|param| param.levels_of(value)).unwrap_or_default();
+            if let Some(level) = levels.into_iter().find(|level| !reaches(catalog, plan, level)) {
                 return Err(Refusal::FeatureNotInPlan {
-                    feature,
+                    feature: format!("{level} parameters: {name}"),
                     plans_that_include: plans_with_level(catalog, level),
                 });
             }
@@ -297,7 +303,7 @@ impl<'a> Step<'a> {
     pub(super) fn settle_run(&mut self, run: u32, attempt: Option<u32>, outcome: &Outcome) -> Result<(), Refusal> {
         let hold = match self.open_run(run) {
             Ok(hold) => hold.clone(),
-            Err(Refusal::Ended) => {
+            Err(Refusal::HoldEnded { .. }) => {
                 let usable = matches!(outcome, Outcome::Delivered { delivered, .. } if *delivered > 0);
                 self.emit(Event::OutcomeIgnored { run, usable });
                 return Ok(());
@@ -386,11 +392,11 @@ impl<'a> Step<'a> {
     /// A run that has not ended.
     ///
     /// # Errors
-    /// [`Refusal::Ended`] when it has, [`Refusal::NotFound`] when there never was one.
+    /// [`Refusal::HoldEnded`] when it has, [`Refusal::NotFound`] when there never was one.
     fn open_run(&self, run: u32) -> Result<&Hold, Refusal> {
         match self.workspace.hold(run) {
             Some(hold) if matches!(hold.purpose, Purpose::Run { .. }) => Ok(hold),
-            None if run > 0 && run < self.workspace.next_hold => Err(Refusal::Ended),
+            None if run > 0 && run < self.workspace.next_hold => Err(self.ended("run", run)),
             _ => Err(Refusal::NotFound { what: "run" }),
         }
     }

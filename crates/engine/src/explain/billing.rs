@@ -63,7 +63,7 @@ fn top_up(event: &BillingEvent) -> Said {
 /// What people were told.
 pub(super) fn tell(scene: &Scene<'_>, notice: &Notice) -> Said {
     match notice {
-        Notice::CreditsLow { left, line } => {
+        Notice::CreditsLow { left, line, .. } => {
             Said::plain(format!("The balance is low: {} left, below {line}", quantity(Unit::Credits, *left)))
         }
         Notice::CreditsRecovered { left } => {
@@ -73,7 +73,7 @@ pub(super) fn tell(scene: &Scene<'_>, notice: &Notice) -> Said {
             let unit = scene.before.grant(*grant).map_or(Unit::Credits, |grant| grant.unit);
             Said::plain(format!("{} will expire, left in {}", quantity(unit, *amount), scene.grant_name(*grant, true)))
         }
-        Notice::RetentionShortened { plan, keeps, old_until } => Said::with(
+        Notice::RetentionShortened { plan, keeps, old_until, .. } => Said::with(
             format!("The {plan} plan keeps outputs for {keeps}"),
             format!(", which is shorter than before; those there are now are kept until {old_until} at least."),
         ),

@@ -214,7 +214,15 @@ fn amount(units: i64) -> Amount {
 fn run(model: &str, params: &[(&str, Value)]) -> Command {
     let params: Params = params.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect();
     let metadata = BTreeMap::new();
-    Command::CreateRun { model: Name::from(model), params, quote: None, sandbox: None, metadata, off: None }
+    Command::CreateRun {
+        model: Name::from(model),
+        params,
+        quote: None,
+        sandbox: None,
+        metadata,
+        off: None,
+        served: true,
+    }
 }
 
 fn ten_seconds() -> Command {
@@ -413,7 +421,7 @@ fn credits_that_outlive_their_grant_under_a_hold_are_followed() {
              the grant's expiry. By grant: grant gr_7_3 (cycle, allowance, expired 2026-02-28T10:00:00Z) 140 spent and \
              60 past the grant's expiry.",
             "Returned 60 credits that had been held from grant gr_7_3 (cycle, allowance), which has expired, as grant \
-             gr_7_7 (returned, allowance, expires 2026-03-01T10:01:00Z).",
+             gr_7_7 (returned, allowance, expires 2026-03-01T10:00:00Z).",
         ]
     );
 }

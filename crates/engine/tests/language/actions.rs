@@ -165,7 +165,15 @@ impl Scenario {
                 let quoted_at = words.option("quoted");
                 let params = words.params();
                 let quote = quoted_at.map(|at| self.cited(&model, &params, &at)).transpose()?;
-                Command::CreateRun { model, params, quote, sandbox: None, metadata: BTreeMap::new(), off: None }
+                Command::CreateRun {
+                    model,
+                    params,
+                    quote,
+                    sandbox: None,
+                    metadata: BTreeMap::new(),
+                    off: None,
+                    served: true,
+                }
             }
             "start" => {
                 let attempt = words.option("attempt").map_or(Ok(1), |attempt| read(&attempt, "an attempt"))?;

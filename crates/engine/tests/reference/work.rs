@@ -3,7 +3,7 @@
 use super::civil::DAY;
 use super::money::Born;
 use super::{Answer, MOST, Model, NEVER, No, Open, Opening, Trial, find_plan, good_name, later, price};
-use scrip_engine::{Ask, CancelRule, CitedQuote, GrantKind, Outcome, Params, Unit, fingerprint};
+use scrip_engine::{Ask, CancelRule, CitedQuote, GrantKind, Outcome, Param, Params, Unit, Value, fingerprint};
 
 const SECOND: i64 = 1_000_000;
 
@@ -73,7 +73,7 @@ impl Model {
         self.not_frozen()?;
         let catalog = self.catalog();
         let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
-        let trial = self.gates(model, asked, &filled)?;
+        let trial = self.gates(model, &filled)?;
         let mut open = Open {
             n: self.next_hold,
             unit: model.unit,
@@ -120,12 +120,7 @@ impl Model {
     }
 
     /// What the plan lets in, whatever the balance; the trial that stands in for it.
-    fn gates(
-        &self,
-        model: &scrip_engine::Model,
-        asked: &Params,
-        filled: &Params,
-    ) -> Result<Option<scrip_engine::Trial>, No> {
+    fn gates(&self, model: &scrip_engine::Model, filled: &Params) -> Result<Option<scrip_engine::Trial>, No> {
         let catalog = self.catalog();
         let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
         let included = model.plans.is_empty() || model.plans.contains(&plan.id);
@@ -134,10 +129,9 @@ impl Model {
             return Err("MODEL_TIER_REQUIRED");
         }
         let height = |level: &str| catalog.levels.iter().position(|known| **known == *level).expect("a known level");
-        for (_, param) in model.params.iter().filter(|(name, _)| asked.contains_key(*name)) {
-            if let (Some(needed), Some(own)) = (param.level(), &plan.level)
-                && height(needed) > height(own)
-            {
+        for (name, param) in &model.params {
+            let needed = needs(param, &filled[name]);
+            if plan.level.as_ref().is_some_and(|own| needed.iter().any(|needed| height(needed) > height(own))) {
                 return Err("FEATURE_NOT_IN_PLAN");
             }
         }
@@ -291,7 +285,7 @@ impl Model {
     fn find(&self, n: u32, is_run: bool) -> Result<Open, No> {
         match self.open.iter().find(|open| open.n == n) {
             Some(open) if open.run.is_some() == is_run => Ok(open.clone()),
-            None if n > 0 && n < self.next_hold => Err("ENDED"),
+            None if n > 0 && n < self.next_hold => Err("HOLD_ENDED"),
             _ => Err("NOT_FOUND"),
         }
     }
@@ -311,7 +305,7 @@ impl Model {
 
     pub fn settle_run(&mut self, run: u32, attempt: Option<u32>, outcome: &Outcome) -> Answer {
         let open = match self.find(run, true) {
-            Err("ENDED") => {
+            Err("HOLD_ENDED") => {
                 self.happened = true;
                 return Ok(());
             }
@@ -421,4 +415,29 @@ impl Model {
 
 fn pays(models: &[String], model: Option<&str>) -> bool {
     models.is_empty() || model.is_some_and(|model| models.iter().any(|known| known == model))
+}
+
+/// The levels that a value needs: of the whole parameter unless it is the default, and its own.
+fn needs(param: &Param, value: &Value) -> Vec<String> {
+    let mut needed = Vec::new();
+    let (level, is_default) = match (param, value) {
+        (Param::Integer { level, default, levels, .. }, Value::Integer(number)) => {
+            needed.extend(levels.iter().filter(|bound| bound.above < *number).map(|bound| bound.level.to_string()));
+            (level, *default == Some(*number))
+        }
+        (Param::Choice { level, default, levels, .. }, Value::Text(word)) => {
+            needed.extend(levels.iter().filter(|(of, _)| ***of == **word).map(|(_, level)| level.to_string()));
+            (level, default.as_ref().is_some_and(|default| **default == **word))
+        }
+        (Param::Boolean { level, default }, Value::Boolean(yes)) => (level, yes == default),
+        (Param::Text { level, required, .. }, Value::Text(text)) => (level, text.is_empty() && !required),
+        (Param::List { level, min, levels, .. }, Value::List(entries)) => {
+            let many = entries.len() as i64;
+            needed.extend(levels.iter().filter(|bound| bound.above < many).map(|bound| bound.level.to_string()));
+            (level, entries.is_empty() && *min == 0)
+        }
+        _ => panic!("{value:?} was filled in for {param:?}"),
+    };
+    needed.extend(level.iter().filter(|_| !is_default).map(ToString::to_string));
+    needed
 }

@@ -338,7 +338,7 @@ impl Asker {
         } else {
             BTreeMap::new()
         };
-        Command::CreateRun { model: name(&model), params, quote, sandbox: None, metadata, off: None }
+        Command::CreateRun { model: name(&model), params, quote, sandbox: None, metadata, off: None, served: true }
     }
 
     fn quote(&mut self, pair: &Pair, model: &str, params: &Params) {

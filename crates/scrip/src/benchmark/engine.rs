@@ -124,6 +124,7 @@ impl Lab {
             sandbox: None,
             metadata: Default::default(),
             off: None,
+            served: true,
         })?;
         self.now = self.now.after_micros(SECOND);
         self.apply(&Command::StartRun { run, attempt: 1 })?;

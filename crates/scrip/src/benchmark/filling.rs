@@ -145,6 +145,7 @@ fn command(n: u64, step: u64, length: u64) -> Command {
             sandbox: None,
             metadata: [("order".to_owned(), format!("{n}-{round}"))].into(),
             off: None,
+            served: true,
         },
         place if is_whole && place == RUN + 1 => Command::StartRun { run: number(NUMBERS - 1), attempt: 1 },
         place if is_whole && place == RUN + 2 => {

@@ -59,10 +59,7 @@ pub fn workspace(workspace: &Workspace) -> api::Workspace {
         name: workspace.profile.name.clone(),
         owner_email: workspace.profile.owner.clone(),
         external_id: workspace.profile.external_id.clone(),
-        mode: match workspace.mode {
-            scrip_engine::Mode::Test => "test".to_owned(),
-            scrip_engine::Mode::Live => "live".to_owned(),
-        },
+        mode: workspace.mode.name().to_owned(),
         plan: subscription.plan.to_string(),
         interval: subscription.period.map(|period| period.interval.name().to_owned()),
         status: status.to_owned(),
@@ -129,6 +126,16 @@ pub fn balance(workspace: &Workspace) -> api::Balance {
     }
 }
 
+/// Free runs that are left of a count trial, 0 once it is used up; `None` where the plan has none of the model.
+fn trial_runs_left(plan: &Plan, model: &scrip_engine::Model, access: &Access) -> Option<i64> {
+    let is_counted = plan.trials.iter().any(|trial| trial.model == model.id && trial.runs.is_some());
+    match access {
+        Access::TrialRuns { left } => Some(left.get()),
+        Access::TrialExhausted if is_counted => Some(0),
+        _ => None,
+    }
+}
+
 /// What a workspace may do.
 pub fn entitlements(workspace: &Workspace, catalog: &Catalog, plan: &Plan, at: Timestamp) -> api::Entitlements {
     let model = |model: &scrip_engine::Model| {
@@ -148,7 +155,7 @@ pub fn entitlements(workspace: &Workspace, catalog: &Catalog, plan: &Plan, at: T
             locked,
             reason: reason.map(str::to_owned),
             plans_that_include: plans_with_model(catalog, model).iter().map(ToString::to_string).collect(),
-            trial_runs_left: if let Access::TrialRuns { left } = access { Some(left.get()) } else { None },
+            trial_runs_left: trial_runs_left(plan, model, &access),
             trial_window_ends_at: if let Access::TrialWindow { ends_at } = access { ends_at.map(text) } else { None },
             trial_window_unopened: access == Access::TrialWindow { ends_at: None },
             runs_left_today: left,

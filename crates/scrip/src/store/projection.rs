@@ -4,7 +4,7 @@
 
 use scrip_engine::{
     Amount, CancelRule, Dated, Event, Failure, Hold, Line, Name, Output, OutputFile, Params, Purpose, RunStatus,
-    Script, Timestamp, TrialUse, Unit, WorkspaceId,
+    Script, Timestamp, TrialUse, Unit, WorkspaceId, ending,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,10 +83,7 @@ impl RunRow {
         match self.status {
             None if self.started_at.is_none() => "queued",
             None => "running",
-            Some(RunStatus::Succeeded) => "succeeded",
-            Some(RunStatus::Partial) => "partial",
-            Some(RunStatus::Failed) => "failed",
-            Some(RunStatus::Canceled) => "canceled",
+            Some(status) => status.name(),
         }
     }
 
@@ -247,22 +244,12 @@ impl HoldRow {
         Some(events.fold(row, |row, Dated(at, event)| row.after(*at, event)))
     }
 
-    /// What a hold of so much is after an event that ends it; `open` after any other.
-    fn ending(amount: Amount, event: &Event) -> &'static str {
-        let Event::HoldEnded { captured, expired, .. } = event else { return "open" };
-        match (expired, captured.is_zero() && !amount.is_zero()) {
-            (true, _) => "expired",
-            (false, true) => "released",
-            (false, false) => "captured",
-        }
-    }
-
     /// The hold after a later event.
     pub fn after(mut self, at: Timestamp, event: &Event) -> HoldRow {
         match event {
             Event::HoldExtended { expires_at, .. } => self.expires_at = *expires_at,
             Event::HoldEnded { captured, released, .. } => {
-                self.status = HoldRow::ending(self.amount, event).to_owned();
+                self.status = ending(at, event).map_or("open", |(_, _, ending)| ending.ended_as).to_owned();
                 self.captured = *captured;
                 self.released = *released;
                 self.ended_at = Some(at);
@@ -381,9 +368,9 @@ pub struct Changed {
 /// What a day's usage of a model grows by.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
-    /// Runs and holds that ended.
+    /// Runs that ended, and holds of a model that were captured.
     pub runs: i64,
-    /// Those that nothing came of.
+    /// Runs that nothing came of.
     pub failed: i64,
     /// Spent.
     pub captured: i64,
@@ -466,7 +453,8 @@ impl Fold {
         let row = row.after(at, event);
         if let Event::RunSettled { status, captured, .. } = event {
             let failed = matches!(status, RunStatus::Failed | RunStatus::Canceled);
-            self.use_up(key.0, at, row.model.clone(), row.unit, failed, *captured);
+            let used = Used { runs: 1, failed: i64::from(failed), captured: captured.get() };
+            self.use_up(key.0, at, (row.model.clone(), row.unit), used);
         }
         self.changes.runs.insert(key, Changed { row, seq, queued });
     }
@@ -476,9 +464,13 @@ impl Fold {
         // A run's hold has no row: the run's has it all.
         let Some(mut place) = known else { return };
         if let Event::HoldEnded { captured, .. } = event {
-            let model = place.model.clone().unwrap_or_else(|| Name::from(""));
-            let failed = HoldRow::ending(place.amount, event) != "captured";
-            self.use_up(key.0, at, model, place.unit, failed, *captured);
+            // A hold is a run of its model once it is captured; what is given back was no run, and had no failure.
+            let was_captured = ending(at, event).is_some_and(|(_, _, ending)| ending.ended_as == "captured");
+            if was_captured {
+                let runs = i64::from(place.model.is_some());
+                let model = place.model.clone().unwrap_or_else(|| Name::from(""));
+                self.use_up(key.0, at, (model, place.unit), Used { runs, failed: 0, captured: captured.get() });
+            }
             place.ended = Some(seq);
         } else {
             place.extended = Some(seq);
@@ -486,10 +478,10 @@ impl Fold {
         self.changes.holds.insert(key, place);
     }
 
-    fn use_up(&mut self, workspace: i64, at: Timestamp, model: Name, unit: Unit, failed: bool, captured: Amount) {
+    fn use_up(&mut self, workspace: i64, at: Timestamp, (model, unit): (Name, Unit), more: Used) {
         let used = self.changes.usage.entry((workspace, at.day(), model, unit)).or_default();
-        used.runs += 1;
-        used.failed += i64::from(failed);
-        used.captured += captured.get();
+        used.runs += more.runs;
+        used.failed += more.failed;
+        used.captured += more.captured;
     }
 }

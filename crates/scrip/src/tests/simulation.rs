@@ -281,6 +281,7 @@ impl Life {
             sandbox: None,
             metadata: Default::default(),
             off: None,
+            served: true,
         };
         let Some(committed) = self.submit(command).await else { return };
         for dated in committed.events.iter() {
