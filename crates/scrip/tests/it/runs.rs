@@ -479,7 +479,7 @@ async fn a_quote_and_a_run_are_answered_alike() {
                     desk.give(5_000).await;
                 }
                 if state == "frozen" {
-                    desk.post(&format!("/v1/workspaces/{}/freeze", desk.id), json!({ "reason": "abuse" }))
+                    desk.post(&format!("/v1/workspaces/{}/freeze", desk.id), json!({ "frozen": true, "reason": "abuse" }))
                         .await
                         .expect(200);
                 }
