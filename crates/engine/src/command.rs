@@ -5,8 +5,8 @@ use crate::billing::command::BillingCommand;
 use crate::catalog::{Name, Params};
 use crate::event::{Failure, OutputFile, Script};
 use crate::id::UserId;
-use crate::team::Tenancy;
 use crate::team::command::TeamCommand;
+use crate::team::{Spender, Tenancy};
 use crate::time::{Interval, Timestamp};
 use crate::workspace::{Mode, Profile};
 use std::collections::BTreeMap;
@@ -210,6 +210,8 @@ pub enum Command {
         seconds: Option<i64>,
         /// Why nothing may start on its model at all.
         off: Option<Off>,
+        /// The member or key it is for, whose rights and caps bind it as they bind a run (R30).
+        behalf: Option<Spender>,
     },
     /// Spend a hold, in whole or in part.
     CaptureHold {

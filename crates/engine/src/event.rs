@@ -453,6 +453,9 @@ pub enum Event {
         /// The day whose limit it counts against.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limited_day: Option<i64>,
+        /// The member or key it is for; nobody, when the operator named none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Spender>,
     },
     /// It may last longer.
     HoldExtended {

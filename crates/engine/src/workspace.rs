@@ -255,6 +255,12 @@ impl Workspace {
         self.holds.iter().filter(|hold| matches!(hold.purpose, Purpose::Run { .. })).count()
     }
 
+    /// Runs and holds of models that have not ended: what the plan's concurrency counts.
+    pub fn open_work(&self) -> usize {
+        let is_work = |hold: &&Arc<Hold>| hold.model.is_some() || matches!(hold.purpose, Purpose::Run { .. });
+        self.holds.iter().filter(is_work).count()
+    }
+
     /// Sums over all grants there ever were, by unit.
     pub fn sums(&self) -> BTreeMap<Unit, Sums> {
         let mut sums = self.forgotten.clone();

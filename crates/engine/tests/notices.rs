@@ -77,7 +77,7 @@ impl Desk {
     fn spend(&mut self, credits: i64) {
         let hold = self.workspace.next_hold;
         let ask = Ask::Credits(Amount::new(credits).expect("in range"));
-        self.ask(&Command::OpenHold { ask, reference: "a walk".to_owned(), seconds: None, off: None });
+        self.ask(&Command::OpenHold { ask, reference: "a walk".to_owned(), seconds: None, off: None, behalf: None });
         self.ask(&Command::CaptureHold { hold, amount: None });
     }
 }

@@ -477,6 +477,7 @@ fn nothing_is_kept_alive_by_being_held_again() {
                     reference: "again".to_owned(),
                     seconds: Some(asker.dice.within(1, 30 * 86_400)),
                     off: None,
+                    behalf: None,
                 },
                 40..65 if !open.is_empty() => Command::ReleaseHold { hold: *asker.dice.pick(&open) },
                 65..67 if !open.is_empty() => {

@@ -73,7 +73,13 @@ impl Desk {
 
     /// Opens a hold that lasts a day and gives its number.
     fn hold(&mut self, ask: Ask) -> u32 {
-        self.run(Command::OpenHold { ask, reference: "job".to_owned(), seconds: Some(86_400), off: None });
+        self.run(Command::OpenHold {
+            ask,
+            reference: "job".to_owned(),
+            seconds: Some(86_400),
+            off: None,
+            behalf: None,
+        });
         self.workspace.next_hold - 1
     }
 
@@ -561,7 +567,7 @@ fn a_refund_that_is_told_again_does_not_take_from_what_came_back() {
     let give = Give::Pack(Name::from("month"));
     desk.run(Command::Grant { give, source: Some(Name::from("pay_1")), reason: "sold".to_owned() });
     let ask = Ask::Credits(Amount::new(360).expect("it is in range"));
-    let hold = Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(2_592_000), off: None };
+    let hold = Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(2_592_000), off: None, behalf: None };
     desk.run(hold);
     desk.run(reversed("pay_1", 1_000, 100));
     desk.now += 28 * DAY + DAY / 2;
@@ -587,6 +593,7 @@ fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
         reference: "x".to_owned(),
         seconds: Some(2_592_000),
         off: None,
+        behalf: None,
     });
     desk.now += 28 * DAY + DAY / 2;
     desk.run(Command::ReleaseHold { hold: 1 });
@@ -600,6 +607,7 @@ fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
         reference: "x".to_owned(),
         seconds: Some(2_592_000),
         off: None,
+        behalf: None,
     });
     whole.now += 28 * DAY + DAY / 2;
     whole.run(Command::ReleaseHold { hold: 1 });
@@ -617,7 +625,7 @@ fn pictures() -> scrip_engine::Value {
 fn what_the_passing_of_time_has_just_ended_is_said_with_its_end() {
     let mut desk = Desk::rich();
     let ask = Ask::Credits(Amount::new(10).expect("it is in range"));
-    desk.run(Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(60), off: None });
+    desk.run(Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(60), off: None, behalf: None });
     let (model, params) =
         (Name::from("photo"), Params::from([(Name::from("prompt"), scrip_engine::Value::Text("a boat".to_owned()))]));
     let metadata = std::collections::BTreeMap::new();

@@ -319,6 +319,7 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
             trial,
             opens_until,
             limited_day,
+            by,
             ..
         } => {
             take(workspace, at, parts);
@@ -335,7 +336,7 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 model: model.clone(),
                 limited_day: *limited_day,
                 plan: workspace.subscription.plan.clone(),
-                by: None,
+                by: *by,
             };
             open_hold(workspace, at, held, *opens_until);
         }

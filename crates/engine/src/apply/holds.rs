@@ -10,6 +10,8 @@ use crate::event::{Dated, Event};
 use crate::hold::{Hold, Purpose, TrialUse};
 use crate::limits::{HOLD_SECONDS_DEFAULT, HOLD_SECONDS_MAX, HOLDS_MAX, OPERATION_MAX, WINDOW_WITHDRAWALS_MAX};
 use crate::refusal::{Ending, Refusal};
+use crate::rights::{Need, judge_spender};
+use crate::team::Spender;
 use crate::time::Timestamp;
 
 /// What is wrong with a hold whatever the workspace: its caller's name for it, or how long it is to last.
@@ -23,6 +25,9 @@ pub fn hold_is_good(reference: &str, seconds: Option<i64>) -> Result<(), Refusal
 
 impl Step<'_> {
     pub(super) fn open_hold(&mut self, ask: &Ask, reference: &str, seconds: Option<i64>) -> Result<(), Refusal> {
+        if let Some(behalf) = self.behalf {
+            self.behalf = Some(self.stands_for(behalf, ask)?);
+        }
         hold_is_good(reference, seconds)?;
         let seconds = seconds.unwrap_or(HOLD_SECONDS_DEFAULT);
         let expires_at = self.at.after_seconds(seconds);
@@ -32,12 +37,36 @@ impl Step<'_> {
         }
     }
 
+    /// The member or key that a hold is for, with the key's owner, judged as if they asked themselves (R26, R30).
+    fn stands_for(&self, behalf: Spender, ask: &Ask) -> Result<Spender, Refusal> {
+        let team = &self.workspace.team;
+        let wrong = |member: &str, detail: &str| Err(Refusal::invalid(format!("/on_behalf_of/{member}"), detail));
+        if behalf.member.is_some_and(|user| team.member(user).is_none()) {
+            return wrong("member", "there is no such member");
+        }
+        let spender = match behalf.key.map(|n| team.key(n)) {
+            None => behalf,
+            Some(None) => return wrong("key", "there is no such key"),
+            Some(Some(key)) if behalf.member.is_some() && key.owner != behalf.member => {
+                return wrong("key", "is not the member's");
+            }
+            Some(Some(key)) => Spender { member: key.owner, ..behalf },
+        };
+        let need = match ask {
+            Ask::Credits(_) => Need::RunAny,
+            Ask::Model(model, _) => Need::RunModel(model),
+        };
+        judge_spender(&self.workspace, self.plan(), spender, need, self.at)?;
+        Ok(spender)
+    }
+
     fn hold_credits(&mut self, amount: Amount, reference: &str, expires_at: Timestamp) -> Result<(), Refusal> {
         if amount.is_zero() || amount.get() > OPERATION_MAX {
             return Err(Refusal::invalid("/credits", format!("must be 1 to {OPERATION_MAX}")));
         }
         self.not_frozen()?;
         limit("open holds", HOLDS_MAX, self.workspace.holds.len())?;
+        self.caps_leave(amount)?;
         let Some(parts) = draw_order::draw(&self.workspace, Unit::Credits, None, amount, self.at) else {
             let available = self.workspace.available(Unit::Credits, None, self.at);
             let held = self.workspace.held(Unit::Credits);
@@ -62,6 +91,7 @@ impl Step<'_> {
             trial: None,
             opens_until: None,
             limited_day: None,
+            by: self.behalf,
         });
         Ok(())
     }
@@ -86,6 +116,7 @@ impl Step<'_> {
             trial: accepted.taken.trial,
             opens_until: accepted.taken.opens_until,
             limited_day: accepted.taken.limited_day,
+            by: self.behalf,
         });
         Ok(())
     }

@@ -15,7 +15,6 @@ use crate::limits::{HOLDS_MAX, NAME_MAX, PARAMS_MAX};
 use crate::params;
 use crate::quote::{Price, price};
 use crate::refusal::{FreshQuote, Refusal};
-use crate::rights::spender;
 use crate::time::{DAY, Timestamp};
 use crate::ways_out::ways_out;
 use crate::workspace::Mode;
@@ -77,7 +76,7 @@ impl<'a> Step<'a> {
             limited_day: accepted.taken.limited_day,
             sandbox: sandbox.cloned(),
             metadata: metadata.clone(),
-            by: spender(&self.workspace, self.by, self.at),
+            by: self.spender(),
         });
         Ok(())
     }
@@ -124,11 +123,12 @@ impl<'a> Step<'a> {
                 plans_that_include: plans_with_model(self.catalog(), model),
             });
         }
+        if is_run && !self.served {
+            return Err(Refusal::ModelNotServed { model: model.id.clone(), mode: self.workspace.mode });
+        }
+        self.may_start_one_more()?;
         if is_run {
-            if !self.served {
-                return Err(Refusal::ModelNotServed { model: model.id.clone(), mode: self.workspace.mode });
-            }
-            self.may_run_one_more()?;
+            self.has_storage()?;
         }
         let taken = self.taken(model, &params, &price, &access)?;
         Ok((Accepted { model, params, price, taken }, catalog_version))
@@ -214,12 +214,16 @@ impl<'a> Step<'a> {
         }
     }
 
-    fn may_run_one_more(&self) -> Result<(), Refusal> {
-        let plan = self.plan();
-        if let Some(limit) = plan.concurrency.filter(|limit| self.workspace.open_runs() >= *limit as usize) {
-            return Err(Refusal::ConcurrencyLimited { limit });
+    /// Runs and holds of models count alike: a product that dispatches itself has the plan's limit too.
+    fn may_start_one_more(&self) -> Result<(), Refusal> {
+        match self.plan().concurrency {
+            Some(limit) if self.workspace.open_work() >= limit as usize => Err(Refusal::ConcurrencyLimited { limit }),
+            _ => Ok(()),
         }
-        match plan.storage_bytes() {
+    }
+
+    fn has_storage(&self) -> Result<(), Refusal> {
+        match self.plan().storage_bytes() {
             Some(quota_bytes) if self.workspace.stored_bytes >= quota_bytes => {
                 Err(Refusal::StorageFull { used_bytes: self.workspace.stored_bytes, quota_bytes })
             }

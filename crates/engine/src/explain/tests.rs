@@ -471,8 +471,13 @@ fn a_payment_is_followed_to_its_refund_and_back() {
              expires 2026-05-01T12:00:00Z). Reason: bought.",
         ]
     );
-    let hold =
-        Command::OpenHold { ask: Ask::Credits(amount(100)), reference: "order 1".to_owned(), seconds: None, off: None };
+    let hold = Command::OpenHold {
+        ask: Ask::Credits(amount(100)),
+        reference: "order 1".to_owned(),
+        seconds: None,
+        off: None,
+        behalf: None,
+    };
     story.then(JAN, hold);
     assert_eq!(
         story.last(),
@@ -522,8 +527,13 @@ fn a_payment_is_followed_to_its_refund_and_back() {
 fn a_debt_and_its_repayment_name_both_grants() {
     let mut story = Story::open(None);
     story.then(JAN, pack());
-    let hold =
-        Command::OpenHold { ask: Ask::Credits(amount(110)), reference: "order".to_owned(), seconds: None, off: None };
+    let hold = Command::OpenHold {
+        ask: Ask::Credits(amount(110)),
+        reference: "order".to_owned(),
+        seconds: None,
+        off: None,
+        behalf: None,
+    };
     story.then(JAN, hold);
     story.then(JAN, Command::CaptureHold { hold: 1, amount: None });
     let (_, lines) = story.then(JAN, reversal(250, false)).told();
@@ -647,6 +657,7 @@ fn holds_that_come_back_say_how() {
         reference: "order".to_owned(),
         seconds: Some(60),
         off: None,
+        behalf: None,
     };
     story.then(JAN, hold(1));
     assert!(story.last().starts_with("Held 1 credit for hold hd_7_1"), "{}", story.last());

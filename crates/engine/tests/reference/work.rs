@@ -92,14 +92,12 @@ impl Model {
         if let Some(trial) = &trial {
             until = self.try_out(&mut open, trial)?;
         }
-        if is_run {
-            let running = self.open.iter().filter(|hold| hold.run.is_some()).count();
-            if plan.concurrency.is_some_and(|most| running >= most as usize) {
-                return Err("CONCURRENCY_LIMITED");
-            }
-            if plan.storage_gb.is_some_and(|most| self.stored >= u64::from(most) * 1_000_000_000) {
-                return Err("STORAGE_FULL");
-            }
+        let working = self.open.iter().filter(|hold| hold.model.is_some()).count();
+        if plan.concurrency.is_some_and(|most| working >= most as usize) {
+            return Err("CONCURRENCY_LIMITED");
+        }
+        if is_run && plan.storage_gb.is_some_and(|most| self.stored >= u64::from(most) * 1_000_000_000) {
+            return Err("STORAGE_FULL");
         }
         if trial.is_none() {
             let today = self.now.div_euclid(DAY);

@@ -410,6 +410,6 @@ impl Asker {
             Some(864_000),
             Some(0),
         ]);
-        Command::OpenHold { ask, reference, seconds, off: None }
+        Command::OpenHold { ask, reference, seconds, off: None, behalf: None }
     }
 }

@@ -4,6 +4,7 @@ pub mod batch;
 
 use super::caller::Operator;
 use super::problem::Problem;
+use super::rates;
 use super::request::{Body, PathOf};
 use super::switches::off;
 use super::values::{amount, name, params};
@@ -15,7 +16,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::{Ask, Command, Dated, Ending, Entry, Kind, Refusal, WorkspaceId, ending};
+use scrip_engine::team::Spender;
+use scrip_engine::{Ask, Command, Dated, Ending, Entry, Kind, Refusal, WorkspaceId, ending, parse_owned};
 use std::sync::Arc;
 
 /// Holds credits: a plain amount, or the price of a model with parameters.
@@ -29,12 +31,16 @@ pub async fn open(
 ) -> Result<Reply<api::Hold>, Problem> {
     let id = operator.workspace()?;
     let asked = operator.asked_once(id, &body.bytes)?;
-    let command = opening(&app, body.value)?;
+    if body.value.count_request {
+        rates::count(&app, id).await?;
+    }
+    let command = opening(&app, id, body.value)?;
     opened(id, app.ledger.submit(id, command, asked).await)
 }
 
 /// What a hold is asked for with.
-fn opening(app: &App, new: api::NewHold) -> Result<Command, Problem> {
+fn opening(app: &App, workspace: WorkspaceId, new: api::NewHold) -> Result<Command, Problem> {
+    let behalf = new.on_behalf_of.map(|behalf| spender(workspace, &behalf)).transpose()?;
     let ask = match (new.credits, new.model) {
         (Some(credits), None) if new.params.is_empty() => Ask::Credits(amount("/credits", credits)?),
         (Some(_), _) => return Err(Problem::invalid("/credits", "either credits, or a model with params")),
@@ -45,7 +51,22 @@ fn opening(app: &App, new: api::NewHold) -> Result<Command, Problem> {
         Ask::Model(model, _) => off(app, model),
         Ask::Credits(_) => None,
     };
-    Ok(Command::OpenHold { ask, reference: new.reference, seconds: new.seconds, off })
+    Ok(Command::OpenHold { ask, reference: new.reference, seconds: new.seconds, off, behalf })
+}
+
+/// The member or key that a hold is for.
+fn spender(workspace: WorkspaceId, behalf: &api::OnBehalfOf) -> Result<Spender, Problem> {
+    if behalf.member.is_none() && behalf.key.is_none() {
+        return Err(Problem::invalid("/on_behalf_of", "name a member or a key"));
+    }
+    let none = |member: &str| Problem::invalid(format!("/on_behalf_of/{member}"), format!("there is no such {member}"));
+    let member = |id: &String| id.parse().map_err(|()| none("member"));
+    let key = |id: &String| match parse_owned(Kind::Key, id) {
+        Some((owner, n)) if owner == workspace => Ok(n),
+        _ => Err(none("key")),
+    };
+    let (member, key) = (behalf.member.as_ref().map(member), behalf.key.as_ref().map(key));
+    Ok(Spender { member: member.transpose()?, key: key.transpose()? })
 }
 
 /// Shows the hold that was opened.
@@ -68,7 +89,7 @@ pub async fn show(
     Ok(Json(find(&app, workspace, hold).await?))
 }
 
-/// Spends a hold, in whole or in part; the rest goes back. One that has ended is refused, unless this is the request that ended it, sent again.
+/// Spends a hold, in whole or in part; the rest goes back. One that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/capture", tag = "Holds",
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     request_body = api::CaptureRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
@@ -88,7 +109,7 @@ fn capturing(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem>
     Ok(Command::CaptureHold { hold, amount })
 }
 
-/// Gives a hold back. One that has ended is refused, unless this is the request that ended it, sent again.
+/// Gives a hold back. One that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/release", tag = "Holds",
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The hold", body = api::Hold)))]

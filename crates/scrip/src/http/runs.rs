@@ -363,7 +363,7 @@ pub async fn list(
     Ok(Json(super::page(data, last.map(|row| row.integer(0)))))
 }
 
-/// Gives a run up. One that has ended is refused, unless this is the request that ended it, sent again.
+/// Gives a run up. One that has ended is refused.
 #[utoipa::path(post, path = "/v1/runs/{id}/cancel", tag = "Runs",
     params(("id" = String, Path, description = "`run_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The run", body = api::Run)))]

@@ -280,6 +280,10 @@ pub fn hold(workspace: WorkspaceId, n: u32, row: &HoldRow) -> api::Hold {
         created_at: text(row.created_at),
         expires_at: text(row.expires_at),
         ended_at: row.ended_at.map(text),
+        on_behalf_of: row.by.map(|by| api::OnBehalfOf {
+            member: by.member.map(|user| user.to_string()),
+            key: by.key.map(|n| workspace.owned(scrip_engine::Kind::Key, n)),
+        }),
     }
 }
 

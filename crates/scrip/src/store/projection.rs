@@ -2,6 +2,7 @@
 //!
 //! Invariant: a row depends on entries alone, so that folding them again gives the same rows.
 
+use scrip_engine::team::Spender;
 use scrip_engine::{
     Amount, CancelRule, Dated, Event, Failure, Hold, Line, Name, Output, OutputFile, Params, Purpose, RunStatus,
     Script, Timestamp, TrialUse, Unit, WorkspaceId, ending,
@@ -187,12 +188,14 @@ pub struct HoldRow {
     pub expires_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// The member or key it is for.
+    pub by: Option<Spender>,
 }
 
 impl HoldRow {
     /// The hold as its first event tells it; `None` for any other event.
     pub fn opened(at: Timestamp, event: &Event) -> Option<(u32, HoldRow)> {
-        let Event::HoldOpened { hold, reference, model, unit, amount, expires_at, .. } = event else { return None };
+        let Event::HoldOpened { hold, reference, model, unit, amount, expires_at, by, .. } = event else { return None };
         let row = HoldRow {
             reference: reference.clone(),
             model: model.clone(),
@@ -204,6 +207,7 @@ impl HoldRow {
             created_at: at,
             expires_at: *expires_at,
             ended_at: None,
+            by: *by,
         };
         Some((*hold, row))
     }
@@ -239,6 +243,7 @@ impl HoldRow {
             created_at: before.opened_at,
             expires_at: before.expires_at,
             ended_at: None,
+            by: before.by,
         };
         let events = events.iter().filter(|Dated(_, event)| HoldRow::about(event) == Some(before.n));
         Some(events.fold(row, |row, Dated(at, event)| row.after(*at, event)))

@@ -152,3 +152,60 @@ async fn a_hold_that_has_ended_is_not_ended_again() {
     }
     app.verify();
 }
+
+/// R27, R28, R30: what a product dispatches itself is bound by the plan's limits, and by whoever it says it is for.
+#[tokio::test]
+async fn a_hold_on_behalf_of_somebody_is_bound_as_their_run_is() {
+    let mut app = App::start();
+    {
+        let plan = json!({ "plan": "pro", "interval": "month" });
+        let desk = app.workspace(plan).await;
+        let new = json!({ "email": "bob@example.com" });
+        let bob = text(&desk.post("/v1/members", new).await.expect(201)["id"]);
+        let cap = json!({ "spend_cap": { "credits": 100 } });
+        let path = format!("/v1/members/{bob}");
+        desk.call(Method::PATCH, &path).json(&cap).send().await.expect(200);
+        let ask = |credits: i64, whose: Value| json!({ "credits": credits, "reference": "r", "on_behalf_of": whose });
+        let hold = desk.post("/v1/holds", ask(80, json!({ "member": bob }))).await.expect(201);
+        assert_eq!(hold["on_behalf_of"], json!({ "member": bob }));
+        let refused = desk.post("/v1/holds", ask(21, json!({ "member": bob }))).await.problem(402, "SPEND_CAP_REACHED");
+        assert_eq!((&refused["cap"]["of"], &refused["cap"]["spent"]), (&json!(bob), &json!(80)));
+        let shown = desk.get("/v1/members").await.expect(200);
+        assert!(shown.to_string().contains("\"spent\":80"), "{shown}");
+        let batch = json!({ "decisions": [
+            { "key": "k1", "workspace": desk.id, "open": ask(21, json!({ "member": bob })) },
+            { "key": "k2", "workspace": desk.id, "open": ask(20, json!({ "member": bob })) },
+        ]});
+        let answers =
+            app.call(Method::POST, "/v1/holds/batch").json(&batch).send().await.expect(200)["answers"].clone();
+        assert_eq!((&answers[0]["problem"]["code"], &answers[1]["status"]), (&json!("SPEND_CAP_REACHED"), &json!(201)));
+        let released = desk.post(&format!("/v1/holds/{}/release", text(&hold["id"])), json!({})).await.expect(200);
+        assert_eq!(released["on_behalf_of"], hold["on_behalf_of"]);
+        desk.post("/v1/holds", ask(80, json!({ "member": bob }))).await.expect(201);
+        for (whose, pointer) in [
+            (json!({ "member": "usr_0000000000000" }), "/on_behalf_of/member"),
+            (json!({ "key": format!("key_{}_9", &desk.id[3..]) }), "/on_behalf_of/key"),
+            (json!({}), "/on_behalf_of"),
+        ] {
+            let wrong = desk.post("/v1/holds", ask(1, whose)).await.problem(422, "INVALID_REQUEST");
+            assert_eq!(wrong["errors"][0]["pointer"], pointer);
+        }
+        // A request that is not to be counted has no fields, and neither counts.
+        let plain = json!({ "credits": 1, "reference": "r" });
+        let counted = json!({ "credits": 1, "reference": "r", "count_request": true });
+        assert_eq!(desk.post("/v1/holds", plain.clone()).await.header("ratelimit"), None);
+        let mut answers = Vec::new();
+        for _ in 0..101 {
+            answers.push(desk.post("/v1/holds", counted.clone()).await);
+        }
+        assert!(answers[0].header("ratelimit").is_some_and(|told| told.starts_with("\"workspace\";r=99;")));
+        assert!(answers[..100].iter().all(|answer| answer.status == 201));
+        answers[100].problem(429, "RATE_LIMITED");
+        desk.post("/v1/holds", plain).await.expect(201);
+        let batch = json!({ "decisions": [{ "key": "k3", "workspace": desk.id, "open": counted }] });
+        let answers =
+            app.call(Method::POST, "/v1/holds/batch").json(&batch).send().await.expect(200)["answers"].clone();
+        assert_eq!((&answers[0]["status"], &answers[0]["problem"]["code"]), (&json!(429), &json!("RATE_LIMITED")));
+    }
+    app.verify();
+}

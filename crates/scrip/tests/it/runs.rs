@@ -479,9 +479,12 @@ async fn a_quote_and_a_run_are_answered_alike() {
                     desk.give(5_000).await;
                 }
                 if state == "frozen" {
-                    desk.post(&format!("/v1/workspaces/{}/freeze", desk.id), json!({ "frozen": true, "reason": "abuse" }))
-                        .await
-                        .expect(200);
+                    desk.post(
+                        &format!("/v1/workspaces/{}/freeze", desk.id),
+                        json!({ "frozen": true, "reason": "abuse" }),
+                    )
+                    .await
+                    .expect(200);
                 }
                 // Twice: the second may meet what the first has used up.
                 for ask in asks.iter().chain(&asks).chain(&asks) {

@@ -321,6 +321,7 @@ fn hold(credits: i64) -> Command {
         reference: "order \"9\"".to_owned(),
         seconds: None,
         off: None,
+        behalf: None,
     }
 }
 
