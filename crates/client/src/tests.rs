@@ -186,7 +186,15 @@ async fn decisions_go_out_in_one_request_and_each_has_its_answer() {
     ] });
     let stub = Stub::start(vec![answer(200, &answers)]).await;
     let (client, _) = stub.client();
-    let new = NewHold { credits: Some(5), model: None, params: Map::new(), reference: "r".to_owned(), seconds: None };
+    let new = NewHold {
+        credits: Some(5),
+        model: None,
+        params: Map::new(),
+        reference: "r".to_owned(),
+        seconds: None,
+        on_behalf_of: None,
+        count_request: false,
+    };
     let (open, capture) = (new.clone(), CaptureRequest { credits: None });
     let decisions = [
         Decision::Open(OpenDecision { key: "a".to_owned(), workspace: "ws_1".to_owned(), open }),

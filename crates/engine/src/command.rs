@@ -5,8 +5,8 @@ use crate::billing::command::BillingCommand;
 use crate::catalog::{Name, Params};
 use crate::event::{Failure, OutputFile, Script};
 use crate::id::UserId;
-use crate::team::Tenancy;
 use crate::team::command::TeamCommand;
+use crate::team::{Spender, Tenancy};
 use crate::time::{Interval, Timestamp};
 use crate::workspace::{Mode, Profile};
 use std::collections::BTreeMap;
@@ -176,6 +176,8 @@ pub enum Command {
         metadata: BTreeMap<String, String>,
         /// Why it may not start at all.
         off: Option<Off>,
+        /// Whether a provider serves the model in the workspace's mode; the sandbox serves every model in test mode.
+        served: bool,
     },
     /// Hand a run to a worker.
     StartRun {
@@ -208,6 +210,8 @@ pub enum Command {
         seconds: Option<i64>,
         /// Why nothing may start on its model at all.
         off: Option<Off>,
+        /// The member or key it is for, whose rights and caps bind it as they bind a run (R30).
+        behalf: Option<Spender>,
     },
     /// Spend a hold, in whole or in part.
     CaptureHold {

@@ -94,6 +94,18 @@ pub enum RunStatus {
     Canceled,
 }
 
+impl RunStatus {
+    /// The status in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RunStatus::Succeeded => "succeeded",
+            RunStatus::Partial => "partial",
+            RunStatus::Failed => "failed",
+            RunStatus::Canceled => "canceled",
+        }
+    }
+}
+
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -451,6 +463,9 @@ pub enum Event {
         /// The day whose limit it counts against.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limited_day: Option<i64>,
+        /// The member or key it is for; nobody, when the operator named none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Spender>,
     },
     /// It may last longer.
     HoldExtended {

@@ -52,9 +52,9 @@ mod workspace;
 
 pub use access::{Access, Capability, access, includes, runs_left_today};
 pub use amount::{Amount, Unit};
-pub use apply::{Applied, apply, fold, hold_is_good};
+pub use apply::{Applied, apply, ending, fold, hold_is_good};
 pub use catalog::{
-    Adjust, CancelRule, Catalog, Catalogs, Clocks, GrantKind, GrantTemplate, Lane, Limited, Links, Model, Name,
+    Above, Adjust, CancelRule, Catalog, Catalogs, Clocks, GrantKind, GrantTemplate, Lane, Limited, Links, Model, Name,
     OnUpgrade, Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate, Thousandths,
     Trial, Value, parse as parse_catalog,
 };
@@ -74,7 +74,7 @@ pub use params::{fingerprint, resolve as resolve_params};
 pub use purchase::{How, Offer, Wanted, offer, yearly_bonus};
 pub use quote::{Line, Price, delivered, price};
 pub use rate::{Admission, Admissions, Askers};
-pub use refusal::{FreshQuote, Refusal, WayOut};
+pub use refusal::{Ending, FreshQuote, Refusal, WayOut};
 pub use rights::{By, Effective, Need, effective, judge, role_reaches};
 pub use subscription::{Period, Repriced, Subscription};
 pub use terms::{Edition, Estimate, Priced, Terms};

@@ -5,9 +5,12 @@
 use crate::amount::{Amount, Unit};
 use crate::catalog::Name;
 use crate::grant::Grant;
-use crate::time::{Interval, Span, Timestamp};
+use crate::time::{DAY, Interval, Span, Timestamp};
 use crate::workspace::Workspace;
 use serde::{Deserialize, Serialize};
+
+/// Shortest time between two mails about the same.
+const MAIL_PAUSE: i64 = DAY;
 
 /// Something to be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,9 @@ pub enum Notice {
         left: Amount,
         /// The line.
         line: Amount,
+        /// Too soon after the last mail about it: the crossing is noted, and nobody is mailed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        too_soon: bool,
     },
     /// There are as many again.
     CreditsRecovered {
@@ -55,10 +61,31 @@ pub enum Notice {
         keeps: Span,
         /// Until when what is there now is kept at least.
         old_until: Timestamp,
+        /// Too soon after the last mail about this plan: nobody is mailed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        too_soon: bool,
     },
 }
 
 impl Notice {
+    /// The subject of the mail, where it may not be mailed again at once.
+    pub(crate) fn damped_as(&self) -> Option<Name> {
+        match self {
+            Notice::CreditsLow { .. } => Some(Name::from(self.name())),
+            Notice::RetentionShortened { plan, .. } => Some(Name::from(format!("{}:{plan}", self.name()))),
+            Notice::CreditsRecovered { .. } | Notice::GrantExpiring { .. } | Notice::PriceRaised { .. } => None,
+        }
+    }
+
+    /// Whether people are mailed of it.
+    pub fn is_mailed(&self) -> bool {
+        match self {
+            Notice::CreditsLow { too_soon, .. } | Notice::RetentionShortened { too_soon, .. } => !too_soon,
+            Notice::CreditsRecovered { .. } => false,
+            Notice::GrantExpiring { .. } | Notice::PriceRaised { .. } => true,
+        }
+    }
+
     /// The notice's name in exports.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -69,6 +96,11 @@ impl Notice {
             Notice::RetentionShortened { .. } => "retention_shortened",
         }
     }
+}
+
+/// Whether the last mail about a subject is too recent for another one at an instant.
+pub(crate) fn is_too_soon(workspace: &Workspace, subject: &str, at: Timestamp) -> bool {
+    workspace.mailed.get(subject).is_some_and(|last| at < last.after_micros(MAIL_PAUSE))
 }
 
 /// Credits that are not spent: free ones, those under holds, which may come back, and those that are frozen until a

@@ -7,6 +7,7 @@ use crate::catalog::{Name, Params};
 use crate::invalid::Invalid;
 use crate::quote::Line;
 use crate::time::{Interval, Timestamp};
+use crate::workspace::Mode;
 use serde::Serialize;
 
 /// A price offered again, because the cited quote does not hold.
@@ -24,6 +25,19 @@ pub struct FreshQuote {
     pub catalog_version: u32,
     /// Fingerprint of the model and parameters under that version.
     pub fingerprint: u64,
+}
+
+/// The end of a run or hold: how, when and how much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// `captured`, `released` or `expired` of a hold; `succeeded`, `partial`, `failed` or `canceled` of a run.
+    pub ended_as: &'static str,
+    /// When.
+    pub ended_at: Timestamp,
+    /// Spent.
+    pub captured: Amount,
+    /// Given back.
+    pub released: Amount,
 }
 
 /// One way out of a balance that is too small.
@@ -174,6 +188,13 @@ pub enum Refusal {
         /// The plans that include it.
         plans_that_include: Vec<Name>,
     },
+    /// No provider serves the model in the workspace's mode.
+    ModelNotServed {
+        /// The model.
+        model: Name,
+        /// The mode.
+        mode: Mode,
+    },
     /// As many runs open as the plan allows.
     ConcurrencyLimited {
         /// The plan's limit.
@@ -217,8 +238,13 @@ pub enum Refusal {
         /// What would help.
         options: Vec<WayOut>,
     },
-    /// The run or hold has ended. Not an error to the caller: the first end stands, and is what they are shown (R15).
-    Ended,
+    /// The run or hold has ended already, and a call cannot end it again (R36).
+    HoldEnded {
+        /// `run` or `hold`.
+        what: &'static str,
+        /// Its end, while the workspace remembers it; ended holds are in the journal alone.
+        ending: Option<Ending>,
+    },
     /// A later attempt has taken the run over: the writer was fenced off.
     Superseded,
 }
@@ -242,12 +268,13 @@ impl Refusal {
             Refusal::BatchLimitExceeded { .. } => "BATCH_LIMIT_EXCEEDED",
             Refusal::LimitExceeded { .. } => "LIMIT_EXCEEDED",
             Refusal::TrialExhausted { .. } => "TRIAL_EXHAUSTED",
+            Refusal::ModelNotServed { .. } => "MODEL_NOT_SERVED",
             Refusal::ConcurrencyLimited { .. } => "CONCURRENCY_LIMITED",
             Refusal::StorageFull { .. } => "STORAGE_FULL",
             Refusal::SpendCapReached { .. } => "SPEND_CAP_REACHED",
             Refusal::AllowanceExhausted { .. } => "ALLOWANCE_EXHAUSTED",
             Refusal::InsufficientCredits { .. } => "INSUFFICIENT_CREDITS",
-            Refusal::Ended => "ENDED",
+            Refusal::HoldEnded { .. } => "HOLD_ENDED",
             Refusal::Superseded => "SUPERSEDED",
         }
     }

@@ -212,6 +212,28 @@ fn judge_key(workspace: &Workspace, plan: &Plan, key: &Key, need: Need<'_>) -> R
     })
 }
 
+/// Judges whether a key, or a member without one, could do something in a workspace on a plan, for an operator who asks
+/// on their behalf.
+///
+/// # Errors
+/// The refusal that they would get themselves.
+pub(crate) fn judge_spender(
+    workspace: &Workspace,
+    plan: &Plan,
+    spender: Spender,
+    need: Need<'_>,
+    at: Timestamp,
+) -> Result<(), Refusal> {
+    if let Some(key) = spender.key.and_then(|n| workspace.team.key(n)) {
+        if key.terms.expires_at.is_some_and(|end| end <= at) {
+            let why = "the key has expired".to_owned();
+            return Err(Refusal::CapabilitySuspended { capability: need.word(), ceiling: plan.ceiling.clone(), why });
+        }
+        return judge_key(workspace, plan, key, need);
+    }
+    spender.member.map_or(Ok(()), |user| judge_user(workspace, plan, user, need))
+}
+
 /// Whose caps a run of somebody counts against; nobody's, when the operator asks.
 pub fn spender(workspace: &Workspace, by: By, at: Timestamp) -> Option<Spender> {
     match by {

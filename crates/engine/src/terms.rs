@@ -8,8 +8,8 @@
 //! Invariant: what the terms do not know is judged as the newest version of the same plan says, and what the paid period
 //! was sold with is never taken from it.
 
-use crate::access::includes;
-use crate::catalog::{Catalog, Catalogs, Limited, Model, Name, Params, Plan, Published, Trial, Value, nearest};
+use crate::access::{includes, reaches};
+use crate::catalog::{Catalog, Catalogs, Limited, Model, Name, Param, Params, Plan, Published, Trial, Value, nearest};
 use crate::params;
 use crate::quote::{self, Price};
 use crate::refusal::{FreshQuote, Refusal};
@@ -156,8 +156,8 @@ impl<'c> Terms<'c> {
     }
 
     /// Returns the level that the plan does not reach, and the parameter that asks for it.
-    pub fn missing_level(&self, model: &Model, asked: &Params) -> Option<(Name, Name)> {
-        asked.iter().find_map(|(name, value)| {
+    pub fn missing_level(&self, model: &Model, params: &Params) -> Option<(Name, Name)> {
+        params.iter().find_map(|(name, value)| {
             let knowing = |edition: Edition<'c>| {
                 let known = edition.published.catalog.model(&model.id)?;
                 let param = known.params.get(name).filter(|param| params::accepts(param, value))?;
@@ -165,19 +165,17 @@ impl<'c> Terms<'c> {
             };
             let known: Vec<_> = self.editions().filter_map(knowing).collect();
             let judges = if known.is_empty() { self.newest().and_then(knowing).into_iter().collect() } else { known };
-            let level = model.params.get(name).and_then(|param| param.level());
+            let by_itself = model.params.get(name).and_then(params::default);
             if judges.is_empty() {
-                return Some((level.cloned().unwrap_or_else(|| Name::from("new")), name.clone()));
+                let is_asked = by_itself.as_ref() != Some(value);
+                return is_asked.then(|| (Name::from("new"), name.clone()));
             }
-            let reached = |(edition, param): &(Edition<'c>, &'c crate::catalog::Param)| {
-                let catalog = &edition.published.catalog;
-                param.level().is_none_or(|level| crate::access::reaches(catalog, edition.plan, level))
+            let missing = |(edition, param): &(Edition<'c>, &'c Param)| {
+                let (catalog, mut levels) = (&edition.published.catalog, param.levels_of(value).into_iter());
+                levels.find(|level| !reaches(catalog, edition.plan, level)).cloned()
             };
-            if judges.iter().any(reached) {
-                return None;
-            }
-            let needed = judges.iter().find_map(|(_, param)| param.level()).expect("what is not reached has a level");
-            Some((needed.clone(), name.clone()))
+            let missing: Option<Vec<Name>> = judges.iter().map(missing).collect();
+            Some((missing?.first()?.clone(), name.clone()))
         })
     }
 

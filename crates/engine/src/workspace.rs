@@ -27,6 +27,16 @@ pub enum Mode {
     Live,
 }
 
+impl Mode {
+    /// The mode's name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Test => "test",
+            Mode::Live => "live",
+        }
+    }
+}
+
 /// What people know the workspace by; nothing is decided on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
@@ -121,6 +131,9 @@ pub struct Workspace {
     pub forgotten: BTreeMap<Unit, Sums>,
     /// Debt of forgotten grants.
     pub forgotten_debt: Amount,
+    /// When people were last mailed about what may be mailed again only after a pause, by subject.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mailed: BTreeMap<Name, Timestamp>,
 }
 
 impl Workspace {
@@ -154,6 +167,7 @@ impl Workspace {
             renewed_at: None,
             forgotten: BTreeMap::new(),
             forgotten_debt: Amount::ZERO,
+            mailed: BTreeMap::new(),
         }
     }
 
@@ -268,6 +282,12 @@ impl Workspace {
     /// Runs that have not ended.
     pub fn open_runs(&self) -> usize {
         self.holds.iter().filter(|hold| matches!(hold.purpose, Purpose::Run { .. })).count()
+    }
+
+    /// Runs and holds of models that have not ended: what the plan's concurrency counts.
+    pub fn open_work(&self) -> usize {
+        let is_work = |hold: &&Arc<Hold>| hold.model.is_some() || matches!(hold.purpose, Purpose::Run { .. });
+        self.holds.iter().filter(is_work).count()
     }
 
     /// Sums over all grants there ever were, by unit.

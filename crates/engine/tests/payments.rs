@@ -435,6 +435,7 @@ fn spend(provider: &mut Provider, book: &mut Book) {
             reference: "x".to_owned(),
             seconds: Some(3_600),
             off: None,
+            behalf: None,
         };
         if book.run(&hold, now).is_ok() {
             let hold = book.engine.next_hold - 1;
@@ -525,7 +526,13 @@ fn reversals(seed: u64, catalogs: &Arc<Catalogs>) {
                 let available = book.engine.available(Unit::Credits, None, at).get();
                 if available > 0 {
                     let ask = Ask::Credits(amount(dice.within(1, available)));
-                    let hold = Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(864_000), off: None };
+                    let hold = Command::OpenHold {
+                        ask,
+                        reference: "x".to_owned(),
+                        seconds: Some(864_000),
+                        off: None,
+                        behalf: None,
+                    };
                     // A dispute allows none.
                     book.run(&hold, now).ok();
                 }

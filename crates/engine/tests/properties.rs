@@ -8,9 +8,9 @@ mod support;
 
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Adjust, Amount, By, CancelRule, Catalogs, Command, Dated, Event, Failure, FailureCode, GrantKind, Interval, Model,
-    Name, Outcome, Output, Param, Params, Per, Rate, Start, Timestamp, Unit, Value, Workspace, WorkspaceId, apply,
-    fold, price,
+    Adjust, Amount, Ask, By, CancelRule, Catalogs, Command, Dated, Event, Failure, FailureCode, Give, GrantKind,
+    Interval, Model, Name, Outcome, Output, Param, Params, Per, Rate, Start, Timestamp, Unit, Value, Workspace,
+    WorkspaceId, apply, fold, price,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -206,7 +206,7 @@ fn the_engine_does_what_the_naive_model_does() {
         "STORAGE_FULL",
         "ALLOWANCE_EXHAUSTED",
         "INSUFFICIENT_CREDITS",
-        "ENDED",
+        "HOLD_ENDED",
         "SUPERSEDED",
     ] {
         assert!(total.get(name).copied().unwrap_or(0) >= 20, "{name} was met {:?} times", total.get(name));
@@ -243,7 +243,7 @@ fn random_model(dice: &mut Dice) -> Model {
         let per = Some(name(counted));
         adjusts.push(Adjust { when, times: None, add: Some(add), per });
     }
-    let whole = |max| Param::Integer { min: 1, max, default: Some(1), level: None };
+    let whole = |max| Param::Integer { min: 1, max, default: Some(1), level: None, levels: Vec::new() };
     Model {
         id: name("m"),
         name: "M".to_owned(),
@@ -256,8 +256,11 @@ fn random_model(dice: &mut Dice) -> Model {
             (name("images"), whole(1_000_000)),
             (name("duration"), whole(1_000_000)),
             (name("audio"), Param::Boolean { default: false, level: None }),
-            (name("references"), Param::List { max: 16, min: 0, level: None }),
-            (name("kind"), Param::Choice { choices: kinds.to_vec(), default: None, level: None }),
+            (name("references"), Param::List { max: 16, min: 0, level: None, levels: Vec::new() }),
+            (
+                name("kind"),
+                Param::Choice { choices: kinds.to_vec(), default: None, level: None, levels: BTreeMap::new() },
+            ),
         ]),
         timeout: scrip_engine::Span::Micros(1_000_000),
         cancel: CancelRule::Full,
@@ -422,4 +425,99 @@ fn no_walk_through_plans_gains_a_credit_that_was_not_paid_for() {
             }
         }
     });
+}
+
+/// An instant at which something could be kept alive: around the end of a grant, one grace later, or a while on.
+fn around_an_end(pair: &Pair, dice: &mut Dice, now: i64) -> i64 {
+    let ends = pair.engine.grants.iter().filter(|grant| !grant.closed()).filter_map(|grant| grant.expires_at);
+    let near = ends.flat_map(|end| [end.micros(), end.micros() + DAY]).filter(|end| *end >= now - DAY);
+    let mut instants: Vec<i64> = near.flat_map(|end| [end - 1, end, end + DAY / 48]).filter(|at| *at >= now).collect();
+    instants.push(now + dice.within(0, DAY));
+    instants.sort_unstable();
+    inside(if dice.percent(80) { instants[0] } else { *dice.pick(&instants) })
+}
+
+/// Something given that ends soon, from a payment.
+fn short_lived(asker: &mut Asker, now: i64) -> Command {
+    let give = match asker.dice.percent(50) {
+        true => Give::Pack(Name::from("month")),
+        false => Give::Goodwill {
+            unit: Unit::Credits,
+            amount: Amount::new(100).expect("in range"),
+            expires_at: Some(Timestamp::from_micros(inside(now + asker.dice.within(1, 3 * DAY)))),
+            models: Vec::new(),
+        },
+    };
+    Command::Grant { give, source: Some(asker.source()), reason: "given".to_owned() }
+}
+
+/// (i) However often credits of whatever kind are held again, none is held later than one grace after the own end of
+/// what it was given as (R17): the laws look at each hold.
+#[test]
+fn nothing_is_kept_alive_by_being_held_again() {
+    let worlds = worlds();
+    let met = on_every_seed(SEQUENCES, |seed| {
+        let catalogs = &worlds[usize::try_from(seed).expect("small") % worlds.len()];
+        let mut pair = Pair::new(catalogs);
+        let mut asker = Asker::new(seed ^ 0x0000_51de_0000_0000);
+        let mut now = START;
+        let step = |pair: &mut Pair, at: i64, command: Command| {
+            pair.step(&(at, command.clone()))
+                .unwrap_or_else(|wrong| panic!("PROPERTY_SEED={seed}: {command:?}: {wrong}"));
+        };
+        step(&mut pair, now, asker.open());
+        for _ in 0..80 {
+            now = around_an_end(&pair, &mut asker.dice, now);
+            let open: Vec<u32> = pair.engine.holds.iter().map(|hold| hold.n).collect();
+            let free = pair.engine.available(Unit::Credits, None, Timestamp::from_micros(now)).get();
+            let disputed = pair.engine.disputes.first().cloned();
+            let command = match asker.dice.within(0, 99) {
+                0..40 if free > 0 => Command::OpenHold {
+                    ask: Ask::Credits(Amount::new(asker.dice.within((free / 2).max(1), free)).expect("some of it")),
+                    reference: "again".to_owned(),
+                    seconds: Some(asker.dice.within(1, 30 * 86_400)),
+                    off: None,
+                    behalf: None,
+                },
+                40..65 if !open.is_empty() => Command::ReleaseHold { hold: *asker.dice.pick(&open) },
+                65..67 if !open.is_empty() => {
+                    Command::CaptureHold { hold: *asker.dice.pick(&open), amount: Amount::new(1) }
+                }
+                _ if disputed.is_some() && asker.dice.percent(60) => Command::ReversePayment {
+                    source: disputed.expect("it was asked"),
+                    paid: 500,
+                    reversed: 0,
+                    disputed: false,
+                },
+                67..87 => short_lived(&mut asker, now),
+                87..90 => Command::Subscribe(asker.choice()),
+                90..92 => Command::CancelSubscription,
+                92..98 => asker.reverse(&pair),
+                _ => Command::Tick,
+            };
+            step(&mut pair, now, command);
+        }
+        let kinds = pair.journal.iter().flat_map(|(_, events)| events).filter_map(|Dated(_, event)| match event {
+            Event::GrantIssued { kind: GrantKind::Returned, from: Some(from), .. } => {
+                let issued =
+                    |Dated(_, event): &&Dated| matches!(event, Event::GrantIssued { grant, .. } if grant == from);
+                let first = pair.journal.iter().flat_map(|(_, events)| events).find(issued);
+                let Some(Dated(_, Event::GrantIssued { kind, .. })) = first else { panic!("it was issued") };
+                Some(kind.name())
+            }
+            _ => None,
+        });
+        kinds.collect::<Vec<_>>()
+    });
+    let mut total: BTreeMap<&str, usize> = BTreeMap::new();
+    for kind in met.iter().flatten() {
+        *total.entry(kind).or_default() += 1;
+    }
+    println!("came back from {total:?}");
+    if met.len() >= 1_000 {
+        for kind in ["cycle", "rollover", "pack", "bonus", "goodwill", "reinstated"] {
+            assert!(total.get(kind).copied().unwrap_or(0) >= 5, "{kind} came back {:?} times", total.get(kind));
+        }
+        assert!(!total.contains_key("returned"), "what came back comes back no more");
+    }
 }

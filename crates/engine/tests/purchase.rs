@@ -285,7 +285,7 @@ fn a_pack_that_has_become_too_dear_is_not_bought_by_itself_any_more() {
     assert!(!workspace.billing.top_up.as_ref().expect("it was asked for").off, "20 credits are left");
     let spend = |workspace: &mut Workspace, credits| {
         let ask = scrip_engine::Ask::Credits(Amount::new(credits).expect("it is in range"));
-        let hold = Command::OpenHold { ask, reference: "job".to_owned(), seconds: None, off: None };
+        let hold = Command::OpenHold { ask, reference: "job".to_owned(), seconds: None, off: None, behalf: None };
         run(workspace, &versions, &hold, later);
         let hold = workspace.next_hold - 1;
         run(workspace, &versions, &Command::CaptureHold { hold, amount: None }, later);

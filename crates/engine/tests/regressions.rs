@@ -4,7 +4,7 @@ use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Catalogs, Choice, Command, Dated, Event, Give, GrantKind, Interval, Mode, Name, Notice, Params,
-    Profile, Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
+    Profile, Refusal, Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -73,7 +73,13 @@ impl Desk {
 
     /// Opens a hold that lasts a day and gives its number.
     fn hold(&mut self, ask: Ask) -> u32 {
-        self.run(Command::OpenHold { ask, reference: "job".to_owned(), seconds: Some(86_400), off: None });
+        self.run(Command::OpenHold {
+            ask,
+            reference: "job".to_owned(),
+            seconds: Some(86_400),
+            off: None,
+            behalf: None,
+        });
         self.workspace.next_hold - 1
     }
 
@@ -581,10 +587,10 @@ fn a_refund_that_is_told_again_does_not_take_from_what_came_back() {
     let give = Give::Pack(Name::from("month"));
     desk.run(Command::Grant { give, source: Some(Name::from("pay_1")), reason: "sold".to_owned() });
     let ask = Ask::Credits(Amount::new(360).expect("it is in range"));
-    let hold = Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(2_592_000), off: None };
+    let hold = Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(2_592_000), off: None, behalf: None };
     desk.run(hold);
     desk.run(reversed("pay_1", 1_000, 100));
-    desk.now += 29 * DAY;
+    desk.now += 28 * DAY + DAY / 2;
     desk.run(Command::ReleaseHold { hold: 1 });
     let back = |desk: &Desk| {
         let back = desk.workspace.grants.iter().filter(|grant| grant.kind == GrantKind::Returned);
@@ -607,6 +613,7 @@ fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
         reference: "x".to_owned(),
         seconds: Some(2_592_000),
         off: None,
+        behalf: None,
     });
     desk.now += 28 * DAY + DAY / 2;
     desk.run(Command::ReleaseHold { hold: 1 });
@@ -620,6 +627,7 @@ fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
         reference: "x".to_owned(),
         seconds: Some(2_592_000),
         off: None,
+        behalf: None,
     });
     whole.now += 28 * DAY + DAY / 2;
     whole.run(Command::ReleaseHold { hold: 1 });
@@ -630,4 +638,28 @@ fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
 
 fn pictures() -> scrip_engine::Value {
     scrip_engine::Value::List(vec!["https://example.com/1".to_owned()])
+}
+
+/// R36: a hold or run whose time was over before anybody said so has ended then, and how is said.
+#[test]
+fn what_the_passing_of_time_has_just_ended_is_said_with_its_end() {
+    let mut desk = Desk::rich();
+    let ask = Ask::Credits(Amount::new(10).expect("it is in range"));
+    desk.run(Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(60), off: None, behalf: None });
+    let (model, params) =
+        (Name::from("photo"), Params::from([(Name::from("prompt"), scrip_engine::Value::Text("a boat".to_owned()))]));
+    let metadata = std::collections::BTreeMap::new();
+    desk.run(Command::CreateRun { model, params, quote: None, sandbox: None, metadata, off: None, served: true });
+    let ends: Vec<Timestamp> = desk.workspace.holds.iter().map(|hold| hold.expires_at).collect();
+    let later = Timestamp::from_micros(desk.now + DAY);
+    for (command, what, ended_as, ended_at) in [
+        (Command::CaptureHold { hold: 1, amount: None }, "hold", "expired", ends[0]),
+        (Command::ReleaseHold { hold: 1 }, "hold", "expired", ends[0]),
+        (Command::ExtendHold { hold: 1, seconds: 60 }, "hold", "expired", ends[0]),
+        (Command::CancelRun { run: 2 }, "run", "failed", ends[1]),
+    ] {
+        let refusal = apply(&desk.workspace, &desk.catalogs, By::Operator, &command, later).expect_err("it has ended");
+        let Refusal::HoldEnded { what: of, ending: Some(ending) } = refusal else { panic!("{command:?}: {refusal:?}") };
+        assert_eq!((of, ending.ended_as, ending.ended_at, ending.captured.get()), (what, ended_as, ended_at, 0));
+    }
 }

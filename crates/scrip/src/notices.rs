@@ -16,7 +16,7 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
     let mut told = Told::default();
     for Dated(at, event) in events {
         match event {
-            Event::Notice(notice) => notify(catalogs, workspace, notice, &mut told),
+            Event::Notice(notice) if notice.is_mailed() => notify(catalogs, workspace, notice, &mut told),
             Event::ReviewApproved { review, .. } => decided(catalogs, workspace, review, *at, &mut told),
             Event::Billing(BillingEvent::ReviewRejected { review, .. }) => {
                 decided(catalogs, workspace, review, *at, &mut told);
@@ -51,7 +51,7 @@ fn look_at(workspace: &Workspace, told: &mut Told) {
 fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mut Told) {
     let name = workspace.profile.name.clone();
     match notice {
-        Notice::CreditsLow { left, line } => {
+        Notice::CreditsLow { left, line, .. } => {
             let mail = Mail::CreditsLow { workspace: name, left: *left, line: *line };
             tell(workspace, notice.name(), &mail, told);
         }
@@ -169,7 +169,7 @@ mod tests {
 
     fn low() -> Event {
         let [left, line] = [1, 2].map(|units| Amount::new(units).expect("it is in range"));
-        Event::Notice(Notice::CreditsLow { left, line })
+        Event::Notice(Notice::CreditsLow { left, line, too_soon: false })
     }
 
     fn failed() -> Event {

@@ -174,7 +174,9 @@ fn a_run_is_quoted_run_fetched_and_explained() {
     assert_eq!(runs.len(), 2);
     let run = runs[1]["id"].as_str().expect("an id");
     assert!(server.says(&["runs", "show", run]).contains("succeeded"));
-    assert!(server.says(&["runs", "cancel", run]).contains("succeeded"), "the first end stands");
+    let (code, told) = failure(server.scrip(&["runs", "cancel", run]));
+    assert_eq!(code, 1);
+    assert!(told.starts_with("HOLD_ENDED: ") && told.contains("succeeded"), "the first end stands: {told}");
     assert!(server.says(&["runs", "list", "--status", "failed", "--workspace", &id]).contains("PROVIDER_ERROR"));
     let told = server.says(&["balance", "--workspace", &id]);
     assert!(told.starts_with("230 credits available, 0 held\n"), "{told}");

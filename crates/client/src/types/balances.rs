@@ -138,7 +138,7 @@ pub struct ModelEntitlement {
     pub reason: Option<String>,
     /// The plans that include it.
     pub plans_that_include: Vec<String>,
-    /// Free runs left in a trial.
+    /// Free runs left in a trial, 0 when it is used up; absent where the plan has none.
     pub trial_runs_left: Option<i64>,
     /// When an open trial window ends.
     pub trial_window_ends_at: Option<String>,

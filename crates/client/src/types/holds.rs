@@ -32,6 +32,25 @@ pub struct NewHold {
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 2592000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<i64>,
+    /// The member or key it is for, whose rights and caps bind it as they bind a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<OnBehalfOf>,
+    /// Whether it counts against the workspace's limit of requests, as if the workspace's own key had asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub count_request: bool,
+}
+
+/// The member or key that a hold is for; of a member's key the key is enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OnBehalfOf {
+    /// `usr_…`, a member of the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// `key_…`, a key of the workspace or of the member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// How much of a hold is spent.
@@ -81,6 +100,9 @@ pub struct Hold {
     pub expires_at: String,
     /// When it ended.
     pub ended_at: Option<String>,
+    /// The member or key it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<OnBehalfOf>,
 }
 
 /// Decisions to be made in one request, those about one workspace in this order.
@@ -247,7 +269,7 @@ pub struct DecisionMade {
     pub status: u16,
     /// The hold.
     pub hold: Hold,
-    /// `en_…`, the journal entry behind it; absent where the hold had ended.
+    /// `en_…`, the journal entry behind it.
     pub entry: Option<String>,
     /// Whether this was answered before, to a request with the same key.
     pub replayed: bool,

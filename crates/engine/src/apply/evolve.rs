@@ -28,7 +28,7 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         | Event::DebtRepaid { .. } => grant(workspace, at, event),
         Event::Team(event) => team::evolve(workspace, at, event),
         Event::Billing(event) => billing::evolve(workspace, at, event),
-        Event::Notice(notice) => billing::told(workspace, notice),
+        Event::Notice(notice) => billing::told(workspace, at, notice),
         _ => terms(workspace, at, event),
     }
 }
@@ -331,6 +331,7 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
             trial,
             opens_until,
             limited_day,
+            by,
             ..
         } => {
             take(workspace, at, parts);
@@ -347,7 +348,7 @@ fn hold(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 model: model.clone(),
                 limited_day: *limited_day,
                 plan: workspace.subscription.plan.clone(),
-                by: None,
+                by: *by,
             };
             open_hold(workspace, at, held, *opens_until);
         }

@@ -6,10 +6,12 @@ use crate::amount::{Amount, Unit};
 use crate::catalog::{GrantKind, Params};
 use crate::command::Ask;
 use crate::draw_order;
-use crate::event::Event;
+use crate::event::{Dated, Event};
 use crate::hold::{Hold, Purpose, TrialUse};
 use crate::limits::{HOLD_SECONDS_DEFAULT, HOLD_SECONDS_MAX, HOLDS_MAX, OPERATION_MAX, WINDOW_WITHDRAWALS_MAX};
-use crate::refusal::Refusal;
+use crate::refusal::{Ending, Refusal};
+use crate::rights::{Need, judge_spender};
+use crate::team::Spender;
 use crate::time::Timestamp;
 
 /// What is wrong with a hold whatever the workspace: its caller's name for it, or how long it is to last.
@@ -23,6 +25,9 @@ pub fn hold_is_good(reference: &str, seconds: Option<i64>) -> Result<(), Refusal
 
 impl Step<'_> {
     pub(super) fn open_hold(&mut self, ask: &Ask, reference: &str, seconds: Option<i64>) -> Result<(), Refusal> {
+        if let Some(behalf) = self.behalf {
+            self.behalf = Some(self.stands_for(behalf, ask)?);
+        }
         hold_is_good(reference, seconds)?;
         let seconds = seconds.unwrap_or(HOLD_SECONDS_DEFAULT);
         let expires_at = self.at.after_seconds(seconds);
@@ -32,12 +37,36 @@ impl Step<'_> {
         }
     }
 
+    /// The member or key that a hold is for, with the key's owner, judged as if they asked themselves (R26, R30).
+    fn stands_for(&self, behalf: Spender, ask: &Ask) -> Result<Spender, Refusal> {
+        let team = &self.workspace.team;
+        let wrong = |member: &str, detail: &str| Err(Refusal::invalid(format!("/on_behalf_of/{member}"), detail));
+        if behalf.member.is_some_and(|user| team.member(user).is_none()) {
+            return wrong("member", "there is no such member");
+        }
+        let spender = match behalf.key.map(|n| team.key(n)) {
+            None => behalf,
+            Some(None) => return wrong("key", "there is no such key"),
+            Some(Some(key)) if behalf.member.is_some() && key.owner != behalf.member => {
+                return wrong("key", "is not the member's");
+            }
+            Some(Some(key)) => Spender { member: key.owner, ..behalf },
+        };
+        let need = match ask {
+            Ask::Credits(_) => Need::RunAny,
+            Ask::Model(model, _) => Need::RunModel(model),
+        };
+        judge_spender(&self.workspace, &self.plan(), spender, need, self.at)?;
+        Ok(spender)
+    }
+
     fn hold_credits(&mut self, amount: Amount, reference: &str, expires_at: Timestamp) -> Result<(), Refusal> {
         if amount.is_zero() || amount.get() > OPERATION_MAX {
             return Err(Refusal::invalid("/credits", format!("must be 1 to {OPERATION_MAX}")));
         }
         self.not_frozen()?;
         limit("open holds", HOLDS_MAX, self.workspace.holds.len())?;
+        self.caps_leave(amount)?;
         let Some(parts) = draw_order::draw(&self.workspace, Unit::Credits, None, amount, self.at) else {
             let available = self.workspace.available(Unit::Credits, None, self.at);
             let held = self.workspace.held(Unit::Credits);
@@ -62,6 +91,7 @@ impl Step<'_> {
             trial: None,
             opens_until: None,
             limited_day: None,
+            by: self.behalf,
         });
         Ok(())
     }
@@ -87,6 +117,7 @@ impl Step<'_> {
             trial: accepted.taken.trial,
             opens_until: accepted.taken.opens_until,
             limited_day: accepted.taken.limited_day,
+            by: self.behalf,
         });
         Ok(())
     }
@@ -128,12 +159,16 @@ impl Step<'_> {
         self.after_end(hold, &lost, at);
     }
 
-    /// What follows the end of any hold: credits that came back to dead grants live on for the catalog's grace (R17),
-    /// and a trial window that nothing came of is withdrawn (R23).
+    /// What follows the end of any hold: credits that came back to dead grants live on until the catalog's grace after
+    /// the grant's own end (R17), and a trial window that nothing came of is withdrawn (R23).
     pub(super) fn after_end(&mut self, hold: &Hold, lost: &[(u32, Amount)], at: Timestamp) {
         let grace = self.catalog().release_grace;
-        for (from, amount) in lost.iter().copied().filter(|(_, amount)| !amount.is_zero() && !grace.is_zero()) {
+        for (from, amount) in lost.iter().copied().filter(|(_, amount)| !amount.is_zero()) {
             let grant = self.workspace.grant(from).expect("a grant under a hold is remembered").clone();
+            // What came back once has had its grace, and so has what a won dispute gave again for it.
+            let had_its_grace = self.workspace.root(&grant).kind == GrantKind::Returned;
+            let ends_at = grant.own_end().map(|end| end.after(grace));
+            let Some(ends_at) = ends_at.filter(|end| at < *end && !had_its_grace) else { continue };
             let event = Event::GrantIssued {
                 grant: self.workspace.next_grant,
                 code: grant.code,
@@ -144,7 +179,7 @@ impl Step<'_> {
                 rank: self.catalog().rank(GrantKind::Returned),
                 source: grant.source,
                 cost_basis: grant.cost_basis,
-                expires_at: Some(at.after(grace)),
+                expires_at: Some(ends_at),
                 notice_at: None,
                 from: Some(from),
                 reason: None,
@@ -174,14 +209,39 @@ impl Step<'_> {
     /// A hold of the caller's that has not ended.
     ///
     /// # Errors
-    /// [`Refusal::Ended`] when it has, [`Refusal::NotFound`] when there never was one.
+    /// [`Refusal::HoldEnded`] when it has, [`Refusal::NotFound`] when there never was one.
     fn callers_hold(&self, hold: u32) -> Result<&Hold, Refusal> {
         match self.workspace.hold(hold) {
             Some(found) if matches!(found.purpose, Purpose::Caller { .. }) => Ok(found),
-            None if hold > 0 && hold < self.workspace.next_hold => Err(Refusal::Ended),
+            None if hold > 0 && hold < self.workspace.next_hold => Err(self.ended("hold", hold)),
             _ => Err(Refusal::NotFound { what: "hold" }),
         }
     }
+
+    /// Refuses to end a run or hold again (R36). Its end is known where the passing of time brought it about just now,
+    /// which the journal does not say yet.
+    pub(super) fn ended(&self, what: &'static str, n: u32) -> Refusal {
+        let mut ends = self.events.iter().filter_map(|Dated(at, event)| ending(*at, event));
+        let ending = ends.find(|(kind, of, _)| (*kind, *of) == (what, n)).map(|(_, _, ending)| ending);
+        Refusal::HoldEnded { what, ending }
+    }
+}
+
+/// The end that an event says something came to: of a run or a hold, and its number.
+pub fn ending(at: Timestamp, event: &Event) -> Option<(&'static str, u32, Ending)> {
+    let (what, n, ended_as, captured, released) = match event {
+        Event::RunSettled { run, status, captured, released, .. } => ("run", *run, status.name(), *captured, *released),
+        Event::HoldEnded { hold, captured, released, expired, .. } => {
+            let ended_as = match (expired, captured.is_zero() && !released.is_zero()) {
+                (true, _) => "expired",
+                (false, true) => "released",
+                (false, false) => "captured",
+            };
+            ("hold", *hold, ended_as, *captured, *released)
+        }
+        _ => return None,
+    };
+    Some((what, n, Ending { ended_as, ended_at: at, captured, released }))
 }
 
 fn seconds_are_good(seconds: i64) -> Result<(), Refusal> {

@@ -23,14 +23,15 @@ use crate::catalog::{Catalog, Catalogs, Plan};
 use crate::command::{Command, Off};
 use crate::event::{Dated, Event};
 use crate::refusal::Refusal;
-use crate::rights::{By, Need, judge};
+use crate::rights::{By, Need, judge, spender};
+use crate::team::Spender;
 use crate::team::command::TeamCommand;
 use crate::terms::Terms;
 use crate::time::Timestamp;
 use crate::workspace::Workspace;
 use std::borrow::Cow;
 
-pub use holds::hold_is_good;
+pub use holds::{ending, hold_is_good};
 pub(crate) use reviews::required;
 pub(crate) use subscriptions::price_of;
 
@@ -61,7 +62,8 @@ pub fn apply(
 ) -> Result<Applied, Refusal> {
     workspace.check();
     let (before, at) = (workspace, at.max(workspace.at));
-    let mut step = Step { workspace: before.clone(), catalogs, by, off: None, at, events: Vec::new() };
+    let mut step =
+        Step { workspace: before.clone(), catalogs, by, off: None, served: true, behalf: None, at, events: Vec::new() };
     if step.workspace.is_open() {
         settle::settle(&mut step);
     }
@@ -117,15 +119,17 @@ fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
         }
         Command::Freeze { reason } => step.freeze(Some(reason)),
         Command::Unfreeze => step.freeze(None),
-        Command::CreateRun { model, params, quote, sandbox, metadata, off } => {
+        Command::CreateRun { model, params, quote, sandbox, metadata, off, served } => {
             step.off = off.clone();
+            step.served = *served;
             step.create_run(model, params, quote.as_ref(), sandbox.as_ref(), metadata)
         }
         Command::StartRun { run, attempt } => step.start_run(*run, *attempt),
         Command::SettleRun { run, attempt, outcome } => step.settle_run(*run, *attempt, outcome),
         Command::CancelRun { run } => step.cancel_run(*run),
-        Command::OpenHold { ask, reference, seconds, off } => {
+        Command::OpenHold { ask, reference, seconds, off, behalf } => {
             step.off = off.clone();
+            step.behalf = *behalf;
             step.open_hold(ask, reference, *seconds)
         }
         Command::CaptureHold { hold, amount } => step.capture_hold(*hold, *amount),
@@ -161,6 +165,10 @@ struct Step<'a> {
     by: By,
     /// Why what is asked for may not start at all.
     off: Option<Off>,
+    /// Whether a provider serves the model that is asked for.
+    served: bool,
+    /// The member or key that the operator asks for.
+    behalf: Option<Spender>,
     at: Timestamp,
     events: Vec<Dated>,
 }
@@ -175,6 +183,11 @@ impl<'a> Step<'a> {
     fn emit_at(&mut self, at: Timestamp, event: Event) {
         evolve::evolve(&mut self.workspace, at, &event);
         self.events.push(Dated(at, event));
+    }
+
+    /// Whose caps it counts against: of the member or key it is for, or of who asks.
+    fn spender(&self) -> Option<Spender> {
+        self.behalf.or_else(|| spender(&self.workspace, self.by, self.at))
     }
 
     /// Returns the workspace's terms now, and the menu (R33).

@@ -7,7 +7,7 @@ use crate::billing::event::BillingEvent;
 use crate::catalog::{Name, Pack};
 use crate::due;
 use crate::event::Event;
-use crate::notice::{Notice, credits_left};
+use crate::notice::{Notice, credits_left, is_too_soon};
 use crate::terms::Terms;
 use crate::time::{DAY, Span};
 use crate::workspace::Workspace;
@@ -35,7 +35,8 @@ fn note_balance(step: &mut Step<'_>, before: &Workspace) {
     let Some(line) = step.catalog().low_balance.filter(|_| before.is_open()) else { return };
     let (was, left) = (credits_left(before), credits_left(&step.workspace));
     if left < line && was >= line {
-        step.emit(Event::Notice(Notice::CreditsLow { left, line }));
+        let too_soon = is_too_soon(&step.workspace, "credits_low", step.at);
+        step.emit(Event::Notice(Notice::CreditsLow { left, line, too_soon }));
     } else if left >= line && was < line {
         step.emit(Event::Notice(Notice::CreditsRecovered { left }));
     }
@@ -46,7 +47,8 @@ fn note_retention(step: &mut Step<'_>, before: &Workspace) {
     let Some(keeps) = step.plan().retention else { return };
     if old.is_none_or(|old| step.at.after(keeps) < step.at.after(old)) {
         let (plan, old_until) = (step.workspace.subscription.plan.clone(), step.at.after(OLD_OUTPUTS));
-        step.emit(Event::Notice(Notice::RetentionShortened { plan, keeps, old_until }));
+        let too_soon = is_too_soon(&step.workspace, &format!("retention_shortened:{plan}"), step.at);
+        step.emit(Event::Notice(Notice::RetentionShortened { plan, keeps, old_until, too_soon }));
     }
 }
 

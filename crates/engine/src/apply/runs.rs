@@ -15,10 +15,10 @@ use crate::limits::{HOLDS_MAX, NAME_MAX, PARAMS_MAX};
 use crate::params::count;
 use crate::quote::Price;
 use crate::refusal::Refusal;
-use crate::rights::spender;
 use crate::terms::{Estimate, Terms, priced_under};
 use crate::time::{DAY, Timestamp};
 use crate::ways_out::ways_out;
+use crate::workspace::Mode;
 use std::collections::BTreeMap;
 
 /// A model with parameters that a workspace may run now: gated, priced, and where its hold is taken from.
@@ -57,6 +57,9 @@ impl<'a> Step<'a> {
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), Refusal> {
         metadata_is_good(metadata)?;
+        if sandbox.is_some() && self.workspace.mode == Mode::Live {
+            return Err(Refusal::invalid("/sandbox", "only the runs of a test workspace are scripted"));
+        }
         let (accepted, catalog) = self.accept(model, asked, quote, true)?;
         self.grant_tries(&accepted.model.id, &accepted.taken);
         self.emit(Event::RunQueued {
@@ -77,7 +80,7 @@ impl<'a> Step<'a> {
             limited_day: accepted.taken.limited_day,
             sandbox: sandbox.cloned(),
             metadata: metadata.clone(),
-            by: spender(&self.workspace, self.by, self.at),
+            by: self.spender(),
         });
         Ok(())
     }
@@ -108,7 +111,7 @@ impl<'a> Step<'a> {
                 upgrade_url: links.upgrade.clone(),
             });
         }
-        level_reaches(&terms, model, asked)?;
+        level_reaches(&terms, model, &params)?;
         if let Access::Unapproved { review } = access {
             return Err(Refusal::ReviewRequired { review, apply_url: links.apply.clone() });
         }
@@ -122,8 +125,12 @@ impl<'a> Step<'a> {
                 plans_that_include: terms.plans_that_include(model),
             });
         }
+        if is_run && !self.served {
+            return Err(Refusal::ModelNotServed { model: model.id.clone(), mode: self.workspace.mode });
+        }
+        self.may_start_one_more()?;
         if is_run {
-            self.may_run_one_more()?;
+            self.has_storage()?;
         }
         let taken = self.taken(&terms, model, &params, &price, &access)?;
         Ok((Accepted { model, params, price, taken }, catalog_version))
@@ -146,12 +153,16 @@ impl<'a> Step<'a> {
         }
     }
 
-    fn may_run_one_more(&self) -> Result<(), Refusal> {
-        let plan = self.plan();
-        if let Some(limit) = plan.concurrency.filter(|limit| self.workspace.open_runs() >= *limit as usize) {
-            return Err(Refusal::ConcurrencyLimited { limit });
+    /// Runs and holds of models count alike: a product that dispatches itself has the plan's limit too.
+    fn may_start_one_more(&self) -> Result<(), Refusal> {
+        match self.plan().concurrency {
+            Some(limit) if self.workspace.open_work() >= limit as usize => Err(Refusal::ConcurrencyLimited { limit }),
+            _ => Ok(()),
         }
-        match plan.storage_bytes() {
+    }
+
+    fn has_storage(&self) -> Result<(), Refusal> {
+        match self.plan().storage_bytes() {
             Some(quota_bytes) if self.workspace.stored_bytes >= quota_bytes => {
                 Err(Refusal::StorageFull { used_bytes: self.workspace.stored_bytes, quota_bytes })
             }
@@ -252,7 +263,7 @@ impl<'a> Step<'a> {
     pub(super) fn settle_run(&mut self, run: u32, attempt: Option<u32>, outcome: &Outcome) -> Result<(), Refusal> {
         let hold = match self.open_run(run) {
             Ok(hold) => hold.clone(),
-            Err(Refusal::Ended) => {
+            Err(Refusal::HoldEnded { .. }) => {
                 let usable = matches!(outcome, Outcome::Delivered { delivered, .. } if *delivered > 0);
                 self.emit(Event::OutcomeIgnored { run, usable });
                 return Ok(());
@@ -341,11 +352,11 @@ impl<'a> Step<'a> {
     /// A run that has not ended.
     ///
     /// # Errors
-    /// [`Refusal::Ended`] when it has, [`Refusal::NotFound`] when there never was one.
+    /// [`Refusal::HoldEnded`] when it has, [`Refusal::NotFound`] when there never was one.
     fn open_run(&self, run: u32) -> Result<&Hold, Refusal> {
         match self.workspace.hold(run) {
             Some(hold) if matches!(hold.purpose, Purpose::Run { .. }) => Ok(hold),
-            None if run > 0 && run < self.workspace.next_hold => Err(Refusal::Ended),
+            None if run > 0 && run < self.workspace.next_hold => Err(self.ended("run", run)),
             _ => Err(Refusal::NotFound { what: "run" }),
         }
     }

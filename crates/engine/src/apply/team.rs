@@ -394,7 +394,7 @@ impl Step<'_> {
 
     /// Refuses credits that a cap does not leave: of the key, and of the member it belongs to or who asks (R30).
     pub(super) fn caps_leave(&self, credits: crate::Amount) -> Result<(), Refusal> {
-        let Some(spender) = crate::rights::spender(&self.workspace, self.by, self.at) else { return Ok(()) };
+        let Some(spender) = self.spender() else { return Ok(()) };
         let team = &self.workspace.team;
         let key = spender.key.and_then(|n| Some((self.workspace.id.owned(crate::Kind::Key, n), team.key(n)?.cap?)));
         let member = spender.member.and_then(|user| Some((user.to_string(), team.member(user)?.cap?)));

@@ -1,7 +1,7 @@
 //! What a catalog must mean: names resolve, amounts are in range, every model has a price that its parameters can pay.
 
 use super::wording::nearest;
-use super::{Adjust, Catalog, GrantTemplate, Limited, Model, Name, Param, Per, Plan, Trial, Value};
+use super::{Above, Adjust, Catalog, GrantTemplate, Limited, Model, Name, Param, Per, Plan, Trial, Value};
 use crate::access::Capability;
 use crate::amount::{Amount, Unit};
 use crate::limits::{CATALOG_ITEMS_MAX, HOLD_SECONDS_MAX, ID_MAX, OPERATION_MAX, PARAMS_MAX};
@@ -368,6 +368,7 @@ impl Check<'_> {
         if let Some(level) = param.level() {
             self.one_of(&path.key("level"), "level", level, self.catalog.levels.iter());
         }
+        self.levels(path, param);
         match param {
             Param::Integer { min, max, default, .. } => {
                 if min > max {
@@ -387,6 +388,43 @@ impl Check<'_> {
                 self.wrong(&path.key("min"), format!("min {min} is above max {max}"), "swap them")
             }
             Param::Boolean { .. } | Param::Text { .. } | Param::List { .. } => {}
+        }
+    }
+
+    /// The levels of single values: they exist, some value needs them, and the default needs none, because it is what
+    /// everybody runs with who says nothing.
+    fn levels(&mut self, path: &Path, param: &Param) {
+        let levels = path.key("levels");
+        let catalog = self.catalog;
+        let named = match param {
+            Param::Choice { choices, levels: by_word, .. } => {
+                for (word, level) in by_word {
+                    self.one_of(&levels.key(word), "choice", word, choices.iter());
+                    self.one_of(&levels.key(word), "level", level, catalog.levels.iter());
+                }
+                return self.default_is_free(path, param);
+            }
+            Param::Integer { min, max, levels, .. } => Some((levels, *min, *max)),
+            Param::List { min, max, levels, .. } => Some((levels, i64::from(*min), i64::from(*max))),
+            Param::Boolean { .. } | Param::Text { .. } => None,
+        };
+        let Some((by_number, min, max)) = named else { return };
+        for (index, Above { above, level }) in by_number.iter().enumerate() {
+            let path = levels.at(index);
+            self.one_of(&path.key("level"), "level", level, catalog.levels.iter());
+            if *above < min || *above >= max {
+                let message = format!("no value or every value is above {above}");
+                self.wrong(&path.key("above"), message, format!("write {min} to {}", max - 1));
+            }
+        }
+        self.default_is_free(path, param);
+    }
+
+    fn default_is_free(&mut self, path: &Path, param: &Param) {
+        let default = param.default_value();
+        if let Some(level) = default.as_ref().and_then(|default| param.levels_of(default).first().copied()) {
+            let message = format!("the default needs level `{level}`");
+            self.wrong(&path.key("levels"), message, "choose a default that every plan may have");
         }
     }
 

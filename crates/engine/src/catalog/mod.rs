@@ -13,7 +13,7 @@ mod rate;
 mod versions;
 mod wording;
 
-pub use param::{Param, Params, Value};
+pub use param::{Above, Param, Params, Value};
 pub use parse::{Problem, parse};
 pub use rate::Thousandths;
 pub use versions::{Catalogs, Clocks, Published};

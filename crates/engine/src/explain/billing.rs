@@ -77,7 +77,7 @@ fn top_up(event: &BillingEvent) -> Said {
 /// What people were told.
 pub(super) fn tell(scene: &Scene<'_>, notice: &Notice) -> Said {
     match notice {
-        Notice::CreditsLow { left, line } => {
+        Notice::CreditsLow { left, line, .. } => {
             Said::plain(format!("The balance is low: {} left, below {line}", quantity(Unit::Credits, *left)))
         }
         Notice::CreditsRecovered { left } => {
@@ -91,7 +91,7 @@ pub(super) fn tell(scene: &Scene<'_>, notice: &Notice) -> Said {
             format!("The {plan} plan will cost {} a {}", money(*amount, currency), interval.name()),
             format!(" with the first renewal after {from}."),
         ),
-        Notice::RetentionShortened { plan, keeps, old_until } => Said::with(
+        Notice::RetentionShortened { plan, keeps, old_until, .. } => Said::with(
             format!("The {plan} plan keeps outputs for {keeps}"),
             format!(", which is shorter than before; those there are now are kept until {old_until} at least."),
         ),

@@ -53,10 +53,7 @@ impl Scene<'_> {
     fn standing(&self, event: &Event) -> Said {
         match event {
             Event::WorkspaceOpened { mode, profile, catalog, plan, .. } => {
-                let mode = match mode {
-                    crate::workspace::Mode::Test => "test",
-                    crate::workspace::Mode::Live => "live",
-                };
+                let mode = mode.name();
                 Said::with(
                     format!("Opened the workspace \"{}\" on the {plan} plan", profile.name),
                     format!(", in {mode} mode, with the prices of catalog version {catalog}."),

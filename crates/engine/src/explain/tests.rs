@@ -213,7 +213,15 @@ fn amount(units: i64) -> Amount {
 fn run(model: &str, params: &[(&str, Value)]) -> Command {
     let params: Params = params.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect();
     let metadata = BTreeMap::new();
-    Command::CreateRun { model: Name::from(model), params, quote: None, sandbox: None, metadata, off: None }
+    Command::CreateRun {
+        model: Name::from(model),
+        params,
+        quote: None,
+        sandbox: None,
+        metadata,
+        off: None,
+        served: true,
+    }
 }
 
 fn ten_seconds() -> Command {
@@ -412,7 +420,7 @@ fn credits_that_outlive_their_grant_under_a_hold_are_followed() {
              the grant's expiry. By grant: grant gr_7_3 (cycle, allowance, expired 2026-02-28T10:00:00Z) 140 spent and \
              60 past the grant's expiry.",
             "Returned 60 credits that had been held from grant gr_7_3 (cycle, allowance), which has expired, as grant \
-             gr_7_7 (returned, allowance, expires 2026-03-01T10:01:00Z).",
+             gr_7_7 (returned, allowance, expires 2026-03-01T10:00:00Z).",
         ]
     );
 }
@@ -462,8 +470,13 @@ fn a_payment_is_followed_to_its_refund_and_back() {
              expires 2026-05-01T12:00:00Z). Reason: bought.",
         ]
     );
-    let hold =
-        Command::OpenHold { ask: Ask::Credits(amount(100)), reference: "order 1".to_owned(), seconds: None, off: None };
+    let hold = Command::OpenHold {
+        ask: Ask::Credits(amount(100)),
+        reference: "order 1".to_owned(),
+        seconds: None,
+        off: None,
+        behalf: None,
+    };
     story.then(JAN, hold);
     assert_eq!(
         story.last(),
@@ -513,8 +526,13 @@ fn a_payment_is_followed_to_its_refund_and_back() {
 fn a_debt_and_its_repayment_name_both_grants() {
     let mut story = Story::open(None);
     story.then(JAN, pack());
-    let hold =
-        Command::OpenHold { ask: Ask::Credits(amount(110)), reference: "order".to_owned(), seconds: None, off: None };
+    let hold = Command::OpenHold {
+        ask: Ask::Credits(amount(110)),
+        reference: "order".to_owned(),
+        seconds: None,
+        off: None,
+        behalf: None,
+    };
     story.then(JAN, hold);
     story.then(JAN, Command::CaptureHold { hold: 1, amount: None });
     let (_, lines) = story.then(JAN, reversal(250, false)).told();
@@ -643,6 +661,7 @@ fn holds_that_come_back_say_how() {
         reference: "order".to_owned(),
         seconds: Some(60),
         off: None,
+        behalf: None,
     };
     story.then(JAN, hold(1));
     assert!(story.last().starts_with("Held 1 credit for hold hd_7_1"), "{}", story.last());

@@ -229,6 +229,7 @@ impl Callers {
                     sandbox: None,
                     metadata: BTreeMap::new(),
                     off: None,
+                    served: true,
                 }
             }
             50..62 => Command::StartRun { run, attempt: u32::try_from(self.dice.within(1, 2)).expect("small") },

@@ -6,7 +6,7 @@ use super::words::{Words, amount, read};
 use super::{Scenario, same};
 use scrip_engine::{
     Ask, Choice, CitedQuote, Command, Event, Failure, FailureCode, Give, GrantKind, Mode, Name, Outcome, OutputFile,
-    Profile, SECOND, Unit, fingerprint, resolve_params, team::Tenancy,
+    Profile, SECOND, Unit, fingerprint, resolve_params, team::Spender, team::Tenancy,
 };
 use std::collections::BTreeMap;
 
@@ -165,7 +165,15 @@ impl Scenario {
                 let quoted_at = words.option("quoted");
                 let params = words.params();
                 let quote = quoted_at.map(|at| self.cited(&model, &params, &at)).transpose()?;
-                Command::CreateRun { model, params, quote, sandbox: None, metadata: BTreeMap::new(), off: None }
+                Command::CreateRun {
+                    model,
+                    params,
+                    quote,
+                    sandbox: None,
+                    metadata: BTreeMap::new(),
+                    off: None,
+                    served: true,
+                }
             }
             "start" => {
                 let attempt = words.option("attempt").map_or(Ok(1), |attempt| read(&attempt, "an attempt"))?;
@@ -174,12 +182,15 @@ impl Scenario {
             "cancel" => Command::CancelRun { run },
             "hold" => {
                 let seconds = words.option("seconds").map(|seconds| read(&seconds, "seconds")).transpose()?;
+                let member = words.option("for").map(|name| super::team::person(&name));
+                let key = words.option("with").map(|name| self.key_number(&name)).transpose()?;
+                let behalf = (member.is_some() || key.is_some()).then_some(Spender { key, member });
                 let what = words.word("an amount or a model")?;
                 let ask = match amount(&what) {
                     Ok(amount) => Ask::Credits(amount),
                     Err(_) => Ask::Model(what.as_str().into(), words.params()),
                 };
-                Command::OpenHold { ask, reference: "order 1".to_owned(), seconds, off: None }
+                Command::OpenHold { ask, reference: "order 1".to_owned(), seconds, off: None, behalf }
             }
             "capture" => {
                 let part = words.maybe();

@@ -375,7 +375,15 @@ fn facts(refusal: &Refusal) -> Facts {
             ("held", held.to_string()),
             ("retryable", retryable.to_string()),
         ]),
-        Refusal::Ended | Refusal::Superseded | Refusal::Unauthenticated => Facts::new(),
+        Refusal::ModelNotServed { model, mode } => {
+            Facts::from([("model", model.to_string()), ("mode", mode.name().to_owned())])
+        }
+        Refusal::HoldEnded { ending: Some(ending), .. } => Facts::from([
+            ("ended_as", ending.ended_as.to_owned()),
+            ("ended_at", ending.ended_at.to_string()),
+            ("captured", ending.captured.to_string()),
+        ]),
+        Refusal::HoldEnded { ending: None, .. } | Refusal::Superseded | Refusal::Unauthenticated => Facts::new(),
     }
 }
 

@@ -104,7 +104,8 @@ impl Scenario {
                 let known = known.map(|known| format!("{} {}", known.status.name(), known.application));
                 same("review", &words.rest(), &or(known, "none"))
             }
-            "told" => self.told(words),
+            "told" => self.told("told", words, |_| true),
+            "mailed" => self.told("mailed", words, scrip_engine::Notice::is_mailed),
             "top-ups" => self.top_ups(words),
             _ => return Ok(false),
         }
@@ -128,14 +129,20 @@ impl Scenario {
         same("paid", &words.rest(), &or(got, "by-hand"))
     }
 
-    /// `told NOTICE …` or `told nothing`: everything the last action or passing of time told people, in order.
-    fn told(&self, words: &mut Words) -> Result<(), String> {
+    /// `told NOTICE …` or `told nothing`: everything the last action or passing of time told people, in order; `mailed`
+    /// is what of it they are mailed.
+    fn told(
+        &self,
+        word: &str,
+        words: &mut Words,
+        counts: impl Fn(&scrip_engine::Notice) -> bool,
+    ) -> Result<(), String> {
         let told = self.events.iter().filter_map(|Dated(_, event)| match event {
-            Event::Notice(notice) => Some(notice.name()),
+            Event::Notice(notice) if counts(notice) => Some(notice.name()),
             _ => None,
         });
         let told: Vec<&str> = told.collect();
-        same("told", &words.rest(), &if told.is_empty() { "nothing".to_owned() } else { told.join(" ") })
+        same(word, &words.rest(), &if told.is_empty() { "nothing".to_owned() } else { told.join(" ") })
     }
 
     /// `top-ups N [pending N] [spent N] [stopped]`, or `top-ups off`.

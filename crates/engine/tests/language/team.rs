@@ -152,6 +152,11 @@ impl Scenario {
         self.workspace.team.keys.iter().find(|key| key.terms.name == name)
     }
 
+    /// The number of a key, by its name.
+    pub(super) fn key_number(&self, name: &str) -> Result<u32, String> {
+        self.key(name).map(|key| key.n).ok_or_else(|| format!("there is no key {name}"))
+    }
+
     /// Checks an expectation about who belongs to the workspace.
     pub(super) fn expects_of_team(&self, verb: &str, words: &mut Words) -> Result<bool, String> {
         match verb {

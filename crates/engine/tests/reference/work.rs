@@ -3,7 +3,7 @@
 use super::civil::DAY;
 use super::money::Born;
 use super::{Answer, MOST, Model, NEVER, No, Open, Opening, Trial, earlier, find_plan, good_name, later, price};
-use scrip_engine::{Ask, CancelRule, Catalog, CitedQuote, GrantKind, Outcome, Params, Unit, fingerprint};
+use scrip_engine::{Ask, CancelRule, Catalog, CitedQuote, GrantKind, Outcome, Param, Params, Unit, Value, fingerprint};
 
 const SECOND: i64 = 1_000_000;
 
@@ -94,7 +94,7 @@ impl Model {
             (credits, much, _) = cited.ok_or("QUOTE_MISMATCH")?;
         }
         self.not_frozen()?;
-        let trial = self.gates(model, asked, &filled)?;
+        let trial = self.gates(model, &filled)?;
         let mut open = Open {
             n: self.next_hold,
             unit: model.unit,
@@ -115,14 +115,13 @@ impl Model {
         if let Some(trial) = &trial {
             until = self.try_out(&mut open, trial)?;
         }
-        if is_run {
-            let running = self.open.iter().filter(|hold| hold.run.is_some()).count();
-            if self.widest(|plan| plan.concurrency).is_some_and(|most| running >= most as usize) {
-                return Err("CONCURRENCY_LIMITED");
-            }
-            if self.widest(|plan| plan.storage_gb).is_some_and(|most| self.stored >= u64::from(most) * 1_000_000_000) {
-                return Err("STORAGE_FULL");
-            }
+        let working = self.open.iter().filter(|hold| hold.model.is_some()).count();
+        if self.widest(|plan| plan.concurrency).is_some_and(|most| working >= most as usize) {
+            return Err("CONCURRENCY_LIMITED");
+        }
+        let full = |most: u32| self.stored >= u64::from(most) * 1_000_000_000;
+        if is_run && self.widest(|plan| plan.storage_gb).is_some_and(full) {
+            return Err("STORAGE_FULL");
         }
         if trial.is_none() {
             let today = self.now.div_euclid(DAY);
@@ -148,12 +147,7 @@ impl Model {
     }
 
     /// What the plan lets in, whatever the balance; the trial that stands in for it.
-    fn gates(
-        &self,
-        model: &scrip_engine::Model,
-        asked: &Params,
-        filled: &Params,
-    ) -> Result<Option<scrip_engine::Trial>, No> {
+    fn gates(&self, model: &scrip_engine::Model, filled: &Params) -> Result<Option<scrip_engine::Trial>, No> {
         let judges = self.judges(&model.id);
         let mut verdicts: Vec<Verdict> = Vec::new();
         for catalog in &judges {
@@ -171,7 +165,7 @@ impl Model {
         if verdicts.iter().all(|verdict| matches!(verdict, Verdict::Locked)) {
             return Err("MODEL_TIER_REQUIRED");
         }
-        for (name, value) in asked {
+        for (name, value) in filled {
             let takes = |catalog: &std::sync::Arc<Catalog>| {
                 let known = catalog.models.iter().find(|known| known.id == model.id)?;
                 let param = known.params.get(name)?.clone();
@@ -189,10 +183,8 @@ impl Model {
                 let plan = find_plan(catalog, &self.rights_in(catalog)).expect("the plan is in its catalog");
                 let height =
                     |level: &str| catalog.levels.iter().position(|known| **known == *level).expect("a known level");
-                match (param.level(), &plan.level) {
-                    (Some(needed), Some(own)) => height(needed) <= height(own),
-                    _ => true,
-                }
+                let needed = needs(param, value);
+                plan.level.as_ref().is_none_or(|own| needed.iter().all(|needed| height(needed) <= height(own)))
             });
             if !reached {
                 return Err("FEATURE_NOT_IN_PLAN");
@@ -362,7 +354,13 @@ impl Model {
         assert_eq!(spend, 0, "no more is captured than held");
         let grace = self.catalog().release_grace;
         for (n, amount) in lost {
-            if amount > 0 && !matches!(grace, scrip_engine::Span::Micros(0) | scrip_engine::Span::Months(0)) {
+            // One grace, from the day of what was given first: a lot that came back, or was given again for one that
+            // did, has had it.
+            let lot = self.lot(n);
+            let had_it = lot.kind == GrantKind::Returned
+                || lot.root.is_some_and(|root| self.lot(root).kind == GrantKind::Returned);
+            let until = later(lot.own().expect("a dead lot has an end"), grace);
+            if amount > 0 && !had_it && at < until {
                 self.lot_mut(n).passed_on += amount;
                 let lot = self.lot(n).clone();
                 self.issue(Born {
@@ -372,7 +370,7 @@ impl Model {
                     amount,
                     models: lot.models,
                     source: lot.source,
-                    ends: Some(later(at, grace)),
+                    ends: Some(until),
                     at,
                     root: None,
                     rank: None,
@@ -403,7 +401,7 @@ impl Model {
     fn find(&self, n: u32, is_run: bool) -> Result<Open, No> {
         match self.open.iter().find(|open| open.n == n) {
             Some(open) if open.run.is_some() == is_run => Ok(open.clone()),
-            None if n > 0 && n < self.next_hold => Err("ENDED"),
+            None if n > 0 && n < self.next_hold => Err("HOLD_ENDED"),
             _ => Err("NOT_FOUND"),
         }
     }
@@ -423,7 +421,7 @@ impl Model {
 
     pub fn settle_run(&mut self, run: u32, attempt: Option<u32>, outcome: &Outcome) -> Answer {
         let open = match self.find(run, true) {
-            Err("ENDED") => {
+            Err("HOLD_ENDED") => {
                 self.happened = true;
                 return Ok(());
             }
@@ -535,4 +533,29 @@ impl Model {
 
 fn pays(models: &[String], model: Option<&str>) -> bool {
     models.is_empty() || model.is_some_and(|model| models.iter().any(|known| known == model))
+}
+
+/// The levels that a value needs: of the whole parameter unless it is the default, and its own.
+fn needs(param: &Param, value: &Value) -> Vec<String> {
+    let mut needed = Vec::new();
+    let (level, is_default) = match (param, value) {
+        (Param::Integer { level, default, levels, .. }, Value::Integer(number)) => {
+            needed.extend(levels.iter().filter(|bound| bound.above < *number).map(|bound| bound.level.to_string()));
+            (level, *default == Some(*number))
+        }
+        (Param::Choice { level, default, levels, .. }, Value::Text(word)) => {
+            needed.extend(levels.iter().filter(|(of, _)| ***of == **word).map(|(_, level)| level.to_string()));
+            (level, default.as_ref().is_some_and(|default| **default == **word))
+        }
+        (Param::Boolean { level, default }, Value::Boolean(yes)) => (level, yes == default),
+        (Param::Text { level, required, .. }, Value::Text(text)) => (level, text.is_empty() && !required),
+        (Param::List { level, min, levels, .. }, Value::List(entries)) => {
+            let many = entries.len() as i64;
+            needed.extend(levels.iter().filter(|bound| bound.above < many).map(|bound| bound.level.to_string()));
+            (level, entries.is_empty() && *min == 0)
+        }
+        _ => panic!("{value:?} was filled in for {param:?}"),
+    };
+    needed.extend(level.iter().filter(|_| !is_default).map(ToString::to_string));
+    needed
 }

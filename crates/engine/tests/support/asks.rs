@@ -146,7 +146,7 @@ impl Asker {
         Command::CaptureHold { hold, amount }
     }
 
-    fn open(&mut self) -> Command {
+    pub fn open(&mut self) -> Command {
         let profile = Profile { name: "Ada".to_owned(), owner: "ada@example.com".to_owned(), external_id: None };
         let lifetime_allowed = self.dice.percent(85);
         let test_clock = self.dice.percent(25).then_some(3);
@@ -242,7 +242,7 @@ impl Asker {
         u32::try_from(self.dice.within((next - 6).max(0), next)).expect("a grant number")
     }
 
-    fn reverse(&mut self, pair: &Pair) -> Command {
+    pub fn reverse(&mut self, pair: &Pair) -> Command {
         let disputed: Vec<Name> = pair.engine.disputes.iter().cloned().collect();
         let source = if !disputed.is_empty() && self.dice.percent(60) {
             self.dice.pick(&disputed).clone()
@@ -338,7 +338,7 @@ impl Asker {
         } else {
             BTreeMap::new()
         };
-        Command::CreateRun { model: name(&model), params, quote, sandbox: None, metadata, off: None }
+        Command::CreateRun { model: name(&model), params, quote, sandbox: None, metadata, off: None, served: true }
     }
 
     fn quote(&mut self, pair: &Pair, model: &str, params: &Params) {
@@ -410,6 +410,6 @@ impl Asker {
             Some(864_000),
             Some(0),
         ]);
-        Command::OpenHold { ask, reference, seconds, off: None }
+        Command::OpenHold { ask, reference, seconds, off: None, behalf: None }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::same;
 use scrip_engine::billing::event::BillingEvent;
-use scrip_engine::{Account, Amount, Dated, End, Event, GrantKind, Part, Timestamp, Unit, Workspace};
+use scrip_engine::{Account, Amount, Catalogs, Dated, End, Event, GrantKind, Part, Span, Timestamp, Unit, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One lot's five numbers, recomputed from postings.
@@ -26,10 +26,20 @@ pub struct Laws {
     once: BTreeMap<(GrantKind, String, String), usize>,
     /// Payments for periods: one of a year may give a grant a month.
     periods: BTreeSet<String>,
+    /// The own end of what each lot was given as first, whatever it came back as since.
+    own_ends: BTreeMap<u32, Option<Timestamp>>,
+    /// How long what comes back may live on after its own end, by any catalog version.
+    graces: Vec<Span>,
     last: Timestamp,
 }
 
 impl Laws {
+    /// The laws of a workspace whose catalog has these versions.
+    pub fn under(catalogs: &Catalogs) -> Laws {
+        let graces = catalogs.all().iter().map(|published| published.catalog.release_grace).collect();
+        Laws { graces, ..Laws::default() }
+    }
+
     /// Reads an entry.
     pub fn read(&mut self, events: &[Dated], entry_at: Timestamp) -> Result<(), String> {
         for Dated(at, event) in events {
@@ -38,6 +48,7 @@ impl Laws {
             }
             self.last = *at;
             self.sources(event)?;
+            self.lives(*at, event)?;
             self.holds(event)?;
             self.post(event)?;
         }
@@ -67,6 +78,34 @@ impl Laws {
             return Err(format!("{from} times {} from {source}", kind.name()));
         }
         same("grant numbers", *grant as usize, self.units.len())
+    }
+
+    /// R17: nothing is held later than one grace after the own end of what it was given as.
+    fn lives(&mut self, at: Timestamp, event: &Event) -> Result<(), String> {
+        match event {
+            Event::GrantIssued { grant, kind, expires_at, from, .. } => {
+                let goes_on = matches!(kind, GrantKind::Returned | GrantKind::Reinstated);
+                let own_end = match from.filter(|_| goes_on) {
+                    Some(from) => self.own_ends[&from],
+                    None => *expires_at,
+                };
+                self.own_ends.insert(*grant, own_end);
+            }
+            Event::GrantExpired { grant, .. } => {
+                let own_end = self.own_ends.get_mut(grant).expect("what expires was issued");
+                *own_end = own_end.map(|end| end.min(at));
+            }
+            Event::RunQueued { parts, .. } | Event::HoldOpened { parts, .. } => {
+                for part in parts {
+                    let Some(end) = self.own_ends[&part.grant] else { continue };
+                    if !self.graces.iter().any(|grace| at < end.after(*grace)) {
+                        return Err(format!("grant {} is held at {at}; what it was given as ended {end}", part.grant));
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// I5, I6: a hold ends once, its ends are its parts, and no more is captured than was held.

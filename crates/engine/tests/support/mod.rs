@@ -84,7 +84,7 @@ impl Pair {
             engine: Workspace::unopened(WorkspaceId::new(7)),
             model: Model::new(catalogs.clone()),
             journal: Vec::new(),
-            laws: laws::Laws::default(),
+            laws: laws::Laws::under(catalogs),
             seen: std::collections::BTreeMap::new(),
         }
     }

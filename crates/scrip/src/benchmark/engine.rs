@@ -99,7 +99,13 @@ impl Lab {
     fn hold(&mut self) -> Result<u32, String> {
         let ask = Ask::Credits(Amount::new(20).ok_or("an amount")?);
         let hold = self.workspace.next_hold;
-        self.apply(&Command::OpenHold { ask, reference: "benchmark".to_owned(), seconds: None, off: None })?;
+        self.apply(&Command::OpenHold {
+            ask,
+            reference: "benchmark".to_owned(),
+            seconds: None,
+            off: None,
+            behalf: None,
+        })?;
         Ok(hold)
     }
 
@@ -124,6 +130,7 @@ impl Lab {
             sandbox: None,
             metadata: Default::default(),
             off: None,
+            served: true,
         })?;
         self.now = self.now.after_micros(SECOND);
         self.apply(&Command::StartRun { run, attempt: 1 })?;

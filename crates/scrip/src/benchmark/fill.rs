@@ -92,7 +92,7 @@ impl Filling<'_> {
     /// A hold on each, and its capture.
     async fn pairs(&mut self, ids: &[WorkspaceId], hold: u32) -> Result<(), String> {
         let ask = Ask::Credits(Amount::new(20).ok_or("an amount")?);
-        let open = Command::OpenHold { ask, reference: "benchmark".to_owned(), seconds: None, off: None };
+        let open = Command::OpenHold { ask, reference: "benchmark".to_owned(), seconds: None, off: None, behalf: None };
         let capture = Command::CaptureHold { hold, amount: None };
         for some in ids.chunks(AT_ONCE) {
             for command in [&open, &capture] {

@@ -145,6 +145,7 @@ fn command(n: u64, step: u64, length: u64) -> Command {
             sandbox: None,
             metadata: [("order".to_owned(), format!("{n}-{round}"))].into(),
             off: None,
+            served: true,
         },
         place if is_whole && place == RUN + 1 => Command::StartRun { run: number(NUMBERS - 1), attempt: 1 },
         place if is_whole && place == RUN + 2 => {
@@ -156,7 +157,7 @@ fn command(n: u64, step: u64, length: u64) -> Command {
         place if place % 2 == 0 && at + 1 == left => Command::Rename { name: format!("Studio {n}, renamed") },
         place if place % 2 == 0 => {
             let ask = Ask::Credits(amount(DEAREST - (n % 10) as i64));
-            Command::OpenHold { ask, reference: format!("job-{n}-{at}"), seconds: None, off: None }
+            Command::OpenHold { ask, reference: format!("job-{n}-{at}"), seconds: None, off: None, behalf: None }
         }
         place if place == RUN - 1 => Command::ReleaseHold { hold: number(place / 2) },
         place => {

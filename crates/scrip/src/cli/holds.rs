@@ -4,7 +4,7 @@ use super::api::Api;
 use super::output::Done;
 use super::params::Params;
 use clap::{Args, Subcommand};
-use scrip_client::types::{Hold, NewHold};
+use scrip_client::types::{Hold, NewHold, OnBehalfOf};
 
 /// Verbs about holds.
 #[derive(Subcommand)]
@@ -52,6 +52,15 @@ pub struct Open {
     /// For how long; an hour when absent
     #[arg(long)]
     seconds: Option<i64>,
+    /// The member it is for, `usr_…`, whose rights and caps bind it
+    #[arg(long)]
+    member: Option<String>,
+    /// The key it is for, `key_…`, whose rights and caps bind it
+    #[arg(long)]
+    key_id: Option<String>,
+    /// Count it against the workspace's limit of requests
+    #[arg(long)]
+    count_request: bool,
 }
 
 #[derive(Args)]
@@ -70,13 +79,18 @@ impl Verb {
     pub async fn run(self, api: &Api) -> Done {
         let call = match self {
             Verb::Open(open) => {
-                let Open { what: What { credits, model }, params, reference, seconds } = open;
+                let Open { what: What { credits, model }, params, reference, seconds, member, key_id, count_request } =
+                    open;
+                let names_none = member.is_none() && key_id.is_none();
+                let on_behalf_of = (!names_none).then_some(OnBehalfOf { member, key: key_id });
                 api.write(api.scoped()?.open_hold(&NewHold {
                     credits,
                     model,
                     params: params.map(),
                     reference,
                     seconds,
+                    on_behalf_of,
+                    count_request,
                 }))
             }
             Verb::Capture { id, credits } => api.write(api.client()?.capture(&id, credits)),

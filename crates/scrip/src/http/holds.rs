@@ -4,6 +4,7 @@ pub mod batch;
 
 use super::caller::Operator;
 use super::problem::Problem;
+use super::rates;
 use super::request::{Body, PathOf};
 use super::switches::off;
 use super::values::{amount, name, params};
@@ -15,7 +16,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::{Ask, Command, Dated, Kind, Refusal, WorkspaceId};
+use scrip_engine::team::Spender;
+use scrip_engine::{Ask, Command, Dated, Ending, Entry, Kind, Refusal, WorkspaceId, ending, parse_owned};
 use std::sync::Arc;
 
 /// Holds credits: a plain amount, or the price of a model with parameters.
@@ -29,12 +31,16 @@ pub async fn open(
 ) -> Result<Reply<api::Hold>, Problem> {
     let id = operator.workspace()?;
     let asked = operator.asked_once(id, &body.bytes)?;
-    let command = opening(&app, body.value)?;
+    if body.value.count_request {
+        rates::count(&app, id).await?;
+    }
+    let command = opening(&app, id, body.value)?;
     opened(id, app.ledger.submit(id, command, asked).await)
 }
 
 /// What a hold is asked for with.
-fn opening(app: &App, new: api::NewHold) -> Result<Command, Problem> {
+fn opening(app: &App, workspace: WorkspaceId, new: api::NewHold) -> Result<Command, Problem> {
+    let behalf = new.on_behalf_of.map(|behalf| spender(workspace, &behalf)).transpose()?;
     let ask = match (new.credits, new.model) {
         (Some(credits), None) if new.params.is_empty() => Ask::Credits(amount("/credits", credits)?),
         (Some(_), _) => return Err(Problem::invalid("/credits", "either credits, or a model with params")),
@@ -45,7 +51,22 @@ fn opening(app: &App, new: api::NewHold) -> Result<Command, Problem> {
         Ask::Model(model, _) => off(app, model),
         Ask::Credits(_) => None,
     };
-    Ok(Command::OpenHold { ask, reference: new.reference, seconds: new.seconds, off })
+    Ok(Command::OpenHold { ask, reference: new.reference, seconds: new.seconds, off, behalf })
+}
+
+/// The member or key that a hold is for.
+fn spender(workspace: WorkspaceId, behalf: &api::OnBehalfOf) -> Result<Spender, Problem> {
+    if behalf.member.is_none() && behalf.key.is_none() {
+        return Err(Problem::invalid("/on_behalf_of", "name a member or a key"));
+    }
+    let none = |member: &str| Problem::invalid(format!("/on_behalf_of/{member}"), format!("there is no such {member}"));
+    let member = |id: &String| id.parse().map_err(|()| none("member"));
+    let key = |id: &String| match parse_owned(Kind::Key, id) {
+        Some((owner, n)) if owner == workspace => Ok(n),
+        _ => Err(none("key")),
+    };
+    let (member, key) = (behalf.member.as_ref().map(member), behalf.key.as_ref().map(key));
+    Ok(Spender { member: member.transpose()?, key: key.transpose()? })
 }
 
 /// Shows the hold that was opened.
@@ -68,7 +89,7 @@ pub async fn show(
     Ok(Json(find(&app, workspace, hold).await?))
 }
 
-/// Spends a hold, in whole or in part; the rest goes back. One that has ended is shown as it is.
+/// Spends a hold, in whole or in part; the rest goes back. One that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/capture", tag = "Holds",
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     request_body = api::CaptureRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
@@ -88,7 +109,7 @@ fn capturing(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem>
     Ok(Command::CaptureHold { hold, amount })
 }
 
-/// Gives a hold back. One that has ended is shown as it is.
+/// Gives a hold back. One that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/release", tag = "Holds",
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The hold", body = api::Hold)))]
@@ -101,7 +122,7 @@ pub async fn release(
     end(&app, &operator, workspace, hold, Command::ReleaseHold { hold }, b"").await
 }
 
-/// Lets a hold last longer, counted from now. One that has ended is shown as it is.
+/// Lets a hold last longer, counted from now. One that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/extend", tag = "Holds",
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     request_body = api::ExtendRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
@@ -128,7 +149,7 @@ async fn end(
     changed(app, workspace, hold, app.ledger.submit(workspace, command, asked).await).await
 }
 
-/// Shows what a hold is after a command about it. The first end stands (R15).
+/// Shows what a hold is after a command about it. One that has ended is not ended again (R36).
 async fn changed(
     app: &App,
     workspace: WorkspaceId,
@@ -136,21 +157,28 @@ async fn changed(
     result: Result<Committed, SubmitError>,
 ) -> Result<Reply<api::Hold>, Problem> {
     let committed = match result.map_err(Problem::from) {
-        Ok(committed) => Some(committed),
-        Err(Problem::Refused(Refusal::Ended)) => None,
+        Ok(committed) => committed,
+        Err(Problem::Refused(Refusal::HoldEnded { what, ending: None })) => {
+            let ending = Some(ending_of(app, workspace, hold).await?);
+            return Err(Problem::Refused(Refusal::HoldEnded { what, ending }));
+        }
         Err(problem) => return Err(problem),
     };
     // What the hold is now follows from what it was and what happened: the answer waits for nothing but the journal.
-    let shown = match committed.as_ref().and_then(|committed| right_after(committed, hold)) {
+    let shown = match right_after(&committed, hold) {
         Some(row) => views::hold(workspace, hold, &row),
-        // An earlier answer, or a hold that had ended: it is shown as it is.
+        // An answer that was given before: the hold is shown as it is.
         None => find(app, workspace, hold).await?,
     };
-    let reply = Reply::new(StatusCode::OK, shown);
-    Ok(match &committed {
-        Some(committed) => reply.of(workspace, committed),
-        None => reply,
-    })
+    Ok(Reply::new(StatusCode::OK, shown).of(workspace, &committed))
+}
+
+/// The end of a hold, as the journal has it.
+async fn ending_of(app: &App, workspace: WorkspaceId, hold: u32) -> Result<Ending, Problem> {
+    let entries = entries(app, workspace, hold).await?;
+    let ends = entries.iter().flat_map(|entry| &entry.events).filter_map(|Dated(at, event)| ending(*at, event));
+    let end = ends.into_iter().find(|(what, n, _)| (*what, *n) == ("hold", hold));
+    end.map(|(_, _, ending)| ending).ok_or(Problem::not_found("hold"))
 }
 
 /// The hold right after an entry that it was open before.
@@ -158,10 +186,15 @@ fn right_after(committed: &Committed, hold: u32) -> Option<HoldRow> {
     HoldRow::after_all(committed.before.as_ref()?.hold(hold)?, &committed.events)
 }
 
-async fn find(app: &App, workspace: WorkspaceId, hold: u32) -> Result<api::Hold, Problem> {
+/// The entries that say what a hold is.
+async fn entries(app: &App, workspace: WorkspaceId, hold: u32) -> Result<Vec<Entry>, Problem> {
     let rows = app.ledger.store().history(queries::HOLD, workspace, &[i64::from(hold)]).await?;
     let entries = rows.iter().map(|row| JournalRow::read(row).entry()).collect::<Result<Vec<_>, _>>();
-    let entries = entries.map_err(|_| Problem::Internal)?;
+    entries.map_err(|_| Problem::Internal)
+}
+
+async fn find(app: &App, workspace: WorkspaceId, hold: u32) -> Result<api::Hold, Problem> {
+    let entries = entries(app, workspace, hold).await?;
     let events = entries.iter().flat_map(|entry| &entry.events);
     let row = HoldRow::folded(hold, events).ok_or(Problem::not_found("hold"))?;
     Ok(views::hold(workspace, hold, &row))

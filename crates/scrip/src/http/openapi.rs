@@ -128,6 +128,9 @@ fn add_problems(path: &str, method: &str, operation: &mut Value) {
     if asks {
         problems.extend([("402", "The balance or an allowance is too small"), ("409", "The quote does not hold")]);
     }
+    if method == "post" && (path.starts_with("/v1/holds/{id}/") || path == "/v1/runs/{id}/cancel") {
+        problems.push(("409", "It has ended already"));
+    }
     if path == "/v1/sign_in" {
         problems.push(("429", "Too many links were asked for"));
     }

@@ -5,7 +5,7 @@
 use crate::store::{SubmitError, Unavailable};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use scrip_engine::{FreshQuote, Invalid, Refusal};
+use scrip_engine::{Ending, FreshQuote, Invalid, Refusal};
 use serde_json::{Map, Value, json};
 
 tokio::task_local! {
@@ -100,13 +100,13 @@ fn status(code: &str) -> StatusCode {
         "BAD_SIGNATURE" => StatusCode::BAD_REQUEST,
         "NOT_FOUND" => StatusCode::NOT_FOUND,
         "METHOD_NOT_ALLOWED" => StatusCode::METHOD_NOT_ALLOWED,
-        "QUOTE_EXPIRED" | "QUOTE_MISMATCH" => StatusCode::CONFLICT,
+        "QUOTE_EXPIRED" | "QUOTE_MISMATCH" | "HOLD_ENDED" => StatusCode::CONFLICT,
         "INVALID_REQUEST" | "BATCH_LIMIT_EXCEEDED" | "LIMIT_EXCEEDED" | "IDEMPOTENCY_KEY_REUSED" => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         "REQUEST_TIMEOUT" => StatusCode::REQUEST_TIMEOUT,
         "RATE_LIMITED" | "CONCURRENCY_LIMITED" => StatusCode::TOO_MANY_REQUESTS,
-        "UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
+        "MODEL_NOT_SERVED" | "UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -139,7 +139,7 @@ impl Problem {
     fn retry_after(&self) -> Option<u32> {
         match self {
             Problem::RateLimited { retry_after, .. } => Some(*retry_after),
-            Problem::Refused(Refusal::SwitchedOff { .. }) => Some(OFF_FOR),
+            Problem::Refused(Refusal::SwitchedOff { .. } | Refusal::ModelNotServed { .. }) => Some(OFF_FOR),
             Problem::Provider | Problem::Unavailable | Problem::Refused(Refusal::ConcurrencyLimited { .. }) => {
                 Some(RETRY_AFTER)
             }
@@ -202,7 +202,19 @@ fn members(problem: &Problem) -> Map<String, Value> {
 /// The facts of a refusal, as an API caller gets them.
 pub fn refusal_members(refusal: &Refusal) -> Value {
     match refusal {
-        Refusal::Unauthenticated | Refusal::NotFound { .. } | Refusal::Ended | Refusal::Superseded => json!({}),
+        Refusal::Unauthenticated | Refusal::NotFound { .. } | Refusal::Superseded => json!({}),
+        Refusal::HoldEnded { ending, .. } => match ending {
+            Some(Ending { ended_as, ended_at, captured, released }) => json!({
+                "ended_as": ended_as,
+                "ended_at": ended_at.to_string(),
+                "captured": captured,
+                "released": released,
+            }),
+            None => json!({}),
+        },
+        Refusal::ModelNotServed { model, mode } => {
+            json!({ "model": model, "mode": mode.name(), "retry_after": OFF_FOR })
+        }
         Refusal::CapabilityRequired { capability, ceiling }
         | Refusal::CapabilitySuspended { capability, ceiling, .. } => {
             json!({ "capability": capability, "ceiling": ceiling })
@@ -330,7 +342,7 @@ pub fn refusal_detail(refusal: &Refusal) -> String {
             )
         }
         Refusal::ConcurrencyLimited { limit } => {
-            format!("{limit} runs are open, which is the plan's limit; try again when one has ended")
+            format!("{limit} runs and holds of models are open, the plan's limit; try again when one has ended")
         }
         Refusal::StorageFull { used_bytes, quota_bytes } => {
             format!("{used_bytes} of {quota_bytes} bytes are stored; delete outputs or upgrade")
@@ -340,9 +352,16 @@ pub fn refusal_detail(refusal: &Refusal) -> String {
             None => format!("the {} allowance is used up; a higher plan brings more", unit.name()),
         },
         Refusal::InsufficientCredits { required, available, held, .. } => {
-            format!("the run costs {required} credits; {available} are available and {held} are held by runs in flight")
+            format!("{required} credits are needed; {available} are available and {held} are held")
         }
-        Refusal::Ended => "it has ended already".to_owned(),
+        Refusal::HoldEnded { what, ending: Some(Ending { ended_as, ended_at, captured, .. }) } => {
+            format!("the {what} has ended: {ended_as} at {ended_at}, {captured} captured; nothing was changed")
+        }
+        Refusal::HoldEnded { what, ending: None } => format!("the {what} has ended; nothing was changed"),
+        Refusal::ModelNotServed { model, mode } => format!(
+            "no provider serves `{model}` in {} mode; dispatch it yourself with /v1/holds around it",
+            mode.name()
+        ),
         Refusal::Superseded => "a later attempt has taken over".to_owned(),
     }
 }

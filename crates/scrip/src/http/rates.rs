@@ -40,6 +40,18 @@ pub async fn admit(app: &App, workspace: WorkspaceId, limit: Option<u32>) -> Res
     }
 }
 
+/// Counts one request against a workspace's own limit, for an operator who asks on its behalf.
+///
+/// # Errors
+/// As [`admit`], and when there is no such workspace.
+pub async fn count(app: &App, id: WorkspaceId) -> Result<(), Problem> {
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let catalogs = app.ledger.store().catalogs();
+    let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
+    let plan = catalog.plan(&workspace.subscription.plan);
+    admit(app, id, plan.and_then(|plan| plan.requests_per_minute)).await
+}
+
 impl Standing {
     /// Adds the fields to an answer.
     pub fn tell(self, headers: &mut HeaderMap) {

@@ -17,8 +17,8 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use scrip_client::types as api;
 use scrip_engine::{
-    CitedQuote, Command, Dated, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Terms, Timestamp, Unit,
-    WorkspaceId, apply, limits::QUOTE_SECONDS,
+    CitedQuote, Command, Dated, Ending, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Terms, Timestamp,
+    Unit, Workspace, WorkspaceId, apply, limits::QUOTE_SECONDS,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -49,6 +49,7 @@ pub async fn quote(
         sandbox: None,
         metadata: Default::default(),
         off: off(&app, &body.value.model),
+        served: is_served(&workspace),
     };
     let refusal = match apply(&workspace, &catalogs, runner.by, &command, now) {
         Ok(_) => None,
@@ -74,6 +75,12 @@ pub async fn quote(
         members
     });
     Ok(Json(quote))
+}
+
+/// Whether a provider serves models in a workspace's mode. Only the sandbox does so far, and its pictures are not worth
+/// real credits.
+fn is_served(workspace: &Workspace) -> bool {
+    workspace.mode == Mode::Test
 }
 
 /// A quote as it is shown: its id is a signed statement of what it was for, so that nothing needs to be kept.
@@ -140,10 +147,6 @@ pub async fn create(
     let asked = runner.asked_once(id, &body.bytes)?;
     let new = body.value;
     let workspace = runner.workspace_now(&app).await?;
-    if workspace.mode == Mode::Live {
-        // Only the sandbox serves runs here, and its pictures are not worth real credits.
-        return Err(Problem::invalid("/model", "no provider serves it in live mode; use /v1/holds around your own"));
-    }
     let sandbox = new.sandbox.map(script).transpose()?;
     let command = Command::CreateRun {
         model: name(&new.model),
@@ -152,6 +155,7 @@ pub async fn create(
         sandbox,
         metadata: metadata(&new.metadata)?,
         off: off(&app, &new.model),
+        served: is_served(&workspace),
     };
     let committed = match app.ledger.submit(id, command, asked).await {
         Ok(committed) => committed,
@@ -346,7 +350,7 @@ pub async fn list(
     Ok(Json(super::page(data, last.map(|row| row.integer(0)))))
 }
 
-/// Gives a run up. One that has ended is shown as it is.
+/// Gives a run up. One that has ended is refused.
 #[utoipa::path(post, path = "/v1/runs/{id}/cancel", tag = "Runs",
     params(("id" = String, Path, description = "`run_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The run", body = api::Run)))]
@@ -362,11 +366,19 @@ pub async fn cancel(
         .await
         .map_err(Problem::from)
     {
-        Ok(_) | Err(Problem::Refused(Refusal::Ended)) => {
-            Ok(Json(ended(&app, (workspace, run), runner.holder(), Duration::ZERO).await?))
+        Ok(_) => Ok(Json(ended(&app, (workspace, run), runner.holder(), Duration::ZERO).await?)),
+        Err(Problem::Refused(Refusal::HoldEnded { what, ending: None })) => {
+            let ending = ending_of(&find(&app, workspace, run).await?.0);
+            Err(Problem::Refused(Refusal::HoldEnded { what, ending }))
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// The end of a run, as its row has it.
+fn ending_of(row: &RunRow) -> Option<Ending> {
+    let (status, ended_at) = (row.status?, row.ended_at?);
+    Some(Ending { ended_as: status.name(), ended_at, captured: row.captured, released: row.released })
 }
 
 /// Follows a run: one event each time it changes, the last when it has ended.

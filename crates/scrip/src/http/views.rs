@@ -61,10 +61,7 @@ pub fn workspace(workspace: &Workspace) -> api::Workspace {
         name: workspace.profile.name.clone(),
         owner_email: workspace.profile.owner.clone(),
         external_id: workspace.profile.external_id.clone(),
-        mode: match workspace.mode {
-            scrip_engine::Mode::Test => "test".to_owned(),
-            scrip_engine::Mode::Live => "live".to_owned(),
-        },
+        mode: workspace.mode.name().to_owned(),
         plan: subscription.plan.to_string(),
         interval: subscription.period.map(|period| period.interval.name().to_owned()),
         status: status.to_owned(),
@@ -131,6 +128,16 @@ pub fn balance(workspace: &Workspace) -> api::Balance {
     }
 }
 
+/// Free runs that are left of a count trial, 0 once it is used up; `None` where the plan has none of the model.
+fn trial_runs_left(terms: &Terms<'_>, model: &scrip_engine::Model, access: &Access) -> Option<i64> {
+    let is_counted = terms.trials(&model.id).iter().any(|trial| trial.runs.is_some());
+    match access {
+        Access::TrialRuns { left } => Some(left.get()),
+        Access::TrialExhausted if is_counted => Some(0),
+        _ => None,
+    }
+}
+
 /// What a workspace may do.
 pub fn entitlements(workspace: &Workspace, terms: &Terms<'_>, at: Timestamp) -> api::Entitlements {
     let plan = terms.plan();
@@ -151,7 +158,7 @@ pub fn entitlements(workspace: &Workspace, terms: &Terms<'_>, at: Timestamp) -> 
             locked,
             reason: reason.map(str::to_owned),
             plans_that_include: terms.plans_that_include(model).iter().map(ToString::to_string).collect(),
-            trial_runs_left: if let Access::TrialRuns { left } = access { Some(left.get()) } else { None },
+            trial_runs_left: trial_runs_left(terms, model, &access),
             trial_window_ends_at: if let Access::TrialWindow { ends_at } = access { ends_at.map(text) } else { None },
             trial_window_unopened: access == Access::TrialWindow { ends_at: None },
             runs_left_today: left,
@@ -276,6 +283,10 @@ pub fn hold(workspace: WorkspaceId, n: u32, row: &HoldRow) -> api::Hold {
         created_at: text(row.created_at),
         expires_at: text(row.expires_at),
         ended_at: row.ended_at.map(text),
+        on_behalf_of: row.by.map(|by| api::OnBehalfOf {
+            member: by.member.map(|user| user.to_string()),
+            key: by.key.map(|n| workspace.owned(scrip_engine::Kind::Key, n)),
+        }),
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Invariant: a row depends on entries alone, so that folding them again gives the same rows.
 
+use scrip_engine::team::Spender;
 use scrip_engine::{
     Amount, CancelRule, Dated, Event, Failure, Hold, Line, Name, Output, OutputFile, Params, Purpose, RunStatus,
-    Script, Timestamp, TrialUse, Unit, WorkspaceId,
+    Script, Timestamp, TrialUse, Unit, WorkspaceId, ending,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,10 +84,7 @@ impl RunRow {
         match self.status {
             None if self.started_at.is_none() => "queued",
             None => "running",
-            Some(RunStatus::Succeeded) => "succeeded",
-            Some(RunStatus::Partial) => "partial",
-            Some(RunStatus::Failed) => "failed",
-            Some(RunStatus::Canceled) => "canceled",
+            Some(status) => status.name(),
         }
     }
 
@@ -190,12 +188,14 @@ pub struct HoldRow {
     pub expires_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// The member or key it is for.
+    pub by: Option<Spender>,
 }
 
 impl HoldRow {
     /// The hold as its first event tells it; `None` for any other event.
     pub fn opened(at: Timestamp, event: &Event) -> Option<(u32, HoldRow)> {
-        let Event::HoldOpened { hold, reference, model, unit, amount, expires_at, .. } = event else { return None };
+        let Event::HoldOpened { hold, reference, model, unit, amount, expires_at, by, .. } = event else { return None };
         let row = HoldRow {
             reference: reference.clone(),
             model: model.clone(),
@@ -207,6 +207,7 @@ impl HoldRow {
             created_at: at,
             expires_at: *expires_at,
             ended_at: None,
+            by: *by,
         };
         Some((*hold, row))
     }
@@ -242,19 +243,10 @@ impl HoldRow {
             created_at: before.opened_at,
             expires_at: before.expires_at,
             ended_at: None,
+            by: before.by,
         };
         let events = events.iter().filter(|Dated(_, event)| HoldRow::about(event) == Some(before.n));
         Some(events.fold(row, |row, Dated(at, event)| row.after(*at, event)))
-    }
-
-    /// What a hold of so much is after an event that ends it; `open` after any other.
-    fn ending(amount: Amount, event: &Event) -> &'static str {
-        let Event::HoldEnded { captured, expired, .. } = event else { return "open" };
-        match (expired, captured.is_zero() && !amount.is_zero()) {
-            (true, _) => "expired",
-            (false, true) => "released",
-            (false, false) => "captured",
-        }
     }
 
     /// The hold after a later event.
@@ -262,7 +254,7 @@ impl HoldRow {
         match event {
             Event::HoldExtended { expires_at, .. } => self.expires_at = *expires_at,
             Event::HoldEnded { captured, released, .. } => {
-                self.status = HoldRow::ending(self.amount, event).to_owned();
+                self.status = ending(at, event).map_or("open", |(_, _, ending)| ending.ended_as).to_owned();
                 self.captured = *captured;
                 self.released = *released;
                 self.ended_at = Some(at);
@@ -381,9 +373,9 @@ pub struct Changed {
 /// What a day's usage of a model grows by.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
-    /// Runs and holds that ended.
+    /// Runs that ended, and holds of a model that were captured.
     pub runs: i64,
-    /// Those that nothing came of.
+    /// Runs that nothing came of.
     pub failed: i64,
     /// Spent.
     pub captured: i64,
@@ -466,7 +458,8 @@ impl Fold {
         let row = row.after(at, event);
         if let Event::RunSettled { status, captured, .. } = event {
             let failed = matches!(status, RunStatus::Failed | RunStatus::Canceled);
-            self.use_up(key.0, at, row.model.clone(), row.unit, failed, *captured);
+            let used = Used { runs: 1, failed: i64::from(failed), captured: captured.get() };
+            self.use_up(key.0, at, (row.model.clone(), row.unit), used);
         }
         self.changes.runs.insert(key, Changed { row, seq, queued });
     }
@@ -476,9 +469,13 @@ impl Fold {
         // A run's hold has no row: the run's has it all.
         let Some(mut place) = known else { return };
         if let Event::HoldEnded { captured, .. } = event {
-            let model = place.model.clone().unwrap_or_else(|| Name::from(""));
-            let failed = HoldRow::ending(place.amount, event) != "captured";
-            self.use_up(key.0, at, model, place.unit, failed, *captured);
+            // A hold is a run of its model once it is captured; what is given back was no run, and had no failure.
+            let was_captured = ending(at, event).is_some_and(|(_, _, ending)| ending.ended_as == "captured");
+            if was_captured {
+                let runs = i64::from(place.model.is_some());
+                let model = place.model.clone().unwrap_or_else(|| Name::from(""));
+                self.use_up(key.0, at, (model, place.unit), Used { runs, failed: 0, captured: captured.get() });
+            }
             place.ended = Some(seq);
         } else {
             place.extended = Some(seq);
@@ -486,10 +483,10 @@ impl Fold {
         self.changes.holds.insert(key, place);
     }
 
-    fn use_up(&mut self, workspace: i64, at: Timestamp, model: Name, unit: Unit, failed: bool, captured: Amount) {
+    fn use_up(&mut self, workspace: i64, at: Timestamp, (model, unit): (Name, Unit), more: Used) {
         let used = self.changes.usage.entry((workspace, at.day(), model, unit)).or_default();
-        used.runs += 1;
-        used.failed += i64::from(failed);
-        used.captured += captured.get();
+        used.runs += more.runs;
+        used.failed += more.failed;
+        used.captured += more.captured;
     }
 }

@@ -57,7 +57,11 @@ pub(super) fn grant(workspace: u64, key: &str, credits: i64) -> Submission {
 /// Holds credits.
 pub(super) fn hold(workspace: u64, key: &str, credits: i64) -> Submission {
     let ask = Ask::Credits(Amount::new(credits).expect("an amount"));
-    submission(workspace, key, Command::OpenHold { ask, reference: "batched".to_owned(), seconds: None, off: None })
+    submission(
+        workspace,
+        key,
+        Command::OpenHold { ask, reference: "batched".to_owned(), seconds: None, off: None, behalf: None },
+    )
 }
 
 /// Opens a workspace and gives it credits.

@@ -62,7 +62,7 @@ async fn a_role_that_cannot_rewrite_the_journal_serves_it() {
     )
     .await;
     let ask = Ask::Credits(Amount::new(3).expect("an amount"));
-    submit(&store, Command::OpenHold { ask, reference: "r".to_owned(), seconds: None, off: None }).await;
+    submit(&store, Command::OpenHold { ask, reference: "r".to_owned(), seconds: None, off: None, behalf: None }).await;
     let captured = submit(&store, Command::CaptureHold { hold: 1, amount: None }).await;
     assert_eq!(captured.workspace.expect("it was wanted").holds.len(), 0);
     store.projected().await.expect("the projections follow");

@@ -281,6 +281,7 @@ impl Life {
             sandbox: None,
             metadata: Default::default(),
             off: None,
+            served: true,
         };
         let Some(committed) = self.submit(command).await else { return };
         for dated in committed.events.iter() {
@@ -312,8 +313,13 @@ impl Life {
     async fn hold(&mut self) {
         let amount = Amount::new(1 + self.dice.roll(100) as i64).expect("a small amount");
         let seconds = Some(60 + self.dice.roll(100_000) as i64);
-        let command =
-            Command::OpenHold { ask: Ask::Credits(amount), reference: "order".to_owned(), seconds, off: None };
+        let command = Command::OpenHold {
+            ask: Ask::Credits(amount),
+            reference: "order".to_owned(),
+            seconds,
+            off: None,
+            behalf: None,
+        };
         let Some(committed) = self.submit(command).await else { return };
         for dated in committed.events.iter() {
             if let Event::HoldOpened { hold, .. } = &dated.1 {

@@ -53,8 +53,15 @@ async fn journal(directory: &Path) {
         };
         let params = Params::from([(Name::from("prompt"), scrip_engine::Value::Text("a lighthouse".to_owned()))]);
         let model = Name::from("image-standard");
-        let run =
-            Command::CreateRun { model, params, quote: None, sandbox: None, metadata: Default::default(), off: None };
+        let run = Command::CreateRun {
+            model,
+            params,
+            quote: None,
+            sandbox: None,
+            metadata: Default::default(),
+            off: None,
+            served: true,
+        };
         for (key, command) in [("open", open), ("run", run), ("cancel", Command::CancelRun { run: 1 })] {
             let idempotency = Some(idempotency(workspace, key, &[b"request"]));
             let actor = "test".to_owned();

@@ -38,7 +38,8 @@ impl Row {
 /// A good body for every operation.
 async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink, customer: &str) -> Vec<Row> {
     let hold = async || {
-        let hold = desk.post("/v1/holds", json!({ "credits": 5, "reference": "r" })).await.expect(201);
+        let hold =
+            desk.post("/v1/holds", json!({ "credits": 5, "reference": "r", "seconds": 2_592_000 })).await.expect(201);
         text(&hold["id"])
     };
     let (first, second, third, fourth) = (hold().await, hold().await, hold().await, hold().await);

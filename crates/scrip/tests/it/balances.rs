@@ -176,17 +176,28 @@ async fn usage_is_summed_by_day_and_model() {
             let (unit, counts) = ("credits", (runs, failed, captured));
             json!({ "day": day, "model": model, "unit": unit, "runs": counts.0, "failed": counts.1, "captured": counts.2 })
         };
+        // Holds of a model are its runs once they are captured; what is given back, or is for no model, is none.
+        for (ask, end) in [
+            (json!({ "model": "upscale", "reference": "r" }), "capture"),
+            (json!({ "model": "upscale", "reference": "r" }), "release"),
+            (json!({ "credits": 7, "reference": "r" }), "capture"),
+            (json!({ "credits": 7, "reference": "r" }), "release"),
+        ] {
+            let hold = desk.post("/v1/holds", ask).await.expect(201);
+            desk.post(&format!("/v1/holds/{}/{end}", text(&hold["id"])), json!({})).await.expect(200);
+        }
         let usage = desk.get("/v1/usage").await.expect(200);
         let both = json!([
             row(json!("2026-03-31"), json!("image-standard"), 2, 1, 10),
-            row(json!("2026-04-01"), json!("upscale"), 1, 0, 35)
+            row(json!("2026-04-01"), json!(""), 0, 0, 7),
+            row(json!("2026-04-01"), json!("upscale"), 2, 0, 70)
         ]);
         assert_eq!(usage["rows"], both);
         assert_eq!(usage["to"], "2026-04-01", "today is the workspace's today");
         let by_day = desk.get("/v1/usage?by=day&from=2026-04-01").await.expect(200);
-        assert_eq!(by_day["rows"], json!([row(json!("2026-04-01"), Value::Null, 1, 0, 35)]));
+        assert_eq!(by_day["rows"], json!([row(json!("2026-04-01"), Value::Null, 2, 0, 77)]));
         let by_model = desk.get("/v1/usage?by=model").await.expect(200);
-        assert_eq!(by_model["rows"].as_array().map(Vec::len), Some(2));
+        assert_eq!(by_model["rows"].as_array().map(Vec::len), Some(3));
         for wrong in
             ["by=member", "from=yesterday", "from=2026-04-02", "from=2020-01-01", "to=2026-13-01", "from=2026-02-30"]
         {

@@ -125,9 +125,11 @@ async fn a_hundred_at_a_balance_for_fifty_are_the_first_fifty() {
         let id = &first[0]["hold"]["id"];
         let ends = json!([capture("e0", id), { "key": "e1", "hold": id, "release": {} }, open("e2", &desk, 1)]);
         let ended = answers(&app, &ends).await;
-        assert_eq!(statuses(&ended), [200, 200, 402]);
-        assert_eq!(ended[1]["hold"], ended[0]["hold"]);
-        assert_eq!((&ended[0]["hold"]["captured"], &ended[1]["entry"]), (&json!(7), &Value::Null));
+        assert_eq!(statuses(&ended), [200, 409, 402]);
+        let again = &ended[1]["problem"];
+        assert_eq!((&again["code"], &again["ended_as"]), (&json!("HOLD_ENDED"), &json!("captured")));
+        assert_eq!((&again["ended_at"], &again["captured"]), (&ended[0]["hold"]["ended_at"], &json!(7)));
+        assert_eq!(statuses(&answers(&app, &json!([ends[0]])).await), [200], "the decision that ended it is a replay");
         assert_eq!(desk.credits().await, (0, 343));
     }
     app.verify();

@@ -147,12 +147,20 @@ async fn a_canceled_run_gives_everything_back_whoever_was_faster() {
         let cancel = format!("/v1/runs/{}/cancel", text(&run["id"]));
         let canceled = desk.post(&cancel, json!({})).await.expect(200);
         assert_eq!((&canceled["status"], &canceled["credits"]["released"]), (&json!("canceled"), &json!(35)));
-        assert_eq!(desk.post(&cancel, json!({})).await.expect(200), canceled, "a second cancel shows the first");
+        let again = desk.post(&cancel, json!({})).await.problem(409, "HOLD_ENDED");
+        assert_eq!((&again["ended_as"], &again["ended_at"]), (&json!("canceled"), &canceled["ended_at"]));
+        assert_eq!((&again["captured"], &again["released"]), (&json!(0), &json!(35)));
         // Canceled at once: a worker may or may not have been faster; either way the first end stands.
         let mut paid = 0;
         for _ in 0..20 {
             let run = desk.run(json!({ "model": "image-standard" })).await.expect(202);
-            let ended = desk.post(&format!("/v1/runs/{}/cancel", text(&run["id"])), json!({})).await.expect(200);
+            let answer = desk.post(&format!("/v1/runs/{}/cancel", text(&run["id"])), json!({})).await;
+            let ended = desk.run_shown(&run).await;
+            if ended["status"] == "canceled" {
+                answer.expect(200);
+            } else {
+                assert_eq!(answer.problem(409, "HOLD_ENDED")["ended_as"], ended["status"]);
+            }
             let captured = number(&ended["credits"]["captured"]);
             assert_eq!((ended["status"] == "succeeded", captured), (captured == 10, captured), "{ended}");
             assert!(ended["status"] == "canceled" || captured == 10, "{ended}");
@@ -297,6 +305,9 @@ async fn a_trial_of_three_runs_is_three_runs_that_delivered() {
         desk.give(1_000).await;
         let refused = desk.run(order.clone()).await.problem(403, "TRIAL_EXHAUSTED");
         assert_eq!(refused["plans_that_include"], json!(["pro", "business", "enterprise"]));
+        let models = desk.get("/v1/entitlements").await.expect(200)["models"].clone();
+        let model = models.as_array().expect("a list").iter().find(|model| model["id"] == "image-pro").cloned();
+        assert_eq!(model.expect("the model")["trial_runs_left"], 0, "used up is not unknown");
         assert_eq!(desk.credits().await, (1_250, 0), "a trial costs no credits, and credits do not reopen it");
         let pro = json!({ "plan": "pro", "interval": "month" });
         desk.post(&format!("/v1/workspaces/{}/subscription", desk.id), pro).await.expect(200);
@@ -431,6 +442,81 @@ async fn a_signed_link_altered_in_any_way_leads_nowhere() {
         ] {
             assert_eq!(get(&forged).await, 404, "{forged}");
         }
+    }
+    app.verify();
+}
+
+/// A quote says of a run what the run is answered: accepted, or refused for the same reason.
+#[tokio::test]
+async fn a_quote_and_a_run_are_answered_alike() {
+    let mut app = App::serving("weekly-yearly");
+    {
+        let asks = [
+            json!({ "model": "flux-schnell" }),
+            json!({ "model": "flux-schnell", "params": { "images": 4 } }),
+            json!({ "model": "flux-schnell", "params": { "steps": 4, "guidance": 4, "scheduler": "euler" } }),
+            json!({ "model": "flux-schnell", "params": { "steps": 12 } }),
+            json!({ "model": "flux-dev" }),
+            json!({ "model": "uncensored" }),
+            json!({ "model": "beta" }),
+            json!({ "model": "video", "params": { "duration": 40 } }),
+            json!({ "model": "video", "params": { "duration": 41 } }),
+            json!({ "model": "lora-training" }),
+            json!({ "model": "nothing" }),
+        ];
+        let plans = [
+            json!({}),
+            json!({ "plan": "starter", "interval": "week" }),
+            json!({ "plan": "ultra", "interval": "week" }),
+        ];
+        let mut met = std::collections::BTreeSet::new();
+        for plan in &plans {
+            for (mode, state) in [("test", "poor"), ("test", "rich"), ("test", "frozen"), ("live", "rich")] {
+                let mut more = plan.clone();
+                more["mode"] = json!(mode);
+                let desk = app.workspace(more).await;
+                if state != "poor" {
+                    desk.give(5_000).await;
+                }
+                if state == "frozen" {
+                    desk.post(
+                        &format!("/v1/workspaces/{}/freeze", desk.id),
+                        json!({ "frozen": true, "reason": "abuse" }),
+                    )
+                    .await
+                    .expect(200);
+                }
+                // Twice: the second may meet what the first has used up.
+                for ask in asks.iter().chain(&asks).chain(&asks) {
+                    let quote = desk.post("/v1/quotes", ask.clone()).await;
+                    let run = desk.run(ask.clone()).await;
+                    let (said, code) = match quote.status {
+                        200 => {
+                            let quote = quote.expect(200);
+                            (quote["allowed"] == true, quote["refusal"]["code"].clone())
+                        }
+                        _ => (false, quote.json()["code"].clone()),
+                    };
+                    assert_eq!(said, run.status == 202, "{mode} {state} {plan} {ask}");
+                    let answered = if said { Value::Null } else { run.json()["code"].clone() };
+                    assert_eq!(code, answered, "{mode} {state} {plan} {ask}");
+                    met.insert(answered.to_string());
+                }
+            }
+        }
+        for code in [
+            "MODEL_NOT_SERVED",
+            "MODEL_TIER_REQUIRED",
+            "FEATURE_NOT_IN_PLAN",
+            "BATCH_LIMIT_EXCEEDED",
+            "WORKSPACE_FROZEN",
+            "ALLOWANCE_EXHAUSTED",
+            "INSUFFICIENT_CREDITS",
+            "INVALID_REQUEST",
+        ] {
+            assert!(met.contains(&json!(code).to_string()), "{code} was not met: {met:?}");
+        }
+        assert!(met.contains("null"), "some are accepted");
     }
     app.verify();
 }

@@ -94,11 +94,8 @@ async fn a_clock_only_moves_forward_and_only_tests_stand_on_it() {
         assert_eq!(app.get("/v1/test_clocks").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
         let desk = app.workspace(json!({ "mode": "live" })).await;
         let run = desk.run(json!({ "model": "upscale" })).await;
-        assert_eq!(
-            run.problem(422, "INVALID_REQUEST")["errors"][0]["pointer"],
-            "/model",
-            "no play pictures for real credits"
-        );
+        let refused = run.problem(503, "MODEL_NOT_SERVED");
+        assert_eq!((&refused["model"], &refused["mode"]), (&json!("upscale"), &json!("live")), "no play pictures");
     }
     app.verify();
 }

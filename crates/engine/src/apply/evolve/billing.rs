@@ -127,7 +127,10 @@ fn top_up(billing: &mut Billing, at: Timestamp, event: &BillingEvent) {
 }
 
 /// Whoever was told is not told again.
-pub(super) fn told(workspace: &mut Workspace, notice: &Notice) {
+pub(super) fn told(workspace: &mut Workspace, at: Timestamp, notice: &Notice) {
+    if let Some(subject) = notice.damped_as().filter(|_| notice.is_mailed()) {
+        workspace.mailed.insert(subject, at);
+    }
     if let Notice::GrantExpiring { grant, .. } = notice {
         workspace.grant_mut(*grant).notice_at = None;
     }

@@ -124,8 +124,13 @@ fn packs_that_are_bought_by_themselves_are_told() {
         "The pack pack-100 is to be bought when fewer than 10 credits are left, for at most 500 of the currency's \
          smallest unit a calendar month."
     );
-    let hold =
-        Command::OpenHold { ask: Ask::Credits(amount(15)), reference: "order".to_owned(), seconds: None, off: None };
+    let hold = Command::OpenHold {
+        ask: Ask::Credits(amount(15)),
+        reference: "order".to_owned(),
+        seconds: None,
+        off: None,
+        behalf: None,
+    };
     story.then(JAN, hold);
     assert_eq!(
         story.then(JAN, Command::CaptureHold { hold: 1, amount: None }).last(),
@@ -139,7 +144,13 @@ fn packs_that_are_bought_by_themselves_are_told() {
     let mut story = Story::open(None);
     story.then(
         JAN,
-        Command::OpenHold { ask: Ask::Credits(amount(15)), reference: "x".to_owned(), seconds: None, off: None },
+        Command::OpenHold {
+            ask: Ask::Credits(amount(15)),
+            reference: "x".to_owned(),
+            seconds: None,
+            off: None,
+            behalf: None,
+        },
     );
     story.then(JAN, Command::CaptureHold { hold: 1, amount: None });
     story.then(JAN, bill(BillingCommand::SetTopUp(Some(terms()))));
@@ -160,6 +171,7 @@ fn notices_are_told() {
         reference: "order".to_owned(),
         seconds: None,
         off: None,
+        behalf: None,
     };
     story.then(JAN, hold(100));
     assert_eq!(

@@ -300,7 +300,15 @@ fn subscribe(plan: &str, interval: Interval) -> Command {
 fn run(model: &str, params: &[(&str, Value)]) -> Command {
     let params = params.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect();
     let metadata = BTreeMap::from([("run".to_owned(), "=mine".to_owned())]);
-    Command::CreateRun { model: Name::from(model), params, quote: None, sandbox: None, metadata, off: None }
+    Command::CreateRun {
+        model: Name::from(model),
+        params,
+        quote: None,
+        sandbox: None,
+        metadata,
+        off: None,
+        served: true,
+    }
 }
 
 fn ten_seconds() -> Command {
@@ -313,6 +321,7 @@ fn hold(credits: i64) -> Command {
         reference: "order \"9\"".to_owned(),
         seconds: None,
         off: None,
+        behalf: None,
     }
 }
 

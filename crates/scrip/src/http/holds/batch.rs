@@ -9,6 +9,7 @@
 use super::{capturing, changed, opened, opening};
 use crate::http::caller::{Operator, good_key};
 use crate::http::problem::Problem;
+use crate::http::rates;
 use crate::http::request::Body;
 use crate::http::{App, Reply};
 use crate::ledger::Asked;
@@ -31,7 +32,10 @@ pub async fn batch(
     State(app): State<Arc<App>>,
     body: Body<api::DecisionBatch>,
 ) -> Result<Json<api::DecisionAnswers>, Problem> {
-    let all = read(&app, &operator, body.value.decisions)?;
+    let mut all = read(&app, &operator, body.value.decisions)?;
+    for one in &mut all {
+        one.count(&app).await;
+    }
     let asked = all.iter().filter_map(|one| one.about.as_ref().ok());
     let many = asked.map(|about| (about.workspace, about.command.clone(), about.asked.clone())).collect();
     let results = app.ledger.submit_many(many).await;
@@ -63,11 +67,24 @@ struct One {
     about: Result<About, Problem>,
 }
 
+impl One {
+    /// Counts it against its workspace's limit of requests, if it asks for that; one too many is its own answer.
+    async fn count(&mut self, app: &App) {
+        if let Ok(About { workspace, counts: true, .. }) = &self.about
+            && let Err(problem) = rates::count(app, *workspace).await
+        {
+            self.about = Err(problem);
+        }
+    }
+}
+
 /// What a decision is about.
 struct About {
     workspace: WorkspaceId,
     /// The hold, unless it is yet to be opened.
     hold: Option<u32>,
+    /// Whether it counts against the workspace's limit of requests.
+    counts: bool,
     command: Command,
     asked: Asked,
 }
@@ -111,11 +128,12 @@ fn one(app: &App, operator: &Operator, n: usize, decision: Decision) -> Result<O
         Decision::Capture(_) => "capture",
         Decision::Release(_) => "release",
     };
+    let counts = matches!(&decision, Decision::Open(open) if open.open.count_request);
     let at = format!("/decisions/{n}/{member}");
     let (place, command) = command(app, operator, decision).map_err(|problem| problem.within(&at))?;
     let about = place.map(|(workspace, hold)| {
         let asked = operator.asked_under(workspace, Some(&key), &said);
-        About { workspace, hold, command, asked }
+        About { workspace, hold, counts, command, asked }
     });
     Ok(One { key, at, about })
 }
@@ -129,7 +147,9 @@ fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Found,
     Ok(match decision {
         Decision::Open(api::OpenDecision { workspace, open, .. }) => {
             hold_is_good(&open.reference, open.seconds).map_err(Problem::Refused)?;
-            (operator.named(&workspace).map(|workspace| (workspace, None)), opening(app, open)?)
+            let found = operator.named(&workspace).map(|workspace| (workspace, None));
+            let of = found.as_ref().map_or(WorkspaceId::new(0), |(workspace, _)| *workspace);
+            (found, opening(app, of, open)?)
         }
         Decision::Capture(api::CaptureDecision { hold: id, capture, .. }) => {
             let found = hold(&id);
