@@ -1,7 +1,7 @@
 //! What the TOML reader says, in the words of somebody who writes a catalog: what is wrong, and what to write instead.
 //!
-//! Invariant: every message has a help, whatever the reader said, and a help that shows a value shows one that may stand
-//! at that place.
+//! Invariant: every message has a help, whatever the reader said, and a help that shows a value shows one that may
+//! stand at that place.
 
 use super::layout::LISTS;
 use crate::money::digits;
@@ -13,8 +13,17 @@ const NAMES_LISTED: usize = 20;
 const COMPARED_MAX: usize = 200;
 
 /// Keys whose value is a length of time.
-const SPANS: [&str; 7] =
-    ["release_grace", "payment_grace", "expiry_notice", "retention", "window", "expires", "timeout"];
+const SPANS: [&str; 9] = [
+    "release_grace",
+    "payment_grace",
+    "expiry_notice",
+    "rate_notice",
+    "price_notice",
+    "retention",
+    "window",
+    "expires",
+    "timeout",
+];
 
 /// The place of a value: its keys from the top, how it is written, and the currency beside it.
 #[derive(Clone, Copy, Debug, Default)]

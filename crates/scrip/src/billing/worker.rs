@@ -13,7 +13,7 @@ use crate::stripe::key::Mode;
 use crate::stripe::objects::event::Events;
 use crate::stripe::objects::{Range, Seconds};
 use crate::stripe::sync;
-use scrip_engine::Timestamp;
+use scrip_engine::{Catalog, Timestamp};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,14 @@ impl Billing {
             }
             let _ = tokio::time::timeout(EVERY, self.wake.notified()).await;
         }
+    }
+
+    /// Makes at Stripe what a catalog sells, before that catalog is published.
+    ///
+    /// # Errors
+    /// When Stripe refuses or does not answer: then it must not be published.
+    pub async fn prepare(&self, catalog: &Catalog) -> Result<(), sync::Fault> {
+        sync::prepare(&self.client, catalog).await
     }
 
     /// Archives at Stripe what a published version does not sell any more, once every process knows that version.

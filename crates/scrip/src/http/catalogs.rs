@@ -7,7 +7,6 @@ use super::{App, Reply};
 use crate::acts;
 use crate::crypto::{hex, sha256};
 use crate::store::queries;
-use crate::stripe::sync;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -55,7 +54,7 @@ pub async fn publish(
         return Err(Problem::invalid("/toml", "a deployment is one product: the catalog's name must stay what it is"));
     }
     if let Some(billing) = &app.billing {
-        sync::prepare(&billing.client, &catalog).await.map_err(|fault| {
+        billing.prepare(&catalog).await.map_err(|fault| {
             tracing::warn!(%fault, "a catalog is not published: Stripe does not sell it");
             Problem::NotForSale(format!("nothing is published, because Stripe would not sell it: {fault}"))
         })?;

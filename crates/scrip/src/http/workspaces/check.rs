@@ -50,7 +50,7 @@ pub async fn check(
 
 /// Refuses a grant that the workspace would refuse now.
 async fn can_give(app: &App, workspace: &Workspace, grant: &Command) -> Result<(), Problem> {
-    let (catalogs, now) = (app.ledger.store().catalogs(), app.ledger.now(workspace.test_clock).await?);
+    let (catalogs, now) = (app.ledger.catalogs_of(workspace).await?, app.ledger.now(workspace.test_clock).await?);
     let applied = apply(workspace, &catalogs, scrip_engine::By::Operator, grant, now);
     applied.map(drop).map_err(Problem::Refused)
 }
