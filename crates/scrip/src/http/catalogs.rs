@@ -36,8 +36,8 @@ pub async fn show(State(app): State<Arc<App>>) -> Result<Json<api::PublicCatalog
     }))
 }
 
-/// Publishes a catalog version. With a Stripe key its prices are made first, and nothing is published if Stripe refuses.
-/// One that does not pass changes nothing; the same text again is the same version.
+/// Publishes a catalog version. With a Stripe key its prices are made first, and nothing is published if Stripe
+/// refuses. One that does not pass changes nothing; the same text again is the same version.
 #[utoipa::path(post, path = "/v1/catalogs", tag = "Catalog", request_body = api::NewCatalog,
     responses((status = 201, description = "The version", body = api::CatalogVersion)))]
 pub async fn publish(
