@@ -13,9 +13,11 @@ const NAMES_LISTED: usize = 20;
 const COMPARED_MAX: usize = 200;
 
 /// Keys whose value is a length of time.
-const SPANS: [&str; 9] = [
+const SPANS: [&str; 11] = [
     "release_grace",
+    "renewal_bridge",
     "payment_grace",
+    "processing_grace",
     "expiry_notice",
     "rate_notice",
     "price_notice",
