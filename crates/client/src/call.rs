@@ -33,6 +33,14 @@ struct Answer {
     body: Vec<u8>,
 }
 
+impl Answer {
+    /// Returns `true` when the answer says that trying again does not help: only a person can change that.
+    fn is_lasting(&self) -> bool {
+        let body = serde_json::from_slice::<serde_json::Value>(&self.body);
+        body.is_ok_and(|problem| problem["retryable"] == false)
+    }
+}
+
 impl<T> Call<T> {
     pub(crate) fn new(client: &Client, method: Method, path: &[&str]) -> Call<T> {
         // Every write gets a key, so that it happens once even when an answer is lost on the way.
@@ -100,7 +108,8 @@ impl<T> Call<T> {
             let sent = once(self.request()?).await;
             let pause = match &sent {
                 Ok(answer)
-                    if is_unavailable(answer.status.as_u16()) || answer.status == StatusCode::TOO_MANY_REQUESTS =>
+                    if (is_unavailable(answer.status.as_u16()) && !answer.is_lasting())
+                        || answer.status == StatusCode::TOO_MANY_REQUESTS =>
                 {
                     Some(answer.retry_after.unwrap_or_else(|| backoff(self.client.retries, tried)))
                 }

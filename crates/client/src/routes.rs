@@ -84,6 +84,12 @@ impl Client {
         self.post(&["v1", "workspaces"]).body(new)
     }
 
+    /// `POST /v1/workspaces/check`: whether a workspace could be opened, and given a grant, under the call's
+    /// idempotency key. Changes nothing.
+    pub fn check_workspace(&self, new: &NewWorkspaceCheck) -> Call<WorkspaceCheck> {
+        self.post(&["v1", "workspaces", "check"]).body(new)
+    }
+
     /// `GET /v1/workspaces`: those there are, or the one with an id of the operator's own; a person's are their own.
     pub fn workspaces(&self, paging: &Paging, external_id: Option<&str>) -> Call<Page<Workspace>> {
         self.get(&["v1", "workspaces"]).paged(paging).with("external_id", external_id)

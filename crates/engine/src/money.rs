@@ -14,14 +14,22 @@ const OF_THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 /// An amount in the currency's smallest unit, as people write it: `39.00 USD`.
 pub fn money(amount: Amount, currency: &str) -> String {
     let code = currency.to_ascii_uppercase();
-    let digits = match currency {
-        whole if WITHOUT_FRACTION.contains(&whole) => return format!("{amount} {code}"),
+    let digits = digits(currency);
+    if digits == 0 {
+        return format!("{amount} {code}");
+    }
+    let unit = (0..digits).fold(1, |unit, _| unit * 10);
+    let (whole, part) = (amount.get() / unit, amount.get() % unit);
+    format!("{whole}.{part:0digits$} {code}")
+}
+
+/// Returns the number of digits that the fraction of a currency has.
+pub(crate) fn digits(currency: &str) -> usize {
+    match currency {
+        whole if WITHOUT_FRACTION.contains(&whole) => 0,
         fine if OF_THOUSANDTHS.contains(&fine) => 3,
         _ => 2,
-    };
-    let unit = 10_i64.pow(digits);
-    let (whole, part) = (amount.get() / unit, amount.get() % unit);
-    format!("{whole}.{part:0width$} {code}", width = digits as usize)
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 //! The messages are read by people, so the whole text is committed. After a change that is meant, write them anew with
 //! `SCRIP_WRITE_EXPECTED=1 cargo test -p scrip-engine --test broken_catalogs` and read the difference.
 //!
+//! A faulty file may be as large as a good one, so that the number and length of what is said of it are held here for
+//! files of the largest size: see [`a_large_faulty_file_is_told_in_few_words`].
+//!
 //! **Invariant:** every message says where (a line and a column that exist) and what to write instead.
 
 use scrip_engine::{Problem, parse_catalog};
@@ -75,4 +78,118 @@ fn a_file_that_is_too_large_is_not_read() {
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].message, "the file has 1048577 bytes; at most 1048576 are read");
     assert!(!problems[0].help.is_empty());
+}
+
+/// The head of a catalog that is good so far.
+const HEAD: &str = "name = \"large\"\nfree_plan = \"free\"\n\n[[plan]]\nid = \"free\"\nname = \"Free\"\n";
+/// A model of it.
+const MODEL: &str =
+    "\n[[model]]\nid = \"m\"\nname = \"M\"\noutput = \"image\"\nrate = { credits = 1, per = \"call\" }\n";
+
+/// Repeats a part of a file, numbered, until the file has nearly the largest size.
+fn filled(head: &str, tail: &str, part: impl Fn(usize) -> String) -> String {
+    let mut text = head.to_owned();
+    for n in 0.. {
+        let part = part(n);
+        if text.len() + part.len() + tail.len() >= 1 << 20 {
+            break;
+        }
+        text.push_str(&part);
+    }
+    text + tail
+}
+
+/// Faulty files of the largest size, each of another kind, and what the first problem says.
+fn large() -> Vec<(&'static str, String, &'static str)> {
+    let good = format!("{HEAD}{MODEL}");
+    let names = |n: usize| (0..490).map(|other| format!("\"no-{n}-{other}\"")).collect::<Vec<_>>().join(", ");
+    let pack = "currency = \"usd\"\namount = 100\ncredits = 10";
+    let choices = (0..490).map(|n| format!("\"choice-{n}\"")).collect::<Vec<_>>().join(", ");
+    let long = "y".repeat(1_000_000);
+    vec![
+        (
+            "misspelled keys",
+            filled(&good, "", |n| format!("[[plan]]\nid = \"p{n}\"\nnaem = \"P\"\n")),
+            "`naem` is not a",
+        ),
+        (
+            "unknown words",
+            filled(&good, "", |n| format!("[[preset]]\nid = \"p{n}\"\nceilin = 1\n")),
+            "`ceilin` is not a key",
+        ),
+        (
+            "unknown plans",
+            filled(&good, "", |n| format!("[[pack]]\nid = \"p{n}\"\n{pack}\nplans = [{}]\n", names(n))),
+            "there is no plan `no-0-0`",
+        ),
+        (
+            "a list that is never closed",
+            filled(&format!("{good}levels = [\"a\"\n"), "", |n| format!("[[plan]]\nid = \"p{n}\"\nname = \"P\"\n")),
+            "the list that begins here is never closed",
+        ),
+        ("lists that are never closed", filled(HEAD, "", |n| format!("a{n} = [\n")), "the list that begins here"),
+        ("no syntax", filled(HEAD, "", |_| "what is this\n".to_owned()), "expected"),
+        (
+            "too many plans",
+            filled(&good, "", |n| format!("[[plan]]\nid = \"p{n}\"\nname = \"P\"\n")),
+            "more than 500 of",
+        ),
+        (
+            "too many grants",
+            filled(&format!("{MODEL}{HEAD}once = ["), "]\n", |_| "{amount=1},".to_owned()).replacen(MODEL, "", 1)
+                + MODEL,
+            "`once` has",
+        ),
+        (
+            "one key many times",
+            filled(&good, "", |_| "name = \"again\"\n".to_owned()),
+            "`name` stands here a second time",
+        ),
+        ("a long name", format!("{HEAD}{MODEL}\n[[pack]]\nid = \"{long}\"\n{pack}\n"), "is not a name"),
+        ("a long key", format!("{HEAD}{long} = 1\n{MODEL}"), "is not a key here"),
+        ("a long reference", format!("{HEAD}{MODEL}plans = [\"{long}\"]\n"), "there is no plan `yyy"),
+        (
+            "defaults that are no choice",
+            filled(&good, "", |n| {
+                let param =
+                    format!("[model.params.p]\ntype = \"choice\"\ndefault = \"choic-{n}\"\nchoices = [{choices}]\n");
+                MODEL.replace("\"m\"", &format!("\"m{n}\"")) + &param
+            }),
+            "there is no choice `choic-0`",
+        ),
+        (
+            "money with decimals",
+            filled(&good, "", |n| format!("[[pack]]\nid = \"p{n}\"\ncurrency = \"usd\"\namount = 1.5\ncredits = 10\n")),
+            "the decimal 1.5 stands where an amount of money belongs",
+        ),
+        ("brackets alone", "[".repeat(1 << 20), ""),
+        ("braces alone", filled(HEAD, "", |_| "{[".to_owned()), ""),
+        ("one table many times", filled(HEAD, "", |_| "[plan]\n".to_owned()), "[plan] is one table"),
+    ]
+}
+
+#[test]
+fn a_large_faulty_file_is_told_in_few_words() {
+    for (kind, text, first) in large() {
+        assert!(text.len() > 900_000 && text.len() <= 1 << 20, "{kind} has {} bytes", text.len());
+        let problems = parse_catalog(&text).expect_err(kind);
+        assert!((1..=101).contains(&problems.len()), "{kind}: {} problems", problems.len());
+        let told = problems.iter().find(|problem| problem.message.contains(first));
+        assert!(told.is_some(), "{kind}: {:#?}", &problems[..problems.len().min(3)]);
+        for problem in &problems {
+            assert!(problem.to_string().chars().count() <= 1_300, "{kind}: a problem of many words");
+        }
+        if problems.len() == 101 {
+            let last = &problems[100].message;
+            assert!(last.starts_with("and ") && last.ends_with(" more"), "{kind}: {last}");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_out_is_counted() {
+    let text = filled(&format!("{HEAD}{MODEL}"), "", |n| format!("[[plan]]\nid = \"p{n}\"\nnaem = \"P\"\n"));
+    let all = text.matches("naem").count();
+    let problems = parse_catalog(&text).expect_err("no key is called so");
+    assert_eq!(problems[100].message, format!("and {} more", all - 100));
 }

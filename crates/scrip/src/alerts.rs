@@ -69,6 +69,14 @@ pub async fn raise(store: &Store, alert: Alert) -> Result<(), Unavailable> {
     Ok(())
 }
 
+/// Ends alerts of a kind that are about objects with this beginning: what they name was mended.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn end(store: &Store, kind: &str, object: &str) -> Result<usize, Unavailable> {
+    store.write(queries::END_ALERTS, vec![Value::Text(format!("{kind}:{object}%"))]).await
+}
+
 /// Alerts before an instant, newest first.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! A running Scrip: the store, the workers, the scheduler and the HTTP service, put together.
 
+mod catalog_file;
+
 use crate::billing::Billing;
 use crate::clock;
 use crate::config::{Secret, Settings};
@@ -75,8 +77,9 @@ impl Server {
                     catalog.name
                 ));
             }
-            let version = store.publish(text, catalog, "start".to_owned()).await.map_err(|error| error.to_string())?;
-            tracing::info!(version, "the catalog is in force");
+            let key = settings.stripe_secret_key.as_ref().map(Secret::expose);
+            let stripe = Client::of(settings.stripe_api_url.as_deref(), key)?;
+            catalog_file::start_with(&store, stripe.as_ref(), text, catalog).await?;
         } else if store.catalogs().newest().is_none() {
             return Err("there is no catalog yet: start with --catalog FILE".to_owned());
         }

@@ -239,7 +239,16 @@ fn a_catalog_is_published_and_shown_by_the_server() {
     assert_eq!(server.json(&["catalog", "publish", path.to_str().expect("UTF-8")])["version"], 2);
     assert!(server.says(&["catalog", "show", "--server"]).starts_with("canvas-tiers, version 2\n"));
     assert_eq!(server.json(&["catalog", "versions"])["data"].as_array().map(Vec::len), Some(2));
-    assert_eq!(failure(server.scrip(&["catalog", "publish", "two-buckets"])).0, 1, "another product");
+    assert_eq!(failure(server.scrip(&["catalog", "publish", "--yes", "two-buckets"])).0, 1, "another product");
+    // What is warned of is not published without a yes.
+    let fallen = include_str!("../../../catalogs/canvas-tiers.toml").replace("{ amount = 5000 }", "{ amount = 500 }");
+    std::fs::write(&path, fallen).expect("it can be written");
+    let publish = ["catalog", "publish", path.to_str().expect("UTF-8")];
+    let (code, told) = failure(server.scrip(&publish));
+    assert!(code == 1 && told.contains("5000 → 500\n  warning: it falls by 90 %"), "{told}");
+    assert!(told.contains("nothing is published: look at the warnings, then say --yes"), "{told}");
+    assert_eq!(server.json(&["catalog", "versions"])["data"].as_array().map(Vec::len), Some(2));
+    assert_eq!(server.json(&[publish.as_slice(), &["--yes"]].concat())["version"], 3);
 }
 
 #[test]

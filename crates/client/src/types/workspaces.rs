@@ -1,5 +1,6 @@
 //! Workspaces, their plans and their people.
 
+use super::NewGrant;
 use serde::{Deserialize, Serialize};
 
 /// A workspace.
@@ -119,6 +120,35 @@ pub struct NewWorkspace {
     /// Reviews approved with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::strict::list")]
     pub approve: Vec<Approval>,
+    /// `false` where the owner had elsewhere what a person gets once: the workspace gets no welcome credits and no
+    /// trials, and no later workspace of that person does. An operator says so; `true` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub welcome: Option<bool>,
+}
+
+/// An opening to be checked: the workspace, and the grant that would follow it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewWorkspaceCheck {
+    /// The workspace, as `POST /v1/workspaces` takes it.
+    #[serde(deserialize_with = "crate::strict::object")]
+    pub workspace: NewWorkspace,
+    /// The grant, as `POST /v1/workspaces/{id}/grants` takes it.
+    #[serde(default, deserialize_with = "crate::strict::maybe", skip_serializing_if = "Option::is_none")]
+    pub grant: Option<NewGrant>,
+}
+
+/// The outcome of a check that found nothing to refuse.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct WorkspaceCheck {
+    /// `true` when the idempotency key has opened the workspace already.
+    pub exists: bool,
+    /// The workspace that is there, or the one that would be opened.
+    pub workspace: Workspace,
+    /// Units granted under the grant's `source` so far; `null` when nothing was.
+    pub granted: Option<i64>,
 }
 
 /// Real or play credits.

@@ -1,6 +1,7 @@
 //! What a catalog must mean: names resolve, amounts are in range, every model has a price that its parameters can pay.
 
-use super::wording::nearest;
+use super::parse::PROBLEMS_MAX;
+use super::wording::{nearest, one_of};
 use super::{Above, Adjust, Catalog, GrantTemplate, Limited, Model, Name, Param, Per, Plan, Trial, Value};
 use crate::access::Capability;
 use crate::amount::{Amount, Unit};
@@ -15,9 +16,16 @@ pub(super) struct Finding {
     pub help: String,
 }
 
-/// Everything that is wrong with a catalog whose shape is right.
-pub(super) fn check(catalog: &Catalog) -> Vec<Finding> {
-    let mut check = Check { catalog, findings: Vec::new() };
+/// Everything that is wrong with a catalog whose shape is right: the first findings, and the number of all.
+///
+/// No list is longer than [`CATALOG_ITEMS_MAX`] once [`Check::bounds`] has passed, and a suggestion is looked for only
+/// while it will be reported; so the work is linear in the size of the catalog.
+pub(super) fn check(catalog: &Catalog) -> (Vec<Finding>, usize) {
+    let mut check = Check { catalog, findings: Vec::new(), all: 0 };
+    check.bounds();
+    if check.all > 0 {
+        return (check.findings, check.all);
+    }
     check.whole();
     for (index, plan) in catalog.plans.iter().enumerate() {
         check.plan(&Path::root("plan").at(index), plan);
@@ -27,7 +35,7 @@ pub(super) fn check(catalog: &Catalog) -> Vec<Finding> {
     }
     check.packs();
     check.presets();
-    check.findings
+    (check.findings, check.all)
 }
 
 #[derive(Clone)]
@@ -50,11 +58,98 @@ impl Path {
 struct Check<'a> {
     catalog: &'a Catalog,
     findings: Vec<Finding>,
+    /// Number of everything that is wrong, with what is not reported.
+    all: usize,
 }
 
 impl Check<'_> {
     fn wrong(&mut self, path: &Path, message: impl Into<String>, help: impl Into<String>) {
-        self.findings.push(Finding { path: path.0.clone(), message: message.into(), help: help.into() });
+        self.all += 1;
+        if !self.is_full() {
+            self.findings.push(Finding { path: path.0.clone(), message: message.into(), help: help.into() });
+        }
+    }
+
+    /// Returns `true` when nothing more will be reported.
+    fn is_full(&self) -> bool {
+        self.findings.len() >= PROBLEMS_MAX
+    }
+
+    /// Refuses lists that are too long to be compared item by item.
+    fn bounds(&mut self) {
+        let catalog = self.catalog;
+        for (key, length) in [
+            ("plan", catalog.plans.len()),
+            ("model", catalog.models.len()),
+            ("pack", catalog.packs.len()),
+            ("preset", catalog.presets.len()),
+            ("lanes", catalog.lanes.len()),
+        ] {
+            if length > CATALOG_ITEMS_MAX {
+                let message = format!("more than {CATALOG_ITEMS_MAX} of [[{key}]]");
+                self.wrong(&Path::root(key).at(CATALOG_ITEMS_MAX).key("id"), message, "split the product");
+            }
+        }
+        self.bounded(&Path(Vec::new()), "levels", catalog.levels.len());
+        for (index, plan) in catalog.plans.iter().enumerate() {
+            let path = Path::root("plan").at(index);
+            for (key, length) in [
+                ("ceiling", plan.ceiling.len()),
+                ("requires", plan.requires.len()),
+                ("features", plan.features.len()),
+                ("once", plan.once.len()),
+                ("price", plan.prices.len()),
+                ("trial", plan.trials.len()),
+                ("limited", plan.limited.len()),
+            ] {
+                self.bounded(&path, key, length);
+            }
+            for (index, price) in plan.prices.iter().enumerate() {
+                self.bounded(&path.key("price").at(index), "grants", price.grants.len());
+            }
+            let once = plan.once.iter().enumerate().map(|(index, grant)| (path.key("once").at(index), grant));
+            let paid = plan.prices.iter().enumerate().flat_map(|(n, price)| {
+                let path = path.key("price").at(n).key("grants");
+                price.grants.iter().enumerate().map(move |(index, grant)| (path.at(index), grant))
+            });
+            for (path, grant) in once.chain(paid) {
+                self.bounded(&path, "models", grant.models.len());
+            }
+        }
+        self.bounds_of_models();
+    }
+
+    fn bounds_of_models(&mut self) {
+        let catalog = self.catalog;
+        for (index, model) in catalog.models.iter().enumerate() {
+            let path = Path::root("model").at(index);
+            self.bounded(&path, "plans", model.plans.len());
+            self.bounded(&path, "adjust", model.adjusts.len());
+            if model.params.len() > PARAMS_MAX {
+                self.wrong(&path.key("params"), format!("more than {PARAMS_MAX} parameters"), "split the model");
+            }
+            for (name, param) in &model.params {
+                if let Param::Choice { choices, .. } = param {
+                    self.bounded(&path.key("params").key(name), "choices", choices.len());
+                }
+            }
+            for (place, adjust) in model.adjusts.iter().enumerate() {
+                self.bounded(&path.key("adjust").at(place), "when", adjust.when.len());
+            }
+        }
+        for (index, pack) in catalog.packs.iter().enumerate() {
+            self.bounded(&Path::root("pack").at(index), "plans", pack.plans.len());
+        }
+        for (index, preset) in catalog.presets.iter().enumerate() {
+            self.bounded(&Path::root("preset").at(index), "capabilities", preset.capabilities.len());
+        }
+    }
+
+    fn bounded(&mut self, path: &Path, key: &str, length: usize) {
+        if length > CATALOG_ITEMS_MAX {
+            let message = format!("`{key}` has {length} entries; at most {CATALOG_ITEMS_MAX} are read");
+            self.wrong(&path.key(key), message, "shorten the list");
+        }
     }
 
     fn whole(&mut self) {
@@ -112,9 +207,6 @@ impl Check<'_> {
         let mut seen = BTreeSet::new();
         for (index, name) in names.enumerate() {
             let path = path.at(index).key("id");
-            if index == CATALOG_ITEMS_MAX {
-                self.wrong(&path, format!("more than {CATALOG_ITEMS_MAX} of [[{what}]]"), "split the product");
-            }
             self.name(&path, name);
             if !seen.insert(name) {
                 self.wrong(&path, format!("a second {what} named `{name}`"), "give each its own id");
@@ -132,10 +224,13 @@ impl Check<'_> {
     fn one_of<'n>(&mut self, path: &Path, what: &str, name: &str, known: impl Iterator<Item = &'n Name>) {
         let known: Vec<&str> = known.map(|known| &**known).collect();
         if !known.contains(&name) {
+            if self.is_full() {
+                return self.wrong(path, "", "");
+            }
             let help = match nearest(name, &known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if known.is_empty() => format!("add a {what} of this name to the catalog, or leave this out"),
-                None => format!("write one of: {}", known.join(", ")),
+                None => one_of(&known),
             };
             self.wrong(path, format!("there is no {what} `{name}`"), help);
         }
@@ -350,9 +445,6 @@ impl Check<'_> {
         };
         if seconds <= 0 || seconds > HOLD_SECONDS_MAX {
             self.wrong(&path.key("timeout"), format!("a time-out of {}", model.timeout), "write 1 second to 30 days");
-        }
-        if model.params.len() > PARAMS_MAX {
-            self.wrong(&path.key("params"), format!("more than {PARAMS_MAX} parameters"), "split the model");
         }
         for (name, param) in &model.params {
             self.name(&path.key("params").key(name), name);

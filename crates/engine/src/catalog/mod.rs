@@ -7,6 +7,7 @@
 //! on it: plan, model and parameter names resolve, rates are positive, amounts are in range.
 
 mod check;
+mod layout;
 mod param;
 mod parse;
 mod rate;

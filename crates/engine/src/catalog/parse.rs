@@ -3,8 +3,12 @@
 //! A file is read in three passes, and the first pass that finds something ends the reading: the syntax of TOML, then
 //! the shape of each plan, model and pack on its own (so that one misspelled key does not hide the next), then the
 //! meaning (`check.rs`).
+//!
+//! Invariant: the work is linear in the length of the file, and at most [`PROBLEMS_MAX`] problems are reported, each of
+//! a bounded length: what a faulty file costs is what a good one costs.
 
-use super::wording::say;
+use super::layout::{Mistake, mistakes};
+use super::wording::{Place, say};
 use super::{Catalog, Model, Pack, Plan, check};
 use crate::limits::CATALOG_BYTES_MAX;
 use serde::Deserialize;
@@ -12,6 +16,15 @@ use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+/// Problems that are reported of one file; one more says how many were left out.
+pub const PROBLEMS_MAX: usize = 100;
+
+/// Maximum length of each part of a problem, in letters.
+const PART_MAX: usize = 400;
+
+/// Letters that are kept of the end of a part that is too long.
+const TAIL: usize = 100;
 
 /// One thing that is wrong with a catalog file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +58,9 @@ impl fmt::Display for Problem {
 /// Reads a catalog, or says everything that is wrong with it.
 ///
 /// # Errors
-/// At least one [`Problem`], in the order of the file.
+/// At least one [`Problem`], in the order of the file: the first [`PROBLEMS_MAX`], and one that counts the others.
 pub fn parse(text: &str) -> Result<Catalog, Vec<Problem>> {
-    let reader = Reader { text };
+    let reader = Reader::of(text);
     if text.len() > CATALOG_BYTES_MAX {
         let message = format!("the file has {} bytes; at most {CATALOG_BYTES_MAX} are read", text.len());
         let help = "split the product: a catalog of this size is more than one".to_owned();
@@ -55,45 +68,99 @@ pub fn parse(text: &str) -> Result<Catalog, Vec<Problem>> {
     }
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        return Err(reader.sorted(errors.iter().map(|error| reader.syntax(error)).collect()));
+        return Err(reader.syntax_problems(&errors));
     }
-    let mut problems = Vec::new();
+    let mut problems = Found::default();
     let mut root = table.get_ref().clone();
     reader.items::<Plan>(table.get_ref(), &mut root, "plan", &mut problems);
     reader.items::<Model>(table.get_ref(), &mut root, "model", &mut problems);
     reader.items::<Pack>(table.get_ref(), &mut root, "pack", &mut problems);
     let whole = Spanned::new(table.span(), DeValue::Table(root));
     let catalog = match Catalog::deserialize(ValueDeserializer::from(whole)) {
-        Ok(catalog) if problems.is_empty() => catalog,
-        Ok(_) => return Err(reader.sorted(problems)),
-        Err(error) => {
-            problems.push(reader.shape(table.get_ref(), &error));
-            return Err(reader.sorted(problems));
+        Ok(catalog) if problems.all == 0 => catalog,
+        read => {
+            if let Err(error) = read {
+                problems.add(|| reader.shape(table.get_ref(), &error));
+            }
+            let layout = mistakes(text);
+            return Err(if layout.is_empty() {
+                reader.sorted(problems.kept, problems.all)
+            } else {
+                reader.sorted(layout.iter().map(|mistake| reader.mistake(mistake)).collect(), layout.len())
+            });
         }
     };
-    let found = check::check(&catalog);
-    if found.is_empty() {
+    let (found, all) = check::check(&catalog);
+    if all == 0 {
         return Ok(catalog);
     }
     let located = found.into_iter().map(|finding| {
         let span = locate(table.get_ref(), &finding.path).unwrap_or(0..0);
         reader.problem(span, written(&finding.path), finding.message, finding.help)
     });
-    Err(reader.sorted(located.collect()))
+    Err(reader.sorted(located.collect(), all))
+}
+
+/// Problems as they are found: the first ones, and the number of all.
+#[derive(Default)]
+struct Found {
+    kept: Vec<Problem>,
+    all: usize,
+}
+
+impl Found {
+    /// Adds a problem; it is put into words only if it will be reported.
+    fn add(&mut self, problem: impl FnOnce() -> Problem) {
+        self.all += 1;
+        if self.kept.len() < PROBLEMS_MAX {
+            self.kept.push(problem());
+        }
+    }
 }
 
 struct Reader<'a> {
     text: &'a str,
+    /// Offsets at which the lines begin.
+    lines: Vec<usize>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn of(text: &'a str) -> Reader<'a> {
+        let after = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Reader { text, lines: std::iter::once(0).chain(after).collect() }
+    }
+
+    /// Returns what is wrong with the syntax. Of a mistake in the layout everything after it is a consequence; of a
+    /// line the first error is the reason.
+    fn syntax_problems(&self, errors: &[toml::de::Error]) -> Vec<Problem> {
+        let layout = mistakes(self.text);
+        let first = layout.first().map_or(usize::MAX, |mistake| self.line(mistake.offset));
+        let mut spans: Vec<(usize, &toml::de::Error)> =
+            errors.iter().map(|error| (error.span().map_or(0, |span| span.start), error)).collect();
+        spans.sort_by_key(|(start, _)| *start);
+        spans.dedup_by_key(|(start, _)| self.line(*start));
+        spans.retain(|(start, _)| self.line(*start) < first);
+        let all = spans.len() + layout.len();
+        let syntax = spans.iter().take(PROBLEMS_MAX).map(|(_, error)| self.syntax(error));
+        self.sorted(syntax.chain(layout.iter().take(PROBLEMS_MAX).map(|mistake| self.mistake(mistake))).collect(), all)
+    }
+
+    fn mistake(&self, mistake: &Mistake) -> Problem {
+        self.problem(mistake.offset..mistake.offset, String::new(), mistake.message.clone(), mistake.help.clone())
+    }
+
+    /// Returns the number of the line at an offset, from 0.
+    fn line(&self, offset: usize) -> usize {
+        self.lines.partition_point(|start| *start <= offset).saturating_sub(1)
+    }
+
     /// Reads each table of an array on its own; those that cannot be read are reported and taken out.
     fn items<T: for<'de> Deserialize<'de>>(
         &self,
         whole: &DeTable<'_>,
         root: &mut DeTable<'_>,
         key: &str,
-        problems: &mut Vec<Problem>,
+        problems: &mut Found,
     ) {
         let Some((name, value)) = root.remove_entry(key) else { return };
         let span = value.span();
@@ -101,7 +168,7 @@ impl Reader<'_> {
             DeValue::Array(array) => {
                 let read = array.into_iter().filter(|item| {
                     T::deserialize(ValueDeserializer::from(item.clone()))
-                        .map_err(|error| problems.push(self.shape(whole, &error)))
+                        .map_err(|error| problems.add(|| self.shape(whole, &error)))
                         .is_ok()
                 });
                 DeValue::Array(read.collect())
@@ -112,7 +179,7 @@ impl Reader<'_> {
     }
 
     fn syntax(&self, error: &toml::de::Error) -> Problem {
-        let (mut message, help) = say(error.message());
+        let (mut message, help) = say(error.message(), Place::default());
         let span = error.span().unwrap_or(0..0);
         if let ("duplicate key", Some(key)) = (message.as_str(), self.text.get(span.clone())) {
             message = format!("`{key}` stands here a second time");
@@ -125,21 +192,69 @@ impl Reader<'_> {
         // What is missing is reported at its table, which begins where the table's first key may begin.
         let keys = !error.message().starts_with("missing field");
         let path = path_at(whole, span.start, keys).unwrap_or_default();
-        let (message, help) = say(error.message());
+        let keys: Vec<&str> = path.iter().map(String::as_str).filter(|step| !is_index(step)).collect();
+        let text = self.text.get(span.clone()).unwrap_or_default();
+        let place = Place { keys: &keys, text, currency: currency_beside(whole, &path) };
+        let (message, help) = say(error.message(), place);
         self.problem(span, written(&path), message, help)
     }
 
     fn problem(&self, span: Range<usize>, path: String, message: String, help: String) -> Problem {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.matches('\n').count() + 1;
-        Problem { line, column: before[line_start..].chars().count() + 1, path, message, help }
+        let line = self.line(span.start);
+        let before = self.text.get(self.lines[line]..span.start).unwrap_or_default();
+        let [path, message, help] = [path, message, help].map(|part| shortened(&part));
+        Problem { line: line + 1, column: before.chars().count() + 1, path, message, help }
     }
 
-    fn sorted(&self, mut problems: Vec<Problem>) -> Vec<Problem> {
+    /// Puts problems in the order of the file and says how many of all there are were left out.
+    fn sorted(&self, mut problems: Vec<Problem>, all: usize) -> Vec<Problem> {
+        let doubled = problems.len();
         problems.sort_by_key(|problem| (problem.line, problem.column));
         problems.dedup();
+        let doubled = doubled - problems.len();
+        problems.truncate(PROBLEMS_MAX);
+        let more = all.saturating_sub(problems.len() + doubled);
+        if let (1.., Some(last)) = (more, problems.last()) {
+            let (message, help) = (format!("and {more} more"), "mend these first, and check again".to_owned());
+            let Problem { line, column, .. } = *last;
+            problems.push(Problem { line, column, path: String::new(), message, help });
+        }
         problems
+    }
+}
+
+/// A part of a problem on one line and of a bounded length.
+fn shortened(text: &str) -> String {
+    let line = text.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
+    let letters = line.chars().count();
+    if letters <= PART_MAX {
+        return line;
+    }
+    // The end says what is wrong with the long word before it.
+    let head: String = line.chars().take(PART_MAX - TAIL).collect();
+    let tail: String = line.chars().skip(letters - TAIL).collect();
+    format!("{head}…{tail}")
+}
+
+fn is_index(step: &str) -> bool {
+    !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The value of `currency` in the table of the value at a path.
+fn currency_beside<'a>(whole: &'a DeTable<'_>, path: &[String]) -> Option<&'a str> {
+    let (_, above) = path.split_last()?;
+    let (first, rest) = above.split_first()?;
+    let mut value = whole.get(first.as_str())?.get_ref();
+    for step in rest {
+        value = match value {
+            DeValue::Array(items) => items.get(step.parse::<usize>().ok()?)?.get_ref(),
+            DeValue::Table(table) => table.get(step.as_str())?.get_ref(),
+            _ => return None,
+        };
+    }
+    match value {
+        DeValue::Table(table) => table.get("currency")?.get_ref().as_str(),
+        _ => None,
     }
 }
 

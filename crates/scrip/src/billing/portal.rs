@@ -84,7 +84,7 @@ impl Billing {
         price: &str,
     ) -> Result<String, Denied> {
         let Some(item) = current.items.data.first() else {
-            return Err(Denied::NotSynced(format!("the subscription {} has nothing in it", current.id)));
+            return Err(Denied::Unexpected(format!("the subscription {} has nothing in it", current.id)));
         };
         if item.price.id == price {
             return self.visit(workspace, None).await;

@@ -18,8 +18,11 @@ use crate::stripe::objects::price::Price;
 use crate::stripe::objects::subscription::{Item, Status as Standing};
 use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
-use scrip_engine::{How, Mode, Offer, OnUpgrade, Refusal, Timestamp, Wanted, Workspace, offer};
+use scrip_engine::{How, Mode, Offer, OnUpgrade, Refusal, Timestamp, Wanted, Workspace, money, offer};
 use std::collections::BTreeMap;
+
+/// Beginning of what is said of a price that Stripe does not have.
+pub(super) const NOT_SOLD: &str = "Stripe does not sell";
 
 /// How long a page can be paid on, in seconds: between half an hour and a day, as the provider has it.
 const PAGE_SECONDS: i64 = 3600; // # assumed
@@ -52,8 +55,10 @@ pub enum Denied {
     Provider(Error),
     /// The store cannot.
     Store(Unavailable),
-    /// The provider does not have it at this price.
+    /// Stripe does not sell it at this price.
     NotSynced(String),
+    /// Stripe has something that Scrip did not make so.
+    Unexpected(String),
     /// The idempotency key was used to buy something else.
     KeyReused,
     /// The workspace is of the other mode than the provider's key.
@@ -134,7 +139,7 @@ impl Billing {
             }
             opened => opened?,
         };
-        let url = session.url.ok_or_else(|| Denied::NotSynced("the provider opened no page".to_owned()))?;
+        let url = session.url.ok_or_else(|| Denied::Unexpected("Stripe opened no checkout session".to_owned()))?;
         let (session_id, expiry) = (session.id.clone(), IdempotencyKey::of(&["expire", &purchase.id]));
         let offered_at = vec![Value::Text(purchase.id), Value::Text(session.id), Value::Text(url.clone())];
         if self.ledger.store().write(queries::PURCHASE_OFFERED, offered_at).await? == 0 {
@@ -271,7 +276,7 @@ impl Billing {
         }
         let made = self.make_customer(workspace, "").await?;
         let kept = customers::keep(store, workspace.id, &made).await?;
-        kept.ok_or_else(|| Denied::NotSynced(format!("{made} is another workspace's customer")))
+        kept.ok_or_else(|| Denied::Unexpected(format!("{made} is another workspace's customer")))
     }
 
     /// A customer as the provider has them; nothing if it has no such one, or not any more.
@@ -365,9 +370,16 @@ impl Billing {
             })
         };
         match found {
-            Some(price) if is_right(&price) => Ok(price.id),
-            Some(_) => Err(Denied::NotSynced(format!("the provider asks another price for {sold}"))),
-            None => Err(Denied::NotSynced(format!("the provider does not sell {sold}"))),
+            Some(price) if is_right(&price) => return Ok(price.id),
+            _ => {}
+        }
+        // Around a publish the lookup key is at the price of another version: both can be bought, by their ids.
+        let all = self.client.prices().await?;
+        match all.into_iter().find(|price| price.active && is_right(price)) {
+            Some(price) => Ok(price.id),
+            None => {
+                Err(Denied::NotSynced(format!("{NOT_SOLD} {sold} for {}", money(offered.amount, &offered.currency))))
+            }
         }
     }
 }

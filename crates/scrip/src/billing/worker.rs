@@ -4,19 +4,23 @@
 //! Invariant: a hint is forgotten only by a look that began after it.
 
 use super::customers::{self, LEASE_SECONDS, Leased};
+use super::purchases::NOT_SOLD;
 use super::{Billing, inbox};
+use crate::alerts;
 use crate::store::{Unavailable, Value, queries};
 use crate::stripe::client::Client;
 use crate::stripe::key::Mode;
 use crate::stripe::objects::event::Events;
 use crate::stripe::objects::{Range, Seconds};
 use crate::stripe::sync;
-use scrip_engine::Timestamp;
+use scrip_engine::{Catalog, Timestamp};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
+/// Delay after a publish before old prices are archived: by then every process sells the new version.
+const ARCHIVE_AFTER: Duration = Duration::from_secs(5); // # assumed
 /// Customers looked at at once.
 const WAVE: i64 = 8; // # assumed
 /// How often is looked for what other processes have kept.
@@ -60,13 +64,55 @@ impl Billing {
         }
     }
 
+    /// Makes at Stripe what a catalog sells, before that catalog is published.
+    ///
+    /// # Errors
+    /// When Stripe refuses or does not answer: then it must not be published.
+    pub async fn prepare(&self, catalog: &Catalog) -> Result<(), sync::Fault> {
+        sync::prepare(&self.client, catalog).await
+    }
+
+    /// Archives at Stripe what a published version does not sell any more, once every process knows that version.
+    pub fn archive_later(self: &Arc<Self>, version: u32) {
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(ARCHIVE_AFTER).await;
+            let catalogs = this.ledger.store().catalogs();
+            let Some(newest) = catalogs.newest().filter(|newest| newest.version == version) else { return };
+            if let Err(error) = sync::archive(&this.client, &newest.catalog).await {
+                tracing::warn!(version, %error, "old prices can still be bought at Stripe: run `scrip stripe sync --apply`");
+            }
+        });
+    }
+
+    /// Ends the alerts that said what Stripe does not sell, if it sells everything now.
+    pub async fn end_alerts_of_sync(&self) {
+        let (store, about) = (self.ledger.store(), format!("not_synced:{NOT_SOLD}"));
+        let alerted = store.query(queries::ALERTED, vec![Value::Text(format!("{about}%"))]).await;
+        if alerted.is_ok_and(|rows| rows.is_empty()) {
+            return;
+        }
+        let catalogs = store.catalogs();
+        let Some(newest) = catalogs.newest() else { return };
+        let sells_all = match sync::look(&self.client, &newest.catalog).await {
+            Ok(plan) => plan.in_the_way.is_empty() && plan.steps.iter().all(sync::Step::is_archiving),
+            Err(_) => false,
+        };
+        if sells_all && let Err(error) = alerts::end(store, "not_synced", NOT_SOLD).await {
+            tracing::warn!(%error, "an alert that is over stays for now");
+        }
+    }
+
     /// Tells the log how what the provider sells differs from the newest catalog. Nobody waits for it.
     async fn compare(self: Arc<Self>) {
         let catalogs = self.ledger.store().catalogs();
         let Some(newest) = catalogs.newest() else { return };
         let version = newest.version;
         match sync::check(&self.client, &newest.catalog).await {
-            Ok(all) if all.is_empty() => tracing::info!(version, "the payment provider sells what the catalog does"),
+            Ok(all) if all.is_empty() => {
+                tracing::info!(version, "the payment provider sells what the catalog does");
+                self.end_alerts_of_sync().await;
+            }
             Ok(all) => all.iter().for_each(|difference| {
                 tracing::warn!(
                     version,

@@ -39,8 +39,16 @@ impl Api {
 
     /// A client of the named server.
     pub fn client(&self) -> Result<Client, Fault> {
-        let key = self.key.clone().or_else(|| std::env::var("SCRIP_OPERATOR_KEY").ok()).unwrap_or_default();
-        Ok(Client::new(&self.url, &key)?)
+        Ok(Client::new(&self.url, &self.key())?)
+    }
+
+    /// Returns `true` when the key is one for live workspaces.
+    pub fn has_live_key(&self) -> bool {
+        self.key().contains("sk_live_")
+    }
+
+    fn key(&self) -> String {
+        self.key.clone().or_else(|| std::env::var("SCRIP_OPERATOR_KEY").ok()).unwrap_or_default()
     }
 
     /// A client for the named workspace, or for the one that the key is of.

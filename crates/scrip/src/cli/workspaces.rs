@@ -80,6 +80,9 @@ pub struct Open {
     /// The test clock it stands on
     #[arg(long, value_name = "ID")]
     test_clock: Option<String>,
+    /// Without welcome credits and trials: the owner had them elsewhere
+    #[arg(long)]
+    no_welcome: bool,
     /// The plan; the free one when absent
     #[arg(long)]
     plan: Option<String>,
@@ -152,6 +155,7 @@ impl Open {
             interval: self.terms.interval.map(Interval::from),
             allowance: self.terms.allowance,
             approve: self.terms.approve,
+            welcome: self.no_welcome.then_some(false),
         }
     }
 }

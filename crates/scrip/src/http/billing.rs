@@ -257,6 +257,9 @@ pub async fn alerts(
 ) -> Result<Json<api::Page<api::Alert>>, Problem> {
     let limit = page_limit(query.limit)?;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    if let Some(billing) = &app.billing {
+        billing.end_alerts_of_sync().await;
+    }
     let found = alerts::list(app.ledger.store(), before, limit + 1).await?;
     let last = found.get(limit as usize - 1).filter(|_| found.len() > limit as usize).map(|alert| alert.at.micros());
     let shown = |Kept { about, kind, workspace, detail, at }: Kept| api::Alert {
@@ -283,10 +286,19 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
             Problem::Provider
         }
         Denied::NotSynced(detail) => {
-            let alert =
-                Alert::new("not_synced", &detail, Some(workspace.id), format!("{detail}: run `scrip stripe sync`"));
+            let mend = "run `scrip stripe sync --apply`";
+            let alert = Alert::new("not_synced", &detail, Some(workspace.id), format!("{detail}: {mend}"));
             match alerts::raise(app.ledger.store(), alert).await {
-                Ok(()) => Problem::Provider,
+                Ok(()) => Problem::NotForSale(format!(
+                    "{detail}; nothing was paid, and it can be bought once the operator has mended that: {mend}"
+                )),
+                Err(unavailable) => unavailable.into(),
+            }
+        }
+        Denied::Unexpected(detail) => {
+            let alert = Alert::new("not_synced", &detail, Some(workspace.id), detail.clone());
+            match alerts::raise(app.ledger.store(), alert).await {
+                Ok(()) => Problem::NotForSale(format!("{detail}; nothing was paid, and the operator must look at it")),
                 Err(unavailable) => unavailable.into(),
             }
         }

@@ -36,7 +36,8 @@ pub async fn show(State(app): State<Arc<App>>) -> Result<Json<api::PublicCatalog
     }))
 }
 
-/// Publishes a catalog version. One that does not pass changes nothing; the same text again is the same version.
+/// Publishes a catalog version. With a Stripe key its prices are made first, and nothing is published if Stripe
+/// refuses. One that does not pass changes nothing; the same text again is the same version.
 #[utoipa::path(post, path = "/v1/catalogs", tag = "Catalog", request_body = api::NewCatalog,
     responses((status = 201, description = "The version", body = api::CatalogVersion)))]
 pub async fn publish(
@@ -52,10 +53,19 @@ pub async fn publish(
     if newest.newest().is_some_and(|newest| newest.catalog.name != catalog.name) {
         return Err(Problem::invalid("/toml", "a deployment is one product: the catalog's name must stay what it is"));
     }
+    if let Some(billing) = &app.billing {
+        billing.prepare(&catalog).await.map_err(|fault| {
+            tracing::warn!(%fault, "a catalog is not published: Stripe does not sell it");
+            Problem::NotForSale(format!("nothing is published, because Stripe would not sell it: {fault}"))
+        })?;
+    }
     let (store, sha256) = (app.ledger.store(), hex(&sha256(&[body.value.toml.as_bytes()])));
     let who = (operator.actor(), request_id());
     acts::note(store, ("publish_catalog", &catalog.name, &sha256), who, store.now(None).await?).await?;
     let version = app.ledger.store().publish(body.value.toml, catalog, operator.actor().to_owned()).await?;
+    if let Some(billing) = &app.billing {
+        billing.archive_later(version);
+    }
     let versions = versions(&app).await?;
     let published = versions.into_iter().find(|published| published.version == version).ok_or(Problem::Internal)?;
     Ok(Reply::new(StatusCode::CREATED, published))

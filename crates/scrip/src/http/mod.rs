@@ -115,6 +115,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(catalogs::show))
         .routes(routes!(catalogs::publish, catalogs::list))
         .routes(routes!(workspaces::open, workspaces::list))
+        .routes(routes!(workspaces::check::check))
         .routes(routes!(workspaces::show, workspaces::change))
         .routes(routes!(workspaces::subscribe, workspaces::cancel))
         .routes(routes!(workspaces::freeze))

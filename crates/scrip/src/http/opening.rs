@@ -9,7 +9,7 @@ use crate::crypto::{hex, sha256};
 use crate::ledger::{Asked, Beside};
 use crate::store::{Claim, Committed, SubmitError};
 use scrip_engine::team::Tenancy;
-use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceId};
+use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceId, apply};
 use std::sync::Arc;
 
 /// A workspace to be opened.
@@ -30,6 +30,8 @@ pub struct Opening {
     pub test_clock: Option<i64>,
     /// The plan to be on, by the operator's word.
     pub choice: Option<Choice>,
+    /// Gives what comes once in a lifetime, if the person never had it (R8).
+    pub welcome: bool,
 }
 
 /// Opens a workspace, once. Of a person's several only one brings what comes once in a lifetime.
@@ -37,14 +39,12 @@ pub struct Opening {
 /// # Errors
 /// When it is refused, another workspace has the operator's id for it, or the store cannot answer.
 pub async fn open(app: &App, opening: Opening) -> Result<(Committed, Arc<Workspace>), Problem> {
-    let Opening { id, asked, tenancy, owner, profile, mode, test_clock, choice } = opening;
-    let person = Claim { scope: "person".into(), what: hex(&sha256(&[person(&profile.owner).as_bytes()])) };
-    let mut claims = free_claims(app, id, &profile, &person).await?;
-    claims.push(membership(owner, id));
+    let (id, asked) = (opening.id, opening.asked.clone());
+    let person = claim_of_person(&opening.profile.owner);
+    let mut claims = free_claims(app, id, &opening.profile, &person).await?;
+    claims.push(membership(opening.owner, id));
     loop {
-        let (profile, choice, lifetime_allowed) = (profile.clone(), choice.clone(), claims.contains(&person));
-        let owner = Some(owner);
-        let command = Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice, tenancy, owner };
+        let command = opening.command(claims.contains(&person));
         let beside = Beside { claims: claims.clone(), ..Beside::default() };
         match app.ledger.submit_beside(id, command, asked.clone(), beside).await {
             // Another of this person's workspaces was quicker: this one opens without what comes once in a lifetime.
@@ -52,6 +52,40 @@ pub async fn open(app: &App, opening: Opening) -> Result<(Committed, Arc<Workspa
             opened => return Ok(opened?),
         }
     }
+}
+
+/// Returns the workspace that [`open`] would make now, or refuses as it would. Changes nothing.
+///
+/// # Errors
+/// See [`open`].
+pub async fn preview(app: &App, opening: &Opening) -> Result<Workspace, Problem> {
+    let person = claim_of_person(&opening.profile.owner);
+    let claims = free_claims(app, opening.id, &opening.profile, &person).await?;
+    let command = opening.command(claims.contains(&person));
+    let (catalogs, now) = (app.ledger.store().catalogs(), app.ledger.now(opening.test_clock).await?);
+    let unopened = Workspace::unopened(opening.id);
+    let applied = apply(&unopened, &catalogs, opening.asked.by, &command, now).map_err(Problem::Refused)?;
+    Ok(applied.workspace)
+}
+
+impl Opening {
+    /// Builds the command; `is_first` says that the person has no workspace that claimed what comes once.
+    fn command(&self, is_first: bool) -> Command {
+        Command::OpenWorkspace {
+            mode: self.mode,
+            test_clock: self.test_clock,
+            profile: self.profile.clone(),
+            lifetime_allowed: is_first && self.welcome,
+            choice: self.choice.clone(),
+            tenancy: self.tenancy,
+            owner: Some(self.owner),
+        }
+    }
+}
+
+/// Claim on what a person gets once in a lifetime.
+fn claim_of_person(email: &str) -> Claim {
+    Claim { scope: "person".into(), what: hex(&sha256(&[person(email).as_bytes()])) }
 }
 
 /// What a new workspace may claim, as far as that can be said before its entry is made.

@@ -49,6 +49,9 @@ pub enum Problem {
     BadSignature(&'static str),
     /// The payment provider cannot be asked now.
     Provider,
+    /// Stripe does not sell what is asked for, or does not let it be sold: the operator must act, and a retry does not
+    /// help.
+    NotForSale(String),
     /// The store cannot answer now.
     Unavailable,
     /// A bug. The cause is in the log.
@@ -77,7 +80,7 @@ impl Problem {
             Problem::RateLimited { .. } => "RATE_LIMITED",
             Problem::TooSlow { .. } => "REQUEST_TIMEOUT",
             Problem::BadSignature(_) => "BAD_SIGNATURE",
-            Problem::Provider | Problem::Unavailable => "UNAVAILABLE",
+            Problem::Provider | Problem::NotForSale(_) | Problem::Unavailable => "UNAVAILABLE",
             Problem::Internal => "INTERNAL",
         }
     }
@@ -191,6 +194,7 @@ fn members(problem: &Problem) -> Map<String, Value> {
         Problem::Quote { fresh, .. } => json!({ "quote": fresh }),
         Problem::RateLimited { limit, retry_after } => json!({ "limit": limit, "retry_after": retry_after }),
         Problem::Provider | Problem::Unavailable => json!({ "retry_after": RETRY_AFTER }),
+        Problem::NotForSale(_) => json!({ "retryable": false }),
         _ => json!({}),
     };
     match members {
@@ -289,6 +293,7 @@ fn detail(problem: &Problem) -> String {
         Problem::Provider => {
             "the payment provider cannot be asked now; nothing was paid, and the same request may be sent again".to_owned()
         }
+        Problem::NotForSale(detail) => detail.clone(),
         Problem::Unavailable => {
             "the store cannot answer now; try again with the same Idempotency-Key, and it is done once".to_owned()
         }

@@ -135,6 +135,7 @@ async fn ensure_personal_workspace(app: &App, user: UserId, email: &str) -> Resu
         mode: Mode::Test,
         test_clock: None,
         choice: None,
+        welcome: true,
     };
     opening::open(app, opening).await?;
     Ok(id)

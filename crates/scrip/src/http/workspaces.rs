@@ -1,5 +1,7 @@
 //! `/v1/workspaces`: opening, listing, plans by hand, freezing.
 
+pub mod check;
+
 use super::caller::{Admin, Operator, Signed, Viewer};
 use super::members::members_scope;
 use super::opening::{self, Opening};
@@ -33,20 +35,30 @@ pub async fn open(
     State(app): State<Arc<App>>,
     body: Body<api::NewWorkspace>,
 ) -> Result<Reply<api::Workspace>, Problem> {
-    // A retry must come to the same workspace, so its number follows from the key, and from whose it is.
-    let number = match (signed.key(), signed.user()) {
+    let id = id_of(signed.key(), signed.user());
+    let asked = signed.asked(id, &body.bytes);
+    let opening = match (signed.user(), &signed.email) {
+        (Some(user), Some(email)) => by_person(&app, id, asked, (user, email), signed.only, body.value).await?,
+        _ => {
+            let mut opening = by_operator(&app, id, asked, body.value).await?;
+            opening.owner =
+                sign_in::user_of(app.ledger.store(), &opening.profile.owner, app.ledger.now(None).await?).await?;
+            opening
+        }
+    };
+    let (committed, workspace) = opening::open(&app, opening).await?;
+    Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).of(id, &committed))
+}
+
+/// Returns the id of the workspace that a caller opens. It follows from the key and from whose key it is, so that a
+/// retry comes to the same workspace.
+fn id_of(key: Option<&str>, user: Option<UserId>) -> WorkspaceId {
+    let number = match (key, user) {
         (Some(key), None) => sha256(&[b"workspace", key.as_bytes()]),
         (Some(key), Some(user)) => sha256(&[b"workspace of", &user.get().to_le_bytes(), key.as_bytes()]),
         (None, _) => random::<32>(),
     };
-    let id = WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| number[index])));
-    let asked = signed.asked(id, &body.bytes);
-    let opening = match (signed.user(), &signed.email) {
-        (Some(user), Some(email)) => by_person(&app, id, asked, (user, email), signed.only, body.value).await?,
-        _ => by_operator(&app, id, asked, body.value).await?,
-    };
-    let (committed, workspace) = opening::open(&app, opening).await?;
-    Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).of(id, &committed))
+    WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| number[index])))
 }
 
 /// What a person opens: a workspace for a team, with nothing in it that is the operator's to say.
@@ -63,6 +75,7 @@ async fn by_person(
         return Err(Problem::not_found("workspace"));
     }
     let theirs = new.owner.is_none() && new.external_id.is_none() && new.mode.is_none() && new.test_clock.is_none();
+    let theirs = theirs && new.welcome.is_none();
     let free = new.plan.is_none() && new.interval.is_none() && new.allowance.is_none() && new.approve.is_empty();
     if !theirs || !free {
         return Err(Problem::invalid(
@@ -82,9 +95,10 @@ async fn by_person(
     }
     let profile = Profile { name: new.name, owner: email.to_owned(), external_id: None };
     let (tenancy, mode) = (Tenancy::Team, Mode::Test);
-    Ok(Opening { id, asked, tenancy, owner: user, profile, mode, test_clock: None, choice: None })
+    Ok(Opening { id, asked, tenancy, owner: user, profile, mode, test_clock: None, choice: None, welcome: true })
 }
 
+/// An opening as an operator asks for it; the owner's user id is still to be found.
 async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<Opening, Problem> {
     let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
     let owner = email("/owner/email", &owner.email)?;
@@ -100,9 +114,9 @@ async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWork
         }
         None => None,
     };
-    let user = sign_in::user_of(app.ledger.store(), &owner, app.ledger.now(None).await?).await?;
     let profile = Profile { name: new.name, owner, external_id: new.external_id };
-    Ok(Opening { id, asked, tenancy: Tenancy::Team, owner: user, profile, mode, test_clock, choice })
+    let (tenancy, owner, welcome) = (Tenancy::Team, UserId::new(0), new.welcome != Some(false));
+    Ok(Opening { id, asked, tenancy, owner, profile, mode, test_clock, choice, welcome })
 }
 
 async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {
@@ -284,7 +298,21 @@ pub async fn give(
 ) -> Result<Reply<Vec<api::Grant>>, Problem> {
     let id = operator.named(&id)?;
     let asked = operator.asked_once(id, &body.bytes)?;
-    let new = body.value;
+    let command = grant_command(body.value)?;
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, asked).await?;
+    let made = committed.events.iter().filter_map(|dated| match &dated.1 {
+        Event::GrantIssued { grant, .. } => workspace.grant(*grant),
+        _ => None,
+    });
+    let made = made.map(|grant| views::grant(&workspace, grant)).collect();
+    Ok(Reply::new(StatusCode::CREATED, made).of(id, &committed))
+}
+
+/// Builds the command that gives a grant.
+///
+/// # Errors
+/// When the request contradicts itself, or a value is out of range.
+fn grant_command(new: api::NewGrant) -> Result<Command, Problem> {
     let give = match (new.pack, new.amount) {
         (Some(pack), None) if new.unit.is_none() && new.expires_at.is_none() && new.models.is_empty() => {
             Give::Pack(name(&pack))
@@ -300,14 +328,7 @@ pub async fn give(
         },
         (None, None) => return Err(Problem::invalid("/amount", "must be given, or a pack")),
     };
-    let command = Command::Grant { give, source: new.source.as_deref().map(name), reason: new.reason };
-    let (committed, workspace) = app.ledger.submit_and_show(id, command, asked).await?;
-    let made = committed.events.iter().filter_map(|dated| match &dated.1 {
-        Event::GrantIssued { grant, .. } => workspace.grant(*grant),
-        _ => None,
-    });
-    let made = made.map(|grant| views::grant(&workspace, grant)).collect();
-    Ok(Reply::new(StatusCode::CREATED, made).of(id, &committed))
+    Ok(Command::Grant { give, source: new.source.as_deref().map(name), reason: new.reason })
 }
 
 /// Takes back what is left of a grant, now and when its holds end.

@@ -165,6 +165,10 @@ pub const CLOSE_SESSION: &str = "UPDATE purchases SET closed_at = $2 WHERE sessi
 /// Adds an alert, unless it is known.
 pub const NEW_ALERT: &str = "INSERT INTO alerts (about, kind, workspace, detail, at) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (about) DO NOTHING";
+/// Ends alerts about what has this beginning.
+pub const END_ALERTS: &str = "DELETE FROM alerts WHERE about LIKE $1";
+/// Alerts of a beginning, if there are any.
+pub const ALERTED: &str = "SELECT about FROM alerts WHERE about LIKE $1 LIMIT 1";
 /// Alerts before an instant, newest first.
 pub const ALERTS: &str =
     "SELECT about, kind, workspace, detail, at FROM alerts WHERE at < $1 ORDER BY at DESC, about LIMIT $2";
@@ -324,6 +328,8 @@ pub const ALL: &[&str] = &[
     CLOSE_PURCHASE,
     CLOSE_SESSION,
     NEW_ALERT,
+    END_ALERTS,
+    ALERTED,
     ALERTS,
     NEW_REVIEW,
     REVIEW_DECIDED,

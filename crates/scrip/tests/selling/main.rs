@@ -21,6 +21,7 @@ mod months;
 mod orders;
 #[path = "../common/postgres.rs"]
 mod postgres;
+mod publishing;
 mod renewing;
 mod returning;
 mod reviewing;

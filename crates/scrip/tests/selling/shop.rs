@@ -4,6 +4,7 @@ use crate::app::{App, Clock, Desk, PATIENCE, root, temporary, text};
 use crate::stripe::Stripe;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::path::Path;
 use stripe_simulator::resources::portal;
 use stripe_simulator::state::State;
 
@@ -67,12 +68,21 @@ impl Shop {
         Shop::with(Stripe::of_choice(), catalog)
     }
 
+    /// A shop of a catalog file that the story changes; Stripe has nothing of it yet.
+    pub fn of_file(file: &Path) -> Shop {
+        Shop::unsynced(Stripe::open(), file)
+    }
+
     fn with(stripe: Stripe, catalog: &str) -> Shop {
         let file = root().join(format!("catalogs/{catalog}.toml"));
         stripe.sync(&file);
+        Shop::unsynced(stripe, &file)
+    }
+
+    fn unsynced(stripe: Stripe, file: &Path) -> Shop {
         let mut environment = stripe.environment();
         environment.push(("SCRIP_PUBLIC_URL".to_owned(), ADDRESS.to_owned()));
-        let app = App::with(&file, temporary(), environment);
+        let app = App::with(file, temporary(), environment);
         Shop { app, stripe, endpoint: None }
     }
 

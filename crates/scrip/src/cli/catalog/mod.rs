@@ -1,6 +1,7 @@
 //! `scrip catalog`: catalog files, and the catalog a server has in force.
 
 mod diff;
+mod publish;
 
 use super::api::Api;
 use super::output::{Done, Fault, money, print, say, table, words};
@@ -43,6 +44,9 @@ pub enum Verb {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Publish what is warned of without asking
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -84,11 +88,13 @@ impl Verb {
                 let changes = diff::changes(&json!(read(&old)?), &json!(read(&new)?));
                 if api.json { print(&json!(changes).to_string()) } else { say(&diff::told(&changes)) }
             }
-            Verb::Publish { file } => {
+            Verb::Publish { file, yes } => {
                 let text = catalog_text(&file)?;
                 // What is wrong is said here, with its place, before anything is sent.
-                read(&file)?;
-                let call = api.write(api.client()?.publish_catalog(&text));
+                let catalog = read(&file)?;
+                let client = api.client()?;
+                publish::confirm(&client, &catalog, yes).await?;
+                let call = api.write(client.publish_catalog(&text));
                 api.show(call, |version| {
                     format!("version {} is in force since {}", version.version, version.published_at)
                 })

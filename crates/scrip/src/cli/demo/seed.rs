@@ -56,6 +56,7 @@ async fn open(client: &Client, catalog: &Catalog, plan: &Plan) -> Result<Workspa
         interval: plan.prices.first().filter(|_| !is_free).map(|price| interval(price.interval)),
         allowance: plan.custom.then_some(CONTRACT),
         approve: approve.filter(|_| !is_free).collect(),
+        welcome: None,
     };
     client.open_workspace(&new).idempotency_key(format!("demo-open-{}", plan.id)).await
 }

@@ -29,7 +29,7 @@ const RIGHTS: [(&str, &str); 29] = [
     ("customers", CHANGE),
     ("provider_events", CHANGE),
     ("purchases", CHANGE),
-    ("alerts", ADD),
+    ("alerts", ALL),
     ("test_clocks", CHANGE),
     ("users", ADD),
     ("sign_in_tokens", ALL),

@@ -91,6 +91,27 @@ pub async fn look(client: &Client, catalog: &Catalog) -> Result<Plan, Fault> {
     Ok(plan::plan(&wanted::wanted(catalog), &products, &prices))
 }
 
+/// Makes what the catalog sells and the account does not have, and archives nothing: what is sold until now can be
+/// bought on. Run before a catalog is published, so that all of it can be sold from its first instant on.
+///
+/// # Errors
+/// When Stripe refuses or does not answer, or something that is not Scrip's is in the way.
+pub async fn prepare(client: &Client, catalog: &Catalog) -> Result<(), Fault> {
+    let mut plan = look(client, catalog).await?;
+    plan.steps.retain(|step| !step.is_archiving());
+    apply(client, &plan, |step| tracing::info!(step = step.told(), "made at Stripe")).await
+}
+
+/// Archives what the catalog does not sell any more. Run after a catalog has come into force everywhere.
+///
+/// # Errors
+/// See [`prepare`].
+pub async fn archive(client: &Client, catalog: &Catalog) -> Result<(), Fault> {
+    let mut plan = look(client, catalog).await?;
+    plan.steps.retain(Step::is_archiving);
+    apply(client, &plan, |step| tracing::info!(step = step.told(), "archived at Stripe")).await
+}
+
 /// How the account differs from the catalog, a line for each difference. Nothing is written.
 ///
 /// # Errors

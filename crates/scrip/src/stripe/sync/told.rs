@@ -24,6 +24,18 @@ impl Step {
         }
     }
 
+    /// Returns `true` for a step that takes something off sale.
+    pub fn is_archiving(&self) -> bool {
+        match self {
+            Step::ArchiveProduct { .. } | Step::ArchivePrice { .. } => true,
+            Step::CreateProduct { .. }
+            | Step::ChangeProduct { .. }
+            | Step::CreatePrice { .. }
+            | Step::ReopenPrice { .. }
+            | Step::SetDefault { .. } => false,
+        }
+    }
+
     /// What it is about: `plan pro`, or `plan pro, month`.
     pub fn at(&self) -> String {
         match self {

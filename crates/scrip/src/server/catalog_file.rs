@@ -1,0 +1,57 @@
+//! The catalog file that a server is started with.
+//!
+//! Invariant: a start publishes a file only if it is another than the one this data was last started with; so a restart
+//! never overrules what an operator has published since.
+
+use crate::crypto::{hex, sha256};
+use crate::store::{Store, Unavailable, Value, queries};
+use crate::stripe::{Client, sync};
+use scrip_engine::Catalog;
+
+/// Setting that has the hash of the file this data was last started with.
+const SETTING: &str = "catalog_file";
+
+/// Actor of the versions that a start has published.
+const ACTOR: &str = "start";
+
+/// Publishes the file, if it is another than at the last start. With a Stripe client its prices are made first.
+///
+/// # Errors
+/// When the store cannot answer, or Stripe does not let the first catalog of this data be sold.
+pub async fn start_with(store: &Store, stripe: Option<&Client>, text: String, catalog: Catalog) -> Result<(), String> {
+    let unavailable = |error: Unavailable| error.to_string();
+    let hash = sha256(&[text.as_bytes()]);
+    let file = hex(&hash);
+    let versions = store.query(queries::CATALOGS, Vec::new()).await.map_err(unavailable)?;
+    let kept = store.query(queries::SETTING, vec![Value::Text(SETTING.to_owned())]).await.map_err(unavailable)?;
+    // Data of an older Scrip has no setting; the last version that a start published is the file.
+    let by_start = || versions.iter().find(|row| row.text(3) == ACTOR).map(|row| row.text(2).to_owned());
+    let last = kept.first().map(|row| hex(row.bytes(0))).or_else(by_start);
+    let newest = versions.first().map(|row| (row.integer(0), row.text(2), row.text(3)));
+    match newest {
+        Some((version, hash, _)) if hash == file => tracing::info!(version, "the catalog is in force"),
+        Some((version, _, actor)) if last.as_ref() == Some(&file) => {
+            tracing::warn!(
+                version,
+                by = actor,
+                "the catalog file is the one of the last start, and a newer version was published since: that version \
+                 stays in force; publish the file with `scrip catalog publish` if you want it back"
+            );
+        }
+        _ => {
+            if let Some(stripe) = stripe
+                && let Err(fault) = sync::prepare(stripe, &catalog).await
+            {
+                let why = format!("the catalog file is not published, because Stripe would not sell it: {fault}");
+                let Some((version, ..)) = newest else { return Err(why) };
+                tracing::error!(version, "{why}; the version before stays in force, and the next start tries again");
+                return Ok(());
+            }
+            let version = store.publish(text, catalog, ACTOR.to_owned()).await.map_err(unavailable)?;
+            tracing::info!(version, "the catalog is in force");
+        }
+    }
+    let kept = vec![Value::Text(SETTING.to_owned()), Value::Bytes(hash.to_vec())];
+    store.write(queries::KEEP_SETTING, kept).await.map_err(unavailable)?;
+    Ok(())
+}
