@@ -4,7 +4,8 @@
 use crate::app::{PATIENCE, text};
 use crate::shop::{Buyer, Shop};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Time within which new credits have to come once their draft exists.
 const SOON: Duration = Duration::from_secs(5);
