@@ -57,13 +57,15 @@ const CALLS = {
   'GET /subscriptions': 'subscriptions.list',
   'GET /subscriptions/*': 'subscriptions.retrieve',
   'POST /subscriptions/*': 'subscriptions.update',
+  'DELETE /subscriptions/*': 'subscriptions.cancel',
   'GET /subscription_schedules/*': 'subscriptionSchedules.retrieve',
   'POST /subscription_schedules/*/release': 'subscriptionSchedules.release',
 };
 // Asked only where a bill has more lines or payments than fit into it; they say `limit` and whose, and no more.
 const RARE = ['GET /invoices/*/lines', 'GET /invoice_payments'];
 
-// Calls of the client that nothing in Scrip makes yet, as the client writes them: judged without being seen.
+// Calls that Scrip makes when a renewal is late, paid from a balance or given up, as the client writes them: judged
+// without being seen.
 const AHEAD = [
   ['POST', '/v1/invoices/in_1A/finalize', 'auto_advance=false&expand[0]=payments'],
   ['POST', '/v1/invoices/in_1A/pay', 'off_session=true&expand[0]=payments'],
@@ -71,6 +73,7 @@ const AHEAD = [
   ['GET', '/v1/credit_notes', 'limit=100&invoice=in_1A'],
   ['GET', '/v1/customers/cus_1A/balance_transactions', 'limit=100&created[gte]=1'],
   ['GET', '/v1/webhook_endpoints', 'limit=100'],
+  ['DELETE', '/v1/subscriptions/sub_1A', ''],
 ];
 
 /** Scrip, selling: what is asked of it as the operator. */

@@ -113,8 +113,8 @@ impl Grant {
         self.bridged_from.or(self.expires_at)
     }
 
-    /// Returns whether what a hold gives back at an instant finds the grant dead. A bridge keeps it alive for holds that
-    /// were opened inside the bridge alone: for older ones the grant's own end counts (R17).
+    /// Returns whether what a hold gives back at an instant finds the grant dead. A bridge keeps it alive for holds
+    /// that were opened inside the bridge alone: for older ones the grant's own end counts (R17).
     pub(crate) fn dead_for(&self, opened_at: Timestamp, at: Timestamp) -> bool {
         self.dead(at) || self.bridged_from.is_some_and(|own_end| own_end <= at && opened_at < own_end)
     }

@@ -91,6 +91,7 @@ fn record(source: &str, price: i64, bought: Bought) -> Command {
         source: source.into(),
         price,
         paid: price,
+        given: Amount::ZERO,
         currency,
         bought,
         offered: None,

@@ -54,7 +54,15 @@ fn pay(workspace: &mut Workspace, catalogs: &Catalogs, wanted: &Wanted, offered:
         }
     };
     let (price, currency) = (offered.amount, offered.currency.clone());
-    let payment = Payment { source: Name::from(source), price, paid: price, currency, bought, offered: None };
+    let payment = Payment {
+        source: Name::from(source),
+        price,
+        paid: price,
+        given: Amount::ZERO,
+        currency,
+        bought,
+        offered: None,
+    };
     run(workspace, catalogs, &Command::Billing(BillingCommand::RecordPayment(payment)), at);
 }
 

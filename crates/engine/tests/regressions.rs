@@ -352,6 +352,7 @@ fn paid(source: &str, of: &str, plan: (&str, Interval), price: i64, start: Times
         source,
         price,
         paid: price,
+        given: Amount::ZERO,
         currency,
         bought,
         offered: None,

@@ -25,7 +25,8 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
                 decided(catalogs, workspace, review, *at, &mut told);
                 look_at(workspace, &mut told);
             }
-            Event::Billing(BillingEvent::TopUpRequested { .. }) => look_at(workspace, &mut told),
+            Event::Billing(BillingEvent::TopUpRequested { .. } | BillingEvent::PaymentAwaited { .. })
+            | Event::SubscriptionEnded { unpaid: true, .. } => look_at(workspace, &mut told),
             Event::Billing(BillingEvent::PaymentFailed { attempt, .. }) => {
                 let (subscription, plan) = (&workspace.subscription, plan(catalogs, workspace));
                 let mail = Mail::PaymentFailed {

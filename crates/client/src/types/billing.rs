@@ -130,12 +130,38 @@ pub struct BillingState {
     pub awaited_until: Option<String>,
     /// The bill that was declined last, until one is paid.
     pub declined: Option<DeclinedBill>,
+    /// What Stripe collects for a plan now: a payment on its way, an invoice that is open, or one that is collected.
+    #[serde(default)]
+    pub collecting: Option<Collecting>,
     /// Automatic top-ups, if they were asked for.
     pub top_up: Option<TopUp>,
     /// What can be bought now.
     pub offers: Vec<Offer>,
     /// What is sold, and not to this workspace now.
     pub not_offered: Vec<NotOffered>,
+}
+
+/// What Stripe collects for a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Collecting {
+    /// `on_its_way` (a debit takes days), `open` (the customer has to pay or to confirm) or `collecting` (Stripe does
+    /// it by itself).
+    pub status: String,
+    /// The plan.
+    pub plan: Option<String>,
+    /// How often the plan is paid.
+    pub interval: Option<String>,
+    /// Stripe's id of the invoice.
+    pub invoice: Option<String>,
+    /// Amount that is due, in the currency's smallest unit.
+    pub amount: i64,
+    /// ISO 4217, lower case.
+    pub currency: Option<String>,
+    /// Stripe's page where the invoice is paid.
+    pub url: Option<String>,
+    /// When Stripe tries again.
+    pub next_attempt: Option<String>,
 }
 
 /// A bill that was declined.

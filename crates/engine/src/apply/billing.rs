@@ -48,7 +48,7 @@ impl<'a> Step<'a> {
         if self.workspace.sources.contains(&payment.source) {
             return Ok(());
         }
-        if payment.paid.is_zero() {
+        if payment.paid.is_zero() && payment.given.is_zero() {
             return Err(Refusal::invalid("/paid", "nothing was paid, so nothing is given"));
         }
         let open = self.workspace.grants.iter().filter(|grant| !grant.closed()).count();

@@ -34,8 +34,10 @@ pub struct Payment {
     pub source: Name,
     /// Its price, before discounts and taxes, in the currency's smallest unit.
     pub price: Amount,
-    /// What was paid, in the same unit.
+    /// Money that was paid, in the same unit: what its credits cost.
     pub paid: Amount,
+    /// Settled beside it from a balance that nobody paid into, in the same unit: it buys, and costs nothing.
+    pub given: Amount,
     /// ISO 4217, lower case.
     pub currency: Name,
     /// What for.

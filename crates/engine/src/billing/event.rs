@@ -42,7 +42,7 @@ pub enum BillingEvent {
     },
     /// The bridge is over: what is left is frozen (R4).
     RemainderFrozen,
-    /// The renewal's payment is on its way and has not failed: it is waited for longer, and the plan's rights stay (R4).
+    /// The renewal's payment is on its way and has not failed: it is waited for longer, and the plan stays (R4).
     PaymentProcessing {
         /// Until when it is waited for.
         until: Timestamp,

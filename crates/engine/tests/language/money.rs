@@ -63,10 +63,11 @@ impl Scenario {
         let (list_price, list_currency) = listed.unwrap_or((None, "usd".to_owned()));
         let price = number("price", words)?.or(list_price).ok_or("expected price=…: the catalog names none")?;
         let paid = number("paid", words)?.unwrap_or(price);
+        let given = number("given", words)?.unwrap_or(Amount::ZERO);
         let currency = words.option("currency").unwrap_or(list_currency).as_str().into();
         let source = words.option("source").ok_or("expected source=…: what was paid")?.as_str().into();
         let offered = words.option("offered").map(|version| read(&version, "a version")).transpose()?;
-        Ok(Payment { source, price, paid, currency, bought, offered })
+        Ok(Payment { source, price, paid, given, currency, bought, offered })
     }
 
     fn bought_period(&self, plan: Name, interval: Interval, words: &mut Words) -> Result<Bought, String> {

@@ -129,7 +129,7 @@ impl Model {
         if self.sources.contains(&*payment.source) {
             return Ok(());
         }
-        if payment.paid.is_zero() {
+        if payment.paid.get() + payment.given.get() == 0 {
             return Err("INVALID_REQUEST");
         }
         if self.lots.iter().filter(|lot| lot.available + lot.held > 0).count() >= 512 || self.sources.len() >= 20_000 {

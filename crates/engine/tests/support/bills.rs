@@ -91,7 +91,8 @@ impl Asker {
         };
         let price = if self.dice.percent(97) { price } else { price + 1 };
         let paid = if self.dice.percent(97) { price } else { *self.dice.pick(&[0, 1]) };
-        Payment { source, price: amount(price), paid: amount(paid), currency, bought, offered: None }
+        let given = amount(if self.dice.percent(10) { 100 } else { 0 });
+        Payment { source, price: amount(price), paid: amount(paid), given, currency, bought, offered: None }
     }
 
     /// The next period of the current subscription, mostly; or one that begins now, or that nobody expects.

@@ -21,13 +21,18 @@ pub struct Leased {
     pub customer: String,
     /// How many hints there had been.
     hinted: i64,
-    /// Which attempt this is, from 1.
+    /// Which attempt this is, from 1; 0 is a probe, which no hint has caused.
     attempt: i64,
     /// When the lease ends, which is also what it is known by.
     until: i64,
 }
 
 impl Leased {
+    /// Returns whether no hint came, and a renewal that is awaited is to be probed for.
+    pub fn is_probe(&self) -> bool {
+        self.attempt == 0
+    }
+
     fn read(row: &Row, until: Timestamp) -> Leased {
         Leased {
             workspace: WorkspaceId::new(row.integer(0) as u64),
@@ -149,12 +154,22 @@ pub async fn looked(store: &Store, leased: &Leased) -> Result<(), Unavailable> {
     store.write_for_work(queries::LOOKED, values).await.map(drop)
 }
 
+/// Notes that a customer was looked at and is to be probed some seconds later, unless a hint comes before.
+///
+/// # Errors
+/// When the store cannot write: they are looked at again.
+pub async fn probe_later(store: &Store, leased: &Leased, seconds: i64) -> Result<(), Unavailable> {
+    let due = store.now(None).await?.after_seconds(seconds);
+    let values = vec![leased.workspace.into(), leased.hinted.into(), leased.until.into(), due.micros().into()];
+    store.write_for_work(queries::PROBE_LATER, values).await.map(drop)
+}
+
 /// Notes that a customer could not be looked at; the seconds until they are, unless there is something new about them.
 ///
 /// # Errors
 /// When the store cannot write: they are looked at when the lease ends.
 pub async fn later(store: &Store, leased: &Leased) -> Result<i64, Unavailable> {
-    let tried = usize::try_from(leased.attempt - 1).unwrap_or(0).min(AGAIN.len() - 1);
+    let tried = usize::try_from((leased.attempt - 1).max(0)).unwrap_or(0).min(AGAIN.len() - 1);
     let due = store.now(None).await?.after_seconds(AGAIN[tried]);
     let values = vec![leased.workspace.into(), due.micros().into(), leased.until.into(), leased.hinted.into()];
     store.write_for_work(queries::LOOK_LATER, values).await?;

@@ -4,10 +4,9 @@
 //! Invariant: pure. It says the same of the same, however the provider came to it, and names a payment by what was paid
 //! for (R7), never by what told of it.
 
-use super::marks;
 use super::read::Seen;
+use super::{collection, marks, money};
 use crate::alerts::Alert;
-use crate::stripe::objects::charge::{Charge, DisputeStatus};
 use crate::stripe::objects::checkout::{PaymentStatus, Session};
 use crate::stripe::objects::invoice::{BillingReason, Invoice, Line, Status as InvoiceStatus};
 use crate::stripe::objects::payment::{PaymentIntent, Status as IntentStatus};
@@ -15,7 +14,7 @@ use crate::stripe::objects::subscription::{Status, Subscription};
 use crate::stripe::objects::{Metadata, Seconds};
 use crate::stripe::offers::{Sold, offer};
 use scrip_engine::billing::command::{Bought, Payment, Standing};
-use scrip_engine::{Amount, Name, Workspace, WorkspaceId};
+use scrip_engine::{Amount, Interval, Name, Timestamp, Workspace, WorkspaceId};
 use std::collections::BTreeMap;
 
 /// A payment that is settled, and when it was.
@@ -60,10 +59,12 @@ pub fn payments(workspace: WorkspaceId, seen: &Seen) -> (Vec<Settled>, Vec<Alert
     let mut alerts = Vec::new();
     // The provider's list has the newest first, and sorting keeps the order of what is of one instant.
     let invoices = seen.invoices.iter().rev().filter(|invoice| invoice.status == Some(InvoiceStatus::Paid));
+    let money = money::by_invoice(seen);
+    let money_of = |invoice: &Invoice| money.get(invoice.id.as_str()).copied().unwrap_or_default();
     let sessions = seen.sessions.iter().filter(|session| session.mode == "payment" && is_paid(session));
     let top_ups = seen.payments.iter().filter(|payment| payment.status == IntentStatus::Succeeded);
     let found = invoices
-        .filter_map(|invoice| of_invoice(workspace, seen, invoice).transpose())
+        .filter_map(|invoice| of_invoice(workspace, seen, invoice, money_of(invoice)).transpose())
         .chain(sessions.filter_map(|session| of_session(workspace, session).transpose()))
         .chain(top_ups.filter_map(|payment| of_top_up(workspace, payment).transpose()));
     for one in found {
@@ -78,7 +79,12 @@ pub fn payments(workspace: WorkspaceId, seen: &Seen) -> (Vec<Settled>, Vec<Alert
 }
 
 /// What a bill paid for: one period of one plan. A bill for nothing of ours is nobody's business here.
-fn of_invoice(workspace: WorkspaceId, seen: &Seen, invoice: &Invoice) -> Result<Option<Settled>, Alert> {
+fn of_invoice(
+    workspace: WorkspaceId,
+    seen: &Seen,
+    invoice: &Invoice,
+    money: money::Money,
+) -> Result<Option<Settled>, Alert> {
     let wrong = |kind, detail: String| Alert::new(kind, &invoice.id, Some(workspace), detail);
     let Some(subscription) = invoice.subscription() else { return Ok(None) };
     let details = invoice.parent.as_ref().and_then(|parent| parent.subscription_details.as_ref());
@@ -87,7 +93,7 @@ fn of_invoice(workspace: WorkspaceId, seen: &Seen, invoice: &Invoice) -> Result<
             wrong("wrong_workspace", format!("the bill is of a subscription that bears the mark of {marked}"))
         })?;
     }
-    if invoice.amount_paid <= 0 {
+    if money.whole() == 0 {
         return Err(wrong("nothing_paid", "the bill is settled without money: nothing is given for it".to_owned()));
     }
     // What somebody put on the bill by hand is paid with it, and is no period.
@@ -107,27 +113,54 @@ fn of_invoice(workspace: WorkspaceId, seen: &Seen, invoice: &Invoice) -> Result<
         let detail = format!("the bill asks {} for one of {}: {}", line.amount, sold.amount, price.id);
         return Err(wrong("wrong_amount", detail));
     }
-    let anchor = seen.subscriptions.iter().find(|known| known.id == subscription);
-    let anchor = anchor.map_or(line.period.start, |known| known.billing_cycle_anchor);
+    let known = seen.subscriptions.iter().find(|known| known.id == subscription);
+    let paid = i64::try_from(money.paid()).ok().and_then(amount);
+    let given = i64::try_from(money.given).ok().and_then(amount);
+    let (Some(paid), Some(given)) = (paid, given) else {
+        return Err(wrong("wrong_amount", "the amount is none".to_owned()));
+    };
+    let (anchor, start, end) = time_of(known, invoice, line, *interval);
     // What the checkout session showed is what its first invoice buys; renewals go on with what is sold then.
     let begins = Some(invoice).filter(|invoice| invoice.billing_reason == Some(BillingReason::SubscriptionCreate));
     let payment = Payment {
         source: Name::from(invoice.id.as_str()),
         price: sold.amount,
-        paid: amount(invoice.amount_paid).ok_or_else(|| wrong("wrong_amount", "the amount is none".to_owned()))?,
+        paid,
+        given,
         currency: Name::from(invoice.currency.as_str()),
         bought: Bought::Period {
             plan: Name::from(plan.as_str()),
             interval: *interval,
             subscription: Name::from(subscription),
-            anchor: anchor.timestamp(),
-            start: line.period.start.timestamp(),
-            end: line.period.end.timestamp(),
+            anchor,
+            start,
+            end,
         },
         offered: begins.and(details).and_then(|details| version_shown(&details.metadata)),
     };
     let is_change = invoice.billing_reason == Some(BillingReason::SubscriptionUpdate);
     Ok(Some(Settled { at: (line.period.start, invoice.created, is_change), payment, top_up: None }))
+}
+
+/// Anchor, start and end of the period that an invoice pays for: as it is billed, or from the payment on where the
+/// period was over or its subscription had ended before, so that money never buys a time that has passed.
+fn time_of(
+    subscription: Option<&Subscription>,
+    invoice: &Invoice,
+    line: &Line,
+    interval: Interval,
+) -> (Timestamp, Timestamp, Timestamp) {
+    let anchor = subscription.map_or(line.period.start, |known| known.billing_cycle_anchor);
+    let over = subscription.filter(|known| collection::is_over(known)).and_then(|known| known.ended_at);
+    let paid_at = invoice.status_transitions.paid_at;
+    let too_late = |paid_at: &Seconds| *paid_at >= line.period.end || over.is_some_and(|over| over < *paid_at);
+    match paid_at.filter(too_late) {
+        Some(paid_at) => {
+            let start = paid_at.timestamp();
+            (start, start, start.nth(interval, 1))
+        }
+        None => (anchor.timestamp(), line.period.start.timestamp(), line.period.end.timestamp()),
+    }
 }
 
 /// What a visit to the checkout paid for: a pack. "Complete" is not "paid" (suna gave credits for it 85 times).
@@ -147,6 +180,7 @@ fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settle
         source: Name::from(intent.id.as_str()),
         price: paid,
         paid,
+        given: Amount::ZERO,
         currency: Name::from(currency.as_str()),
         bought: Bought::Pack(Name::from(pack.as_str())),
         offered: version_shown(&session.metadata),
@@ -169,6 +203,7 @@ fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Se
         source: Name::from(intent.id.as_str()),
         price: paid,
         paid,
+        given: Amount::ZERO,
         currency: Name::from(intent.currency.as_str()),
         bought: Bought::Pack(Name::from(pack.as_str())),
         offered: version_shown(&intent.metadata),
@@ -229,7 +264,8 @@ pub fn standing(seen: &Seen, subscription: &Subscription) -> Option<Standing> {
     let by_date = subscription.cancel_at.is_some_and(|at| end.is_some_and(|end| at <= end));
     let ending = subscription.cancel_at_period_end || by_date;
     let change = if ending { None } else { change(seen, subscription) };
-    Some(Standing::Goes { ending, change, processing: false })
+    let processing = collection::is_processing(seen, &subscription.id);
+    Some(Standing::Goes { ending, change, processing })
 }
 
 /// What was agreed for the end of the period: another plan or interval.
@@ -245,7 +281,9 @@ fn change(seen: &Seen, subscription: &Subscription) -> Option<(Name, scrip_engin
 
 /// Bills that were to be paid and were not: the newest of each subscription, since the ledger remembers one.
 pub fn declined(seen: &Seen) -> Vec<Declined> {
-    let open = seen.invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Open));
+    // A payment on its way was tried and has not failed.
+    let failed = |invoice: &&Invoice| !invoice.subscription().is_some_and(|one| collection::is_processing(seen, one));
+    let open = seen.invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Open)).filter(failed);
     let tried = open.filter_map(|invoice| {
         let attempt = u32::try_from(invoice.attempt_count).ok().filter(|attempt| *attempt > 0)?;
         Some((invoice.subscription()?, invoice, attempt))
@@ -264,26 +302,34 @@ pub fn declined(seen: &Seen) -> Vec<Declined> {
     declined.collect()
 }
 
-/// What went back of each payment, or is claimed back (R9): of all that the workspace knows anything about.
+/// What went back of each payment, or is claimed back (R9): of all that the workspace knows anything about. What goes
+/// back of a payment is so much of all that settled it, by card or from the balance.
 pub fn reversals(workspace: &Workspace, seen: &Seen) -> Vec<Reversal> {
+    let billed = money::by_invoice(seen);
+    let invoices = billed.iter().filter(|(_, money)| money.whole() > 0).map(|(id, money)| Reversal {
+        source: Name::from(*id),
+        paid: money.whole(),
+        reversed: money.gone,
+        disputed: money.disputed,
+    });
     let sources = sources(seen);
-    let mut found: BTreeMap<Name, Reversal> = BTreeMap::new();
+    let mut found: BTreeMap<Name, Reversal> = invoices.map(|one| (one.source.clone(), one)).collect();
     for charge in seen.charges.iter().filter(|charge| charge.paid) {
         let intent = charge.payment_intent.as_ref().map(|intent| intent.id.as_str());
         let Some(source) = intent.and_then(|intent| sources.get(intent)) else { continue };
-        if !workspace.sources.contains(source) {
+        if billed.contains_key(&**source) {
             continue;
         }
-        // A bill may be paid with several payments: what went back is so much of all of them.
-        let Reversal { paid, reversed, disputed, .. } = of_charge(seen, charge, source);
+        let (gone, disputed) = money::gone_of_charge(seen, charge);
         let nothing = || Reversal { source: source.clone(), paid: 0, reversed: 0, disputed: false };
         let whole = found.entry(source.clone()).or_insert_with(nothing);
-        whole.paid += paid;
-        whole.reversed += reversed;
+        whole.paid += charge.amount.max(0).unsigned_abs();
+        whole.reversed += gone;
         whole.disputed |= disputed;
     }
+    let is_known_source = |found: &Reversal| workspace.sources.contains(&found.source);
     let is_news = |found: &Reversal| found.reversed > 0 || found.disputed || is_known(workspace, &found.source);
-    found.into_values().filter(is_news).collect()
+    found.into_values().filter(|found| is_known_source(found) && is_news(found)).collect()
 }
 
 /// The source that each payment is for.
@@ -295,22 +341,6 @@ fn sources(seen: &Seen) -> BTreeMap<&str, Name> {
     let by_themselves = seen.charges.iter().filter_map(|charge| charge.payment_intent.as_ref());
     let by_themselves = by_themselves.map(|intent| (intent.id.as_str(), Name::from(intent.id.as_str())));
     by_themselves.chain(billed).collect()
-}
-
-fn of_charge(seen: &Seen, charge: &Charge, source: &Name) -> Reversal {
-    let disputes = || seen.disputes.iter().filter(|dispute| dispute.charge.id == charge.id);
-    let is_open = |status: &DisputeStatus| {
-        matches!(status, DisputeStatus::NeedsResponse | DisputeStatus::UnderReview | DisputeStatus::Other(_))
-    };
-    let claimed = disputes().filter(|dispute| is_open(&dispute.status) || dispute.status == DisputeStatus::Lost);
-    let claimed: i64 = claimed.map(|dispute| dispute.amount).sum();
-    let reversed = (charge.amount_refunded + claimed).clamp(0, charge.amount.max(0));
-    Reversal {
-        source: source.clone(),
-        paid: charge.amount.max(0).unsigned_abs(),
-        reversed: reversed.unsigned_abs(),
-        disputed: disputes().any(|dispute| is_open(&dispute.status)),
-    }
 }
 
 /// Whether the workspace has taken something back for a payment, so that it may have to be given again.

@@ -18,12 +18,19 @@ use serde_json::Value as Json;
 const WAVE: i64 = 100;
 
 /// What is told of that anything can follow from.
-pub const TYPES: [&str; 19] = [
+pub const TYPES: [&str; 27] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
     "checkout.session.expired",
+    "invoice.created",
     "invoice.paid",
     "invoice.payment_failed",
+    "invoice.payment_action_required",
+    "invoice.voided",
+    "invoice.marked_uncollectible",
+    "credit_note.created",
+    "credit_note.voided",
     "customer.subscription.created",
     "customer.subscription.updated",
     "customer.subscription.deleted",
@@ -36,6 +43,7 @@ pub const TYPES: [&str; 19] = [
     "charge.dispute.created",
     "charge.dispute.updated",
     "charge.dispute.closed",
+    "payment_intent.processing",
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
 ];

@@ -6,13 +6,17 @@
 //!
 //! Invariant: nothing is granted for what the provider did not say is paid when it was asked, and nothing twice (R7).
 
+pub mod collection;
 pub mod customers;
+mod endpoints;
 mod facts;
 pub mod inbox;
+mod money;
 pub mod portal;
 pub mod purchases;
 mod read;
 pub mod reconcile;
+mod renewal;
 pub mod signature;
 pub mod worker;
 
@@ -51,6 +55,8 @@ pub struct Billing {
     pub public_url: String,
     /// Prices that were read and sell something: what they cost never changes.
     prices: Mutex<HashMap<String, Arc<Price>>>,
+    /// Workspaces whose renewals are probed for, and since when.
+    probed: Mutex<HashMap<scrip_engine::WorkspaceId, tokio::time::Instant>>,
     /// Configurations of the portal, by their mark.
     portals: Mutex<HashMap<String, String>>,
     /// Wakes the worker.
@@ -66,6 +72,7 @@ impl Billing {
             secrets,
             public_url,
             prices: Mutex::default(),
+            probed: Mutex::default(),
             portals: Mutex::default(),
             wake: Notify::new(),
         }

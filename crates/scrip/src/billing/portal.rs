@@ -3,6 +3,7 @@
 //! Invariant: a portal lists only plans whose reviews the workspace has (R25), changes to more at once and paid first,
 //! and to less with the period's end (R31).
 
+use super::collection::Stage;
 use super::purchases::Denied;
 use super::{Billing, marks};
 use crate::crypto::{hex, sha256};
@@ -39,7 +40,14 @@ impl Billing {
             Visit::Any => None,
             Visit::Card => Some(Flow::PaymentMethodUpdate),
             Visit::Cancel => {
-                let current = self.current(workspace).await?;
+                let current = match &workspace.subscription.payment {
+                    Some(_) => self.current(workspace).await?,
+                    // After the grace there is no plan to end, and there may be a subscription that is collected.
+                    None => match self.collection_there(workspace).await? {
+                        Some(found) => self.client.subscription(&found.subscription).await?,
+                        None => self.current(workspace).await?,
+                    },
+                };
                 Some(Flow::SubscriptionCancel { subscription_cancel: Named { subscription: current.id } })
             }
         };
@@ -54,6 +62,27 @@ impl Billing {
         self.is_of_this_mode(workspace)?;
         let current = self.current(workspace).await?;
         Ok(self.end_there(&current, ending).await?)
+    }
+
+    /// Ends every subscription that Stripe still collects for a plan that the workspace is on no longer, or not yet;
+    /// returns whether there was one.
+    ///
+    /// # Errors
+    /// Why not: also while a payment is on its way, which nobody can stop.
+    pub async fn end_collection(&self, workspace: &Workspace) -> Result<bool, Denied> {
+        self.is_of_this_mode(workspace)?;
+        let mut ended = false;
+        while let Some(found) = self.collection_there(workspace).await? {
+            if found.stage == Stage::OnItsWay {
+                let detail = "a payment is on its way and cannot be stopped: cancel when it has arrived";
+                return Err(Denied::Refused(Refusal::invalid("", detail)));
+            }
+            if !self.end_at_once(&found.subscription).await? {
+                break;
+            }
+            ended = true;
+        }
+        Ok(ended)
     }
 
     /// Says at the provider whether a subscription ends with its period. What was agreed to follow it is agreed on no

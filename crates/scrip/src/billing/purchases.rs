@@ -5,6 +5,7 @@
 //!
 //! Invariant: the provider is asked for no page before the engine has offered what is on it (R25).
 
+use super::collection::{self, Collection, Stage};
 use super::{Billing, customers, marks};
 use crate::crypto::{hex, random, sha256};
 use crate::store::{Row, Unavailable, Value, queries};
@@ -15,7 +16,7 @@ use crate::stripe::objects::checkout::{
 };
 use crate::stripe::objects::customer::{Customer, NewCustomer};
 use crate::stripe::objects::price::Price;
-use crate::stripe::objects::subscription::{Item, Status as Standing};
+use crate::stripe::objects::subscription::{Status as Standing, Subscription};
 use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{How, Mode, Offer, OnUpgrade, Refusal, Timestamp, Wanted, Workspace, money, offer};
@@ -115,6 +116,11 @@ impl Billing {
         let mut offered = offer(workspace, &self.ledger.store().catalogs(), wanted, now).map_err(Denied::Refused)?;
         let sold = sold(wanted, &offered);
         let price = self.price_of(&sold, &offered).await?;
+        if sold.interval().is_some()
+            && let Some(url) = self.page_of_collection(workspace).await?
+        {
+            return Ok(Page { url, offer: offered, expires_at: None });
+        }
         if offered.how != How::AtOnce {
             if let Some(current) = self.still_going(workspace).await? {
                 let url = self.change_page(workspace, &current, &price).await?;
@@ -122,10 +128,6 @@ impl Billing {
             }
             // What is paid is had to its end, and what is bought meanwhile begins at once: there is nothing to change.
             offered.how = self.anew(workspace);
-        }
-        if sold.interval().is_some() && self.owes(workspace).await? {
-            // Whoever subscribes anew pays twice when the old bill is collected after all.
-            return Ok(Page { url: self.visit(workspace, None).await?, offer: offered, expires_at: None });
         }
         let purchase = self.decide(workspace, &sold, &offered, key).await?;
         if let Some(url) = purchase.url {
@@ -150,17 +152,48 @@ impl Billing {
         Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) })
     }
 
-    /// Whether the provider still tries to collect a plan's bill that the workspace waits for no longer.
-    async fn owes(&self, workspace: &Workspace) -> Result<bool, Denied> {
-        let Some(customer) = customers::of(self.ledger.store(), workspace.id).await? else { return Ok(false) };
-        let all = match self.client.subscriptions_of(&customer).await {
-            Ok(all) => all,
-            Err(Error::Refused(refused)) if refused.status == 404 || is_gone(&refused) => return Ok(false),
-            Err(error) => return Err(error.into()),
+    /// The page of what Stripe already collects for a plan: whoever subscribes anew meanwhile pays twice (R38). `None`
+    /// when it collects nothing.
+    ///
+    /// # Errors
+    /// A refusal while a payment is on its way: there is nothing to be done before it arrives.
+    async fn page_of_collection(&self, workspace: &Workspace) -> Result<Option<String>, Denied> {
+        let Some(found) = self.collection_there(workspace).await? else { return Ok(None) };
+        match (found.stage, found.url) {
+            (Stage::Free, _) => Ok(None),
+            (Stage::OnItsWay, _) => {
+                let plan = found.plan.map_or_else(|| "a plan".to_owned(), |(plan, _)| format!("`{plan}`"));
+                let detail = format!(
+                    "a payment for {plan} is on its way: it begins when the money arrives, and nothing else is sold \
+                     meanwhile"
+                );
+                Err(Denied::Refused(Refusal::invalid("/plan", detail)))
+            }
+            (Stage::Open, Some(url)) => Ok(Some(url)),
+            (Stage::Open | Stage::Collecting, _) => Ok(Some(self.visit(workspace, None).await?)),
+        }
+    }
+
+    /// Reads at Stripe what it collects of a workspace for a plan.
+    ///
+    /// # Errors
+    /// When Stripe or the store cannot answer.
+    pub(super) async fn collection_there(&self, workspace: &Workspace) -> Result<Option<Collection>, Denied> {
+        let Some(customer) = customers::of(self.ledger.store(), workspace.id).await? else { return Ok(None) };
+        let read = async {
+            let all = self.client.subscriptions_of(&customer).await?;
+            let may_collect =
+                |one: &Subscription| collection::is_ours(one) && one.status != Standing::IncompleteExpired;
+            if !all.iter().any(may_collect) {
+                return Ok(None);
+            }
+            Ok(collection::of_customer(&self.read(&customer).await?))
         };
-        let is_ours = |item: &Item| offers::offer(&item.price).is_ok_and(|offer| offer.sold.interval().is_some());
-        let is_open = |status: &Standing| matches!(status, Standing::PastDue | Standing::Unpaid);
-        Ok(all.iter().any(|one| is_open(&one.status) && one.items.data.iter().any(is_ours)))
+        match read.await {
+            Ok(found) => Ok(found),
+            Err(Error::Refused(refused)) if refused.status == 404 || is_gone(&refused) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// How something begins that is bought beside a period whose subscription is over.

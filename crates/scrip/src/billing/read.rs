@@ -5,8 +5,10 @@
 use super::Billing;
 use crate::stripe::Error;
 use crate::stripe::objects::Range;
+use crate::stripe::objects::balance::BalanceTransaction;
 use crate::stripe::objects::charge::{Charge, Charges, Dispute, Disputes};
 use crate::stripe::objects::checkout::Session;
+use crate::stripe::objects::credit_note::CreditNote;
 use crate::stripe::objects::invoice::{Invoice, Invoices};
 use crate::stripe::objects::payment::PaymentIntent;
 use crate::stripe::objects::price::Price;
@@ -32,6 +34,10 @@ pub struct Seen {
     pub charges: Vec<Charge>,
     /// Money that banks claim back.
     pub disputes: Vec<Dispute>,
+    /// Changes of their balance, newest first; read where an invoice has to do with it.
+    pub balance: Vec<BalanceTransaction>,
+    /// What was taken back of their invoices.
+    pub credit_notes: Vec<CreditNote>,
     /// The prices that any of it names, as far as the provider knows them.
     pub prices: BTreeMap<String, Arc<Price>>,
 }
@@ -56,8 +62,28 @@ impl Billing {
         for charge in charges.iter().filter(|charge| charge.disputed) {
             disputes.extend(client.disputes(&Disputes { charge: Some(&charge.id), ..Disputes::default() }).await?);
         }
-        let mut seen =
-            Seen { subscriptions, schedules, invoices, sessions, payments, charges, disputes, ..Seen::default() };
+        let mut credit_notes = Vec::new();
+        for invoice in invoices.iter().filter(|invoice| invoice.post_payment_credit_notes_amount > 0) {
+            credit_notes.extend(client.credit_notes_of(&invoice.id).await?);
+        }
+        let has_balance = |invoice: &Invoice| invoice.starting_balance != 0 || invoice.ending_balance.unwrap_or(0) != 0;
+        let balance = if invoices.iter().any(has_balance) {
+            client.customer_balance_transactions(customer, Range::default()).await?
+        } else {
+            Vec::new()
+        };
+        let mut seen = Seen {
+            subscriptions,
+            schedules,
+            invoices,
+            sessions,
+            payments,
+            charges,
+            disputes,
+            balance,
+            credit_notes,
+            ..Seen::default()
+        };
         for id in named(&seen) {
             match self.price(&id).await {
                 Ok(price) => drop(seen.prices.insert(id, price)),

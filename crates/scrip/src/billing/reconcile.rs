@@ -4,7 +4,7 @@
 //! whoever looks next: each step is a command of its own that knows what it has done (R7).
 
 use super::read::Seen;
-use super::{Billing, facts, marks};
+use super::{Billing, collection, facts, marks, renewal};
 use crate::alerts::{self, Alert};
 use crate::ledger::Asked;
 use crate::store::{SubmitError, Unavailable, Value, queries};
@@ -52,16 +52,21 @@ impl From<Error> for Trouble {
 }
 
 impl Billing {
-    /// Looks at a customer, and brings their workspace's ledger to what the provider says.
+    /// Looks at a customer, and brings their workspace's ledger to what the provider says; the seconds after which a
+    /// renewal that is awaited is to be probed for.
     ///
     /// # Errors
     /// When the provider or the store cannot: then somebody has to look again.
-    pub async fn look(&self, workspace: WorkspaceId, customer: &str) -> Result<(), Trouble> {
-        let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(()) };
+    pub async fn look(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, Trouble> {
+        let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(None) };
         if let Some(alert) = self.other_mode(&known, customer) {
-            return Ok(alerts::raise(self.ledger.store(), alert).await?);
+            alerts::raise(self.ledger.store(), alert).await?;
+            return Ok(None);
         }
-        let seen = self.read(customer).await?;
+        let mut seen = self.read(customer).await?;
+        if self.collect(&known, &seen).await? {
+            seen = self.read(customer).await?;
+        }
         let (settled, alerts) = facts::payments(workspace, &seen);
         for alert in alerts {
             alerts::raise(self.ledger.store(), alert).await?;
@@ -82,7 +87,13 @@ impl Billing {
         // What is asked of the provider comes last, so that its refusal holds up nothing that it has said.
         let followed = self.follow(&now, &seen).await;
         self.top_up(&*self.now(workspace).await?, customer, &seen).await?;
-        followed
+        followed?;
+        let now = self.now(workspace).await?;
+        if self.give_up_unwanted(&now, &seen).await? {
+            seen = self.read(customer).await?;
+        }
+        self.keep_collection(workspace, collection::of_customer(&seen)).await?;
+        Ok(renewal::next_probe(&now, &seen))
     }
 
     /// Test keys sell play credits and live keys real ones.
@@ -93,7 +104,7 @@ impl Billing {
         (!same).then(|| Alert::new("wrong_mode", customer, Some(workspace.id), detail))
     }
 
-    async fn now(&self, workspace: WorkspaceId) -> Result<Arc<Workspace>, Trouble> {
+    pub(super) async fn now(&self, workspace: WorkspaceId) -> Result<Arc<Workspace>, Trouble> {
         let now = self.ledger.workspace(workspace).await?;
         now.ok_or_else(|| Trouble::Ledger("the workspace is gone".to_owned()))
     }

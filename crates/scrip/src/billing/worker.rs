@@ -35,6 +35,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
 const OVERLAP: i64 = 3600; // # assumed
 /// How long the provider keeps events, in seconds, less a day.
 const KEPT: i64 = 29 * 86_400;
+/// Maximum number of event types that Stripe lists at once.
+const TYPES_AT_ONCE: usize = 20;
 /// The setting that says until when has been swept.
 const SWEPT: &str = "billing_swept";
 
@@ -46,6 +48,9 @@ impl Billing {
         loop {
             let newest = self.ledger.store().catalogs().newest().map(|published| published.version);
             if newest != compared {
+                if compared.is_none() {
+                    tokio::spawn(Arc::clone(&self).check_endpoints());
+                }
                 compared = newest;
                 tokio::spawn(Arc::clone(&self).compare());
             }
@@ -161,7 +166,14 @@ impl Billing {
     pub async fn look_leased(&self, mut leased: Leased) -> Result<bool, Unavailable> {
         let store = self.ledger.store();
         let customer = leased.customer.clone();
-        let mut look = pin!(tokio::time::timeout(PATIENCE, self.look(leased.workspace, &customer)));
+        let (workspace, is_probe) = (leased.workspace, leased.is_probe());
+        let work = async {
+            match is_probe {
+                true => self.probe(workspace, &customer).await,
+                false => self.look(workspace, &customer).await,
+            }
+        };
+        let mut look = pin!(tokio::time::timeout(PATIENCE, work));
         let looked = loop {
             tokio::select! {
                 looked = &mut look => break looked,
@@ -174,7 +186,8 @@ impl Billing {
             }
         };
         let why = match looked {
-            Ok(Ok(())) => return customers::looked(store, &leased).await.map(|()| true),
+            Ok(Ok(None)) => return customers::looked(store, &leased).await.map(|()| true),
+            Ok(Ok(Some(seconds))) => return customers::probe_later(store, &leased, seconds).await.map(|()| true),
             Ok(Err(trouble)) => trouble.to_string(),
             Err(_) => "it took too long".to_owned(),
         };
@@ -215,6 +228,10 @@ impl Billing {
 
 async fn events_since(client: &Client, since: Timestamp) -> Result<Vec<crate::stripe::objects::event::Event>, String> {
     let created = Some(Range { gte: Some(Seconds::of(since)), lt: None });
-    let which = Events { created, types: &inbox::TYPES, delivery_success: None };
-    client.events(&which).await.map_err(|error| error.to_string())
+    let mut found = Vec::new();
+    for types in inbox::TYPES.chunks(TYPES_AT_ONCE) {
+        let which = Events { created, types, delivery_success: None };
+        found.extend(client.events(&which).await.map_err(|error| error.to_string())?);
+    }
+    Ok(found)
 }

@@ -106,7 +106,11 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
             Err(refusal) => not_offered.push(refused(&wanted, &refusal)),
         }
     }
-    Ok(Json(views::billing(&workspace, at, offers, not_offered)))
+    let collection = match &app.billing {
+        Some(billing) => billing.kept_collection(workspace.id).await?,
+        None => None,
+    };
+    Ok(Json(views::billing(&workspace, at, collection, offers, not_offered)))
 }
 
 fn refused(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
@@ -245,6 +249,17 @@ pub async fn end(app: &App, workspace: &Workspace, undo: bool) -> Result<(), Pro
         return Err(problem(app, workspace, denied).await);
     }
     look(app, workspace.id).await
+}
+
+/// Ends what Stripe still collects for a plan that a workspace is not on; whether there was anything.
+pub async fn end_collection(app: &App, workspace: &Workspace) -> Result<bool, Problem> {
+    let Some(billing) = &app.billing else { return Ok(false) };
+    match billing.end_collection(workspace).await {
+        Ok(false) => Ok(false),
+        Ok(true) => look(app, workspace.id).await.map(|()| true),
+        Err(Denied::OtherMode) => Ok(false),
+        Err(denied) => Err(problem(app, workspace, denied).await),
+    }
 }
 
 /// Lists what an operator should look at because money and credits may not agree, newest first.

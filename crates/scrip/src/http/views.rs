@@ -1,5 +1,6 @@
 //! From the engine's values to what the API shows.
 
+use crate::billing::collection::{Collection, Stage};
 use crate::crypto::sign;
 use crate::store::projection::{HoldRow, RunRow};
 use scrip_client::types as api;
@@ -381,6 +382,7 @@ pub fn top_up(top_up: &TopUp, at: Timestamp) -> api::TopUp {
 pub fn billing(
     shown: &Workspace,
     at: Timestamp,
+    collection: Option<Collection>,
     offers: Vec<api::Offer>,
     not_offered: Vec<api::NotOffered>,
 ) -> api::BillingState {
@@ -396,9 +398,31 @@ pub fn billing(
         awaited_until: workspace.awaited_until,
         declined: declined
             .map(|(invoice, attempt)| api::DeclinedBill { invoice: invoice.to_string(), attempt: *attempt }),
+        collecting: collection.map(collecting),
         top_up: shown.billing.top_up.as_ref().map(|terms| top_up(terms, at)),
         offers,
         not_offered,
+    }
+}
+
+/// What Stripe collects for a plan.
+fn collecting(collection: Collection) -> api::Collecting {
+    let (plan, interval) = collection.plan.unzip();
+    let at = |seconds: i64| text(Timestamp::default().after_seconds(seconds));
+    api::Collecting {
+        status: match collection.stage {
+            Stage::OnItsWay => "on_its_way",
+            Stage::Open => "open",
+            Stage::Collecting | Stage::Free => "collecting",
+        }
+        .to_owned(),
+        plan,
+        interval,
+        invoice: collection.invoice,
+        amount: collection.amount,
+        currency: Some(collection.currency).filter(|currency| !currency.is_empty()),
+        url: collection.url,
+        next_attempt: collection.next_attempt.map(at),
     }
 }
 

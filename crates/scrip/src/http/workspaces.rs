@@ -265,6 +265,10 @@ pub async fn cancel(
         let workspace = app.ledger.workspace(named).await?.ok_or(Problem::not_found("workspace"))?;
         return Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)));
     }
+    if !undo && workspace.subscription.period.is_none() && billing::end_collection(&app, &workspace).await? {
+        let workspace = app.ledger.workspace(named).await?.ok_or(Problem::not_found("workspace"))?;
+        return Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)));
+    }
     let command = if undo { Command::UndoCancel } else { Command::CancelSubscription };
     command_on(&app, &operator, &id, command, &[u8::from(undo)]).await
 }

@@ -109,18 +109,22 @@ pub const NEW_CUSTOMER: &str =
 pub const ANOTHER_CUSTOMER: &str = "UPDATE customers SET customer = $3, hinted = hinted + 1
     WHERE workspace = $1 AND customer = $2 AND NOT EXISTS (SELECT 1 FROM customers WHERE customer = $3)";
 /// There is something new about a customer.
-pub const HINT: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $2 WHERE customer = $1";
+pub const HINT: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $2,
+    attempts = CASE WHEN attempts < 0 THEN 0 ELSE attempts END WHERE customer = $1";
 /// The same of whom a workspace is known as.
-pub const HINT_WORKSPACE: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $2 WHERE workspace = $1";
+pub const HINT_WORKSPACE: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $2,
+    attempts = CASE WHEN attempts < 0 THEN 0 ELSE attempts END WHERE workspace = $1";
 /// There may be something new about anybody.
-pub const HINT_ALL: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $1";
+pub const HINT_ALL: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $1,
+    attempts = CASE WHEN attempts < 0 THEN 0 ELSE attempts END";
 /// Customers to be looked at by now, for whoever looks until the lease ends.
 pub const LEASE_CUSTOMERS: &str = "UPDATE customers SET lease_until = $2, attempts = attempts + 1 WHERE workspace IN (
     SELECT workspace FROM customers WHERE hinted > looked AND due_at <= $1 AND lease_until <= $1
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
     RETURNING workspace, customer, hinted, attempts";
 /// A customer to be looked at at once, by whoever asks for that; nobody else may be looking.
-pub const LEASE_CUSTOMER: &str = "UPDATE customers SET lease_until = $3, attempts = attempts + 1, hinted = hinted + 1
+pub const LEASE_CUSTOMER: &str = "UPDATE customers SET lease_until = $3, hinted = hinted + 1,
+    attempts = CASE WHEN attempts < 0 THEN 1 ELSE attempts + 1 END
     WHERE workspace = $1 AND lease_until <= $2 RETURNING workspace, customer, hinted, attempts";
 /// Whoever looks goes on looking until a later instant; nobody else has taken over.
 pub const RENEW_LEASE: &str = "UPDATE customers SET lease_until = $2
@@ -128,12 +132,19 @@ pub const RENEW_LEASE: &str = "UPDATE customers SET lease_until = $2
 /// A customer was looked at, up to so many hints.
 pub const LOOKED: &str = "UPDATE customers SET looked = $2, lease_until = 0, attempts = 0
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
+/// A customer is to be probed at an instant, if no hint comes before: `attempts` below zero says so.
+pub const PROBE_LATER: &str = "UPDATE customers SET looked = $2, lease_until = 0,
+    hinted = CASE WHEN hinted > $2 THEN hinted ELSE hinted + 1 END,
+    due_at = CASE WHEN hinted > $2 THEN due_at ELSE $4 END,
+    attempts = CASE WHEN hinted > $2 THEN 0 ELSE -1 END
+    WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
 /// A customer could not be looked at: it is to be tried again at an instant, or when a hint came meanwhile.
 pub const LOOK_LATER: &str = "UPDATE customers
     SET due_at = CASE WHEN hinted > $4 THEN due_at ELSE $2 END, lease_until = 0
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
 /// Whether there is something new about a workspace's customer: a hint, or an event that may be about them.
-pub const CUSTOMER_WAITS: &str = "SELECT (SELECT COUNT(*) FROM customers WHERE workspace = $1 AND hinted > looked)
+pub const CUSTOMER_WAITS: &str =
+    "SELECT (SELECT COUNT(*) FROM customers WHERE workspace = $1 AND hinted > looked AND attempts >= 0)
     + (SELECT COUNT(*) FROM provider_events WHERE handled_at IS NULL
        AND (customer IS NULL OR customer IN (SELECT customer FROM customers WHERE workspace = $1)))";
 /// Adds an event, unless it is known.
@@ -316,6 +327,7 @@ pub const ALL: &[&str] = &[
     LEASE_CUSTOMER,
     RENEW_LEASE,
     LOOKED,
+    PROBE_LATER,
     LOOK_LATER,
     CUSTOMER_WAITS,
     NEW_EVENT,

@@ -49,6 +49,7 @@ pub struct Client {
 enum Verb<'a> {
     Get,
     Post(&'a IdempotencyKey),
+    Delete,
 }
 
 /// What came of one try.
@@ -154,6 +155,11 @@ impl Client {
         self.ask(Verb::Post(key), path, &form(params)).await
     }
 
+    /// Ends an object. Repeating it changes nothing, so it carries no key.
+    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Error> {
+        self.ask(Verb::Delete, path, "").await
+    }
+
     async fn ask<T: DeserializeOwned>(&self, verb: Verb<'_>, path: &[&str], form: &str) -> Result<T, Error> {
         let is_safe = path.iter().all(|part| is_name(part));
         let path = &path.join("/");
@@ -214,6 +220,7 @@ impl Client {
         let (base, mark) = (&self.base, if form.is_empty() { "" } else { "?" });
         let request = match verb {
             Verb::Get => self.http.get(format!("{base}/v1/{path}{mark}{form}")),
+            Verb::Delete => self.http.delete(format!("{base}/v1/{path}")),
             Verb::Post(key) => self
                 .http
                 .post(format!("{base}/v1/{path}"))
@@ -256,6 +263,7 @@ impl Verb<'_> {
         match self {
             Verb::Get => "GET",
             Verb::Post(_) => "POST",
+            Verb::Delete => "DELETE",
         }
     }
 
@@ -269,7 +277,7 @@ impl Verb<'_> {
         match (outcome, doubt) {
             (Outcome::Refused(refused), Some(why)) if !is_verdict(&refused) => match self {
                 Verb::Get => Error::Refused(refused),
-                Verb::Post(_) => Error::Unknown(why),
+                Verb::Post(_) | Verb::Delete => Error::Unknown(why),
             },
             (Outcome::Refused(refused), _) if is_under_way(&refused) => {
                 self.doubted("another request with its key is under way".to_owned())

@@ -9,8 +9,10 @@ mod account;
 #[path = "../it/app.rs"]
 #[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
 mod app;
+mod bridge;
 mod buying;
 mod changing;
+mod collection;
 mod comparing;
 mod forged;
 #[path = "../it/journal.rs"]

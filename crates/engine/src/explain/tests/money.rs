@@ -23,6 +23,7 @@ fn paid(source: &str, cents: i64, bought: Bought) -> Command {
         source: Name::from(source),
         price,
         paid: price,
+        given: Amount::ZERO,
         currency,
         bought,
         offered: None,

@@ -64,7 +64,6 @@ impl Client {
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
-    #[cfg_attr(not(test), expect(dead_code, reason = "payments by balance are to be read by Scrip"))]
     pub async fn customer_balance_transactions(
         &self,
         customer: &str,

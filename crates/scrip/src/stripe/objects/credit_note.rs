@@ -69,7 +69,6 @@ impl Client {
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
-    #[cfg_attr(not(test), expect(dead_code, reason = "credit notes are to be read by Scrip"))]
     pub async fn credit_notes_of(&self, invoice: &str) -> Result<Vec<CreditNote>, Error> {
         self.all(&["credit_notes"], &json!({ "invoice": invoice })).await
     }

@@ -316,7 +316,6 @@ impl Client {
     ///
     /// # Errors
     /// When the invoice is no draft, or Stripe refuses, does not answer, or may have done it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "renewals are to be finalized by Scrip"))]
     pub async fn finalize_invoice(&self, id: &str, auto_advance: bool, key: &IdempotencyKey) -> Result<Invoice, Error> {
         let params = json!({ "auto_advance": auto_advance, "expand": ["payments"] });
         self.whole(self.post(&["invoices", id, "finalize"], &params, key).await?).await
@@ -327,7 +326,6 @@ impl Client {
     /// # Errors
     /// When the payment is declined or needs its owner, the invoice is paid already, or Stripe refuses, does not
     /// answer, or may have done it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "renewals are to be collected by Scrip"))]
     pub async fn pay_invoice(&self, id: &str, key: &IdempotencyKey) -> Result<Invoice, Error> {
         let params = json!({ "off_session": true, "expand": ["payments"] });
         self.whole(self.post(&["invoices", id, "pay"], &params, key).await?).await
@@ -337,7 +335,6 @@ impl Client {
     ///
     /// # Errors
     /// When the invoice is a draft, paid, or void, or Stripe refuses, does not answer, or may have done it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "unwanted invoices are to be voided by Scrip"))]
     pub async fn void_invoice(&self, id: &str, key: &IdempotencyKey) -> Result<Invoice, Error> {
         self.whole(self.post(&["invoices", id, "void"], &json!({ "expand": ["payments"] }), key).await?).await
     }

@@ -123,6 +123,14 @@ impl Client {
         self.all(&["subscriptions"], &serde_json::json!({ "customer": customer, "status": "all" })).await
     }
 
+    /// Ends a subscription at once; what is open of it is no longer collected by itself.
+    ///
+    /// # Errors
+    /// When Stripe refuses, does not answer, or may have done it.
+    pub async fn cancel_subscription(&self, id: &str) -> Result<Subscription, Error> {
+        self.delete(&["subscriptions", id]).await
+    }
+
     /// Says when a subscription ends, or that it does not.
     ///
     /// # Errors

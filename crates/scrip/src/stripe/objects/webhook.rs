@@ -31,7 +31,6 @@ impl Client {
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the endpoints are to be checked by Scrip"))]
     pub async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, Error> {
         self.all(&["webhook_endpoints"], &()).await
     }

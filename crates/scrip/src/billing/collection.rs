@@ -1,0 +1,235 @@
+//! Stages of what Stripe collects for a subscription, from the first payment to the last retry: nothing that would be
+//! paid twice is sold meanwhile (R38).
+//!
+//! **Invariant:** pure; one stage for each combination of statuses.
+
+use super::read::Seen;
+use crate::stripe::objects::charge::Charge;
+use crate::stripe::objects::checkout::{PaymentStatus, Status as SessionStatus};
+use crate::stripe::objects::invoice::{BillingReason, Invoice, Line, Status as InvoiceStatus};
+use crate::stripe::objects::payment::Status as IntentStatus;
+use crate::stripe::objects::subscription::{Status, Subscription};
+use crate::stripe::offers::{Sold, offer};
+use serde::{Deserialize, Serialize};
+
+/// Stage of what Stripe collects for a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Nothing is collected: the plan can be bought.
+    Free,
+    /// A payment is on its way; a debit takes days.
+    OnItsWay,
+    /// The invoice waits for the customer, who has to pay it or to confirm the payment.
+    Open,
+    /// Stripe collects the invoice by itself, now or with a retry.
+    Collecting,
+}
+
+/// What Stripe collects for a subscription, as it is shown to the customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collection {
+    /// Stage of it.
+    pub stage: Stage,
+    /// `sub_…`
+    pub subscription: String,
+    /// Plan and interval, where a price of Scrip's says.
+    pub plan: Option<(String, String)>,
+    /// `in_…`
+    pub invoice: Option<String>,
+    /// Amount that is due, in the currency's smallest unit.
+    pub amount: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// Stripe's page where the invoice is paid.
+    pub url: Option<String>,
+    /// Instant of the next attempt, in seconds of Unix time.
+    pub next_attempt: Option<i64>,
+}
+
+/// Statuses that a stage follows from; the last three are those of the subscription's newest unsettled invoice.
+#[derive(Clone, Copy, Debug)]
+pub struct Statuses<'a> {
+    /// Of the subscription.
+    pub subscription: &'a Status,
+    /// Of its newest invoice.
+    pub invoice: Option<&'a InvoiceStatus>,
+    /// Of the checkout session that began it.
+    pub session: Option<(&'a SessionStatus, &'a PaymentStatus)>,
+    /// Of the invoice's payment.
+    pub payment: Option<&'a IntentStatus>,
+}
+
+/// Returns the stage of what is collected.
+pub fn stage(statuses: &Statuses<'_>) -> Stage {
+    let Statuses { subscription, invoice, session, payment } = *statuses;
+    let is_over = matches!(subscription, Status::Canceled | Status::IncompleteExpired);
+    let is_settled = matches!(invoice, Some(InvoiceStatus::Paid | InvoiceStatus::Void | InvoiceStatus::Uncollectible));
+    let unpaid_session = matches!(session, Some((SessionStatus::Complete, PaymentStatus::Unpaid)));
+    match (subscription, invoice) {
+        _ if payment == Some(&IntentStatus::Processing) && !is_settled => Stage::OnItsWay,
+        _ if is_over => Stage::Free,
+        // A session that is complete and unpaid is a debit, unless its payment has failed.
+        (_, None | Some(InvoiceStatus::Open)) if unpaid_session && payment.is_none() => Stage::OnItsWay,
+        (Status::Incomplete, Some(InvoiceStatus::Open)) => Stage::Open,
+        (Status::Incomplete, _) => Stage::Free,
+        (Status::PastDue | Status::Unpaid, _) => Stage::Collecting,
+        (_, Some(InvoiceStatus::Open)) if payment == Some(&IntentStatus::RequiresAction) => Stage::Open,
+        (_, Some(InvoiceStatus::Open | InvoiceStatus::Draft)) => Stage::Collecting,
+        (
+            _,
+            Some(InvoiceStatus::Paid | InvoiceStatus::Void | InvoiceStatus::Uncollectible | InvoiceStatus::Other(_)),
+        )
+        | (_, None) => Stage::Free,
+    }
+}
+
+/// Returns what Stripe collects of a customer for a plan of Scrip's: what is nearest to being paid twice, first.
+pub fn of_customer(seen: &Seen) -> Option<Collection> {
+    let all = seen.subscriptions.iter().filter(|one| is_ours(one)).filter_map(|one| of_subscription(seen, one));
+    all.min_by_key(|one| match one.stage {
+        Stage::OnItsWay => 0,
+        Stage::Open => 1,
+        Stage::Collecting => 2,
+        Stage::Free => 3,
+    })
+}
+
+/// Returns what Stripe collects for a subscription; `None` when it collects nothing.
+pub fn of_subscription(seen: &Seen, subscription: &Subscription) -> Option<Collection> {
+    let invoice = newest_unsettled(seen, &subscription.id).or_else(|| newest(seen, &subscription.id));
+    let session = seen
+        .sessions
+        .iter()
+        .find(|session| session.subscription.as_ref().is_some_and(|made| made.id == subscription.id));
+    let statuses = Statuses {
+        subscription: &subscription.status,
+        invoice: invoice.and_then(|invoice| invoice.status.as_ref()),
+        session: session.and_then(|session| Some((session.status.as_ref()?, &session.payment_status))),
+        payment: invoice.and_then(|invoice| payment_of(seen, invoice)),
+    };
+    let stage = stage(&statuses);
+    let item = subscription.items.data.first();
+    let price = item.and_then(|item| offer(&item.price).ok());
+    let open = invoice.filter(|invoice| is_unsettled(invoice));
+    (stage != Stage::Free).then(|| Collection {
+        stage,
+        subscription: subscription.id.clone(),
+        plan: price.as_ref().and_then(|price| match &price.sold {
+            Sold::Plan { plan, interval } => Some((plan.clone(), interval.name().to_owned())),
+            Sold::Pack { .. } => None,
+        }),
+        invoice: open.map(|invoice| invoice.id.clone()),
+        amount: open.map_or(0, |invoice| invoice.amount_remaining.max(0)),
+        currency: open.map_or_else(String::new, |invoice| invoice.currency.clone()),
+        url: open.and_then(|invoice| invoice.hosted_invoice_url.clone()),
+        next_attempt: open.and_then(|invoice| invoice.next_payment_attempt).map(|at| at.0),
+    })
+}
+
+/// Returns whether a payment of a subscription's newest unsettled invoice is on its way.
+pub fn is_processing(seen: &Seen, subscription: &str) -> bool {
+    let invoice = newest_unsettled(seen, subscription);
+    invoice.and_then(|invoice| payment_of(seen, invoice)) == Some(&IntentStatus::Processing)
+}
+
+/// Returns whether a subscription pays for a plan of Scrip's.
+pub fn is_ours(subscription: &Subscription) -> bool {
+    subscription.items.data.iter().any(|item| offer(&item.price).is_ok_and(|offer| offer.sold.interval().is_some()))
+}
+
+/// Returns whether Scrip may settle an invoice by itself: every line of it is one of Scrip's prices, and Stripe is not
+/// told to leave it alone.
+pub fn is_scrips(seen: &Seen, invoice: &Invoice) -> bool {
+    let of_ours = |line: &Line| {
+        let price = line.price().and_then(|price| seen.prices.get(&price.id));
+        !line.is_by_hand() && price.is_some_and(|price| offer(price).is_ok_and(|offer| offer.sold.interval().is_some()))
+    };
+    invoice.subscription().is_some() && !invoice.lines.data.is_empty() && invoice.lines.data.iter().all(of_ours)
+}
+
+/// Returns the drafts of renewals that Scrip finalizes: of a subscription, made by itself, and with nothing foreign.
+pub fn drafts_to_finalize<'s>(seen: &'s Seen, subscription: &str) -> Vec<&'s Invoice> {
+    let is_draft = |invoice: &&Invoice| {
+        invoice.status == Some(InvoiceStatus::Draft)
+            && invoice.subscription() == Some(subscription)
+            && invoice.billing_reason == Some(BillingReason::SubscriptionCycle)
+            && invoice.auto_advance
+            && is_scrips(seen, invoice)
+    };
+    seen.invoices.iter().filter(is_draft).collect()
+}
+
+/// Returns the invoices that nobody wants any more: not settled, of a subscription that is over or that was cancelled
+/// unpaid, with every line Scrip's and no payment on its way (R38).
+pub fn unwanted(seen: &Seen) -> Vec<&Invoice> {
+    let is_unwanted = |invoice: &&Invoice| {
+        let subscription = seen.subscriptions.iter().find(|one| invoice.subscription() == Some(one.id.as_str()));
+        // An invoice of a renewal was made after the end that was cancelled, so the cancellation is of that renewal.
+        let is_renewal = invoice.billing_reason == Some(BillingReason::SubscriptionCycle);
+        let given_up = subscription.is_some_and(|one| is_over(one) || is_ending(one) && (is_renewal || is_late(one)));
+        is_unsettled(invoice)
+            && given_up
+            && is_scrips(seen, invoice)
+            && payment_of(seen, invoice) != Some(&IntentStatus::Processing)
+            && !has_pending_charge(seen, invoice)
+    };
+    seen.invoices.iter().filter(is_unwanted).collect()
+}
+
+/// Returns whether a subscription is over.
+pub fn is_over(subscription: &Subscription) -> bool {
+    matches!(subscription.status, Status::Canceled | Status::IncompleteExpired)
+}
+
+/// Returns whether a subscription was set to end.
+pub fn is_ending(subscription: &Subscription) -> bool {
+    subscription.cancel_at_period_end || subscription.cancel_at.is_some()
+}
+
+/// Returns whether the last invoice of a subscription could not be collected so far.
+fn is_late(subscription: &Subscription) -> bool {
+    matches!(subscription.status, Status::PastDue | Status::Unpaid)
+}
+
+/// Returns whether a subscription was set to end and its last invoice was never paid: nothing of it is left to have.
+pub fn is_ending_unpaid(seen: &Seen, subscription: &Subscription) -> bool {
+    let last = newest(seen, &subscription.id).and_then(|invoice| invoice.status.as_ref());
+    let unpaid = matches!(last, Some(InvoiceStatus::Void | InvoiceStatus::Uncollectible | InvoiceStatus::Open));
+    is_ending(subscription) && !is_over(subscription) && (unpaid || is_late(subscription))
+}
+
+/// The newest invoice of a subscription that is a draft or open.
+pub fn newest_unsettled<'s>(seen: &'s Seen, subscription: &str) -> Option<&'s Invoice> {
+    let of_it = seen.invoices.iter().filter(|invoice| invoice.subscription() == Some(subscription));
+    of_it.filter(|invoice| is_unsettled(invoice)).max_by_key(|invoice| invoice.created)
+}
+
+fn newest<'s>(seen: &'s Seen, subscription: &str) -> Option<&'s Invoice> {
+    let of_it = seen.invoices.iter().filter(|invoice| invoice.subscription() == Some(subscription));
+    of_it.max_by_key(|invoice| invoice.created)
+}
+
+fn is_unsettled(invoice: &Invoice) -> bool {
+    matches!(invoice.status, Some(InvoiceStatus::Draft | InvoiceStatus::Open))
+}
+
+/// Status of an invoice's payment: one that is processing counts before any other.
+fn payment_of<'s>(seen: &'s Seen, invoice: &Invoice) -> Option<&'s IntentStatus> {
+    let intents = invoice.payments.data.iter().filter_map(|payment| payment.payment.payment_intent.as_ref());
+    let known = intents.filter_map(|intent| seen.payments.iter().find(|payment| payment.id == intent.id));
+    let statuses: Vec<&IntentStatus> = known.map(|payment| &payment.status).collect();
+    let processing = statuses.iter().find(|status| ***status == IntentStatus::Processing);
+    processing.or(statuses.last()).copied()
+}
+
+fn has_pending_charge(seen: &Seen, invoice: &Invoice) -> bool {
+    let intents = invoice.payments.data.iter().filter_map(|payment| payment.payment.payment_intent.as_ref());
+    let ids: Vec<&str> = intents.map(|intent| intent.id.as_str()).collect();
+    let of_it =
+        |charge: &&Charge| charge.payment_intent.as_ref().is_some_and(|intent| ids.contains(&intent.id.as_str()));
+    seen.charges.iter().filter(of_it).any(|charge| charge.status == "pending")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! Money of invoices against a small model of Stripe's balance.
+
+use super::*;
+use serde_json::{Value, json};
+
+/// An invoice of one line, its part from the balance and its part by card.
+fn invoice(id: &str, created: i64, total: i64, balance: (i64, i64), card: i64, noted: i64) -> Value {
+    let payments: Vec<Value> = (card > 0)
+        .then(|| {
+            json!({ "id": format!("inpay_{id}"), "invoice": id, "amount_paid": card, "currency": "usd", "status": "paid",
+                "payment": { "type": "payment_intent", "payment_intent": format!("pi_{id}"), "charge": null },
+                "created": created })
+        })
+        .into_iter()
+        .collect();
+    json!({
+        "id": id, "livemode": false, "status": "paid", "customer": "cus_1", "billing_reason": "subscription_cycle",
+        "currency": "usd", "total": total, "amount_due": card, "amount_paid": card, "attempt_count": 1,
+        "starting_balance": balance.0, "ending_balance": balance.1, "post_payment_credit_notes_amount": noted,
+        "created": created, "next_payment_attempt": null, "metadata": {}, "hosted_invoice_url": null,
+        "status_transitions": { "finalized_at": created, "paid_at": created, "voided_at": null },
+        "parent": { "subscription_details": { "subscription": "sub_1", "metadata": {} } },
+        "lines": { "has_more": false, "data": [{ "id": format!("il_{id}"), "amount": total, "currency": "usd",
+            "quantity": 1, "period": { "start": created, "end": created + 100 }, "metadata": {}, "parent": null,
+            "pricing": { "price_details": { "price": "price_1", "product": "prod_1" } } }] },
+        "payments": { "has_more": false, "data": payments },
+    })
+}
+
+fn charge(id: &str, amount: i64, refunded: i64) -> Value {
+    json!({ "id": format!("ch_{id}"), "livemode": false, "status": "succeeded", "paid": true, "amount": amount,
+        "amount_refunded": refunded, "currency": "usd", "customer": "cus_1", "payment_intent": format!("pi_{id}"),
+        "refunded": refunded == amount, "disputed": false, "metadata": {}, "created": 1 })
+}
+
+fn change(kind: &str, amount: i64, invoice: Option<&str>) -> Value {
+    json!({ "id": "cbtxn_1", "livemode": false, "type": kind, "amount": amount, "ending_balance": 0,
+        "currency": "usd", "customer": "cus_1", "invoice": invoice, "credit_note": null, "metadata": {}, "created": 1 })
+}
+
+fn note(invoice: &str, amount: i64, refunded: i64) -> Value {
+    json!({ "id": format!("cn_{invoice}"), "livemode": false, "status": "issued", "amount": amount, "currency": "usd",
+        "customer": "cus_1", "invoice": invoice, "pre_payment_amount": 0, "post_payment_amount": amount,
+        "out_of_band_amount": null, "customer_balance_transaction": null,
+        "refunds": [{ "refund": "re_1", "amount_refunded": refunded }], "metadata": {}, "created": 1, "voided_at": null })
+}
+
+/// Everything newest first, as Stripe lists it.
+fn seen(invoices: Vec<Value>, charges: Vec<Value>, balance: Vec<Value>, notes: Vec<Value>) -> Seen {
+    fn read<T: serde::de::DeserializeOwned>(values: Vec<Value>) -> Vec<T> {
+        values.into_iter().rev().map(|value| serde_json::from_value(value).expect("an object of Stripe's")).collect()
+    }
+    Seen {
+        invoices: read(invoices),
+        charges: read(charges),
+        balance: read(balance),
+        credit_notes: read(notes),
+        ..Seen::default()
+    }
+}
+
+fn money(card: u64, funded: u64, given: u64, gone: u64) -> Money {
+    Money { card, funded, given, gone, disputed: false }
+}
+
+#[test]
+fn a_balance_that_nobody_paid_into_settles_and_costs_nothing() {
+    let seen = seen(
+        vec![invoice("a", 1, 3900, (-5000, -1100), 0, 0)],
+        vec![],
+        vec![change("adjustment", -5000, None), change("applied_to_invoice", 3900, Some("a"))],
+        vec![],
+    );
+    assert_eq!(by_invoice(&seen)["a"], money(0, 0, 3900, 0));
+}
+
+#[test]
+fn a_credit_note_is_a_refund_of_its_invoice_and_pays_the_next() {
+    let seen = seen(
+        vec![invoice("a", 1, 3900, (0, 0), 3900, 3900), invoice("b", 2, 3900, (-3900, 0), 0, 0)],
+        vec![charge("a", 3900, 0)],
+        vec![change("credit_note", -3900, Some("a")), change("applied_to_invoice", 3900, Some("b"))],
+        vec![note("a", 3900, 0)],
+    );
+    let found = by_invoice(&seen);
+    assert_eq!((found["a"], found["b"]), (money(3900, 0, 0, 3900), money(0, 3900, 0, 0)));
+}
+
+#[test]
+fn a_refund_takes_its_share_of_the_whole() {
+    let seen = seen(
+        vec![invoice("a", 1, 3900, (-2900, 0), 1000, 0)],
+        vec![charge("a", 1000, 1000)],
+        vec![change("adjustment", -2900, None), change("applied_to_invoice", 2900, Some("a"))],
+        vec![],
+    );
+    let found = by_invoice(&seen)["a"];
+    assert_eq!((found, found.whole()), (money(1000, 0, 2900, 1000), 3900));
+}
+
+#[test]
+fn what_a_voided_invoice_gives_back_is_what_it_took() {
+    let changes = vec![
+        change("adjustment", -1000, None),
+        change("applied_to_invoice", 1000, Some("v")),
+        change("unapplied_from_invoice", -1000, Some("v")),
+        change("applied_to_invoice", 1000, Some("a")),
+    ];
+    let seen = seen(vec![invoice("a", 2, 1000, (-1000, 0), 0, 0)], vec![], changes, vec![]);
+    assert_eq!(by_invoice(&seen)["a"], money(0, 0, 1000, 0));
+}
+
+#[test]
+fn a_proration_moves_money_of_the_invoice_before() {
+    let mut second = invoice("b", 50, 2400, (0, 0), 2400, 0);
+    let rest = json!({ "id": "il_r", "amount": -1500, "currency": "usd", "quantity": 1, "metadata": {},
+        "period": { "start": 50, "end": 101 }, "pricing": null,
+        "parent": { "subscription_item_details": { "subscription": "sub_1", "proration": true },
+            "invoice_item_details": null } });
+    second["lines"]["data"][0]["amount"] = json!(3900);
+    second["lines"]["data"].as_array_mut().expect("a list").push(rest);
+    let seen = seen(
+        vec![invoice("a", 1, 3000, (0, 0), 3000, 0), second],
+        vec![charge("a", 3000, 0), charge("b", 2400, 0)],
+        vec![],
+        vec![],
+    );
+    let found = by_invoice(&seen);
+    assert_eq!((found["a"], found["b"]), (money(3000, 0, 0, 1500), money(3900, 0, 0, 0)));
+}
+
+/// A generator that needs no crate.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: i64) -> i64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        i64::try_from((self.0 >> 33) % most.max(1).unsigned_abs()).expect("small")
+    }
+}
+
+/// Random customers: gifts and credit notes fill the balance, invoices empty it, refunds go back to the card. No
+/// invoice gives back more than was paid, and no money buys twice: what all invoices keep is at most what the cards paid in.
+#[test]
+fn no_money_buys_twice_and_none_goes_back_twice() {
+    for seed in 0..3_000 {
+        let mut dice = Dice(seed);
+        let (mut invoices, mut charges, mut changes, mut notes) = (vec![], vec![], vec![], vec![]);
+        // The balance as a credit, and each invoice: id, total, card, refunded, credited.
+        let (mut balance, mut known): (i64, Vec<(String, i64, i64, i64, i64)>) = (0, vec![]);
+        for step in 0..12 {
+            match dice.below(4) {
+                0 => {
+                    let gift = 1 + dice.below(3_000);
+                    balance += gift;
+                    changes.push(change("adjustment", -gift, None));
+                }
+                1 if !known.is_empty() => {
+                    let at = usize::try_from(dice.below(i64::try_from(known.len()).expect("few"))).expect("few");
+                    let (id, total, card, refunded, credited) = known[at].clone();
+                    let (to_card, left) = (dice.below(card - refunded + 1), total - refunded - credited);
+                    let to_balance = dice.below((left - to_card).max(0) + 1);
+                    if credited == 0 && to_card + to_balance > 0 && to_card + to_balance <= left {
+                        known[at].3 += to_card;
+                        known[at].4 += to_balance;
+                        balance += to_balance;
+                        if to_balance > 0 {
+                            changes.push(change("credit_note", -to_balance, Some(&id)));
+                        }
+                        notes.push(note(&id, to_card + to_balance, to_card));
+                    }
+                }
+                _ => {
+                    let (id, total) = (format!("in_{step}"), 1 + dice.below(4_000));
+                    let used = balance.min(total);
+                    if used > 0 {
+                        changes.push(change("applied_to_invoice", used, Some(&id)));
+                    }
+                    invoices.push(invoice(&id, step, total, (-balance, used - balance), total - used, 0));
+                    balance -= used;
+                    known.push((id, total, total - used, 0, 0));
+                }
+            }
+        }
+        for (id, _, card, refunded, _) in known.iter().filter(|(_, _, card, _, _)| *card > 0) {
+            charges.push(charge(id, *card, *refunded));
+        }
+        let seen = seen(invoices, charges, changes, notes);
+        let found = by_invoice(&seen);
+        let (mut kept, mut paid_in) = (0, 0);
+        for (id, total, card, refunded, credited) in &known {
+            let money = found[id.as_str()];
+            assert_eq!(money.whole(), total.unsigned_abs(), "seed {seed}, {id}: it is settled in whole");
+            assert_eq!(money.gone, (refunded + credited).unsigned_abs(), "seed {seed}, {id}: what went back");
+            assert!(money.gone <= money.whole(), "seed {seed}, {id}: {money:?}");
+            kept += i64::try_from(money.paid()).expect("small")
+                - i64::try_from(money.gone.min(money.paid())).expect("small");
+            paid_in += card - refunded;
+        }
+        let given: i64 = known.iter().map(|(id, ..)| i64::try_from(found[id.as_str()].given).expect("small")).sum();
+        assert!(kept <= paid_in + given, "seed {seed}: {kept} is kept of {paid_in}");
+    }
+}
