@@ -257,8 +257,8 @@ pub enum Event {
     CancelScheduled,
     /// Neither does.
     ScheduleCleared,
-    /// The workspace moved to the terms of another catalog version: one without a paid period when the version came into
-    /// force, any other by a migration (R33).
+    /// The workspace moved to the terms of another catalog version: without a paid period when the version came into
+    /// force, with one by a migration (R33).
     CatalogMigrated {
         /// The version whose limits and gates apply from here on.
         catalog: u32,

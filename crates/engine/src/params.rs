@@ -96,6 +96,17 @@ pub(crate) fn accepts(param: &Param, asked: &Value) -> bool {
     value(param, Some(asked)).is_ok()
 }
 
+/// Returns some value of a parameter: the one it has by itself, or else the least it can have.
+pub(crate) fn sample(param: &Param) -> Option<Value> {
+    default(param).or_else(|| match param {
+        Param::Integer { min, .. } => Some(Value::Integer(*min)),
+        Param::Choice { choices, .. } => choices.first().map(|choice| Value::Text(choice.to_string())),
+        Param::Boolean { default, .. } => Some(Value::Boolean(*default)),
+        Param::Text { .. } => Some(Value::Text("x".to_owned())),
+        Param::List { min, .. } => Some(Value::List(vec!["x".to_owned(); *min as usize])),
+    })
+}
+
 /// Returns the value of a parameter that was not given; `None` where it must be.
 pub(crate) fn default(param: &Param) -> Option<Value> {
     value(param, None).ok()

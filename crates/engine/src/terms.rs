@@ -5,10 +5,10 @@
 //! A free workspace that stayed on the terms of its first day never saw a new model, and its automatic top-ups charged
 //! the price of that day; so whoever has no paid period is on the newest terms.
 //!
-//! Invariant: what the terms do not know is judged as the newest version of the same plan says, and what the paid period
-//! was sold with is never taken from it.
+//! Invariant: what the terms do not know is judged as the newest version of the same plan says, and what the paid
+//! period was sold with is never taken from it.
 
-use crate::access::{includes, reaches};
+use crate::access::{Access, access, includes, reaches};
 use crate::catalog::{Catalog, Catalogs, Limited, Model, Name, Param, Params, Plan, Published, Trial, Value, nearest};
 use crate::params;
 use crate::quote::{self, Price};
@@ -179,6 +179,43 @@ impl<'c> Terms<'c> {
         })
     }
 
+    /// Returns the menu as the workspace would get it: its own plan as the paid period has it, in the lists of plans of
+    /// the models that it includes, and each model with the rates that a run would cost now.
+    pub fn offered(&self, workspace: &Workspace, at: Timestamp) -> Catalog {
+        let mut catalog = Catalog::clone(&self.menu.catalog);
+        let own = self.plan();
+        if workspace.subscription.period.is_some() {
+            match catalog.plans.iter_mut().find(|plan| plan.id == own.id) {
+                Some(plan) => *plan = own.clone().into_owned(),
+                None => catalog.plans.push(own.clone().into_owned()),
+            }
+        }
+        let plans: Vec<Name> = catalog.plans.iter().map(|plan| plan.id.clone()).collect();
+        for model in &mut catalog.models {
+            let opens = |access| matches!(access, Access::Open | Access::Unapproved { .. });
+            let is_included = opens(access(workspace, self, model, at));
+            if is_included != includes(model, &own.id) {
+                let others = plans.iter().filter(|plan| **plan != own.id && includes(model, plan));
+                model.plans = others.chain(is_included.then_some(&own.id)).cloned().collect();
+            }
+            if let Some(noticed) = self.noticed_rates(model) {
+                (model.rate, model.adjusts) = (noticed.rate.clone(), noticed.adjusts.clone());
+            }
+        }
+        catalog
+    }
+
+    /// Returns the model with the older rates that a run in the paid period has notice of, where they are lower for
+    /// parameters as they are by themselves.
+    fn noticed_rates(&self, model: &Model) -> Option<&'c Model> {
+        let noticed = self.noticed?;
+        let older = noticed.catalog.model(&model.id)?;
+        let by_itself: Params =
+            model.params.iter().filter_map(|(name, param)| Some((name.clone(), params::sample(param)?))).collect();
+        let priced = |published: &Published| priced_under(published, model, &by_itself).map(|one| one.price.credits);
+        (priced(noticed)? < priced(self.menu)?).then_some(older)
+    }
+
     /// Reads and prices what is asked of a model of the menu.
     ///
     /// # Errors
@@ -223,7 +260,7 @@ pub(crate) fn priced_under(published: &Published, menu: &Model, resolved: &Param
     let model = published.catalog.model(&menu.id)?;
     // What the version does not know, and stands as it does by itself, is not part of what was asked.
     let by_itself = |name: &Name, value: &Value| {
-        let default = menu.params.get(name).and_then(|param| params::default(param));
+        let default = menu.params.get(name).and_then(params::default);
         !model.params.contains_key(name) && default.as_ref() == Some(value)
     };
     let asked = resolved.iter().filter(|(name, value)| !by_itself(name, value));

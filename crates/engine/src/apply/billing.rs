@@ -109,8 +109,8 @@ impl<'a> Step<'a> {
     }
 
     /// Returns the version that a checkout session showed, where one did and sells it at the payment's price; else the
-    /// newest in force at an instant that sells it at that price, so that nobody gets for an old price what is sold at a
-    /// new one, and the old price goes on buying what was sold for it (R33).
+    /// newest in force at an instant that sells it at that price. So nobody gets for an old price what is sold at a new
+    /// one, and the old price goes on buying what was sold for it (R33).
     fn sold_as<T>(
         &self,
         payment: &Payment,

@@ -29,25 +29,20 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
         Event::Team(event) => team::evolve(workspace, at, event),
         Event::Billing(event) => billing::evolve(workspace, at, event),
         Event::Notice(notice) => billing::told(workspace, at, notice),
-        _ => terms(workspace, at, event),
+        Event::PeriodStarted { .. }
+        | Event::MonthStarted { .. }
+        | Event::SubscriptionEnded { .. }
+        | Event::ChangeScheduled { .. }
+        | Event::CancelScheduled
+        | Event::ScheduleCleared
+        | Event::CatalogMigrated { .. } => subscription(workspace, at, event),
+        _ => standing(workspace, at, event),
     }
 }
 
-/// What the workspace is and is on.
-fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
+/// Folds what the workspace is subscribed to, and on which terms.
+fn subscription(workspace: &mut Workspace, at: Timestamp, event: &Event) {
     match event {
-        Event::WorkspaceOpened { mode, test_clock, profile, catalog, plan, lifetime_allowed, tenancy } => {
-            workspace.tenancy = *tenancy;
-            workspace.opened_at = at;
-            workspace.mode = *mode;
-            workspace.test_clock = *test_clock;
-            workspace.profile = Arc::new(profile.clone());
-            workspace.catalog = *catalog;
-            workspace.subscription.plan = plan.clone();
-            workspace.lifetime_allowed = *lifetime_allowed;
-        }
-        Event::Renamed { name } => Arc::make_mut(&mut workspace.profile).name.clone_from(name),
-        Event::ReviewApproved { review, reason } => billing::approve(workspace, at, review, reason),
         Event::PeriodStarted { plan, catalog, why, period, allowance, payment } => {
             workspace.catalog = *catalog;
             workspace.renewed_at = Some(at);
@@ -95,6 +90,25 @@ fn terms(workspace: &mut Workspace, at: Timestamp, event: &Event) {
                 workspace.subscription.plan = plan.clone();
             }
         }
+        _ => unreachable!("evolve sends the other events elsewhere"),
+    }
+}
+
+/// Folds what the workspace is, and what may be done in it.
+fn standing(workspace: &mut Workspace, at: Timestamp, event: &Event) {
+    match event {
+        Event::WorkspaceOpened { mode, test_clock, profile, catalog, plan, lifetime_allowed, tenancy } => {
+            workspace.tenancy = *tenancy;
+            workspace.opened_at = at;
+            workspace.mode = *mode;
+            workspace.test_clock = *test_clock;
+            workspace.profile = Arc::new(profile.clone());
+            workspace.catalog = *catalog;
+            workspace.subscription.plan = plan.clone();
+            workspace.lifetime_allowed = *lifetime_allowed;
+        }
+        Event::Renamed { name } => Arc::make_mut(&mut workspace.profile).name.clone_from(name),
+        Event::ReviewApproved { review, reason } => billing::approve(workspace, at, review, reason),
         Event::DisputeOpened { source } => {
             workspace.disputes.insert(source.clone());
         }

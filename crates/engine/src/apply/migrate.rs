@@ -1,7 +1,7 @@
 //! Moving to the terms of another catalog version (R33).
 //!
-//! Invariant: a move grants nothing and takes nothing: no amount changes, what the paid period was sold with stays, and a
-//! higher price reaches nobody before its notice has run out.
+//! Invariant: a move grants nothing and takes nothing: no amount changes, what the paid period was sold with stays, and
+//! a higher price reaches nobody before its notice has run out.
 
 use super::Step;
 use crate::event::{Dated, Event};
@@ -27,8 +27,8 @@ impl Step<'_> {
         self.emit_at(at, Event::CatalogMigrated { catalog, sold: None, plan, repriced: None });
     }
 
-    /// Moves the limits and gates of a paid period to another version now, and its price and grants with the renewals to
-    /// come: a higher price after the notice of the version that has it.
+    /// Moves the limits and gates of a paid period to another version now, and its price and grants with the renewals
+    /// to come: a higher price after the notice of the version that has it.
     pub(super) fn migrate_catalog(&mut self, version: u32) -> Result<(), Refusal> {
         let in_force = self.offer()?.version;
         let target = self.catalogs.get(version).filter(|target| target.version <= in_force);

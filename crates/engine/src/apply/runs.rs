@@ -200,8 +200,8 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// One run of a count trial. Terms may allow more runs than were granted with the plan: the rest is granted with the
-    /// first run that needs it, since a move to other terms grants nothing by itself (R33).
+    /// Returns one run of a count trial. Terms may allow more runs than were granted with the plan: the rest is granted
+    /// with the first run that needs it, since a move to other terms grants nothing by itself (R33).
     fn trial_run(&self, terms: &Terms<'_>, model: &Model) -> Taken {
         let source = trial_source(&self.workspace.subscription.plan, &model.id);
         let allowed = terms.trials(&model.id).iter().filter_map(|trial| trial.runs).max().unwrap_or_default();

@@ -65,7 +65,7 @@ impl Model {
         Ok(())
     }
 
-    /// What a model costs in a version, and how much is asked of it there, if it has the model and takes the parameters.
+    /// What a model costs in a version, and how much is asked of it there, if it has it and takes the parameters.
     fn costs(&self, catalog: &Catalog, id: &str, asked: &Params) -> Option<(i64, u64, u64)> {
         let model = catalog.models.iter().find(|model| *model.id == *id)?;
         let filled = price::fill_in(model, asked)?;

@@ -13,7 +13,7 @@ use super::rates;
 use super::{App, Audience};
 use crate::crypto::{is_key, sha256};
 use crate::ledger::{Asked, idempotency};
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri, header};
 use scrip_engine::team::KeyHash;
@@ -140,6 +140,20 @@ impl<R: Right> FromRequestParts<Arc<App>> for Caller<R> {
     }
 }
 
+/// The caller of an address that is open to everybody, where the request says who sends it or which workspace it is
+/// about.
+impl<R: Right> OptionalFromRequestParts<Arc<App>> for Caller<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Option<Caller<R>>, Problem> {
+        let says = |name: &str| parts.headers.contains_key(name);
+        if !says("authorization") && !says("scrip-workspace") {
+            return Ok(None);
+        }
+        <Caller<R> as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await.map(Some)
+    }
+}
+
 /// Who sent a request, before anything is judged.
 struct Known {
     by: By,
@@ -238,6 +252,11 @@ impl<R: Right> Caller<R> {
     /// When nothing names one.
     pub fn workspace(&self) -> Result<WorkspaceId, Problem> {
         self.workspace.ok_or_else(|| Problem::invalid("", "name the workspace: `Scrip-Workspace: ws_…`"))
+    }
+
+    /// Returns true if the request is about a workspace.
+    pub fn has_workspace(&self) -> bool {
+        self.workspace.is_some()
     }
 
     /// Whether it is the operator who asks, and about no workspace.

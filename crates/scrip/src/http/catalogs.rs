@@ -1,6 +1,6 @@
 //! The catalog: what a pricing page needs, and its versions.
 
-use super::caller::Operator;
+use super::caller::{Operator, Viewer};
 use super::problem::{Problem, request_id};
 use super::request::Body;
 use super::{App, Reply};
@@ -11,29 +11,41 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::{Invalid, Refusal, Timestamp, parse_catalog};
+use scrip_engine::{Catalog, Invalid, Refusal, Terms, Timestamp, parse_catalog};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Shows the catalog in force: plans, packs, models and prices. Anyone may see it.
+/// Shows the catalog in force: plans, packs, models and prices. Anyone may see it. A workspace that is named sees what it
+/// would get: its own plan as it was sold, the models that includes, and rates that it has notice of.
 #[utoipa::path(get, path = "/v1/catalog", tag = "Catalog", security(()),
+    params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`, to see what a workspace would get")),
     responses((status = 200, description = "The catalog", body = api::PublicCatalog)))]
-pub async fn show(State(app): State<Arc<App>>) -> Result<Json<api::PublicCatalog>, Problem> {
+pub async fn show(viewer: Option<Viewer>, State(app): State<Arc<App>>) -> Result<Json<api::PublicCatalog>, Problem> {
     let catalogs = app.ledger.store().catalogs();
-    let newest = catalogs.newest().ok_or(Problem::not_found("catalog"))?;
-    let catalog = &newest.catalog;
+    let Some(viewer) = viewer.filter(Viewer::has_workspace) else {
+        let newest = catalogs.in_force(app.ledger.now(None).await?, None).ok_or(Problem::not_found("catalog"))?;
+        return Ok(Json(shown(newest.version, &newest.catalog)));
+    };
+    let workspace = viewer.workspace_now(&app).await?;
+    let now = app.ledger.now_of(&workspace).await?;
+    let catalogs = app.ledger.catalogs_of(&workspace).await?;
+    let terms = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?;
+    Ok(Json(shown(terms.menu.version, &terms.offered(&workspace, now))))
+}
+
+fn shown(version: u32, catalog: &Catalog) -> api::PublicCatalog {
     let list = |value: Value| match value {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
-    Ok(Json(api::PublicCatalog {
+    api::PublicCatalog {
         name: catalog.name.to_string(),
-        version: newest.version,
+        version,
         free_plan: catalog.free_plan.to_string(),
         plans: list(json!(catalog.plans)),
         packs: list(json!(catalog.packs)),
         models: list(json!(catalog.models)),
-    }))
+    }
 }
 
 /// Publishes a catalog version. With a Stripe key its prices are made first, and nothing is published if Stripe

@@ -393,7 +393,7 @@ enum Left {
 }
 
 /// Every operation that changes something.
-const LEFT: [(&str, Left); 50] = {
+const LEFT: [(&str, Left); 51] = {
     use Left::{All, Log, Nothing};
     const EVERYDAY: Left = Nothing("runs and holds are the workspace's business, and in its journal");
     const ONESELF: Left = Nothing("signs oneself in or out");
@@ -439,6 +439,7 @@ const LEFT: [(&str, Left); 50] = {
         ("POST /v1/test_clocks", Nothing("is about test workspaces alone")),
         ("POST /v1/test_clocks/{id}/advance", Nothing("is about test workspaces alone")),
         ("POST /v1/workspaces", Log),
+        ("POST /v1/workspaces/check", Nothing("says what would be refused, and does nothing")),
         ("PATCH /v1/workspaces/{id}", Log),
         ("PUT /v1/workspaces/{id}/customer", All),
         ("POST /v1/workspaces/{id}/customer/sync", Nothing("looks again; what follows from it is in the journal")),

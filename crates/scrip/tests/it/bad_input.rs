@@ -101,6 +101,14 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink, customer: &
                     "test_clock": clock, "plan": "business", "interval": "month", "approve": approve }),
             201,
         ),
+        post(
+            "/v1/workspaces/check",
+            "/v1/workspaces/check",
+            json!({ "workspace": { "name": "n", "owner": { "email": "good@example.com" }, "external_id": "y",
+                                   "mode": "test", "plan": "pro", "interval": "month", "welcome": false },
+                    "grant": { "amount": 3, "unit": "credits", "reason": "r", "source": "s" } }),
+            200,
+        ),
         row(Method::PATCH, "/v1/workspaces/{id}", &workspace, json!({ "name": "n" }), 200),
         post(
             "/v1/workspaces/{id}/grants",

@@ -234,6 +234,7 @@ impl Dice<'_> {
             ("POST", "/v1/test_clocks") => json!({ "name": "Mine" }),
             ("POST", "/v1/test_clocks/{tc}/advance") => json!({ "to": "2099-01-01T00:00:00Z" }),
             ("POST", "/v1/workspaces") => json!({ "name": "Mine" }),
+            ("POST", "/v1/workspaces/check") => json!({ "workspace": { "name": "Mine" } }),
             ("PATCH", "/v1/workspaces/{ws}") => json!({ "name": "Mine now" }),
             ("POST", "/v1/workspaces/{ws}/freeze") => json!({ "frozen": true, "reason": reason }),
             ("POST", "/v1/workspaces/{ws}/grants") => json!({ "amount": 1_000, "reason": reason }),

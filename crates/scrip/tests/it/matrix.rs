@@ -146,6 +146,7 @@ fn rows(model: &str) -> Vec<Row> {
         get("/v1/usage", Look),
         get("/v1/workspaces", Person),
         post("/v1/workspaces", Person, json!({ "name": "" })),
+        post("/v1/workspaces/check", Operator, json!({ "workspace": { "name": "" } })),
         get("/v1/workspaces/{ws}", Look),
         patch("/v1/workspaces/{ws}", Admin, json!({ "name": "" })),
         get("/v1/workspaces/{ws}/customer", Operator),

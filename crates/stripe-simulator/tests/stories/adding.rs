@@ -24,8 +24,8 @@ async fn item(world: &World, customer: &str, amount: &str, more: &[(&str, &str)]
 }
 
 fn amounts(invoice: &Value) -> Vec<i64> {
-    let lines = invoice["lines"]["data"].as_array().unwrap();
-    lines.iter().map(|line| line["amount"].as_i64().unwrap()).collect()
+    let lines = invoice["lines"]["data"].as_array().expect("a list");
+    lines.iter().map(|line| line["amount"].as_i64().expect("a number")).collect()
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn an_invoice_is_written_by_hand_and_paid() {
             (&paid["status"], &paid["amount_paid"]),
             (&json!("paid"), &json!(1600 + if include { 50 } else { 0 }))
         );
-        let line = paid["lines"]["data"].as_array().unwrap().last().unwrap().clone();
+        let line = paid["lines"]["data"].as_array().expect("a list").last().unwrap().clone();
         assert_eq!(line["pricing"]["price_details"]["price"], json!(price));
     }
 }

@@ -26,9 +26,14 @@ async fn adjust(world: &World, customer: &str, amount: &str) -> Value {
 /// The changes of a customer's balance, oldest first: their reasons, amounts and what they left.
 async fn history(world: &World, customer: &str) -> Vec<(String, i64, i64)> {
     let list = world.get(&format!("/v1/customers/{customer}/balance_transactions?limit=100")).await;
-    let told =
-        |one: &Value| (text(one, "type"), one["amount"].as_i64().unwrap(), one["ending_balance"].as_i64().unwrap());
-    list["data"].as_array().unwrap().iter().rev().map(told).collect()
+    let told = |one: &Value| {
+        (
+            text(one, "type"),
+            one["amount"].as_i64().expect("a number"),
+            one["ending_balance"].as_i64().expect("a number"),
+        )
+    };
+    list["data"].as_array().expect("a list").iter().rev().map(told).collect()
 }
 
 async fn balance(world: &World, customer: &str) -> Value {
@@ -50,9 +55,9 @@ async fn a_renewal_takes_from_the_balance_what_is_there() {
         let paid = newest(&world, &subscription).await;
         assert_eq!((&paid["status"], &paid["total"]), (&json!("paid"), &json!(1000)), "{before}");
         let amounts = ["starting_balance", "ending_balance", "amount_due", "amount_paid", "amount_remaining"];
-        assert_eq!(amounts.map(|field| paid[field].as_i64().unwrap()), [before, left, due, due, 0]);
+        assert_eq!(amounts.map(|field| paid[field].as_i64().expect("a number")), [before, left, due, due, 0]);
         let payments = world.get(&format!("/v1/invoice_payments?invoice={}", id(&paid))).await;
-        assert_eq!(payments["data"].as_array().unwrap().len(), usize::from(due > 0), "{before}");
+        assert_eq!(payments["data"].as_array().expect("a list").len(), usize::from(due > 0), "{before}");
         let applied = ("applied_to_invoice".to_owned(), left - before, left);
         assert_eq!(history(&world, &customer).await, [("adjustment".to_owned(), before, before), applied]);
         assert_eq!(balance(&world, &customer).await, left);
@@ -144,8 +149,12 @@ async fn what_a_change_leaves_over_becomes_balance_and_pays_what_comes_next() {
         (&invoice["total"], &invoice["amount_due"], &invoice["status"]),
         (&json!(-300), &json!(0), &json!("paid"))
     );
-    let lines: Vec<i64> =
-        invoice["lines"]["data"].as_array().unwrap().iter().map(|line| line["amount"].as_i64().unwrap()).collect();
+    let lines: Vec<i64> = invoice["lines"]["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|line| line["amount"].as_i64().expect("a number"))
+        .collect();
     assert_eq!(lines, [-500, 200], "what was not used is below zero");
     assert_eq!(balance(&world, &customer).await, -300);
     world.advance(&clock, "2026-02-01T01:00:00Z").await;
@@ -191,7 +200,7 @@ async fn what_was_paid_is_given_back_as_a_refund_as_balance_and_outside() {
     assert_eq!(text(&credit(&world, &invoice, &rest).await, "number"), format!("{}-CN-02", text(&seen, "number")));
     let listed = world.get(&format!("/v1/credit_notes?invoice={invoice}")).await;
     assert_eq!(
-        listed["data"].as_array().unwrap().iter().map(|one| one["amount"].clone()).collect::<Vec<_>>(),
+        listed["data"].as_array().expect("a list").iter().map(|one| one["amount"].clone()).collect::<Vec<_>>(),
         [400, 600]
     );
     let listed = world.get("/v1/credit_notes?customer=cus_other").await;
@@ -219,7 +228,7 @@ async fn a_refund_that_was_made_before_belongs_to_a_credit_note() {
     let lines = world.get(&format!("/v1/credit_notes/{}/lines", id(&note))).await;
     assert_eq!((&lines["data"][0]["invoice_line_item"], &lines["data"][0]["amount"]), (&json!(line), &json!(1000)));
     let refunds = world.get(&format!("/v1/refunds?charge={charge}")).await;
-    assert_eq!(refunds["data"].as_array().unwrap().len(), 1, "nothing is refunded twice");
+    assert_eq!(refunds["data"].as_array().expect("a list").len(), 1, "nothing is refunded twice");
 }
 
 #[tokio::test]
@@ -234,9 +243,9 @@ async fn what_is_taken_off_an_open_invoice_is_not_due_any_more_until_the_note_is
     assert_eq!(status, 400, "nothing was paid that could go back");
     let due = || async {
         let seen = world.get(&format!("/v1/invoices/{invoice}?expand[]=payments.data.payment.payment_intent")).await;
-        let asked = seen["payments"]["data"][0]["payment"]["payment_intent"]["amount"].as_i64().unwrap();
+        let asked = seen["payments"]["data"][0]["payment"]["payment_intent"]["amount"].as_i64().expect("a number");
         let fields = ["amount_due", "amount_remaining", "pre_payment_credit_notes_amount", "total"];
-        (fields.map(|field| seen[field].as_i64().unwrap()), asked)
+        (fields.map(|field| seen[field].as_i64().expect("a number")), asked)
     };
     let note = credit(&world, &invoice, &[("amount", "400"), ("reason", "order_change")]).await;
     assert_eq!((&note["type"], &note["pre_payment_amount"]), (&json!("pre_payment"), &json!(400)));

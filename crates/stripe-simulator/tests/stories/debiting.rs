@@ -39,7 +39,7 @@ fn standing(session: &Value) -> [&str; 4] {
         &subscription["status"],
         &subscription["latest_invoice"]["status"],
     ];
-    parts.map(|part| part.as_str().unwrap())
+    parts.map(|part| part.as_str().expect("a text"))
 }
 
 fn has(news: &[String], kinds: &[&str]) {

@@ -147,7 +147,7 @@ fn no_money_buys_twice_and_none_goes_back_twice() {
         let mut dice = Dice(seed);
         let (mut invoices, mut charges, mut changes, mut notes) = (vec![], vec![], vec![], vec![]);
         // The balance as a credit, and each invoice: id, total, card, refunded, credited.
-        let (mut balance, mut known): (i64, Vec<(String, i64, i64, i64, i64)>) = (0, vec![]);
+        let (mut balance, mut known) = (0_i64, Vec::<(String, i64, i64, i64, i64)>::new());
         for step in 0..12 {
             match dice.below(4) {
                 0 => {
