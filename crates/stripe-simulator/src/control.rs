@@ -16,7 +16,8 @@
 //! - `POST /drafts` `{created_after?, last_for?}`: seconds from a period's end to its renewal, which makes the draft of
 //!   the invoice, and seconds for which the draft stays one. What is not said is as usual: at once, and one hour.
 //! - `POST /debits` `{settle_after?, incomplete?}`: seconds after which a debit of a bank account settles, five days
-//!   unless said, and whether a subscription is incomplete meanwhile. `POST /payment_intents/{id}/settle` `{succeeds?}`: now.
+//!   unless said, and whether a subscription is incomplete meanwhile.
+//! - `POST /payment_intents/{id}/settle` `{succeeds?}`: now.
 //! - `POST /clock/move` `{seconds}`: moves the wall clock on and plays what falls due.
 //!
 //! What goes wrong between Stripe and its caller:

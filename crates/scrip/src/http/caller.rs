@@ -140,8 +140,8 @@ impl<R: Right> FromRequestParts<Arc<App>> for Caller<R> {
     }
 }
 
-/// The caller of an address that is open to everybody, where the request says who sends it or which workspace it is
-/// about.
+/// The caller of an address that is open to everybody, where the request says who sends it, and `R` allows it to them.
+/// Anybody else is `None`: what is open to everybody is refused to nobody.
 impl<R: Right> OptionalFromRequestParts<Arc<App>> for Caller<R> {
     type Rejection = Problem;
 
@@ -150,7 +150,11 @@ impl<R: Right> OptionalFromRequestParts<Arc<App>> for Caller<R> {
         if !says("authorization") && !says("scrip-workspace") {
             return Ok(None);
         }
-        <Caller<R> as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await.map(Some)
+        match <Caller<R> as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await {
+            Ok(caller) => Ok(Some(caller)),
+            Err(unavailable @ Problem::Unavailable) => Err(unavailable),
+            Err(_) => Ok(None),
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use scrip_engine::{Catalog, Invalid, Refusal, Terms, Timestamp, parse_catalog};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Shows the catalog in force: plans, packs, models and prices. Anyone may see it. A workspace that is named sees what it
-/// would get: its own plan as it was sold, the models that includes, and rates that it has notice of.
+/// Shows the catalog in force: plans, packs, models and prices. Anyone may see it. A workspace that asks, or that an
+/// operator names, sees what it would get: its own plan as it was sold, the models in that, and the rates it pays.
 #[utoipa::path(get, path = "/v1/catalog", tag = "Catalog", security(()),
     params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`, to see what a workspace would get")),
     responses((status = 200, description = "The catalog", body = api::PublicCatalog)))]

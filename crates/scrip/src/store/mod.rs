@@ -514,7 +514,8 @@ fn numbered(sql: &str) -> String {
     sql.replace('$', "?").replace(" FOR UPDATE SKIP LOCKED", "")
 }
 
-/// Returns the instants of test clocks as the column `clocks` of a catalog version keeps them: `{"1": 1767225600000000}`.
+/// Returns the instants of test clocks as the column `clocks` of a catalog version keeps them, by the clock's number:
+/// `{"1": 1767225600000000}`.
 fn written_clocks(clocks: impl Iterator<Item = (i64, i64)>) -> String {
     let clocks: BTreeMap<String, i64> = clocks.map(|(id, now)| (id.to_string(), now)).collect();
     serde_json::to_string(&clocks).expect("numbers by name can be written")

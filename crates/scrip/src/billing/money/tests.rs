@@ -140,7 +140,8 @@ impl Dice {
 }
 
 /// Random customers: gifts and credit notes fill the balance, invoices empty it, refunds go back to the card. No
-/// invoice gives back more than was paid, and no money buys twice: what all invoices keep is at most what the cards paid in.
+/// invoice gives back more than was paid, and no money buys twice: what all invoices keep is at most what the cards
+/// paid in.
 #[test]
 fn no_money_buys_twice_and_none_goes_back_twice() {
     for seed in 0..3_000 {

@@ -107,7 +107,7 @@ impl Journal {
         let catalog = Arc::new(parse_catalog(CATALOG).expect("the test's catalog is good"));
         let mut catalogs = Catalogs::default();
         catalogs.publish(Timestamp::default(), catalog.clone());
-        catalogs.publish(Timestamp::MAX, catalog);
+        catalogs.publish("2026-02-01T00:00:05Z".parse().expect("RFC 3339"), catalog);
         Journal { catalogs, workspaces: BTreeMap::new(), entries: Vec::new() }
     }
 

@@ -14,7 +14,7 @@ use crate::store::queries;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{Command, Event, Name, Workspace, apply};
+use scrip_engine::{Command, Event, Name, Refusal, Workspace, apply};
 use std::sync::Arc;
 
 /// Checks an opening and the grant that would follow it, under the idempotency key that the opening would have. A
@@ -29,23 +29,36 @@ pub async fn check(
 ) -> Result<Json<api::WorkspaceCheck>, Problem> {
     let api::NewWorkspaceCheck { workspace: new, grant } = body.value;
     let id = id_of(operator.key(), None);
-    let opening = by_operator(&app, id, operator.asked(id, &body.bytes), new).await?;
+    let of_opening = |problem| within("/workspace", problem);
+    let of_grant = |problem| within("/grant", problem);
+    let opening = by_operator(&app, id, operator.asked(id, &body.bytes), new).await.map_err(of_opening)?;
     let source = grant.as_ref().and_then(|grant| grant.source.as_deref()).map(Name::from);
-    let grant = grant.map(grant_command).transpose()?;
+    let grant = grant.map(grant_command).transpose().map_err(of_grant)?;
     let open = app.ledger.workspace(id).await?;
     let exists = open.is_some();
     let workspace = match open {
         Some(workspace) => (*workspace).clone(),
-        None => opening::preview(&app, &opening).await?,
+        None => opening::preview(&app, &opening).await.map_err(of_opening)?,
     };
     if let Some(grant) = &grant {
-        can_give(&app, &workspace, grant).await?;
+        can_give(&app, &workspace, grant).await.map_err(of_grant)?;
     }
     let granted = match source {
         Some(source) if exists => granted_under(&app, &workspace, &source).await?,
         _ => None,
     };
     Ok(Json(api::WorkspaceCheck { exists, workspace: views::workspace(&workspace), granted }))
+}
+
+/// Points the errors of a part of the body at their places in the whole of it.
+fn within(part: &str, problem: Problem) -> Problem {
+    match problem {
+        Problem::Refused(Refusal::InvalidRequest { mut errors }) => {
+            errors.iter_mut().for_each(|error| error.pointer.insert_str(0, part));
+            Problem::Refused(Refusal::InvalidRequest { errors })
+        }
+        other => other,
+    }
 }
 
 /// Refuses a grant that the workspace would refuse now.
