@@ -348,7 +348,7 @@ impl<'a> Step<'a> {
     }
 
     /// Returns what follows a period that the operator says is paid: the newest version in force that sells the plan at
-    /// the price that was paid, or as a migration has moved that price; of another plan, the newest that sells it (R33).
+    /// the price that was paid, or as a migration has moved it; of another plan, the newest that sells it (R33).
     fn next_sale(
         &self,
         subscription: &Subscription,
