@@ -72,7 +72,6 @@ const AHEAD = [
   ['POST', '/v1/invoices/in_1A/void', 'expand[0]=payments'],
   ['GET', '/v1/credit_notes', 'limit=100&invoice=in_1A'],
   ['GET', '/v1/customers/cus_1A/balance_transactions', 'limit=100&created[gte]=1'],
-  ['GET', '/v1/webhook_endpoints', 'limit=100'],
   ['DELETE', '/v1/subscriptions/sub_1A', ''],
 ];
 
