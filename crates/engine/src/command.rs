@@ -176,7 +176,7 @@ pub enum Command {
         metadata: BTreeMap<String, String>,
         /// Why it may not start at all.
         off: Option<Off>,
-        /// Whether a provider serves the model in the workspace's mode; the sandbox serves every model in test mode.
+        /// `true` when a provider serves the model in the workspace's mode; the sandbox serves all in test mode.
         served: bool,
     },
     /// Hand a run to a worker.

@@ -77,7 +77,7 @@ impl Notice {
         }
     }
 
-    /// Whether people are mailed of it.
+    /// Returns true if people are mailed of it.
     pub fn is_mailed(&self) -> bool {
         match self {
             Notice::CreditsLow { too_soon, .. } | Notice::RetentionShortened { too_soon, .. } => !too_soon,
@@ -98,7 +98,7 @@ impl Notice {
     }
 }
 
-/// Whether the last mail about a subject is too recent for another one at an instant.
+/// Returns true if the last mail about a subject is too recent for another one at an instant.
 pub(crate) fn is_too_soon(workspace: &Workspace, subject: &str, at: Timestamp) -> bool {
     workspace.mailed.get(subject).is_some_and(|last| at < last.after_micros(MAIL_PAUSE))
 }

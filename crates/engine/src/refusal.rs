@@ -32,7 +32,7 @@ pub struct FreshQuote {
 pub struct Ending {
     /// `captured`, `released` or `expired` of a hold; `succeeded`, `partial`, `failed` or `canceled` of a run.
     pub ended_as: &'static str,
-    /// When.
+    /// Instant of the end.
     pub ended_at: Timestamp,
     /// Spent.
     pub captured: Amount,

@@ -65,7 +65,7 @@ impl Subscription {
         }
     }
 
-    /// When the period's end, a month inside it, or the end of the bridge is to be dealt with.
+    /// Returns the instant at which the period's end, a month inside it, or the end of the bridge falls due.
     pub(crate) fn due_at(&self) -> Option<Timestamp> {
         let period = self.period?;
         Some(self.bridge_until.or(self.awaited_until).or(period.next_month_at()).unwrap_or(period.end))

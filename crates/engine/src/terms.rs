@@ -31,7 +31,7 @@ pub struct Edition<'c> {
 pub struct Terms<'c> {
     /// The newest version in force: what can be run and bought.
     pub menu: &'c Published,
-    /// Where limits and gates come from.
+    /// Edition that limits and gates come from.
     pub own: Edition<'c>,
     /// The edition that says what the paid period grants and costs.
     granting: Edition<'c>,

@@ -131,7 +131,7 @@ pub struct Workspace {
     pub forgotten: BTreeMap<Unit, Sums>,
     /// Debt of forgotten grants.
     pub forgotten_debt: Amount,
-    /// When people were last mailed about what may be mailed again only after a pause, by subject.
+    /// Instants at which people were last mailed about what may be mailed again only after a pause, by subject.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mailed: BTreeMap<Name, Timestamp>,
 }

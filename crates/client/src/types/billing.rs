@@ -130,7 +130,7 @@ pub struct BillingState {
     pub awaited_until: Option<String>,
     /// The bill that was declined last, until one is paid.
     pub declined: Option<DeclinedBill>,
-    /// What Stripe collects for a plan now: a payment on its way, an invoice that is open, or one that is collected.
+    /// Collection by Stripe for a plan now: a payment on its way, an invoice that is open, or one that is collected.
     #[serde(default)]
     pub collecting: Option<Collecting>,
     /// Automatic top-ups, if they were asked for.
@@ -141,7 +141,7 @@ pub struct BillingState {
     pub not_offered: Vec<NotOffered>,
 }
 
-/// What Stripe collects for a plan.
+/// Collection by Stripe for a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Collecting {
@@ -150,7 +150,7 @@ pub struct Collecting {
     pub status: String,
     /// The plan.
     pub plan: Option<String>,
-    /// How often the plan is paid.
+    /// Interval at which the plan is paid.
     pub interval: Option<String>,
     /// Stripe's id of the invoice.
     pub invoice: Option<String>,
@@ -160,7 +160,7 @@ pub struct Collecting {
     pub currency: Option<String>,
     /// Stripe's page where the invoice is paid.
     pub url: Option<String>,
-    /// When Stripe tries again.
+    /// Instant of Stripe's next attempt.
     pub next_attempt: Option<String>,
 }
 

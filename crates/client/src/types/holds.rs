@@ -35,7 +35,7 @@ pub struct NewHold {
     /// The member or key it is for, whose rights and caps bind it as they bind a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<OnBehalfOf>,
-    /// Whether it counts against the workspace's limit of requests, as if the workspace's own key had asked.
+    /// `true` to count it against the workspace's limit of requests, as if the workspace's own key had asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub count_request: bool,
 }

@@ -159,8 +159,8 @@ impl Step<'_> {
         self.after_end(hold, &lost, at);
     }
 
-    /// What follows the end of any hold: credits that came back to dead grants live on until the catalog's grace after
-    /// the grant's own end (R17), and a trial window that nothing came of is withdrawn (R23).
+    /// Emits what follows the end of any hold: credits that came back to dead grants live on until the catalog's grace
+    /// after the grant's own end (R17), and a trial window that nothing came of is withdrawn (R23).
     pub(super) fn after_end(&mut self, hold: &Hold, lost: &[(u32, Amount)], at: Timestamp) {
         let grace = self.catalog().release_grace;
         for (from, amount) in lost.iter().copied().filter(|(_, amount)| !amount.is_zero()) {

@@ -165,7 +165,7 @@ struct Step<'a> {
     by: By,
     /// Why what is asked for may not start at all.
     off: Option<Off>,
-    /// Whether a provider serves the model that is asked for.
+    /// `true` when a provider serves the model that is asked for.
     served: bool,
     /// The member or key that the operator asks for.
     behalf: Option<Spender>,
@@ -185,7 +185,7 @@ impl<'a> Step<'a> {
         self.events.push(Dated(at, event));
     }
 
-    /// Whose caps it counts against: of the member or key it is for, or of who asks.
+    /// Returns the member and key whose caps count: those it is for, or those who ask.
     fn spender(&self) -> Option<Spender> {
         self.behalf.or_else(|| spender(&self.workspace, self.by, self.at))
     }

@@ -50,12 +50,12 @@ pub struct Catalog {
     /// Time between the mail about a higher price and the first renewal that costs it (R33).
     #[serde(default = "default_price_notice")]
     pub price_notice: Span,
-    /// How long after a period's end the rest of its credits can be spent while its renewal is collected, at most
+    /// Time after a period's end for which the rest of its credits can be spent while its renewal is collected, at most
     /// `payment_grace`; 2 hours unless it is written (R4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal_bridge: Option<Span>,
-    /// How long after a period's end a payment may be on its way before the workspace goes to the free plan: a debit
-    /// takes days (R4).
+    /// Time after a period's end for which a payment may be on its way before the workspace goes to the free plan: a
+    /// debit takes days (R4).
     #[serde(default = "default_processing_grace")]
     pub processing_grace: Span,
     /// The side that finalizes the invoice of a renewal (R4).

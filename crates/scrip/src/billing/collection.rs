@@ -26,7 +26,7 @@ pub enum Stage {
     Collecting,
 }
 
-/// What Stripe collects for a subscription, as it is shown to the customer.
+/// Collection by Stripe for a subscription, as it is shown to the customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collection {
     /// Stage of it.

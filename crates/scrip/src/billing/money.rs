@@ -169,7 +169,7 @@ fn paid_before<'s>(seen: &'s Seen, invoice: &Invoice, line: &Line) -> Option<&'s
     before.max_by_key(|other| other.created)
 }
 
-/// What went back of an invoice's charges or is claimed back, and whether a dispute claims it.
+/// Money that went back of an invoice's charges or is claimed back, and whether a dispute claims it.
 fn by_card(seen: &Seen, invoice: &Invoice) -> (u64, bool) {
     let intents: Vec<&str> = invoice
         .payments

@@ -36,7 +36,7 @@ pub struct Seen {
     pub disputes: Vec<Dispute>,
     /// Changes of their balance, newest first; read where an invoice has to do with it.
     pub balance: Vec<BalanceTransaction>,
-    /// What was taken back of their invoices.
+    /// Credit notes of their invoices.
     pub credit_notes: Vec<CreditNote>,
     /// The prices that any of it names, as far as the provider knows them.
     pub prices: BTreeMap<String, Arc<Price>>,

@@ -405,7 +405,7 @@ pub fn billing(
     }
 }
 
-/// What Stripe collects for a plan.
+/// Returns the collection by Stripe for a plan.
 fn collecting(collection: Collection) -> api::Collecting {
     let (plan, interval) = collection.plan.unzip();
     let at = |seconds: i64| text(Timestamp::default().after_seconds(seconds));

@@ -14,7 +14,7 @@ pub const COLUMNS: [&str; 7] = ["email", "name", "external_id", "plan", "interva
 /// One user, as a line of the file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its number in the file, counted from 1.
+    /// Number of the line in the file, counted from 1.
     pub number: u64,
     /// E-mail of the owner.
     pub email: String,

@@ -83,7 +83,7 @@ struct About {
     workspace: WorkspaceId,
     /// The hold, unless it is yet to be opened.
     hold: Option<u32>,
-    /// Whether it counts against the workspace's limit of requests.
+    /// `true` when it counts against the workspace's limit of requests.
     counts: bool,
     command: Command,
     asked: Asked,
