@@ -77,8 +77,8 @@ pub async fn quote(
     Ok(Json(quote))
 }
 
-/// Returns true if a provider serves models in a workspace's mode. Only the sandbox does so far, and its pictures are not
-/// worth real credits.
+/// Returns true if a provider serves models in a workspace's mode. Only the sandbox does so far, and its pictures are
+/// not worth real credits.
 fn is_served(workspace: &Workspace) -> bool {
     workspace.mode == Mode::Test
 }
