@@ -242,7 +242,7 @@ pub enum Refusal {
     HoldEnded {
         /// `run` or `hold`.
         what: &'static str,
-        /// Its end, while the workspace remembers it; ended holds are in the journal alone.
+        /// End of the hold or run, while the workspace remembers it; ended holds are in the journal alone.
         ending: Option<Ending>,
     },
     /// A later attempt has taken the run over: the writer was fenced off.

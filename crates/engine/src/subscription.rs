@@ -82,8 +82,8 @@ impl Subscription {
         Some(period.next_month_at().unwrap_or(period.end))
     }
 
-    /// Whether a grant ends with a period whose renewal is not paid yet: it outlives the period's end until the renewal
-    /// is paid or given up, first to be spent and then frozen (R4).
+    /// Returns true if a grant ends with a period whose renewal is not paid yet: it outlives the period's end until the
+    /// renewal is paid or given up, first to be spent and then frozen (R4).
     pub fn freezes(&self, grant: &Grant) -> bool {
         let Some(payment) = &self.payment else { return false };
         let waits = self.awaited_until.is_some() || !self.cancel;

@@ -95,7 +95,7 @@ impl Check<'_> {
         }
     }
 
-    /// What is counted must be an integer parameter that starts above zero, or the price would be zero or unknown.
+    /// Requires what is counted to be an integer parameter that starts above zero: else a price is zero or unknown.
     fn counted(&mut self, path: &Path, model: &Model, per: Per) {
         let (name, word) = match per {
             Per::Image => ("images", "image"),
@@ -154,7 +154,7 @@ impl Check<'_> {
     }
 }
 
-/// Whether a parameter can have a value that an adjustment looks for, or what it can have.
+/// Refuses a value that an adjustment looks for and the parameter cannot have, and says what it can.
 fn takes(param: &Param, value: &Value) -> Result<(), String> {
     match (param, value) {
         (Param::Integer { min, max, .. }, Value::Integer(value)) if (min..=max).contains(&value) => Ok(()),
