@@ -19,7 +19,9 @@ pub(crate) enum Due {
     Hold(u32),
     /// A grant with something left: its end is to be told of, or is there.
     Grant(u32),
-    /// A monthly grant inside a paid year.
+    /// A monthly grant inside a carried year, by its place.
+    CarriedMonth(usize),
+    /// A monthly grant inside the current paid year.
     Month,
     /// The end of a paid period, or of waiting for its renewal to be paid.
     Period,
@@ -44,7 +46,9 @@ pub(crate) fn next(workspace: &Workspace) -> Option<(Timestamp, Due)> {
     let subscription = &workspace.subscription;
     let month = subscription.period.and_then(|period| period.next_month_at()).is_some();
     let period = subscription.due_at().map(|at| (at, if month { Due::Month } else { Due::Period }));
-    [hold, grant, period].into_iter().flatten().min()
+    let months = subscription.carried.iter().enumerate();
+    let months = months.filter_map(|(place, one)| Some((one.period.next_month_at()?, Due::CarriedMonth(place)))).min();
+    [hold, grant, months, period].into_iter().flatten().min()
 }
 
 /// When a grant with something left is next looked at by itself: to tell of its end, or for its end.

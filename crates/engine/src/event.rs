@@ -36,12 +36,14 @@ pub struct Dated(
 pub enum Start {
     /// A first subscription.
     New,
-    /// A higher plan or longer interval, at once (R31).
+    /// A higher plan, or a longer interval of the same, at once (R31).
     Upgrade,
-    /// A lower plan or shorter interval, at the period's end (R31).
+    /// A lower plan, or a shorter interval of the same, at the period's end (R31).
     Change,
     /// The next period of the same.
     Renewal,
+    /// The rest of a carried period, when what took its place has ended (R31).
+    Resumed,
 }
 
 /// What became of one part of a hold. The sum is the part.
@@ -232,6 +234,30 @@ pub enum Event {
     MonthStarted {
         /// The number of the next one, from the anchor.
         next_month: u32,
+        /// Place of the carried period whose month it is; `None` for the current period's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        carried: Option<u32>,
+    },
+    /// A paid period goes on beside the current one, with its dates: another takes its place before its end, or it is
+    /// paid for while a higher plan is (R31).
+    PeriodCarried {
+        /// The plan.
+        plan: Name,
+        /// Catalog version that it was sold with.
+        catalog: u32,
+        /// The period.
+        period: Period,
+        /// The allowance agreed by contract.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        allowance: Option<Amount>,
+        /// Payment of it; `None` where the operator said that it was paid.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payment: Option<Paid>,
+        /// It was the current one.
+        replaced: bool,
+        /// Numbers of the grants that it had then.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        grants: Vec<u32>,
     },
     /// The paid plan ended and the free plan took its place.
     SubscriptionEnded {

@@ -71,7 +71,7 @@ pub use invalid::Invalid;
 pub use money::money;
 pub use notice::Notice;
 pub use params::{fingerprint, resolve as resolve_params};
-pub use purchase::{How, Offer, Wanted, offer, yearly_bonus};
+pub use purchase::{Ends, How, Offer, Wanted, is_downgrade, offer, upgrade, yearly_bonus};
 pub use quote::{Line, Price, delivered, price};
 pub use rate::{Admission, Admissions, Askers};
 pub use refusal::{Ending, FreshQuote, Refusal, WayOut};

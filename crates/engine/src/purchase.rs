@@ -5,8 +5,9 @@
 
 use crate::amount::{Amount, Unit};
 use crate::apply::{price_of, required};
-use crate::catalog::{Catalogs, Name, OnUpgrade, Pack, Plan, Price};
+use crate::catalog::{Catalog, Catalogs, Name, OnUpgrade, Pack, Plan, Price};
 use crate::refusal::Refusal;
+use crate::terms::Terms;
 use crate::time::{Interval, Span, Timestamp};
 use crate::workspace::Workspace;
 
@@ -24,13 +25,23 @@ pub enum Wanted {
 pub enum How {
     /// Once it is paid.
     AtOnce,
-    /// Once it is paid, in place of the current plan; what is left of that keeps its date, or not.
+    /// Once it is paid, in place of the current plan; what that has left, and its months to come, keep their dates, or
+    /// end.
     Upgrade {
-        /// Whether it keeps it.
-        carries: bool,
+        /// Credits that end with it; `None` where all of it keeps its dates.
+        ends: Option<Ends>,
     },
     /// With the end of the current period, and paid then (R31).
     AtPeriodEnd(Timestamp),
+}
+
+/// Credits of the current period that end with an upgrade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Those that are left.
+    pub left: Amount,
+    /// Those of the months that are not yet granted.
+    pub to_come: Amount,
 }
 
 /// What is offered.
@@ -80,7 +91,7 @@ pub fn offer(workspace: &Workspace, catalogs: &Catalogs, wanted: &Wanted, at: Ti
             })?;
             let price = price_of(plan, *interval)?;
             required(workspace, &version.catalog, plan)?;
-            let how = how(workspace, &version.catalog, plan, price)?;
+            let how = how(workspace, catalogs, &version.catalog, plan, price, at)?;
             offer_plan(version.version, plan, price, how)
         }
     }
@@ -121,7 +132,40 @@ fn offer_plan(version: u32, plan: &Plan, price: &Price, how: How) -> Result<Offe
     })
 }
 
-fn how(workspace: &Workspace, catalog: &crate::catalog::Catalog, plan: &Plan, price: &Price) -> Result<How, Refusal> {
+/// Returns true if one plan and interval after another waits for the period's end: a lower plan, or a shorter interval
+/// of the same plan. All else is an upgrade and begins at once (R31).
+pub fn is_downgrade(catalog: &Catalog, from: (&str, Interval), to: (&str, Interval)) -> bool {
+    let (before, after) = (catalog.plan_rank(from.0), catalog.plan_rank(to.0));
+    after < before || (from.0 == to.0 && to.1 < from.1)
+}
+
+/// Returns how an upgrade takes effect, by the terms that the current period was sold with.
+pub fn upgrade(workspace: &Workspace, catalogs: &Catalogs, at: Timestamp) -> How {
+    let terms = Terms::of(workspace, catalogs, at);
+    let Some(terms) = terms.filter(|terms| terms.catalog().on_upgrade == OnUpgrade::Forfeit) else {
+        return How::Upgrade { ends: None };
+    };
+    let credits = |unit| unit == Unit::Credits;
+    let left = workspace.grants.iter().filter(|grant| credits(grant.unit) && grant.live(at));
+    let left: Amount =
+        left.filter(|grant| workspace.subscription.is_forfeited(grant)).map(|grant| grant.available).sum();
+    let period = workspace.subscription.period;
+    let months = period.map_or(0, |period| period.months_to_come());
+    let price = period.and_then(|period| terms.granting().plan.price(period.interval));
+    let grants = price.into_iter().flat_map(|price| &price.grants);
+    let monthly = grants.filter(|grant| credits(grant.unit) && grant.every == Some(Interval::Month));
+    let to_come = monthly.filter_map(|grant| Amount::new(grant.amount.get() * i64::from(months))).sum();
+    How::Upgrade { ends: Some(Ends { left, to_come }) }
+}
+
+fn how(
+    workspace: &Workspace,
+    catalogs: &Catalogs,
+    catalog: &Catalog,
+    plan: &Plan,
+    price: &Price,
+    at: Timestamp,
+) -> Result<How, Refusal> {
     let current = &workspace.subscription;
     let Some(period) = current.period else { return Ok(How::AtOnce) };
     if current.payment.is_none() {
@@ -132,11 +176,11 @@ fn how(workspace: &Workspace, catalog: &crate::catalog::Catalog, plan: &Plan, pr
     if same && current.pending.is_none() && !current.cancel {
         return Err(Refusal::invalid("/plan", format!("the workspace is on `{}` already", plan.id)));
     }
-    let less = catalog.plan_rank(&plan.id) < catalog.plan_rank(&current.plan) || price.interval < period.interval;
-    Ok(if same || less {
+    let (from, to) = ((&*current.plan, period.interval), (&*plan.id, price.interval));
+    Ok(if same || is_downgrade(catalog, from, to) {
         How::AtPeriodEnd(period.end)
     } else {
-        How::Upgrade { carries: catalog.on_upgrade == OnUpgrade::Carry }
+        upgrade(workspace, catalogs, at)
     })
 }
 

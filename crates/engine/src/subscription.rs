@@ -4,7 +4,7 @@
 
 use crate::amount::Amount;
 use crate::billing::Paid;
-use crate::catalog::{GrantKind, Name};
+use crate::catalog::{Catalog, GrantKind, Name};
 use crate::grant::Grant;
 use crate::time::{Interval, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,63 @@ pub struct Subscription {
     /// The payment of the renewal is on its way: it has not failed, and the plan's rights stay meanwhile (R4).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub processing: bool,
+    /// Periods that are paid for and are not the current one, in the order in which they came to be so (R31).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Carried>,
+}
+
+/// A paid period beside the current one, which took its place before its end or is of a higher plan. It keeps its
+/// dates: its months are granted as they come, and it becomes the current one when that ends first (R31).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// The plan.
+    pub plan: Name,
+    /// Catalog version that it was sold with.
+    pub catalog: u32,
+    /// The period; its next month is the next one to be granted.
+    pub period: Period,
+    /// The allowance agreed by contract, on a custom plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Amount>,
+    /// Payment of the period; `None` where the operator said that it was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Paid>,
+    /// Numbers of the grants that it had when another took its place; those of later months follow from their sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<u32>,
+    /// Number of the next grant of the workspace when it came to be carried, which names the sources of its months.
+    pub key: u32,
+}
+
+impl Carried {
+    /// Returns true if a grant was made for the period.
+    fn owns(&self, grant: &Grant) -> bool {
+        let is_of_payment = match &self.payment {
+            Some(payment) => grant.source == payment.source,
+            None => grant.source.starts_with(&self.source_of_months()),
+        };
+        is_of_payment || self.grants.contains(&grant.n)
+    }
+
+    /// Returns the beginning of the sources of its months, where the operator said that it was paid.
+    pub(crate) fn source_of_months(&self) -> String {
+        format!("carried:{}:", self.key)
+    }
+
+    /// Returns true if all the money went back.
+    fn is_reversed(&self) -> bool {
+        let reversed = self.payment.as_ref().and_then(|payment| payment.reversed);
+        reversed.is_some_and(|(paid, reversed)| reversed >= paid)
+    }
+}
+
+/// The period that something is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The current one.
+    Current,
+    /// A carried one, by its place.
+    Carried(usize),
 }
 
 impl Subscription {
@@ -62,7 +119,47 @@ impl Subscription {
             awaited_until: None,
             bridge_until: None,
             processing: false,
+            carried: Vec::new(),
         }
+    }
+
+    /// Returns the period and what paid for it.
+    pub(crate) fn paid_period(&self, which: Which) -> (Option<Period>, Option<&Paid>) {
+        match which {
+            Which::Current => (self.period, self.payment.as_ref()),
+            Which::Carried(place) => (Some(self.carried[place].period), self.carried[place].payment.as_ref()),
+        }
+    }
+
+    /// Returns the payment of the current or a carried period by what it is the source of.
+    pub(crate) fn payment_mut(&mut self, source: &str) -> Option<&mut Paid> {
+        let carried = self.carried.iter_mut().filter_map(|carried| carried.payment.as_mut());
+        self.payment.iter_mut().chain(carried).find(|payment| *payment.source == *source)
+    }
+
+    /// Returns the period that a cycle grant was made for, as far as that is known: a carried one, or the current one.
+    pub(crate) fn period_of(&self, grant: &Grant) -> Which {
+        let carried = self.carried.iter().position(|carried| carried.owns(grant));
+        carried.map_or(Which::Current, Which::Carried)
+    }
+
+    /// Returns true if a grant ends with an upgrade of the current period where the catalog forfeits (R31).
+    pub(crate) fn is_forfeited(&self, grant: &Grant) -> bool {
+        let is_cycle = matches!(grant.kind, GrantKind::Cycle | GrantKind::Rollover);
+        self.period.is_some() && is_cycle && self.period_of(grant) == Which::Current
+    }
+
+    /// Returns the carried period that takes the current one's place at an instant: of those that are paid for still
+    /// the highest plan, and of these the one that lasts longest.
+    pub(crate) fn next_carried(&self, catalog: &Catalog, at: Timestamp) -> Option<&Carried> {
+        let goes_on = |carried: &&Carried| carried.period.end > at && !carried.is_reversed();
+        let going = self.carried.iter().filter(goes_on);
+        going.max_by_key(|carried| (catalog.plan_rank(&carried.plan), carried.period.end))
+    }
+
+    /// Forgets the carried periods that were over before an instant.
+    pub(crate) fn forget_carried(&mut self, at: Timestamp) {
+        self.carried.retain(|carried| carried.period.end >= at);
     }
 
     /// Returns the instant at which the period's end, a month inside it, or the end of the bridge falls due.
@@ -94,7 +191,7 @@ impl Subscription {
         };
         let ends = self.period.map(|period| period.end);
         let own_end = grant.own_end();
-        waits && of_period && own_end.is_some() && own_end == ends
+        waits && of_period && own_end.is_some() && own_end == ends && self.period_of(grant) == Which::Current
     }
 }
 
@@ -125,6 +222,11 @@ pub struct Period {
 }
 
 impl Period {
+    /// Returns how many months of a paid year are not yet granted.
+    pub fn months_to_come(&self) -> u32 {
+        self.next_month.map_or(0, |next| ((self.index + 1) * 12).saturating_sub(next))
+    }
+
     /// When the next monthly grant inside a paid year is due.
     pub fn next_month_at(&self) -> Option<Timestamp> {
         let at = self.anchor.nth(Interval::Month, self.next_month?);

@@ -2,7 +2,8 @@
 
 use crate::access::includes;
 use crate::amount::{Amount, Unit};
-use crate::catalog::{Catalog, GrantKind, GrantTemplate, Model, Name, OnUpgrade, Param, Params, Plan, Value};
+use crate::catalog::{Catalog, GrantTemplate, Model, Name, OnUpgrade, Param, Params, Plan, Value};
+use crate::grant::Grant;
 use crate::refusal::WayOut;
 use crate::terms::Terms;
 use crate::time::{Interval, Timestamp};
@@ -56,7 +57,7 @@ pub(crate) fn more_credits(
     options
 }
 
-/// Plans whose first period brings enough. A shorter interval than the current one would only start when that ends.
+/// Plans whose first period brings enough, at the first of their intervals that does: a higher plan begins at once.
 fn higher_plans(
     workspace: &Workspace,
     terms: &Terms<'_>,
@@ -65,17 +66,14 @@ fn higher_plans(
     at: Timestamp,
 ) -> Vec<WayOut> {
     let catalog: &Catalog = &terms.menu.catalog;
-    let subscription = &workspace.subscription;
-    let rank = catalog.plan_rank(&subscription.plan);
+    let rank = catalog.plan_rank(&workspace.subscription.plan);
     let kept = kept_by_an_upgrade(workspace, terms.catalog(), model, at);
     let higher = catalog.plans.iter().filter(|other| catalog.plan_rank(&other.id) > rank && !other.custom);
     let higher = higher.filter(|other| model.is_none_or(|model| includes(model, &other.id)));
     let offer = |other: &Plan| {
-        let at_once = |interval| subscription.period.is_none_or(|period| interval >= period.interval);
         let (interval, credits) = other
             .prices
             .iter()
-            .filter(|price| at_once(price.interval))
             .map(|price| (price.interval, credits_of(price.grants.iter(), model)))
             .find(|(_, credits)| *credits + kept >= required)?;
         Some(WayOut::Plan { plan: other.id.clone(), interval, credits })
@@ -87,9 +85,9 @@ fn higher_plans(
 fn kept_by_an_upgrade(workspace: &Workspace, catalog: &Catalog, model: Option<&Model>, at: Timestamp) -> Amount {
     let model = model.map(|model| &*model.id);
     let live = workspace.grants.iter().filter(|grant| grant.unit == Unit::Credits && grant.live(at));
-    let forfeit = catalog.on_upgrade == OnUpgrade::Forfeit && workspace.subscription.period.is_some();
-    let lost = |kind| forfeit && matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
-    live.filter(|grant| grant.pays_for(model) && !lost(grant.kind)).map(|grant| grant.available).sum()
+    let forfeits = catalog.on_upgrade == OnUpgrade::Forfeit;
+    let is_lost = |grant: &Grant| forfeits && workspace.subscription.is_forfeited(grant);
+    live.filter(|grant| grant.pays_for(model) && !is_lost(grant)).map(|grant| grant.available).sum()
 }
 
 /// What these grants bring that pays for a model.

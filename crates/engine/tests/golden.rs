@@ -17,6 +17,7 @@ fn name(event: &Event) -> &'static str {
         Event::Renamed { .. } => "renamed",
         Event::ReviewApproved { .. } => "review_approved",
         Event::PeriodStarted { .. } => "period_started",
+        Event::PeriodCarried { .. } => "period_carried",
         Event::MonthStarted { .. } => "month_started",
         Event::SubscriptionEnded { .. } => "subscription_ended",
         Event::ChangeScheduled { .. } => "change_scheduled",

@@ -9,7 +9,7 @@ use scrip_engine::billing::TopUpTerms;
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, By, Catalogs, Command, How, Interval, Mode, Name, Offer, Profile, Timestamp, Wanted, Workspace,
+    Amount, By, Catalogs, Command, Ends, How, Interval, Mode, Name, Offer, Profile, Timestamp, Wanted, Workspace,
     WorkspaceId, apply, offer, parse_catalog, yearly_bonus,
 };
 use std::sync::Arc;
@@ -113,13 +113,13 @@ fn an_offer_says_how_it_takes_effect_and_a_payment_gives_what_it_said() {
     let again = offer(&workspace, &shipped, &wanted, start()).expect_err("it is on that plan");
     assert_eq!(again.code(), "INVALID_REQUEST", "{again:?}");
     let upgrade = offer(&workspace, &shipped, &plan("pro", Interval::Month), start()).expect("it is sold");
-    assert_eq!(upgrade.how, How::Upgrade { carries: true });
+    assert_eq!(upgrade.how, How::Upgrade { ends: None });
     pay(&mut workspace, &shipped, &plan("pro", Interval::Month), &upgrade, "in-2", start());
     let end = start().nth(Interval::Month, 1);
     let down = offer(&workspace, &shipped, &plan("creator", Interval::Month), start()).expect("it is sold");
     assert_eq!(down.how, How::AtPeriodEnd(end));
     let longer = offer(&workspace, &shipped, &plan("pro", Interval::Year), start()).expect("it is sold");
-    assert_eq!(longer.how, How::Upgrade { carries: true });
+    assert_eq!(longer.how, How::Upgrade { ends: None });
 
     // What was cancelled can be had again, from the period's end on.
     let ending = Standing::Goes { ending: true, change: None, processing: false };
@@ -252,7 +252,8 @@ fn a_plan_is_offered_as_it_is_sold_now() {
     pay(&mut workspace, &versions, &month, &offered, "in-1", start());
     let year = plan("pro", Interval::Year);
     let longer = offer(&workspace, &versions, &year, start()).expect("it is sold");
-    assert_eq!(longer.how, How::Upgrade { carries: false }, "this version forfeits");
+    let ends = Ends { left: Amount::new(100).expect("small"), to_come: Amount::ZERO };
+    assert_eq!(longer.how, How::Upgrade { ends: Some(ends) }, "this version forfeits");
     pay(&mut workspace, &versions, &year, &longer, "in-2", start());
     assert_eq!(workspace.available(scrip_engine::Unit::Credits, None, start()).get(), 20 + 1_300);
 

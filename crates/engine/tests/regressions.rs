@@ -375,7 +375,7 @@ fn a_period_that_is_over_costs_what_was_paid_for_it() {
 }
 
 #[test]
-fn a_year_paid_beside_a_better_contract_gives_all_its_months() {
+fn a_year_paid_beside_a_better_contract_gives_its_months_as_they_come() {
     let mut desk = Desk::rich();
     let choice = Choice {
         plan: Name::from("contract"),
@@ -392,24 +392,44 @@ fn a_year_paid_beside_a_better_contract_gives_all_its_months() {
         let given = desk.workspace.grants.iter().filter(|grant| &*grant.source == "in-1" && grant.unit == unit);
         given.map(|grant| grant.available.get()).sum::<i64>()
     };
-    assert_eq!(of_year(Unit::Credits), 11 * 450 + 100, "one month of it is over");
+    assert_eq!(of_year(Unit::Credits), 450 + 100, "one month of it is over");
     assert_eq!(of_year(Unit::Training), 12);
+    for months in 2..12 {
+        desk.now = start.nth(Interval::Month, months).micros();
+        let events = desk.run(Command::Tick);
+        let given = |Dated(at, event): &Dated| {
+            let is_its = |kind, source: &str| kind == GrantKind::Cycle && source == "in-1";
+            matches!(event, Event::GrantIssued { kind, source, .. } if is_its(*kind, source)).then_some(at.micros())
+        };
+        assert_eq!(events.iter().filter_map(given).collect::<Vec<_>>(), [desk.now], "month {months}");
+        assert_eq!(&*desk.workspace.subscription.plan, "contract");
+    }
     let extra = desk.workspace.grants.iter().find(|grant| &*grant.code == "extra").expect("a year has a bonus");
     assert_eq!((extra.kind, &extra.cost_basis), (GrantKind::Bonus, &None), "and a bonus costs nothing");
 }
 
 #[test]
-fn an_older_period_of_another_subscription_does_not_take_over() {
+fn a_higher_plan_that_was_paid_for_before_is_had_to_its_end_and_then_the_lower_one_again() {
     let mut desk = Desk::rich();
     let opened = Timestamp::from_micros(desk.now);
     desk.pass(10 * DAY);
     desk.run(paid("in-2", "sub-2", ("basic", Interval::Month), 900, Timestamp::from_micros(desk.now)));
     desk.pass(2 * DAY);
     desk.run(paid("in-1", "sub-1", ("pro", Interval::Week), 700, opened.after_micros(8 * DAY)));
-    assert_eq!(&*desk.workspace.subscription.plan, "basic");
+    assert_eq!(&*desk.workspace.subscription.plan, "pro");
     let given = desk.workspace.grants.iter().find(|grant| &*grant.source == "in-1").expect("it was paid for");
     assert_eq!(given.available.get(), 300, "it is had until its own end");
     assert_eq!(given.expires_at, Some(opened.after_micros(15 * DAY)));
+    desk.run(Command::Billing(BillingCommand::FollowSubscription {
+        subscription: Name::from("sub-1"),
+        standing: Standing::Ended,
+    }));
+    desk.pass(4 * DAY);
+    desk.run(Command::Tick);
+    let subscription = &desk.workspace.subscription;
+    assert_eq!(&*subscription.plan, "basic", "which is paid for still");
+    assert_eq!(subscription.period.expect("it is paid for").end, opened.after_micros(10 * DAY).nth(Interval::Month, 1));
+    assert_eq!(subscription.payment.as_ref().map(|paid| &*paid.source), Some("in-2"));
 }
 
 #[test]

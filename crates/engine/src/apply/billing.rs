@@ -12,8 +12,9 @@ use crate::catalog::{Catalog, GrantKind, Name, Plan, Price, Published};
 use crate::event::{Event, Start};
 use crate::grant::CostBasis;
 use crate::limits::{GRANTS_MAX, SOURCES_MAX};
+use crate::purchase::is_downgrade;
 use crate::refusal::Refusal;
-use crate::subscription::Period;
+use crate::subscription::{Period, Which};
 use crate::time::{Interval, Timestamp};
 
 /// A period as the provider bills it.
@@ -23,6 +24,37 @@ struct Billed {
     anchor: Timestamp,
     start: Timestamp,
     end: Timestamp,
+}
+
+/// A period that was paid for, and the version that sold it.
+struct Sale<'a, 'p> {
+    offer: &'a Published,
+    plan: &'a Plan,
+    price: &'a Price,
+    payment: &'p Payment,
+    subscription: &'p Name,
+}
+
+impl Sale<'_, '_> {
+    fn paid(&self) -> Paid {
+        Paid {
+            subscription: self.subscription.clone(),
+            source: self.payment.source.clone(),
+            amount: self.payment.paid,
+            currency: self.payment.currency.clone(),
+            reversed: None,
+        }
+    }
+}
+
+/// Place of a paid period among those of its workspace.
+enum Place {
+    /// It becomes the current one.
+    Current(Start),
+    /// It is carried beside the current one.
+    Beside,
+    /// It is over.
+    Over,
 }
 
 impl<'a> Step<'a> {
@@ -101,9 +133,11 @@ impl<'a> Step<'a> {
             amount: payment.paid,
             currency: payment.currency.clone(),
         }));
-        match self.start_of(published, plan, subscription, billed) {
-            None => self.give_beside(payment, price, billed),
-            Some(why) => self.start_paid_period(published, plan, price, payment, subscription, billed, why),
+        let sale = Sale { offer: published, plan, price, payment, subscription };
+        match self.place_of(published, plan, subscription, billed) {
+            Place::Over => self.give_over(&sale, billed),
+            Place::Beside => self.carry_beside(&sale, billed),
+            Place::Current(why) => self.start_paid_period(&sale, billed, why),
         }
         Ok(())
     }
@@ -129,90 +163,73 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// Why a paid period becomes the workspace's current one; `None` when it does not: it is over, or an older one than
-    /// the current, or the operator has agreed on more by contract.
-    fn start_of(&self, offer: &Published, plan: &Plan, subscription: &Name, billed: Billed) -> Option<Start> {
-        let current = &self.workspace.subscription;
-        let Some(period) = current.period else { return (billed.end > self.at).then_some(Start::New) };
-        let rank = |id: &Name| offer.catalog.plan_rank(id);
-        let same = current.payment.as_ref().is_some_and(|paid| paid.subscription == *subscription);
-        let by_contract = current.payment.is_none() && rank(&current.plan) > rank(&plan.id);
-        let older = current.payment.is_some() && billed.start < period.start;
-        if billed.end <= self.at || by_contract || older {
-            return None;
+    /// Returns where a paid period belongs. Of two subscriptions the higher plan is the current one, and the operator's
+    /// contract is where it agrees on more.
+    fn place_of(&self, offer: &Published, plan: &Plan, subscription: &Name, billed: Billed) -> Place {
+        if billed.end <= self.at {
+            return Place::Over;
         }
-        let less = rank(&plan.id) < rank(&current.plan) || billed.interval < period.interval;
-        Some(match () {
-            () if !same => Start::Upgrade,
-            () if plan.id == current.plan && billed.interval == period.interval && billed.start >= period.end => {
-                Start::Renewal
-            }
-            () if less || billed.start >= period.end => Start::Change,
-            () => Start::Upgrade,
-        })
+        let workspace = &self.workspace.subscription;
+        let Some(period) = workspace.period else { return Place::Current(Start::New) };
+        let (from, to) = (self.current(period), (&*plan.id, billed.interval));
+        let is_less = is_downgrade(&offer.catalog, from, to);
+        let is_older = billed.start < period.start;
+        let follows = billed.start >= period.end;
+        match &workspace.payment {
+            Some(paid) if paid.subscription == *subscription => match () {
+                () if is_older => Place::Beside,
+                () if from == to && follows => Place::Current(Start::Renewal),
+                () if is_less || follows => Place::Current(Start::Change),
+                () => Place::Current(Start::Upgrade),
+            },
+            Some(_) if period.end <= self.at => Place::Current(Start::Upgrade),
+            Some(_) if is_older && from == to => Place::Beside,
+            _ if is_less => Place::Beside,
+            _ => Place::Current(Start::Upgrade),
+        }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a paid period is what these say")]
-    fn start_paid_period(
-        &mut self,
-        offer: &'a Published,
-        plan: &'a Plan,
-        price: &'a Price,
-        payment: &Payment,
-        subscription: &Name,
-        billed: Billed,
-        why: Start,
-    ) {
+    fn start_paid_period(&mut self, sale: &Sale<'a, '_>, billed: Billed, why: Start) {
         self.end_frozen(self.at);
-        if why == Start::Upgrade {
-            self.leave_cycle();
+        match why {
+            Start::Upgrade => self.leave_cycle(),
+            Start::Change => self.carry_current(),
+            Start::New | Start::Renewal | Start::Resumed => {}
         }
-        let period = period_of(price, billed, self.at);
-        let paid = Some(Paid {
-            subscription: subscription.clone(),
-            source: payment.source.clone(),
-            amount: payment.paid,
-            currency: payment.currency.clone(),
-            reversed: None,
-        });
-        self.start_period(Cycle { offer, plan, price, allowance: None, why, period, payment: paid }, self.at);
+        let Sale { offer, plan, price, .. } = *sale;
+        let (period, payment) = (period_of(price, billed, self.at), Some(sale.paid()));
+        self.start_period(Cycle { offer, plan, price, allowance: None, why, period, payment }, self.at);
         self.keep_migrated(self.at);
     }
 
-    /// A period that was paid for and does not become the current one gives what it was sold with, until its own end:
-    /// of a year that is granted by the month, every month that is not over.
-    fn give_beside(&mut self, payment: &Payment, price: &Price, billed: Billed) {
-        let Billed { start, end, .. } = billed;
-        let over = (1..12).filter(|month| start.nth(Interval::Month, *month) <= self.at).count();
-        let left =
-            if end > self.at { 12 - i64::try_from(over).expect("at most eleven months are counted") } else { 12 };
-        for template in &price.grants {
-            let months = template.every == Some(Interval::Month) && price.interval == Interval::Year;
-            let of_year = |months| Amount::new(template.amount.get() * months).unwrap_or(template.amount);
-            let (amount, whole) =
-                if months { (of_year(left), of_year(12)) } else { (template.amount, template.amount) };
+    /// Gives what a period was sold with beside a current one that is more: it is carried until that ends first (R31).
+    fn carry_beside(&mut self, sale: &Sale<'a, '_>, billed: Billed) {
+        self.emit(Event::PeriodCarried {
+            plan: sale.plan.id.clone(),
+            catalog: sale.offer.version,
+            period: period_of(sale.price, billed, self.at),
+            allowance: None,
+            payment: Some(sale.paid()),
+            replaced: false,
+            grants: Vec::new(),
+        });
+        let place = self.workspace.subscription.carried.len() - 1;
+        self.grant_period(Which::Carried(place), sale.price, None, self.at);
+    }
+
+    /// Gives what a period was sold with that was over before its payment was heard of: its grants have expired.
+    fn give_over(&mut self, sale: &Sale<'a, '_>, billed: Billed) {
+        for template in &sale.price.grants {
+            let is_monthly = template.every == Some(Interval::Month) && sale.price.interval == Interval::Year;
+            let months = if is_monthly { 12 } else { 1 };
+            let amount = Amount::new(template.amount.get() * months).unwrap_or(template.amount);
             let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
-            let (currency, paid) = (payment.currency.clone(), payment.paid);
-            let cost = CostBasis { currency, amount: paid, credits: whole };
-            let grant = self.workspace.next_grant;
-            self.emit(Event::GrantIssued {
-                grant,
-                code: template.code.clone(),
-                kind,
-                unit: template.unit,
-                amount,
-                models: template.models.clone(),
-                rank: self.catalog().rank(kind),
-                source: payment.source.clone(),
-                cost_basis: Some(cost).filter(|_| kind == GrantKind::Cycle && template.unit == Unit::Credits),
-                expires_at: Some(end),
-                notice_at: None,
-                from: None,
-                reason: None,
-            });
-            if end <= self.at {
-                self.emit(Event::GrantExpired { grant, amount });
-            }
+            let (currency, paid) = (sale.payment.currency.clone(), sale.payment.paid);
+            let cost = CostBasis { currency, amount: paid, credits: amount };
+            let cost = Some(cost).filter(|_| kind == GrantKind::Cycle && template.unit == Unit::Credits);
+            let (grant, source) = (self.workspace.next_grant, sale.payment.source.clone());
+            self.grant_paid(kind, template, amount, source, cost, self.at, Some(billed.end));
+            self.emit(Event::GrantExpired { grant, amount });
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Step;
 use super::bounds::{limit, name_is_good};
 use crate::amount::{Amount, Unit};
+use crate::billing::Paid;
 use crate::billing::event::BillingEvent;
 use crate::catalog::{GrantKind, Name, Pack};
 use crate::command::Give;
@@ -247,9 +248,14 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// What the current period was paid with went back in part: the months of it that are still to come know (R34).
+    /// What the current or a carried period was paid with went back in part: the months of it that are still to come
+    /// know (R34).
     fn note_reversal(&mut self, source: &Name, paid: u64, reversed: u64) {
-        let payment = self.workspace.subscription.payment.as_ref().filter(|payment| payment.source == *source);
+        let subscription = &self.workspace.subscription;
+        let carried = subscription.carried.iter().filter(|carried| carried.period.end > self.at);
+        let carried = carried.filter_map(|carried| carried.payment.as_ref());
+        let mut payments = subscription.payment.iter().chain(carried);
+        let payment = payments.find(|payment| payment.source == *source);
         let known = payment.map(|payment| payment.reversed.unwrap_or((paid, 0)));
         if known.is_some_and(|known| known != (paid, reversed)) {
             self.emit(Event::Billing(BillingEvent::PaymentReversed { source: source.clone(), paid, reversed }));
@@ -257,9 +263,8 @@ impl Step<'_> {
     }
 
     /// Takes back the share of a grant that its payment has lost already.
-    pub(super) fn take_reversed_share(&mut self, grant: u32, at: Timestamp) {
-        let reversed = self.workspace.subscription.payment.as_ref().and_then(|payment| payment.reversed);
-        let Some((paid, reversed)) = reversed else { return };
+    pub(super) fn take_reversed_share(&mut self, grant: u32, payment: &Paid, at: Timestamp) {
+        let Some((paid, reversed)) = payment.reversed else { return };
         let granted = self.workspace.grant(grant).expect("it was just granted").granted;
         let share = granted.share_rounded_down(reversed, paid);
         if !share.is_zero() {

@@ -8,6 +8,7 @@ use crate::due::{self, Due};
 use crate::event::{Dated, Event, Failure, FailureCode};
 use crate::hold::Purpose;
 use crate::notice::Notice;
+use crate::subscription::Which;
 use crate::time::Timestamp;
 
 /// Does everything that is due by the step's instant.
@@ -22,7 +23,8 @@ pub(super) fn settle(step: &mut Step<'_>) {
         match due {
             Due::Hold(n) => expire_hold(step, n, at),
             Due::Grant(n) => end_grant(step, n, at),
-            Due::Month => step.start_month(at),
+            Due::CarriedMonth(place) => step.start_month(Which::Carried(place), at),
+            Due::Month => step.start_month(Which::Current, at),
             Due::Period => step.end_period(at),
         }
     }

@@ -10,8 +10,9 @@ use crate::command::{Choice, Command};
 use crate::event::{Event, Start};
 use crate::grant::{CostBasis, Grant, trial_source};
 use crate::limits::OPERATION_MAX;
+use crate::purchase::is_downgrade;
 use crate::refusal::Refusal;
-use crate::subscription::{Period, Subscription};
+use crate::subscription::{Carried, Period, Subscription, Which};
 use crate::team::Role;
 use crate::team::event::TeamEvent;
 use crate::time::{Interval, Timestamp};
@@ -95,7 +96,7 @@ impl<'a> Step<'a> {
             self.workspace.subscription.plan == plan.id && self.workspace.subscription.allowance == choice.allowance;
         match self.workspace.subscription.period {
             Some(period) if same && period.interval == price.interval => self.undo_cancel(),
-            Some(period) if self.is_less(offer, plan, price, period) => {
+            Some(period) if is_downgrade(&offer.catalog, self.current(period), (&plan.id, price.interval)) => {
                 let (plan, interval, allowance) = (plan.id.clone(), price.interval, choice.allowance);
                 self.emit(Event::ChangeScheduled { plan, interval, allowance });
                 Ok(())
@@ -107,10 +108,9 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Whether a plan and interval give less than the current ones: then they wait for the period's end (R31).
-    fn is_less(&self, offer: &Published, plan: &Plan, price: &Price, period: Period) -> bool {
-        let current = offer.catalog.plan_rank(&self.workspace.subscription.plan);
-        offer.catalog.plan_rank(&plan.id) < current || price.interval < period.interval
+    /// Returns the plan and interval of the current period.
+    pub(super) fn current(&self, period: Period) -> (&str, Interval) {
+        (&self.workspace.subscription.plan, period.interval)
     }
 
     /// A purchase: a new cycle from now on with its full grant (R31).
@@ -130,19 +130,42 @@ impl<'a> Step<'a> {
         self.start_period(Cycle { offer, plan, price, allowance, why, period, payment: None }, self.at);
     }
 
-    /// What an upgrade does with the rest of the old cycle: it keeps its date, or is forfeited (R31).
+    /// What an upgrade does with the old period: the rest of it and its months to come keep their dates, or are
+    /// forfeited (R31).
     pub(super) fn leave_cycle(&mut self) {
         if self.catalog().on_upgrade == OnUpgrade::Carry {
-            return;
+            return self.carry_current();
         }
-        let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
+        let subscription = &self.workspace.subscription;
         // A grant with nothing free but something held dies too: what its hold gives back finds it dead (R17).
-        let left = |grant: &&Arc<Grant>| cycle(grant.kind) && !grant.closed() && !grant.dead(self.at);
+        let left =
+            |grant: &&Arc<Grant>| subscription.is_forfeited(grant) && !grant.closed() && !grant.dead(self.at);
         let leftover = self.workspace.grants.iter().filter(left);
         let leftover: Vec<(u32, Amount)> = leftover.map(|grant| (grant.n, grant.available)).collect();
         for (grant, amount) in leftover {
             self.emit(Event::GrantExpired { grant, amount });
         }
+    }
+
+    /// Lets the current period go on beside the one that takes its place, if it is not over (R31).
+    pub(super) fn carry_current(&mut self) {
+        let subscription = &self.workspace.subscription;
+        let Some(period) = subscription.period.filter(|period| period.end > self.at) else { return };
+        let is_its = |grant: &&Arc<Grant>| {
+            let kinds = matches!(grant.kind, GrantKind::Cycle | GrantKind::Rollover);
+            kinds && !grant.closed() && subscription.period_of(grant) == Which::Current
+        };
+        let grants = self.workspace.grants.iter().filter(is_its).map(|grant| grant.n).collect();
+        let event = Event::PeriodCarried {
+            plan: subscription.plan.clone(),
+            catalog: subscription.sold.unwrap_or(self.workspace.catalog),
+            period,
+            allowance: subscription.allowance,
+            payment: subscription.payment.clone(),
+            replaced: true,
+            grants,
+        };
+        self.emit(event);
     }
 
     /// Starts a period at an instant and makes its grants.
@@ -153,11 +176,7 @@ impl<'a> Step<'a> {
         self.enter_plan(at);
         // Only a period that follows another takes its rest over: what is bought anew starts anew (R6, R31).
         let rolls = matches!(why, Start::Renewal | Start::Change).then_some(period.start);
-        for template in &price.grants {
-            let month = template.every == Some(Interval::Month) && period.interval == Interval::Year;
-            let ends = period.next_month_at().filter(|_| month).unwrap_or(period.end);
-            self.issue(template, template.amount, rolls, at, ends);
-        }
+        self.grant_period(Which::Current, price, rolls, at);
         if let Some(amount) = allowance.filter(|amount| !amount.is_zero()) {
             let agreed = GrantTemplate {
                 code: Name::from("contract"),
@@ -168,7 +187,18 @@ impl<'a> Step<'a> {
                 models: Vec::new(),
                 bonus: false,
             };
-            self.issue(&agreed, amount, rolls, at, period.end);
+            self.issue(Which::Current, &agreed, amount, rolls, at, period.end);
+        }
+    }
+
+    /// Makes the grants with which a period begins.
+    pub(super) fn grant_period(&mut self, which: Which, price: &Price, rolls: Option<Timestamp>, at: Timestamp) {
+        let (period, _) = self.workspace.subscription.paid_period(which);
+        let period = period.expect("the period was just written");
+        for template in &price.grants {
+            let month = template.every == Some(Interval::Month) && period.interval == Interval::Year;
+            let ends = period.next_month_at().filter(|_| month).unwrap_or(period.end);
+            self.issue(which, template, template.amount, rolls, at, ends);
         }
     }
 
@@ -209,19 +239,20 @@ impl<'a> Step<'a> {
     /// Makes a period's grant, and goes on with what the one that ended left over where the catalog allows it (R6).
     fn issue(
         &mut self,
+        which: Which,
         template: &GrantTemplate,
         amount: Amount,
         rolls: Option<Timestamp>,
         at: Timestamp,
         ends: Timestamp,
     ) {
-        let payment = self.workspace.subscription.payment.clone();
+        let payment = self.workspace.subscription.paid_period(which).1.cloned();
         let source = match &payment {
             Some(payment) => payment.source.clone(),
-            None => self.source_of_period(template, at),
+            None => self.source_of_period(which, template, at),
         };
         if let (Some(most), Some(ended)) = (template.rollover_max, rolls) {
-            let (left, paid_by) = self.left_over(&template.code, ended);
+            let (left, paid_by) = self.left_over(which, &template.code, ended);
             let rolled = left.min(most);
             if !rolled.is_zero() {
                 // What goes on was paid by what it was granted for: a refund of that takes it back (R9).
@@ -231,15 +262,20 @@ impl<'a> Step<'a> {
         }
         let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
         let grant = self.workspace.next_grant;
-        self.grant_template(kind, template, amount, source, at, Some(ends));
-        if payment.is_some() {
-            self.take_reversed_share(grant, at);
+        let cost = self.cost_of(which, kind, template);
+        self.grant_paid(kind, template, amount, source, cost, at, Some(ends));
+        if let Some(payment) = &payment {
+            self.take_reversed_share(grant, payment, at);
         }
     }
 
     /// The source of a grant of a period that the operator says is paid.
-    fn source_of_period(&self, template: &GrantTemplate, at: Timestamp) -> Name {
-        let source = Name::from(format!("period:{}:{}", at.micros(), template.code));
+    fn source_of_period(&self, which: Which, template: &GrantTemplate, at: Timestamp) -> Name {
+        let beginning = match which {
+            Which::Current => "period:".to_owned(),
+            Which::Carried(place) => self.workspace.subscription.carried[place].source_of_months(),
+        };
+        let source = Name::from(format!("{beginning}{}:{}", at.micros(), template.code));
         if self.workspace.grants.iter().any(|grant| grant.source == source) {
             // Two purchases at one instant are two sources (R7).
             return Name::from(format!("{source}:{}", self.workspace.next_grant));
@@ -247,11 +283,14 @@ impl<'a> Step<'a> {
         source
     }
 
-    /// What cycle grants of a code that end at an instant leave over, and what they were made from. What came back from
-    /// holds since then has gone on in grants of its own already (R17) and is not given twice.
-    fn left_over(&self, code: &Name, at: Timestamp) -> (Amount, Option<Name>) {
+    /// What a period's grants of a code that end at an instant leave over, and what they were made from. What came back
+    /// from holds since then has gone on in grants of its own already (R17) and is not given twice.
+    fn left_over(&self, which: Which, code: &Name, at: Timestamp) -> (Amount, Option<Name>) {
         let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
-        let ending = |grant: &&Arc<Grant>| cycle(grant.kind) && grant.code == *code && grant.own_end() == Some(at);
+        let ending = |grant: &&Arc<Grant>| {
+            let ends = cycle(grant.kind) && grant.code == *code && grant.own_end() == Some(at);
+            ends && self.workspace.subscription.period_of(grant) == which
+        };
         let ended: Vec<&Arc<Grant>> = self.workspace.grants.iter().filter(ending).collect();
         let left = ended.iter().map(|grant| grant.expired.less(grant.settled.returned)).sum();
         (left, ended.last().map(|grant| grant.source.clone()))
@@ -266,6 +305,20 @@ impl<'a> Step<'a> {
         at: Timestamp,
         expires_at: Option<Timestamp>,
     ) {
+        self.grant_paid(kind, template, amount, source, None, at, expires_at);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a grant is what these say")]
+    pub(super) fn grant_paid(
+        &mut self,
+        kind: GrantKind,
+        template: &GrantTemplate,
+        amount: Amount,
+        source: Name,
+        cost_basis: Option<CostBasis>,
+        at: Timestamp,
+        expires_at: Option<Timestamp>,
+    ) {
         let event = Event::GrantIssued {
             grant: self.workspace.next_grant,
             code: template.code.clone(),
@@ -275,7 +328,7 @@ impl<'a> Step<'a> {
             models: template.models.clone(),
             rank: self.catalog().rank(kind),
             source,
-            cost_basis: self.cost_of(kind, template),
+            cost_basis,
             expires_at,
             notice_at: None,
             from: None,
@@ -285,29 +338,41 @@ impl<'a> Step<'a> {
     }
 
     /// What the period's allowance cost, where that is known.
-    fn cost_of(&self, kind: GrantKind, template: &GrantTemplate) -> Option<CostBasis> {
-        let paid = self.workspace.subscription.payment.as_ref();
+    fn cost_of(&self, which: Which, kind: GrantKind, template: &GrantTemplate) -> Option<CostBasis> {
+        let (period, paid) = self.workspace.subscription.paid_period(which);
         let paid = paid.filter(|_| kind == GrantKind::Cycle && template.unit == Unit::Credits)?;
-        let months = if template.every == Some(Interval::Month) && self.is_yearly() { 12 } else { 1 };
+        let is_yearly = period.is_some_and(|period| period.interval == Interval::Year);
+        let months = if template.every == Some(Interval::Month) && is_yearly { 12 } else { 1 };
         let credits = Amount::new(template.amount.get() * months)?;
         Some(CostBasis { currency: paid.currency.clone(), amount: paid.amount, credits })
     }
 
-    fn is_yearly(&self) -> bool {
-        self.workspace.subscription.period.is_some_and(|period| period.interval == Interval::Year)
-    }
-
     /// A monthly grant inside a paid year falls due (R34).
-    pub(super) fn start_month(&mut self, at: Timestamp) {
-        let period = self.workspace.subscription.period.expect("a month falls due inside a period");
+    pub(super) fn start_month(&mut self, which: Which, at: Timestamp) {
+        let (period, _) = self.workspace.subscription.paid_period(which);
+        let period = period.expect("a month falls due inside a period");
         let month = period.next_month.expect("a month falls due where there are monthly grants");
-        self.emit_at(at, Event::MonthStarted { next_month: month + 1 });
-        let plan = self.terms_at(at).granting().plan;
+        let carried = match which {
+            Which::Current => None,
+            Which::Carried(place) => Some(u32::try_from(place).expect("few periods are carried")),
+        };
+        self.emit_at(at, Event::MonthStarted { next_month: month + 1, carried });
+        let plan = match which {
+            Which::Current => self.terms_at(at).granting().plan,
+            Which::Carried(place) => self.plan_of_carried(place),
+        };
         let price = plan.price(period.interval).expect("a period has a price in the version it was sold with");
         for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
             let ends = period.anchor.nth(Interval::Month, month + 1).min(period.end);
-            self.issue(template, template.amount, Some(at), at, ends);
+            self.issue(which, template, template.amount, Some(at), at, ends);
         }
+    }
+
+    /// Returns the plan of a carried period as it was sold.
+    fn plan_of_carried(&self, place: usize) -> &'a Plan {
+        let carried = &self.workspace.subscription.carried[place];
+        let sold = self.catalogs.get(carried.catalog).and_then(|sold| sold.catalog.plan(&carried.plan));
+        sold.expect("what was sold is in its version")
     }
 
     /// A paid period ends: the plan ends, changes or renews. With manual billing the operator has agreed to renewals;
@@ -375,12 +440,20 @@ impl<'a> Step<'a> {
         sold.expect("what was sold is in some version")
     }
 
-    /// The paid plan is over: what was frozen with it expires, and the free plan takes its place.
+    /// The paid plan is over: what was frozen with it expires, and what is paid for still takes its place, or else the
+    /// free plan (R31).
     pub(super) fn end_subscription(&mut self, at: Timestamp, unpaid: bool) {
         self.end_frozen(at);
         let newest = self.newest(at);
-        let (plan, catalog) = (newest.catalog.free_plan.clone(), newest.version);
-        self.emit_at(at, Event::SubscriptionEnded { plan, catalog, unpaid });
+        let Some(next) = self.workspace.subscription.next_carried(&newest.catalog, at).cloned() else {
+            let (plan, catalog) = (newest.catalog.free_plan.clone(), newest.version);
+            self.emit_at(at, Event::SubscriptionEnded { plan, catalog, unpaid });
+            return self.enter_plan(at);
+        };
+        let Carried { plan, catalog, period, allowance, payment, .. } = next;
+        self.emit_at(at, Event::SubscriptionEnded { plan: plan.clone(), catalog, unpaid });
+        let why = Start::Resumed;
+        self.emit_at(at, Event::PeriodStarted { plan, catalog, why, period, allowance, payment });
         self.enter_plan(at);
     }
 

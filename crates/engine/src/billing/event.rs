@@ -54,7 +54,7 @@ pub enum BillingEvent {
         /// Which attempt it was.
         attempt: u32,
     },
-    /// Part of what the current period was paid with went back, or came again.
+    /// Part of what the current or a carried period was paid with went back, or came again.
     PaymentReversed {
         /// The payment.
         source: Name,

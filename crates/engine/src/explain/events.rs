@@ -29,6 +29,7 @@ impl Scene<'_> {
             | Event::OutcomeIgnored { .. } => self.run(event),
             Event::HoldOpened { .. } | Event::HoldExtended { .. } | Event::HoldEnded { .. } => self.hold(event),
             Event::PeriodStarted { .. }
+            | Event::PeriodCarried { .. }
             | Event::MonthStarted { .. }
             | Event::SubscriptionEnded { .. }
             | Event::ChangeScheduled { .. }
@@ -91,10 +92,30 @@ impl Scene<'_> {
             Event::PeriodStarted { plan, why, period, allowance, catalog, .. } => {
                 self.period(plan, *why, period, *allowance, *catalog)
             }
-            Event::MonthStarted { .. } => Said::with(
-                format!("The next month of the yearly {} plan began", current.plan),
-                format!("; the year ends {}.", on(ends)),
-            ),
+            Event::PeriodCarried { plan, period, replaced, .. } => {
+                let interval = adverb(period.interval);
+                let short = match replaced {
+                    true => format!("What was paid of the {plan} plan, {interval}, keeps its dates"),
+                    false => format!("The {plan} plan, paid {interval}, goes beside the {} plan", current.plan),
+                };
+                let detail = format!(
+                    ": its credits come and end as they were sold, until {}, and it is the workspace's plan again if \
+                     what is higher ends before.",
+                    period.end
+                );
+                Said::with(short, detail)
+            }
+            Event::MonthStarted { carried, .. } => {
+                let carried = carried.and_then(|place| current.carried.get(usize::try_from(place).ok()?));
+                let (plan, ends) = match carried {
+                    Some(carried) => (&carried.plan, Some(carried.period.end)),
+                    None => (&current.plan, ends),
+                };
+                Said::with(
+                    format!("The next month of the yearly {plan} plan began"),
+                    format!("; the year ends {}.", on(ends)),
+                )
+            }
             Event::SubscriptionEnded { plan, unpaid, .. } => {
                 let why = if *unpaid { ", because its renewal was not paid." } else { "." };
                 let ended = format!("The {} plan ended and the workspace went to the {plan} plan", current.plan);
@@ -137,6 +158,7 @@ impl Scene<'_> {
             Start::Renewal => format!("Renewed the {plan} plan, paid {interval}"),
             Start::Upgrade if plan == old => format!("Changed the {plan} plan at once, paid {interval}"),
             Start::Upgrade => format!("Upgraded from the {old} plan to the {plan} plan at once, paid {interval}"),
+            Start::Resumed => format!("Went on with the {plan} plan, paid {interval}"),
             Start::Change if plan == old => format!("Changed the {plan} plan as scheduled, paid {interval}"),
             Start::Change => format!("Changed from the {old} plan to the {plan} plan as scheduled, paid {interval}"),
         };

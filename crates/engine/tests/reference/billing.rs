@@ -2,10 +2,10 @@
 
 use super::civil::DAY;
 use super::money::Born;
-use super::{Answer, Model, Paid, find_plan, find_price, good_name, later, nth};
+use super::{Answer, Model, Other, Paid, find_plan, find_price, good_name, later, nth};
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
 use scrip_engine::billing::{ReviewStatus, TopUpTerms};
-use scrip_engine::{Catalog, GrantKind, Interval, OnUpgrade, Plan, PlanPrice, Span, Unit};
+use scrip_engine::{Catalog, GrantKind, Interval, Plan, PlanPrice, Span, Unit};
 use std::sync::Arc;
 
 /// What the current period was paid with.
@@ -183,29 +183,39 @@ impl Model {
         self.failed = None;
         self.happened = true;
         let place = |id: &str| catalog.plans.iter().position(|plan| *plan.id == *id);
-        let is_over = told.end <= self.now;
-        let stays = match (&self.paid, &self.bill) {
-            (None, _) => false,
-            (Some(_), None) => place(&self.plan) > place(&plan.id),
-            (Some(current), Some(_)) => told.start < current.start,
-        };
-        if is_over || stays {
-            self.beside(&payment.source, price, &told);
+        if told.end <= self.now {
+            self.over(&payment.source, price, &told);
             return Ok(());
         }
-        let follows = self.paid.is_some_and(|current| {
-            let ours = self.bill.as_ref().is_some_and(|bill| bill.subscription == told.subscription);
-            let less = place(&plan.id) < place(&self.plan) || told.interval < current.interval;
-            ours && (told.start >= current.end || less)
-        });
-        self.end_frozen(self.now);
-        if self.paid.is_some() && !follows && self.catalog().on_upgrade == OnUpgrade::Forfeit {
-            self.forfeit();
+        let source = &payment.source;
+        let Some(current) = self.paid else {
+            self.end_frozen(self.now);
+            self.begin_paid(version, plan, price, source, told, false, false);
+            return Ok(());
+        };
+        let by_hand = self.bill.is_none();
+        let same = *self.plan == *plan.id;
+        let less = place(&plan.id) < place(&self.plan) || (same && told.interval < current.interval);
+        let older = told.start < current.start;
+        let over = current.end <= self.now;
+        let stays = match (by_hand, ours) {
+            (true, _) => less,
+            (false, true) => older,
+            (false, false) => !over && (less || (older && same && told.interval == current.interval)),
+        };
+        if stays {
+            self.beside(version, plan, price, source, told);
+            return Ok(());
         }
-        let renewal = self.paid.is_some_and(|current| {
-            *self.plan == *plan.id && told.interval == current.interval && told.start >= current.end
-        });
-        self.begin_paid(version, plan, price, &payment.source, told, follows, renewal);
+        let renewal = ours && same && told.interval == current.interval && told.start >= current.end;
+        let follows = ours && (renewal || less || told.start >= current.end);
+        self.end_frozen(self.now);
+        match (renewal, follows) {
+            (true, _) => {}
+            (false, true) => self.set_aside(),
+            (false, false) => self.leave(),
+        }
+        self.begin_paid(version, plan, price, source, told, follows, renewal);
         Ok(())
     }
 
@@ -220,7 +230,16 @@ impl Model {
         follows: bool,
         renewal: bool,
     ) {
-        let Told { subscription, interval, mut anchor, start, end } = told;
+        let (start, subscription) = (told.start, told.subscription.clone());
+        let paid = self.as_billed(price, &told);
+        self.bill = Some(Bill { subscription, source: source.to_owned(), gone: None });
+        (self.awaited, self.bridge, self.processing) = (None, None, false);
+        let renews = follows && renewal;
+        self.start_period(version, plan, price, None, follows.then_some(start), renews, paid, self.now);
+    }
+
+    fn as_billed(&self, price: &PlanPrice, told: &Told) -> Paid {
+        let Told { interval, mut anchor, start, end, .. } = *told;
         let mut index = (0..).find(|n| nth(anchor, interval, *n) >= start).expect("it comes to the start");
         if nth(anchor, interval, index) != start {
             (anchor, index) = (start, 0);
@@ -232,21 +251,31 @@ impl Model {
             next_month =
                 (index * 12 + 1..=index * 12 + 13).find(|month| is_to_come(month) || *month == index * 12 + 13);
         }
-        let paid = Paid { interval, anchor, index, start, end, next_month };
-        self.bill = Some(Bill { subscription, source: source.to_owned(), gone: None });
-        (self.awaited, self.bridge, self.processing) = (None, None, false);
-        let renews = follows && renewal;
-        self.start_period(version, plan, price, None, follows.then_some(start), renews, paid, self.now);
+        Paid { interval, anchor, index, start, end, next_month }
     }
 
-    /// What was paid for and is not the current period: what it sells, until its own end.
-    fn beside(&mut self, source: &str, price: &PlanPrice, told: &Told) {
+    /// What was paid for and is less than the current period goes beside it, and grants as it was sold.
+    fn beside(&mut self, version: u32, plan: &Plan, price: &PlanPrice, source: &str, told: Told) {
+        let paid = self.as_billed(price, &told);
+        self.newest_of += 1;
+        let bill = Some(Bill { subscription: told.subscription, source: source.to_owned(), gone: None });
+        let (of, name) = (self.newest_of, plan.id.to_string());
+        let other = Other { of, version, plan: name, paid, allowance: None, bill, until: self.lots.len() + 1 };
+        self.others.push(other.clone());
+        for template in &price.grants {
+            let in_year = paid.interval == Interval::Year && template.every == Some(Interval::Month);
+            let month = self.next_month(&paid).filter(|_| in_year);
+            self.cycle_grant(Some(&other), template, self.now, month.unwrap_or(paid.end), None);
+        }
+    }
+
+    /// What was paid for and is over: what it sold, which has expired.
+    fn over(&mut self, source: &str, price: &PlanPrice, told: &Told) {
         let now = self.now;
         for template in &price.grants {
             let mut amount = template.amount.get();
             if told.interval == Interval::Year && template.every == Some(Interval::Month) {
-                let gone = (1..=11).filter(|month| nth(told.start, Interval::Month, *month) <= now).count();
-                amount *= if told.end <= now { 12 } else { 12 - i64::try_from(gone).expect("few") };
+                amount *= 12;
             }
             let n = self.issue(Born {
                 kind: if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle },
@@ -260,10 +289,8 @@ impl Model {
                 root: None,
                 rank: None,
             });
-            if told.end <= now {
-                let lot = self.lot_mut(n);
-                (lot.expired, lot.available) = (lot.available, 0);
-            }
+            let lot = self.lot_mut(n);
+            (lot.expired, lot.available) = (lot.available, 0);
         }
     }
 
@@ -275,7 +302,8 @@ impl Model {
             GrantKind::Bonus => lot.source == bill.source,
             _ => false,
         };
-        of_period && lot.own() == Some(paid.end) && (self.awaited.is_some() || !self.cancel)
+        let beside = self.others.iter().any(|other| other.of == lot.of);
+        !beside && of_period && lot.own() == Some(paid.end) && (self.awaited.is_some() || !self.cancel)
     }
 
     /// What was frozen is lost.

@@ -63,6 +63,8 @@ pub struct Lot {
     pub touched: i64,
     /// Closed for so long that only its sums are known.
     pub forgotten: bool,
+    /// The paid period it was made for, by number; 0 is none.
+    pub of: u32,
 }
 
 impl Lot {
@@ -125,6 +127,20 @@ pub struct Paid {
     pub next_month: Option<u32>,
 }
 
+/// A period that is paid for beside the current one.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// Its number among all there were.
+    pub of: u32,
+    pub version: u32,
+    pub plan: String,
+    pub paid: Paid,
+    pub allowance: Option<i64>,
+    pub bill: Option<billing::Bill>,
+    /// The number of the first lot after it was set aside or came beside.
+    pub until: usize,
+}
+
 /// The naive workspace.
 #[derive(Clone)]
 pub struct Model {
@@ -168,6 +184,11 @@ pub struct Model {
     pub sold: Option<u32>,
     /// The version whose price renewals cost from an instant on.
     pub repriced: Option<(u32, i64)>,
+    /// The number of the current paid period, and of the newest.
+    pub of: u32,
+    pub newest_of: u32,
+    /// Periods that are paid for and not the current one.
+    pub others: Vec<Other>,
 }
 
 impl Model {
@@ -208,6 +229,9 @@ impl Model {
             bought: 0,
             sold: None,
             repriced: None,
+            of: 0,
+            newest_of: 0,
+            others: Vec::new(),
         }
     }
 
@@ -306,6 +330,11 @@ impl Model {
                     self.happened = true;
                 }
             }
+            for index in 0..self.others.len() {
+                if self.next_month(&self.others[index].paid) == Some(at) {
+                    self.other_month(index, at);
+                }
+            }
             match self.paid {
                 Some(paid) if self.next_month(&paid) == Some(at) => self.month(&paid, at),
                 Some(_) if self.bridge == Some(at) && self.awaited != Some(at) => {
@@ -375,6 +404,7 @@ impl Model {
         for lot in self.lots.iter().filter(|lot| lot.available > 0) {
             due.extend(lot.tell.or(lot.ends.filter(|_| !self.waits(lot))));
         }
+        due.extend(self.others.iter().filter_map(|other| self.next_month(&other.paid)));
         due.extend(self.paid.map(|paid| self.bridge.or(self.awaited).or(self.next_month(&paid)).unwrap_or(paid.end)));
         due.into_iter().min()
     }
@@ -468,25 +498,61 @@ impl Model {
             }
             let rank = |id: &str| offer.plans.iter().position(|plan| *plan.id == *id);
             let lower = rank(&self.plan).is_some_and(|current| rank(&plan.id) < Some(current));
-            if lower || price.interval < paid.interval {
+            if lower || (self.plan == *plan.id && price.interval < paid.interval) {
                 self.pending = Some((plan.id.to_string(), price.interval, allowance));
                 self.cancel = false;
                 self.happened = true;
                 return Ok(());
             }
-            if self.catalog().on_upgrade == OnUpgrade::Forfeit {
-                self.forfeit();
-            }
+            self.leave();
         }
         let paid = by_hand(price, self.now, 0, self.now);
         self.start_period(version, plan, price, allowance, None, false, paid, self.now);
         Ok(())
     }
 
+    /// What an upgrade leaves behind ends, or goes on beside it.
+    pub fn leave(&mut self) {
+        if self.catalog().on_upgrade == OnUpgrade::Forfeit { self.forfeit() } else { self.set_aside() }
+    }
+
+    /// The current period goes on beside what takes its place, unless it is over.
+    pub fn set_aside(&mut self) {
+        if let Some(paid) = self.paid.filter(|paid| paid.end > self.now) {
+            let (plan, bill) = (self.plan.clone(), self.bill.clone());
+            let version = self.sold.unwrap_or(self.version);
+            // What a renewal before its time has left goes along.
+            let beside: Vec<u32> = self.others.iter().map(|other| other.of).collect();
+            for lot in self.lots.iter_mut().filter(|lot| !beside.contains(&lot.of)) {
+                let cycle = matches!(lot.kind, GrantKind::Cycle | GrantKind::Rollover);
+                lot.of = if cycle && lot.available + lot.held > 0 { self.of } else { lot.of };
+            }
+            let until = self.lots.len() + 1;
+            self.others.push(Other { of: self.of, version, plan, paid, allowance: self.allowance, bill, until });
+            self.happened = true;
+        }
+    }
+
+    /// A month of a period beside the current one.
+    fn other_month(&mut self, index: usize, at: i64) {
+        let month = self.others[index].paid.next_month.expect("a month is due");
+        self.happened = true;
+        self.others[index].paid.next_month = Some(month + 1);
+        let other = self.others[index].clone();
+        let catalog = self.catalogs.get(other.version).expect("published").catalog.clone();
+        let plan = find_plan(&catalog, &other.plan).expect("it was sold");
+        let price = find_price(plan, other.paid.interval).expect("it was sold");
+        for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
+            let ends = nth(other.paid.anchor, Interval::Month, month + 1).min(other.paid.end);
+            self.cycle_grant(Some(&other), template, at, ends, Some(at));
+        }
+    }
+
     /// An upgrade ends the old cycle for good: what is left expires, and what comes back later finds it dead.
     fn forfeit(&mut self) {
         let now = self.now;
-        for lot in &mut self.lots {
+        let others: Vec<u32> = self.others.iter().map(|other| other.of).collect();
+        for lot in self.lots.iter_mut().filter(|lot| !others.contains(&lot.of)) {
             let cycle = matches!(lot.kind, GrantKind::Cycle | GrantKind::Rollover);
             if cycle && !lot.dead(now) && lot.available + lot.held > 0 {
                 lot.expired += lot.available;
@@ -521,10 +587,12 @@ impl Model {
         self.cancel = false;
         self.pending = None;
         self.paid = Some(paid);
+        self.newest_of += 1;
+        self.of = self.newest_of;
         self.come_to_plan(at);
         for template in &price.grants {
             let month = self.next_month(&paid).filter(|_| in_year(template));
-            self.cycle_grant(template, at, month.unwrap_or(paid.end), rolls);
+            self.cycle_grant(None, template, at, month.unwrap_or(paid.end), rolls);
         }
         if let Some(amount) = allowance {
             let contract = GrantTemplate {
@@ -536,7 +604,7 @@ impl Model {
                 models: Vec::new(),
                 bonus: false,
             };
-            self.cycle_grant(&contract, at, paid.end, rolls);
+            self.cycle_grant(None, &contract, at, paid.end, rolls);
         }
         if let Some((next, _)) = self.repriced {
             self.sold = Some(self.version);
@@ -553,7 +621,7 @@ impl Model {
         let price = find_price(plan, paid.interval).expect("the price is in its catalog");
         for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
             let ends = nth(paid.anchor, Interval::Month, month + 1).min(paid.end);
-            self.cycle_grant(template, at, ends, Some(at));
+            self.cycle_grant(None, template, at, ends, Some(at));
         }
     }
 
@@ -607,6 +675,14 @@ impl Model {
         self.plan = offer.free_plan.to_string();
         (self.paid, self.cancel, self.pending, self.allowance) = (None, false, None, None);
         (self.bill, self.awaited, self.bridge, self.processing) = (None, None, None, false);
+        // What is paid for still comes before the free plan: the highest of it, and the longest of that.
+        let rank = |id: &str| offer.plans.iter().position(|plan| *plan.id == *id);
+        let going = self.others.iter().filter(|other| other.paid.end > at && !other.is_given_back());
+        if let Some(next) = going.max_by_key(|other| (rank(&other.plan), other.paid.end)).cloned() {
+            self.others.retain(|other| other.of != next.of);
+            (self.version, self.plan, self.allowance) = (next.version, next.plan, next.allowance);
+            (self.paid, self.bill, self.of, self.cancel) = (Some(next.paid), next.bill, next.of, true);
+        }
         self.come_to_plan(at);
     }
 
@@ -656,6 +732,12 @@ impl Model {
     fn sold_by(&self) -> Arc<Catalog> {
         let version = self.sold.unwrap_or(self.version);
         self.catalogs.get(version).expect("published").catalog.clone()
+    }
+}
+
+impl Other {
+    fn is_given_back(&self) -> bool {
+        self.bill.as_ref().and_then(|bill| bill.gone).is_some_and(|(paid, gone)| gone >= paid)
     }
 }
 

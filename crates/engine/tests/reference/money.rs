@@ -1,6 +1,6 @@
 //! Lots: given, forgotten, taken back.
 
-use super::{Answer, Lot, MOST, Model, find_plan, good_name, later};
+use super::{Answer, Lot, MOST, Model, Other, find_plan, good_name, later};
 use scrip_engine::{Give, GrantKind, GrantTemplate, Pack, Span, Unit};
 
 /// What a new lot is.
@@ -52,6 +52,7 @@ impl Model {
             passed_on: 0,
             touched: born.at,
             forgotten: false,
+            of: 0,
         });
         self.forget(born.at);
         n
@@ -156,32 +157,51 @@ impl Model {
     }
 
     /// A period's grant and, when a period followed another by itself, what the one before left over up to the cap.
-    pub(super) fn cycle_grant(&mut self, template: &GrantTemplate, at: i64, ends: i64, rolls: Option<i64>) {
+    pub(super) fn cycle_grant(
+        &mut self,
+        other: Option<&Other>,
+        template: &GrantTemplate,
+        at: i64,
+        ends: i64,
+        rolls: Option<i64>,
+    ) {
         // Two purchases at one instant are two sources (R7); what a provider collected is its own.
-        let mut source = format!("period:{at}:{}", template.code);
-        if let Some(bill) = &self.bill {
+        let mut source = match other {
+            None => format!("period:{at}:{}", template.code),
+            Some(other) => format!("carried:{}:{at}:{}", other.until, template.code),
+        };
+        let of = other.map_or(self.of, |other| other.of);
+        let bill = other.map_or(self.bill.clone(), |other| other.bill.clone());
+        if let Some(bill) = &bill {
             source.clone_from(&bill.source);
         } else if self.lots.iter().any(|lot| !lot.forgotten && lot.source == source) {
             source = format!("{source}:{}", self.lots.len() + 1);
         }
         if let (Some(most), Some(ended)) = (template.rollover_max, rolls) {
+            let beside: Vec<u32> = self.others.iter().map(|other| other.of).collect();
             let last = |lot: &&Lot| {
                 matches!(lot.kind, GrantKind::Cycle | GrantKind::Rollover)
                     && lot.code == *template.code
                     && lot.own() == Some(ended)
                     && !lot.forgotten
+                    && match other {
+                        Some(other) => lot.of == other.of,
+                        None => !beside.contains(&lot.of),
+                    }
             };
             let left: i64 = self.lots.iter().filter(last).map(|lot| lot.expired - lot.passed_on).sum();
             if left.min(most.get()) > 0 {
                 let amount = left.min(most.get());
                 let paid_by = self.lots.iter().rfind(last).map(|lot| lot.source.clone());
-                let paid_by = paid_by.filter(|_| self.bill.is_some()).unwrap_or_else(|| source.clone());
-                self.issue(from_template(GrantKind::Rollover, template, amount, paid_by, at, Some(ends)));
+                let paid_by = paid_by.filter(|_| bill.is_some()).unwrap_or_else(|| source.clone());
+                let n = self.issue(from_template(GrantKind::Rollover, template, amount, paid_by, at, Some(ends)));
+                self.lot_mut(n).of = of;
             }
         }
         let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
         let n = self.issue(from_template(kind, template, template.amount.get(), source, at, Some(ends)));
-        if let Some((paid, gone)) = self.bill.as_ref().and_then(|bill| bill.gone) {
+        self.lot_mut(n).of = of;
+        if let Some((paid, gone)) = bill.and_then(|bill| bill.gone) {
             let share = share_of(template.amount.get(), gone, paid);
             if share > 0 {
                 self.lot_mut(n).wanted = share;
@@ -322,7 +342,10 @@ impl Model {
             return Err("NOT_FOUND");
         }
         let now = self.now;
-        if let Some(bill) = self.bill.as_mut().filter(|bill| bill.source == source) {
+        let now = self.now;
+        let others = self.others.iter_mut().filter(|other| other.paid.end > now);
+        let others = others.filter_map(|other| other.bill.as_mut());
+        if let Some(bill) = self.bill.iter_mut().chain(others).find(|bill| bill.source == source) {
             let known = bill.gone.unwrap_or((paid, 0));
             if known != (paid, reversed) {
                 bill.gone = Some((paid, reversed));

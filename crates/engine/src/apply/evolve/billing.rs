@@ -33,8 +33,7 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &BillingEv
             Arc::make_mut(&mut workspace.billing).failed = Some((invoice.clone(), *attempt));
         }
         BillingEvent::PaymentReversed { source, paid, reversed } => {
-            let payment = workspace.subscription.payment.as_mut().filter(|payment| payment.source == *source);
-            if let Some(payment) = payment {
+            if let Some(payment) = workspace.subscription.payment_mut(source) {
                 payment.reversed = Some((*paid, *reversed));
             }
         }
