@@ -76,7 +76,7 @@ pub use quote::{Line, Price, delivered, price};
 pub use rate::{Admission, Admissions, Askers};
 pub use refusal::{Ending, FreshQuote, Refusal, WayOut};
 pub use rights::{By, Effective, Need, effective, judge, role_reaches};
-pub use subscription::{Period, Repriced, Subscription};
+pub use subscription::{Carried, Period, Repriced, Subscription};
 pub use terms::{Edition, Estimate, Priced, Terms};
 pub use time::{DAY, Interval, SECOND, Span, Timestamp};
 pub use workspace::{Mode, Profile, Window, Workspace};

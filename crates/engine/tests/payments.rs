@@ -159,7 +159,8 @@ impl Provider {
         let now = self.now;
         match &mut self.contract {
             Some(contract) => {
-                let less = place(plan) < place(contract.plan) || interval < contract.interval;
+                let shorter = plan == contract.plan && interval < contract.interval;
+                let less = place(plan) < place(contract.plan) || shorter;
                 if less {
                     contract.next = Some((plan, interval));
                     contract.cancel = false;

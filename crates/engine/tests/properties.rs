@@ -451,7 +451,10 @@ fn no_walk_through_plans_gains_or_loses_a_credit_that_was_paid_for() {
         u32::from(walk.carried_once && !walk.forfeited)
     });
     let (walks, carried): (usize, u32) = (carried.len(), carried.iter().sum());
-    assert!(walks < 1_000 || carried > 100, "only {carried} walks left a period behind and lost nothing: too few to tell");
+    assert!(
+        walks < 1_000 || carried > 100,
+        "only {carried} walks left a period behind and lost nothing: too few to tell"
+    );
 }
 
 /// An instant at which something could be kept alive: around the end of a grant, one grace later, or a while on.

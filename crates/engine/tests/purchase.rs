@@ -9,8 +9,8 @@ use scrip_engine::billing::TopUpTerms;
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, By, Catalogs, Command, Ends, How, Interval, Mode, Name, Offer, Profile, Timestamp, Wanted, Workspace,
-    WorkspaceId, apply, offer, parse_catalog, yearly_bonus,
+    Amount, By, Catalogs, Choice, Command, Ends, GrantKind, How, Interval, Mode, Name, Offer, Profile, Timestamp,
+    Wanted, Workspace, WorkspaceId, apply, offer, parse_catalog, yearly_bonus,
 };
 use std::sync::Arc;
 
@@ -326,4 +326,216 @@ fn a_review_stands_as_it_was_decided_last() {
     let approve = Command::ApproveReview { review: review(), reason: "seen".to_owned() };
     run(&mut workspace, &shipped, &approve, day(3));
     assert_eq!(stands(&workspace), ("approved", Some("seen".to_owned()), day(3)));
+}
+
+/// What the table of the handbook says about a change of plan.
+fn in_the_table(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> String {
+    let handbook = include_str!("../../../docs/CATALOGS.md");
+    let row = match rank {
+        std::cmp::Ordering::Greater => "| higher plan |",
+        std::cmp::Ordering::Equal => "| same plan |",
+        std::cmp::Ordering::Less => "| lower plan |",
+    };
+    let row = handbook.lines().find(|line| line.starts_with(row)).expect("the table has three rows");
+    let column = match interval {
+        std::cmp::Ordering::Equal => 2,
+        std::cmp::Ordering::Greater => 3,
+        std::cmp::Ordering::Less => 4,
+    };
+    row.split('|').nth(column).expect("the table has three columns").trim().to_owned()
+}
+
+/// Every plan and interval that customers can buy in a catalog, with its rank.
+fn for_sale(catalogs: &Catalogs) -> Vec<(usize, Name, Interval)> {
+    let newest = catalogs.newest().expect("there is one");
+    let plans = newest.catalog.plans.iter().enumerate().filter(|(_, plan)| !plan.custom);
+    plans
+        .flat_map(|(rank, plan)| plan.prices.iter().map(move |price| (rank, plan.id.clone(), price.interval)))
+        .collect()
+}
+
+/// A workspace that may buy everything.
+fn approved(catalogs: &Catalogs) -> Workspace {
+    let mut workspace = opened(catalogs);
+    let newest = catalogs.newest().expect("there is one");
+    let reviews: Vec<Name> = newest.catalog.plans.iter().flat_map(|plan| plan.requires.clone()).collect();
+    for review in reviews {
+        let approve = Command::ApproveReview { review, reason: "seen".to_owned() };
+        run(&mut workspace, catalogs, &approve, start());
+    }
+    workspace
+}
+
+#[test]
+fn each_change_of_plan_takes_effect_as_the_handbooks_table_says() {
+    for name in ["canvas-tiers", "two-buckets", "weekly-yearly", "small", "rich"] {
+        let catalogs = catalogs(name);
+        let all = for_sale(&catalogs);
+        for (from, to) in all.iter().flat_map(|from| all.iter().map(move |to| (from, to))) {
+            let said = in_the_table(to.0.cmp(&from.0), to.2.cmp(&from.2));
+            let story = format!("{name}: from {} by the {} to {} by the {}", from.1, from.2.name(), to.1, to.2.name());
+            let mut paid = approved(&catalogs);
+            let wanted = Wanted::Plan(from.1.clone(), Some(from.2));
+            let first = offer(&paid, &catalogs, &wanted, start()).expect("it is sold");
+            pay(&mut paid, &catalogs, &wanted, &first, "in-1", start());
+            let end = paid.subscription.period.expect("it is paid for").end;
+            let next = offer(&paid, &catalogs, &Wanted::Plan(to.1.clone(), Some(to.2)), start());
+            let mut by_hand = approved(&catalogs);
+            let subscribe = |(_, plan, interval): &(usize, Name, Interval)| {
+                let (plan, interval) = (plan.clone(), Some(*interval));
+                Command::Subscribe(Choice { plan, interval, allowance: None, approve: Vec::new() })
+            };
+            run(&mut by_hand, &catalogs, &subscribe(from), start());
+            run(&mut by_hand, &catalogs, &subscribe(to), start());
+            let current = |workspace: &Workspace| {
+                let period = workspace.subscription.period.expect("it is paid for");
+                (workspace.subscription.plan.clone(), period.interval)
+            };
+            let (old, new) = ((from.1.clone(), from.2), (to.1.clone(), to.2));
+            match &*said {
+                "at once" => {
+                    assert!(matches!(next.expect(&story).how, How::Upgrade { .. }), "{story}");
+                    assert_eq!(current(&by_hand), new, "{story}");
+                }
+                "at the period's end" => {
+                    assert_eq!(next.expect(&story).how, How::AtPeriodEnd(end), "{story}");
+                    assert_eq!(current(&by_hand), old, "{story}");
+                    assert_eq!(by_hand.subscription.pending, Some(new), "{story}");
+                }
+                "no change" => {
+                    assert_eq!(next.expect_err(&story).code(), "INVALID_REQUEST", "{story}");
+                    assert_eq!((current(&by_hand), by_hand.subscription.pending), (old, None), "{story}");
+                }
+                other => panic!("the table says {other}"),
+            }
+        }
+    }
+}
+
+/// Credits that were ever granted from a payment.
+fn given(workspace: &Workspace, source: &str) -> i64 {
+    let kinds = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Bonus);
+    let of_it = workspace.grants.iter().filter(|grant| &*grant.source == source && kinds(grant.kind));
+    of_it.map(|grant| grant.granted.get()).sum()
+}
+
+/// What becomes of a paid year in one of its months.
+#[derive(Clone, Copy, Debug)]
+enum Leaving {
+    ToAHigherMonth,
+    ToAHigherYear,
+    ToALowerPlan,
+    ToAShorterInterval,
+    Cancelled,
+    PaidBack,
+}
+
+#[test]
+fn a_year_that_grants_by_the_month_loses_and_gains_nothing_whichever_month_it_is_left_in() {
+    let shipped = catalogs("canvas-tiers");
+    let all = [
+        Leaving::ToAHigherMonth,
+        Leaving::ToAHigherYear,
+        Leaving::ToALowerPlan,
+        Leaving::ToAShorterInterval,
+        Leaving::Cancelled,
+        Leaving::PaidBack,
+    ];
+    for (leaving, month) in all.into_iter().flat_map(|leaving| (0..12).map(move |month| (leaving, month))) {
+        let mut workspace = approved(&shipped);
+        let wanted = plan("pro", Interval::Year);
+        let year = offer(&workspace, &shipped, &wanted, start()).expect("it is sold");
+        pay(&mut workspace, &shipped, &wanted, &year, "in-1", start());
+        let at = start().nth(Interval::Month, month).after_micros(3_600_000_000);
+        run(&mut workspace, &shipped, &Command::Tick, at);
+        let story = format!("{leaving:?} in month {month}");
+        let follow = |ending, change: Option<(&str, Interval)>| {
+            let change = change.map(|(plan, interval)| (Name::from(plan), interval));
+            let standing = Standing::Goes { ending, change, processing: false };
+            Command::Billing(BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing })
+        };
+        let mut upgrade = |interval: Interval| {
+            let wanted = plan("business", interval);
+            let offered = offer(&workspace, &shipped, &wanted, at).expect("it is sold");
+            assert_eq!(offered.how, How::Upgrade { ends: None }, "{story}");
+            pay(&mut workspace, &shipped, &wanted, &offered, "in-2", at);
+            run(&mut workspace, &shipped, &follow(true, None), at);
+            (offered.credits.get(), at.nth(interval, 1))
+        };
+        let (paid_again, then) = match leaving {
+            Leaving::ToAHigherMonth => upgrade(Interval::Month),
+            Leaving::ToAHigherYear => upgrade(Interval::Year),
+            Leaving::ToALowerPlan | Leaving::ToAShorterInterval => {
+                let lower = matches!(leaving, Leaving::ToALowerPlan);
+                let next = if lower { "creator" } else { "pro" };
+                run(&mut workspace, &shipped, &follow(false, Some((next, Interval::Month))), at);
+                (0, at)
+            }
+            Leaving::Cancelled => {
+                run(&mut workspace, &shipped, &follow(true, None), at);
+                (0, at)
+            }
+            Leaving::PaidBack => {
+                let (source, paid) = (Name::from("in-1"), year.amount.get().unsigned_abs());
+                let back = Command::ReversePayment { source, paid, reversed: paid, disputed: false };
+                run(&mut workspace, &shipped, &back, at);
+                (0, at)
+            }
+        };
+        let end = start().nth(Interval::Year, 1);
+        if then > at && then < end {
+            run(&mut workspace, &shipped, &Command::Tick, then);
+            let current = &workspace.subscription;
+            assert_eq!((&*current.plan, current.period.map(|period| period.end)), ("pro", Some(end)), "{story}");
+        }
+        run(&mut workspace, &shipped, &Command::Tick, end.max(then).nth(Interval::Month, 2));
+        assert_eq!(given(&workspace, "in-1"), year.credits.get(), "{story}: no month is lost, and none gained");
+        assert_eq!(given(&workspace, "in-2"), paid_again, "{story}");
+        assert_eq!(&*workspace.subscription.plan, "free", "{story}: what is paid for is over");
+        let back: i64 = workspace.grants.iter().map(|grant| grant.revoked.get()).sum();
+        let of_payment = workspace.grants.iter().filter(|grant| &*grant.source == "in-1");
+        let lapsed: i64 = of_payment.map(|grant| grant.expired.get()).sum();
+        assert_eq!(back + lapsed, year.credits.get(), "{story}: nothing was spent");
+    }
+}
+
+#[test]
+fn what_an_upgrade_forfeits_is_said_before_it_is_paid() {
+    let pack = "credits = 100\ncurrency = \"usd\"\namount = 500";
+    let (mut workspace, versions) = sold_in_turn(pack, pack, pack);
+    let month = plan("pro", Interval::Month);
+    let offered = offer(&workspace, &versions, &month, start()).expect("it is sold");
+    pay(&mut workspace, &versions, &month, &offered, "in-1", start());
+    let longer = offer(&workspace, &versions, &plan("pro", Interval::Year), start()).expect("it is sold");
+    let How::Upgrade { ends: Some(ends) } = longer.how else { panic!("this version forfeits: {:?}", longer.how) };
+    pay(&mut workspace, &versions, &plan("pro", Interval::Year), &longer, "in-2", start());
+    let expired: i64 = workspace.grants.iter().map(|grant| grant.expired.get()).sum();
+    assert_eq!((ends.left.get(), ends.to_come), (expired, Amount::ZERO));
+
+    let text = include_str!("../../../catalogs/canvas-tiers.toml").replace("\"carry\"", "\"forfeit\"");
+    assert!(text.contains("forfeit"), "it says what it does");
+    let forfeiting = parse_catalog(&text);
+    let forfeiting = Catalogs::single(forfeiting.expect("it is right"));
+    let mut workspace = approved(&forfeiting);
+    let wanted = plan("pro", Interval::Year);
+    let year = offer(&workspace, &forfeiting, &wanted, start()).expect("it is sold");
+    pay(&mut workspace, &forfeiting, &wanted, &year, "in-1", start());
+    for month in 0..12 {
+        let at = start().nth(Interval::Month, month).after_micros(1);
+        run(&mut workspace, &forfeiting, &Command::Tick, at);
+        let upgrade = offer(&workspace, &forfeiting, &plan("business", Interval::Month), at).expect("it is sold");
+        let How::Upgrade { ends: Some(ends) } = upgrade.how else { panic!("it forfeits: {:?}", upgrade.how) };
+        let mut left = workspace.clone();
+        pay(&mut left, &forfeiting, &plan("business", Interval::Month), &upgrade, "in-2", at);
+        let of_year = |workspace: &Workspace| {
+            let grants = workspace.grants.iter().filter(|grant| &*grant.source == "in-1");
+            let cycle = grants.filter(|grant| grant.kind == GrantKind::Cycle);
+            cycle.map(|grant| grant.available.get()).sum::<i64>()
+        };
+        assert_eq!(ends.left.get(), of_year(&workspace), "month {month}");
+        assert_eq!(of_year(&left), 0, "month {month}");
+        run(&mut left, &forfeiting, &Command::Tick, at.nth(Interval::Year, 2));
+        let months = given(&left, "in-1") + ends.to_come.get();
+        assert_eq!(months, year.credits.get(), "month {month}: what never comes was said");
+    }
 }

@@ -138,8 +138,7 @@ impl<'a> Step<'a> {
         }
         let subscription = &self.workspace.subscription;
         // A grant with nothing free but something held dies too: what its hold gives back finds it dead (R17).
-        let left =
-            |grant: &&Arc<Grant>| subscription.is_forfeited(grant) && !grant.closed() && !grant.dead(self.at);
+        let left = |grant: &&Arc<Grant>| subscription.is_forfeited(grant) && !grant.closed() && !grant.dead(self.at);
         let leftover = self.workspace.grants.iter().filter(left);
         let leftover: Vec<(u32, Amount)> = leftover.map(|grant| (grant.n, grant.available)).collect();
         for (grant, amount) in leftover {

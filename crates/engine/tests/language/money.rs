@@ -89,6 +89,14 @@ impl Scenario {
                 let until = self.workspace.subscription.awaited_until;
                 same("awaited", &words.word("an instant, or never")?, &or(until.map(|at| at.to_string()), "never"))
             }
+            "carried" => {
+                let said = |carried: &scrip_engine::Carried| {
+                    format!("{} {} {}", carried.plan, carried.period.interval.name(), carried.period.end)
+                };
+                let all: Vec<String> = self.workspace.subscription.carried.iter().map(said).collect();
+                let expected = words.rest();
+                same("carried", &expected, &or(Some(all.join(", ")).filter(|all| !all.is_empty()), "none"))
+            }
             "bridged" => {
                 let until = self.workspace.subscription.bridge_until;
                 same("bridged", &words.word("an instant, or never")?, &or(until.map(|at| at.to_string()), "never"))

@@ -342,7 +342,6 @@ impl Model {
             return Err("NOT_FOUND");
         }
         let now = self.now;
-        let now = self.now;
         let others = self.others.iter_mut().filter(|other| other.paid.end > now);
         let others = others.filter_map(|other| other.bill.as_mut());
         if let Some(bill) = self.bill.iter_mut().chain(others).find(|bill| bill.source == source) {
