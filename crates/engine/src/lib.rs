@@ -38,6 +38,7 @@ pub mod limits;
 mod money;
 mod notice;
 mod params;
+mod posting;
 mod purchase;
 mod quote;
 mod rate;
@@ -60,9 +61,7 @@ pub use catalog::{
 };
 pub use command::{Ask, Choice, CitedQuote, Command, Give, Off, Outcome, is_privileged};
 pub use entry::Entry;
-pub use event::{
-    Account, Dated, End, Event, Failure, FailureCode, OutputFile, Posting, RunStatus, Script, ScriptedOutcome, Start,
-};
+pub use event::{Dated, End, Event, Failure, FailureCode, OutputFile, RunStatus, Script, ScriptedOutcome, Start};
 pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain, quantity};
 pub use grant::{CostBasis, Grant, Settled, Sums};
 pub use hold::{Hold, Part, Purpose, TrialUse};
@@ -71,6 +70,7 @@ pub use invalid::Invalid;
 pub use money::money;
 pub use notice::Notice;
 pub use params::{fingerprint, resolve as resolve_params};
+pub use posting::{Account, Posting};
 pub use purchase::{Ends, How, Offer, Wanted, is_downgrade, offer, upgrade, yearly_bonus};
 pub use quote::{Line, Price, delivered, price};
 pub use rate::{Admission, Admissions, Askers};
