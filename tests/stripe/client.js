@@ -58,7 +58,10 @@ const CALLS = {
   'GET /subscriptions/*': 'subscriptions.retrieve',
   'POST /subscriptions/*': 'subscriptions.update',
   'DELETE /subscriptions/*': 'subscriptions.cancel',
+  'GET /setup_intents/*': 'setupIntents.retrieve',
   'GET /subscription_schedules/*': 'subscriptionSchedules.retrieve',
+  'POST /subscription_schedules': 'subscriptionSchedules.create',
+  'POST /subscription_schedules/*': 'subscriptionSchedules.update',
   'POST /subscription_schedules/*/release': 'subscriptionSchedules.release',
 };
 // Asked only where a bill has more lines or payments than fit into it; they say `limit` and whose, and no more.
@@ -113,9 +116,9 @@ async function sync(settings, directory) {
   }
 }
 
-/** Buys a pack on its page. */
-async function buyPack(selling, shop, workspace, card) {
-  const { url } = await selling.ask('POST', '/v1/checkout', { pack: 'credits-1000' }, workspace);
+/** Buys something on its page. */
+async function buy(selling, shop, workspace, wish, card) {
+  const { url } = await selling.ask('POST', '/v1/checkout', wish, workspace);
   const paid = await fetch(`${shop.url}/_control/checkout/${url.split('/').at(-1)}/pay`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -140,30 +143,51 @@ async function buyOnPages(selling, shop) {
   const checkout = (wish) => selling.ask('POST', '/v1/checkout', wish, workspace);
   await checkout({ plan: 'pro', interval: 'month' });
   await checkout({ plan: 'creator' });
-  await buyPack(selling, shop, workspace, 'pm_card_visa');
+  await buy(selling, shop, workspace, { pack: 'credits-1000' }, 'pm_card_visa');
   await topUp(selling, workspace, 1200);
-  await buyPack(selling, shop, workspace, 'pm_card_createDispute');
+  await buy(selling, shop, workspace, { pack: 'credits-1000' }, 'pm_card_createDispute');
   await selling.ask('POST', '/v1/billing/sweep');
   // What the sweep found is looked at after its answer, and whoever asks now waits for that.
   await selling.look(workspace);
 }
 
-/** A customer who was there before, with a clock: subscribes, changes, cancels, keeps, tops up. */
-async function subscribe(selling, shop) {
+/** A customer who was there before, with a clock, and subscribes to something. */
+async function subscriber(selling, shop, workspace, key) {
   const { stripe } = shop;
   const clock = await shop.clock(SINCE);
   const customer = await shop.customer('pm_card_visa', { test_clock: clock.id });
-  const here = await selling.ask('POST', '/v1/test_clocks', { now: SINCE });
-  const workspace = await selling.workspace({ test_clock: here.id });
   await selling.ask('PUT', `/v1/workspaces/${workspace}/customer`, { customer: customer.id });
-  const { data } = await stripe.prices.list({ lookup_keys: ['scrip:plan:creator:month'] });
+  const { data } = await stripe.prices.list({ lookup_keys: [key] });
   const subscription = await shop.subscription(customer, data[0]);
   await selling.look(workspace);
+  return subscription;
+}
+
+/** A workspace that lives by a clock of its own. */
+async function withClock(selling) {
+  const here = await selling.ask('POST', '/v1/test_clocks', { now: SINCE });
+  return selling.workspace({ test_clock: here.id });
+}
+
+/** Somebody on a month of a plan confirms a year of a lower one. */
+async function downgrade(selling, shop) {
+  const workspace = await withClock(selling);
+  const application = { review: 'business_verification', form: { company: 'Judged' } };
+  const review = await selling.ask('POST', '/v1/reviews', application, workspace);
+  await selling.ask('POST', `/v1/reviews/${review.id}/approve`, { reason: 'seen' });
+  await subscriber(selling, shop, workspace, 'scrip:plan:business:month');
+  await buy(selling, shop, workspace, { plan: 'pro', interval: 'year' }, 'pm_card_visa');
+}
+
+/** Somebody subscribes, changes, cancels, keeps, tops up. */
+async function subscribe(selling, shop) {
+  const workspace = await withClock(selling);
+  const subscription = await subscriber(selling, shop, workspace, 'scrip:plan:creator:month');
   await selling.ask('POST', '/v1/checkout', { plan: 'pro', interval: 'month' }, workspace);
   for (const flow of [undefined, 'cancel', 'payment_method']) {
     await selling.ask('POST', '/v1/billing_portal', { flow }, workspace);
   }
-  await stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
+  await shop.stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
   await selling.look(workspace);
   const path = `/v1/workspaces/${workspace}/subscription`;
   await selling.ask('DELETE', path);
@@ -254,6 +278,7 @@ async function main() {
     const shop = new Shop(account.url, undefined);
     await buyOnPages(selling, shop);
     await subscribe(selling, shop);
+    await downgrade(selling, shop);
     const ahead = AHEAD.map(([method, path, form]) => ({ method, path, query: form, body: form }));
     const asked = recorder.requests.map((request) => shape(request.method, request.path).kind);
     const early = ahead.map(({ method, path }) => shape(method, path).kind).filter((kind) => asked.includes(kind));

@@ -7,7 +7,7 @@ use crate::params::Params;
 use crate::resources::{
     accounts, balance_transactions, charges, checkout, credit_notes, customers, disputes, events, invoice_items,
     invoice_payments, invoices, payment_intents, payment_methods, portal, prices, products, refunds, schedules,
-    subscriptions, test_clocks, webhook_endpoints,
+    setup_intents, subscriptions, test_clocks, webhook_endpoints,
 };
 use crate::state::State;
 
@@ -28,6 +28,7 @@ pub fn dispatch(state: &mut State, method: &str, path: &str, params: &Params) ->
             billing(state, method, &parts, params)
         }
         (_, ["payment_intents" | "charges" | "refunds" | "disputes", ..]) => money(state, method, &parts, params),
+        ("GET", ["setup_intents", id]) => setup_intents::get(state, id, params),
         ("GET", ["events"]) => events::list(state, params),
         ("GET", ["events", id]) => events::get(state, id, params),
         ("POST", ["webhook_endpoints"]) => webhook_endpoints::create(state, params),

@@ -122,6 +122,30 @@ export default {
     assert.deepEqual(sessions.map((each) => each.id), [session.id]);
   },
 
+  async 'a means of payment is saved without a payment'(shop) {
+    const { stripe } = shop;
+    const customer = await stripe.customers.create({ email: 'ada@example.com' });
+    const session = await stripe.checkout.sessions.create({
+      mode: 'setup',
+      currency: 'usd',
+      customer: customer.id,
+      custom_text: { submit: { message: 'Nothing is paid today.' } },
+      ...URLS,
+    });
+    assert.deepEqual([session.amount_total, session.payment_status], [null, 'unpaid']);
+    const page = await open(session.url);
+    assert.ok(page.text.includes('Nothing is paid today.'), page.text);
+    await page.press('Save', card('4242 4242 4242 4242'));
+    const done = await stripe.checkout.sessions.retrieve(session.id);
+    assert.deepEqual([done.status, done.payment_status], ['complete', 'no_payment_required']);
+    const intent = await stripe.setupIntents.retrieve(done.setup_intent, { expand: ['payment_method'] });
+    assert.deepEqual([intent.status, intent.payment_method.customer], ['succeeded', customer.id]);
+    await shop.deliveries.about('setup_intent.succeeded', (object) => object.id === intent.id);
+    const mixed = { mode: 'setup', currency: 'usd', line_items: [{ price: 'price_1', quantity: 1 }], ...URLS };
+    await assert.rejects(stripe.checkout.sessions.create(mixed), { param: 'line_items' });
+    await assert.rejects(stripe.checkout.sessions.create({ mode: 'setup', ...URLS }), { param: 'currency' });
+  },
+
   async 'a session that was ended takes no money'(shop) {
     const { session } = await subscribing(shop);
     const ended = await shop.stripe.checkout.sessions.expire(session.id);

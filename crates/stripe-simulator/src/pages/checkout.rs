@@ -33,6 +33,9 @@ fn page(state: &State, id: &str, again: Again) -> Response {
     let title = title(session);
     let page = Html::new().raw("<h1>").text(title).raw("</h1>\n");
     let page = match session.text("status") {
+        "complete" if session.text("mode") == "setup" => {
+            page.raw("<p class=\"good\" role=\"status\">This is saved. You can close this page.</p>\n")
+        }
         "complete" => page.raw("<p class=\"good\" role=\"status\">This is paid. You can close this page.</p>\n"),
         "expired" => {
             page.raw("<p role=\"alert\">This page has expired. Start again in the shop.</p>\n").add(back(session))
@@ -45,6 +48,7 @@ fn page(state: &State, id: &str, again: Again) -> Response {
 fn title(session: &Object) -> &'static str {
     match session.text("mode") {
         "subscription" => "Subscribe",
+        "setup" => "Save your means of payment",
         _ => "Pay",
     }
 }
@@ -58,6 +62,11 @@ fn back(session: &Object) -> Html {
 fn order(session: &Object) -> Html {
     let lines = session.each("_lines");
     let currency = session.text("currency");
+    let message = session.at("custom_text")["submit"]["message"].as_str();
+    let message = Html::new().maybe(message, |message| Html::new().raw("<p>").text(message).raw("</p>\n"));
+    if session.text("mode") == "setup" {
+        return message;
+    }
     let later: Vec<String> = lines
         .iter()
         .map(|line| (Object::from(line.at("price").clone()), line.int("quantity")))
@@ -81,9 +90,7 @@ fn order(session: &Object) -> Html {
         .text(money(session.int("amount_total"), currency))
         .raw("</td></tr>\n</tbody>\n</table>\n")
         .each(later, |later| Html::new().raw("<p class=\"soft\">Then ").text(later).raw(", until you cancel.</p>\n"))
-        .maybe(session.at("custom_text")["submit"]["message"].as_str(), |message| {
-            Html::new().raw("<p>").text(message).raw("</p>\n")
-        })
+        .add(message)
 }
 
 /// The form that pays, or the bank's question while a payment waits for its answer.
@@ -97,6 +104,7 @@ fn form(state: &State, session: &Object, again: Again) -> Html {
     let known = session.maybe("customer_email").or(customer);
     let words = match session.text("mode") {
         "payment" => format!("Pay {}", money(amount, currency)),
+        "setup" => "Save".to_owned(),
         _ => title(session).to_owned(),
     };
     Html::new()

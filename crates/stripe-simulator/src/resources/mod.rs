@@ -20,6 +20,7 @@ pub mod prices;
 pub mod products;
 pub mod refunds;
 pub mod schedules;
+pub mod setup_intents;
 pub mod subscriptions;
 pub mod test_clocks;
 pub mod webhook_endpoints;

@@ -12,7 +12,7 @@ use crate::calendar::DAY;
 use crate::cards::{Outcome, TestCard};
 use crate::error::{StripeError, not_now};
 use crate::object::Object;
-use crate::resources::{customers, payment_methods};
+use crate::resources::{customers, payment_methods, setup_intents};
 use crate::state::State;
 use serde_json::{Value, json};
 
@@ -77,7 +77,8 @@ fn waiting(state: &State, id: &str) -> Result<String, StripeError> {
 fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Result<Completion, StripeError> {
     let session = state.must(id).clone();
     let due = session.int("amount_total");
-    let outcome = if due == 0 { Outcome::Paid } else { payment::foretell(state, method, presence) };
+    let is_free = due == 0 && session.text("mode") != "setup";
+    let outcome = if is_free { Outcome::Paid } else { payment::foretell(state, method, presence) };
     if !matches!(outcome, Outcome::Paid | Outcome::PaidAndDisputed | Outcome::Processing) {
         if session.text("mode") == "payment" {
             let intent = intent(state, id);
@@ -92,14 +93,27 @@ fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Res
         });
     }
     let customer = customer(state, id);
-    if session.text("mode") == "subscription" {
-        let customer = customer.expect("a subscription's session always has a customer");
-        subscribe(state, id, &customer, method, presence)?;
-    } else {
-        pay(state, id, customer, method, presence);
+    match session.text("mode") {
+        "subscription" => {
+            let customer = customer.expect("a subscription's session always has a customer");
+            subscribe(state, id, &customer, method, presence)?;
+        }
+        "setup" => set_up(state, id, customer.as_deref(), method),
+        _ => pay(state, id, customer, method, presence),
     }
     let kind = state.card(method).0.kind();
     Ok(Completion::Complete(finish(state, id, due, kind)))
+}
+
+/// Keeps the means of payment of a session that pays nothing.
+fn set_up(state: &mut State, id: &str, customer: Option<&str>, method: &str) {
+    if let Some(customer) = customer {
+        payment_methods::fasten(state, method, customer);
+    }
+    let (card, _) = state.card(method);
+    state.remember_card(method, card, true);
+    let intent = setup_intents::succeeded(state, customer, method);
+    state.edit(id, |session| session.set("setup_intent", intent));
 }
 
 /// The customer of a session, made if there is none and one is needed.

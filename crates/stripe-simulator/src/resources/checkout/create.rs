@@ -46,8 +46,9 @@ struct Aims {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let mode = params.one_of("mode", &["payment", "subscription"])?.ok_or_else(|| StripeError::missing("mode"))?;
-    let asked = asked(params)?;
+    let mode = params.one_of("mode", &["payment", "subscription", "setup"])?;
+    let mode = mode.ok_or_else(|| StripeError::missing("mode"))?;
+    let asked = if mode == "setup" { nothing_asked(params)? } else { asked(params)? };
     let success_url = params.filled("success_url");
     let cancel_url = params.filled("cancel_url");
     let (customer, email) = (params.filled("customer"), params.filled("customer_email"));
@@ -60,6 +61,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     let metadata = params.metadata("metadata");
     let submit = params.filled("custom_text[submit][message]").map(|message| json!({ "message": message }));
     let aims = aims(params, &mode)?;
+    let asked_currency = params.filled("currency");
     params.accept(&WITHOUT_EFFECT);
     params.finish()?;
     let success_url = success_url.ok_or_else(|| StripeError::missing("success_url"))?;
@@ -81,7 +83,9 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     let lines = lines(state, asked, &mode)?;
     let total: i64 = lines.iter().map(|line| line["amount_total"].as_i64().unwrap_or_default()).sum();
     let due = if aims.subscription["trial"].as_bool().unwrap_or_default() { 0 } else { total };
-    let currency = lines[0]["currency"].clone();
+    let currency = lines.first().map_or(Value::Null, |line| line["currency"].clone());
+    let currency = if mode == "setup" { asked_currency.into() } else { currency };
+    let (subtotal, due) = if mode == "setup" { (None, None) } else { (Some(due), Some(due)) };
     let id = state.id("cs_test_");
     let needs_customer = mode == "subscription" || creation.as_deref() == Some("always");
     let creation = creation.or_else(|| (mode == "payment").then(|| "if_required".to_owned()));
@@ -100,7 +104,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     let url = format!("{}/c/pay/{id}", state.base);
     state.put(json!({
         "id": id, "object": "checkout.session", "adaptive_pricing": {"enabled": false}, "after_expiration": null,
-        "allow_promotion_codes": null, "allowed_payment_method_types": null, "amount_subtotal": due,
+        "allow_promotion_codes": null, "allowed_payment_method_types": null, "amount_subtotal": subtotal,
         "amount_total": due,
         "automatic_tax": {"enabled": false, "liability": null, "provider": null, "status": null},
         "billing_address_collection": null, "cancel_url": cancel_url, "client_reference_id": reference,
@@ -131,9 +135,21 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     one(state, &id)
 }
 
+/// The lines of a session that takes a means of payment alone: none.
+fn nothing_asked(params: &Params) -> Result<Vec<Asked>, StripeError> {
+    if params.has("line_items") {
+        return Err(StripeError::unusable("line_items", "You can not pass `line_items` in `setup` mode."));
+    }
+    if params.filled("currency").is_none() {
+        let message = "`currency` is required in `setup` mode where `payment_method_types` is not given.";
+        return Err(StripeError::unusable("currency", message));
+    }
+    Ok(Vec::new())
+}
+
 fn aims(params: &Params, mode: &str) -> Result<Aims, StripeError> {
-    for (block, other) in [("subscription_data", "payment"), ("payment_intent_data", "subscription")] {
-        if mode == other && params.has(block) {
+    for (block, own) in [("subscription_data", "subscription"), ("payment_intent_data", "payment")] {
+        if mode != own && params.has(block) {
             let message = format!("You can not pass `{block}` in `{mode}` mode.");
             return Err(StripeError::unusable(block, message));
         }
