@@ -459,6 +459,19 @@ fn agree(provider: &Provider, book: &Book) {
     let period = current.period.expect("what the provider bills is had");
     let start = boundary(contract.anchor, contract.interval, contract.n);
     let end = boundary(contract.anchor, contract.interval, contract.n + 1);
+    let of_contract = |payment: &Option<scrip_engine::billing::Paid>| {
+        payment.as_ref().is_some_and(|paid| *paid.subscription == *contract.id)
+    };
+    if !of_contract(&current.payment) {
+        // What an earlier contract has paid for still is more: what is billed now goes beside it.
+        let is_lower = place(contract.plan) < place(&current.plan);
+        let is_shorter = *current.plan == *contract.plan && contract.interval < period.interval;
+        assert!(is_lower || is_shorter, "{contract:?} is no less than {current:?}");
+        let beside = current.carried.iter().filter(|carried| of_contract(&carried.payment));
+        let beside = beside.map(|carried| (carried.period.start.micros(), carried.period.end.micros()));
+        assert!(beside.into_iter().any(|known| known == (start, end)), "{contract:?} is not beside {current:?}");
+        return;
+    }
     assert_eq!((&*current.plan, period.interval), (contract.plan, contract.interval));
     assert_eq!((period.start.micros(), period.end.micros()), (start, end));
     assert_eq!(current.cancel, contract.cancel);
