@@ -171,6 +171,49 @@ async fn a_canceled_run_gives_everything_back_whoever_was_faster() {
     app.verify();
 }
 
+/// R36: however a run has ended, another end is refused with how it ended, but for the call that ended it.
+#[tokio::test]
+async fn a_run_that_has_ended_is_not_ended_again() {
+    let mut app = App::start();
+    {
+        let desk = app.free().await;
+        for (script, ended_as) in [
+            (json!({}), "succeeded"),
+            (json!({ "delivered": { "images": 1 } }), "partial"),
+            (json!({ "outcome": "fail" }), "failed"),
+            (json!({ "after": 3600 }), "canceled"),
+        ] {
+            let ask = json!({ "model": "image-standard", "params": { "images": 2 }, "sandbox": script });
+            let (run, key) = match ended_as {
+                "canceled" => {
+                    let run = desk.run(ask).await.expect(202);
+                    let path = format!("/v1/runs/{}/cancel", text(&run["id"]));
+                    let end = desk.call(Method::POST, &path).key("the-end").json(&json!({})).send().await;
+                    (end.expect(200), Some("the-end"))
+                }
+                _ => (desk.run_to_end(ask).await, None),
+            };
+            assert_eq!(run["status"], ended_as, "{run}");
+            let before = (desk.credits().await, desk.entries().await.len());
+            let path = format!("/v1/runs/{}/cancel", text(&run["id"]));
+            for body in [json!({}), json!({})] {
+                let refused = desk.post(&path, body).await.problem(409, "HOLD_ENDED");
+                assert_eq!((&refused["ended_as"], &refused["ended_at"]), (&json!(ended_as), &run["ended_at"]));
+                for amount in ["captured", "released"] {
+                    assert_eq!(refused[amount], run["credits"][amount], "{ended_as}");
+                }
+            }
+            if let Some(key) = key {
+                let again = desk.call(Method::POST, &path).key(key).json(&json!({})).send().await;
+                assert_eq!(again.header("idempotent-replayed"), Some("true"));
+                assert_eq!(again.expect(200), run, "the call that ended it is answered as it was");
+            }
+            assert_eq!((desk.credits().await, desk.entries().await.len()), before, "{ended_as}: nothing has changed");
+        }
+    }
+    app.verify();
+}
+
 #[tokio::test]
 async fn where_the_catalog_says_so_a_cancel_costs_the_time_that_passed() {
     let directory = temporary();

@@ -190,3 +190,35 @@ async fn a_period_that_ends_or_changes_is_bridged_to_nothing_more() {
     }
     shop.app.verify();
 }
+
+/// `finalize = "stripe"`: Scrip leaves the draft alone, the bridge and then the grace last meanwhile, and Stripe's own
+/// collection renews.
+#[tokio::test]
+async fn where_the_catalog_leaves_the_draft_to_stripe_its_own_collection_renews() {
+    let shipped = include_str!("../../../../catalogs/canvas-tiers.toml");
+    let text_of = shipped.replacen("on_upgrade =", "finalize = \"stripe\"\non_upgrade =", 1);
+    let mut shop = Shop::of_file(&crate::publishing::file(&text_of));
+    {
+        let (status, _) = shop.stripe.control("/drafts", json!({ "created_after": 0, "last_for": 10_800 })).await;
+        assert_eq!(status, 200);
+        let buyer = subscriber(&shop).await;
+        buyer.here("2026-02-10T00:00:00Z").await;
+        buyer.there("2026-02-10T00:00:00Z").await;
+        for _ in 0..3 {
+            look(&buyer).await;
+            assert_eq!(invoices(&buyer, "draft").await.len(), 1, "it is Stripe's to finalize");
+        }
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+        buyer.here("2026-02-10T02:30:00Z").await;
+        buyer.there("2026-02-10T02:30:00Z").await;
+        look(&buyer).await;
+        assert_eq!(invoices(&buyer, "draft").await.len(), 1);
+        Buyer::is(&buyer.stands().await, "creator", "month", "past_due", 250);
+        buyer.here("2026-02-10T03:30:00Z").await;
+        buyer.there("2026-02-10T03:30:00Z").await;
+        look(&buyer).await;
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+        assert_eq!(buyer.desk.show().await["period"]["end"], "2026-03-10T00:00:00Z");
+    }
+    shop.app.verify();
+}
