@@ -44,6 +44,24 @@ pub struct Ends {
     pub to_come: Amount,
 }
 
+impl How {
+    /// Returns what is to be said before the payment: the credits that end with it. `None` where none do.
+    pub fn warning(&self) -> Option<String> {
+        let How::Upgrade { ends: Some(Ends { left, to_come }) } = self else { return None };
+        match (left.is_zero(), to_come.is_zero()) {
+            (true, true) => None,
+            (false, true) => Some(format!("{left} credits that are left of the current period end with this upgrade")),
+            (true, false) => {
+                Some(format!("{to_come} credits of months that are still to come are lost with this upgrade"))
+            }
+            (false, false) => Some(format!(
+                "{left} credits that are left of the current period end with this upgrade, and {to_come} credits of \
+                 months that are still to come are lost"
+            )),
+        }
+    }
+}
+
 /// What is offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {

@@ -9,7 +9,7 @@ use crate::store::{Statement, Told, Value, queries};
 use scrip_engine::billing::ReviewStatus;
 use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::team::Role;
-use scrip_engine::{Catalogs, Dated, Event, Kind, Name, Notice, Timestamp, Workspace, money};
+use scrip_engine::{Catalogs, Dated, Event, Kind, Name, Notice, Start, Timestamp, Workspace, money};
 
 /// What an entry brings about beside it. Almost none does, and then it costs a look at each event.
 pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
@@ -26,7 +26,8 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
                 look_at(workspace, &mut told);
             }
             Event::Billing(BillingEvent::TopUpRequested { .. } | BillingEvent::PaymentAwaited { .. })
-            | Event::SubscriptionEnded { unpaid: true, .. } => look_at(workspace, &mut told),
+            | Event::SubscriptionEnded { unpaid: true, .. }
+            | Event::PeriodStarted { why: Start::Resumed, payment: Some(_), .. } => look_at(workspace, &mut told),
             Event::Billing(BillingEvent::PaymentFailed { attempt, .. }) => {
                 let (subscription, plan) = (&workspace.subscription, plan(catalogs, workspace));
                 let mail = Mail::PaymentFailed {

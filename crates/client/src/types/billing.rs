@@ -59,10 +59,41 @@ pub struct Offer {
     pub takes_effect: String,
     /// When, where it waits for the period's end.
     pub takes_effect_at: Option<String>,
-    /// Whether an upgrade keeps what is left of the current period until its date.
+    /// Whether an upgrade keeps what is left of the current period, and its months to come, with their dates.
     pub carries: bool,
+    /// Credits that end with an upgrade; absent where it carries them, and where it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<EndingCredits>,
+    /// The same in a sentence, to be shown before the payment; absent where nothing ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// The catalog version it is from.
     pub catalog_version: u32,
+}
+
+/// Credits of the current period that end with an upgrade.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct EndingCredits {
+    /// Credits that are left.
+    pub left: i64,
+    /// Credits of months of a paid year that are not yet granted.
+    pub to_come: i64,
+}
+
+/// A paid period beside the current one, which keeps its dates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct CarriedPeriod {
+    /// The plan.
+    pub plan: String,
+    /// `week`, `month` or `year`.
+    pub interval: String,
+    /// Its end; until then the workspace is on the plan again when the current one ends.
+    pub ends_at: String,
+    /// Instant of its next monthly grant; absent when none is to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_grant_at: Option<String>,
 }
 
 /// What might be bought, and is not sold to this workspace.
@@ -128,6 +159,9 @@ pub struct BillingState {
     pub renews_at: Option<String>,
     /// Until when an unpaid renewal is waited for.
     pub awaited_until: Option<String>,
+    /// Paid periods beside the current one, which keep their dates (docs/CATALOGS.md, *Changing plans*).
+    #[serde(default)]
+    pub carried: Vec<CarriedPeriod>,
     /// The bill that was declined last, until one is paid.
     pub declined: Option<DeclinedBill>,
     /// Collection by Stripe for a plan now: a payment on its way, an invoice that is open, or one that is collected.

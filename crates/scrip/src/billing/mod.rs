@@ -8,6 +8,7 @@
 
 pub mod collection;
 pub mod customers;
+mod downgrades;
 mod endpoints;
 mod facts;
 pub mod inbox;
@@ -35,6 +36,8 @@ pub mod marks {
     pub const PURCHASE: &str = "scrip_purchase";
     /// The catalog version that a checkout session shows.
     pub const CATALOG: &str = "scrip_catalog";
+    /// The price that a plan changes to with the period's end.
+    pub const CHANGE: &str = "scrip_change";
     /// The pack.
     pub const PACK: &str = "scrip_pack";
     /// The number of an automatic purchase.

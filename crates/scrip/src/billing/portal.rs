@@ -1,5 +1,9 @@
 //! The provider's portal: where customers change, cancel and pay what they subscribe to.
 //!
+//! The portal times a change by amounts and intervals, and the catalog by its order of plans (R31). So a visit lists
+//! the changes that both time alike; an upgrade that was chosen already has a page of its own, where nothing waits; and
+//! what neither can say is scheduled by Scrip (`downgrades`).
+//!
 //! Invariant: a portal lists only plans whose reviews the workspace has (R25), changes to more at once and paid first,
 //! and to less with the period's end (R31).
 
@@ -9,12 +13,13 @@ use super::{Billing, marks};
 use crate::crypto::{hex, sha256};
 use crate::stripe::objects::portal::{
     Cancelling, Changing, Choice, Chosen, ChosenItem, Condition, Features, Flow, Named, NewConfiguration, NewSession,
-    Switch, Waiting,
+    Profile, Switch, Waiting,
 };
 use crate::stripe::objects::subscription::{Ending, Status, Subscription};
 use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
-use scrip_engine::{Refusal, Workspace};
+use scrip_engine::{Amount, Catalogs, Interval, Name, OnUpgrade, Refusal, Workspace, is_downgrade};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
@@ -27,6 +32,28 @@ pub enum Visit {
     Cancel,
     /// Another means of payment.
     Card,
+}
+
+/// Changes of plan that a page of the portal offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Changes {
+    /// Those that the portal times as the catalog does.
+    TimedAlike,
+    /// Upgrades, all of them at once.
+    Upgrades,
+}
+
+/// Words on the portal where an upgrade ends what is left; the portal takes 60 letters.
+const FORFEITS: &str = "An upgrade ends what is left of your current credits.";
+
+/// Returns true if the portal times a change as the catalog does, whether it compares amounts as they are or by the
+/// day: what waits has a shorter interval, or the same and a lower amount; what does not has the same and no lower one.
+pub(super) fn is_timed_alike(waits: bool, from: (Interval, Amount), to: (Interval, Amount)) -> bool {
+    match to.0.cmp(&from.0) {
+        Ordering::Less => waits,
+        Ordering::Equal => waits == (to.1 < from.1),
+        Ordering::Greater => false,
+    }
 }
 
 impl Billing {
@@ -51,7 +78,7 @@ impl Billing {
                 Some(Flow::SubscriptionCancel { subscription_cancel: Named { subscription: current.id } })
             }
         };
-        self.visit(workspace, flow).await
+        self.visit(workspace, flow, Changes::TimedAlike).await
     }
 
     /// Ends the current subscription with its period, or takes that back.
@@ -111,16 +138,18 @@ impl Billing {
         workspace: &Workspace,
         current: &Subscription,
         price: &str,
+        changes: Changes,
     ) -> Result<String, Denied> {
         let Some(item) = current.items.data.first() else {
             return Err(Denied::Unexpected(format!("the subscription {} has nothing in it", current.id)));
         };
         if item.price.id == price {
-            return self.visit(workspace, None).await;
+            return self.visit(workspace, None, Changes::TimedAlike).await;
         }
         let items = vec![ChosenItem { id: item.id.clone(), price: price.to_owned(), quantity: 1 }];
         let chosen = Chosen { subscription: current.id.clone(), items };
-        self.visit(workspace, Some(Flow::SubscriptionUpdateConfirm { subscription_update_confirm: chosen })).await
+        let flow = Flow::SubscriptionUpdateConfirm { subscription_update_confirm: chosen };
+        self.visit(workspace, Some(flow), changes).await
     }
 
     /// The subscription that the workspace's period was paid with, unless it is over: it may have been ended at once,
@@ -145,8 +174,13 @@ impl Billing {
     }
 
     /// A page of the portal.
-    pub(super) async fn visit(&self, workspace: &Workspace, flow_data: Option<Flow>) -> Result<String, Denied> {
-        let configuration = self.configuration(workspace).await?;
+    pub(super) async fn visit(
+        &self,
+        workspace: &Workspace,
+        flow_data: Option<Flow>,
+        changes: Changes,
+    ) -> Result<String, Denied> {
+        let configuration = self.configuration(workspace, changes).await?;
         let customer = self.customer(workspace).await?;
         let new = NewSession { customer, configuration, return_url: self.back(workspace), flow_data };
         // Each visit is a decision of its own; nothing follows from a page that nobody opens.
@@ -155,14 +189,18 @@ impl Billing {
     }
 
     /// The configuration for a workspace, made once for all that may buy the same.
-    async fn configuration(&self, workspace: &Workspace) -> Result<String, Denied> {
+    async fn configuration(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denied> {
         let features = Features {
             invoice_history: Switch { enabled: true },
             payment_method_update: Switch { enabled: true },
             subscription_cancel: Cancelling { enabled: true, mode: "at_period_end" },
-            subscription_update: self.changing(workspace).await?,
+            subscription_update: self.changing(workspace, changes).await?,
         };
-        let wanted = serde_json::to_vec(&features).expect("features are plain data");
+        let known = self.ledger.store().catalogs();
+        let own = known.get(workspace.catalog);
+        let forfeits = own.is_some_and(|own| own.catalog.on_upgrade == OnUpgrade::Forfeit);
+        let business_profile = forfeits.then_some(Profile { headline: FORFEITS });
+        let wanted = serde_json::to_vec(&(&features, &business_profile)).expect("features are plain data");
         let mark = hex(&sha256(&[&wanted])[..12]);
         if let Some(known) = self.portals.lock().unwrap_or_else(PoisonError::into_inner).get(&mark) {
             return Ok(known.clone());
@@ -173,7 +211,7 @@ impl Billing {
             Some(known) => known.id,
             None => {
                 let metadata = BTreeMap::from([(marks::PORTAL.to_owned(), mark.clone())]);
-                let new = NewConfiguration { features, metadata, default_return_url: None };
+                let new = NewConfiguration { features, business_profile, metadata, default_return_url: None };
                 self.client.create_portal_configuration(&new, &IdempotencyKey::of(&["portal", &mark])).await?.id
             }
         };
@@ -181,18 +219,32 @@ impl Billing {
         Ok(id)
     }
 
-    /// What can be changed to: every plan that is sold and whose reviews the workspace has.
-    async fn changing(&self, workspace: &Workspace) -> Result<Changing, Denied> {
+    /// What can be changed to: of the plans that are sold and whose reviews the workspace has.
+    async fn changing(&self, workspace: &Workspace, changes: Changes) -> Result<Changing, Denied> {
         let catalogs = self.ledger.store().catalogs();
         let now = self.ledger.now(workspace.test_clock).await?;
         let newest = catalogs.in_force(now, workspace.test_clock);
-        let plans = newest.map_or(&[][..], |newest| &newest.catalog.plans);
-        let approved = |review: &scrip_engine::Name| workspace.approvals.contains(review);
+        let current = current_price(workspace, &catalogs);
+        let approved = |review: &Name| workspace.approvals.contains(review);
         let mut products: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let catalog = newest.map(|newest| &*newest.catalog);
+        let plans = catalog.map_or(&[][..], |catalog| &catalog.plans);
         for plan in plans.iter().filter(|plan| !plan.custom && plan.requires.iter().all(approved)) {
-            for price in plan.prices.iter().filter(|price| price.amount.is_some()) {
+            for price in &plan.prices {
+                let (Some(amount), Some(catalog)) = (price.amount, catalog) else { continue };
+                let to = (&*plan.id, price.interval);
+                let is_offered = current.as_ref().is_none_or(|(interval, paid)| {
+                    let from = (&*workspace.subscription.plan, *interval);
+                    let waits = is_downgrade(catalog, from, to);
+                    match changes {
+                        Changes::Upgrades => !waits,
+                        Changes::TimedAlike => {
+                            from == to || is_timed_alike(waits, (*interval, *paid), (price.interval, amount))
+                        }
+                    }
+                });
                 let sold = Sold::Plan { plan: plan.id.to_string(), interval: price.interval };
-                let found = self.client.price_by_lookup(&sold.lookup_key()).await?;
+                let found = if is_offered { self.client.price_by_lookup(&sold.lookup_key()).await? } else { None };
                 // What does not say that it sells this would be paid, and give nothing.
                 if let Some(found) = found.filter(|found| offers::offer(found).is_ok_and(|offer| offer.sold == sold)) {
                     products.entry(found.product.id).or_default().push(found.id);
@@ -200,15 +252,51 @@ impl Billing {
             }
         }
         let conditions = ["decreasing_item_amount", "shortening_interval"];
+        let conditions = conditions.into_iter().map(|kind| Condition { kind }).collect();
         Ok(Changing {
             enabled: !products.is_empty(),
             default_allowed_updates: vec!["price"],
             products: products.into_iter().map(|(product, prices)| Choice { product, prices }).collect(),
             proration_behavior: "none",
             billing_cycle_anchor: Some("now"),
-            schedule_at_period_end: Some(Waiting {
-                conditions: conditions.into_iter().map(|kind| Condition { kind }).collect(),
-            }),
+            schedule_at_period_end: (changes == Changes::TimedAlike).then_some(Waiting { conditions }),
         })
+    }
+}
+
+/// Returns the interval and the price of the period that a workspace pays for; `None` where it pays for none.
+pub(super) fn current_price(workspace: &Workspace, catalogs: &Catalogs) -> Option<(Interval, Amount)> {
+    let subscription = &workspace.subscription;
+    let sold = catalogs.get(subscription.sold.unwrap_or(workspace.catalog))?;
+    let interval = subscription.period.filter(|_| subscription.payment.is_some())?.interval;
+    Some((interval, sold.catalog.plan(&subscription.plan)?.price(interval)?.amount?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_listed_where_amounts_as_they_are_and_by_the_day_time_it_as_the_catalog_does() {
+        let intervals = [(Interval::Week, 7), (Interval::Month, 30), (Interval::Year, 365)];
+        let amounts = [100, 1_000, 5_000, 36_000, 60_000];
+        let mut listed = 0;
+        for (from, from_days) in intervals {
+            for (to, to_days) in intervals {
+                for (old, new) in amounts.iter().flat_map(|old| amounts.iter().map(move |new| (*old, *new))) {
+                    let amount = |units| Amount::new(units).expect("small");
+                    // What the portal would do, whichever way it compares.
+                    let as_it_is = to_days < from_days || new < old;
+                    let by_the_day = to_days < from_days || new * from_days < old * to_days;
+                    for waits in [false, true] {
+                        if is_timed_alike(waits, (from, amount(old)), (to, amount(new))) {
+                            assert_eq!((as_it_is, by_the_day), (waits, waits), "{old} {from:?} to {new} {to:?}");
+                            listed += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(listed > 100, "it lists something");
     }
 }

@@ -6,6 +6,7 @@
 //! Invariant: the provider is asked for no page before the engine has offered what is on it (R25).
 
 use super::collection::{self, Collection, Stage};
+use super::portal::{self, Changes};
 use super::{Billing, customers, marks};
 use crate::crypto::{hex, random, sha256};
 use crate::store::{Row, Unavailable, Value, queries};
@@ -19,7 +20,7 @@ use crate::stripe::objects::price::Price;
 use crate::stripe::objects::subscription::{Status as Standing, Subscription};
 use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
-use scrip_engine::{How, Mode, Offer, OnUpgrade, Refusal, Timestamp, Wanted, Workspace, money, offer};
+use scrip_engine::{How, Mode, Offer, Refusal, Timestamp, Wanted, Workspace, money, offer, upgrade};
 use std::collections::BTreeMap;
 
 /// Beginning of what is said of a price that Stripe does not have.
@@ -122,12 +123,18 @@ impl Billing {
             return Ok(Page { url, offer: offered, expires_at: None });
         }
         if offered.how != How::AtOnce {
-            if let Some(current) = self.still_going(workspace).await? {
-                let url = self.change_page(workspace, &current, &price).await?;
-                return Ok(Page { url, offer: offered, expires_at: None });
+            match self.still_going(workspace).await? {
+                Some(current) => {
+                    let changes = self.changes_for(workspace, &current, &price, &offered);
+                    if let Some(changes) = changes {
+                        let url = self.change_page(workspace, &current, &price, changes).await?;
+                        return Ok(Page { url, offer: offered, expires_at: None });
+                    }
+                }
+                // What is paid is had to its end, and what is bought meanwhile begins at once: there is nothing to
+                // change.
+                None => offered.how = self.anew(workspace, &offered, now),
             }
-            // What is paid is had to its end, and what is bought meanwhile begins at once: there is nothing to change.
-            offered.how = self.anew(workspace);
         }
         let purchase = self.decide(workspace, &sold, &offered, key).await?;
         if let Some(url) = purchase.url {
@@ -170,7 +177,7 @@ impl Billing {
                 Err(Denied::Refused(Refusal::invalid("/plan", detail)))
             }
             (Stage::Open, Some(url)) => Ok(Some(url)),
-            (Stage::Open | Stage::Collecting, _) => Ok(Some(self.visit(workspace, None).await?)),
+            (Stage::Open | Stage::Collecting, _) => Ok(Some(self.visit(workspace, None, Changes::TimedAlike).await?)),
         }
     }
 
@@ -196,11 +203,32 @@ impl Billing {
         }
     }
 
-    /// How something begins that is bought beside a period whose subscription is over.
-    fn anew(&self, workspace: &Workspace) -> How {
-        let catalogs = self.ledger.store().catalogs();
-        let known = catalogs.get(workspace.catalog).map(|known| known.catalog.on_upgrade);
-        How::Upgrade { carries: known == Some(OnUpgrade::Carry) }
+    /// Returns how something begins that is bought beside a period whose subscription is over: in its place, or what is
+    /// less beside it.
+    fn anew(&self, workspace: &Workspace, offered: &Offer, now: Timestamp) -> How {
+        match offered.how {
+            How::AtPeriodEnd(_) if workspace.subscription.payment.is_some() => How::AtOnce,
+            _ => upgrade(workspace, &self.ledger.store().catalogs(), now),
+        }
+    }
+
+    /// Returns the changes that the portal's page for one is to offer; `None` where the portal cannot time it as the
+    /// catalog does, and Scrip schedules it.
+    fn changes_for(
+        &self,
+        workspace: &Workspace,
+        current: &Subscription,
+        price: &str,
+        offered: &Offer,
+    ) -> Option<Changes> {
+        let How::AtPeriodEnd(_) = offered.how else { return Some(Changes::Upgrades) };
+        let is_kept = current.items.data.first().is_none_or(|item| item.price.id == price);
+        let paid = portal::current_price(workspace, &self.ledger.store().catalogs());
+        let alike = match (paid, offered.interval) {
+            (Some(paid), Some(interval)) => portal::is_timed_alike(true, paid, (interval, offered.amount)),
+            _ => true,
+        };
+        (is_kept || alike).then_some(Changes::TimedAlike)
     }
 
     /// Refuses to sell play credits for money, and real ones for play money.
@@ -361,13 +389,23 @@ impl Billing {
         if let Sold::Pack { pack } = sold {
             metadata.insert(marks::PACK.to_owned(), pack.clone());
         }
-        let is_plan = sold.interval().is_some();
+        let waits = matches!(offered.how, How::AtPeriodEnd(_));
+        if waits {
+            metadata.insert(marks::CHANGE.to_owned(), price.to_owned());
+        }
+        let is_plan = sold.interval().is_some() && !waits;
+        let is_pack = sold.interval().is_none();
         let (back, message) = (self.back(workspace), told(offered));
         let new = NewSession {
-            mode: if is_plan { "subscription" } else { "payment" },
+            mode: match () {
+                () if waits => "setup",
+                () if is_plan => "subscription",
+                () => "payment",
+            },
             customer: customer.to_owned(),
             client_reference_id: workspace.id.to_string(),
-            line_items: vec![LineItem { price: price.to_owned(), quantity: 1 }],
+            line_items: (!waits).then(|| LineItem { price: price.to_owned(), quantity: 1 }).into_iter().collect(),
+            currency: waits.then(|| offered.currency.to_string()),
             success_url: format!("{back}?checkout={{CHECKOUT_SESSION_ID}}"),
             cancel_url: back,
             metadata: metadata.clone(),
@@ -375,7 +413,7 @@ impl Billing {
             // Whoever lives by a test clock has another time there.
             expires_at: workspace.test_clock.is_none().then(|| Seconds::of(purchase.expires_at)),
             subscription_data: is_plan.then(|| SubscriptionData { metadata: metadata.clone() }),
-            payment_intent_data: (!is_plan)
+            payment_intent_data: is_pack
                 .then_some(PaymentIntentData { metadata, setup_future_usage: Some("off_session") }),
         };
         Ok(self.client.create_checkout(&new, &IdempotencyKey::of(&["checkout", &purchase.id, customer])).await?)
@@ -428,18 +466,27 @@ fn given_up() -> Denied {
     Denied::Refused(Refusal::invalid("/plan", detail))
 }
 
-/// What the page says of an offer: what it brings, how much of that is a bonus, and how long it lasts.
+/// What the page says of an offer: what it brings, how much of that is a bonus, how long it lasts, and what ends with
+/// it or when it begins.
 fn told(offer: &Offer) -> String {
     let every = offer.interval.map(|interval| format!(" a {}", interval.name())).unwrap_or_default();
     let mut words = format!("{} credits{every}", offer.credits);
     if !offer.bonus.is_zero() {
         words += &format!(", {} of them a bonus", offer.bonus);
     }
-    match (offer.interval, offer.expires) {
+    let mut words = match (offer.interval, offer.expires) {
         (None, Some(span)) => words + &format!("; they last {span}."),
         (None, None) => words + "; they never expire.",
         _ => words + ".",
+    };
+    if let How::AtPeriodEnd(at) = offer.how {
+        let (name, price) = (&offer.name, money(offer.amount, &offer.currency));
+        words = format!("Your plan changes to {name} on {at}: {price}{every}, {words} Nothing is paid before that.");
     }
+    if let Some(warning) = offer.how.warning() {
+        words += &format!(" {warning}.");
+    }
+    words
 }
 
 /// What a wish is for the provider.

@@ -74,6 +74,9 @@ impl Billing {
         for one in settled.iter().filter(|one| !known.sources.contains(&one.payment.source)) {
             self.record(workspace, one).await?;
         }
+        if self.schedule_downgrades(&*self.now(workspace).await?, &seen).await? {
+            seen = self.read(customer).await?;
+        }
         self.close_purchases(workspace, &seen).await?;
         for facts::Declined { subscription, invoice, attempt } in facts::declined(&seen) {
             self.submit(workspace, BillingCommand::FailPayment { subscription, invoice, attempt }).await?;

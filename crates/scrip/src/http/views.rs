@@ -7,8 +7,8 @@ use scrip_client::types as api;
 use scrip_engine::billing::TopUp;
 use scrip_engine::team::Cap;
 use scrip_engine::{
-    Access, Account, Grant, How, Interval, Kind, Line, Offer, Output, Posting, Terms, Timestamp, TrialUse, Unit, Value,
-    Wanted, WayOut, Workspace, WorkspaceId, access, money, runs_left_today,
+    Access, Account, Carried, Grant, How, Interval, Kind, Line, Offer, Output, Posting, Terms, Timestamp, TrialUse,
+    Unit, Value, Wanted, WayOut, Workspace, WorkspaceId, access, money, runs_left_today,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -338,10 +338,10 @@ pub fn wanted(wanted: &Wanted) -> (Option<String>, Option<Interval>, Option<Stri
 /// What is offered of what was wanted.
 pub fn offer(asked: &Wanted, offer: &Offer) -> api::Offer {
     let (plan, _, pack) = wanted(asked);
-    let (takes_effect, at, carries) = match offer.how {
-        How::AtOnce => ("at_once", None, false),
-        How::Upgrade { carries } => ("upgrade", None, carries),
-        How::AtPeriodEnd(at) => ("at_period_end", Some(text(at)), false),
+    let (takes_effect, at, ends) = match offer.how {
+        How::AtOnce => ("at_once", None, None),
+        How::Upgrade { ends } => ("upgrade", None, ends),
+        How::AtPeriodEnd(at) => ("at_period_end", Some(text(at)), None),
     };
     api::Offer {
         plan,
@@ -356,7 +356,9 @@ pub fn offer(asked: &Wanted, offer: &Offer) -> api::Offer {
         expires: offer.expires.map(|span| span.to_string()),
         takes_effect: takes_effect.to_owned(),
         takes_effect_at: at,
-        carries,
+        carries: offer.how == How::Upgrade { ends: None },
+        ends: ends.map(|ends| api::EndingCredits { left: ends.left.get(), to_come: ends.to_come.get() }),
+        warning: offer.how.warning(),
         catalog_version: offer.version,
     }
 }
@@ -396,12 +398,23 @@ pub fn billing(
         renewed_at: balance.renewed_at,
         renews_at: balance.renews_at,
         awaited_until: workspace.awaited_until,
+        carried: shown.subscription.carried.iter().filter(|one| one.period.end > at).map(carried).collect(),
         declined: declined
             .map(|(invoice, attempt)| api::DeclinedBill { invoice: invoice.to_string(), attempt: *attempt }),
         collecting: collection.map(collecting),
         top_up: shown.billing.top_up.as_ref().map(|terms| top_up(terms, at)),
         offers,
         not_offered,
+    }
+}
+
+/// Returns a paid period beside the current one.
+fn carried(carried: &Carried) -> api::CarriedPeriod {
+    api::CarriedPeriod {
+        plan: carried.plan.to_string(),
+        interval: carried.period.interval.name().to_owned(),
+        ends_at: text(carried.period.end),
+        next_grant_at: carried.period.next_month_at().map(text),
     }
 }
 

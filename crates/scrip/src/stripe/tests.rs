@@ -70,6 +70,7 @@ impl World {
         let metadata = Metadata::from([("scrip_workspace".to_owned(), "ws_1".to_owned())]);
         let is_plan = sold.interval().is_some();
         let new = NewSession {
+            currency: None,
             mode: if is_plan { "subscription" } else { "payment" },
             customer: customer.to_owned(),
             client_reference_id: "ws_1".to_owned(),
@@ -473,6 +474,7 @@ async fn a_customer_is_led_to_the_portal_and_what_was_done_there_can_be_read() {
     let customer = world.customer().await;
     let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
     let new = NewConfiguration {
+        business_profile: None,
         features: features(&world).await,
         metadata: Metadata::from([("scrip_portal".to_owned(), "all".to_owned())]),
         default_return_url: Some("https://example.com/".to_owned()),

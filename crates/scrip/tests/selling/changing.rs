@@ -218,3 +218,157 @@ async fn what_is_to_become_less_can_be_cancelled() {
     }
     shop.app.verify();
 }
+
+/// What the handbook's table says of a change.
+fn said(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> &'static str {
+    let handbook = include_str!("../../../../docs/CATALOGS.md");
+    let row = ["| lower plan |", "| same plan |", "| higher plan |"][(rank as i8 + 1).unsigned_abs() as usize];
+    let column = [4, 2, 3][(interval as i8 + 1).unsigned_abs() as usize];
+    let row = handbook.lines().find(|line| line.starts_with(row)).expect("the table has three rows");
+    row.split('|').nth(column).expect("the table has three columns").trim()
+}
+
+/// R31: each pair of plans and intervals, at Stripe, as the handbook's table says; whatever the portal can express.
+#[tokio::test]
+async fn each_change_of_plan_is_made_at_stripe_as_the_handbooks_table_says() {
+    let mut shop = Shop::open("weekly-yearly");
+    let plans = ["starter", "pro", "ultra", "max"];
+    let intervals = ["week", "year"];
+    let all: Vec<(usize, usize)> = (0..plans.len()).flat_map(|plan| [(plan, 0), (plan, 1)]).collect();
+    for (from, to) in all.iter().flat_map(|from| all.iter().map(move |to| (*from, *to))) {
+        let story = format!("{} {} to {} {}", plans[from.0], intervals[from.1], plans[to.0], intervals[to.1]);
+        let buyer = subscriber(&shop, plans[from.0], intervals[from.1]).await;
+        buyer.pass("2026-01-12T00:00:00Z").await;
+        let before = buyer.desk.show().await;
+        let is = |shown: &Value| (text(&shown["plan"]), text(&shown["interval"]));
+        let (old, new) = (is(&before), (plans[to.0].to_owned(), intervals[to.1].to_owned()));
+        match said(to.0.cmp(&from.0), to.1.cmp(&from.1)) {
+            "no change" => {
+                let wish = json!({ "plan": new.0, "interval": new.1 });
+                buyer.desk.post("/v1/checkout", wish).await.problem(422, "INVALID_REQUEST");
+            }
+            "at once" => {
+                let page = buyer.change(&new.0, &new.1).await;
+                assert_eq!(page["offer"]["takes_effect"], "upgrade", "{story}");
+                let after = buyer.desk.show().await;
+                assert_eq!((is(&after), &after["pending"]), (new, &Value::Null), "{story}");
+                let billing = buyer.desk.get("/v1/billing").await.expect(200);
+                let carried = &billing["carried"][0];
+                assert_eq!((text(&carried["plan"]), text(&carried["interval"])), old, "{story}: it keeps its dates");
+                assert_eq!(carried["ends_at"], before["period"]["end"], "{story}");
+            }
+            "at the period's end" => {
+                let page = buyer.change(&new.0, &new.1).await;
+                assert_eq!(page["offer"]["takes_effect_at"], before["period"]["end"], "{story}");
+                let after = buyer.desk.show().await;
+                assert_eq!(is(&after), old, "{story}");
+                let pending = (text(&after["pending"]["plan"]), text(&after["pending"]["interval"]));
+                assert_eq!(pending, new, "{story}");
+                let charges = format!("/v1/charges?customer={}", buyer.customer);
+                let charges = shop.stripe.get(&charges).await["data"].as_array().map(Vec::len);
+                assert_eq!(charges, Some(1), "{story}: nothing is paid before");
+            }
+            other => panic!("the table says {other}"),
+        }
+        assert_eq!(buyer.subscriptions().await.as_array().map(Vec::len), Some(1), "{story}: nobody pays twice");
+    }
+    assert_eq!(shop.alerts().await, Vec::<String>::new());
+    shop.app.verify();
+}
+
+/// A lower plan by the year, which no portal puts off: confirmed on a page without money, paid with the means entered
+/// there when the period ends, and not made again when it was taken back.
+#[tokio::test]
+async fn a_lower_plan_by_the_year_is_confirmed_and_begins_with_the_periods_end() {
+    let mut shop = Shop::open("weekly-yearly");
+    {
+        let buyer = subscriber(&shop, "pro", "week").await;
+        let page = buyer.desk.post("/v1/checkout", json!({ "plan": "starter", "interval": "year" })).await.expect(201);
+        let again = buyer.desk.post("/v1/checkout", json!({ "plan": "starter", "interval": "year" })).await.expect(201);
+        assert_eq!(page["url"], again["url"], "the same wish has the same page");
+        let session = shop.stripe.get(&format!("/v1/checkout/sessions/{}", crate::shop::id_in(&page))).await;
+        assert_eq!((&session["mode"], &session["amount_total"]), (&json!("setup"), &Value::Null));
+        let words = text(&session["custom_text"]["submit"]["message"]);
+        for word in ["2026-01-17", "200.00 USD", "10400 credits", "Nothing is paid before"] {
+            assert!(words.contains(word), "{word}: {words}");
+        }
+        assert_eq!(buyer.desk.show().await["pending"], Value::Null, "nobody has confirmed it");
+        shop.pay(&page).await;
+        buyer.settle().await;
+        assert_eq!(buyer.desk.show().await["pending"]["plan"], "starter");
+
+        // Taken back, it stays so, however often the customer is looked at.
+        buyer.release().await;
+        shop.app.call(Method::POST, "/v1/billing/sweep").send().await.expect(200);
+        buyer.settle().await;
+        assert_eq!(buyer.desk.show().await["pending"], Value::Null, "it was taken back");
+        // And so it does where the plan was to end before.
+        buyer.cancel().await;
+        buyer.change("starter", "year").await;
+        let shown = buyer.desk.show().await;
+        assert_eq!((&shown["status"], &shown["pending"]["interval"]), (&json!("active"), &json!("year")));
+        buyer.pass("2026-01-17T02:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "starter", "year", "active", 50 + 10_400);
+        assert_eq!(buyer.charge().await["amount"], 20_000);
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}
+
+/// A year of months is left for a month of a higher plan, and is had again when that is cancelled: every month comes.
+#[tokio::test]
+async fn no_month_of_a_paid_year_is_lost_with_an_upgrade() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = subscriber(&shop, "pro", "year").await;
+        let form = json!({ "review": "business_verification", "form": { "company": "Ada & Sons" } });
+        let review = buyer.desk.post("/v1/reviews", form).await.expect(201);
+        crate::reviewing::decide(&buyer.desk, &text(&review["id"]), "approve").await;
+        buyer.pass("2026-03-01T00:00:00Z").await;
+        buyer.change("business", "month").await;
+        Buyer::is(&buyer.stands().await, "business", "month", "active", 250 + 5500 + 11_329);
+        let billing = buyer.desk.get("/v1/billing").await.expect(200);
+        assert_eq!(billing["carried"][0]["next_grant_at"], "2026-03-10T00:00:00Z");
+        buyer.pass("2026-03-10T00:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "business", "month", "active", 250 + 5500 + 11_329);
+        buyer.cancel().await;
+        buyer.pass("2026-04-01T02:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "pro", "year", "canceling", 250 + 5500);
+        buyer.pass("2026-12-10T02:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "pro", "year", "canceling", 250 + 5500);
+        buyer.pass("2027-01-10T02:00:00Z").await;
+        Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}
+
+/// R31: what an upgrade forfeits is said before it is paid: in the offer, and on the page.
+#[tokio::test]
+async fn an_upgrade_that_forfeits_says_how_many_credits_end() {
+    let text_of = include_str!("../../../../catalogs/canvas-tiers.toml").replace("\"carry\"", "\"forfeit\"");
+    let file = crate::publishing::file(&text_of);
+    let mut shop = Shop::of_file(&file);
+    shop.tell();
+    {
+        let buyer = subscriber(&shop, "creator", "month").await;
+        spend(&buyer, 700).await;
+        let billing = buyer.desk.get("/v1/billing").await.expect(200);
+        let offers = billing["offers"].as_array().expect("a list");
+        let pro =
+            offers.iter().find(|offer| offer["plan"] == "pro" && offer["interval"] == "month").expect("it is sold");
+        assert_eq!((&pro["carries"], &pro["ends"]), (&json!(false), &json!({ "left": 1000, "to_come": 0 })));
+        assert!(text(&pro["warning"]).contains("1000 credits"), "{pro}");
+        let page = buyer.change("pro", "month").await;
+        assert_eq!(page["offer"]["warning"], pro["warning"]);
+        let pages = shop.stripe.get("/v1/billing_portal/configurations?limit=100").await;
+        let headline = |page: &Value| text(&page["business_profile"]["headline"]).contains("ends what is left");
+        assert!(pages["data"].as_array().expect("a list").iter().all(headline), "{pages}");
+        Buyer::is(&buyer.stands().await, "pro", "month", "active", 250 + 5000);
+
+        buyer.change("pro", "year").await;
+        let billing = buyer.desk.get("/v1/billing").await.expect(200);
+        assert_eq!(billing["carried"], json!([]));
+    }
+    shop.app.verify();
+}

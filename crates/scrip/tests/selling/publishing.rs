@@ -16,7 +16,7 @@ fn catalog(plan: u32, pack: u32) -> String {
 }
 
 /// A catalog file in a directory of its own.
-fn file(content: &str) -> PathBuf {
+pub fn file(content: &str) -> PathBuf {
     let directory = temporary();
     std::fs::create_dir_all(&directory).expect("it can be made");
     let path = directory.join("catalog.toml");

@@ -14,7 +14,7 @@ async fn apply(desk: &Desk<'_>) -> String {
     text(&desk.post("/v1/reviews", application).await.expect(201)["id"])
 }
 
-async fn decide(desk: &Desk<'_>, id: &str, how: &str) {
+pub async fn decide(desk: &Desk<'_>, id: &str, how: &str) {
     let reason = json!({ "reason": "papers seen" });
     desk.post(&format!("/v1/reviews/{id}/{how}"), reason).await.expect(200);
 }

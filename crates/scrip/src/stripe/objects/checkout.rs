@@ -32,6 +32,9 @@ pub struct Session {
     pub payment_intent: Option<Id>,
     /// The bill that came of it.
     pub invoice: Option<Id>,
+    /// The means of payment that came of it.
+    #[serde(default)]
+    pub setup_intent: Option<Id>,
     /// What is paid, in the currency's smallest unit.
     pub amount_total: Option<i64>,
     /// ISO 4217, lower case.
@@ -75,14 +78,17 @@ pub enum PaymentStatus {
 /// A visit to be.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewSession {
-    /// `payment` for a pack, `subscription` for a plan.
+    /// `payment` for a pack, `subscription` for a plan, `setup` for a change that is paid later.
     pub mode: &'static str,
     /// Who buys.
     pub customer: String,
     /// Who that is to us.
     pub client_reference_id: String,
-    /// What is bought.
+    /// What is bought; nothing with `setup`.
     pub line_items: Vec<LineItem>,
+    /// ISO 4217, lower case; with `setup` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     /// Where the page leads when it is done.
     pub success_url: String,
     /// Where it leads when it is left.
@@ -101,6 +107,15 @@ pub struct NewSession {
     /// What is written on the payment that comes of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_intent_data: Option<PaymentIntentData>,
+}
+
+/// The means of payment that a customer entered.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct SetupIntent {
+    /// `seti_…`
+    pub id: String,
+    /// `pm_…`
+    pub payment_method: Option<Id>,
 }
 
 /// Words of our own on the page.
@@ -158,6 +173,14 @@ impl Client {
     /// When Stripe refuses or does not answer.
     pub async fn checkout(&self, id: &str) -> Result<Session, Error> {
         self.get(&["checkout", "sessions", id], &()).await
+    }
+
+    /// The means of payment that came of a visit.
+    ///
+    /// # Errors
+    /// When Stripe refuses or does not answer.
+    pub async fn setup_intent(&self, id: &str) -> Result<SetupIntent, Error> {
+        self.get(&["setup_intents", id], &()).await
     }
 
     /// A customer's visits, newest first.

@@ -23,11 +23,21 @@ pub struct Configuration {
 pub struct NewConfiguration {
     /// What can be done there.
     pub features: Features,
+    /// Words of our own on the page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub business_profile: Option<Profile>,
     /// What it is found by.
     pub metadata: Metadata,
     /// Where the page leads back to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_return_url: Option<String>,
+}
+
+/// Words of our own on the page.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Profile {
+    /// At most 60 letters.
+    pub headline: &'static str,
 }
 
 /// What can be done on the page.

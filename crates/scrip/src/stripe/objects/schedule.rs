@@ -2,7 +2,7 @@
 
 use super::{Expandable, Id, Seconds, or_empty, price::Price};
 use crate::stripe::{Client, Error, IdempotencyKey};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What is to become of a subscription.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -83,7 +83,87 @@ impl Schedule {
     }
 }
 
+/// A schedule to be made of a subscription.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewSchedule {
+    /// `sub_…`
+    pub from_subscription: String,
+}
+
+/// A schedule that was just made.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct NewlyMade {
+    /// `sub_sched_…`
+    pub id: String,
+    /// The phase it is in.
+    pub current_phase: Option<CurrentPhase>,
+}
+
+/// Phases that a schedule is given.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewPhases {
+    /// One after the other; the first is the one it is in.
+    pub phases: Vec<NewPhase>,
+    /// What follows the last: `release`.
+    pub end_behavior: &'static str,
+    /// What becomes of what was paid when the phases are set: `none`.
+    pub proration_behavior: &'static str,
+}
+
+/// A phase to be.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewPhase {
+    /// What is paid for.
+    pub items: Vec<NewPhaseItem>,
+    /// When the first begins; the others follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_date: Option<Seconds>,
+    /// When it ends; absent where it says how long it lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_date: Option<Seconds>,
+    /// How long it lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<Duration>,
+    /// What becomes of what was paid at its beginning: `none`.
+    pub proration_behavior: &'static str,
+}
+
+/// One thing that is to be paid for.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewPhaseItem {
+    /// At which price.
+    pub price: String,
+    /// How many.
+    pub quantity: i64,
+}
+
+/// How long a phase lasts.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Duration {
+    /// `week`, `month` or `year`.
+    pub interval: &'static str,
+    /// How many of them.
+    pub interval_count: u32,
+}
+
 impl Client {
+    /// Makes a schedule of a subscription, with the period it is in as its one phase.
+    ///
+    /// # Errors
+    /// When Stripe refuses, does not answer, or may have done it.
+    pub async fn create_schedule(&self, subscription: &str, key: &IdempotencyKey) -> Result<NewlyMade, Error> {
+        let new = NewSchedule { from_subscription: subscription.to_owned() };
+        self.post(&["subscription_schedules"], &new, key).await
+    }
+
+    /// Gives a schedule its phases.
+    ///
+    /// # Errors
+    /// When Stripe refuses, does not answer, or may have done it.
+    pub async fn set_phases(&self, id: &str, phases: &NewPhases, key: &IdempotencyKey) -> Result<(), Error> {
+        self.post(&["subscription_schedules", id], phases, key).await.map(|_: serde::de::IgnoredAny| ())
+    }
+
     /// Lets go of a schedule's subscription, which goes on as it is.
     ///
     /// # Errors

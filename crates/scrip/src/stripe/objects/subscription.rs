@@ -106,7 +106,23 @@ pub struct Ending {
     pub cancel_at: Option<Option<Seconds>>,
 }
 
+/// What a subscription is paid with from now on.
+#[derive(Clone, Debug, Serialize)]
+pub struct PaidWith {
+    /// `pm_…`
+    pub default_payment_method: String,
+}
+
 impl Client {
+    /// Has a subscription paid with another means of payment.
+    ///
+    /// # Errors
+    /// When Stripe refuses, does not answer, or may have done it.
+    pub async fn pay_subscription_with(&self, id: &str, method: &str, key: &IdempotencyKey) -> Result<(), Error> {
+        let with = PaidWith { default_payment_method: method.to_owned() };
+        self.post(&["subscriptions", id], &with, key).await.map(|_: serde::de::IgnoredAny| ())
+    }
+
     /// A subscription.
     ///
     /// # Errors
