@@ -358,7 +358,7 @@ pub async fn cancel(
     runner: Runner,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
-) -> Result<Json<api::Run>, Problem> {
+) -> Result<Reply<api::Run>, Problem> {
     let (workspace, run) = runner.owned(Kind::Run, &id, "run")?;
     match app
         .ledger
@@ -366,7 +366,10 @@ pub async fn cancel(
         .await
         .map_err(Problem::from)
     {
-        Ok(_) => Ok(Json(ended(&app, (workspace, run), runner.holder(), Duration::ZERO).await?)),
+        Ok(committed) => {
+            let run = ended(&app, (workspace, run), runner.holder(), Duration::ZERO).await?;
+            Ok(Reply::new(StatusCode::OK, run).of(workspace, &committed))
+        }
         Err(Problem::Refused(Refusal::HoldEnded { what, ending: None })) => {
             let ending = ending_of(&find(&app, workspace, run).await?.0);
             Err(Problem::Refused(Refusal::HoldEnded { what, ending }))
