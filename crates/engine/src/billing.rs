@@ -8,12 +8,15 @@
 
 pub mod command;
 pub mod event;
+mod top_up;
 
 use crate::amount::Amount;
 use crate::catalog::Name;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+pub use top_up::{AgreedPack, TopUp, TopUpDrop, TopUpPurchase, TopUpStatus, TopUpStop, TopUpTerms};
 
 /// What the current period was paid with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,57 +90,4 @@ pub struct Review {
     pub reason: Option<String>,
     /// Since when.
     pub at: Timestamp,
-}
-
-/// Packs that are bought when the balance gets low, as the workspace's admin has asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TopUp {
-    /// What.
-    pub terms: TopUpTerms,
-    /// Whether it is wanted no more; what the month has cost is remembered.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub off: bool,
-    /// The calendar month (UTC) of `spent`, counted from the year 0.
-    pub month: i32,
-    /// What the packs of that month cost, in the currency's smallest unit; one on its way counts.
-    pub spent: Amount,
-    /// The purchase that is on its way.
-    pub pending: Option<TopUpPurchase>,
-    /// A payment was declined: nothing more is bought until an admin asks again.
-    pub stopped: bool,
-}
-
-/// A pack that is bought by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TopUpPurchase {
-    /// Its number, from 1.
-    pub n: u32,
-    /// The pack.
-    pub pack: Name,
-    /// What it costs, in the currency's smallest unit.
-    pub amount: Amount,
-    /// ISO 4217, lower case.
-    pub currency: Name,
-}
-
-/// What is asked of automatic top-ups.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TopUpTerms {
-    /// The pack to buy.
-    pub pack: Name,
-    /// When fewer credits than this are left, open holds included.
-    pub below: Amount,
-    /// What may be spent in a calendar month (UTC), in the smallest unit of the pack's currency.
-    pub monthly_max: Amount,
-}
-
-impl TopUp {
-    /// What was spent in the calendar month of an instant.
-    pub fn spent_in_month(&self, at: Timestamp) -> Amount {
-        if self.month == at.month() {
-            self.spent
-        } else {
-            self.pending.as_ref().map_or(Amount::ZERO, |purchase| purchase.amount)
-        }
-    }
 }

@@ -3,9 +3,7 @@
 //! Invariant: whoever wakes a workspace and whoever settles it ask here, so that nothing is waited for that is never
 //! done.
 
-use crate::billing::TopUp;
 use crate::grant::Grant;
-use crate::notice::credits_left;
 use crate::time::{Interval, Timestamp};
 use crate::workspace::Workspace;
 
@@ -35,7 +33,7 @@ impl Workspace {
     }
 }
 
-/// What falls due next. A pack that is put off is not settled: it is asked for with whatever comes first.
+/// What falls due next. Top-ups are not settled: they follow whatever comes first.
 pub(crate) fn next(workspace: &Workspace) -> Option<(Timestamp, Due)> {
     // Of several at one instant the first is taken, and they stand in the order of their numbers.
     let hold = workspace.holds.iter().min_by_key(|hold| hold.expires_at);
@@ -56,16 +54,18 @@ fn grant_due(workspace: &Workspace, grant: &Grant) -> Option<Timestamp> {
     grant.notice_at.or(grant.expires_at.filter(|_| !workspace.subscription.freezes(grant)))
 }
 
-/// Whether a pack would be bought now, if the month's limit allowed it.
-pub(crate) fn is_wanted(workspace: &Workspace, top_up: &TopUp) -> bool {
-    let on = top_up.pending.is_none() && !top_up.off && !top_up.stopped;
-    let in_good_standing = workspace.frozen.is_none() && workspace.disputes.is_empty();
-    on && in_good_standing && credits_left(workspace) < top_up.terms.below
+/// Returns the instant at which top-ups go on by themselves, with a new month (UTC): a pack that the month's maximum has
+/// put off is bought, and a wish that nobody has charged is made anew.
+fn top_up_due(workspace: &Workspace) -> Option<Timestamp> {
+    let top_up = workspace.billing.top_up.as_ref()?;
+    if let Some(wish) = &top_up.pending {
+        return (!wish.processing).then(|| after_month(wish.month.unwrap_or(top_up.month)));
+    }
+    let put_off = top_up.is_wanted(workspace) && !top_up.spent_in_month(workspace.at).is_zero();
+    put_off.then(|| after_month(top_up.month))
 }
 
-/// When a pack that the month's limit has put off is bought: with the next month (UTC).
-fn top_up_due(workspace: &Workspace) -> Option<Timestamp> {
-    let top_up = workspace.billing.top_up.as_ref().filter(|top_up| is_wanted(workspace, top_up))?;
-    let put_off = !top_up.spent_in_month(workspace.at).is_zero();
-    put_off.then(|| Timestamp::default().nth(Interval::Month, (top_up.month + 1 - FIRST_MONTH).unsigned_abs()))
+/// Returns the first instant after a calendar month (UTC) that is counted from the year 0.
+pub(crate) fn after_month(month: i32) -> Timestamp {
+    Timestamp::default().nth(Interval::Month, (month + 1 - FIRST_MONTH).unsigned_abs())
 }

@@ -143,6 +143,7 @@ fn as_many_grants_and_sources_as_a_workspace_keeps() {
             currency,
             bought,
             offered: None,
+            top_up: None,
             given: Amount::ZERO,
         }))
     };

@@ -58,7 +58,12 @@ fn billing_name(event: &BillingEvent) -> &'static str {
         BillingEvent::TopUpSet { .. } => "top_up_set",
         BillingEvent::TopUpUnset => "top_up_unset",
         BillingEvent::TopUpRequested { .. } => "top_up_requested",
+        BillingEvent::TopUpProcessing { .. } => "top_up_processing",
+        BillingEvent::TopUpDropped { .. } => "top_up_dropped",
         BillingEvent::TopUpEnded { .. } => "top_up_ended",
+        BillingEvent::TopUpPaid { .. } => "top_up_paid",
+        BillingEvent::TopUpStopped { .. } => "top_up_stopped",
+        BillingEvent::TopUpPutOff { .. } => "top_up_put_off",
         BillingEvent::ReviewRequested { .. } => "review_requested",
         BillingEvent::ReviewRejected { .. } => "review_rejected",
         BillingEvent::ReviewRevoked { .. } => "review_revoked",
@@ -153,10 +158,15 @@ fn events_with_optional_fields_are_there_with_and_without_them() {
         "run_settled",
         "hold_opened",
         "hold_ended",
+        "top_up_set",
+        "top_up_requested",
+        "top_up_ended",
     ] {
         let values = EVENTS.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("it is read"));
         let fields = |value: serde_json::Value| -> Option<Vec<String>> {
-            Some(value.get(1)?.get(event)?.as_object()?.keys().cloned().collect())
+            let body = value.get(1)?;
+            let body = body.get(event).or_else(|| body.get("billing")?.get(event))?;
+            Some(body.as_object()?.keys().cloned().collect())
         };
         let forms: BTreeSet<Vec<String>> = values.filter_map(fields).collect();
         assert!(forms.len() >= 2, "{event} has no second form");

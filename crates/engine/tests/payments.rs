@@ -95,6 +95,7 @@ fn record(source: &str, price: i64, bought: Bought) -> Command {
         currency,
         bought,
         offered: None,
+        top_up: None,
     }))
 }
 

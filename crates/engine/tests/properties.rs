@@ -188,6 +188,7 @@ fn the_engine_does_what_the_naive_model_does() {
         "follow_subscription",
         "fail_payment",
         "set_top_up",
+        "await_top_up",
         "end_top_up",
         "request_review",
         "reject_review",

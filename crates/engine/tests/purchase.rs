@@ -5,7 +5,6 @@
 #[allow(dead_code, reason = "only the catalogs are wanted here, not the language")]
 mod language;
 
-use scrip_engine::billing::TopUpTerms;
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
@@ -62,6 +61,7 @@ fn pay(workspace: &mut Workspace, catalogs: &Catalogs, wanted: &Wanted, offered:
         currency,
         bought,
         offered: None,
+        top_up: None,
     };
     run(workspace, catalogs, &Command::Billing(BillingCommand::RecordPayment(payment)), at);
 }
@@ -275,33 +275,6 @@ fn a_years_bonus_is_over_months_where_it_is_sold_by_the_week_as_well() {
     let year = pro.prices.iter().find(|price| price.interval == Interval::Year).expect("it is sold so");
     // 20,000 and twelve times 40, against twelve times 1,500: by the week it would be 52 times 300.
     assert_eq!(yearly_bonus(pro, year).map(Amount::get), Some(20_480 - 18_000));
-}
-
-/// R30: a pack that has become dearer than a month may cost can never be bought: it is wanted no more.
-#[test]
-fn a_pack_that_has_become_too_dear_is_not_bought_by_itself_any_more() {
-    let pack = |amount: u32| format!("credits = 100\ncurrency = \"usd\"\namount = {amount}");
-    let (mut workspace, versions) = sold_in_turn(&pack(500), &pack(500), &pack(700));
-    let terms = |monthly_max| TopUpTerms {
-        pack: Name::from("some"),
-        below: Amount::new(10).expect("it is in range"),
-        monthly_max: Amount::new(monthly_max).expect("it is in range"),
-    };
-    let set = |max| Command::Billing(BillingCommand::SetTopUp(Some(terms(max))));
-    run(&mut workspace, &versions, &set(600), start());
-    let later = start().nth(Interval::Month, 1);
-    run(&mut workspace, &versions, &Command::Tick, later);
-    assert!(!workspace.billing.top_up.as_ref().expect("it was asked for").off, "20 credits are left");
-    let spend = |workspace: &mut Workspace, credits| {
-        let ask = scrip_engine::Ask::Credits(Amount::new(credits).expect("it is in range"));
-        let hold = Command::OpenHold { ask, reference: "job".to_owned(), seconds: None, off: None, behalf: None };
-        run(workspace, &versions, &hold, later);
-        let hold = workspace.next_hold - 1;
-        run(workspace, &versions, &Command::CaptureHold { hold, amount: None }, later);
-    };
-    spend(&mut workspace, 15);
-    let top_up = workspace.billing.top_up.clone().expect("it was asked for");
-    assert_eq!((top_up.off, top_up.pending), (true, None));
 }
 
 /// R25: what stands about a review is what was decided last, why, and since when.

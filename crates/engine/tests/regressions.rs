@@ -356,6 +356,7 @@ fn paid(source: &str, of: &str, plan: (&str, Interval), price: i64, start: Times
         currency,
         bought,
         offered: None,
+        top_up: None,
     }))
 }
 

@@ -38,6 +38,8 @@ pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -
         Mail::CreditsLow { .. }
         | Mail::GrantExpiring { .. }
         | Mail::PaymentFailed { .. }
+        | Mail::TopUpStopped { .. }
+        | Mail::TopUpPutOff { .. }
         | Mail::PriceRaised { .. }
         | Mail::RetentionShortened { .. }
         | Mail::ReviewApproved { .. } => Ok(Some(page(links, |pages| pages.upgrade.as_ref()))),

@@ -4,12 +4,15 @@
 //!
 //! Invariant: reads nothing but what it is handed, and an entry says the same whenever it is asked.
 
+use crate::billing::inbox;
 use crate::mail::Mail;
 use crate::store::{Statement, Told, Value, queries};
-use scrip_engine::billing::ReviewStatus;
 use scrip_engine::billing::event::BillingEvent;
+use scrip_engine::billing::{ReviewStatus, TopUpStop};
 use scrip_engine::team::Role;
-use scrip_engine::{Catalogs, Dated, Event, Kind, Name, Notice, Start, Timestamp, Workspace, money};
+use scrip_engine::{
+    Amount, Catalogs, Dated, Event, Kind, Name, Notice, Start, Timestamp, Unit, Workspace, money, quantity,
+};
 
 /// What an entry brings about beside it. Almost none does, and then it costs a look at each event.
 pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
@@ -25,9 +28,20 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
                 decided(catalogs, workspace, review, *at, &mut told);
                 look_at(workspace, &mut told);
             }
-            Event::Billing(BillingEvent::TopUpRequested { .. } | BillingEvent::PaymentAwaited { .. })
+            Event::Billing(BillingEvent::TopUpRequested { n, .. }) => {
+                look_at(workspace, &mut told);
+                told.rows.push(wish(workspace, *n, *at));
+            }
+            Event::Billing(BillingEvent::PaymentAwaited { .. })
             | Event::SubscriptionEnded { unpaid: true, .. }
             | Event::PeriodStarted { why: Start::Resumed, payment: Some(_), .. } => look_at(workspace, &mut told),
+            Event::Billing(BillingEvent::TopUpEnded { why: Some(why), .. } | BillingEvent::TopUpStopped { why }) => {
+                tell_of_stop(catalogs, workspace, *why, *at, &mut told);
+            }
+            Event::Billing(BillingEvent::TopUpPutOff { until }) => {
+                let mail = Mail::TopUpPutOff { workspace: workspace.profile.name.clone(), until: *until };
+                tell(workspace, "top_up_put_off", &mail, &mut told);
+            }
             Event::Billing(BillingEvent::PaymentFailed { attempt, .. }) => {
                 let (subscription, plan) = (&workspace.subscription, plan(catalogs, workspace));
                 let mail = Mail::PaymentFailed {
@@ -48,6 +62,29 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
 /// The payment provider is to be asked about the workspace's customer: something is to be bought or ended there.
 fn look_at(workspace: &Workspace, told: &mut Told) {
     told.rows.push(Statement { sql: queries::HINT_WORKSPACE, values: vec![workspace.id.into(), 0.into()] });
+}
+
+/// Returns what passes a wish on to the worker where the workspace is no customer yet, so that nobody would be looked at.
+fn wish(workspace: &Workspace, n: u32, at: Timestamp) -> Statement {
+    let id = format!("top_up:{}:{n}", workspace.id.get());
+    let kind = Value::Text(inbox::WISH.to_owned());
+    let values = vec![Value::Text(id), kind, at.micros().into(), workspace.id.into()];
+    Statement { sql: queries::NEW_WISH, values }
+}
+
+/// Mails that automatic top-ups have stopped, and where the pack has changed, how.
+fn tell_of_stop(catalogs: &Catalogs, workspace: &Workspace, why: TopUpStop, at: Timestamp, told: &mut Told) {
+    let Some(top_up) = &workspace.billing.top_up else { return };
+    let words = |credits: Amount, amount: Amount, currency: &str| {
+        format!("{} for {}", quantity(Unit::Credits, credits), money(amount, currency))
+    };
+    let was = top_up.agreed.as_ref().map(|agreed| words(agreed.credits, agreed.amount, &agreed.currency));
+    let menu = catalogs.in_force(at, workspace.test_clock);
+    let pack = menu.and_then(|menu| menu.catalog.packs.iter().find(|pack| pack.id == top_up.terms.pack));
+    let now = pack.map(|pack| words(pack.credits + pack.bonus, pack.amount, &pack.currency));
+    let (name, pack) = (workspace.profile.name.clone(), top_up.terms.pack.to_string());
+    let mail = Mail::TopUpStopped { workspace: name, pack, why, was, now };
+    tell(workspace, "top_up_stopped", &mail, told);
 }
 
 fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mut Told) {
@@ -141,7 +178,7 @@ fn tell(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Told) {
 mod tests {
     use super::*;
     use scrip_engine::team::{Member, Team};
-    use scrip_engine::{Amount, Profile, UserId, WorkspaceId};
+    use scrip_engine::{Profile, UserId, WorkspaceId};
     use std::sync::Arc;
 
     const AT: Timestamp = Timestamp::MAX;

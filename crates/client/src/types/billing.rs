@@ -162,7 +162,7 @@ pub struct BillingState {
     /// Paid periods beside the current one, which keep their dates (docs/CATALOGS.md, *Changing plans*).
     #[serde(default)]
     pub carried: Vec<CarriedPeriod>,
-    /// The bill that was declined last, until one is paid.
+    /// The invoice that was declined last, until one is paid; or else the payment by which automatic top-ups stopped.
     pub declined: Option<DeclinedBill>,
     /// Collection by Stripe for a plan now: a payment on its way, an invoice that is open, or one that is collected.
     #[serde(default)]
@@ -231,10 +231,32 @@ pub struct TopUp {
     pub below: i64,
     /// What may be spent in a calendar month (UTC), in the smallest unit of the pack's currency.
     pub monthly_max: i64,
-    /// What was spent in this one.
+    /// Amount spent in this one; a purchase that has not ended counts.
     pub spent: i64,
-    /// `on`, `buying`, `stopped` (a payment was declined) or `off`.
+    /// `on`, `buying`, `used_up` (the month leaves no room for another pack), `paused`, `stopped` (nothing is bought until
+    /// it is asked for again) or `off`.
     pub status: String,
+    /// The reason for `paused`: `frozen`, `disputed` or `no_payment_method`; and for `stopped`: `declined`,
+    /// `authentication_required`, `no_payment_method`, `pack_changed`, `pack_gone`, `refused` or `not_given`.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The pack as it was agreed on: it is not bought when it costs more or brings less.
+    #[serde(default)]
+    pub agreed: Option<AgreedPack>,
+}
+
+/// A pack as it was agreed on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct AgreedPack {
+    /// Credits it brings, with its bonus.
+    pub credits: i64,
+    /// Price, in the currency's smallest unit.
+    pub amount: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// Time the credits last; `null` is for ever.
+    pub expires: Option<String>,
 }
 
 /// The payment provider's customer that a workspace is.

@@ -5,9 +5,9 @@ use super::bounds::limit;
 use super::reviews::required;
 use super::subscriptions::{Cycle, grants_by_month};
 use crate::amount::{Amount, Unit};
+use crate::billing::Paid;
 use crate::billing::command::{BillingCommand, Bought, Payment, Standing};
 use crate::billing::event::BillingEvent;
-use crate::billing::{Paid, TopUpTerms};
 use crate::catalog::{Catalog, GrantKind, Name, Plan, Price, Published};
 use crate::event::{Event, Start};
 use crate::grant::CostBasis;
@@ -68,7 +68,8 @@ impl<'a> Step<'a> {
                 self.fail_payment(subscription, invoice, *attempt)
             }
             BillingCommand::SetTopUp(terms) => self.set_top_up(terms.as_ref()),
-            BillingCommand::EndTopUp { n, declined } => self.end_top_up(*n, *declined),
+            BillingCommand::AwaitTopUp { n } => self.await_top_up(*n),
+            BillingCommand::EndTopUp { n, stop, payment } => self.end_top_up(*n, *stop, payment.as_ref()),
             BillingCommand::RequestReview { review, application } => self.request_review(review, *application),
             BillingCommand::RejectReview { review, reason } => self.reject_review(review, reason),
             BillingCommand::RevokeReview { review, reason } => self.revoke_review(review, reason),
@@ -78,6 +79,7 @@ impl<'a> Step<'a> {
     /// Gives what a payment bought, once (R7).
     fn record_payment(&mut self, payment: &Payment) -> Result<(), Refusal> {
         if self.workspace.sources.contains(&payment.source) {
+            payment.top_up.into_iter().for_each(|n| self.end_paid_wish(n));
             return Ok(());
         }
         if payment.paid.is_zero() && payment.given.is_zero() {
@@ -93,6 +95,7 @@ impl<'a> Step<'a> {
                 };
                 let (_, pack) = self.sold_as(payment, self.at, is_it)?;
                 self.sell_pack(pack, payment.paid, &payment.source, "paid through the provider");
+                self.end_wish_by_payment(payment);
                 Ok(())
             }
             Bought::Period { plan, interval, subscription, anchor, start, end } => {
@@ -296,39 +299,6 @@ impl<'a> Step<'a> {
         let told = known.is_some_and(|(known, last)| known == invoice && *last >= attempt);
         if ours && !told {
             self.emit(Event::Billing(BillingEvent::PaymentFailed { invoice: invoice.clone(), attempt }));
-        }
-        Ok(())
-    }
-
-    fn set_top_up(&mut self, terms: Option<&TopUpTerms>) -> Result<(), Refusal> {
-        let known = self.workspace.billing.top_up.as_ref();
-        let Some(terms) = terms else {
-            if known.is_some_and(|known| !known.off) {
-                self.emit(Event::Billing(BillingEvent::TopUpUnset));
-            }
-            return Ok(());
-        };
-        let pack = self.terms().menu.catalog.pack(&terms.pack);
-        let pack = pack.ok_or_else(|| Refusal::invalid("/pack", format!("there is no pack `{}`", terms.pack)))?;
-        if terms.below.is_zero() || terms.below > pack.credits {
-            return Err(Refusal::invalid("/below", format!("must be 1 to {}, what the pack brings", pack.credits)));
-        }
-        if terms.monthly_max < pack.amount {
-            return Err(Refusal::invalid(
-                "/monthly_max",
-                format!("must be at least {}, the pack's price", pack.amount),
-            ));
-        }
-        if known.is_none_or(|known| known.terms != *terms || known.stopped || known.off) {
-            self.emit(Event::Billing(BillingEvent::TopUpSet { terms: terms.clone() }));
-        }
-        Ok(())
-    }
-
-    fn end_top_up(&mut self, n: u32, declined: bool) -> Result<(), Refusal> {
-        let pending = self.workspace.billing.top_up.as_ref().and_then(|top_up| top_up.pending.as_ref());
-        if pending.is_some_and(|pending| pending.n == n) {
-            self.emit(Event::Billing(BillingEvent::TopUpEnded { n, declined }));
         }
         Ok(())
     }

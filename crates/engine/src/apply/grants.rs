@@ -48,6 +48,7 @@ impl Step<'_> {
             });
         }
         self.sell_pack(pack, pack.amount, source, reason);
+        self.drop_wish_for_pack();
         Ok(())
     }
 

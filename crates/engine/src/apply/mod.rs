@@ -17,6 +17,7 @@ mod runs;
 mod settle;
 mod subscriptions;
 mod team;
+mod top_ups;
 
 use crate::billing::command::BillingCommand;
 use crate::catalog::{Catalog, Catalogs, Plan};
@@ -71,8 +72,8 @@ pub fn apply(
     if !step.events.is_empty() {
         notices::note(&mut step, before);
     } else if *command == Command::Tick {
-        // Nothing but a new month may have come.
-        notices::top_up(&mut step);
+        // Nothing but a new month or another menu may have come.
+        top_ups::follow_up(&mut step);
     }
     let Step { mut workspace, events, at, .. } = step;
     if !events.is_empty() {

@@ -1,11 +1,6 @@
-//! What follows from a balance or a plan that has changed: notices, and packs that are bought by themselves.
+//! What follows from a balance or a plan that has changed: notices, and automatic top-ups.
 
-use super::Step;
-use crate::amount::Amount;
-use crate::billing::TopUp;
-use crate::billing::event::BillingEvent;
-use crate::catalog::{Name, Pack};
-use crate::due;
+use super::{Step, top_ups};
 use crate::event::Event;
 use crate::notice::{Notice, credits_left, is_too_soon};
 use crate::terms::Terms;
@@ -27,7 +22,7 @@ pub(super) fn note(step: &mut Step<'_>, before: &Workspace) {
     if before.is_open() && terms(before) != terms(&step.workspace) {
         note_retention(step, before);
     }
-    top_up(step);
+    top_ups::follow_up(step);
 }
 
 /// Tells of the line when it is crossed, and not before it is crossed again (strictly below is low).
@@ -50,32 +45,4 @@ fn note_retention(step: &mut Step<'_>, before: &Workspace) {
         let too_soon = is_too_soon(&step.workspace, &format!("retention_shortened:{plan}"), step.at);
         step.emit(Event::Notice(Notice::RetentionShortened { plan, keeps, old_until, too_soon }));
     }
-}
-
-/// Asks for a pack where the balance is low, an admin has asked for that, and the month's limit leaves room. What can
-/// never be bought on these terms any more is not wanted any more.
-pub(super) fn top_up(step: &mut Step<'_>) {
-    let Some(top_up) = &step.workspace.billing.top_up else { return };
-    if !due::is_wanted(&step.workspace, top_up) {
-        return;
-    }
-    let pack = sold(step, top_up).filter(|pack| pack.amount <= top_up.terms.monthly_max);
-    let Some(pack) = pack else { return step.emit(Event::Billing(BillingEvent::TopUpUnset)) };
-    if top_up.spent_in_month(step.at) + pack.amount > top_up.terms.monthly_max {
-        return;
-    }
-    step.emit(Event::Billing(BillingEvent::TopUpRequested {
-        n: step.workspace.billing.top_ups + 1,
-        pack: pack.id.clone(),
-        amount: pack.amount,
-        currency: Name::from(pack.currency.as_str()),
-    }));
-}
-
-/// The pack, while it is sold to the workspace's plan.
-fn sold<'a>(step: &Step<'a>, top_up: &TopUp) -> Option<&'a Pack> {
-    let menu = &step.terms().menu.catalog;
-    let pack = menu.pack(&top_up.terms.pack)?;
-    let allowed = pack.plans.is_empty() || pack.plans.contains(&step.workspace.subscription.plan);
-    (allowed && pack.amount > Amount::ZERO).then_some(pack)
 }

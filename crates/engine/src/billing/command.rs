@@ -1,6 +1,6 @@
 //! What a payment provider's truth asks of a workspace, and what its admin asks about buying.
 
-use super::TopUpTerms;
+use super::{TopUpStop, TopUpTerms};
 use crate::amount::Amount;
 use crate::catalog::Name;
 use crate::time::{Interval, Timestamp};
@@ -44,6 +44,8 @@ pub struct Payment {
     pub bought: Bought,
     /// The catalog version that the checkout session showed; `None` for what no session sold.
     pub offered: Option<u32>,
+    /// The number of the automatic purchase that it is.
+    pub top_up: Option<u32>,
 }
 
 /// How a provider's subscription goes on.
@@ -85,12 +87,19 @@ pub enum BillingCommand {
     },
     /// Buy packs when the balance gets low, or no more.
     SetTopUp(Option<TopUpTerms>),
-    /// An automatic purchase has ended. If it was paid, that was recorded before.
-    EndTopUp {
-        /// Its number.
+    /// Note that the payment of an automatic purchase is on its way at Stripe.
+    AwaitTopUp {
+        /// The purchase's number.
         n: u32,
-        /// Whether it was declined.
-        declined: bool,
+    },
+    /// End an automatic purchase that was not paid, or was paid and could not be given.
+    EndTopUp {
+        /// The purchase's number.
+        n: u32,
+        /// The reason for which no more is bought until an admin asks again.
+        stop: TopUpStop,
+        /// Stripe's payment, where there is one.
+        payment: Option<Name>,
     },
     /// Apply for a review (R25).
     RequestReview {
@@ -123,6 +132,7 @@ impl BillingCommand {
             BillingCommand::FollowSubscription { .. } => "follow_subscription",
             BillingCommand::FailPayment { .. } => "fail_payment",
             BillingCommand::SetTopUp(_) => "set_top_up",
+            BillingCommand::AwaitTopUp { .. } => "await_top_up",
             BillingCommand::EndTopUp { .. } => "end_top_up",
             BillingCommand::RequestReview { .. } => "request_review",
             BillingCommand::RejectReview { .. } => "reject_review",

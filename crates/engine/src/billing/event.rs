@@ -1,6 +1,6 @@
 //! What happened about money that is no grant: those are the ledger's own events.
 
-use super::TopUpTerms;
+use super::{AgreedPack, TopUpDrop, TopUpStop, TopUpTerms};
 use crate::amount::Amount;
 use crate::catalog::Name;
 use crate::time::{Interval, Timestamp};
@@ -67,6 +67,9 @@ pub enum BillingEvent {
     TopUpSet {
         /// The terms.
         terms: TopUpTerms,
+        /// The pack as it was sold then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agreed: Option<AgreedPack>,
     },
     /// No more automatic top-ups.
     TopUpUnset,
@@ -80,6 +83,21 @@ pub enum BillingEvent {
         amount: Amount,
         /// ISO 4217, lower case.
         currency: Name,
+        /// Catalog version that sells it so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        catalog: Option<u32>,
+    },
+    /// The purchase's payment is on its way at Stripe.
+    TopUpProcessing {
+        /// The purchase's number.
+        n: u32,
+    },
+    /// The purchase is not wanted any more as it was asked for, and counts as spent no more.
+    TopUpDropped {
+        /// The purchase's number.
+        n: u32,
+        /// The reason.
+        why: TopUpDrop,
     },
     /// The purchase has ended.
     TopUpEnded {
@@ -87,6 +105,29 @@ pub enum BillingEvent {
         n: u32,
         /// Whether it was declined, which stops further ones.
         declined: bool,
+        /// The reason for which further ones are stopped; absent when it was paid and given, and in old journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<TopUpStop>,
+        /// Stripe's payment that was declined.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payment: Option<Name>,
+    },
+    /// A purchase that was dropped was paid all the same: it counts as spent in the month of its payment.
+    TopUpPaid {
+        /// The purchase's number.
+        n: u32,
+        /// Amount that was paid, in the currency's smallest unit.
+        amount: Amount,
+    },
+    /// Automatic top-ups stop before anything is bought: the pack is not sold any more as it was agreed.
+    TopUpStopped {
+        /// The reason.
+        why: TopUpStop,
+    },
+    /// The balance is low, and the month's maximum leaves no room for a pack.
+    TopUpPutOff {
+        /// The beginning of the next month, in which it is bought.
+        until: Timestamp,
     },
     /// A review was applied for.
     ReviewRequested {
@@ -124,7 +165,12 @@ impl BillingEvent {
             BillingEvent::TopUpSet { .. } => "top_up_set",
             BillingEvent::TopUpUnset => "top_up_unset",
             BillingEvent::TopUpRequested { .. } => "top_up_requested",
+            BillingEvent::TopUpProcessing { .. } => "top_up_processing",
+            BillingEvent::TopUpDropped { .. } => "top_up_dropped",
             BillingEvent::TopUpEnded { .. } => "top_up_ended",
+            BillingEvent::TopUpPaid { .. } => "top_up_paid",
+            BillingEvent::TopUpStopped { .. } => "top_up_stopped",
+            BillingEvent::TopUpPutOff { .. } => "top_up_put_off",
             BillingEvent::ReviewRequested { .. } => "review_requested",
             BillingEvent::ReviewRejected { .. } => "review_rejected",
             BillingEvent::ReviewRevoked { .. } => "review_revoked",

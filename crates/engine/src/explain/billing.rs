@@ -3,6 +3,7 @@
 use super::words::{Said, Scene, adverb, quantity};
 use crate::amount::Unit;
 use crate::billing::event::BillingEvent;
+use crate::billing::{AgreedPack, TopUpDrop, TopUpStop};
 use crate::money::money;
 use crate::notice::Notice;
 
@@ -40,7 +41,12 @@ pub(super) fn say(event: &BillingEvent) -> Said {
         BillingEvent::TopUpSet { .. }
         | BillingEvent::TopUpUnset
         | BillingEvent::TopUpRequested { .. }
-        | BillingEvent::TopUpEnded { .. } => top_up(event),
+        | BillingEvent::TopUpProcessing { .. }
+        | BillingEvent::TopUpDropped { .. }
+        | BillingEvent::TopUpEnded { .. }
+        | BillingEvent::TopUpPaid { .. }
+        | BillingEvent::TopUpStopped { .. }
+        | BillingEvent::TopUpPutOff { .. } => top_up(event),
         BillingEvent::ReviewRequested { review, application } => {
             Said::plain(format!("Applied for the review {review}, application {application}"))
         }
@@ -56,21 +62,82 @@ pub(super) fn say(event: &BillingEvent) -> Said {
 
 fn top_up(event: &BillingEvent) -> Said {
     match event {
-        BillingEvent::TopUpSet { terms } => Said::with(
+        BillingEvent::TopUpSet { terms, agreed } => Said::with(
             format!("The pack {} is to be bought when fewer than {} credits are left", terms.pack, terms.below),
-            format!(", for at most {} of the currency's smallest unit a calendar month.", terms.monthly_max),
+            match agreed {
+                None => {
+                    format!(", for at most {} of the currency's smallest unit a calendar month.", terms.monthly_max)
+                }
+                Some(AgreedPack { credits, amount, currency, .. }) => format!(
+                    ", for at most {} a calendar month, as long as it brings {} for {}.",
+                    money(terms.monthly_max, currency),
+                    quantity(Unit::Credits, *credits),
+                    money(*amount, currency)
+                ),
+            },
         ),
         BillingEvent::TopUpUnset => Said::plain("No pack is bought by itself any more"),
-        BillingEvent::TopUpRequested { n, pack, amount, currency } => Said::plain(format!(
+        BillingEvent::TopUpRequested { n, pack, amount, currency, .. } => Said::plain(format!(
             "The balance got low: the pack {pack} is to be bought for {}, automatic purchase {n}",
             money(*amount, currency)
         )),
-        BillingEvent::TopUpEnded { n, declined: true } => Said::with(
-            format!("The payment of automatic purchase {n} was declined"),
+        BillingEvent::TopUpProcessing { n } => {
+            Said::plain(format!("The payment of automatic purchase {n} is on its way"))
+        }
+        BillingEvent::TopUpDropped { n, why } => Said::with(
+            format!("Automatic purchase {n} was dropped"),
+            format!(", and nothing is charged for it: {}.", dropped(*why)),
+        ),
+        BillingEvent::TopUpEnded { n, why: Some(TopUpStop::NotGiven), .. } => Said::with(
+            format!("Automatic purchase {n} was paid and could not be given"),
+            ": nothing more is bought by itself until it is asked for again.",
+        ),
+        BillingEvent::TopUpEnded { n, declined: true, why, .. } => Said::with(
+            match why.unwrap_or(TopUpStop::Declined) {
+                TopUpStop::Declined => format!("The payment of automatic purchase {n} was declined"),
+                other => format!("Automatic purchase {n} was not paid, because {}", stopped(other)),
+            },
             ": nothing more is bought by itself until it is asked for again.",
         ),
         BillingEvent::TopUpEnded { n, .. } => Said::plain(format!("Automatic purchase {n} was paid")),
+        BillingEvent::TopUpPaid { n, .. } => {
+            Said::plain(format!("Automatic purchase {n} was paid after it had been dropped, and counts as spent"))
+        }
+        BillingEvent::TopUpStopped { why } => Said::with(
+            format!("Automatic top-ups stopped, because {}", stopped(*why)),
+            ": nothing more is bought by itself until it is asked for again.",
+        ),
+        BillingEvent::TopUpPutOff { until } => Said::with(
+            "The balance is low, and automatic top-ups have cost as much as they may this month",
+            format!(": the next pack is bought on {until} at the earliest."),
+        ),
         _ => unreachable!("say sends the other events elsewhere"),
+    }
+}
+
+/// Returns the reason for which top-ups stopped, as a clause.
+fn stopped(why: TopUpStop) -> &'static str {
+    match why {
+        TopUpStop::Declined => "the payment was declined",
+        TopUpStop::AuthenticationRequired => "the bank wants the customer to confirm the payment",
+        TopUpStop::NoPaymentMethod => "there is nothing to pay with",
+        TopUpStop::PackChanged => "the pack costs more than was agreed or brings less",
+        TopUpStop::PackGone => "the pack is not sold to the workspace any more",
+        TopUpStop::Refused => "Stripe does not take the payment",
+        TopUpStop::NotGiven => "the pack was paid and could not be given",
+    }
+}
+
+/// Returns the reason for which a wish was dropped, as a clause.
+fn dropped(why: TopUpDrop) -> &'static str {
+    match why {
+        TopUpDrop::Recovered => "the balance is not low any more",
+        TopUpDrop::PackBought => "a pack was bought meanwhile",
+        TopUpDrop::Off => "automatic top-ups were switched off",
+        TopUpDrop::Frozen => "the workspace is frozen",
+        TopUpDrop::Disputed => "a payment is in dispute",
+        TopUpDrop::Changed => "the pack is sold otherwise by now",
+        TopUpDrop::MonthOver => "the month it counted in is over",
     }
 }
 

@@ -4,8 +4,8 @@
 
 use super::words::{Words, amount, read};
 use super::{Scenario, same};
-use scrip_engine::billing::TopUpTerms;
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
+use scrip_engine::billing::{TopUpStatus, TopUpStop, TopUpTerms};
 use scrip_engine::{Amount, Command, Dated, Event, Interval, Name, Timestamp, Unit};
 
 impl Scenario {
@@ -26,8 +26,12 @@ impl Scenario {
                 attempt: words.option("attempt").map_or(Ok(1), |attempt| read(&attempt, "an attempt"))?,
             },
             "top-up" => BillingCommand::SetTopUp(top_up(words)?),
-            "bought" => BillingCommand::EndTopUp { n: words.parsed("a purchase's number")?, declined: false },
-            "not-bought" => BillingCommand::EndTopUp { n: words.parsed("a purchase's number")?, declined: true },
+            "awaited-top-up" => BillingCommand::AwaitTopUp { n: words.parsed("a purchase's number")? },
+            "not-bought" => {
+                let n = words.parsed("a purchase's number")?;
+                let stop = words.maybe().map_or(Ok(TopUpStop::Declined), |why| stop(&why))?;
+                BillingCommand::EndTopUp { n, stop, payment: None }
+            }
             "apply-for" => {
                 let review = review(words)?;
                 let known = self.workspace.billing.reviews.get(&review);
@@ -67,7 +71,8 @@ impl Scenario {
         let currency = words.option("currency").unwrap_or(list_currency).as_str().into();
         let source = words.option("source").ok_or("expected source=…: what was paid")?.as_str().into();
         let offered = words.option("offered").map(|version| read(&version, "a version")).transpose()?;
-        Ok(Payment { source, price, paid, given, currency, bought, offered })
+        let top_up = words.option("top-up").map(|n| read(&n, "a purchase's number")).transpose()?;
+        Ok(Payment { source, price, paid, given, currency, bought, offered, top_up })
     }
 
     fn bought_period(&self, plan: Name, interval: Interval, words: &mut Words) -> Result<Bought, String> {
@@ -154,17 +159,24 @@ impl Scenario {
         same(word, &words.rest(), &if told.is_empty() { "nothing".to_owned() } else { told.join(" ") })
     }
 
-    /// `top-ups N [pending N] [spent N] [stopped]`, or `top-ups off`.
+    /// `top-ups N [pending N] spent N [STATUS]`: how many wishes there were, the one that has not ended, what this
+    /// month's cost, and the status where it is not `on` or `buying`; or `top-ups off`.
     fn top_ups(&self, words: &mut Words) -> Result<(), String> {
-        let billing = &self.workspace.billing;
-        let got = billing.top_up.as_ref().filter(|top_up| !top_up.off).map(|top_up| {
-            let pending =
-                top_up.pending.as_ref().map(|purchase| format!(" pending {}", purchase.n)).unwrap_or_default();
-            let spent = self.at.map(|at| top_up.spent_in_month(at)).unwrap_or_default();
-            let stopped = if top_up.stopped { " stopped" } else { "" };
-            format!("{}{pending} spent {spent}{stopped}", billing.top_ups)
-        });
-        same("top-ups", &words.rest(), &or(got, "off"))
+        let Some(top_up) = &self.workspace.billing.top_up else {
+            return same("top-ups", &words.rest(), &"off".to_owned());
+        };
+        let now = self.now()?;
+        let status = match top_up.status(&self.workspace, &self.catalogs, now) {
+            TopUpStatus::Off => return same("top-ups", &words.rest(), &"off".to_owned()),
+            TopUpStatus::On | TopUpStatus::Buying => String::new(),
+            TopUpStatus::UsedUp => " used_up".to_owned(),
+            TopUpStatus::Frozen => " paused frozen".to_owned(),
+            TopUpStatus::Disputed => " paused disputed".to_owned(),
+            TopUpStatus::Stopped(why) => format!(" stopped {}", why.name()),
+        };
+        let pending = top_up.pending.as_ref().map(|purchase| format!(" pending {}", purchase.n)).unwrap_or_default();
+        let (n, spent) = (self.workspace.billing.top_ups, top_up.spent_in_month(now));
+        same("top-ups", &words.rest(), &format!("{n}{pending} spent {spent}{status}"))
     }
 }
 
@@ -210,6 +222,19 @@ fn top_up(words: &mut Words) -> Result<Option<TopUpTerms>, String> {
     };
     let (below, monthly_max) = (number("below")?, number("max")?);
     Ok(Some(TopUpTerms { pack: pack.as_str().into(), below, monthly_max }))
+}
+
+fn stop(name: &str) -> Result<TopUpStop, String> {
+    let all = [
+        TopUpStop::Declined,
+        TopUpStop::AuthenticationRequired,
+        TopUpStop::NoPaymentMethod,
+        TopUpStop::PackChanged,
+        TopUpStop::PackGone,
+        TopUpStop::Refused,
+        TopUpStop::NotGiven,
+    ];
+    all.into_iter().find(|one| one.name() == name).ok_or_else(|| format!("top-ups do not stop by `{name}`"))
 }
 
 /// A provider's subscription; a story that has one need not name it.

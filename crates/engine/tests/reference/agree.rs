@@ -3,7 +3,7 @@
 //! Invariant: decides nothing, and names the first difference.
 
 use super::Model;
-use super::billing::{Bill, spent_in};
+use super::billing::{Bill, Stands, spent_in};
 use scrip_engine::{Amount, Timestamp, Unit, Workspace};
 
 /// Everything that can be asked of the two, at an instant.
@@ -67,12 +67,16 @@ fn money(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
     let terms = billing.top_up.as_ref().map(|top_up| {
         let (t, instant) = (&top_up.terms, Timestamp::from_micros(at));
         let numbers = [t.below, t.monthly_max, top_up.spent_in_month(instant)].map(Amount::get);
-        (t.pack.to_string(), numbers, top_up.off, top_up.stopped, top_up.pending.as_ref().map(|purchase| purchase.n))
+        let stop = top_up.stop.filter(|_| top_up.stopped);
+        let wish = top_up.pending.as_ref().map(|wish| (wish.n, wish.amount.get(), wish.processing));
+        (t.pack.to_string(), numbers, top_up.off, stop, wish, top_up.put_off.map(i64::from))
     });
     let asked = model.top_up.as_ref().map(|top_up| {
-        let pending = top_up.purchases.iter().find(|purchase| !purchase.3).map(|purchase| purchase.0);
+        let mut wishes = top_up.wishes.iter();
+        let wish = wishes.find(|wish| matches!(wish.stands, Stands::Asked | Stands::Processing));
+        let wish = wish.map(|wish| (wish.n, wish.goods.0, wish.stands == Stands::Processing));
         let numbers = [top_up.below, top_up.most, spent_in(top_up, at)];
-        (top_up.pack.clone(), numbers, top_up.off, top_up.stopped, pending)
+        (top_up.pack.clone(), numbers, top_up.off, top_up.stopped, wish, top_up.told)
     });
     same("top-ups", terms, asked)
 }

@@ -4,8 +4,8 @@ use super::civil::DAY;
 use super::money::Born;
 use super::{Answer, Model, Other, Paid, find_plan, find_price, good_name, later, nth};
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
-use scrip_engine::billing::{ReviewStatus, TopUpTerms};
-use scrip_engine::{Catalog, GrantKind, Interval, Plan, PlanPrice, Span, Unit};
+use scrip_engine::billing::{ReviewStatus, TopUpStop, TopUpTerms};
+use scrip_engine::{Catalog, GrantKind, Interval, Pack, Plan, PlanPrice, Span, Unit};
 use std::sync::Arc;
 
 /// What the current period was paid with.
@@ -17,16 +17,44 @@ pub struct Bill {
     pub gone: Option<(u64, u64)>,
 }
 
-/// Packs that are bought by themselves.
+/// Automatic top-ups.
 #[derive(Clone, Debug)]
 pub struct TopUps {
     pub pack: String,
     pub below: i64,
     pub most: i64,
+    /// The pack as it was sold when it was asked for.
+    pub agreed: Goods,
     pub off: bool,
-    pub stopped: bool,
-    /// Every purchase there was: its number, the month it was asked for in, its price, and whether it has ended.
-    pub purchases: Vec<(u32, i64, i64, bool)>,
+    pub stopped: Option<TopUpStop>,
+    /// The last month in which its maximum was told of.
+    pub told: Option<i64>,
+    /// Every wish there was.
+    pub wishes: Vec<Wish>,
+    /// Payments of wishes that were dropped: month and amount.
+    pub late: Vec<(i64, i64)>,
+}
+
+/// Price, currency, credits and lifetime of a pack.
+pub type Goods = (i64, String, i64, Option<Span>);
+
+/// A wish for a pack.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub n: u32,
+    pub month: i64,
+    pub pack: String,
+    pub goods: Goods,
+    pub stands: Stands,
+}
+
+/// Where a wish stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    Asked,
+    Processing,
+    Charged,
+    GivenUp,
 }
 
 /// A paid period that was told of.
@@ -58,17 +86,18 @@ impl Model {
                 Ok(())
             }
             BillingCommand::SetTopUp(terms) => self.set_top_up(terms.as_ref()),
-            BillingCommand::EndTopUp { n, declined } => {
-                let top_up = self.top_up.as_mut();
-                let Some(top_up) = top_up else { return Ok(()) };
-                if let Some(purchase) = top_up.purchases.iter_mut().find(|purchase| purchase.0 == *n && !purchase.3) {
-                    purchase.3 = true;
-                    if *declined {
-                        purchase.2 = 0;
-                        top_up.stopped = true;
-                    }
+            BillingCommand::AwaitTopUp { n } => {
+                if let Some(wish) = self.wish().filter(|wish| wish.n == *n && wish.stands == Stands::Asked) {
+                    wish.stands = Stands::Processing;
                     self.happened = true;
                 }
+                Ok(())
+            }
+            BillingCommand::EndTopUp { n, stop, .. } => {
+                let Some(wish) = self.wish().filter(|wish| wish.n == *n) else { return Ok(()) };
+                wish.stands = if *stop == TopUpStop::NotGiven { Stands::Charged } else { Stands::GivenUp };
+                self.top_up.as_mut().expect("it has a wish").stopped = Some(*stop);
+                self.happened = true;
                 Ok(())
             }
             BillingCommand::RequestReview { review, application } => self.request(review, *application),
@@ -127,6 +156,7 @@ impl Model {
 
     fn record(&mut self, payment: &Payment) -> Answer {
         if self.sources.contains(&*payment.source) {
+            self.charge(payment.top_up);
             return Ok(());
         }
         if payment.paid.get() + payment.given.get() == 0 {
@@ -137,12 +167,21 @@ impl Model {
         }
         match &payment.bought {
             Bought::Pack(id) => {
-                for (_, catalog) in self.versions(self.now) {
+                let shown = payment.offered.and_then(|version| self.catalogs.get(version));
+                let shown = shown.map(|published| (published.version, published.catalog.clone()));
+                for (_, catalog) in shown.into_iter().chain(self.versions(self.now)) {
                     let pack = catalog.packs.iter().find(|pack| pack.id == *id).cloned();
                     let right =
                         |pack: &scrip_engine::Pack| pack.amount == payment.price && *pack.currency == *payment.currency;
                     if let Some(pack) = pack.filter(right) {
                         self.sell(&pack, &payment.source);
+                        if !self.charge(payment.top_up) {
+                            self.drop_for_pack();
+                            let month = month_of(self.now);
+                            if let (Some(top_up), Some(_)) = (&mut self.top_up, payment.top_up) {
+                                top_up.late.push((month, payment.paid.get()));
+                            }
+                        }
                         return Ok(());
                     }
                 }
@@ -421,12 +460,20 @@ impl Model {
         if below == 0 || below > pack.credits.get() || most < pack.amount.get() {
             return Err("INVALID_REQUEST");
         }
-        let purchases = self.top_up.as_ref().map(|known| known.purchases.clone()).unwrap_or_default();
-        let pack = pack.id.to_string();
-        let known = self.top_up.as_ref().filter(|known| !known.off && !known.stopped);
-        let same = known.is_some_and(|known| known.pack == pack && known.below == below && known.most == most);
-        self.happened |= !same;
-        self.top_up = Some(TopUps { pack, below, most, off: false, stopped: false, purchases });
+        if !pack.plans.is_empty() && pack.plans.iter().all(|plan| **plan != *self.plan) {
+            return Err("FEATURE_NOT_IN_PLAN");
+        }
+        let (wishes, late) =
+            self.top_up.as_ref().map(|known| (known.wishes.clone(), known.late.clone())).unwrap_or_default();
+        let (pack, agreed) = (pack.id.to_string(), goods(pack));
+        let known = self.top_up.as_ref().filter(|known| !known.off && known.stopped.is_none());
+        let is_known =
+            |known: &TopUps| (&known.pack, known.below, known.most, &known.agreed) == (&pack, below, most, &agreed);
+        if !known.is_some_and(is_known) {
+            self.happened = true;
+            let (off, stopped, told) = (false, None, None);
+            self.top_up = Some(TopUps { pack, below, most, agreed, off, stopped, told, wishes, late });
+        }
         Ok(())
     }
 
@@ -442,41 +489,107 @@ impl Model {
         left
     }
 
-    fn wants_pack(&self, at: i64) -> Option<&TopUps> {
-        let top_up = self.top_up.as_ref().filter(|top_up| !top_up.off && !top_up.stopped)?;
-        let under_way = top_up.purchases.iter().any(|purchase| !purchase.3);
-        let good = self.frozen.is_none() && self.disputes.is_empty();
-        (good && !under_way && self.credits_left(at) < top_up.below).then_some(top_up)
+    /// The wish that has not ended.
+    fn wish(&mut self) -> Option<&mut Wish> {
+        let mut wishes = self.top_up.as_mut()?.wishes.iter_mut();
+        wishes.find(|wish| matches!(wish.stands, Stands::Asked | Stands::Processing))
     }
 
-    /// Buys a pack if the balance is low, unless the month has cost enough.
-    pub fn buy_pack(&mut self) {
-        let Some(top_up) = self.wants_pack(self.now) else { return };
+    /// Ends the wish of a number as paid; `false` when there is none.
+    fn charge(&mut self, n: Option<u32>) -> bool {
+        let Some(wish) = self.wish().filter(|wish| Some(wish.n) == n) else { return false };
+        wish.stands = Stands::Charged;
+        self.happened = true;
+        true
+    }
+
+    /// A pack was bought, so no other is wanted.
+    pub fn drop_for_pack(&mut self) {
+        if let Some(wish) = self.wish().filter(|wish| wish.stands == Stands::Asked) {
+            wish.stands = Stands::GivenUp;
+        }
+    }
+
+    /// The pack of the top-ups, as it is sold to the workspace's plan now.
+    fn sold_pack(&self, top_up: &TopUps) -> Option<Pack> {
         let catalog = self.menu();
-        let pack = catalog.packs.iter().find(|pack| *pack.id == *top_up.pack);
-        let pack = pack.filter(|pack| pack.plans.is_empty() || pack.plans.iter().any(|plan| **plan == *self.plan));
-        let price = pack.map(|pack| pack.amount.get()).filter(|price| *price > 0 && *price <= top_up.most);
-        let spent = spent_in(top_up, self.now);
-        let (most, month) = (top_up.most, month_of(self.now));
-        let top_up = self.top_up.as_mut().expect("it was just looked at");
-        match price {
-            None => top_up.off = true,
-            Some(price) if spent + price > most => return,
-            Some(price) => {
+        let pack = catalog.packs.iter().find(|pack| *pack.id == *top_up.pack)?;
+        let allowed = pack.plans.is_empty() || pack.plans.iter().any(|plan| **plan == *self.plan);
+        allowed.then(|| pack.clone())
+    }
+
+    /// Whether the top-ups are on, the workspace is in good standing, and its balance is low.
+    fn is_low(&self, top_up: &TopUps, at: i64) -> bool {
+        self.frozen.is_none() && self.disputes.is_empty() && self.credits_left(at) < top_up.below
+    }
+
+    /// Drops a wish that would not be made now, or would be made otherwise; and makes one if the balance is low, unless
+    /// the month has cost enough.
+    pub fn buy_pack(&mut self) {
+        let (now, month) = (self.now, month_of(self.now));
+        let Some(top_up) = self.top_up.clone() else { return };
+        let sold = self.sold_pack(&top_up);
+        let fits = |pack: &&Pack| {
+            let (amount, currency, credits, lasts) = goods(pack);
+            let (agreed_amount, agreed_currency, agreed_credits, agreed_lasts) = top_up.agreed.clone();
+            let end = |span: Option<Span>| span.map_or(i64::MAX, |span| later(0, span));
+            let is_worse = amount > agreed_amount || credits < agreed_credits || end(lasts) < end(agreed_lasts);
+            currency == agreed_currency && !is_worse && amount <= top_up.most
+        };
+        let pack = sold.as_ref().filter(fits);
+        let is_low = self.is_low(&top_up, now);
+        if let Some(wish) = self.wish() {
+            if wish.stands == Stands::Processing {
+                return;
+            }
+            let as_asked = |pack: &Pack| *pack.id == *wish.pack && goods(pack) == wish.goods;
+            if !top_up.off && is_low && wish.month == month && pack.is_some_and(as_asked) {
+                return;
+            }
+            wish.stands = Stands::GivenUp;
+            self.happened = true;
+        }
+        if top_up.off || top_up.stopped.is_some() {
+            return;
+        }
+        let spent = spent_in(self.top_up.as_ref().expect("it is there"), now);
+        let known = self.top_up.as_mut().expect("it is there");
+        match pack {
+            None => known.stopped = Some(if sold.is_none() { TopUpStop::PackGone } else { TopUpStop::PackChanged }),
+            Some(_) if !is_low => return,
+            Some(pack) if spent + pack.amount.get() > top_up.most => {
+                if known.told == Some(month) {
+                    return;
+                }
+                known.told = Some(month);
+            }
+            Some(pack) => {
                 self.bought += 1;
-                top_up.purchases.push((self.bought, month, price, false));
+                let (n, goods, pack) = (self.bought, goods(pack), pack.id.to_string());
+                known.wishes.push(Wish { n, month, pack, goods, stands: Stands::Asked });
             }
         }
         self.happened = true;
     }
 
-    /// The first day of the next month, if only the month's limit is in the way.
+    /// The first day of the next month, if only the month's maximum is in the way; or of the month after that of a wish
+    /// that nobody has charged.
     pub fn pack_due(&self) -> Option<i64> {
-        let top_up = self.wants_pack(self.last)?;
-        let month = month_of(self.last) + 1;
-        let first = super::civil::day_number(month.div_euclid(12), month.rem_euclid(12) + 1, 1) * DAY;
-        (spent_in(top_up, self.last) > 0).then_some(first)
+        let top_up = self.top_up.as_ref()?;
+        let after =
+            |month: i64| super::civil::day_number((month + 1).div_euclid(12), (month + 1).rem_euclid(12) + 1, 1) * DAY;
+        let mut wishes = top_up.wishes.iter();
+        match wishes.find(|wish| matches!(wish.stands, Stands::Asked | Stands::Processing)) {
+            Some(wish) if wish.stands == Stands::Asked => Some(after(wish.month)),
+            Some(_) => None,
+            None if top_up.off || top_up.stopped.is_some() || !self.is_low(top_up, self.last) => None,
+            None => (spent_in(top_up, self.last) > 0).then_some(after(month_of(self.last))),
+        }
     }
+}
+
+fn goods(pack: &Pack) -> Goods {
+    (pack.amount.get(), pack.currency.clone(), pack.credits.get() + pack.bonus.get(), pack.expires)
 }
 
 fn month_of(at: i64) -> i64 {
@@ -484,8 +597,9 @@ fn month_of(at: i64) -> i64 {
     year * 12 + month - 1
 }
 
-/// What was asked for in the month of an instant, and what is under way.
+/// What the wishes of the month of an instant cost, and what was paid in it for dropped ones.
 pub fn spent_in(top_up: &TopUps, at: i64) -> i64 {
-    let counts = |purchase: &&(u32, i64, i64, bool)| purchase.1 == month_of(at) || !purchase.3;
-    top_up.purchases.iter().filter(counts).map(|purchase| purchase.2).sum()
+    let wishes = top_up.wishes.iter().filter(|wish| wish.stands != Stands::GivenUp);
+    let all = wishes.map(|wish| (wish.month, wish.goods.0)).chain(top_up.late.iter().copied());
+    all.filter(|(month, _)| *month == month_of(at)).map(|(_, amount)| amount).sum()
 }

@@ -231,6 +231,7 @@ impl Model {
                     return Err("FEATURE_NOT_IN_PLAN");
                 }
                 self.sell(pack, &source);
+                self.drop_for_pack();
                 Ok(())
             }
             Give::Goodwill { unit, amount, expires_at, models } => {

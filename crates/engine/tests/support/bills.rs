@@ -2,8 +2,8 @@
 
 use super::asks::{Asker, amount, name};
 use super::{Pair, inside};
-use scrip_engine::billing::TopUpTerms;
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
+use scrip_engine::billing::{TopUpStop, TopUpTerms};
 use scrip_engine::{Command, Interval, Name, Timestamp};
 
 const DAY: i64 = 86_400_000_000;
@@ -45,18 +45,32 @@ impl Asker {
                 invoice: name(self.dice.pick(&["in_1", "in_2"])),
                 attempt: u32::try_from(self.dice.within(1, 3)).expect("few"),
             },
-            74..80 => BillingCommand::SetTopUp(self.dice.percent(85).then(|| TopUpTerms {
+            74..82 => BillingCommand::SetTopUp(self.dice.percent(85).then(|| TopUpTerms {
                 pack: name(self.dice.pick(&["small", "month", "month", "big", "huge"])),
                 below: amount(*self.dice.pick(&[1, 50, 100, 100, 301, 1_000, 1_001, 0])),
                 monthly_max: amount(*self.dice.pick(&[499, 500, 1_500, 4_000, 100_000])),
             })),
-            80..87 => {
-                let last = i64::from(pair.engine.billing.top_ups);
-                let n = if self.dice.percent(85) { last } else { self.dice.within(0, last + 1) };
-                BillingCommand::EndTopUp { n: u32::try_from(n).expect("few"), declined: self.dice.percent(30) }
-            }
+            82..90 => self.end_of_top_up(pair),
             _ => self.review(pair),
         })
+    }
+
+    /// What Stripe says of an automatic purchase, mostly the last one.
+    fn end_of_top_up(&mut self, pair: &Pair) -> BillingCommand {
+        let last = i64::from(pair.engine.billing.top_ups);
+        let n = if self.dice.percent(85) { last } else { self.dice.within(0, last + 1) };
+        let n = u32::try_from(n).expect("few");
+        let stop = *self.dice.pick(&[
+            TopUpStop::Declined,
+            TopUpStop::AuthenticationRequired,
+            TopUpStop::NoPaymentMethod,
+            TopUpStop::Refused,
+            TopUpStop::NotGiven,
+        ]);
+        match self.dice.percent(40) {
+            true => BillingCommand::AwaitTopUp { n },
+            false => BillingCommand::EndTopUp { n, stop, payment: self.dice.percent(50).then(|| name("pi_1")) },
+        }
     }
 
     fn review(&mut self, pair: &Pair) -> BillingCommand {
@@ -82,6 +96,20 @@ impl Asker {
 
     fn payment(&mut self, pair: &Pair) -> Payment {
         let source = self.source();
+        let wish = pair.engine.billing.top_up.as_ref().and_then(|top_up| top_up.pending.as_ref());
+        if let Some(wish) = wish.filter(|_| self.dice.percent(50)) {
+            let n = if self.dice.percent(70) { wish.n } else { wish.n.saturating_sub(1) };
+            return Payment {
+                source,
+                price: wish.amount,
+                paid: wish.amount,
+                given: amount(0),
+                currency: wish.currency.clone(),
+                bought: Bought::Pack(wish.pack.clone()),
+                offered: wish.catalog.filter(|_| self.dice.percent(80)),
+                top_up: Some(n),
+            };
+        }
         let currency = name(if self.dice.percent(98) { "usd" } else { "eur" });
         let (bought, price) = if self.dice.percent(25) {
             let (pack, price) = *self.dice.pick(&[("small", 500), ("big", 4_000), ("month", 1_000), ("huge", 1)]);
@@ -92,7 +120,9 @@ impl Asker {
         let price = if self.dice.percent(97) { price } else { price + 1 };
         let paid = if self.dice.percent(97) { price } else { *self.dice.pick(&[0, 1]) };
         let given = amount(if self.dice.percent(10) { 100 } else { 0 });
-        Payment { source, price: amount(price), paid: amount(paid), given, currency, bought, offered: None }
+        let last = pair.engine.billing.top_ups;
+        let top_up = (matches!(bought, Bought::Pack(_)) && last > 0 && self.dice.percent(30)).then_some(last);
+        Payment { source, price: amount(price), paid: amount(paid), given, currency, bought, offered: None, top_up }
     }
 
     /// The next period of the current subscription, mostly; or one that begins now, or that nobody expects.

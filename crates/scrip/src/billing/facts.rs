@@ -25,8 +25,6 @@ pub struct Settled {
     at: (Seconds, Seconds, bool),
     /// What was paid, and what for.
     pub payment: Payment,
-    /// The automatic purchase that it is.
-    pub top_up: Option<u32>,
 }
 
 /// Money that went back.
@@ -137,9 +135,10 @@ fn of_invoice(
             end,
         },
         offered: begins.and(details).and_then(|details| version_shown(&details.metadata)),
+        top_up: None,
     };
     let is_change = invoice.billing_reason == Some(BillingReason::SubscriptionUpdate);
-    Ok(Some(Settled { at: (line.period.start, invoice.created, is_change), payment, top_up: None }))
+    Ok(Some(Settled { at: (line.period.start, invoice.created, is_change), payment }))
 }
 
 /// Anchor, start and end of the period that an invoice pays for: as it is billed, or from the payment on where the
@@ -184,8 +183,9 @@ fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settle
         currency: Name::from(currency.as_str()),
         bought: Bought::Pack(Name::from(pack.as_str())),
         offered: version_shown(&session.metadata),
+        top_up: None,
     };
-    Ok(Some(Settled { at: (session.created, session.created, false), payment, top_up: None }))
+    Ok(Some(Settled { at: (session.created, session.created, false), payment }))
 }
 
 /// What was paid by itself when the balance got low: a pack.
@@ -207,11 +207,12 @@ fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Se
         currency: Name::from(intent.currency.as_str()),
         bought: Bought::Pack(Name::from(pack.as_str())),
         offered: version_shown(&intent.metadata),
+        top_up: Some(n),
     };
-    Ok(Some(Settled { at: (intent.created, intent.created, false), payment, top_up: Some(n) }))
+    Ok(Some(Settled { at: (intent.created, intent.created, false), payment }))
 }
 
-/// Returns the catalog version that a checkout session showed, as its mark says.
+/// Returns the catalog version that a checkout session showed, or a wish asked for, as its mark says.
 fn version_shown(metadata: &Metadata) -> Option<u32> {
     metadata.get(marks::CATALOG)?.parse().ok()
 }

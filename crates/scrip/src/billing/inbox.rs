@@ -4,6 +4,7 @@
 //! Invariant: what is kept of an event is whom it is about. What it says is asked for again, so a stale, reordered or
 //! forged copy of an object grants nothing.
 
+use super::reconcile::Trouble;
 use super::signature::judge;
 use super::{Billing, customers, marks};
 use crate::alerts::{self, Alert};
@@ -16,6 +17,9 @@ use serde_json::Value as Json;
 
 /// Events passed on at once.
 const WAVE: i64 = 100;
+
+/// Kind of what the ledger itself puts into the inbox: a workspace that was no customer wishes for a pack.
+pub const WISH: &str = "scrip.top_up";
 
 /// What is told of that anything can follow from.
 pub const TYPES: [&str; 27] = [
@@ -160,6 +164,13 @@ pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
 
 /// Finds out whom an event is about, and hints at them.
 async fn pass_on_one(billing: &Billing, row: &Row) -> Result<(), PassOn> {
+    if row.text(1) == WISH {
+        let workspace = row.text(0).split(':').nth(1).and_then(|id| id.parse().ok());
+        return match workspace {
+            Some(workspace) => Ok(billing.pass_on_top_up(workspace).await?),
+            None => Ok(()),
+        };
+    }
     let text = |column: usize| match &row.0[column] {
         Value::Text(text) => Some(text.clone()),
         _ => None,
@@ -186,6 +197,15 @@ pub enum PassOn {
 impl From<Unavailable> for PassOn {
     fn from(error: Unavailable) -> PassOn {
         PassOn::Store(error)
+    }
+}
+
+impl From<Trouble> for PassOn {
+    fn from(trouble: Trouble) -> PassOn {
+        match trouble {
+            Trouble::Ledger(error) => PassOn::Store(Unavailable(error)),
+            Trouble::Provider(error) => PassOn::Provider(error),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod read;
 pub mod reconcile;
 mod renewal;
 pub mod signature;
+mod top_ups;
 pub mod worker;
 
 use crate::ledger::Ledger;

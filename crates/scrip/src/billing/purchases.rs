@@ -235,7 +235,7 @@ impl Billing {
     ///
     /// # Errors
     /// [`Denied::OtherMode`].
-    pub(super) fn is_of_this_mode(&self, workspace: &Workspace) -> Result<(), Denied> {
+    pub fn is_of_this_mode(&self, workspace: &Workspace) -> Result<(), Denied> {
         let same = self.client.mode().is_of(workspace.mode == Mode::Live);
         if same { Ok(()) } else { Err(Denied::OtherMode) }
     }

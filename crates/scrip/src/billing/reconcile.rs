@@ -4,15 +4,13 @@
 //! whoever looks next: each step is a command of its own that knows what it has done (R7).
 
 use super::read::Seen;
-use super::{Billing, collection, facts, marks, renewal};
+use super::{Billing, collection, facts, renewal};
 use crate::alerts::{self, Alert};
 use crate::ledger::Asked;
 use crate::store::{SubmitError, Unavailable, Value, queries};
-use crate::stripe::error::Refused;
+use crate::stripe::Error;
 use crate::stripe::objects::checkout::Status as SessionStatus;
-use crate::stripe::objects::payment::{NewPayment, PaymentIntent, Status as IntentStatus};
-use crate::stripe::{Error, IdempotencyKey};
-use scrip_engine::billing::TopUpPurchase;
+use scrip_engine::billing::TopUpStop;
 use scrip_engine::billing::command::{BillingCommand, Standing};
 use scrip_engine::{Command, Mode, Name, Plan, Refusal, Workspace, WorkspaceId};
 use std::fmt;
@@ -61,12 +59,20 @@ impl Billing {
         let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(None) };
         if let Some(alert) = self.other_mode(&known, customer) {
             alerts::raise(self.ledger.store(), alert).await?;
+            self.fail_top_up(&known, TopUpStop::Refused).await?;
             return Ok(None);
         }
-        let mut seen = self.read(customer).await?;
+        let mut seen = match self.read(customer).await {
+            Err(Error::Refused(refused)) if refused.status == 404 => {
+                self.fail_top_up(&known, TopUpStop::NoPaymentMethod).await?;
+                return Err(Error::Refused(refused).into());
+            }
+            seen => seen?,
+        };
         if self.collect(&known, &seen).await? {
             seen = self.read(customer).await?;
         }
+        self.await_top_up(&known, &seen).await?;
         let (settled, alerts) = facts::payments(workspace, &seen);
         for alert in alerts {
             alerts::raise(self.ledger.store(), alert).await?;
@@ -112,17 +118,21 @@ impl Billing {
         now.ok_or_else(|| Trouble::Ledger("the workspace is gone".to_owned()))
     }
 
-    async fn record(&self, workspace: WorkspaceId, settled: &facts::Settled) -> Result<(), Trouble> {
-        let source = settled.payment.source.clone();
-        let command = Command::Billing(BillingCommand::RecordPayment(settled.payment.clone()));
-        let recorded = self.submit_or_alert(workspace, &source, command).await?;
-        match settled.top_up {
-            Some(n) if recorded => self.submit(workspace, BillingCommand::EndTopUp { n, declined: false }).await,
+    /// Records a payment. Where the ledger refuses it, an alert says so, and an automatic purchase ends by it.
+    pub(super) async fn record(&self, workspace: WorkspaceId, settled: &facts::Settled) -> Result<(), Trouble> {
+        let payment = &settled.payment;
+        let command = Command::Billing(BillingCommand::RecordPayment(payment.clone()));
+        let recorded = self.submit_or_alert(workspace, &payment.source, command).await?;
+        match payment.top_up {
+            Some(n) if !recorded => {
+                let payment = Some(payment.source.clone());
+                self.submit(workspace, BillingCommand::EndTopUp { n, stop: TopUpStop::NotGiven, payment }).await
+            }
             _ => Ok(()),
         }
     }
 
-    async fn submit(&self, workspace: WorkspaceId, command: BillingCommand) -> Result<(), Trouble> {
+    pub(super) async fn submit(&self, workspace: WorkspaceId, command: BillingCommand) -> Result<(), Trouble> {
         let object = Name::from(command.name());
         self.submit_or_alert(workspace, &object, Command::Billing(command)).await.map(drop)
     }
@@ -187,91 +197,6 @@ impl Billing {
         let all = [current, follows.or(current)];
         all.iter().all(|one| one.and_then(|(known, plan)| known.catalog.plan(plan)).is_some_and(needs_more))
     }
-
-    /// Buys the pack that the ledger has asked for, once, with what the customer left to pay with.
-    async fn top_up(&self, workspace: &Workspace, customer: &str, seen: &Seen) -> Result<(), Trouble> {
-        let pending = workspace.billing.top_up.as_ref().and_then(|top_up| top_up.pending.clone());
-        let Some(purchase) = pending else { return Ok(()) };
-        let n = purchase.n;
-        let asked = seen.payments.iter().find(|payment| facts::is_top_up(workspace.id, payment, n));
-        let payment = match asked {
-            Some(payment) => payment.clone(),
-            None if !is_still_wanted(workspace) => {
-                return self.submit(workspace.id, BillingCommand::EndTopUp { n, declined: true }).await;
-            }
-            None => match self.pay(workspace, customer, seen, &purchase).await? {
-                Some(payment) => payment,
-                None => return self.submit(workspace.id, BillingCommand::EndTopUp { n, declined: true }).await,
-            },
-        };
-        match payment.status {
-            IntentStatus::Succeeded => {
-                let seen = Seen { payments: vec![payment], ..Seen::default() };
-                let (settled, _) = facts::payments(workspace.id, &seen);
-                for one in &settled {
-                    self.record(workspace.id, one).await?;
-                }
-                Ok(())
-            }
-            // The provider will tell.
-            IntentStatus::Processing => Ok(()),
-            _ => self.submit(workspace.id, BillingCommand::EndTopUp { n, declined: true }).await,
-        }
-    }
-
-    /// What the customer pays with by itself: what they said they do, what they subscribe with, or what they left when
-    /// they bought a pack, which the provider keeps and makes nobody's default.
-    async fn kept(&self, customer: &str, seen: &Seen) -> Result<Option<String>, Trouble> {
-        let known = self.client.customer(customer).await?;
-        let by_subscription = seen.subscriptions.iter().find_map(|one| one.default_payment_method.as_ref());
-        let named = known.invoice_settings.default_payment_method.as_ref().or(by_subscription);
-        if named.is_some() || known.deleted {
-            return Ok(named.map(|method| method.id.clone()));
-        }
-        let left = self.client.payment_methods_of(customer).await?;
-        Ok(left.into_iter().next().map(|method| method.id))
-    }
-
-    /// Asks for the money; nothing when it is declined, or there is nothing to pay with.
-    async fn pay(
-        &self,
-        workspace: &Workspace,
-        customer: &str,
-        seen: &Seen,
-        purchase: &TopUpPurchase,
-    ) -> Result<Option<PaymentIntent>, Trouble> {
-        let Some(method) = self.kept(customer, seen).await? else { return Ok(None) };
-        let n = purchase.n.to_string();
-        let marks = [(marks::WORKSPACE, workspace.id.to_string()), (marks::TOP_UP, n.clone())];
-        let marks = marks.into_iter().chain([(marks::PACK, purchase.pack.to_string())]);
-        let new = NewPayment {
-            amount: purchase.amount.get(),
-            currency: purchase.currency.to_string(),
-            customer: customer.to_owned(),
-            payment_method: method,
-            description: format!("{}, bought because the balance was low", purchase.pack),
-            metadata: marks.map(|(mark, value)| (mark.to_owned(), value)).collect(),
-        };
-        let key = IdempotencyKey::of(&["top up", &workspace.id.to_string(), &n]);
-        match self.client.pay_off_session(&new, &key).await {
-            Ok(payment) => Ok(Some(payment)),
-            Err(Error::Refused(refused)) if is_declined(&refused) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-/// Whether a pack that was asked for is to be paid: somebody may have ended that meanwhile, and who is frozen or in
-/// dispute is asked for no money.
-fn is_still_wanted(workspace: &Workspace) -> bool {
-    let is_on = workspace.billing.top_up.as_ref().is_some_and(|top_up| !top_up.off);
-    is_on && workspace.frozen.is_none() && workspace.disputes.is_empty()
-}
-
-/// Whether a payment was declined, or cannot be asked for as it was: the means of payment is gone, or not for this. Who
-/// may ask, how often, and what was asked before under its key say nothing about the payment.
-fn is_declined(refused: &Refused) -> bool {
-    matches!(refused.status, 400 | 402 | 404) && refused.kind != "idempotency_error"
 }
 
 /// What a refusal means for the operator: which kind of alert, and what to do.

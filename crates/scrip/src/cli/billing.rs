@@ -173,9 +173,14 @@ fn offered(offer: &Offer) -> Vec<String> {
 }
 
 fn top_up(terms: &TopUp) -> String {
+    let reason = terms.reason.as_ref().map(|reason| format!(" ({})", reason.replace('_', " "))).unwrap_or_default();
     format!(
-        "{} below {} credits: {}, {} of {} spent this month\n",
-        terms.pack, terms.below, terms.status, terms.spent, terms.monthly_max
+        "{} below {} credits: {}{reason}, {} of {} spent this month\n",
+        terms.pack,
+        terms.below,
+        terms.status.replace('_', " "),
+        terms.spent,
+        terms.monthly_max
     )
 }
 

@@ -110,7 +110,9 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
         Some(billing) => billing.kept_collection(workspace.id).await?,
         None => None,
     };
-    Ok(Json(views::billing(&workspace, at, collection, offers, not_offered)))
+    let is_customer = customers::of(app.ledger.store(), workspace.id).await?.is_some();
+    let top_up = views::top_up(&workspace, &catalogs, is_customer, at);
+    Ok(Json(views::billing(&workspace, at, top_up, collection, offers, not_offered)))
 }
 
 fn refused(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
@@ -130,8 +132,10 @@ pub async fn set_top_up(
 ) -> Result<Reply<api::TopUp>, Problem> {
     let api::NewTopUp { pack, below, monthly_max } = &body.value;
     let (below, monthly_max) = (amount("/below", *below)?, amount("/monthly_max", *monthly_max)?);
-    admin.workspace()?;
-    seller(&app)?;
+    let workspace = admin.workspace_now(&app).await?;
+    if let Err(denied) = seller(&app)?.is_of_this_mode(&workspace) {
+        return Err(problem(&app, &workspace, denied).await);
+    }
     top_up(&app, &admin, Some(TopUpTerms { pack: name(pack), below, monthly_max }), &body.bytes).await
 }
 
@@ -151,8 +155,11 @@ async fn top_up(
     let id = admin.workspace()?;
     let command = Command::Billing(BillingCommand::SetTopUp(terms));
     let (committed, after) = app.ledger.submit_and_show(id, command, admin.asked(id, body)).await?;
-    let top_up = after.billing.top_up.as_ref().ok_or(Problem::not_found("automatic top-up"))?;
-    Ok(Reply::new(StatusCode::OK, views::top_up(top_up, after.at)).of(id, &committed))
+    let at = app.ledger.now_of(&after).await?;
+    let is_customer = customers::of(app.ledger.store(), id).await?.is_some();
+    let top_up = views::top_up(&after, &app.ledger.store().catalogs(), is_customer, at);
+    let top_up = top_up.ok_or(Problem::not_found("automatic top-up"))?;
+    Ok(Reply::new(StatusCode::OK, top_up).of(id, &committed))
 }
 
 /// Says which customer of the payment provider's a workspace is: for customers that were there before Scrip.

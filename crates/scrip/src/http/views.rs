@@ -4,11 +4,11 @@ use crate::billing::collection::{Collection, Stage};
 use crate::crypto::sign;
 use crate::store::projection::{HoldRow, RunRow};
 use scrip_client::types as api;
-use scrip_engine::billing::TopUp;
+use scrip_engine::billing::{TopUpStatus, TopUpStop};
 use scrip_engine::team::Cap;
 use scrip_engine::{
-    Access, Account, Carried, Grant, How, Interval, Kind, Line, Offer, Output, Posting, Terms, Timestamp, TrialUse,
-    Unit, Value, Wanted, WayOut, Workspace, WorkspaceId, access, money, runs_left_today,
+    Access, Account, Carried, Catalogs, Grant, How, Interval, Kind, Line, Offer, Output, Posting, Terms, Timestamp,
+    TrialUse, Unit, Value, Wanted, WayOut, Workspace, WorkspaceId, access, money, runs_left_today,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -364,32 +364,55 @@ pub fn offer(asked: &Wanted, offer: &Offer) -> api::Offer {
 }
 
 /// Automatic top-ups.
-pub fn top_up(top_up: &TopUp, at: Timestamp) -> api::TopUp {
-    let status = match () {
-        () if top_up.pending.is_some() => "buying",
-        () if top_up.off => "off",
-        () if top_up.stopped => "stopped",
-        () => "on",
+pub fn top_up(workspace: &Workspace, catalogs: &Catalogs, is_customer: bool, at: Timestamp) -> Option<api::TopUp> {
+    let top_up = workspace.billing.top_up.as_ref()?;
+    let (status, reason) = match top_up.status(workspace, catalogs, at) {
+        TopUpStatus::Off => ("off", None),
+        TopUpStatus::Buying => ("buying", None),
+        TopUpStatus::Stopped(why) => ("stopped", Some(why.name())),
+        TopUpStatus::Frozen => ("paused", Some("frozen")),
+        TopUpStatus::Disputed => ("paused", Some("disputed")),
+        TopUpStatus::UsedUp => ("used_up", None),
+        TopUpStatus::On if !is_customer => ("paused", Some(TopUpStop::NoPaymentMethod.name())),
+        TopUpStatus::On => ("on", None),
     };
-    api::TopUp {
+    let agreed = top_up.agreed.as_ref().map(|agreed| api::AgreedPack {
+        credits: agreed.credits.get(),
+        amount: agreed.amount.get(),
+        currency: agreed.currency.to_string(),
+        expires: agreed.expires.map(|span| span.to_string()),
+    });
+    Some(api::TopUp {
         pack: top_up.terms.pack.to_string(),
         below: top_up.terms.below.get(),
         monthly_max: top_up.terms.monthly_max.get(),
         spent: top_up.spent_in_month(at).get(),
         status: status.to_owned(),
+        reason: reason.map(str::to_owned),
+        agreed,
+    })
+}
+
+/// Returns the payment that was declined last: an invoice's, or the one by which automatic top-ups stopped.
+fn declined(workspace: &Workspace, top_up: Option<&api::TopUp>) -> Option<api::DeclinedBill> {
+    if let Some((invoice, attempt)) = &workspace.billing.failed {
+        return Some(api::DeclinedBill { invoice: invoice.to_string(), attempt: *attempt });
     }
+    let is_stopped = top_up.is_some_and(|top_up| top_up.status == "stopped");
+    let payment = workspace.billing.top_up.as_ref().and_then(|known| known.declined.as_ref()).filter(|_| is_stopped)?;
+    Some(api::DeclinedBill { invoice: payment.to_string(), attempt: 1 })
 }
 
 /// How paying stands, and what can be bought.
 pub fn billing(
     shown: &Workspace,
     at: Timestamp,
+    top_up: Option<api::TopUp>,
     collection: Option<Collection>,
     offers: Vec<api::Offer>,
     not_offered: Vec<api::NotOffered>,
 ) -> api::BillingState {
     let (workspace, balance) = (workspace(shown), balance(shown));
-    let declined = shown.billing.failed.as_ref();
     api::BillingState {
         plan: workspace.plan,
         interval: workspace.interval,
@@ -399,10 +422,9 @@ pub fn billing(
         renews_at: balance.renews_at,
         awaited_until: workspace.awaited_until,
         carried: shown.subscription.carried.iter().filter(|one| one.period.end > at).map(carried).collect(),
-        declined: declined
-            .map(|(invoice, attempt)| api::DeclinedBill { invoice: invoice.to_string(), attempt: *attempt }),
+        declined: declined(shown, top_up.as_ref()),
         collecting: collection.map(collecting),
-        top_up: shown.billing.top_up.as_ref().map(|terms| top_up(terms, at)),
+        top_up,
         offers,
         not_offered,
     }

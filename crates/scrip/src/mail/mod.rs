@@ -8,6 +8,7 @@ pub mod transport;
 
 use crate::store::NewMail;
 use lettre::Address;
+use scrip_engine::billing::TopUpStop;
 use scrip_engine::{Amount, Span, Timestamp, Unit, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -69,6 +70,26 @@ pub enum Mail {
         period_ends: Option<Timestamp>,
         /// Until when a payment is waited for, once the period is over.
         awaited_until: Option<Timestamp>,
+    },
+    /// Automatic top-ups have stopped.
+    TopUpStopped {
+        /// The workspace's name.
+        workspace: String,
+        /// The pack.
+        pack: String,
+        /// The reason.
+        why: TopUpStop,
+        /// Credits and price of the pack as they were agreed, where that is known.
+        was: Option<String>,
+        /// Credits and price of the pack as it is sold now, if it is.
+        now: Option<String>,
+    },
+    /// The balance is low, and the month's maximum leaves no room for an automatic top-up.
+    TopUpPutOff {
+        /// The workspace's name.
+        workspace: String,
+        /// The beginning of the next month.
+        until: Timestamp,
     },
     /// Renewals will cost more.
     PriceRaised {

@@ -3,6 +3,7 @@
 //! Invariant: what stands for a name is one line of text; in HTML it is escaped, and braces inside it are only braces.
 
 use super::{Mail, Message};
+use scrip_engine::billing::TopUpStop;
 use scrip_engine::{Amount, Timestamp, Unit, quantity};
 
 /// Minutes for which a link that signs somebody in works.
@@ -38,6 +39,14 @@ const RETENTION_SHORTENED: Template = Template {
 };
 const PRICE_RAISED: Template =
     Template { text: include_str!("templates/price-raised.txt"), html: include_str!("templates/price-raised.html") };
+const TOP_UP_STOPPED: Template = Template {
+    text: include_str!("templates/top-up-stopped.txt"),
+    html: include_str!("templates/top-up-stopped.html"),
+};
+const TOP_UP_PUT_OFF: Template = Template {
+    text: include_str!("templates/top-up-put-off.txt"),
+    html: include_str!("templates/top-up-put-off.html"),
+};
 const REVIEW_APPROVED: Template = Template {
     text: include_str!("templates/review-approved.txt"),
     html: include_str!("templates/review-approved.html"),
@@ -94,6 +103,11 @@ fn told(notice: &Mail) -> (&'static Template, Values) {
             let until = ("old_until", day_and_time(*old_until));
             (&RETENTION_SHORTENED, workspace, vec![("plan", plain(plan)), ("keeps", keeps.to_string()), until])
         }
+        Mail::TopUpStopped { workspace, pack, why, was, now } => {
+            let why = why_stopped(*why, was.as_deref(), now.as_deref());
+            (&TOP_UP_STOPPED, workspace, vec![("pack", plain(pack)), ("why", why)])
+        }
+        Mail::TopUpPutOff { workspace, until } => (&TOP_UP_PUT_OFF, workspace, vec![("until", day_and_time(*until))]),
         Mail::PriceRaised { workspace, plan, price, from } => {
             let from = ("from", day_and_time(*from));
             (&PRICE_RAISED, workspace, vec![("plan", plain(plan)), ("price", plain(price)), from])
@@ -112,6 +126,30 @@ fn told(notice: &Mail) -> (&'static Template, Values) {
     };
     values.push(("workspace", plain(workspace)));
     (template, values)
+}
+
+/// Returns the reason for which automatic top-ups stopped, and what can be done, in sentences.
+fn why_stopped(why: TopUpStop, was: Option<&str>, now: Option<&str>) -> String {
+    let words = match (why, was, now) {
+        (TopUpStop::Declined, ..) => "The payment was declined. Another means of payment can be left on the same page.",
+        (TopUpStop::AuthenticationRequired, ..) => {
+            "The bank wants you to confirm the payment, which cannot be done while you are not there. Buy a pack \
+             yourself, or leave another means of payment."
+        }
+        (TopUpStop::NoPaymentMethod, ..) => {
+            "There is nothing to pay with. Buy a pack yourself, which leaves a means of payment, or leave one."
+        }
+        (TopUpStop::PackChanged, Some(was), Some(now)) => {
+            return format!("It was agreed as {}, and is sold as {} by now.", plain(was), plain(now));
+        }
+        (TopUpStop::PackChanged, ..) => "It is sold otherwise than it was agreed.",
+        (TopUpStop::PackGone, ..) => "It is not sold to this workspace any more.",
+        (TopUpStop::Refused, ..) => "The payment could not be asked for. The operator has been told.",
+        (TopUpStop::NotGiven, ..) => {
+            "It was paid, and its credits could not be given. The operator has been told, and will look at it."
+        }
+    };
+    words.to_owned()
 }
 
 /// What becomes of a plan whose payment was declined.
@@ -228,7 +266,7 @@ mod tests {
     }
 
     /// One of each notice, in a workspace of this name, with this reason where there is one.
-    fn notices(workspace: &str, reason: &str) -> [(&'static str, Mail); 9] {
+    fn notices(workspace: &str, reason: &str) -> [(&'static str, Mail); 11] {
         let [workspace, reason] = [workspace, reason].map(str::to_owned);
         // 2026-12-01T09:30:00Z
         let at = Timestamp::from_micros(1_796_117_400_000_000);
@@ -256,6 +294,14 @@ mod tests {
             price: "49.00 USD a month".to_owned(),
             from: at,
         };
+        let stopped = Mail::TopUpStopped {
+            workspace: workspace.clone(),
+            pack: "credits-1000".to_owned(),
+            why: TopUpStop::PackChanged,
+            was: Some("1000 credits for 12.00 USD".to_owned()),
+            now: Some("1000 credits for 15.00 USD".to_owned()),
+        };
+        let put_off = Mail::TopUpPutOff { workspace: workspace.clone(), until: at };
         let approved = Mail::ReviewApproved {
             workspace: workspace.clone(),
             review: review.clone(),
@@ -270,6 +316,8 @@ mod tests {
             ("payment-awaited", failed(Some(at), Some(at))),
             ("price-raised", raised),
             ("retention-shortened", shortened),
+            ("top-up-stopped", stopped),
+            ("top-up-put-off", put_off),
             ("review-approved", approved),
             ("review-rejected", rejected),
             ("review-revoked", Mail::ReviewRevoked { workspace, review, plans: vec![plan], reason }),

@@ -151,6 +151,11 @@ pub const CUSTOMER_WAITS: &str =
 pub const NEW_EVENT: &str =
     "INSERT INTO provider_events (id, kind, customer, charge, created_at, received_at, handled_at)
     VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT (id) DO NOTHING";
+/// Adds a wish of a workspace that is no customer, unless it is known: in place of an event that would tell of it.
+pub const NEW_WISH: &str =
+    "INSERT INTO provider_events (id, kind, customer, charge, created_at, received_at, handled_at)
+    SELECT $1, $2, NULL, NULL, $3, $3, NULL WHERE NOT EXISTS (SELECT 1 FROM customers WHERE workspace = $4)
+    ON CONFLICT (id) DO NOTHING";
 /// Events that nobody has passed on yet: those that name their customer first, then oldest first.
 pub const EVENTS_WAITING: &str = "SELECT id, kind, customer, charge FROM provider_events WHERE handled_at IS NULL
     ORDER BY customer IS NULL, received_at LIMIT $1";
@@ -331,6 +336,7 @@ pub const ALL: &[&str] = &[
     LOOK_LATER,
     CUSTOMER_WAITS,
     NEW_EVENT,
+    NEW_WISH,
     EVENTS_WAITING,
     EVENT_HANDLED,
     NEW_PURCHASE,

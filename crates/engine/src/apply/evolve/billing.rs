@@ -40,7 +40,14 @@ pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &BillingEv
         BillingEvent::TopUpSet { .. }
         | BillingEvent::TopUpUnset
         | BillingEvent::TopUpRequested { .. }
-        | BillingEvent::TopUpEnded { .. } => top_up(Arc::make_mut(&mut workspace.billing), at, event),
+        | BillingEvent::TopUpProcessing { .. }
+        | BillingEvent::TopUpDropped { .. }
+        | BillingEvent::TopUpEnded { .. }
+        | BillingEvent::TopUpPaid { .. }
+        | BillingEvent::TopUpStopped { .. }
+        | BillingEvent::TopUpPutOff { .. } => {
+            top_up(Arc::make_mut(&mut workspace.billing), at, event);
+        }
         BillingEvent::ReviewRequested { review, application } => {
             let review = stands(workspace, review, ReviewStatus::Submitted, None, at);
             review.application = *application;
@@ -86,42 +93,79 @@ fn stands<'w>(
 }
 
 fn top_up(billing: &mut Billing, at: Timestamp, event: &BillingEvent) {
+    if let BillingEvent::TopUpSet { terms, agreed } = event {
+        let known = billing.top_up.take();
+        let (month, spent) = known.as_ref().map_or((at.month(), Amount::ZERO), |known| (known.month, known.spent));
+        billing.top_up = Some(TopUp {
+            terms: terms.clone(),
+            agreed: agreed.clone(),
+            off: false,
+            month,
+            spent,
+            pending: known.and_then(|known| known.pending),
+            stopped: false,
+            stop: None,
+            declined: None,
+            put_off: None,
+        });
+        return;
+    }
+    if let BillingEvent::TopUpRequested { n, .. } = event {
+        billing.top_ups = *n;
+    }
+    if let Some(top_up) = &mut billing.top_up {
+        go_on(top_up, at, event);
+    }
+}
+
+/// Folds what happened to top-ups that were asked for.
+fn go_on(top_up: &mut TopUp, at: Timestamp, event: &BillingEvent) {
     match event {
-        BillingEvent::TopUpSet { terms } => match &mut billing.top_up {
-            Some(top_up) => {
-                top_up.terms = terms.clone();
-                (top_up.stopped, top_up.off) = (false, false);
-            }
-            None => {
-                let (terms, month) = (terms.clone(), at.month());
-                let spent = Amount::ZERO;
-                billing.top_up = Some(TopUp { terms, off: false, month, spent, pending: None, stopped: false });
-            }
-        },
-        BillingEvent::TopUpUnset => {
-            if let Some(top_up) = &mut billing.top_up {
-                top_up.off = true;
+        BillingEvent::TopUpUnset => top_up.off = true,
+        BillingEvent::TopUpRequested { n, pack, amount, currency, catalog } => {
+            spend(top_up, at, *amount);
+            let (n, pack, amount, currency) = (*n, pack.clone(), *amount, currency.clone());
+            let month = catalog.is_some().then(|| at.month());
+            let processing = false;
+            top_up.pending = Some(TopUpPurchase { n, pack, amount, currency, catalog: *catalog, month, processing });
+        }
+        BillingEvent::TopUpProcessing { .. } => {
+            if let Some(purchase) = &mut top_up.pending {
+                purchase.processing = true;
             }
         }
-        BillingEvent::TopUpRequested { n, pack, amount, currency } => {
-            billing.top_ups = *n;
-            if let Some(top_up) = &mut billing.top_up {
-                top_up.spent = top_up.spent_in_month(at) + *amount;
-                top_up.month = at.month();
-                let (n, pack, amount, currency) = (*n, pack.clone(), *amount, currency.clone());
-                top_up.pending = Some(TopUpPurchase { n, pack, amount, currency });
+        BillingEvent::TopUpDropped { .. } => give_up(top_up),
+        BillingEvent::TopUpEnded { declined, why, payment, .. } => {
+            if *declined {
+                give_up(top_up);
+            }
+            top_up.pending = None;
+            if *declined || why.is_some() {
+                (top_up.stopped, top_up.stop) = (true, *why);
+                top_up.declined = payment.clone().filter(|_| *declined);
             }
         }
-        BillingEvent::TopUpEnded { declined, .. } => {
-            if let Some(top_up) = &mut billing.top_up
-                && let Some(purchase) = top_up.pending.take()
-                && *declined
-            {
-                top_up.spent = top_up.spent.less(purchase.amount);
-                top_up.stopped = true;
-            }
+        BillingEvent::TopUpPaid { amount, .. } => spend(top_up, at, *amount),
+        BillingEvent::TopUpStopped { why } => {
+            (top_up.stopped, top_up.stop) = (true, Some(*why));
         }
+        BillingEvent::TopUpPutOff { .. } => top_up.put_off = Some(at.month()),
         _ => unreachable!("evolve sends the other events elsewhere"),
+    }
+}
+
+/// Counts an amount as spent in the month of an instant.
+fn spend(top_up: &mut TopUp, at: Timestamp, amount: Amount) {
+    top_up.spent = top_up.spent_in_month(at) + amount;
+    top_up.month = at.month();
+}
+
+/// Ends the wish unpaid: it counts as spent no more in the month it was counted in.
+fn give_up(top_up: &mut TopUp) {
+    if let Some(purchase) = top_up.pending.take()
+        && purchase.month.is_none_or(|month| month == top_up.month)
+    {
+        top_up.spent = top_up.spent.less(purchase.amount);
     }
 }
 

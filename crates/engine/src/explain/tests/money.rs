@@ -1,8 +1,8 @@
 //! What is said about payments, reviews and top-ups, and what people are told.
 
 use super::*;
-use crate::billing::TopUpTerms;
 use crate::billing::command::{BillingCommand, Bought, Payment, Standing};
+use crate::billing::{TopUpStop, TopUpTerms};
 
 const JAN: &str = "2026-01-31T10:00:00Z";
 const FEB: &str = "2026-02-28T10:00:00Z";
@@ -27,6 +27,7 @@ fn paid(source: &str, cents: i64, bought: Bought) -> Command {
         currency,
         bought,
         offered: None,
+        top_up: None,
     }))
 }
 
@@ -122,8 +123,8 @@ fn packs_that_are_bought_by_themselves_are_told() {
     let terms = || TopUpTerms { pack: pack(), below: amount(10), monthly_max: amount(500) };
     assert_eq!(
         story.then(JAN, bill(BillingCommand::SetTopUp(Some(terms())))).last(),
-        "The pack pack-100 is to be bought when fewer than 10 credits are left, for at most 500 of the currency's \
-         smallest unit a calendar month."
+        "The pack pack-100 is to be bought when fewer than 10 credits are left, for at most 5.00 USD a calendar month, \
+         as long as it brings 110 credits for 5.00 USD."
     );
     let hold = Command::OpenHold {
         ask: Ask::Credits(amount(15)),
@@ -137,9 +138,19 @@ fn packs_that_are_bought_by_themselves_are_told() {
         story.then(JAN, Command::CaptureHold { hold: 1, amount: None }).last(),
         "The balance got low: the pack pack-100 is to be bought for 5.00 USD, automatic purchase 1."
     );
-    story.then(JAN, paid("ch_1", 500, Bought::Pack(pack())));
-    let ended = |declined| bill(BillingCommand::EndTopUp { n: 1, declined });
-    assert_eq!(story.then(JAN, ended(false)).last(), "Automatic purchase 1 was paid.");
+    let processing = story.then(JAN, bill(BillingCommand::AwaitTopUp { n: 1 })).last();
+    assert_eq!(processing, "The payment of automatic purchase 1 is on its way.");
+    let by_wish = |source: &str| {
+        let Command::Billing(BillingCommand::RecordPayment(payment)) = paid(source, 500, Bought::Pack(pack())) else {
+            panic!("it is a payment")
+        };
+        bill(BillingCommand::RecordPayment(Payment { top_up: Some(1), ..payment }))
+    };
+    assert_eq!(story.then(JAN, by_wish("ch_1")).last(), "Automatic purchase 1 was paid.");
+    assert_eq!(
+        story.then(JAN, by_wish("ch_2")).last(),
+        "Automatic purchase 1 was paid after it had been dropped, and counts as spent."
+    );
     assert_eq!(story.then(JAN, bill(BillingCommand::SetTopUp(None))).last(), "No pack is bought by itself any more.");
 
     let mut story = Story::open(None);
@@ -154,10 +165,33 @@ fn packs_that_are_bought_by_themselves_are_told() {
         },
     );
     story.then(JAN, Command::CaptureHold { hold: 1, amount: None });
-    story.then(JAN, bill(BillingCommand::SetTopUp(Some(terms()))));
+    let until = ": nothing more is bought by itself until it is asked for again.";
+    let ways = [
+        (TopUpStop::Declined, "The payment of automatic purchase N was declined"),
+        (
+            TopUpStop::AuthenticationRequired,
+            "Automatic purchase N was not paid, because the bank wants the customer to confirm the payment",
+        ),
+        (TopUpStop::NoPaymentMethod, "Automatic purchase N was not paid, because there is nothing to pay with"),
+        (TopUpStop::Refused, "Automatic purchase N was not paid, because Stripe does not take the payment"),
+        (TopUpStop::NotGiven, "Automatic purchase N was paid and could not be given"),
+    ];
+    for ((stop, words), n) in ways.into_iter().zip(1..) {
+        story.then(JAN, bill(BillingCommand::SetTopUp(Some(terms()))));
+        let ended = bill(BillingCommand::EndTopUp { n, stop, payment: None });
+        assert_eq!(story.then(JAN, ended).last(), words.replace('N', &n.to_string()) + until);
+    }
+    let put_off = story.then(JAN, bill(BillingCommand::SetTopUp(Some(terms())))).last();
+    let words = "The balance is low, and automatic top-ups have cost as much as they may this month: the next pack is \
+                 bought on 2026-02-01T00:00:00Z at the earliest.";
+    assert_eq!(put_off, words);
+    // The new month asks again; what recovers by a gift is not bought.
+    let feb = "2026-02-01T10:00:00Z";
+    story.then(feb, Command::Tick);
+    let gift = Command::Grant { give: crate::Give::Pack(pack()), source: None, reason: "sorry".to_owned() };
     assert_eq!(
-        story.then(JAN, ended(true)).last(),
-        "The payment of automatic purchase 1 was declined: nothing more is bought by itself until it is asked for again."
+        story.then(feb, gift).last(),
+        "Automatic purchase 6 was dropped, and nothing is charged for it: a pack was bought meanwhile."
     );
 }
 
