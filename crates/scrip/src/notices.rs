@@ -66,7 +66,7 @@ fn look_at(workspace: &Workspace, told: &mut Told) {
 
 /// Returns what passes a wish on to the worker where the workspace is no customer yet, so that nobody would be looked at.
 fn wish(workspace: &Workspace, n: u32, at: Timestamp) -> Statement {
-    let id = format!("top_up:{}:{n}", workspace.id.get());
+    let id = format!("top_up:{}:{n}", workspace.id);
     let kind = Value::Text(inbox::WISH.to_owned());
     let values = vec![Value::Text(id), kind, at.micros().into(), workspace.id.into()];
     Statement { sql: queries::NEW_WISH, values }

@@ -15,6 +15,9 @@ use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::billing::{TopUpPurchase, TopUpStop};
 use scrip_engine::{Name, Workspace, WorkspaceId};
 
+/// Kind of the alert that Stripe does not take the payment of a top-up, until it takes one of the workspace's.
+const REFUSED: &str = "top_up_refused";
+
 /// Stripe's answer to a charge.
 enum Charge {
     /// There is a payment; its status says how it stands.
@@ -157,8 +160,12 @@ impl Billing {
             metadata: marks.into_iter().chain(catalog).map(|(mark, value)| (mark.to_owned(), value)).collect(),
         };
         let key = IdempotencyKey::of(&["top up", &workspace.id.to_string(), &n]);
+        let object = format!("{}:", workspace.id);
         let refused = match self.client.pay_off_session(&new, &key).await {
-            Ok(payment) => return Ok(Charge::Made(Box::new(payment))),
+            Ok(payment) => {
+                alerts::end(self.ledger.store(), REFUSED, &object).await?;
+                return Ok(Charge::Made(Box::new(payment)));
+            }
             Err(Error::Refused(refused)) => refused,
             Err(error) => return Err(error.into()),
         };
@@ -166,8 +173,7 @@ impl Billing {
         if stop.is_none_or(|stop| stop == TopUpStop::Refused) && refused.status != 429 {
             let detail =
                 format!("Stripe does not take the payment of an automatic top-up: {refused}; nothing was paid");
-            let object = format!("{}:{n}", workspace.id);
-            let alert = Alert::new("top_up_refused", &object, Some(workspace.id), detail);
+            let alert = Alert::new(REFUSED, &format!("{object}{n}"), Some(workspace.id), detail);
             alerts::raise(self.ledger.store(), alert).await?;
         }
         match stop {

@@ -123,3 +123,38 @@ async fn who_dies_while_looking_is_followed_by_another() {
     is_given_once(&desk).await;
     peers.verify();
 }
+
+/// R30: processes that charge the same top-up at one instant, with answers that are lost, charge it once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_top_up_that_three_processes_see_is_charged_once() {
+    let (peers, stripe) = start(3);
+    for round in 0..5 {
+        let first = &peers.0[round % 3];
+        let desk = first.free().await;
+        let page = desk.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
+        let url = text(&page["url"]);
+        let session = url.rsplit_once('/').expect("an id is at its end").1;
+        assert_eq!(stripe.control(&format!("/checkout/{session}/pay"), json!({})).await.0, 200);
+        let known = first.get(&format!("/v1/workspaces/{}/customer", desk.id)).await.expect(200);
+        tell(first, &format!("pack_{round}"), KINDS[0], &known["customer"]).await;
+        settled(&desk).await;
+        assert_eq!(desk.credits().await.0, 1250);
+        let terms = json!({ "pack": "credits-1000", "below": 100, "monthly_max": 1200 });
+        desk.call(Method::PUT, "/v1/billing/top_up").json(&terms).send().await.expect(200);
+        let fault = json!({ "method": "POST", "path": "/v1/payment_intents", "times": 2, "cut": "after" });
+        stripe.control("/faults", fault).await;
+        let hold = desk.post("/v1/holds", json!({ "credits": 1200, "reference": "r" })).await.expect(201);
+        desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
+        let path = format!("/v1/workspaces/{}/customer/sync", desk.id);
+        join_all(peers.0.iter().map(|peer| peer.post(&path, Value::Null))).await;
+        settled(&desk).await;
+        assert_eq!(desk.credits().await.0, 1050);
+        let customer = text(&known["customer"]);
+        let all = stripe.get(&format!("/v1/payment_intents?customer={customer}")).await;
+        assert_eq!(all["data"].as_array().map(Vec::len), Some(2), "the pack that was bought, and the top-up");
+        let top_up = desk.get("/v1/billing").await.expect(200)["top_up"].clone();
+        assert_eq!((&top_up["status"], &top_up["spent"]), (&json!("used_up"), &json!(1200)));
+    }
+    assert_eq!(peers.0[0].get("/v1/alerts").await.expect(200)["data"], json!([]));
+    peers.verify();
+}

@@ -30,4 +30,5 @@ mod reviewing;
 mod shop;
 #[path = "../it/stripe.rs"]
 mod stripe;
+mod top_up_table;
 mod topping_up;

@@ -1,6 +1,6 @@
 //! Packs that are bought by themselves when the balance gets low.
 
-use crate::app::text;
+use crate::app::{PATIENCE, text};
 use crate::shop::{BAD, Buyer, GOOD, Shop};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -90,6 +90,71 @@ async fn an_answer_that_is_lost_buys_no_second_pack() {
     shop.app.verify();
 }
 
+/// A server that is killed when the payment was made, and one that could not reach Stripe at all: one charge.
+#[tokio::test]
+async fn a_server_that_is_killed_while_it_charges_charges_once() {
+    for cut in ["before", "after"] {
+        let mut shop = Shop::open("canvas-tiers");
+        let customer;
+        let id;
+        {
+            let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+            ask(&buyer, 5000).await;
+            let fault = json!({ "method": "POST", "path": "/v1/payment_intents", "times": 1_000_000, "cut": cut });
+            shop.stripe.control("/faults", fault).await;
+            let hold = buyer.desk.post("/v1/holds", json!({ "credits": 200, "reference": "r" })).await.expect(201);
+            buyer.desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
+            let called = |call: &(String, String)| call.1 == "/v1/payment_intents" && call.0 == "POST";
+            while !shop.stripe.calls().iter().any(called) {
+                tokio::task::yield_now().await;
+            }
+            (customer, id) = (buyer.customer.clone(), buyer.desk.id.clone());
+        }
+        shop.app.kill();
+        shop.account(|state| state.calls.faults.clear());
+        shop.restart().await;
+        let credits = async {
+            loop {
+                let path = "/v1/balance";
+                let balance = shop.app.call(Method::GET, path).workspace(&id).send().await.expect(200);
+                if balance["available"] == 1050 {
+                    break;
+                }
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, credits).await.is_ok(), "cut {cut}: its credits never come");
+        let all = shop.stripe.get(&format!("/v1/payment_intents?customer={customer}")).await;
+        assert_eq!(all["data"].as_array().map(Vec::len), Some(1), "cut {cut}");
+        shop.app.verify();
+    }
+}
+
+/// Nobody tells of the payment's end: a sweep finds it.
+#[tokio::test]
+async fn a_debit_that_nobody_told_of_is_found_by_a_sweep() {
+    for (account, status, credits) in
+        [("pm_usBankAccount_success", "on", 1050), ("pm_usBankAccount_insufficientFunds", "stopped", 50)]
+    {
+        let mut shop = Shop::silent("canvas-tiers");
+        {
+            let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+            buyer.card(account).await;
+            ask(&buyer, 5000).await;
+            spend(&buyer, 200).await;
+            assert_eq!(top_up(&buyer).await["status"], "buying");
+            buyer.pass("2026-01-20T00:00:00Z").await;
+            assert_eq!((top_up(&buyer).await["status"].clone(), buyer.desk.credits().await.0), (json!("buying"), 50));
+            shop.app.post("/v1/billing/sweep", Value::Null).await.expect(200);
+            buyer.settle().await;
+            assert_eq!(
+                (top_up(&buyer).await["status"].clone(), buyer.desk.credits().await.0),
+                (json!(status), credits)
+            );
+        }
+        shop.app.verify();
+    }
+}
+
 /// A pack that cannot be asked for at all: the card that was kept is gone. That is as good as a decline, and what was
 /// given back of another payment is taken all the same.
 #[tokio::test]
@@ -134,6 +199,11 @@ async fn a_key_that_may_ask_for_no_money_holds_up_nothing_else() {
         shop.app.post(&path, Value::Null).await;
         assert_ne!(buyer.desk.balance().await["debt"], 0, "it was given back");
         assert_eq!(top_up(&buyer).await["status"], "buying");
+        assert_eq!(shop.alerts().await, ["top_up_refused"], "the operator is told, once");
+        shop.account(|state| state.calls.faults.clear());
+        shop.app.post(&path, Value::Null).await.expect(200);
+        assert_eq!(top_up(&buyer).await["status"], "on");
+        assert_eq!(shop.alerts().await, Vec::<String>::new(), "it was mended");
     }
     shop.app.verify();
 }
