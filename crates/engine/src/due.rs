@@ -54,8 +54,8 @@ fn grant_due(workspace: &Workspace, grant: &Grant) -> Option<Timestamp> {
     grant.notice_at.or(grant.expires_at.filter(|_| !workspace.subscription.freezes(grant)))
 }
 
-/// Returns the instant at which top-ups go on by themselves, with a new month (UTC): a pack that the month's maximum has
-/// put off is bought, and a wish that nobody has charged is made anew.
+/// Returns the instant at which top-ups go on by themselves, with a new month (UTC): a pack that the month's maximum
+/// has put off is bought, and a wish that nobody has charged is made anew.
 fn top_up_due(workspace: &Workspace) -> Option<Timestamp> {
     let top_up = workspace.billing.top_up.as_ref()?;
     if let Some(wish) = &top_up.pending {

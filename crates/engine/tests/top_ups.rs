@@ -257,6 +257,11 @@ fn off(desk: &mut Desk) {
     desk.bill(BillingCommand::SetTopUp(None));
 }
 
+fn subscribed(desk: &mut Desk) {
+    let (plan, interval) = (Name::from("pro"), Some(Interval::Month));
+    desk.run(&Command::Subscribe(Choice { plan, interval, allowance: None, approve: Vec::new() }));
+}
+
 fn next_month(desk: &mut Desk) {
     desk.now = instant("2026-02-01T00:00:00Z");
     desk.tick();
@@ -296,7 +301,8 @@ fn ways() -> Vec<Way> {
         way("buying", "it is paid and cannot be given", crossed, |desk| desk.fail(TopUpStop::NotGiven), &["top_up_ended"],
             ("stopped not_given", 500, 10)),
         way("buying", "another number ends", crossed,
-            |desk| desk.bill(BillingCommand::EndTopUp { n: 2, stop: TopUpStop::Declined, payment: None }), &[], ("buying", 500, 10)),
+            |desk| desk.bill(BillingCommand::EndTopUp { n: 2, stop: TopUpStop::Declined, payment: None }), &[],
+            ("buying", 500, 10)),
         way("buying", "a gift", crossed, |desk| desk.gift(10), &["top_up_dropped"], ("on", 0, 20)),
         way("buying", "a gift that is too small", crossed, |desk| desk.gift(9), &[], ("buying", 500, 19)),
         way("buying", "a pack bought by hand", crossed, |desk| desk.pay("some", 500, None, None), &["top_up_dropped"],
@@ -307,8 +313,7 @@ fn ways() -> Vec<Way> {
             |desk| desk.run(&Command::Grant { give: Give::Pack(Name::from("some")), source: None, reason: "x".to_owned() }),
             &["top_up_dropped"], ("on", 0, 110)),
         way("buying", "a plan", crossed,
-            |desk| desk.run(&Command::Subscribe(Choice { plan: Name::from("pro"), interval: Some(Interval::Month), allowance: None, approve: Vec::new() })),
-            &["top_up_dropped"], ("on", 0, 70)),
+            subscribed, &["top_up_dropped"], ("on", 0, 70)),
         way("buying", "a freeze", crossed, frozen, &["top_up_dropped"], ("paused frozen", 0, 10)),
         way("buying", "a dispute", |desk| { desk.pay("other", 300, None, None); desk.cross(); }, |desk| desk.dispute(true),
             &["top_up_dropped"], ("paused disputed", 0, 0)),

@@ -4,7 +4,6 @@
 //!
 //! Invariant: reads nothing but what it is handed, and an entry says the same whenever it is asked.
 
-use crate::billing::inbox;
 use crate::mail::Mail;
 use crate::store::{Statement, Told, Value, queries};
 use scrip_engine::billing::event::BillingEvent;
@@ -64,10 +63,10 @@ fn look_at(workspace: &Workspace, told: &mut Told) {
     told.rows.push(Statement { sql: queries::HINT_WORKSPACE, values: vec![workspace.id.into(), 0.into()] });
 }
 
-/// Returns what passes a wish on to the worker where the workspace is no customer yet, so that nobody would be looked at.
+/// Returns the row that passes a wish on to the worker where the workspace is no customer, whom a hint could be about.
 fn wish(workspace: &Workspace, n: u32, at: Timestamp) -> Statement {
     let id = format!("top_up:{}:{n}", workspace.id);
-    let kind = Value::Text(inbox::WISH.to_owned());
+    let kind = Value::Text(queries::WISH.to_owned());
     let values = vec![Value::Text(id), kind, at.micros().into(), workspace.id.into()];
     Statement { sql: queries::NEW_WISH, values }
 }

@@ -233,8 +233,8 @@ pub struct TopUp {
     pub monthly_max: i64,
     /// Amount spent in this one; a purchase that has not ended counts.
     pub spent: i64,
-    /// `on`, `buying`, `used_up` (the month leaves no room for another pack), `paused`, `stopped` (nothing is bought until
-    /// it is asked for again) or `off`.
+    /// `on`, `buying`, `used_up` (the month leaves no room for another pack), `paused`, `stopped` (nothing is bought
+    /// until it is asked for again) or `off`.
     pub status: String,
     /// The reason for `paused`: `frozen`, `disputed` or `no_payment_method`; and for `stopped`: `declined`,
     /// `authentication_required`, `no_payment_method`, `pack_changed`, `pack_gone`, `refused` or `not_given`.

@@ -238,8 +238,8 @@ impl TopUp {
         on && workspace.frozen.is_none() && workspace.disputes.is_empty() && self.is_low(workspace)
     }
 
-    /// Returns the reason for which the pending wish is not wanted any more as it was asked for; `None` while it is, and
-    /// while its payment is on its way.
+    /// Returns the reason for which the pending wish is not wanted any more as it was asked for; `None` while it is,
+    /// and while its payment is on its way.
     pub(crate) fn to_drop(
         &self,
         workspace: &Workspace,

@@ -18,9 +18,6 @@ use serde_json::Value as Json;
 /// Events passed on at once.
 const WAVE: i64 = 100;
 
-/// Kind of what the ledger itself puts into the inbox: a workspace that was no customer wishes for a pack.
-pub const WISH: &str = "scrip.top_up";
-
 /// What is told of that anything can follow from.
 pub const TYPES: [&str; 27] = [
     "checkout.session.completed",
@@ -164,7 +161,7 @@ pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
 
 /// Finds out whom an event is about, and hints at them.
 async fn pass_on_one(billing: &Billing, row: &Row) -> Result<(), PassOn> {
-    if row.text(1) == WISH {
+    if row.text(1) == queries::WISH {
         let workspace = row.text(0).split(':').nth(1).and_then(|id| id.parse().ok());
         return match workspace {
             Some(workspace) => Ok(billing.pass_on_top_up(workspace).await?),

@@ -205,8 +205,8 @@ fn stop_of_payment(payment: &PaymentIntent) -> TopUpStop {
 /// Stripe's code of a payment that its customer has to confirm.
 const UNAUTHENTICATED: &str = "authentication_required";
 
-/// Returns the reason for which a refusal stops top-ups; `None` where it says nothing about the payment: who may ask, how
-/// often, and what was asked before under its key. Then it is asked again.
+/// Returns the reason for which a refusal stops top-ups; `None` where it says nothing about the payment: who may ask,
+/// how often, and what was asked before under its key. Then it is asked again.
 fn stop_of_refusal(refused: &Refused) -> Option<TopUpStop> {
     if !matches!(refused.status, 400 | 402 | 404) || refused.kind == "idempotency_error" {
         return None;

@@ -1,5 +1,5 @@
-//! Every status of automatic top-ups as docs/STRIPE.md has them in a table: what leads to it, what leads out, who is told,
-//! and what is charged.
+//! Every status of automatic top-ups as docs/STRIPE.md has them in a table: what leads to it, what leads out, who is
+//! told, and what is charged.
 
 use crate::app::{Desk, PATIENCE, root, temporary, text};
 use crate::shop::{BAD, Buyer, GOOD, Shop};
@@ -366,7 +366,7 @@ async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     assert_eq!(charged, 2);
     seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
 
-    // The answer is lost, a gift drops the wish, and the pack is sold for more by now: the credits come as they were paid.
+    // The answer is lost, a gift drops the wish, and the pack is smaller by now: the credits come as they were paid.
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     fail(shop, "GET", "/v1/payment_intents", json!({ "status": 503 })).await;
     ask(&buyer.desk, 12_000).await;

@@ -202,6 +202,7 @@ async fn a_key_that_may_ask_for_no_money_holds_up_nothing_else() {
         assert_eq!(shop.alerts().await, ["top_up_refused"], "the operator is told, once");
         shop.account(|state| state.calls.faults.clear());
         shop.app.post(&path, Value::Null).await.expect(200);
+        buyer.settle().await;
         assert_eq!(top_up(&buyer).await["status"], "on");
         assert_eq!(shop.alerts().await, Vec::<String>::new(), "it was mended");
     }
