@@ -5,7 +5,7 @@
 //! Invariant: reads nothing but what it is handed, and an entry says the same whenever it is asked.
 
 use crate::mail::Mail;
-use crate::store::{Statement, Told, Value, queries};
+use crate::store::{Statement, Told, Value, WISH, queries};
 use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::billing::{ReviewStatus, TopUpStop};
 use scrip_engine::team::Role;
@@ -66,7 +66,7 @@ fn look_at(workspace: &Workspace, told: &mut Told) {
 /// Returns the row that passes a wish on to the worker where the workspace is no customer, whom a hint could be about.
 fn wish(workspace: &Workspace, n: u32, at: Timestamp) -> Statement {
     let id = format!("top_up:{}:{n}", workspace.id);
-    let kind = Value::Text(queries::WISH.to_owned());
+    let kind = Value::Text(WISH.to_owned());
     let values = vec![Value::Text(id), kind, at.micros().into(), workspace.id.into()];
     Statement { sql: queries::NEW_WISH, values }
 }

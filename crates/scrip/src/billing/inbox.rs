@@ -8,7 +8,7 @@ use super::reconcile::Trouble;
 use super::signature::judge;
 use super::{Billing, customers, marks};
 use crate::alerts::{self, Alert};
-use crate::store::{Row, Store, Unavailable, Value, queries};
+use crate::store::{Row, Store, Unavailable, Value, WISH, queries};
 use crate::stripe::Error;
 use crate::stripe::client::VERSION;
 use crate::stripe::error::Refused;
@@ -161,7 +161,7 @@ pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
 
 /// Finds out whom an event is about, and hints at them.
 async fn pass_on_one(billing: &Billing, row: &Row) -> Result<(), PassOn> {
-    if row.text(1) == queries::WISH {
+    if row.text(1) == WISH {
         let workspace = row.text(0).split(':').nth(1).and_then(|id| id.parse().ok());
         return match workspace {
             Some(workspace) => Ok(billing.pass_on_top_up(workspace).await?),

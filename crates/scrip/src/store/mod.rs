@@ -126,6 +126,9 @@ pub enum SubmitError {
 #[derive(Clone, Debug)]
 pub struct Unavailable(pub String);
 
+/// Kind of what the journal itself adds to the provider's events: a workspace that was no customer wishes for a pack.
+pub const WISH: &str = "scrip.top_up";
+
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -151,8 +151,6 @@ pub const CUSTOMER_WAITS: &str =
 pub const NEW_EVENT: &str =
     "INSERT INTO provider_events (id, kind, customer, charge, created_at, received_at, handled_at)
     VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT (id) DO NOTHING";
-/// Kind of what the journal itself adds to the events: a workspace that was no customer wishes for a pack.
-pub const WISH: &str = "scrip.top_up";
 /// Adds a wish of a workspace that is no customer, unless it is known: in place of an event that would tell of it.
 pub const NEW_WISH: &str =
     "INSERT INTO provider_events (id, kind, customer, charge, created_at, received_at, handled_at)

@@ -39,8 +39,29 @@ fn open() -> Shop {
     shop
 }
 
-async fn publish(shop: &Shop, pack: Option<(u32, u32)>) {
+/// Publishes the catalog with another pack, and waits until it is in force, and offered to a workspace.
+async fn publish(shop: &Shop, pack: Option<(u32, u32)>, desk: Option<&Desk<'_>>) {
     shop.app.post("/v1/catalogs", json!({ "toml": catalog(pack) })).await.expect(201);
+    let known;
+    let desk = match desk {
+        Some(desk) => desk,
+        None => {
+            known = shop.app.free().await;
+            &known
+        }
+    };
+    let offered = async {
+        loop {
+            let billing = desk.get("/v1/billing").await.expect(200);
+            let packs: Vec<&Value> =
+                billing["offers"].as_array().expect("a list").iter().filter(|offer| !offer["pack"].is_null()).collect();
+            let is_it = |&(credits, amount): &(u32, u32)| matches!(packs.as_slice(), [pack] if pack["credits"] == credits && pack["amount"] == amount);
+            if pack.as_ref().map_or(packs.is_empty(), is_it) {
+                break;
+            }
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, offered).await.is_ok(), "{pack:?} is never offered");
 }
 
 /// Asks for the pack below 100 credits; the answer.
@@ -94,7 +115,8 @@ async fn events(desk: &Desk<'_>) -> Vec<String> {
 
 /// Lets the server look at a customer now.
 async fn sync(desk: &Desk<'_>) {
-    desk.app.post(&format!("/v1/workspaces/{}/customer/sync", desk.id), Value::Null).await.expect(200);
+    let answer = desk.app.post(&format!("/v1/workspaces/{}/customer/sync", desk.id), Value::Null).await;
+    assert_eq!(answer.status, 200, "{}\n{}", answer.json(), desk.app.log());
 }
 
 /// Makes every call of a kind fail until the faults are cleared.
@@ -119,7 +141,7 @@ fn mails(shop: &Shop, desk: &str) -> Vec<String> {
 
 /// Stripe cannot be asked for payments, and a pack is wished for.
 async fn wish_in_vain(buyer: &Buyer<'_>) {
-    fail(buyer.shop, "POST", "/v1/payment_intents", json!({ "status": 503 })).await;
+    fail(buyer.shop, "POST", "/v1/payment_intents", json!({ "cut": "before" })).await;
     ask(&buyer.desk, 12_000).await;
     cross(&buyer.desk).await;
     is(&stands(&buyer.desk).await, "buying", 1200, 50);
@@ -388,13 +410,13 @@ async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     ];
     shop.stripe.post("/v1/payment_intents", &form).await;
     buyer.desk.give(1000).await;
-    publish(shop, Some((900, 1200))).await;
+    publish(shop, Some((900, 1200)), Some(&buyer.desk)).await;
     mend(shop);
     sync(&buyer.desk).await;
     let late = stands(&buyer.desk).await;
     assert_eq!((late.1, late.2), (1200, 2050), "it counts, and brings what was paid for: {late:?}");
     assert!(events(&buyer.desk).await.contains(&"top_up_paid".to_owned()));
-    publish(shop, Some((1000, 1200))).await;
+    publish(shop, Some((1000, 1200)), None).await;
     seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: vec!["top_up_stopped"], charged: 1 });
 
     // What arrives for a pack that nobody ever sold cannot be given: it stops, and the operator is told.
@@ -423,16 +445,16 @@ async fn publishes(shop: &Shop, seen: &mut Vec<Seen>) {
         (Some((1500, 1200)), "on", 1200, 1550),
     ] {
         for wished in [false, true] {
-            publish(shop, agreed).await;
+            publish(shop, agreed, None).await;
             let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
             if wished {
                 wish_in_vain(&buyer).await;
-                publish(shop, now).await;
+                publish(shop, now, Some(&buyer.desk)).await;
                 mend(shop);
                 sync(&buyer.desk).await;
             } else {
                 ask(&buyer.desk, 12_000).await;
-                publish(shop, now).await;
+                publish(shop, now, Some(&buyer.desk)).await;
                 // It is true before anything happened in the workspace.
                 assert_eq!(stands(&buyer.desk).await.0, status, "{now:?}");
                 cross(&buyer.desk).await;
@@ -458,7 +480,7 @@ async fn publishes(shop: &Shop, seen: &mut Vec<Seen>) {
             seen.push(Seen { desk: buyer.desk.id.clone(), statuses, mails, charged });
         }
     }
-    publish(shop, agreed).await;
+    publish(shop, agreed, None).await;
 }
 
 /// The statuses of the table in docs/STRIPE.md, with their reasons.
