@@ -55,7 +55,10 @@ async fn publish(shop: &Shop, pack: Option<(u32, u32)>, desk: Option<&Desk<'_>>)
             let billing = desk.get("/v1/billing").await.expect(200);
             let packs: Vec<&Value> =
                 billing["offers"].as_array().expect("a list").iter().filter(|offer| !offer["pack"].is_null()).collect();
-            let is_it = |&(credits, amount): &(u32, u32)| matches!(packs.as_slice(), [pack] if pack["credits"] == credits && pack["amount"] == amount);
+            let shows = |offer: &Value, member: &str, number: u32| offer[member] == number;
+            let is_it = |&(credits, amount): &(u32, u32)| {
+                packs.len() == 1 && shows(packs[0], "credits", credits) && shows(packs[0], "amount", amount)
+            };
             if pack.as_ref().map_or(packs.is_empty(), is_it) {
                 break;
             }
