@@ -160,7 +160,7 @@ pub fn is_downgrade(catalog: &Catalog, from: (&str, Interval), to: (&str, Interv
 /// Returns how an upgrade takes effect, by the terms that the current period was sold with.
 pub fn upgrade(workspace: &Workspace, catalogs: &Catalogs, at: Timestamp) -> How {
     let terms = Terms::of(workspace, catalogs, at);
-    let Some(terms) = terms.filter(|terms| terms.catalog().on_upgrade == OnUpgrade::Forfeit) else {
+    let Some(terms) = terms.filter(|terms| terms.on_upgrade() == OnUpgrade::Forfeit) else {
         return How::Upgrade { ends: None };
     };
     let credits = |unit| unit == Unit::Credits;

@@ -9,7 +9,9 @@
 //! period was sold with is never taken from it.
 
 use crate::access::{Access, access, includes, reaches};
-use crate::catalog::{Catalog, Catalogs, Limited, Model, Name, Param, Params, Plan, Published, Trial, Value, nearest};
+use crate::catalog::{
+    Catalog, Catalogs, Limited, Model, Name, OnUpgrade, Param, Params, Plan, Published, Trial, Value, nearest,
+};
 use crate::params;
 use crate::quote::{self, Price};
 use crate::refusal::{FreshQuote, Refusal};
@@ -24,6 +26,15 @@ pub struct Edition<'c> {
     pub published: &'c Published,
     /// The workspace's plan in it.
     pub plan: &'c Plan,
+}
+
+impl Edition<'_> {
+    /// Returns the weight of the plan's lane; 0 where it has none.
+    pub(crate) fn weight(&self) -> u32 {
+        let lanes = &self.published.catalog.lanes;
+        let lane = self.plan.lane.as_ref().and_then(|lane| lanes.iter().find(|known| known.id == *lane));
+        lane.map_or(0, |lane| lane.weight)
+    }
 }
 
 /// The terms of a workspace at an instant, and the menu.
@@ -108,6 +119,11 @@ impl<'c> Terms<'c> {
         Some(Terms { menu, own, granting, sold, noticed: noticed.filter(|noticed| noticed.version != menu.version) })
     }
 
+    /// Returns the terms that one edition alone would give.
+    pub(crate) fn under(menu: &'c Published, own: Edition<'c>) -> Terms<'c> {
+        Terms { menu, own, granting: own, sold: None, noticed: None }
+    }
+
     /// Returns the plan with its limits: of two editions, the wider limit of each.
     pub fn plan(&self) -> Cow<'c, Plan> {
         match self.sold {
@@ -119,6 +135,13 @@ impl<'c> Terms<'c> {
     /// Returns the edition that says what the paid period grants and costs.
     pub fn granting(&self) -> Edition<'c> {
         self.granting
+    }
+
+    /// Returns what an upgrade does with the rest of the old cycle: it is carried on where the version that the paid
+    /// period was sold with or the one that it was moved to says so (R31).
+    pub fn on_upgrade(&self) -> OnUpgrade {
+        let carries = self.editions().any(|edition| edition.published.catalog.on_upgrade == OnUpgrade::Carry);
+        if carries { OnUpgrade::Carry } else { OnUpgrade::Forfeit }
     }
 
     fn editions(&self) -> impl Iterator<Item = Edition<'c>> {
@@ -270,7 +293,7 @@ pub(crate) fn priced_under(published: &Published, menu: &Model, resolved: &Param
     Some(Priced { price, version: published.version, fingerprint: params::fingerprint(&model.id, &params) })
 }
 
-/// Merges two editions of a plan: of each limit the wider.
+/// Merges two editions of a plan: of each limit the wider, and the price and grants of the one that is paid for.
 fn wider(own: Edition<'_>, sold: Edition<'_>) -> Plan {
     let (a, b) = (own.plan, sold.plan);
     let most = |a: Option<u32>, b: Option<u32>| Some(a?.max(b?));
@@ -288,6 +311,25 @@ fn wider(own: Edition<'_>, sold: Edition<'_>) -> Plan {
     plan.ceiling.extend(b.ceiling.iter().filter(|word| !a.ceiling.contains(word)).cloned());
     plan.features.extend(b.features.iter().filter(|feature| !a.features.contains(feature)).cloned());
     plan.requires.retain(|review| b.requires.contains(review));
+    if own.weight() < sold.weight() {
+        plan.lane.clone_from(&b.lane);
+    }
+    let place = |level: &Name| own.published.catalog.level(level);
+    let is_above = |level: &Name| place(level) > a.level.as_ref().and_then(place);
+    if a.level.is_some() && b.level.as_ref().is_none_or(is_above) {
+        plan.level.clone_from(&b.level);
+    }
+    plan.limited.retain_mut(|limited| match b.limited.iter().find(|other| other.model == limited.model) {
+        None => sold.published.catalog.model(&limited.model).is_none(),
+        Some(other) => {
+            limited.runs_per_day = limited.runs_per_day.max(other.runs_per_day);
+            true
+        }
+    });
+    let is_new = |trial: &&Trial| !a.trials.iter().any(|other| other.model == trial.model);
+    plan.trials.extend(b.trials.iter().filter(is_new).cloned());
+    plan.prices.clone_from(&b.prices);
+    plan.custom = b.custom;
     plan
 }
 

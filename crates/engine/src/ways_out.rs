@@ -67,7 +67,7 @@ fn higher_plans(
 ) -> Vec<WayOut> {
     let catalog: &Catalog = &terms.menu.catalog;
     let rank = catalog.plan_rank(&workspace.subscription.plan);
-    let kept = kept_by_an_upgrade(workspace, terms.catalog(), model, at);
+    let kept = kept_by_an_upgrade(workspace, terms, model, at);
     let higher = catalog.plans.iter().filter(|other| catalog.plan_rank(&other.id) > rank && !other.custom);
     let higher = higher.filter(|other| model.is_none_or(|model| includes(model, &other.id)));
     let offer = |other: &Plan| {
@@ -82,10 +82,10 @@ fn higher_plans(
 }
 
 /// What is available now and would still be after an upgrade.
-fn kept_by_an_upgrade(workspace: &Workspace, catalog: &Catalog, model: Option<&Model>, at: Timestamp) -> Amount {
+fn kept_by_an_upgrade(workspace: &Workspace, terms: &Terms<'_>, model: Option<&Model>, at: Timestamp) -> Amount {
     let model = model.map(|model| &*model.id);
     let live = workspace.grants.iter().filter(|grant| grant.unit == Unit::Credits && grant.live(at));
-    let forfeits = catalog.on_upgrade == OnUpgrade::Forfeit;
+    let forfeits = terms.on_upgrade() == OnUpgrade::Forfeit;
     let is_lost = |grant: &Grant| forfeits && workspace.subscription.is_forfeited(grant);
     live.filter(|grant| grant.pays_for(model) && !is_lost(grant)).map(|grant| grant.available).sum()
 }

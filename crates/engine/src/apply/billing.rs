@@ -268,7 +268,8 @@ impl<'a> Step<'a> {
         if current.awaited_until.is_none() || current.processing == processing {
             return;
         }
-        let (payment, whole) = (self.catalog().payment_grace, self.catalog().processing_grace);
+        let payment = self.longest(|catalog| catalog.payment_grace);
+        let whole = self.longest(|catalog| catalog.processing_grace);
         let until = period_end.after(if processing { whole } else { payment });
         if until <= self.at {
             self.end_subscription(self.at, true);

@@ -162,7 +162,7 @@ impl Step<'_> {
     /// Emits what follows the end of any hold: credits that came back to dead grants live on until the catalog's grace
     /// after the grant's own end (R17), and a trial window that nothing came of is withdrawn (R23).
     pub(super) fn after_end(&mut self, hold: &Hold, lost: &[(u32, Amount)], at: Timestamp) {
-        let grace = self.catalog().release_grace;
+        let grace = self.longest(|catalog| catalog.release_grace);
         for (from, amount) in lost.iter().copied().filter(|(_, amount)| !amount.is_zero()) {
             let grant = self.workspace.grant(from).expect("a grant under a hold is remembered").clone();
             // What came back once has had its grace, and so has what a won dispute gave again for it.

@@ -4,11 +4,14 @@
 //! a higher price reaches nobody before its notice has run out.
 
 use super::Step;
+use crate::catalog::{Catalog, Price, Published};
 use crate::event::{Dated, Event};
 use crate::notice::Notice;
 use crate::refusal::Refusal;
+use crate::renewal::{Sale, costs_less, costs_the_same};
 use crate::subscription::Repriced;
-use crate::time::Timestamp;
+use crate::time::{Interval, Span, Timestamp};
+use std::cmp::Ordering;
 
 impl Step<'_> {
     /// Moves a workspace without a paid period to the version that is in force at an instant: nothing holds it to an
@@ -27,52 +30,86 @@ impl Step<'_> {
         self.emit_at(at, Event::CatalogMigrated { catalog, sold: None, plan, repriced: None });
     }
 
-    /// Moves the limits and gates of a paid period to another version now, and its price and grants with the renewals
-    /// to come: a higher price after the notice of the version that has it.
+    /// Moves the limits and gates of a paid period to a newer version now, and its price and grants with the renewals
+    /// to come: a higher price after the notice of the version that has it. One that is on that version, or on a newer
+    /// one, stays where it is.
     pub(super) fn migrate_catalog(&mut self, version: u32) -> Result<(), Refusal> {
         let in_force = self.offer()?.version;
         let target = self.catalogs.get(version).filter(|target| target.version <= in_force);
         let target = target.ok_or(Refusal::NotFound { what: "catalog version" })?;
         let subscription = &self.workspace.subscription;
-        let Some(period) = subscription.period else { return Ok(()) };
+        let Some(period) = subscription.period.filter(|_| self.workspace.catalog < version) else { return Ok(()) };
         let granting = self.terms().granting();
-        let next = target.catalog.plan(&subscription.plan).and_then(|plan| plan.price(period.interval));
-        let next = next.ok_or_else(|| {
+        let next = Sale::of(target, &subscription.plan, period.interval).ok_or_else(|| {
             let plan = &subscription.plan;
             let detail = format!("version {version} does not sell `{plan}` by the {}", period.interval.name());
             Refusal::invalid("/version", detail)
         })?;
         let paid = granting.plan.price(period.interval);
-        let is_same = paid.is_some_and(|paid| (paid.amount, &paid.currency) == (next.amount, &next.currency));
-        let is_less = paid.is_some_and(|paid| paid.currency == next.currency && next.amount < paid.amount);
-        let known = subscription.repriced.filter(|known| known.catalog == version);
-        let from = if is_less { self.at } else { self.at.after(target.catalog.price_notice) };
-        let repriced = (!is_same).then(|| known.unwrap_or(Repriced { catalog: version, from }));
-        let sold = (granting.published.version != version).then_some(granting.published.version);
-        let moved = (self.workspace.catalog, subscription.sold, subscription.repriced) != (version, sold, repriced);
-        if !moved {
-            return Ok(());
-        }
+        let (repriced, is_news) = self.reprice(&next, paid, period.interval);
+        let sold = Some(granting.published.version);
         self.emit(Event::CatalogMigrated { catalog: version, sold, plan: None, repriced });
-        if let (Some(Repriced { from, .. }), None, Some(amount), false) = (repriced, known, next.amount, is_less) {
+        if let (Some(Repriced { from, .. }), true, Some(amount)) = (repriced, is_news, next.price.amount) {
             let (plan, interval) = (self.workspace.subscription.plan.clone(), period.interval);
-            let currency = next.currency.as_str().into();
+            let currency = next.price.currency.as_str().into();
             let before = paid.and_then(|paid| paid.amount);
             self.emit(Event::Notice(Notice::PriceRaised { plan, interval, before, amount, currency, from }));
         }
         Ok(())
     }
 
-    /// Keeps a migrated workspace on the limits it was moved to when a renewal was still sold by the version before.
+    /// Returns the other price that renewals change to, and whether people have to be told of it. What was told of a
+    /// price that is no lower has had its notice.
+    fn reprice(&self, next: &Sale<'_>, paid: Option<&Price>, interval: Interval) -> (Option<Repriced>, bool) {
+        let catalog = next.published.version;
+        if paid.is_some_and(|paid| costs_the_same(paid, next.price)) {
+            return (None, false);
+        }
+        if paid.is_some_and(|paid| costs_less(next.price, paid)) {
+            return (Some(Repriced { catalog, from: self.at }), false);
+        }
+        let known = self.workspace.subscription.repriced.and_then(|known| {
+            let told = Sale::of(self.catalogs.get(known.catalog)?, &next.plan.id, interval)?;
+            let is_same = costs_the_same(told.price, next.price);
+            (is_same || costs_less(next.price, told.price)).then_some((known.from, is_same))
+        });
+        let from = known.map_or_else(|| self.at.after(next.published.catalog.price_notice), |(from, _)| from);
+        (Some(Repriced { catalog, from }), known.is_none_or(|(_, is_same)| !is_same))
+    }
+
+    /// Keeps a migrated workspace on the limits it was moved to when a renewal was still sold by a version before; a
+    /// renewal that a later version sold ends what was told of another price.
     pub(super) fn keep_migrated(&mut self, at: Timestamp) {
         let Some(repriced) = self.workspace.subscription.repriced else { return };
-        let sold = Some(self.workspace.catalog).filter(|sold| *sold != repriced.catalog);
-        if sold.is_some() {
-            let repriced_to = Some(repriced);
-            self.emit_at(
-                at,
-                Event::CatalogMigrated { catalog: repriced.catalog, sold, plan: None, repriced: repriced_to },
-            );
-        }
+        let renewed = self.workspace.catalog;
+        let event = match renewed.cmp(&repriced.catalog) {
+            Ordering::Equal => return,
+            Ordering::Less => {
+                let (catalog, sold) = (repriced.catalog, Some(renewed));
+                Event::CatalogMigrated { catalog, sold, plan: None, repriced: Some(repriced) }
+            }
+            Ordering::Greater => Event::CatalogMigrated { catalog: renewed, sold: None, plan: None, repriced: None },
+        };
+        self.emit_at(at, event);
+    }
+
+    /// Returns a span of the product that a migration does not shorten inside the paid period: of two versions the
+    /// longer one.
+    pub(super) fn longest(&self, span: impl Fn(&Catalog) -> Span) -> Span {
+        let length = |span: Span| Timestamp::default().after(span);
+        let own = span(self.catalog());
+        let sold = self.sold().map(|sold| span(&sold.catalog));
+        sold.filter(|sold| length(*sold) > length(own)).unwrap_or(own)
+    }
+
+    /// Returns the end of the bridge that begins with a period's end: of two versions the later one (R4).
+    pub(super) fn bridge_after(&self, end: Timestamp) -> Timestamp {
+        let own = self.catalog().bridge_after(end);
+        self.sold().map_or(own, |sold| sold.catalog.bridge_after(end).max(own))
+    }
+
+    /// Returns the version that the paid period was sold with, where a migration has moved the workspace on since.
+    fn sold(&self) -> Option<&Published> {
+        self.catalogs.get(self.workspace.subscription.sold?)
     }
 }

@@ -12,6 +12,7 @@ use crate::grant::{CostBasis, Grant, trial_source};
 use crate::limits::OPERATION_MAX;
 use crate::purchase::is_downgrade;
 use crate::refusal::Refusal;
+use crate::renewal::{Sale, renewal_sale};
 use crate::subscription::{Carried, Period, Subscription, Which};
 use crate::team::Role;
 use crate::team::event::TeamEvent;
@@ -133,7 +134,7 @@ impl<'a> Step<'a> {
     /// What an upgrade does with the old period: the rest of it and its months to come keep their dates, or are
     /// forfeited (R31).
     pub(super) fn leave_cycle(&mut self) {
-        if self.catalog().on_upgrade == OnUpgrade::Carry {
+        if self.terms().on_upgrade() == OnUpgrade::Carry {
             return self.carry_current();
         }
         let subscription = &self.workspace.subscription;
@@ -382,8 +383,8 @@ impl<'a> Step<'a> {
         let approved = subscription.pending.is_some() || self.is_approved(&self.terms_at(at).plan());
         match (&subscription.payment, subscription.awaited_until) {
             (Some(_), None) if !subscription.cancel && approved => {
-                let until = at.after(self.catalog().payment_grace);
-                let bridge = Some(self.catalog().bridge_after(at)).filter(|bridge| *bridge > at);
+                let until = at.after(self.longest(|catalog| catalog.payment_grace));
+                let bridge = Some(self.bridge_after(at)).filter(|bridge| *bridge > at);
                 return self.emit_at(at, Event::Billing(BillingEvent::PaymentAwaited { until, bridge }));
             }
             (Some(_), Some(until)) if subscription.bridge_until.is_some() && at < until => {
@@ -393,7 +394,7 @@ impl<'a> Step<'a> {
             (None, _) if subscription.cancel || !approved => return self.end_subscription(at, false),
             (None, _) => {}
         }
-        let (offer, plan, price) = self.next_sale(&subscription, period, at);
+        let Sale { published: offer, plan, price } = self.next_sale(&subscription, period, at);
         let interval = price.interval;
         if !self.is_approved(plan) {
             return self.end_subscription(at, false);
@@ -413,27 +414,15 @@ impl<'a> Step<'a> {
 
     /// Returns what follows a period that the operator says is paid: the newest version in force that sells the plan at
     /// the price that was paid, or as a migration has moved it; of another plan, the newest that sells it (R33).
-    fn next_sale(
-        &self,
-        subscription: &Subscription,
-        period: Period,
-        at: Timestamp,
-    ) -> (&'a Published, &'a Plan, &'a Price) {
-        let granting = self.terms_at(at).granting();
+    fn next_sale(&self, subscription: &Subscription, period: Period, at: Timestamp) -> Sale<'a> {
         let (plan, interval) = subscription.pending.clone().unwrap_or((subscription.plan.clone(), period.interval));
-        let sells = |published: &'a Published| {
-            let plan = published.catalog.plan(&plan)?;
-            Some((published, plan, plan.price(interval)?))
-        };
-        let paid = granting.plan.price(period.interval).filter(|_| subscription.pending.is_none());
-        let at_the_price = |(_, _, price): &(&'a Published, &'a Plan, &'a Price)| {
-            paid.is_none_or(|paid| (paid.amount, &paid.currency) == (price.amount, &price.currency))
-        };
-        let repriced = subscription.repriced.filter(|repriced| subscription.pending.is_none() && repriced.from <= at);
-        let repriced = repriced.and_then(|repriced| self.catalogs.get(repriced.catalog)).and_then(sells);
+        let sells = |published: &'a Published| Sale::of(published, &plan, interval);
         let newest = self.newest(at).version;
-        let in_force = self.catalogs.all().iter().rev().filter(|published| published.version <= newest);
-        let sold = repriced.or_else(|| in_force.filter_map(sells).find(at_the_price));
+        let mut in_force = self.catalogs.all().iter().rev().filter(|published| published.version <= newest);
+        let sold = match subscription.pending {
+            None => renewal_sale(&self.workspace, self.catalogs, at),
+            Some(_) => in_force.find_map(sells),
+        };
         // A change that was agreed on before the version was replaced is sold by a version that is not in force.
         let sold = sold.or_else(|| self.catalogs.all().iter().rev().find_map(sells));
         sold.expect("what was sold is in some version")

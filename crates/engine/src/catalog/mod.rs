@@ -524,8 +524,12 @@ impl Catalog {
 
     /// Returns the end of the bridge that begins with a period's end: never behind the end of the grace (R4).
     pub fn bridge_after(&self, end: Timestamp) -> Timestamp {
-        let bridge = self.renewal_bridge.unwrap_or(Span::Micros(RENEWAL_BRIDGE));
-        end.after(bridge).min(end.after(self.payment_grace))
+        end.after(self.bridge()).min(end.after(self.payment_grace))
+    }
+
+    /// Returns the length of the bridge from a period's end to the payment of its renewal (R4).
+    pub fn bridge(&self) -> Span {
+        self.renewal_bridge.unwrap_or(Span::Micros(RENEWAL_BRIDGE))
     }
 
     /// A plan's place in the order of the file; higher is more. Unknown plans rank below all.

@@ -368,9 +368,12 @@ impl Model {
         }
         let goes_on = !self.cancel && (self.pending.is_some() || self.reviewed());
         if self.awaited.is_none() && goes_on {
-            let grace = later(at, self.catalog().payment_grace);
-            let span = self.catalog().renewal_bridge.unwrap_or(Span::Micros(DAY / 12));
-            let bridge = later(at, span).min(grace);
+            let grace = self.longest(at, |catalog| catalog.payment_grace);
+            let bridge_of = |catalog: &Arc<Catalog>| {
+                let span = catalog.renewal_bridge.unwrap_or(Span::Micros(DAY / 12));
+                later(at, span).min(later(at, catalog.payment_grace))
+            };
+            let bridge = self.editions().iter().map(bridge_of).max().expect("it has terms");
             self.awaited = Some(grace);
             if bridge > at {
                 self.bridge = Some(bridge);
@@ -424,8 +427,10 @@ impl Model {
         let Standing::Goes { processing, .. } = standing else { return Ok(()) };
         if self.awaited.is_some() && self.processing != *processing {
             let end = self.paid.expect("what is over is waited for").end;
-            let catalog = self.catalog();
-            let until = later(end, if *processing { catalog.processing_grace } else { catalog.payment_grace });
+            let until = self.longest(end, |catalog| match processing {
+                true => catalog.processing_grace,
+                false => catalog.payment_grace,
+            });
             if until <= self.now {
                 self.end_plan(self.now);
             } else {

@@ -513,7 +513,7 @@ impl Model {
 
     /// What an upgrade leaves behind ends, or goes on beside it.
     pub fn leave(&mut self) {
-        if self.catalog().on_upgrade == OnUpgrade::Forfeit { self.forfeit() } else { self.set_aside() }
+        if self.forfeits() { self.forfeit() } else { self.set_aside() }
     }
 
     /// The current period goes on beside what takes its place, unless it is over.
@@ -606,9 +606,13 @@ impl Model {
             };
             self.cycle_grant(None, &contract, at, paid.end, rolls);
         }
-        if let Some((next, _)) = self.repriced {
-            self.sold = Some(self.version);
-            self.version = next;
+        match self.repriced {
+            Some((next, _)) if next > self.version => {
+                self.sold = Some(self.version);
+                self.version = next;
+            }
+            // A later version sold it: nothing is left to wait for.
+            _ => self.repriced = None,
         }
     }
 
@@ -646,11 +650,17 @@ impl Model {
         };
         let cost = price_in(self.sold.unwrap_or(self.version));
         let due = self.repriced.filter(|(_, from)| !changes && *from <= at).map(|(version, _)| version);
-        let due = due.filter(|version| price_in(*version).is_some());
+        let noticed = due.and_then(price_in);
+        let dearer = |(amount, currency): &(_, String)| {
+            cost.as_ref().is_some_and(|(paid, known)| currency != known || amount >= paid)
+        };
+        let withdrawn = due.filter(|_| noticed.as_ref().is_some_and(dearer));
+        let withdrawn = withdrawn.is_some_and(|due| (due + 1..=newest).any(|version| price_in(version) == cost));
+        let cost = noticed.filter(|_| !withdrawn).or(cost);
         let same = |version: &u32| price_in(*version).is_some() && (changes || price_in(*version) == cost);
         let any = |version: &u32| price_in(*version).is_some();
         let all = u32::try_from(self.catalogs.all().len()).expect("few");
-        let version = due.or_else(|| (1..=newest).rev().find(same)).or_else(|| (1..=all).rev().find(any));
+        let version = (1..=newest).rev().find(same).or_else(|| (1..=all).rev().find(any));
         let version = version.expect("what was sold once is in some version");
         let catalog = self.catalogs.get(version).expect("published").catalog.clone();
         let plan = find_plan(&catalog, &plan).expect("it sells it");
@@ -711,21 +721,36 @@ impl Model {
         if version > self.in_force(self.now).0 {
             return Err("NOT_FOUND");
         }
-        let Some(paid) = self.paid else { return Ok(()) };
-        let next = find_plan(&target, &self.plan).and_then(|plan| find_price(plan, paid.interval));
-        let next = next.ok_or("INVALID_REQUEST")?;
-        let sold = self.sold.unwrap_or(self.version);
-        let catalog = self.sold_by();
-        let now =
-            find_plan(&catalog, &self.plan).and_then(|plan| find_price(plan, paid.interval)).expect("it was sold");
-        let same = now.amount == next.amount && now.currency == next.currency;
-        let less = now.currency == next.currency && next.amount < now.amount;
-        let from = if less { self.now } else { later(self.now, target.price_notice) };
-        let repriced = (!same).then(|| self.repriced.filter(|known| known.0 == version).unwrap_or((version, from)));
-        let moved = (version, (sold != version).then_some(sold), repriced);
-        self.happened |= moved != (self.version, self.sold, self.repriced);
-        (self.version, self.sold, self.repriced) = moved;
+        let Some(paid) = self.paid.filter(|_| self.version < version) else { return Ok(()) };
+        let price_in = |catalog: &Catalog| {
+            let price = find_plan(catalog, &self.plan).and_then(|plan| find_price(plan, paid.interval));
+            price.map(|price| (price.currency.clone(), price.amount))
+        };
+        let next = price_in(&target).ok_or("INVALID_REQUEST")?;
+        let now = price_in(&self.sold_by()).expect("it was sold");
+        // A notice of as much or more serves for this one, too.
+        let served = self.repriced.filter(|(known, _)| {
+            let told = price_in(&self.catalogs.get(*known).expect("published").catalog);
+            told.is_some_and(|told| told.0 == next.0 && told.1 >= next.1)
+        });
+        let repriced = match () {
+            () if now == next => None,
+            () if now.0 == next.0 && next.1 < now.1 => Some((version, self.now)),
+            () => Some((version, served.map_or_else(|| later(self.now, target.price_notice), |(_, from)| from))),
+        };
+        self.happened = true;
+        (self.sold, self.version, self.repriced) = (Some(self.sold.unwrap_or(self.version)), version, repriced);
         Ok(())
+    }
+
+    /// The longest of what the catalogs say whose terms a workspace has, counted from an instant.
+    pub fn longest(&self, from: i64, span: impl Fn(&Catalog) -> Span) -> i64 {
+        self.editions().iter().map(|catalog| later(from, span(catalog))).max().expect("it has terms")
+    }
+
+    /// Whether an upgrade ends the rest of the old cycle: all its terms have to say so.
+    pub fn forfeits(&self) -> bool {
+        self.editions().iter().all(|catalog| catalog.on_upgrade == OnUpgrade::Forfeit)
     }
 
     /// The catalog that says what the paid period gives.

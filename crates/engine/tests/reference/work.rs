@@ -352,14 +352,13 @@ impl Model {
             }
         }
         assert_eq!(spend, 0, "no more is captured than held");
-        let grace = self.catalog().release_grace;
         for (n, amount) in lost {
             // One grace, from the day of what was given first: a lot that came back, or was given again for one that
             // did, has had it.
             let lot = self.lot(n);
             let had_it = lot.kind == GrantKind::Returned
                 || lot.root.is_some_and(|root| self.lot(root).kind == GrantKind::Returned);
-            let until = later(lot.own().expect("a dead lot has an end"), grace);
+            let until = self.longest(lot.own().expect("a dead lot has an end"), |catalog| catalog.release_grace);
             if amount > 0 && !had_it && at < until {
                 self.lot_mut(n).passed_on += amount;
                 let lot = self.lot(n).clone();
