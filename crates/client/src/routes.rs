@@ -74,6 +74,20 @@ impl Client {
         self.post(&["v1", "catalogs"]).body(&NewCatalog { toml: toml.to_owned() })
     }
 
+    /// `POST /v1/catalogs/check`: the models that a catalog file's text would retire, and what they leave behind in a
+    /// part of the workspaces. Changes nothing.
+    pub fn check_catalog(&self, toml: &str, cursor: Option<&str>) -> Call<CatalogCheck> {
+        let check = NewCatalog { toml: toml.to_owned() };
+        self.post(&["v1", "catalogs", "check"]).body(&check).with("cursor", cursor)
+    }
+
+    /// `POST /v1/catalogs/{version}/migrate`: moves workspaces on older terms to a version, or says what that would
+    /// change. It may be sent again: what was moved is not moved twice.
+    pub fn migrate_catalog(&self, version: u32, dry_run: bool, paging: &Paging) -> Call<Migration> {
+        let version = version.to_string();
+        self.post(&["v1", "catalogs", &version, "migrate"]).body(&NewMigration { dry_run }).paged(paging)
+    }
+
     /// `GET /v1/catalogs`: the versions, newest first.
     pub fn catalog_versions(&self) -> Call<Page<CatalogVersion>> {
         self.get(&["v1", "catalogs"])

@@ -41,6 +41,10 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
                 let mail = Mail::TopUpPutOff { workspace: workspace.profile.name.clone(), until: *until };
                 tell(workspace, "top_up_put_off", &mail, &mut told);
             }
+            // Another price is told to the payment provider, at once or with one of the next renewals.
+            Event::CatalogMigrated { .. } if workspace.subscription.payment.is_some() => {
+                look_at(workspace, &mut told);
+            }
             Event::Billing(BillingEvent::PaymentFailed { attempt, .. }) => {
                 let (subscription, plan) = (&workspace.subscription, plan(catalogs, workspace));
                 let mail = Mail::PaymentFailed {

@@ -25,6 +25,117 @@ pub struct NewCatalog {
     pub toml: String,
 }
 
+/// Models that a catalog would retire, and what they leave behind, counted over a part of the workspaces: the counts of
+/// all parts are added up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct CatalogCheck {
+    /// Version that it would be.
+    pub version: u32,
+    /// The models, whether or not they leave anything behind.
+    pub retired: Vec<RetiredModel>,
+    /// Where the next part starts; absent on the last.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next part.
+    pub has_more: bool,
+}
+
+/// What a retired model leaves behind.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct RetiredModel {
+    /// The model.
+    pub model: String,
+    /// Workspaces that have something of it.
+    pub workspaces: u64,
+    /// Credits that pay for no model any more, available and held.
+    pub credits: i64,
+    /// Training units that pay for no model any more, available and held.
+    pub training: i64,
+    /// Trials of it that have begun and are not used up.
+    pub trials: u64,
+    /// Free runs that are left of them.
+    pub trial_runs: i64,
+    /// Number of keys that name it.
+    pub keys: u64,
+    /// Ids of the first hundred of those keys, `key_…`.
+    pub key_ids: Vec<String>,
+}
+
+/// A migration to be foretold or carried out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewMigration {
+    /// `true` says what would happen, and changes nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// A part of a migration, foretold or carried out, in the order in which the workspaces were opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Migration {
+    /// Version that workspaces are moved to.
+    pub version: u32,
+    /// Whether it is only foretold.
+    pub dry_run: bool,
+    /// Number of workspaces that this part moves or would move.
+    pub moved: u64,
+    /// Number of those that are worse off.
+    pub worse_off: u64,
+    /// Number of workspaces on older terms that cannot be moved.
+    pub refused: u64,
+    /// The workspaces of this part; of a part that was carried out, the first `limit`.
+    pub data: Vec<MigratedWorkspace>,
+    /// Where the next part starts; absent on the last.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next part. Without it the migration is complete.
+    pub has_more: bool,
+}
+
+/// A workspace in a migration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct MigratedWorkspace {
+    /// `ws_…`
+    pub workspace: String,
+    /// Its name.
+    pub name: String,
+    /// Its plan.
+    pub plan: String,
+    /// How often that is paid.
+    pub interval: String,
+    /// Version whose terms it had.
+    pub catalog_version: u32,
+    /// Why it cannot be moved; absent where it can.
+    pub refusal: Option<String>,
+    /// The first renewal under the new terms; absent where the plan ends or changes before.
+    pub renews_at: Option<String>,
+    /// Whether any change is for the worse.
+    pub worse_off: bool,
+    /// The changes, those that hold at once first.
+    pub changes: Vec<TermChange>,
+}
+
+/// One part of a workspace's terms that changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct TermChange {
+    /// The part, for instance `concurrency`, `price`, `grant allowance` or `model upscale`.
+    pub what: String,
+    /// Its value before, in words; absent where there was none.
+    pub before: Option<String>,
+    /// Its value afterwards, in words; absent where there is none any more.
+    pub after: Option<String>,
+    /// `better`, `worse`, or `other`.
+    pub effect: String,
+    /// `at_once`, or `at_renewal`.
+    pub takes_effect: String,
+    /// From when on.
+    pub from: String,
+}
+
 /// What a pricing page needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -18,6 +18,7 @@ pub mod purchases;
 mod read;
 pub mod reconcile;
 mod renewal;
+mod repricing;
 pub mod signature;
 mod top_ups;
 pub mod worker;
@@ -43,6 +44,8 @@ pub mod marks {
     pub const PACK: &str = "scrip_pack";
     /// The number of an automatic purchase.
     pub const TOP_UP: &str = "scrip_top_up";
+    /// The price that Scrip changed a subscription to, because a migration gave notice of it.
+    pub const REPRICED: &str = "scrip_repriced";
     /// A portal's configuration.
     pub const PORTAL: &str = "scrip_portal";
 }

@@ -98,6 +98,7 @@ impl Billing {
         self.top_up(&*self.now(workspace).await?, customer, &seen).await?;
         followed?;
         let now = self.now(workspace).await?;
+        self.reprice(&now, &seen).await?;
         if self.give_up_unwanted(&now, &seen).await? {
             seen = self.read(customer).await?;
         }

@@ -72,6 +72,7 @@ async fn of_all(app: &App, before: i64, limit: usize) -> Result<api::Page<api::A
     let shown = |act: Act| {
         let summary = match act.kind.as_str() {
             "publish_catalog" => format!("Published the catalog {}, SHA-256 {}", act.name, act.detail),
+            "migrate_catalog" => format!("Moved workspaces to the terms of catalog version {}", act.name),
             "portal_link" if act.detail.is_empty() => format!("Made a link that signs {} in", act.name),
             "portal_link" => format!("Made a link that signs {} in, to {} alone", act.name, act.detail),
             "link_customer" => format!("Said that {} is the payment provider's customer {}", act.name, act.detail),

@@ -1,5 +1,9 @@
 //! The catalog: what a pricing page needs, and its versions.
 
+pub mod check;
+pub mod migrate;
+mod walk;
+
 use super::caller::{Operator, Viewer};
 use super::problem::{Problem, request_id};
 use super::request::Body;
@@ -57,14 +61,7 @@ pub async fn publish(
     State(app): State<Arc<App>>,
     body: Body<api::NewCatalog>,
 ) -> Result<Reply<api::CatalogVersion>, Problem> {
-    let catalog = parse_catalog(&body.value.toml).map_err(|problems| {
-        let errors = problems.iter().take(100).map(|problem| Invalid::new("/toml", problem.to_string()));
-        Problem::Refused(Refusal::InvalidRequest { errors: errors.collect() })
-    })?;
-    let newest = app.ledger.store().catalogs();
-    if newest.newest().is_some_and(|newest| newest.catalog.name != catalog.name) {
-        return Err(Problem::invalid("/toml", "a deployment is one product: the catalog's name must stay what it is"));
-    }
+    let catalog = read(&app, &body.value)?;
     if let Some(billing) = &app.billing {
         billing.prepare(&catalog).await.map_err(|fault| {
             tracing::warn!(%fault, "a catalog is not published: Stripe does not sell it");
@@ -81,6 +78,19 @@ pub async fn publish(
     let versions = versions(&app).await?;
     let published = versions.into_iter().find(|published| published.version == version).ok_or(Problem::Internal)?;
     Ok(Reply::new(StatusCode::CREATED, published))
+}
+
+/// Reads a catalog that is to follow those there are.
+fn read(app: &App, new: &api::NewCatalog) -> Result<Catalog, Problem> {
+    let catalog = parse_catalog(&new.toml).map_err(|problems| {
+        let errors = problems.iter().take(100).map(|problem| Invalid::new("/toml", problem.to_string()));
+        Problem::Refused(Refusal::InvalidRequest { errors: errors.collect() })
+    })?;
+    let newest = app.ledger.store().catalogs();
+    if newest.newest().is_some_and(|newest| newest.catalog.name != catalog.name) {
+        return Err(Problem::invalid("/toml", "a deployment is one product: the catalog's name must stay what it is"));
+    }
+    Ok(catalog)
 }
 
 /// Lists the catalog's versions, newest first.

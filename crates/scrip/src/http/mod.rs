@@ -114,6 +114,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(catalogs::show))
         .routes(routes!(catalogs::publish, catalogs::list))
+        .routes(routes!(catalogs::check::check))
+        .routes(routes!(catalogs::migrate::migrate))
         .routes(routes!(workspaces::open, workspaces::list))
         .routes(routes!(workspaces::check::check))
         .routes(routes!(workspaces::show, workspaces::change))

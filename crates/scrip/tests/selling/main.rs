@@ -19,6 +19,7 @@ mod forged;
 #[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
 mod journal;
 mod kills;
+mod migrations;
 mod months;
 mod orders;
 #[path = "../common/postgres.rs"]

@@ -113,6 +113,26 @@ pub struct PaidWith {
     pub default_payment_method: String,
 }
 
+/// Another price for an item of a subscription, from the next period on: nothing is settled for the one that is paid.
+#[derive(Clone, Debug, Serialize)]
+pub struct Repricing {
+    /// The item, with its price.
+    pub items: Vec<ItemPrice>,
+    /// `none`.
+    pub proration_behavior: &'static str,
+    /// Marks that are added.
+    pub metadata: Metadata,
+}
+
+/// An item of a subscription and its price.
+#[derive(Clone, Debug, Serialize)]
+pub struct ItemPrice {
+    /// `si_…`
+    pub id: String,
+    /// `price_…`, which is active.
+    pub price: String,
+}
+
 impl Client {
     /// Has a subscription paid with another means of payment.
     ///
@@ -121,6 +141,19 @@ impl Client {
     pub async fn pay_subscription_with(&self, id: &str, method: &str, key: &IdempotencyKey) -> Result<(), Error> {
         let with = PaidWith { default_payment_method: method.to_owned() };
         self.post(&["subscriptions", id], &with, key).await.map(|_: serde::de::IgnoredAny| ())
+    }
+
+    /// Changes the price of an item.
+    ///
+    /// # Errors
+    /// When Stripe refuses, does not answer, or may have done it.
+    pub async fn reprice_subscription(
+        &self,
+        id: &str,
+        change: &Repricing,
+        key: &IdempotencyKey,
+    ) -> Result<Subscription, Error> {
+        self.post(&["subscriptions", id], change, key).await
     }
 
     /// A subscription.

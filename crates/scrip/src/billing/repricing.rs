@@ -1,0 +1,162 @@
+//! Another price for a subscription that goes on: what a migration gave notice of is told to Stripe for the first
+//! renewal that may cost it, and not before.
+//!
+//! Stripe's item is compared with the price that the ledger expects of the next renewal, whenever a customer is read
+//! again. So it does not matter which event is lost, and a change that was taken back is taken back there as well.
+//!
+//! **Invariant:** an item is changed only where it has the price that was paid or one that Scrip gave it, never while
+//! the subscription is to end or to change, and nothing is settled for the period that is paid.
+
+use super::read::Seen;
+use super::reconcile::Trouble;
+use super::{Billing, collection, marks};
+use crate::alerts::{self, Alert};
+use crate::crypto::{hex, random};
+use crate::stripe::objects::price::{Price, PriceChange};
+use crate::stripe::objects::subscription::{Item, ItemPrice, Repricing, Status, Subscription};
+use crate::stripe::offers::{Offer, Sold, offer};
+use crate::stripe::{Error, IdempotencyKey};
+use scrip_engine::{Catalogs, PlanPrice, Terms, Workspace, money, renewal_sale};
+use std::collections::BTreeMap;
+
+/// Kind of the alert about a price that Stripe could not be told.
+const NOT_REPRICED: &str = "not_repriced";
+
+/// Comparison of a subscription's item with the price that the ledger expects of its next renewal.
+enum Comparison<'s> {
+    /// There is nothing to compare, or somebody else has changed the item.
+    NotOurs,
+    /// The item has that price.
+    Agrees,
+    /// The item is to have another price.
+    Differs(&'s Item, Offer),
+}
+
+impl Billing {
+    /// Tells Stripe the price of the next renewal, where a migration has changed it.
+    ///
+    /// # Errors
+    /// When Stripe or the store cannot answer. A refusal is an alert, and the renewal costs the old price.
+    pub(super) async fn reprice(&self, workspace: &Workspace, seen: &Seen) -> Result<(), Trouble> {
+        let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
+        let Some(known) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
+        let catalogs = self.ledger.catalogs_of(workspace).await?;
+        match compare(workspace, &catalogs, seen, known) {
+            Comparison::NotOurs => return Ok(()),
+            Comparison::Agrees => {
+                if workspace.subscription.repriced.is_some() || known.metadata.contains_key(marks::REPRICED) {
+                    alerts::end(self.ledger.store(), NOT_REPRICED, &known.id).await?;
+                }
+                return Ok(());
+            }
+            Comparison::Differs(..) => {}
+        }
+        // The customer may have changed something since they were read.
+        let now = self.client.subscription(&known.id).await?;
+        let Comparison::Differs(item, wanted) = compare(workspace, &catalogs, seen, &now) else { return Ok(()) };
+        match self.change_item(&now, item, &wanted).await {
+            Ok(true) => {
+                alerts::end(self.ledger.store(), NOT_REPRICED, &now.id).await?;
+                Ok(())
+            }
+            Ok(false) => self.alert(workspace, &now, &wanted, "it has no such price; run `scrip stripe sync`").await,
+            Err(Error::Refused(refused)) if matches!(refused.status, 400 | 402 | 404) => {
+                self.alert(workspace, &now, &wanted, &refused.to_string()).await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives an item another price; `false` where Stripe has no such price.
+    async fn change_item(&self, subscription: &Subscription, item: &Item, wanted: &Offer) -> Result<bool, Error> {
+        let Some(price) = self.price_that_sells(wanted).await? else { return Ok(false) };
+        // A price that was archived since cannot be given to an item: it is opened for that alone.
+        let is_active = |active: bool| PriceChange { active: Some(active), ..PriceChange::default() };
+        if !price.active {
+            self.client.update_price(&price.id, &is_active(true), &once()).await?;
+        }
+        let change = Repricing {
+            items: vec![ItemPrice { id: item.id.clone(), price: price.id.clone() }],
+            proration_behavior: "none",
+            metadata: BTreeMap::from([(marks::REPRICED.to_owned(), price.id.clone())]),
+        };
+        let changed = self.client.reprice_subscription(&subscription.id, &change, &once()).await;
+        if !price.active {
+            self.client.update_price(&price.id, &is_active(false), &once()).await?;
+        }
+        changed.map(|_| true)
+    }
+
+    /// Returns the price at Stripe that sells just this: the one on sale, else another that can be bought, else the
+    /// newest of those that were archived.
+    async fn price_that_sells(&self, wanted: &Offer) -> Result<Option<Price>, Error> {
+        let sells = |price: &Price| offer(price).as_ref() == Ok(wanted);
+        if let Some(found) = self.client.price_by_lookup(&wanted.sold.lookup_key()).await?.filter(sells) {
+            return Ok(Some(found));
+        }
+        let all = self.client.prices().await?.into_iter().filter(|price| sells(price));
+        Ok(all.max_by_key(|price| (price.active, price.created)))
+    }
+
+    async fn alert(
+        &self,
+        workspace: &Workspace,
+        subscription: &Subscription,
+        wanted: &Offer,
+        why: &str,
+    ) -> Result<(), Trouble> {
+        let Offer { sold, amount, currency } = wanted;
+        let price = money(*amount, currency);
+        let detail = format!("Stripe could not be told that {sold} costs {price} from the next renewal on: {why}");
+        let alert = Alert::new(NOT_REPRICED, &subscription.id, Some(workspace.id), detail);
+        alerts::raise(self.ledger.store(), alert).await.map_err(Trouble::from)
+    }
+}
+
+/// Compares a subscription's item with the price that the ledger expects of the renewal at the end of the period that
+/// Stripe is in.
+fn compare<'s>(
+    workspace: &Workspace,
+    catalogs: &Catalogs,
+    seen: &Seen,
+    subscription: &'s Subscription,
+) -> Comparison<'s> {
+    let goes_on = matches!(subscription.status, Status::Active | Status::PastDue | Status::Trialing);
+    if !goes_on || collection::is_ending(subscription) || may_change(seen, subscription) {
+        return Comparison::NotOurs;
+    }
+    let Some(period) = workspace.subscription.period else { return Comparison::NotOurs };
+    let sold = Sold::Plan { plan: workspace.subscription.plan.to_string(), interval: period.interval };
+    let is_it = |item: &&Item| item.quantity.unwrap_or(1) == 1 && offer(&item.price).is_ok_and(|it| it.sold == sold);
+    let mut items = subscription.items.data.iter().filter(is_it);
+    let (Some(item), None) = (items.next(), items.next()) else { return Comparison::NotOurs };
+    let (end, now) = (item.current_period_end.timestamp(), workspace.at);
+    let granting = Terms::of(workspace, catalogs, now).map(|terms| terms.granting().plan);
+    let paid = granting.and_then(|plan| plan.price(period.interval));
+    let next = renewal_sale(workspace, catalogs, end).map(|sale| sale.price);
+    let offered =
+        |price: &PlanPrice| Some(Offer { sold: sold.clone(), amount: price.amount?, currency: price.currency.clone() });
+    let (Some(paid), Some(next), Ok(has)) = (paid.and_then(offered), next.and_then(offered), offer(&item.price)) else {
+        return Comparison::NotOurs;
+    };
+    let is_ours = has == paid || subscription.metadata.get(marks::REPRICED) == Some(&item.price.id);
+    match () {
+        () if has == next => Comparison::Agrees,
+        () if is_ours => Comparison::Differs(item, next),
+        () => Comparison::NotOurs,
+    }
+}
+
+/// Returns whether something else was agreed for the period's end, or may have been.
+fn may_change(seen: &Seen, subscription: &Subscription) -> bool {
+    subscription.schedule.as_ref().is_some_and(|schedule| {
+        let known = seen.schedules.iter().find(|known| known.id == schedule.id);
+        known.is_none_or(|known| known.next().is_some())
+    })
+}
+
+/// Returns the key of a change, which no other change has: what an item is to cost is what it becomes, however often it
+/// is said.
+fn once() -> IdempotencyKey {
+    IdempotencyKey::of(&["reprice", &hex(&random::<16>())])
+}
