@@ -393,7 +393,7 @@ enum Left {
 }
 
 /// Every operation that changes something.
-const LEFT: [(&str, Left); 51] = {
+const LEFT: [(&str, Left); 53] = {
     use Left::{All, Log, Nothing};
     const EVERYDAY: Left = Nothing("runs and holds are the workspace's business, and in its journal");
     const ONESELF: Left = Nothing("signs oneself in or out");
@@ -403,6 +403,8 @@ const LEFT: [(&str, Left); 51] = {
         ("PUT /v1/billing/top_up", Log),
         ("POST /v1/billing_portal", Nothing("opens a page; what is done there, the payment provider tells of")),
         ("POST /v1/catalogs", All),
+        ("POST /v1/catalogs/check", Nothing("says what would be left behind, and does nothing")),
+        ("POST /v1/catalogs/{version}/migrate", All),
         ("POST /v1/checkout", Nothing("opens a page; what is paid there is in the journal")),
         ("POST /v1/grants/{id}/void", Log),
         ("POST /v1/reviews", Log),
@@ -558,7 +560,9 @@ async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
     let link = json!({ "email": "ada@example.com" });
     done("POST /v1/portal_links", post.clone(), "/v1/portal_links".into(), link).await;
     let toml = std::fs::read_to_string(root().join("catalogs/two-buckets.toml")).expect("it is there");
-    done("POST /v1/catalogs", post, "/v1/catalogs".into(), json!({ "toml": format!("{toml}\n# again\n") })).await;
+    let again = json!({ "toml": format!("{toml}\n# again\n") });
+    done("POST /v1/catalogs", post.clone(), "/v1/catalogs".into(), again).await;
+    done("POST /v1/catalogs/{version}/migrate", post, "/v1/catalogs/2/migrate".into(), json!({})).await;
     let all = app.get("/v1/audit?limit=100").await.expect(200);
     let all = all["data"].as_array().expect("a list");
 

@@ -86,7 +86,9 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink, customer: &
         post("/v1/sign_in", "/v1/sign_in", json!({ "email": "bad@example.com" }), 202),
         post("/v1/portal_links", "/v1/portal_links", json!({ "email": "bad@example.com", "workspace": desk.id }), 201),
         post("/v1/sessions", "/v1/sessions", json!({ "token": token, "cookie": false }), 201),
+        post("/v1/catalogs/check", "/v1/catalogs/check", json!({ "toml": catalog }), 200),
         post("/v1/catalogs", "/v1/catalogs", json!({ "toml": catalog }), 201),
+        post("/v1/catalogs/{version}/migrate", "/v1/catalogs/1/migrate", json!({ "dry_run": true }), 200),
         post("/v1/test_clocks", "/v1/test_clocks", json!({ "name": "n", "now": "2026-03-01T00:00:00Z" }), 201),
         post(
             "/v1/test_clocks/{id}/advance",

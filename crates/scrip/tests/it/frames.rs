@@ -198,7 +198,8 @@ impl Dice<'_> {
         }
         let reason = "because";
         Some(match (method.as_str(), path) {
-            ("POST", "/v1/catalogs") => json!({ "toml": "name = \"canvas-tiers\"" }),
+            ("POST", "/v1/catalogs" | "/v1/catalogs/check") => json!({ "toml": "name = \"canvas-tiers\"" }),
+            ("POST", "/v1/catalogs/{version}/migrate") => json!({ "dry_run": self.often(50) }),
             ("POST", "/v1/grants/{gr}/void") => json!({ "reason": reason }),
             ("POST", "/v1/holds") => json!({ "credits": 5, "reference": reason }),
             ("POST", "/v1/holds/batch") => json!({ "decisions": [

@@ -26,6 +26,7 @@ mod limits;
 mod load;
 mod mails;
 mod matrix;
+mod migrations;
 mod moving;
 mod notices;
 mod oidc;

@@ -87,6 +87,8 @@ fn rows(model: &str) -> Vec<Row> {
         get("/v1/catalog", Public),
         get("/v1/catalogs", Operator),
         post("/v1/catalogs", Operator, json!({ "toml": "nothing" })),
+        post("/v1/catalogs/check", Operator, json!({ "toml": "nothing" })),
+        post("/v1/catalogs/{version}/migrate", Operator, json!({ "dry_run": true })),
         post("/v1/checkout", Admin, json!({ "pack": "nothing" })),
         get("/v1/entitlements", Look),
         get("/v1/entries", Look),
@@ -167,7 +169,8 @@ pub fn operations() -> Vec<(Method, &'static str)> {
 impl Row {
     /// As the document names it.
     fn name(&self) -> String {
-        let id = self.kind().map_or(self.path.to_owned(), |kind| self.path.replace(&format!("{{{kind}}}"), "{id}"));
+        let id = self.kind().filter(|kind| *kind != "version");
+        let id = id.map_or(self.path.to_owned(), |kind| self.path.replace(&format!("{{{kind}}}"), "{id}"));
         format!("{} {id}", self.method)
     }
 
@@ -194,6 +197,7 @@ impl Row {
             Some("ws") => workspace.to_owned(),
             Some(kind @ ("usr" | "tc")) => format!("{kind}_0000000000001"),
             Some("switch") => "nothing".to_owned(),
+            Some("version") => NOWHERE.to_owned(),
             Some(kind) => format!("{kind}_{}_{NOWHERE}", &workspace[3..]),
             None => String::new(),
         }
@@ -660,7 +664,7 @@ async fn look_elsewhere(app: &App, rows: &[Row], scene: &Scene<'_>, there: &Else
         let caller = scene.caller(name);
         let operates = matches!(caller.standing, Standing::Operator);
         for row in rows {
-            let Some(kind) = row.kind().filter(|kind| !["tc", "switch"].contains(kind)) else { continue };
+            let Some(kind) = row.kind().filter(|kind| !["tc", "switch", "version"].contains(kind)) else { continue };
             let silent = Asker { workspace: None, ..caller.asker.clone() };
             // An operator who names no workspace is at home everywhere.
             let askers = if operates { vec![&caller.asker] } else { vec![&caller.asker, &silent] };
