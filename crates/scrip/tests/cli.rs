@@ -252,6 +252,47 @@ fn a_catalog_is_published_and_shown_by_the_server() {
 }
 
 #[test]
+fn a_retired_model_is_counted_and_subscribers_are_migrated_when_somebody_says_yes() {
+    let server = Server::start("canvas-tiers");
+    let id = server.open(&["--plan", "pro", "--interval", "month"]);
+    let gift = ["grants", "give", "--amount", "40", "--model", "upscale", "--reason", "r", "--workspace", &id];
+    server.json(&gift);
+    let path = server.dir.path().join("next.toml");
+    let shipped = include_str!("../../../catalogs/canvas-tiers.toml");
+    let next = shipped.replace("amount = 3900 ", "amount = 2900 ").replace("\"upscale\"", "\"enlarge\"");
+    std::fs::write(&path, next).expect("it can be written");
+    let file = path.to_str().expect("UTF-8");
+
+    let told = server.says(&["catalog", "diff", "--server", file]);
+    let counted = "- model upscale\n  warning: it is retired: 40 credits of 1 workspace reach nothing any more\n";
+    assert!(told.contains(counted) && told.contains("+ model enlarge"), "{told}");
+    let told = output(scrip(&["catalog", "diff", "canvas-tiers", file]));
+    assert!(told.contains("it is retired: credits, trials and keys that are for it alone"), "{told}");
+    for wrong in [vec!["catalog", "diff", file], vec!["catalog", "diff", "--server", file, file]] {
+        assert_eq!(failure(server.scrip(&wrong)).0, 2, "{wrong:?}");
+    }
+    let (code, told) = failure(server.scrip(&["catalog", "publish", file]));
+    assert!(code == 1 && told.contains(counted), "{told}");
+    assert_eq!(server.json(&["catalog", "publish", file, "--yes"])["version"], 2);
+
+    let preview = "version 2: 1 workspace to move, 0 of them worse off; 0 cannot be moved\n";
+    let change = "  + price: 39.00 USD a month → 29.00 USD a month, with a renewal\n";
+    let told = server.says(&["catalog", "migrate", "2", "--dry-run"]);
+    assert!(told.starts_with(preview) && told.contains(change) && told.contains(&id), "{told}");
+    let (code, told) = failure(server.scrip(&["catalog", "migrate", "2"]));
+    assert!(code == 1 && told.contains(change), "{told}");
+    assert!(told.contains("nobody is moved: look at the preview, then say --yes"), "{told}");
+    assert_eq!(server.json(&["catalog", "migrate", "2", "--dry-run"])["moved"], 1);
+    assert_eq!(server.says(&["catalog", "migrate", "2", "--yes"]), "moved 1 workspace to version 2\n");
+    assert_eq!(
+        server.says(&["catalog", "migrate", "2"]),
+        "moved 0 workspaces to version 2\n",
+        "there is nothing to ask"
+    );
+    assert_eq!(failure(server.scrip(&["catalog", "migrate", "3", "--yes"])).0, 1);
+}
+
+#[test]
 fn a_key_is_made_used_rotated_frozen_and_revoked() {
     let server = Server::start("canvas-tiers");
     let id = server.open(&["--plan", "business", "--approve", "business_verification=known", "--interval", "month"]);

@@ -1,6 +1,8 @@
 //! `scrip catalog`: catalog files, and the catalog a server has in force.
 
+mod confirm;
 mod diff;
+mod migrate;
 mod publish;
 
 use super::api::Api;
@@ -11,6 +13,7 @@ use clap::{Args, Subcommand};
 use scrip_client::types::PublicCatalog;
 use scrip_engine::{Catalog, parse_catalog};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Verbs about catalogs. A file may also be the name of a shipped catalog.
@@ -30,14 +33,18 @@ pub enum Verb {
     Versions,
     /// Print the JSON Schema of a catalog file
     Schema,
-    /// Say what changed between two files
+    /// Say what changed between two files, or what a file would change on the server
+    #[command(allow_missing_positional = true)]
     Diff {
         /// The file before
-        #[arg(value_name = "OLD")]
-        old: PathBuf,
+        #[arg(value_name = "OLD", required_unless_present = "server", conflicts_with = "server")]
+        old: Option<PathBuf>,
         /// The file after
         #[arg(value_name = "NEW")]
         new: PathBuf,
+        /// Compare with the catalog in force on the server, and count what retired models leave behind
+        #[arg(long)]
+        server: bool,
     },
     /// Publish a file as the next version
     Publish {
@@ -48,6 +55,11 @@ pub enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Move subscribers that are on older terms to a version: shows who and what changes, and asks
+    ///
+    /// Limits and gates move at once, and nothing that a paid period was sold with is taken from it. Grants and price
+    /// change with a renewal; a higher price after the catalog's price_notice, of which people are mailed now.
+    Migrate(migrate::Migrate),
 }
 
 /// Which catalog.
@@ -84,8 +96,18 @@ impl Verb {
                 api.show(call, |page| table(&head, &page.data.iter().map(row).collect::<Vec<_>>())).await
             }
             Verb::Schema => print(&format!("{:#}", json!(schemars::schema_for!(Catalog)))),
-            Verb::Diff { old, new } => {
-                let changes = diff::changes(&json!(read(&old)?), &json!(read(&new)?));
+            Verb::Diff { old, new, .. } => {
+                let next = read(&new)?;
+                let changes = match old {
+                    Some(old) => {
+                        let changes = diff::changes(&json!(read(&old)?), &json!(next)).into_iter();
+                        changes.map(|change| publish::warn(change, &BTreeMap::new())).collect()
+                    }
+                    None => {
+                        let changes = publish::changes(&api.client()?, &next, &catalog_text(&new)?).await?;
+                        changes.ok_or_else(|| Fault::Refused("the server has no catalog".to_owned()))?.1
+                    }
+                };
                 if api.json { print(&json!(changes).to_string()) } else { say(&diff::told(&changes)) }
             }
             Verb::Publish { file, yes } => {
@@ -93,13 +115,14 @@ impl Verb {
                 // What is wrong is said here, with its place, before anything is sent.
                 let catalog = read(&file)?;
                 let client = api.client()?;
-                publish::confirm(&client, &catalog, yes).await?;
+                publish::ask(&client, &catalog, &text, yes).await?;
                 let call = api.write(client.publish_catalog(&text));
                 api.show(call, |version| {
                     format!("version {} is in force since {}", version.version, version.published_at)
                 })
                 .await
             }
+            Verb::Migrate(migrate) => migrate.run(api).await,
         }
     }
 }
