@@ -67,8 +67,8 @@ const CALLS = {
 // Asked only where a bill has more lines or payments than fit into it; they say `limit` and whose, and no more.
 const RARE = ['GET /invoices/*/lines', 'GET /invoice_payments'];
 
-// Calls that Scrip makes when a renewal is late, paid from a balance or given up, as the client writes them: judged
-// without being seen.
+// Calls that Scrip makes when a renewal is late, paid from a balance, given up or costs another price, as the client
+// writes them: judged without being seen.
 const AHEAD = [
   ['POST', '/v1/invoices/in_1A/finalize', 'auto_advance=false&expand[0]=payments'],
   ['POST', '/v1/invoices/in_1A/pay', 'off_session=true&expand[0]=payments'],
@@ -76,6 +76,11 @@ const AHEAD = [
   ['GET', '/v1/credit_notes', 'limit=100&invoice=in_1A'],
   ['GET', '/v1/customers/cus_1A/balance_transactions', 'limit=100&created[gte]=1'],
   ['DELETE', '/v1/subscriptions/sub_1A', ''],
+  [
+    'POST',
+    '/v1/subscriptions/sub_1A',
+    'items[0][id]=si_1A&items[0][price]=price_1A&proration_behavior=none&metadata[scrip_repriced]=price_1A',
+  ],
 ];
 
 /** Scrip, selling: what is asked of it as the operator. */

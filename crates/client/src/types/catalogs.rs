@@ -73,7 +73,7 @@ pub struct NewMigration {
 }
 
 /// A part of a migration, foretold or carried out, in the order in which the workspaces were opened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Migration {
     /// Version that workspaces are moved to.

@@ -10,7 +10,7 @@ use crate::http::request::{Body, QueryOf};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{Kind, WorkspaceId, retired_models, stranded};
+use scrip_engine::{Kind, Name, Stranded, WorkspaceId, retired_models, stranded};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub async fn check(
         }
         if !retired.is_empty() {
             let now = Arc::clone(&newest.catalog);
-            let part = walk(&app, after, usize::MAX, move |app, id| {
+            let count = move |app: Arc<App>, id| {
                 let (now, next) = (Arc::clone(&now), Arc::clone(&next));
                 async move {
                     let Some(workspace) = app.ledger.workspace(id).await? else { return Ok(None) };
@@ -59,16 +59,15 @@ pub async fn check(
                     let found = stranded(&workspace, &now, &next, at);
                     Ok((!found.is_empty()).then_some((id, found)))
                 }
-            });
-            let part = part.await?;
-            next_cursor = part.next;
-            for (workspace, found) in part.found {
+            };
+            let add = |(workspace, found): (WorkspaceId, BTreeMap<Name, Stranded>)| {
                 for (model, left) in found {
                     if let Some(retired) = retired.get_mut(&*model) {
                         add(retired, workspace, &left);
                     }
                 }
-            }
+            };
+            next_cursor = walk(&app, after, usize::MAX, count, add).await?;
         }
     }
     let page = crate::http::page(retired.into_values().collect(), next_cursor);
@@ -76,7 +75,7 @@ pub async fn check(
     Ok(Json(api::CatalogCheck { version, retired, next_cursor, has_more }))
 }
 
-fn add(retired: &mut api::RetiredModel, workspace: WorkspaceId, left: &scrip_engine::Stranded) {
+fn add(retired: &mut api::RetiredModel, workspace: WorkspaceId, left: &Stranded) {
     retired.workspaces += 1;
     retired.credits += left.credits.get();
     retired.training += left.training.get();

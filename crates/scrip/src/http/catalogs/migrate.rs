@@ -5,7 +5,7 @@
 //!
 //! Invariant: what is foretold of a workspace is what its command would do now, because it is the same code.
 
-use super::walk::{Part, walk};
+use super::walk::walk;
 use crate::acts;
 use crate::http::caller::Operator;
 use crate::http::problem::{Problem, request_id};
@@ -50,26 +50,28 @@ pub async fn migrate(
     let limit = page_limit(query.limit)? as usize;
     let after = crate::http::cursor(query.cursor.as_deref(), 0)?;
     let version = in_force(&app, &version).await?;
-    let part = if dry_run {
-        walk(&app, after, limit, move |app, id| foretell(app, id, version)).await?
+    let mut answer = api::Migration { version, dry_run, ..api::Migration::default() };
+    let add = |found: Found| found.add_to(&mut answer, limit);
+    let next = if dry_run {
+        walk(&app, after, limit, move |app, id| foretell(app, id, version), add).await?
     } else {
         let (store, request) = (app.ledger.store(), request_id());
         let cursor = query.cursor.unwrap_or_default();
         let who = (operator.actor(), request.clone());
         acts::note(store, ("migrate_catalog", &version.to_string(), &cursor), who, store.now(None).await?).await?;
-        let actor: Arc<str> = Arc::from(operator.actor());
-        let carried_out = walk(&app, after, usize::MAX, move |app, id| {
-            let (actor, request) = (actor.to_string(), request.clone());
-            let asked = Asked { by: By::Operator, actor, request, idempotency: None };
-            carry_out(app, id, version, asked)
-        });
-        let part = carried_out.await;
+        let actor = operator.actor().to_owned();
+        let carry_out = move |app, id| {
+            let (actor, request) = (actor.clone(), request.clone());
+            carry_out(app, id, version, Asked { by: By::Operator, actor, request, idempotency: None })
+        };
+        let next = walk(&app, after, usize::MAX, carry_out, add).await;
         if let Some(billing) = &app.billing {
             billing.wake();
         }
-        part?
+        next?
     };
-    Ok(Json(to_api(version, dry_run, limit, part)))
+    let page = crate::http::page(Vec::<()>::new(), next);
+    Ok(Json(api::Migration { next_cursor: page.next_cursor, has_more: page.has_more, ..answer }))
 }
 
 /// Returns the number of a version in force. One that was just published is waited for: where several processes share
@@ -137,37 +139,42 @@ fn reason(refusal: Refusal, version: u32) -> Result<String, Problem> {
     }
 }
 
-fn to_api(version: u32, dry_run: bool, limit: usize, part: Part<Found>) -> api::Migration {
-    let count = |is: &dyn Fn(&Migration) -> bool| {
-        part.found.iter().filter(|found| found.migration.as_ref().is_ok_and(is)).count() as u64
-    };
-    let moved = count(&|_| true);
-    let (worse_off, refused) = (count(&Migration::is_worse), part.found.len() as u64 - moved);
-    let shown = part.found.iter().take(limit);
-    let api::Page { data, next_cursor, has_more } = crate::http::page(shown.map(workspace).collect(), part.next);
-    api::Migration { version, dry_run, moved, worse_off, refused, data, next_cursor, has_more }
-}
+impl Found {
+    /// Counts the workspace, and lists it as long as there is room.
+    fn add_to(self, answer: &mut api::Migration, limit: usize) {
+        match &self.migration {
+            Ok(migration) => {
+                answer.moved += 1;
+                answer.worse_off += u64::from(migration.is_worse());
+            }
+            Err(_) => answer.refused += 1,
+        }
+        if answer.data.len() < limit {
+            answer.data.push(self.to_api());
+        }
+    }
 
-fn workspace(found: &Found) -> api::MigratedWorkspace {
-    let Found { workspace, migration } = found;
-    let subscription = &workspace.subscription;
-    let changes = migration.iter().flat_map(|migration| &migration.changes).map(|change| api::TermChange {
-        what: change.what.clone(),
-        before: change.before.clone(),
-        after: change.after.clone(),
-        effect: change.effect.name().to_owned(),
-        takes_effect: if change.at_renewal { "at_renewal" } else { "at_once" }.to_owned(),
-        from: change.from.to_string(),
-    });
-    api::MigratedWorkspace {
-        workspace: workspace.id.to_string(),
-        name: workspace.profile.name.clone(),
-        plan: subscription.plan.to_string(),
-        interval: subscription.period.map_or_else(String::new, |period| period.interval.name().to_owned()),
-        catalog_version: workspace.catalog,
-        refusal: migration.as_ref().err().cloned(),
-        renews_at: migration.as_ref().ok().and_then(|migration| migration.renews_at).map(|at| at.to_string()),
-        worse_off: migration.as_ref().is_ok_and(Migration::is_worse),
-        changes: changes.collect(),
+    fn to_api(&self) -> api::MigratedWorkspace {
+        let Found { workspace, migration } = self;
+        let subscription = &workspace.subscription;
+        let changes = migration.iter().flat_map(|migration| &migration.changes).map(|change| api::TermChange {
+            what: change.what.clone(),
+            before: change.before.clone(),
+            after: change.after.clone(),
+            effect: change.effect.name().to_owned(),
+            takes_effect: if change.at_renewal { "at_renewal" } else { "at_once" }.to_owned(),
+            from: change.from.to_string(),
+        });
+        api::MigratedWorkspace {
+            workspace: workspace.id.to_string(),
+            name: workspace.profile.name.clone(),
+            plan: subscription.plan.to_string(),
+            interval: subscription.period.map_or_else(String::new, |period| period.interval.name().to_owned()),
+            catalog_version: workspace.catalog,
+            refusal: migration.as_ref().err().cloned(),
+            renews_at: migration.as_ref().ok().and_then(|migration| migration.renews_at).map(|at| at.to_string()),
+            worse_off: migration.as_ref().is_ok_and(Migration::is_worse),
+            changes: changes.collect(),
+        }
     }
 }

@@ -18,15 +18,8 @@ const WAVE: usize = 64;
 /// Time after which a part ends: within what clients and proxies wait for an answer.
 const PART: Duration = Duration::from_secs(10); // # assumed
 
-/// A part of the workspaces, gone through.
-pub struct Part<T> {
-    /// What was made of each workspace of which something was made.
-    pub found: Vec<T>,
-    /// Where the next part begins; `None` when this was the last.
-    pub next: Option<i64>,
-}
-
-/// Goes through the workspaces behind a cursor until enough was found, time is up, or there is none left.
+/// Goes through the workspaces behind a cursor until enough was made of them, time is up, or there is none left. Hands
+/// over what was made, in their order; returns where the next part begins, `None` when this was the last.
 ///
 /// # Errors
 /// When the store cannot answer, or one of the workspaces has a problem.
@@ -35,13 +28,14 @@ pub async fn walk<T, F>(
     mut after: i64,
     most: usize,
     make: impl Fn(Arc<App>, WorkspaceId) -> F,
-) -> Result<Part<T>, Problem>
+    mut each: impl FnMut(T) + Send,
+) -> Result<Option<i64>, Problem>
 where
     T: Send + 'static,
     F: Future<Output = Result<Option<T>, Problem>> + Send + 'static,
 {
     let begun = Instant::now();
-    let mut found = Vec::new();
+    let mut count = 0;
     app.ledger.store().projected().await?;
     loop {
         let values = vec![Value::Integer(after), Value::Integer(WAVE as i64)];
@@ -58,20 +52,18 @@ where
         }
         done.sort_by_key(|(place, _)| *place);
         let opened = |place: usize| rows.get(place).map(|row| row.integer(1));
-        let left = most - found.len();
-        if done.len() > left {
-            let next = done.get(left).and_then(|(place, _)| opened(*place)).map(|opened| opened - 1);
-            found.extend(done.into_iter().take(left).map(|(_, made)| made));
-            return Ok(Part { found, next });
+        let left = most - count;
+        if let Some((place, _)) = done.get(left) {
+            let next = opened(*place).map(|opened| opened - 1);
+            done.into_iter().take(left).for_each(|(_, made)| each(made));
+            return Ok(next);
         }
-        found.extend(done.into_iter().map(|(_, made)| made));
-        let Some(last) = rows.last().map(|row| row.integer(1)) else { return Ok(Part { found, next: None }) };
-        after = last;
-        if rows.len() < WAVE {
-            return Ok(Part { found, next: None });
-        }
+        count += done.len();
+        done.into_iter().for_each(|(_, made)| each(made));
+        let Some(last) = opened(rows.len().saturating_sub(1)).filter(|_| rows.len() == WAVE) else { return Ok(None) };
         if begun.elapsed() >= PART {
-            return Ok(Part { found, next: Some(after) });
+            return Ok(Some(last));
         }
+        after = last;
     }
 }
