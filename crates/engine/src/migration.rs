@@ -58,7 +58,7 @@ pub struct TermChange {
     pub effect: Effect,
     /// Instant from which it holds.
     pub from: Timestamp,
-    /// Whether it waits for a renewal; otherwise it holds at once.
+    /// `true` where the change waits for a renewal; otherwise it holds at once.
     pub at_renewal: bool,
 }
 
@@ -80,7 +80,7 @@ pub struct Migration {
 }
 
 impl Migration {
-    /// Returns whether any change is for the worse.
+    /// Returns true if a change is for the worse.
     pub fn is_worse(&self) -> bool {
         self.changes.iter().any(|change| change.effect == Effect::Worse)
     }

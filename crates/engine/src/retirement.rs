@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use crate::workspace::Workspace;
 use std::collections::BTreeMap;
 
-/// What a retired model leaves behind in a workspace.
+/// Credits, trials and keys of a workspace that a retired model leaves behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stranded {
     /// Credits that pay for no model any more, available and held.
@@ -30,8 +30,8 @@ pub fn retired_models(now: &Catalog, next: &Catalog) -> Vec<Name> {
     now.models.iter().filter(|model| next.model(&model.id).is_none()).map(|model| model.id.clone()).collect()
 }
 
-/// Returns what the models that the next catalog retires leave behind in a workspace, by model; models that leave
-/// nothing behind are not in it. A grant that several of them leave behind counts for each.
+/// Returns the credits, trials and keys of a workspace that the models which the next catalog retires leave behind, by
+/// model; models that leave nothing behind are not in it. A grant that several of them leave behind counts for each.
 pub fn stranded(workspace: &Workspace, now: &Catalog, next: &Catalog, at: Timestamp) -> BTreeMap<Name, Stranded> {
     let retired = retired_models(now, next).into_iter();
     let found = retired.filter_map(|id| {
@@ -57,10 +57,10 @@ fn stranded_by(workspace: &Workspace, model: &Model, next: &Catalog, at: Timesta
     for grant in workspace.grants.iter().filter(|grant| is_left(grant)) {
         let amount = grant.available + grant.held;
         match grant.unit {
-            Unit::Credits => found.credits = found.credits + amount,
-            Unit::Training => found.training = found.training + amount,
+            Unit::Credits => found.credits += amount,
+            Unit::Training => found.training += amount,
             Unit::Runs => {
-                found.trial_runs = found.trial_runs + amount;
+                found.trial_runs += amount;
                 found.trials += 1;
             }
         }

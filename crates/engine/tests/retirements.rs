@@ -56,7 +56,8 @@ fn at(text: &str) -> Timestamp {
 /// The catalog without some of its models, and with the film for a plan that nobody is on.
 fn without(models: &[&str]) -> Catalog {
     let mut text = CATALOG.replace("plans = []", "plans = [\"paid\"]");
-    text += "\n[[plan]]\nid = \"paid\"\nname = \"Paid\"\n\n[[plan.price]]\ninterval = \"month\"\ncurrency = \"usd\"\namount = 900\n";
+    text += "\n[[plan]]\nid = \"paid\"\nname = \"Paid\"\n";
+    text += "\n[[plan.price]]\ninterval = \"month\"\ncurrency = \"usd\"\namount = 900\n";
     let mut catalog = parse_catalog(&text).unwrap_or_else(|errors| panic!("{errors:?}"));
     catalog.models.retain(|model| !models.contains(&&*model.id));
     catalog

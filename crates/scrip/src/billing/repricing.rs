@@ -147,7 +147,7 @@ fn compare<'s>(
     }
 }
 
-/// Returns whether something else was agreed for the period's end, or may have been.
+/// Returns true if something else was agreed for the period's end, or may have been.
 fn may_change(seen: &Seen, subscription: &Subscription) -> bool {
     subscription.schedule.as_ref().is_some_and(|schedule| {
         let known = seen.schedules.iter().find(|known| known.id == schedule.id);

@@ -1,7 +1,7 @@
 //! `scrip catalog migrate`: a preview of who is moved and what changes for them, a question, and the migration.
 //!
-//! Invariant: what is asked about was foretold by the server, and the migration is sent until the server says that it is
-//! complete.
+//! Invariant: what is asked about was foretold by the server, and the migration is sent until the server says that it
+//! is complete.
 
 use super::confirm::confirm;
 use crate::cli::api::Api;
