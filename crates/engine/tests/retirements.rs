@@ -132,6 +132,9 @@ fn workspace(catalogs: &Catalogs) -> Workspace {
     workspace
 }
 
+/// Models that a publish retires, and what is left behind of each.
+type Row<'t> = (&'t [&'t str], &'t [(&'t str, Stranded)]);
+
 #[test]
 fn what_reaches_nothing_any_more_is_counted_and_nothing_else() {
     let now = without(&[]);
@@ -143,7 +146,7 @@ fn what_reaches_nothing_any_more_is_counted_and_nothing_else() {
     let film = Stranded { trial_runs: amount(3), trials: 1, keys: vec![1, 2], ..Stranded::default() };
     let training = Stranded { training: amount(2), ..Stranded::default() };
     // Which models go, and what each leaves behind.
-    let table: [(&[&str], &[(&str, Stranded)]); 6] = [
+    let table: [Row<'_>; 6] = [
         (&[], &[]),
         (&["photo"], &[("photo", photo.clone())]),
         (&["film"], &[("film", film.clone())]),

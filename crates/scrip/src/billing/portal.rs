@@ -18,7 +18,7 @@ use crate::stripe::objects::portal::{
 use crate::stripe::objects::subscription::{Ending, Status, Subscription};
 use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
-use scrip_engine::{Amount, Catalogs, Interval, Name, OnUpgrade, Refusal, Workspace, is_downgrade};
+use scrip_engine::{Amount, Catalogs, Interval, Name, OnUpgrade, Refusal, Terms, Workspace, is_downgrade};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -197,8 +197,8 @@ impl Billing {
             subscription_update: self.changing(workspace, changes).await?,
         };
         let known = self.ledger.store().catalogs();
-        let own = known.get(workspace.catalog);
-        let forfeits = own.is_some_and(|own| own.catalog.on_upgrade == OnUpgrade::Forfeit);
+        let terms = Terms::of(workspace, &known, workspace.at);
+        let forfeits = terms.is_some_and(|terms| terms.on_upgrade() == OnUpgrade::Forfeit);
         let business_profile = forfeits.then_some(Profile { headline: FORFEITS });
         let wanted = serde_json::to_vec(&(&features, &business_profile)).expect("features are plain data");
         let mark = hex(&sha256(&[&wanted])[..12]);
