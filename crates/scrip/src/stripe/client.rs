@@ -42,6 +42,39 @@ pub struct Client {
     base: String,
     key: SecretKey,
     first_wait: Duration,
+    /// Model of Stripe that answers inside this process, instead of the network.
+    #[cfg(test)]
+    model: Option<Model>,
+}
+
+/// Function that answers a request as Stripe would.
+#[cfg(test)]
+#[derive(Clone)]
+pub struct Model(pub std::sync::Arc<Answers>);
+
+/// Status and body of the answer; `None` where it is lost.
+#[cfg(test)]
+pub type Answers = dyn Fn(Asked<'_>) -> Option<(u16, String)> + Send + Sync;
+
+#[cfg(test)]
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a model of Stripe")
+    }
+}
+
+/// Request to a model of Stripe.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: &'static str,
+    /// Path behind `/v1/`.
+    pub path: &'a str,
+    /// Parameters, of the query or of the body.
+    pub form: &'a str,
+    /// Idempotency key of a decision.
+    pub key: Option<&'a str>,
 }
 
 /// What is asked.
@@ -50,6 +83,14 @@ enum Verb<'a> {
     Get,
     Post(&'a IdempotencyKey),
     Delete,
+}
+
+/// Answer as it came over the wire.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    /// Body, or why it did not come whole.
+    body: Result<Vec<u8>, String>,
 }
 
 /// What came of one try.
@@ -95,7 +136,20 @@ impl Client {
         let http = asker(&url).connect_timeout(CONNECT).timeout(TIMEOUT).user_agent(agent).build();
         let http = http.map_err(|error| format!("stripe: {error}"))?;
         let base = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Client { http, base, key, first_wait: FIRST_WAIT })
+        Ok(Client {
+            http,
+            base,
+            key,
+            first_wait: FIRST_WAIT,
+            #[cfg(test)]
+            model: None,
+        })
+    }
+
+    /// Returns the same client, answered by a model of Stripe instead of the network.
+    #[cfg(test)]
+    pub fn answered_by(self, model: Model) -> Client {
+        Client { model: Some(model), ..self }
     }
 
     /// One that waits next to nothing between two tries.
@@ -186,20 +240,9 @@ impl Client {
 
     /// Sends it once.
     async fn once(&self, verb: Verb<'_>, path: &str, form: &str) -> Try {
-        let response = match self.request(verb, path, form).send().await {
-            Ok(response) => response,
-            Err(error) => {
-                let (unsent, why) = (error.is_connect() || error.is_builder(), told(error));
-                tracing::warn!(method = verb.name(), path, why, "stripe: no answer");
-                let outcome = if unsent { Outcome::Unsent(why) } else { Outcome::Doubtful(why) };
-                return Try { outcome, again: true, after: None };
-            }
-        };
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = match read(response, ANSWER_MAX).await {
-            Ok(Some(body)) => Ok(body),
-            Ok(None) => Err(format!("the answer is longer than {ANSWER_MAX} bytes")),
-            Err(error) => Err(told(error)),
+        let Answer { status, headers, body } = match self.exchange(verb, path, form).await {
+            Ok(answer) => answer,
+            Err(outcome) => return Try { outcome, again: true, after: None },
         };
         let request_id = header(&headers, "request-id").map(str::to_owned);
         let outcome = match body {
@@ -211,6 +254,30 @@ impl Client {
         let again = is_worth_another(status, &outcome, header(&headers, "stripe-should-retry"));
         let after = header(&headers, "retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
         Try { outcome, again, after }
+    }
+
+    /// Sends a request and reads its answer; an error is the outcome of one that has none.
+    async fn exchange(&self, verb: Verb<'_>, path: &str, form: &str) -> Result<Answer, Outcome> {
+        #[cfg(test)]
+        if let Some(Model(model)) = &self.model {
+            let key = if let Verb::Post(key) = verb { Some(key.as_str()) } else { None };
+            let answer = model(Asked { method: verb.name(), path, form, key });
+            let (status, body) = answer.ok_or_else(|| Outcome::Doubtful("the answer is lost".to_owned()))?;
+            let status = StatusCode::from_u16(status).expect("a model answers with a status");
+            return Ok(Answer { status, headers: HeaderMap::new(), body: Ok(body.into_bytes()) });
+        }
+        let response = self.request(verb, path, form).send().await.map_err(|error| {
+            let (unsent, why) = (error.is_connect() || error.is_builder(), told(error));
+            tracing::warn!(method = verb.name(), path, why, "stripe: no answer");
+            if unsent { Outcome::Unsent(why) } else { Outcome::Doubtful(why) }
+        })?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = match read(response, ANSWER_MAX).await {
+            Ok(Some(body)) => Ok(body),
+            Ok(None) => Err(format!("the answer is longer than {ANSWER_MAX} bytes")),
+            Err(error) => Err(told(error)),
+        };
+        Ok(Answer { status, headers, body })
     }
 
     fn request(&self, verb: Verb<'_>, path: &str, form: &str) -> RequestBuilder {
