@@ -71,12 +71,21 @@ fn taken_from_balance(invoice: &Invoice) -> u64 {
 fn from_balance(seen: &Seen) -> BTreeMap<&str, u64> {
     let mut pool: VecDeque<(u64, bool)> = VecDeque::new();
     let (mut owed, mut funded) = (0, BTreeMap::<&str, u64>::new());
+    let mut back = BTreeMap::<&str, u64>::new();
     for change in seen.balance.iter().rev() {
         let invoice = change.invoice.as_ref().map(|invoice| invoice.id.as_str());
         let mut left = change.amount.unsigned_abs();
         if change.amount < 0 {
             let paid_in = match (&change.kind, invoice) {
                 (Kind::UnappliedFromInvoice, Some(id)) => take_again(&mut funded, id, left),
+                (Kind::CreditNote, Some(id)) => {
+                    let own = funded.get(id).copied().unwrap_or_default();
+                    let known = back.entry(id).or_default();
+                    let part = share_of_customer(seen, id, own, left)
+                        .map_or(left, |(part, most)| part.min(most - most.min(*known)));
+                    *known += part;
+                    part
+                }
                 _ if is_paid_in(change) => left,
                 _ => 0,
             };
@@ -102,6 +111,18 @@ fn from_balance(seen: &Seen) -> BTreeMap<&str, u64> {
         owed += left;
     }
     funded
+}
+
+/// Returns the part of a credit note that is the customer's own money, as it is of the whole that settled the invoice;
+/// and the most that all its credit notes can be: what the customer paid and has not been given back by card. `None`
+/// where the invoice is not known.
+fn share_of_customer(seen: &Seen, invoice: &str, funded: u64, credited: u64) -> Option<(u64, u64)> {
+    let invoice = seen.invoices.iter().find(|known| known.id == invoice)?;
+    let card = positive(invoice.amount_paid);
+    let (own, whole) = (card + funded, card + taken_from_balance(invoice));
+    let part = u128::from(credited) * u128::from(own) / u128::from(whole.max(1));
+    let (gone, _) = by_card(seen, invoice);
+    Some((u64::try_from(part).unwrap_or(credited), own - own.min(gone)))
 }
 
 /// Takes back of an invoice what its voiding gave back: what the customer had paid in comes back last.

@@ -202,3 +202,53 @@ fn no_money_buys_twice_and_none_goes_back_twice() {
         assert!(kept <= paid_in + given, "seed {seed}: {kept} is kept of {paid_in}");
     }
 }
+
+#[test]
+fn a_gift_that_goes_through_an_invoice_stays_a_gift() {
+    // A gift of 2000 settles `a`; half of it is credited and settles a part of `b`.
+    let gift = || vec![change("adjustment", -2000, None), change("applied_to_invoice", 2000, Some("a"))];
+    let through = |credited: i64| {
+        let mut balance = gift();
+        balance
+            .extend([change("credit_note", -credited, Some("a")), change("applied_to_invoice", credited, Some("b"))]);
+        balance
+    };
+    let seen = seen(
+        vec![invoice("a", 1, 2000, (-2000, 0), 0, 1000), invoice("b", 2, 2000, (-1000, 0), 1000, 0)],
+        vec![charge("b", 1000, 0)],
+        through(1000),
+        vec![note("a", 1000, 0)],
+    );
+    let found = by_invoice(&seen);
+    assert_eq!((found["a"], found["b"]), (money(0, 0, 2000, 1000), money(1000, 0, 1000, 0)));
+}
+
+#[test]
+fn a_credit_note_of_a_mixed_invoice_is_mixed() {
+    let seen = seen(
+        vec![invoice("a", 1, 2000, (-500, 0), 1500, 1000), invoice("b", 2, 1000, (-1000, 0), 0, 0)],
+        vec![charge("a", 1500, 0)],
+        vec![
+            change("adjustment", -500, None),
+            change("applied_to_invoice", 500, Some("a")),
+            change("credit_note", -1000, Some("a")),
+            change("applied_to_invoice", 1000, Some("b")),
+        ],
+        vec![note("a", 1000, 0)],
+    );
+    let found = by_invoice(&seen);
+    assert_eq!((found["a"], found["b"]), (money(1500, 0, 500, 1000), money(0, 750, 250, 0)));
+}
+
+#[test]
+fn what_went_back_by_card_is_not_money_a_second_time_as_balance() {
+    for (refunded, funded) in [(0, 3900), (1000, 2900), (3900, 0)] {
+        let seen = seen(
+            vec![invoice("a", 1, 3900, (0, 0), 3900, 3900), invoice("b", 2, 3900, (-3900, 0), 0, 0)],
+            vec![charge("a", 3900, refunded)],
+            vec![change("credit_note", -3900, Some("a")), change("applied_to_invoice", 3900, Some("b"))],
+            vec![note("a", 3900, 0)],
+        );
+        assert_eq!(by_invoice(&seen)["b"], money(0, funded, 3900 - funded, 0), "{refunded} went back by card");
+    }
+}
