@@ -10,6 +10,7 @@ use crate::stripe::objects::invoice::{BillingReason, Invoice, Line, Status as In
 use crate::stripe::objects::payment::Status as IntentStatus;
 use crate::stripe::objects::subscription::{Status, Subscription};
 use crate::stripe::offers::{Sold, offer};
+use scrip_engine::Workspace;
 use serde::{Deserialize, Serialize};
 
 /// Stage of what Stripe collects for a subscription.
@@ -175,6 +176,32 @@ pub fn unwanted(seen: &Seen) -> Vec<&Invoice> {
             && !has_pending_charge(seen, invoice)
     };
     seen.invoices.iter().filter(is_unwanted).collect()
+}
+
+/// Returns the invoices that are left to the operator: not settled, of a subscription that is over, so that Stripe
+/// collects them no more, and with a line that is not Scrip's, so that Scrip does not void them.
+pub fn left_to_operator(seen: &Seen) -> Vec<&Invoice> {
+    let is_left = |invoice: &&Invoice| {
+        let subscription = seen.subscriptions.iter().find(|one| invoice.subscription() == Some(one.id.as_str()));
+        is_unsettled(invoice)
+            && subscription.is_some_and(|one| is_over(one) && is_ours(one))
+            && !is_scrips(seen, invoice)
+            && payment_of(seen, invoice) != Some(&IntentStatus::Processing)
+    };
+    seen.invoices.iter().filter(is_left).collect()
+}
+
+/// Returns a subscription that goes on at Stripe beside the one that the workspace's period was paid with, and whether
+/// the ledger counts what it paid. Where it does not, it has not heard of the payment yet, or gives nothing for it.
+pub fn going_beside<'s>(seen: &'s Seen, workspace: &Workspace) -> Option<(&'s Subscription, bool)> {
+    let current = workspace.subscription.payment.as_ref().map(|paid| &*paid.subscription);
+    let carried = workspace.subscription.carried.iter().filter_map(|carried| carried.payment.as_ref());
+    let counted: Vec<&str> = carried.map(|paid| &*paid.subscription).collect();
+    let goes_on = |one: &&Subscription| {
+        matches!(one.status, Status::Active | Status::Trialing | Status::PastDue | Status::Unpaid)
+    };
+    let beside = seen.subscriptions.iter().find(|one| is_ours(one) && goes_on(one) && current != Some(&*one.id));
+    beside.map(|one| (one, counted.contains(&one.id.as_str())))
 }
 
 /// Returns whether a subscription is over.

@@ -7,17 +7,19 @@
 
 use super::collection::{self, Collection, Stage};
 use super::portal::{self, Changes};
+use super::read::Seen;
 use super::{Billing, customers, marks};
 use crate::crypto::{hex, random, sha256};
 use crate::store::{Row, Unavailable, Value, queries};
 use crate::stripe::error::Refused;
+use crate::stripe::form::form;
 use crate::stripe::objects::Seconds;
 use crate::stripe::objects::checkout::{
     CustomText, LineItem, NewSession, PaymentIntentData, Session, Status, SubscriptionData, Words,
 };
 use crate::stripe::objects::customer::{Customer, NewCustomer};
 use crate::stripe::objects::price::Price;
-use crate::stripe::objects::subscription::{Status as Standing, Subscription};
+use crate::stripe::objects::subscription::Subscription;
 use crate::stripe::offers::{self, Sold};
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{How, Mode, Offer, Refusal, Timestamp, Wanted, Workspace, money, offer, upgrade};
@@ -165,7 +167,21 @@ impl Billing {
     /// # Errors
     /// A refusal while a payment is on its way: there is nothing to be done before it arrives.
     async fn page_of_collection(&self, workspace: &Workspace) -> Result<Option<String>, Denied> {
-        let Some(found) = self.collection_there(workspace).await? else { return Ok(None) };
+        let Some(seen) = self.plans_there(workspace).await? else { return Ok(None) };
+        let Some(found) = collection::of_customer(&seen) else {
+            return match collection::going_beside(&seen, workspace) {
+                // What it pays is carried beside the current period: it is changed or cancelled in the portal.
+                Some((_, true)) => Ok(Some(self.visit(workspace, None, Changes::TimedAlike).await?)),
+                // It was just paid, and the ledger has not heard of it: it is read now.
+                Some((uncounted, false)) => {
+                    customers::hint_workspace(self.ledger.store(), workspace.id).await?;
+                    self.wake();
+                    let detail = format!("the subscription {} was just paid: look again in a moment", uncounted.id);
+                    Err(Denied::Refused(Refusal::invalid("/plan", detail)))
+                }
+                None => Ok(None),
+            };
+        };
         match (found.stage, found.url) {
             (Stage::Free, _) => Ok(None),
             (Stage::OnItsWay, _) => {
@@ -186,18 +202,21 @@ impl Billing {
     /// # Errors
     /// When Stripe or the store cannot answer.
     pub(super) async fn collection_there(&self, workspace: &Workspace) -> Result<Option<Collection>, Denied> {
+        Ok(self.plans_there(workspace).await?.and_then(|seen| collection::of_customer(&seen)))
+    }
+
+    /// Reads at Stripe what a workspace has to do with plans; `None` where that is nothing.
+    async fn plans_there(&self, workspace: &Workspace) -> Result<Option<Seen>, Denied> {
         let Some(customer) = customers::of(self.ledger.store(), workspace.id).await? else { return Ok(None) };
         let read = async {
             let all = self.client.subscriptions_of(&customer).await?;
-            let may_collect =
-                |one: &Subscription| collection::is_ours(one) && one.status != Standing::IncompleteExpired;
-            if !all.iter().any(may_collect) {
+            if !all.iter().any(collection::is_ours) {
                 return Ok(None);
             }
-            Ok(collection::of_customer(&self.read(&customer).await?))
+            self.read(&customer).await.map(Some)
         };
         match read.await {
-            Ok(found) => Ok(found),
+            Ok(seen) => Ok(seen),
             Err(Error::Refused(refused)) if refused.status == 404 || is_gone(&refused) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -416,7 +435,8 @@ impl Billing {
             payment_intent_data: is_pack
                 .then_some(PaymentIntentData { metadata, setup_future_usage: Some("off_session") }),
         };
-        Ok(self.client.create_checkout(&new, &IdempotencyKey::of(&["checkout", &purchase.id, customer])).await?)
+        // Around a publish the same purchase shows something else, which is another decision.
+        Ok(self.client.create_checkout(&new, &IdempotencyKey::of(&["checkout", &purchase.id, &form(&new)])).await?)
     }
 
     /// Where customers come back to: made here, so that nobody else can say where (S38).

@@ -8,6 +8,7 @@
 use super::read::Seen;
 use super::reconcile::Trouble;
 use super::{Billing, collection};
+use crate::alerts::{self, Alert};
 use crate::store::{Unavailable, Value, queries};
 use crate::stripe::objects::invoice::{Invoice, Invoices, Status};
 use crate::stripe::objects::{Range, Seconds};
@@ -49,7 +50,10 @@ pub fn next_probe(workspace: &Workspace, seen: &Seen) -> Option<i64> {
 
 impl Billing {
     /// Asks for the awaited renewal's invoice alone, and looks at the customer when there is one to act on.
-    pub(super) async fn probe(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, Trouble> {
+    ///
+    /// # Errors
+    /// When the provider or the store cannot: then it is probed for again.
+    pub async fn probe(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, Trouble> {
         let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(None) };
         let subscription = &known.subscription;
         let (Some(paid), Some(period), Some(_)) =
@@ -138,8 +142,14 @@ impl Billing {
     }
 
     /// Voids invoices that nobody wants, and ends subscriptions that were set to end and have nothing left to be had;
-    /// returns whether anything was done (R38).
+    /// returns whether anything was done (R38). What Scrip may not void is the operator's to settle: an alert says so.
     pub(super) async fn give_up_unwanted(&self, workspace: &Workspace, seen: &Seen) -> Result<bool, Trouble> {
+        for invoice in collection::left_to_operator(seen) {
+            let detail = "the invoice is open, its subscription is over, and it has a line that is not Scrip's: collect it \
+                          or void it at Stripe";
+            let alert = Alert::new("open_invoice", &invoice.id, Some(workspace.id), detail);
+            alerts::raise(self.ledger.store(), alert).await?;
+        }
         let mut done = false;
         for invoice in collection::unwanted(seen) {
             done |= self.void(invoice).await?;

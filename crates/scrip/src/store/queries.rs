@@ -171,8 +171,9 @@ pub const OPEN_PURCHASES: &str = "SELECT id, what, catalog, amount, currency, se
 /// One of them, over or not.
 pub const PURCHASE: &str =
     "SELECT id, what, catalog, amount, currency, session, url, expires_at FROM purchases WHERE id = $1";
-/// Where a purchase is paid, unless it was given up meanwhile.
-pub const PURCHASE_OFFERED: &str = "UPDATE purchases SET session = $2, url = $3 WHERE id = $1 AND closed_at IS NULL";
+/// Where a purchase is paid, unless it was given up meanwhile or is paid elsewhere.
+pub const PURCHASE_OFFERED: &str = "UPDATE purchases SET session = $2, url = $3
+    WHERE id = $1 AND closed_at IS NULL AND (session IS NULL OR session = $2)";
 /// A purchase is over, paid or not, unless it has another page meanwhile than whoever says so knows of.
 pub const CLOSE_PURCHASE: &str =
     "UPDATE purchases SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL AND COALESCE(session, '') = $3";

@@ -4,7 +4,7 @@
 
 pub mod client;
 pub mod error;
-mod form;
+pub mod form;
 pub mod key;
 pub mod objects;
 pub mod offers;

@@ -186,3 +186,71 @@ async fn a_cancellation_while_past_due_shows_and_voids_the_invoice() {
     }
     shop.app.verify();
 }
+
+/// A debit has arrived at Stripe and no webhook came: the plan is paid, so none is sold beside it. Asking has it
+/// counted.
+#[tokio::test]
+async fn what_was_paid_and_is_not_counted_yet_is_not_sold_again() {
+    let mut shop = Shop::silent("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        let page = buyer.desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
+        assert_eq!(shop.pay_with(&page, IBAN).await.0, 200);
+        let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
+        shop.app.post(&path, Value::Null).await.expect(200);
+        buyer.here("2026-01-16T00:00:00Z").await;
+        buyer.there("2026-01-16T00:00:00Z").await;
+        let refused = buyer.desk.post("/v1/checkout", json!({ "plan": "pro", "interval": "month" })).await;
+        assert_eq!(refused.status, 422, "{}", refused.json());
+        buyer.settle().await;
+        Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
+        let page = buyer.desk.post("/v1/checkout", json!({ "plan": "pro", "interval": "month" })).await.expect(201);
+        assert!(page["expires_at"].is_null(), "it is changed in the portal: {page}");
+        assert_eq!(buyer.subscriptions().await.as_array().map(Vec::len), Some(1));
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
+    shop.app.verify();
+}
+
+/// What is bought beside a year whose subscription was ended goes on: no third plan is sold beside both.
+#[tokio::test]
+async fn no_plan_is_sold_beside_one_that_goes_on_beside_the_current() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        buyer.buy(json!({ "plan": "pro", "interval": "year" })).await;
+        shop.stripe.delete(&format!("/v1/subscriptions/{}", buyer.subscription().await)).await;
+        buyer.settle().await;
+        buyer.buy(json!({ "plan": "creator" })).await;
+        let going =
+            |all: &Value| all.as_array().expect("a list").iter().filter(|one| one["status"] == "active").count();
+        assert_eq!(going(&buyer.subscriptions().await), 1);
+        for wish in [json!({ "plan": "creator" }), json!({ "plan": "pro", "interval": "month" })] {
+            let page = buyer.desk.post("/v1/checkout", wish.clone()).await;
+            let leads_there = page.status == 201 && page.json()["expires_at"].is_null();
+            assert!(page.status == 422 || leads_there, "{wish}: {}", page.json());
+        }
+        assert_eq!(going(&buyer.subscriptions().await), 1);
+    }
+    shop.app.verify();
+}
+
+/// The subscription ended unpaid, and its invoice has a line that is not Scrip's: the operator is told to settle it.
+#[tokio::test]
+async fn an_open_invoice_that_scrip_may_not_void_is_the_operators() {
+    let mut shop = Shop::open("canvas-tiers");
+    {
+        let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
+        buyer.buy(json!({ "plan": "creator" })).await;
+        let form = [("customer", &*buyer.customer), ("amount", "300"), ("currency", "usd")];
+        shop.stripe.post("/v1/invoiceitems", &form).await;
+        buyer.card(BAD).await;
+        for day in ["2026-02-10T02:00:00Z", "2026-02-14T00:00:00Z", "2026-02-20T00:00:00Z", "2026-02-28T00:00:00Z"] {
+            buyer.pass(day).await;
+        }
+        assert_eq!(buyer.subscriptions().await, json!([]), "it is over");
+        assert_eq!((invoices(&buyer, "void").await.len(), invoices(&buyer, "open").await.len()), (0, 1));
+        assert_eq!(shop.alerts().await, ["open_invoice"]);
+    }
+    shop.app.verify();
+}

@@ -2,6 +2,7 @@
 
 use crate::app::{Desk, PATIENCE, root, temporary, text};
 use crate::shop::Shop;
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -175,5 +176,30 @@ async fn a_restart_with_the_same_file_does_not_put_it_back() {
     shop.restart().await;
     sells(&shop, 4400).await;
     assert_eq!(versions(&shop).await, 5);
+    shop.app.verify();
+}
+
+/// The answer to a checkout is lost, and a version is published before the same is asked for again: the session shows
+/// the new version, which is another decision.
+#[tokio::test]
+async fn a_checkout_whose_answer_was_lost_can_be_asked_for_after_a_publish() {
+    let mut shop = Shop::of_file(&file(&catalog(3900, 1200)));
+    {
+        let desk = shop.app.free().await;
+        let wish =
+            || desk.call(Method::POST, "/v1/checkout").key("once").json(&json!({ "pack": "credits-1000" })).send();
+        let fault = json!({ "method": "POST", "path": "/v1/checkout/sessions", "times": 3, "cut": "after" });
+        shop.stripe.control("/faults", fault).await;
+        assert_eq!(wish().await.status, 503);
+        shop.app.post("/v1/catalogs", json!({ "toml": catalog(4900, 1200) })).await.expect(201);
+        is_offered(&desk, 4900).await;
+        let page = wish().await.expect(201);
+        assert_eq!(page["offer"]["catalog_version"], 2);
+        shop.pay(&page).await;
+        shop.app.post(&format!("/v1/workspaces/{}/customer/sync", desk.id), Value::Null).await.expect(200);
+        assert_eq!(desk.credits().await.0, 1250);
+        assert_eq!(wish().await.status, 201, "the key comes to the same page");
+        assert_eq!(shop.alerts().await, Vec::<String>::new());
+    }
     shop.app.verify();
 }
