@@ -18,3 +18,4 @@ mod rounds;
 mod simulation;
 #[path = "../tests/common/smtp.rs"]
 mod smtp;
+mod walks;

@@ -2,8 +2,11 @@
 
 use super::same;
 use scrip_engine::billing::event::BillingEvent;
-use scrip_engine::{Account, Amount, Catalogs, Dated, End, Event, GrantKind, Part, Span, Timestamp, Unit, Workspace};
+use scrip_engine::{
+    Account, Amount, Catalog, Catalogs, Dated, End, Event, GrantKind, Part, Timestamp, Unit, Workspace,
+};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One lot's five numbers, recomputed from postings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,16 +31,16 @@ pub struct Laws {
     periods: BTreeSet<String>,
     /// The own end of what each lot was given as first, whatever it came back as since.
     own_ends: BTreeMap<u32, Option<Timestamp>>,
-    /// How long what comes back may live on after its own end, by any catalog version.
-    graces: Vec<Span>,
+    /// Versions whose graces and bridges say for how long credits may live on after their own end.
+    versions: Vec<Arc<Catalog>>,
     last: Timestamp,
 }
 
 impl Laws {
     /// The laws of a workspace whose catalog has these versions.
     pub fn under(catalogs: &Catalogs) -> Laws {
-        let graces = catalogs.all().iter().map(|published| published.catalog.release_grace).collect();
-        Laws { graces, ..Laws::default() }
+        let versions = catalogs.all().iter().map(|published| Arc::clone(&published.catalog)).collect();
+        Laws { versions, ..Laws::default() }
     }
 
     /// Reads an entry.
@@ -80,7 +83,7 @@ impl Laws {
         same("grant numbers", *grant as usize, self.units.len())
     }
 
-    /// R17: nothing is held later than one grace after the own end of what it was given as.
+    /// R4, R17: nothing is held later than one grace, or the bridge, after the own end of what it was given as.
     fn lives(&mut self, at: Timestamp, event: &Event) -> Result<(), String> {
         match event {
             Event::GrantIssued { grant, kind, expires_at, from, .. } => {
@@ -98,7 +101,10 @@ impl Laws {
             Event::RunQueued { parts, .. } | Event::HoldOpened { parts, .. } => {
                 for part in parts {
                     let Some(end) = self.own_ends[&part.grant] else { continue };
-                    if !self.graces.iter().any(|grace| at < end.after(*grace)) {
+                    let lives = |version: &Arc<Catalog>| {
+                        at < end.after(version.release_grace) || at < version.bridge_after(end)
+                    };
+                    if !self.versions.iter().any(lives) {
                         return Err(format!("grant {} is held at {at}; what it was given as ended {end}", part.grant));
                     }
                 }
