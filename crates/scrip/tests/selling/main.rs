@@ -33,3 +33,4 @@ mod shop;
 mod stripe;
 mod top_up_table;
 mod topping_up;
+mod walks;
