@@ -13,11 +13,13 @@ DATA := data/demo
 RELEASE := $(CARGO_TARGET_DIR)/release/scrip
 SOAK := data/soak
 
-.PHONY: help demo test suite check stripe instructions soak growth move fmt clean compiler tools counter
+.PHONY: help demo test suite prove check stripe instructions soak growth move fmt clean compiler tools counter
 
 help:
 	@echo 'make demo    build, and serve a product with some history on http://127.0.0.1:8080'
 	@echo 'make test    install what the tests need, and run everything'
+	@echo 'make prove   random walks through selling, many more than `make test` takes; WALKS=n, SELLING_WALKS=n and SEED=n'
+	@echo '             for other counts and another first seed'
 	@echo 'make check   formatting, lints and the house style'
 	@echo 'make stripe  the stories of selling that need no page, in an account of Stripe'\''s test mode whose key is in'
 	@echo '             SCRIP_TEST_STRIPE_KEY; `make test` runs them against the simulator'
@@ -58,6 +60,20 @@ suite:
 	else \
 		cargo test --locked --workspace --all-targets --no-fail-fast; \
 	fi
+
+# The same tests as in `test`, with more seeds: inside the process against a model of Stripe, and through the simulator
+# with the journal in files and on PostgreSQL. Each prints its counts, its first seed and how long it took.
+prove: tools
+	WALKS=$(WALKS) WALKS_FROM=$(SEED) \
+		cargo test --locked --package scrip --bin scrip tests::walks -- --nocapture
+	SELLING_WALKS=$(SELLING_WALKS) SELLING_WALKS_FROM=$(SEED) \
+		cargo test --locked --package scrip --test selling walks:: -- --nocapture
+	SCRIP_TEST_STORE=postgres SELLING_WALKS=$$(( $(SELLING_WALKS) / 5 )) SELLING_WALKS_FROM=$(SEED) \
+		tests/postgres -- cargo test --locked --package scrip --test selling walks:: -- --nocapture
+
+prove: WALKS = 10000
+prove: SELLING_WALKS = 300
+prove: SEED = 0
 
 check: compiler
 	cargo fmt --all --check
