@@ -253,7 +253,7 @@ pub enum Event {
         /// Payment of it; `None` where the operator said that it was paid.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payment: Option<Paid>,
-        /// It was the current one.
+        /// True if it was the current one.
         replaced: bool,
         /// Numbers of the grants that it had then.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -50,9 +50,9 @@ impl Effect {
 pub struct TermChange {
     /// The part, for instance `concurrency`, `price` or `model film`.
     pub what: String,
-    /// Its value before, in words; `None` where there was none.
+    /// Value before, in words; `None` where there was none.
     pub before: Option<String>,
-    /// Its value afterwards, in words; `None` where there is none any more.
+    /// Value afterwards, in words; `None` where there is none any more.
     pub after: Option<String>,
     /// Direction of the change.
     pub effect: Effect,

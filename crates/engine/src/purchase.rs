@@ -38,9 +38,9 @@ pub enum How {
 /// Credits of the current period that end with an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ends {
-    /// Those that are left.
+    /// Credits that are left.
     pub left: Amount,
-    /// Those of the months that are not yet granted.
+    /// Credits of the months that are not yet granted.
     pub to_come: Amount,
 }
 

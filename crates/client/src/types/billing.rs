@@ -59,12 +59,12 @@ pub struct Offer {
     pub takes_effect: String,
     /// When, where it waits for the period's end.
     pub takes_effect_at: Option<String>,
-    /// Whether an upgrade keeps what is left of the current period, and its months to come, with their dates.
+    /// True if an upgrade keeps what is left of the current period, and its months to come, with their dates.
     pub carries: bool,
     /// Credits that end with an upgrade; absent where it carries them, and where it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<EndingCredits>,
-    /// The same in a sentence, to be shown before the payment; absent where nothing ends.
+    /// Sentence about the credits that end, to be shown before the payment; absent where none do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     /// The catalog version it is from.
@@ -89,7 +89,7 @@ pub struct CarriedPeriod {
     pub plan: String,
     /// `week`, `month` or `year`.
     pub interval: String,
-    /// Its end; until then the workspace is on the plan again when the current one ends.
+    /// End of the period; until then the workspace is on the plan again when the current one ends.
     pub ends_at: String,
     /// Instant of its next monthly grant; absent when none is to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -34,13 +34,13 @@ pub struct CatalogCheck {
     pub version: u32,
     /// The models, whether or not they leave anything behind.
     pub retired: Vec<RetiredModel>,
-    /// Where the next part starts; absent on the last.
+    /// Start of the next part; absent on the last.
     pub next_cursor: Option<String>,
-    /// Whether there is a next part.
+    /// True if there is a next part.
     pub has_more: bool,
 }
 
-/// What a retired model leaves behind.
+/// Credits, trials and keys that a retired model leaves behind.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RetiredModel {
@@ -78,7 +78,7 @@ pub struct NewMigration {
 pub struct Migration {
     /// Version that workspaces are moved to.
     pub version: u32,
-    /// Whether it is only foretold.
+    /// True if nothing was done: the answer only foretells.
     pub dry_run: bool,
     /// Number of workspaces that this part moves or would move.
     pub moved: u64,
@@ -88,9 +88,9 @@ pub struct Migration {
     pub refused: u64,
     /// The workspaces of this part; of a part that was carried out, the first `limit`.
     pub data: Vec<MigratedWorkspace>,
-    /// Where the next part starts; absent on the last.
+    /// Start of the next part; absent on the last.
     pub next_cursor: Option<String>,
-    /// Whether there is a next part. Without it the migration is complete.
+    /// True if there is a next part. Without one the migration is complete.
     pub has_more: bool,
 }
 
@@ -104,15 +104,15 @@ pub struct MigratedWorkspace {
     pub name: String,
     /// Its plan.
     pub plan: String,
-    /// How often that is paid.
+    /// Interval of the plan's price.
     pub interval: String,
     /// Version whose terms it had.
     pub catalog_version: u32,
-    /// Why it cannot be moved; absent where it can.
+    /// Reason for which the workspace cannot be moved; absent where it can.
     pub refusal: Option<String>,
     /// The first renewal under the new terms; absent where the plan ends or changes before.
     pub renews_at: Option<String>,
-    /// Whether any change is for the worse.
+    /// True if any change is for the worse.
     pub worse_off: bool,
     /// The changes, those that hold at once first.
     pub changes: Vec<TermChange>,
@@ -124,9 +124,9 @@ pub struct MigratedWorkspace {
 pub struct TermChange {
     /// The part, for instance `concurrency`, `price`, `grant allowance` or `model upscale`.
     pub what: String,
-    /// Its value before, in words; absent where there was none.
+    /// Value before, in words; absent where there was none.
     pub before: Option<String>,
-    /// Its value afterwards, in words; absent where there is none any more.
+    /// Value afterwards, in words; absent where there is none any more.
     pub after: Option<String>,
     /// `better`, `worse`, or `other`.
     pub effect: String,

@@ -49,11 +49,11 @@ impl Sale<'_, '_> {
 
 /// Place of a paid period among those of its workspace.
 enum Place {
-    /// It becomes the current one.
+    /// Becomes the current one.
     Current(Start),
-    /// It is carried beside the current one.
+    /// Carried beside the current one.
     Beside,
-    /// It is over.
+    /// Over before its payment was heard of.
     Over,
 }
 

@@ -21,7 +21,7 @@ pub(super) type Parts = BTreeMap<String, Part>;
 
 /// One part of the terms.
 pub(super) struct Part {
-    /// Its value in words; `None` where the workspace does not have it.
+    /// Value in words; `None` where the workspace does not have it.
     pub text: Option<String>,
     pub worth: Worth,
 }

@@ -37,7 +37,7 @@ pub enum Visit {
 /// Changes of plan that a page of the portal offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Changes {
-    /// Those that the portal times as the catalog does.
+    /// Changes that the portal times as the catalog does.
     TimedAlike,
     /// Upgrades, all of them at once.
     Upgrades,
