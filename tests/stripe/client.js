@@ -240,6 +240,12 @@ function call({ method, path, query, body }) {
   return { kind, text: CALLS[kind] && `void stripe.${CALLS[kind]}(${given.join(', ')});` };
 }
 
+/** The kind of a request, with the names of its parameters. */
+function parameters({ method, path, query, body }) {
+  const form = method === 'POST' ? body : query;
+  return [shape(method, path).kind, ...Object.keys(unfolded(form ?? '')).sort()].join(' ');
+}
+
 /** Calls that have to be refused: the compiler that passes these judges nothing. */
 const SPOILED = [
   'void stripe.customers.create({ "mail": "ada@example.com" });',
@@ -285,8 +291,8 @@ async function main() {
     await subscribe(selling, shop);
     await downgrade(selling, shop);
     const ahead = AHEAD.map(([method, path, form]) => ({ method, path, query: form, body: form }));
-    const asked = recorder.requests.map((request) => shape(request.method, request.path).kind);
-    const early = ahead.map(({ method, path }) => shape(method, path).kind).filter((kind) => asked.includes(kind));
+    const asked = recorder.requests.map(parameters);
+    const early = ahead.map(parameters).filter((known) => asked.includes(known));
     const calls = [...recorder.requests, ...ahead].map(call);
     const seen = new Set(calls.map(({ kind }) => kind));
     const unlisted = [...seen].filter((kind) => !CALLS[kind] && !RARE.includes(kind));
