@@ -107,7 +107,7 @@ impl Version {
                 )
             }
             1 => {
-                next.sales[sale].amount -= 100;
+                next.sales[sale].amount = (next.sales[sale].amount - 100).max(100);
                 format!(
                     "{} {} costs less: {}",
                     next.sales[sale].plan, next.sales[sale].interval, next.sales[sale].amount
@@ -117,12 +117,12 @@ impl Version {
                 let part = dice.below(self.sales[sale].given.len());
                 let change = *dice.pick(&[-50, -7, 7, 50]);
                 let found = &mut next.sales[sale].given[part];
-                found.amount += change;
+                found.amount = (found.amount + change).max(10);
                 format!("{} gives {change:+} {}", self.sales[sale].plan, found.code)
             }
             4 => {
                 next.packs[pack].amount += 100;
-                next.packs[pack].credits += *dice.pick(&[-10, 0, 10]);
+                next.packs[pack].credits = (next.packs[pack].credits + *dice.pick(&[-10, 0, 10])).max(10);
                 format!("the pack {} costs more: {}", next.packs[pack].id, next.packs[pack].amount)
             }
             5 => {
