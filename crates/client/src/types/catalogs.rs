@@ -100,9 +100,9 @@ pub struct Migration {
 pub struct MigratedWorkspace {
     /// `ws_…`
     pub workspace: String,
-    /// Its name.
+    /// Name of the workspace.
     pub name: String,
-    /// Its plan.
+    /// Plan of the workspace.
     pub plan: String,
     /// Interval of the plan's price.
     pub interval: String,

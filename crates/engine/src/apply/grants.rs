@@ -249,8 +249,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// What the current or a carried period was paid with went back in part: the months of it that are still to come
-    /// know (R34).
+    /// Notes that part of the payment of the current or a carried period went back, for its months to come (R34).
     fn note_reversal(&mut self, source: &Name, paid: u64, reversed: u64) {
         let subscription = &self.workspace.subscription;
         let carried = subscription.carried.iter().filter(|carried| carried.period.end > self.at);

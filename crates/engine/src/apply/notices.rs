@@ -1,4 +1,4 @@
-//! What follows from a balance or a plan that has changed: notices, and automatic top-ups.
+//! Notices and automatic top-ups: they follow from a balance or a plan that has changed.
 
 use super::{Step, top_ups};
 use crate::event::Event;

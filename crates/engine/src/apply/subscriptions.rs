@@ -131,8 +131,8 @@ impl<'a> Step<'a> {
         self.start_period(Cycle { offer, plan, price, allowance, why, period, payment: None }, self.at);
     }
 
-    /// What an upgrade does with the old period: the rest of it and its months to come keep their dates, or are
-    /// forfeited (R31).
+    /// Leaves the old period at an upgrade: the rest of it and its months to come keep their dates, or are forfeited
+    /// (R31).
     pub(super) fn leave_cycle(&mut self) {
         if self.terms().on_upgrade() == OnUpgrade::Carry {
             return self.carry_current();
@@ -283,8 +283,8 @@ impl<'a> Step<'a> {
         source
     }
 
-    /// What a period's grants of a code that end at an instant leave over, and what they were made from. What came back
-    /// from holds since then has gone on in grants of its own already (R17) and is not given twice.
+    /// Returns the rest of a period's grants of a code that end at an instant, and their source. What came back from
+    /// holds since then has gone on in grants of its own already (R17) and is not given twice.
     fn left_over(&self, which: Which, code: &Name, at: Timestamp) -> (Amount, Option<Name>) {
         let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
         let ending = |grant: &&Arc<Grant>| {

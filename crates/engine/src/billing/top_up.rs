@@ -27,11 +27,11 @@ pub struct TopUp {
     pub off: bool,
     /// The calendar month (UTC) of `spent`, counted from the year 0.
     pub month: i32,
-    /// What the packs of that month cost, in the currency's smallest unit; a wish counts from its beginning.
+    /// Cost of that month's packs, in the currency's smallest unit; a wish counts from its beginning.
     pub spent: Amount,
     /// The wish that has not ended.
     pub pending: Option<TopUpPurchase>,
-    /// Nothing more is bought until an admin asks again.
+    /// True if top-ups are stopped until an admin asks again.
     pub stopped: bool,
     /// The reason for that; `None` in old journals, where it is a decline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,7 +47,7 @@ pub struct TopUp {
 /// A wish for a pack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopUpPurchase {
-    /// Its number, from 1.
+    /// Number of the wish, from 1.
     pub n: u32,
     /// The pack.
     pub pack: Name,
@@ -61,7 +61,7 @@ pub struct TopUpPurchase {
     /// The calendar month (UTC) it counts in; `None` in old journals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<i32>,
-    /// Its payment is on its way at Stripe, and nothing but its outcome ends it.
+    /// True while the payment is on its way at Stripe: nothing but its outcome ends the wish.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub processing: bool,
 }
