@@ -32,6 +32,16 @@ enum Comparison<'s> {
     Differs(&'s Item, Offer),
 }
 
+/// Answer to a change of an item.
+enum Answer {
+    /// The item was left as it is: it is not the one that was read.
+    Left,
+    /// The item has the new price.
+    Changed,
+    /// The subscription was changed or renewed between the read and the change.
+    Crossed,
+}
+
 impl Billing {
     /// Tells Stripe the price of the next renewal, where a migration has changed it.
     ///
@@ -41,7 +51,7 @@ impl Billing {
         let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
         let Some(known) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
         let catalogs = self.ledger.catalogs_of(workspace).await?;
-        match compare(workspace, &catalogs, seen, known) {
+        let wanted = match compare(workspace, &catalogs, seen, known) {
             Comparison::NotOurs => return Ok(()),
             Comparison::Agrees => {
                 if workspace.subscription.repriced.is_some() || known.metadata.contains_key(marks::REPRICED) {
@@ -49,42 +59,65 @@ impl Billing {
                 }
                 return Ok(());
             }
-            Comparison::Differs(..) => {}
-        }
-        // The customer may have changed something since they were read.
-        let now = self.client.subscription(&known.id).await?;
-        let Comparison::Differs(item, wanted) = compare(workspace, &catalogs, seen, &now) else { return Ok(()) };
-        match self.change_item(&now, item, &wanted).await {
-            Ok(true) => {
-                alerts::end(self.ledger.store(), NOT_REPRICED, &now.id).await?;
+            Comparison::Differs(_, wanted) => wanted,
+        };
+        let answer = match self.price_that_sells(&wanted).await? {
+            Some(price) if price.active => self.change_item(workspace, &catalogs, seen, &price).await,
+            // A price that was archived since cannot be given to an item: it is opened for that alone.
+            Some(price) => {
+                let is_active = |active: bool| PriceChange { active: Some(active), ..PriceChange::default() };
+                self.client.update_price(&price.id, &is_active(true), &once()).await?;
+                let answer = self.change_item(workspace, &catalogs, seen, &price).await;
+                self.client.update_price(&price.id, &is_active(false), &once()).await?;
+                answer
+            }
+            None => {
+                return self.alert(workspace, known, &wanted, "it has no such price; run `scrip stripe sync`").await;
+            }
+        };
+        match answer {
+            Ok(Answer::Left) => Ok(()),
+            Ok(Answer::Changed) => {
+                alerts::end(self.ledger.store(), NOT_REPRICED, &known.id).await?;
                 Ok(())
             }
-            Ok(false) => self.alert(workspace, &now, &wanted, "it has no such price; run `scrip stripe sync`").await,
+            Ok(Answer::Crossed) => {
+                let why = "the subscription was changed or renewed in the same moment; look at it at Stripe";
+                self.alert(workspace, known, &wanted, why).await
+            }
             Err(Error::Refused(refused)) if matches!(refused.status, 400 | 402 | 404) => {
-                self.alert(workspace, &now, &wanted, &refused.to_string()).await
+                self.alert(workspace, known, &wanted, &refused.to_string()).await
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Gives an item another price; `false` where Stripe has no such price.
-    async fn change_item(&self, subscription: &Subscription, item: &Item, wanted: &Offer) -> Result<bool, Error> {
-        let Some(price) = self.price_that_sells(wanted).await? else { return Ok(false) };
-        // A price that was archived since cannot be given to an item: it is opened for that alone.
-        let is_active = |active: bool| PriceChange { active: Some(active), ..PriceChange::default() };
-        if !price.active {
-            self.client.update_price(&price.id, &is_active(true), &once()).await?;
+    /// Gives the item a price, unless the customer has changed something since they were read.
+    ///
+    /// Stripe has no request that depends on what the item has. So the subscription is read right before, and an
+    /// invoice that came between the two says that a change of the customer's was lost.
+    async fn change_item(
+        &self,
+        workspace: &Workspace,
+        catalogs: &Catalogs,
+        seen: &Seen,
+        price: &Price,
+    ) -> Result<Answer, Error> {
+        let Some(paid) = &workspace.subscription.payment else { return Ok(Answer::Left) };
+        let now = self.client.subscription(&paid.subscription).await?;
+        let Comparison::Differs(item, wanted) = compare(workspace, catalogs, seen, &now) else {
+            return Ok(Answer::Left);
+        };
+        if offer(price).as_ref() != Ok(&wanted) {
+            return Ok(Answer::Left);
         }
         let change = Repricing {
             items: vec![ItemPrice { id: item.id.clone(), price: price.id.clone() }],
             proration_behavior: "none",
             metadata: BTreeMap::from([(marks::REPRICED.to_owned(), price.id.clone())]),
         };
-        let changed = self.client.reprice_subscription(&subscription.id, &change, &once()).await;
-        if !price.active {
-            self.client.update_price(&price.id, &is_active(false), &once()).await?;
-        }
-        changed.map(|_| true)
+        let changed = self.client.reprice_subscription(&now.id, &change, &once()).await?;
+        Ok(if changed.latest_invoice == now.latest_invoice { Answer::Changed } else { Answer::Crossed })
     }
 
     /// Returns the price at Stripe that sells just this: the one on sale, else another that can be bought, else the

@@ -191,6 +191,7 @@ async fn what_was_changed_in_the_portal_or_by_hand_stays() {
     {
         let buyer = subscriber(&shop, "month").await;
         migrate(&shop, 2, (4900, 49000)).await;
+        costs(&buyer, 4900).await;
         buyer.change("pro", "year").await;
         buyer.settle().await;
         assert_eq!((buyer.stands().await.1.as_str(), item(&buyer).await), ("year", 49000));
