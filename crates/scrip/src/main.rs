@@ -10,6 +10,7 @@ mod config;
 mod crypto;
 mod export;
 mod gateway;
+mod history;
 mod http;
 mod ledger;
 mod links;

@@ -108,6 +108,8 @@ impl Server {
         let app = Arc::new(App {
             ledger,
             time,
+            followed: Default::default(),
+            histories: Default::default(),
             assets,
             secret,
             operator_keys,

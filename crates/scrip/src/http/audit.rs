@@ -10,13 +10,12 @@ use super::problem::Problem;
 use super::request::{PageQuery, QueryOf};
 use super::{App, page_limit};
 use crate::acts::{self, Act};
+use crate::history::Moment;
 use crate::store::difference::difference;
-use crate::store::journal::JournalRow;
-use crate::store::queries;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{Kind, Workspace, explain, fold, is_privileged};
+use scrip_engine::{Kind, explain};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -35,34 +34,29 @@ pub async fn list(
         return Ok(Json(of_all(&app, before, limit).await?));
     }
     let workspace = admin.workspace_now(&app).await?.id;
-    let rows = app.ledger.store().history(queries::HISTORY, workspace, &[before.saturating_sub(1)]).await?;
-    let mut acts = Vec::new();
-    let mut state = Workspace::unopened(workspace);
-    for row in &rows {
-        let row = JournalRow::read(row);
-        let entry = super::balances::read(&row)?;
-        let was = state.clone();
-        fold(&mut state, entry.at, &entry.events);
-        if is_privileged(&entry.command) {
-            let (before, after) = difference(&was, &state);
-            let summary = explain(&was, &entry).summary;
-            let shown = api::AuditEntry {
-                entry: workspace.owned(Kind::Entry, entry.seq as u32),
-                at: entry.at.to_string(),
-                actor: entry.actor.clone(),
-                act: entry.command.clone(),
-                request_id: row.request(),
-                summary,
-                before,
-                after,
-            };
-            acts.push((entry.seq as i64, shown));
-        }
-    }
+    let before = u64::try_from(before).unwrap_or_default();
+    let mut acts = app.histories.acts(app.ledger.store(), workspace, before, limit + 1).await?;
     let more = acts.len() > limit;
-    let page: Vec<(i64, api::AuditEntry)> = acts.into_iter().rev().take(limit).collect();
-    let last = page.last().map(|(seq, _)| *seq).filter(|_| more);
-    Ok(Json(super::page(page.into_iter().map(|(_, act)| act).collect(), last)))
+    acts.truncate(limit);
+    let last = acts.last().map(|act| act.entry.seq as i64).filter(|_| more);
+    let shown = tokio::task::spawn_blocking(move || acts.iter().map(act).collect()).await;
+    Ok(Json(super::page(shown.map_err(|_| Problem::Internal)?, last)))
+}
+
+/// Shows an act with what it changed.
+fn act(moment: &Moment) -> api::AuditEntry {
+    let Moment { before: was, row, entry } = moment;
+    let (before, after) = difference(was, &moment.after());
+    api::AuditEntry {
+        entry: entry.workspace.owned(Kind::Entry, entry.seq as u32),
+        at: entry.at.to_string(),
+        actor: entry.actor.clone(),
+        act: entry.command.clone(),
+        request_id: row.request(),
+        summary: explain(was, entry).summary,
+        before,
+        after,
+    }
 }
 
 /// What is about no one workspace.

@@ -5,12 +5,13 @@ use super::problem::Problem;
 use super::request::{PageQuery, PathOf, QueryOf};
 use super::{App, page_limit, views};
 use crate::crypto::hex;
+use crate::history::Moment;
 use crate::store::journal::JournalRow;
 use crate::store::{Value, queries};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{DAY, Entry, ExplainedPosting, Explanation, Kind, Terms, Timestamp, Workspace, explain, fold};
+use scrip_engine::{DAY, Entry, ExplainedPosting, Explanation, Kind, Terms, Timestamp, Workspace, explain};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -99,17 +100,8 @@ pub async fn explanation(
     PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Explanation>, Problem> {
     let (workspace, seq) = viewer.owned(Kind::Entry, &id, "entry")?;
-    let rows = app.ledger.store().history(queries::HISTORY, workspace, &[i64::from(seq)]).await?;
-    let Some((last, history)) = rows.split_last() else { return Err(Problem::not_found("entry")) };
-    let entry = read(&JournalRow::read(last))?;
-    if entry.seq != u64::from(seq) {
-        return Err(Problem::not_found("entry"));
-    }
-    let mut before = Workspace::unopened(workspace);
-    for row in history {
-        let entry = read(&JournalRow::read(row))?;
-        fold(&mut before, entry.at, &entry.events);
-    }
+    let moment = app.histories.moment(app.ledger.store(), workspace, u64::from(seq)).await?;
+    let Moment { before, entry, .. } = moment.ok_or(Problem::not_found("entry"))?;
     Ok(Json(explained(id, entry.at, &explain(&before, &entry))))
 }
 

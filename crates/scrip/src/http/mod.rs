@@ -35,6 +35,7 @@ use crate::billing::Billing;
 use crate::clock::{self, Stopwatch};
 use crate::crypto::{hex, random};
 use crate::gateway::assets::Assets;
+use crate::history::Histories;
 use crate::ledger::Ledger;
 use crate::oidc::Oidc;
 use crate::scheduler::TimeMachine;
@@ -43,7 +44,6 @@ use crate::store::Committed;
 use crate::switches::Switches;
 use address::{Client, Proxies};
 use axum::Extension;
-use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
@@ -74,6 +74,10 @@ pub struct App {
     pub ledger: Arc<Ledger>,
     /// Moves test clocks.
     pub time: Arc<TimeMachine>,
+    /// Runs that somebody follows.
+    pub followed: runs::events::FollowedRuns,
+    /// States of workspaces as they once were.
+    pub histories: Histories,
     /// Stored outputs.
     pub assets: Arc<Assets>,
     /// Signs quotes and links.
@@ -135,7 +139,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::create, runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(runs::cancel))
-        .routes(routes!(runs::events))
+        .routes(routes!(runs::events::events))
         .routes(routes!(holds::open))
         .routes(routes!(holds::batch::batch))
         .routes(routes!(holds::show))
@@ -210,7 +214,7 @@ pub fn service(app: Arc<App>, audience: Audience) -> Router {
     let router = router
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/openapi.json", get(|| async { Json(document()) }));
+        .route("/openapi.json", get(openapi::show));
     with_middleware(router, Some(Arc::clone(&app))).layer(Extension(audience)).with_state(app)
 }
 

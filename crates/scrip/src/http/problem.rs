@@ -2,6 +2,7 @@
 //!
 //! Invariant: what a caller reads here was written for callers; causes go to the log under the request's id.
 
+use crate::history::HistoryError;
 use crate::store::{SubmitError, Unavailable};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -381,6 +382,18 @@ impl From<SubmitError> for Problem {
             SubmitError::Unavailable(unavailable) => unavailable.into(),
             SubmitError::Bug(cause) => {
                 tracing::error!(%cause, "a command broke an invariant and was not written");
+                Problem::Internal
+            }
+        }
+    }
+}
+
+impl From<HistoryError> for Problem {
+    fn from(error: HistoryError) -> Problem {
+        match error {
+            HistoryError::Unavailable(unavailable) => unavailable.into(),
+            HistoryError::Unreadable(why) => {
+                tracing::error!(why, "a history cannot be told");
                 Problem::Internal
             }
         }

@@ -1,5 +1,7 @@
 //! Quotes and runs.
 
+pub mod events;
+
 use super::caller::{Reader, Runner};
 use super::problem::{Problem, refusal_members};
 use super::request::{Body, PathOf, QueryOf};
@@ -12,9 +14,6 @@ use crate::store::{Committed, Value, queries};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
-use futures_util::Stream;
-use futures_util::stream::unfold;
 use scrip_client::types as api;
 use scrip_engine::{
     CitedQuote, Command, Dated, Ending, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Terms, Timestamp,
@@ -22,7 +21,6 @@ use scrip_engine::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,7 +165,7 @@ pub async fn create(
     let (n, row) = queued(&committed).ok_or(Problem::Internal)?;
     let shown = match wait {
         Duration::ZERO => views::run(id, n, &row, app.links(runner.holder())),
-        wait => ended(&app, (id, n), runner.holder(), wait).await?,
+        wait => events::ended(&app, (id, n), runner.holder(), wait).await?,
     };
     Ok(Reply::new(StatusCode::ACCEPTED, shown).of(id, &committed))
 }
@@ -237,30 +235,6 @@ async fn find(app: &App, workspace: WorkspaceId, n: u32) -> Result<(RunRow, i64)
     Ok((run, row.integer(1)))
 }
 
-/// The run when it has ended, or as it is when the time is up.
-async fn ended(
-    app: &App,
-    (workspace, n): (WorkspaceId, u32),
-    holder: &str,
-    wait: Duration,
-) -> Result<api::Run, Problem> {
-    let mut moved = app.ledger.store().projections();
-    let watch = async {
-        loop {
-            moved.mark_unchanged();
-            let (row, _) = find(app, workspace, n).await?;
-            if row.status.is_some() || moved.changed().await.is_err() {
-                return Ok::<RunRow, Problem>(row);
-            }
-        }
-    };
-    let row = match tokio::time::timeout(wait, watch).await {
-        Ok(row) => row?,
-        Err(_) => find(app, workspace, n).await?.0,
-    };
-    Ok(views::run(workspace, n, &row, app.links(holder)))
-}
-
 /// Shows a run.
 #[utoipa::path(get, path = "/v1/runs/{id}", tag = "Runs", params(("id" = String, Path, description = "`run_…`"), WaitQuery),
     responses((status = 200, description = "The run", body = api::Run)))]
@@ -271,7 +245,7 @@ pub async fn show(
     QueryOf(query): QueryOf<WaitQuery>,
 ) -> Result<Json<api::Run>, Problem> {
     let (workspace, n) = reader.owned(Kind::Run, &id, "run")?;
-    Ok(Json(ended(&app, (workspace, n), reader.holder(), wait(query.wait)?).await?))
+    Ok(Json(events::ended(&app, (workspace, n), reader.holder(), wait(query.wait)?).await?))
 }
 
 /// Where a run can be.
@@ -367,7 +341,7 @@ pub async fn cancel(
         .map_err(Problem::from)
     {
         Ok(committed) => {
-            let run = ended(&app, (workspace, run), runner.holder(), Duration::ZERO).await?;
+            let run = events::ended(&app, (workspace, run), runner.holder(), Duration::ZERO).await?;
             Ok(Reply::new(StatusCode::OK, run).of(workspace, &committed))
         }
         Err(Problem::Refused(Refusal::HoldEnded { what, ending: None })) => {
@@ -382,50 +356,6 @@ pub async fn cancel(
 fn ending_of(row: &RunRow) -> Option<Ending> {
     let (status, ended_at) = (row.status?, row.ended_at?);
     Some(Ending { ended_as: status.name(), ended_at, captured: row.captured, released: row.released })
-}
-
-/// Follows a run: one event each time it changes, the last when it has ended.
-#[utoipa::path(get, path = "/v1/runs/{id}/events", tag = "Runs", params(("id" = String, Path, description = "`run_…`")),
-    responses((status = 200, description = "Server-sent events named `run`, each a run", content_type = "text/event-stream", body = String)))]
-pub async fn events(
-    reader: Reader,
-    State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
-) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Problem> {
-    let (workspace, n) = reader.owned(Kind::Run, &id, "run")?;
-    find(&app, workspace, n).await?;
-    let follow = Follow { moved: app.ledger.store().projections(), app, reader, workspace, n, seen: 0, over: false };
-    Ok(Sse::new(unfold(follow, Follow::next)).keep_alive(KeepAlive::default()))
-}
-
-struct Follow {
-    app: Arc<App>,
-    reader: Reader,
-    moved: tokio::sync::watch::Receiver<i64>,
-    workspace: WorkspaceId,
-    n: u32,
-    seen: i64,
-    over: bool,
-}
-
-impl Follow {
-    async fn next(mut self) -> Option<(Result<SseEvent, Infallible>, Follow)> {
-        while !self.over {
-            self.moved.mark_unchanged();
-            let (row, seq) = find(&self.app, self.workspace, self.n).await.ok()?;
-            if seq > self.seen {
-                // The stream ends with the right to it.
-                self.reader.still(&self.app).await.ok()?;
-                self.seen = seq;
-                self.over = row.status.is_some();
-                let run = views::run(self.workspace, self.n, &row, self.app.links(self.reader.holder()));
-                let event = SseEvent::default().event("run").id(seq.to_string()).data(json!(run).to_string());
-                return Some((Ok(event), self));
-            }
-            self.moved.changed().await.ok()?;
-        }
-        None
-    }
 }
 
 #[cfg(test)]

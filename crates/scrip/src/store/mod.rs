@@ -15,6 +15,7 @@ mod postgres;
 pub mod projection;
 pub mod queries;
 mod sqlite;
+pub mod watchers;
 
 use crate::crypto;
 pub use beside::{Claim, NewMail, Statement, Tell, Told};
@@ -371,6 +372,14 @@ impl Store {
         match self {
             Store::Sqlite(sqlite) => sqlite.projections(),
             Store::Postgres(postgres) => postgres.projections(),
+        }
+    }
+
+    /// Those who wait for the rows of one workspace to change.
+    pub fn watchers(&self) -> &watchers::Watchers {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.watchers(),
+            Store::Postgres(postgres) => postgres.watchers(),
         }
     }
 

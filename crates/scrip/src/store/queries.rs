@@ -27,6 +27,10 @@ pub const ENTRIES: &str =
 pub const HISTORY: &str =
     "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
     FROM history WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
+/// Entries of a workspace after one and up to another, oldest first, at most so many.
+pub const HISTORY_BETWEEN: &str =
+    "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+    FROM history WHERE workspace = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4";
 /// All entries after a position.
 pub const JOURNAL: &str =
     "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
@@ -297,6 +301,7 @@ pub const ALL: &[&str] = &[
     HOLD,
     ENTRIES,
     HISTORY,
+    HISTORY_BETWEEN,
     JOURNAL,
     JOURNAL_LENGTH,
     USAGE,

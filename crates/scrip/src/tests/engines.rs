@@ -8,9 +8,11 @@
 use super::postgres::database;
 use super::reference::Model as Reference;
 use super::simulation::{Deaths, Life, SHIPPED};
+use crate::history::Histories;
+use crate::store::journal::JournalRow;
 use crate::store::{Row, Store, Value, queries};
 use crate::verify::verify;
-use scrip_engine::{DAY, parse_catalog};
+use scrip_engine::{DAY, Entry, Workspace, fold, is_privileged, parse_catalog};
 use std::sync::Arc;
 
 /// Sequences of each catalog.
@@ -22,6 +24,45 @@ const COMMANDS: u32 = 100;
 async fn history(store: &Store, life: &Life) -> Vec<Row> {
     let rows = store.history(queries::HISTORY, life.workspace, &[i64::MAX]).await.expect("it can be read");
     rows.into_iter().map(|row| Row(row.0.into_iter().skip(1).collect())).collect()
+}
+
+/// Whatever entry is asked about, and in whatever order, the state before it is what folding all entries before it
+/// gives, and the audit log has every privileged one.
+async fn states_are_remembered(life: &Life, twin: &Store) {
+    let rows = life.store().history(queries::HISTORY, life.workspace, &[i64::MAX]).await.expect("it can be read");
+    let entries: Vec<Entry> = rows.iter().map(|row| JournalRow::read(row).entry().expect("it is readable")).collect();
+    let mut state = Workspace::unopened(life.workspace);
+    let mut states = Vec::new();
+    for entry in &entries {
+        states.push(state.clone());
+        fold(&mut state, entry.at, &entry.events);
+    }
+    states.push(state);
+    let last = entries.len() as u64;
+    let acts: Vec<u64> =
+        entries.iter().filter(|entry| is_privileged(&entry.command)).map(|entry| entry.seq).rev().collect();
+    for store in [life.store(), twin] {
+        let histories = Histories::default();
+        for n in 1..=last {
+            // From the middle to the end, then from the beginning.
+            let seq = (last / 2 + n) % last + 1;
+            let moment = histories.moment(store, life.workspace, seq).await.expect("it answers").expect("it is there");
+            assert_eq!((moment.row.seq, &moment.before), (seq, &states[seq as usize - 1]));
+            assert_eq!(moment.after(), states[seq as usize]);
+        }
+        for none in [0, last + 1] {
+            assert!(histories.moment(store, life.workspace, none).await.expect("it answers").is_none());
+        }
+        let (mut before, mut found) = (u64::MAX, Vec::new());
+        loop {
+            let page = histories.acts(store, life.workspace, before, 3).await.expect("it answers");
+            let Some(oldest) = page.last() else { break };
+            before = oldest.entry.seq;
+            assert!(page.iter().all(|act| act.before == states[act.entry.seq as usize - 1]));
+            found.extend(page.iter().map(|act| act.entry.seq));
+        }
+        assert_eq!(found, acts);
+    }
 }
 
 async fn the_same_on_both(catalog: usize) {
@@ -46,6 +87,9 @@ async fn the_same_on_both(catalog: usize) {
         }
         let (here, there) = (history(life.store(), &life).await, history(&twin, &life).await);
         assert_eq!(here, there, "{name} {seed}: the journals differ");
+        if seed % 25 == 0 {
+            states_are_remembered(&life, &twin).await;
+        }
         let settled = life.store().workspace(life.workspace).await.expect("it answers");
         assert_eq!(
             settled,

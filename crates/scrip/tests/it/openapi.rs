@@ -19,8 +19,15 @@ async fn the_committed_document_is_what_the_binary_prints_and_serves() {
     assert!(printed == file, "openapi.json is out of date: `scrip openapi > openapi.json`");
     let app = App::start();
     let served = reqwest::get(format!("{}/openapi.json", app.url)).await.expect("an answer");
+    let etag = served.headers()["etag"].clone();
     let served: Value = served.json().await.expect("JSON");
     assert_eq!(served, committed());
+    let client = reqwest::Client::new();
+    for (known, status) in [(etag.to_str().expect("ASCII"), 304), ("\"another\"", 200), ("\"another\", *", 304)] {
+        let asked = client.get(format!("{}/openapi.json", app.url)).header("if-none-match", known);
+        let answer = asked.send().await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), &answer.headers()["etag"]), (status, &etag), "{known}");
+    }
 }
 
 #[test]

@@ -378,9 +378,19 @@ async fn a_run_can_be_followed_to_its_end() {
     {
         let desk = app.free().await;
         let run = desk.run(json!({ "model": "upscale", "sandbox": { "after": 1 } })).await.expect(202);
-        let stream = desk.call(Method::GET, &format!("/v1/runs/{}/events", text(&run["id"]))).stream().await;
+        let path = format!("/v1/runs/{}/events", text(&run["id"]));
+        let stream = desk.call(Method::GET, &path).stream().await;
         assert_eq!(stream.headers()["content-type"], "text/event-stream");
-        let whole = tokio::time::timeout(PATIENCE, stream.text()).await.expect("it ends").expect("it is whole");
+        // Others who come to follow it see what it is by then, whatever happens elsewhere meanwhile.
+        let second = desk.call(Method::GET, &path).stream().await;
+        let elsewhere = app.free().await;
+        elsewhere.run(json!({ "model": "image-standard" })).await.expect(202);
+        let (whole, second) = tokio::join!(stream.text(), tokio::time::timeout(PATIENCE, second.text()));
+        let (whole, second) = (whole.expect("it is whole"), second.expect("it ends").expect("it is whole"));
+        assert_eq!(
+            second.lines().rfind(|line| line.starts_with("data:")),
+            whole.lines().rfind(|line| line.starts_with("data:"))
+        );
         let events: Vec<Value> = whole
             .lines()
             .filter_map(|line| line.strip_prefix("data:"))

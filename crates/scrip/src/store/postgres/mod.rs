@@ -20,6 +20,7 @@ mod states;
 mod tls;
 mod values;
 
+use super::watchers::Watchers;
 use super::{
     Committed, Options, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash, written_clocks,
 };
@@ -167,6 +168,7 @@ pub struct Postgres {
     limiter: Limiter,
     projected: watch::Receiver<Place>,
     moved: watch::Receiver<i64>,
+    watchers: Watchers,
     mailed: Notify,
 }
 
@@ -215,9 +217,10 @@ impl Postgres {
         let (reached, projected) = watch::channel(Place::default());
         tokio::spawn(projector::run(Arc::clone(&shared), reached));
         let (moving, moved) = watch::channel(0);
-        tokio::spawn(follow(projected.clone(), moving));
+        let watchers = Watchers::default();
+        tokio::spawn(follow(Arc::downgrade(&shared), projected.clone(), moving, watchers.clone()));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
-        Ok(Postgres { shared, lane, limiter, projected, moved, mailed: Notify::new() })
+        Ok(Postgres { shared, lane, limiter, projected, moved, watchers, mailed: Notify::new() })
     }
 
     /// Hands a job to the lane, behind what was handed to it before; where its answer will come.
@@ -294,6 +297,11 @@ impl Postgres {
     /// See [`super::Store::projections`].
     pub fn projections(&self) -> watch::Receiver<i64> {
         self.moved.clone()
+    }
+
+    /// See [`super::Store::watchers`].
+    pub fn watchers(&self) -> &Watchers {
+        &self.watchers
     }
 
     /// See [`super::Store::mailed`].
@@ -393,10 +401,36 @@ fn start_lane(shared: &Arc<Shared>, Options { group_commit, tell, .. }: Options)
     jobs
 }
 
-/// Tells of every move of the projections by a number, as those ask who only want to know that there was one.
-async fn follow(mut projected: watch::Receiver<Place>, moving: watch::Sender<i64>) {
+/// Workspaces whose entries stand after one place, up to another.
+const MOVED: &str =
+    "SELECT DISTINCT workspace FROM entries WHERE (xid, position) > ($1, $2) AND (xid, position) <= ($3, $4)";
+
+/// Tells of every move of the projections by a number, as those ask who only want to know that there was one, and of
+/// the workspaces whose rows have changed to those who wait for them.
+async fn follow(
+    shared: std::sync::Weak<Shared>,
+    mut projected: watch::Receiver<Place>,
+    moving: watch::Sender<i64>,
+    watchers: Watchers,
+) {
+    let mut from = *projected.borrow_and_update();
     while projected.changed().await.is_ok() {
         moving.send_modify(|moves| *moves += 1);
+        let to = *projected.borrow_and_update();
+        let from = std::mem::replace(&mut from, to);
+        if watchers.is_empty() {
+            continue;
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        let between = [from.xid, from.position, to.xid, to.position].map(Value::Integer).to_vec();
+        match query_on(&shared.reserve, MOVED, between).await {
+            Ok(rows) => watchers.wake(rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64))),
+            // Rows that were folded anew are behind where they were: everybody looks.
+            Err(error) => {
+                tracing::warn!(%error, "nobody can say which workspaces have changed");
+                watchers.wake_all();
+            }
+        }
     }
 }
 

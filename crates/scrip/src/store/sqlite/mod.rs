@@ -18,6 +18,7 @@ mod recent;
 mod rows;
 mod writer;
 
+use super::watchers::Watchers;
 use super::{Committed, Row, Submission, SubmitError, Tell, Unavailable, Value, beside, catalogs_of};
 use checkpointer::Checkpointer;
 use flusher::Flusher;
@@ -263,6 +264,11 @@ impl Sqlite {
     /// See [`super::Store::projections`].
     pub fn projections(&self) -> watch::Receiver<i64> {
         self.projector.projected()
+    }
+
+    /// See [`super::Store::watchers`].
+    pub fn watchers(&self) -> &Watchers {
+        self.projector.watchers()
     }
 
     /// See [`super::Store::lease`].

@@ -8,6 +8,7 @@ use super::{all_rows, bound, rows};
 use crate::clock::Stopwatch;
 use crate::store::journal::{GENESIS, JournalRow};
 use crate::store::projection::{Changes, Journaled, Wanted};
+use crate::store::watchers::Watchers;
 use crate::store::{Row, Unavailable, Value, numbered};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use scrip_engine::{Workspace, WorkspaceId};
@@ -65,6 +66,7 @@ pub(super) struct Projector {
     thread: Option<JoinHandle<()>>,
     projected: watch::Receiver<i64>,
     indexed: watch::Receiver<i64>,
+    watchers: Watchers,
 }
 
 impl Projector {
@@ -78,11 +80,12 @@ impl Projector {
         thread.catch_up();
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let (projected, indexed) = (thread.projected.subscribe(), thread.indexed.subscribe());
+        let watchers = thread.watchers.clone();
         let running = std::thread::Builder::new()
             .name("projector".to_owned())
             .spawn(move || thread.run(&waiting))
             .map_err(|error| Unavailable(format!("no thread for the projections: {error}")))?;
-        Ok(Projector { jobs: Some(jobs), thread: Some(running), projected, indexed })
+        Ok(Projector { jobs: Some(jobs), thread: Some(running), projected, indexed, watchers })
     }
 
     pub(super) fn jobs(&self) -> SyncSender<Job> {
@@ -92,6 +95,11 @@ impl Projector {
     /// The entry that everything is folded up to.
     pub(super) fn projected(&self) -> watch::Receiver<i64> {
         self.projected.clone()
+    }
+
+    /// Those who wait for the rows of one workspace to change.
+    pub(super) fn watchers(&self) -> &Watchers {
+        &self.watchers
     }
 
     /// The entry up to which all are in the index. It follows further behind.
@@ -159,6 +167,7 @@ struct Thread {
     index: Index,
     projected: watch::Sender<i64>,
     indexed: watch::Sender<i64>,
+    watchers: Watchers,
 }
 
 impl Thread {
@@ -193,6 +202,7 @@ impl Thread {
             wanted: 0,
             projected: watch::Sender::new(position),
             indexed: watch::Sender::new(index.position()),
+            watchers: Watchers::default(),
             index,
         })
     }
@@ -277,6 +287,7 @@ impl Thread {
         let Some(last) = fold(&mut self.views, self.position, &entries, &mut self.index)? else { return Ok(0) };
         self.position = last;
         self.tell();
+        self.watchers.wake(entries.iter().map(|entry| entry.workspace));
         Ok(entries.len())
     }
 
