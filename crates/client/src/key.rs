@@ -6,18 +6,19 @@ use std::hash::BuildHasher;
 /// Who asks with a key, by how it begins. Whether the key is good, only the server can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
-    /// `sk_…`: whoever runs the deployment, who names the workspace.
+    /// `scrip_sk_…`: whoever runs the deployment, who names the workspace.
     Operator,
-    /// `wk_…`: a key of one workspace.
+    /// `scrip_wk_…`: a key of one workspace.
     Workspace,
-    /// `ps_…`: somebody who has signed in, to all of their workspaces or to one alone.
+    /// `scrip_ps_…`: somebody who has signed in, to all of their workspaces or to one alone.
     Session,
 }
 
 impl KeyKind {
-    /// The kind of a key; nothing when it begins like none.
+    /// The kind of a key; nothing when it begins like none. Keys made before they began with `scrip_` are good as well.
     pub fn of(key: &str) -> Option<KeyKind> {
         let kinds = [("sk_", KeyKind::Operator), ("wk_", KeyKind::Workspace), ("ps_", KeyKind::Session)];
+        let key = key.strip_prefix("scrip_").unwrap_or(key);
         kinds.into_iter().find_map(|(prefix, kind)| key.starts_with(prefix).then_some(kind))
     }
 
@@ -60,9 +61,10 @@ mod tests {
 
     #[test]
     fn a_key_says_by_its_beginning_who_asks() {
-        let kinds = ["sk_test_x", "wk_live_x", "ps_x", "st_x", "x", ""].map(KeyKind::of);
+        let kinds = ["scrip_sk_test_x", "scrip_wk_live_x", "scrip_ps_x", "scrip_x", "st_x", "x", ""].map(KeyKind::of);
+        assert_eq!(["sk_test_x", "wk_live_x", "ps_x"].map(KeyKind::of), kinds[..3]);
         let known = [KeyKind::Operator, KeyKind::Workspace, KeyKind::Session].map(Some);
-        assert_eq!((&kinds[..3], &kinds[3..]), (&known[..], &[None; 3][..]));
+        assert_eq!((&kinds[..3], &kinds[3..]), (&known[..], &[None; 4][..]));
         assert_eq!(known.map(|kind| kind.is_some_and(KeyKind::implies_workspace)), [false, true, true]);
     }
 

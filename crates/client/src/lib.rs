@@ -8,7 +8,7 @@
 //! use scrip_client::{Client, Error};
 //!
 //! # async fn example() -> Result<(), Error> {
-//! let client = Client::new("http://127.0.0.1:8080", "sk_test_…")?;
+//! let client = Client::new("http://127.0.0.1:8080", "scrip_sk_test_…")?;
 //! let workspace = client.workspace("ws_…");
 //! let params = serde_json::Map::from_iter([("prompt".to_owned(), "a lighthouse in the fog".into())]);
 //! let model = "image-standard".to_owned();
@@ -86,7 +86,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the Scrip at an address, by a key: an operator's `sk_…`, a workspace's `wk_…`, or a session `ps_…`.
+    /// A client of the Scrip at an address, by a key: an operator's `scrip_sk_…`, a workspace's `scrip_wk_…`, or
+    /// a session `scrip_ps_…`.
     /// Nothing is sent yet.
     ///
     /// # Errors
@@ -124,7 +125,8 @@ impl Client {
         Scoped { client: Client { workspace: Some(id.to_owned()), ..self.clone() } }
     }
 
-    /// This client for the one workspace that its key is good for: a workspace's `wk_…`, or a session of one workspace.
+    /// This client for the one workspace that its key is good for: a workspace's `scrip_wk_…`, or a session of one
+    /// workspace.
     /// Nothing else needs to name it.
     pub fn own_workspace(&self) -> Scoped {
         Scoped { client: Client { workspace: None, ..self.clone() } }

@@ -149,6 +149,22 @@ impl Client {
         self.post(&["v1", "grants", id, "void"]).body(&VoidRequest { reason: reason.to_owned() })
     }
 
+    /// `POST /v1/operator_keys`: makes an operator key. Its secret is in this answer alone. It takes no idempotency
+    /// key: a retry is refused, since a good key keeps its name to itself.
+    pub fn make_operator_key(&self, new: &NewOperatorKey) -> Call<OperatorKey> {
+        self.post(&["v1", "operator_keys"]).body(new)
+    }
+
+    /// `GET /v1/operator_keys`: every operator key, without its secret.
+    pub fn operator_keys(&self) -> Call<Page<OperatorKey>> {
+        self.get(&["v1", "operator_keys"])
+    }
+
+    /// `DELETE /v1/operator_keys/{id}`: ends an operator key for ever, everywhere once the answer is there.
+    pub fn revoke_operator_key(&self, id: &str) -> Call<Ended> {
+        Call::new(self, Method::DELETE, &["v1", "operator_keys", id])
+    }
+
     /// `POST /v1/test_clocks`: makes a test clock. It takes no idempotency key: a retry may leave a second one.
     pub fn create_test_clock(&self, new: &NewTestClock) -> Call<TestClock> {
         self.post(&["v1", "test_clocks"]).body(new)

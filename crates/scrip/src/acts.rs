@@ -10,7 +10,8 @@ use scrip_engine::Timestamp;
 pub struct Act {
     /// Its number, from 1.
     pub n: i64,
-    /// What was done: `publish_catalog`, `migrate_catalog`, `portal_link`, `link_customer`, or what was switched:
+    /// What was done: `publish_catalog`, `migrate_catalog`, `portal_link`, `link_customer`, `make_operator_key`,
+    /// `revoke_operator_key`, or what was switched:
     /// `model`, `provider`.
     pub kind: String,
     /// To what or whom.

@@ -52,6 +52,10 @@ pub fn hmac_is(secret: &[u8], pieces: &[&[u8]], tag: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(context.sign().as_ref(), tag).is_ok()
 }
 
+/// Prefixes of operator keys: for play credits and for real ones, and those of before, which scanners take for
+/// Stripe's.
+pub const OPERATOR_PREFIXES: [&str; 4] = ["scrip_sk_test_", "scrip_sk_live_", "sk_test_", "sk_live_"];
+
 /// A new key: prefix, 30 random characters of base 62 (178 bits), 6 of checksum.
 pub fn new_key(prefix: &str) -> String {
     let mut secret = String::with_capacity(SECRET_LENGTH);

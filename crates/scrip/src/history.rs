@@ -1,8 +1,8 @@
 //! States of a workspace as they once were: what explanations and the audit log are made from.
 //!
-//! The state before an entry is a fold of all entries before it, and an old workspace has many. So its history is folded
-//! once: states of it are kept as marks, at distances that grow with its length, and whoever asks folds from the mark
-//! before. What is kept is forgotten with the process, or when other workspaces are asked about.
+//! The state before an entry is a fold of all entries before it, and an old workspace has many. So its history is
+//! folded once: states of it are kept as marks, at distances that grow with its length, and whoever asks folds from
+//! the mark before. What is kept is forgotten with the process, or when other workspaces are asked about.
 //!
 //! Invariant: one request at a time folds, a bounded number of entries, away from the threads that serve; then it is
 //! the turn of whoever waits longest. So nobody who asks about a long history holds up anybody else.

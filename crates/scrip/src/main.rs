@@ -17,6 +17,7 @@ mod links;
 mod mail;
 mod notices;
 mod oidc;
+mod operators;
 mod outbound;
 mod outbox;
 mod scheduler;

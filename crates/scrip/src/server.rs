@@ -5,25 +5,25 @@ mod catalog_file;
 use crate::billing::Billing;
 use crate::clock;
 use crate::config::{Secret, Settings};
-use crate::crypto::{is_key, new_key, random, sha256};
+use crate::crypto::{OPERATOR_PREFIXES, is_key, new_key, random};
 use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
 use crate::http::keys::directory::Directory;
-use crate::http::{self, App, Audience, address::Proxies, caller::OPERATOR_PREFIXES, throttle::Throttle};
+use crate::http::{self, App, Audience, address::Proxies, throttle::Throttle};
 use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::mail::transport::{Mailer, Transport};
 use crate::notices;
 use crate::oidc::Oidc;
+use crate::operators::{self, Actor, OperatorKey, OperatorKeys};
 use crate::outbox::Outbox;
 use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
 use crate::sign_in::{self, Lifetimes};
-use crate::store::{Address, Options, Row, Store, Unavailable, Value, queries};
+use crate::store::{Address, Options, Store, Unavailable, Value, queries};
 use crate::stripe::Client;
 use crate::switches::Switches;
 use scrip_engine::parse_catalog;
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -268,38 +268,29 @@ async fn secret(store: &Store) -> Result<Vec<u8>, Unavailable> {
     rows.first().map(|row| row.bytes(0).to_vec()).ok_or_else(|| Unavailable("the secret was not kept".to_owned()))
 }
 
-async fn operator_keys(
-    store: &Store,
-    given: Option<&str>,
-) -> Result<(HashMap<[u8; 32], String>, Option<String>), String> {
+/// The operator keys, with the one that the settings give. Where there is none that may do everything, one is made and
+/// returned, to be shown once.
+async fn operator_keys(store: &Store, given: Option<&str>) -> Result<(OperatorKeys, Option<String>), String> {
     let unavailable = |error: Unavailable| error.to_string();
-    let known = store.query(queries::OPERATOR_KEYS, Vec::new()).await.map_err(unavailable)?;
-    let mut keys = HashMap::new();
-    let mut made = None;
-    if let Some(key) = given {
-        if !OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key)) {
-            return Err("SCRIP_OPERATOR_KEY is not an operator key; `scrip keys new` makes one".to_owned());
-        }
-        keys.insert(sha256(&[key.as_bytes()]), operator(&last4(key)));
-    } else if known.is_empty() {
-        let key = new_key(OPERATOR_PREFIXES[0]);
-        let hash = Value::Bytes(sha256(&[key.as_bytes()]).to_vec());
-        let now = Value::Integer(clock::now().micros());
-        let values = vec![hash, Value::Text("first".to_owned()), Value::Text(last4(&key)), now];
-        store.write(queries::NEW_OPERATOR_KEY, values).await.map_err(unavailable)?;
-        keys.insert(sha256(&[key.as_bytes()]), operator(&last4(&key)));
-        made = Some(key);
+    if given.is_some_and(|secret| !OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, secret))) {
+        return Err("SCRIP_OPERATOR_KEY is not an operator key; `scrip keys new` makes one".to_owned());
     }
-    let stored = |row: &Row| Some((<[u8; 32]>::try_from(row.bytes(0)).ok()?, operator(row.text(1))));
-    keys.extend(known.iter().filter_map(stored));
-    Ok((keys, made))
-}
-
-/// An operator, as the journal names them.
-fn operator(last4: &str) -> String {
-    format!("operator …{last4}")
-}
-
-fn last4(key: &str) -> String {
-    key.chars().skip(key.chars().count().saturating_sub(4)).collect()
+    let keys = OperatorKeys::new(given.map(|secret| OperatorKey::of_everything(secret, "environment")));
+    let (known, now) = (keys.all(store).await.map_err(unavailable)?, clock::now());
+    let good = || known.iter().filter(|key| key.is_good(now));
+    let actor = Actor { name: "start", request: None };
+    if given.is_some() {
+        for first in good().filter(|key| key.name == operators::FIRST && key.created_at.is_some()) {
+            tracing::warn!(key = first.id(), "the key of the first start is revoked: another one is given");
+            keys.revoke(store, first, &actor).await.map_err(unavailable)?;
+        }
+        return Ok((keys, None));
+    }
+    if good().any(|key| key.may(&[])) {
+        return Ok((keys, None));
+    }
+    let secret = new_key(OPERATOR_PREFIXES[0]);
+    let is_made = keys.make(store, &OperatorKey::of_everything(&secret, operators::FIRST), &actor).await;
+    // Another process that starts on the same database was first, and shows its own.
+    Ok((keys, is_made.map_err(unavailable)?.then_some(secret)))
 }

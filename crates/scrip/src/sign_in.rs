@@ -13,8 +13,8 @@ use scrip_engine::{DAY, SECOND, Timestamp, UserId, WorkspaceId};
 
 /// The prefix of what signs somebody in once.
 pub const TOKEN_PREFIX: &str = "st_";
-/// The prefix of sessions.
-pub const SESSION_PREFIX: &str = "ps_";
+/// Prefixes of sessions: the one they are given, and the one of before.
+pub const SESSION_PREFIXES: [&str; 2] = ["scrip_ps_", "ps_"];
 /// How long a link is good, in microseconds.
 pub const LINK_LIFETIME: i64 = 15 * 60 * SECOND;
 /// How much later a session must be used again for that to be written down, in microseconds.
@@ -175,7 +175,7 @@ pub async fn open(
     lifetimes: Lifetimes,
     now: Timestamp,
 ) -> Result<(String, Session), Unavailable> {
-    let token = new_key(SESSION_PREFIX);
+    let token = new_key(SESSION_PREFIXES[0]);
     let (hash, expires_at) = (hash_of(&token), now.after_micros(lifetimes.absolute));
     let Redeemed { email, workspace } = for_whom;
     let values = vec![bytes(&hash), user.into(), workspace.into(), now.micros().into(), expires_at.micros().into()];
@@ -194,7 +194,7 @@ pub async fn find(
     lifetimes: Lifetimes,
     now: Timestamp,
 ) -> Result<Option<Session>, Unavailable> {
-    if !is_key(SESSION_PREFIX, token) {
+    if !SESSION_PREFIXES.iter().any(|prefix| is_key(prefix, token)) {
         return Ok(None);
     }
     let hash = hash_of(token);

@@ -299,11 +299,11 @@ fn a_key_is_made_used_rotated_frozen_and_revoked() {
     let make = ["keys", "make", "Robot", "--can", "model:image-standard:run", "--cap", "25/month", "--workspace", &id];
     let told = server.says(&make);
     let secret = told.lines().next().expect("the secret is first").to_owned();
-    assert!(secret.starts_with("wk_test_") && told.contains("it is not shown again"), "{told}");
+    assert!(secret.starts_with("scrip_wk_test_") && told.contains("it is not shown again"), "{told}");
     assert!(told.contains("may: model:image-standard:run\n") && told.contains("25 credits a month, 0 spent"), "{told}");
     let listed = server.says(&["keys", "list", "--workspace", &id]);
     let key = listed.split_whitespace().find(|word| word.starts_with("key_")).expect("it is listed").to_owned();
-    assert!(!listed.contains(&secret) && listed.contains(&secret[40..]), "{listed}");
+    assert!(!listed.contains(&secret) && listed.contains(&secret[46..]), "{listed}");
 
     // With it, the workspace needs no name, and one that the environment names for other keys is not looked at.
     let by = |secret: &str, arguments: &[&str]| {
@@ -389,8 +389,8 @@ fn what_a_key_cannot_be_is_said_with_what_it_can() {
     assert!(code == 2 && told.contains("500/month"), "{told}");
     assert_eq!(make(&[]).0, 2, "a key that may do nothing is none");
     assert_eq!(make(&["--preset", "read-only", "--can", "workflow:read"]).0, 2);
-    let (code, told) = failure(server.scrip(&["keys", "show", "wk_test_secret"]));
-    assert!(code == 2 && told.contains("scrip keys list") && !told.contains("wk_test_secret"), "{told}");
+    let (code, told) = failure(server.scrip(&["keys", "show", "scrip_wk_test_secret"]));
+    assert!(code == 2 && told.contains("scrip keys list") && !told.contains("scrip_wk_test_secret"), "{told}");
     let (code, told) = failure(server.scrip(&["keys", "revoke", "key_0000000000001_1"]));
     assert!(code == 1 && told.starts_with("NOT_FOUND: "), "{told}");
     assert_eq!(failure(server.scrip(&["keys", "change", "key_0000000000001_1"])).0, 2, "nothing is to be different");
@@ -582,7 +582,7 @@ fn an_export_waits_for_the_server_to_stop() {
 #[test]
 fn keys_completions_and_the_description_need_no_server() {
     let (test, live) = (output(scrip(&["keys", "new"])), output(scrip(&["keys", "new", "--live"])));
-    assert!(test.starts_with("sk_test_") && live.starts_with("sk_live_"), "{test} {live}");
+    assert!(test.starts_with("scrip_sk_test_") && live.starts_with("scrip_sk_live_"), "{test} {live}");
     assert!(output(scrip(&["completions", "bash"])).contains("_scrip"));
     let document: Value = serde_json::from_str(&output(scrip(&["openapi"]))).expect("JSON");
     assert_eq!(document["openapi"], "3.1.0");

@@ -163,7 +163,7 @@ fn keys_printed_work(sections: &BTreeMap<String, Vec<String>>, run: &impl Fn(&st
         String::from_utf8(output.stdout).expect("text")
     };
     let keys = section(sections, "Run it with a key");
-    assert!(keys[0].contains("Bearer wk_test_") && keys[1].contains("--key wk_test_"), "{keys:?}");
+    assert!(keys[0].contains("Bearer scrip_wk_test_") && keys[1].contains("--key scrip_wk_test_"), "{keys:?}");
     let accepted = answer(&run(&keys[0]));
     assert!(accepted["credits"]["quoted"].as_i64() > Some(0), "{accepted}");
     assert!(told(&keys[1]).contains("quoted"));
@@ -184,7 +184,7 @@ fn keys_printed_work(sections: &BTreeMap<String, Vec<String>>, run: &impl Fn(&st
     let signs_in = section(sections, "Sign in as the owner");
     let session = answer(&run(&signs_in[0]));
     let token = session["token"].as_str().expect("it is in the answer");
-    assert!(token.starts_with("ps_"), "{session}");
+    assert!(token.starts_with("scrip_ps_"), "{session}");
     let email = session["user"]["email"].as_str().expect("an address");
     let workspace = session["workspace"].as_str().expect("the link was for one");
     assert_eq!(answer(&run(&signs_in[0]))["code"], "UNAUTHENTICATED", "a link is good once");

@@ -113,7 +113,7 @@ pub struct Key {
     pub id: String,
     /// Shown on pages.
     pub name: String,
-    /// The secret, `wk_…`, in this answer alone.
+    /// The secret, `scrip_wk_…`, in this answer alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
     /// How the secret ends.

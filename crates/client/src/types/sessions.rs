@@ -75,7 +75,7 @@ pub struct Session {
     pub csrf: String,
     /// When it ends, however much it is used.
     pub expires_at: String,
-    /// `ps_…`, in the answer that opens a session without a cookie: send it as `Authorization: Bearer`.
+    /// `scrip_ps_…`, in the answer that opens a session without a cookie: send it as `Authorization: Bearer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }

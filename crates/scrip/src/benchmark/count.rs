@@ -9,8 +9,9 @@ use super::fill;
 use super::load::{self, HOLD, Held};
 use super::place::{Place, Target};
 use crate::config::Settings;
-use crate::crypto::{new_key, sha256};
+use crate::crypto::{OPERATOR_PREFIXES, new_key, sha256};
 use crate::http;
+use crate::http::caller::KEY_PREFIXES;
 use crate::http::keys::directory::claim;
 use crate::ledger::{Asked, Beside, Ledger};
 use crate::server::Server;
@@ -53,7 +54,7 @@ pub fn run(what: Counted, rounds: usize, place: &Place) -> Result<(), String> {
 }
 
 async fn requests(what: Counted, rounds: usize, place: &Place) -> Result<(), String> {
-    let key = new_key("sk_test_");
+    let key = new_key(OPERATOR_PREFIXES[0]);
     let settings = Settings {
         catalog: Some(place.catalog()),
         data: Some(place.directory().join("counted")),
@@ -108,7 +109,7 @@ struct Desk {
 async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
     let mut desks = Vec::with_capacity(WORKSPACES);
     for n in 0..WORKSPACES {
-        let (workspace, key) = (WorkspaceId::new(n as u64 + 1), new_key("wk_test_"));
+        let (workspace, key) = (WorkspaceId::new(n as u64 + 1), new_key(KEY_PREFIXES[0]));
         // Without a limit on requests: what is counted is the judging.
         let (plan, interval, allowance) = (Name::from("enterprise"), Some(Interval::Month), Amount::new(1_000_000));
         let opening = Command::OpenWorkspace {

@@ -1,6 +1,6 @@
 //! A directory for the data and the servers that have it: both are gone when the benchmark is, however it ends.
 
-use crate::crypto::new_key;
+use crate::crypto::{OPERATOR_PREFIXES, new_key};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -109,7 +109,7 @@ impl Place {
     }
 
     fn start(&self, mut command: Command) -> Result<Server, String> {
-        let key = new_key("sk_test_");
+        let key = new_key(OPERATOR_PREFIXES[0]);
         // Nothing of the caller's own configuration may reach a server that is measured.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCRIP_")) {
             command.env_remove(name);

@@ -13,11 +13,11 @@ pub struct Api {
     /// Where the server is
     #[arg(long, global = true, env = "SCRIP_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// An operator's key `sk_…`, a workspace's `wk_…`, or a session `ps_…`; SCRIP_OPERATOR_KEY when neither this nor
-    /// SCRIP_KEY is given
+    /// An operator's key `scrip_sk_…`, a workspace's `scrip_wk_…`, or a session `scrip_ps_…`; SCRIP_OPERATOR_KEY when
+    /// neither this nor SCRIP_KEY is given
     #[arg(long, global = true, env = "SCRIP_KEY", value_name = "KEY", hide_env_values = true)]
     key: Option<String>,
-    /// The workspace, `ws_…`. A key `wk_…` is of one and needs none: SCRIP_WORKSPACE is not looked at then
+    /// The workspace, `ws_…`. A key `scrip_wk_…` is of one and needs none: SCRIP_WORKSPACE is not looked at then
     #[arg(long, global = true, env = "SCRIP_WORKSPACE", value_name = "ID")]
     workspace: Option<String>,
     /// Whether the workspace is named by the environment alone.

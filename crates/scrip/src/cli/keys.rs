@@ -1,10 +1,11 @@
-//! `scrip keys`: keys of workspaces, and new operator keys.
+//! `scrip keys`: keys of workspaces, and keys of operators.
+
+mod operator;
 
 use super::api::Api;
 use super::output::{Done, Fault, or_dash, print, table};
 use super::terms::{Cap, cap_words};
-use crate::crypto::new_key;
-use crate::http::caller::OPERATOR_PREFIXES;
+use crate::crypto::{OPERATOR_PREFIXES, new_key};
 use clap::{Args, Subcommand};
 use scrip_client::types::{Ended, FreezeRequest, Key, KeyChange, KeyOwner, NewKey, Rotation};
 use serde_json::json;
@@ -17,6 +18,11 @@ pub enum Verb {
         /// For real credits
         #[arg(long)]
         live: bool,
+    },
+    /// Make, list and revoke keys of operators, each for less than everything
+    Operator {
+        #[command(subcommand)]
+        verb: operator::Verb,
     },
     /// List the keys of the workspace
     List,
@@ -121,6 +127,7 @@ impl Verb {
     pub async fn run(self, api: &Api) -> Done {
         let call = match self {
             Verb::New { live } => return new(live, api.json),
+            Verb::Operator { verb } => return verb.run(api).await,
             Verb::List => return api.show(api.scoped()?.keys(), |page| listed(&page.data)).await,
             Verb::Make(make) => {
                 let call = api.write(api.scoped()?.make_key(&make.request()));
@@ -159,7 +166,11 @@ fn named(id: &str) -> Result<&str, Fault> {
     if id.starts_with("key_") {
         return Ok(id);
     }
-    let given = if id.starts_with("wk_") { "that is the secret of a key" } else { "that is the id of no key" };
+    let given = if id.starts_with("wk_") || id.starts_with("scrip_wk_") {
+        "that is the secret of a key"
+    } else {
+        "that is the id of no key"
+    };
     Err(Fault::Misused(format!("{given}; name the key by its id, `key_…`: scrip keys list")))
 }
 
@@ -271,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_secret_in_the_place_of_an_id_is_not_repeated() {
-        let Err(fault) = named("wk_test_secret") else { panic!("it is no id") };
+        let Err(fault) = named("scrip_wk_test_secret") else { panic!("it is no id") };
         assert!(matches!(fault, Fault::Misused(_)) && !fault.text().contains("wk_test"), "{fault:?}");
         assert!(named("key_4cpmz0xdkr0c9_1").is_ok() && named("Robot").is_err());
     }

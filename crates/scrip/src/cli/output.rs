@@ -103,7 +103,7 @@ fn refusal(problem: &Problem, members: &Value) -> String {
     }
     lines.extend(members["retry_after"].as_u64().map(|seconds| format!("  - try again in {seconds} seconds")));
     if problem.code == "UNAUTHENTICATED" {
-        lines.push("  - name a key: --key sk_… or wk_…, or SCRIP_KEY".to_owned());
+        lines.push("  - name a key: --key scrip_sk_… or scrip_wk_…, or SCRIP_KEY".to_owned());
     }
     lines.extend(raise(&members["cap"]).map(|line| format!("  - {line}")));
     lines.extend(told("resets_at", "wait until"));

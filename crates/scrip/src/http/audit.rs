@@ -69,6 +69,8 @@ async fn of_all(app: &App, before: i64, limit: usize) -> Result<api::Page<api::A
             "migrate_catalog" => format!("Moved workspaces to the terms of catalog version {}", act.name),
             "portal_link" if act.detail.is_empty() => format!("Made a link that signs {} in", act.name),
             "portal_link" => format!("Made a link that signs {} in, to {} alone", act.name, act.detail),
+            "make_operator_key" => format!("Made the operator key {}, for: {}", act.name, act.detail),
+            "revoke_operator_key" => format!("Revoked the operator key {}", act.name),
             "link_customer" => format!("Said that {} is the payment provider's customer {}", act.name, act.detail),
             kind if act.detail.is_empty() => format!("Switched the {kind} {} on", act.name),
             kind => format!("Switched the {kind} {} off: {}", act.name, act.detail),

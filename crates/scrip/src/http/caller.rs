@@ -9,10 +9,11 @@
 
 use super::person::{self, Person};
 use super::problem::{Problem, request_id};
-use super::rates;
 use super::{App, Audience};
-use crate::crypto::{is_key, sha256};
+use super::{rates, scopes};
+use crate::crypto::{OPERATOR_PREFIXES, is_key, sha256};
 use crate::ledger::{Asked, idempotency};
+use crate::operators::OperatorKey;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri, header};
@@ -23,10 +24,8 @@ use scrip_engine::{
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// The prefixes of operator keys.
-pub const OPERATOR_PREFIXES: [&str; 2] = ["sk_test_", "sk_live_"];
-/// The prefixes of keys of workspaces: for play credits, and for real ones.
-pub const KEY_PREFIXES: [&str; 2] = ["wk_test_", "wk_live_"];
+/// Prefixes of keys of workspaces: for play credits and for real ones, and those of before.
+pub const KEY_PREFIXES: [&str; 4] = ["scrip_wk_test_", "scrip_wk_live_", "wk_test_", "wk_live_"];
 
 /// What a handler needs its caller to be allowed.
 pub trait Right {
@@ -108,6 +107,8 @@ pub struct Caller<R> {
     pub only: Option<WorkspaceId>,
     /// The workspace as it was when they were judged; `None` for the operator, who is not.
     judged: Option<Arc<Workspace>>,
+    /// The key of an operator.
+    operator: Option<Arc<OperatorKey>>,
     right: PhantomData<fn() -> R>,
 }
 
@@ -127,6 +128,7 @@ impl<R: Right> FromRequestParts<Arc<App>> for Caller<R> {
             workspace: named,
             only: known.workspace,
             judged: None,
+            operator: known.operator,
             right: PhantomData,
         };
         let is_signed = matches!(caller.by, By::User(_)) && R::NEED == Need::Person;
@@ -165,6 +167,8 @@ struct Known {
     email: Option<String>,
     /// The only workspace they reach, if there is one.
     workspace: Option<WorkspaceId>,
+    /// The key of an operator.
+    operator: Option<Arc<OperatorKey>>,
 }
 
 async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Problem> {
@@ -177,19 +181,24 @@ async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Proble
     }
     // The checksum is looked at first: a mistyped key costs no look-up.
     if let Some(key) = bearer.filter(|key| OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key))) {
-        let actor = app.operator_keys.get(&sha256(&[key.as_bytes()])).ok_or(Problem::Unauthenticated)?;
-        return Ok(Known { by: By::Operator, actor: actor.clone(), email: None, workspace: None });
+        let operator = app.operator_keys.of_secret(app.ledger.store(), key).await?;
+        let operator = operator.ok_or(Problem::Unauthenticated)?;
+        app.operator_keys.used(&app.ledger, &operator, key);
+        scopes::permit(&operator, parts)?;
+        let actor = operator.actor();
+        return Ok(Known { by: By::Operator, actor, email: None, workspace: None, operator: Some(operator) });
     }
     if let Some(key) = bearer.filter(|key| KEY_PREFIXES.iter().any(|prefix| is_key(prefix, key))) {
         let hash = sha256(&[key.as_bytes()]);
         let workspace = app.keys.workspace_of(&app.ledger, hash).await?.ok_or(Problem::Unauthenticated)?;
         let (by, actor) = (By::Key(KeyHash(hash)), String::new());
-        return Ok(Known { by, actor, email: None, workspace: Some(workspace) });
+        return Ok(Known { by, actor, email: None, workspace: Some(workspace), operator: None });
     }
     let person = Person::from_request_parts(parts, app).await?;
     let session = person.session();
     let (by, actor) = (By::User(session.user), session.user.to_string());
-    Ok(Known { by, actor, email: Some(session.email.clone()), workspace: session.workspace })
+    let (email, workspace) = (Some(session.email.clone()), session.workspace);
+    Ok(Known { by, actor, email, workspace, operator: None })
 }
 
 /// The workspace that a request is about, by who asks or by its header. Whoever reaches only one finds no other.
@@ -345,6 +354,11 @@ impl<R: Right> Caller<R> {
     /// Whom links to outputs are for; empty for the operator.
     pub fn holder(&self) -> &str {
         if self.by == By::Operator { "" } else { &self.actor }
+    }
+
+    /// The key of an operator.
+    pub fn operator_key(&self) -> Option<&Arc<OperatorKey>> {
+        self.operator.as_ref()
     }
 
     /// As the journal names them.

@@ -17,12 +17,14 @@ mod members;
 mod oidc;
 mod openapi;
 mod opening;
+mod operator_keys;
 pub mod person;
 pub mod problem;
 pub mod rates;
 mod request;
 mod reviews;
 mod runs;
+mod scopes;
 mod sessions;
 mod switches;
 mod test_clocks;
@@ -38,6 +40,7 @@ use crate::gateway::assets::Assets;
 use crate::history::Histories;
 use crate::ledger::Ledger;
 use crate::oidc::Oidc;
+use crate::operators::OperatorKeys;
 use crate::scheduler::TimeMachine;
 use crate::sign_in::Lifetimes;
 use crate::store::Committed;
@@ -59,7 +62,6 @@ use scrip_client::types as api;
 use scrip_engine::{Kind, WorkspaceId};
 use serde::Serialize;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -82,8 +84,8 @@ pub struct App {
     pub assets: Arc<Assets>,
     /// Signs quotes and links.
     pub secret: Vec<u8>,
-    /// Operator keys, by hash: who has one, as the journal names them.
-    pub operator_keys: HashMap<[u8; 32], String>,
+    /// Keys of operators.
+    pub operator_keys: OperatorKeys,
     /// Whose each key is, and when it was last used.
     pub keys: keys::directory::Directory,
     /// What is switched off.
@@ -172,6 +174,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(reviews::reject))
         .routes(routes!(reviews::revoke))
         .routes(routes!(audit::list))
+        .routes(routes!(operator_keys::make, operator_keys::list))
+        .routes(routes!(operator_keys::revoke))
         .routes(routes!(switches::list))
         .routes(routes!(switches::model))
         .routes(routes!(switches::provider))

@@ -22,7 +22,7 @@ struct Served {
 static SERVED: LazyLock<Served> = LazyLock::new(|| {
     let text = document().to_string();
     let hash = hex(&sha256(&[text.as_bytes()])[..8]);
-    let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("hexadecimal digits");
+    let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("hexadecimal digits and quotes are visible ASCII");
     Served { text: text.into(), etag }
 });
 
@@ -50,9 +50,10 @@ pub fn document() -> Value {
         .license(Some(
             utoipa::openapi::LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
         ));
-    let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An operator key, `sk_…`")).build();
+    let key =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An operator key, `scrip_sk_…`")).build();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
-    let token = bearer.description(Some("A session opened with `\"cookie\": false`, `ps_…`")).build();
+    let token = bearer.description(Some("A session opened with `\"cookie\": false`, `scrip_ps_…`")).build();
     let cookie = "A session. What changes something also needs its `csrf` in `Scrip-CSRF`";
     let components = ComponentsBuilder::new()
         .schema(api::Problem::name(), api::Problem::schema())

@@ -264,7 +264,7 @@ pub fn refusal_members(refusal: &Refusal) -> Value {
 fn detail(problem: &Problem) -> String {
     match problem {
         Problem::Unauthenticated => {
-            "send a known key as `Authorization: Bearer sk_…`, or sign in: a link is good once, for 15 minutes".to_owned()
+            "send a known key as `Authorization: Bearer scrip_sk_…`, or sign in: a link is good once, for 15 minutes".to_owned()
         }
         Problem::CrossSite => {
             "with a session's cookie, send what `GET /v1/session` gives as `csrf` in `Scrip-CSRF`, and from this site's \

@@ -8,9 +8,10 @@ use super::opening::{self, Opening};
 use super::problem::Problem;
 use super::request::{Body, PathOf, QueryOf};
 use super::values::{self, amount, email, instant, name};
-use super::{App, Reply, billing, page_limit, views};
+use super::{App, Reply, billing, page_limit, scopes, views};
 use crate::crypto::{random, sha256};
 use crate::ledger::Asked;
+use crate::operators::{OperatorKeys, Reservation};
 use crate::sign_in;
 use crate::store::{Value, queries};
 use axum::Json;
@@ -18,7 +19,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{Choice, Command, Event, Give, Kind, Mode, Profile, Refusal, Unit, UserId, WorkspaceId};
+use scrip_engine::{
+    Choice, Command, DAY, Event, Give, Kind, Mode, Profile, Refusal, SECOND, Timestamp, Unit, UserId, WorkspaceId,
+    apply,
+};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -40,6 +44,10 @@ pub async fn open(
     let opening = match (signed.user(), &signed.email) {
         (Some(user), Some(email)) => by_person(&app, id, asked, (user, email), signed.only, body.value).await?,
         _ => {
+            if body.value.plan.is_some() {
+                // A plan that nobody pays for is as good as credits.
+                scopes::needs_all(signed.operator_key().map(AsRef::as_ref))?;
+            }
             let mut opening = by_operator(&app, id, asked, body.value).await?;
             opening.owner =
                 sign_in::user_of(app.ledger.store(), &opening.profile.owner, app.ledger.now(None).await?).await?;
@@ -303,13 +311,41 @@ pub async fn give(
     let id = operator.named(&id)?;
     let asked = operator.asked_once(id, &body.bytes)?;
     let command = grant_command(body.value)?;
-    let (committed, workspace) = app.ledger.submit_and_show(id, command, asked).await?;
+    let reservation = reserve(&app, &operator, id, &command).await?;
+    let submitted = app.ledger.submit_and_show(id, command, asked).await;
+    if submitted.as_ref().map_or(true, |(committed, _)| committed.replayed) {
+        reservation.give_back(app.ledger.store()).await;
+    }
+    let (committed, workspace) = submitted?;
     let made = committed.events.iter().filter_map(|dated| match &dated.1 {
         Event::GrantIssued { grant, .. } => workspace.grant(*grant),
         _ => None,
     });
     let made = made.map(|grant| views::grant(&workspace, grant)).collect();
     Ok(Reply::new(StatusCode::CREATED, made).of(id, &committed))
+}
+
+/// Takes what a grant would give from what the operator's key may give today.
+///
+/// # Errors
+/// When that is less, or the workspace would refuse the grant.
+async fn reserve(app: &App, operator: &Operator, id: WorkspaceId, command: &Command) -> Result<Reservation, Problem> {
+    let key = operator.operator_key().ok_or(Problem::Internal)?;
+    let Some(limit) = key.grants_per_day else { return Ok(Reservation::default()) };
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let (catalogs, now) = (app.ledger.catalogs_of(&workspace).await?, app.ledger.now_of(&workspace).await?);
+    let given = apply(&workspace, &catalogs, operator.by, command, now).map_err(Problem::Refused)?;
+    let units = given.events.iter().map(|dated| match &dated.1 {
+        Event::GrantIssued { amount, .. } => amount.get(),
+        _ => 0,
+    });
+    let reservation = OperatorKeys::reserve(app.ledger.store(), key, units.sum()).await?;
+    let day_end = Timestamp::from_micros(app.ledger.now(None).await?.day().saturating_add(1).saturating_mul(DAY));
+    let left = day_end.micros().saturating_sub(app.ledger.now(None).await?.micros()) / SECOND + 1;
+    reservation.ok_or(Problem::RateLimited {
+        limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        retry_after: u32::try_from(left).unwrap_or(u32::MAX),
+    })
 }
 
 /// Builds the command that gives a grant.

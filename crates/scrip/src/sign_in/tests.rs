@@ -94,7 +94,7 @@ async fn a_link_is_good_for_a_quarter_of_an_hour_to_the_microsecond() {
         let bound = issue(store, "b@example.com", Some(WorkspaceId::new(7)), "test", SECOND, at(0)).await;
         let bound = redeem(store, &bound.expect("it is made"), at(0)).await.expect("it answers").expect("it is good");
         assert_eq!(bound.workspace, Some(WorkspaceId::new(7)));
-        for wrong in ["", "st_", &new_key(TOKEN_PREFIX), &new_key(SESSION_PREFIX), &just] {
+        for wrong in ["", "st_", &new_key(TOKEN_PREFIX), &new_key(SESSION_PREFIXES[0]), &just] {
             assert_eq!(redeem(store, wrong, at(0)).await.expect("it answers"), None, "{wrong}");
         }
     }
@@ -119,7 +119,7 @@ async fn a_session_ends_a_week_after_its_last_use_and_a_month_after_its_first() 
     let week = 7 * 24 * 3600;
     for store in &stores("times").await.stores {
         let (token, session) = opened(store, "ada@example.com").await;
-        assert!(token.starts_with("ps_") && token.len() == 39, "{token}");
+        assert!(token.starts_with("scrip_ps_") && token.len() == 45, "{token}");
         assert_eq!(found(store, &token, at(week)).await, None, "idle");
         assert_eq!(found(store, &token, at(week + 1)).await, None);
         assert_eq!(found(store, &token, at(week - 1)).await, Some(session.clone()), "used again in its last second");

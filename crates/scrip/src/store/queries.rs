@@ -241,11 +241,25 @@ pub const KEEP_SETTING: &str = "INSERT INTO settings (name, value) VALUES ($1, $
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 /// Makes a setting that is not there yet.
 pub const NEW_SETTING: &str = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-/// All operator keys, by hash.
-pub const OPERATOR_KEYS: &str = "SELECT hash, last4 FROM operator_keys";
-/// Adds an operator key.
+/// Operator keys, oldest first.
+pub const OPERATOR_KEYS: &str =
+    "SELECT hash, name, last4, created_at, scopes, grants_per_day, expires_at, revoked_at, last_used_at
+    FROM operator_keys ORDER BY created_at, hash";
+/// Adds an operator key, unless a good one has its name.
 pub const NEW_OPERATOR_KEY: &str =
-    "INSERT INTO operator_keys (hash, name, last4, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    "INSERT INTO operator_keys (hash, name, last4, created_at, scopes, grants_per_day, expires_at)
+    SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT 1 FROM operator_keys
+    WHERE name = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4))";
+/// Ends an operator key.
+pub const REVOKE_OPERATOR_KEY: &str = "UPDATE operator_keys SET revoked_at = $1 WHERE hash = $2 AND revoked_at IS NULL";
+/// Writes down when an operator key was used.
+pub const OPERATOR_KEY_USED: &str = "UPDATE operator_keys SET last_used_at = $1 WHERE hash = $2";
+/// Takes units from what an operator key may grant in a day.
+pub const RESERVE_OPERATOR_GRANT: &str = "INSERT INTO operator_grants (hash, day, amount) VALUES ($1, $2, $3)
+    ON CONFLICT (hash, day) DO UPDATE SET amount = operator_grants.amount + excluded.amount
+    WHERE operator_grants.amount + excluded.amount <= $4";
+/// Gives units back that an operator key did not grant.
+pub const RETURN_OPERATOR_GRANT: &str = "UPDATE operator_grants SET amount = amount - $1 WHERE hash = $2 AND day = $3";
 /// A test clock.
 pub const TEST_CLOCK: &str = "SELECT name, now FROM test_clocks WHERE id = $1";
 /// All test clocks.
@@ -371,6 +385,10 @@ pub const ALL: &[&str] = &[
     NEW_SETTING,
     OPERATOR_KEYS,
     NEW_OPERATOR_KEY,
+    REVOKE_OPERATOR_KEY,
+    OPERATOR_KEY_USED,
+    RESERVE_OPERATOR_GRANT,
+    RETURN_OPERATOR_GRANT,
     TEST_CLOCK,
     TEST_CLOCKS,
     CATALOGS,

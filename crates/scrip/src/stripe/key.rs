@@ -2,7 +2,7 @@
 //!
 //! Invariant: a secret key is written into the header of a request and nowhere else.
 
-use crate::crypto::{hex, is_key, sha256};
+use crate::crypto::{OPERATOR_PREFIXES, hex, is_key, sha256};
 use std::fmt;
 
 /// Whether money moves.
@@ -47,7 +47,7 @@ impl SecretKey {
             let rest = text.strip_prefix(prefix)?;
             modes.iter().find(|(name, _)| rest.starts_with(name) && rest.len() > name.len()).map(|(_, mode)| *mode)
         };
-        if ["sk_test_", "sk_live_"].iter().any(|prefix| is_key(prefix, text)) {
+        if OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, text)) {
             return Err("it is an operator key of Scrip's; Stripe's are in its dashboard".to_owned());
         }
         if kind("pk_").is_some() {

@@ -25,8 +25,8 @@ async fn a_key_does_what_it_was_given_and_is_shown_once() {
         let new = json!({ "name": "Robot", "capabilities": ["model:image-standard:run", "workflow:read"] });
         let made = ada.post(&app, "/v1/keys", new).await.expect(201);
         let secret = text(&made["secret"]);
-        assert!(secret.starts_with("wk_test_") && secret.len() == 44, "{secret}");
-        assert_eq!(made["last4"], secret[40..]);
+        assert!(secret.starts_with("scrip_wk_test_") && secret.len() == 50, "{secret}");
+        assert_eq!(made["last4"], secret[46..]);
         assert_eq!(words(&made["effective"]), ["workflow:read", "model:image-standard:run"]);
         let id = text(&made["id"]);
         let shown = ada.get(&app, &format!("/v1/keys/{id}")).await.expect(200);
@@ -393,7 +393,7 @@ enum Left {
 }
 
 /// Every operation that changes something.
-const LEFT: [(&str, Left); 53] = {
+const LEFT: [(&str, Left); 55] = {
     use Left::{All, Log, Nothing};
     const EVERYDAY: Left = Nothing("runs and holds are the workspace's business, and in its journal");
     const ONESELF: Left = Nothing("signs oneself in or out");
@@ -428,6 +428,8 @@ const LEFT: [(&str, Left); 53] = {
         ("POST /v1/members", Log),
         ("PATCH /v1/members/{id}", Log),
         ("DELETE /v1/members/{id}", Log),
+        ("POST /v1/operator_keys", All),
+        ("DELETE /v1/operator_keys/{id}", All),
         ("POST /v1/portal_links", All),
         ("POST /v1/quotes", Nothing("changes nothing")),
         ("POST /v1/runs", EVERYDAY),
@@ -557,6 +559,10 @@ async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
     done("PUT /v1/switches/providers/{id}", put(), "/v1/switches/providers/sandbox".into(), json!({ "off": false }))
         .await;
     let post = Method::POST;
+    let key = json!({ "name": "robot", "scopes": ["read"] });
+    let key = done("POST /v1/operator_keys", post.clone(), "/v1/operator_keys".into(), key).await;
+    let key = format!("/v1/operator_keys/{}", text(&key["id"]));
+    done("DELETE /v1/operator_keys/{id}", Method::DELETE, key, json!({})).await;
     let link = json!({ "email": "ada@example.com" });
     done("POST /v1/portal_links", post.clone(), "/v1/portal_links".into(), link).await;
     let toml = std::fs::read_to_string(root().join("catalogs/two-buckets.toml")).expect("it is there");

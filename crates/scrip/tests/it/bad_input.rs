@@ -166,6 +166,7 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink, customer: &
             bearer: Some(eve),
             ..post("/v1/invitations/accept", "/v1/invitations/accept", json!({ "token": invitation }), 200)
         },
+        post("/v1/operator_keys", "/v1/operator_keys", json!({ "name": "robot", "scopes": ["read"] }), 201),
         row(
             Method::PUT,
             "/v1/switches/models/{id}",
@@ -425,6 +426,7 @@ async fn state(app: &App, desk: &Desk<'_>, clock: &str) -> Value {
         "clock": app.get(&format!("/v1/test_clocks/{clock}")).await.expect(200),
         "catalogs": catalogs,
         "switches": app.get("/v1/switches").await.expect(200),
+        "operator_keys": app.get("/v1/operator_keys").await.expect(200)["data"].as_array().map(Vec::len),
         "billing": desk.get("/v1/billing").await.expect(200),
         "customer": app.get(&format!("/v1/workspaces/{}/customer", desk.id)).await.status,
         "alerts": app.get("/v1/alerts").await.expect(200),

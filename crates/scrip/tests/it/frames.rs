@@ -221,6 +221,7 @@ impl Dice<'_> {
             ("POST", "/v1/keys/{key}/rotate") => json!({ "grace": 600 }),
             ("POST", "/v1/members") => json!({ "email": email }),
             ("PATCH", "/v1/members/{usr}") => json!({ "role": role, "spend_cap": { "credits": 1_000 } }),
+            ("POST", "/v1/operator_keys") => json!({ "name": "Mine", "scopes": ["all"] }),
             ("POST", "/v1/portal_links") => json!({ "email": email, "workspace": self.name("ws") }),
             ("POST", "/v1/quotes" | "/v1/runs") => order,
             ("POST", "/v1/reviews") => json!({ "review": "business_verification", "form": { "company": "Mine" } }),
@@ -310,6 +311,7 @@ async fn two_thousand_acts_in_one_workspace_are_nothing_to_forty_nine_others() {
         }
         let clock = app.clock("2026-03-01T00:00:00Z").await;
         theirs.insert("tc", vec![clock.id.clone()]);
+        theirs.insert("opk", ["opk_0000000000000000".to_owned()].into());
         theirs.insert("switch", ["image-standard", "sandbox"].map(str::to_owned).into());
         let desk = app.workspace(subscription("enterprise")).await;
         let owner = text(&desk.show().await["owner_email"]);

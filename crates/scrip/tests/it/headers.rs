@@ -94,11 +94,11 @@ async fn a_request_is_one_callers_or_nobodys() {
         scheme(format!("Bearer {}", key.to_uppercase()), UNKNOWN),
         scheme(format!("Bearer {}", key.replacen("wk_test_", "wk_live_", 1)), UNKNOWN),
         scheme(format!("Bearer {}", key.replacen("wk_test_", "sk_test_", 1)), UNKNOWN),
-        scheme(format!("Bearer {}", signed(&key[..38].replacen("wk_test_", "wk_live_", 1))), UNKNOWN),
-        scheme(format!("Bearer {}", signed(&key[..38].replacen("wk_test_", "sk_test_", 1))), UNKNOWN),
-        scheme(format!("Bearer {}", signed(&key[..38].replacen("wk_test_", "sk_live_", 1))), UNKNOWN),
-        scheme(format!("Bearer {}", signed(&app.key[..38].replacen("sk_test_", "sk_live_", 1))), UNKNOWN),
-        scheme(format!("Bearer {}", signed(&app.key[..38].replacen("sk_test_", "wk_test_", 1))), UNKNOWN),
+        scheme(format!("Bearer {}", signed(&key[..44].replacen("wk_test_", "wk_live_", 1))), UNKNOWN),
+        scheme(format!("Bearer {}", signed(&key[..44].replacen("wk_test_", "sk_test_", 1))), UNKNOWN),
+        scheme(format!("Bearer {}", signed(&key[..44].replacen("wk_test_", "sk_live_", 1))), UNKNOWN),
+        scheme(format!("Bearer {}", signed(&app.key[..44].replacen("sk_test_", "sk_live_", 1))), UNKNOWN),
+        scheme(format!("Bearer {}", signed(&app.key[..44].replacen("sk_test_", "wk_test_", 1))), UNKNOWN),
     ];
     for name in ["X-Api-Key", "Api-Key", "Proxy-Authorization", "X-Authorization", "X-Forwarded-Authorization"] {
         cases.push(look(name, &[(name, format!("Bearer {key}"))], UNKNOWN));

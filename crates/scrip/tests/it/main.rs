@@ -31,6 +31,7 @@ mod moving;
 mod notices;
 mod oidc;
 mod openapi;
+mod operators;
 mod people;
 #[path = "../common/postgres.rs"]
 mod postgres;

@@ -138,6 +138,9 @@ fn rows(model: &str) -> Vec<Row> {
         delete("/v1/sessions", Session),
         post("/v1/sessions", Public, json!({})),
         post("/v1/sign_in", Public, json!({ "email": "nobody" })),
+        get("/v1/operator_keys", Operator),
+        post("/v1/operator_keys", Operator, json!({ "name": "", "scopes": [] })),
+        delete("/v1/operator_keys/{opk}", Operator),
         get("/v1/switches", Operator),
         row(Method::PUT, "/v1/switches/models/{switch}", Operator, json!({ "off": true, "reason": "r" })),
         row(Method::PUT, "/v1/switches/providers/{switch}", Operator, json!({ "off": true, "reason": "r" })),
@@ -197,6 +200,7 @@ impl Row {
             Some("ws") => workspace.to_owned(),
             Some(kind @ ("usr" | "tc")) => format!("{kind}_0000000000001"),
             Some("switch") => "nothing".to_owned(),
+            Some("opk") => "opk_0000000000000000".to_owned(),
             Some("version") => NOWHERE.to_owned(),
             Some(kind) => format!("{kind}_{}_{NOWHERE}", &workspace[3..]),
             None => String::new(),
@@ -386,7 +390,7 @@ async fn on_top<'a>(app: &'a App, product: &Product, more: Value) -> Desk<'a> {
 
 /// A key that looks like one and is nobody's.
 pub fn well_formed() -> String {
-    signed(&format!("wk_test_{:030}", unique()))
+    signed(&format!("scrip_wk_test_{:030}", unique()))
 }
 
 /// The checksum that makes a key of a prefix and thirty letters.
@@ -664,7 +668,9 @@ async fn look_elsewhere(app: &App, rows: &[Row], scene: &Scene<'_>, there: &Else
         let caller = scene.caller(name);
         let operates = matches!(caller.standing, Standing::Operator);
         for row in rows {
-            let Some(kind) = row.kind().filter(|kind| !["tc", "switch", "version"].contains(kind)) else { continue };
+            let Some(kind) = row.kind().filter(|kind| !["tc", "switch", "version", "opk"].contains(kind)) else {
+                continue;
+            };
             let silent = Asker { workspace: None, ..caller.asker.clone() };
             // An operator who names no workspace is at home everywhere.
             let askers = if operates { vec![&caller.asker] } else { vec![&caller.asker, &silent] };

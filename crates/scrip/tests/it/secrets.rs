@@ -13,7 +13,8 @@ use serde_json::json;
 use std::path::Path;
 
 /// What secrets begin with; thirty letters and six of checksum follow.
-const PREFIXES: [&str; 6] = ["sk_test_", "sk_live_", "wk_test_", "wk_live_", "st_", "ps_"];
+const PREFIXES: [&str; 6] =
+    ["scrip_sk_test_", "scrip_sk_live_", "scrip_wk_test_", "scrip_wk_live_", "st_", "scrip_ps_"];
 
 /// Texts that must be nowhere, with what they are.
 type Secrets = Vec<(&'static str, String)>;
@@ -122,7 +123,7 @@ fn search(app: &App, secrets: &Secrets, times: &str) {
     for (place, bytes) in &written {
         for (what, secret) in secrets {
             // The prefix and the last four letters are nobody's secret.
-            let inner = secret.trim_start_matches("wk_test_").trim_start_matches("sk_test_");
+            let inner = secret.trim_start_matches("scrip_wk_test_").trim_start_matches("scrip_sk_test_");
             assert!(!has(bytes, &inner[..inner.len() - 4]), "{times}: {what} is in {place}");
         }
         assert_eq!(well_formed(bytes), Vec::<String>::new(), "{times}: in {place}");

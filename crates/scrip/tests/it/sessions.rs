@@ -103,7 +103,7 @@ async fn a_link_signs_somebody_in_once_and_they_find_their_workspace() {
         let token = link(&app, json!({ "email": " Ada@Example.com " })).await;
         let opened = redeem(&app, &token).await;
         let ada = Signed::of(&opened);
-        assert!(ada.token().starts_with("ps_") && ada.token().len() == 39);
+        assert!(ada.token().starts_with("scrip_ps_") && ada.token().len() == 45);
         let (user, workspace) = (&ada.shown["user"], &ada.shown["workspace"]);
         assert!(text(&user["id"]).starts_with("usr_"), "{user}");
         assert_eq!((&user["email"], workspace), (&json!("ada@example.com"), &Value::Null));

@@ -41,17 +41,19 @@ const ARROWS: [(&str, &[&str]); 22] = [
 ];
 
 /// What the leaf with the routes may know.
-const HTTP: [&str; 15] = [
+const HTTP: [&str; 17] = [
     "acts",
     "alerts",
     "billing",
     "clock",
     "crypto",
     "gateway::assets",
+    "history",
     "ledger",
     "links::is_invitation",
     "mail::Mail",
     "oidc",
+    "operators",
     "outbox::enqueue",
     "scheduler::TimeMachine",
     "sign_in",

@@ -108,7 +108,7 @@ impl Import {
 
     fn mode(&self, api: &Api, client: &Client) -> Result<Mode, Fault> {
         if client.kind().is_some_and(|kind| kind != KeyKind::Operator) {
-            return Err(Fault::Misused("an import needs an operator's key: --key sk_…".to_owned()));
+            return Err(Fault::Misused("an import needs an operator's key: --key scrip_sk_…".to_owned()));
         }
         match (self.live, self.test) {
             (true, _) => Ok(Mode::Live),

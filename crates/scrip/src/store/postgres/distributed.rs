@@ -12,9 +12,10 @@ use crate::store::Unavailable;
 pub const BY_WORKSPACE: [&str; 9] =
     ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions", "key_uses"];
 /// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 18] = [
+pub const EVERYWHERE: [&str; 19] = [
     "settings",
     "operator_keys",
+    "operator_grants",
     "catalogs",
     "test_clocks",
     "claims",

@@ -50,14 +50,26 @@ const ENTRIES: Table = Table {
     ],
 };
 /// The tables beside the journal.
-pub static BESIDE: [Table; 18] = [
+pub static BESIDE: [Table; 19] = [
     // The secret that signs.
     Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA)] },
     // Who may operate.
     Table {
         name: "operator_keys",
-        columns: &[("hash", Type::BYTEA), ("name", Type::TEXT), ("last4", Type::TEXT), ("created_at", Type::INT8)],
+        columns: &[
+            ("hash", Type::BYTEA),
+            ("name", Type::TEXT),
+            ("last4", Type::TEXT),
+            ("created_at", Type::INT8),
+            ("scopes", Type::TEXT),
+            ("grants_per_day", Type::INT8),
+            ("expires_at", Type::INT8),
+            ("revoked_at", Type::INT8),
+            ("last_used_at", Type::INT8),
+        ],
     },
+    // What they have granted of what they may in a day.
+    Table { name: "operator_grants", columns: &[("hash", Type::BYTEA), ("day", Type::INT8), ("amount", Type::INT8)] },
     // The published versions.
     Table {
         name: "catalogs",

@@ -15,11 +15,12 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 29] = [
+const RIGHTS: [(&str, &str); 30] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", CHANGE),
-    ("operator_keys", ADD),
+    ("operator_keys", CHANGE),
+    ("operator_grants", CHANGE),
     ("catalogs", ADD),
     ("acts", ADD),
     ("claims", ALL),

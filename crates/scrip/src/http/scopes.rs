@@ -1,0 +1,73 @@
+//! What less than everything is enough for: the requests of each scope of an operator key.
+//!
+//! Invariant: a request that is in no list needs `all`, so a new one is nobody's until it is put here.
+
+use super::problem::Problem;
+use crate::operators::{OperatorKey, Scope};
+use axum::extract::MatchedPath;
+use axum::http::Method;
+use axum::http::request::Parts;
+use scrip_engine::Refusal;
+
+/// Requests by the scope that is enough for them. Everything that is only seen is `read`'s as well.
+const ENOUGH: [(Scope, &str, &str); 25] = [
+    (Scope::Holds, "POST", "/v1/quotes"),
+    (Scope::Holds, "POST", "/v1/runs"),
+    (Scope::Holds, "GET", "/v1/runs"),
+    (Scope::Holds, "GET", "/v1/runs/{id}"),
+    (Scope::Holds, "POST", "/v1/runs/{id}/cancel"),
+    (Scope::Holds, "GET", "/v1/runs/{id}/events"),
+    (Scope::Holds, "POST", "/v1/holds"),
+    (Scope::Holds, "POST", "/v1/holds/batch"),
+    (Scope::Holds, "GET", "/v1/holds/{id}"),
+    (Scope::Holds, "POST", "/v1/holds/{id}/capture"),
+    (Scope::Holds, "POST", "/v1/holds/{id}/release"),
+    (Scope::Holds, "POST", "/v1/holds/{id}/extend"),
+    (Scope::Grants, "POST", "/v1/workspaces/{id}/grants"),
+    (Scope::Links, "POST", "/v1/portal_links"),
+    (Scope::Links, "POST", "/v1/checkout"),
+    (Scope::Links, "POST", "/v1/billing_portal"),
+    (Scope::Workspaces, "POST", "/v1/workspaces"),
+    (Scope::Workspaces, "GET", "/v1/workspaces"),
+    (Scope::Workspaces, "GET", "/v1/workspaces/{id}"),
+    (Scope::Workspaces, "PATCH", "/v1/workspaces/{id}"),
+    (Scope::Catalog, "POST", "/v1/catalogs"),
+    (Scope::Catalog, "GET", "/v1/catalogs"),
+    (Scope::Catalog, "POST", "/v1/catalogs/check"),
+    (Scope::Catalog, "POST", "/v1/catalogs/{version}/migrate"),
+    (Scope::Catalog, "GET", "/v1/catalog"),
+];
+
+/// Refuses a request that an operator's key is not for.
+///
+/// # Errors
+/// A refusal that names a scope that is enough.
+pub fn permit(key: &OperatorKey, parts: &Parts) -> Result<(), Problem> {
+    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let enough = enough_for(&parts.method, path);
+    if key.may(&enough) { Ok(()) } else { Err(missing(key, &enough)) }
+}
+
+/// Refuses what only a key for everything may do, where a scope is enough for the rest of a request.
+///
+/// # Errors
+/// The refusal, for any other key.
+pub fn needs_all(key: Option<&OperatorKey>) -> Result<(), Problem> {
+    key.filter(|key| !key.may(&[])).map_or(Ok(()), |key| Err(missing(key, &[])))
+}
+
+/// Returns the scopes of which each is enough for a request.
+fn enough_for(method: &Method, path: &str) -> Vec<Scope> {
+    let is_seen = matches!(*method, Method::GET | Method::HEAD);
+    let method = if is_seen { "GET" } else { method.as_str() };
+    let listed = ENOUGH.into_iter().filter(|(_, of, at)| *of == method && *at == path).map(|(scope, ..)| scope);
+    listed.chain(is_seen.then_some(Scope::Read)).collect()
+}
+
+fn missing(key: &OperatorKey, enough: &[Scope]) -> Problem {
+    let word = |scope: Scope| format!("operator:{}", scope.name());
+    Problem::Refused(Refusal::CapabilityRequired {
+        capability: word(enough.first().copied().unwrap_or(Scope::All)),
+        ceiling: key.scopes.iter().map(|scope| word(*scope)).collect(),
+    })
+}

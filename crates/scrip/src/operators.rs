@@ -1,0 +1,344 @@
+//! Operator keys: what each may do, for how long, and when it was last used.
+//!
+//! A key that was revoked is good nowhere once the answer to its revocation is there. Processes over one database read
+//! the keys again and again, believe what they read for [`BELIEVED`] and no longer, and a revocation is answered after
+//! that time.
+//!
+//! Invariant: whatever is not in the list of what a scope allows needs `all`, and a key can only be made by one that
+//! may do everything.
+
+use crate::acts;
+use crate::clock::{self, Stopwatch};
+use crate::crypto::{OPERATOR_PREFIXES, hex, sha256};
+use crate::ledger::Ledger;
+use crate::store::{Row, Store, Unavailable, Value, queries};
+use scrip_engine::{SECOND, Timestamp};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How long what was read of the keys is believed, where another process may have changed it.
+const BELIEVED: Duration = Duration::from_millis(500);
+/// How long a key may be used before that is written down again, in microseconds.
+const USED_EVERY: i64 = 60 * SECOND;
+/// Name of the key that the first start makes.
+pub const FIRST: &str = "first";
+
+/// A part of what operators may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// To see everything, secrets excepted.
+    Read,
+    /// To quote, hold and run, and to see holds and runs.
+    Holds,
+    /// To give credits.
+    Grants,
+    /// To make links that let somebody in, and pages on which they pay.
+    Links,
+    /// To open workspaces on the free plan, and to rename them.
+    Workspaces,
+    /// To check, publish and migrate catalogs.
+    Catalog,
+    /// To do everything.
+    All,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Scope; 7] =
+        [Scope::Read, Scope::Holds, Scope::Grants, Scope::Links, Scope::Workspaces, Scope::Catalog, Scope::All];
+
+    /// The scope's name in the API and in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Holds => "holds",
+            Scope::Grants => "grants",
+            Scope::Links => "links",
+            Scope::Workspaces => "workspaces",
+            Scope::Catalog => "catalog",
+            Scope::All => "all",
+        }
+    }
+
+    /// The scope of a name.
+    pub fn of(name: &str) -> Option<Scope> {
+        Scope::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+/// An operator key, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorKey {
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
+    /// Shown in lists.
+    pub name: String,
+    /// The secret's last four letters.
+    pub last4: String,
+    /// What it may do, each once, in their order.
+    pub scopes: Vec<Scope>,
+    /// Units that it may grant in a day of UTC; absent is no limit.
+    pub grants_per_day: Option<i64>,
+    /// When it was made; absent for the key that the environment gives.
+    pub created_at: Option<Timestamp>,
+    /// From when on it is dead.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to a minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl OperatorKey {
+    /// A key that may do everything for ever.
+    pub fn of_everything(secret: &str, name: &str) -> OperatorKey {
+        OperatorKey {
+            hash: sha256(&[secret.as_bytes()]),
+            name: name.to_owned(),
+            last4: last4(secret),
+            scopes: vec![Scope::All],
+            grants_per_day: None,
+            created_at: None,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        }
+    }
+
+    /// The key's id, which follows from its secret and says nothing about it.
+    pub fn id(&self) -> String {
+        format!("opk_{}", &hex(&self.hash)[..16])
+    }
+
+    /// The key as the journal names whoever uses it.
+    pub fn actor(&self) -> String {
+        format!("operator …{}", self.last4)
+    }
+
+    /// Returns true if the key is good at an instant.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Returns true if one of the key's scopes is enough for a request that any of these is enough for.
+    pub fn may(&self, enough: &[Scope]) -> bool {
+        self.scopes.iter().any(|scope| *scope == Scope::All || enough.contains(scope))
+    }
+
+    fn read(row: &Row) -> Option<OperatorKey> {
+        let instant = |column: usize| row.maybe_integer(column).map(Timestamp::from_micros);
+        Some(OperatorKey {
+            hash: row.bytes(0).try_into().ok()?,
+            name: row.text(1).to_owned(),
+            last4: row.text(2).to_owned(),
+            created_at: instant(3),
+            // A word that this version does not know allows nothing.
+            scopes: row.text(4).split(' ').filter_map(Scope::of).collect(),
+            grants_per_day: row.maybe_integer(5),
+            expires_at: instant(6),
+            revoked_at: instant(7),
+            last_used_at: instant(8),
+        })
+    }
+}
+
+/// Keys that were made, as they were last read.
+#[derive(Default)]
+struct Made {
+    /// Number of changes of this process's own: what was read before one is not believed after it.
+    changes: u64,
+    read: Option<(Stopwatch, Arc<[Arc<OperatorKey>]>)>,
+}
+
+/// The operator keys of a deployment.
+pub struct OperatorKeys {
+    /// The key that the environment gives.
+    given: Option<Arc<OperatorKey>>,
+    /// Keys that were made, and when they were read.
+    made: RwLock<Made>,
+    used: Mutex<HashMap<[u8; 32], Timestamp>>,
+}
+
+impl OperatorKeys {
+    /// Keys of which one may be given from outside.
+    pub fn new(given: Option<OperatorKey>) -> OperatorKeys {
+        OperatorKeys { given: given.map(Arc::new), made: RwLock::default(), used: Mutex::default() }
+    }
+
+    /// Returns every key as it stands now: the given one first, then those that were made, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn all(&self, store: &Store) -> Result<Vec<Arc<OperatorKey>>, Unavailable> {
+        let made = self.read(store).await?;
+        let is_another = |key: &&Arc<OperatorKey>| self.given.as_ref().is_none_or(|given| given.hash != key.hash);
+        Ok(self.given.iter().chain(made.iter().filter(is_another)).cloned().collect())
+    }
+
+    /// Returns the key of a secret, if it is good now.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn of_secret(&self, store: &Store, secret: &str) -> Result<Option<Arc<OperatorKey>>, Unavailable> {
+        let hash = sha256(&[secret.as_bytes()]);
+        if let Some(given) = self.given.as_ref().filter(|given| given.hash == hash) {
+            return Ok(Some(Arc::clone(given)));
+        }
+        let made = self.made(store).await?;
+        let now = store.about_now();
+        Ok(made.iter().find(|key| key.hash == hash && key.is_good(now)).cloned())
+    }
+
+    /// Writes down that a key was used, once a minute at most and beside the request.
+    pub fn used(&self, ledger: &Arc<Ledger>, key: &OperatorKey, secret: &str) {
+        let now = clock::now();
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = used.get(&key.hash).copied();
+        if last.is_some_and(|last| now < last.after_micros(USED_EVERY)) {
+            return;
+        }
+        used.insert(key.hash, now);
+        if last.is_none() && !secret.starts_with(OPERATOR_PREFIXES[0]) && !secret.starts_with(OPERATOR_PREFIXES[1]) {
+            let key = key.id();
+            tracing::warn!(key, "an operator key begins as Stripe's do; make another: scrip keys operator make");
+        }
+        let (ledger, hash) = (Arc::clone(ledger), key.hash);
+        tokio::spawn(async move {
+            let values = vec![Value::Integer(now.micros()), Value::Bytes(hash.to_vec())];
+            if let Err(error) = ledger.store().write(queries::OPERATOR_KEY_USED, values).await {
+                tracing::warn!(%error, "the last use of an operator key was not written down");
+            }
+        });
+    }
+
+    /// Keeps a new key; `false` where a good one has its name.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn make(&self, store: &Store, key: &OperatorKey, actor: &Actor<'_>) -> Result<bool, Unavailable> {
+        self.forget();
+        let now = store.now(None).await?;
+        if self.all(store).await?.iter().any(|known| known.name == key.name && known.is_good(now)) {
+            return Ok(false);
+        }
+        let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.name()).collect();
+        let scopes = scopes.join(" ");
+        actor.note(store, "make_operator_key", key, &scopes, now).await?;
+        let values = vec![
+            Value::Bytes(key.hash.to_vec()),
+            key.name.clone().into(),
+            key.last4.clone().into(),
+            now.micros().into(),
+            scopes.into(),
+            key.grants_per_day.into(),
+            key.expires_at.map(Timestamp::micros).into(),
+        ];
+        let is_made = store.write(queries::NEW_OPERATOR_KEY, values).await? == 1;
+        self.forget();
+        Ok(is_made)
+    }
+
+    /// Ends a key for ever; when this returns, it is good in no process.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn revoke(&self, store: &Store, key: &OperatorKey, actor: &Actor<'_>) -> Result<(), Unavailable> {
+        let now = store.now(None).await?;
+        actor.note(store, "revoke_operator_key", key, "", now).await?;
+        store.write(queries::REVOKE_OPERATOR_KEY, vec![now.micros().into(), Value::Bytes(key.hash.to_vec())]).await?;
+        self.forget();
+        if matches!(store, Store::Postgres(_)) {
+            tokio::time::sleep(BELIEVED).await;
+        }
+        Ok(())
+    }
+
+    /// Takes units from what a key may still grant today; `None` where that is less.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn reserve(store: &Store, key: &OperatorKey, units: i64) -> Result<Option<Reservation>, Unavailable> {
+        let Some(most) = key.grants_per_day else { return Ok(Some(Reservation::default())) };
+        if units > most {
+            return Ok(None);
+        }
+        let day = store.now(None).await?.day();
+        let values = vec![Value::Bytes(key.hash.to_vec()), day.into(), units.into(), most.into()];
+        let is_reserved = store.write(queries::RESERVE_OPERATOR_GRANT, values).await? == 1;
+        Ok(is_reserved.then_some(Reservation(Some((key.hash, day, units)))))
+    }
+
+    /// Returns the keys that were made, read not longer ago than they are believed.
+    async fn made(&self, store: &Store) -> Result<Arc<[Arc<OperatorKey>]>, Unavailable> {
+        let is_alone = !matches!(store, Store::Postgres(_));
+        match &self.made.read().unwrap_or_else(PoisonError::into_inner).read {
+            Some((read, made)) if is_alone || read.elapsed() < BELIEVED => return Ok(Arc::clone(made)),
+            _ => {}
+        }
+        self.read(store).await
+    }
+
+    /// Reads the keys that were made.
+    async fn read(&self, store: &Store) -> Result<Arc<[Arc<OperatorKey>]>, Unavailable> {
+        let changes = self.made.read().unwrap_or_else(PoisonError::into_inner).changes;
+        let read = Stopwatch::start();
+        let rows = store.query(queries::OPERATOR_KEYS, Vec::new()).await?;
+        let made: Arc<[Arc<OperatorKey>]> = rows.iter().filter_map(OperatorKey::read).map(Arc::new).collect();
+        let mut known = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        if known.changes == changes {
+            known.read = Some((read, Arc::clone(&made)));
+        }
+        Ok(made)
+    }
+
+    /// Has the keys read again before anybody is believed.
+    fn forget(&self) {
+        let mut known = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        known.changes += 1;
+        known.read = None;
+    }
+}
+
+/// Somebody who changes operator keys, for the audit log.
+pub struct Actor<'a> {
+    /// The actor as the journal names them.
+    pub name: &'a str,
+    /// The id of the request.
+    pub request: Option<String>,
+}
+
+impl Actor<'_> {
+    async fn note(
+        &self,
+        store: &Store,
+        act: &str,
+        key: &OperatorKey,
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let what = format!("{} ({}, …{})", key.id(), key.name, key.last4);
+        acts::note(store, (act, &what, detail), (self.name, self.request.clone()), now).await
+    }
+}
+
+/// Units that a key has taken from its day: what is not granted is given back.
+#[must_use]
+#[derive(Default)]
+pub struct Reservation(Option<([u8; 32], i64, i64)>);
+
+impl Reservation {
+    /// Gives units back that were not granted.
+    pub async fn give_back(self, store: &Store) {
+        let Some((hash, day, units)) = self.0 else { return };
+        let values = vec![units.into(), Value::Bytes(hash.to_vec()), day.into()];
+        if let Err(error) = store.write(queries::RETURN_OPERATOR_GRANT, values).await {
+            tracing::warn!(%error, units, "what an operator key did not grant counts for today all the same");
+        }
+    }
+}
+
+/// The last four letters of a secret.
+pub fn last4(secret: &str) -> String {
+    secret.chars().skip(secret.chars().count().saturating_sub(4)).collect()
+}
