@@ -28,7 +28,7 @@ fn every_part_is_measured_in_one_run() {
     let asked = ["--entries", "300", "--json", "--svg", picture.to_str().expect("UTF-8")];
     let report: Value = serde_json::from_str(&output(benchmark(&dir, &asked))).expect("JSON");
     let measured = goals(&report);
-    for number in ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11"] {
+    for number in ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P17"] {
         let elsewhere = ["P2", "P4", "P5"].contains(&number);
         let there: Vec<bool> = measured.iter().filter(|goal| goal.0 == number).map(|goal| goal.1).collect();
         assert!(!there.is_empty() && there.iter().all(|there| *there != elsewhere), "{number}: {measured:?}");

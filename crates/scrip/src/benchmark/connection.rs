@@ -80,13 +80,24 @@ impl Connection {
         }
     }
 
+    /// Sends a request whose answer goes on, and reads it until the server ends it.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn listen(&mut self) -> Result<(), String> {
+        self.end(b"");
+        self.write().await?;
+        while self.read(0).await? > 0 {}
+        Ok(())
+    }
+
     fn end(&mut self, body: &[u8]) {
         write!(self.output, "Content-Length: {}\r\n\r\n", body.len()).expect("a vector takes all");
         self.output.extend_from_slice(body);
     }
 
-    /// Sends what was written, and reads the status of the answer and where its body is.
-    async fn exchange(&mut self) -> Result<(u16, usize, usize), String> {
+    /// Sends what was written.
+    async fn write(&mut self) -> Result<(), String> {
         let mut sent = 0;
         while sent < self.output.len() {
             match self.stream.try_write(&self.output[sent..]) {
@@ -97,6 +108,24 @@ impl Connection {
                 Err(error) => return Err(error.to_string()),
             }
         }
+        Ok(())
+    }
+
+    /// Reads what comes next, from a place in the buffer on; 0 when nothing comes any more.
+    async fn read(&mut self, from: usize) -> Result<usize, String> {
+        loop {
+            self.stream.readable().await.map_err(|error| error.to_string())?;
+            match self.stream.try_read(&mut self.input[from..]) {
+                Ok(more) => return Ok(more),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    /// Sends what was written, and reads the status of the answer and where its body is.
+    async fn exchange(&mut self) -> Result<(u16, usize, usize), String> {
+        self.write().await?;
         self.filled = 0;
         loop {
             if let Some((status, start, end)) = answer(&self.input[..self.filled])? {
@@ -107,12 +136,9 @@ impl Connection {
                     return Ok((status, start, end));
                 }
             }
-            self.stream.readable().await.map_err(|error| error.to_string())?;
-            match self.stream.try_read(&mut self.input[self.filled..]) {
-                Ok(0) => return Err("the server closed the connection".to_owned()),
-                Ok(more) => self.filled += more,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.to_string()),
+            match self.read(self.filled).await? {
+                0 => return Err("the server closed the connection".to_owned()),
+                more => self.filled += more,
             }
         }
     }

@@ -54,6 +54,11 @@ pub fn of(plan: &Plan, report: &Report) -> Vec<Goal> {
     if plan.wants(Part::P11) {
         batches(report, &mut goals);
     }
+    if plan.wants(Part::P17) {
+        let what = "p99 of one workspace's hold while another does its worst, against alone";
+        let times = report.neighbour.as_ref().map(|neighbour| neighbour.times);
+        goals.push(Goal::new("P17", what, times, Unit::Times, AtMost(1.5), true));
+    }
     goals
 }
 

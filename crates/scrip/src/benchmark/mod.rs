@@ -17,6 +17,7 @@ mod goals;
 pub mod lag;
 mod load;
 mod machine;
+mod neighbour;
 mod open;
 mod parts;
 mod place;
@@ -77,6 +78,10 @@ pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
     if plan.wants_any(&[Part::P7, Part::P8]) {
         let (filled, memory) = sizes::measure(plan, place, &step)?;
         (report.filled, report.memory) = (Some(filled), Some(memory));
+    }
+    if plan.wants(Part::P17) {
+        step("one workspace beside another");
+        report.neighbour = Some(neighbour::measure(plan, place)?);
     }
     bar.finish_and_clear();
     report.goals = goals::of(plan, &report);

@@ -34,6 +34,8 @@ pub enum Part {
     P10,
     /// Many decisions a request
     P11,
+    /// One workspace's holds while another does its worst
+    P17,
 }
 
 impl Part {
@@ -41,7 +43,7 @@ impl Part {
     fn fits(self, on_server: bool) -> bool {
         match self {
             Part::P5 => on_server,
-            Part::P7 | Part::P8 => !on_server,
+            Part::P7 | Part::P8 | Part::P17 => !on_server,
             _ => true,
         }
     }

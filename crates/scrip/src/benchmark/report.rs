@@ -259,6 +259,28 @@ impl Processes {
     }
 }
 
+/// Holds of one workspace, alone and while another does its worst.
+#[derive(Clone, Debug, Serialize)]
+pub struct Neighbour {
+    /// p99 of each turn alone, in microseconds, sorted.
+    pub alone_p99_us: Vec<u64>,
+    /// p99 of each turn beside the other, in microseconds, sorted.
+    pub beside_p99_us: Vec<u64>,
+    /// The second median against the first.
+    pub times: f64,
+}
+
+impl Neighbour {
+    /// With what the medians are of each other.
+    pub fn new(mut alone: Vec<u64>, mut beside: Vec<u64>) -> Neighbour {
+        alone.sort_unstable();
+        beside.sort_unstable();
+        let median = |turns: &[u64]| turns.get(turns.len() / 2).copied().unwrap_or_default().max(1) as f64;
+        let times = thousandths(median(&beside) / median(&alone));
+        Neighbour { alone_p99_us: alone, beside_p99_us: beside, times }
+    }
+}
+
 /// Everything.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -302,6 +324,8 @@ pub struct Report {
     pub renewals: Option<Renewals>,
     /// Reads behind the journal.
     pub projection: Option<Projection>,
+    /// One workspace beside another.
+    pub neighbour: Option<Neighbour>,
     /// What was aimed at, and whether it was reached.
     pub goals: Vec<Goal>,
 }
@@ -330,6 +354,7 @@ impl Report {
             one_balance: None,
             renewals: None,
             projection: None,
+            neighbour: None,
             goals: Vec::new(),
         }
     }
