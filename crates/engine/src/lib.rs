@@ -50,6 +50,7 @@ mod rights;
 mod subscription;
 pub mod team;
 mod terms;
+pub mod text;
 mod time;
 mod ways_out;
 mod workspace;

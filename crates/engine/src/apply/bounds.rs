@@ -2,14 +2,15 @@
 
 use crate::limits::NAME_MAX;
 use crate::refusal::Refusal;
+use crate::text::is_line;
 
 /// Refuses an empty or endless name or reason.
 pub(super) fn name_is_good(pointer: &str, name: &str) -> Result<(), Refusal> {
     let length = name.chars().count();
-    if name.trim().is_empty() || length > NAME_MAX || name.chars().any(char::is_control) {
+    if name.trim().is_empty() || length > NAME_MAX || !is_line(name) {
         return Err(Refusal::invalid(
             pointer,
-            format!("must be 1 to {NAME_MAX} characters, without control characters"),
+            format!("must be 1 to {NAME_MAX} characters, without control characters and others that are not seen"),
         ));
     }
     Ok(())

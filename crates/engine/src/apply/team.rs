@@ -428,11 +428,12 @@ fn unknown_capability(index: usize) -> Invalid {
 }
 
 fn is_same_address(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
+    one.eq_ignore_ascii_case(other)
 }
 
 fn email_is_good(email: &str) -> Result<(), Refusal> {
-    let good = (3..=254).contains(&email.len()) && email.contains('@') && !email.chars().any(char::is_control);
+    let (length, at_signs) = (email.len(), email.matches('@').count());
+    let good = (3..=254).contains(&length) && at_signs == 1 && email.bytes().all(|byte| byte.is_ascii_graphic());
     if good { Ok(()) } else { Err(Refusal::invalid("/email", "must be an e-mail address")) }
 }
 
