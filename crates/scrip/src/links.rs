@@ -3,6 +3,7 @@
 //! Invariant: what makes a link secret is in no table, no log and no file; whoever holds the link was sent it.
 
 use crate::crypto::{is_signed, sign};
+use crate::email::Email;
 use crate::ledger::Ledger;
 use crate::mail::{Link, Mail};
 use crate::sign_in::{self, LINK_LIFETIME};
@@ -26,7 +27,10 @@ pub struct Links {
 /// When the store cannot keep what the link is to be known by.
 pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -> Result<Option<Link>, Unavailable> {
     match mail {
-        Mail::SignIn { workspace } => signing_in(links, recipient, *workspace, now).await,
+        Mail::SignIn { workspace, known_as } => {
+            let whom = known_as.as_deref().unwrap_or(recipient);
+            signing_in(links, whom, *workspace, now).await
+        }
         Mail::Invitation { invitation, expires_at, .. } => {
             if *expires_at <= there(links, invitation, now).await? {
                 return Ok(None);
@@ -72,7 +76,8 @@ async fn signing_in(
     workspace: Option<WorkspaceId>,
     now: Timestamp,
 ) -> Result<Option<Link>, Unavailable> {
-    let token = sign_in::issue(links.ledger.store(), email, workspace, "mail", LINK_LIFETIME, now).await?;
+    let email = Email::restore(email.to_owned());
+    let token = sign_in::issue(links.ledger.store(), &email, workspace, "mail", LINK_LIFETIME, now).await?;
     Ok(Some(Link::new(sign_in::link(&links.public_url, ""), token)))
 }
 

@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod config;
 mod crypto;
+mod email;
 mod export;
 mod gateway;
 mod history;

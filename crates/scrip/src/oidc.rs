@@ -47,6 +47,15 @@ pub struct Oidc {
     found: Mutex<Option<(Timestamp, Provider)>>,
 }
 
+/// A person whom a provider vouches for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Vouched {
+    /// The name that the provider never gives to anybody else.
+    pub subject: String,
+    /// Their address, which the provider has verified.
+    pub email: String,
+}
+
 /// What a provider says about itself.
 #[derive(Clone, Deserialize)]
 struct Provider {
@@ -82,6 +91,11 @@ impl Oidc {
         Ok(Some(Oidc { issuer, client_id, client_secret, http, found: Mutex::default() }))
     }
 
+    /// The provider's own name.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Whether this is the provider's own name.
     pub fn is_issuer(&self, name: &str) -> bool {
         name == self.issuer
@@ -114,7 +128,7 @@ impl Oidc {
         Ok(url.into())
     }
 
-    /// The verified address of whoever the provider gave this code.
+    /// Returns the person whom the provider gave this code.
     ///
     /// # Errors
     /// When the provider does not answer, does not know the code, or vouches for nobody.
@@ -125,7 +139,7 @@ impl Oidc {
         redirect_uri: &str,
         code: &str,
         now: Timestamp,
-    ) -> Result<String, Failure> {
+    ) -> Result<Vouched, Failure> {
         let provider = self.provider(now).await?;
         let verifier = attempt.verifier(secret);
         let mut form = vec![
@@ -149,8 +163,8 @@ impl Oidc {
         self.vouched(&claims, &attempt.nonce(secret), now)
     }
 
-    /// The address that an ID token vouches for.
-    fn vouched(&self, claims: &Value, nonce: &str, now: Timestamp) -> Result<String, Failure> {
+    /// Returns the person that an ID token vouches for.
+    fn vouched(&self, claims: &Value, nonce: &str, now: Timestamp) -> Result<Vouched, Failure> {
         let text = |name: &str| claims[name].as_str().unwrap_or_default();
         let audience: Vec<&str> = match &claims["aud"] {
             Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
@@ -167,12 +181,13 @@ impl Oidc {
             ("exp", claims["exp"].as_i64().is_some_and(|end| now < Timestamp::from_micros(0).after_seconds(end))),
             ("nonce", text("nonce") == nonce),
             ("sub", !text("sub").is_empty()),
-            ("email_verified", claims["email_verified"] == true),
+            // Some providers write a text here, against the specification.
+            ("email_verified", claims["email_verified"] == true || claims["email_verified"] == "true"),
             ("email", !text("email").is_empty()),
         ];
         match checks.iter().find(|(_, good)| !good) {
             Some((claim, _)) => Err(refused(&format!("the ID token's `{claim}` is not what it must be"))),
-            None => Ok(text("email").to_owned()),
+            None => Ok(Vouched { subject: text("sub").to_owned(), email: text("email").to_owned() }),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod catalog_file;
 
+use crate::alerts::{self, Alert};
 use crate::billing::Billing;
 use crate::clock;
 use crate::config::{Secret, Settings};
@@ -19,7 +20,7 @@ use crate::operators::{self, Actor, OperatorKey, OperatorKeys};
 use crate::outbox::Outbox;
 use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
-use crate::sign_in::{self, Lifetimes};
+use crate::sign_in::{self, Lifetimes, upgrade};
 use crate::store::{Address, Options, Store, Unavailable, Value, queries};
 use crate::stripe::Client;
 use crate::switches::Switches;
@@ -64,6 +65,7 @@ impl Server {
         let (issuer, client) = (settings.oidc_issuer.as_deref(), settings.oidc_client_id.as_deref());
         let oidc = Oidc::of(issuer, client, settings.oidc_client_secret.as_deref())?;
         let store = open(settings, data).await.map_err(|error| error.to_string())?;
+        readdress(&store).await.map_err(|error| error.to_string())?;
         if let Some((text, catalog)) = text {
             let newest = store.catalogs();
             if let Some(newest) = newest.newest().filter(|newest| newest.catalog.name != catalog.name) {
@@ -258,6 +260,26 @@ pub fn read_catalog(path: &Path) -> Result<(String, scrip_engine::Catalog), Stri
             Err(lines.join("\n"))
         }
     }
+}
+
+/// Brings the addresses that an earlier version kept to the one form, once. People whose address another person has are
+/// left as they are, and an operator is told.
+async fn readdress(store: &Store) -> Result<(), Unavailable> {
+    if upgrade::is_done(store).await? {
+        return Ok(());
+    }
+    let claims = upgrade::renew_claims(store).await?;
+    if claims > 0 {
+        tracing::info!(claims, "what people get once is claimed under one form of their addresses");
+    }
+    for upgrade::Collision { user, kept_as, address } in upgrade::readdress_people(store).await? {
+        let detail = format!(
+            "{user} is kept as {kept_as}, and another person has the same mailbox as {address}: both go on signing in \
+             with the address as it is kept; what one of them owns can be given to the other as a member"
+        );
+        alerts::raise(store, Alert::new("one_mailbox_of_two", &user.to_string(), None, detail)).await?;
+    }
+    upgrade::finish(store).await
 }
 
 /// The secret that signs quotes and links: made once, kept with the journal.

@@ -7,8 +7,11 @@
 //! Invariant: a link or a session in plain text is in the answer that made it and nowhere else; what is kept is its
 //! SHA-256.
 
+pub mod upgrade;
+
 use crate::crypto::{is_key, new_key, random, sha256};
-use crate::store::{Store, Unavailable, Value, queries};
+use crate::email::{Email, earlier_form};
+use crate::store::{Row, Store, Unavailable, Value, queries};
 use scrip_engine::{DAY, SECOND, Timestamp, UserId, WorkspaceId};
 
 /// The prefix of what signs somebody in once.
@@ -19,6 +22,8 @@ pub const SESSION_PREFIXES: [&str; 2] = ["scrip_ps_", "ps_"];
 pub const LINK_LIFETIME: i64 = 15 * 60 * SECOND;
 /// How much later a session must be used again for that to be written down, in microseconds.
 const SEEN_EVERY: i64 = 60 * SECOND;
+/// Maximum length of an address that a person of an earlier version may be kept under, in bytes.
+const ADDRESS_MAX: usize = 1_024;
 /// Rows that one statement clears away, so that others who write do not wait long.
 const SWEPT: i64 = 1_000;
 
@@ -71,8 +76,8 @@ pub struct Session {
     pub hash: [u8; 32],
     /// Who.
     pub user: UserId,
-    /// Their address, in lower case.
-    pub email: String,
+    /// Their address.
+    pub email: Email,
     /// The only workspace it reaches; `None` when it reaches all of theirs.
     pub workspace: Option<WorkspaceId>,
     /// When it ends, however much it is used.
@@ -82,15 +87,29 @@ pub struct Session {
 /// Whom a link signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redeemed {
-    /// Their address, in lower case.
-    pub email: String,
+    /// Their address.
+    pub email: Email,
     /// The workspace that the session is to be bound to.
     pub workspace: Option<WorkspaceId>,
 }
 
-/// The form in which addresses are kept and compared. Only the host knows which other spellings reach the same person.
-pub fn normalized(email: &str) -> String {
-    email.trim().to_lowercase()
+/// Returns the address that a person is known by. That is the one form of what was written, but for the few people who
+/// are kept in the spelling of an earlier version, because another has the one form already: they are known by that
+/// very spelling.
+///
+/// # Errors
+/// When the store cannot answer; inside, when the text is no address, in words for whoever wrote it.
+pub async fn address_of(store: &Store, text: &str) -> Result<Result<Email, &'static str>, Unavailable> {
+    let (read, earlier) = (Email::parse(text), earlier_form(text));
+    if read.as_ref().is_ok_and(|email| email.as_str() == earlier) {
+        return Ok(read);
+    }
+    // What no store can keep is nobody's.
+    if earlier.len() > ADDRESS_MAX || earlier.contains(char::is_control) {
+        return Ok(read);
+    }
+    let rows = store.query(queries::USER, vec![earlier.clone().into()]).await?;
+    Ok(if rows.is_empty() { read } else { Ok(Email::restore(earlier)) })
 }
 
 /// What a token or session is known by.
@@ -110,7 +129,7 @@ pub fn link(public_url: &str, token: &str) -> String {
 /// When the store cannot write.
 pub async fn issue(
     store: &Store,
-    email: &str,
+    email: &Email,
     workspace: Option<WorkspaceId>,
     made_by: &str,
     lifetime: i64,
@@ -119,7 +138,7 @@ pub async fn issue(
     let token = new_key(TOKEN_PREFIX);
     let values = vec![
         bytes(&hash_of(&token)),
-        normalized(email).into(),
+        email.to_string().into(),
         workspace.into(),
         made_by.to_owned().into(),
         now.micros().into(),
@@ -141,17 +160,19 @@ pub async fn redeem(store: &Store, token: &str, now: Timestamp) -> Result<Option
     let values = vec![bytes(&hash_of(token)), now.micros().into()];
     let rows = store.query(queries::SIGN_IN_TOKEN, values.clone()).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let redeemed = Redeemed { email: row.text(0).to_owned(), workspace: row.maybe_integer(1).map(workspace) };
+    // A link that an earlier version sent may be to another spelling.
+    let Ok(email) = address_of(store, row.text(0)).await? else { return Ok(None) };
+    let redeemed = Redeemed { email, workspace: row.maybe_integer(1).map(workspace) };
     let taken = store.write(queries::USE_SIGN_IN_TOKEN, values).await?;
     Ok((taken == 1).then_some(redeemed))
 }
 
-/// Who has an address; somebody new when nobody has it yet.
+/// Returns the person who has an address; a new one when nobody has it yet.
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn user_of(store: &Store, email: &str, now: Timestamp) -> Result<UserId, Unavailable> {
-    let email = normalized(email);
+pub async fn user_of(store: &Store, email: &Email, now: Timestamp) -> Result<UserId, Unavailable> {
+    let email = email.to_string();
     for _ in 0..3 {
         let rows = store.query(queries::USER, vec![email.clone().into()]).await?;
         if let Some(row) = rows.first() {
@@ -204,7 +225,7 @@ pub async fn find(
     let session = Session {
         hash,
         user: UserId::new(row.integer(0) as u64),
-        email: row.text(1).to_owned(),
+        email: Email::restore(row.text(1).to_owned()),
         workspace: row.maybe_integer(2).map(workspace),
         expires_at: Timestamp::from_micros(row.integer(4)),
     };
@@ -219,6 +240,33 @@ pub async fn find(
     Ok(Some(session))
 }
 
+/// Returns the address of the person whom an identity provider knows by a subject. Somebody whom it vouches for the
+/// first time is the person with the address, and is known by the subject from then on: an address may change hands at
+/// the provider, and the account does not go along. `None` when the address is that of another of its subjects.
+///
+/// # Errors
+/// When the store cannot write; inside, when the text is no address.
+pub async fn identify(
+    store: &Store,
+    (issuer, subject): (&str, &str),
+    address: &str,
+    now: Timestamp,
+) -> Result<Result<Option<Email>, &'static str>, Unavailable> {
+    let named = || vec![issuer.to_owned().into(), subject.to_owned().into()];
+    let known = |rows: Vec<Row>| rows.first().map(|row| Email::restore(row.text(1).to_owned()));
+    if let Some(email) = known(store.query(queries::IDENTITY, named()).await?) {
+        return Ok(Ok(Some(email)));
+    }
+    let email = match address_of(store, address).await? {
+        Ok(email) => email,
+        Err(why) => return Ok(Err(why)),
+    };
+    let user = user_of(store, &email, now).await?;
+    let values = named().into_iter().chain([user.into(), now.micros().into()]).collect();
+    store.write(queries::NEW_IDENTITY, values).await?;
+    Ok(Ok(known(store.query(queries::IDENTITY, named()).await?)))
+}
+
 /// Ends a session; whether it was there.
 ///
 /// # Errors
@@ -227,12 +275,15 @@ pub async fn close(store: &Store, hash: &[u8; 32]) -> Result<bool, Unavailable> 
     Ok(store.write(queries::END_SESSION, vec![bytes(hash)]).await? == 1)
 }
 
-/// Ends every session of a person; how many.
+/// Ends every session of a person, or of those the ones that reach a single workspace; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn close_all(store: &Store, user: UserId) -> Result<usize, Unavailable> {
-    store.write(queries::END_SESSIONS, vec![user.into()]).await
+pub async fn close_all(store: &Store, user: UserId, only: Option<WorkspaceId>) -> Result<usize, Unavailable> {
+    match only {
+        None => store.write(queries::END_SESSIONS, vec![user.into()]).await,
+        Some(only) => store.write(queries::END_SESSIONS_OF, vec![user.into(), only.into()]).await,
+    }
 }
 
 /// Uses up something that is good once, until an instant at which it runs out by itself; whether it was good still.

@@ -10,6 +10,7 @@ use super::portal::{self, Changes};
 use super::read::Seen;
 use super::{Billing, customers, marks};
 use crate::crypto::{hex, random, sha256};
+use crate::email::Email;
 use crate::store::{Row, Unavailable, Value, queries};
 use crate::stripe::error::Refused;
 use crate::stripe::form::form;
@@ -382,14 +383,16 @@ impl Billing {
     }
 
     async fn make_customer(&self, workspace: &Workspace, instead_of: &str) -> Result<String, Denied> {
-        let (id, email) = (workspace.id.to_string(), &workspace.profile.owner);
+        let id = workspace.id.to_string();
+        let email = Email::from_earlier(&workspace.profile.owner).map(|email| email.to_string());
+        let known = email.clone().unwrap_or_default();
         let new = NewCustomer {
-            email: Some(email.clone()).filter(|email| !email.is_empty()),
+            email,
             name: None,
             metadata: BTreeMap::from([(marks::WORKSPACE.to_owned(), id.clone())]),
             test_clock: None,
         };
-        Ok(self.client.create_customer(&new, &IdempotencyKey::of(&["customer", &id, instead_of, email])).await?.id)
+        Ok(self.client.create_customer(&new, &IdempotencyKey::of(&["customer", &id, instead_of, &known])).await?.id)
     }
 
     async fn open_page(

@@ -12,6 +12,7 @@ use super::problem::{Problem, request_id};
 use super::{App, Audience};
 use super::{rates, scopes};
 use crate::crypto::{OPERATOR_PREFIXES, is_key, sha256};
+use crate::email::Email;
 use crate::ledger::{Asked, idempotency};
 use crate::operators::OperatorKey;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
@@ -97,7 +98,7 @@ pub struct Caller<R> {
     /// Who, as the engine judges them.
     pub by: By,
     /// Their address, for a person.
-    pub email: Option<String>,
+    pub email: Option<Email>,
     actor: String,
     method: Method,
     uri: Uri,
@@ -164,7 +165,7 @@ impl<R: Right> OptionalFromRequestParts<Arc<App>> for Caller<R> {
 struct Known {
     by: By,
     actor: String,
-    email: Option<String>,
+    email: Option<Email>,
     /// The only workspace they reach, if there is one.
     workspace: Option<WorkspaceId>,
     /// The key of an operator.

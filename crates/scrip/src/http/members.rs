@@ -6,9 +6,10 @@ use super::caller::{Admin, Belonging, Member, Operator};
 use super::person::Person;
 use super::problem::Problem;
 use super::request::{Body, PathOf};
-use super::values::{address, cap};
+use super::values::{address, cap, email};
 use super::views::capped;
 use super::{App, Reply};
+use crate::email::Email;
 use crate::ledger::{Asked, Beside};
 use crate::links::is_invitation;
 use crate::mail::Mail;
@@ -56,8 +57,10 @@ pub async fn add(
 ) -> Result<Reply<api::Member>, Problem> {
     let id = operator.workspace()?;
     app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
-    let email = address("/email", &body.value.email)?;
-    let user = sign_in::user_of(app.ledger.store(), &email, app.ledger.now(None).await?).await?;
+    let (store, asked) = (app.ledger.store(), &body.value.email);
+    let email = email("/email", asked)?;
+    let known_as = address(store, "/email", asked).await?;
+    let user = sign_in::user_of(store, &known_as, app.ledger.now(None).await?).await?;
     let role = role(body.value.role);
     let command = Command::Team(TeamCommand::Add { user, email: email.as_str().into(), role });
     let beside = Beside { claims: vec![membership(user, id)], ..Beside::default() };
@@ -126,19 +129,19 @@ pub async fn invite(
     body: Body<api::NewInvitation>,
 ) -> Result<Reply<api::Invitation>, Problem> {
     let id = admin.workspace()?;
-    let email = address("/email", &body.value.email)?;
+    let email = email("/email", &body.value.email)?;
     let role = role(body.value.role);
     let workspace = admin.workspace_now(&app).await?;
     let now = app.ledger.now_of(&workspace).await?;
     let mail = Mail::Invitation {
         workspace: workspace.profile.name.clone(),
-        inviter: admin.email.clone().unwrap_or_else(|| workspace.profile.owner.clone()),
+        inviter: admin.email.as_ref().map_or_else(|| workspace.profile.owner.clone(), Email::to_string),
         role: role.name().to_owned(),
         // An invitation's number comes with its entry. There is one open to an address at most, so this names it.
         invitation: id.to_string(),
         expires_at: now.after_seconds(INVITATION_SECONDS),
     };
-    let mail = mail.to(format!("invitation {}", crate::crypto::hex(&crate::crypto::random::<16>())), &email);
+    let mail = mail.to(format!("invitation {}", crate::crypto::hex(&crate::crypto::random::<16>())), email.as_str());
     let mail = mail.map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
     let command = Command::Team(TeamCommand::Invite { email: email.as_str().into(), role });
     let beside = Beside { mails: vec![mail], ..Beside::default() };

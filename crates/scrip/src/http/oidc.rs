@@ -7,7 +7,6 @@ use super::person::{COOKIE, named, set_cookie};
 use super::problem::Problem;
 use super::request::QueryOf;
 use super::sessions::begin;
-use super::values::address;
 use crate::oidc::{Attempt, Failure, Oidc, PATIENCE};
 use crate::sign_in::{self, Redeemed};
 use axum::extract::State;
@@ -72,7 +71,10 @@ pub async fn callback(
         return Err(refused("the attempt was used before").into());
     }
     let vouched = oidc.finish(&attempt, &app.secret, &redirect_uri(&app), &code, now).await?;
-    let email = address("/email", &vouched).map_err(|_| refused("what it vouches for is no address"))?;
+    let known = (oidc.issuer(), &*vouched.subject);
+    let email = sign_in::identify(app.ledger.store(), known, &vouched.email, now).await?;
+    let email = email.map_err(|_| refused("what it vouches for is no address"))?;
+    let email = email.ok_or_else(|| refused("the address is that of another subject of the provider"))?;
     let (token, _) = begin(&app, Redeemed { email, workspace: None }, &headers, now).await?;
     let cookies = [
         (header::LOCATION, axum::http::HeaderValue::from_static("/")),

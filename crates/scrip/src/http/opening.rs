@@ -5,8 +5,9 @@
 use super::App;
 use super::members::membership;
 use super::problem::Problem;
-use crate::crypto::{hex, sha256};
+use crate::email::person_of;
 use crate::ledger::{Asked, Beside};
+use crate::sign_in::upgrade::claim_of;
 use crate::store::{Claim, Committed, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceId, apply};
@@ -85,7 +86,7 @@ impl Opening {
 
 /// Claim on what a person gets once in a lifetime.
 fn claim_of_person(email: &str) -> Claim {
-    Claim { scope: "person".into(), what: hex(&sha256(&[person(email).as_bytes()])) }
+    claim_of(&person_of(email))
 }
 
 /// What a new workspace may claim, as far as that can be said before its entry is made.
@@ -103,29 +104,4 @@ async fn free_claims(app: &App, id: WorkspaceId, profile: &Profile, person: &Cla
     }
     let person = if app.ledger.is_taken(person, id).await? { None } else { Some(person.clone()) };
     Ok(external.into_iter().chain(person).collect())
-}
-
-/// The person behind an address (R8): case, `+tags` and the dots that one large host ignores do not make another one.
-fn person(email: &str) -> String {
-    let lower = email.to_lowercase();
-    let (local, domain) = lower.rsplit_once('@').unwrap_or((&lower, ""));
-    let local = local.split('+').next().unwrap_or(local);
-    match domain {
-        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
-        _ => format!("{local}@{domain}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_person_is_one_person_however_the_address_is_written() {
-        for other in ["Ada@Example.com", "ada+free@example.com", "ADA+1+2@EXAMPLE.COM"] {
-            assert_eq!(person(other), "ada@example.com", "{other}");
-        }
-        assert_eq!(person("a.d.a+x@googlemail.com"), person("ada@gmail.com"));
-        assert_ne!(person("a.da@example.com"), person("ada@example.com"), "elsewhere dots count");
-    }
 }

@@ -13,6 +13,7 @@ use super::values::address;
 use super::{App, Reply};
 use crate::acts;
 use crate::crypto::{hex, random, sha256};
+use crate::email::Email;
 use crate::ledger::{Asked, idempotency};
 use crate::mail::Mail;
 use crate::outbox::enqueue;
@@ -34,18 +35,22 @@ pub async fn ask(
     State(app): State<Arc<App>>,
     body: Body<api::SignIn>,
 ) -> Result<Reply<api::SignInAsked>, Problem> {
-    let email = address("/email", &body.value.email)?;
+    let email = address(app.ledger.store(), "/email", &body.value.email).await?;
     let now = app.ledger.now(None).await?;
     app.sign_ins.attempt(client, now)?;
-    app.accounts.attempt(sha256(&[email.as_bytes()]), now)?;
+    // Every spelling of a person's address counts as one.
+    app.accounts.attempt(sha256(&[email.person().as_bytes()]), now)?;
     queue_sign_in(&app, &email).await?;
     Ok(Reply::new(StatusCode::ACCEPTED, api::SignInAsked { expires_in: LINK_LIFETIME / SECOND }))
 }
 
 /// Lets a link be sent to an address. The link itself is made when the mail is: nothing that waits to be sent is
 /// secret.
-async fn queue_sign_in(app: &App, email: &str) -> Result<(), Problem> {
-    let mail = Mail::SignIn { workspace: None }.to(format!("sign-in {}", hex(&random::<16>())), email);
+async fn queue_sign_in(app: &App, email: &Email) -> Result<(), Problem> {
+    // Whoever is kept in a spelling of an earlier version is written to where it leads, and signs in as themselves.
+    let known_as = Email::parse(email.as_str()).is_ok_and(|sent| sent != *email).then(|| email.to_string());
+    let mail = Mail::SignIn { workspace: None, known_as };
+    let mail = mail.to(format!("sign-in {}", hex(&random::<16>())), email.as_str());
     let mail = mail.map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
     Ok(enqueue(app.ledger.store(), mail).await?)
 }
@@ -59,7 +64,7 @@ pub async fn mint(
     State(app): State<Arc<App>>,
     body: Body<api::NewPortalLink>,
 ) -> Result<Reply<api::PortalLink>, Problem> {
-    let email = address("/email", &body.value.email)?;
+    let email = address(app.ledger.store(), "/email", &body.value.email).await?;
     let workspace = body.value.workspace.as_deref().map(|id| operator.named(id)).transpose()?;
     if let Some(id) = workspace {
         app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
@@ -67,7 +72,7 @@ pub async fn mint(
     let now = app.ledger.now(None).await?;
     let store = app.ledger.store();
     let reaches = workspace.map(|workspace| workspace.to_string()).unwrap_or_default();
-    acts::note(store, ("portal_link", &email, &reaches), (operator.actor(), request_id()), now).await?;
+    acts::note(store, ("portal_link", email.as_str(), &reaches), (operator.actor(), request_id()), now).await?;
     let token = sign_in::issue(store, &email, workspace, operator.actor(), LINK_LIFETIME, now).await?;
     let expires_at = now.after_micros(LINK_LIFETIME).to_string();
     Ok(Reply::new(StatusCode::CREATED, api::PortalLink { url: sign_in::link(&app.public_url, &token), expires_at }))
@@ -119,7 +124,7 @@ pub(super) async fn begin(
 
 /// Opens the workspace that a person has of their own, if it is not there yet: on the free plan, with what comes once
 /// in a lifetime unless they had it before (R8). Its number follows from theirs, so that it is opened once.
-async fn ensure_personal_workspace(app: &App, user: UserId, email: &str) -> Result<WorkspaceId, Problem> {
+async fn ensure_personal_workspace(app: &App, user: UserId, email: &Email) -> Result<WorkspaceId, Problem> {
     let number = sha256(&[b"personal workspace", &user.get().to_le_bytes()]);
     let id = WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| number[index])));
     if app.ledger.workspace(id).await?.is_some() {
@@ -131,7 +136,7 @@ async fn ensure_personal_workspace(app: &App, user: UserId, email: &str) -> Resu
         asked: Asked { idempotency: once, ..Asked::of_person(user, request_id()) },
         tenancy: Tenancy::Personal,
         owner: user,
-        profile: Profile { name: "Personal".to_owned(), owner: email.to_owned(), external_id: None },
+        profile: Profile { name: "Personal".to_owned(), owner: email.to_string(), external_id: None },
         mode: Mode::Test,
         test_clock: None,
         choice: None,
@@ -157,12 +162,14 @@ pub async fn close(person: Person, State(app): State<Arc<App>>) -> Result<Respon
     signed_out(&person, u64::from(ended))
 }
 
-/// Signs out everywhere: every session of the person ends.
+/// Signs out everywhere: every session of the person ends. A session that is bound to a workspace ends those that are
+/// bound to it, and no other.
 #[utoipa::path(delete, path = "/v1/sessions", tag = "Sessions", security(("session" = []), ("session_token" = [])),
     params(("Scrip-CSRF" = Option<String>, Header, description = "The session's `csrf`; required with the cookie")),
     responses((status = 200, description = "They have ended", body = api::SignedOut)))]
 pub async fn close_all(person: Person, State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let ended = sign_in::close_all(app.ledger.store(), person.session().user).await?;
+    let session = person.session();
+    let ended = sign_in::close_all(app.ledger.store(), session.user, session.workspace).await?;
     signed_out(&person, ended as u64)
 }
 
@@ -176,7 +183,7 @@ fn signed_out(person: &Person, sessions: u64) -> Result<Response, Problem> {
 
 fn shown(app: &App, session: &Session) -> api::Session {
     api::Session {
-        user: api::User { id: session.user.to_string(), email: session.email.clone() },
+        user: api::User { id: session.user.to_string(), email: session.email.to_string() },
         workspace: session.workspace.map(|workspace| workspace.to_string()),
         csrf: csrf(app, session),
         expires_at: session.expires_at.to_string(),

@@ -10,6 +10,7 @@ use super::request::{Body, PathOf, QueryOf};
 use super::values::{self, amount, email, instant, name};
 use super::{App, Reply, billing, page_limit, scopes, views};
 use crate::crypto::{random, sha256};
+use crate::email::Email;
 use crate::ledger::Asked;
 use crate::operators::{OperatorKeys, Reservation};
 use crate::sign_in;
@@ -41,6 +42,7 @@ pub async fn open(
 ) -> Result<Reply<api::Workspace>, Problem> {
     let id = id_of(signed.key(), signed.user());
     let asked = signed.asked(id, &body.bytes);
+    let owner = body.value.owner.as_ref().map(|owner| owner.email.clone()).unwrap_or_default();
     let opening = match (signed.user(), &signed.email) {
         (Some(user), Some(email)) => by_person(&app, id, asked, (user, email), signed.only, body.value).await?,
         _ => {
@@ -49,8 +51,9 @@ pub async fn open(
                 scopes::needs_all(signed.operator_key().map(AsRef::as_ref))?;
             }
             let mut opening = by_operator(&app, id, asked, body.value).await?;
-            opening.owner =
-                sign_in::user_of(app.ledger.store(), &opening.profile.owner, app.ledger.now(None).await?).await?;
+            let store = app.ledger.store();
+            let owner = values::address(store, "/owner/email", &owner).await?;
+            opening.owner = sign_in::user_of(store, &owner, app.ledger.now(None).await?).await?;
             opening
         }
     };
@@ -74,7 +77,7 @@ async fn by_person(
     app: &App,
     id: WorkspaceId,
     asked: Asked,
-    (user, email): (UserId, &str),
+    (user, email): (UserId, &Email),
     only: Option<WorkspaceId>,
     new: api::NewWorkspace,
 ) -> Result<Opening, Problem> {
@@ -101,7 +104,7 @@ async fn by_person(
             asked: asked_for,
         }));
     }
-    let profile = Profile { name: new.name, owner: email.to_owned(), external_id: None };
+    let profile = Profile { name: new.name, owner: email.to_string(), external_id: None };
     let (tenancy, mode) = (Tenancy::Team, Mode::Test);
     Ok(Opening { id, asked, tenancy, owner: user, profile, mode, test_clock: None, choice: None, welcome: true })
 }
@@ -109,7 +112,7 @@ async fn by_person(
 /// An opening as an operator asks for it; the owner's user id is still to be found.
 async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<Opening, Problem> {
     let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
-    let owner = email("/owner/email", &owner.email)?;
+    let owner = email("/owner/email", &owner.email)?.to_string();
     let mode = if new.mode == Some(api::Mode::Live) { Mode::Live } else { Mode::Test };
     let test_clock = test_clock(app, new.test_clock.as_deref(), mode).await?;
     if let Some(external_id) = &new.external_id {

@@ -6,6 +6,7 @@
 pub mod templates;
 pub mod transport;
 
+use crate::email::Email;
 use crate::store::NewMail;
 use lettre::Address;
 use scrip_engine::billing::TopUpStop;
@@ -24,6 +25,9 @@ pub enum Mail {
     SignIn {
         /// Where they are to arrive, if that matters.
         workspace: Option<WorkspaceId>,
+        /// The spelling that the person is kept in, where an earlier version kept another than the mail is sent to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_as: Option<String>,
     },
     /// Somebody was invited to a workspace.
     Invitation {
@@ -150,11 +154,15 @@ impl Mail {
     /// # Errors
     /// When the address is none: such a mail could never be sent.
     pub fn to(&self, id: impl Into<String>, recipient: &str) -> Result<NewMail, String> {
-        address(recipient)?;
+        // People and members of earlier versions may be kept in another form.
+        let recipient = match Email::parse(recipient) {
+            Ok(email) => email.to_string(),
+            Err(_) => address(recipient).map(|_| recipient.to_owned())?,
+        };
         let mut parts = serde_json::to_value(self).expect("a mail is plain data");
         let data = parts["data"].take().to_string();
         let kind = parts["kind"].as_str().expect("it is the tag").to_owned();
-        Ok(NewMail { id: id.into(), kind, recipient: recipient.to_owned(), data })
+        Ok(NewMail { id: id.into(), kind, recipient, data })
     }
 
     /// A mail as it was kept.
@@ -232,6 +240,8 @@ impl fmt::Debug for Link {
 /// # Errors
 /// When it is none, in words that do not repeat it.
 pub fn address(text: &str) -> Result<Address, String> {
+    let email = Email::parse(text);
+    let text = email.as_ref().map_or(text, Email::as_str);
     if text.len() > ADDRESS_MAX || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("the address has spaces or control characters in it, or is too long".to_owned());
     }
@@ -250,9 +260,11 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_again() {
-        for mail in
-            [Mail::SignIn { workspace: None }, Mail::SignIn { workspace: Some(WorkspaceId::new(7)) }, invitation()]
-        {
+        for mail in [
+            Mail::SignIn { workspace: None, known_as: None },
+            Mail::SignIn { workspace: Some(WorkspaceId::new(7)), known_as: None },
+            invitation(),
+        ] {
             let kept = mail.to("a", "bo@example.com").expect("the address is good");
             assert_eq!(Mail::read(&kept.kind, &kept.data), Ok(mail));
         }

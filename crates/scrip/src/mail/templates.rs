@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(mail.html, include_str!("golden/invitation.html"));
 
         let link = "https://credits.example.com/sign-in?token=x&to=y";
-        let mail = message("two-buckets", "bo@example.com", &Mail::SignIn { workspace: None }, link);
+        let mail = message("two-buckets", "bo@example.com", &Mail::SignIn { workspace: None, known_as: None }, link);
         assert_eq!(mail.subject, "Sign in to two-buckets");
         assert_eq!(mail.text, include_str!("golden/sign-in.txt"));
         assert_eq!(mail.html, include_str!("golden/sign-in.html"));

@@ -20,7 +20,7 @@ fn good() -> Value {
 }
 
 /// What is said of a token with one claim changed; `null` takes it away.
-fn said_of(claim: &str, value: Value) -> Result<String, String> {
+fn said_of(claim: &str, value: Value) -> Result<Vouched, String> {
     let mut claims = good();
     claims[claim] = value;
     oidc().vouched(&claims, "n", now()).map_err(|failure| format!("{failure:?}"))
@@ -28,10 +28,15 @@ fn said_of(claim: &str, value: Value) -> Result<String, String> {
 
 #[test]
 fn a_token_vouches_for_nobody_unless_every_claim_is_right() {
-    assert_eq!(oidc().vouched(&good(), "n", now()).ok().as_deref(), Some("Ada@example.com"));
-    for (claim, value) in
-        [("exp", json!(NOW + 3_600)), ("aud", json!(["scrip"])), ("azp", json!("scrip")), ("iat", json!(NOW))]
-    {
+    let ada = Vouched { subject: "7".to_owned(), email: "Ada@example.com".to_owned() };
+    assert_eq!(oidc().vouched(&good(), "n", now()).ok(), Some(ada));
+    for (claim, value) in [
+        ("exp", json!(NOW + 3_600)),
+        ("aud", json!(["scrip"])),
+        ("azp", json!("scrip")),
+        ("iat", json!(NOW)),
+        ("email_verified", json!("true")),
+    ] {
         assert!(said_of(claim, value.clone()).is_ok(), "{claim} {value}");
     }
     for (claim, value) in [
@@ -57,7 +62,10 @@ fn a_token_vouches_for_nobody_unless_every_claim_is_right() {
         ("sub", json!("")),
         ("sub", Value::Null),
         ("email_verified", json!(false)),
-        ("email_verified", json!("true")),
+        ("email_verified", json!("True")),
+        ("email_verified", json!("false")),
+        ("email_verified", json!("yes")),
+        ("email_verified", json!(["true"])),
         ("email_verified", json!(1)),
         ("email_verified", Value::Null),
         ("email", json!("")),

@@ -4,9 +4,11 @@
 //! arguments, so that a month passes in a moment.
 
 use super::*;
-use crate::store::Options;
+use crate::store::{Claim, Options, Submission};
 use crate::tests::postgres::{Database, database};
 use futures_util::future::join_all;
+use scrip_engine::team::Tenancy;
+use scrip_engine::{By, Command, Mode, Profile};
 use std::path::PathBuf;
 
 const LIFETIMES: Lifetimes = Lifetimes { idle: 7 * DAY, absolute: 30 * DAY };
@@ -54,13 +56,18 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 async fn link(store: &Store, email: &str) -> String {
-    issue(store, email, None, "test", LINK_LIFETIME, at(0)).await.expect("it is made")
+    issue(store, &address(email), None, "test", LINK_LIFETIME, at(0)).await.expect("it is made")
+}
+
+fn address(text: &str) -> Email {
+    Email::parse(text).expect("it is one")
 }
 
 /// A session opened at the first instant.
 async fn opened(store: &Store, email: &str) -> (String, Session) {
+    let email = &address(email);
     let user = user_of(store, email, at(0)).await.expect("somebody");
-    let whom = Redeemed { email: normalized(email), workspace: None };
+    let whom = Redeemed { email: email.clone(), workspace: None };
     open(store, user, whom, LIFETIMES, at(0)).await.expect("it is opened")
 }
 
@@ -89,9 +96,9 @@ async fn a_link_is_good_for_a_quarter_of_an_hour_to_the_microsecond() {
         let end = at(15 * 60);
         assert_eq!(redeem(store, &late, end).await.expect("it answers"), None, "its last instant is before that");
         assert_eq!(redeem(store, &late, at(15 * 60 + 1)).await.expect("it answers"), None);
-        let ada = Some(Redeemed { email: "ada@example.com".to_owned(), workspace: None });
+        let ada = Some(Redeemed { email: address("ada@example.com"), workspace: None });
         assert_eq!(redeem(store, &just, end.after_micros(-1)).await.expect("it answers"), ada);
-        let bound = issue(store, "b@example.com", Some(WorkspaceId::new(7)), "test", SECOND, at(0)).await;
+        let bound = issue(store, &address("b@example.com"), Some(WorkspaceId::new(7)), "test", SECOND, at(0)).await;
         let bound = redeem(store, &bound.expect("it is made"), at(0)).await.expect("it answers").expect("it is good");
         assert_eq!(bound.workspace, Some(WorkspaceId::new(7)));
         for wrong in ["", "st_", &new_key(TOKEN_PREFIX), &new_key(SESSION_PREFIXES[0]), &just] {
@@ -104,12 +111,13 @@ async fn a_link_is_good_for_a_quarter_of_an_hour_to_the_microsecond() {
 async fn an_address_is_one_person_however_it_is_written_and_whoever_comes_first() {
     for store in &stores("users").await.stores {
         let spellings = ["ada@example.com", "ADA@example.com", " Ada@Example.COM\t"];
-        let asked = (0..30).map(|n| user_of(store, spellings[n % 3], at(n as i64)));
+        let spellings = spellings.map(address);
+        let asked = (0..30).map(|n| user_of(store, &spellings[n % 3], at(n as i64)));
         let found: Vec<UserId> = join_all(asked).await.into_iter().map(|user| user.expect("somebody")).collect();
         assert!(found.iter().all(|user| *user == found[0]), "{found:?}");
         // Whether a host ignores what follows a plus is for the host to know.
         for other in ["ada+a@example.com", "a.da@example.com", "bob@example.com"] {
-            assert_ne!(user_of(store, other, at(0)).await.expect("somebody"), found[0], "{other}");
+            assert_ne!(user_of(store, &address(other), at(0)).await.expect("somebody"), found[0], "{other}");
         }
     }
 }
@@ -164,7 +172,7 @@ async fn a_closed_session_is_dead_and_those_of_others_live() {
         assert_eq!(found(store, &first.0, at(1)).await, None);
         assert!(found(store, &second.0, at(1)).await.is_some());
         let third = opened(store, "ada@example.com").await;
-        assert_eq!(close_all(store, third.1.user).await.expect("they are closed"), 2);
+        assert_eq!(close_all(store, third.1.user, None).await.expect("they are closed"), 2);
         for (token, _) in [&second, &third] {
             assert_eq!(found(store, token, at(1)).await, None);
         }
@@ -199,5 +207,151 @@ async fn what_has_run_out_is_cleared_away_and_nothing_else() {
         // More than one statement takes.
         join_all((0..SWEPT + 10).map(|_| link(store, "ada@example.com"))).await;
         assert_eq!(sweep(at(week)).await, SWEPT as usize + 10);
+    }
+}
+
+/// A claim of an address as an earlier version made it.
+fn earlier_claim(owner: &str) -> Claim {
+    upgrade::claim_of(&crate::email::earlier_person(owner))
+}
+
+/// A workspace of an address, opened as an earlier version did.
+async fn opened_earlier(store: &Store, n: u64, owner: &str) {
+    let profile = Profile { name: "Studio".to_owned(), owner: owner.to_owned(), external_id: None };
+    let command = Command::OpenWorkspace {
+        mode: Mode::Live,
+        test_clock: None,
+        profile,
+        lifetime_allowed: true,
+        choice: None,
+        tenancy: Tenancy::Team,
+        owner: None,
+    };
+    let submission = Submission {
+        workspace: WorkspaceId::new(n),
+        command,
+        by: By::Operator,
+        actor: "test".to_owned(),
+        request: None,
+        idempotency: None,
+        claims: vec![earlier_claim(owner)],
+        mails: Vec::new(),
+        rows: Vec::new(),
+        wants_workspace: false,
+    };
+    store.submit(submission).await.expect("it opens");
+}
+
+/// The workspace that has a claim.
+async fn claimed_by(store: &Store, claim: &Claim) -> Option<i64> {
+    let values = vec![claim.scope.to_string().into(), claim.what.clone().into()];
+    let rows = store.query(queries::CLAIMED_BY, values).await.expect("it answers");
+    rows.first().map(|row| row.integer(0))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_of_an_earlier_version_counts_under_the_one_form() {
+    for store in &stores("claims of before").await.stores {
+        let earlier = [
+            "Ada@Example.com",
+            "zed@ｇmail.com",
+            "z.e.d+x@gmail.com",
+            "user@bücher.example",
+            "user@xn--bcher-kva.example",
+            "\"mal\\lory\"@example.org",
+            "büro@example.com",
+            "a@b.example,c@d.example",
+        ];
+        let text = std::fs::read_to_string("../../catalogs/canvas-tiers.toml").expect("it is there");
+        let catalog = scrip_engine::parse_catalog(&text).expect("it is good");
+        store.publish(text, catalog, "test".to_owned()).await.expect("it is published");
+        for (n, owner) in earlier.iter().enumerate() {
+            opened_earlier(store, n as u64 + 1, owner).await;
+        }
+        assert!(!upgrade::is_done(store).await.expect("it answers"));
+        // `bücher` is claimed in both forms already, and so is the first one's.
+        assert_eq!(upgrade::renew_claims(store).await.expect("it writes"), 1, "mallory");
+        assert_eq!(upgrade::renew_claims(store).await.expect("it writes"), 0);
+        for (n, owner) in earlier.iter().enumerate() {
+            let holder = claimed_by(store, &upgrade::claim_of(&crate::email::person_of(owner))).await;
+            assert!(holder.is_some(), "{owner} would be given it again");
+            assert_eq!(claimed_by(store, &earlier_claim(owner)).await, Some(n as i64 + 1), "{owner}");
+        }
+        for now in ["mallory@example.org", "Mallory+1@EXAMPLE.org", "user@BÜCHER.example", "zed@gmail.com"] {
+            let claim = upgrade::claim_of(&address(now).person());
+            assert!(claimed_by(store, &claim).await.is_some(), "{now} would be given it again");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_an_earlier_version_are_known_by_the_one_form_unless_another_has_it() {
+    for store in &stores("people of before").await.stores {
+        let kept = [
+            (1, "ada@example.com"),
+            (2, "user@bücher.example"),
+            (3, "zoë@xn--bcher-kva.example"),
+            (4, "mallory@example.org"),
+            (5, "\"mallory\"@example.org"),
+            (6, "\"m\\allory\"@example.org"),
+            (7, "a@пример.рф"),
+            (8, "a@ПРИМЕР.рф"),
+        ];
+        for (n, email) in kept {
+            // The last came first.
+            let values = vec![n.into(), email.to_owned().into(), (100 - n).into()];
+            store.write(queries::NEW_USER, values).await.expect("it is added");
+        }
+        let left = upgrade::readdress_people(store).await.expect("it writes");
+        let left: Vec<i64> = left.iter().map(|collision| collision.user.get()).collect();
+        assert_eq!(left, [7, 6, 5], "8 is older than 7, and 4 has the form already");
+        let again = upgrade::readdress_people(store).await.expect("it writes");
+        assert_eq!(again.len(), 3, "nothing moves any more");
+        for (written, n) in [
+            ("Ada@example.com", 1),
+            ("user@bücher.example", 2),
+            ("user@xn--bcher-kva.example", 2),
+            ("User@BÜCHER.example", 2),
+            ("zoë@xn--bcher-kva.example", 3),
+            ("Mallory@example.org", 4),
+            ("\"mallory\"@example.org", 5),
+            ("\"Mallory\"@example.org", 5),
+            ("\"m\\allory\"@example.org", 6),
+            ("a@xn--e1afmkfd.xn--p1ai", 8),
+            // Whoever is kept as this very text is known by it.
+            ("a@пример.рф", 7),
+        ] {
+            let email = address_of(store, written).await.expect("it answers").expect("it is known");
+            assert_eq!(user_of(store, &email, at(0)).await.expect("somebody").get(), n, "{written}");
+            let token = issue(store, &email, None, "test", LINK_LIFETIME, at(0)).await.expect("it is made");
+            let redeemed = redeem(store, &token, at(1)).await.expect("it answers").expect("it is good");
+            assert_eq!(user_of(store, &redeemed.email, at(0)).await.expect("somebody").get(), n, "{written}");
+        }
+        for new in ["büro@example.com", "\"ada\"@example.com", "\u{212a}ate@example.com", "ada@example.com\0"] {
+            assert!(address_of(store, new).await.expect("it answers").is_err(), "{new:?}");
+        }
+        upgrade::finish(store).await.expect("it writes");
+        assert!(upgrade::is_done(store).await.expect("it answers"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subject_of_a_provider_is_one_person_whatever_becomes_of_the_address() {
+    for store in &stores("subjects").await.stores {
+        let identify = async |issuer: &str, subject: &str, email: &str| {
+            let found = identify(store, (issuer, subject), email, at(0)).await.expect("it answers");
+            found.map(|email| email.map(|email| email.to_string()))
+        };
+        let known = |email: &str| Ok(Some(email.to_owned()));
+        assert_eq!(identify("https://a.example", "1", "Ada@example.com").await, known("ada@example.com"));
+        // The address at the provider changes: the account stays.
+        assert_eq!(identify("https://a.example", "1", "lovelace@example.com").await, known("ada@example.com"));
+        // It changes hands: the account does not go along, and neither does one that they come to later.
+        assert_eq!(identify("https://a.example", "2", "ada@example.com").await, Ok(None));
+        assert_eq!(identify("https://a.example", "2", "bob@example.com").await, known("bob@example.com"));
+        assert_eq!(identify("https://a.example", "2", "ada@example.com").await, known("bob@example.com"));
+        // Another provider has subjects of its own.
+        assert_eq!(identify("https://b.example", "1", "bob@example.com").await, known("bob@example.com"));
+        assert!(identify("https://a.example", "3", "\u{212a}ate@example.com").await.is_err());
     }
 }

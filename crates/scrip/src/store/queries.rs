@@ -266,10 +266,27 @@ pub const TEST_CLOCK: &str = "SELECT name, now FROM test_clocks WHERE id = $1";
 pub const TEST_CLOCKS: &str = "SELECT id, name, now FROM test_clocks ORDER BY id";
 /// All catalog versions.
 pub const CATALOGS: &str = "SELECT version, published_at, sha256, actor FROM catalogs ORDER BY version DESC";
-/// A person by the address, in lower case.
+/// A person by the address.
 pub const USER: &str = "SELECT id FROM users WHERE email = $1";
 /// Adds a person.
 pub const NEW_USER: &str = "INSERT INTO users (id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+/// People after one, with their addresses.
+pub const USERS: &str = "SELECT id, email, created_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+/// Gives a person another address, unless somebody has it.
+pub const READDRESS: &str = "UPDATE users SET email = $2
+    WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE email = $2)";
+/// Claims on what a person gets once, after one, with the entry that opened the workspace of each.
+pub const CLAIMS_OF_PEOPLE: &str = "SELECT claims.claim, claims.workspace, history.body
+    FROM claims JOIN history ON history.workspace = claims.workspace AND history.seq = 1
+    WHERE claims.scope = 'person' AND claims.claim > $1 ORDER BY claims.claim LIMIT $2";
+/// Adds a claim that follows from another, unless it is there.
+pub const NEW_CLAIM: &str = "INSERT INTO claims (scope, claim, workspace) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+/// The person whom an identity provider knows by a subject.
+pub const IDENTITY: &str = "SELECT identities.user_id, users.email FROM identities
+    JOIN users ON users.id = identities.user_id WHERE identities.issuer = $1 AND identities.subject = $2";
+/// Adds a subject of an identity provider, unless it or the person is known there.
+pub const NEW_IDENTITY: &str = "INSERT INTO identities (issuer, subject, user_id, created_at)
+    VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 /// Adds what signs somebody in once.
 pub const NEW_SIGN_IN_TOKEN: &str =
     "INSERT INTO sign_in_tokens (hash, email, workspace, made_by, created_at, expires_at)
@@ -292,6 +309,8 @@ pub const SESSION_SEEN: &str = "UPDATE sessions SET seen_at = $2 WHERE hash = $1
 pub const END_SESSION: &str = "DELETE FROM sessions WHERE hash = $1";
 /// Ends every session of a person.
 pub const END_SESSIONS: &str = "DELETE FROM sessions WHERE user_id = $1";
+/// Ends the sessions of a person that reach one workspace.
+pub const END_SESSIONS_OF: &str = "DELETE FROM sessions WHERE user_id = $1 AND workspace = $2";
 /// Clears some sessions away that have run out by an instant, or were left alone since another.
 pub const SWEEP_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN (
     SELECT hash FROM sessions WHERE expires_at <= $1 OR seen_at <= $2 LIMIT $3)";
@@ -308,6 +327,13 @@ pub const SWEEP_SPENT: &str = "DELETE FROM spent WHERE hash IN (
 #[cfg(test)]
 pub const ALL: &[&str] = &[
     WORKSPACES,
+    USERS,
+    READDRESS,
+    CLAIMS_OF_PEOPLE,
+    NEW_CLAIM,
+    IDENTITY,
+    NEW_IDENTITY,
+    END_SESSIONS_OF,
     WORKSPACES_BY_EXTERNAL_ID,
     RUNS,
     RUNS_BY_STATUS,

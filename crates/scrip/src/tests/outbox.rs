@@ -178,7 +178,7 @@ async fn whoever_sends_is_woken_for_mails_and_for_nothing_else(store: Store) {
     invite(&post, 1).await.expect("it is written");
     assert!(woken(post.store()), "an entry with one");
     assert!(!woken(post.store()), "once");
-    let mail = Mail::SignIn { workspace: None }.to("sign-in-1", "bo@example.com").expect("an address");
+    let mail = Mail::SignIn { workspace: None, known_as: None }.to("sign-in-1", "bo@example.com").expect("an address");
     enqueue(post.store(), mail.clone()).await.expect("it is written");
     assert!(woken(post.store()), "a mail without an entry");
     enqueue(post.store(), mail).await.expect("it is there");

@@ -9,25 +9,26 @@ const SRC: &str = "crates/scrip/src/";
 /// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
 /// `server` ← `cli`; `clock` and `crypto` know nobody. A module that is not listed stands at the top, beside `cli`:
 /// it may know everyone, and nobody listed may know it.
-const ARROWS: [(&str, &[&str]); 22] = [
+const ARROWS: [(&str, &[&str]); 23] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("config", &[]),
+    ("email", &[]),
     ("outbound", &[]),
     ("store", &["clock", "crypto"]),
     ("ledger", &["crypto", "store"]),
     ("oidc", &["crypto", "outbound"]),
-    ("sign_in", &["crypto", "store"]),
+    ("sign_in", &["crypto", "email", "store"]),
     ("stripe", &["crypto", "outbound"]),
     // What is mailed is kept in the form that the store has for it. Only that type.
-    ("mail", &["crypto", "outbound", "store::NewMail"]),
+    ("mail", &["crypto", "email", "outbound", "store::NewMail"]),
     // What entries tell, in that form and in rows that the store keeps beside them.
     ("notices", &["mail::Mail", "store"]),
-    ("links", &["crypto", "ledger", "mail", "sign_in", "store"]),
+    ("links", &["crypto", "email", "ledger", "mail", "sign_in", "store"]),
     ("outbox", &["links", "mail", "store"]),
     ("acts", &["store"]),
     ("alerts", &["store"]),
-    ("billing", &["alerts", "crypto", "ledger", "store", "stripe"]),
+    ("billing", &["alerts", "crypto", "email", "ledger", "store", "stripe"]),
     ("switches", &["acts", "ledger", "store"]),
     ("gateway", &["clock", "crypto", "ledger", "store", "switches"]),
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
@@ -41,12 +42,13 @@ const ARROWS: [(&str, &[&str]); 22] = [
 ];
 
 /// What the leaf with the routes may know.
-const HTTP: [&str; 17] = [
+const HTTP: [&str; 18] = [
     "acts",
     "alerts",
     "billing",
     "clock",
     "crypto",
+    "email",
     "gateway::assets",
     "history",
     "ledger",

@@ -12,7 +12,7 @@ use crate::store::Unavailable;
 pub const BY_WORKSPACE: [&str; 9] =
     ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions", "key_uses"];
 /// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 19] = [
+pub const EVERYWHERE: [&str; 20] = [
     "settings",
     "operator_keys",
     "operator_grants",
@@ -20,6 +20,7 @@ pub const EVERYWHERE: [&str; 19] = [
     "test_clocks",
     "claims",
     "users",
+    "identities",
     "sign_in_tokens",
     "sessions",
     "spent",

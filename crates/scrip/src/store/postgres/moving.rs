@@ -50,7 +50,7 @@ const ENTRIES: Table = Table {
     ],
 };
 /// The tables beside the journal.
-pub static BESIDE: [Table; 19] = [
+pub static BESIDE: [Table; 20] = [
     // The secret that signs.
     Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA)] },
     // Who may operate.
@@ -88,6 +88,16 @@ pub static BESIDE: [Table; 19] = [
     Table { name: "claims", columns: &[("scope", Type::TEXT), ("claim", Type::TEXT), ("workspace", Type::INT8)] },
     // People.
     Table { name: "users", columns: &[("id", Type::INT8), ("email", Type::TEXT), ("created_at", Type::INT8)] },
+    // Subjects of identity providers.
+    Table {
+        name: "identities",
+        columns: &[
+            ("issuer", Type::TEXT),
+            ("subject", Type::TEXT),
+            ("user_id", Type::INT8),
+            ("created_at", Type::INT8),
+        ],
+    },
     // What signs somebody in once.
     Table {
         name: "sign_in_tokens",

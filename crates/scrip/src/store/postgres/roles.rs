@@ -15,7 +15,7 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 30] = [
+const RIGHTS: [(&str, &str); 31] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", CHANGE),
@@ -32,7 +32,8 @@ const RIGHTS: [(&str, &str); 30] = [
     ("purchases", CHANGE),
     ("alerts", ALL),
     ("test_clocks", CHANGE),
-    ("users", ADD),
+    ("users", CHANGE),
+    ("identities", ADD),
     ("sign_in_tokens", ALL),
     ("sessions", ALL),
     ("key_uses", CHANGE),

@@ -1,0 +1,139 @@
+//! E-mail addresses: one check and one form, wherever an address comes in.
+//!
+//! The form is what SMTP carries without extensions: ASCII letters in lower case before the `@`, and behind it the
+//! domain as DNS has it (UTS 46, so that `bücher.example`, `BÜCHER.example` and `xn--bcher-kva.example` are one). What
+//! is beyond ASCII before the `@` is refused rather than folded: Unicode's folding makes one person of two (U+212A and
+//! `k`), and few servers take such mail. Quoted local parts, comments and IP literals are refused, since each mailbox
+//! has endlessly many spellings with them.
+//!
+//! Invariant: two spellings of which the protocols say that they reach one mailbox are one [`Email`] or are refused, and
+//! reading an [`Email`] again gives the same one.
+
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
+use std::fmt;
+
+/// Maximum length of an address, in bytes, as SMTP has it.
+const ADDRESS_MAX: usize = 254;
+/// Maximum length of the part before the `@`, in bytes, as SMTP has it.
+const LOCAL_MAX: usize = 64;
+/// Maximum length of a text that is read at all, in bytes: a domain may become shorter in ASCII, but not by so much.
+const TEXT_MAX: usize = 1_024;
+
+const NO_ADDRESS: &str = "must be one e-mail address, such as `ada@example.com`";
+const LOCAL: &str = "before the `@` an e-mail address may have the letters a to z, digits, .!#$%&'*+-/=?^_`{|}~, and no \
+                     dot first, last or beside another";
+const DOMAIN: &str = "must be an e-mail address at a domain, such as `ada@example.com`";
+const LONG: &str = "an e-mail address has at most 254 characters, and 64 before the `@`";
+
+/// An e-mail address in the form in which addresses are kept, compared and sent to.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Email(String);
+
+impl Email {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// When the text is none, in words for whoever wrote it.
+    pub fn parse(text: &str) -> Result<Email, &'static str> {
+        let text = text.trim();
+        if text.len() > TEXT_MAX {
+            return Err(LONG);
+        }
+        let (local, domain) = text.split_once('@').ok_or(NO_ADDRESS)?;
+        // Several addresses, and those with a name or a comment beside them.
+        if domain.contains('@') || text.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+            return Err(NO_ADDRESS);
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
+        if !local.split('.').all(|part| !part.is_empty() && part.bytes().all(plain)) {
+            return Err(LOCAL);
+        }
+        let domain = ascii_domain(domain).ok_or(DOMAIN)?;
+        if local.len() > LOCAL_MAX || local.len() + 1 + domain.len() > ADDRESS_MAX {
+            return Err(LONG);
+        }
+        Ok(Email(format!("{}@{domain}", local.to_ascii_lowercase())))
+    }
+
+    /// Restores an address from a row of people, as it is kept: a few from before this form could not be brought to it.
+    pub fn restore(kept: String) -> Email {
+        Email(kept)
+    }
+
+    /// Reads an address that an earlier version took, whose quotes say nothing: `"ada"@…` is `ada@…`.
+    pub fn from_earlier(text: &str) -> Option<Email> {
+        if let Ok(email) = Email::parse(text) {
+            return Some(email);
+        }
+        let (local, domain) = text.trim().rsplit_once('@')?;
+        let quoted = local.strip_prefix('"')?.strip_suffix('"')?;
+        let mut letters = quoted.chars();
+        let mut plain = String::with_capacity(quoted.len());
+        while let Some(letter) = letters.next() {
+            plain.push(if letter == '\\' { letters.next()? } else { letter });
+        }
+        Email::parse(&format!("{plain}@{domain}")).ok()
+    }
+
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns what stands for the person behind the address (R8): `+tags`, and the dots that one large host ignores,
+    /// do not make another one.
+    pub fn person(&self) -> String {
+        person_of(&self.0)
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Returns the form in which earlier versions kept and compared addresses.
+pub fn earlier_form(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// Returns what stands for the person behind an address that is kept, in whatever form it is: of the one form where it
+/// can be read, or as earlier versions had it.
+pub fn person_of(kept: &str) -> String {
+    Email::from_earlier(kept).map_or_else(|| earlier_person(kept), |email| person(&email.0))
+}
+
+/// Returns what earlier versions made of an address to know the person behind it.
+pub fn earlier_person(kept: &str) -> String {
+    person(&kept.to_lowercase())
+}
+
+fn person(lower: &str) -> String {
+    let (local, domain) = lower.rsplit_once('@').unwrap_or((lower, ""));
+    let local = local.split('+').next().unwrap_or(local);
+    match domain {
+        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
+        _ => format!("{local}@{domain}"),
+    }
+}
+
+/// Returns a domain of two labels or more as DNS has it; `None` for anything else, an address of IP among them.
+fn ascii_domain(domain: &str) -> Option<String> {
+    let ascii = Uts46::new()
+        .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
+        .ok()?
+        .into_owned();
+    let last = ascii.rsplit_once('.')?.1;
+    last.starts_with(|first: char| first.is_ascii_lowercase()).then_some(ascii)
+}
+
+#[cfg(test)]
+mod tests;
