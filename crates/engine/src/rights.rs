@@ -212,6 +212,17 @@ fn judge_key(workspace: &Workspace, plan: &Plan, key: &Key, need: Need<'_>) -> R
     })
 }
 
+/// Returns the number of the key whose own runs are all that a caller sees: of a key that has no `workflow:read` in
+/// force, or is for some models or workflows alone. `None` for everybody who sees every run of the workspace.
+pub fn confined_to(workspace: &Workspace, plan: &Plan, by: By, at: Timestamp) -> Option<u32> {
+    let By::Key(secret) = by else { return None };
+    // Keys are counted from 1: a secret that opens none sees nothing.
+    let Some(key) = workspace.team.opened_by(&secret, at) else { return Some(0) };
+    let is_for_some = !key.terms.models.is_empty() || !key.terms.workflows.is_empty();
+    let reads = !is_for_some && judge_key(workspace, plan, key, Need::ReadWorkflows).is_ok();
+    (!reads).then_some(key.n)
+}
+
 /// Judges whether a key, or a member without one, could do something in a workspace on a plan, for an operator who asks
 /// on their behalf.
 ///

@@ -23,8 +23,8 @@ mod reference_words {
 use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
 use scrip_engine::team::{KeyHash, Tenancy};
 use scrip_engine::{
-    By, Capability, Catalogs, Command, Mode, Name, Need, Profile, Timestamp, Workspace, WorkspaceId, apply, judge,
-    parse_catalog,
+    By, Capability, Catalogs, Command, Mode, Name, Need, Plan, Profile, Timestamp, UserId, Workspace, WorkspaceId,
+    apply, confined_to, judge, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -190,5 +190,34 @@ fn a_word_that_is_none_is_given_to_nobody() {
         let text = mangled(&mut state);
         let exact = reference_words::reads(&text) && !text.contains('<');
         assert_eq!(key(&catalogs, &workspace, &text).is_some(), exact, "{text:?}");
+    }
+}
+
+/// Goal: a key sees every run of a workspace only if it reads, now, and is for no model or workflow alone.
+#[test]
+fn a_key_that_does_not_read_is_confined_to_its_own_runs() {
+    let (catalogs, workspace) = workspace();
+    let catalog = &catalogs.get(1).expect("published").catalog;
+    let plan = catalog.plan("many").expect("the workspace is on it");
+    let by = By::Key(KeyHash([1; 32]));
+    let none = Plan { ceiling: Vec::new(), ..plan.clone() };
+    for word in WORDS.iter().filter(|word| Capability::parse(word).is_some_and(|read| read.is_exact())) {
+        let with = key(&catalogs, &workspace, word).expect("it is granted");
+        let expected = (*word != "workflow:read").then_some(1);
+        assert_eq!(confined_to(&with, plan, by, with.at), expected, "{word}");
+        assert_eq!(confined_to(&with, &none, by, with.at), Some(1), "{word}, which the plan has no more");
+        assert_eq!(confined_to(&with, plan, By::Key(KeyHash([2; 32])), with.at), Some(0), "a secret of no key");
+        for everybody in [By::Operator, By::User(UserId::new(7))] {
+            assert_eq!(confined_to(&with, plan, everybody, with.at), None, "{word}");
+        }
+    }
+    for (models, workflows) in [(vec!["image"], vec![]), (vec![], vec!["nightly"])] {
+        let [models, workflows] = [models, workflows].map(|names| names.into_iter().map(Name::from).collect());
+        let capabilities = vec!["workflow:read".to_owned(), "model:run".to_owned()];
+        let new = NewKey { name: "robot".to_owned(), capabilities, models, workflows, ..NewKey::default() };
+        let secret = Secret { hash: KeyHash([1; 32]), last4: "0001".to_owned() };
+        let command = Command::Team(TeamCommand::MakeKey { secret, owner: None, new });
+        let with = apply(&workspace, &catalogs, By::Operator, &command, workspace.at).expect("it is made").workspace;
+        assert_eq!(confined_to(&with, plan, by, with.at), Some(1));
     }
 }

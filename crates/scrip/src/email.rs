@@ -6,12 +6,13 @@
 //! `k`), and few servers take such mail. Quoted local parts, comments and IP literals are refused, since each mailbox
 //! has endlessly many spellings with them.
 //!
-//! Invariant: two spellings of which the protocols say that they reach one mailbox are one [`Email`] or are refused, and
-//! reading an [`Email`] again gives the same one.
+//! Invariant: two spellings of which the protocols say that they reach one mailbox are one [`Email`] or are refused,
+//! and reading an [`Email`] again gives the same one.
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 use std::fmt;
+use std::ops::Deref;
 
 /// Maximum length of an address, in bytes, as SMTP has it.
 const ADDRESS_MAX: usize = 254;
@@ -20,7 +21,7 @@ const LOCAL_MAX: usize = 64;
 /// Maximum length of a text that is read at all, in bytes: a domain may become shorter in ASCII, but not by so much.
 const TEXT_MAX: usize = 1_024;
 
-const NO_ADDRESS: &str = "must be one e-mail address, such as `ada@example.com`";
+const NO_ADDRESS: &str = "must be an e-mail address, one such as `ada@example.com`";
 const LOCAL: &str = "before the `@` an e-mail address may have the letters a to z, digits, .!#$%&'*+-/=?^_`{|}~, and no \
                      dot first, last or beside another";
 const DOMAIN: &str = "must be an e-mail address at a domain, such as `ada@example.com`";
@@ -36,7 +37,7 @@ impl Email {
     /// # Errors
     /// When the text is none, in words for whoever wrote it.
     pub fn parse(text: &str) -> Result<Email, &'static str> {
-        let text = text.trim();
+        let text = text.trim_matches([' ', '\t']);
         if text.len() > TEXT_MAX {
             return Err(LONG);
         }
@@ -88,6 +89,14 @@ impl Email {
     }
 }
 
+impl Deref for Email {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -98,6 +107,16 @@ impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Returns true for two spellings of one address, whichever version kept them.
+pub fn is_same(one: &str, other: &str) -> bool {
+    one == other || form_of(one) == form_of(other)
+}
+
+/// Returns the one form of an address, or what an earlier version made of a text that has none.
+pub fn form_of(text: &str) -> String {
+    Email::from_earlier(text).map_or_else(|| earlier_form(text), |email| email.0)
 }
 
 /// Returns the form in which earlier versions kept and compared addresses.

@@ -54,8 +54,17 @@ impl Asked {
 
 /// The fixed-size form of an idempotency key and of the request it came with.
 pub fn idempotency(workspace: WorkspaceId, key: &str, request: &[&[u8]]) -> Idempotency {
-    let half = |hash: [u8; 32]| -> [u8; 16] { std::array::from_fn(|index| hash[index]) };
-    Idempotency { key: half(sha256(&[&workspace.get().to_le_bytes(), key.as_bytes()])), request: half(sha256(request)) }
+    let key = half(sha256(&[&workspace.get().to_le_bytes(), key.as_bytes()]));
+    Idempotency { key, request: request_hash(request), earlier: None }
+}
+
+/// The fixed-size form of a request.
+pub fn request_hash(request: &[&[u8]]) -> [u8; 16] {
+    half(sha256(request))
+}
+
+fn half(hash: [u8; 32]) -> [u8; 16] {
+    std::array::from_fn(|index| hash[index])
 }
 
 fn submission(

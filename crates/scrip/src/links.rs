@@ -3,12 +3,12 @@
 //! Invariant: what makes a link secret is in no table, no log and no file; whoever holds the link was sent it.
 
 use crate::crypto::{is_signed, sign};
-use crate::email::Email;
+use crate::email::{Email, is_same};
 use crate::ledger::Ledger;
 use crate::mail::{Link, Mail};
 use crate::sign_in::{self, LINK_LIFETIME};
 use crate::store::Unavailable;
-use scrip_engine::{Links as Pages, Timestamp, WorkspaceId};
+use scrip_engine::{Kind, Links as Pages, Timestamp, WorkspaceId};
 use std::sync::Arc;
 
 /// What links are made of.
@@ -32,11 +32,12 @@ pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -
             signing_in(links, whom, *workspace, now).await
         }
         Mail::Invitation { invitation, expires_at, .. } => {
-            if *expires_at <= there(links, invitation, now).await? {
+            let Some((invitation, invited)) = open_invitation(links, (invitation, *expires_at), recipient, now).await?
+            else {
                 return Ok(None);
-            }
+            };
             let open = format!("{}/invitations/{invitation}.", links.public_url);
-            Ok(Some(Link::new(open, invitation_signature(&links.secret, invitation, recipient))))
+            Ok(Some(Link::new(open, invitation_signature(&links.secret, &invitation, &invited))))
         }
         Mail::ReviewRejected { .. } | Mail::ReviewRevoked { .. } => Ok(Some(page(links, |pages| pages.apply.as_ref()))),
         Mail::CreditsLow { .. }
@@ -60,13 +61,23 @@ fn page(links: &Links, named: impl Fn(&Pages) -> Option<&String>) -> Link {
     }
 }
 
-/// What time it is in the workspace that a mail invites to: its invitations run out by its test clock, if it has one.
-async fn there(links: &Links, invitation: &str, now: Timestamp) -> Result<Timestamp, Unavailable> {
-    let Ok(id) = invitation.parse::<WorkspaceId>() else { return Ok(now) };
-    match links.ledger.workspace(id).await?.and_then(|workspace| workspace.test_clock) {
-        None => Ok(now),
-        clock => links.ledger.now(clock).await,
-    }
+/// Returns the id of the invitation that a mail is about and the address it is bound to, if it is open still. The mail was written with the entry that
+/// invites, before the invitation had a number: it names the workspace, where one invitation to an address is open at
+/// most. Invitations run out by the workspace's test clock, if it has one.
+async fn open_invitation(
+    links: &Links,
+    (named, expires_at): (&str, Timestamp),
+    recipient: &str,
+    now: Timestamp,
+) -> Result<Option<(String, String)>, Unavailable> {
+    let Ok(id) = named.parse::<WorkspaceId>() else {
+        return Ok((now < expires_at).then(|| (named.to_owned(), recipient.to_owned())));
+    };
+    let Some(workspace) = links.ledger.workspace(id).await? else { return Ok(None) };
+    let there = links.ledger.now_of(&workspace).await?;
+    let open = workspace.team.invitations.iter().filter(|open| there < open.expires_at);
+    let open = open.filter(|open| is_same(&open.email, recipient)).next_back();
+    Ok(open.map(|open| (id.owned(Kind::Invitation, open.n), open.email.to_string())))
 }
 
 /// What signs somebody in, made for this mail: of a mail that is sent twice either link is good, and each once.

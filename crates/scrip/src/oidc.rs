@@ -180,7 +180,7 @@ impl Oidc {
             ("azp", party),
             ("exp", claims["exp"].as_i64().is_some_and(|end| now < Timestamp::from_micros(0).after_seconds(end))),
             ("nonce", text("nonce") == nonce),
-            ("sub", !text("sub").is_empty()),
+            ("sub", !text("sub").is_empty() && !text("sub").contains(char::is_control)),
             // Some providers write a text here, against the specification.
             ("email_verified", claims["email_verified"] == true || claims["email_verified"] == "true"),
             ("email", !text("email").is_empty()),

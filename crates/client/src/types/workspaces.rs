@@ -11,7 +11,7 @@ pub struct Workspace {
     pub id: String,
     /// Shown on pages.
     pub name: String,
-    /// The owner's e-mail.
+    /// The owner's e-mail; empty for a key that sees its own runs alone.
     pub owner_email: String,
     /// The operator's own id for it.
     pub external_id: Option<String>,

@@ -1,6 +1,6 @@
 //! Stored outputs, by signed address.
 
-use super::caller::judged;
+use super::caller::sees_run;
 use super::problem::Problem;
 use super::request::{PathOf, QueryOf};
 use super::{App, views};
@@ -9,7 +9,7 @@ use crate::store::projection::RunRow;
 use crate::store::{Value, queries};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
-use scrip_engine::{By, Kind, Need, WorkspaceId, parse_owned};
+use scrip_engine::{By, Kind, WorkspaceId, parse_owned};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -45,11 +45,12 @@ pub async fn show(
         return Err(missing);
     }
     let Some((workspace, run, index)) = views::parse_asset(&id) else { return Err(missing) };
-    if let Some(holder) = &link.holder {
-        still_belongs(&app, workspace, holder).await.map_err(|_| Problem::not_found("asset"))?;
-    }
     let rows = app.ledger.store().query(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(run))]).await?;
     let row: Option<RunRow> = rows.first().and_then(|row| serde_json::from_str(row.text(0)).ok());
+    if let Some(holder) = &link.holder {
+        let made_by = row.as_ref().and_then(|row| row.key);
+        still_sees(&app, workspace, holder, made_by).await.map_err(|_| Problem::not_found("asset"))?;
+    }
     let output = row.as_ref().and_then(|row| row.outputs.get(index)).ok_or(Problem::not_found("asset"))?;
     let bytes = app.assets.read(&output.sha256).await.map_err(|error| {
         tracing::error!(%error, asset = id, "a stored output cannot be read");
@@ -65,8 +66,8 @@ pub async fn show(
     Ok((headers, bytes))
 }
 
-/// Whether whoever was given a link may still see what the runs made: a link ends with the right to it (R35).
-async fn still_belongs(app: &App, id: WorkspaceId, holder: &str) -> Result<(), Problem> {
+/// Judges whether whoever was given a link may still see what the run made: a link ends with the right to it (R35).
+async fn still_sees(app: &App, id: WorkspaceId, holder: &str, made_by: Option<u32>) -> Result<(), Problem> {
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::Unauthenticated)?;
     let key = parse_owned(Kind::Key, holder).filter(|(of, _)| *of == id).and_then(|(_, n)| workspace.team.key(n));
     let by = match (holder.parse(), key) {
@@ -74,5 +75,5 @@ async fn still_belongs(app: &App, id: WorkspaceId, holder: &str) -> Result<(), P
         (_, Some(key)) => By::Key(key.hash),
         _ => return Err(Problem::Unauthenticated),
     };
-    judged(app, &workspace, by, Need::ReadRuns).await
+    sees_run(app, &workspace, by, made_by).await
 }

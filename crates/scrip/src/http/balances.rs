@@ -11,7 +11,7 @@ use crate::store::{Value, queries};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{DAY, Entry, ExplainedPosting, Explanation, Kind, Terms, Timestamp, Workspace, explain};
+use scrip_engine::{By, DAY, Entry, Event, ExplainedPosting, Explanation, Kind, Terms, Timestamp, Workspace, explain};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -53,11 +53,14 @@ pub async fn entries(
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
     let rows = app.ledger.store().history(queries::ENTRIES, id, &[before, limit + 1]).await?;
     let units = units(&workspace);
-    let data = rows
-        .iter()
-        .take(limit as usize)
-        .map(|row| shown(&JournalRow::read(row), &units))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut data = Vec::new();
+    for row in rows.iter().take(limit as usize) {
+        let row = JournalRow::read(row);
+        let entry = read(&row)?;
+        if is_for(&viewer, &entry) {
+            data.push(shown(&row, entry, &units));
+        }
+    }
     let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
     Ok(Json(super::page(data, last.map(|row| row.integer(2)))))
 }
@@ -67,11 +70,21 @@ fn units(workspace: &Workspace) -> BTreeMap<u32, scrip_engine::Unit> {
     workspace.grants.iter().map(|grant| (grant.n, grant.unit)).collect()
 }
 
-fn shown(row: &JournalRow, units: &BTreeMap<u32, scrip_engine::Unit>) -> Result<api::Entry, Problem> {
-    let entry = read(row)?;
+/// Returns true if an entry is the caller's to see. What happened to people is for people; a key that sees its own runs
+/// alone sees what it asked for itself.
+fn is_for(viewer: &Viewer, entry: &Entry) -> bool {
+    let is_about_people = |event: &Event| matches!(event, Event::Team(_) | Event::WorkspaceOpened { .. });
+    match viewer.by {
+        By::Operator | By::User(_) => true,
+        By::Key(_) if viewer.is_confined() => entry.actor == viewer.actor(),
+        By::Key(_) => !entry.events.iter().any(|dated| is_about_people(&dated.1)),
+    }
+}
+
+fn shown(row: &JournalRow, entry: Entry, units: &BTreeMap<u32, scrip_engine::Unit>) -> api::Entry {
     let unit = |n: u32| units.get(&n).copied().unwrap_or_default();
     let postings = entry.events.iter().flat_map(|dated| dated.1.postings(unit));
-    Ok(api::Entry {
+    api::Entry {
         id: entry.workspace.owned(Kind::Entry, entry.seq as u32),
         seq: entry.seq,
         at: entry.at.to_string(),
@@ -81,7 +94,7 @@ fn shown(row: &JournalRow, units: &BTreeMap<u32, scrip_engine::Unit>) -> Result<
         events: json!(entry.events),
         hash: hex(&row.hash),
         previous_hash: hex(&row.previous_hash),
-    })
+    }
 }
 
 pub(super) fn read(row: &JournalRow) -> Result<Entry, Problem> {
@@ -101,6 +114,7 @@ pub async fn explanation(
 ) -> Result<Json<api::Explanation>, Problem> {
     let (workspace, seq) = viewer.owned(Kind::Entry, &id, "entry")?;
     let moment = app.histories.moment(app.ledger.store(), workspace, u64::from(seq)).await?;
+    let moment = moment.filter(|moment| is_for(&viewer, &moment.entry));
     let Moment { before, entry, .. } = moment.ok_or(Problem::not_found("entry"))?;
     Ok(Json(explained(id, entry.at, &explain(&before, &entry))))
 }
@@ -150,7 +164,7 @@ pub struct UsageQuery {
     by: Option<String>,
 }
 
-/// Sums what was run and spent, by day in UTC and by model.
+/// Sums what was run and spent, by day in UTC and by model; for a key that sees its own runs alone, those.
 #[utoipa::path(get, path = "/v1/usage", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), UsageQuery),
     responses((status = 200, description = "The usage", body = api::Usage)))]
 pub async fn usage(
@@ -176,8 +190,12 @@ pub async fn usage(
         Some(_) => return Err(Problem::invalid("", "by is day, model, or day,model")),
     };
     app.ledger.store().projected().await?;
-    let rows =
-        app.ledger.store().query(queries::USAGE, vec![id.into(), Value::Integer(from), Value::Integer(to)]).await?;
+    let mut values = vec![id.into(), Value::Integer(from), Value::Integer(to)];
+    // A key that sees its own runs alone sees their sums.
+    let own = viewer.confined();
+    values.extend(own.map(|key| Value::Integer(i64::from(key))));
+    let sql = if own.is_some() { queries::USAGE_OF_KEY } else { queries::USAGE };
+    let rows = app.ledger.store().query(sql, values).await?;
     let mut sums: BTreeMap<(Option<i64>, Option<String>, String), [i64; 3]> = BTreeMap::new();
     for row in &rows {
         let key = (by_day.then(|| row.integer(0)), by_model.then(|| row.text(1).to_owned()), row.text(2).to_owned());

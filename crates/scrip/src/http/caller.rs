@@ -9,19 +9,23 @@
 
 use super::person::{self, Person};
 use super::problem::{Problem, request_id};
+use super::request::canonical;
 use super::{App, Audience};
 use super::{rates, scopes};
 use crate::crypto::{OPERATOR_PREFIXES, is_key, sha256};
 use crate::email::Email;
-use crate::ledger::{Asked, idempotency};
+use crate::ledger::{Asked, idempotency, request_hash};
 use crate::operators::OperatorKey;
+use crate::store::Idempotency;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri, header};
 use scrip_engine::team::KeyHash;
 use scrip_engine::{
-    By, Kind, Need, Refusal, Terms, Timestamp, UserId, Workspace, WorkspaceId, judge, parse_owned, workspace_in,
+    By, Kind, Need, Refusal, Terms, Timestamp, UserId, Workspace, WorkspaceId, confined_to, judge, parse_owned,
+    workspace_in,
 };
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -110,6 +114,8 @@ pub struct Caller<R> {
     judged: Option<Arc<Workspace>>,
     /// The key of an operator.
     operator: Option<Arc<OperatorKey>>,
+    /// The key whose own runs are all that they see; see [`confined_to`].
+    confined: Option<u32>,
     right: PhantomData<fn() -> R>,
 }
 
@@ -130,6 +136,7 @@ impl<R: Right> FromRequestParts<Arc<App>> for Caller<R> {
             only: known.workspace,
             judged: None,
             operator: known.operator,
+            confined: None,
             right: PhantomData,
         };
         let is_signed = matches!(caller.by, By::User(_)) && R::NEED == Need::Person;
@@ -173,7 +180,12 @@ struct Known {
 }
 
 async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Problem> {
-    let bearer = bearer(&parts.headers);
+    // A request is one caller's or nobody's.
+    let headers = &parts.headers;
+    if headers.contains_key(header::AUTHORIZATION) && person::cookies(headers).next().is_some() {
+        return Err(Problem::Unauthenticated);
+    }
+    let bearer = bearer(headers);
     let audience = parts.extensions.get::<Audience>().copied().unwrap_or(Audience::All);
     let is_operator = bearer.is_some_and(|key| OPERATOR_PREFIXES.iter().any(|prefix| key.starts_with(prefix)));
     // On an address of its own, each kind of caller looks as if the other did not exist.
@@ -243,21 +255,37 @@ impl<R: Right> Caller<R> {
             self.actor = id.owned(Kind::Key, key.n);
             app.keys.used(&app.ledger, id, key.n);
         }
+        self.confined = confined_to(&workspace, &plan, self.by, now);
         rates::admit(app, id, plan.requests_per_minute).await?;
         self.judged = Some(workspace);
         Ok(())
     }
 
-    /// Judges again, for an answer that goes on: a stream ends with the right to it.
+    /// Judges again, for an answer that goes on: a stream ends with the right to the run, which a key made or none.
     ///
     /// # Errors
     /// When they may no longer, or nobody can say.
-    pub async fn still(&self, app: &App) -> Result<(), Problem> {
+    pub async fn still_sees(&self, app: &App, made_by: Option<u32>) -> Result<(), Problem> {
         if self.by == By::Operator {
             return Ok(());
         }
         let workspace = app.ledger.workspace(self.workspace()?).await?.ok_or(Problem::not_found("workspace"))?;
-        judged(app, &workspace, self.by, R::NEED).await
+        sees_run(app, &workspace, self.by, made_by).await
+    }
+
+    /// Returns true if they see a run that this key made, or none.
+    pub fn sees(&self, made_by: Option<u32>) -> bool {
+        self.confined.is_none() || self.confined == made_by
+    }
+
+    /// Returns the number of the key whose own runs are all that they see.
+    pub fn confined(&self) -> Option<u32> {
+        self.confined
+    }
+
+    /// Returns true if they see no runs but those of their own key, and nothing of people.
+    pub fn is_confined(&self) -> bool {
+        self.confined.is_some()
     }
 
     /// The workspace a request is about, by its key, its session, or `Scrip-Workspace`.
@@ -324,10 +352,16 @@ impl<R: Right> Caller<R> {
     /// Who asks for one thing of many in a request, each with a key of its own. Two callers who send the same key do
     /// not meet: nobody is answered with what somebody else did.
     pub fn asked_under(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Asked {
-        let request = [self.method.as_str().as_bytes(), b" ", self.uri.path().as_bytes(), b"\n", what];
-        let idempotency = key.map(|key| match self.by {
-            By::Operator => idempotency(workspace, key, &request),
-            _ => idempotency(workspace, &format!("{} {key}", self.actor), &request),
+        let idempotency = key.map(|key| {
+            let canonical = canonical(what);
+            let (method, path) = (self.method.as_str().as_bytes(), self.uri.path().as_bytes());
+            let request = |what| [method, b" ", path, b"\n", what];
+            let earlier = (*canonical != *what).then(|| request_hash(&request(what)));
+            let whose = match self.by {
+                By::Operator => Cow::Borrowed(key),
+                _ => Cow::Owned(format!("{} {key}", self.actor)),
+            };
+            Idempotency { earlier, ..idempotency(workspace, &whose, &request(&canonical)) }
         });
         let request = request_id();
         Asked { by: self.by, actor: self.actor.clone(), request, idempotency }
@@ -376,14 +410,18 @@ impl<R: Right> Caller<R> {
     }
 }
 
-/// Judges somebody on a workspace as it stands.
+/// Judges whether somebody may see a run of a workspace as it stands, which a key made or none.
 ///
 /// # Errors
-/// The refusal that names what is missing.
-pub async fn judged(app: &App, workspace: &Workspace, by: By, need: Need<'_>) -> Result<(), Problem> {
+/// The refusal that names what is missing; where the run is another key's, there is none.
+pub async fn sees_run(app: &App, workspace: &Workspace, by: By, made_by: Option<u32>) -> Result<(), Problem> {
     let (catalogs, now) = (app.ledger.catalogs_of(workspace).await?, now(app, workspace).await?);
     let plan = Terms::of(workspace, &catalogs, now).ok_or(Problem::Internal)?.plan();
-    judge(workspace, &plan, by, need, now).map_err(Problem::Refused)
+    judge(workspace, &plan, by, Need::ReadRuns, now).map_err(Problem::Refused)?;
+    match confined_to(workspace, &plan, by, now) {
+        Some(only) if made_by != Some(only) => Err(Problem::not_found("run")),
+        _ => Ok(()),
+    }
 }
 
 /// What time it is for a workspace, for judging a key's end.

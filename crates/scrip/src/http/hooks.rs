@@ -5,14 +5,38 @@
 
 use super::App;
 use super::problem::Problem;
+use super::request::{BODY_MAX, BODY_SECONDS};
 use crate::billing::inbox::{NotKept, receive};
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The body of a delivery, as it was sent.
+pub struct Delivered(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Delivered {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Delivered, Problem> {
+        let bytes = Bytes::from_request(request, state);
+        // Whatever is too long is not JSON that is wrong somewhere.
+        let long = async { bytes.await.map_err(drop) };
+        match tokio::time::timeout(Duration::from_secs(BODY_SECONDS), long).await {
+            Err(_) => Err(Problem::TooSlow { seconds: BODY_SECONDS }),
+            Ok(Err(())) => Err(Problem::TooLarge { most: BODY_MAX }),
+            Ok(Ok(bytes)) => Ok(Delivered(bytes)),
+        }
+    }
+}
 
 /// Takes a delivery.
-pub async fn stripe(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
+pub async fn stripe(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Delivered(body): Delivered,
+) -> Result<StatusCode, Problem> {
     let billing = app.billing.as_ref().ok_or(Problem::not_found("address"))?;
     let mut signatures = headers.get_all("stripe-signature").iter();
     let signature = signatures.next().filter(|_| signatures.next().is_none()).and_then(|value| value.to_str().ok());

@@ -9,7 +9,7 @@ use super::request::{Body, PathOf};
 use super::values::{address, cap, email};
 use super::views::capped;
 use super::{App, Reply};
-use crate::email::Email;
+use crate::email::{Email, is_same};
 use crate::ledger::{Asked, Beside};
 use crate::links::is_invitation;
 use crate::mail::Mail;
@@ -23,7 +23,7 @@ use scrip_engine::limits::INVITATION_SECONDS;
 use scrip_engine::team::command::TeamCommand;
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::team::{Invitation, Member as Joined, Role};
-use scrip_engine::{Command, Dated, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId};
+use scrip_engine::{Command, Dated, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_owned};
 use std::sync::Arc;
 
 /// What an entry that makes somebody a member claims, so that their workspaces are found by them. It outlives their
@@ -183,16 +183,18 @@ pub async fn accept(
     let missing = || Problem::not_found("invitation");
     let session = person.session();
     let (text, signature) = body.value.token.rsplit_once('.').ok_or_else(missing)?;
-    let id: WorkspaceId = text.parse().map_err(|()| missing())?;
+    let (id, n) = parse_owned(Kind::Invitation, text).ok_or_else(missing)?;
     // A session of one workspace reaches no other.
     if session.workspace.is_some_and(|only| only != id) {
         return Err(missing());
     }
     let workspace = app.ledger.workspace(id).await?.ok_or_else(missing)?;
-    let meant = |open: &&Invitation| is_invitation(&app.secret, text, &open.email, signature);
-    let invitation = workspace.team.invitations.iter().find(meant).ok_or_else(missing)?.n;
-    let (user, email) = (session.user, Name::from(session.email.as_str()));
-    let command = Command::Team(TeamCommand::Join { invitation, user, email });
+    let meant = |open: &&Invitation| open.n == n && is_invitation(&app.secret, text, &open.email, signature);
+    let open = workspace.team.invitations.iter().find(meant).ok_or_else(missing)?;
+    let user = session.user;
+    // An earlier version may have invited another spelling of their address.
+    let email = if is_same(&open.email, &session.email) { open.email.clone() } else { Name::from(&*session.email) };
+    let command = Command::Team(TeamCommand::Join { invitation: n, user, email });
     let asked = Asked::of_person(user, super::problem::request_id());
     let beside = Beside { claims: vec![membership(user, id)], ..Beside::default() };
     let (committed, after) = app.ledger.submit_beside(id, command, asked, beside).await?;

@@ -266,6 +266,7 @@ async fn every_request(app: Option<Arc<App>>, request: Request, next: Next) -> R
         headers.insert(HeaderName::from_static("request-id"), value);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
     match serving {
         Some(serving) => serving.until_the_end_of(response),
         None => response,

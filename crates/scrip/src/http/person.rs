@@ -89,9 +89,14 @@ pub fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// The values of every cookie of this name.
 pub fn named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs.filter(move |(known, _)| known.trim() == name).map(|(_, value)| value.trim())
+    // Others' cookies of the host may have any bytes in them; ours has ASCII alone, or is none that is known.
+    let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+    let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';'));
+    let ours = pairs.filter_map(move |pair| {
+        let (known, value) = pair.split_at(pair.iter().position(|byte| *byte == b'=')?);
+        (known.trim_ascii() == name.as_bytes()).then(|| value[1..].trim_ascii())
+    });
+    ours.map(|value| std::str::from_utf8(value).unwrap_or_default())
 }
 
 /// Refuses what a page of another site sent.

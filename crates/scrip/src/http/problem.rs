@@ -46,6 +46,11 @@ pub enum Problem {
         /// How many there are.
         seconds: u64,
     },
+    /// The body is longer than any that is read.
+    TooLarge {
+        /// Maximum length of a body, in bytes.
+        most: usize,
+    },
     /// What was delivered is not believed, and why.
     BadSignature(&'static str),
     /// The payment provider cannot be asked now.
@@ -80,6 +85,7 @@ impl Problem {
             Problem::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Problem::RateLimited { .. } => "RATE_LIMITED",
             Problem::TooSlow { .. } => "REQUEST_TIMEOUT",
+            Problem::TooLarge { .. } => "REQUEST_TOO_LARGE",
             Problem::BadSignature(_) => "BAD_SIGNATURE",
             Problem::Provider | Problem::NotForSale(_) | Problem::Unavailable => "UNAVAILABLE",
             Problem::Internal => "INTERNAL",
@@ -109,6 +115,7 @@ fn status(code: &str) -> StatusCode {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         "REQUEST_TIMEOUT" => StatusCode::REQUEST_TIMEOUT,
+        "REQUEST_TOO_LARGE" => StatusCode::PAYLOAD_TOO_LARGE,
         "RATE_LIMITED" | "CONCURRENCY_LIMITED" => StatusCode::TOO_MANY_REQUESTS,
         "MODEL_NOT_SERVED" | "UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -290,6 +297,7 @@ fn detail(problem: &Problem) -> String {
         Problem::TooSlow { seconds } => {
             format!("the body must come within {seconds} seconds; nothing was done")
         }
+        Problem::TooLarge { most } => format!("the body must be at most {most} bytes; nothing was done"),
         Problem::BadSignature(why) => (*why).to_owned(),
         Problem::Provider => {
             "the payment provider cannot be asked now; nothing was paid, and the same request may be sent again".to_owned()

@@ -1,18 +1,24 @@
-//! Reading requests strictly: every member is known, of its type, and given once; every error has a JSON pointer.
+//! Reading requests strictly: every member is known, of its type, and given once; every error has a JSON pointer. No
+//! text of a body or a query has control characters.
 
 use super::problem::Problem;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use scrip_engine::text::is_forbidden;
 use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 /// The largest body that is read.
 pub const BODY_MAX: usize = 2 << 20;
+/// Largest whole number that a float tells from its neighbours.
+const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
 /// How long its sender may take for it: the largest one comes in time at 35 kB a second.
 pub const BODY_SECONDS: u64 = 60; // # assumed
 
@@ -32,7 +38,7 @@ pub struct PageQuery {
 pub struct Body<T> {
     /// What it says.
     pub value: T,
-    /// As it was sent: what an idempotency key is compared on.
+    /// As it was sent: an idempotency key is compared on [`canonical`] of it.
     pub bytes: Bytes,
 }
 
@@ -116,7 +122,15 @@ fn located(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     Problem::invalid(pointer, message.chars().take(300).collect::<String>())
 }
 
-/// Any JSON in which no object names a member twice.
+/// Refuses a text that no store can keep for every reader.
+fn clean<E: de::Error>(text: &str) -> Result<Once, E> {
+    match text.chars().find(|letter| is_forbidden(*letter)) {
+        None => Ok(Once),
+        Some(letter) => Err(E::custom(format!("must have no control characters, such as U+{:04X}", u32::from(letter)))),
+    }
+}
+
+/// Any JSON in which no object names a member twice and no text has control characters.
 struct Once;
 
 impl<'de> Deserialize<'de> for Once {
@@ -139,8 +153,8 @@ impl<'de> Deserialize<'de> for Once {
             fn visit_f64<E>(self, _: f64) -> Result<Once, E> {
                 Ok(Once)
             }
-            fn visit_str<E>(self, _: &str) -> Result<Once, E> {
-                Ok(Once)
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Once, E> {
+                clean(text)
             }
             fn visit_unit<E>(self) -> Result<Once, E> {
                 Ok(Once)
@@ -152,6 +166,7 @@ impl<'de> Deserialize<'de> for Once {
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Once, A::Error> {
                 let mut seen = BTreeSet::new();
                 while let Some(name) = members.next_key::<String>()? {
+                    clean::<A::Error>(&name)?;
                     members.next_value::<Once>()?;
                     if let Some(name) = seen.replace(name) {
                         return Err(de::Error::custom(format!("the member `{name}` is given twice")));
@@ -161,6 +176,56 @@ impl<'de> Deserialize<'de> for Once {
             }
         }
         deserializer.deserialize_any(Reader)
+    }
+}
+
+/// Refuses a query in which control characters are encoded. In a path they are part of an id that nothing has.
+fn single_line(encoded: &str) -> Result<(), Problem> {
+    if !encoded.contains('%') {
+        return Ok(());
+    }
+    let mut bytes = encoded.bytes();
+    let mut decoded = Vec::with_capacity(encoded.len());
+    while let Some(byte) = bytes.next() {
+        let mut rest = bytes.clone();
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        match (byte, digit(rest.next()), digit(rest.next())) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push((high * 16 + low) as u8);
+                bytes = rest;
+            }
+            _ => decoded.push(byte),
+        }
+    }
+    match String::from_utf8_lossy(&decoded).contains(char::is_control) {
+        true => Err(Problem::invalid("", "the query string: must have no control characters")),
+        false => Ok(()),
+    }
+}
+
+/// Returns what an idempotency key is compared on: the same for two bodies that differ in spaces, in the order of their
+/// members or in how they spell a number or a letter. What is no JSON is compared as it is.
+pub fn canonical(body: &[u8]) -> Cow<'_, [u8]> {
+    if body.is_empty() {
+        return Cow::Borrowed(b"{}");
+    }
+    let read = serde_json::from_slice(body).ok().and_then(|value| serde_json::to_vec(&plain(value)).ok());
+    read.map_or(Cow::Borrowed(body), Cow::Owned)
+}
+
+/// Spells whole numbers as such. The members of an object are in the order of their names already.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|_| number.is_f64()).filter(|float| float.fract() == 0.0);
+            let whole = whole.filter(|float| float.abs() <= WHOLE_MAX).map(|float| float as i64);
+            whole.map_or(Value::Number(number), Value::from)
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(plain).collect()),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, plain(value))).collect())
+        }
+        value => value,
     }
 }
 
@@ -183,6 +248,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<QueryOf<T>, Problem> {
+        single_line(parts.uri.query().unwrap_or_default())?;
         let query = Query::<T>::from_request_parts(parts, state).await;
         query.map(|Query(query)| QueryOf(query)).map_err(|error| {
             let text = error.body_text();
@@ -246,6 +312,75 @@ mod tests {
         assert!(error(r#"{"name": "a", "name": "b"}"#).1.contains("given twice"));
         let (pointer, detail) = error(r#"{"name": "a", "deep": {"x": {"y": 1, "y": 2}}}"#);
         assert!(detail.contains("`y` is given twice"), "{pointer} {detail}");
+    }
+
+    #[test]
+    fn a_text_with_control_characters_is_refused_where_it_stands() {
+        for (text, at) in [
+            (r#"{"name": "a\u0000b"}"#, "/name"),
+            (r#"{"name": "\u001b[31m"}"#, "/name"),
+            ("{\"name\": \"a\u{85}b\"}", "/name"),
+            (r#"{"name": "a", "deep": {"x": ["a", {"y": "\u0007"}]}}"#, "/deep/x/1/y"),
+            (r#"{"name": "a", "deep": {"x\u0000": 1}}"#, "/deep"),
+            // The text comes before the type and the name of its member.
+            (r#"{"count": "\u0000"}"#, "/count"),
+            (r#"{"other": "\u0000"}"#, "/other"),
+        ] {
+            let (pointer, detail) = error(text);
+            assert!(detail.contains("control characters, such as U+00"), "{text}: {detail}");
+            assert!(pointer == at || pointer.starts_with(at), "{text}: {pointer}");
+        }
+        assert!(parse::<Sample>(br#"{"name": "two\nlines\tand a cell\r\n"}"#).is_ok());
+    }
+
+    #[test]
+    fn one_request_is_one_however_its_json_is_written() {
+        let same = [
+            r#"{"amount":100,"reason":"A","deep":{"a":[1,2,{"b":null,"c":true}],"z":0.5}}"#,
+            r#" { "reason" : "A", "amount" : 100, "deep": {"z": 0.5, "a": [1, 2, {"c": true, "b": null}]} } "#,
+            "{\n\t\"deep\":{\"a\":[1,2,{\"b\":null,\"c\":true}],\"z\":5e-1},\"reason\":\"\\u0041\",\"amount\":1e2}",
+            r#"{"amount":100.0,"deep":{"z":0.50,"a":[1.0,2,{"b":null,"c":true}]},"reason":"A"}"#,
+        ];
+        for text in same {
+            assert_eq!(
+                canonical(text.as_bytes()),
+                same[0]
+                    .replacen(r#""amount":100,"reason":"A","deep""#, r#""amount":100,"deep""#, 1)
+                    .replacen(r#""z":0.5}}"#, r#""z":0.5},"reason":"A"}"#, 1)
+                    .as_bytes(),
+                "{text}"
+            );
+        }
+        let others = [
+            r#"{"amount":101}"#,
+            r#"{"amount":"100"}"#,
+            r#"{"amount":100}"#,
+            r#"{"amount":100.5}"#,
+            r#"{"amount":-100}"#,
+            r#"{"amount":null}"#,
+            r#"{"amount":[1,2]}"#,
+            r#"{"amount":[2,1]}"#,
+            r#"{"amount":9007199254740993}"#,
+            r#"{"amount":9007199254740992}"#,
+            r#"{"amount":18446744073709551615}"#,
+            r#"{"Amount":100}"#,
+            "{}",
+            "x",
+            " x",
+        ];
+        let read: BTreeSet<Vec<u8>> = others.iter().map(|text| canonical(text.as_bytes()).into_owned()).collect();
+        assert_eq!(read.len(), others.len());
+        assert_eq!(canonical(b""), canonical(b" {} "));
+    }
+
+    #[test]
+    fn what_is_encoded_in_an_address_is_one_line() {
+        for wrong in ["a%00b", "%0a", "%0D", "%1b", "%7F", "%c2%85", "%09"] {
+            assert!(single_line(wrong).is_err(), "{wrong}");
+        }
+        for good in ["", "a", "a%20b", "%c3%bc", "%25000", "%", "%0", "%zz", "%ff", "100%"] {
+            assert!(single_line(good).is_ok(), "{good}");
+        }
     }
 
     #[test]

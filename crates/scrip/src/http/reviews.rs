@@ -22,6 +22,7 @@ use scrip_client::types as api;
 use scrip_engine::billing::ReviewStatus;
 use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::billing::event::BillingEvent;
+use scrip_engine::text::{is_forbidden, is_line};
 use scrip_engine::{Command, Dated, Event, Kind, Name, Timestamp, WorkspaceId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -135,12 +136,12 @@ fn form(given: &BTreeMap<String, String>) -> Result<String, Problem> {
         return Err(Problem::invalid("/form", format!("at most {FIELDS_MAX} fields")));
     }
     for (name, text) in given {
-        let is_name = (1..=FIELD_NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        let is_name = (1..=FIELD_NAME_MAX).contains(&name.chars().count()) && is_line(name);
         if !is_name {
             let detail = format!("a field's name is 1 to {FIELD_NAME_MAX} characters, without control characters");
             return Err(Problem::invalid("/form", detail));
         }
-        if text.chars().count() > FIELD_MAX || text.contains('\0') {
+        if text.chars().count() > FIELD_MAX || text.contains(is_forbidden) {
             let pointer = format!("/form/{}", name.replace('~', "~0").replace('/', "~1"));
             return Err(Problem::invalid(pointer, format!("must be at most {FIELD_MAX} characters")));
         }

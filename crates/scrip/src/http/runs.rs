@@ -2,7 +2,7 @@
 
 pub mod events;
 
-use super::caller::{Reader, Runner};
+use super::caller::{Caller, Reader, Right, Runner};
 use super::problem::{Problem, refusal_members};
 use super::request::{Body, PathOf, QueryOf};
 use super::switches::off;
@@ -24,6 +24,8 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Runs of others that a page of a key's own runs passes over at most.
+const PASSED_OVER_MAX: i64 = 500; // # assumed
 /// The longest a request may wait for a run, in seconds.
 const WAIT_MAX: u32 = 60;
 
@@ -165,7 +167,7 @@ pub async fn create(
     let (n, row) = queued(&committed).ok_or(Problem::Internal)?;
     let shown = match wait {
         Duration::ZERO => views::run(id, n, &row, app.links(runner.holder())),
-        wait => events::ended(&app, (id, n), runner.holder(), wait).await?,
+        wait => events::ended(&app, (id, n), &runner, wait).await?,
     };
     Ok(Reply::new(StatusCode::ACCEPTED, shown).of(id, &committed))
 }
@@ -235,6 +237,12 @@ async fn find(app: &App, workspace: WorkspaceId, n: u32) -> Result<(RunRow, i64)
     Ok((run, row.integer(1)))
 }
 
+/// The same, for a caller who may see it: another key's run is none to a key that sees its own alone.
+async fn find_for<R: Right>(app: &App, caller: &Caller<R>, run: (WorkspaceId, u32)) -> Result<RunRow, Problem> {
+    let (row, _) = find(app, run.0, run.1).await?;
+    if caller.sees(row.key) { Ok(row) } else { Err(Problem::not_found("run")) }
+}
+
 /// Shows a run.
 #[utoipa::path(get, path = "/v1/runs/{id}", tag = "Runs", params(("id" = String, Path, description = "`run_…`"), WaitQuery),
     responses((status = 200, description = "The run", body = api::Run)))]
@@ -245,7 +253,7 @@ pub async fn show(
     QueryOf(query): QueryOf<WaitQuery>,
 ) -> Result<Json<api::Run>, Problem> {
     let (workspace, n) = reader.owned(Kind::Run, &id, "run")?;
-    Ok(Json(events::ended(&app, (workspace, n), reader.holder(), wait(query.wait)?).await?))
+    Ok(Json(events::ended(&app, (workspace, n), &reader, wait(query.wait)?).await?))
 }
 
 /// Where a run can be.
@@ -294,7 +302,8 @@ pub struct ListQuery {
     status: Option<Status>,
 }
 
-/// Lists the runs of a workspace, newest first.
+/// Lists the runs of a workspace, newest first; to a key that sees its own alone, those. A page of them may have fewer than
+/// asked for, and more behind it.
 #[utoipa::path(get, path = "/v1/runs", tag = "Runs", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
     responses((status = 200, description = "A page of runs", body = api::Page<api::Run>)))]
 pub async fn list(
@@ -306,7 +315,7 @@ pub async fn list(
     let limit = page_limit(query.limit)?;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
     app.ledger.store().projected().await?;
-    let mut values = vec![workspace.into(), Value::Integer(before), Value::Integer(limit + 1)];
+    let mut values = vec![workspace.into(), Value::Integer(before), Value::Null];
     let sql = match query.status {
         Some(status) => {
             values.push(status.name().to_owned().into());
@@ -314,14 +323,23 @@ pub async fn list(
         }
         None => queries::RUNS,
     };
+    // What another key made is passed over, up to a bound: whoever wants more goes on from there.
+    let read_most = if reader.is_confined() { PASSED_OVER_MAX.max(limit) } else { limit };
+    values[2] = Value::Integer(read_most + 1);
     let rows = app.ledger.store().query(sql, values).await?;
-    let mut data = Vec::new();
-    for row in rows.iter().take(limit as usize) {
+    let (mut data, mut last) = (Vec::new(), None);
+    for row in rows.iter().take(read_most as usize) {
+        if data.len() as i64 == limit {
+            break;
+        }
+        last = Some(row.integer(0));
         let run: RunRow = serde_json::from_str(row.text(1)).map_err(|_| Problem::Internal)?;
-        data.push(views::run(workspace, row.integer(0) as u32, &run, app.links(reader.holder())));
+        if reader.sees(run.key) {
+            data.push(views::run(workspace, row.integer(0) as u32, &run, app.links(reader.holder())));
+        }
     }
-    let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
-    Ok(Json(super::page(data, last.map(|row| row.integer(0)))))
+    let is_last = rows.last().map(|row| row.integer(0)) == last;
+    Ok(Json(super::page(data, last.filter(|_| !is_last))))
 }
 
 /// Gives a run up. One that has ended is refused.
@@ -334,6 +352,9 @@ pub async fn cancel(
     PathOf(id): PathOf<String>,
 ) -> Result<Reply<api::Run>, Problem> {
     let (workspace, run) = runner.owned(Kind::Run, &id, "run")?;
+    if runner.is_confined() {
+        find_for(&app, &runner, (workspace, run)).await?;
+    }
     match app
         .ledger
         .submit(workspace, Command::CancelRun { run }, runner.asked(workspace, b""))
@@ -341,7 +362,7 @@ pub async fn cancel(
         .map_err(Problem::from)
     {
         Ok(committed) => {
-            let run = events::ended(&app, (workspace, run), runner.holder(), Duration::ZERO).await?;
+            let run = events::ended(&app, (workspace, run), &runner, Duration::ZERO).await?;
             Ok(Reply::new(StatusCode::OK, run).of(workspace, &committed))
         }
         Err(Problem::Refused(Refusal::HoldEnded { what, ending: None })) => {

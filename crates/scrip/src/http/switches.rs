@@ -3,6 +3,7 @@
 use super::caller::Operator;
 use super::problem::{Problem, request_id};
 use super::request::{Body, PageQuery, PathOf, QueryOf};
+use super::values::line;
 use super::{App, page_limit};
 use crate::switches::{Change, Kind, SANDBOX, changes};
 use axum::Json;
@@ -69,12 +70,12 @@ async fn change(
     asked: api::SwitchChange,
 ) -> Result<Json<api::Switch>, Problem> {
     let off = match (asked.off, asked.reason) {
-        (true, Some(reason)) if (1..=200).contains(&reason.chars().count()) => Some(reason),
         (true, None) => return Err(Problem::invalid("/reason", "must be given: whoever asks for a run sees it")),
-        (_, Some(reason)) if !(1..=200).contains(&reason.chars().count()) => {
-            return Err(Problem::invalid("/reason", "must be 1 to 200 characters"));
+        (off, Some(reason)) => {
+            line("/reason", &reason)?;
+            off.then_some(reason)
         }
-        _ => None,
+        (false, None) => None,
     };
     let (actor, request, at) = (operator.actor().to_owned(), request_id(), app.ledger.now(None).await?);
     let change = Change { kind, name, off, actor, request, at };

@@ -3,7 +3,7 @@
 use super::caller::Operator;
 use super::problem::Problem;
 use super::request::{Body, PathOf};
-use super::values::instant;
+use super::values::{instant, line};
 use super::{App, Reply, views};
 use crate::crypto::random;
 use crate::store::{Row, Value, queries};
@@ -27,9 +27,7 @@ pub async fn create(
         None => app.ledger.now(None).await?,
     };
     let name = body.value.name;
-    if name.as_ref().is_some_and(|name| !(1..=200).contains(&name.chars().count())) {
-        return Err(Problem::invalid("/name", "must be 1 to 200 characters"));
-    }
+    name.as_deref().map_or(Ok(()), |name| line("/name", name))?;
     let name = name.unwrap_or_default();
     let id = WorkspaceId::new(u64::from_le_bytes(random())).get();
     app.ledger.store().set_clock(id, Some(name.clone()), now).await?;

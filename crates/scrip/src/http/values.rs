@@ -5,7 +5,9 @@ use crate::email::Email;
 use crate::sign_in;
 use crate::store::Store;
 use scrip_client::types as api;
+use scrip_engine::limits::NAME_MAX;
 use scrip_engine::team::CapTerms;
+use scrip_engine::text::is_line;
 use scrip_engine::{Amount, Interval, Invalid, Name, Params, Refusal, Timestamp, Value};
 use std::collections::BTreeMap;
 
@@ -85,6 +87,18 @@ pub fn interval(interval: api::Interval) -> Interval {
         api::Interval::Month => Interval::Month,
         api::Interval::Year => Interval::Year,
     }
+}
+
+/// Refuses a text that is not shown as one line of at most 200 characters: an id of the operator's own, a name, a reason.
+///
+/// # Errors
+/// When it is none.
+pub fn line(pointer: &str, text: &str) -> Result<(), Problem> {
+    if (1..=NAME_MAX).contains(&text.chars().count()) && is_line(text) {
+        return Ok(());
+    }
+    let detail = format!("must be 1 to {NAME_MAX} characters, without control characters and others that are not seen");
+    Err(Problem::invalid(pointer, detail))
 }
 
 /// Reads an e-mail address.

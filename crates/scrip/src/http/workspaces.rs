@@ -116,7 +116,7 @@ async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWork
     let mode = if new.mode == Some(api::Mode::Live) { Mode::Live } else { Mode::Test };
     let test_clock = test_clock(app, new.test_clock.as_deref(), mode).await?;
     if let Some(external_id) = &new.external_id {
-        name_is_short("/external_id", external_id)?;
+        values::line("/external_id", external_id)?;
     }
     let choice = match &new.plan {
         Some(plan) => Some(choice(plan, new.interval, new.allowance, &new.approve)?),
@@ -214,7 +214,11 @@ pub async fn show(
     PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Workspace>, Problem> {
     let workspace = app.ledger.workspace(viewer.named(&id)?).await?.ok_or(Problem::not_found("workspace"))?;
-    Ok(Json(views::workspace(&workspace)))
+    let mut shown = views::workspace(&workspace);
+    if viewer.is_confined() {
+        shown.owner_email.clear();
+    }
+    Ok(Json(shown))
 }
 
 /// Renames a workspace.
@@ -416,9 +420,4 @@ fn choice(
         allowance: allowance.map(|units| amount("/allowance", units)).transpose()?,
         approve: approve.iter().map(|approval| (name(&approval.review), approval.reason.clone())).collect(),
     })
-}
-
-fn name_is_short(pointer: &str, text: &str) -> Result<(), Problem> {
-    let length = text.chars().count();
-    if (1..=200).contains(&length) { Ok(()) } else { Err(Problem::invalid(pointer, "must be 1 to 200 characters")) }
 }

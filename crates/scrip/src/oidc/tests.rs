@@ -60,6 +60,7 @@ fn a_token_vouches_for_nobody_unless_every_claim_is_right() {
         ("nonce", json!("")),
         ("nonce", Value::Null),
         ("sub", json!("")),
+        ("sub", json!("a\u{0}b")),
         ("sub", Value::Null),
         ("email_verified", json!(false)),
         ("email_verified", json!("True")),

@@ -240,6 +240,8 @@ async fn opened_earlier(store: &Store, n: u64, owner: &str) {
         wants_workspace: false,
     };
     store.submit(submission).await.expect("it opens");
+    // A store that was just opened knows where its entries are; this one looks at once.
+    store.history(queries::HISTORY, WorkspaceId::new(n), &[1]).await.expect("it is read");
 }
 
 /// The workspace that has a claim.

@@ -51,7 +51,8 @@ pub async fn finish(store: &Store) -> Result<(), Unavailable> {
     store.write(queries::NEW_SETTING, vec![Value::Text(DONE.to_owned()), Value::Bytes(Vec::new())]).await.map(drop)
 }
 
-/// Adds each claim that an address has in the one form and was made in another; returns their number.
+/// Adds each claim that an address has in the one form and was made in another; returns their number. For a store that was
+/// just opened: it knows where all of its entries are.
 ///
 /// # Errors
 /// When the store cannot write.

@@ -1,6 +1,6 @@
 //! The form of a journal row: its body and its place in the hash chain.
 
-use super::{Committed, Submission, SubmitError};
+use super::{Committed, Idempotency, Submission, SubmitError};
 use crate::crypto::sha256;
 use scrip_engine::{Dated, Entry, Timestamp, Workspace, WorkspaceId, is_privileged};
 use serde::{Deserialize, Serialize};
@@ -79,7 +79,9 @@ impl Stored {
     /// When the key was used for another request.
     pub fn answer(self, submission: &Submission) -> Result<Committed, SubmitError> {
         let Stored { seq, at, request, body } = self;
-        if submission.idempotency.is_none_or(|idempotency| request != idempotency.request) {
+        let is_same =
+            |known: &Idempotency| request == known.request || known.earlier.is_some_and(|earlier| request == earlier);
+        if !submission.idempotency.as_ref().is_some_and(is_same) {
             return Err(SubmitError::KeyReused);
         }
         let body: Body = serde_json::from_str(&body).map_err(|error| SubmitError::Bug(error.to_string()))?;
@@ -186,4 +188,43 @@ pub fn digest(last: impl Iterator<Item = (WorkspaceId, u64, [u8; 32])>) -> [u8; 
         all.extend(hash);
     }
     sha256(&[&all])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scrip_engine::{By, Command};
+
+    #[test]
+    fn what_an_earlier_version_stored_is_answered_and_another_request_is_not() {
+        let asked = |request: [u8; 16], earlier: Option<[u8; 16]>| Submission {
+            workspace: WorkspaceId::new(1),
+            command: Command::Tick,
+            by: By::Operator,
+            actor: String::new(),
+            request: None,
+            idempotency: Some(Idempotency { key: [0; 16], request, earlier }),
+            claims: Vec::new(),
+            mails: Vec::new(),
+            rows: Vec::new(),
+            wants_workspace: false,
+        };
+        let stored = |request: [u8; 16]| {
+            let body = r#"{"actor":"","command":"tick","events":[]}"#.to_owned();
+            Stored { seq: 3, at: Timestamp::from_micros(5), request: request.to_vec(), body }
+        };
+        for (kept, request, earlier, is_same) in [
+            ([1; 16], [1; 16], None, true),
+            ([1; 16], [1; 16], Some([2; 16]), true),
+            ([2; 16], [1; 16], Some([2; 16]), true),
+            ([2; 16], [1; 16], None, false),
+            ([2; 16], [1; 16], Some([3; 16]), false),
+        ] {
+            let answer = stored(kept).answer(&asked(request, earlier));
+            match answer {
+                Ok(committed) => assert!(is_same && committed.replayed && committed.seq == 3),
+                Err(error) => assert!(!is_same && matches!(error, SubmitError::KeyReused), "{error:?}"),
+            }
+        }
+    }
 }

@@ -53,6 +53,8 @@ pub struct Idempotency {
     pub key: [u8; 16],
     /// Of what was asked. The same key with another request is refused.
     pub request: [u8; 16],
+    /// Of the same as earlier versions took it, byte by byte, where that is another: what they stored is answered still.
+    pub earlier: Option<[u8; 16]>,
 }
 
 /// A command on its way to the journal.

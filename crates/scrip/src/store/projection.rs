@@ -16,7 +16,7 @@ pub const FOLDED: [(&str, &str); 5] = [
     ("workspaces", "workspace, opened, external_id, test_clock, next_due_at"),
     ("runs", "workspace, n, status, seq, body"),
     ("holds", "workspace, n, model, unit, amount, opened, extended, ended"),
-    ("usage", "workspace, day, model, unit, runs, failed, captured"),
+    ("usage", "workspace, day, model, unit, key, runs, failed, captured"),
     ("queue", "workspace, n, test_clock, attempt"),
 ];
 
@@ -64,6 +64,9 @@ pub struct RunRow {
     pub sandbox: Option<Script>,
     /// The caller's own words.
     pub metadata: BTreeMap<String, String>,
+    /// The number of the key that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<u32>,
     /// How often it was handed to a worker.
     pub attempt: u32,
     /// When it was accepted.
@@ -110,6 +113,7 @@ impl RunRow {
             trial,
             sandbox,
             metadata,
+            by,
             ..
         } = event
         else {
@@ -133,6 +137,7 @@ impl RunRow {
             cancel: *cancel,
             sandbox: sandbox.clone(),
             metadata: metadata.clone(),
+            key: by.and_then(|spender| spender.key),
             attempt: 0,
             created_at: at,
             started_at: None,
@@ -396,8 +401,8 @@ pub struct Changes {
     pub holds: BTreeMap<Key, HoldPlace>,
     /// When each workspace next changes by itself.
     pub due: BTreeMap<i64, Option<i64>>,
-    /// By workspace, day, model and unit.
-    pub usage: BTreeMap<(i64, i64, Name, Unit), Used>,
+    /// By workspace, day, model, unit and the key that asked, or 0.
+    pub usage: BTreeMap<(i64, i64, Name, Unit, u32), Used>,
 }
 
 impl Changes {
@@ -423,8 +428,9 @@ impl Fold {
         for Dated(at, event) in &*entry.events {
             match event {
                 Event::WorkspaceOpened { profile, test_clock, .. } => {
-                    let (external_id, test_clock) =
-                        (profile.external_id.as_ref().map(ToString::to_string), *test_clock);
+                    // Earlier versions took U+0000, which not every database keeps.
+                    let external_id = profile.external_id.as_ref().map(|id| id.replace('\0', "\u{fffd}"));
+                    let test_clock = *test_clock;
                     self.changes.opened.push(Opened { workspace, external_id, test_clock });
                 }
                 Event::RunQueued { .. } => {
@@ -459,7 +465,7 @@ impl Fold {
         if let Event::RunSettled { status, captured, .. } = event {
             let failed = matches!(status, RunStatus::Failed | RunStatus::Canceled);
             let used = Used { runs: 1, failed: i64::from(failed), captured: captured.get() };
-            self.use_up(key.0, at, (row.model.clone(), row.unit), used);
+            self.use_up(key.0, at, (row.model.clone(), row.unit, row.key.unwrap_or_default()), used);
         }
         self.changes.runs.insert(key, Changed { row, seq, queued });
     }
@@ -474,7 +480,7 @@ impl Fold {
             if was_captured {
                 let runs = i64::from(place.model.is_some());
                 let model = place.model.clone().unwrap_or_else(|| Name::from(""));
-                self.use_up(key.0, at, (model, place.unit), Used { runs, failed: 0, captured: captured.get() });
+                self.use_up(key.0, at, (model, place.unit, 0), Used { runs, failed: 0, captured: captured.get() });
             }
             place.ended = Some(seq);
         } else {
@@ -483,8 +489,8 @@ impl Fold {
         self.changes.holds.insert(key, place);
     }
 
-    fn use_up(&mut self, workspace: i64, at: Timestamp, (model, unit): (Name, Unit), more: Used) {
-        let used = self.changes.usage.entry((workspace, at.day(), model, unit)).or_default();
+    fn use_up(&mut self, workspace: i64, at: Timestamp, (model, unit, key): (Name, Unit, u32), more: Used) {
+        let used = self.changes.usage.entry((workspace, at.day(), model, unit, key)).or_default();
         used.runs += more.runs;
         used.failed += more.failed;
         used.captured += more.captured;

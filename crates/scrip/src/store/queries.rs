@@ -40,6 +40,9 @@ pub const JOURNAL_LENGTH: &str = "SELECT COALESCE(MAX(position), 0) FROM entries
 /// Usage of a workspace between two days.
 pub const USAGE: &str = "SELECT day, model, unit, runs, failed, captured FROM usage
     WHERE workspace = $1 AND day >= $2 AND day <= $3 ORDER BY day, model, unit";
+/// The same of the runs that one key asked for.
+pub const USAGE_OF_KEY: &str = "SELECT day, model, unit, runs, failed, captured FROM usage
+    WHERE workspace = $1 AND day >= $2 AND day <= $3 AND key = $4 ORDER BY day, model, unit";
 /// Workspaces on the real clock with something due.
 pub const DUE: &str = "SELECT workspace FROM workspaces WHERE test_clock IS NULL AND next_due_at <= $1 LIMIT $2";
 /// Workspaces on a test clock with something due.
@@ -327,6 +330,7 @@ pub const SWEEP_SPENT: &str = "DELETE FROM spent WHERE hash IN (
 #[cfg(test)]
 pub const ALL: &[&str] = &[
     WORKSPACES,
+    USAGE_OF_KEY,
     USERS,
     READDRESS,
     CLAIMS_OF_PEOPLE,

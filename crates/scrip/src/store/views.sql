@@ -69,8 +69,9 @@ CREATE TABLE usage (
     day BIGINT NOT NULL,
     model TEXT NOT NULL,
     unit TEXT NOT NULL,
+    key BIGINT NOT NULL,
     runs BIGINT NOT NULL,
     failed BIGINT NOT NULL,
     captured BIGINT NOT NULL,
-    PRIMARY KEY (workspace, day, model, unit)
+    PRIMARY KEY (workspace, day, model, unit, key)
 ) WITHOUT ROWID;

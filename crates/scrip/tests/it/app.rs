@@ -316,6 +316,13 @@ impl Call<'_> {
         self
     }
 
+    /// A header with any bytes that may stand in one.
+    pub fn raw_header(mut self, name: &str, value: &[u8]) -> Self {
+        let value = reqwest::header::HeaderValue::from_bytes(value).expect("no ends of lines");
+        self.request = self.request.header(name, value);
+        self
+    }
+
     pub fn workspace(self, id: &str) -> Self {
         self.header("Scrip-Workspace", id)
     }

@@ -77,8 +77,8 @@ async fn a_request_is_one_callers_or_nobodys() {
         look("a key in the cookie", &[cookie(&key), here.clone()], UNKNOWN),
         look("the operator's key in the cookie", &[cookie(&app.key), here.clone()], UNKNOWN),
         look("a link is no session", &[bearer(&link), here.clone()], UNKNOWN),
-        // A page of ours where somebody tries a key of theirs has both: what is said explicitly counts, and no more.
-        look("a key beside a cookie", &[bearer(&key), cookie(&session)], FINE),
+        look("a key beside a cookie", &[bearer(&key), cookie(&session)], UNKNOWN),
+        look("the operator's key beside a cookie", &[bearer(&app.key), cookie(&session)], UNKNOWN),
         look("a bad key beside a cookie", &[bearer(&well_formed()), cookie(&session), here.clone()], UNKNOWN),
         scheme(format!("bearer {key}"), FINE),
         scheme(format!("BEARER {key}"), FINE),

@@ -5,11 +5,13 @@
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 
 mod access;
+mod addresses;
 #[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
 mod app;
 mod bad_input;
 mod balances;
 mod catalogs;
+mod comparing;
 mod crash;
 mod disk;
 mod distributed;
@@ -45,4 +47,5 @@ mod smtp;
 #[allow(dead_code, reason = "shared with the stories of selling, which use more of it")]
 mod stripe;
 mod test_clocks;
+mod texts;
 mod workspaces;

@@ -395,3 +395,18 @@ async fn applications_and_their_files_are_there_and_the_next_one_comes_after_the
     assert_eq!(ids, [third, second, first], "the newest comes first");
     app.verify();
 }
+
+/// Goal: what an earlier version took as a name, and PostgreSQL does not keep, holds nobody back.
+#[tokio::test]
+async fn a_zero_in_a_name_of_before_moves_as_a_mark() {
+    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    app.clock("2026-01-10T00:00:00Z").await;
+    app.workspace(json!({ "external_id": "ab" })).await;
+    app.kill();
+    app.query("UPDATE test_clocks SET name = 'a' || char(0) || 'b'");
+    app.query("UPDATE claims SET claim = 'a' || char(0) || 'b' WHERE scope = 'external_id'");
+    let database = database();
+    said(&run(moving(&app.data(), database.url())));
+    let kept = "SELECT name FROM test_clocks UNION ALL SELECT claim FROM claims WHERE scope = 'external_id'";
+    assert_eq!(database.query(kept), "a\u{fffd}b\na\u{fffd}b");
+}

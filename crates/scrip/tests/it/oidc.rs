@@ -237,6 +237,10 @@ async fn somebody_whose_address_the_provider_verified_is_signed_in() {
         Lie::None,
         Lie::Claim("aud", json!([CLIENT])),
         Lie::Claim("azp", json!(CLIENT)),
+        // Some providers write a text.
+        Lie::Claim("email_verified", json!("true")),
+        // She is who she was, whatever her address there is now.
+        Lie::Claim("email", json!("lovelace@example.com")),
         Lie::About("token_endpoint_auth_methods_supported", json!(["client_secret_post"])),
     ] {
         provider.tells(lie.clone());
@@ -255,6 +259,10 @@ async fn somebody_whose_address_the_provider_verified_is_signed_in() {
     }
     let workspaces = app.get("/v1/workspaces").await.expect(200);
     assert_eq!(workspaces["data"].as_array().map(Vec::len), Some(1), "she is one person");
+    // Whoever comes to have her address at the provider does not come to have her account.
+    provider.tells(Lie::Claim("sub", json!("eve")));
+    let begun = begin(&app).await;
+    nobody(&back(&app, &begun.back, &begun.cookie).await, "her address is another subject's now");
     app.verify();
 }
 
@@ -274,6 +282,9 @@ async fn a_provider_that_lies_signs_nobody_in() {
         claim("exp", Value::Null),
         claim("email_verified", json!(false)),
         claim("email_verified", Value::Null),
+        claim("email_verified", json!("false")),
+        claim("email", json!("\u{212a}ate@example.com")),
+        claim("email", json!("\"ada\"@example.com")),
         claim("email", Value::Null),
         claim("email", json!("ada")),
         claim("email", json!("ada@example.com\r\nbob@example.com")),

@@ -3,7 +3,7 @@
 //! Invariant: a value is taken as it was written or refused with its line and column; nothing is guessed, and no line
 //! is read by position.
 
-use crate::email::Email;
+use crate::email::form_of;
 use scrip_client::types::Interval;
 use scrip_engine::limits::OPERATION_MAX;
 use std::collections::{BTreeSet, HashMap};
@@ -17,7 +17,7 @@ pub struct Line {
     /// Number of the line in the file, counted from 1.
     pub number: u64,
     /// E-mail of the owner.
-    pub email: Email,
+    pub email: String,
     /// Name of the workspace.
     pub name: Option<String>,
     /// The operator's own id for it.
@@ -186,7 +186,7 @@ impl Users {
         let line = (|| {
             Ok::<Line, String>(Line {
                 number,
-                email: email(value("email"))?,
+                email: value("email").ok_or("column `email`: the address is missing")?.trim().to_owned(),
                 name: value("name").map(|name| name.trim().to_owned()),
                 // An id is what the operator's own system says, to the letter.
                 external_id: value("external_id").map(str::to_owned),
@@ -206,12 +206,12 @@ impl Users {
     /// Takes out users who stand on several lines: which line is meant cannot be known.
     fn refuse_repeated(&mut self) {
         let mut ids: HashMap<&str, u64> = HashMap::new();
-        let mut addresses: HashMap<Email, (u64, bool)> = HashMap::new();
+        let mut addresses: HashMap<String, (u64, bool)> = HashMap::new();
         let mut out = BTreeSet::new();
         for line in &self.lines {
             let has_id = line.external_id.is_some();
             let same_id = line.external_id.as_deref().and_then(|id| ids.get(id).map(|first| (*first, id)));
-            let first = addresses.get(&line.email).copied();
+            let first = addresses.get(&form_of(&line.email)).copied();
             let repeated = match (same_id, first) {
                 (Some((first, id)), _) => Some((first, format!("the external_id `{id}`"))),
                 // Two workspaces of one person need ids to be told apart.
@@ -229,18 +229,13 @@ impl Users {
             if let Some(id) = &line.external_id {
                 ids.entry(id).or_insert(line.number);
             }
-            let kept = addresses.entry(line.email.clone()).or_insert((line.number, has_id));
+            let kept = addresses.entry(form_of(&line.email)).or_insert((line.number, has_id));
             if !has_id {
                 *kept = (kept.0, false);
             }
         }
         self.lines.retain(|line| !out.contains(&line.number));
     }
-}
-
-fn email(value: Option<&str>) -> Result<Email, String> {
-    let value = value.ok_or("column `email`: the address is missing")?;
-    Email::parse(value).map_err(|why| format!("column `email`: {why}"))
 }
 
 fn credits(value: Option<&str>) -> Result<i64, String> {
@@ -300,6 +295,7 @@ mod tests {
             (users.lines.len(), users.faults.iter().map(|fault| fault.number).collect::<Vec<_>>())
         };
         assert_eq!(names("email\na@b.co\nA@B.co\nc@b.co\na@b.co\n"), (1, vec![3, 5]));
+        assert_eq!(names("email\nuser@bücher.example\nUser@XN--BCHER-KVA.example\n"), (0, vec![3]));
         assert_eq!(names("email,external_id\na@b.co,1\na@b.co,2\n"), (2, vec![]), "one person has two workspaces");
         assert_eq!(names("email,external_id\na@b.co,1\nc@b.co,1\n"), (0, vec![3]));
         assert_eq!(names("email,external_id\na@b.co,1\na@b.co,\n"), (0, vec![3]));

@@ -11,7 +11,7 @@ mod file;
 use super::api::Api;
 use super::output::{Done, Fault, print, say};
 use crate::crypto::{hex, sha256};
-use crate::email::Email;
+use crate::email::{form_of, is_same};
 use clap::Args;
 use file::{Line, LineFault, Users};
 use futures_util::{StreamExt, stream};
@@ -248,7 +248,7 @@ impl Line {
     fn key(&self, step: &str) -> String {
         let (kind, identity) = match &self.external_id {
             Some(id) => ("external_id", id.clone()),
-            None => ("email", self.email.to_string()),
+            None => ("email", form_of(&self.email)),
         };
         let pieces: [&[u8]; 5] = [kind.as_bytes(), b"\0", identity.as_bytes(), b"\0", step.as_bytes()];
         format!("import-{}", hex(&sha256(&pieces)))
@@ -256,8 +256,8 @@ impl Line {
 
     fn workspace(&self, mode: Mode) -> NewWorkspace {
         NewWorkspace {
-            name: self.name.clone().unwrap_or_else(|| self.email.as_str().chars().take(NAME_MAX).collect()),
-            owner: Some(Owner { email: self.email.to_string() }),
+            name: self.name.clone().unwrap_or_else(|| self.email.chars().take(NAME_MAX).collect()),
+            owner: Some(Owner { email: self.email.clone() }),
             external_id: self.external_id.clone(),
             mode: Some(mode),
             test_clock: None,
@@ -283,7 +283,7 @@ fn differs(line: &Line, mode: Mode, check: &WorkspaceCheck) -> Option<String> {
     if now.mode != asked {
         return Some(format!("{id} was imported in {} mode, which never changes; this import is {asked}", now.mode));
     }
-    if Email::from_earlier(&now.owner_email).is_none_or(|owner| owner != line.email) {
+    if !is_same(&now.owner_email, &line.email) {
         return Some(format!("{id} was imported with the address {}", now.owner_email));
     }
     let granted = check.granted.filter(|granted| *granted != line.credits)?;

@@ -121,7 +121,7 @@ fn read(app: &App, operator: &Operator, decisions: Vec<Decision>) -> Result<Vec<
 fn one(app: &App, operator: &Operator, n: usize, decision: Decision) -> Result<One, Problem> {
     let key = decision.key().to_owned();
     good_key(&format!("/decisions/{n}/key"), &key)?;
-    // A key is compared on what the decision says, not on how it is spaced or where in which batch it stands.
+    // A key is compared on what the decision says, wherever in which batch it stands.
     let said = serde_json::to_vec(&decision).map_err(|_| Problem::Internal)?;
     let member = match &decision {
         Decision::Open(_) => "open",

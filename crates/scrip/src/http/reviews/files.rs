@@ -14,6 +14,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use scrip_client::{FileKind, types as api};
 use scrip_engine::billing::ReviewStatus;
+use scrip_engine::text::is_line;
 use scrip_engine::{Kind, Refusal, WorkspaceId};
 use serde::Deserialize;
 use std::fmt::Write;
@@ -111,7 +112,7 @@ pub async fn attach(
     if !stands.is_some_and(is_open) {
         return Err(Problem::invalid("", "the application is decided already"));
     }
-    if !(1..=NAME_MAX).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+    if !(1..=NAME_MAX).contains(&name.chars().count()) || !is_line(&name) {
         let detail = format!("name is 1 to {NAME_MAX} characters, without control characters");
         return Err(Problem::invalid("", detail));
     }
@@ -170,11 +171,27 @@ pub async fn download(
     headers.insert(header::CONTENT_TYPE, value(&filed.shown.content_type)?);
     headers.insert(
         header::CONTENT_DISPOSITION,
-        value(&format!("attachment; filename*=UTF-8''{}", in_header(&filed.shown.name)))?,
+        value(&format!("attachment; filename*=UTF-8''{}", in_header(&saved_as(&filed.shown))))?,
     );
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
     Ok((headers, bytes))
+}
+
+/// The name that a file is saved under. It ends as its kind does, whatever the applicant called it: a program opens a
+/// file by its ending.
+fn saved_as(file: &api::ReviewFile) -> String {
+    let endings: &[&str] = match file.content_type.as_str() {
+        "application/pdf" => &[".pdf"],
+        "image/png" => &[".png"],
+        "image/jpeg" => &[".jpg", ".jpeg"],
+        _ => &[".bin"],
+    };
+    let lower = file.name.to_ascii_lowercase();
+    match endings.iter().any(|ending| lower.ends_with(ending)) {
+        true => file.name.clone(),
+        false => format!("{}{}", file.name, endings[0]),
+    }
 }
 
 /// A name as RFC 8187 has it in a header.
@@ -192,6 +209,25 @@ fn in_header(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_saved_file_ends_by_its_kind() {
+        for (name, content_type, saved) in [
+            ("x.html", "image/png", "x.html.png"),
+            ("papers", "application/pdf", "papers.pdf"),
+            ("Papers.PDF", "application/pdf", "Papers.PDF"),
+            ("a.png", "application/pdf", "a.png.pdf"),
+            ("a.jpeg", "image/jpeg", "a.jpeg"),
+            ("a.jpg", "image/jpeg", "a.jpg"),
+            ("a.svg", "image/jpeg", "a.svg.jpg"),
+            ("x.html", "text/html", "x.html.bin"),
+        ] {
+            let [name, content_type, id, sha256, added_by, added_at] =
+                [name, content_type, "rf_1", "", "", ""].map(str::to_owned);
+            let file = api::ReviewFile { id, name, content_type, bytes: 1, sha256, added_by, added_at };
+            assert_eq!(saved_as(&file), saved);
+        }
+    }
 
     #[test]
     fn a_name_in_a_header_is_letters_and_nothing_else() {

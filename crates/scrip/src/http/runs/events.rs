@@ -3,8 +3,8 @@
 //! Invariant: a run is read once a change of its workspace, however many follow it, and entries of other workspaces
 //! cost those who follow nothing.
 
-use super::find;
-use crate::http::caller::Reader;
+use super::{find, find_for};
+use crate::http::caller::{Caller, Reader, Right};
 use crate::http::problem::Problem;
 use crate::http::request::PathOf;
 use crate::http::{App, views};
@@ -83,14 +83,14 @@ async fn keep_reading(app: Arc<App>, key: RunKey, run: watch::Sender<Seen>) {
 /// Shows a run when it has ended, or as it is when the time is up.
 ///
 /// # Errors
-/// When there is no such run, or it cannot be read.
-pub(super) async fn ended(
+/// When there is no such run that the caller sees, or it cannot be read.
+pub(super) async fn ended<R: Right>(
     app: &Arc<App>,
     (workspace, n): RunKey,
-    holder: &str,
+    caller: &Caller<R>,
     wait: Duration,
 ) -> Result<api::Run, Problem> {
-    let (mut row, _) = find(app, workspace, n).await?;
+    let mut row = find_for(app, caller, (workspace, n)).await?;
     if row.status.is_none() && !wait.is_zero() {
         let mut run = follow(app, (workspace, n));
         let has_ended = |seen: &Seen| seen.as_ref().is_some_and(|(row, _)| row.status.is_some());
@@ -100,7 +100,7 @@ pub(super) async fn ended(
             Ok(None) | Err(_) => find(app, workspace, n).await?.0,
         };
     }
-    Ok(views::run(workspace, n, &row, app.links(holder)))
+    Ok(views::run(workspace, n, &row, app.links(caller.holder())))
 }
 
 /// Follows a run: one event each time it changes, the last when it has ended.
@@ -112,7 +112,7 @@ pub async fn events(
     PathOf(id): PathOf<String>,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Problem> {
     let (workspace, n) = reader.owned(Kind::Run, &id, "run")?;
-    find(&app, workspace, n).await?;
+    find_for(&app, &reader, (workspace, n)).await?;
     let mut run = follow(&app, (workspace, n));
     // What was read before this stream began is new to it.
     run.mark_changed();
@@ -142,7 +142,7 @@ impl RunStream {
             }
         };
         // The stream ends with the right to it.
-        self.reader.still(&self.app).await.ok()?;
+        self.reader.still_sees(&self.app, row.key).await.ok()?;
         self.over = row.status.is_some();
         let run = views::run(self.workspace, self.n, &row, self.app.links(self.reader.holder()));
         let event = SseEvent::default().event("run").id(seq.to_string()).data(json!(run).to_string());

@@ -6,7 +6,7 @@
 use super::guards::{MOVING, refuse_several_nodes, refuse_the_served};
 use super::reach::{Address, Reach};
 use super::{PATIENCE, migrate};
-use crate::store::{Row, Unavailable};
+use crate::store::{Row, Unavailable, Value};
 use std::pin::pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::Type;
@@ -373,10 +373,25 @@ async fn copy(transaction: &Transaction<'_>, table: &Table, rows: &[Row]) -> Res
     let sql = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", table.name, names.join(", "));
     let mut writer = pin!(BinaryCopyInWriter::new(transaction.copy_in(&sql).await?, &types));
     for Row(values) in rows {
-        writer.as_mut().write_raw(values[1..].iter()).await?;
+        match values.iter().any(has_zero) {
+            false => writer.as_mut().write_raw(values[1..].iter()).await?,
+            true => writer.as_mut().write_raw(values[1..].iter().map(without_zeros)).await?,
+        }
     }
     writer.finish().await?;
     Ok(())
+}
+
+/// Returns true for a text that only the embedded database keeps: earlier versions took U+0000 in an id or a name.
+fn has_zero(value: &Value) -> bool {
+    matches!(value, Value::Text(text) if text.contains('\0'))
+}
+
+fn without_zeros(value: &Value) -> Value {
+    match value {
+        Value::Text(text) => Value::Text(text.replace('\0', "\u{fffd}")),
+        other => other.clone(),
+    }
 }
 
 async fn find(client: &Client) -> Result<Found, Unavailable> {

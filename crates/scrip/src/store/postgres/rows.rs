@@ -133,16 +133,17 @@ async fn write_usage(rows: &Transaction<'_>, changes: &Changes) -> Result<(), Un
     }
     let workspaces: Vec<i64> = changes.usage.keys().map(|(workspace, ..)| *workspace).collect();
     let days: Vec<i64> = changes.usage.keys().map(|(_, day, ..)| *day).collect();
-    let models: Vec<&str> = changes.usage.keys().map(|(_, _, model, _)| &**model).collect();
-    let units: Vec<&str> = changes.usage.keys().map(|(.., unit)| unit.name()).collect();
+    let models: Vec<&str> = changes.usage.keys().map(|(_, _, model, ..)| &**model).collect();
+    let units: Vec<&str> = changes.usage.keys().map(|(.., unit, _)| unit.name()).collect();
+    let keys: Vec<i64> = changes.usage.keys().map(|(.., key)| i64::from(*key)).collect();
     let runs: Vec<i64> = changes.usage.values().map(|used| used.runs).collect();
     let failed: Vec<i64> = changes.usage.values().map(|used| used.failed).collect();
     let captured: Vec<i64> = changes.usage.values().map(|used| used.captured).collect();
-    let sql = "INSERT INTO usage (workspace, day, model, unit, runs, failed, captured)
+    let sql = "INSERT INTO usage (workspace, day, model, unit, key, runs, failed, captured)
                SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
-               $7::bigint[])
-               ON CONFLICT (workspace, day, model, unit) DO UPDATE SET runs = usage.runs + excluded.runs,
+               $7::bigint[], $8::bigint[])
+               ON CONFLICT (workspace, day, model, unit, key) DO UPDATE SET runs = usage.runs + excluded.runs,
                failed = usage.failed + excluded.failed, captured = usage.captured + excluded.captured";
-    rows.execute(sql, &[&workspaces, &days, &models, &units, &runs, &failed, &captured]).await?;
+    rows.execute(sql, &[&workspaces, &days, &models, &units, &keys, &runs, &failed, &captured]).await?;
     Ok(())
 }

@@ -33,7 +33,7 @@ const CALM: Duration = Duration::from_secs(1);
 /// Entries of it that are written in one transaction then.
 const CALM_BATCH: usize = 8_192;
 /// The form of the projections; another form on disk is thrown away and folded again.
-const FORM: i64 = 4;
+const FORM: i64 = 5;
 /// What the connection keeps in memory, as SQLite takes it: KiB, negated.
 const CACHE: i64 = -16_384;
 /// Pages the log may gather before they are flushed and copied into the file. Seldom would be less work, but while a

@@ -54,12 +54,12 @@ pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
         write_run(rows, *key, changed)?;
     }
     let mut statement = rows.prepare_cached(
-        "INSERT INTO usage (workspace, day, model, unit, runs, failed, captured) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (workspace, day, model, unit) DO UPDATE SET runs = runs + excluded.runs,
+        "INSERT INTO usage (workspace, day, model, unit, runs, failed, captured, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (workspace, day, model, unit, key) DO UPDATE SET runs = runs + excluded.runs,
          failed = failed + excluded.failed, captured = captured + excluded.captured",
     )?;
-    for ((workspace, day, model, unit), used) in &changes.usage {
-        statement.execute((workspace, day, &**model, unit.name(), used.runs, used.failed, used.captured))?;
+    for ((workspace, day, model, unit, key), used) in &changes.usage {
+        statement.execute((workspace, day, &**model, unit.name(), used.runs, used.failed, used.captured, key))?;
     }
     let sql = "UPDATE workspaces SET next_due_at = ?2 WHERE workspace = ?1 AND next_due_at IS NOT ?2";
     let mut statement = rows.prepare_cached(sql)?;
