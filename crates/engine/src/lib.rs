@@ -61,7 +61,7 @@ pub use apply::{Applied, apply, ending, fold, hold_is_good};
 pub use catalog::{
     Above, Adjust, CancelRule, Catalog, Catalogs, Clocks, Finalize, GrantKind, GrantTemplate, Lane, Limited, Links,
     Model, Name, OnUpgrade, Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate,
-    Thousandths, Trial, Value, parse as parse_catalog,
+    Thousandths, Trial, Value, parse as parse_catalog, parse_published,
 };
 pub use command::{Ask, Choice, CitedQuote, Command, Give, Off, Outcome, is_privileged};
 pub use entry::Entry;

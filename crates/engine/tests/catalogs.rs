@@ -7,7 +7,8 @@ mod language;
 
 use language::{catalog, repository};
 use scrip_engine::{
-    Amount, Catalog, Interval, Model, Param, Params, PlanPrice, Unit, Value, includes, price, resolve_params,
+    Amount, Catalog, Interval, Model, Param, Params, PlanPrice, Unit, Value, includes, parse_catalog, parse_published,
+    price, resolve_params,
 };
 use std::collections::BTreeSet;
 
@@ -441,5 +442,63 @@ fn collect_keys(value: &serde_json::Value, keys: &mut BTreeSet<String>) {
         }
         serde_json::Value::Array(values) => values.iter().for_each(|value| collect_keys(value, keys)),
         _ => {}
+    }
+}
+
+#[test]
+fn a_link_is_an_https_address_or_a_path_and_an_older_one_leads_nowhere() {
+    let file = |link: &str| {
+        let link = link.replace('\\', "\\\\").replace('"', "\\\"");
+        let broken = repository().join("crates/engine/tests/broken/links-elsewhere.toml");
+        let text = std::fs::read_to_string(broken).expect("it is committed");
+        text.replace("javascript:alert(1)", &link).replace("//evil.example/apply", "/apply")
+    };
+    for good in [
+        "/settings/billing",
+        "/",
+        "/a?b=c:d#e",
+        "billing",
+        "./billing?x=1",
+        "#plans",
+        "https://example.com",
+        "https://example.com:8443/billing?plan=pro#top",
+        "https://bücher.example/preise",
+    ] {
+        let catalog = parse_catalog(&file(good)).unwrap_or_else(|problems| panic!("{good}: {problems:?}"));
+        assert_eq!(catalog.links.upgrade.as_deref(), Some(good));
+        assert_eq!(parse_published(&file(good)).expect("it is good").links.upgrade.as_deref(), Some(good));
+    }
+    for bad in [
+        "",
+        " ",
+        "javascript:alert(1)",
+        "JavaScript:alert(1)",
+        " javascript:alert(1)",
+        "java\\tscript:alert(1)",
+        "data:text/html,<script>",
+        "vbscript:x",
+        "http://example.com",
+        "//evil.example",
+        "\\\\evil.example",
+        "/\\evil.example",
+        "https://",
+        "https:///x",
+        "https://:443/",
+        "https://user@example.com",
+        "https:/example.com",
+        "HTTPS://example.com",
+        "mailto:a@example.com",
+        "tel:1",
+        "/a b",
+        "/a\"b",
+        "/<x>",
+        &format!("/{}", "a".repeat(2_000)),
+    ] {
+        let problems = parse_catalog(&file(bad)).expect_err(bad);
+        let told = problems.iter().find(|problem| problem.path == "links.upgrade");
+        assert!(told.is_some_and(|told| told.line == 5), "{bad}: {problems:?}");
+        // What was published before can be served, and nobody is sent there.
+        let kept = parse_published(&file(bad)).unwrap_or_else(|problems| panic!("{bad}: {problems:?}"));
+        assert_eq!(kept.links.upgrade, None, "{bad}");
     }
 }

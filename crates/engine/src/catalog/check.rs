@@ -4,7 +4,7 @@ mod models;
 
 use super::parse::PROBLEMS_MAX;
 use super::wording::{nearest, one_of};
-use super::{Catalog, GrantTemplate, Limited, Name, Param, Plan, Trial};
+use super::{Catalog, GrantTemplate, Limited, Name, Param, Plan, Trial, is_page};
 use crate::access::Capability;
 use crate::amount::{Amount, Unit};
 use crate::limits::{CATALOG_ITEMS_MAX, ID_MAX, OPERATION_MAX, PARAMS_MAX};
@@ -37,6 +37,7 @@ pub(super) fn check(catalog: &Catalog) -> (Vec<Finding>, usize) {
     }
     check.packs();
     check.presets();
+    check.links();
     (check.findings, check.all)
 }
 
@@ -75,6 +76,16 @@ impl Check<'_> {
     /// Returns `true` when nothing more will be reported.
     fn is_full(&self) -> bool {
         self.findings.len() >= PROBLEMS_MAX
+    }
+
+    /// Refuses links that a browser would run, or that lead to another host without encryption.
+    fn links(&mut self) {
+        for (key, link) in self.catalog.links.each() {
+            if link.is_some_and(|link| !is_page(link)) {
+                let help = "write https://…, or a path of your product's own pages: /settings/billing";
+                self.wrong(&Path::root("links").key(key), "this is no https address and no path", help);
+            }
+        }
     }
 
     /// Refuses lists that are too long to be compared item by item.

@@ -15,7 +15,7 @@ mod versions;
 mod wording;
 
 pub use param::{Above, Param, Params, Value};
-pub use parse::{Problem, parse};
+pub use parse::{Problem, parse, parse_published};
 pub use rate::Thousandths;
 pub use versions::{Catalogs, Clocks, Published};
 pub(crate) use wording::nearest;
@@ -207,6 +207,38 @@ pub struct Links {
     /// The page where a review is applied for.
     #[serde(default)]
     pub apply: Option<String>,
+}
+
+impl Links {
+    /// Returns the links with their keys.
+    fn each(&self) -> [(&'static str, Option<&str>); 2] {
+        [("upgrade", self.upgrade.as_deref()), ("apply", self.apply.as_deref())]
+    }
+
+    /// Leaves out what is no link to a page. A version that was published before links were checked may have one.
+    fn without_others(self) -> Links {
+        let page = |link: Option<String>| link.filter(|link| is_page(link));
+        Links { upgrade: page(self.upgrade), apply: page(self.apply) }
+    }
+}
+
+/// Maximum length of a link, in bytes.
+const LINK_MAX: usize = 2_000; // # assumed
+
+/// Returns `true` for a link that leads to a page wherever it is shown: an https address, or a path of the product's
+/// own.
+fn is_page(link: &str) -> bool {
+    let is_letter = |letter: char| !letter.is_control() && !letter.is_whitespace() && !"\"<>\\^`{|}".contains(letter);
+    if link.is_empty() || link.len() > LINK_MAX || !link.chars().all(is_letter) {
+        return false;
+    }
+    if let Some(rest) = link.strip_prefix("https://") {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        return !host.is_empty() && !host.starts_with(':') && !host.contains('@');
+    }
+    // What stands before a colon would be a scheme, and two strokes another host.
+    let first = link.split(['/', '?', '#']).next().unwrap_or_default();
+    !first.contains(':') && !link.starts_with("//")
 }
 
 /// What a workspace subscribes to.

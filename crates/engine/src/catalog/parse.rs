@@ -60,6 +60,22 @@ impl fmt::Display for Problem {
 /// # Errors
 /// At least one [`Problem`], in the order of the file: the first [`PROBLEMS_MAX`], and one that counts the others.
 pub fn parse(text: &str) -> Result<Catalog, Vec<Problem>> {
+    read(text, |catalog| catalog)
+}
+
+/// Reads a catalog that was published, perhaps before its links were checked: those that would be refused now are left
+/// out, so that nobody is sent there and the data can be served all the same.
+///
+/// # Errors
+/// As for any other.
+pub fn parse_published(text: &str) -> Result<Catalog, Vec<Problem>> {
+    read(text, |mut catalog| {
+        catalog.links = std::mem::take(&mut catalog.links).without_others();
+        catalog
+    })
+}
+
+fn read(text: &str, mend: impl Fn(Catalog) -> Catalog) -> Result<Catalog, Vec<Problem>> {
     let reader = Reader::of(text);
     if text.len() > CATALOG_BYTES_MAX {
         let message = format!("the file has {} bytes; at most {CATALOG_BYTES_MAX} are read", text.len());
@@ -77,7 +93,7 @@ pub fn parse(text: &str) -> Result<Catalog, Vec<Problem>> {
     reader.items::<Pack>(table.get_ref(), &mut root, "pack", &mut problems);
     let whole = Spanned::new(table.span(), DeValue::Table(root));
     let catalog = match Catalog::deserialize(ValueDeserializer::from(whole)) {
-        Ok(catalog) if problems.all == 0 => catalog,
+        Ok(catalog) if problems.all == 0 => mend(catalog),
         read => {
             if let Err(error) = read {
                 problems.add(|| reader.shape(table.get_ref(), &error));

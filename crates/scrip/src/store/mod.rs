@@ -24,7 +24,7 @@ pub use postgres::distributed;
 pub use postgres::{Address, admit};
 use scrip_engine::{
     Admission, By, Catalog, Catalogs, Clocks, Command, Dated, Refusal, Timestamp, UserId, Workspace, WorkspaceId,
-    parse_catalog,
+    parse_published,
 };
 #[cfg(test)]
 pub use sqlite::Crash;
@@ -546,7 +546,7 @@ fn read_clocks(text: &str) -> Result<Clocks, Unavailable> {
 fn catalogs_of(versions: impl Iterator<Item = (i64, String, String)>) -> Result<Catalogs, Unavailable> {
     let mut catalogs = Catalogs::default();
     for (starts_at, text, clocks) in versions {
-        let catalog = parse_catalog(&text).map_err(|problems| {
+        let catalog = parse_published(&text).map_err(|problems| {
             Unavailable(format!(
                 "a published catalog no longer passes: {}",
                 problems.first().map(ToString::to_string).unwrap_or_default()
