@@ -17,7 +17,7 @@ url= key=
 while [ -z "$url" ]; do
     read -r -t 60 -u "${SERVER[0]}" line || { cat "$directory/log"; exit 1; }
     case $line in
-    'Your operator key, shown this once: '*) key=${line##* } ;;
+    'Your operator key is in '*) key=$(cat "$directory/data/operator-key") ;;
     'Scrip listens on '*) url=${line##* } ;;
     esac
 done

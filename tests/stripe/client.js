@@ -284,7 +284,7 @@ async function main() {
     await sync(settings, directory);
     const options = ['serve', '--listen', '127.0.0.1:0', '--catalog', CATALOG, '--data', join(directory, 'data')];
     server = await listening(scrip, options, settings, /(?<=Scrip listens on )\S+/);
-    const key = /(?<=operator key, shown this once: )\S+/.exec(server.said)[0];
+    const key = readFileSync(/(?<=operator key is in )[^:]+/.exec(server.said)[0], 'utf8').trim();
     const selling = new Selling(server.url, key, settings);
     const shop = new Shop(account.url, undefined);
     await buyOnPages(selling, shop);

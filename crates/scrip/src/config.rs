@@ -1,7 +1,13 @@
 //! Configuration: a file, then the environment, then flags; `config.default.toml` names every key.
+//!
+//! Invariant: the source of every setting is known, so that an error names where to mend it.
 
-use clap::Args;
+mod file;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,13 +28,16 @@ pub struct Settings {
     /// The certificates that vouch for the database's server, in PEM form; without them, those this machine trusts do
     #[arg(long, env = "SCRIP_DATABASE_CA", value_name = "FILE")]
     pub database_ca: Option<PathBuf>,
+    /// The schema of the database that has Scrip's tables, made if it is not there: for a database with other tables
+    #[arg(long, env = "SCRIP_DATABASE_SCHEMA", value_name = "NAME")]
+    pub database_schema: Option<String>,
     /// The address to listen on
     #[arg(long, env = "SCRIP_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
     /// Another address for operators: their keys are good there alone, and nobody else's are
     #[arg(long, env = "SCRIP_OPERATOR_LISTEN", value_name = "ADDR")]
     pub operator_listen: Option<SocketAddr>,
-    /// Where links to outputs lead, when that is not the address listened on
+    /// Where links lead, when that is not the address listened on: https://…, or http://… on this machine
     #[arg(long, env = "SCRIP_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
     /// The server that sends mails: smtps://user:password@host:465, or smtp://host:587; without it they become files
@@ -47,7 +56,7 @@ pub struct Settings {
     /// Keys, sessions and links that nobody has which one address may send in a minute
     #[arg(long, env = "SCRIP_GUESSES_PER_MINUTE", value_name = "N")]
     pub guesses_per_minute: Option<u32>,
-    /// An operator key; without one, a key is made and printed at first start
+    /// An operator key; without one, a key is made at first start: printed to a terminal, or else put into a file
     #[arg(long, env = "SCRIP_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
     pub operator_key: Option<String>,
     /// How many seconds a session lasts that nobody uses
@@ -80,7 +89,7 @@ pub struct Settings {
     /// Where Stripe is, when it is a simulator
     #[arg(long, env = "SCRIP_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,
-    /// What is logged: error, warn, info, debug, trace, or by module
+    /// What is logged: error, warn, info, debug or trace, and by module: info,hyper=debug
     #[arg(long, env = "SCRIP_LOG", value_name = "FILTER")]
     pub log: Option<String>,
     /// Log as JSON lines
@@ -89,6 +98,34 @@ pub struct Settings {
     /// Whether waiting submissions share a flush of the disk
     #[arg(long, env = "SCRIP_GROUP_COMMIT", value_name = "BOOL", hide = true)]
     pub group_commit: Option<bool>,
+    /// Source of each setting that is given.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub sources: Sources,
+}
+
+/// Sources of settings, by key: a flag, a variable of the environment, or a place in a file.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(BTreeMap<String, String>);
+
+impl Sources {
+    /// Notes the source of a setting.
+    fn note(&mut self, key: &str, source: String) {
+        self.0.insert(key.to_owned(), source);
+    }
+
+    /// These sources, and those of settings that these do not give.
+    fn or(mut self, other: Sources) -> Sources {
+        for (key, source) in other.0 {
+            self.0.entry(key).or_insert(source);
+        }
+        self
+    }
+}
+
+/// Returns the keys of all settings.
+fn keys() -> Vec<String> {
+    Settings::augment_args(Command::new("")).get_arguments().map(|argument| argument.get_id().to_string()).collect()
 }
 
 /// Something that is told to whom it is for, and is never shown.
@@ -122,17 +159,33 @@ impl Settings {
     /// These settings, filled up from a file if one is named, and from the defaults.
     ///
     /// # Errors
-    /// When the file cannot be read; the message says where and why.
+    /// When the file cannot be read; the message says where and why, and repeats no value.
     pub fn resolve(self, file: Option<&Path>) -> Result<Settings, String> {
         let defaults: Settings = toml::from_str(DEFAULTS).expect("a test reads the shipped defaults");
         let filed = match file {
             None => Settings::default(),
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-                toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?
-            }
+            Some(path) => file::read(path)?,
         };
         Ok(self.or(filed).or(defaults))
+    }
+
+    /// Notes which settings are given by flags and by the environment.
+    pub fn note_sources(&mut self, matches: &ArgMatches) {
+        for key in keys() {
+            if !matches.try_contains_id(&key).unwrap_or(false) {
+                continue;
+            }
+            match matches.value_source(&key) {
+                Some(ValueSource::CommandLine) => self.sources.note(&key, format!("--{}", key.replace('_', "-"))),
+                Some(ValueSource::EnvVariable) => self.sources.note(&key, format!("SCRIP_{}", key.to_uppercase())),
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns the name of a setting, with the source of its value if it is given.
+    pub fn name(&self, key: &str) -> String {
+        self.sources.0.get(key).map_or_else(|| key.to_owned(), |source| format!("{key} ({source})"))
     }
 
     fn or(self, other: Settings) -> Settings {
@@ -141,6 +194,7 @@ impl Settings {
             data: self.data.or(other.data),
             database_url: self.database_url.or(other.database_url),
             database_ca: self.database_ca.or(other.database_ca),
+            database_schema: self.database_schema.or(other.database_schema),
             listen: self.listen.or(other.listen),
             operator_listen: self.operator_listen.or(other.operator_listen),
             public_url: self.public_url.or(other.public_url),
@@ -161,6 +215,7 @@ impl Settings {
             log: self.log.or(other.log),
             log_json: self.log_json.or(other.log_json),
             group_commit: self.group_commit.or(other.group_commit),
+            sources: self.sources.or(other.sources),
         }
     }
 }
@@ -185,11 +240,5 @@ mod tests {
         let settings = read.resolve(None).expect("the defaults are good");
         assert_eq!(settings.stripe_api_url.as_deref(), Some("https://api.stripe.com"));
         assert!(!format!("{settings:?}").contains("hush"));
-    }
-
-    #[test]
-    fn an_unknown_key_is_named() {
-        let error = toml::from_str::<Settings>("listne = \"127.0.0.1:1\"").expect_err("it is misspelled");
-        assert!(error.to_string().contains("listne"), "{error}");
     }
 }

@@ -9,10 +9,13 @@ use crate::store::{
 };
 use scrip_engine::{By, Catalogs, Command, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The ledger over a store.
 pub struct Ledger {
     store: Store,
+    /// Submissions in a row that the store could not write.
+    failures: AtomicU64,
 }
 
 /// Who asks for a command, and what makes the request at most once.
@@ -81,12 +84,30 @@ fn submission(
 impl Ledger {
     /// A ledger over a store.
     pub fn new(store: Store) -> Ledger {
-        Ledger { store }
+        Ledger { store, failures: AtomicU64::new(0) }
     }
 
     /// The store, for reading.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Returns how many submissions the store could not write since it last wrote one.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Counts a submission that the store could not write. One that found too many waiting says nothing about it.
+    fn note(&self, result: &Result<Committed, SubmitError>) {
+        match result {
+            Err(SubmitError::Unavailable(why)) if !why.is_crowd() => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(committed) if !committed.events.is_empty() && self.failures() > 0 => {
+                self.failures.store(0, Ordering::Relaxed);
+            }
+            _ => {}
+        }
     }
 
     /// Decides a command and makes it durable.
@@ -99,7 +120,9 @@ impl Ledger {
         command: Command,
         asked: Asked,
     ) -> Result<Committed, SubmitError> {
-        self.store.submit(submission(workspace, command, asked, Beside::default(), false)).await
+        let result = self.store.submit(submission(workspace, command, asked, Beside::default(), false)).await;
+        self.note(&result);
+        result
     }
 
     /// The same, and answers with the workspace as it was right after.
@@ -127,7 +150,9 @@ impl Ledger {
         beside: Beside,
     ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
         let submission = submission(workspace, command, asked, beside, true);
-        let mut committed = self.store.submit(submission).await?;
+        let result = self.store.submit(submission).await;
+        self.note(&result);
+        let mut committed = result?;
         let shown = committed.workspace.take();
         let shown = shown.ok_or_else(|| SubmitError::Bug("the store showed no workspace".to_owned()))?;
         Ok((committed, shown))
@@ -138,7 +163,9 @@ impl Ledger {
         let submission = |(workspace, command, asked): (WorkspaceId, Command, Asked)| {
             submission(workspace, command, asked, Beside::default(), false)
         };
-        self.store.submit_many(many.into_iter().map(submission).collect()).await
+        let results = self.store.submit_many(many.into_iter().map(submission).collect()).await;
+        results.iter().for_each(|result| self.note(result));
+        results
     }
 
     /// Lets time pass for a workspace, if anything is due.

@@ -10,6 +10,7 @@ mod config;
 mod crypto;
 mod email;
 mod export;
+mod files;
 mod gateway;
 mod history;
 mod http;

@@ -1,30 +1,35 @@
 //! A running Scrip: the store, the workers, the scheduler and the HTTP service, put together.
 
 mod catalog_file;
+mod data_directory;
+mod new_key;
+mod setup;
 
 use crate::alerts::{self, Alert};
 use crate::billing::Billing;
 use crate::clock;
-use crate::config::{Secret, Settings};
-use crate::crypto::{OPERATOR_PREFIXES, is_key, new_key, random};
+use crate::config::Settings;
+use crate::crypto::{OPERATOR_PREFIXES, new_key, random};
+use crate::files;
 use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
 use crate::http::keys::directory::Directory;
-use crate::http::{self, App, Audience, address::Proxies, throttle::Throttle};
+use crate::http::{self, App, Audience, Health, Stop, throttle::Throttle};
 use crate::ledger::Ledger;
 use crate::links::Links;
-use crate::mail::transport::{Mailer, Transport};
 use crate::notices;
-use crate::oidc::Oidc;
 use crate::operators::{self, Actor, OperatorKey, OperatorKeys};
 use crate::outbox::Outbox;
 use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
-use crate::sign_in::{self, Lifetimes, upgrade};
-use crate::store::{Address, Options, Store, Unavailable, Value, queries};
-use crate::stripe::Client;
+use crate::sign_in::{self, upgrade};
+use crate::store::{Options, Store, Unavailable, Value, queries};
+use crate::stripe::sync;
 use crate::switches::Switches;
-use scrip_engine::parse_catalog;
+use catalog_file::refused_by_stripe;
+pub use new_key::NewKey;
+use setup::Setup;
+pub use setup::read_catalog;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,9 +37,8 @@ use tokio::net::TcpListener;
 
 /// How often sessions and links that have run out are cleared away.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
-
-/// The shortest secret of a webhook endpoint that is believed to be one.
-const WEBHOOK_SECRET_MIN: usize = 16; // # assumed
+/// Error of a start without a catalog.
+const NO_CATALOG: &str = "there is no catalog yet: start with --catalog FILE";
 
 /// A Scrip that is about to serve.
 pub struct Server {
@@ -44,57 +48,24 @@ pub struct Server {
     app: Arc<App>,
     dispatcher: Arc<Dispatcher>,
     outbox: Arc<Outbox>,
-    /// The operator key that was made at this first start, to be shown once.
-    pub new_key: Option<String>,
+    /// The operator key that was made at this first start.
+    pub new_key: Option<NewKey>,
     /// Where it listens.
     pub url: String,
 }
 
 impl Server {
-    /// Opens the data, publishes the catalog if it is new, and takes the address.
+    /// Checks the settings, takes the addresses, opens the data, and publishes the catalog if it is new.
     ///
     /// # Errors
-    /// What is wrong and what to do about it, for whoever starts it.
+    /// What is wrong and what to do about it, for whoever starts it. What is found wrong with the settings is found
+    /// before anything is written.
     pub async fn prepare(settings: &Settings) -> Result<Server, String> {
-        let data = settings.data.as_deref().ok_or("name a data directory: --data DIR")?;
-        let listen = settings.listen.ok_or("name an address: --listen ADDR")?;
-        let proxies = settings.trusted_proxies.as_deref().unwrap_or_default();
-        let proxies = Proxies::read(proxies).map_err(|error| format!("trusted_proxies: {error}"))?;
-        let text = settings.catalog.as_deref().map(read_catalog).transpose()?;
-        let lifetimes = Lifetimes::of_seconds(settings.session_idle, settings.session_absolute)?;
-        let (issuer, client) = (settings.oidc_issuer.as_deref(), settings.oidc_client_id.as_deref());
-        let oidc = Oidc::of(issuer, client, settings.oidc_client_secret.as_deref())?;
-        let store = open(settings, data).await.map_err(|error| error.to_string())?;
+        let mut setup = Setup::of(settings).await?;
+        let store = open(settings, &mut setup).await?;
         readdress(&store).await.map_err(|error| error.to_string())?;
-        if let Some((text, catalog)) = text {
-            let newest = store.catalogs();
-            if let Some(newest) = newest.newest().filter(|newest| newest.catalog.name != catalog.name) {
-                return Err(format!(
-                    "{} is the data of `{}`; `{}` is another product",
-                    settings
-                        .database_url
-                        .as_ref()
-                        .map_or_else(|| data.display().to_string(), |_| "the database".to_owned()),
-                    newest.catalog.name,
-                    catalog.name
-                ));
-            }
-            let key = settings.stripe_secret_key.as_ref().map(Secret::expose);
-            let stripe = Client::of(settings.stripe_api_url.as_deref(), key)?;
-            catalog_file::start_with(&store, stripe.as_ref(), text, catalog).await?;
-        } else if store.catalogs().newest().is_none() {
-            return Err("there is no catalog yet: start with --catalog FILE".to_owned());
-        }
         let secret = secret(&store).await.map_err(|error| error.to_string())?;
-        let (operator_keys, new_key) = operator_keys(&store, settings.operator_key.as_deref()).await?;
-        let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
-        let operators = match settings.operator_listen {
-            Some(listen) => Some(TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?),
-            None => None,
-        };
-        let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let url = format!("http://{address}");
-        let public_url = settings.public_url.clone().unwrap_or_else(|| url.clone());
+        let Setup { data, listener, operators, url, public_url, lifetimes, oidc, mailer, proxies, .. } = setup;
         let assets = Arc::new(Assets::open(&data.join("assets")).map_err(|error| error.to_string())?);
         let ledger = Arc::new(Ledger::new(store));
         let switches = Arc::new(Switches::default());
@@ -102,12 +73,17 @@ impl Server {
         let dispatcher = Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets), Arc::clone(&switches));
         let dispatcher = Arc::new(dispatcher);
         let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&dispatcher)));
-        let public_url = public_url.trim_end_matches('/').to_owned();
-        let mailer = mailer(settings, data, &public_url)?;
-        let billing = seller(settings, &ledger, &public_url)?;
+        let selling = setup.stripe.map(|client| (client, setup.webhook_secrets));
+        let billing = selling
+            .map(|(client, secrets)| Arc::new(Billing::new(Arc::clone(&ledger), client, secrets, public_url.clone())));
+        // Last of all: whatever else may go wrong has not, so that no key is made which nobody is told.
+        let (operator_keys, new_key) = operator_keys(ledger.store(), settings.operator_key.as_deref(), &data).await?;
+        let stop = Stop::default();
         let links = Links { ledger: Arc::clone(&ledger), secret: secret.clone(), public_url: public_url.clone() };
         let outbox = Arc::new(Outbox::new(links, mailer));
         let app = Arc::new(App {
+            health: Health::new(Arc::clone(&ledger), stop.clone()),
+            stop,
             ledger,
             time,
             followed: Default::default(),
@@ -122,7 +98,7 @@ impl Server {
             oidc,
             billing,
             proxies,
-            bad_keys: Throttle::bad_keys(settings.guesses_per_minute.unwrap_or(60)),
+            bad_keys: Throttle::bad_keys(setup.guesses),
             sign_ins: Throttle::sign_ins_by_address(),
             accounts: Throttle::sign_ins_by_account(),
         });
@@ -152,21 +128,18 @@ impl Server {
         if let Some(billing) = &self.app.billing {
             tokio::spawn(Arc::clone(billing).run());
         }
+        let told = self.app.stop.clone();
+        tokio::spawn(async move {
+            stop.await;
+            told.begin();
+        });
+        let stop = self.app.stop.clone();
         let Some(operators) = self.operators else {
             return http::serve(self.listener, http::service(self.app, Audience::All), stop).await;
         };
-        let (stopping, stopped) = tokio::sync::watch::channel(false);
-        let until = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        tokio::spawn(async move {
-            stop.await;
-            stopping.send_replace(true);
-        });
         let public = http::service(Arc::clone(&self.app), Audience::Public);
         let apart = http::service(self.app, Audience::Operators);
-        let both =
-            (http::serve(self.listener, public, until(stopped.clone())), http::serve(operators, apart, until(stopped)));
+        let both = (http::serve(self.listener, public, stop.clone()), http::serve(operators, apart, stop));
         tokio::try_join!(both.0, both.1).map(drop)
     }
 
@@ -192,45 +165,46 @@ async fn sweep(app: Arc<App>) {
     }
 }
 
-/// Who sells, if the settings name a payment provider. What it delivers must be signed with a secret that we know.
-fn seller(settings: &Settings, ledger: &Arc<Ledger>, public_url: &str) -> Result<Option<Arc<Billing>>, String> {
-    let secrets = settings.stripe_webhook_secrets.as_deref().unwrap_or_default();
-    let secrets: Vec<String> = secrets.iter().map(|secret| secret.expose().to_owned()).collect();
-    if secrets.iter().any(|secret| secret.trim().len() < WEBHOOK_SECRET_MIN) {
-        return Err(format!(
-            "stripe_webhook_secrets: each is {WEBHOOK_SECRET_MIN} letters or more, as Stripe shows it"
-        ));
+/// Opens the store that the settings name, a database or the directory itself, and puts the catalog file into force.
+/// Whatever can keep a new one from being served is found out before it is made.
+async fn open(settings: &Settings, setup: &mut Setup) -> Result<Store, String> {
+    let key = if setup.database.is_some() { "database_url" } else { "data" };
+    let wrong = |error: Unavailable| format!("{}: {error}", settings.name(key));
+    let is_new = match &setup.database {
+        Some(address) => Store::is_new_database(address).await,
+        None => Store::is_new_directory(&setup.data),
+    };
+    let is_new = is_new.map_err(wrong)?;
+    if is_new {
+        let Some((_, catalog)) = &setup.catalog else { return Err(NO_CATALOG.to_owned()) };
+        if let Some(stripe) = &setup.stripe {
+            let prepared = sync::prepare(stripe, catalog).await;
+            prepared
+                .map_err(|fault| format!("{}: {}", settings.name("stripe_secret_key"), refused_by_stripe(&fault)))?;
+        }
     }
-    let key = settings.stripe_secret_key.as_ref().map(Secret::expose);
-    let Some(client) = Client::of(settings.stripe_api_url.as_deref(), key)? else {
-        return match secrets.is_empty() {
-            true => Ok(None),
-            false => Err("stripe_webhook_secrets is given, and stripe_secret_key is not".to_owned()),
-        };
-    };
-    Ok(Some(Arc::new(Billing::new(Arc::clone(ledger), client, secrets, public_url.to_owned()))))
-}
-
-/// How mails leave: by the server that the settings name, or as files.
-fn mailer(settings: &Settings, data: &Path, public_url: &str) -> Result<Mailer, String> {
-    let transport = match &settings.smtp_url {
-        Some(url) => Transport::smtp(url, public_url)?,
-        None => Transport::Files { directory: data.join("mails"), print_links: settings.print_links },
-    };
-    Mailer::new(transport, settings.mail_from.as_deref())
-}
-
-/// The store that the settings name: a database, or the directory itself.
-async fn open(settings: &Settings, data: &Path) -> Result<Store, Unavailable> {
+    files::make_directory(&setup.data).map_err(|error| format!("{}: {error}", settings.name("data")))?;
     let group_commit = settings.group_commit.unwrap_or(true);
     let options = Options { group_commit, tell: notices::told, ..Options::default() };
-    match &settings.database_url {
-        Some(url) => {
-            let address = Address { url: url.clone(), ca: settings.database_ca.clone() };
-            Store::connect_with(&address, options).await
-        }
-        None => Store::open(data, options),
+    let store = match &setup.database {
+        Some(address) => Store::connect_with(address, options).await,
+        None => Store::open(&setup.data, options),
+    };
+    let store = store.map_err(wrong)?;
+    data_directory::warn_of_readers(&setup.data);
+    let Some((text, catalog)) = setup.catalog.take() else {
+        return if store.catalogs().newest().is_some() { Ok(store) } else { Err(NO_CATALOG.to_owned()) };
+    };
+    let catalogs = store.catalogs();
+    if let Some(newest) = catalogs.newest().filter(|newest| newest.catalog.name != catalog.name) {
+        let place = if setup.database.is_some() { "the database".to_owned() } else { setup.data.display().to_string() };
+        let (name, its) = (settings.name("catalog"), &newest.catalog.name);
+        return Err(format!("{name}: {place} is the data of `{its}`; `{}` is another product", catalog.name));
     }
+    // Stripe has just said of a new one that it can be sold.
+    let stripe = setup.stripe.as_ref().filter(|_| !is_new);
+    catalog_file::start_with(&store, stripe, text, catalog).await?;
+    Ok(store)
 }
 
 /// The text of a catalog file, or of a shipped catalog by its bare name (`canvas-tiers`) where there is no such file.
@@ -244,21 +218,6 @@ pub fn catalog_text(path: &Path) -> Result<String, String> {
             Ok(shipped().unwrap_or_default().to_owned())
         }
         read => read.map_err(|error| format!("{}: {error}", path.display())),
-    }
-}
-
-/// Reads and checks a catalog file, or a shipped catalog by its bare name.
-///
-/// # Errors
-/// Every error of the file, with its place.
-pub fn read_catalog(path: &Path) -> Result<(String, scrip_engine::Catalog), String> {
-    let text = catalog_text(path)?;
-    match parse_catalog(&text) {
-        Ok(catalog) => Ok((text, catalog)),
-        Err(problems) => {
-            let lines: Vec<String> = problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect();
-            Err(lines.join("\n"))
-        }
     }
 }
 
@@ -291,12 +250,13 @@ async fn secret(store: &Store) -> Result<Vec<u8>, Unavailable> {
 }
 
 /// The operator keys, with the one that the settings give. Where there is none that may do everything, one is made and
-/// returned, to be shown once.
-async fn operator_keys(store: &Store, given: Option<&str>) -> Result<(OperatorKeys, Option<String>), String> {
+/// returned, for the operator alone.
+async fn operator_keys(
+    store: &Store,
+    given: Option<&str>,
+    data: &Path,
+) -> Result<(OperatorKeys, Option<NewKey>), String> {
     let unavailable = |error: Unavailable| error.to_string();
-    if given.is_some_and(|secret| !OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, secret))) {
-        return Err("SCRIP_OPERATOR_KEY is not an operator key; `scrip keys new` makes one".to_owned());
-    }
     let keys = OperatorKeys::new(given.map(|secret| OperatorKey::of_everything(secret, "environment")));
     let (known, now) = (keys.all(store).await.map_err(unavailable)?, clock::now());
     let good = || known.iter().filter(|key| key.is_good(now));
@@ -312,7 +272,12 @@ async fn operator_keys(store: &Store, given: Option<&str>) -> Result<(OperatorKe
         return Ok((keys, None));
     }
     let secret = new_key(OPERATOR_PREFIXES[0]);
-    let is_made = keys.make(store, &OperatorKey::of_everything(&secret, operators::FIRST), &actor).await;
+    // The operator has the key before it is good.
+    let made = NewKey::of(&secret, data)?;
+    if keys.make(store, &OperatorKey::of_everything(&secret, operators::FIRST), &actor).await.map_err(unavailable)? {
+        return Ok((keys, Some(made)));
+    }
     // Another process that starts on the same database was first, and shows its own.
-    Ok((keys, is_made.map_err(unavailable)?.then_some(secret)))
+    made.forget();
+    Ok((keys, None))
 }

@@ -182,7 +182,13 @@ pub async fn echo(stop: impl Future<Output = ()> + Send + 'static) -> Result<(),
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     println!("{}http://{address}", place::LISTENS);
-    http::serve(listener, http::echo(), stop).await.map_err(|error| error.to_string())
+    let told = http::Stop::default();
+    let told_by = told.clone();
+    tokio::spawn(async move {
+        stop.await;
+        told_by.begin();
+    });
+    http::serve(listener, http::echo(), told).await.map_err(|error| error.to_string())
 }
 
 /// Where the data of a benchmark is kept: beside the working directory's own files, so that it is the same disk.

@@ -141,8 +141,11 @@ enum Command {
 /// Runs what the arguments say.
 pub fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
-    let Cli { mut api, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let Cli { mut api, mut command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     api.look_at(&matches);
+    if let (Command::Serve(serve), Some((_, matches))) = (&mut command, matches.subcommand()) {
+        serve.note_sources(matches);
+    }
     match block_on(command.run(&api)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => fault.exit(),

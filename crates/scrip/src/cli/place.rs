@@ -18,6 +18,9 @@ pub struct Place {
     /// The certificates that vouch for the database's server, in PEM form; without them, those this machine trusts do
     #[arg(long, env = "SCRIP_DATABASE_CA", value_name = "FILE")]
     database_ca: Option<PathBuf>,
+    /// The schema of the database that has the journal's tables
+    #[arg(long, env = "SCRIP_DATABASE_SCHEMA", value_name = "NAME")]
+    database_schema: Option<String>,
 }
 
 impl Place {
@@ -35,7 +38,7 @@ impl Place {
     /// The database that is named, or another one that the same certificates vouch for.
     pub fn database(&self, other: Option<&str>) -> Option<Address> {
         let url = other.or(self.database_url.as_deref())?;
-        Some(Address { url: url.to_owned(), ca: self.database_ca.clone() })
+        Some(Address { url: url.to_owned(), ca: self.database_ca.clone(), schema: self.database_schema.clone() })
     }
 
     /// Opens it, and makes it where there is none.

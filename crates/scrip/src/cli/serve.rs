@@ -3,8 +3,9 @@
 use crate::benchmark::lag;
 use crate::config::Settings;
 use crate::server::Server;
-use clap::Args;
+use clap::{ArgMatches, Args};
 use std::fs::File;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +23,11 @@ pub struct Serve {
 }
 
 impl Serve {
+    /// Notes where each setting was given.
+    pub fn note_sources(&mut self, matches: &ArgMatches) {
+        self.settings.note_sources(matches);
+    }
+
     /// Serves until the process is told to stop.
     ///
     /// # Errors
@@ -29,12 +35,16 @@ impl Serve {
     pub async fn run(self) -> Result<(), String> {
         let settings = self.settings.resolve(self.config.as_deref())?;
         log(&settings)?;
+        let lag_file = self
+            .lag_file
+            .as_ref()
+            .map(|path| File::create(path).map_err(|error| format!("{}: {error}", path.display())));
+        let lag_file = lag_file.transpose()?;
         let server = Server::prepare(&settings).await?;
         if let Some(key) = &server.new_key {
-            println!("Your operator key, shown this once: {key}");
+            println!("{key}");
         }
-        if let Some(path) = &self.lag_file {
-            let file = File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        if let Some(file) = lag_file {
             tokio::spawn(lag::watch(server.ledger(), file));
         }
         if let Some(url) = server.operator_url() {
@@ -47,13 +57,38 @@ impl Serve {
 
 /// Starts logging to standard error.
 pub fn log(settings: &Settings) -> Result<(), String> {
-    let filter = settings.log.clone().unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(&filter).map_err(|error| format!("--log {filter}: {error}"))?;
+    let filter = log_filter(settings.log.as_deref().unwrap_or("info"));
+    let filter = filter.map_err(|error| format!("{}: {error}", settings.name("log")))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let has_colours =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|told| told.is_empty());
+    let builder = builder.with_ansi(has_colours);
     // A log that cannot be written (its disk is full too) must not be complained of there: that would panic.
     let builder = builder.log_internal_errors(false);
     let done = if settings.log_json == Some(true) { builder.json().try_init() } else { builder.try_init() };
     done.map_err(|error| error.to_string())
+}
+
+/// Names of the levels, the first of which logs nothing.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Reads a filter: a level, and levels of modules, separated by commas. A word that is no level would be read as the
+/// name of a module, and switch everything else off.
+fn log_filter(text: &str) -> Result<EnvFilter, String> {
+    let example = "write error, warn, info, debug or trace, and levels of modules behind it: info,hyper=debug";
+    let is_level = |word: &str| LEVELS.contains(&word.trim().to_ascii_lowercase().as_str());
+    let mut logs_scrip = false;
+    for part in text.split(',') {
+        let (module, level) = part.rsplit_once('=').map_or((None, part), |(module, level)| (Some(module), level));
+        if !is_level(level) {
+            return Err(format!("`{}` is no level; {example}", level.trim()));
+        }
+        logs_scrip |= module.is_none_or(|module| module.trim().starts_with("scrip"));
+    }
+    if !logs_scrip {
+        return Err(format!("nothing of Scrip's own would be logged, errors neither; {example}"));
+    }
+    EnvFilter::try_new(text).map_err(|error| format!("{error}; {example}"))
 }
 
 /// Ends when the process is asked to stop.
@@ -65,5 +100,35 @@ pub async fn stopped() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_names_levels_and_logs_what_is_wrong_with_scrip() {
+        for good in
+            ["info", "off", "WARN", "info,hyper=debug", "scrip=debug", "hyper=debug, error", "scrip::http=trace"]
+        {
+            assert!(log_filter(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            " ",
+            "warning",
+            "verbose",
+            "debgu",
+            "2",
+            "nonsense=5",
+            "info,hyper=wrong",
+            "hyper=debug",
+            "info,",
+            "scrip",
+        ] {
+            let said = log_filter(bad).expect_err(bad);
+            assert!(said.contains("info,hyper=debug"), "{bad}: {said}");
+        }
     }
 }

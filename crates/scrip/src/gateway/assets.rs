@@ -3,6 +3,7 @@
 //! Invariant: when `store` has answered, the bytes are on the disk: the copy exists before the capture (R14).
 
 use crate::crypto::{hex, random, sha256};
+use crate::files;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ impl Assets {
     /// # Errors
     /// When it cannot be made.
     pub fn open(directory: &Path) -> io::Result<Assets> {
-        std::fs::create_dir_all(directory)?;
+        files::make_directory(directory)?;
         Ok(Assets { directory: directory.to_owned() })
     }
 
@@ -35,7 +36,7 @@ impl Assets {
             if path.exists() {
                 return Ok(());
             }
-            std::fs::create_dir_all(&folder)?;
+            files::make_directory(&folder)?;
             let written = write_whole(&temporary, &bytes).and_then(|()| std::fs::rename(&temporary, &path));
             if written.is_err() {
                 let _ = std::fs::remove_file(&temporary);
@@ -66,7 +67,7 @@ impl Assets {
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = files::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

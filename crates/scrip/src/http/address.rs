@@ -15,6 +15,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bits of an IPv6 address that tell networks apart: whoever has one address has all those of its network.
 const NETWORK_BITS: u8 = 64;
@@ -66,6 +67,9 @@ impl Proxies {
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
         let mut known = peer.to_canonical();
         if !self.trusts(known) {
+            if headers.contains_key("x-forwarded-for") {
+                warn_once(known);
+            }
             return Client::at(known);
         }
         for line in headers.get_all("x-forwarded-for").iter().rev() {
@@ -92,6 +96,18 @@ impl Proxies {
     }
 }
 
+/// Warns of the first header that is passed over: whoever is behind a proxy that nobody named is one client to us.
+fn warn_once(peer: IpAddr) {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !WARNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            %peer,
+            "X-Forwarded-For is not read, since it comes from no trusted proxy: everybody behind that address counts as \
+             one client; if it is a proxy of yours, name it in trusted_proxies (SCRIP_TRUSTED_PROXIES)"
+        );
+    }
+}
+
 /// An address as proxies write it: bare, in brackets, with a port or without.
 fn forwarded(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim();
@@ -106,7 +122,28 @@ fn kept(number: u128, width: u8, bits: u8) -> u128 {
     number.checked_shr(dropped).and_then(|kept| kept.checked_shl(dropped)).unwrap_or(0)
 }
 
+/// Bits of the widest networks that are some operator's own.
+const WIDEST_V4: u8 = 8;
+const WIDEST_V6: u8 = 16;
+/// Networks that are nobody's outside a site (RFC 4193) and may be wider.
+const UNIQUE_LOCAL: Network = Network { first: IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), bits: 7 };
+/// IPv4 addresses as IPv6 writes them. A client's is read as the IPv4 address that it is.
+const MAPPED: Network = Network { first: IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0)), bits: 96 };
+
 impl Network {
+    /// Says why a network cannot be that of proxies.
+    fn too_wide(&self) -> Option<&'static str> {
+        let widest = if self.first.is_ipv4() { WIDEST_V4 } else { WIDEST_V6 };
+        match self.first {
+            first if MAPPED.has(first) => Some("is an IPv4 network written as IPv6, which no client's address is in"),
+            first if first.is_multicast() => Some("is of no single machine"),
+            IpAddr::V4(first) if first.is_broadcast() => Some("is of no single machine"),
+            first if self.bits < widest && !UNIQUE_LOCAL.has(first) => Some("has strangers in it"),
+            first if first.is_unspecified() => Some("is no machine's address"),
+            _ => None,
+        }
+    }
+
     fn has(&self, address: IpAddr) -> bool {
         match (self.first, address) {
             (IpAddr::V4(first), IpAddr::V4(address)) => {
@@ -133,7 +170,10 @@ impl FromStr for Network {
         if bits > width || !network.has(first) {
             return Err(wrong());
         }
-        Ok(network)
+        match network.too_wide() {
+            Some(why) => Err(format!("`{text}` {why}: name the proxies alone, or anybody could choose an address")),
+            None => Ok(network),
+        }
     }
 }
 
@@ -211,8 +251,8 @@ mod tests {
         assert!(has("10.0.0.0/8", "10.255.255.255") && !has("10.0.0.0/8", "11.0.0.0"));
         assert!(has("192.0.2.4/31", "192.0.2.5") && !has("192.0.2.4/31", "192.0.2.6"));
         assert!(has("192.0.2.4", "192.0.2.4") && !has("192.0.2.4", "192.0.2.5"));
-        assert!(has("0.0.0.0/0", "203.0.113.9") && !has("0.0.0.0/0", "::1"));
-        assert!(has("::/0", "2001:db8::1") && !has("::/0", "127.0.0.1"));
+        assert!(has("203.0.0.0/8", "203.0.113.9") && !has("203.0.0.0/8", "::1"));
+        assert!(has("fc00::/7", "fd12::1") && !has("fc00::/7", "127.0.0.1"));
         assert!(has("2001:db8::/33", "2001:db8:7fff::") && !has("2001:db8::/33", "2001:db8:8000::"));
         for wrong in [
             "",
@@ -224,6 +264,20 @@ mod tests {
             "10.0.0.0/-1",
             "proxy",
             "2001:db8::1/64",
+            "0.0.0.0/0",
+            "::/0",
+            "0.0.0.0/1",
+            "128.0.0.0/1",
+            "8.0.0.0/7",
+            "2000::/3",
+            "::ffff:10.0.0.0/104",
+            "::ffff:10.0.0.7",
+            "::ffff:0:0/96",
+            "0.0.0.0",
+            "::",
+            "255.255.255.255",
+            "224.0.0.1",
+            "ff02::1",
         ] {
             let error = Proxies::read(&["10.0.0.0/8", wrong]).expect_err("it is none");
             assert!(error.contains(&format!("`{wrong}`")), "{error}");

@@ -93,16 +93,24 @@ impl Drop for Serving {
     }
 }
 
+/// How long nobody is let in after the system refused to.
+const REST: Duration = Duration::from_secs(1);
+
+/// Returns `true` for the error of a connection that its other end gave up before it was taken.
+fn is_of_the_other_end(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
+}
+
 /// A listener whose connections are looked at.
 pub struct Door {
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     look: Duration,
 }
 
 impl Door {
     /// Looks at the connections of a listener so often.
-    pub fn new(listener: TcpListener, look: Duration) -> Door {
-        Door { listener, look }
+    pub fn new(listener: impl Into<Arc<TcpListener>>, look: Duration) -> Door {
+        Door { listener: listener.into(), look }
     }
 }
 
@@ -111,7 +119,17 @@ impl Listener for Door {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Paced<TcpStream>, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let (stream, address) = loop {
+            match self.listener.accept().await {
+                Ok(accepted) => break accepted,
+                Err(error) if is_of_the_other_end(&error) => {}
+                Err(error) => {
+                    // There may be too many files open: some will be closed.
+                    tracing::error!(%error, "connections cannot be taken");
+                    tokio::time::sleep(REST).await;
+                }
+            }
+        };
         // It only would be slower.
         let _ = stream.set_nodelay(true);
         (Paced::new(stream, self.look), address)

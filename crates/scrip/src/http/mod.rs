@@ -10,6 +10,7 @@ mod billing;
 pub mod caller;
 mod catalogs;
 pub mod connection;
+mod health;
 mod holds;
 mod hooks;
 pub mod keys;
@@ -26,6 +27,7 @@ mod reviews;
 mod runs;
 mod scopes;
 mod sessions;
+mod stop;
 mod switches;
 mod test_clocks;
 pub mod throttle;
@@ -55,6 +57,8 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use connection::{Door, LOOK, Peer};
+pub use health::Health;
+use health::{Reason, STOPPING};
 pub use openapi::document;
 use problem::{Problem, REQUEST_ID};
 use rates::STANDING;
@@ -65,6 +69,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+pub use stop::Stop;
 use throttle::Throttle;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -98,6 +103,10 @@ pub struct App {
     pub oidc: Option<Oidc>,
     /// Who sells through a payment provider, if anybody does.
     pub billing: Option<Arc<Billing>>,
+    /// Readiness.
+    pub health: Health,
+    /// The end of this server.
+    pub stop: Stop,
     /// Who is believed about whom they were asked by.
     pub proxies: Proxies,
     /// Counts keys that nobody has, by who sends them.
@@ -204,11 +213,9 @@ pub fn service(app: Arc<App>, audience: Audience) -> Router {
     let ready = {
         let app = Arc::clone(&app);
         move || async move {
-            let read = app.ledger.now(None).await;
-            if read.is_ok() && app.ledger.store().catalogs().newest().is_some() {
-                (StatusCode::OK, "ready\n")
-            } else {
-                (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+            match app.health.check().await {
+                Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+                Err(reason) => not_ready(reason),
             }
         }
     };
@@ -364,26 +371,41 @@ fn base36(mut number: i64) -> String {
     digits.iter().rev().collect()
 }
 
-/// Serves until told to stop, then lets what is being answered finish.
+/// Answer of a server that is not ready.
+fn not_ready(reason: Reason) -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n"))
+}
+
+/// What a server that stops says to those who still come: they are to ask another one.
+fn farewell() -> Router {
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(|| async { not_ready(STOPPING) }))
+        .fallback(|| async { Problem::Unavailable });
+    router.layer(from_fn(move |request, next| every_request(None, request, next)))
+}
+
+/// Time that answers have which were begun when the server was told to stop.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Serves until told to stop, then lets what is being answered finish. Whoever comes meanwhile is sent away.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let listener = Door::new(listener, LOOK);
-    let router = router.into_make_service_with_connect_info::<Peer>();
-    let (stopping, mut stopped) = tokio::sync::watch::channel(false);
-    let graceful = async move {
-        stop.await;
-        stopping.send_replace(true);
+pub async fn serve(listener: tokio::net::TcpListener, router: Router, stop: Stop) -> std::io::Result<()> {
+    let listener = Arc::new(listener);
+    let door = Door::new(Arc::clone(&listener), LOOK);
+    let graceful = {
+        let stop = stop.clone();
+        async move { stop.begun().await }
     };
-    let serving = axum::serve(listener, router).with_graceful_shutdown(graceful);
+    let serving = axum::serve(door, router.into_make_service_with_connect_info::<Peer>());
+    let serving = serving.with_graceful_shutdown(graceful);
     let patience = async move {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-        tokio::time::sleep(Duration::from_secs(10)).await;
+        stop.begun().await;
+        let farewell = farewell().into_make_service_with_connect_info::<Peer>();
+        let sent_away = axum::serve(Door::new(listener, LOOK), farewell);
+        let _ = tokio::time::timeout(FAREWELL, async { sent_away.await }).await;
     };
     tokio::select! {
         served = async { serving.await } => served,

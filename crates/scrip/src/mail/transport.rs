@@ -5,6 +5,7 @@
 
 use super::{Link, Message, address};
 use crate::crypto::{hex, random, sha256};
+use crate::files;
 use crate::outbound::is_loopback;
 use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -201,10 +202,10 @@ fn file_name(id: &str) -> String {
 /// Writes a file so that it is there whole or not at all.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    files::make_directory(folder)?;
     let temporary = folder.join(format!("{}.part", hex(&random::<8>())));
     let write = || -> io::Result<()> {
-        let mut file = File::create(&temporary)?;
+        let mut file = files::create(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)

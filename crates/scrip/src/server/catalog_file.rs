@@ -14,6 +14,11 @@ const SETTING: &str = "catalog_file";
 /// Actor of the versions that a start has published.
 const ACTOR: &str = "start";
 
+/// Says why a catalog file is not published, when Stripe does not sell it.
+pub(super) fn refused_by_stripe(fault: &sync::Fault) -> String {
+    format!("the catalog file is not published, because Stripe would not sell it: {fault}")
+}
+
 /// Publishes the file, if it is another than at the last start. With a Stripe client its prices are made first.
 ///
 /// # Errors
@@ -42,7 +47,7 @@ pub async fn start_with(store: &Store, stripe: Option<&Client>, text: String, ca
             if let Some(stripe) = stripe
                 && let Err(fault) = sync::prepare(stripe, &catalog).await
             {
-                let why = format!("the catalog file is not published, because Stripe would not sell it: {fault}");
+                let why = refused_by_stripe(&fault);
                 let Some((version, ..)) = newest else { return Err(why) };
                 tracing::error!(version, "{why}; the version before stays in force, and the next start tries again");
                 return Ok(());

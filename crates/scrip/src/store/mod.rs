@@ -15,6 +15,7 @@ mod postgres;
 pub mod projection;
 pub mod queries;
 mod sqlite;
+mod unavailable;
 pub mod watchers;
 
 use crate::crypto;
@@ -30,10 +31,13 @@ use scrip_engine::{
 pub use sqlite::Crash;
 pub use sqlite::{Options, Sqlite};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Notify;
+pub use unavailable::Unavailable;
+
+/// Name of the setting that a probe writes.
+const PROBE: &str = "probe";
 
 /// Entries between two snapshots of a workspace.
 const SNAPSHOT_EVERY: u64 = 64;
@@ -44,6 +48,15 @@ pub enum Store {
     Sqlite(Box<Sqlite>),
     /// A server that any number of processes share.
     Postgres(Postgres),
+}
+
+/// Progress of the projections, as a probe finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// `true` when entries were committed that are not folded yet.
+    pub is_behind: bool,
+    /// Place that everything is folded up to.
+    pub reached: (i64, i64),
 }
 
 /// What identifies a request, so that a second one like it changes nothing.
@@ -125,26 +138,8 @@ pub enum SubmitError {
     Bug(String),
 }
 
-/// The store cannot answer now. The text is for the operator's log, not for callers.
-#[derive(Clone, Debug)]
-pub struct Unavailable(pub String);
-
 /// Kind of what the journal itself adds to the provider's events: a workspace that was no customer wishes for a pack.
 pub const WISH: &str = "scrip.top_up";
-
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unavailable {}
-
-impl From<rusqlite::Error> for Unavailable {
-    fn from(error: rusqlite::Error) -> Unavailable {
-        Unavailable(error.to_string())
-    }
-}
 
 impl From<Unavailable> for SubmitError {
     fn from(unavailable: Unavailable) -> SubmitError {
@@ -262,6 +257,33 @@ impl Store {
     /// As for any other.
     pub async fn connect_halfway(address: &Address) -> Result<Store, Unavailable> {
         Ok(Store::Postgres(Postgres::open_halfway(address).await?))
+    }
+
+    /// Returns `true` when a data directory has no journal yet. Nothing is written.
+    ///
+    /// # Errors
+    /// When it cannot be one: it is a file, or another program's.
+    pub fn is_new_directory(directory: &Path) -> Result<bool, Unavailable> {
+        Sqlite::is_new(directory)
+    }
+
+    /// Returns `true` when a database has no journal yet. Nothing is written.
+    ///
+    /// # Errors
+    /// When it does not answer, or has tables of another program where the journal would be.
+    pub async fn is_new_database(address: &Address) -> Result<bool, Unavailable> {
+        Postgres::is_new(address).await
+    }
+
+    /// Makes a small write last, beside the journal, and returns how far the projections are.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn probe(&self) -> Result<Progress, Unavailable> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.probe().await,
+            Store::Postgres(postgres) => postgres.probe().await,
+        }
     }
 
     /// Whether the positions of entries have no gaps: where several processes append, a lost number leaves one.

@@ -5,7 +5,8 @@ use crate::postgres::Database;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -17,11 +18,13 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server finds out from its arguments or not at all, whatever the environment of the tests says.
-const NOT_TOLD: [&str; 16] = [
+pub const NOT_TOLD: [&str; 23] = [
     "SCRIP_CATALOG",
     "SCRIP_DATA",
     "SCRIP_DATABASE_URL",
+    "SCRIP_CONFIG",
     "SCRIP_DATABASE_CA",
+    "SCRIP_DATABASE_SCHEMA",
     "SCRIP_LISTEN",
     "SCRIP_OPERATOR_LISTEN",
     "SCRIP_PUBLIC_URL",
@@ -31,6 +34,11 @@ const NOT_TOLD: [&str; 16] = [
     "SCRIP_SMTP_URL",
     "SCRIP_MAIL_FROM",
     "SCRIP_LOG",
+    "SCRIP_LOG_JSON",
+    "SCRIP_OIDC_ISSUER",
+    "SCRIP_OIDC_CLIENT_ID",
+    "SCRIP_OIDC_CLIENT_SECRET",
+    "SCRIP_SESSION_IDLE",
     "SCRIP_STRIPE_SECRET_KEY",
     "SCRIP_STRIPE_API_URL",
     "SCRIP_STRIPE_WEBHOOK_SECRETS",
@@ -200,13 +208,56 @@ impl App {
             let Ok(line) = lines.recv_timeout(PATIENCE) else {
                 panic!("the server did not come up:\n{}", self.log());
             };
-            if let Some(key) = line.strip_prefix("Your operator key, shown this once: ") {
-                self.key = key.trim().to_owned();
+            if let Some(rest) = line.strip_prefix("Your operator key is in ") {
+                // No terminal reads it: it is in a file, which the operator is to take away.
+                let path = Path::new(rest.split(": ").next().expect("there is always a first part"));
+                self.key = std::fs::read_to_string(path).expect("the file is there").trim().to_owned();
+                std::fs::remove_file(path).expect("the file is the operator's");
             }
             if let Some(url) = line.strip_prefix("Scrip listens on ") {
                 self.url = url.trim().to_owned();
                 return;
             }
+        }
+    }
+
+    /// Asks the server to stop, as a service manager does.
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.process().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
+    /// Returns `true` once the server has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process())).unwrap_or_default();
+        // It is waited for by nobody yet: its state follows its name.
+        stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with('Z'))
+    }
+
+    /// Waits until the server has ended by itself.
+    pub async fn ended(&self) {
+        let ended = async {
+            while !self.has_ended() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.expect("the server ends");
+    }
+
+    /// Waits for what `/readyz` is to answer.
+    pub async fn readiness(&self, expected: &str) {
+        let mut last = String::new();
+        let answered = async {
+            while last.trim() != expected {
+                // A connection that was kept may have been closed by a server that stops.
+                let Some(answer) = self.bare(Method::GET, "/readyz").try_send().await else { continue };
+                last = String::from_utf8_lossy(&answer.bytes).into_owned();
+                assert_eq!(answer.status == 200, last == "ready\n", "{} {last}", answer.status);
+                assert!([200, 503].contains(&answer.status), "{}", answer.status);
+            }
+        };
+        if tokio::time::timeout(PATIENCE, answered).await.is_err() {
+            panic!("expected {expected}, not {last}; the server's log:\n{}", self.log());
         }
     }
 
@@ -294,6 +345,18 @@ impl App {
     pub async fn free(&self) -> Desk<'_> {
         self.workspace(json!({})).await
     }
+}
+
+/// A request in the middle of its body, which its server waits for.
+pub fn half_a_request(app: &App) -> TcpStream {
+    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).expect("it listens");
+    let head = format!(
+        "POST /v1/test_clocks HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nidempotency-key: half\r\n\
+         content-type: application/json\r\ncontent-length: 9\r\n\r\n{{",
+        app.key
+    );
+    stream.write_all(head.as_bytes()).expect("it is open");
+    stream
 }
 
 /// A directory of one test's own.

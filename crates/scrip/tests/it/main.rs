@@ -20,6 +20,7 @@ mod faketime;
 mod faults;
 mod frames;
 mod headers;
+mod health;
 mod hold_batches;
 mod holds;
 #[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]
@@ -42,8 +43,10 @@ mod reviews;
 mod runs;
 mod secrets;
 mod sessions;
+mod setups;
 #[path = "../common/smtp.rs"]
 mod smtp;
+mod stopping;
 #[allow(dead_code, reason = "shared with the stories of selling, which use more of it")]
 mod stripe;
 mod test_clocks;

@@ -21,6 +21,7 @@ mod encryption;
 #[path = "../it/faketime.rs"]
 mod faketime;
 mod folding;
+mod health;
 #[path = "../it/journal.rs"]
 #[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
 mod journal;

@@ -9,19 +9,20 @@ const SRC: &str = "crates/scrip/src/";
 /// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
 /// `server` ← `cli`; `clock` and `crypto` know nobody. A module that is not listed stands at the top, beside `cli`:
 /// it may know everyone, and nobody listed may know it.
-const ARROWS: [(&str, &[&str]); 23] = [
+const ARROWS: [(&str, &[&str]); 26] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("config", &[]),
     ("email", &[]),
+    ("files", &[]),
     ("outbound", &[]),
-    ("store", &["clock", "crypto"]),
+    ("store", &["clock", "crypto", "files"]),
     ("ledger", &["crypto", "store"]),
     ("oidc", &["crypto", "outbound"]),
     ("sign_in", &["crypto", "email", "store"]),
     ("stripe", &["crypto", "outbound"]),
     // What is mailed is kept in the form that the store has for it. Only that type.
-    ("mail", &["crypto", "email", "outbound", "store::NewMail"]),
+    ("mail", &["crypto", "email", "files", "outbound", "store::NewMail"]),
     // What entries tell, in that form and in rows that the store keeps beside them.
     ("notices", &["mail::Mail", "store"]),
     ("links", &["crypto", "email", "ledger", "mail", "sign_in", "store"]),
@@ -30,12 +31,14 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ("alerts", &["store"]),
     ("billing", &["alerts", "crypto", "email", "ledger", "store", "stripe"]),
     ("switches", &["acts", "ledger", "store"]),
-    ("gateway", &["clock", "crypto", "ledger", "store", "switches"]),
+    ("gateway", &["clock", "crypto", "files", "ledger", "store", "switches"]),
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
     // the scheduler calls the workers. Only that one type.
     ("scheduler", &["gateway::dispatch", "ledger", "store"]),
     // The advance endpoint moves a test clock, and links to outputs read what a worker stored. Only these two. What is
     // told by mail is written here and sent elsewhere, and whoever accepts an invitation shows the link of its mail.
+    ("history", &["store"]),
+    ("operators", &["acts", "clock", "crypto", "ledger", "store"]),
     ("http", &HTTP),
     ("export", &[]),
     ("verify", &["clock", "crypto", "store"]),

@@ -95,9 +95,9 @@ pub(super) async fn ended<R: Right>(
         let mut run = follow(app, (workspace, n));
         let has_ended = |seen: &Seen| seen.as_ref().is_some_and(|(row, _)| row.status.is_some());
         let end = async { run.wait_for(has_ended).await.ok().and_then(|seen| seen.clone()) };
-        row = match tokio::time::timeout(wait, end).await {
-            Ok(Some((row, _))) => RunRow::clone(&row),
-            Ok(None) | Err(_) => find(app, workspace, n).await?.0,
+        row = match tokio::time::timeout(wait, app.stop.unless_begun(end)).await {
+            Ok(Some(Some((row, _)))) => RunRow::clone(&row),
+            Ok(_) | Err(_) => find(app, workspace, n).await?.0,
         };
     }
     Ok(views::run(workspace, n, &row, app.links(caller.holder())))
@@ -136,7 +136,7 @@ impl RunStream {
             return None;
         }
         let (row, seq) = loop {
-            self.run.changed().await.ok()?;
+            self.app.stop.unless_begun(self.run.changed()).await?.ok()?;
             if let Some(seen) = self.run.borrow_and_update().clone() {
                 break seen;
             }

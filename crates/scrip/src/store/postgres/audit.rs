@@ -10,17 +10,14 @@ pub(super) const EMPTY: &str = "BEGIN; SELECT 1 FROM positions WHERE name = 'vie
      DELETE FROM snapshots; DELETE FROM workspaces; DELETE FROM runs; DELETE FROM queue; DELETE FROM holds;
      DELETE FROM usage; DELETE FROM positions; COMMIT";
 
-/// Tables of this connection alone, which hide the stored ones.
-const FRESH: &str = "CREATE TEMP TABLE positions (LIKE public.positions INCLUDING ALL);
-     CREATE TEMP TABLE workspaces (LIKE public.workspaces INCLUDING ALL);
-     CREATE TEMP TABLE runs (LIKE public.runs INCLUDING ALL);
-     CREATE TEMP TABLE queue (LIKE public.queue INCLUDING ALL);
-     CREATE TEMP TABLE holds (LIKE public.holds INCLUDING ALL);
-     CREATE TEMP TABLE usage (LIKE public.usage INCLUDING ALL)";
+/// Projections that are folded into tables of this connection alone, which hide the stored ones.
+const FRESH: [&str; 6] = ["positions", "workspaces", "runs", "queue", "holds", "usage"];
 
 /// Folds the journal into tables of this connection and names every stored table that differs.
 pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unavailable> {
-    client.batch_execute(FRESH).await?;
+    let stored: String = client.query_one("SELECT quote_ident(current_schema())", &[]).await?.get(0);
+    let fresh = FRESH.map(|table| format!("CREATE TEMP TABLE {table} (LIKE {stored}.{table} INCLUDING ALL);"));
+    client.batch_execute(&fresh.concat()).await?;
     loop {
         match fold(client, BATCH_MAX).await {
             Ok(Some(_)) => {}
@@ -30,8 +27,8 @@ pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unav
     }
     let mut found = Vec::new();
     for (table, columns) in FOLDED {
-        let missing = client.query_one(&count_others(table, columns, "pg_temp", "public"), &[]).await?.get(0);
-        let extra = client.query_one(&count_others(table, columns, "public", "pg_temp"), &[]).await?.get(0);
+        let missing = client.query_one(&count_others(table, columns, "pg_temp", &stored), &[]).await?.get(0);
+        let extra = client.query_one(&count_others(table, columns, &stored, "pg_temp"), &[]).await?.get(0);
         found.extend(difference(table, missing, extra));
     }
     Ok(found)

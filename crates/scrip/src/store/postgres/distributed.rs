@@ -103,10 +103,11 @@ COMMIT;
 /// # Errors
 /// When it is in partitions already, somebody else uses it, or a move into it has not ended.
 pub async fn part(address: &Address, parts: u32) -> Result<(), Unavailable> {
-    let mut client = Reach::of(address)?.named("scrip part").connect().await?;
-    migrate(&mut client).await?;
+    let reach = Reach::of(address)?.named("part");
+    let mut client = reach.connect().await?;
+    migrate(&mut client, &reach).await?;
     guards::refuse_halves(&client).await?;
-    guards::refuse_the_served(&client, "scrip part").await?;
+    guards::refuse_the_served(&client, &reach, "part").await?;
     let sql = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'entries'::regclass";
     if client.query_one(sql, &[]).await?.get(0) {
         return Err(Unavailable("this journal is in partitions already".to_owned()));

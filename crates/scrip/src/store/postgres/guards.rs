@@ -4,6 +4,7 @@
 //! Invariant: a journal is served only where one cluster numbers its transactions, since entries are folded in their
 //! order (see [`super::projector`]).
 
+use super::reach::Reach;
 use crate::store::Unavailable;
 use tokio_postgres::Client;
 
@@ -14,10 +15,11 @@ pub(super) const MOVING: &str = "moving";
 ///
 /// # Errors
 /// When it is one.
-pub(super) async fn refuse_the_served(client: &Client, but: &str) -> Result<(), Unavailable> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
-               WHERE datname = current_database() AND application_name LIKE 'scrip %' AND application_name <> $1)";
-    match client.query_one(sql, &[&but]).await?.get(0) {
+pub(super) async fn refuse_the_served(client: &Client, reach: &Reach, but: &str) -> Result<(), Unavailable> {
+    let (ours, but) = (reach.application(""), reach.application(but));
+    let sql = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+               AND starts_with(application_name, $1) AND application_name <> $2)";
+    match client.query_one(sql, &[&ours, &but]).await?.get(0) {
         true => Err(Unavailable("a scrip server is connected to this database: stop it first".to_owned())),
         false => Ok(()),
     }

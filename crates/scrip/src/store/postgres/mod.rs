@@ -22,7 +22,8 @@ mod values;
 
 use super::watchers::Watchers;
 use super::{
-    Committed, Options, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, text_hash, written_clocks,
+    Committed, Options, Progress, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, queries, text_hash,
+    written_clocks,
 };
 use crate::clock::Stopwatch;
 use deadpool_postgres::Pool;
@@ -57,6 +58,8 @@ const PUBLISHING: i64 = 0x5343_5249_5003;
 /// Microseconds between the publication of a version and its coming into force: twice as long as any process needs to
 /// read it.
 const AHEAD_MICROS: i64 = 1_000_000;
+/// Place of the last entry, in the order in which entries are folded.
+const LAST: &str = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
 /// How often a process looks for a newer catalog and at the database's clock.
 const REFRESH: Duration = Duration::from_millis(500);
 
@@ -181,10 +184,16 @@ impl Postgres {
     pub async fn open(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
         let reach = Reach::of(address)?;
         let mut client = reach.connect().await?;
-        migrate(&mut client).await?;
+        migrate(&mut client, &reach).await?;
         guards::refuse_halves(&client).await?;
         guards::refuse_several_nodes(&client).await?;
         Postgres::start(reach, options).await
+    }
+
+    /// See [`super::Store::is_new_database`].
+    pub async fn is_new(address: &Address) -> Result<bool, Unavailable> {
+        let reach = Reach::of(address)?;
+        schema::is_new(&reach.connect().await?, &reach).await
     }
 
     /// Connects to a database that a move has only begun to fill.
@@ -227,7 +236,7 @@ impl Postgres {
     fn send<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<oneshot::Receiver<T>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         let sent = self.lane.try_send(job(reply));
-        sent.map_err(|_| Unavailable(format!("{QUEUE_MAX} submissions are waiting")))?;
+        sent.map_err(|_| Unavailable::crowd(QUEUE_MAX))?;
         Ok(answer)
     }
 
@@ -267,6 +276,17 @@ impl Postgres {
         query_on(&self.shared.reserve, sql, values).await
     }
 
+    /// See [`super::Store::probe`].
+    pub async fn probe(&self) -> Result<Progress, Unavailable> {
+        let now = self.shared.now().micros().to_be_bytes();
+        let values = vec![Value::Text(super::PROBE.to_owned()), Value::Bytes(now.to_vec())];
+        self.lease(queries::KEEP_SETTING, values).await?;
+        let last = self.lease(LAST, Vec::new()).await?;
+        let Place { xid, position } = *self.projected.borrow();
+        let is_behind = last.first().is_some_and(|row| (xid, position) < (row.integer(0), row.integer(1)));
+        Ok(Progress { is_behind, reached: (xid, position) })
+    }
+
     /// See [`super::Store::projected`].
     pub async fn projected(&self) -> Result<(), Unavailable> {
         self.projected_on(&self.shared.pool).await
@@ -280,8 +300,7 @@ impl Postgres {
     async fn projected_on(&self, pool: &Pool) -> Result<(), Unavailable> {
         let last = async {
             let client = reach::take(pool).await?;
-            let sql = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
-            Ok(client.query_opt(&client.prepare_cached(sql).await?, &[]).await?)
+            Ok(client.query_opt(&client.prepare_cached(LAST).await?, &[]).await?)
         };
         let Some(last) = patiently(last).await? else { return Ok(()) };
         let target = Place { xid: last.get(0), position: last.get(1) };
@@ -332,7 +351,7 @@ impl Postgres {
         let mut client = self.shared.connect().await?;
         let transaction = client.transaction().await?;
         // One version at a time. A lock of the table would need the right to change what never changes.
-        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&PUBLISHING]).await?;
+        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&self.shared.reach.lock(PUBLISHING)]).await?;
         let newest = "SELECT version, sha256 FROM catalogs ORDER BY version DESC LIMIT 1";
         let newest = transaction.query_opt(newest, &[]).await?;
         let (hash, mut version) = (text_hash(text), newest.as_ref().map_or(0, |row| row.get::<_, i64>(0)));

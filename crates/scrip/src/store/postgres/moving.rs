@@ -264,17 +264,17 @@ impl Target {
     /// # Errors
     /// When it does not answer, is somebody else's, is served, or another process fills it.
     pub async fn open(address: &Address) -> Result<(Target, Found), Unavailable> {
-        let mut client = Reach::of(address)?.named("scrip move").connect().await?;
-        refuse_strangers(&client).await?;
-        migrate(&mut client).await?;
+        let reach = Reach::of(address)?.named("move");
+        let mut client = reach.connect().await?;
+        migrate(&mut client, &reach).await?;
         refuse_several_nodes(&client).await?;
         // The server may not have noticed yet that whoever held it was killed; it does at once when it next writes.
         client.batch_execute(&format!("SET lock_timeout = {}", PATIENCE.as_millis())).await?;
-        let locked = client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await;
+        let locked = client.execute("SELECT pg_advisory_lock($1)", &[&reach.lock(LOCK)]).await;
         locked
             .map_err(|error| Unavailable(format!("another move into this database is under way: {}", said(error))))?;
         client.batch_execute("SET lock_timeout = 0").await?;
-        let found = find(&client).await?;
+        let found = find(&client, &reach).await?;
         Ok((Target { client }, found))
     }
 
@@ -394,7 +394,7 @@ fn without_zeros(value: &Value) -> Value {
     }
 }
 
-async fn find(client: &Client) -> Result<Found, Unavailable> {
+async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
     let sql = "SELECT name, value FROM settings WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1";
     let mark = client.query_opt(sql, &[&MOVING, &MOVED]).await?;
     match mark {
@@ -404,30 +404,20 @@ async fn find(client: &Client) -> Result<Found, Unavailable> {
         }
         Some(row) => Ok(Found::Moved(row.get(1))),
         None => {
-            refuse_the_used(client).await?;
+            refuse_the_used(client, reach).await?;
             Ok(Found::Empty)
         }
     }
 }
 
-/// A database without our schema has nothing at all in it.
-async fn refuse_strangers(client: &Client) -> Result<(), Unavailable> {
-    let sql = "SELECT to_regclass('refinery_schema_history') IS NULL AND EXISTS (
-               SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm'))";
-    match client.query_one(sql, &[]).await?.get(0) {
-        true => Err(Unavailable("this database is not empty: its tables are not those of scrip".to_owned())),
-        false => Ok(()),
-    }
-}
-
 /// A database with our schema and no mark has nothing in its tables, and nobody is about to write there.
-async fn refuse_the_used(client: &Client) -> Result<(), Unavailable> {
+async fn refuse_the_used(client: &Client, reach: &Reach) -> Result<(), Unavailable> {
     let tables = [&ENTRIES].into_iter().chain(&BESIDE);
     let any: Vec<String> = tables.map(|table| format!("EXISTS (SELECT 1 FROM {})", table.name)).collect();
     if client.query_one(&format!("SELECT {}", any.join(" OR ")), &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }
-    refuse_the_served(client, "scrip move").await
+    refuse_the_served(client, reach, "move").await
 }
 
 fn said(error: tokio_postgres::Error) -> String {

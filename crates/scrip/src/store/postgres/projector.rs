@@ -87,7 +87,7 @@ async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>
         if owed {
             client.batch_execute(RING).await?;
         }
-        let row = client.query_one(&look, &[&LOCK]).await?;
+        let row = client.query_one(&look, &[&shared.reach.lock(LOCK)]).await?;
         let place = row.get::<_, Option<i64>>(1).zip(row.get::<_, Option<i64>>(2));
         tell(reached, place.map(|(xid, position)| Place { xid, position }).unwrap_or_default());
         if row.get(0) {

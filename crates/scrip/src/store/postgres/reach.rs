@@ -5,6 +5,7 @@
 
 use super::tls::{Tls, explained};
 use super::{DEAD, PATIENCE, patiently};
+use crate::crypto::sha256;
 use crate::store::Unavailable;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use std::error::Error;
@@ -30,11 +31,31 @@ pub struct Address {
     pub url: String,
     /// A file with the certificates that vouch for its server, instead of those that this machine trusts.
     pub ca: Option<PathBuf>,
+    /// Schema of the tables; the one that the database chooses when absent.
+    pub schema: Option<String>,
+}
+
+impl Address {
+    /// Checks that it can be an address, and that its certificates can be read. Nobody is asked.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that do not repeat it.
+    pub fn check(&self) -> Result<(), Unavailable> {
+        Reach::of(self).map(drop)
+    }
+
+    /// Checks the name of a schema.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn check_schema(schema: &str) -> Result<(), String> {
+        refuse_no_name(schema).map_err(|error| error.to_string())
+    }
 }
 
 impl From<&str> for Address {
     fn from(url: &str) -> Address {
-        Address { url: url.to_owned(), ca: None }
+        Address { url: url.to_owned(), ca: None, schema: None }
     }
 }
 
@@ -70,6 +91,7 @@ impl From<PoolError> for Unavailable {
 pub(super) struct Reach {
     config: Config,
     tls: Tls,
+    schema: Option<String>,
 }
 
 impl Reach {
@@ -77,26 +99,59 @@ impl Reach {
     pub(super) fn of(address: &Address) -> Result<Reach, Unavailable> {
         let wrong = |error: tokio_postgres::Error| {
             let mut words = format!("the database's address: {}", Unavailable::from(error));
+            if ["schema", "search_path"].iter().any(|word| address.url.contains(word)) {
+                words.push_str("; a schema is named by --database-schema NAME");
+            }
             if ["sslrootcert", "verify-"].iter().any(|word| address.url.contains(word)) {
                 words.push_str("; a certificate is always verified, and its issuer's is named by --database-ca FILE");
             }
             Unavailable(words)
         };
+        refuse_others(&address.url)?;
         let mut config: Config = address.url.parse().map_err(wrong)?;
-        config.connect_timeout(PATIENCE).application_name(format!("scrip {}", std::process::id()));
+        let schema = address.schema.clone();
+        if let Some(schema) = &schema {
+            refuse_no_name(schema)?;
+            let options = format!("{} -c search_path={schema}", config.get_options().unwrap_or_default());
+            config.options(options.trim_start());
+        }
+        config.connect_timeout(PATIENCE);
         config.keepalives_idle(DEAD / 2).keepalives_interval(DEAD / 10).keepalives_retries(5).tcp_user_timeout(DEAD);
         if !is_encrypted(&config, address.ca.is_some())? {
             config.ssl_mode(SslMode::Disable);
-            return Ok(Reach { config, tls: Tls::off() });
+            let reach = Reach { config, tls: Tls::off(), schema };
+            return Ok(reach.named(&std::process::id().to_string()));
         }
         config.ssl_mode(SslMode::Require);
-        Ok(Reach { config, tls: Tls::verified(address.ca.as_deref())? })
+        let reach = Reach { config, tls: Tls::verified(address.ca.as_deref())?, schema };
+        Ok(reach.named(&std::process::id().to_string()))
     }
 
     /// The same, under another name among the connections of the server.
     pub(super) fn named(mut self, name: &str) -> Reach {
+        let name = self.application(name);
         self.config.application_name(name);
         self
+    }
+
+    /// Returns the name of a connection; those of one journal begin alike, and those of no other do.
+    pub(super) fn application(&self, name: &str) -> String {
+        match &self.schema {
+            Some(schema) => format!("scrip@{schema} {name}"),
+            None => format!("scrip {name}"),
+        }
+    }
+
+    /// Schema that the settings name.
+    pub(super) fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    /// Returns an advisory lock of this journal. Such locks are the whole database's, so each schema has its own.
+    pub(super) fn lock(&self, lock: i64) -> i64 {
+        let Some(schema) = &self.schema else { return lock };
+        let [a, b, c, d, ..] = sha256(&[schema.as_bytes()]);
+        lock ^ i64::from(u32::from_be_bytes([a, b, c, d])) << 16
     }
 
     /// A connection, which is driven by a task until it is dropped.
@@ -133,6 +188,36 @@ impl Reach {
             .create_timeout(Some(PATIENCE))
             .build()
             .map_err(|error| Unavailable(error.to_string()))
+    }
+}
+
+/// Maximum length of a schema's name, in letters: the names of connections have it in them.
+const SCHEMA_MAX: usize = 40;
+
+/// Refuses a name that the database would read in another way than it is written.
+fn refuse_no_name(schema: &str) -> Result<(), Unavailable> {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let begins = schema.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if begins && schema.len() <= SCHEMA_MAX && schema.bytes().all(is_letter) && !schema.starts_with("pg_") {
+        return Ok(());
+    }
+    Err(Unavailable(format!(
+        "a schema's name is 1 to {SCHEMA_MAX} letters a-z, digits and `_`, and begins with neither a digit nor `pg_`"
+    )))
+}
+
+/// Refuses an address that is another database's, in words that do not repeat it: it may have a password in it.
+fn refuse_others(url: &str) -> Result<(), Unavailable> {
+    let wrong = |what: &str| Err(Unavailable(format!("{what}; write postgres://user:password@host:5432/database")));
+    match url.split_once("://") {
+        _ if url.trim().is_empty() => wrong("it is empty"),
+        Some(("postgres" | "postgresql", rest)) if rest.trim_end() == rest => Ok(()),
+        Some(_) if url.trim() != url => wrong("there is white space around it"),
+        Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            wrong(&format!("`{}://` is no PostgreSQL database", scheme.to_ascii_lowercase()))
+        }
+        None if url.contains('=') => Ok(()),
+        _ => wrong("it is no address of a database"),
     }
 }
 

@@ -62,8 +62,9 @@ const MAY: &str = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid
 /// # Errors
 /// When there is no such role, when it could change entries all the same, or when the tables are somebody else's.
 pub async fn admit(address: &Address, role: &str) -> Result<(), Unavailable> {
-    let mut client = Reach::of(address)?.connect().await?;
-    schema::migrate(&mut client).await?;
+    let reach = Reach::of(address)?;
+    let mut client = reach.connect().await?;
+    schema::migrate(&mut client, &reach).await?;
     admit_on(&mut client, role).await
 }
 
@@ -108,8 +109,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn every_table_has_its_rights() {
         let database = database();
-        let mut client = Reach::of(&database.url().into()).expect("an address").connect().await.expect("it answers");
-        schema::migrate(&mut client).await.expect("it is empty");
+        let reach = Reach::of(&database.url().into()).expect("an address");
+        let mut client = reach.connect().await.expect("it answers");
+        schema::migrate(&mut client, &reach).await.expect("it is empty");
         let sql = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
                    AND relkind IN ('r', 'p', 'v', 'm') ORDER BY 1";
         let found = database.query(sql);

@@ -7,6 +7,7 @@
 
 mod audit;
 mod checkpointer;
+mod directory;
 mod flusher;
 mod index;
 mod jobs;
@@ -19,8 +20,12 @@ mod rows;
 mod writer;
 
 use super::watchers::Watchers;
-use super::{Committed, Row, Submission, SubmitError, Tell, Unavailable, Value, beside, catalogs_of};
+use super::{
+    Committed, Progress, Row, Submission, SubmitError, Tell, Unavailable, Value, beside, catalogs_of, queries,
+};
+use crate::files;
 use checkpointer::Checkpointer;
+use directory::{Opened, lock};
 use flusher::Flusher;
 use jobs::Job;
 use projector::Projector;
@@ -28,7 +33,7 @@ use rates::Rates;
 use reader::Readers;
 use rusqlite::Connection;
 use scrip_engine::{Admission, Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, RwLock};
@@ -87,6 +92,7 @@ pub struct Sqlite {
     projector: Projector,
     readers: Readers,
     files: (PathBuf, PathBuf),
+    opened: Arc<Opened>,
     catalogs: Arc<RwLock<Arc<Catalogs>>>,
     committed: watch::Receiver<i64>,
     mailed: Notify,
@@ -107,10 +113,13 @@ impl Sqlite {
         let wrong = |what: &str, error: &dyn std::fmt::Display| {
             Unavailable(format!("{}: {what}: {error}", directory.display()))
         };
-        std::fs::create_dir_all(directory).map_err(|error| wrong("cannot be made", &error))?;
+        directory::is_new(directory)?;
+        files::make_directory(directory).map_err(|error| wrong("cannot be made", &error))?;
         let lock = lock(directory)?;
         let journal = directory.join("journal.db");
         let views = directory.join("views.db");
+        // SQLite gives the files beside a database the mode that the database has.
+        files::open(&journal).map_err(|error| wrong("cannot be written", &error))?;
         let mut connection = Connection::open(&journal).map_err(|error| wrong("cannot be opened", &error))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // A commit only writes the log: the flusher sees to it that the log is on the disk before anyone is told.
@@ -150,6 +159,7 @@ impl Sqlite {
             .spawn(move || writer.run(&waiting))
             .map_err(|error| wrong("no thread for the journal", &error))?;
         let checkpointer = Checkpointer::start(&journal)?;
+        let opened = Opened::of(&journal).map_err(|error| wrong("cannot be opened", &error))?;
         let readers = Readers::new(&journal, &views);
         Ok(Sqlite {
             jobs: Some(jobs),
@@ -157,6 +167,7 @@ impl Sqlite {
             projector,
             readers,
             files: (journal, views),
+            opened: Arc::new(opened),
             catalogs,
             committed,
             mailed: Notify::new(),
@@ -165,6 +176,11 @@ impl Sqlite {
             _checkpointer: checkpointer,
             _lock: lock,
         })
+    }
+
+    /// See [`super::Store::is_new_directory`].
+    pub fn is_new(directory: &Path) -> Result<bool, Unavailable> {
+        directory::is_new(directory)
     }
 
     /// Brings what is in the logs of a directory that nobody has open into its files, so that their sizes say how much
@@ -194,7 +210,7 @@ impl Sqlite {
         let many = submissions.len();
         let unavailable = |why: Unavailable| vec![Err(SubmitError::Unavailable(why)); many];
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(many).unwrap_or(u32::MAX)) else {
-            return unavailable(Unavailable(format!("{QUEUE_MAX} submissions are waiting")));
+            return unavailable(Unavailable::crowd(QUEUE_MAX));
         };
         let (reply, answer) = oneshot::channel();
         match self.send(Job::SubmitMany(submissions, room, reply)) {
@@ -248,6 +264,23 @@ impl Sqlite {
     /// See [`super::Store::query`].
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         self.readers.query(sql, values).await
+    }
+
+    /// See [`super::Store::probe`].
+    pub async fn probe(&self) -> Result<Progress, Unavailable> {
+        let opened = Arc::clone(&self.opened);
+        let probed = tokio::task::spawn_blocking(move || opened.probe()).await;
+        let probed = probed.map_err(|panic| Unavailable(format!("the probe panicked: {panic}")))?;
+        probed.map_err(|error| Unavailable(format!("the data directory: {error}")))?;
+        let now = crate::clock::now().micros().to_be_bytes();
+        let values = vec![Value::Text(super::PROBE.to_owned()), Value::Bytes(now.to_vec())];
+        self.write(queries::KEEP_SETTING, values).await?;
+        let projected = self.projector.projected();
+        if projected.has_changed().is_err() {
+            return Err(Unavailable("the projector has stopped".to_owned()));
+        }
+        let reached = *projected.borrow();
+        Ok(Progress { is_behind: reached < *self.committed.borrow(), reached: (0, reached) })
     }
 
     /// See [`super::Store::projected`].
@@ -305,7 +338,7 @@ impl Sqlite {
     fn send(&self, job: Job) -> Result<(), Unavailable> {
         let jobs = self.jobs.as_ref().expect("the journal's thread lives as long as its handle");
         jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Unavailable(format!("{QUEUE_MAX} submissions are waiting")),
+            TrySendError::Full(_) => Unavailable::crowd(QUEUE_MAX),
             TrySendError::Disconnected(_) => Unavailable("the journal's thread has stopped".to_owned()),
         })
     }
@@ -318,24 +351,6 @@ impl Drop for Sqlite {
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
             tracing::error!("the journal's thread had panicked");
         }
-    }
-}
-
-/// Takes the directory for this process: a second one must not decide on the same file.
-fn lock(directory: &Path) -> Result<File, Unavailable> {
-    let path = directory.join("lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| Unavailable(format!("{}: {error}", path.display())))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(Unavailable(format!("{}: another scrip process has this directory open", directory.display())))
-        }
-        Err(TryLockError::Error(error)) => Err(Unavailable(format!("{}: {error}", path.display()))),
     }
 }
 

@@ -6,6 +6,7 @@ use super::index::Index;
 use super::positions::{INDEX, VIEWS, put_position, read_position};
 use super::{all_rows, bound, rows};
 use crate::clock::Stopwatch;
+use crate::files;
 use crate::store::journal::{GENESIS, JournalRow};
 use crate::store::projection::{Changes, Journaled, Wanted};
 use crate::store::watchers::Watchers;
@@ -456,6 +457,7 @@ fn open_views(path: &Path) -> Result<Connection, Unavailable> {
 }
 
 fn connect_views(path: &Path) -> Result<Connection, Unavailable> {
+    files::open(path).map_err(|error| Unavailable(format!("{}: {error}", path.display())))?;
     let connection = Connection::open(path)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -1,0 +1,41 @@
+//! The end of a server: known to every request that waits, so that none of them holds it up.
+//!
+//! Invariant: a server that is told to stop is never told to go on.
+
+use tokio::sync::watch;
+
+/// Whether a server was told to stop.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Sender<bool>);
+
+impl Default for Stop {
+    fn default() -> Stop {
+        Stop(watch::channel(false).0)
+    }
+}
+
+impl Stop {
+    /// Tells the server to stop.
+    pub fn begin(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Returns `true` once the server was told to stop.
+    pub fn has_begun(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until the server is told to stop.
+    pub async fn begun(&self) {
+        // The sender is this value's own.
+        let _ = self.0.subscribe().wait_for(|begun| *begun).await;
+    }
+
+    /// Waits for something, but no longer than until the server is told to stop.
+    pub async fn unless_begun<T>(&self, waited_for: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = waited_for => Some(done),
+            () = self.begun() => None,
+        }
+    }
+}

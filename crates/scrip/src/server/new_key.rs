@@ -1,0 +1,63 @@
+//! The operator key that a first start makes: shown on a terminal, or else left in a file for the operator alone.
+//!
+//! Invariant: the key is never written to a pipe, since what reads it there keeps it: a service manager's journal, the
+//! log of a container.
+
+use crate::files;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+/// Name of the file, in the data directory.
+const FILE: &str = "operator-key";
+
+/// A new operator key, as the operator is given it.
+pub enum NewKey {
+    /// On the terminal.
+    Shown(String),
+    /// In a file of mode 0600.
+    Kept(PathBuf),
+}
+
+impl NewKey {
+    /// Keeps a key in the data directory, unless it can be shown.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn of(key: &str, data: &Path) -> Result<NewKey, String> {
+        if io::stdout().is_terminal() {
+            return Ok(NewKey::Shown(key.to_owned()));
+        }
+        let path = data.join(FILE);
+        write(&path, key).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(NewKey::Kept(path))
+    }
+
+    /// Takes the file away: the key is not good.
+    pub(super) fn forget(self) {
+        if let NewKey::Kept(path) = self {
+            // Whoever reads it meanwhile has a key that nobody lets in.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Writes the key into a new file; one of an earlier start that failed is replaced.
+fn write(path: &Path, key: &str) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = files::create_new(path)?;
+    writeln!(file, "{key}")?;
+    file.sync_all()
+}
+
+impl fmt::Display for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NewKey::Shown(key) => write!(f, "Your operator key, shown this once: {key}"),
+            NewKey::Kept(path) => write!(f, "Your operator key is in {}: keep it, and delete the file", path.display()),
+        }
+    }
+}

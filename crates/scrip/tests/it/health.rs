@@ -1,0 +1,134 @@
+//! `/readyz` while the data directory is in trouble, and afterwards.
+
+use crate::app::{App, PATIENCE, temporary};
+use crate::disk::Disk;
+use reqwest::Method;
+use rusqlite::Connection;
+use serde_json::json;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const UNWRITABLE: &str = "not ready: the store cannot be written";
+const SILENT: &str = "not ready: the store does not answer";
+const BEHIND: &str = "not ready: the projections stand still";
+/// How long an answer may take, whatever the store does.
+const ANSWERED: Duration = Duration::from_millis(2_500);
+
+fn fresh() -> App {
+    App::on_files(temporary(), Vec::new())
+}
+
+/// A connection of another program to a database of a server, which keeps everybody else from writing there.
+fn locked(app: &App, name: &str) -> Connection {
+    let connection = Connection::open(app.data().join(name)).expect("it is there");
+    connection.busy_timeout(Duration::from_secs(30)).expect("it is a number");
+    connection.execute_batch("BEGIN IMMEDIATE").expect("it is nobody else's for a moment");
+    connection
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_is_not_ready_and_one_with_room_is() {
+    let disk = Disk::of_megabytes(24);
+    let directory = disk.0.join("scrip");
+    std::fs::create_dir(&directory).expect("a directory can be made");
+    let app = App::on_files(directory, Vec::new());
+    app.readiness("ready").await;
+    disk.fill(0);
+    app.readiness(UNWRITABLE).await;
+    assert!(app.log().contains("No space left"), "{}", app.log());
+    let answer = app.bare(Method::GET, "/healthz").send().await;
+    assert_eq!(answer.status, 200, "it is alive");
+    disk.free();
+    app.readiness("ready").await;
+    let left: Vec<String> = std::fs::read_dir(app.data())
+        .expect("it is there")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("probe"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_journal_that_another_program_holds_is_not_ready_and_everybody_is_answered() {
+    let app = fresh();
+    let connection = locked(&app, "journal.db");
+    app.readiness(SILENT).await;
+    // Many who ask are answered as soon as one.
+    let begun = Instant::now();
+    let asked = (0..50).map(|_| app.bare(Method::GET, "/readyz").send());
+    for answer in futures_util::future::join_all(asked).await {
+        assert_eq!(answer.status, 503);
+    }
+    assert!(begun.elapsed() < ANSWERED, "{:?}", begun.elapsed());
+    app.readiness(UNWRITABLE).await;
+    drop(connection);
+    app.readiness("ready").await;
+}
+
+#[tokio::test]
+async fn projections_that_stand_still_are_not_ready() {
+    let app = fresh();
+    let connection = locked(&app, "views.db");
+    let desk = app.free().await;
+    desk.call(Method::POST, "/v1/holds").once().json(&json!({ "credits": 1, "reference": "r" })).send().await;
+    app.readiness(BEHIND).await;
+    drop(connection);
+    app.readiness("ready").await;
+}
+
+#[tokio::test]
+async fn a_directory_that_was_moved_away_is_not_ready() {
+    let app = fresh();
+    app.readiness("ready").await;
+    let elsewhere = app.directory.join("elsewhere");
+    std::fs::rename(app.data(), &elsewhere).expect("it can be moved");
+    app.readiness(UNWRITABLE).await;
+    std::fs::rename(&elsewhere, app.data()).expect("it can be moved back");
+    app.readiness("ready").await;
+}
+
+#[tokio::test]
+async fn a_journal_that_was_replaced_is_not_ready() {
+    let app = fresh();
+    let (journal, kept) = (app.data().join("journal.db"), app.data().join("kept.db"));
+    std::fs::rename(&journal, &kept).expect("it can be moved");
+    app.readiness(UNWRITABLE).await;
+    std::fs::write(&journal, "").expect("it can be written");
+    let noticed = async {
+        while !app.log().contains("another file than the one opened") {
+            app.readiness(UNWRITABLE).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, noticed).await.expect("another file is noticed");
+    std::fs::rename(&kept, &journal).expect("it can be moved back");
+    app.readiness("ready").await;
+}
+
+#[tokio::test]
+async fn a_directory_that_nobody_may_write_in_is_not_ready() {
+    let disk = Disk::of_megabytes(24);
+    let directory = disk.0.join("scrip");
+    std::fs::create_dir(&directory).expect("a directory can be made");
+    let app = App::on_files(directory, Vec::new());
+    let flagged = |flag: &str| {
+        let done = Command::new("chattr").arg(flag).arg(app.data()).status();
+        assert!(done.expect("chattr is there").success(), "a directory of a tmpfs can be made immutable by root");
+    };
+    flagged("+i");
+    app.readiness(UNWRITABLE).await;
+    flagged("-i");
+    app.readiness("ready").await;
+}
+
+#[tokio::test]
+async fn a_probe_costs_a_row_a_second_however_many_ask() {
+    let app = fresh();
+    let asked = (0..200).map(|_| app.bare(Method::GET, "/readyz").send());
+    for answer in futures_util::future::join_all(asked).await {
+        assert_eq!((answer.status, &answer.bytes[..]), (200, &b"ready\n"[..]));
+    }
+    let mut app = app;
+    app.kill();
+    assert_eq!(app.query("SELECT count(*) FROM settings WHERE name = 'probe'"), "1");
+    app.verify();
+}
