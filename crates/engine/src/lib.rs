@@ -82,7 +82,7 @@ pub use rate::{Admission, Admissions, Askers};
 pub use refusal::{Ending, FreshQuote, Refusal, WayOut};
 pub use renewal::{Sale, renewal_sale};
 pub use retirement::{Stranded, retired_models, stranded};
-pub use rights::{By, Effective, Need, confined_to, effective, judge, role_reaches};
+pub use rights::{By, Effective, Need, effective, judge, role_reaches, run_scope};
 pub use subscription::{Carried, Period, Repriced, Subscription};
 pub use terms::{Edition, Estimate, Priced, Terms};
 pub use time::{DAY, Interval, SECOND, Span, Timestamp};

@@ -214,7 +214,7 @@ fn judge_key(workspace: &Workspace, plan: &Plan, key: &Key, need: Need<'_>) -> R
 
 /// Returns the number of the key whose own runs are all that a caller sees: of a key that has no `workflow:read` in
 /// force, or is for some models or workflows alone. `None` for everybody who sees every run of the workspace.
-pub fn confined_to(workspace: &Workspace, plan: &Plan, by: By, at: Timestamp) -> Option<u32> {
+pub fn run_scope(workspace: &Workspace, plan: &Plan, by: By, at: Timestamp) -> Option<u32> {
     let By::Key(secret) = by else { return None };
     // Keys are counted from 1: a secret that opens none sees nothing.
     let Some(key) = workspace.team.opened_by(&secret, at) else { return Some(0) };

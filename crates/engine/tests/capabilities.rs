@@ -24,7 +24,7 @@ use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
 use scrip_engine::team::{KeyHash, Tenancy};
 use scrip_engine::{
     By, Capability, Catalogs, Command, Mode, Name, Need, Plan, Profile, Timestamp, UserId, Workspace, WorkspaceId,
-    apply, confined_to, judge, parse_catalog,
+    apply, judge, parse_catalog, run_scope,
 };
 use std::sync::Arc;
 
@@ -195,7 +195,7 @@ fn a_word_that_is_none_is_given_to_nobody() {
 
 /// Goal: a key sees every run of a workspace only if it reads, now, and is for no model or workflow alone.
 #[test]
-fn a_key_that_does_not_read_is_confined_to_its_own_runs() {
+fn a_key_that_does_not_read_is_run_scope_its_own_runs() {
     let (catalogs, workspace) = workspace();
     let catalog = &catalogs.get(1).expect("published").catalog;
     let plan = catalog.plan("many").expect("the workspace is on it");
@@ -204,11 +204,11 @@ fn a_key_that_does_not_read_is_confined_to_its_own_runs() {
     for word in WORDS.iter().filter(|word| Capability::parse(word).is_some_and(|read| read.is_exact())) {
         let with = key(&catalogs, &workspace, word).expect("it is granted");
         let expected = (*word != "workflow:read").then_some(1);
-        assert_eq!(confined_to(&with, plan, by, with.at), expected, "{word}");
-        assert_eq!(confined_to(&with, &none, by, with.at), Some(1), "{word}, which the plan has no more");
-        assert_eq!(confined_to(&with, plan, By::Key(KeyHash([2; 32])), with.at), Some(0), "a secret of no key");
+        assert_eq!(run_scope(&with, plan, by, with.at), expected, "{word}");
+        assert_eq!(run_scope(&with, &none, by, with.at), Some(1), "{word}, which the plan has no more");
+        assert_eq!(run_scope(&with, plan, By::Key(KeyHash([2; 32])), with.at), Some(0), "a secret of no key");
         for everybody in [By::Operator, By::User(UserId::new(7))] {
-            assert_eq!(confined_to(&with, plan, everybody, with.at), None, "{word}");
+            assert_eq!(run_scope(&with, plan, everybody, with.at), None, "{word}");
         }
     }
     for (models, workflows) in [(vec!["image"], vec![]), (vec![], vec!["nightly"])] {
@@ -218,6 +218,6 @@ fn a_key_that_does_not_read_is_confined_to_its_own_runs() {
         let secret = Secret { hash: KeyHash([1; 32]), last4: "0001".to_owned() };
         let command = Command::Team(TeamCommand::MakeKey { secret, owner: None, new });
         let with = apply(&workspace, &catalogs, By::Operator, &command, workspace.at).expect("it is made").workspace;
-        assert_eq!(confined_to(&with, plan, by, with.at), Some(1));
+        assert_eq!(run_scope(&with, plan, by, with.at), Some(1));
     }
 }

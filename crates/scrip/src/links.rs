@@ -61,9 +61,9 @@ fn page(links: &Links, named: impl Fn(&Pages) -> Option<&String>) -> Link {
     }
 }
 
-/// Returns the id of the invitation that a mail is about and the address it is bound to, if it is open still. The mail was written with the entry that
-/// invites, before the invitation had a number: it names the workspace, where one invitation to an address is open at
-/// most. Invitations run out by the workspace's test clock, if it has one.
+/// Returns the id of the invitation that a mail is about and the address it is bound to, if it is open still. The mail
+/// was written with the entry that invites, before the invitation had a number: it names the workspace, where one
+/// invitation to an address is open at most. Invitations run out by the workspace's test clock, if it has one.
 async fn open_invitation(
     links: &Links,
     (named, expires_at): (&str, Timestamp),

@@ -192,7 +192,7 @@ pub async fn usage(
     app.ledger.store().projected().await?;
     let mut values = vec![id.into(), Value::Integer(from), Value::Integer(to)];
     // A key that sees its own runs alone sees their sums.
-    let own = viewer.confined();
+    let own = viewer.run_scope();
     values.extend(own.map(|key| Value::Integer(i64::from(key))));
     let sql = if own.is_some() { queries::USAGE_OF_KEY } else { queries::USAGE };
     let rows = app.ledger.store().query(sql, values).await?;

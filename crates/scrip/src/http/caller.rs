@@ -22,7 +22,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri, header};
 use scrip_engine::team::KeyHash;
 use scrip_engine::{
-    By, Kind, Need, Refusal, Terms, Timestamp, UserId, Workspace, WorkspaceId, confined_to, judge, parse_owned,
+    By, Kind, Need, Refusal, Terms, Timestamp, UserId, Workspace, WorkspaceId, judge, parse_owned, run_scope,
     workspace_in,
 };
 use std::borrow::Cow;
@@ -114,8 +114,8 @@ pub struct Caller<R> {
     judged: Option<Arc<Workspace>>,
     /// The key of an operator.
     operator: Option<Arc<OperatorKey>>,
-    /// The key whose own runs are all that they see; see [`confined_to`].
-    confined: Option<u32>,
+    /// The key whose own runs are all that they see; see [`run_scope`].
+    run_scope: Option<u32>,
     right: PhantomData<fn() -> R>,
 }
 
@@ -136,7 +136,7 @@ impl<R: Right> FromRequestParts<Arc<App>> for Caller<R> {
             only: known.workspace,
             judged: None,
             operator: known.operator,
-            confined: None,
+            run_scope: None,
             right: PhantomData,
         };
         let is_signed = matches!(caller.by, By::User(_)) && R::NEED == Need::Person;
@@ -255,7 +255,7 @@ impl<R: Right> Caller<R> {
             self.actor = id.owned(Kind::Key, key.n);
             app.keys.used(&app.ledger, id, key.n);
         }
-        self.confined = confined_to(&workspace, &plan, self.by, now);
+        self.run_scope = run_scope(&workspace, &plan, self.by, now);
         rates::admit(app, id, plan.requests_per_minute).await?;
         self.judged = Some(workspace);
         Ok(())
@@ -275,17 +275,17 @@ impl<R: Right> Caller<R> {
 
     /// Returns true if they see a run that this key made, or none.
     pub fn sees(&self, made_by: Option<u32>) -> bool {
-        self.confined.is_none() || self.confined == made_by
+        self.run_scope.is_none() || self.run_scope == made_by
     }
 
     /// Returns the number of the key whose own runs are all that they see.
-    pub fn confined(&self) -> Option<u32> {
-        self.confined
+    pub fn run_scope(&self) -> Option<u32> {
+        self.run_scope
     }
 
     /// Returns true if they see no runs but those of their own key, and nothing of people.
     pub fn is_confined(&self) -> bool {
-        self.confined.is_some()
+        self.run_scope.is_some()
     }
 
     /// The workspace a request is about, by its key, its session, or `Scrip-Workspace`.
@@ -418,7 +418,7 @@ pub async fn sees_run(app: &App, workspace: &Workspace, by: By, made_by: Option<
     let (catalogs, now) = (app.ledger.catalogs_of(workspace).await?, now(app, workspace).await?);
     let plan = Terms::of(workspace, &catalogs, now).ok_or(Problem::Internal)?.plan();
     judge(workspace, &plan, by, Need::ReadRuns, now).map_err(Problem::Refused)?;
-    match confined_to(workspace, &plan, by, now) {
+    match run_scope(workspace, &plan, by, now) {
         Some(only) if made_by != Some(only) => Err(Problem::not_found("run")),
         _ => Ok(()),
     }

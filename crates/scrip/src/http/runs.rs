@@ -302,8 +302,8 @@ pub struct ListQuery {
     status: Option<Status>,
 }
 
-/// Lists the runs of a workspace, newest first; to a key that sees its own alone, those. A page of them may have fewer than
-/// asked for, and more behind it.
+/// Lists the runs of a workspace, newest first; to a key that sees its own alone, those. A page of them may have fewer
+/// than asked for, and more behind it.
 #[utoipa::path(get, path = "/v1/runs", tag = "Runs", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
     responses((status = 200, description = "A page of runs", body = api::Page<api::Run>)))]
 pub async fn list(

@@ -89,7 +89,8 @@ pub fn interval(interval: api::Interval) -> Interval {
     }
 }
 
-/// Refuses a text that is not shown as one line of at most 200 characters: an id of the operator's own, a name, a reason.
+/// Refuses a text that is not shown as one line of at most 200 characters: an id of the operator's own, a name, a
+/// reason.
 ///
 /// # Errors
 /// When it is none.

@@ -1,8 +1,8 @@
 //! Brings people and claims of earlier versions to the one form of addresses, once.
 //!
 //! Earlier versions kept an address as it was written, in lower case: people with an internationalized domain in two
-//! spellings are two, and what a person gets once was claimed under each. A claim under an old spelling stays and counts
-//! under the one form too. Of two people who come to one address, the older gets it; the other is kept as before and is
+//! spellings are two, and what a person gets once was claimed under each. A claim under an old spelling stays and
+//! counts under the one form too. Of two people who come to one address, the older gets it; the other is kept as before and is
 //! known by that very spelling.
 //!
 //! Invariant: nobody is merged, nobody loses a claim, and the journal is read only. Done again, or by two processes at
@@ -51,8 +51,8 @@ pub async fn finish(store: &Store) -> Result<(), Unavailable> {
     store.write(queries::NEW_SETTING, vec![Value::Text(DONE.to_owned()), Value::Bytes(Vec::new())]).await.map(drop)
 }
 
-/// Adds each claim that an address has in the one form and was made in another; returns their number. For a store that was
-/// just opened: it knows where all of its entries are.
+/// Adds each claim that an address has in the one form and was made in another; returns their number. For a store that
+/// was just opened: it knows where all of its entries are.
 ///
 /// # Errors
 /// When the store cannot write.

@@ -66,7 +66,7 @@ pub struct Idempotency {
     pub key: [u8; 16],
     /// Of what was asked. The same key with another request is refused.
     pub request: [u8; 16],
-    /// Of the same as earlier versions took it, byte by byte, where that is another: what they stored is answered still.
+    /// Of the same as earlier versions took it, byte by byte, where that is another: what they stored is answered.
     pub earlier: Option<[u8; 16]>,
 }
 

@@ -125,7 +125,7 @@ async fn no_text_of_a_body_has_control_characters() {
                 let mut found = Vec::new();
                 texts(&document, schema, &mut Vec::new(), &mut Vec::new(), &mut found);
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
-                let to = path.replace('{', "").replace('}', "").replace("/version/", "/1/");
+                let to = path.replace(['{', '}'], "").replace("/version/", "/1/");
                 for way in &found {
                     for wrong in FORBIDDEN {
                         let given = body(way, wrong);
@@ -163,8 +163,8 @@ async fn no_part_of_an_address_has_control_characters() {
                 let name = parameter["name"].as_str().expect("a name");
                 for encoded in ["a%00b", "%1b", "a%0Ab", "%c2%85"] {
                     let to = match parameter["in"].as_str() {
-                        Some("path") => path.replace(&format!("{{{name}}}"), encoded).replace('{', "").replace('}', ""),
-                        Some("query") => format!("{}?{name}={encoded}", path.replace('{', "").replace('}', "")),
+                        Some("path") => path.replace(&format!("{{{name}}}"), encoded).replace(['{', '}'], ""),
+                        Some("query") => format!("{}?{name}={encoded}", path.replace(['{', '}'], "")),
                         _ => continue,
                     };
                     let what = format!("{named} {to}");

@@ -171,7 +171,7 @@ pub async fn download(
     headers.insert(header::CONTENT_TYPE, value(&filed.shown.content_type)?);
     headers.insert(
         header::CONTENT_DISPOSITION,
-        value(&format!("attachment; filename*=UTF-8''{}", in_header(&saved_as(&filed.shown))))?,
+        value(&format!("attachment; filename*=UTF-8''{}", in_header(&file_name(&filed.shown))))?,
     );
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
@@ -180,7 +180,7 @@ pub async fn download(
 
 /// The name that a file is saved under. It ends as its kind does, whatever the applicant called it: a program opens a
 /// file by its ending.
-fn saved_as(file: &api::ReviewFile) -> String {
+fn file_name(file: &api::ReviewFile) -> String {
     let endings: &[&str] = match file.content_type.as_str() {
         "application/pdf" => &[".pdf"],
         "image/png" => &[".png"],
@@ -225,7 +225,7 @@ mod tests {
             let [name, content_type, id, sha256, added_by, added_at] =
                 [name, content_type, "rf_1", "", "", ""].map(str::to_owned);
             let file = api::ReviewFile { id, name, content_type, bytes: 1, sha256, added_by, added_at };
-            assert_eq!(saved_as(&file), saved);
+            assert_eq!(file_name(&file), saved);
         }
     }
 
