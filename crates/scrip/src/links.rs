@@ -75,8 +75,8 @@ async fn open_invitation(
     };
     let Some(workspace) = links.ledger.workspace(id).await? else { return Ok(None) };
     let there = links.ledger.now_of(&workspace).await?;
-    let open = workspace.team.invitations.iter().filter(|open| there < open.expires_at);
-    let open = open.filter(|open| is_same(&open.email, recipient)).next_back();
+    let mut invitations = workspace.team.invitations.iter();
+    let open = invitations.rfind(|open| there < open.expires_at && is_same(&open.email, recipient));
     Ok(open.map(|open| (id.owned(Kind::Invitation, open.n), open.email.to_string())))
 }
 

@@ -237,6 +237,7 @@ async fn a_revoked_key_is_good_nowhere_at_once() {
     app.verify();
 }
 
+#[allow(clippy::disallowed_methods, reason = "a key ends by the machine's time")]
 #[tokio::test]
 async fn a_key_ends_at_the_instant_that_was_said() {
     let mut app = App::start();

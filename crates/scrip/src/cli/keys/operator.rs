@@ -68,7 +68,7 @@ impl Verb {
                     let secret = key.secret.as_deref().unwrap_or_default();
                     format!(
                         "{secret}\nThat is the secret: keep it now, it is not shown again.\n\n{}",
-                        listed(&[key.clone()])
+                        listed(std::slice::from_ref(key))
                     )
                 })
                 .await
