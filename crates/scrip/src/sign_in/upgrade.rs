@@ -2,8 +2,8 @@
 //!
 //! Earlier versions kept an address as it was written, in lower case: people with an internationalized domain in two
 //! spellings are two, and what a person gets once was claimed under each. A claim under an old spelling stays and
-//! counts under the one form too. Of two people who come to one address, the older gets it; the other is kept as before and is
-//! known by that very spelling.
+//! counts under the one form too. Of two people who come to one address, the older gets it; the other is kept as before
+//! and is known by that very spelling.
 //!
 //! Invariant: nobody is merged, nobody loses a claim, and the journal is read only. Done again, or by two processes at
 //! once, it changes nothing more.
