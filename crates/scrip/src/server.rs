@@ -274,10 +274,16 @@ async fn operator_keys(
     let secret = new_key(OPERATOR_PREFIXES[0]);
     // The operator has the key before it is good.
     let made = NewKey::of(&secret, data)?;
-    if keys.make(store, &OperatorKey::of_everything(&secret, operators::FIRST), &actor).await.map_err(unavailable)? {
-        return Ok((keys, Some(made)));
+    match keys.make(store, &OperatorKey::of_everything(&secret, operators::FIRST), &actor).await {
+        Ok(true) => Ok((keys, Some(made))),
+        // Another process that starts on the same database was first, and shows its own.
+        Ok(false) => {
+            made.forget();
+            Ok((keys, None))
+        }
+        Err(error) => {
+            made.forget();
+            Err(unavailable(error))
+        }
     }
-    // Another process that starts on the same database was first, and shows its own.
-    made.forget();
-    Ok((keys, None))
 }

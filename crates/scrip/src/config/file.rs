@@ -32,7 +32,7 @@ fn parse(text: &str, name: &str) -> Result<Settings, Vec<String>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {
         let span = error.span().unwrap_or(0..0);
-        let key = key_of_line(text, span.start).map(|key| format!("{key}: ")).unwrap_or_default();
+        let key = key_at(text, span.start).map(|key| format!("{key}: ")).unwrap_or_default();
         return Err(vec![format!(
             "{}: {key}this is not TOML; a text is in quotes on one line, \"like this\", and a list is in brackets",
             place(span)
@@ -89,6 +89,15 @@ fn unknown(key: &str, known: &[String]) -> String {
     format!("{key} is no setting{hint} (config.default.toml names every one)")
 }
 
+/// Returns the setting in which a mistake is. At the end of the file it may have begun lines before.
+fn key_at(text: &str, at: usize) -> Option<String> {
+    if at < text.trim_end().len() {
+        return key_of_line(text, at);
+    }
+    let starts = text.char_indices().filter(|(_, letter)| *letter == '\n').map(|(place, _)| place + 1);
+    [0].into_iter().chain(starts).collect::<Vec<_>>().into_iter().rev().find_map(|start| key_of_line(text, start))
+}
+
 /// Returns the setting that a line gives, if it begins with one.
 fn key_of_line(text: &str, at: usize) -> Option<String> {
     let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
@@ -140,7 +149,7 @@ mod tests {
             ("listne = \"127.0.0.1:1\"", "scrip.toml:1:1:", "did you mean `listen`?"),
             ("sk_live_SECRET123 = 1", "scrip.toml:1:1:", "this key is no setting"),
             ("oidc_client_secret = \"SECRET123\" \"x\"", "scrip.toml:1:", "oidc_client_secret"),
-            ("operator_key = \"\"\"SECRET123\n", "scrip.toml:1:", "operator_key"),
+            ("operator_key = \"\"\"SECRET123\n", "scrip.toml:", "operator_key"),
             ("[stripe]\nsecret_key = \"SECRET123\"", "scrip.toml:1:2:", "`stripe` is no setting"),
             ("operator_key = \"SECRET123\"\noperator_key = \"SECRET123\"", "scrip.toml:2:", "operator_key"),
             ("operator_key = \"SECRET123\\q\"", "scrip.toml:1:", "operator_key"),

@@ -3,6 +3,7 @@
 //! Invariant: the key is never written to a pipe, since what reads it there keeps it: a service manager's journal, the
 //! log of a container.
 
+use crate::crypto::{hex, random};
 use crate::files;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -28,8 +29,7 @@ impl NewKey {
         if io::stdout().is_terminal() {
             return Ok(NewKey::Shown(key.to_owned()));
         }
-        let path = data.join(FILE);
-        write(&path, key).map_err(|error| format!("{}: {error}", path.display()))?;
+        let path = write(data, key).map_err(|error| format!("{}: {error}", data.join(FILE).display()))?;
         Ok(NewKey::Kept(path))
     }
 
@@ -42,15 +42,20 @@ impl NewKey {
     }
 }
 
-/// Writes the key into a new file; one of an earlier start that failed is replaced.
-fn write(path: &Path, key: &str) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = files::create_new(path)?;
+/// Writes the key into a new file and returns its path. A file that is there already may be another process's that
+/// starts on the same database: it is left as it is.
+fn write(data: &Path, key: &str) -> io::Result<PathBuf> {
+    let mut path = data.join(FILE);
+    let mut file = match files::create_new(&path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            path = data.join(format!("{FILE}-{}", hex(&random::<4>())));
+            files::create_new(&path)?
+        }
+        made => made?,
+    };
     writeln!(file, "{key}")?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(path)
 }
 
 impl fmt::Display for NewKey {

@@ -358,9 +358,10 @@ fn plain_url(text: &str, example: &str) -> Result<Url, String> {
     if text.chars().any(|letter| letter.is_whitespace() || letter.is_control() || letter == '\\') {
         return wrong("there is white space in it, or a letter that no address has");
     }
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    match scheme.as_deref() {
-        Some("http" | "https") => {}
+    let parts = text.split_once("://").map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
+    match parts.as_ref().map(|(scheme, rest)| (scheme.as_str(), *rest)) {
+        Some(("http" | "https", rest)) if rest.starts_with('/') => return wrong("it names no host"),
+        Some(("http" | "https", _)) => {}
         Some(_) => return wrong("it is neither http:// nor https://"),
         None => return wrong("the scheme is missing"),
     }
