@@ -1,5 +1,7 @@
 //! `/readyz` while the data directory is in trouble, and afterwards.
 
+#![allow(clippy::disallowed_methods, reason = "how long an answer takes is what these stories are about")]
+
 use crate::app::{App, PATIENCE, temporary};
 use crate::disk::Disk;
 use reqwest::Method;

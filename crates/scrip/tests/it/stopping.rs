@@ -1,5 +1,7 @@
 //! A server that is told to stop: whoever waits is answered, and nothing holds it up.
 
+#![allow(clippy::disallowed_methods, reason = "how long an answer takes is what these stories are about")]
+
 use crate::app::{App, Desk, PATIENCE, half_a_request, text};
 use reqwest::Method;
 use serde_json::json;

@@ -1,5 +1,7 @@
 //! `/readyz` while the database is in trouble, and afterwards.
 
+#![allow(clippy::disallowed_methods, reason = "how long an answer takes is what these stories are about")]
+
 use crate::app::{App, PATIENCE, half_a_request, temporary};
 use crate::cluster::Cluster;
 use crate::disk::Disk;
