@@ -70,7 +70,12 @@ prove: tools
 		cargo test --locked --package scrip --test selling walks:: -- --nocapture
 	SCRIP_TEST_STORE=postgres SELLING_WALKS=$$(( $(SELLING_WALKS) / 5 )) SELLING_WALKS_FROM=$(SEED) \
 		tests/postgres -- cargo test --locked --package scrip --test selling walks:: -- --nocapture
+	ABUSE_REQUESTS=$(ABUSE_REQUESTS) ABUSE_FROM=$(SEED) \
+		cargo test --locked --package scrip --test it abuse::a_free_person -- --nocapture
+	SCRIP_TEST_STORE=postgres ABUSE_REQUESTS=$(ABUSE_REQUESTS) ABUSE_FROM=$(SEED) \
+		tests/postgres -- cargo test --locked --package scrip --test it abuse::a_free_person -- --nocapture
 
+prove: ABUSE_REQUESTS = 10000
 prove: WALKS = 10000
 prove: SELLING_WALKS = 300
 prove: SEED = 0

@@ -322,6 +322,26 @@ impl Client {
         self.post(&["v1", "billing", "sweep"])
     }
 
+    /// `GET /v1/people`: everybody who has an address.
+    pub fn people(&self, email: &str) -> Call<Page<Person>> {
+        self.get(&["v1", "people"]).with("email", Some(email))
+    }
+
+    /// `GET /v1/people/{id}`: a person.
+    pub fn person(&self, id: &str) -> Call<Person> {
+        self.get(&["v1", "people", id])
+    }
+
+    /// `POST /v1/people/{id}/block`: ends a person's sessions, links, keys and mail.
+    pub fn block_person(&self, id: &str, block: &NewBlock) -> Call<Person> {
+        self.post(&["v1", "people", id, "block"]).body(block)
+    }
+
+    /// `DELETE /v1/people/{id}/block`: ends the block.
+    pub fn unblock_person(&self, id: &str) -> Call<Person> {
+        Call::new(self, Method::DELETE, &["v1", "people", id, "block"])
+    }
+
     /// `GET /v1/switches`: every change of a switch, newest first: the first one of a name is how it stands.
     pub fn switches(&self, paging: &Paging) -> Call<Page<Switch>> {
         self.get(&["v1", "switches"]).paged(paging)

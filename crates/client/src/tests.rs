@@ -403,6 +403,14 @@ fn each_method_calls_its_route() {
         (client.withdraw_invitation("inv_1").request(), "DELETE /v1/invitations/inv_1", json!(null)),
         (client.accept_invitation("ws_1.x").request(), "POST /v1/invitations/accept", json!({ "token": "ws_1.x" })),
         (scoped.audit(&paging).request(), "GET /v1/audit?limit=5 ws_1", json!(null)),
+        (client.people("a+b@example.com").request(), "GET /v1/people?email=a%2Bb%40example.com", json!(null)),
+        (client.person("usr_1").request(), "GET /v1/people/usr_1", json!(null)),
+        (
+            client.block_person("usr_1", &NewBlock { reason: "spam".to_owned() }).request(),
+            "POST /v1/people/usr_1/block",
+            json!({ "reason": "spam" }),
+        ),
+        (client.unblock_person("usr_1").request(), "DELETE /v1/people/usr_1/block", json!(null)),
         (client.switches(&paging).request(), "GET /v1/switches?limit=5", json!(null)),
         (
             client.change_switch("model", "a/b", &off).request(),

@@ -11,7 +11,7 @@ pub struct Act {
     /// Its number, from 1.
     pub n: i64,
     /// What was done: `publish_catalog`, `migrate_catalog`, `portal_link`, `link_customer`, `make_operator_key`,
-    /// `revoke_operator_key`, or what was switched:
+    /// `revoke_operator_key`, `block_person`, `unblock_person`, or what was switched:
     /// `model`, `provider`.
     pub kind: String,
     /// To what or whom.

@@ -89,6 +89,15 @@ pub struct Settings {
     /// Where Stripe is, when it is a simulator
     #[arg(long, env = "SCRIP_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,
+    /// Requests a second that this process sends to Stripe at most; several processes share what Stripe admits
+    #[arg(long, env = "SCRIP_STRIPE_REQUESTS_PER_SECOND", value_name = "N")]
+    pub stripe_requests_per_second: Option<u32>,
+    /// How many of them are kept for deliveries and workers, whatever people ask for
+    #[arg(long, env = "SCRIP_STRIPE_REQUESTS_KEPT", value_name = "N")]
+    pub stripe_requests_kept: Option<u32>,
+    /// Connections that one address may have open at once; half of the open files that the system allows by default
+    #[arg(long, env = "SCRIP_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    pub connections_per_address: Option<u32>,
     /// What is logged: error, warn, info, debug or trace, and by module: info,hyper=debug
     #[arg(long, env = "SCRIP_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -212,6 +221,9 @@ impl Settings {
             stripe_secret_key: self.stripe_secret_key.or(other.stripe_secret_key),
             stripe_webhook_secrets: self.stripe_webhook_secrets.or(other.stripe_webhook_secrets),
             stripe_api_url: self.stripe_api_url.or(other.stripe_api_url),
+            stripe_requests_per_second: self.stripe_requests_per_second.or(other.stripe_requests_per_second),
+            stripe_requests_kept: self.stripe_requests_kept.or(other.stripe_requests_kept),
+            connections_per_address: self.connections_per_address.or(other.connections_per_address),
             log: self.log.or(other.log),
             log_json: self.log_json.or(other.log_json),
             group_commit: self.group_commit.or(other.group_commit),

@@ -5,7 +5,7 @@
 use crate::crypto::sha256;
 use crate::store::queries;
 use crate::store::{
-    Claim, Committed, Idempotency, NewMail, Statement, Store, Submission, SubmitError, Unavailable, Value,
+    Allowance, Claim, Committed, Idempotency, NewMail, Statement, Store, Submission, SubmitError, Unavailable, Value,
 };
 use scrip_engine::{By, Catalogs, Command, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub struct Beside {
     pub mails: Vec<NewMail>,
     /// What is kept of it beside the journal.
     pub rows: Vec<Statement>,
+    /// Everything that is counted with it.
+    pub allowance: Allowance,
 }
 
 impl Asked {
@@ -77,8 +79,8 @@ fn submission(
     beside: Beside,
     wants_workspace: bool,
 ) -> Submission {
-    let (Asked { by, actor, request, idempotency }, Beside { claims, mails, rows }) = (asked, beside);
-    Submission { workspace, command, by, actor, request, idempotency, claims, mails, rows, wants_workspace }
+    let (Asked { by, actor, request, idempotency }, Beside { claims, mails, rows, allowance }) = (asked, beside);
+    Submission { workspace, command, by, actor, request, idempotency, claims, mails, rows, allowance, wants_workspace }
 }
 
 impl Ledger {

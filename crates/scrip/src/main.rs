@@ -2,8 +2,10 @@
 
 mod acts;
 mod alerts;
+mod allowances;
 mod benchmark;
 mod billing;
+mod blocks;
 mod cli;
 mod clock;
 mod config;

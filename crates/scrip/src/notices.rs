@@ -39,7 +39,7 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
             }
             Event::Billing(BillingEvent::TopUpPutOff { until }) => {
                 let mail = Mail::TopUpPutOff { workspace: workspace.profile.name.clone(), until: *until };
-                tell(workspace, "top_up_put_off", &mail, &mut told);
+                tell_daily(workspace, "top_up_put_off", *at, &mail, &mut told);
             }
             // Another price is told to the payment provider, at once or with one of the next renewals.
             Event::CatalogMigrated { .. } if workspace.subscription.payment.is_some() => {
@@ -87,7 +87,8 @@ fn tell_of_stop(catalogs: &Catalogs, workspace: &Workspace, why: TopUpStop, at: 
     let now = pack.map(|pack| words(pack.credits + pack.bonus, pack.amount, &pack.currency));
     let (name, pack) = (workspace.profile.name.clone(), top_up.terms.pack.to_string());
     let mail = Mail::TopUpStopped { workspace: name, pack, why, was, now };
-    tell(workspace, "top_up_stopped", &mail, told);
+    // Whoever asks for top-ups again and again is told once a day of each reason: the mail is of the day.
+    tell_daily(workspace, &format!("top_up_stopped_{why:?}"), at, &mail, told);
 }
 
 fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mut Told) {
@@ -168,12 +169,21 @@ fn plans(catalogs: &Catalogs, review: &Name) -> Vec<String> {
 /// Mails something to whoever answers for the workspace: its admins, or its owner where it has none. What is no address
 /// gets nothing. The same entry again is the same mails.
 fn tell(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Told) {
+    tell_as(workspace, &format!("{}:{what}", workspace.seq), mail, told);
+}
+
+/// The same for what a member can cause as often as they like: of one day one mail is sent.
+fn tell_daily(workspace: &Workspace, what: &str, at: Timestamp, mail: &Mail, told: &mut Told) {
+    tell_as(workspace, &format!("day {}:{what}", at.day()), mail, told);
+}
+
+fn tell_as(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Told) {
     let admins = workspace.team.members.iter().filter(|member| member.role == Role::Admin);
     let mut recipients: Vec<&str> = admins.map(|member| &*member.email).collect();
     if recipients.is_empty() {
         recipients.push(&workspace.profile.owner);
     }
-    let id = |recipient: &str| format!("{}:{}:{what}:{recipient}", workspace.id, workspace.seq);
+    let id = |recipient: &str| format!("{}:{what}:{recipient}", workspace.id);
     told.mails.extend(recipients.iter().filter_map(|recipient| mail.to(id(recipient), recipient).ok()));
 }
 

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// How long somebody may take at the provider, in seconds.
 pub const PATIENCE: u32 = 600;
@@ -26,6 +27,12 @@ pub const PATIENCE: u32 = 600;
 const KNOWN_FOR: i64 = 3_600 * SECOND;
 /// How long a provider may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a provider may take to say something about itself: others wait for the same answer.
+const FIND_TIMEOUT: Duration = Duration::from_secs(5); // # assumed
+/// How long a provider that did not is not asked again.
+const FAILED_FOR: Duration = Duration::from_secs(10); // # assumed
+/// How far a provider's clock may be ahead, in seconds.
+const AHEAD: i64 = 60; // # assumed
 /// The longest answer of a provider that is read.
 const ANSWER_MAX: usize = 1 << 18;
 
@@ -44,7 +51,16 @@ pub struct Oidc {
     client_id: String,
     client_secret: String,
     http: Client,
-    found: Mutex<Option<(Timestamp, Provider)>>,
+    found: Mutex<Found>,
+}
+
+/// What was found out about a provider.
+#[derive(Default)]
+struct Found {
+    /// When it was asked, and what it said.
+    provider: Option<(Timestamp, Provider)>,
+    /// When it did not answer, and how.
+    failed: Option<(Instant, String)>,
 }
 
 /// A person whom a provider vouches for.
@@ -179,6 +195,7 @@ impl Oidc {
             ("aud", audience.contains(&&*self.client_id)),
             ("azp", party),
             ("exp", claims["exp"].as_i64().is_some_and(|end| now < Timestamp::from_micros(0).after_seconds(end))),
+            ("nbf", claims["nbf"].is_null() || claims["nbf"].as_i64().is_some_and(|start| has_begun(start, now))),
             ("nonce", text("nonce") == nonce),
             ("sub", !text("sub").is_empty() && !text("sub").contains(char::is_control)),
             // Some providers write a text here, against the specification.
@@ -191,24 +208,45 @@ impl Oidc {
         }
     }
 
-    /// What the provider says about itself, asked for once an hour.
+    /// Returns what the provider says about itself, asked for once an hour. One that does not answer is not asked again
+    /// for some seconds: whoever comes meanwhile is told at once.
     async fn provider(&self, now: Timestamp) -> Result<Provider, Failure> {
         let mut found = self.found.lock().await;
-        if let Some((since, provider)) = &*found
+        if let Some((since, provider)) = &found.provider
             && (since.micros()..since.micros().saturating_add(KNOWN_FOR)).contains(&now.micros())
         {
             return Ok(provider.clone());
         }
-        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        let provider: Provider = ask(self.http.get(url)).await.map_err(|failure| match failure {
-            Failure::Refused(why) | Failure::Unreachable(why) => Failure::Unreachable(why),
-        })?;
-        if provider.issuer != self.issuer {
-            return Err(Failure::Unreachable(format!("{} says that it is {}", self.issuer, provider.issuer)));
+        if let Some((_, why)) = found.failed.as_ref().filter(|(at, _)| at.elapsed() < FAILED_FOR) {
+            return Err(Failure::Unreachable(why.clone()));
         }
-        *found = Some((now, provider.clone()));
-        Ok(provider)
+        match self.find().await {
+            Ok(provider) => {
+                *found = Found { provider: Some((now, provider.clone())), failed: None };
+                Ok(provider)
+            }
+            Err(why) => {
+                found.failed = Some((Instant::now(), why.clone()));
+                Err(Failure::Unreachable(why))
+            }
+        }
     }
+
+    /// Asks the provider about itself; the reason where it does not say.
+    async fn find(&self) -> Result<Provider, String> {
+        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let asked = ask::<Provider>(self.http.get(url).timeout(FIND_TIMEOUT)).await;
+        let provider = asked.map_err(|(Failure::Refused(why) | Failure::Unreachable(why))| why)?;
+        match provider.issuer == self.issuer {
+            true => Ok(provider),
+            false => Err(format!("{} says that it is {}", self.issuer, provider.issuer)),
+        }
+    }
+}
+
+/// Returns true if something that begins at a second has begun, by a clock that may be a little behind.
+fn has_begun(start: i64, now: Timestamp) -> bool {
+    Timestamp::from_micros(0).after_seconds(start.saturating_sub(AHEAD)) <= now
 }
 
 /// An attempt to sign in, in one browser.

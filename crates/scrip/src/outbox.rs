@@ -5,6 +5,7 @@
 //!
 //! Invariant: only what is committed is sent, and what is committed is sent or says why not.
 
+use crate::blocks;
 use crate::links::{self, Links};
 use crate::mail::transport::{Failure, Mailer, PATIENCE};
 use crate::mail::{Mail, templates};
@@ -137,9 +138,23 @@ impl Outbox {
         self.links.ledger.store().write_for_work(sql, values).await.map(drop)
     }
 
+    /// Returns true if a mail is for somebody who is blocked, or is sent because of one.
+    async fn is_of_the_blocked(&self, leased: &Leased, mail: &Mail) -> Result<bool, Unavailable> {
+        let store = self.links.ledger.store();
+        if let Mail::Invitation { inviter, .. } = mail
+            && blocks::of_mailbox(store, inviter).await?.is_some()
+        {
+            return Ok(true);
+        }
+        Ok(blocks::of_mailbox(store, &leased.recipient).await?.is_some())
+    }
+
     async fn send(&self, leased: &Leased, now: Timestamp) -> Result<(), Failure> {
         // A newer version may share the database: what it wrote is for it to send.
         let mail = Mail::read(&leased.kind, &leased.data).map_err(Failure::Later)?;
+        if self.is_of_the_blocked(leased, &mail).await.map_err(|error| Failure::Later(error.to_string()))? {
+            return Err(Failure::Never("whom it is for, or whoever sends it, is blocked".to_owned()));
+        }
         let link = links::mint(&self.links, &leased.recipient, &mail, now).await;
         let link = link.map_err(|error| Failure::Later(error.to_string()))?;
         let link = link.ok_or_else(|| Failure::Never("there is nothing to link to any more".to_owned()))?;

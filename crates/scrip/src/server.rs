@@ -6,7 +6,9 @@ mod new_key;
 mod setup;
 
 use crate::alerts::{self, Alert};
+use crate::allowances;
 use crate::billing::Billing;
+use crate::blocks::Blocked;
 use crate::clock;
 use crate::config::Settings;
 use crate::crypto::{OPERATOR_PREFIXES, new_key, random};
@@ -14,7 +16,7 @@ use crate::files;
 use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
 use crate::http::keys::directory::Directory;
-use crate::http::{self, App, Audience, Health, Stop, throttle::Throttle};
+use crate::http::{self, App, Audience, Health, Stop, connection::Crowd, throttle::Throttle};
 use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::notices;
@@ -48,6 +50,7 @@ pub struct Server {
     app: Arc<App>,
     dispatcher: Arc<Dispatcher>,
     outbox: Arc<Outbox>,
+    crowd: Arc<Crowd>,
     /// The operator key that was made at this first start.
     pub new_key: Option<NewKey>,
     /// Where it listens.
@@ -81,6 +84,9 @@ impl Server {
         let stop = Stop::default();
         let links = Links { ledger: Arc::clone(&ledger), secret: secret.clone(), public_url: public_url.clone() };
         let outbox = Arc::new(Outbox::new(links, mailer));
+        let crowd = Crowd::new(settings.connections_per_address, proxies.clone());
+        let blocked = Blocked::default();
+        blocked.refresh(ledger.store()).await.map_err(|error| error.to_string())?;
         let app = Arc::new(App {
             health: Health::new(Arc::clone(&ledger), stop.clone()),
             stop,
@@ -100,9 +106,11 @@ impl Server {
             proxies,
             bad_keys: Throttle::bad_keys(setup.guesses),
             sign_ins: Throttle::sign_ins_by_address(),
-            accounts: Throttle::sign_ins_by_account(),
+            callbacks: Throttle::callbacks_by_address(),
+            streams: Arc::default(),
+            blocked,
         });
-        Ok(Server { listener, operators, app, dispatcher, outbox, new_key, url })
+        Ok(Server { listener, operators, app, dispatcher, outbox, crowd, new_key, url })
     }
 
     /// The ledger it serves.
@@ -135,11 +143,13 @@ impl Server {
         });
         let stop = self.app.stop.clone();
         let Some(operators) = self.operators else {
-            return http::serve(self.listener, http::service(self.app, Audience::All), stop).await;
+            return http::serve(self.listener, http::service(self.app, Audience::All), self.crowd, stop).await;
         };
         let public = http::service(Arc::clone(&self.app), Audience::Public);
         let apart = http::service(self.app, Audience::Operators);
-        let both = (http::serve(self.listener, public, stop.clone()), http::serve(operators, apart, stop));
+        let crowd = Arc::clone(&self.crowd);
+        let both =
+            (http::serve(self.listener, public, crowd, stop.clone()), http::serve(operators, apart, self.crowd, stop));
         tokio::try_join!(both.0, both.1).map(drop)
     }
 
@@ -155,7 +165,8 @@ async fn sweep(app: Arc<App>) {
     loop {
         let swept = async {
             let now = app.ledger.now(None).await?;
-            sign_in::sweep(app.ledger.store(), app.lifetimes, now).await
+            let swept = sign_in::sweep(app.ledger.store(), app.lifetimes, now).await?;
+            Ok::<_, Unavailable>(swept + allowances::sweep(app.ledger.store(), now).await?)
         };
         match swept.await {
             Ok(rows) => tracing::debug!(rows, "sessions and links that have run out are gone"),

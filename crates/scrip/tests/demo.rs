@@ -311,7 +311,7 @@ fn a_mail_is_a_file_and_its_link_is_printed() {
     drop(journal);
     let (mut child, mut lines) = start();
     let line = lines.find(|line| line.starts_with("Mail to ")).expect("it is printed");
-    let start = "Mail to bo@example.com, You are invited to A on two-buckets: http://127.0.0.1:";
+    let start = "Mail to bo@example.com, You are invited to a workspace on two-buckets: http://127.0.0.1:";
     let (open, secret) = line.rsplit_once('.').expect("a link");
     assert!(line.starts_with(start) && open.ends_with("/invitations/inv_1"), "{line}");
     assert_eq!(secret.len(), 32, "{line}");

@@ -45,6 +45,7 @@ impl Step<'_> {
     fn invite(&mut self, email: &Name, role: Role) -> Result<(), Refusal> {
         self.needs(Need::Admin)?;
         email_is_good(email)?;
+        self.not_frozen()?;
         self.first_is_admin(role)?;
         let team = &self.workspace.team;
         if team.members.iter().any(|member| is_same_address(&member.email, email)) {

@@ -65,7 +65,9 @@ async fn requests(what: Counted, rounds: usize, place: &Place) -> Result<(), Str
     let (listener, app) = Server::prepare(&settings).await?.without_workers();
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let ledger = std::sync::Arc::clone(&app.ledger);
-    let serving = tokio::spawn(http::serve(listener, http::service(app, http::Audience::All), http::Stop::default()));
+    let service = http::service(app, http::Audience::All);
+    let crowd = http::connection::Crowd::unbounded();
+    let serving = tokio::spawn(http::serve(listener, service, crowd, http::Stop::default()));
     let target = Target { address, key };
     let mut connection = Connection::open(address).await?;
     let desks = if what == Counted::Hold { Vec::new() } else { desks(&ledger).await? };

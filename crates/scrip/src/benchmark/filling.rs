@@ -124,6 +124,7 @@ fn submission(n: u64, step: u64, length: u64) -> Submission {
         claims: Vec::new(),
         mails: Vec::new(),
         rows: Vec::new(),
+        allowance: Default::default(),
         wants_workspace: false,
     }
 }

@@ -188,7 +188,9 @@ pub async fn echo(stop: impl Future<Output = ()> + Send + 'static) -> Result<(),
         stop.await;
         told_by.begin();
     });
-    http::serve(listener, http::echo(), told).await.map_err(|error| error.to_string())
+    http::serve(listener, http::echo(), http::connection::Crowd::unbounded(), told)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 /// Where the data of a benchmark is kept: beside the working directory's own files, so that it is the same disk.

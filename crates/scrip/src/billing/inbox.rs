@@ -15,6 +15,8 @@ use crate::stripe::error::Refused;
 use crate::stripe::objects::event::Event;
 use serde_json::Value as Json;
 
+/// Kind of the event that ends an unpaid checkout session for ever.
+const EXPIRED: &str = "checkout.session.expired";
 /// Events passed on at once.
 const WAVE: i64 = 100;
 
@@ -97,6 +99,13 @@ pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
         return Ok(());
     }
     let object = &event.data.object;
+    if event.kind == EXPIRED
+        && let Some(session) = object["id"].as_str()
+    {
+        // It was not paid and cannot be any more, so nothing else follows, and nothing has to be asked.
+        let now = store.now(None).await?.micros();
+        return store.write(queries::CLOSE_SESSION, vec![Value::Text(session.to_owned()), now.into()]).await.map(drop);
+    }
     let customer = match object["object"].as_str() {
         Some("customer") => object["id"].as_str(),
         _ => id_of(&object["customer"]),

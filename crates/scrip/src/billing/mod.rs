@@ -10,6 +10,7 @@ pub mod collection;
 pub mod customers;
 mod downgrades;
 mod endpoints;
+pub mod errand;
 mod facts;
 pub mod inbox;
 mod money;
@@ -64,8 +65,10 @@ pub struct Billing {
     prices: Mutex<HashMap<String, Arc<Price>>>,
     /// Workspaces whose renewals are probed for, and since when.
     probed: Mutex<HashMap<scrip_engine::WorkspaceId, tokio::time::Instant>>,
-    /// Configurations of the portal, by their mark.
-    portals: Mutex<HashMap<String, String>>,
+    /// Configurations of the portal, by what a workspace may change to, and when each was looked up.
+    portals: Mutex<HashMap<String, (tokio::time::Instant, String)>>,
+    /// Held while a configuration is looked up: of many visits one asks Stripe.
+    portal_lookup: tokio::sync::Mutex<()>,
     /// Wakes the worker.
     wake: Notify,
 }
@@ -81,6 +84,7 @@ impl Billing {
             prices: Mutex::default(),
             probed: Mutex::default(),
             portals: Mutex::default(),
+            portal_lookup: tokio::sync::Mutex::default(),
             wake: Notify::new(),
         }
     }

@@ -17,11 +17,12 @@ use crate::stripe::objects::portal::{
 };
 use crate::stripe::objects::subscription::{Ending, Status, Subscription};
 use crate::stripe::offers::{self, Sold};
-use crate::stripe::{Error, IdempotencyKey};
+use crate::stripe::{Error, IdempotencyKey, pace};
 use scrip_engine::{Amount, Catalogs, Interval, Name, OnUpgrade, Refusal, Terms, Workspace, is_downgrade};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 /// The one thing a visit is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub(super) enum Changes {
     Upgrades,
 }
 
+/// How long a configuration is remembered: whoever changes prices at Stripe by hand sees them here by then.
+const REMEMBERED: Duration = Duration::from_secs(600); // # assumed
 /// Words on the portal where an upgrade ends what is left; the portal takes 60 letters.
 const FORFEITS: &str = "An upgrade ends what is left of your current credits.";
 
@@ -64,7 +67,13 @@ impl Billing {
     pub async fn portal(&self, workspace: &Workspace, visit: Visit) -> Result<String, Denied> {
         self.is_of_this_mode(workspace)?;
         let flow = match visit {
-            Visit::Any => None,
+            // Whoever is frozen may cancel and leave another means of payment, and buys nothing.
+            Visit::Any => match &workspace.frozen {
+                Some(reason) => {
+                    return Err(Denied::Refused(Refusal::WorkspaceFrozen { reason: reason.to_string() }));
+                }
+                None => None,
+            },
             Visit::Card => Some(Flow::PaymentMethodUpdate),
             Visit::Cancel => {
                 let current = match &workspace.subscription.payment {
@@ -180,43 +189,87 @@ impl Billing {
         flow_data: Option<Flow>,
         changes: Changes,
     ) -> Result<String, Denied> {
-        let configuration = self.configuration(workspace, changes).await?;
         let customer = self.customer(workspace).await?;
-        let new = NewSession { customer, configuration, return_url: self.back(workspace), flow_data };
+        let configuration = self.configuration(workspace, changes).await?;
+        let mut new = NewSession { customer, configuration, return_url: self.back(workspace), flow_data };
         // Each visit is a decision of its own; nothing follows from a page that nobody opens.
-        let key = IdempotencyKey::of(&["visit", &hex(&crate::crypto::random::<16>())]);
-        Ok(self.client.create_portal_session(&new, &key).await?.url)
+        let key = || IdempotencyKey::of(&["visit", &hex(&crate::crypto::random::<16>())]);
+        match self.client.create_portal_session(&new, &key()).await {
+            // The remembered configuration is gone or was switched off.
+            Err(Error::Refused(refused)) if refused.param.as_deref() == Some("configuration") => {
+                self.portals
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .retain(|_, (_, id)| *id != new.configuration);
+                new.configuration = self.configuration(workspace, changes).await?;
+                Ok(self.client.create_portal_session(&new, &key()).await?.url)
+            }
+            session => Ok(session?.url),
+        }
     }
 
-    /// The configuration for a workspace, made once for all that may buy the same.
+    /// Returns the configuration for a workspace, which is remembered for all that may change to the same: it costs
+    /// Stripe no request while it is. To look it up is work for everybody, counted for no workspace.
     async fn configuration(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denied> {
+        let kind = self.kind_of_portal(workspace, changes).await?;
+        if let Some(known) = self.remembered_portal(&kind) {
+            return Ok(known);
+        }
+        let _lookup = self.portal_lookup.lock().await;
+        if let Some(known) = self.remembered_portal(&kind) {
+            return Ok(known);
+        }
+        let id = pace::work(self.look_up_configuration(workspace, changes)).await?;
+        let remembered = (tokio::time::Instant::now(), id.clone());
+        self.portals.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, remembered);
+        Ok(id)
+    }
+
+    fn remembered_portal(&self, kind: &str) -> Option<String> {
+        let portals = self.portals.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = portals.get(kind).filter(|(since, _)| since.elapsed() < REMEMBERED);
+        known.map(|(_, id)| id.clone())
+    }
+
+    /// Returns everything that a configuration follows from, besides the prices at Stripe.
+    async fn kind_of_portal(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denied> {
+        let catalogs = self.ledger.store().catalogs();
+        let now = self.ledger.now(workspace.test_clock).await?;
+        let newest = catalogs.in_force(now, workspace.test_clock);
+        let version = newest.map_or(0, |newest| newest.version);
+        let current = current_price(workspace, &catalogs);
+        let plan = &workspace.subscription.plan;
+        let required = newest.iter().flat_map(|newest| &newest.catalog.plans).flat_map(|plan| &plan.requires);
+        let mut approved: Vec<&Name> = required.filter(|review| workspace.approvals.contains(*review)).collect();
+        approved.sort_unstable();
+        approved.dedup();
+        let forfeits = forfeits(workspace, &catalogs);
+        Ok(format!("{version} {plan} {current:?} {approved:?} {changes:?} {forfeits}"))
+    }
+
+    /// Finds the configuration at Stripe, or makes it, once for all that may change to the same.
+    async fn look_up_configuration(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denied> {
         let features = Features {
             invoice_history: Switch { enabled: true },
             payment_method_update: Switch { enabled: true },
             subscription_cancel: Cancelling { enabled: true, mode: "at_period_end" },
             subscription_update: self.changing(workspace, changes).await?,
         };
-        let known = self.ledger.store().catalogs();
-        let terms = Terms::of(workspace, &known, workspace.at);
-        let forfeits = terms.is_some_and(|terms| terms.on_upgrade() == OnUpgrade::Forfeit);
+        let forfeits = forfeits(workspace, &self.ledger.store().catalogs());
         let business_profile = forfeits.then_some(Profile { headline: FORFEITS });
         let wanted = serde_json::to_vec(&(&features, &business_profile)).expect("features are plain data");
         let mark = hex(&sha256(&[&wanted])[..12]);
-        if let Some(known) = self.portals.lock().unwrap_or_else(PoisonError::into_inner).get(&mark) {
-            return Ok(known.clone());
-        }
         let there = self.client.portal_configurations().await?;
         let known = there.into_iter().find(|one| one.active && one.metadata.get(marks::PORTAL) == Some(&mark));
-        let id = match known {
-            Some(known) => known.id,
+        match known {
+            Some(known) => Ok(known.id),
             None => {
                 let metadata = BTreeMap::from([(marks::PORTAL.to_owned(), mark.clone())]);
                 let new = NewConfiguration { features, business_profile, metadata, default_return_url: None };
-                self.client.create_portal_configuration(&new, &IdempotencyKey::of(&["portal", &mark])).await?.id
+                let key = IdempotencyKey::of(&["portal", &mark]);
+                Ok(self.client.create_portal_configuration(&new, &key).await?.id)
             }
-        };
-        self.portals.lock().unwrap_or_else(PoisonError::into_inner).insert(mark, id.clone());
-        Ok(id)
+        }
     }
 
     /// What can be changed to: of the plans that are sold and whose reviews the workspace has.
@@ -262,6 +315,12 @@ impl Billing {
             schedule_at_period_end: (changes == Changes::TimedAlike).then_some(Waiting { conditions }),
         })
     }
+}
+
+/// Returns true if an upgrade ends what a workspace has left.
+fn forfeits(workspace: &Workspace, catalogs: &Catalogs) -> bool {
+    let terms = Terms::of(workspace, catalogs, workspace.at);
+    terms.is_some_and(|terms| terms.on_upgrade() == OnUpgrade::Forfeit)
 }
 
 /// Returns the interval and the price of the period that a workspace pays for; `None` where it pays for none.

@@ -22,6 +22,7 @@ use crate::stripe::objects::customer::{Customer, NewCustomer};
 use crate::stripe::objects::price::Price;
 use crate::stripe::objects::subscription::Subscription;
 use crate::stripe::offers::{self, Sold};
+use crate::stripe::pace::Busy;
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{How, Mode, Offer, Refusal, Timestamp, Wanted, Workspace, money, offer, upgrade};
 use std::collections::BTreeMap;
@@ -58,6 +59,13 @@ pub enum Denied {
     Refused(Refusal),
     /// The provider refuses, or does not answer.
     Provider(Error),
+    /// Too much is asked of the provider.
+    Busy {
+        /// Seconds after which to come again.
+        retry_after: u32,
+        /// Number of requests that the workspace has in a day; `None` where it is the pace of all requests.
+        exceeded: Option<u32>,
+    },
     /// The store cannot.
     Store(Unavailable),
     /// Stripe does not sell it at this price.
@@ -78,7 +86,10 @@ impl From<Unavailable> for Denied {
 
 impl From<Error> for Denied {
     fn from(error: Error) -> Denied {
-        Denied::Provider(error)
+        match error {
+            Error::Busy(Busy { retry_after, exceeded }) => Denied::Busy { retry_after, exceeded },
+            error => Denied::Provider(error),
+        }
     }
 }
 
@@ -318,15 +329,14 @@ impl Billing {
     async fn give_up(&self, open: &Purchase) -> Result<(), Denied> {
         if let Some(session) = &open.session {
             let key = IdempotencyKey::of(&["expire", &open.id]);
-            let refused = match self.client.expire_checkout(session, &key).await {
-                Ok(_) => None,
-                Err(error @ Error::Refused(_)) => Some(error),
-                Err(error) => return Err(error.into()),
-            };
-            let status = match self.client.checkout(session).await {
-                Ok(now) => now.status,
-                // There is no such page, so nobody pays on it.
-                Err(Error::Refused(refused)) if refused.status == 404 => None,
+            let (status, refused) = match self.client.expire_checkout(session, &key).await {
+                Ok(now) => (now.status, None),
+                Err(error @ Error::Refused(_)) => match self.client.checkout(session).await {
+                    Ok(now) => (now.status, Some(error)),
+                    // There is no such page, so nobody pays on it.
+                    Err(Error::Refused(refused)) if refused.status == 404 => (None, None),
+                    Err(error) => return Err(error.into()),
+                },
                 Err(error) => return Err(error.into()),
             };
             match (status, refused) {

@@ -20,6 +20,7 @@ mod migrate;
 mod moving;
 mod output;
 mod params;
+mod people;
 mod place;
 mod quote;
 mod reviews;
@@ -98,6 +99,9 @@ enum Command {
     /// Invite people to a workspace
     #[command(subcommand)]
     Invitations(members::Inviting),
+    /// Find people, block and unblock them
+    #[command(subcommand)]
+    People(people::Verb),
     /// Apply for reviews that plans require, and decide them
     #[command(subcommand)]
     Reviews(reviews::Verb),
@@ -173,6 +177,7 @@ impl Command {
             Command::Keys(verb) => verb.run(api).await,
             Command::Members(verb) => verb.run(api).await,
             Command::Invitations(verb) => verb.run(api).await,
+            Command::People(verb) => verb.run(api).await,
             Command::Reviews(verb) => verb.run(api).await,
             Command::Audit(part) => members::audit(api, &part).await,
             Command::SignIn(sign_in) => sign_in.run(api).await,

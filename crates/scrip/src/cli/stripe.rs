@@ -123,11 +123,12 @@ fn told(fault: sync::Fault) -> Fault {
             _ => "what was done is done, and another run goes on from there",
         },
         (_, Some(Error::Unreachable(_))) => "is stripe_api_url right, and can this machine reach it?",
+        (_, Some(Error::Busy(_))) => "wait, and run it again",
         (_, Some(Error::Unknown(_))) => "run it again: nothing is made twice",
     };
     let text = format!("{fault}\n  - {what_to_do}");
     match fault.error() {
-        Some(Error::Unreachable(_) | Error::Unknown(_)) => Fault::Unavailable(text),
+        Some(Error::Busy(_) | Error::Unreachable(_) | Error::Unknown(_)) => Fault::Unavailable(text),
         Some(Error::Refused(refused)) if refused.status == 429 => Fault::Unavailable(text),
         _ => Fault::Refused(text),
     }

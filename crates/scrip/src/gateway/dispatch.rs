@@ -171,7 +171,7 @@ impl Dispatcher {
             }
             Err(SubmitError::Refused(_)) => Ok(None),
             Err(SubmitError::Unavailable(unavailable)) => Err(unavailable),
-            Err(SubmitError::KeyReused | SubmitError::Claimed(_)) => Ok(None),
+            Err(SubmitError::KeyReused | SubmitError::Claimed(_) | SubmitError::Exceeded(_)) => Ok(None),
             Err(SubmitError::Bug(cause)) => Err(Unavailable(cause)),
         }
     }
@@ -257,7 +257,7 @@ impl Dispatcher {
         let asked = Asked::internal("worker", workspace, Some(format!("settle:{n}:{attempt}")));
         let command = Command::SettleRun { run: n, attempt: Some(attempt), outcome };
         match self.ledger.submit(workspace, command, asked).await {
-            Ok(_) | Err(SubmitError::KeyReused | SubmitError::Claimed(_)) => Ok(()),
+            Ok(_) | Err(SubmitError::KeyReused | SubmitError::Claimed(_) | SubmitError::Exceeded(_)) => Ok(()),
             Err(SubmitError::Refused(Refusal::Superseded)) => Ok(()),
             Err(SubmitError::Refused(refusal)) => {
                 Err(Unavailable(format!("a run could not be settled: {}", refusal.code())))

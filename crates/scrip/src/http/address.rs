@@ -91,6 +91,11 @@ impl Proxies {
         self.client(peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), headers)
     }
 
+    /// Returns true if a peer is one of them.
+    pub fn is_trusted(&self, peer: IpAddr) -> bool {
+        self.trusts(peer.to_canonical())
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.has(address))
     }

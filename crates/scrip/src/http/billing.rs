@@ -3,12 +3,14 @@
 //! Invariant: what is bought is decided by the engine and paid at the payment provider's; nothing here grants anything.
 
 use super::caller::{Admin, Operator};
-use super::problem::{Problem, refusal_detail, request_id};
+use super::problem::{Problem, allowed, refusal_detail, request_id};
 use super::request::{Body, PageQuery, PathOf, QueryOf};
 use super::values::{amount, interval, name};
 use super::{App, Reply, page_limit, views};
 use crate::acts;
 use crate::alerts::{self, Alert, Kept};
+use crate::allowances;
+use crate::billing::errand::errand;
 use crate::billing::portal::Visit;
 use crate::billing::purchases::{Denied, Page};
 use crate::billing::{Billing, customers, marks};
@@ -25,6 +27,8 @@ use std::time::Duration;
 
 /// How long is waited for somebody else who is looking at a customer.
 const PATIENCE: Duration = Duration::from_secs(15); // # assumed
+/// Requests to Stripe that may follow when automatic top-ups are asked for.
+const TOP_UP: u32 = 8;
 /// How often is asked whether they have ended.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -47,12 +51,28 @@ pub async fn checkout(
     let wanted = wanted(&body.value)?;
     let billing = seller(&app)?;
     let key = admin.key().map(|key| format!("{} {key}", admin.actor()));
-    let Page { url, offer, expires_at } = match billing.buy(&workspace, &wanted, key.as_deref()).await {
+    allow_session(&app, &admin, &workspace).await?;
+    let buys = billing.buy(&workspace, &wanted, key.as_deref());
+    let bought = errand(&app.ledger, counted(&admin, &workspace), buys).await;
+    let Page { url, offer, expires_at } = match bought {
         Ok(page) => page,
         Err(denied) => return Err(problem(&app, &workspace, denied).await),
     };
     let expires_at = expires_at.map(|at| at.to_string());
     Ok(Reply::new(StatusCode::CREATED, api::Checkout { url, offer: views::offer(&wanted, &offer), expires_at }))
+}
+
+/// Counts a session that a person asks for.
+async fn allow_session(app: &App, admin: &Admin, workspace: &Workspace) -> Result<(), Problem> {
+    match admin.user() {
+        Some(_) => allowed(app, allowances::stripe_session(workspace)).await,
+        None => Ok(()),
+    }
+}
+
+/// Returns the workspace whose requests to Stripe are counted: none where the operator asks.
+fn counted<'w>(admin: &Admin, workspace: &'w Workspace) -> Option<&'w Workspace> {
+    admin.user().map(|_| workspace)
 }
 
 fn wanted(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
@@ -79,7 +99,9 @@ pub async fn portal(
         Some(api::PortalFlow::Cancel) => Visit::Cancel,
         Some(api::PortalFlow::PaymentMethod) => Visit::Card,
     };
-    match seller(&app)?.portal(&workspace, visit).await {
+    let billing = seller(&app)?;
+    allow_session(&app, &admin, &workspace).await?;
+    match errand(&app.ledger, counted(&admin, &workspace), billing.portal(&workspace, visit)).await {
         Ok(url) => Ok(Reply::new(StatusCode::CREATED, api::PortalVisit { url })),
         Err(denied) => Err(problem(&app, &workspace, denied).await),
     }
@@ -135,6 +157,11 @@ pub async fn set_top_up(
     let workspace = admin.workspace_now(&app).await?;
     if let Err(denied) = seller(&app)?.is_of_this_mode(&workspace) {
         return Err(problem(&app, &workspace, denied).await);
+    }
+    // With a customer, a purchase may follow at once.
+    if admin.user().is_some() && customers::of(app.ledger.store(), workspace.id).await?.is_some() {
+        let requests = allowances::stripe_requests(workspace.id, allowances::has_paid(&workspace), TOP_UP, TOP_UP);
+        allowed(&app, requests).await?;
     }
     top_up(&app, &admin, Some(TopUpTerms { pack: name(pack), below, monthly_max }), &body.bytes).await
 }
@@ -302,6 +329,14 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
         Denied::KeyReused => Problem::KeyReused,
         Denied::OtherMode => {
             Problem::invalid("", "the workspace is of the other mode than this server's payment provider: test or live")
+        }
+        Denied::Busy { retry_after, exceeded: None } => Problem::StripeBusy { retry_after },
+        Denied::Busy { retry_after, exceeded: Some(limit) } => {
+            let detail = format!(
+                "at most {limit} requests to Stripe are sent for this workspace in 24 hours; more are in {retry_after} \
+                 seconds"
+            );
+            Problem::Exceeded { limit, retry_after, detail }
         }
         Denied::Provider(error) => {
             tracing::warn!(%error, "the payment provider did not do it");

@@ -252,6 +252,9 @@ impl<R: Right> Caller<R> {
         judge(&workspace, &plan, self.by, R::NEED, now).map_err(Problem::Refused)?;
         if let By::Key(secret) = self.by {
             let key = workspace.team.opened_by(&secret, now).ok_or(Problem::Unauthenticated)?;
+            if app.blocked.has(app.ledger.store(), [key.owner, key.made_by]).await? {
+                return Err(Problem::Unauthenticated);
+            }
             self.actor = id.owned(Kind::Key, key.n);
             app.keys.used(&app.ledger, id, key.n);
         }
@@ -270,6 +273,17 @@ impl<R: Right> Caller<R> {
             return Ok(());
         }
         let workspace = app.ledger.workspace(self.workspace()?).await?.ok_or(Problem::not_found("workspace"))?;
+        let people = match self.by {
+            By::Key(secret) => {
+                let key = workspace.team.opened_by(&secret, workspace.at);
+                [key.and_then(|key| key.owner), key.and_then(|key| key.made_by)]
+            }
+            By::User(user) => [Some(user), None],
+            By::Operator => [None, None],
+        };
+        if app.blocked.has(app.ledger.store(), people).await? {
+            return Err(Problem::Unauthenticated);
+        }
         sees_run(app, &workspace, self.by, made_by).await
     }
 

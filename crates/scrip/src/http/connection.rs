@@ -1,35 +1,47 @@
 //! Connections: who is at the other end, and for how long it may keep one without using it.
 //!
 //! The library that serves HTTP waits for ever for the head of a request: who sends a byte now and then would hold a
-//! connection for as long as it likes. So each connection is looked at every ten seconds. One that has neither
+//! connection for as long as it likes. So each connection is looked at every five seconds. One that has neither
 //! brought a whole head nor taken anything of an answer since is silent; too many such looks in a row, and it is cut.
 //! While a request is being answered it may be silent: then it waits for us.
 //!
 //! Invariant: no timer is set and no clock is read for a request; a connection has one timer for all of its life.
 
+use super::address::{Client, Proxies};
 use axum::body::{Body, HttpBody};
 use axum::extract::connect_info::Connected;
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use futures_util::StreamExt;
+use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 
 /// How often a connection is looked at.
-pub const LOOK: Duration = Duration::from_secs(10);
-/// Silent looks after which one is cut that has begun to send a head: it had 20 to 30 seconds for it.
-const HEAD_LOOKS: u32 = 3; // # assumed
-/// The same for one that sends nothing, or takes nothing of an answer: 110 to 120 seconds. Clients that keep
+pub const LOOK: Duration = Duration::from_secs(5);
+/// Silent looks after which one is cut that has never sent a byte: after 5 to 10 seconds. Whoever opens a connection
+/// has something to say.
+const FIRST_LOOKS: u32 = 2; // # assumed
+/// Silent looks after which one is cut that has begun to send a head: it had 25 to 30 seconds for it.
+const HEAD_LOOKS: u32 = 6; // # assumed
+/// The same for one that sends nothing more, or takes nothing of an answer: 115 to 120 seconds. Clients that keep
 /// connections for a minute and a half, as many do, must not find one closed just as they use it.
-const IDLE_LOOKS: u32 = 12; // # assumed
+const IDLE_LOOKS: u32 = 24; // # assumed
+/// Shortest time between two lines of the log about connections that are not accepted.
+const TOLD_EVERY: Duration = Duration::from_secs(10); // # assumed
+/// Pause after the system had no handle for a connection.
+const NO_HANDLES_WAIT: Duration = Duration::from_millis(100); // # assumed
+/// Kinds of such lines: an address has too many connections, or there is no handle.
+const CROWDED: usize = 0;
+const NO_HANDLES: usize = 1;
 /// Bytes in which a head must have come whole.
 const HEAD_MAX: usize = 64 << 10; // # assumed
 
@@ -93,24 +105,93 @@ impl Drop for Serving {
     }
 }
 
-/// How long nobody is let in after the system refused to.
-const REST: Duration = Duration::from_secs(1);
+/// Connections by address, of all listeners of a process.
+#[derive(Debug)]
+pub struct Crowd {
+    /// Maximum number of one address.
+    most: u32,
+    proxies: Proxies,
+    open: Mutex<BTreeMap<Client, u32>>,
+}
 
-/// Returns `true` for the error of a connection that its other end gave up before it was taken.
-fn is_of_the_other_end(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
+/// A place among the connections of an address; dropping it gives it back.
+#[derive(Debug)]
+struct Place {
+    crowd: Arc<Crowd>,
+    client: Client,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.crowd.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.client);
+            }
+        }
+    }
+}
+
+impl Crowd {
+    /// At most so many connections of one address, half of the files that may be open where nothing is said; of a
+    /// trusted proxy as many as it likes.
+    pub fn new(most: Option<u32>, proxies: Proxies) -> Arc<Crowd> {
+        let most = most.unwrap_or_else(|| (open_files_max() / 2).max(1));
+        Arc::new(Crowd { most, proxies, open: Mutex::default() })
+    }
+
+    /// As many connections as there are, for whoever measures.
+    pub fn unbounded() -> Arc<Crowd> {
+        Crowd::new(Some(u32::MAX), Proxies::default())
+    }
+
+    /// Returns a place for a connection: `Ok(None)` for a proxy's, which is not counted, and an error when the address
+    /// has as many as it may.
+    fn place(self: &Arc<Self>, peer: IpAddr) -> std::result::Result<Option<Place>, Client> {
+        if self.proxies.is_trusted(peer) {
+            return Ok(None);
+        }
+        let client = Client::at(peer);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(client).or_default();
+        if *count >= self.most {
+            return Err(client);
+        }
+        *count += 1;
+        Ok(Some(Place { crowd: Arc::clone(self), client }))
+    }
+}
+
+/// Returns the number of files that this process may have open, as the system says; a cautious one where it does not.
+fn open_files_max() -> u32 {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(1_024)
 }
 
 /// A listener whose connections are looked at.
 pub struct Door {
     listener: Arc<TcpListener>,
     look: Duration,
+    crowd: Arc<Crowd>,
+    /// When was last logged that connections are refused, and that there are no handles.
+    told: [Option<Instant>; 2],
 }
 
 impl Door {
     /// Looks at the connections of a listener so often.
-    pub fn new(listener: impl Into<Arc<TcpListener>>, look: Duration) -> Door {
-        Door { listener: listener.into(), look }
+    pub fn new(listener: impl Into<Arc<TcpListener>>, look: Duration, crowd: Arc<Crowd>) -> Door {
+        Door { listener: listener.into(), look, crowd, told: [None; 2] }
+    }
+
+    /// Returns true if something of a kind was not logged for a while, and notes that it is now.
+    fn may_tell(&mut self, kind: usize) -> bool {
+        let is_long_ago = self.told[kind].is_none_or(|at| at.elapsed() >= TOLD_EVERY);
+        if is_long_ago {
+            self.told[kind] = Some(Instant::now());
+        }
+        is_long_ago
     }
 }
 
@@ -119,25 +200,47 @@ impl Listener for Door {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Paced<TcpStream>, SocketAddr) {
-        let (stream, address) = loop {
-            match self.listener.accept().await {
-                Ok(accepted) => break accepted,
-                Err(error) if is_of_the_other_end(&error) => {}
+        loop {
+            let (stream, address) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
+                // Whoever has gone again is nobody's trouble.
+                Err(error) if is_of_one_connection(error.kind()) => continue,
                 Err(error) => {
-                    // There may be too many files open: some will be closed.
-                    tracing::error!(%error, "connections cannot be taken");
-                    tokio::time::sleep(REST).await;
+                    if self.may_tell(NO_HANDLES) {
+                        let open_files_max = open_files_max();
+                        tracing::error!(%error, open_files_max, "connections cannot be taken; is that limit too low?");
+                    }
+                    sleep(NO_HANDLES_WAIT).await;
+                    continue;
                 }
-            }
-        };
-        // It only would be slower.
-        let _ = stream.set_nodelay(true);
-        (Paced::new(stream, self.look), address)
+            };
+            let place = match self.crowd.place(address.ip()) {
+                Ok(place) => place,
+                Err(client) => {
+                    if self.may_tell(CROWDED) {
+                        let most = self.crowd.most;
+                        tracing::warn!(
+                            ?client,
+                            most,
+                            "an address has as many connections as it may: the rest is closed"
+                        );
+                    }
+                    continue;
+                }
+            };
+            // It only would be slower.
+            let _ = stream.set_nodelay(true);
+            return (Paced::new(stream, self.look, place), address);
+        }
     }
 
     fn local_addr(&self) -> Result<SocketAddr> {
         self.listener.local_addr()
     }
+}
+
+fn is_of_one_connection(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
 /// A connection that is looked at.
@@ -158,10 +261,12 @@ pub struct Paced<S> {
     /// Whether something was taken since the last look, and whether something waits to be.
     has_taken: bool,
     is_full: bool,
+    /// Its place among those of its address.
+    _place: Option<Place>,
 }
 
 impl<S> Paced<S> {
-    fn new(stream: S, look: Duration) -> Paced<S> {
+    fn new(stream: S, look: Duration, place: Option<Place>) -> Paced<S> {
         let mut looks = interval(look);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first look is not now.
@@ -178,6 +283,7 @@ impl<S> Paced<S> {
             begun_then: 0,
             has_taken: false,
             is_full: false,
+            _place: place,
         }
     }
 
@@ -190,7 +296,13 @@ impl<S> Paced<S> {
             self.begun_then = begun;
             self.silent = if has_moved || waits_for_us { 0 } else { self.silent + 1 };
             let is_halfway = self.heard > 0 && begun == self.begun;
-            if self.silent >= if is_halfway { HEAD_LOOKS } else { IDLE_LOOKS } {
+            let has_never_spoken = self.heard == 0 && begun == 0;
+            let most = match (is_halfway, has_never_spoken) {
+                (true, _) => HEAD_LOOKS,
+                (false, true) => FIRST_LOOKS,
+                (false, false) => IDLE_LOOKS,
+            };
+            if self.silent >= most {
                 return Err(Error::new(ErrorKind::TimedOut, "it was silent for too long"));
             }
         }
@@ -278,16 +390,20 @@ mod tests {
     use axum::routing::{get, post};
     use futures_util::stream;
     use std::convert::Infallible;
-    use std::sync::Mutex;
     use tokio::sync::{mpsc, oneshot};
 
     const SHORT: Duration = Duration::from_millis(100);
 
     /// Serves a router whose connections are looked at ten times a second; where.
     async fn serve(router: Router) -> SocketAddr {
+        serve_at_most(router, 1_000).await
+    }
+
+    /// The same with at most so many connections of an address.
+    async fn serve_at_most(router: Router, most: u32) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let address = listener.local_addr().expect("it listens");
-        let door = Door::new(listener, SHORT);
+        let door = Door::new(listener, SHORT, Crowd::new(Some(most), Proxies::default()));
         let router = with_middleware(router, None).into_make_service_with_connect_info::<Peer>();
         tokio::spawn(async { axum::serve(door, router).await });
         address
@@ -430,5 +546,42 @@ mod tests {
             }
         }
         assert!(sent < 100 << 20, "it takes all of it");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_never_speaks_is_cut_soon_and_an_address_has_no_more_than_its_share() {
+        let address = serve_at_most(Router::new().route("/now", get(|| async { "now" })), 8).await;
+        let idle = connect(address).await;
+        send(&idle, NOW).await;
+        assert!(read_to(&idle, "now").await.contains("200 OK"));
+        let begun = Instant::now();
+        let silent: Vec<TcpStream> = futures_util::future::join_all((0..50).map(|_| connect(address))).await;
+        for stream in &silent {
+            assert_eq!(read_to(stream, "").await, "");
+        }
+        assert!(begun.elapsed() < SHORT * 10, "they are cut after {:?}", begun.elapsed());
+        // Who has spoken is still there, and whoever comes now is served.
+        for stream in [&idle, &connect(address).await] {
+            send(stream, NOW).await;
+            assert!(read_to(stream, "now").await.contains("200 OK"));
+        }
+    }
+
+    #[test]
+    fn a_place_is_given_back_and_a_proxy_needs_none() {
+        let proxies = Proxies::read(&["10.0.0.0/8"]).expect("a network");
+        let crowd = Crowd::new(Some(2), proxies);
+        let [stranger, other, proxy] = [[203, 0, 113, 9], [203, 0, 113, 10], [10, 1, 2, 3]].map(IpAddr::from);
+        let place = |address| crowd.place(address).expect("there is room").expect("it is counted");
+        let (first, second) = (place(stranger), place(stranger));
+        assert!(crowd.place(stranger).is_err());
+        drop(place(other));
+        assert!((0..100).all(|_| crowd.place(proxy).is_ok_and(|place| place.is_none())));
+        drop(first);
+        let third = place(stranger);
+        assert!(crowd.place(stranger).is_err());
+        drop((second, third));
+        assert!(crowd.open.lock().expect("nobody panicked").is_empty());
+        assert!(open_files_max() > 0);
     }
 }

@@ -3,12 +3,14 @@
 //! Invariant: nobody learns here who belongs to a workspace that is not theirs.
 
 use super::caller::{Admin, Belonging, Member, Operator};
+use super::people::not_blocked;
 use super::person::Person;
 use super::problem::Problem;
 use super::request::{Body, PathOf};
 use super::values::{address, cap, email};
 use super::views::capped;
 use super::{App, Reply};
+use crate::allowances;
 use crate::email::{Email, is_same};
 use crate::ledger::{Asked, Beside};
 use crate::links::is_invitation;
@@ -59,6 +61,7 @@ pub async fn add(
     app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     let (store, asked) = (app.ledger.store(), &body.value.email);
     let email = email("/email", asked)?;
+    not_blocked(&app, "/email", &email).await?;
     let known_as = address(store, "/email", asked).await?;
     let user = sign_in::user_of(store, &known_as, app.ledger.now(None).await?).await?;
     let role = role(body.value.role);
@@ -144,7 +147,8 @@ pub async fn invite(
     let mail = mail.to(format!("invitation {}", crate::crypto::hex(&crate::crypto::random::<16>())), email.as_str());
     let mail = mail.map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
     let command = Command::Team(TeamCommand::Invite { email: email.as_str().into(), role });
-    let beside = Beside { mails: vec![mail], ..Beside::default() };
+    let counted = admin.user().map(|person| allowances::invitation(&workspace, person, &email));
+    let beside = Beside { mails: vec![mail], allowance: counted.unwrap_or_default(), ..Beside::default() };
     let (committed, _) = app.ledger.submit_beside(id, command, admin.asked(id, &body.bytes), beside).await?;
     let made = committed.events.iter().find_map(|Dated(_, event)| match event {
         Event::Team(TeamEvent::Invited { invitation, email, role, expires_at }) => {

@@ -19,6 +19,7 @@ mod oidc;
 mod openapi;
 mod opening;
 mod operator_keys;
+mod people;
 pub mod person;
 pub mod problem;
 pub mod rates;
@@ -28,6 +29,7 @@ mod runs;
 mod scopes;
 mod sessions;
 mod stop;
+pub mod streams;
 mod switches;
 mod test_clocks;
 pub mod throttle;
@@ -36,6 +38,7 @@ pub mod views;
 mod workspaces;
 
 use crate::billing::Billing;
+use crate::blocks::Blocked;
 use crate::clock::{self, Stopwatch};
 use crate::crypto::{hex, random};
 use crate::gateway::assets::Assets;
@@ -56,7 +59,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use connection::{Door, LOOK, Peer};
+use connection::{Crowd, Door, LOOK, Peer};
 pub use health::Health;
 use health::{Reason, STOPPING};
 pub use openapi::document;
@@ -113,8 +116,12 @@ pub struct App {
     pub bad_keys: Throttle<Client>,
     /// Counts links that were asked for, by who asks.
     pub sign_ins: Throttle<Client>,
-    /// The same by whom they are for.
-    pub accounts: Throttle<throttle::Account>,
+    /// Counts returns from the OpenID provider, by who returns.
+    pub callbacks: Throttle<Client>,
+    /// Open event streams and waits.
+    pub streams: Arc<streams::Streams>,
+    /// People who are blocked.
+    pub blocked: Blocked,
 }
 
 impl App {
@@ -182,6 +189,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(reviews::approve))
         .routes(routes!(reviews::reject))
         .routes(routes!(reviews::revoke))
+        .routes(routes!(people::list))
+        .routes(routes!(people::show))
+        .routes(routes!(people::block, people::unblock))
         .routes(routes!(audit::list))
         .routes(routes!(operator_keys::make, operator_keys::list))
         .routes(routes!(operator_keys::revoke))
@@ -392,9 +402,14 @@ const FAREWELL: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: tokio::net::TcpListener, router: Router, stop: Stop) -> std::io::Result<()> {
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    crowd: Arc<Crowd>,
+    stop: Stop,
+) -> std::io::Result<()> {
     let listener = Arc::new(listener);
-    let door = Door::new(Arc::clone(&listener), LOOK);
+    let door = Door::new(Arc::clone(&listener), LOOK, Arc::clone(&crowd));
     let graceful = {
         let stop = stop.clone();
         async move { stop.begun().await }
@@ -404,7 +419,7 @@ pub async fn serve(listener: tokio::net::TcpListener, router: Router, stop: Stop
     let patience = async move {
         stop.begun().await;
         let farewell = farewell().into_make_service_with_connect_info::<Peer>();
-        let sent_away = axum::serve(Door::new(listener, LOOK), farewell);
+        let sent_away = axum::serve(Door::new(listener, LOOK, crowd), farewell);
         let _ = tokio::time::timeout(FAREWELL, async { sent_away.await }).await;
     };
     tokio::select! {

@@ -3,6 +3,7 @@
 //! Invariant: whoever comes back was sent away by us, from this browser, and comes back once.
 
 use super::App;
+use super::address::Client;
 use super::person::{COOKIE, named, set_cookie};
 use super::problem::Problem;
 use super::request::QueryOf;
@@ -47,6 +48,7 @@ pub struct Returned {
 #[utoipa::path(get, path = "/v1/oidc/callback", tag = "Sessions", security(()), params(Returned),
     responses((status = 303, description = "To the first page, signed in", headers(("Location" = String, description = "`/`")))))]
 pub async fn callback(
+    client: Client,
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     QueryOf(returned): QueryOf<Returned>,
@@ -66,6 +68,8 @@ pub async fn callback(
         return Err(refused("another provider sent them back").into());
     }
     let code = returned.code.ok_or_else(|| refused("the provider gave no code"))?;
+    // Counted before the provider is asked: what a request costs it is the same, whatever it says.
+    app.callbacks.attempt(client, now)?;
     // A code is good once, at any provider that is one; an attempt is, whatever the provider is.
     if !sign_in::spend(app.ledger.store(), attempt.id(), attempt.ends_at()).await? {
         return Err(refused("the attempt was used before").into());

@@ -8,12 +8,13 @@ use super::problem::Problem;
 use crate::email::person_of;
 use crate::ledger::{Asked, Beside};
 use crate::sign_in::upgrade::claim_of;
-use crate::store::{Claim, Committed, SubmitError};
+use crate::store::{Allowance, Claim, Committed, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceId, apply};
 use std::sync::Arc;
 
 /// A workspace to be opened.
+#[derive(Clone)]
 pub struct Opening {
     /// Its id.
     pub id: WorkspaceId,
@@ -33,6 +34,8 @@ pub struct Opening {
     pub choice: Option<Choice>,
     /// Gives what comes once in a lifetime, if the person never had it (R8).
     pub welcome: bool,
+    /// Everything that is counted with it, where a person asks.
+    pub allowance: Allowance,
 }
 
 /// Opens a workspace, once. Of a person's several only one brings what comes once in a lifetime.
@@ -46,7 +49,8 @@ pub async fn open(app: &App, opening: Opening) -> Result<(Committed, Arc<Workspa
     claims.push(membership(opening.owner, id));
     loop {
         let command = opening.command(claims.contains(&person));
-        let beside = Beside { claims: claims.clone(), ..Beside::default() };
+        let allowance = opening.allowance.clone();
+        let beside = Beside { claims: claims.clone(), allowance, ..Beside::default() };
         match app.ledger.submit_beside(id, command, asked.clone(), beside).await {
             // Another of this person's workspaces was quicker: this one opens without what comes once in a lifetime.
             Err(SubmitError::Claimed(taken)) if taken == person => claims.retain(|claim| *claim != person),

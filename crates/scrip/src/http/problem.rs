@@ -2,8 +2,9 @@
 //!
 //! Invariant: what a caller reads here was written for callers; causes go to the log under the request's id.
 
+use super::App;
 use crate::history::HistoryError;
-use crate::store::{SubmitError, Unavailable};
+use crate::store::{Allowance, Exceeded, SubmitError, Unavailable};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use scrip_engine::{Ending, FreshQuote, Invalid, Refusal};
@@ -39,6 +40,20 @@ pub enum Problem {
         /// How many there may be.
         limit: u32,
         /// Seconds after which one more is admitted.
+        retry_after: u32,
+    },
+    /// Something that costs others is done too often (R39).
+    Exceeded {
+        /// Maximum number in a window, or open at once.
+        limit: u32,
+        /// Seconds after which one more is admitted.
+        retry_after: u32,
+        /// The counted thing and its window, in words.
+        detail: String,
+    },
+    /// Stripe takes no more requests from this server now.
+    StripeBusy {
+        /// Seconds after which it is likely to.
         retry_after: u32,
     },
     /// The body did not come within the time there is for it.
@@ -83,11 +98,13 @@ impl Problem {
             Problem::Quote { code, .. } => code,
             Problem::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Problem::MethodNotAllowed => "METHOD_NOT_ALLOWED",
-            Problem::RateLimited { .. } => "RATE_LIMITED",
+            Problem::RateLimited { .. } | Problem::Exceeded { .. } => "RATE_LIMITED",
             Problem::TooSlow { .. } => "REQUEST_TIMEOUT",
             Problem::TooLarge { .. } => "REQUEST_TOO_LARGE",
             Problem::BadSignature(_) => "BAD_SIGNATURE",
-            Problem::Provider | Problem::NotForSale(_) | Problem::Unavailable => "UNAVAILABLE",
+            Problem::Provider | Problem::StripeBusy { .. } | Problem::NotForSale(_) | Problem::Unavailable => {
+                "UNAVAILABLE"
+            }
             Problem::Internal => "INTERNAL",
         }
     }
@@ -149,7 +166,9 @@ impl Problem {
     /// Seconds after which to come again, for whoever may have more luck then.
     fn retry_after(&self) -> Option<u32> {
         match self {
-            Problem::RateLimited { retry_after, .. } => Some(*retry_after),
+            Problem::RateLimited { retry_after, .. }
+            | Problem::Exceeded { retry_after, .. }
+            | Problem::StripeBusy { retry_after } => Some(*retry_after),
             Problem::Refused(Refusal::SwitchedOff { .. } | Refusal::ModelNotServed { .. }) => Some(OFF_FOR),
             Problem::Provider | Problem::Unavailable | Problem::Refused(Refusal::ConcurrencyLimited { .. }) => {
                 Some(RETRY_AFTER)
@@ -200,7 +219,10 @@ fn members(problem: &Problem) -> Map<String, Value> {
     let members = match problem {
         Problem::Refused(refusal) => refusal_members(refusal),
         Problem::Quote { fresh, .. } => json!({ "quote": fresh }),
-        Problem::RateLimited { limit, retry_after } => json!({ "limit": limit, "retry_after": retry_after }),
+        Problem::RateLimited { limit, retry_after } | Problem::Exceeded { limit, retry_after, .. } => {
+            json!({ "limit": limit, "retry_after": retry_after })
+        }
+        Problem::StripeBusy { retry_after } => json!({ "retry_after": retry_after }),
         Problem::Provider | Problem::Unavailable => json!({ "retry_after": RETRY_AFTER }),
         Problem::NotForSale(_) => json!({ "retryable": false }),
         _ => json!({}),
@@ -294,6 +316,10 @@ fn detail(problem: &Problem) -> String {
         Problem::RateLimited { limit, retry_after } => {
             format!("that was one too many, of at most {limit}; the next one is admitted in {retry_after} seconds")
         }
+        Problem::Exceeded { detail, .. } => detail.clone(),
+        Problem::StripeBusy { retry_after } => format!(
+            "Stripe takes no more requests from this server now: nothing was paid; come again in {retry_after} seconds"
+        ),
         Problem::TooSlow { seconds } => {
             format!("the body must come within {seconds} seconds; nothing was done")
         }
@@ -387,6 +413,7 @@ impl From<SubmitError> for Problem {
             SubmitError::KeyReused => Problem::KeyReused,
             // A person's claim is given up by who opens the workspace; an operator's own id is refused.
             SubmitError::Claimed(_) => Problem::invalid("/external_id", "another workspace has it"),
+            SubmitError::Exceeded(exceeded) => exceeded.into(),
             SubmitError::Unavailable(unavailable) => unavailable.into(),
             SubmitError::Bug(cause) => {
                 tracing::error!(%cause, "a command broke an invariant and was not written");
@@ -406,6 +433,27 @@ impl From<HistoryError> for Problem {
             }
         }
     }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Problem {
+        let Exceeded { limit, window, retry_after, what } = exceeded;
+        let window = match window {
+            86_400 => "24 hours".to_owned(),
+            60 => "a minute".to_owned(),
+            seconds => format!("{} minutes", seconds / 60),
+        };
+        let detail = format!("at most {limit} {what} in {window}; one more is admitted in {retry_after} seconds");
+        Problem::Exceeded { limit, retry_after, detail }
+    }
+}
+
+/// Counts uses that come with no entry.
+///
+/// # Errors
+/// When one is beyond its limit, or nobody can say.
+pub async fn allowed(app: &App, allowance: Allowance) -> Result<(), Problem> {
+    Ok(app.ledger.store().spend(allowance).await??)
 }
 
 impl From<Unavailable> for Problem {

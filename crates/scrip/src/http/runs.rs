@@ -2,9 +2,11 @@
 
 pub mod events;
 
+use super::address::Client;
 use super::caller::{Caller, Reader, Right, Runner};
 use super::problem::{Problem, refusal_members};
 use super::request::{Body, PathOf, QueryOf};
+use super::streams;
 use super::switches::off;
 use super::values::{metadata, name, params};
 use super::{App, Reply, page_limit, views};
@@ -138,12 +140,14 @@ pub struct WaitQuery {
     request_body = api::NewRun, responses((status = 202, description = "The run was accepted", body = api::Run)))]
 pub async fn create(
     runner: Runner,
+    client: Client,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<WaitQuery>,
     body: Body<api::NewRun>,
 ) -> Result<Reply<api::Run>, Problem> {
     let id = runner.workspace()?;
     let wait = wait(query.wait)?;
+    let _permit = if wait.is_zero() { None } else { streams::open(&app, &runner, client).await? };
     let asked = runner.asked_once(id, &body.bytes)?;
     let new = body.value;
     let workspace = runner.workspace_now(&app).await?;
@@ -248,12 +252,15 @@ async fn find_for<R: Right>(app: &App, caller: &Caller<R>, run: (WorkspaceId, u3
     responses((status = 200, description = "The run", body = api::Run)))]
 pub async fn show(
     reader: Reader,
+    client: Client,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
     QueryOf(query): QueryOf<WaitQuery>,
 ) -> Result<Json<api::Run>, Problem> {
     let (workspace, n) = reader.owned(Kind::Run, &id, "run")?;
-    Ok(Json(events::ended(&app, (workspace, n), &reader, wait(query.wait)?).await?))
+    let wait = wait(query.wait)?;
+    let _permit = if wait.is_zero() { None } else { streams::open(&app, &reader, client).await? };
+    Ok(Json(events::ended(&app, (workspace, n), &reader, wait).await?))
 }
 
 /// Where a run can be.

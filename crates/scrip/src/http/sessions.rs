@@ -6,18 +6,22 @@
 use super::address::Client;
 use super::caller::Operator;
 use super::opening::{self, Opening};
+use super::people::not_blocked;
 use super::person::{COOKIE, Person, cookies, csrf, not_from_elsewhere, set_cookie};
-use super::problem::{Problem, request_id};
+use super::problem::{Problem, allowed, request_id};
 use super::request::Body;
 use super::values::address;
 use super::{App, Reply};
 use crate::acts;
+use crate::allowances;
+use crate::blocks;
 use crate::crypto::{hex, random, sha256};
 use crate::email::Email;
 use crate::ledger::{Asked, idempotency};
 use crate::mail::Mail;
 use crate::outbox::enqueue;
 use crate::sign_in::{self, LINK_LIFETIME, Redeemed, Session};
+use crate::store::Allowance;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -38,9 +42,11 @@ pub async fn ask(
     let email = address(app.ledger.store(), "/email", &body.value.email).await?;
     let now = app.ledger.now(None).await?;
     app.sign_ins.attempt(client, now)?;
-    // Every spelling of a person's address counts as one.
-    app.accounts.attempt(sha256(&[email.person().as_bytes()]), now)?;
-    queue_sign_in(&app, &email).await?;
+    allowed(&app, allowances::sign_in(&email)).await?;
+    // Whoever is blocked gets no mail, and is told what everybody is.
+    if blocks::of_mailbox(app.ledger.store(), &email).await?.is_none() {
+        queue_sign_in(&app, &email).await?;
+    }
     Ok(Reply::new(StatusCode::ACCEPTED, api::SignInAsked { expires_in: LINK_LIFETIME / SECOND }))
 }
 
@@ -65,6 +71,7 @@ pub async fn mint(
     body: Body<api::NewPortalLink>,
 ) -> Result<Reply<api::PortalLink>, Problem> {
     let email = address(app.ledger.store(), "/email", &body.value.email).await?;
+    not_blocked(&app, "/email", &email).await?;
     let workspace = body.value.workspace.as_deref().map(|id| operator.named(id)).transpose()?;
     if let Some(id) = workspace {
         app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
@@ -113,6 +120,9 @@ pub(super) async fn begin(
     now: Timestamp,
 ) -> Result<(String, Session), Problem> {
     let store = app.ledger.store();
+    if blocks::of_mailbox(store, &redeemed.email).await?.is_some() {
+        return Err(Problem::Unauthenticated);
+    }
     let user = sign_in::user_of(store, &redeemed.email, now).await?;
     ensure_personal_workspace(app, user, &redeemed.email).await?;
     let opened = sign_in::open(store, user, redeemed, app.lifetimes, now).await?;
@@ -141,6 +151,7 @@ async fn ensure_personal_workspace(app: &App, user: UserId, email: &Email) -> Re
         test_clock: None,
         choice: None,
         welcome: true,
+        allowance: Allowance::default(),
     };
     opening::open(app, opening).await?;
     Ok(id)

@@ -7,6 +7,7 @@
 
 use super::address::Client;
 use super::problem::Problem;
+use crate::allowances::{CALLBACKS_OF_ADDRESS, Limit, SIGN_INS_OF_ADDRESS};
 use scrip_engine::{Admission, Askers, Timestamp};
 use std::sync::Mutex;
 
@@ -22,29 +23,29 @@ pub struct Throttle<K> {
     askers: Mutex<Askers<K>>,
 }
 
-/// Who an account's attempts are counted by: a hash of its e-mail, since the address itself has no business here.
-pub type Account = [u8; 32];
-
 impl Throttle<Client> {
     /// Keys that are not known, by address: so many a minute. A known key is never refused for the others' sake.
     pub fn bad_keys(a_minute: u32) -> Throttle<Client> {
         Throttle::new(a_minute, 60)
     }
 
-    /// Signing in, by address: 20 in 15 minutes.
+    /// Signing in, by address.
     pub fn sign_ins_by_address() -> Throttle<Client> {
-        Throttle::new(20, 15 * 60) // # assumed
+        Throttle::of(&SIGN_INS_OF_ADDRESS)
     }
-}
 
-impl Throttle<Account> {
-    /// Signing in, by account: 5 in 15 minutes.
-    pub fn sign_ins_by_account() -> Throttle<Account> {
-        Throttle::new(5, 15 * 60) // # assumed
+    /// Returns from the OpenID provider, by address.
+    pub fn callbacks_by_address() -> Throttle<Client> {
+        Throttle::of(&CALLBACKS_OF_ADDRESS)
     }
 }
 
 impl<K: Ord> Throttle<K> {
+    /// Counts by a row of the table of limits.
+    fn of(limit: &Limit) -> Throttle<K> {
+        Throttle::new(limit.unpaid, limit.window)
+    }
+
     fn new(limit: u32, window: u32) -> Throttle<K> {
         Throttle { limit, window, askers: Mutex::new(Askers::over(window, ASKERS_MAX)) }
     }
@@ -103,13 +104,11 @@ mod tests {
         // A hundred seconds of guessing.
         assert_eq!(guesses(&Throttle::bad_keys(60), forged), 120);
         assert_eq!(guesses(&Throttle::sign_ins_by_address(), forged), 20);
-        // Behind a proxy that is trusted they are a thousand clients; the account is the same.
-        assert_eq!(guesses(&Throttle::sign_ins_by_account(), |_| [7; 32]), 5);
     }
 
     #[test]
     fn whoever_waits_as_told_may_try_again() {
-        let throttle = Throttle::sign_ins_by_account();
+        let throttle: Throttle<[u8; 32]> = Throttle::new(5, 900);
         assert!((0..5).all(|n| throttle.attempt([1; 32], at(n * SECOND)).is_ok()));
         let Err(Problem::RateLimited { limit, retry_after }) = throttle.attempt([1; 32], at(10 * SECOND)) else {
             panic!("the sixth gets through")

@@ -5,29 +5,31 @@ pub mod check;
 use super::caller::{Admin, Operator, Signed, Viewer};
 use super::members::members_scope;
 use super::opening::{self, Opening};
+use super::people::not_blocked;
 use super::problem::Problem;
 use super::request::{Body, PathOf, QueryOf};
 use super::values::{self, amount, email, instant, name};
 use super::{App, Reply, billing, page_limit, scopes, views};
+use crate::allowances;
 use crate::crypto::{random, sha256};
 use crate::email::Email;
 use crate::ledger::Asked;
 use crate::operators::{OperatorKeys, Reservation};
 use crate::sign_in;
-use crate::store::{Value, queries};
+use crate::store::{Allowance, Value, queries};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::team::Tenancy;
+use scrip_engine::team::{Role, Tenancy};
 use scrip_engine::{
-    Choice, Command, DAY, Event, Give, Kind, Mode, Profile, Refusal, SECOND, Timestamp, Unit, UserId, WorkspaceId,
+    Choice, Command, DAY, Event, Give, Kind, Mode, Profile, SECOND, Timestamp, Unit, UserId, Workspace, WorkspaceId,
     apply,
 };
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// Workspaces that a person may belong to before they can open no more of their own.
+/// Workspaces of a person that are shown, a tenth: those they left are among the claims that are read.
 const WORKSPACES_MAX: i64 = 100; // # assumed
 
 /// Opens a workspace, on the free plan or on one the operator names. A person who has signed in opens one of their own,
@@ -44,7 +46,7 @@ pub async fn open(
     let asked = signed.asked(id, &body.bytes);
     let owner = body.value.owner.as_ref().map(|owner| owner.email.clone()).unwrap_or_default();
     let opening = match (signed.user(), &signed.email) {
-        (Some(user), Some(email)) => by_person(&app, id, asked, (user, email), signed.only, body.value).await?,
+        (Some(user), Some(email)) => by_person(id, asked, (user, email), signed.only, body.value)?,
         _ => {
             if body.value.plan.is_some() {
                 // A plan that nobody pays for is as good as credits.
@@ -57,7 +59,14 @@ pub async fn open(
             opening
         }
     };
-    let (committed, workspace) = opening::open(&app, opening).await?;
+    let (committed, workspace) = match (opening::open(&app, opening.clone()).await, signed.user()) {
+        // Only whoever comes to the limit is asked about.
+        (Err(Problem::Exceeded { .. }), Some(user)) if has_paid_anywhere(&app, user).await? => {
+            let allowance = allowances::workspace(user, members_scope(user), true);
+            opening::open(&app, Opening { allowance, ..opening }).await?
+        }
+        (opened, _) => opened?,
+    };
     Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).of(id, &committed))
 }
 
@@ -72,9 +81,21 @@ fn id_of(key: Option<&str>, user: Option<UserId>) -> WorkspaceId {
     WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| number[index])))
 }
 
+/// Returns true if anything was ever paid for a workspace that a person administers.
+async fn has_paid_anywhere(app: &App, user: UserId) -> Result<bool, Problem> {
+    let named = vec![Value::Text(members_scope(user)), Value::Integer(10 * WORKSPACES_MAX)];
+    for row in app.ledger.store().query(queries::CLAIMED_IN, named).await? {
+        let workspace = app.ledger.workspace(WorkspaceId::new(row.integer(0) as u64)).await?;
+        let is_theirs = |open: &Workspace| open.team.member(user).is_some_and(|member| member.role == Role::Admin);
+        if workspace.is_some_and(|open| is_theirs(&open) && allowances::has_paid(&open)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// What a person opens: a workspace for a team, with nothing in it that is the operator's to say.
-async fn by_person(
-    app: &App,
+fn by_person(
     id: WorkspaceId,
     asked: Asked,
     (user, email): (UserId, &Email),
@@ -94,25 +115,18 @@ async fn by_person(
             "a person opens a workspace with a name alone; the rest is the operator's to say",
         ));
     }
-    let belongs = vec![Value::Text(members_scope(user)), Value::Integer(WORKSPACES_MAX + 1)];
-    let asked_for = app.ledger.store().query(queries::CLAIMED_IN, belongs).await?.len() as u64 + 1;
-    if asked_for > WORKSPACES_MAX as u64 {
-        let limit = WORKSPACES_MAX as u64;
-        return Err(Problem::Refused(Refusal::LimitExceeded {
-            what: "workspaces of a person",
-            limit,
-            asked: asked_for,
-        }));
-    }
     let profile = Profile { name: new.name, owner: email.to_string(), external_id: None };
     let (tenancy, mode) = (Tenancy::Team, Mode::Test);
-    Ok(Opening { id, asked, tenancy, owner: user, profile, mode, test_clock: None, choice: None, welcome: true })
+    let allowance = allowances::workspace(user, members_scope(user), false);
+    let (test_clock, choice, welcome) = (None, None, true);
+    Ok(Opening { id, asked, tenancy, owner: user, profile, mode, test_clock, choice, welcome, allowance })
 }
 
 /// An opening as an operator asks for it; the owner's user id is still to be found.
 async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<Opening, Problem> {
     let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
     let owner = email("/owner/email", &owner.email)?.to_string();
+    not_blocked(app, "/owner/email", &owner).await?;
     let mode = if new.mode == Some(api::Mode::Live) { Mode::Live } else { Mode::Test };
     let test_clock = test_clock(app, new.test_clock.as_deref(), mode).await?;
     if let Some(external_id) = &new.external_id {
@@ -127,7 +141,8 @@ async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWork
     };
     let profile = Profile { name: new.name, owner, external_id: new.external_id };
     let (tenancy, owner, welcome) = (Tenancy::Team, UserId::new(0), new.welcome != Some(false));
-    Ok(Opening { id, asked, tenancy, owner, profile, mode, test_clock, choice, welcome })
+    let allowance = Allowance::default();
+    Ok(Opening { id, asked, tenancy, owner, profile, mode, test_clock, choice, welcome, allowance })
 }
 
 async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {

@@ -68,8 +68,8 @@ pub fn message(product: &str, to: &str, mail: &Mail, link: &str) -> Message {
     let (template, mut values) = match mail {
         Mail::SignIn { .. } => (&SIGN_IN, vec![("minutes", SIGN_IN_MINUTES.to_string())]),
         Mail::Invitation { workspace, inviter, role, invitation: _, expires_at } => {
-            let names = [("workspace", workspace), ("inviter", inviter), ("role", role)];
-            let names = names.map(|(name, text)| (name, plain(text)));
+            // The address of whoever invites is one, and is shown as one.
+            let names = [("workspace", plain(workspace)), ("inviter", line(inviter, SHOWN_MAX)), ("role", plain(role))];
             (&INVITATION, [("expires", day_and_time(*expires_at))].into_iter().chain(names).collect())
         }
         notice => told(notice),
@@ -199,9 +199,25 @@ fn filled(template: &str, values: &[(&str, String)], form: fn(&str) -> String) -
     whole
 }
 
-/// Somebody's name for something, as one line.
+/// Returns a name that somebody has given, as one line in which no program that shows mails finds a link: what follows
+/// a colon, and a letter that follows a dot or an at sign, stands apart.
 fn plain(text: &str) -> String {
-    line(text, SHOWN_MAX)
+    let line = line(text, SHOWN_MAX);
+    let mut apart = String::with_capacity(line.len() + 8);
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        apart.push(letter);
+        let next = letters.peek().copied().unwrap_or(' ');
+        let parts = match letter {
+            ':' | '\u{ff1a}' => !next.is_whitespace(),
+            '.' | '@' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}' | '\u{2024}' | '\u{ff20}' => next.is_alphabetic(),
+            _ => false,
+        };
+        if parts {
+            apart.push(' ');
+        }
+    }
+    apart
 }
 
 /// Somebody's text as one line: no control characters, nothing that turns or hides what follows it, and not too much.
@@ -250,7 +266,7 @@ mod tests {
         let mail =
             message("two-buckets", "bo@example.com", &invitation("Ada & Bo's <studio>", "ada@example.com"), link);
         assert_eq!(mail.to, "bo@example.com");
-        assert_eq!(mail.subject, "You are invited to Ada & Bo's <studio> on two-buckets");
+        assert_eq!(mail.subject, "You are invited to a workspace on two-buckets");
         assert_eq!(mail.text, include_str!("golden/invitation.txt"));
         assert_eq!(mail.html, include_str!("golden/invitation.html"));
 
@@ -378,9 +394,52 @@ mod tests {
     }
 
     #[test]
+    fn no_name_is_in_a_subject_and_none_becomes_a_link() {
+        let names = [
+            "Your PayPal is limited, visit http://evil.example/login now",
+            "www.evil.example",
+            "evil.example",
+            "EVIL.EXAMPLE/x?y#z",
+            "javascript:alert(1)",
+            "mailto:eve@evil.example",
+            "eve@evil.example",
+            "https:\u{ff0f}\u{ff0f}evil\u{ff0e}example",
+            "http\u{ff1a}//evil\u{3002}example",
+            "http://xn--evil.example:8080",
+            "ftp://evil.example",
+            "a.b.c.d.example",
+        ];
+        let dots = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}', '\u{2024}'];
+        for name in names {
+            let shown = plain(name);
+            for found in ["://", ":/", "www.e", "mailto:e", "javascript:a", "@e"] {
+                assert!(!shown.contains(found), "{found} in {shown}");
+            }
+            let letters: Vec<char> = shown.chars().collect();
+            let is_domain =
+                |three: &[char]| three[0].is_alphanumeric() && dots.contains(&three[1]) && three[2].is_alphabetic();
+            assert!(!letters.windows(3).any(is_domain), "{shown}");
+            let words: Vec<&str> = name.split([' ', '.', '/', ':']).filter(|word| word.len() > 3).collect();
+            let link = "https://credits.example.com/x";
+            let mails =
+                notices(name, "R").into_iter().map(|(_, notice)| notice).chain([invitation(name, "ada@example.com")]);
+            for mail in mails {
+                let mail = message("P", "bo@example.com", &mail, link);
+                for word in &words {
+                    assert!(!mail.subject.contains(word), "{word} in {}", mail.subject);
+                }
+                assert!(!mail.text.contains(name) || plain(name) == name, "{}", mail.text);
+                let links = |text: &str| text.matches("://").count() - text.matches(link).count();
+                assert_eq!((links(&mail.text), links(&mail.html)), (0, 0), "{}", mail.text);
+            }
+        }
+        assert_eq!(plain("Ada's v1.5, 3.2 x"), "Ada's v1.5, 3.2 x", "numbers stay as they are");
+    }
+
+    #[test]
     fn a_name_that_looks_like_a_template_is_only_a_name() {
         let mail = message("P", "bo@example.com", &invitation("{link} {inviter}", "ada@example.com"), "https://secret");
-        assert!(mail.subject.contains("{link} {inviter}"), "{}", mail.subject);
+        assert!(mail.text.contains("{link} {inviter}"), "{}", mail.text);
         assert_eq!(mail.text.matches("https://secret").count(), 1);
     }
 

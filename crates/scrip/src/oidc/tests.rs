@@ -36,6 +36,9 @@ fn a_token_vouches_for_nobody_unless_every_claim_is_right() {
         ("azp", json!("scrip")),
         ("iat", json!(NOW)),
         ("email_verified", json!("true")),
+        ("nbf", json!(NOW)),
+        ("nbf", json!(NOW - 9)),
+        ("nbf", json!(NOW + 60)),
     ] {
         assert!(said_of(claim, value.clone()).is_ok(), "{claim} {value}");
     }
@@ -56,6 +59,11 @@ fn a_token_vouches_for_nobody_unless_every_claim_is_right() {
         ("exp", json!(1e300)),
         ("exp", json!(i64::MIN)),
         ("exp", Value::Null),
+        ("nbf", json!(NOW + 61)),
+        ("nbf", json!(NOW + 3_600)),
+        ("nbf", json!(i64::MAX)),
+        ("nbf", json!(NOW.to_string())),
+        ("nbf", json!(1e300)),
         ("nonce", json!("m")),
         ("nonce", json!("")),
         ("nonce", Value::Null),

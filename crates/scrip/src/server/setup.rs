@@ -103,6 +103,10 @@ impl Setup {
         let guesses = checks.take("guesses_per_minute", above_zero(settings.guesses_per_minute));
         checks.maybe("operator_key", settings.operator_key.as_deref(), operator_key);
         let oidc = checks.oidc();
+        checks.maybe("connections_per_address", settings.connections_per_address, |most| match most {
+            0 => Err("at least 1: nobody could be served".to_owned()),
+            most => Ok(most),
+        });
         let (stripe, webhook_secrets) = checks.stripe();
         let own = checks.maybe("public_url", settings.public_url.as_deref(), public_url);
         let greeted = own.clone().unwrap_or_else(|| format!("http://{listen}"));
@@ -226,7 +230,10 @@ impl Checks<'_> {
         if !self.wrong.is_empty() {
             return (None, secrets);
         }
-        (self.take("stripe_api_url", Client::of(url, key)).flatten(), secrets)
+        let client = self.take("stripe_api_url", Client::of(url, key)).flatten();
+        let (rate, kept) = (settings.stripe_requests_per_second, settings.stripe_requests_kept);
+        let paced = client.map(|client| client.paced_by_mode(rate, kept)).transpose();
+        (self.take("stripe_requests_per_second", paced).flatten(), secrets)
     }
 
     fn mailer(&mut self, data: &Path, public_url: &str) -> Option<Mailer> {

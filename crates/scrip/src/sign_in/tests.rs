@@ -228,6 +228,7 @@ async fn opened_earlier(store: &Store, n: u64, owner: &str) {
         owner: None,
     };
     let submission = Submission {
+        allowance: Default::default(),
         workspace: WorkspaceId::new(n),
         command,
         by: By::Operator,

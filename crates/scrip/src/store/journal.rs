@@ -198,6 +198,7 @@ mod tests {
     #[test]
     fn what_an_earlier_version_stored_is_answered_and_another_request_is_not() {
         let asked = |request: [u8; 16], earlier: Option<[u8; 16]>| Submission {
+            allowance: Default::default(),
             workspace: WorkspaceId::new(1),
             command: Command::Tick,
             by: By::Operator,

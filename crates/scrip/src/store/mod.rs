@@ -7,6 +7,7 @@
 //!
 //! Invariant: knows no HTTP.
 
+pub mod allowance;
 mod beside;
 pub mod difference;
 pub mod journal;
@@ -19,6 +20,7 @@ mod unavailable;
 pub mod watchers;
 
 use crate::crypto;
+pub use allowance::{Allowance, ClaimLimit, Exceeded, Use};
 pub use beside::{Claim, NewMail, Statement, Tell, Told};
 use postgres::Postgres;
 pub use postgres::distributed;
@@ -92,6 +94,8 @@ pub struct Submission {
     pub mails: Vec<NewMail>,
     /// What is kept beside it, in that transaction too.
     pub rows: Vec<Statement>,
+    /// Everything that is counted with it, in that transaction too: one use too many, and there is no entry.
+    pub allowance: Allowance,
     /// Whether the answer should carry the workspace.
     pub wants_workspace: bool,
 }
@@ -132,6 +136,8 @@ pub enum SubmitError {
     KeyReused,
     /// Another workspace has this.
     Claimed(Claim),
+    /// Something is done too often; nothing was written or counted.
+    Exceeded(Exceeded),
     /// The store could not; nothing was acknowledged, and the same key may be tried again.
     Unavailable(Unavailable),
     /// The engine found itself in contradiction; the workspace was left as it was.
@@ -289,6 +295,11 @@ impl Store {
     /// Whether the positions of entries have no gaps: where several processes append, a lost number leaves one.
     pub fn positions_are_dense(&self) -> bool {
         matches!(self, Store::Sqlite(_))
+    }
+
+    /// Returns true if other processes may share this store.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Store::Postgres(_))
     }
 
     /// Decides a command and makes its entry durable: the only way anything about credits is written.
@@ -498,6 +509,17 @@ impl Store {
         match self {
             Store::Sqlite(sqlite) => sqlite.admit(workspace, limit),
             Store::Postgres(postgres) => postgres.admit(workspace, limit).await,
+        }
+    }
+
+    /// Counts uses that come with no entry, over all processes: all of them, or none where one is beyond its limit.
+    ///
+    /// # Errors
+    /// When the store cannot write: then none is counted.
+    pub async fn spend(&self, allowance: Allowance) -> Result<Result<(), Exceeded>, Unavailable> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.spend(allowance).await,
+            Store::Postgres(postgres) => postgres.spend(&allowance).await,
         }
     }
 

@@ -305,7 +305,8 @@ pub const NEW_SESSION: &str = "INSERT INTO sessions (hash, user_id, workspace, c
 pub const SESSION: &str =
     "SELECT sessions.user_id, users.email, sessions.workspace, sessions.seen_at, sessions.expires_at
     FROM sessions JOIN users ON users.id = sessions.user_id
-    WHERE sessions.hash = $1 AND sessions.expires_at > $2 AND sessions.seen_at > $3";
+    WHERE sessions.hash = $1 AND sessions.expires_at > $2 AND sessions.seen_at > $3
+    AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.user_id = sessions.user_id)";
 /// Says that a session was used at an instant, unless it was seen after another one already.
 pub const SESSION_SEEN: &str = "UPDATE sessions SET seen_at = $2 WHERE hash = $1 AND seen_at <= $3";
 /// Ends a session.
@@ -325,6 +326,36 @@ pub const SPEND: &str = "INSERT INTO spent (hash, expires_at) VALUES ($1, $2) ON
 /// Clears some of it away that has run out by itself.
 pub const SWEEP_SPENT: &str = "DELETE FROM spent WHERE hash IN (
     SELECT hash FROM spent WHERE expires_at <= $1 LIMIT $2)";
+
+/// The log of what was used of one kind by one subject.
+pub const ALLOWANCE: &str = "SELECT log FROM allowances WHERE kind = $1 AND subject = $2";
+/// Keeps such a log.
+pub const KEEP_ALLOWANCE: &str = "INSERT INTO allowances (kind, subject, log, last) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (kind, subject) DO UPDATE SET log = excluded.log, last = excluded.last";
+/// Clears some logs away whose last use was before an instant.
+pub const SWEEP_ALLOWANCES: &str = "DELETE FROM allowances WHERE (kind, subject) IN (
+    SELECT kind, subject FROM allowances WHERE last < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+/// Number of claims of a scope.
+pub const CLAIMS_OF: &str = "SELECT COUNT(*) FROM claims WHERE scope = $1";
+/// Blocks a person, unless they are blocked.
+pub const NEW_BLOCK: &str = "INSERT INTO blocks (user_id, person, reason, actor, at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT DO NOTHING";
+/// Ends the block of a person.
+pub const END_BLOCK: &str = "DELETE FROM blocks WHERE user_id = $1";
+/// The block of a person by their id.
+pub const BLOCK: &str = "SELECT user_id, reason, actor, at FROM blocks WHERE user_id = $1";
+/// Ids of all who are blocked.
+pub const BLOCKED: &str = "SELECT user_id FROM blocks";
+/// Blocks of two people.
+pub const BLOCKED_AMONG: &str = "SELECT user_id FROM blocks WHERE user_id IN ($1, $2)";
+/// A block of whoever has a mailbox.
+pub const BLOCK_OF_MAILBOX: &str = "SELECT user_id, reason, actor, at FROM blocks WHERE person = $1 LIMIT 1";
+/// A person by their id.
+pub const PERSON: &str = "SELECT id, email, created_at FROM users WHERE id = $1";
+/// People by the end of their address.
+pub const PEOPLE_LIKE: &str = "SELECT id, email, created_at FROM users WHERE email LIKE $1 ORDER BY id";
+/// Takes the links away that would sign the owner of an address in.
+pub const END_SIGN_IN_TOKENS: &str = "DELETE FROM sign_in_tokens WHERE email = $1";
 
 /// All of them, so that a test can ask both engines whether they understand each.
 #[cfg(test)]
@@ -436,4 +467,17 @@ pub const ALL: &[&str] = &[
     SWEEP_SIGN_IN_TOKENS,
     SPEND,
     SWEEP_SPENT,
+    ALLOWANCE,
+    KEEP_ALLOWANCE,
+    SWEEP_ALLOWANCES,
+    CLAIMS_OF,
+    NEW_BLOCK,
+    END_BLOCK,
+    BLOCK,
+    BLOCKED,
+    BLOCKED_AMONG,
+    BLOCK_OF_MAILBOX,
+    PERSON,
+    PEOPLE_LIKE,
+    END_SIGN_IN_TOKENS,
 ];

@@ -9,6 +9,7 @@ use super::error::{Body, Error, Refused, Said};
 use super::form::form;
 use super::key::{IdempotencyKey, Mode, SecretKey};
 use super::objects::List;
+use super::pace::Pace;
 use crate::crypto::random;
 use crate::outbound::{asker, read, trusted};
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -16,6 +17,7 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The form of objects that this client reads and writes. Stripe keeps it for whoever names it.
@@ -42,6 +44,8 @@ pub struct Client {
     base: String,
     key: SecretKey,
     first_wait: Duration,
+    /// Shared by all that ask with this key in this process.
+    pace: Arc<Pace>,
     /// Model of Stripe that answers inside this process, instead of the network.
     #[cfg(test)]
     model: Option<Model>,
@@ -141,9 +145,19 @@ impl Client {
             base,
             key,
             first_wait: FIRST_WAIT,
+            pace: Arc::new(Pace::unbounded()),
             #[cfg(test)]
             model: None,
         })
+    }
+
+    /// Returns the same client, which sends so many requests a second and keeps so many of them for work.
+    ///
+    /// # Errors
+    /// When nothing would be left for people.
+    pub fn paced_by_mode(self, rate: Option<u32>, kept: Option<u32>) -> Result<Client, String> {
+        let pace = Arc::new(Pace::of(self.mode(), rate, kept)?);
+        Ok(Client { pace, ..self })
     }
 
     /// Returns the same client, answered by a model of Stripe instead of the network.
@@ -220,8 +234,12 @@ impl Client {
         if !is_safe {
             return Err(Error::Refused(Box::new(no_such(path))));
         }
+        self.pace.enter().await.map_err(Error::Busy)?;
         let (mut doubt, mut tried) = (None, 0);
         loop {
+            if tried > 0 {
+                self.pace.turn().await;
+            }
             tried += 1;
             let Try { outcome, again, after } = self.once(verb, path, form).await;
             if let Outcome::Done(body) = outcome {
@@ -253,6 +271,10 @@ impl Client {
         log(verb, path, status, request_id.as_deref(), &outcome);
         let again = is_worth_another(status, &outcome, header(&headers, "stripe-should-retry"));
         let after = header(&headers, "retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => self.pace.pause(after, 2 * self.first_wait),
+            _ => self.pace.serve(),
+        }
         Try { outcome, again, after }
     }
 

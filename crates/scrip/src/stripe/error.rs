@@ -4,6 +4,7 @@
 //! may have happened all the same is [`Error::Unknown`].
 
 use super::objects::Id;
+use super::pace::Busy;
 use serde::Deserialize;
 use std::fmt;
 
@@ -12,6 +13,8 @@ use std::fmt;
 pub enum Error {
     /// Stripe says no, and why. Nothing was done.
     Refused(Box<Refused>),
+    /// It was not sent: a person waits for it, and there were too many.
+    Busy(Busy),
     /// Stripe was not reached, or answers a question not as it does. Nothing was done.
     Unreachable(String),
     /// It was sent, and what came of it is not known: the same key asks again.
@@ -72,6 +75,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Refused(refused) => write!(f, "Stripe refuses it: {refused}"),
+            Error::Busy(Busy { retry_after, .. }) => {
+                write!(f, "no more requests are sent to Stripe for this in the next {retry_after} seconds")
+            }
             Error::Unreachable(why) => write!(f, "Stripe cannot be reached: {why}"),
             Error::Unknown(why) => write!(f, "whether Stripe has done it is not known: {why}"),
         }

@@ -8,6 +8,7 @@ pub mod form;
 pub mod key;
 pub mod objects;
 pub mod offers;
+pub mod pace;
 pub mod sync;
 
 pub use client::Client;

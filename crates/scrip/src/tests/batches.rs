@@ -27,6 +27,7 @@ pub(super) fn submission(workspace: u64, key: &str, command: Command) -> Submiss
         claims: Vec::new(),
         mails: Vec::new(),
         rows: Vec::new(),
+        allowance: Default::default(),
         wants_workspace: false,
     }
 }

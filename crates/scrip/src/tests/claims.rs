@@ -21,6 +21,7 @@ fn submission(workspace: u64, command: Command, claims: Vec<Claim>) -> Submissio
     let key = command.name();
     let idempotency = Some(idempotency(workspace, key, &[key.as_bytes()]));
     Submission {
+        allowance: Default::default(),
         workspace,
         command,
         by: By::Operator,

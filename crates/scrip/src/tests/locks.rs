@@ -27,6 +27,7 @@ async fn a_submission_does_not_wait_for_the_projections() {
         owner: None,
     };
     let submission = Submission {
+        allowance: Default::default(),
         workspace: WorkspaceId::new(7),
         command,
         by: By::Operator,

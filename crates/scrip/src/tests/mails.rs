@@ -27,6 +27,7 @@ pub(super) fn submission(workspace: u64, key: &str, command: Command, mails: Vec
     let idempotency = Some(idempotency(workspace, key, &[key.as_bytes()]));
     let (actor, claims, wants_workspace) = ("test".to_owned(), Vec::new(), false);
     Submission {
+        allowance: Default::default(),
         workspace,
         command,
         by: By::Operator,
@@ -98,6 +99,7 @@ async fn mails_are_there_exactly_when_their_entries_are(store: &Store) {
     let closed = store.submit(rename(2, "none", "B", vec![mail("refused")])).await;
     assert!(matches!(closed, Err(SubmitError::Refused(_))), "{closed:?}");
     let reused = Submission {
+        allowance: Default::default(),
         idempotency: Some(idempotency(WorkspaceId::new(1), "open", &[b"else"])),
         ..opening(1, vec![mail("reused")])
     };

@@ -109,7 +109,7 @@ fn is_the_invitation(mail: &Arrived, n: u32) {
     assert_eq!((mail.whole().to(), mail.header("To")), (vec![&*to], &*to));
     assert_eq!(mail.header("From"), "Scrip <no-reply@credits.example.com>");
     assert_eq!(mail.header("Message-ID"), format!("<invitation-inv_{n}@credits.example.com>"));
-    assert_eq!(mail.header("Subject"), "You are invited to Ada's <studio> on canvas-tiers");
+    assert_eq!(mail.header("Subject"), "You are invited to a workspace on canvas-tiers");
     let link = mail.link();
     let signature = link.strip_prefix(&format!("{URL}/invitations/inv_{n}.")).unwrap_or_else(|| panic!("{link}"));
     assert!(is_invitation(SECRET, &format!("inv_{n}"), &to, signature), "{link}");

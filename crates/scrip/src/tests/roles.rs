@@ -23,6 +23,7 @@ async fn prepared(role: &Role) -> Database {
 async fn submit(store: &Store, command: Command) -> Committed {
     let actor = "test".to_owned();
     let submission = Submission {
+        allowance: Default::default(),
         workspace: WORKSPACE,
         command,
         by: By::Operator,

@@ -142,6 +142,7 @@ impl Life {
                 claims: Vec::new(),
                 mails: Vec::new(),
                 rows: Vec::new(),
+                allowance: Default::default(),
                 wants_workspace: false,
             };
             let answer = self.store().submit(submission.clone()).await;

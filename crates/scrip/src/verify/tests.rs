@@ -66,6 +66,7 @@ async fn journal(directory: &Path) {
             let idempotency = Some(idempotency(workspace, key, &[b"request"]));
             let actor = "test".to_owned();
             let submission = Submission {
+                allowance: Default::default(),
                 workspace,
                 command,
                 by: By::Operator,
@@ -209,6 +210,7 @@ async fn a_journal_that_cannot_be_folded_is_named_and_not_served() {
     let answer = store.workspace(WorkspaceId::new(1)).await;
     assert!(answer.is_err(), "where its entries are is not known: {answer:?}");
     let again = Submission {
+        allowance: Default::default(),
         workspace: WorkspaceId::new(1),
         command: Command::Tick,
         by: By::Operator,

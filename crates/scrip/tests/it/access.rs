@@ -393,7 +393,7 @@ enum Left {
 }
 
 /// Every operation that changes something.
-const LEFT: [(&str, Left); 55] = {
+const LEFT: [(&str, Left); 57] = {
     use Left::{All, Log, Nothing};
     const EVERYDAY: Left = Nothing("runs and holds are the workspace's business, and in its journal");
     const ONESELF: Left = Nothing("signs oneself in or out");
@@ -430,6 +430,8 @@ const LEFT: [(&str, Left); 55] = {
         ("DELETE /v1/members/{id}", Log),
         ("POST /v1/operator_keys", All),
         ("DELETE /v1/operator_keys/{id}", All),
+        ("DELETE /v1/people/{id}/block", All),
+        ("POST /v1/people/{id}/block", All),
         ("POST /v1/portal_links", All),
         ("POST /v1/quotes", Nothing("changes nothing")),
         ("POST /v1/runs", EVERYDAY),
@@ -565,6 +567,10 @@ async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
     done("DELETE /v1/operator_keys/{id}", Method::DELETE, key, json!({})).await;
     let link = json!({ "email": "ada@example.com" });
     done("POST /v1/portal_links", post.clone(), "/v1/portal_links".into(), link).await;
+    let spammer = format!("/v1/people/{}/block", app.human("spam@example.com").await.id);
+    let reason = json!({ "reason": "spam" });
+    done("POST /v1/people/{id}/block", post.clone(), spammer.clone(), reason).await;
+    done("DELETE /v1/people/{id}/block", Method::DELETE, spammer, json!({})).await;
     let toml = std::fs::read_to_string(root().join("catalogs/two-buckets.toml")).expect("it is there");
     let again = json!({ "toml": format!("{toml}\n# again\n") });
     done("POST /v1/catalogs", post.clone(), "/v1/catalogs".into(), again).await;

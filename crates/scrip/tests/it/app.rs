@@ -18,7 +18,7 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server finds out from its arguments or not at all, whatever the environment of the tests says.
-pub const NOT_TOLD: [&str; 23] = [
+pub const NOT_TOLD: [&str; 26] = [
     "SCRIP_CATALOG",
     "SCRIP_DATA",
     "SCRIP_DATABASE_URL",
@@ -42,6 +42,9 @@ pub const NOT_TOLD: [&str; 23] = [
     "SCRIP_STRIPE_SECRET_KEY",
     "SCRIP_STRIPE_API_URL",
     "SCRIP_STRIPE_WEBHOOK_SECRETS",
+    "SCRIP_STRIPE_REQUESTS_PER_SECOND",
+    "SCRIP_STRIPE_REQUESTS_KEPT",
+    "SCRIP_CONNECTIONS_PER_ADDRESS",
 ];
 
 static COUNT: AtomicU64 = AtomicU64::new(0);

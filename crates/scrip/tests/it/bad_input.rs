@@ -55,6 +55,7 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink, customer: &
     let grant = text(&desk.give(7).await["id"]);
     let (key, _) = desk.key(&["workflow:read"]).await;
     let bob = desk.member("bob@example.com", "member").await;
+    let spammer = app.human("spam@example.com").await;
     desk.post("/v1/invitations", json!({ "email": "eve@example.com" })).await.expect(201);
     let link = mails.next().link();
     let invitation = link.rsplit_once("/invitations/").expect("a token is at its end").1.to_owned();
@@ -161,6 +162,7 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink, customer: &
             json!({ "role": "admin", "spend_cap": cap }),
             200,
         ),
+        post("/v1/people/{id}/block", &format!("/v1/people/{}/block", spammer.id), json!({ "reason": "r" }), 200),
         post("/v1/invitations", "/v1/invitations", json!({ "email": "zoe@example.com", "role": "admin" }), 201),
         Row {
             bearer: Some(eve),

@@ -222,6 +222,7 @@ impl Dice<'_> {
             ("POST", "/v1/members") => json!({ "email": email }),
             ("PATCH", "/v1/members/{usr}") => json!({ "role": role, "spend_cap": { "credits": 1_000 } }),
             ("POST", "/v1/operator_keys") => json!({ "name": "Mine", "scopes": ["all"] }),
+            ("POST", "/v1/people/{usr}/block") => json!({ "reason": reason }),
             ("POST", "/v1/portal_links") => json!({ "email": email, "workspace": self.name("ws") }),
             ("POST", "/v1/quotes" | "/v1/runs") => order,
             ("POST", "/v1/reviews") => json!({ "review": "business_verification", "form": { "company": "Mine" } }),

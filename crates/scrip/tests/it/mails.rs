@@ -91,7 +91,7 @@ async fn what_a_killed_server_had_to_send_arrives_when_both_are_there_again() {
     let mail = sink.next();
     assert_eq!(mail.whole().to(), ["bo@example.com"]);
     assert_eq!(mail.header("From"), "Credits <no-reply@credits.example.com>");
-    assert_eq!(mail.header("Subject"), "You are invited to Ada's <studio> on canvas-tiers");
+    assert_eq!(mail.header("Subject"), "You are invited to a workspace on canvas-tiers");
     assert_eq!(mail.header("Message-ID"), "<one@credits.example.com>");
     let link = mail.link();
     let secret = link.strip_prefix(&format!("{URL}/invitations/inv_1.")).unwrap_or_else(|| panic!("{link}"));

@@ -4,6 +4,7 @@
 
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 
+mod abuse;
 mod access;
 mod addresses;
 #[allow(dead_code, reason = "shared with the stories of several processes, which use more of it")]

@@ -117,6 +117,10 @@ fn rows(model: &str) -> Vec<Row> {
         patch("/v1/members/{usr}", Admin, json!({ "role": "admin" })),
         get("/v1/oidc/callback", Public),
         get("/v1/oidc/start", Public),
+        get("/v1/people?email=nobody", Operator),
+        get("/v1/people/{usr}", Operator),
+        delete("/v1/people/{usr}/block", Operator),
+        post("/v1/people/{usr}/block", Operator, json!({ "reason": "r" })),
         post("/v1/portal_links", Operator, json!({ "email": "nobody" })),
         post("/v1/quotes", Run, order.clone()),
         get("/v1/review_files/{rf}", Admin),
@@ -668,9 +672,10 @@ async fn look_elsewhere(app: &App, rows: &[Row], scene: &Scene<'_>, there: &Else
         let caller = scene.caller(name);
         let operates = matches!(caller.standing, Standing::Operator);
         for row in rows {
-            let Some(kind) = row.kind().filter(|kind| !["tc", "switch", "version", "opk"].contains(kind)) else {
-                continue;
-            };
+            // A person is of no workspace: for the operator each is there.
+            let is_of_nobody =
+                |kind: &&str| ["tc", "switch", "version", "opk"].contains(kind) || row.path.starts_with("/v1/people/");
+            let Some(kind) = row.kind().filter(|kind| !is_of_nobody(kind)) else { continue };
             let silent = Asker { workspace: None, ..caller.asker.clone() };
             // An operator who names no workspace is at home everywhere.
             let askers = if operates { vec![&caller.asker] } else { vec![&caller.asker, &silent] };

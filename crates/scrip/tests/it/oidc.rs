@@ -280,6 +280,8 @@ async fn a_provider_that_lies_signs_nobody_in() {
         claim("iss", json!("https://id.example.com")),
         claim("exp", json!(1_000_000_000)),
         claim("exp", Value::Null),
+        claim("nbf", json!(3_900_000_000_i64)),
+        claim("nbf", json!("now")),
         claim("email_verified", json!(false)),
         claim("email_verified", Value::Null),
         claim("email_verified", json!("false")),
@@ -418,4 +420,51 @@ async fn a_provider_that_is_none_or_named_in_part_is_not_used() {
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(said.contains(why), "{said}");
     }
+}
+
+/// Goal: what a wrong way back costs the provider is bounded, whatever it costs whoever sends it. Method: three hundred
+/// attempts from one address, each begun as it should be, and a count at the provider.
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_codes_ask_the_provider_so_often_and_no_more() {
+    let provider = Provider::start().await;
+    let app = provider.server();
+    let mut refused = 0;
+    for _ in 0..300 {
+        let begun = begin(&app).await;
+        let mut way = Url::parse(&begun.back).expect("an address");
+        let state = way.query_pairs().find(|(name, _)| name == "state").expect("a state").1.into_owned();
+        way.query_pairs_mut().clear().append_pair("code", "wrong").append_pair("state", &state);
+        refused += usize::from(back(&app, way.as_str(), &begun.cookie).await.status == 429);
+    }
+    let asked = provider.inner().asked;
+    assert!((1..=60).contains(&asked), "the provider was asked {asked} times");
+    assert!(refused >= 240, "{refused} were refused");
+}
+
+/// Goal: a provider that takes a connection and says nothing holds nobody up for longer than one question. Method:
+/// eight begin at once, and one more right after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_hangs_is_asked_once_and_not_again_for_a_while() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let issuer = format!("http://{}", listener.local_addr().expect("it listens"));
+    let told = [("ISSUER", issuer.as_str()), ("CLIENT_ID", CLIENT), ("CLIENT_SECRET", SECRET)];
+    let environment = told.map(|(name, value)| (format!("SCRIP_OIDC_{name}"), value.to_owned()));
+    let app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), environment.to_vec());
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let keeps = Arc::clone(&taken);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("somebody asks");
+            keeps.lock().expect("nobody panics").push(stream);
+        }
+    });
+    let begun = tokio::time::Instant::now();
+    for answer in futures_util::future::join_all((0..8).map(|_| start(&app))).await {
+        answer.problem(503, "UNAVAILABLE");
+    }
+    assert!(begun.elapsed().as_secs() < 9, "they waited for {:?}", begun.elapsed());
+    let again = tokio::time::Instant::now();
+    start(&app).await.problem(503, "UNAVAILABLE");
+    assert!(again.elapsed().as_secs() < 2, "it waited for {:?}", again.elapsed());
+    assert_eq!(taken.lock().expect("nobody panics").len(), 1, "it was asked once");
 }

@@ -88,7 +88,7 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         assert!(again.header("scrip-entry").is_none() && again.expect(200) == shown);
         let mail = sink.next();
         assert_eq!(mail.whole().to(), [&*ada.email]);
-        assert!(mail.header("Subject").starts_with("Not approved: business verification of Story"), "{mail:?}");
+        assert!(mail.header("Subject").starts_with("Not approved: business verification on"), "{mail:?}");
         assert!(mail.text().contains(reason) && mail.link() == format!("{URL}/settings/business-apply"), "{mail:?}");
 
         // Another application is approved, and that one alone can be.
@@ -101,7 +101,7 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         decided(&desk, &second, "approve", "papers seen").await;
         decided(&desk, &second, "approve", "seen twice").await;
         let mail = sink.next();
-        assert!(mail.whole().header("Subject").starts_with("Approved: business verification of"), "{mail:?}");
+        assert!(mail.whole().header("Subject").starts_with("Approved: business verification on"), "{mail:?}");
         assert!(mail.text().contains("The Business plan can be chosen now"), "{}", mail.text());
         assert_eq!((mail.link(), mail.to()), (format!("{URL}/settings/billing"), vec![&*ada.email]));
 
@@ -117,7 +117,7 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         decided(&desk, &second, "revoke", "the company is no more").await;
         decided(&desk, &second, "revoke", "the company is no more").await;
         let mail = sink.next();
-        assert!(mail.whole().header("Subject").starts_with("Taken back: business verification of"), "{mail:?}");
+        assert!(mail.whole().header("Subject").starts_with("Taken back: business verification on"), "{mail:?}");
         assert!(mail.text().contains("the company is no more"), "{}", mail.text());
         run(&desk).await.problem(403, "REVIEW_REQUIRED");
         desk.run(json!({ "model": "image-standard" })).await.expect(202);

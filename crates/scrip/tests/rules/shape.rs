@@ -9,7 +9,7 @@ const SRC: &str = "crates/scrip/src/";
 /// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
 /// `server` ← `cli`; `clock` and `crypto` know nobody. A module that is not listed stands at the top, beside `cli`:
 /// it may know everyone, and nobody listed may know it.
-const ARROWS: [(&str, &[&str]); 26] = [
+const ARROWS: [(&str, &[&str]); 28] = [
     ("clock", &[]),
     ("crypto", &[]),
     ("config", &[]),
@@ -21,15 +21,17 @@ const ARROWS: [(&str, &[&str]); 26] = [
     ("oidc", &["crypto", "outbound"]),
     ("sign_in", &["crypto", "email", "store"]),
     ("stripe", &["crypto", "outbound"]),
+    ("allowances", &["crypto", "email", "store"]),
+    ("blocks", &["email", "store"]),
     // What is mailed is kept in the form that the store has for it. Only that type.
     ("mail", &["crypto", "email", "files", "outbound", "store::NewMail"]),
     // What entries tell, in that form and in rows that the store keeps beside them.
     ("notices", &["mail::Mail", "store"]),
     ("links", &["crypto", "email", "ledger", "mail", "sign_in", "store"]),
-    ("outbox", &["links", "mail", "store"]),
+    ("outbox", &["blocks", "links", "mail", "store"]),
     ("acts", &["store"]),
     ("alerts", &["store"]),
-    ("billing", &["alerts", "crypto", "email", "ledger", "store", "stripe"]),
+    ("billing", &["alerts", "allowances", "crypto", "email", "ledger", "store", "stripe"]),
     ("switches", &["acts", "ledger", "store"]),
     ("gateway", &["clock", "crypto", "files", "ledger", "store", "switches"]),
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
@@ -45,10 +47,12 @@ const ARROWS: [(&str, &[&str]); 26] = [
 ];
 
 /// What the leaf with the routes may know.
-const HTTP: [&str; 18] = [
+const HTTP: [&str; 20] = [
     "acts",
     "alerts",
+    "allowances",
     "billing",
+    "blocks",
     "clock",
     "crypto",
     "email",

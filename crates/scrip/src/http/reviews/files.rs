@@ -4,10 +4,11 @@
 //! saved, never to be shown as a page of this site.
 
 use super::super::caller::Admin;
-use super::super::problem::Problem;
+use super::super::problem::{Problem, allowed};
 use super::super::request::{BODY_SECONDS, PathOf, QueryOf, patiently};
 use super::super::{App, Reply};
 use super::Kept;
+use crate::allowances;
 use crate::store::{Row, Unavailable, Value, queries};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
@@ -134,6 +135,9 @@ pub async fn attach(
         }
         // The bytes are there before anything says so.
         if let Some(bytes) = bytes.take() {
+            if admin.user().is_some() {
+                allowed(&app, allowances::upload(&state)).await?;
+            }
             app.assets.store(bytes).await.map_err(|error| {
                 tracing::error!(%error, review = id, "a file of an application cannot be stored");
                 Problem::Unavailable

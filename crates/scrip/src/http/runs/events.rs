@@ -4,9 +4,11 @@
 //! cost those who follow nothing.
 
 use super::{find, find_for};
+use crate::http::address::Client;
 use crate::http::caller::{Caller, Reader, Right};
 use crate::http::problem::Problem;
 use crate::http::request::PathOf;
+use crate::http::streams::{self, Permit};
 use crate::http::{App, views};
 use crate::store::projection::RunRow;
 use axum::extract::State;
@@ -108,15 +110,17 @@ pub(super) async fn ended<R: Right>(
     responses((status = 200, description = "Server-sent events named `run`, each a run", content_type = "text/event-stream", body = String)))]
 pub async fn events(
     reader: Reader,
+    client: Client,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Problem> {
     let (workspace, n) = reader.owned(Kind::Run, &id, "run")?;
     find_for(&app, &reader, (workspace, n)).await?;
+    let permit = streams::open(&app, &reader, client).await?;
     let mut run = follow(&app, (workspace, n));
     // What was read before this stream began is new to it.
     run.mark_changed();
-    let stream = RunStream { run, app, reader, workspace, n, over: false };
+    let stream = RunStream { run, app, reader, workspace, n, over: false, _permit: permit };
     Ok(Sse::new(unfold(stream, RunStream::next)).keep_alive(KeepAlive::default()))
 }
 
@@ -128,6 +132,8 @@ struct RunStream {
     workspace: WorkspaceId,
     n: u32,
     over: bool,
+    /// Its place among the open streams.
+    _permit: Option<Permit>,
 }
 
 impl RunStream {

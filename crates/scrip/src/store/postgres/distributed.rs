@@ -12,7 +12,7 @@ use crate::store::Unavailable;
 pub const BY_WORKSPACE: [&str; 9] =
     ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions", "key_uses"];
 /// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 20] = [
+pub const EVERYWHERE: [&str; 22] = [
     "settings",
     "operator_keys",
     "operator_grants",
@@ -24,6 +24,8 @@ pub const EVERYWHERE: [&str; 20] = [
     "sign_in_tokens",
     "sessions",
     "spent",
+    "allowances",
+    "blocks",
     "acts",
     "mails",
     "reviews",

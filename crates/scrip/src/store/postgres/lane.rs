@@ -10,10 +10,12 @@
 mod looks;
 
 use super::states::{self, Cached, NEWS, States};
-use super::{PATIENCE, Shared, beside, claims, reach};
+use super::{PATIENCE, Shared, allowances, beside, claims, reach};
+use crate::store::allowance::Denied;
 use crate::store::journal::{GENESIS, Sealed};
 use crate::store::{
-    Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Told, Unavailable, panic_text,
+    Allowance, Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Told, Unavailable,
+    panic_text,
 };
 use looks::{answer_stored, clocks, ends, stored_keys, test_clock};
 use scrip_engine::{Applied, By, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
@@ -71,6 +73,10 @@ impl Job {
 
     fn claims(&self) -> &[Claim] {
         self.submission().map_or(&[], |submission| &submission.claims)
+    }
+
+    fn allowance(&self) -> Option<&Allowance> {
+        self.submission().map(|submission| &submission.allowance).filter(|allowance| !allowance.is_empty())
     }
 
     fn is_abandoned(&self) -> bool {
@@ -290,6 +296,7 @@ impl Lane {
             Ok(Inserted::All) => self.appended(planned, after),
             Ok(Inserted::But(lost)) => return self.lost(link, planned, &lost).await,
             Ok(Inserted::Claimed(taken)) => return refuse_taken(planned, &taken),
+            Ok(Inserted::Denied(denied)) => return refuse_denied(planned, denied),
             Err(error) if reach::is_retryable(&error) => {
                 return planned.into_iter().map(|planned| planned.job).collect();
             }
@@ -458,6 +465,8 @@ enum Inserted {
     All,
     But(HashSet<WorkspaceId>),
     Claimed(HashSet<Claim>),
+    /// Some have no allowance, by their place among those that were to be appended.
+    Denied(HashMap<usize, Denied>),
 }
 
 const INSERT: &str = "INSERT INTO entries
@@ -489,6 +498,18 @@ async fn insert(link: &Link, planned: &[Planned], now: Timestamp) -> Result<Inse
         client.batch_execute("ROLLBACK").await?;
         return Ok(Inserted::But(lost));
     }
+    let allowed = planned.iter().filter_map(|planned| planned.job.allowance());
+    let mut counted = allowances::lock(client, allowed, now).await?;
+    let mut denied = HashMap::new();
+    for (place, planned) in planned.iter().enumerate() {
+        let taken = planned.job.allowance().map_or(Ok(()), |allowance| counted.take(allowance, now));
+        denied.extend(taken.err().map(|why| (place, why)));
+    }
+    if !denied.is_empty() {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(Inserted::Denied(denied));
+    }
+    allowances::write(client, &counted).await?;
     let claimed = planned.iter().map(|planned| (planned.job.claims(), planned.job.workspace()));
     let claimed = claimed.flat_map(|(claims, id)| claims.iter().map(move |claim| (claim, id))).collect();
     let taken = claims::make(client, claimed).await?;
@@ -511,6 +532,25 @@ fn refuse_taken(planned: Vec<Planned>, taken: &HashSet<Claim>) -> Vec<Job> {
                 drop(reply.send(Err(SubmitError::Claimed(claim))));
             }
             (_, job) => again.push(job),
+        }
+    }
+    again
+}
+
+/// Answers those that have no allowance: nothing was appended. The rest is decided again.
+fn refuse_denied(planned: Vec<Planned>, mut denied: HashMap<usize, Denied>) -> Vec<Job> {
+    let mut again = Vec::new();
+    for (place, Planned { job, .. }) in planned.into_iter().enumerate() {
+        let error = match denied.remove(&place) {
+            Some(Denied::Exceeded(exceeded)) => SubmitError::Exceeded(exceeded),
+            Some(Denied::Refused(refusal)) => SubmitError::Refused(refusal),
+            None => {
+                again.push(job);
+                continue;
+            }
+        };
+        if let Ask::Submit(_, reply) = job.ask {
+            drop(reply.send(Err(error)));
         }
     }
     again

@@ -3,6 +3,7 @@
 //! Invariant: the database alone says what happened and in which order; what a process remembers is never the last
 //! word.
 
+mod allowances;
 mod audit;
 mod beside;
 mod claims;
@@ -22,8 +23,8 @@ mod values;
 
 use super::watchers::Watchers;
 use super::{
-    Committed, Options, Progress, Row, Submission, SubmitError, Unavailable, Value, catalogs_of, queries, text_hash,
-    written_clocks,
+    Allowance, Committed, Exceeded, Options, Progress, Row, Submission, SubmitError, Unavailable, Value, catalogs_of,
+    queries, text_hash, written_clocks,
 };
 use crate::clock::Stopwatch;
 use deadpool_postgres::Pool;
@@ -256,6 +257,11 @@ impl Postgres {
     /// See [`super::Store::workspace`].
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
         answered(self.send(|reply| Job::read(id, reply))).await?
+    }
+
+    /// See [`super::Store::spend`].
+    pub async fn spend(&self, allowance: &Allowance) -> Result<Result<(), Exceeded>, Unavailable> {
+        allowances::spend(&self.shared, allowance).await
     }
 
     /// See [`super::Store::query`].

@@ -50,7 +50,7 @@ const ENTRIES: Table = Table {
     ],
 };
 /// The tables beside the journal.
-pub static BESIDE: [Table; 20] = [
+pub static BESIDE: [Table; 22] = [
     // The secret that signs.
     Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA)] },
     // Who may operate.
@@ -124,6 +124,22 @@ pub static BESIDE: [Table; 20] = [
     },
     // What was good once and is used up.
     Table { name: "spent", columns: &[("hash", Type::BYTEA), ("expires_at", Type::INT8)] },
+    // What was used of late of what costs others something.
+    Table {
+        name: "allowances",
+        columns: &[("kind", Type::TEXT), ("subject", Type::TEXT), ("log", Type::BYTEA), ("last", Type::INT8)],
+    },
+    // Who is blocked.
+    Table {
+        name: "blocks",
+        columns: &[
+            ("user_id", Type::INT8),
+            ("person", Type::TEXT),
+            ("reason", Type::TEXT),
+            ("actor", Type::TEXT),
+            ("at", Type::INT8),
+        ],
+    },
     // What operators did that is about no one workspace.
     Table {
         name: "acts",

@@ -15,7 +15,7 @@ const CHANGE: &str = "SELECT, INSERT, UPDATE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// What whoever serves may do with each table.
-const RIGHTS: [(&str, &str); 31] = [
+const RIGHTS: [(&str, &str); 33] = [
     ("entries", ADD),
     ("history", "SELECT"),
     ("settings", CHANGE),
@@ -38,6 +38,8 @@ const RIGHTS: [(&str, &str); 31] = [
     ("sessions", ALL),
     ("key_uses", CHANGE),
     ("spent", ALL),
+    ("allowances", ALL),
+    ("blocks", ALL),
     ("positions", ALL),
     ("snapshots", ALL),
     ("workspaces", ALL),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: every job has exactly one answer, sent after the batch it was in is on the disk or is known not to be.
 
-use crate::store::{Committed, Idempotency, Row, Submission, SubmitError, Unavailable, Value};
+use crate::store::{Allowance, Committed, Exceeded, Idempotency, Row, Submission, SubmitError, Unavailable, Value};
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -20,6 +20,7 @@ pub(super) enum Job {
     SetClock { id: i64, name: Option<String>, now: Timestamp, reply: Reply<()> },
     Write(&'static str, Vec<Value>, Reply<usize>),
     WriteForWork(&'static str, Vec<Value>, Reply<Vec<Row>>),
+    Spend(Allowance, Reply<Result<(), Exceeded>>),
     Publish { text: String, catalog: Arc<Catalog>, actor: String, reply: Reply<u32> },
 }
 
@@ -52,6 +53,7 @@ pub(super) enum Answer {
     Clock(Reply<()>, Result<(i64, Timestamp), Unavailable>),
     Write(Reply<usize>, Result<usize, Unavailable>),
     WriteForWork(Reply<Vec<Row>>, Result<Vec<Row>, Unavailable>),
+    Spend(Reply<Result<(), Exceeded>>, Result<Result<(), Exceeded>, Unavailable>),
     Publish(Reply<u32>, Result<u32, Unavailable>, Option<Arc<Catalogs>>),
 }
 
@@ -69,6 +71,7 @@ pub(super) fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
             Answer::Clock(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Write(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::WriteForWork(reply, _) => drop(reply.send(Err(unavailable()))),
+            Answer::Spend(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Publish(reply, ..) => drop(reply.send(Err(unavailable()))),
         }
     }

@@ -21,7 +21,8 @@ mod writer;
 
 use super::watchers::Watchers;
 use super::{
-    Committed, Progress, Row, Submission, SubmitError, Tell, Unavailable, Value, beside, catalogs_of, queries,
+    Allowance, Committed, Exceeded, Progress, Row, Submission, SubmitError, Tell, Unavailable, Value, beside,
+    catalogs_of, queries,
 };
 use crate::files;
 use checkpointer::Checkpointer;
@@ -234,6 +235,11 @@ impl Sqlite {
     /// See [`super::Store::admit`].
     pub fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
         self.rates.admit(workspace, limit)
+    }
+
+    /// See [`super::Store::spend`].
+    pub async fn spend(&self, allowance: Allowance) -> Result<Result<(), Exceeded>, Unavailable> {
+        self.ask(|reply| Job::Spend(allowance, reply)).await
     }
 
     /// See [`super::Store::set_clock`].

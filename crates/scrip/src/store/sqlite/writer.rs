@@ -5,6 +5,7 @@
 //!
 //! Invariant: the only place where the engine's `apply` meets a disk.
 
+mod allowances;
 mod claims;
 
 use super::flusher::{Flusher, Flushing, Unflushed, lost};
@@ -242,6 +243,10 @@ impl Writer {
                     .unless(failed, |writer| all_rows(&mut writer.connection.prepare_cached(&numbered(sql))?, &values));
                 Answer::WriteForWork(reply, result)
             }
+            Job::Spend(allowance, reply) => {
+                let result = self.spend_unless(failed, &allowance);
+                Answer::Spend(reply, result)
+            }
             Job::Publish { text, catalog, actor, reply } => {
                 let (result, catalogs) =
                     match self.unless(failed, |writer| writer.publish(&text, Arc::clone(&catalog), &actor)) {
@@ -324,6 +329,7 @@ impl Writer {
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<Committed, SubmitError> {
         self.refuse_taken(submission, failed)?;
+        let counted = self.judge_allowance(&submission.allowance, failed)?;
         let Applied { workspace, events } = applied;
         let previous = self.cache[&workspace.id].hash;
         let sealed = Sealed::new(&previous, submission, &workspace, events);
@@ -336,6 +342,7 @@ impl Writer {
         self.position += 1;
         self.recent.remember(self.position, (workspace.id, workspace.seq), idempotency);
         self.claim(submission, failed)?;
+        self.count(&counted, failed)?;
         let told = (self.options.tell)(&self.current, &workspace, &sealed.events);
         self.write_mails(submission.mails.iter().chain(&told.mails), failed)?;
         self.write_rows(submission.rows.iter().chain(&told.rows), failed)?;

@@ -9,7 +9,7 @@ use crate::store::{NewMail, Statement, Submission, SubmitError, Unavailable, Val
 use rusqlite::OptionalExtension;
 
 /// The batch fails, and with it whoever is in it.
-fn fails(failed: &mut Option<rusqlite::Error>, error: rusqlite::Error) -> SubmitError {
+pub(super) fn fails(failed: &mut Option<rusqlite::Error>, error: rusqlite::Error) -> SubmitError {
     let unavailable = Unavailable(error.to_string());
     *failed = Some(error);
     unavailable.into()

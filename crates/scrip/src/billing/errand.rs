@@ -1,0 +1,43 @@
+//! Errands: what Stripe is asked while somebody waits for it, counted for the workspace it is asked for.
+//!
+//! Invariant: what is asked for a person's workspace is counted before it is sent, and never beyond the day's number.
+
+use super::purchases::Denied;
+use crate::allowances::{has_paid, stripe_requests};
+use crate::ledger::Ledger;
+use crate::stripe::pace::{self, Busy, Count, Counted};
+use scrip_engine::Workspace;
+use std::sync::Arc;
+
+/// Runs what asks Stripe on behalf of somebody who waits for the answer; `counted` is the workspace whose requests are
+/// counted.
+///
+/// # Errors
+/// As the errand's own, and [`Denied::Busy`] when there were too many requests.
+pub async fn errand<T>(
+    ledger: &Arc<Ledger>,
+    counted: Option<&Workspace>,
+    asks: impl Future<Output = Result<T, Denied>>,
+) -> Result<T, Denied> {
+    let count = counted.map(|workspace| {
+        let (id, paid, ledger) = (workspace.id, has_paid(workspace), Arc::clone(ledger));
+        let count = move |cost, room| -> Counted {
+            let (ledger, requests) = (Arc::clone(&ledger), stripe_requests(id, paid, cost, room));
+            Box::pin(async move {
+                match ledger.store().spend(requests).await {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(exceeded)) => {
+                        Err(Busy { retry_after: exceeded.retry_after, exceeded: Some(exceeded.limit) })
+                    }
+                    Err(unavailable) => {
+                        // Nobody can say: then it is not sent.
+                        tracing::warn!(%unavailable, "requests to Stripe cannot be counted");
+                        Err(Busy { retry_after: 1, exceeded: None })
+                    }
+                }
+            })
+        };
+        Box::new(count) as Box<Count>
+    });
+    pace::errand(count, asks).await
+}

@@ -1,0 +1,60 @@
+//! `scrip people`: finding a person, blocking and unblocking one.
+
+use super::api::Api;
+use super::output::{Done, or_dash, table};
+use clap::Subcommand;
+use scrip_client::types::{NewBlock, Person};
+
+/// Verbs about people.
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Show a person by their id, or everybody who has an address
+    Show {
+        /// `usr_…`, or an e-mail address
+        person: String,
+    },
+    /// End a person's sessions, links, keys and mail, and let them sign in no more
+    Block {
+        /// `usr_…`
+        id: String,
+        /// The reason, for the audit log
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a block
+    Unblock {
+        /// `usr_…`
+        id: String,
+    },
+}
+
+impl Verb {
+    /// Does it.
+    pub async fn run(self, api: &Api) -> Done {
+        let client = api.client()?;
+        let call = match self {
+            Verb::Show { person } if person.contains('@') => {
+                return api.show(client.people(&person), |page| listed(&page.data)).await;
+            }
+            Verb::Show { person } => client.person(&person),
+            Verb::Block { id, reason } => api.write(client.block_person(&id, &NewBlock { reason })),
+            Verb::Unblock { id } => api.write(client.unblock_person(&id)),
+        };
+        api.show(call, |person| listed(std::slice::from_ref(person))).await
+    }
+}
+
+fn listed(people: &[Person]) -> String {
+    let row = |person: &Person| {
+        let blocked = person.blocked.as_ref();
+        vec![
+            person.id.clone(),
+            person.email.clone(),
+            person.workspaces.len().to_string(),
+            or_dash(blocked.map(|block| block.at.as_str())),
+            or_dash(blocked.map(|block| block.reason.as_str())),
+        ]
+    };
+    let head = ["id", "email", "workspaces", "blocked since", "reason"];
+    table(&head, &people.iter().map(row).collect::<Vec<_>>())
+}
