@@ -1,8 +1,8 @@
 //! Allowances: how often something that costs others may be done, counted where every process sees it.
 //!
 //! A use is counted by its kind and by a subject: a recipient, a person, a workspace. Each pair has one sliding log,
-//! the one of the rate limits, so that no span of a window's length has more uses than the limit, however many ask at once
-//! and of however many processes. Uses that come with an entry are counted in the entry's transaction.
+//! the one of the rate limits, so that no span of a window's length has more uses than the limit, however many ask at
+//! once and of however many processes. Uses that come with an entry are counted in the entry's transaction.
 //!
 //! Invariant: of the uses of one request either all are counted or none is, and a request that is refused counts none.
 
