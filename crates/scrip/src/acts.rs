@@ -40,7 +40,7 @@ pub async fn note(
         [kind, name, detail, actor].iter().map(|text| Value::Text((*text).to_owned())).collect();
     values.push(Value::Text(request.unwrap_or_default()));
     values.push(Value::Integer(at.micros()));
-    store.write(queries::NEW_ACT, values).await.map(drop)
+    store.append_act(values).await
 }
 
 /// Acts before one, newest first.

@@ -85,3 +85,16 @@ pub async fn list(store: &Store, before: i64, limit: i64) -> Result<Vec<Kept>, U
     let rows = store.query(queries::ALERTS, vec![before.into(), limit.into()]).await?;
     Ok(rows.iter().map(Kept::read).collect())
 }
+/// Raises an alert for each workspace of which something was kept that is not what the journal says. What was kept is
+/// folded again meanwhile: the alert is about what changed it.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn raise_healed(store: &Store) -> Result<(), Unavailable> {
+    for (workspace, why) in store.take_healed() {
+        let detail =
+            format!("it was folded from the journal again, because what was kept of it is not believed: {why}");
+        raise(store, Alert::new("not_believed", &workspace.to_string(), Some(workspace), detail)).await?;
+    }
+    Ok(())
+}

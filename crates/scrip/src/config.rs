@@ -31,6 +31,14 @@ pub struct Settings {
     /// The schema of the database that has Scrip's tables, made if it is not there: for a database with other tables
     #[arg(long, env = "SCRIP_DATABASE_SCHEMA", value_name = "NAME")]
     pub database_schema: Option<String>,
+    /// A secret that seals what the journal does not hold and snapshots, against changes by those who can write the
+    /// database; without one, a key in the data shows accidents alone. 16 characters or more, the same on every server
+    #[arg(long, env = "SCRIP_INTEGRITY_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub integrity_secret: Option<Secret>,
+    /// Serve a journal that is shorter than it was, once: entries that are missing at its end are given up
+    #[arg(long)]
+    #[serde(skip)]
+    pub accept_shortened_journal: bool,
     /// The address to listen on
     #[arg(long, env = "SCRIP_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
@@ -210,6 +218,8 @@ impl Settings {
             smtp_url: self.smtp_url.or(other.smtp_url),
             mail_from: self.mail_from.or(other.mail_from),
             print_links: self.print_links || other.print_links,
+            integrity_secret: self.integrity_secret.or(other.integrity_secret),
+            accept_shortened_journal: self.accept_shortened_journal || other.accept_shortened_journal,
             trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
             guesses_per_minute: self.guesses_per_minute.or(other.guesses_per_minute),
             operator_key: self.operator_key.or(other.operator_key),

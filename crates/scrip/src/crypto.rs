@@ -44,6 +44,16 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 const SECRET_LENGTH: usize = 30;
 const CHECK_LENGTH: usize = 6;
 
+/// Returns the HMAC-SHA256 of the pieces, one after the other.
+pub fn hmac(secret: &[u8], pieces: &[&[u8]]) -> [u8; 32] {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let mut context = hmac::Context::with_key(&key);
+    pieces.iter().for_each(|piece| context.update(piece));
+    let mut tag = [0; 32];
+    tag.copy_from_slice(context.sign().as_ref());
+    tag
+}
+
 /// Whether these bytes are the HMAC-SHA256 of the pieces, one after the other. Compares in constant time.
 pub fn hmac_is(secret: &[u8], pieces: &[&[u8]], tag: &[u8]) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);

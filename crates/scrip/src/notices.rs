@@ -64,7 +64,7 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
 
 /// The payment provider is to be asked about the workspace's customer: something is to be bought or ended there.
 fn look_at(workspace: &Workspace, told: &mut Told) {
-    told.rows.push(Statement { sql: queries::HINT_WORKSPACE, values: vec![workspace.id.into(), 0.into()] });
+    told.rows.push(Statement::new(queries::HINT_WORKSPACE, vec![workspace.id.into(), 0.into()]));
 }
 
 /// Returns the row that passes a wish on to the worker where the workspace is no customer, whom a hint could be about.
@@ -72,7 +72,7 @@ fn wish(workspace: &Workspace, n: u32, at: Timestamp) -> Statement {
     let id = format!("top_up:{}:{n}", workspace.id);
     let kind = Value::Text(WISH.to_owned());
     let values = vec![Value::Text(id), kind, at.micros().into(), workspace.id.into()];
-    Statement { sql: queries::NEW_WISH, values }
+    Statement::new(queries::NEW_WISH, values)
 }
 
 /// Mails that automatic top-ups have stopped, and where the pack has changed, how.
@@ -149,8 +149,12 @@ fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timest
         known.reason.clone().into(),
         at.micros().into(),
     ];
-    let sql = if is_unasked { queries::REVIEW_UNASKED } else { queries::REVIEW_DECIDED };
-    told.rows.push(Statement { sql, values });
+    if !is_unasked {
+        return told.rows.push(Statement::new(queries::REVIEW_DECIDED, values));
+    }
+    let mut columns = values[..3].to_vec();
+    columns.extend([Value::Text("{}".to_owned()), Value::Text(String::new()), at.micros().into()]);
+    told.rows.push(Statement { sql: queries::REVIEW_UNASKED, values, sealed: Some(("reviews", columns)) });
 }
 
 /// The name of the workspace's plan, as its pages have it.

@@ -126,6 +126,27 @@ impl OperatorKey {
         self.scopes.iter().any(|scope| *scope == Scope::All || enough.contains(scope))
     }
 
+    /// Returns the columns of the key's row that its seal is over.
+    fn columns(&self, created_at: Timestamp, revoked_at: Option<Timestamp>) -> Vec<Value> {
+        let scopes: Vec<&str> = self.scopes.iter().map(|scope| scope.name()).collect();
+        vec![
+            Value::Bytes(self.hash.to_vec()),
+            self.name.clone().into(),
+            self.last4.clone().into(),
+            created_at.micros().into(),
+            scopes.join(" ").into(),
+            self.grants_per_day.into(),
+            self.expires_at.map(Timestamp::micros).into(),
+            revoked_at.map(Timestamp::micros).into(),
+        ]
+    }
+
+    /// Reads a key that carries its seal; any other is none.
+    fn sealed(store: &Store, row: &Row) -> Option<OperatorKey> {
+        let is_sealed = store.seals().is_sealed("operator_keys", &row.0[..8], row.bytes(9));
+        is_sealed.then(|| OperatorKey::read(row)).flatten()
+    }
+
     fn read(row: &Row) -> Option<OperatorKey> {
         let instant = |column: usize| row.maybe_integer(column).map(Timestamp::from_micros);
         Some(OperatorKey {
@@ -222,18 +243,11 @@ impl OperatorKeys {
         if self.all(store).await?.iter().any(|known| known.name == key.name && known.is_good(now)) {
             return Ok(false);
         }
+        let mut values = key.columns(now, None);
+        let seal = store.seals().seal("operator_keys", &values);
         let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.name()).collect();
-        let scopes = scopes.join(" ");
-        actor.note(store, "make_operator_key", key, &scopes, now).await?;
-        let values = vec![
-            Value::Bytes(key.hash.to_vec()),
-            key.name.clone().into(),
-            key.last4.clone().into(),
-            now.micros().into(),
-            scopes.into(),
-            key.grants_per_day.into(),
-            key.expires_at.map(Timestamp::micros).into(),
-        ];
+        actor.note(store, "make_operator_key", key, &scopes.join(" "), now).await?;
+        values[7] = seal;
         let is_made = store.write(queries::NEW_OPERATOR_KEY, values).await? == 1;
         self.forget();
         Ok(is_made)
@@ -246,7 +260,10 @@ impl OperatorKeys {
     pub async fn revoke(&self, store: &Store, key: &OperatorKey, actor: &Actor<'_>) -> Result<(), Unavailable> {
         let now = store.now(None).await?;
         actor.note(store, "revoke_operator_key", key, "", now).await?;
-        store.write(queries::REVOKE_OPERATOR_KEY, vec![now.micros().into(), Value::Bytes(key.hash.to_vec())]).await?;
+        let columns = key.columns(key.created_at.unwrap_or(now), Some(now));
+        let seal = store.seals().seal("operator_keys", &columns);
+        let values = vec![now.micros().into(), Value::Bytes(key.hash.to_vec()), seal];
+        store.write(queries::REVOKE_OPERATOR_KEY, values).await?;
         self.forget();
         if matches!(store, Store::Postgres(_)) {
             tokio::time::sleep(BELIEVED).await;
@@ -264,8 +281,7 @@ impl OperatorKeys {
             return Ok(None);
         }
         let day = store.now(None).await?.day();
-        let values = vec![Value::Bytes(key.hash.to_vec()), day.into(), units.into(), most.into()];
-        let is_reserved = store.write(queries::RESERVE_OPERATOR_GRANT, values).await? == 1;
+        let is_reserved = take(store, key.hash, day, units, most).await?;
         Ok(is_reserved.then_some(Reservation(Some((key.hash, day, units)))))
     }
 
@@ -284,7 +300,8 @@ impl OperatorKeys {
         let changes = self.made.read().unwrap_or_else(PoisonError::into_inner).changes;
         let read = Stopwatch::start();
         let rows = store.query(queries::OPERATOR_KEYS, Vec::new()).await?;
-        let made: Arc<[Arc<OperatorKey>]> = rows.iter().filter_map(OperatorKey::read).map(Arc::new).collect();
+        let made: Arc<[Arc<OperatorKey>]> =
+            rows.iter().filter_map(|row| OperatorKey::sealed(store, row)).map(Arc::new).collect();
         let mut known = self.made.write().unwrap_or_else(PoisonError::into_inner);
         if known.changes == changes {
             known.read = Some((read, Arc::clone(&made)));
@@ -331,11 +348,41 @@ impl Reservation {
     /// Gives units back that were not granted.
     pub async fn give_back(self, store: &Store) {
         let Some((hash, day, units)) = self.0 else { return };
-        let values = vec![units.into(), Value::Bytes(hash.to_vec()), day.into()];
-        if let Err(error) = store.write(queries::RETURN_OPERATOR_GRANT, values).await {
+        if let Err(error) = take(store, hash, day, -units, i64::MAX).await {
             tracing::warn!(%error, units, "what an operator key did not grant counts for today all the same");
         }
     }
+}
+
+/// How often units are tried to be taken while others take some of the same key's.
+const TRIES: usize = 100;
+
+/// Takes units from what a key may grant in a day; `false` where so many are not left.
+///
+/// # Errors
+/// When the store cannot write, or the row does not carry its seal.
+async fn take(store: &Store, hash: [u8; 32], day: i64, units: i64, most: i64) -> Result<bool, Unavailable> {
+    let named = [Value::Bytes(hash.to_vec()), day.into()];
+    for _ in 0..TRIES {
+        let rows = store.query(queries::OPERATOR_GRANT, named.to_vec()).await?;
+        let columns = |amount: i64| [&named[..], &[amount.into()]].concat();
+        let taken = match rows.first() {
+            Some(row) if !store.seals().is_sealed("operator_grants", &columns(row.integer(0)), row.bytes(1)) => {
+                return Err(Unavailable("what an operator key granted today is not what its seal says".to_owned()));
+            }
+            row => row.map_or(0, |row| row.integer(0)),
+        };
+        let amount = taken.saturating_add(units);
+        if amount > most {
+            return Ok(false);
+        }
+        let mut values = columns(amount);
+        values.extend([store.seals().seal("operator_grants", &values), taken.into()]);
+        if store.write(queries::SET_OPERATOR_GRANT, values).await? == 1 {
+            return Ok(true);
+        }
+    }
+    Err(Unavailable("an operator key is used by too many at once".to_owned()))
 }
 
 /// The last four letters of a secret.

@@ -9,6 +9,7 @@ use crate::blocks;
 use crate::links::{self, Links};
 use crate::mail::transport::{Failure, Mailer, PATIENCE};
 use crate::mail::{Mail, templates};
+use crate::store::integrity::Seals;
 use crate::store::{NewMail, Row, Store, Unavailable, Value, queries};
 use scrip_engine::Timestamp;
 use std::sync::Arc;
@@ -41,14 +42,17 @@ struct Leased {
     kind: String,
     recipient: String,
     data: String,
-    /// Which attempt this is, from 1.
+    /// Attempt number, starting at 1.
     attempt: i64,
+    /// Whether the row is what was written: a mail to another address could sign its reader in.
+    is_sealed: bool,
 }
 
 impl Leased {
-    fn read(row: &Row) -> Leased {
+    fn read(row: &Row, seals: &Seals) -> Leased {
         let [id, kind, recipient, data] = [0, 1, 2, 3].map(|column| row.text(column).to_owned());
-        Leased { id, kind, recipient, data, attempt: row.integer(4) }
+        let is_sealed = seals.is_sealed("mails", &row.0[..4], row.bytes(5));
+        Leased { id, kind, recipient, data, attempt: row.integer(4), is_sealed }
     }
 }
 
@@ -58,7 +62,7 @@ impl Leased {
 /// When the store cannot write.
 pub async fn enqueue(store: &Store, mail: NewMail) -> Result<(), Unavailable> {
     let now = store.now(None).await?;
-    store.write(queries::NEW_MAIL, mail.values(now)).await?;
+    store.write(queries::NEW_MAIL, mail.values(now, store.seals())).await?;
     store.mailed().notify_one();
     Ok(())
 }
@@ -97,7 +101,7 @@ impl Outbox {
         let values = vec![now.micros().into(), now.after_seconds(LEASE_SECONDS).micros().into(), WAVE.into()];
         let leased = store.write_for_work(queries::LEASE_MAILS, values).await?;
         let mut sending = JoinSet::new();
-        for mail in leased.iter().map(Leased::read) {
+        for mail in leased.iter().map(|row| Leased::read(row, store.seals())) {
             let this = Arc::clone(self);
             sending.spawn(async move { this.one(&mail, now).await });
         }
@@ -152,6 +156,9 @@ impl Outbox {
     async fn send(&self, leased: &Leased, now: Timestamp) -> Result<(), Failure> {
         // A newer version may share the database: what it wrote is for it to send.
         let mail = Mail::read(&leased.kind, &leased.data).map_err(Failure::Later)?;
+        if !leased.is_sealed {
+            return Err(Failure::Never("its row is not what its seal says".to_owned()));
+        }
         if self.is_of_the_blocked(leased, &mail).await.map_err(|error| Failure::Later(error.to_string()))? {
             return Err(Failure::Never("whom it is for, or whoever sends it, is blocked".to_owned()));
         }

@@ -25,7 +25,8 @@ use crate::outbox::Outbox;
 use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
 use crate::sign_in::{self, upgrade};
-use crate::store::{Options, Store, Unavailable, Value, queries};
+use crate::store::integrity::Key;
+use crate::store::{Options, Shortened, Store, Unavailable, Value, queries};
 use crate::stripe::sync;
 use crate::switches::Switches;
 use catalog_file::refused_by_stripe;
@@ -41,6 +42,10 @@ use tokio::net::TcpListener;
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// Error of a start without a catalog.
 const NO_CATALOG: &str = "there is no catalog yet: start with --catalog FILE";
+/// How often the store is asked what it did not believe.
+const HEALED_EVERY: Duration = Duration::from_secs(5); // # assumed
+/// Name of the setting that signs quotes and links.
+const SECRET: &str = "secret";
 
 /// A Scrip that is about to serve.
 pub struct Server {
@@ -131,6 +136,7 @@ impl Server {
         tokio::spawn(scheduler::run(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.dispatcher).run());
         tokio::spawn(sweep(Arc::clone(&self.app)));
+        tokio::spawn(watch_healed(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.app.switches).keep_looking(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.outbox).run());
         if let Some(billing) = &self.app.billing {
@@ -157,6 +163,16 @@ impl Server {
     pub fn operator_url(&self) -> Option<String> {
         let address = self.operators.as_ref()?.local_addr().ok()?;
         Some(format!("http://{address}"))
+    }
+}
+
+/// Tells operators of what was kept and is not believed, for as long as the process lives.
+async fn watch_healed(ledger: Arc<Ledger>) {
+    loop {
+        if let Err(error) = alerts::raise_healed(ledger.store()).await {
+            tracing::warn!(%error, "an alert could not be kept");
+        }
+        tokio::time::sleep(HEALED_EVERY).await;
     }
 }
 
@@ -196,7 +212,9 @@ async fn open(settings: &Settings, setup: &mut Setup) -> Result<Store, String> {
     }
     files::make_directory(&setup.data).map_err(|error| format!("{}: {error}", settings.name("data")))?;
     let group_commit = settings.group_commit.unwrap_or(true);
-    let options = Options { group_commit, tell: notices::told, ..Options::default() };
+    let secret = settings.integrity_secret.as_ref().map(|secret| Key::of(secret.expose())).transpose()?;
+    let shortened = if settings.accept_shortened_journal { Shortened::Accept } else { Shortened::Refuse };
+    let options = Options { group_commit, tell: notices::told, secret, shortened, ..Options::default() };
     let store = match &setup.database {
         Some(address) => Store::connect_with(address, options).await,
         None => Store::open(&setup.data, options),
@@ -254,10 +272,17 @@ async fn readdress(store: &Store) -> Result<(), Unavailable> {
 
 /// The secret that signs quotes and links: made once, kept with the journal.
 async fn secret(store: &Store) -> Result<Vec<u8>, Unavailable> {
-    let name = Value::Text("secret".to_owned());
-    store.write(queries::NEW_SETTING, vec![name.clone(), Value::Bytes(random::<32>().to_vec())]).await?;
-    let rows = store.query(queries::SETTING, vec![name]).await?;
-    rows.first().map(|row| row.bytes(0).to_vec()).ok_or_else(|| Unavailable("the secret was not kept".to_owned()))
+    let seals = store.seals();
+    store.write(queries::NEW_SETTING, seals.setting(SECRET, random::<32>().to_vec())).await?;
+    let rows = store.query(queries::SETTING, vec![Value::Text(SECRET.to_owned())]).await?;
+    let kept = rows.first().ok_or_else(|| Unavailable("the secret was not kept".to_owned()))?;
+    seals.read_setting(SECRET, kept).ok_or_else(|| {
+        Unavailable(
+            "the secret that signs quotes and links is not the one that was made: restore the setting `secret` from a \
+             backup, or delete it, and a new one is made: quotes and links that are out are void then"
+                .to_owned(),
+        )
+    })
 }
 
 /// The operator keys, with the one that the settings give. Where there is none that may do everything, one is made and

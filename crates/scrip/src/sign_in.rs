@@ -136,7 +136,7 @@ pub async fn issue(
     now: Timestamp,
 ) -> Result<String, Unavailable> {
     let token = new_key(TOKEN_PREFIX);
-    let values = vec![
+    let mut values = vec![
         bytes(&hash_of(&token)),
         email.to_string().into(),
         workspace.into(),
@@ -144,6 +144,7 @@ pub async fn issue(
         now.micros().into(),
         now.after_micros(lifetime).micros().into(),
     ];
+    values.push(store.seals().seal("sign_in_tokens", &values));
     store.write(queries::NEW_SIGN_IN_TOKEN, values).await?;
     Ok(token)
 }
@@ -159,11 +160,15 @@ pub async fn redeem(store: &Store, token: &str, now: Timestamp) -> Result<Option
     }
     let values = vec![bytes(&hash_of(token)), now.micros().into()];
     let rows = store.query(queries::SIGN_IN_TOKEN, values.clone()).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
+    let sealed = |row: &&Row| {
+        let columns = [&values[..1], &row.0[..5]].concat();
+        store.seals().is_sealed("sign_in_tokens", &columns, row.bytes(5))
+    };
+    let Some(row) = rows.first().filter(sealed) else { return Ok(None) };
     // A link that an earlier version sent may be to another spelling.
     let Ok(email) = address_of(store, row.text(0)).await? else { return Ok(None) };
     let redeemed = Redeemed { email, workspace: row.maybe_integer(1).map(workspace) };
-    let taken = store.write(queries::USE_SIGN_IN_TOKEN, values).await?;
+    let taken = store.write(queries::USE_SIGN_IN_TOKEN, values.clone()).await?;
     Ok((taken == 1).then_some(redeemed))
 }
 
@@ -176,11 +181,16 @@ pub async fn user_of(store: &Store, email: &Email, now: Timestamp) -> Result<Use
     for _ in 0..3 {
         let rows = store.query(queries::USER, vec![email.clone().into()]).await?;
         if let Some(row) = rows.first() {
-            return Ok(UserId::new(row.integer(0) as u64));
+            let columns = [row.0[0].clone(), email.clone().into()];
+            return match store.seals().is_sealed("users", &columns, row.bytes(1)) {
+                true => Ok(UserId::new(row.integer(0) as u64)),
+                false => Err(Unavailable("the row of a person is not what its seal says".to_owned())),
+            };
         }
         // Who comes second adds nothing, and finds the first one's row.
         let id = UserId::new(u64::from_le_bytes(random()));
-        store.write(queries::NEW_USER, vec![id.into(), email.clone().into(), now.micros().into()]).await?;
+        let seal = store.seals().seal("users", &[id.into(), email.clone().into()]);
+        store.write(queries::NEW_USER, vec![id.into(), email.clone().into(), now.micros().into(), seal]).await?;
     }
     Err(Unavailable("a person that was added is not there".to_owned()))
 }
@@ -199,7 +209,10 @@ pub async fn open(
     let token = new_key(SESSION_PREFIXES[0]);
     let (hash, expires_at) = (hash_of(&token), now.after_micros(lifetimes.absolute));
     let Redeemed { email, workspace } = for_whom;
-    let values = vec![bytes(&hash), user.into(), workspace.into(), now.micros().into(), expires_at.micros().into()];
+    let now = now.micros();
+    let mut values =
+        vec![bytes(&hash), user.into(), workspace.into(), now.into(), now.into(), expires_at.micros().into()];
+    values.push(store.seals().seal("sessions", &values));
     store.write(queries::NEW_SESSION, values).await?;
     Ok((token, Session { hash, user, email, workspace, expires_at }))
 }
@@ -222,6 +235,12 @@ pub async fn find(
     let values = vec![bytes(&hash), now.micros().into(), lifetimes.left_alone_since(now)];
     let rows = store.query(queries::SESSION, values).await?;
     let Some(row) = rows.first() else { return Ok(None) };
+    let seals = store.seals();
+    let mut columns: Vec<Value> =
+        [bytes(&hash)].into_iter().chain([0, 2, 5, 3, 4].map(|column| row.0[column].clone())).collect();
+    if !seals.is_sealed("sessions", &columns, row.bytes(6)) || !seals.is_sealed("users", &row.0[..2], row.bytes(7)) {
+        return Ok(None);
+    }
     let session = Session {
         hash,
         user: UserId::new(row.integer(0) as u64),
@@ -231,7 +250,9 @@ pub async fn find(
     };
     let before = now.micros().saturating_sub(SEEN_EVERY);
     if row.integer(3) <= before {
-        let seen = store.write(queries::SESSION_SEEN, vec![bytes(&hash), now.micros().into(), before.into()]).await;
+        columns[4] = now.micros().into();
+        let seen = vec![bytes(&hash), now.micros().into(), before.into(), seals.seal("sessions", &columns)];
+        let seen = store.write(queries::SESSION_SEEN, seen).await;
         // A store that cannot write may still be read.
         if let Err(error) = seen {
             tracing::warn!(%error, "that a session was used could not be written down");
@@ -252,9 +273,21 @@ pub async fn identify(
     address: &str,
     now: Timestamp,
 ) -> Result<Result<Option<Email>, &'static str>, Unavailable> {
-    let named = || vec![issuer.to_owned().into(), subject.to_owned().into()];
-    let known = |rows: Vec<Row>| rows.first().map(|row| Email::restore(row.text(1).to_owned()));
-    if let Some(email) = known(store.query(queries::IDENTITY, named()).await?) {
+    let named = || -> Vec<Value> { vec![issuer.to_owned().into(), subject.to_owned().into()] };
+    let is_sealed = |row: &&Row| {
+        let columns = [named(), vec![row.0[0].clone()]].concat();
+        store.seals().is_sealed("identities", &columns, row.bytes(2))
+            && store.seals().is_sealed("users", &row.0[..2], row.bytes(3))
+    };
+    let known = |rows: Vec<Row>| {
+        // One that does not carry its seal is nobody's: the address alone would let somebody else in.
+        let row = rows.first();
+        match row.filter(is_sealed) {
+            None if row.is_some() => Err(Unavailable("the row of an identity is not what its seal says".to_owned())),
+            row => Ok(row.map(|row| Email::restore(row.text(1).to_owned()))),
+        }
+    };
+    if let Some(email) = known(store.query(queries::IDENTITY, named()).await?)? {
         return Ok(Ok(Some(email)));
     }
     let email = match address_of(store, address).await? {
@@ -262,9 +295,11 @@ pub async fn identify(
         Err(why) => return Ok(Err(why)),
     };
     let user = user_of(store, &email, now).await?;
-    let values = named().into_iter().chain([user.into(), now.micros().into()]).collect();
+    let mut values: Vec<Value> = named().into_iter().chain([user.into()]).collect();
+    let seal = store.seals().seal("identities", &values);
+    values.extend([now.micros().into(), seal]);
     store.write(queries::NEW_IDENTITY, values).await?;
-    Ok(Ok(known(store.query(queries::IDENTITY, named()).await?)))
+    Ok(Ok(known(store.query(queries::IDENTITY, named()).await?)?))
 }
 
 /// Ends a session; whether it was there.

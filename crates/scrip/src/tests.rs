@@ -18,4 +18,5 @@ mod rounds;
 mod simulation;
 #[path = "../tests/common/smtp.rs"]
 mod smtp;
+mod tamper;
 mod walks;

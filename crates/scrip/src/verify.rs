@@ -2,14 +2,24 @@
 //!
 //! Invariant: changes nothing, and trusts nothing that was cached or snapshotted.
 
+mod beside;
+
+use crate::crypto::hex;
+use crate::store::integrity;
 use crate::store::journal::{GENESIS, JournalRow, digest};
 use crate::store::{Store, Unavailable, Value, panic_text, queries};
+use beside::Told;
 use scrip_engine::{Dated, Entry, Event, GrantKind, Workspace, WorkspaceId, fold};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
 
 /// Entries read at once.
 const PAGE: i64 = 5_000;
+/// How many entries the projections were folded from.
+const PROJECTED: &str = "SELECT position FROM positions WHERE name = 'views'";
+/// Positions that nobody asks for.
+const OTHER_POSITIONS: &str = "SELECT name FROM positions WHERE name NOT IN ('views', 'index')";
 /// Differences that are put into words; the rest are counted.
 const NAMED_MAX: usize = 100;
 
@@ -30,6 +40,8 @@ pub struct Report {
     pub count: u64,
     /// What the journal is known by: the same on both engines, and only then the same entries in the same order.
     pub digest: [u8; 32],
+    /// The position of the last entry, which the digest is of.
+    pub position: i64,
     /// Entries that could not be read at all.
     unreadable: u64,
 }
@@ -43,6 +55,45 @@ impl Report {
     }
 }
 
+/// What an earlier replay saw: the digest of a journal up to a position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    digest: String,
+    position: i64,
+}
+
+impl FromStr for Expected {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Expected, String> {
+        let read = text.split_once('@').and_then(|(digest, position)| Some((digest, position.parse().ok()?)));
+        let is_digest = |digest: &str| digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match read {
+            Some((digest, position)) if is_digest(digest) => {
+                Ok(Expected { digest: digest.to_ascii_lowercase(), position })
+            }
+            _ => {
+                Err("it is written as `scrip verify` prints it: 64 hexadecimal digits, `@`, and a position".to_owned())
+            }
+        }
+    }
+}
+
+impl Report {
+    fn compare(&mut self, expected: &Expected, workspaces: &BTreeMap<WorkspaceId, Replayed>) {
+        let found = hex(&digest_of(workspaces));
+        let Expected { digest, position } = expected;
+        if found != *digest {
+            self.wrong(format!("up to entry {position} the digest is {found}, and {digest} was expected"));
+        }
+    }
+}
+
+fn digest_of(workspaces: &BTreeMap<WorkspaceId, Replayed>) -> [u8; 32] {
+    let hash = |replayed: &Replayed| <[u8; 32]>::try_from(&*replayed.hash).unwrap_or(GENESIS);
+    digest(workspaces.iter().map(|(id, replayed)| (*id, replayed.seq, hash(replayed))))
+}
+
 struct Replayed {
     workspace: Workspace,
     seq: u64,
@@ -54,10 +105,23 @@ struct Replayed {
 ///
 /// # Errors
 /// When the store cannot be read. What is wrong with its content is in the report.
-pub async fn verify(store: &Store, mut progress: impl FnMut(u64, u64)) -> Result<Report, Unavailable> {
+pub async fn verify(store: &Store, progress: impl FnMut(u64, u64)) -> Result<Report, Unavailable> {
+    verify_from(store, None, progress).await
+}
+
+/// Replays everything, and checks that the journal begins with what an earlier replay saw of it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn verify_from(
+    store: &Store,
+    mut expected: Option<Expected>,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Report, Unavailable> {
     let length = store.query(queries::JOURNAL_LENGTH, Vec::new()).await?.first().map_or(0, |row| row.integer(0));
     let mut report = Report::default();
     let mut workspaces: BTreeMap<WorkspaceId, Replayed> = BTreeMap::new();
+    let mut told = Told::before(store, &mut report).await?;
     let mut position = 0;
     // Entries are numbered from one; whoever slips one in may number it as they like.
     let mut after = i64::MIN;
@@ -69,13 +133,19 @@ pub async fn verify(store: &Store, mut progress: impl FnMut(u64, u64)) -> Result
             } else if store.positions_are_dense() && row.position != position + 1 {
                 report.wrong(format!("entries {} to {} are missing", position + 1, row.position - 1));
             }
+            if let Some(passed) = expected.take_if(|expected| expected.position < row.position) {
+                report.compare(&passed, &workspaces);
+            }
             after = row.position;
             position = after.max(0);
             let fresh = || {
                 let workspace = Workspace::unopened(row.workspace);
                 Replayed { workspace, seq: 0, hash: GENESIS.to_vec(), broken: false }
             };
-            replay(workspaces.entry(row.workspace).or_insert_with(fresh), &row, &mut report);
+            let replayed = workspaces.entry(row.workspace).or_insert_with(fresh);
+            replay(replayed, &row, &mut report);
+            let workspace = (!replayed.broken).then_some(&replayed.workspace);
+            told.entry(store, &row, workspace, &mut report).await?;
             report.entries += 1;
         }
         progress(report.entries, length.max(0) as u64);
@@ -83,15 +153,27 @@ pub async fn verify(store: &Store, mut progress: impl FnMut(u64, u64)) -> Result
             break;
         }
     }
-    let last = workspaces
-        .iter()
-        .map(|(id, replayed)| (*id, replayed.seq, <[u8; 32]>::try_from(&*replayed.hash).unwrap_or(GENESIS)));
-    report.digest = digest(last);
+    report.digest = digest_of(&workspaces);
+    report.position = position;
+    match expected {
+        Some(expected) if expected.position == position => report.compare(&expected, &workspaces),
+        Some(Expected { position: seen, .. }) => report.wrong(integrity::shorter(position, seen)),
+        None => {}
+    }
+    let rows = store.query(PROJECTED, Vec::new()).await?;
+    if let Some(seen) = rows.first().map(|row| row.integer(0)).filter(|seen| *seen > position) {
+        report.wrong(integrity::shorter(position, seen));
+    }
+    for row in store.query(OTHER_POSITIONS, Vec::new()).await? {
+        report.wrong(format!("projection positions: `{}` should not be there", row.text(0)));
+    }
     for replayed in workspaces.values() {
         report.workspaces += 1;
         report.open_holds += replayed.workspace.holds.len() as u64;
         report.granted += replayed.workspace.sums().values().map(|sums| sums.granted.get()).sum::<i64>();
     }
+    let known: BTreeSet<WorkspaceId> = workspaces.keys().copied().collect();
+    told.compare(store, &known, &mut report).await?;
     if report.unreadable > 0 {
         report.wrong("the projections were not compared, since entries cannot be read".to_owned());
         return Ok(report);

@@ -309,6 +309,9 @@ fn a_mail_is_a_file_and_its_link_is_printed() {
     );
     journal.execute(&sql, []).expect("it can be written");
     drop(journal);
+    let mut seal = scrip(&["migrate", "--seal"]);
+    let sealed = seal.arg("--data").arg(dir.path().join("data")).output().expect("the binary is built");
+    assert!(sealed.status.success(), "{sealed:?}");
     let (mut child, mut lines) = start();
     let line = lines.find(|line| line.starts_with("Mail to ")).expect("it is printed");
     let start = "Mail to bo@example.com, You are invited to a workspace on two-buckets: http://127.0.0.1:";

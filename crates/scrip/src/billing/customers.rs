@@ -44,13 +44,22 @@ impl Leased {
     }
 }
 
+/// Returns whether a leased row still names the customer that it was written with. Nothing is granted from another.
+fn is_sealed(store: &Store, row: &Row) -> bool {
+    store.seals().is_sealed("customers", &row.0[..2], row.bytes(4))
+}
+
 /// Whom a workspace is known as.
 ///
 /// # Errors
 /// When the store cannot answer.
 pub async fn of(store: &Store, workspace: WorkspaceId) -> Result<Option<String>, Unavailable> {
     let rows = store.query(queries::CUSTOMER, vec![workspace.into()]).await?;
-    Ok(rows.first().map(|row| row.text(0).to_owned()))
+    let Some(row) = rows.first() else { return Ok(None) };
+    match store.seals().is_sealed("customers", &[workspace.into(), row.0[0].clone()], row.bytes(1)) {
+        true => Ok(Some(row.text(0).to_owned())),
+        false => Err(Unavailable(format!("the customer of {workspace} is not what its seal says"))),
+    }
 }
 
 /// Keeps another customer instead of one who is gone.
@@ -59,7 +68,9 @@ pub async fn of(store: &Store, workspace: WorkspaceId) -> Result<Option<String>,
 /// When the store cannot write.
 pub async fn replace(store: &Store, workspace: WorkspaceId, gone: &str, new: &str) -> Result<(), Unavailable> {
     let names = [gone, new].map(|name| Value::Text(name.to_owned()));
-    store.write(queries::ANOTHER_CUSTOMER, [workspace.into()].into_iter().chain(names).collect()).await.map(drop)
+    let seal = store.seals().seal("customers", &[workspace.into(), names[1].clone()]);
+    let values = [workspace.into()].into_iter().chain(names).chain([seal]).collect();
+    store.write(queries::ANOTHER_CUSTOMER, values).await.map(drop)
 }
 
 /// Whether there is something new about a workspace's customer that nobody has looked at.
@@ -77,7 +88,9 @@ pub async fn waits(store: &Store, workspace: WorkspaceId) -> Result<bool, Unavai
 /// When the store cannot write.
 pub async fn keep(store: &Store, workspace: WorkspaceId, customer: &str) -> Result<Option<String>, Unavailable> {
     let now = store.now(None).await?;
-    let values = vec![workspace.into(), Value::Text(customer.to_owned()), now.micros().into()];
+    let mut values = vec![workspace.into(), Value::Text(customer.to_owned())];
+    let seal = store.seals().seal("customers", &values);
+    values.extend([now.micros().into(), seal]);
     store.write(queries::NEW_CUSTOMER, values).await?;
     of(store, workspace).await
 }
@@ -118,7 +131,7 @@ pub async fn lease(store: &Store, most: i64) -> Result<Vec<Leased>, Unavailable>
     let until = now.after_seconds(LEASE_SECONDS);
     let values = vec![now.micros().into(), until.micros().into(), most.into()];
     let rows = store.write_for_work(queries::LEASE_CUSTOMERS, values).await?;
-    Ok(rows.iter().map(|row| Leased::read(row, until)).collect())
+    Ok(rows.iter().filter(|row| is_sealed(store, row)).map(|row| Leased::read(row, until)).collect())
 }
 
 /// The customer of a workspace, to be looked at at once; nothing when there is none, or somebody is looking.
@@ -130,7 +143,7 @@ pub async fn lease_one(store: &Store, workspace: WorkspaceId) -> Result<Option<L
     let until = now.after_seconds(LEASE_SECONDS);
     let values = vec![workspace.into(), now.micros().into(), until.micros().into()];
     let rows = store.write_for_work(queries::LEASE_CUSTOMER, values).await?;
-    Ok(rows.first().map(|row| Leased::read(row, until)))
+    Ok(rows.first().filter(|row| is_sealed(store, row)).map(|row| Leased::read(row, until)))
 }
 
 /// Says that a customer is still being looked at; whether nobody else has taken over.

@@ -27,10 +27,11 @@ impl Billing {
         if confirmed.is_empty() {
             return Ok(false);
         }
-        let open = self.ledger.store();
-        let open = open.query_for_work(queries::OPEN_PURCHASES, vec![workspace.id.into(), 0.into()]).await?;
+        let store = self.ledger.store();
+        let mut open = store.query_for_work(queries::OPEN_PURCHASES, vec![workspace.id.into(), 0.into()]).await?;
+        open.retain(|row| store.seals().is_sealed("purchases", &row.0[..8], row.bytes(10)));
         let is_open =
-            |session: &Session| open.iter().any(|row| matches!(&row.0[5], Value::Text(known) if *known == session.id));
+            |session: &Session| open.iter().any(|row| matches!(&row.0[6], Value::Text(known) if *known == session.id));
         let paid = workspace.subscription.payment.as_ref();
         let current = paid.and_then(|paid| seen.subscriptions.iter().find(|one| *one.id == *paid.subscription));
         let Some(current) = current.filter(|one| !collection::is_over(one)) else { return Ok(false) };

@@ -11,7 +11,7 @@ use super::read::Seen;
 use super::{Billing, customers, marks};
 use crate::crypto::{hex, random, sha256};
 use crate::email::Email;
-use crate::store::{Row, Unavailable, Value, queries};
+use crate::store::{Row, Store, Unavailable, Value, queries};
 use crate::stripe::error::Refused;
 use crate::stripe::form::form;
 use crate::stripe::objects::Seconds;
@@ -94,13 +94,15 @@ impl From<Error> for Denied {
 }
 
 /// What somebody decided to buy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Purchase {
     id: String,
     what: String,
     session: Option<String>,
     url: Option<String>,
     expires_at: Timestamp,
+    /// The columns that its seal is over.
+    columns: Vec<Value>,
 }
 
 impl Purchase {
@@ -111,11 +113,24 @@ impl Purchase {
         };
         Purchase {
             id: row.text(0).to_owned(),
-            what: row.text(1).to_owned(),
-            session: text(5),
-            url: text(6),
-            expires_at: Timestamp::from_micros(row.integer(7)),
+            what: row.text(2).to_owned(),
+            session: text(6),
+            url: text(7),
+            expires_at: Timestamp::from_micros(row.integer(9)),
+            columns: row.0[..8].to_vec(),
         }
+    }
+
+    /// Reads a row that carries its seal; `None` for any other: its page might be somebody else's.
+    fn sealed(store: &Store, row: &Row) -> Option<Purchase> {
+        store.seals().is_sealed("purchases", &row.0[..8], row.bytes(10)).then(|| Purchase::read(row))
+    }
+
+    /// Returns the seal that its row has once it has a page.
+    fn seal_with(&self, store: &Store, session: &Value, url: &Value) -> Value {
+        let mut columns = self.columns.clone();
+        columns[6..8].clone_from_slice(&[session.clone(), url.clone()]);
+        store.seals().seal("purchases", &columns)
     }
 }
 
@@ -164,8 +179,10 @@ impl Billing {
         };
         let url = session.url.ok_or_else(|| Denied::Unexpected("Stripe opened no checkout session".to_owned()))?;
         let (session_id, expiry) = (session.id.clone(), IdempotencyKey::of(&["expire", &purchase.id]));
-        let offered_at = vec![Value::Text(purchase.id), Value::Text(session.id), Value::Text(url.clone())];
-        if self.ledger.store().write(queries::PURCHASE_OFFERED, offered_at).await? == 0 {
+        let store = self.ledger.store();
+        let mut offered_at = vec![Value::Text(purchase.id.clone()), Value::Text(session.id), Value::Text(url.clone())];
+        offered_at.push(purchase.seal_with(store, &offered_at[1], &offered_at[2]));
+        if store.write(queries::PURCHASE_OFFERED, offered_at).await? == 0 {
             // Nobody has seen this page; it goes, so that nobody can pay on two.
             let _ = self.client.expire_checkout(&session_id, &expiry).await;
             return Err(given_up());
@@ -289,7 +306,7 @@ impl Billing {
         for _ in 0..DECISIONS {
             let now = store.now(None).await?;
             let rows = store.query(queries::OPEN_PURCHASES, vec![workspace.id.into(), 0.into()]).await?;
-            for open in rows.iter().map(Purchase::read) {
+            for open in rows.iter().filter_map(|row| Purchase::sealed(store, row)) {
                 // What has no page yet may be too old to be given one.
                 let least = if open.url.is_some() { 0 } else { PAGE_SECONDS_LEAST };
                 if open.what == what && open.expires_at > now.after_seconds(least) {
@@ -301,21 +318,24 @@ impl Billing {
             }
             // Stripe counts whole seconds.
             let expires_at = Seconds::of(now.after_seconds(PAGE_SECONDS)).timestamp();
-            let values = vec![
+            let mut values = vec![
                 Value::Text(id.clone()),
                 workspace.id.into(),
                 Value::Text(what.clone()),
                 i64::from(offered.version).into(),
                 offered.amount.get().into(),
                 Value::Text(offered.currency.to_string()),
+                Value::Null,
+                Value::Null,
                 now.micros().into(),
                 expires_at.micros().into(),
             ];
+            values.push(store.seals().seal("purchases", &values[..8]));
             store.write(queries::NEW_PURCHASE, values).await?;
             // One of this key may have been there before: then that is the answer. Otherwise somebody else decided on a
             // plan at this instant, and stands in the way.
             let rows = store.query(queries::PURCHASE, vec![Value::Text(id.clone())]).await?;
-            match rows.first().map(Purchase::read) {
+            match rows.first().and_then(|row| Purchase::sealed(store, row)) {
                 Some(kept) if kept.what == what => return Ok(kept),
                 Some(_) => return Err(Denied::KeyReused),
                 None => {}

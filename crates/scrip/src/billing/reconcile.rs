@@ -162,7 +162,7 @@ impl Billing {
             session.is_some_and(|session| session.status != Some(SessionStatus::Open))
         };
         for row in open {
-            if let Value::Text(session) = &row.0[5]
+            if let Value::Text(session) = &row.0[6]
                 && over(session)
             {
                 let now = store.now(None).await?.micros();

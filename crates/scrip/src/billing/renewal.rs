@@ -197,7 +197,7 @@ impl Billing {
             return Ok(());
         }
         let value = serde_json::to_vec(&found).map_err(|error| Trouble::Ledger(error.to_string()))?;
-        let values = vec![Value::Text(setting(workspace)), Value::Bytes(value)];
+        let values = self.ledger.store().seals().setting(&setting(workspace), value);
         self.ledger.store().write(queries::KEEP_SETTING, values).await?;
         Ok(())
     }
@@ -207,8 +207,10 @@ impl Billing {
     /// # Errors
     /// When the store cannot answer.
     pub async fn kept_collection(&self, workspace: WorkspaceId) -> Result<Option<collection::Collection>, Unavailable> {
-        let rows = self.ledger.store().query(queries::SETTING, vec![Value::Text(setting(workspace))]).await?;
-        Ok(rows.first().and_then(|row| serde_json::from_slice(row.bytes(0)).ok()).flatten())
+        let (store, name) = (self.ledger.store(), setting(workspace));
+        let rows = store.query(queries::SETTING, vec![Value::Text(name.clone())]).await?;
+        let kept = rows.first().and_then(|row| store.seals().read_setting(&name, row));
+        Ok(kept.and_then(|kept| serde_json::from_slice(&kept).ok()).flatten())
     }
 }
 

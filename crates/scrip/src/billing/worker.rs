@@ -206,9 +206,10 @@ impl Billing {
         let store = self.ledger.store();
         let unavailable = |error: Unavailable| error.to_string();
         let now = store.now(None).await.map_err(unavailable)?;
-        let name = Value::Text(SWEPT.to_owned());
-        let kept = store.query_for_work(queries::SETTING, vec![name.clone()]).await.map_err(unavailable)?;
-        let last = kept.first().and_then(|row| Some(i64::from_le_bytes(row.bytes(0).try_into().ok()?)));
+        let kept =
+            store.query_for_work(queries::SETTING, vec![Value::Text(SWEPT.to_owned())]).await.map_err(unavailable)?;
+        let last = kept.first().and_then(|row| store.seals().read_setting(SWEPT, row));
+        let last = last.and_then(|last| Some(i64::from_le_bytes(last.try_into().ok()?)));
         let oldest = now.after_seconds(-KEPT);
         let since = last.map(|last| Timestamp::from_micros(last).after_seconds(-OVERLAP));
         let mut looked_at = 0;
@@ -219,8 +220,8 @@ impl Billing {
         for event in &found {
             inbox::keep(self, event).await.map_err(unavailable)?;
         }
-        let swept = Value::Bytes(now.micros().to_le_bytes().to_vec());
-        store.write(queries::KEEP_SETTING, vec![name, swept]).await.map_err(unavailable)?;
+        let swept = store.seals().setting(SWEPT, now.micros().to_le_bytes().to_vec());
+        store.write(queries::KEEP_SETTING, swept).await.map_err(unavailable)?;
         self.wake.notify_one();
         Ok((found.len(), looked_at))
     }

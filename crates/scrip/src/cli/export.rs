@@ -33,7 +33,7 @@ impl Export {
     pub async fn run(self, workspace: Option<&str>) -> Done {
         let unknown = || Fault::Refused("NOT_FOUND: there is no such workspace here".to_owned());
         let workspace: Option<WorkspaceId> = workspace.map(|id| id.parse().map_err(|()| unknown())).transpose()?;
-        let store = self.place.open().await?;
+        let store = self.place.open(self.place.options()?).await?;
         let rows = match workspace {
             Some(id) => Rows::One(store.history(queries::HISTORY, id, &[i64::MAX]).await.map_err(refused)?),
             None => Rows::All { after: 0 },

@@ -4,7 +4,7 @@ use super::moving::move_up;
 use super::output::{Done, Fault, say};
 use super::place::Place;
 use crate::store::distributed::{citus, part, partitions};
-use crate::store::{Address, admit};
+use crate::store::{Address, Options, admit};
 use clap::{Args, ValueEnum, value_parser};
 use std::path::PathBuf;
 
@@ -34,6 +34,10 @@ pub struct Migrate {
     /// Run them, while no server has the database open
     #[arg(long, requires = "distributed")]
     run: bool,
+    /// Trust all rows beside the journal as they are, and seal them anew: for another SCRIP_INTEGRITY_SECRET, or after
+    /// rows were mended by hand. No server may have it open
+    #[arg(long, conflicts_with_all = ["from", "distributed"])]
+    seal: bool,
     /// Then give this role of the database what serving needs, and no right to change or delete an entry. To be run as
     /// the owner of the tables, and again with each new version
     #[arg(long, value_name = "NAME")]
@@ -91,9 +95,9 @@ impl Migrate {
     async fn prepare(&self, database: Option<&Address>) -> Done {
         if let Some(from) = &self.from {
             let to = database.ok_or_else(|| Fault::Misused("name the database to move into: --to URL".to_owned()))?;
-            return move_up(from, to, self.batch.into()).await;
+            return move_up(from, to, self.place.options()?, self.batch.into()).await;
         }
-        let store = self.place.make().await?;
+        let store = self.place.make(Options { reseal: self.seal, ..self.place.options()? }).await?;
         store.projected().await.map_err(|error| error.to_string())?;
         say(&format!("{} has this version's schema\n", self.place))
     }

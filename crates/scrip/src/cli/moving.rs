@@ -7,7 +7,7 @@ use super::place::open_directory;
 use super::verify::{bar, told, watched};
 use crate::clock::Stopwatch;
 use crate::store::moving::{Move, folded};
-use crate::store::{Address, Store, Unavailable};
+use crate::store::{Address, Options, Store, Unavailable};
 use crate::verify::Report;
 use std::path::Path;
 
@@ -15,9 +15,9 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the directory is in use, the database is not the place for it, or a replay finds a difference.
-pub async fn move_up(from: &Path, to: &Address, batch: i64) -> Done {
-    let source = open_directory(from)?;
-    let here = watched(&source, "replaying the directory ").await?;
+pub async fn move_up(from: &Path, to: &Address, options: Options, batch: i64) -> Done {
+    let source = open_directory(from, options)?;
+    let here = watched(&source, "replaying the directory ", None).await?;
     say(&format!("{}: {}\n", from.display(), told(&here)))?;
     refuse_differences(&here, "the directory, which comes first: nothing was moved")?;
     let Some(mut moving) = Move::begin(&source, to, &here.digest).await.map_err(refused)? else {
@@ -35,7 +35,7 @@ pub async fn move_up(from: &Path, to: &Address, batch: i64) -> Done {
     let copied = copied.await.map_err(refused)?;
     shown.finish_and_clear();
     say(&pace("copied", copied, watch))?;
-    let there = replay(to, moving.reached).await?;
+    let there = replay(to, moving.reached, options).await?;
     say(&format!("the database: {}\n", told(&there)))?;
     refuse_differences(&there, "the database, which nobody may serve: drop it, and move into an empty one")?;
     if there.digest != here.digest {
@@ -56,8 +56,8 @@ pub async fn move_up(from: &Path, to: &Address, batch: i64) -> Done {
 }
 
 /// Folds the projections of the database, and replays it.
-async fn replay(to: &Address, length: i64) -> Result<Report, Fault> {
-    let store = Store::connect_halfway(to).await.map_err(refused)?;
+async fn replay(to: &Address, length: i64, options: Options) -> Result<Report, Fault> {
+    let store = Store::connect_halfway(to, options).await.map_err(refused)?;
     let watch = Stopwatch::start();
     let shown = bar("folding ");
     let done = folded(&store, length, |done, all| {
@@ -67,7 +67,7 @@ async fn replay(to: &Address, length: i64) -> Result<Report, Fault> {
     done.await.map_err(refused)?;
     shown.finish_and_clear();
     say(&pace("folded", length.unsigned_abs(), watch))?;
-    watched(&store, "replaying the database ").await
+    watched(&store, "replaying the database ", None).await
 }
 
 fn pace(done: &str, entries: u64, since: Stopwatch) -> String {

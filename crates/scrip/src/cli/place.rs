@@ -1,6 +1,7 @@
 //! Where a journal is, for commands that read it without a server.
 
 use super::output::Fault;
+use crate::store::integrity::Key;
 use crate::store::{Address, Options, Store};
 use clap::Args;
 use std::fmt;
@@ -21,18 +22,30 @@ pub struct Place {
     /// The schema of the database that has the journal's tables
     #[arg(long, env = "SCRIP_DATABASE_SCHEMA", value_name = "NAME")]
     database_schema: Option<String>,
+    /// The secret that seals what the journal does not hold, where the server is given one
+    #[arg(long, env = "SCRIP_INTEGRITY_SECRET", value_name = "SECRET", hide_env_values = true)]
+    integrity_secret: Option<String>,
 }
 
 impl Place {
+    /// Returns the options it is opened with.
+    ///
+    /// # Errors
+    /// When the secret is too short to be one.
+    pub fn options(&self) -> Result<Options, Fault> {
+        let secret = self.integrity_secret.as_deref().map(Key::of).transpose().map_err(Fault::Misused)?;
+        Ok(Options { secret, ..Options::default() })
+    }
+
     /// Opens what is there. Opening a directory makes it; reading nothing is a typing error.
     ///
     /// # Errors
     /// When there is no journal, or a server has it open.
-    pub async fn open(&self) -> Result<Store, Fault> {
+    pub async fn open(&self, options: Options) -> Result<Store, Fault> {
         if self.database_url.is_none() {
-            return open_directory(&self.data);
+            return open_directory(&self.data, options);
         }
-        self.make().await
+        self.make(options).await
     }
 
     /// The database that is named, or another one that the same certificates vouch for.
@@ -45,10 +58,12 @@ impl Place {
     ///
     /// # Errors
     /// When a server has it open, or a newer version wrote it.
-    pub async fn make(&self) -> Result<Store, Fault> {
+    pub async fn make(&self, options: Options) -> Result<Store, Fault> {
         match self.database(None) {
-            Some(address) => Store::connect(address).await.map_err(|error| Fault::Refused(error.to_string())),
-            None => make_directory(&self.data),
+            Some(address) => {
+                Store::connect_with(&address, options).await.map_err(|error| Fault::Refused(error.to_string()))
+            }
+            None => make_directory(&self.data, options),
         }
     }
 }
@@ -67,16 +82,16 @@ impl fmt::Display for Place {
 ///
 /// # Errors
 /// When there is no journal, or a server has it open.
-pub fn open_directory(data: &Path) -> Result<Store, Fault> {
+pub fn open_directory(data: &Path, options: Options) -> Result<Store, Fault> {
     if !data.join("journal.db").is_file() {
         let place = data.display();
         return Err(Fault::Misused(format!("{place}: there is no journal here; name the directory of a server")));
     }
-    make_directory(data)
+    make_directory(data, options)
 }
 
-fn make_directory(data: &Path) -> Result<Store, Fault> {
-    Store::open(data, Options::default()).map_err(|error| {
+fn make_directory(data: &Path, options: Options) -> Result<Store, Fault> {
+    Store::open(data, options).map_err(|error| {
         Fault::Refused(format!("{error}\n  - stop the server that uses it, or work on a copy of the directory"))
     })
 }

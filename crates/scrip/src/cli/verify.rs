@@ -3,8 +3,8 @@
 use super::output::{Done, Fault, print, say};
 use super::place::Place;
 use crate::crypto::hex;
-use crate::store::Store;
-use crate::verify::{Report, verify};
+use crate::store::{Options, Shortened, Store};
+use crate::verify::{Expected, Report, verify, verify_from};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -17,6 +17,9 @@ pub struct Verify {
     /// Fold the projections again before they are compared
     #[arg(long)]
     rebuild: bool,
+    /// Check that this digest was the journal's at this position, as an earlier run printed it: that it is a beginning
+    #[arg(long, value_name = "DIGEST@POSITION")]
+    expects: Option<Expected>,
 }
 
 impl Verify {
@@ -25,14 +28,15 @@ impl Verify {
     /// # Errors
     /// Every difference that was found.
     pub async fn run(self, as_json: bool) -> Done {
-        let store = self.place.open().await?;
+        let shortened = if self.rebuild { Shortened::Accept } else { Shortened::Report };
+        let store = self.place.open(Options { shortened, ..self.place.options()? }).await?;
         if self.rebuild {
             store.rebuild().await.map_err(|error| error.to_string())?;
         }
-        let report = watched(&store, "").await?;
+        let report = watched(&store, "", self.expects).await?;
         if as_json {
             let told = json!({ "entries": report.entries, "workspaces": report.workspaces, "open_holds": report.open_holds,
-                               "granted": report.granted, "digest": hex(&report.digest),
+                               "granted": report.granted, "digest": hex(&report.digest), "position": report.position,
                                "differences": report.differences, "count": report.count });
             print(&told.to_string())?;
         } else {
@@ -48,23 +52,28 @@ impl Verify {
 
 /// What was replayed, in a line.
 pub fn told(report: &Report) -> String {
-    let Report { entries, workspaces, open_holds, digest, .. } = report;
-    format!("{entries} entries of {workspaces} workspaces, {open_holds} open holds, digest {}", hex(digest))
+    let Report { entries, workspaces, open_holds, digest, position, .. } = report;
+    let digest = hex(digest);
+    format!("{entries} entries of {workspaces} workspaces, {open_holds} open holds, digest {digest}@{position}")
 }
 
 /// Replays everything, and shows how far it is.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn watched(store: &Store, label: &'static str) -> Result<Report, Fault> {
+pub async fn watched(store: &Store, label: &'static str, expects: Option<Expected>) -> Result<Report, Fault> {
     // A workspace that does not add up is a finding here, not a crash: it is told in words.
     std::panic::set_hook(Box::new(|_| ()));
     let bar = bar(label);
-    let report = verify(store, |done, all| {
+    let progress = |done, all| {
         bar.set_length(all);
         bar.set_position(done);
-    });
-    let report = report.await.map_err(|error| error.to_string())?;
+    };
+    let report = match expects {
+        None => verify(store, progress).await,
+        expects => verify_from(store, expects, progress).await,
+    };
+    let report = report.map_err(|error| error.to_string())?;
     bar.finish_and_clear();
     Ok(report)
 }

@@ -115,7 +115,8 @@ pub async fn apply(
         Value::Text(admin.actor().to_owned()),
         now.micros().into(),
     ];
-    let rows = vec![Statement { sql: queries::NEW_REVIEW, values }];
+    let sealed = Some(("reviews", values.clone()));
+    let rows = vec![Statement { sql: queries::NEW_REVIEW, values, sealed }];
     let command = Command::Billing(BillingCommand::RequestReview { review, application });
     let beside = Beside { rows, ..Beside::default() };
     let (committed, _) = app.ledger.submit_beside(id, command, admin.asked(id, &body.bytes), beside).await?;

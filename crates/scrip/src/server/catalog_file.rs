@@ -31,7 +31,8 @@ pub async fn start_with(store: &Store, stripe: Option<&Client>, text: String, ca
     let kept = store.query(queries::SETTING, vec![Value::Text(SETTING.to_owned())]).await.map_err(unavailable)?;
     // Data of an older Scrip has no setting; the last version that a start published is the file.
     let by_start = || versions.iter().find(|row| row.text(3) == ACTOR).map(|row| row.text(2).to_owned());
-    let last = kept.first().map(|row| hex(row.bytes(0))).or_else(by_start);
+    let last =
+        kept.first().and_then(|row| store.seals().read_setting(SETTING, row)).map(|file| hex(&file)).or_else(by_start);
     let newest = versions.first().map(|row| (row.integer(0), row.text(2), row.text(3)));
     match newest {
         Some((version, hash, _)) if hash == file => tracing::info!(version, "the catalog is in force"),
@@ -56,7 +57,7 @@ pub async fn start_with(store: &Store, stripe: Option<&Client>, text: String, ca
             tracing::info!(version, "the catalog is in force");
         }
     }
-    let kept = vec![Value::Text(SETTING.to_owned()), Value::Bytes(hash.to_vec())];
+    let kept = store.seals().setting(SETTING, hash.to_vec());
     store.write(queries::KEEP_SETTING, kept).await.map_err(unavailable)?;
     Ok(())
 }

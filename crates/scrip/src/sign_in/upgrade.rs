@@ -48,7 +48,7 @@ pub async fn is_done(store: &Store) -> Result<bool, Unavailable> {
 /// # Errors
 /// When the store cannot write.
 pub async fn finish(store: &Store) -> Result<(), Unavailable> {
-    store.write(queries::NEW_SETTING, vec![Value::Text(DONE.to_owned()), Value::Bytes(Vec::new())]).await.map(drop)
+    store.write(queries::NEW_SETTING, store.seals().setting(DONE, Vec::new())).await.map(drop)
 }
 
 /// Adds each claim that an address has in the one form and was made in another; returns their number. For a store that
@@ -72,7 +72,8 @@ pub async fn renew_claims(store: &Store) -> Result<usize, Unavailable> {
             let Some(owner) = owner else { continue };
             let (earlier, now) = (claim_of(&earlier_person(owner)), claim_of(&person_of(owner)));
             if earlier.what == row.text(0) && now != earlier {
-                let values = vec![now.scope.to_string().into(), now.what.into(), row.integer(1).into()];
+                let mut values: Vec<Value> = vec![now.scope.to_string().into(), now.what.into(), row.integer(1).into()];
+                values.push(store.seals().older_claim(&values));
                 added += store.write(queries::NEW_CLAIM, values).await?;
             }
         }
@@ -91,6 +92,9 @@ pub async fn readdress_people(store: &Store) -> Result<Vec<Collision>, Unavailab
         let Some(last) = rows.last() else { break };
         after = last.integer(0);
         for row in &rows {
+            if !store.seals().is_sealed("users", &row.0[..2], row.bytes(3)) {
+                continue;
+            }
             let kept_as = row.text(1);
             if let Some(address) = Email::from_earlier(kept_as).filter(|address| address.as_str() != kept_as) {
                 strangers.push((row.integer(2), row.integer(0), kept_as.to_owned(), address));
@@ -101,7 +105,8 @@ pub async fn readdress_people(store: &Store) -> Result<Vec<Collision>, Unavailab
     strangers.sort();
     let mut collisions = Vec::new();
     for (_, user, kept_as, address) in strangers {
-        let values = vec![user.into(), address.to_string().into()];
+        let mut values: Vec<Value> = vec![user.into(), address.to_string().into()];
+        values.push(store.seals().seal("users", &values));
         if store.write(queries::READDRESS, values).await? == 0 {
             let (user, kept_as) = (UserId::new(user as u64), Email::restore(kept_as));
             collisions.push(Collision { user, kept_as, address });

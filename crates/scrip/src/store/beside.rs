@@ -7,6 +7,7 @@
 //! Invariant: all of this is in the transaction of its entry, so that neither is ever without the other.
 
 use super::Value;
+use super::integrity::Seals;
 use scrip_engine::{Catalogs, Dated, Timestamp, Workspace};
 use std::borrow::Cow;
 
@@ -34,9 +35,19 @@ pub struct NewMail {
 
 impl NewMail {
     /// The values of [`super::queries::NEW_MAIL`].
-    pub fn values(&self, now: Timestamp) -> Vec<Value> {
-        let texts = [&self.id, &self.kind, &self.recipient, &self.data].map(|text| Value::Text(text.clone()));
-        texts.into_iter().chain([now.micros().into()]).collect()
+    pub fn values(&self, now: Timestamp, seals: &Seals) -> Vec<Value> {
+        let seal = self.seal(seals);
+        self.sealed().into_iter().chain([now.micros().into(), seal]).collect()
+    }
+
+    /// Returns the seal of the mail's row.
+    pub fn seal(&self, seals: &Seals) -> Value {
+        seals.seal("mails", &self.sealed())
+    }
+
+    /// Returns the columns that the seal is over.
+    pub fn sealed(&self) -> [Value; 4] {
+        [&self.id, &self.kind, &self.recipient, &self.data].map(|text| Value::Text(text.clone()))
     }
 }
 
@@ -48,6 +59,22 @@ pub struct Statement {
     pub sql: &'static str,
     /// Its values.
     pub values: Vec<Value>,
+    /// The table whose row it adds, and the columns that the row's seal is over, where it has one. The seal is its last
+    /// value.
+    pub sealed: Option<(&'static str, Vec<Value>)>,
+}
+
+impl Statement {
+    /// Returns a statement that writes no seal.
+    pub fn new(sql: &'static str, values: Vec<Value>) -> Statement {
+        Statement { sql, values, sealed: None }
+    }
+
+    /// Returns the values, with the seal.
+    pub fn values(&self, seals: &Seals) -> Vec<Value> {
+        let seal = self.sealed.as_ref().map(|(table, columns)| seals.seal(table, columns));
+        self.values.iter().cloned().chain(seal).collect()
+    }
 }
 
 /// What an entry brings about beside it.

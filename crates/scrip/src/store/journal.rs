@@ -19,6 +19,9 @@ pub struct Body {
     /// The id of the request, where the command is an act for the audit log.
     #[serde(default)]
     pub request: Option<String>,
+    /// What the workspace claims with it: the scope and what of it. Entries of older versions do not say.
+    #[serde(default)]
+    pub claims: Vec<(String, String)>,
     /// What happened.
     pub events: Vec<Dated>,
 }
@@ -30,6 +33,8 @@ struct Written<'a> {
     command: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    claims: Vec<(&'a str, &'a str)>,
     events: &'a [Dated],
 }
 
@@ -50,7 +55,8 @@ impl Sealed {
     pub fn new(previous: &[u8; 32], submission: &Submission, after: &Workspace, events: Vec<Dated>) -> Sealed {
         let command = submission.command.name();
         let request = submission.request.as_deref().filter(|_| is_privileged(command));
-        let body = Written { actor: &submission.actor, command, request, events: &events };
+        let claims = submission.claims.iter().map(|claim| (&*claim.scope, &*claim.what)).collect();
+        let body = Written { actor: &submission.actor, command, request, claims, events: &events };
         let body = serde_json::to_string(&body).expect("events have no maps with other keys than text");
         let next_due_at = after.next_due_at().map(Timestamp::micros);
         let (key, request) =
@@ -129,6 +135,11 @@ impl JournalRow {
         serde_json::from_str::<Body>(&self.body).ok()?.request
     }
 
+    /// Returns what the workspace claims with it.
+    pub fn claims(&self) -> Vec<(String, String)> {
+        serde_json::from_str::<Body>(&self.body).map(|body| body.claims).unwrap_or_default()
+    }
+
     /// The hash this row should have.
     pub fn expected_hash(&self) -> [u8; 32] {
         let optional = |bytes: &Option<Vec<u8>>| bytes.clone().unwrap_or_default();
@@ -142,6 +153,24 @@ impl JournalRow {
             self.next_due_at,
             &self.body,
         )
+    }
+
+    /// Checks that this row comes right after a workspace's entry of a number and a hash, and is what its hash says.
+    ///
+    /// # Errors
+    /// What is wrong (I4).
+    pub fn follows(&self, workspace: WorkspaceId, seq: u64, hash: &[u8]) -> Result<(), String> {
+        let JournalRow { seq: at, .. } = self;
+        if (self.workspace, self.seq) != (workspace, seq + 1) {
+            return Err(format!("entry {} is not where it should be (I4)", seq + 1));
+        }
+        if self.previous_hash != hash {
+            return Err(format!("entry {at} is not chained to the entry before it (I4)"));
+        }
+        match self.hash == self.expected_hash() {
+            true => Ok(()),
+            false => Err(format!("the content of entry {at} is not what its hash says (I4)")),
+        }
     }
 
     /// Reads a row of the columns of `entries`, in their order.

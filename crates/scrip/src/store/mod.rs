@@ -10,11 +10,13 @@
 pub mod allowance;
 mod beside;
 pub mod difference;
+pub mod integrity;
 pub mod journal;
 pub mod moving;
 mod postgres;
 pub mod projection;
 pub mod queries;
+pub mod snapshot;
 mod sqlite;
 mod unavailable;
 mod value;
@@ -23,6 +25,7 @@ pub mod watchers;
 use crate::crypto;
 pub use allowance::{Allowance, ClaimLimit, Exceeded, Use};
 pub use beside::{Claim, NewMail, Statement, Tell, Told};
+use integrity::Seals;
 use postgres::Postgres;
 pub use postgres::distributed;
 pub use postgres::{Address, admit};
@@ -32,7 +35,7 @@ use scrip_engine::{
 };
 #[cfg(test)]
 pub use sqlite::Crash;
-pub use sqlite::{Options, Sqlite};
+pub use sqlite::{Options, Shortened, Sqlite};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -169,6 +172,7 @@ impl Store {
     /// # Errors
     /// When the address is none, the database does not answer, its schema was written by a newer version, or a move
     /// into it has not ended.
+    #[cfg(test)]
     pub async fn connect(address: impl Into<Address>) -> Result<Store, Unavailable> {
         Store::connect_with(&address.into(), Options::default()).await
     }
@@ -185,8 +189,8 @@ impl Store {
     ///
     /// # Errors
     /// As for any other.
-    pub async fn connect_halfway(address: &Address) -> Result<Store, Unavailable> {
-        Ok(Store::Postgres(Postgres::open_halfway(address).await?))
+    pub async fn connect_halfway(address: &Address, options: Options) -> Result<Store, Unavailable> {
+        Ok(Store::Postgres(Postgres::open_halfway(address, options).await?))
     }
 
     /// Returns `true` when a data directory has no journal yet. Nothing is written.
@@ -353,6 +357,17 @@ impl Store {
         }
     }
 
+    /// Adds what an operator did, after the act before it: its kind, name, reason, actor, request and instant.
+    ///
+    /// # Errors
+    /// When the store cannot write, or what came last is not what its seal says.
+    pub async fn append_act(&self, act: Vec<Value>) -> Result<(), Unavailable> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.append_act(act).await,
+            Store::Postgres(postgres) => postgres.append_act(act).await,
+        }
+    }
+
     /// One statement on the projections; what it returns. For leases, which may be lost.
     ///
     /// # Errors
@@ -372,6 +387,23 @@ impl Store {
         match self {
             Store::Sqlite(sqlite) => sqlite.write_for_work(sql, values).await,
             Store::Postgres(postgres) => postgres.lease(sql, values).await,
+        }
+    }
+
+    /// Seals rows beside the journal, and checks their seals.
+    pub fn seals(&self) -> &Seals {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.seals(),
+            Store::Postgres(postgres) => postgres.seals(),
+        }
+    }
+
+    /// Takes the workspaces that were folded from the journal again since the last call, because what was kept of them
+    /// was not believed, with the reasons.
+    pub fn take_healed(&self) -> Vec<(WorkspaceId, String)> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.take_healed(),
+            Store::Postgres(postgres) => postgres.take_healed(),
         }
     }
 
@@ -509,18 +541,18 @@ fn read_clocks(text: &str) -> Result<Clocks, Unavailable> {
     Ok(clocks.into_iter().map(|(id, now)| (id, Timestamp::from_micros(now))).collect())
 }
 
-/// Reads the versions of a catalog, oldest first: the instant each comes into force, its text, and where every test
-/// clock stood then.
-fn catalogs_of(versions: impl Iterator<Item = (i64, String, String)>) -> Result<Catalogs, Unavailable> {
+/// Reads the versions of a catalog, as [`queries::CATALOG_TEXTS`] returns them.
+fn catalogs_of(versions: &[Row]) -> Result<Catalogs, Unavailable> {
     let mut catalogs = Catalogs::default();
-    for (starts_at, text, clocks) in versions {
-        let catalog = parse_published(&text).map_err(|problems| {
+    for row in versions {
+        let (starts_at, text, clocks) = (row.integer(1), row.text(6), row.text(4));
+        let catalog = parse_published(text).map_err(|problems| {
             Unavailable(format!(
                 "a published catalog no longer passes: {}",
                 problems.first().map(ToString::to_string).unwrap_or_default()
             ))
         })?;
-        catalogs.publish_on(Timestamp::from_micros(starts_at), read_clocks(&clocks)?, Arc::new(catalog));
+        catalogs.publish_on(Timestamp::from_micros(starts_at), read_clocks(clocks)?, Arc::new(catalog));
     }
     Ok(catalogs)
 }

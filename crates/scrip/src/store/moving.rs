@@ -54,7 +54,7 @@ impl<'a> Move<'a> {
                 }
             }
         };
-        target.mark(digest).await?;
+        target.mark(digest, source.seals()).await?;
         Ok(Some(Move { source, target, digest: digest.to_vec(), reached }))
     }
 
@@ -89,7 +89,7 @@ impl<'a> Move<'a> {
     /// # Errors
     /// When somebody else wrote to the database.
     pub async fn end(self) -> Result<(), Unavailable> {
-        self.target.unmark(&self.digest).await
+        self.target.unmark(&self.digest, self.source.seals()).await
     }
 }
 

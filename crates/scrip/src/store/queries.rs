@@ -77,18 +77,21 @@ pub const KEY_USED: &str = "INSERT INTO key_uses (workspace, n, used_at) VALUES 
 /// When each key of a workspace was last used.
 pub const KEYS_USED: &str = "SELECT n, used_at FROM key_uses WHERE workspace = $1";
 /// Adds what an operator did that is about no one workspace; of a switch, how it stands from now on.
-pub const NEW_ACT: &str = "INSERT INTO acts (kind, name, reason, actor, request, at) VALUES ($1, $2, $3, $4, $5, $6)";
+pub const NEW_ACT: &str = "INSERT INTO acts (n, kind, name, reason, actor, request, at, seal)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 /// Such acts before one, newest first.
 pub const ACTS: &str =
     "SELECT n, kind, name, reason, actor, request, at FROM acts WHERE n < $1 ORDER BY n DESC LIMIT $2";
 /// Those that changed a switch.
-pub const SWITCHES: &str = "SELECT n, kind, name, reason, actor, request, at FROM acts
-    WHERE kind IN ('model', 'provider') AND n < $1 ORDER BY n DESC LIMIT $2";
+pub const SWITCHES: &str = "SELECT n, kind, name, reason, actor, request, at, seal,
+    (SELECT before.seal FROM acts AS before WHERE before.n < acts.n ORDER BY before.n DESC LIMIT 1)
+    FROM acts WHERE kind IN ('model', 'provider') AND n < $1 ORDER BY n DESC LIMIT $2";
 /// Lets go of what a workspace has that was never opened.
 pub const UNCLAIM: &str = "DELETE FROM claims WHERE scope = $1 AND claim = $2 AND workspace = $3";
 /// A mail to be sent from now on, if there is none of its id.
-pub const NEW_MAIL: &str = "INSERT INTO mails (id, kind, recipient, data, due_at, attempts, lease_until, created_at)
-    VALUES ($1, $2, $3, $4, $5, 0, 0, $5) ON CONFLICT (id) DO NOTHING";
+pub const NEW_MAIL: &str =
+    "INSERT INTO mails (id, kind, recipient, data, due_at, attempts, lease_until, created_at, seal)
+    VALUES ($1, $2, $3, $4, $5, 0, 0, $5, $6) ON CONFLICT (id) DO NOTHING";
 /// Whether a mail is to be sent by now.
 pub const MAIL_DUE: &str = "SELECT id FROM mails
     WHERE due_at <= $1 AND lease_until <= $1 AND sent_at IS NULL AND failed IS NULL LIMIT 1";
@@ -96,7 +99,7 @@ pub const MAIL_DUE: &str = "SELECT id FROM mails
 pub const LEASE_MAILS: &str = "UPDATE mails SET lease_until = $2, attempts = attempts + 1 WHERE id IN (
     SELECT id FROM mails WHERE due_at <= $1 AND lease_until <= $1 AND sent_at IS NULL AND failed IS NULL
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-    RETURNING id, kind, recipient, data, attempts";
+    RETURNING id, kind, recipient, data, attempts, seal";
 /// A mail was sent, by whomever.
 pub const MAIL_SENT: &str =
     "UPDATE mails SET sent_at = $2, lease_until = 0, failed = NULL WHERE id = $1 AND sent_at IS NULL RETURNING id";
@@ -107,13 +110,13 @@ pub const MAIL_LATER: &str = "UPDATE mails SET due_at = $3, lease_until = 0
 pub const MAIL_FAILED: &str = "UPDATE mails SET failed = $3, lease_until = 0
     WHERE id = $1 AND attempts = $2 AND sent_at IS NULL RETURNING id";
 /// Whom the payment provider knows a workspace as.
-pub const CUSTOMER: &str = "SELECT customer FROM customers WHERE workspace = $1";
+pub const CUSTOMER: &str = "SELECT customer, seal FROM customers WHERE workspace = $1";
 /// Adds a customer, who is looked at soon; unless the workspace or the customer has another.
 pub const NEW_CUSTOMER: &str =
-    "INSERT INTO customers (workspace, customer, created_at, hinted, looked, due_at, attempts, lease_until)
-    VALUES ($1, $2, $3, 1, 0, $3, 0, 0) ON CONFLICT DO NOTHING";
+    "INSERT INTO customers (workspace, customer, created_at, hinted, looked, due_at, attempts, lease_until, seal)
+    VALUES ($1, $2, $3, 1, 0, $3, 0, 0, $4) ON CONFLICT DO NOTHING";
 /// A workspace is another customer from now on, unless that one is another workspace already.
-pub const ANOTHER_CUSTOMER: &str = "UPDATE customers SET customer = $3, hinted = hinted + 1
+pub const ANOTHER_CUSTOMER: &str = "UPDATE customers SET customer = $3, hinted = hinted + 1, seal = $4
     WHERE workspace = $1 AND customer = $2 AND NOT EXISTS (SELECT 1 FROM customers WHERE customer = $3)";
 /// There is something new about a customer.
 pub const HINT: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $2,
@@ -128,11 +131,11 @@ pub const HINT_ALL: &str = "UPDATE customers SET hinted = hinted + 1, due_at = $
 pub const LEASE_CUSTOMERS: &str = "UPDATE customers SET lease_until = $2, attempts = attempts + 1 WHERE workspace IN (
     SELECT workspace FROM customers WHERE hinted > looked AND due_at <= $1 AND lease_until <= $1
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-    RETURNING workspace, customer, hinted, attempts";
+    RETURNING workspace, customer, hinted, attempts, seal";
 /// A customer to be looked at at once, by whoever asks for that; nobody else may be looking.
 pub const LEASE_CUSTOMER: &str = "UPDATE customers SET lease_until = $3, hinted = hinted + 1,
     attempts = CASE WHEN attempts < 0 THEN 1 ELSE attempts + 1 END
-    WHERE workspace = $1 AND lease_until <= $2 RETURNING workspace, customer, hinted, attempts";
+    WHERE workspace = $1 AND lease_until <= $2 RETURNING workspace, customer, hinted, attempts, seal";
 /// Whoever looks goes on looking until a later instant; nobody else has taken over.
 pub const RENEW_LEASE: &str = "UPDATE customers SET lease_until = $2
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
@@ -169,17 +172,18 @@ pub const EVENTS_WAITING: &str = "SELECT id, kind, customer, charge FROM provide
 /// An event was passed on.
 pub const EVENT_HANDLED: &str = "UPDATE provider_events SET handled_at = $2 WHERE id = $1";
 /// Adds what somebody decided to buy.
-pub const NEW_PURCHASE: &str =
-    "INSERT INTO purchases (id, workspace, what, catalog, amount, currency, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+pub const NEW_PURCHASE: &str = "INSERT INTO purchases
+    (id, workspace, what, catalog, amount, currency, session, url, created_at, expires_at, seal)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
 /// What a workspace has decided to buy and may still pay, newest first.
-pub const OPEN_PURCHASES: &str = "SELECT id, what, catalog, amount, currency, session, url, expires_at
-    FROM purchases WHERE workspace = $1 AND closed_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id";
+pub const OPEN_PURCHASES: &str = "SELECT id, workspace, what, catalog, amount, currency, session, url,
+    created_at, expires_at, seal FROM purchases WHERE workspace = $1 AND closed_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id";
 /// One of them, over or not.
 pub const PURCHASE: &str =
-    "SELECT id, what, catalog, amount, currency, session, url, expires_at FROM purchases WHERE id = $1";
+    "SELECT id, workspace, what, catalog, amount, currency, session, url, created_at, expires_at, seal
+    FROM purchases WHERE id = $1";
 /// Where a purchase is paid, unless it was given up meanwhile or is paid elsewhere.
-pub const PURCHASE_OFFERED: &str = "UPDATE purchases SET session = $2, url = $3
+pub const PURCHASE_OFFERED: &str = "UPDATE purchases SET session = $2, url = $3, seal = $4
     WHERE id = $1 AND closed_at IS NULL AND (session IS NULL OR session = $2)";
 /// A purchase is over, paid or not, unless it has another page meanwhile than whoever says so knows of.
 pub const CLOSE_PURCHASE: &str =
@@ -198,16 +202,16 @@ pub const ALERTS: &str =
     "SELECT about, kind, workspace, detail, at FROM alerts WHERE at < $1 ORDER BY at DESC, about LIMIT $2";
 /// Keeps an application for a review, with what was sent, if it is not kept yet.
 pub const NEW_REVIEW: &str = "INSERT INTO reviews
-    (workspace, number, review, application, form, actor, applied_at, status)
-    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, 'submitted' FROM reviews WHERE workspace = $1
+    (workspace, number, review, application, form, actor, applied_at, status, seal)
+    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, 'submitted', $7 FROM reviews WHERE workspace = $1
     ON CONFLICT DO NOTHING";
 /// How an application was decided.
 pub const REVIEW_DECIDED: &str = "UPDATE reviews SET status = $4, reason = $5, decided_at = $6
     WHERE workspace = $1 AND review = $2 AND application = $3";
 /// Keeps what was approved with a plan although nobody had applied, and whatever becomes of that.
 pub const REVIEW_UNASKED: &str = "INSERT INTO reviews
-    (workspace, number, review, application, form, actor, applied_at, status, reason, decided_at)
-    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, '{}', '', $6, $4, $5, $6 FROM reviews WHERE workspace = $1
+    (workspace, number, review, application, form, actor, applied_at, status, reason, decided_at, seal)
+    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, '{}', '', $6, $4, $5, $6, $7 FROM reviews WHERE workspace = $1
     ON CONFLICT (workspace, review, application) DO UPDATE
     SET status = excluded.status, reason = excluded.reason, decided_at = excluded.decided_at";
 /// An application by its number in the workspace.
@@ -231,84 +235,98 @@ pub const REVIEWS_OF_BY_STATUS: &str = "SELECT n, workspace, number, review, app
     status, reason, decided_at FROM reviews WHERE n < $1 AND workspace = $3 AND status = $4 ORDER BY n DESC LIMIT $2";
 /// Adds a file to an application that has room for it and does not have it yet.
 pub const NEW_REVIEW_FILE: &str = "INSERT INTO review_files
-    (workspace, number, file, name, content_type, bytes, sha256, actor, added_at)
-    SELECT $1, $2, COALESCE(MAX(file), 0) + 1, $3, $4, $5, $6, $7, $8 FROM review_files
+    (workspace, number, file, name, content_type, bytes, sha256, actor, added_at, seal)
+    SELECT $1, $2, COALESCE(MAX(file), 0) + 1, $3, $4, $5, $6, $7, $8, $10 FROM review_files
     WHERE workspace = $1 AND number = $2 HAVING COUNT(*) < $9 ON CONFLICT DO NOTHING";
 /// The files of an application.
-pub const REVIEW_FILES: &str = "SELECT file, name, content_type, bytes, sha256, actor, added_at FROM review_files
+pub const REVIEW_FILES: &str = "SELECT file, name, content_type, bytes, sha256, actor, added_at, seal FROM review_files
     WHERE workspace = $1 AND number = $2 ORDER BY file";
 /// A setting.
-pub const SETTING: &str = "SELECT value FROM settings WHERE name = $1";
+pub const SETTING: &str = "SELECT value, seal FROM settings WHERE name = $1";
 /// Keeps a setting, whatever it was.
-pub const KEEP_SETTING: &str = "INSERT INTO settings (name, value) VALUES ($1, $2)
-    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+pub const KEEP_SETTING: &str = "INSERT INTO settings (name, value, seal) VALUES ($1, $2, $3)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, seal = excluded.seal";
 /// Makes a setting that is not there yet.
-pub const NEW_SETTING: &str = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+pub const NEW_SETTING: &str = "INSERT INTO settings (name, value, seal) VALUES ($1, $2, $3)
+    ON CONFLICT DO NOTHING";
 /// Operator keys, oldest first.
 pub const OPERATOR_KEYS: &str =
-    "SELECT hash, name, last4, created_at, scopes, grants_per_day, expires_at, revoked_at, last_used_at
+    "SELECT hash, name, last4, created_at, scopes, grants_per_day, expires_at, revoked_at, last_used_at, seal
     FROM operator_keys ORDER BY created_at, hash";
 /// Adds an operator key, unless a good one has its name.
 pub const NEW_OPERATOR_KEY: &str =
-    "INSERT INTO operator_keys (hash, name, last4, created_at, scopes, grants_per_day, expires_at)
-    SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT 1 FROM operator_keys
+    "INSERT INTO operator_keys (hash, name, last4, created_at, scopes, grants_per_day, expires_at, seal)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE NOT EXISTS (SELECT 1 FROM operator_keys
     WHERE name = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4))";
 /// Ends an operator key.
-pub const REVOKE_OPERATOR_KEY: &str = "UPDATE operator_keys SET revoked_at = $1 WHERE hash = $2 AND revoked_at IS NULL";
+pub const REVOKE_OPERATOR_KEY: &str = "UPDATE operator_keys SET revoked_at = $1, seal = $3
+    WHERE hash = $2 AND revoked_at IS NULL";
 /// Writes down when an operator key was used.
 pub const OPERATOR_KEY_USED: &str = "UPDATE operator_keys SET last_used_at = $1 WHERE hash = $2";
-/// Takes units from what an operator key may grant in a day.
-pub const RESERVE_OPERATOR_GRANT: &str = "INSERT INTO operator_grants (hash, day, amount) VALUES ($1, $2, $3)
-    ON CONFLICT (hash, day) DO UPDATE SET amount = operator_grants.amount + excluded.amount
-    WHERE operator_grants.amount + excluded.amount <= $4";
-/// Gives units back that an operator key did not grant.
-pub const RETURN_OPERATOR_GRANT: &str = "UPDATE operator_grants SET amount = amount - $1 WHERE hash = $2 AND day = $3";
+/// Units that an operator key has taken on a day, of those that it may grant.
+pub const OPERATOR_GRANT: &str = "SELECT amount, seal FROM operator_grants WHERE hash = $1 AND day = $2";
+/// Sets them to `$3`, unless they are others than `$5` meanwhile.
+pub const SET_OPERATOR_GRANT: &str = "INSERT INTO operator_grants (hash, day, amount, seal) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (hash, day) DO UPDATE SET amount = excluded.amount, seal = excluded.seal
+    WHERE operator_grants.amount = $5";
+/// Makes a test clock, or moves it forward.
+pub const SET_TEST_CLOCK: &str = "INSERT INTO test_clocks (id, name, now, seal) VALUES ($1, COALESCE($2, ''), $3, $4)
+    ON CONFLICT (id) DO UPDATE SET now = excluded.now, seal = excluded.seal WHERE excluded.now > test_clocks.now";
 /// A test clock.
 pub const TEST_CLOCK: &str = "SELECT name, now FROM test_clocks WHERE id = $1";
 /// All test clocks.
 pub const TEST_CLOCKS: &str = "SELECT id, name, now FROM test_clocks ORDER BY id";
+/// Every catalog version with its seal, oldest first.
+pub const CATALOG_TEXTS: &str =
+    "SELECT version, published_at, sha256, actor, clocks, seal, text FROM catalogs ORDER BY version";
+/// Adds a catalog version.
+pub const NEW_CATALOG: &str = "INSERT INTO catalogs (version, published_at, sha256, actor, clocks, seal, text)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 /// All catalog versions.
 pub const CATALOGS: &str = "SELECT version, published_at, sha256, actor FROM catalogs ORDER BY version DESC";
 /// A person by the address.
-pub const USER: &str = "SELECT id FROM users WHERE email = $1";
+pub const USER: &str = "SELECT id, seal FROM users WHERE email = $1";
 /// Adds a person.
-pub const NEW_USER: &str = "INSERT INTO users (id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+pub const NEW_USER: &str = "INSERT INTO users (id, email, created_at, seal) VALUES ($1, $2, $3, $4)
+    ON CONFLICT DO NOTHING";
 /// People after one, with their addresses.
-pub const USERS: &str = "SELECT id, email, created_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+pub const USERS: &str = "SELECT id, email, created_at, seal FROM users WHERE id > $1 ORDER BY id LIMIT $2";
 /// Gives a person another address, unless somebody has it.
-pub const READDRESS: &str = "UPDATE users SET email = $2
+pub const READDRESS: &str = "UPDATE users SET email = $2, seal = $3
     WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE email = $2)";
 /// Claims on what a person gets once, after one, with the entry that opened the workspace of each.
 pub const CLAIMS_OF_PEOPLE: &str = "SELECT claims.claim, claims.workspace, history.body
     FROM claims JOIN history ON history.workspace = claims.workspace AND history.seq = 1
     WHERE claims.scope = 'person' AND claims.claim > $1 ORDER BY claims.claim LIMIT $2";
 /// Adds a claim that follows from another, unless it is there.
-pub const NEW_CLAIM: &str = "INSERT INTO claims (scope, claim, workspace) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+pub const NEW_CLAIM: &str = "INSERT INTO claims (scope, claim, workspace, seal) VALUES ($1, $2, $3, $4)
+    ON CONFLICT DO NOTHING";
 /// The person whom an identity provider knows by a subject.
-pub const IDENTITY: &str = "SELECT identities.user_id, users.email FROM identities
+pub const IDENTITY: &str = "SELECT identities.user_id, users.email, identities.seal, users.seal FROM identities
     JOIN users ON users.id = identities.user_id WHERE identities.issuer = $1 AND identities.subject = $2";
 /// Adds a subject of an identity provider, unless it or the person is known there.
-pub const NEW_IDENTITY: &str = "INSERT INTO identities (issuer, subject, user_id, created_at)
-    VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+pub const NEW_IDENTITY: &str = "INSERT INTO identities (issuer, subject, user_id, created_at, seal)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 /// Adds what signs somebody in once.
 pub const NEW_SIGN_IN_TOKEN: &str =
-    "INSERT INTO sign_in_tokens (hash, email, workspace, made_by, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6)";
+    "INSERT INTO sign_in_tokens (hash, email, workspace, made_by, created_at, expires_at, seal)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 /// Whom a token signs in, and into which workspace.
-pub const SIGN_IN_TOKEN: &str = "SELECT email, workspace FROM sign_in_tokens WHERE hash = $1 AND expires_at > $2";
+pub const SIGN_IN_TOKEN: &str = "SELECT email, workspace, made_by, created_at, expires_at, seal FROM sign_in_tokens
+    WHERE hash = $1 AND expires_at > $2";
 /// Uses a token up: whoever takes the row away is who signs in.
 pub const USE_SIGN_IN_TOKEN: &str = "DELETE FROM sign_in_tokens WHERE hash = $1 AND expires_at > $2";
 /// Adds a session.
-pub const NEW_SESSION: &str = "INSERT INTO sessions (hash, user_id, workspace, created_at, seen_at, expires_at)
-    VALUES ($1, $2, $3, $4, $4, $5)";
+pub const NEW_SESSION: &str = "INSERT INTO sessions (hash, user_id, workspace, created_at, seen_at, expires_at, seal)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 /// A session that has neither run out by an instant nor been left alone since another.
 pub const SESSION: &str =
-    "SELECT sessions.user_id, users.email, sessions.workspace, sessions.seen_at, sessions.expires_at
-    FROM sessions JOIN users ON users.id = sessions.user_id
+    "SELECT sessions.user_id, users.email, sessions.workspace, sessions.seen_at, sessions.expires_at,
+    sessions.created_at, sessions.seal, users.seal FROM sessions JOIN users ON users.id = sessions.user_id
     WHERE sessions.hash = $1 AND sessions.expires_at > $2 AND sessions.seen_at > $3
     AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.user_id = sessions.user_id)";
 /// Says that a session was used at an instant, unless it was seen after another one already.
-pub const SESSION_SEEN: &str = "UPDATE sessions SET seen_at = $2 WHERE hash = $1 AND seen_at <= $3";
+pub const SESSION_SEEN: &str = "UPDATE sessions SET seen_at = $2, seal = $4 WHERE hash = $1 AND seen_at <= $3";
 /// Ends a session.
 pub const END_SESSION: &str = "DELETE FROM sessions WHERE hash = $1";
 /// Ends every session of a person.
@@ -448,10 +466,13 @@ pub const ALL: &[&str] = &[
     NEW_OPERATOR_KEY,
     REVOKE_OPERATOR_KEY,
     OPERATOR_KEY_USED,
-    RESERVE_OPERATOR_GRANT,
-    RETURN_OPERATOR_GRANT,
+    OPERATOR_GRANT,
+    SET_OPERATOR_GRANT,
+    SET_TEST_CLOCK,
     TEST_CLOCK,
     TEST_CLOCKS,
+    CATALOG_TEXTS,
+    NEW_CATALOG,
     CATALOGS,
     USER,
     NEW_USER,

@@ -12,6 +12,11 @@ CREATE TABLE places (
     position BIGINT NOT NULL,
     PRIMARY KEY (workspace, seq)
 ) WITHOUT ROWID;
+-- The number of each workspace's last entry in there, so that a place that is missing at the end is noticed.
+CREATE TABLE ends (
+    workspace INTEGER PRIMARY KEY,
+    seq BIGINT NOT NULL
+);
 -- Where each idempotency key was used. Its effect never expires, so that this is looked up for every command with a key;
 -- no two entries have the same one.
 CREATE TABLE keys (
@@ -23,6 +28,9 @@ CREATE TABLE keys (
 CREATE TABLE snapshots (
     workspace INTEGER PRIMARY KEY,
     seq BIGINT NOT NULL,
+    -- Of the entry that it stands after.
+    hash BLOB NOT NULL,
+    mac BLOB NOT NULL,
     state TEXT NOT NULL
 );
 CREATE TABLE workspaces (

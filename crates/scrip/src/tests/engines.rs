@@ -107,7 +107,7 @@ async fn the_same_on_both(catalog: usize) {
 
 /// The highest `$n` of a statement.
 pub(super) fn values_of(sql: &str) -> usize {
-    (1..10).filter(|n| sql.contains(&format!("${n}"))).max().unwrap_or(0)
+    (1..20).filter(|n| sql.contains(&format!("${n}"))).max().unwrap_or(0)
 }
 
 #[tokio::test]

@@ -307,6 +307,12 @@ impl App {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("verify --json: {error}: {text}"))
     }
 
+    /// Seals all rows of a server that has been stopped, after some were written by hand.
+    pub fn seal(&self) {
+        let output = self.scrip(&["migrate", "--seal"]).output().expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// A request that can be filled in.
     pub fn call(&self, method: Method, path: &str) -> Call<'_> {
         self.bare(method, path).header("Authorization", &format!("Bearer {}", self.key))

@@ -35,6 +35,7 @@ fn write(app: &App, id: &str) {
         r#"INSERT INTO mails (id, kind, recipient, data, due_at, attempts, lease_until, created_at)
            VALUES ('{id}', 'invitation', 'bo@example.com', '{data}"expires_at":4000000000000000}}', 0, 0, 0, 0)"#
     ));
+    app.seal();
 }
 
 /// Waits until a statement about mails gives something.

@@ -202,6 +202,7 @@ async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_sa
          ('waits', 'invitation', 'bo@example.com', '{\"a\":1}', 4000000000000000, 1, 0, NULL, NULL, 2),
          ('failed', 'invitation', 'bo@example.com', '{}', 1, 8, 0, NULL, 'why', 1)",
     );
+    app.seal();
     let mails = app.query(MAILS);
     assert_eq!(mails.lines().count(), 3, "{mails}");
 

@@ -55,7 +55,12 @@ pub async fn of(app: &App, workspace: WorkspaceId, number: u32) -> Result<Vec<Fi
         };
         Filed { file, sha256: shown.sha256.clone(), shown }
     };
-    Ok(rows.iter().map(filed).collect())
+    // What a changed row names might be the output of somebody else's run.
+    let is_sealed = |row: &&Row| {
+        let columns = [&[workspace.into(), i64::from(number).into()], &row.0[1..7]].concat();
+        app.ledger.store().seals().is_sealed("review_files", &columns, row.bytes(7))
+    };
+    Ok(rows.iter().filter(is_sealed).map(filed).collect())
 }
 
 /// What a file is called.
@@ -147,7 +152,9 @@ pub async fn attach(
         let [hash, actor] = [sha256.as_str(), admin.actor()].map(|text| Value::Text(text.to_owned()));
         let mut values = vec![workspace.into(), i64::from(number).into()];
         values.extend(texts);
-        values.extend([size.into(), hash, actor, now.micros().into(), (FILES_MAX as i64).into()]);
+        values.extend([size.into(), hash, actor, now.micros().into()]);
+        let seal = app.ledger.store().seals().seal("review_files", &values);
+        values.extend([(FILES_MAX as i64).into(), seal]);
         // Where another file takes the same place at the same time, this one takes the next.
         app.ledger.store().write(queries::NEW_REVIEW_FILE, values).await?;
     }

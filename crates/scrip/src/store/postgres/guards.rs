@@ -5,7 +5,8 @@
 //! order (see [`super::projector`]).
 
 use super::reach::Reach;
-use crate::store::Unavailable;
+use crate::store::integrity;
+use crate::store::{Shortened, Unavailable};
 use tokio_postgres::Client;
 
 /// The setting that is there for as long as a move has not ended. Its value is the digest of the journal.
@@ -37,6 +38,23 @@ pub(super) async fn refuse_halves(client: &Client) -> Result<(), Unavailable> {
              it was, or drop the database"
                 .to_owned(),
         )),
+    }
+}
+
+/// Refuses a journal that ends before what its projections were folded from; where that is accepted, they are folded
+/// again.
+///
+/// # Errors
+/// When it is one and is not accepted.
+pub(super) async fn refuse_the_shortened(client: &Client, shortened: Shortened) -> Result<(), Unavailable> {
+    let sql = "SELECT COALESCE((SELECT position FROM positions WHERE name = 'views'), 0),
+               COALESCE((SELECT MAX(position) FROM entries), 0)";
+    let row = client.query_one(sql, &[]).await?;
+    let (seen, last): (i64, i64) = (row.get(0), row.get(1));
+    match shortened {
+        Shortened::Refuse if seen > last => Err(Unavailable(integrity::shorter(last, seen))),
+        Shortened::Accept if seen > last => Ok(client.batch_execute(super::audit::EMPTY).await?),
+        _ => Ok(()),
     }
 }
 

@@ -12,6 +12,7 @@ mod looks;
 use super::states::{self, Cached, NEWS, States};
 use super::{PATIENCE, Shared, allowances, beside, claims, reach};
 use crate::store::allowance::Denied;
+use crate::store::integrity::Seals;
 use crate::store::journal::{GENESIS, Sealed};
 use crate::store::{
     Allowance, Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Told, Unavailable,
@@ -218,11 +219,12 @@ impl Lane {
 
     async fn round_on(&mut self, link: &Link, jobs: Vec<Job>) -> Vec<Job> {
         let client = &link.client;
-        let loaded = async {
-            self.states.ready(client, &link.news, jobs.iter().map(Job::workspace)).await?;
-            clocks(client, &self.states, &jobs).await
-        };
-        let mut loaded = loaded.await;
+        if let Err(unavailable) = self.states.ready(client, &link.news, jobs.iter().map(Job::workspace)).await {
+            self.fail(jobs, &unavailable);
+            return Vec::new();
+        }
+        let jobs = self.without_broken(jobs);
+        let mut loaded = clocks(client, &self.states, &jobs, &self.shared.seals).await;
         // A version that another process has published a moment ago is read before anything is judged by it.
         let newest = self.shared.catalogs().newest().map_or(0, |newest| newest.version);
         let is_behind = |job: &Job| self.states.of(job.workspace()).workspace.catalog > newest;
@@ -241,6 +243,19 @@ impl Lane {
         again.extend(self.append(link, planned, after).await);
         again.extend(self.confirm(link, unchanged).await);
         again
+    }
+
+    /// Answers what is asked of workspaces whose entries are not right; the rest.
+    fn without_broken(&self, jobs: Vec<Job>) -> Vec<Job> {
+        let (mut good, mut broken) = (Vec::with_capacity(jobs.len()), Vec::new());
+        for job in jobs {
+            match self.states.broken(job.workspace()) {
+                None => good.push(job),
+                Some(why) => broken.push((job, why)),
+            }
+        }
+        broken.into_iter().for_each(|(job, why)| job.fail(&why));
+        good
     }
 
     fn decide(&self, jobs: Vec<Job>, clocks: &HashMap<i64, Timestamp>) -> Decided {
@@ -287,7 +302,7 @@ impl Lane {
         }
         // In one order everywhere: two processes that wait for each other's rows would both be thrown out.
         planned.sort_by_key(|planned| (planned.row.workspace, planned.row.seq));
-        let inserted = insert(link, &planned, self.shared.now()).await;
+        let inserted = insert(link, &planned, self.shared.now(), &self.shared.seals).await;
         if inserted.is_err() {
             // Where the connection is gone too, so is the transaction.
             let _ = link.client.batch_execute("ROLLBACK").await;
@@ -318,7 +333,7 @@ impl Lane {
     fn appended(&mut self, planned: Vec<Planned>, after: HashMap<WorkspaceId, Cached>) {
         self.shared.written.notify_one();
         let due = |cached: &&Cached| cached.workspace.seq.is_multiple_of(SNAPSHOT_EVERY);
-        let kept: Vec<_> = after.values().filter(due).map(|cached| Arc::clone(&cached.workspace)).collect();
+        let kept: Vec<Cached> = after.values().filter(due).cloned().collect();
         if !kept.is_empty() {
             tokio::spawn(states::keep(Arc::clone(&self.shared), kept));
         }
@@ -476,7 +491,12 @@ const INSERT: &str = "INSERT INTO entries
 
 /// The one statement that gives order, idempotency and the requests' hashes. Where a workspace has several entries in
 /// it, losing one must undo those that follow: then it is committed only when all of it was inserted.
-async fn insert(link: &Link, planned: &[Planned], now: Timestamp) -> Result<Inserted, tokio_postgres::Error> {
+async fn insert(
+    link: &Link,
+    planned: &[Planned],
+    now: Timestamp,
+    seals: &Seals,
+) -> Result<Inserted, tokio_postgres::Error> {
     let rows: Vec<&EntryRow> = planned.iter().map(|planned| &planned.row).collect();
     let workspaces: Vec<i64> = rows.iter().map(|row| row.workspace).collect();
     let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
@@ -512,12 +532,12 @@ async fn insert(link: &Link, planned: &[Planned], now: Timestamp) -> Result<Inse
     allowances::write(client, &counted).await?;
     let claimed = planned.iter().map(|planned| (planned.job.claims(), planned.job.workspace()));
     let claimed = claimed.flat_map(|(claims, id)| claims.iter().map(move |claim| (claim, id))).collect();
-    let taken = claims::make(client, claimed).await?;
+    let taken = claims::make(client, claimed, seals).await?;
     if !taken.is_empty() {
         client.batch_execute("ROLLBACK").await?;
         return Ok(Inserted::Claimed(taken));
     }
-    beside::write(client, planned.iter().map(|planned| &planned.beside), now).await?;
+    beside::write(client, planned.iter().map(|planned| &planned.beside), now, seals).await?;
     client.batch_execute("COMMIT").await?;
     Ok(Inserted::All)
 }

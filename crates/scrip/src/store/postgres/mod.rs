@@ -17,14 +17,17 @@ mod reach;
 mod roles;
 mod rows;
 mod schema;
+mod sealing;
 mod states;
 mod tls;
 mod values;
 
+use super::integrity::{self, LAST_CATALOG, Seals, check_catalogs};
+use super::snapshot::Healed;
 use super::watchers::Watchers;
 use super::{
-    Allowance, Committed, Exceeded, Options, Progress, Row, Submission, SubmitError, Unavailable, Value, catalogs_of,
-    queries, text_hash, written_clocks,
+    Allowance, Committed, Exceeded, Options, Progress, Row, Shortened, Submission, SubmitError, Unavailable, Value,
+    catalogs_of, queries, text_hash, written_clocks,
 };
 use crate::clock::Stopwatch;
 use deadpool_postgres::Pool;
@@ -67,6 +70,10 @@ const REFRESH: Duration = Duration::from_millis(500);
 /// What the tasks of a process share.
 struct Shared {
     reach: Reach,
+    seals: Seals,
+    healed: Arc<Healed>,
+    /// Whether catalogs are read as they are, to be replayed and not served.
+    unchecked: bool,
     pool: Pool,
     reserve: Pool,
     catalogs: RwLock<Arc<Catalogs>>,
@@ -146,8 +153,19 @@ impl Shared {
         if i64::from(self.catalogs().newest().map_or(0, |published| published.version)) == newest {
             return Ok(());
         }
-        let found = client.query("SELECT published_at, text, clocks FROM catalogs ORDER BY version", &[]).await?;
-        let catalogs = catalogs_of(found.iter().map(|row| (row.get(0), row.get(1), row.get(2))))?;
+        // A version and the setting that counts it are written in one transaction, and read in one statement.
+        let sql = format!(
+            "SELECT found.*, value, settings.seal FROM ({}) AS found LEFT JOIN settings ON name = $1 \
+            ORDER BY version",
+            queries::CATALOG_TEXTS
+        );
+        let found = client.query(&sql, &[&LAST_CATALOG]).await?;
+        let found = found.iter().map(values::row).collect::<Result<Vec<Row>, _>>()?;
+        if !self.unchecked {
+            let last = found.first().map(|row| Row(row.0[7..].to_vec()));
+            check_catalogs(&found, last.as_ref(), &self.seals)?;
+        }
+        let catalogs = catalogs_of(&found)?;
         *self.catalogs.write().expect("nobody panics while publishing") = Arc::new(catalogs);
         Ok(())
     }
@@ -185,10 +203,12 @@ impl Postgres {
     pub async fn open(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
         let reach = Reach::of(address)?;
         let mut client = reach.connect().await?;
-        migrate(&mut client, &reach).await?;
+        let is_upgraded = migrate(&mut client, &reach).await?;
         guards::refuse_halves(&client).await?;
         guards::refuse_several_nodes(&client).await?;
-        Postgres::start(reach, options).await
+        let seals = sealing::establish(&mut client, options.secret, is_upgraded, options.reseal).await?;
+        guards::refuse_the_shortened(&client, options.shortened).await?;
+        Postgres::start(reach, options, seals).await
     }
 
     /// See [`super::Store::is_new_database`].
@@ -201,14 +221,19 @@ impl Postgres {
     ///
     /// # Errors
     /// As for any other.
-    pub async fn open_halfway(address: &Address) -> Result<Postgres, Unavailable> {
-        Postgres::start(Reach::of(address)?, Options::default()).await
+    pub async fn open_halfway(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
+        let reach = Reach::of(address)?;
+        let seals = sealing::establish(&mut reach.connect().await?, options.secret, false, false).await?;
+        Postgres::start(reach, options, seals).await
     }
 
-    async fn start(reach: Reach, options: Options) -> Result<Postgres, Unavailable> {
+    async fn start(reach: Reach, options: Options, seals: Seals) -> Result<Postgres, Unavailable> {
         let (pool, reserve) = (reach.pool(POOL_MAX)?, reach.pool(RESERVE_MAX)?);
         let shared = Arc::new(Shared {
             reach,
+            seals,
+            healed: Arc::default(),
+            unchecked: options.shortened == Shortened::Report,
             pool,
             reserve,
             catalogs: RwLock::default(),
@@ -277,6 +302,16 @@ impl Postgres {
         Ok(patiently(answer).await? as usize)
     }
 
+    /// See [`super::Store::append_act`].
+    pub async fn append_act(&self, act: Vec<Value>) -> Result<(), Unavailable> {
+        patiently(sealing::append_act(&self.shared, &act)).await
+    }
+
+    /// See [`super::Store::take_healed`].
+    pub fn take_healed(&self) -> Vec<(WorkspaceId, String)> {
+        self.shared.healed.take()
+    }
+
     /// See [`super::Store::lease`].
     pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         query_on(&self.shared.reserve, sql, values).await
@@ -285,7 +320,7 @@ impl Postgres {
     /// See [`super::Store::probe`].
     pub async fn probe(&self) -> Result<Progress, Unavailable> {
         let now = self.shared.now().micros().to_be_bytes();
-        let values = vec![Value::Text(super::PROBE.to_owned()), Value::Bytes(now.to_vec())];
+        let values = self.shared.seals.setting(super::PROBE, now.to_vec());
         self.lease(queries::KEEP_SETTING, values).await?;
         let last = self.lease(LAST, Vec::new()).await?;
         let Place { xid, position } = *self.projected.borrow();
@@ -339,6 +374,11 @@ impl Postgres {
         self.shared.catalogs()
     }
 
+    /// See [`super::Store::seals`].
+    pub fn seals(&self) -> &Seals {
+        &self.shared.seals
+    }
+
     /// See [`super::Store::refresh_catalogs`].
     pub async fn refresh_catalogs(&self) -> Result<(), Unavailable> {
         patiently(self.shared.look_at_the_catalogs()).await
@@ -369,11 +409,13 @@ impl Postgres {
             version += 1;
             let clocks = transaction.query("SELECT id, now FROM test_clocks", &[]).await?;
             let clocks = written_clocks(clocks.iter().map(|row| (row.get(0), row.get(1))));
-            let sql = "INSERT INTO catalogs (version, published_at, sha256, text, actor, clocks)
-                       VALUES ($1, $2, $3, $4, $5, $6)";
-            let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
-                [&version, &starts_at.micros(), &hash, &text, &actor, &clocks];
-            transaction.execute(sql, &values).await?;
+            let seals = &self.shared.seals;
+            let values = seals.catalog((version, starts_at), &hash, actor, &clocks, text);
+            let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
+                values.iter().map(|value| value as _).collect();
+            transaction.execute(queries::NEW_CATALOG, &values).await?;
+            let last = integrity::last_catalog(Some(&Row(vec![version.into()])));
+            sealing::keep(&transaction, seals, LAST_CATALOG, last).await?;
             transaction.commit().await?;
         }
         Ok((version, starts_at))
@@ -382,8 +424,9 @@ impl Postgres {
     /// See [`super::Store::now`].
     pub async fn now(&self, test_clock: Option<i64>) -> Result<Timestamp, Unavailable> {
         let Some(id) = test_clock else { return Ok(self.shared.now()) };
-        let found = self.query("SELECT now FROM test_clocks WHERE id = $1", vec![id.into()]).await?;
-        Ok(found.first().map_or_else(|| self.shared.now(), |row| Timestamp::from_micros(row.integer(0))))
+        let found = self.query("SELECT id, now, seal FROM test_clocks WHERE id = $1", vec![id.into()]).await?;
+        let Some(row) = found.first() else { return Ok(self.shared.now()) };
+        integrity::read_clock(&self.shared.seals, row).map(|(_, now)| now)
     }
 
     /// See [`super::Store::about_now`].
@@ -398,9 +441,8 @@ impl Postgres {
 
     /// See [`super::Store::set_clock`].
     pub async fn set_clock(&self, id: i64, name: Option<String>, now: Timestamp) -> Result<(), Unavailable> {
-        let sql = "INSERT INTO test_clocks (id, name, now) VALUES ($1, COALESCE($2, ''), $3)
-                   ON CONFLICT (id) DO UPDATE SET now = GREATEST(test_clocks.now, excluded.now)";
-        self.write(sql, vec![id.into(), name.into(), now.micros().into()]).await.map(|_| ())
+        let seal = self.shared.seals.seal("test_clocks", &[id.into(), now.micros().into()]);
+        self.write(queries::SET_TEST_CLOCK, vec![id.into(), name.into(), now.micros().into(), seal]).await.map(drop)
     }
 
     /// See [`super::Store::rebuild`].
@@ -421,7 +463,7 @@ impl Postgres {
 fn start_lane(shared: &Arc<Shared>, Options { group_commit, tell, .. }: Options) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
     let lane =
-        Lane { shared: Arc::clone(shared), link: None, failed: false, states: States::default(), group_commit, tell };
+        Lane { shared: Arc::clone(shared), link: None, failed: false, states: States::new(shared), group_commit, tell };
     tokio::spawn(lane.run(waiting));
     jobs
 }

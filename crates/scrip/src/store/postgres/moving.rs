@@ -6,10 +6,11 @@
 use super::guards::{MOVING, refuse_several_nodes, refuse_the_served};
 use super::reach::{Address, Reach};
 use super::{PATIENCE, migrate};
-use crate::store::{Row, Unavailable, Value};
+use crate::store::integrity::Seals;
+use crate::store::{Row, Unavailable, Value, queries};
 use std::pin::pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Transaction};
 
 /// The advisory lock of whoever fills a database; a number of our own.
@@ -52,7 +53,7 @@ const ENTRIES: Table = Table {
 /// The tables beside the journal.
 pub static BESIDE: [Table; 22] = [
     // The secret that signs.
-    Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA)] },
+    Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA), ("seal", Type::BYTEA)] },
     // Who may operate.
     Table {
         name: "operator_keys",
@@ -66,10 +67,14 @@ pub static BESIDE: [Table; 22] = [
             ("expires_at", Type::INT8),
             ("revoked_at", Type::INT8),
             ("last_used_at", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
     // What they have granted of what they may in a day.
-    Table { name: "operator_grants", columns: &[("hash", Type::BYTEA), ("day", Type::INT8), ("amount", Type::INT8)] },
+    Table {
+        name: "operator_grants",
+        columns: &[("hash", Type::BYTEA), ("day", Type::INT8), ("amount", Type::INT8), ("seal", Type::BYTEA)],
+    },
     // The published versions.
     Table {
         name: "catalogs",
@@ -80,14 +85,24 @@ pub static BESIDE: [Table; 22] = [
             ("text", Type::TEXT),
             ("actor", Type::TEXT),
             ("clocks", Type::TEXT),
+            ("seal", Type::BYTEA),
         ],
     },
     // The clocks of test mode.
-    Table { name: "test_clocks", columns: &[("id", Type::INT8), ("name", Type::TEXT), ("now", Type::INT8)] },
+    Table {
+        name: "test_clocks",
+        columns: &[("id", Type::INT8), ("name", Type::TEXT), ("now", Type::INT8), ("seal", Type::BYTEA)],
+    },
     // What only one workspace may have.
-    Table { name: "claims", columns: &[("scope", Type::TEXT), ("claim", Type::TEXT), ("workspace", Type::INT8)] },
+    Table {
+        name: "claims",
+        columns: &[("scope", Type::TEXT), ("claim", Type::TEXT), ("workspace", Type::INT8), ("seal", Type::BYTEA)],
+    },
     // People.
-    Table { name: "users", columns: &[("id", Type::INT8), ("email", Type::TEXT), ("created_at", Type::INT8)] },
+    Table {
+        name: "users",
+        columns: &[("id", Type::INT8), ("email", Type::TEXT), ("created_at", Type::INT8), ("seal", Type::BYTEA)],
+    },
     // Subjects of identity providers.
     Table {
         name: "identities",
@@ -96,6 +111,7 @@ pub static BESIDE: [Table; 22] = [
             ("subject", Type::TEXT),
             ("user_id", Type::INT8),
             ("created_at", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
     // What signs somebody in once.
@@ -108,6 +124,7 @@ pub static BESIDE: [Table; 22] = [
             ("made_by", Type::TEXT),
             ("created_at", Type::INT8),
             ("expires_at", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
     // Who is signed in.
@@ -120,6 +137,7 @@ pub static BESIDE: [Table; 22] = [
             ("created_at", Type::INT8),
             ("seen_at", Type::INT8),
             ("expires_at", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
     // What was good once and is used up.
@@ -151,6 +169,7 @@ pub static BESIDE: [Table; 22] = [
             ("actor", Type::TEXT),
             ("request", Type::TEXT),
             ("at", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
     // When keys were last used.
@@ -169,6 +188,7 @@ pub static BESIDE: [Table; 22] = [
             ("sent_at", Type::INT8),
             ("failed", Type::TEXT),
             ("created_at", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
     // Whom the payment provider knows workspaces as.
@@ -183,6 +203,7 @@ pub static BESIDE: [Table; 22] = [
             ("due_at", Type::INT8),
             ("attempts", Type::INT8),
             ("lease_until", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
     // What it told of.
@@ -213,6 +234,7 @@ pub static BESIDE: [Table; 22] = [
             ("created_at", Type::INT8),
             ("expires_at", Type::INT8),
             ("closed_at", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
     // What an operator should look at.
@@ -241,6 +263,7 @@ pub static BESIDE: [Table; 22] = [
             ("status", Type::TEXT),
             ("reason", Type::TEXT),
             ("decided_at", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
     Table {
@@ -255,6 +278,7 @@ pub static BESIDE: [Table; 22] = [
             ("sha256", Type::TEXT),
             ("actor", Type::TEXT),
             ("added_at", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
 ];
@@ -298,10 +322,10 @@ impl Target {
     ///
     /// # Errors
     /// When the database cannot write.
-    pub async fn mark(&self, digest: &[u8]) -> Result<(), Unavailable> {
-        let sql = "INSERT INTO settings (name, value) VALUES ($1, $2)
-                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        self.client.execute(sql, &[&MOVING, &digest]).await?;
+    pub async fn mark(&self, digest: &[u8], seals: &Seals) -> Result<(), Unavailable> {
+        let values = seals.setting(MOVING, digest.to_vec());
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        self.client.execute(queries::KEEP_SETTING, &values).await?;
         Ok(())
     }
 
@@ -350,9 +374,10 @@ impl Target {
     ///
     /// # Errors
     /// When the database cannot write, or the mark is not there any more.
-    pub async fn unmark(self, digest: &[u8]) -> Result<(), Unavailable> {
-        let sql = "UPDATE settings SET name = $1 WHERE name = $2 AND value = $3";
-        match self.client.execute(sql, &[&MOVED, &MOVING, &digest]).await? {
+    pub async fn unmark(self, digest: &[u8], seals: &Seals) -> Result<(), Unavailable> {
+        let seal = &seals.setting(MOVED, digest.to_vec())[2];
+        let sql = "UPDATE settings SET name = $1, seal = $4 WHERE name = $2 AND value = $3";
+        match self.client.execute(sql, &[&MOVED, &MOVING, &digest, seal]).await? {
             1 => Ok(()),
             _ => Err(Unavailable("the mark of this move is gone: somebody else wrote to the database".to_owned())),
         }

@@ -13,6 +13,9 @@ mod migrations {
     refinery::embed_migrations!("src/store/migrations/postgres");
 }
 
+/// Name of the migration that adds the seals.
+const SEALS: &str = "seals";
+
 /// What was found where the tables are to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Found {
@@ -24,10 +27,11 @@ enum Found {
     Another,
 }
 
-/// Brings the schema up to this version, where it is not. A schema that was named and is not there is made.
-pub(super) async fn migrate(client: &mut Client, reach: &Reach) -> Result<(), Unavailable> {
+/// Brings the schema up to this version, where it is not. A schema that was named and is not there is made. Returns
+/// whether it had no seals before.
+pub(super) async fn migrate(client: &mut Client, reach: &Reach) -> Result<bool, Unavailable> {
     if find(client, reach).await? == Found::Current {
-        return Ok(());
+        return Ok(false);
     }
     // One process at a time: several may start at once.
     client.batch_execute("SELECT pg_advisory_lock(91537001)").await?;
@@ -37,9 +41,21 @@ pub(super) async fn migrate(client: &mut Client, reach: &Reach) -> Result<(), Un
         // Its letters are those of a name that needs no escaping.
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"")).await?;
     }
-    migrations::migrations::runner().run_async(client).await.map_err(refused)?;
+    let run = migrations::migrations::runner().run_async(client).await.map_err(refused)?;
     client.batch_execute("SELECT pg_advisory_unlock(91537001)").await?;
-    Ok(())
+    Ok(run.applied_migrations().iter().any(|migration| migration.name() == SEALS))
+}
+
+/// Says that rows could not be sealed.
+pub(super) fn refuse_denied(error: tokio_postgres::Error) -> Unavailable {
+    match is_denied(&error) {
+        true => Unavailable(
+            "its rows are to be sealed, and this role may not write all of them: let the owner of the tables run \
+             `scrip migrate` first"
+                .to_owned(),
+        ),
+        false => error.into(),
+    }
 }
 
 /// Returns `true` when there is no table yet. Nothing is written.

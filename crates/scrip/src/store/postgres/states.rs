@@ -2,10 +2,12 @@
 //!
 //! Invariant: what is read here was committed; whether it is still the last word is for the journal to say.
 
-use super::{Shared, reach};
+use super::{Shared, reach, values};
 use crate::store::Unavailable;
-use crate::store::journal::{Body, GENESIS};
-use scrip_engine::{Timestamp, Workspace, WorkspaceId, fold};
+use crate::store::integrity::Seals;
+use crate::store::journal::{GENESIS, JournalRow};
+use crate::store::snapshot::{Healed, Stored, check, fold_entry};
+use scrip_engine::{Workspace, WorkspaceId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio_postgres::{Client, Statement};
@@ -17,7 +19,8 @@ const WARY: u32 = 64; // # assumed
 /// The entries of workspaces from one on, each found by one look into the index, whatever the planner believes of the
 /// table: `OFFSET 0` keeps it from joining.
 pub(super) const NEWS: &str = "SELECT news.* FROM unnest($1::bigint[], $2::bigint[]) AS w (workspace, seq),
-    LATERAL (SELECT workspace, seq, at, body, hash FROM entries
+    LATERAL (SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+             FROM entries
              WHERE entries.workspace = w.workspace AND entries.seq >= w.seq ORDER BY seq OFFSET 0) AS news";
 
 /// A workspace as its last known entry left it.
@@ -34,14 +37,28 @@ impl Cached {
 }
 
 /// The states a lane decides on: each as this process last knew it.
-#[derive(Default)]
 pub(super) struct States {
     known: HashMap<WorkspaceId, Cached>,
+    /// Of those that were read last, the ones whose entries are not right, and why.
+    broken: HashMap<WorkspaceId, String>,
+    seals: Seals,
+    healed: Arc<Healed>,
     /// Rounds in which others may have been quicker.
     wary: u32,
 }
 
 impl States {
+    /// Knows nothing yet.
+    pub(super) fn new(shared: &Shared) -> States {
+        let (seals, healed) = (shared.seals.clone(), Arc::clone(&shared.healed));
+        States { known: HashMap::new(), broken: HashMap::new(), seals, healed, wary: 0 }
+    }
+
+    /// Why a workspace cannot be decided on, after [`States::ready`]; it is read anew the next time.
+    pub(super) fn broken(&self, id: WorkspaceId) -> Option<Unavailable> {
+        self.broken.get(&id).map(|why| unloaded(id, why))
+    }
+
     /// Makes the states of these workspaces ready to be decided on: those that are unknown are read. Where other
     /// processes write to the same workspaces, the news of all are: a look costs less than a number that is lost.
     ///
@@ -57,6 +74,7 @@ impl States {
         if self.known.len() > KNOWN_MAX {
             self.known.clear();
         }
+        self.broken.clear();
         let asked: HashSet<WorkspaceId> = ids.filter(|id| self.wary > 0 || !self.known.contains_key(id)).collect();
         self.wary = self.wary.saturating_sub(1);
         if asked.is_empty() {
@@ -102,78 +120,155 @@ impl States {
     /// Nothing is known by half: a snapshot without its last entry does not say what the next one is chained to.
     async fn refresh(&mut self, client: &Client, news: &Statement, ids: &[WorkspaceId]) -> Result<bool, Unavailable> {
         let missing: Vec<i64> = ids.iter().filter(|id| !self.known.contains_key(id)).map(|id| id.get()).collect();
-        let mut read: HashMap<WorkspaceId, Cached> = HashMap::new();
+        let mut read: HashMap<WorkspaceId, Reading> = HashMap::new();
         if !missing.is_empty() {
-            let sql = "SELECT workspace, state FROM snapshots WHERE workspace = ANY($1)";
+            let sql = "SELECT workspace, seq, hash, mac, state FROM snapshots WHERE workspace = ANY($1)";
             for row in client.query(sql, &[&missing]).await? {
-                // A snapshot in an older form is no loss: the journal has it all.
-                if let Ok(workspace) = serde_json::from_str::<Workspace>(row.get(1)) {
-                    read.insert(id(row.get(0)), Cached { workspace: Arc::new(workspace), hash: GENESIS });
+                let (id, stored) = Stored::read(&values::row(&row)?);
+                match stored.open(id, &self.seals) {
+                    Ok(workspace) => drop(read.insert(id, Reading::of_snapshot(workspace, &stored.hash))),
+                    Err(why) => self.healed.note(id, &why),
                 }
             }
         }
-        let (mut known, mut followed) = (HashSet::new(), false);
+        let mut known = HashSet::new();
         for id in ids {
             let Some(cached) = self.known.remove(id) else { continue };
             known.insert(*id);
-            read.insert(*id, cached);
+            read.insert(*id, Reading { cached, snapshot: None, wrong: None });
         }
         for id in ids {
-            read.entry(*id).or_insert_with(|| Cached::unopened(*id));
+            read.entry(*id).or_insert_with(|| Reading::of_nothing(*id));
         }
-        let from: Vec<(i64, i64)> = ids.iter().map(|id| (id.get(), read[id].workspace.seq as i64)).collect();
-        let (workspaces, seqs): (Vec<i64>, Vec<i64>) = from.into_iter().unzip();
-        for row in client.query(news, &[&workspaces, &seqs]).await? {
-            let id = id(row.get(0));
-            let cached = read.get_mut(&id).expect("only what was asked for is found");
-            followed |= follow(cached, &row)? && known.contains(&id);
+        let before: HashMap<WorkspaceId, u64> = read.iter().map(|(id, one)| (*id, one.cached.workspace.seq)).collect();
+        follow_all(client, news, ids, &mut read).await?;
+        let wrong = read.iter().filter(|(_, one)| one.wrong.is_some());
+        let again: Vec<WorkspaceId> = wrong.map(|(id, _)| *id).collect();
+        if !again.is_empty() {
+            for id in &again {
+                let why = read.get(id).and_then(|one| one.wrong.clone());
+                self.healed.note(*id, &why.unwrap_or_default());
+                read.insert(*id, Reading::of_nothing(*id));
+            }
+            follow_all(client, news, &again, &mut read).await?;
         }
-        self.known.extend(read);
+        let mut followed = false;
+        for (id, Reading { cached, snapshot, wrong }) in read {
+            followed |= known.contains(&id) && cached.workspace.seq > before[&id];
+            // A snapshot with its MAC was made after an entry that was there.
+            let lost = snapshot.map(|_| format!("entry {} was there and is missing", cached.workspace.seq));
+            match wrong.or(lost) {
+                None => drop(self.known.insert(id, cached)),
+                Some(why) => drop(self.broken.insert(id, why)),
+            }
+        }
         Ok(followed)
+    }
+}
+
+/// A workspace while its entries are read.
+struct Reading {
+    cached: Cached,
+    /// The hash of the entry that its snapshot stands after, until that entry is found.
+    snapshot: Option<Vec<u8>>,
+    /// Why what was read is not believed.
+    wrong: Option<String>,
+}
+
+impl Reading {
+    fn of_nothing(id: WorkspaceId) -> Reading {
+        Reading { cached: Cached::unopened(id), snapshot: None, wrong: None }
+    }
+
+    fn of_snapshot(workspace: Workspace, hash: &[u8]) -> Reading {
+        let cached = Cached { workspace: Arc::new(workspace), hash: hash.try_into().unwrap_or(GENESIS) };
+        Reading { cached, snapshot: Some(hash.to_vec()), wrong: None }
+    }
+
+    fn follow(&mut self, row: &JournalRow) {
+        if self.wrong.is_some() {
+            return;
+        }
+        let seq = self.cached.workspace.seq;
+        if row.seq > seq {
+            self.wrong = self.cached.follow(row).err();
+        } else if row.hash != self.cached.hash {
+            self.wrong = Some(format!("entry {} is another than it was", row.seq));
+        } else {
+            self.snapshot = None;
+        }
+    }
+}
+
+/// Folds the entries of workspaces after those that they stand after, each of which is read as well.
+async fn follow_all(
+    client: &Client,
+    news: &Statement,
+    ids: &[WorkspaceId],
+    read: &mut HashMap<WorkspaceId, Reading>,
+) -> Result<(), Unavailable> {
+    let from: Vec<(i64, i64)> = ids.iter().map(|id| (id.get(), read[id].cached.workspace.seq as i64)).collect();
+    let (workspaces, seqs): (Vec<i64>, Vec<i64>) = from.into_iter().unzip();
+    for row in client.query(news, &[&workspaces, &seqs]).await? {
+        let row = JournalRow::read(&values::row(&row)?);
+        read.get_mut(&row.workspace).expect("only what was asked for is found").follow(&row);
+    }
+    for id in ids {
+        let one = read.get_mut(id).expect("each has been read");
+        if one.wrong.is_none() {
+            one.wrong = check(&one.cached.workspace).err();
+        }
+    }
+    Ok(())
+}
+
+impl Cached {
+    /// Folds the entry that comes next.
+    fn follow(&mut self, row: &JournalRow) -> Result<(), String> {
+        let workspace = Arc::make_mut(&mut self.workspace);
+        row.follows(workspace.id, workspace.seq, &self.hash)?;
+        let entry = row.entry().map_err(|error| format!("entry {} cannot be read: {error}", row.seq))?;
+        fold_entry(workspace, entry.at, &entry.events)?;
+        self.hash = row.hash.as_slice().try_into().unwrap_or(GENESIS);
+        Ok(())
     }
 }
 
 /// A workspace right after one of its entries.
 pub(super) async fn as_of(client: &Client, id: WorkspaceId, seq: u64) -> Result<Arc<Workspace>, Unavailable> {
     let mut cached = Cached::unopened(id);
-    let sql = "SELECT workspace, seq, at, body, hash FROM entries WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
+    let sql =
+        "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+               FROM entries WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
     for row in client.query(sql, &[&id.get(), &(seq as i64)]).await? {
-        follow(&mut cached, &row)?;
+        let row = JournalRow::read(&values::row(&row)?);
+        cached.follow(&row).map_err(|why| unloaded(id, &why))?;
     }
     Ok(cached.workspace)
 }
 
-/// Folds an entry, unless it is known; whether it was not.
-fn follow(cached: &mut Cached, row: &tokio_postgres::Row) -> Result<bool, Unavailable> {
-    let seq = row.get::<_, i64>(1) as u64;
-    let is_news = seq > cached.workspace.seq;
-    if is_news {
-        let body: Body = serde_json::from_str(row.get(3)).map_err(|error| Unavailable(error.to_string()))?;
-        fold(Arc::make_mut(&mut cached.workspace), Timestamp::from_micros(row.get(2)), &body.events);
-    }
-    cached.hash = row.get::<_, &[u8]>(4).try_into().unwrap_or(GENESIS);
-    Ok(is_news)
-}
-
-fn id(number: i64) -> WorkspaceId {
-    WorkspaceId::new(number as u64)
+/// Says that a workspace is not served.
+fn unloaded(id: WorkspaceId, why: &str) -> Unavailable {
+    Unavailable(format!("{id} is not served, because its journal is not right: {why}; run `scrip verify`"))
 }
 
 /// Keeps workspaces as they stand, so that they need not be folded from their first entry.
-pub(super) async fn keep(shared: Arc<Shared>, states: Vec<Arc<Workspace>>) {
+pub(super) async fn keep(shared: Arc<Shared>, states: Vec<Cached>) {
     let kept = async {
         let client = reach::take(&shared.pool).await?;
-        let workspaces: Vec<i64> = states.iter().map(|state| state.id.get()).collect();
-        let seqs: Vec<i64> = states.iter().map(|state| state.seq as i64).collect();
-        let text = |state: &Arc<Workspace>| {
-            serde_json::to_string(&**state).expect("a workspace has no maps with other keys than text")
-        };
-        let texts: Vec<String> = states.iter().map(text).collect();
-        let sql = "INSERT INTO snapshots (workspace, seq, state)
-                   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[]) ORDER BY 1
-                   ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq, state = excluded.state
-                   WHERE excluded.seq > snapshots.seq";
-        client.execute(sql, &[&workspaces, &seqs, &texts]).await?;
+        let workspaces: Vec<i64> = states.iter().map(|state| state.workspace.id.get()).collect();
+        let stored = states.iter().map(|state| Stored::of(&state.workspace, &state.hash, &shared.seals));
+        let stored: Vec<Stored> = stored.collect();
+        let seqs: Vec<i64> = stored.iter().map(|stored| stored.seq as i64).collect();
+        let hashes: Vec<&[u8]> = stored.iter().map(|stored| &*stored.hash).collect();
+        let macs: Vec<&[u8]> = stored.iter().map(|stored| &*stored.mac).collect();
+        let texts: Vec<&str> = stored.iter().map(|stored| &*stored.state).collect();
+        // One that was not believed may have a higher number than it should; an older one does no harm.
+        let sql = "INSERT INTO snapshots (workspace, seq, hash, mac, state)
+                   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[]) ORDER BY 1
+                   ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, mac = excluded.mac,
+                   state = excluded.state";
+        client.execute(sql, &[&workspaces, &seqs, &hashes, &macs, &texts]).await?;
         Ok::<(), Unavailable>(())
     };
     if let Err(error) = kept.await {

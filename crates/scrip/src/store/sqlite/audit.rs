@@ -9,8 +9,11 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// Projections that are here alone.
-const INDEXES: [(&str, &str); 2] =
-    [("places", "workspace, seq, position"), ("keys", "workspace, idempotency_key, position")];
+const INDEXES: [(&str, &str); 3] = [
+    ("places", "workspace, seq, position"),
+    ("ends", "workspace, seq"),
+    ("keys", "workspace, idempotency_key, position"),
+];
 
 /// What the fresh projections keep in memory, as SQLite takes it: KiB, negated.
 const CACHE: i64 = -65_536;

@@ -202,7 +202,13 @@ fn insert_places<'a>(
     let mut by_number = rows.prepare_cached(sql)?;
     let sql = "INSERT INTO keys (workspace, idempotency_key, position) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     let mut by_key = rows.prepare_cached(sql)?;
+    let mut end = None;
     for ((workspace, seq, position), key) in places {
+        if let Some((before, last)) = end.replace((*workspace, *seq))
+            && before != *workspace
+        {
+            insert_end(rows, before, last)?;
+        }
         if by_number.execute((workspace, seq, position))? == 0 {
             let sql = "SELECT position FROM places WHERE workspace = ?1 AND seq = ?2";
             let found = rows.prepare_cached(sql)?.query_row((workspace, seq), |row| row.get(0));
@@ -215,7 +221,14 @@ fn insert_places<'a>(
             same(*position, found.optional()?)?;
         }
     }
-    Ok(())
+    end.map_or(Ok(()), |(workspace, seq)| insert_end(rows, workspace, seq))
+}
+
+/// Notes the last entry of a workspace that has a place.
+fn insert_end(rows: &Connection, workspace: i64, seq: i64) -> Result<(), Error> {
+    let sql = "INSERT INTO ends (workspace, seq) VALUES (?1, ?2)
+               ON CONFLICT (workspace) DO UPDATE SET seq = MAX(seq, excluded.seq)";
+    rows.prepare_cached(sql)?.execute((workspace, seq)).map(drop)
 }
 
 /// Two entries with one number or one key are an error, wherever they come from.

@@ -17,11 +17,23 @@ pub(super) enum Job {
     SubmitMany(Vec<Submission>, OwnedSemaphorePermit, oneshot::Sender<Results>),
     Read(WorkspaceId, Reply<Option<Arc<Workspace>>>),
     Now(Option<i64>, Reply<Timestamp>),
-    SetClock { id: i64, name: Option<String>, now: Timestamp, reply: Reply<()> },
+    SetClock {
+        id: i64,
+        name: Option<String>,
+        now: Timestamp,
+        reply: Reply<()>,
+    },
     Write(&'static str, Vec<Value>, Reply<usize>),
     WriteForWork(&'static str, Vec<Value>, Reply<Vec<Row>>),
     Spend(Allowance, Reply<Result<(), Exceeded>>),
-    Publish { text: String, catalog: Arc<Catalog>, actor: String, reply: Reply<u32> },
+    /// Add what an operator did, after the act before it.
+    Act(Vec<Value>, Reply<usize>),
+    Publish {
+        text: String,
+        catalog: Arc<Catalog>,
+        actor: String,
+        reply: Reply<u32>,
+    },
 }
 
 impl Job {

@@ -17,12 +17,15 @@ mod rates;
 mod reader;
 mod recent;
 mod rows;
+mod sealing;
 mod writer;
 
+use super::integrity::{self, LAST_CATALOG, Seals, check_catalogs};
+use super::snapshot::Healed;
 use super::watchers::Watchers;
 use super::{
     Allowance, Committed, Exceeded, Progress, Row, Submission, SubmitError, Tell, Unavailable, Value, beside,
-    catalogs_of, queries,
+    catalogs_of, numbered, panic_text, queries,
 };
 use crate::files;
 use checkpointer::Checkpointer;
@@ -35,6 +38,7 @@ use reader::Readers;
 use rusqlite::Connection;
 use scrip_engine::{Admission, Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, RwLock};
@@ -69,6 +73,23 @@ pub struct Options {
     pub crash: Option<Crash>,
     /// What entries bring about beside them.
     pub tell: Tell,
+    /// The secret that seals rows and snapshots; without one, the data's own key does.
+    pub secret: Option<integrity::Key>,
+    /// Seals all rows again, as they are.
+    pub reseal: bool,
+    /// What is done about a journal that is shorter than what was seen of it.
+    pub shortened: Shortened,
+}
+
+/// What is done about a journal that ends before an entry which its projections were folded from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortened {
+    /// It is not opened.
+    Refuse,
+    /// It is gone on with: the projections are folded again.
+    Accept,
+    /// It is opened to be replayed, and the projections stay as they are.
+    Report,
 }
 
 /// A death of the journal's thread, as a crash of the process would be: nobody is told anything any more.
@@ -82,7 +103,16 @@ pub struct Crash {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { group_commit: true, pages_max: None, lag_max: LAG_MAX, crash: None, tell: beside::nobody }
+        Options {
+            group_commit: true,
+            pages_max: None,
+            lag_max: LAG_MAX,
+            crash: None,
+            tell: beside::nobody,
+            secret: None,
+            reseal: false,
+            shortened: Shortened::Refuse,
+        }
     }
 }
 
@@ -92,6 +122,8 @@ pub struct Sqlite {
     thread: Option<JoinHandle<()>>,
     projector: Projector,
     readers: Readers,
+    seals: Seals,
+    healed: Arc<Healed>,
     files: (PathBuf, PathBuf),
     opened: Arc<Opened>,
     catalogs: Arc<RwLock<Arc<Catalogs>>>,
@@ -127,22 +159,30 @@ impl Sqlite {
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
         connection.pragma_update(None, "cache_size", CACHE)?;
-        migrations::migrations::runner().run(&mut connection).map_err(|error| {
+        // The library that runs them panics where their dates cannot be read.
+        let run = catch_unwind(AssertUnwindSafe(|| migrations::migrations::runner().run(&mut connection)));
+        let run =
+            run.map_err(|panic| wrong("what was done to its schema cannot be read", &panic_text(panic.as_ref())))?;
+        let run = run.map_err(|error| {
             wrong(
                 "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one",
                 &error,
             )
         })?;
+        let is_upgraded = run.applied_migrations().iter().any(|migration| migration.name() == "seals");
+        let seals = sealing::establish(&mut connection, options.secret, is_upgraded, options.reseal)
+            .map_err(|error| wrong("it is not opened", &error))?;
         // One process owns the data: whoever was sending these is gone.
         connection.execute("UPDATE mails SET lease_until = 0 WHERE lease_until > 0 AND sent_at IS NULL", [])?;
         if let Some(pages) = options.pages_max {
             connection.pragma_update(None, "max_page_count", pages)?;
         }
-        let catalogs = Arc::new(RwLock::new(Arc::new(read_catalogs(&connection)?)));
+        let catalogs = read_catalogs(&connection, &seals, options.shortened == Shortened::Report)?;
+        let (catalogs, healed) = (Arc::new(RwLock::new(Arc::new(catalogs))), Arc::new(Healed::default()));
         let position: i64 =
             connection.query_row("SELECT COALESCE(MAX(position), 0) FROM entries", [], |row| row.get(0))?;
         let (committed_sender, committed) = watch::channel(position);
-        let projector = Projector::start(&journal, &views, committed.clone())?;
+        let projector = Projector::start(&journal, &views, committed.clone(), (seals.clone(), options.shortened))?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
         let projections = (projector.jobs(), projector.projected());
@@ -154,6 +194,7 @@ impl Sqlite {
             (position, projector.projected(), projector.indexed()),
             flusher,
             options,
+            (seals.clone(), Arc::clone(&healed)),
         )?;
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
@@ -167,6 +208,8 @@ impl Sqlite {
             thread: Some(thread),
             projector,
             readers,
+            seals,
+            healed,
             files: (journal, views),
             opened: Arc::new(opened),
             catalogs,
@@ -267,6 +310,11 @@ impl Sqlite {
         self.ask(|reply| Job::Publish { text, catalog: Arc::new(catalog), actor, reply }).await
     }
 
+    /// See [`super::Store::append_act`].
+    pub async fn append_act(&self, act: Vec<Value>) -> Result<(), Unavailable> {
+        self.ask(|reply| Job::Act(act, reply)).await.map(drop)
+    }
+
     /// See [`super::Store::query`].
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         self.readers.query(sql, values).await
@@ -279,7 +327,7 @@ impl Sqlite {
         let probed = probed.map_err(|panic| Unavailable(format!("the probe panicked: {panic}")))?;
         probed.map_err(|error| Unavailable(format!("the data directory: {error}")))?;
         let now = crate::clock::now().micros().to_be_bytes();
-        let values = vec![Value::Text(super::PROBE.to_owned()), Value::Bytes(now.to_vec())];
+        let values = self.seals.setting(super::PROBE, now.to_vec());
         self.write(queries::KEEP_SETTING, values).await?;
         let projected = self.projector.projected();
         if projected.has_changed().is_err() {
@@ -335,6 +383,16 @@ impl Sqlite {
         Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
     }
 
+    /// See [`super::Store::seals`].
+    pub fn seals(&self) -> &Seals {
+        &self.seals
+    }
+
+    /// See [`super::Store::take_healed`].
+    pub fn take_healed(&self) -> Vec<(WorkspaceId, String)> {
+        self.healed.take()
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Unavailable>>) -> Job) -> Result<T, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(job(reply))?;
@@ -360,10 +418,14 @@ impl Drop for Sqlite {
     }
 }
 
-fn read_catalogs(connection: &Connection) -> Result<Catalogs, Unavailable> {
-    let mut statement = connection.prepare("SELECT published_at, text, clocks FROM catalogs ORDER BY version")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    catalogs_of(rows.collect::<Result<Vec<_>, _>>()?.into_iter())
+fn read_catalogs(connection: &Connection, seals: &Seals, unchecked: bool) -> Result<Catalogs, Unavailable> {
+    let rows = all_rows(&mut connection.prepare_cached(queries::CATALOG_TEXTS)?, &[])?;
+    if !unchecked {
+        let last = [Value::Text(LAST_CATALOG.to_owned())];
+        let last = all_rows(&mut connection.prepare_cached(&numbered(queries::SETTING))?, &last)?;
+        check_catalogs(&rows, last.first(), seals)?;
+    }
+    catalogs_of(&rows)
 }
 
 /// Binds the values of a query.
@@ -386,7 +448,10 @@ fn all_rows(statement: &mut rusqlite::CachedStatement<'_>, values: &[Value]) -> 
             Ok(match row.get_ref(column)? {
                 rusqlite::types::ValueRef::Null => Value::Null,
                 rusqlite::types::ValueRef::Integer(value) => Value::Integer(value),
-                rusqlite::types::ValueRef::Real(_) => unreachable!("no column holds floats"),
+                rusqlite::types::ValueRef::Real(_) => {
+                    let why = rusqlite::types::Type::Real;
+                    return Err(rusqlite::Error::InvalidColumnType(column, "a float".to_owned(), why));
+                }
                 rusqlite::types::ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
                 rusqlite::types::ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
             })

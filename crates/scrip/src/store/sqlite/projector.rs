@@ -4,11 +4,13 @@
 
 use super::index::Index;
 use super::positions::{INDEX, VIEWS, put_position, read_position};
-use super::{all_rows, bound, rows};
+use super::{Shortened, all_rows, bound, rows};
 use crate::clock::Stopwatch;
 use crate::files;
+use crate::store::integrity::{self, Seals};
 use crate::store::journal::{GENESIS, JournalRow};
 use crate::store::projection::{Changes, Journaled, Wanted};
+use crate::store::snapshot::Stored;
 use crate::store::watchers::Watchers;
 use crate::store::{Row, Unavailable, Value, numbered};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
@@ -42,10 +44,12 @@ const CACHE: i64 = -16_384;
 const CHECKPOINT: i64 = 2_000;
 /// Snapshots and statements that may wait.
 const QUEUE_MAX: usize = 1_024;
+/// Whether anything was folded.
+const BEGUN: &str = "SELECT EXISTS (SELECT 1 FROM workspaces)";
 pub(super) const SCHEMA: &str = include_str!("../views.sql");
 
-/// A workspace to be snapshotted.
-pub(super) struct Snapshot(pub Arc<Workspace>);
+/// A workspace to be snapshotted, and the hash of its last entry.
+pub(super) struct Snapshot(pub Arc<Workspace>, pub [u8; 32]);
 
 /// What the projector's thread is asked.
 pub(super) enum Job {
@@ -76,8 +80,9 @@ impl Projector {
         journal: &Path,
         views: &Path,
         committed: watch::Receiver<i64>,
+        (seals, shortened): (Seals, Shortened),
     ) -> Result<Projector, Unavailable> {
-        let mut thread = Thread::open(journal, views, committed)?;
+        let mut thread = Thread::open(journal, views, committed, (seals, shortened))?;
         thread.catch_up();
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let (projected, indexed) = (thread.projected.subscribe(), thread.indexed.subscribe());
@@ -168,17 +173,33 @@ struct Thread {
     index: Index,
     projected: watch::Sender<i64>,
     indexed: watch::Sender<i64>,
+    seals: Seals,
     watchers: Watchers,
 }
 
 impl Thread {
-    fn open(journal: &Path, views: &Path, committed: watch::Receiver<i64>) -> Result<Thread, Unavailable> {
+    fn open(
+        journal: &Path,
+        views: &Path,
+        committed: watch::Receiver<i64>,
+        (seals, shortened): (Seals, Shortened),
+    ) -> Result<Thread, Unavailable> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let journal = Connection::open_with_flags(journal, flags)?;
         let mut connection = open_views(views)?;
         let (mut position, hash) = read_position(&connection, VIEWS)?;
-        // Beside a journal that was restored from a backup, projections are of another history.
-        let mut index = if hash_at(&journal, position)? == Some(hash) {
+        let last = *committed.borrow();
+        let is_shortened = position > last;
+        if is_shortened && shortened == Shortened::Refuse {
+            return Err(Unavailable(integrity::shorter(last, position)));
+        }
+        // Beside a journal that was restored from a backup, projections are of another history. Where nothing says how
+        // far they are, there are none.
+        let is_begun = position > 0 || !connection.query_row(BEGUN, [], |row| row.get::<_, bool>(0))?;
+        let mut index = if is_shortened && shortened == Shortened::Report {
+            Ok(Index::at(read_position(&connection, INDEX)?))
+        } else if is_begun && hash_at(&journal, position)? == Some(hash) && is_indexed(&journal, &connection, position)?
+        {
             refolded(&journal, &connection, position)
         } else {
             Err(Unavailable("the projections are of another journal".to_owned()))
@@ -205,6 +226,7 @@ impl Thread {
             indexed: watch::Sender::new(index.position()),
             watchers: Watchers::default(),
             index,
+            seals,
         })
     }
 
@@ -326,11 +348,11 @@ impl Thread {
     }
 
     fn keep(&self, snapshot: &Snapshot) {
-        let Snapshot(workspace) = snapshot;
-        let sql = "INSERT INTO snapshots (workspace, seq, state) VALUES (?1, ?2, ?3)
-                   ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq, state = excluded.state WHERE excluded.seq > seq";
-        let state = serde_json::to_string(&**workspace).expect("a workspace has no maps with other keys than text");
-        let values = (workspace.id.get(), workspace.seq as i64, state);
+        let Snapshot(workspace, hash) = snapshot;
+        // One that was not believed may have a higher number than it should.
+        let sql = "INSERT OR REPLACE INTO snapshots (workspace, seq, hash, mac, state) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let Stored { seq, hash, mac, state } = Stored::of(workspace, hash, &self.seals);
+        let values = (workspace.id.get(), seq as i64, hash, mac, state);
         if let Err(error) = self.views.prepare_cached(sql).and_then(|mut statement| statement.execute(values)) {
             tracing::warn!(%error, "a snapshot was not kept");
         }
@@ -363,7 +385,9 @@ impl Thread {
 
     fn rebuild(&mut self) -> Result<(), Unavailable> {
         let transaction = self.views.transaction()?;
-        for table in ["positions", "places", "keys", "snapshots", "workspaces", "runs", "queue", "holds", "usage"] {
+        for table in
+            ["positions", "places", "keys", "ends", "snapshots", "workspaces", "runs", "queue", "holds", "usage"]
+        {
             transaction.execute(&format!("DELETE FROM {table}"), [])?;
         }
         transaction.commit()?;
@@ -413,6 +437,12 @@ fn refolded(journal: &Connection, views: &Connection, projected: i64) -> Result<
         let changes = Changes::fold(&entries, known);
         index.add(&entries, changes.holds);
     }
+}
+
+/// Whether the index goes up to an entry of this journal, and not further than what is folded.
+fn is_indexed(journal: &Connection, views: &Connection, projected: i64) -> Result<bool, rusqlite::Error> {
+    let (position, hash) = read_position(views, INDEX)?;
+    Ok(position <= projected && hash_at(journal, position)? == Some(hash))
 }
 
 /// Folds entries that follow a position, in one transaction; the position of the last.

@@ -7,22 +7,26 @@
 
 mod allowances;
 mod claims;
+mod load;
 
 use super::flusher::{Flusher, Flushing, Unflushed, lost};
 use super::jobs::{Answer, Job, keys, refuse};
 use super::projector::Snapshot;
 use super::recent::Recent;
-use super::{Options, all_rows, bound, reader};
+use super::{Options, all_rows, bound, reader, sealing};
 use crate::clock::{Clock, Stopwatch};
-use crate::store::journal::{GENESIS, JournalRow, Sealed, Stored};
+use crate::store::integrity::{self, LAST_ACT, LAST_CATALOG, Seals};
+use crate::store::journal::{Sealed, Stored};
 use crate::store::projection::Journaled;
+use crate::store::snapshot::Healed;
 use crate::store::written_clocks;
 use crate::store::{
-    Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, Value, numbered, panic_text,
-    text_hash,
+    Committed, Idempotency, Row, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, Value, numbered, panic_text,
+    queries, text_hash,
 };
+use load::Unloaded;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
-use scrip_engine::{Applied, By, Catalog, Catalogs, Command, Timestamp, Workspace, WorkspaceId, apply, fold};
+use scrip_engine::{Applied, By, Catalog, Catalogs, Command, Timestamp, Workspace, WorkspaceId, apply};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -63,6 +67,8 @@ pub(super) struct Writer {
     indexed: watch::Receiver<i64>,
     flushing: Flushing,
     options: Options,
+    seals: Seals,
+    healed: Arc<Healed>,
     /// What a batch has replaced in the cache, in order.
     touched: Vec<(WorkspaceId, Option<Cached>)>,
     written: Vec<Journaled>,
@@ -77,16 +83,14 @@ impl Writer {
         (position, projected, indexed): (i64, watch::Receiver<i64>, watch::Receiver<i64>),
         flusher: Flusher,
         options: Options,
+        (seals, healed): (Seals, Arc<Healed>),
     ) -> Result<Writer, Unavailable> {
         connection.set_prepared_statement_cache_capacity(64);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let journal_and_views = reader::open(Path::new(connection.path().unwrap_or_default()), views)?;
         let views = Connection::open_with_flags(views, flags)?;
-        let clocks = {
-            let mut statement = connection.prepare("SELECT id, now FROM test_clocks")?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, Timestamp::from_micros(row.get(1)?))))?;
-            rows.collect::<Result<HashMap<i64, Timestamp>, _>>()?
-        };
+        let clocks = all_rows(&mut connection.prepare_cached("SELECT id, now, seal FROM test_clocks")?, &[])?;
+        let clocks = clocks.iter().map(|row| integrity::read_clock(&seals, row)).collect::<Result<_, _>>()?;
         let beside = |error| Unavailable(format!("no thread for the flushes: {error}"));
         let flushing = match options.group_commit {
             true => Flushing::beside(flusher).map_err(beside)?,
@@ -106,6 +110,8 @@ impl Writer {
             indexed,
             flushing,
             options,
+            seals,
+            healed,
             touched: Vec::new(),
             written: Vec::new(),
             commits: 0,
@@ -226,9 +232,10 @@ impl Writer {
             Job::Read(id, reply) => Answer::Read(reply, self.read(id)),
             Job::Now(test_clock, reply) => Answer::Now(reply, self.now(test_clock)),
             Job::SetClock { id, name, now, reply } => {
-                let sql = "INSERT INTO test_clocks (id, name, now) VALUES (?1, COALESCE(?2, ''), ?3)
-                           ON CONFLICT (id) DO UPDATE SET now = MAX(now, excluded.now)";
-                let result = self.unless(failed, |writer| writer.connection.execute(sql, (id, name, now.micros())));
+                let seal = self.seals.seal("test_clocks", &[id.into(), now.micros().into()]);
+                let values = [id.into(), name.into(), now.micros().into(), seal];
+                let sql = numbered(queries::SET_TEST_CLOCK);
+                let result = self.unless(failed, |writer| writer.connection.execute(&sql, bound(&values)));
                 Answer::Clock(reply, result.map(|_| (id, now)))
             }
             Job::Write(sql, values, reply) => {
@@ -247,6 +254,7 @@ impl Writer {
                 let result = self.spend_unless(failed, &allowance);
                 Answer::Spend(reply, result)
             }
+            Job::Act(act, reply) => Answer::Write(reply, self.append_act(&act, failed)),
             Job::Publish { text, catalog, actor, reply } => {
                 let (result, catalogs) =
                     match self.unless(failed, |writer| writer.publish(&text, Arc::clone(&catalog), &actor)) {
@@ -256,6 +264,18 @@ impl Writer {
                 Answer::Publish(reply, result, catalogs)
             }
         }
+    }
+
+    /// Adds an act after the last one.
+    fn append_act(&mut self, act: &[Value], failed: &mut Option<rusqlite::Error>) -> Result<usize, Unavailable> {
+        let sql = numbered(queries::SETTING);
+        let last = [Value::Text(LAST_ACT.to_owned())];
+        let last = self.unless(failed, |writer| all_rows(&mut writer.connection.prepare_cached(&sql)?, &last))?;
+        let (values, last) = self.seals.next_act(last.first(), act)?;
+        self.unless(failed, |writer| {
+            sealing::keep(&writer.connection, &writer.seals, LAST_ACT, last)?;
+            writer.connection.prepare_cached(&numbered(queries::NEW_ACT))?.execute(bound(&values))
+        })
     }
 
     fn submit_unless(
@@ -294,10 +314,14 @@ impl Writer {
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<Committed, SubmitError> {
         let id = submission.workspace;
-        if let Err(error) = self.load(id) {
-            let text = error.to_string();
-            *failed = Some(error);
-            return Err(Unavailable(text).into());
+        match self.load(id) {
+            Ok(()) => {}
+            Err(Unloaded::This(why)) => return Err(unloaded(id, &why).into()),
+            Err(Unloaded::Disk(error)) => {
+                let text = error.to_string();
+                *failed = Some(error);
+                return Err(Unavailable(text).into());
+            }
         }
         if let Some(stored) = self.stored(submission)? {
             return Ok(stored);
@@ -409,16 +433,19 @@ impl Writer {
     }
 
     /// A workspace right after one of its entries. Whoever tries again mostly asks for the last one.
-    fn then(&self, id: WorkspaceId, seq: u64) -> Result<Arc<Workspace>, rusqlite::Error> {
+    fn then(&self, id: WorkspaceId, seq: u64) -> Result<Arc<Workspace>, Unloaded> {
         let now = &self.cache[&id].workspace;
         if now.seq == seq {
             return Ok(Arc::clone(now));
         }
-        self.replay(id, Some(seq as i64)).map(|cached| cached.workspace)
+        self.replay(id, Some(seq)).map(|cached| cached.workspace)
     }
 
     fn read(&mut self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
-        self.load(id)?;
+        self.load(id).map_err(|error| match error {
+            Unloaded::This(why) => unloaded(id, &why),
+            Unloaded::Disk(error) => error.into(),
+        })?;
         let workspace = &self.cache[&id].workspace;
         if !workspace.is_open() {
             self.cache.remove(&id);
@@ -444,65 +471,6 @@ impl Writer {
         }
     }
 
-    fn load(&mut self, id: WorkspaceId) -> Result<(), rusqlite::Error> {
-        if !self.cache.contains_key(&id) {
-            let indexed = *self.indexed.borrow();
-            if indexed < self.opened {
-                let text = format!("the projections are at {indexed} and not at {} yet", self.opened);
-                let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-                return Err(rusqlite::Error::SqliteFailure(busy, Some(text)));
-            }
-            let cached = self.replay(id, None)?;
-            self.cache.insert(id, cached);
-        }
-        Ok(())
-    }
-
-    /// Folds a workspace from its last snapshot, or to an earlier entry from its first.
-    fn replay(&self, id: WorkspaceId, until: Option<i64>) -> Result<Cached, rusqlite::Error> {
-        let mut workspace = Workspace::unopened(id);
-        let mut hash = GENESIS;
-        if until.is_none() {
-            let sql = "SELECT state FROM snapshots WHERE workspace = ?1";
-            let state =
-                self.views.prepare_cached(sql)?.query_row([id.get()], |row| row.get::<_, String>(0)).optional()?;
-            // A snapshot in an older form is no loss: the journal has it all.
-            if let Some(snapshot) = state.and_then(|state| serde_json::from_str::<Workspace>(&state).ok()) {
-                workspace = snapshot;
-            }
-        }
-        let mut position = 0;
-        for at in self.places(id, workspace.seq.max(1), until)? {
-            let sql = "SELECT position, workspace, seq, at, NULL, NULL, next_due_at, body, previous_hash, hash
-                       FROM entries WHERE position = ?1";
-            for row in all_rows(&mut self.connection.prepare_cached(sql)?, &[Value::Integer(at)])? {
-                let row = JournalRow::read(&row);
-                if row.seq > workspace.seq {
-                    let entry =
-                        row.entry().map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-                    fold(&mut workspace, entry.at, &entry.events);
-                }
-                hash = row.hash.try_into().unwrap_or(GENESIS);
-                position = row.position;
-            }
-        }
-        Ok(Cached { workspace: Arc::new(workspace), hash, position })
-    }
-
-    /// Where a workspace's entries from one to another are.
-    fn places(&self, id: WorkspaceId, from: u64, until: Option<i64>) -> Result<Vec<i64>, rusqlite::Error> {
-        let sql = "SELECT position FROM places WHERE workspace = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq";
-        let last = until.unwrap_or(i64::MAX);
-        let mut statement = self.views.prepare_cached(sql)?;
-        let found = statement.query_map((id.get(), from as i64, last), |row| row.get(0))?;
-        let mut places = found.collect::<Result<Vec<i64>, _>>()?;
-        if until.is_some() {
-            let indexed = places.last().copied().unwrap_or(0);
-            places.extend(self.recent.places(id, indexed, last.unsigned_abs()));
-        }
-        Ok(places)
-    }
-
     fn publish(
         &mut self,
         text: &str,
@@ -520,9 +488,10 @@ impl Writer {
         // One process owns the data, so that the version can come into force at once.
         let version = catalogs.publish_on(now, self.clocks.iter().map(|(id, now)| (*id, *now)).collect(), catalog);
         let clocks = written_clocks(self.clocks.iter().map(|(id, now)| (*id, now.micros())));
-        let sql = "INSERT INTO catalogs (version, published_at, sha256, text, actor, clocks)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        self.connection.execute(sql, (version, now.micros(), hash, text, actor, clocks))?;
+        let values = self.seals.catalog((i64::from(version), now), &hash, actor, &clocks, text);
+        self.connection.execute(&numbered(queries::NEW_CATALOG), bound(&values))?;
+        let last = integrity::last_catalog(Some(&Row(vec![i64::from(version).into()])));
+        sealing::keep(&self.connection, &self.seals, LAST_CATALOG, last)?;
         Ok((version, Some(Arc::new(catalogs))))
     }
 
@@ -530,7 +499,7 @@ impl Writer {
     fn snapshots(&self) -> Vec<Snapshot> {
         let cached = self.touched.iter().filter_map(|(id, _)| self.cache.get(id));
         let due = cached.filter(|cached| cached.workspace.seq % SNAPSHOT_EVERY == 0);
-        due.map(|cached| Snapshot(Arc::clone(&cached.workspace))).collect()
+        due.map(|cached| Snapshot(Arc::clone(&cached.workspace), cached.hash)).collect()
     }
 
     /// Takes what was written beside the journal into account.
@@ -546,6 +515,10 @@ impl Writer {
             }
         }
     }
+}
+
+fn unloaded(id: WorkspaceId, why: &str) -> Unavailable {
+    Unavailable(format!("{id} is not served, because its journal is not right: {why}; run `scrip verify`"))
 }
 
 fn is_lost_flush(failure: &rusqlite::ffi::Error) -> bool {

@@ -161,7 +161,7 @@ impl World {
         let rows = self.store().query(queries::OPEN_PURCHASES, vec![self.workspace.into(), 0.into()]).await;
         // What has no session was given up while it was opened, and ends by itself.
         let rows = rows.expect("the store answers");
-        let open = rows.iter().filter(|row| matches!(row.0[5], Value::Text(_))).count();
+        let open = rows.iter().filter(|row| matches!(row.0[6], Value::Text(_))).count();
         (open > 0).then(|| format!("{open} purchases"))
     }
 

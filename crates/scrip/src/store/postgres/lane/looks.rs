@@ -3,8 +3,9 @@
 //! Invariant: changes nothing.
 
 use super::super::states::{self, Cached, States};
-use super::super::{Shared, reach};
+use super::super::{Shared, reach, values};
 use super::{Ask, Job};
+use crate::store::integrity::{self, Seals};
 use crate::store::journal::{GENESIS, Stored};
 use crate::store::{Committed, SubmitError, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
@@ -79,12 +80,13 @@ pub(super) async fn clocks(
     client: &Client,
     states: &States,
     jobs: &[Job],
+    seals: &Seals,
 ) -> Result<HashMap<i64, Timestamp>, Unavailable> {
     let wanted: HashSet<i64> = jobs.iter().filter_map(|job| test_clock(job, states.of(job.workspace()))).collect();
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
     let wanted: Vec<i64> = wanted.into_iter().collect();
-    let found = client.query("SELECT id, now FROM test_clocks WHERE id = ANY($1)", &[&wanted]).await?;
-    Ok(found.iter().map(|row| (row.get(0), Timestamp::from_micros(row.get(1)))).collect())
+    let found = client.query("SELECT id, now, seal FROM test_clocks WHERE id = ANY($1)", &[&wanted]).await?;
+    found.iter().map(|row| integrity::read_clock(seals, &values::row(row)?)).collect()
 }

@@ -42,12 +42,12 @@ impl Writer {
         submission: &Submission,
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<(), SubmitError> {
-        let sql = "INSERT INTO claims (scope, claim, workspace) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO claims (scope, claim, workspace, seal) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
         for claim in &submission.claims {
-            let made = self
-                .connection
-                .prepare_cached(sql)
-                .and_then(|mut statement| statement.execute((&claim.scope, &claim.what, submission.workspace.get())));
+            let mut values: Vec<Value> = [claim.scope.to_string(), claim.what.clone()].map(Value::Text).to_vec();
+            values.extend([submission.workspace.into(), self.seals.claim(claim, submission.workspace)]);
+            let prepared = self.connection.prepare_cached(sql);
+            let made = prepared.and_then(|mut statement| statement.execute(bound(&values)));
             made.map_err(|error| fails(failed, error))?;
         }
         Ok(())
@@ -65,7 +65,7 @@ impl Writer {
             return Ok(());
         }
         let now = self.clock.now();
-        mails.try_for_each(|mail| self.beside(queries::NEW_MAIL, &mail.values(now), failed))
+        mails.try_for_each(|mail| self.beside(queries::NEW_MAIL, &mail.values(now, &self.seals), failed))
     }
 
     /// Writes what is kept beside an entry that was written.
@@ -74,7 +74,7 @@ impl Writer {
         mut rows: impl Iterator<Item = &'s Statement>,
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<(), SubmitError> {
-        rows.try_for_each(|row| self.beside(row.sql, &row.values, failed))
+        rows.try_for_each(|row| self.beside(row.sql, &row.values(&self.seals), failed))
     }
 
     fn beside(&self, sql: &str, values: &[Value], failed: &mut Option<rusqlite::Error>) -> Result<(), SubmitError> {

@@ -1,0 +1,114 @@
+//! Snapshots: a workspace as one of its entries left it, so that it need not be folded from its first entry.
+//!
+//! Invariant: a snapshot is believed only with its MAC, with the hash of the entry that it stands after, and where it
+//! adds up; in any other case the journal is folded again.
+
+use super::integrity::Seals;
+use super::{Row, panic_text};
+use scrip_engine::{Dated, Timestamp, Workspace, WorkspaceId, fold};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Form of the state and of the MAC. Another one is folded again: count it up where an older version's snapshot would
+/// be read as something else than what it was.
+const FORM: u32 = 1;
+/// Snapshots that were not believed and wait to be told of; of more, only the number is kept.
+const WAITING_MAX: usize = 100;
+
+/// Every snapshot, in the order of the workspaces: at most `$2` after workspace `$1`.
+pub const SNAPSHOTS: &str =
+    "SELECT workspace, seq, hash, mac, state FROM snapshots WHERE workspace > $1 ORDER BY workspace LIMIT $2";
+
+/// A snapshot as it is kept.
+pub struct Stored {
+    /// The number of the entry it stands after.
+    pub seq: u64,
+    /// That entry's hash.
+    pub hash: Vec<u8>,
+    /// The MAC over all of this.
+    pub mac: Vec<u8>,
+    /// The workspace as JSON.
+    pub state: String,
+}
+
+impl Stored {
+    /// Makes the snapshot of a workspace whose last entry has this hash.
+    pub fn of(workspace: &Workspace, hash: &[u8; 32], seals: &Seals) -> Stored {
+        let state = serde_json::to_string(workspace).expect("a workspace has no maps with other keys than text");
+        let mac = seals.mac_of(&pieces(workspace.id, workspace.seq, hash, &state)).to_vec();
+        Stored { seq: workspace.seq, hash: hash.to_vec(), mac, state }
+    }
+
+    /// Reads a row of [`SNAPSHOTS`], with its workspace.
+    pub fn read(row: &Row) -> (WorkspaceId, Stored) {
+        let (seq, hash, mac) = (row.integer(1) as u64, row.bytes(2).to_vec(), row.bytes(3).to_vec());
+        (WorkspaceId::new(row.integer(0) as u64), Stored { seq, hash, mac, state: row.text(4).to_owned() })
+    }
+
+    /// Returns the workspace.
+    ///
+    /// # Errors
+    /// Why it is not believed.
+    pub fn open(&self, id: WorkspaceId, seals: &Seals) -> Result<Workspace, String> {
+        let text = pieces(id, self.seq, &self.hash, &self.state);
+        if seals.mac_of(&text) != *self.mac {
+            return Err("its MAC is not right".to_owned());
+        }
+        let workspace: Workspace =
+            serde_json::from_str(&self.state).map_err(|error| format!("it is no state: {error}"))?;
+        if (workspace.id, workspace.seq) != (id, self.seq) {
+            return Err("its state is that of another entry".to_owned());
+        }
+        check(&workspace)?;
+        Ok(workspace)
+    }
+}
+
+fn pieces(id: WorkspaceId, seq: u64, hash: &[u8], state: &str) -> Vec<u8> {
+    let numbers = [i64::from(FORM), id.get(), seq as i64, hash.len() as i64].map(i64::to_le_bytes);
+    [b"snapshot", numbers.as_flattened(), hash, state.as_bytes()].concat()
+}
+
+/// Checks that a workspace adds up.
+///
+/// # Errors
+/// Which invariant is broken (I1 to I7).
+pub fn check(workspace: &Workspace) -> Result<(), String> {
+    let checked = catch_unwind(AssertUnwindSafe(|| workspace.check()));
+    checked.map_err(|panic| format!("it does not add up (I1 to I7): {}", panic_text(panic.as_ref())))
+}
+
+/// Folds an entry onto a workspace.
+///
+/// # Errors
+/// When the events contradict the workspace.
+pub fn fold_entry(workspace: &mut Workspace, at: Timestamp, events: &[Dated]) -> Result<(), String> {
+    let folded = catch_unwind(AssertUnwindSafe(|| fold(workspace, at, events)));
+    folded.map_err(|panic| format!("an entry contradicts it: {}", panic_text(panic.as_ref())))
+}
+
+/// Snapshots and places that were not believed, and were healed by folding the journal again.
+#[derive(Debug, Default)]
+pub struct Healed {
+    count: AtomicU64,
+    waiting: Mutex<VecDeque<(WorkspaceId, String)>>,
+}
+
+impl Healed {
+    /// Takes note of one, with the reason, and logs it.
+    pub fn note(&self, workspace: WorkspaceId, why: &str) {
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::warn!(%workspace, why, count, "a workspace is folded from the journal again: what was kept of it is not believed");
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < WAITING_MAX {
+            waiting.push_back((workspace, why.to_owned()));
+        }
+    }
+
+    /// Takes those that nobody was told of yet.
+    pub fn take(&self) -> Vec<(WorkspaceId, String)> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+}

@@ -1,0 +1,419 @@
+//! Nothing that decides credits, rights or sign-in can be changed in the database without `verify` saying so.
+//!
+//! Goal: one change in each column of each table, a row deleted and a row planted in each, on both engines; each is
+//! found when the journal is opened and replayed, or is healed by that, or stands on a list of what is operational, with
+//! its reason. Method: the tables and columns are asked of the database itself, so that a new one is judged without
+//! anybody thinking of it; a small story has rows in all of them, and every change is made in a copy of it.
+
+mod belief;
+mod story;
+
+use super::postgres::{Database, database, database_of, query};
+use crate::store::{Options, Shortened, Store};
+use crate::verify::verify;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Columns by which no credits, no right and no sign-in is decided: the reasons.
+const OPERATIONAL: &[(&str, &str, &str)] = &[
+    ("admissions", "workspace", "the requests of the last minute, for the rate limit: forgotten by a crash too"),
+    ("admissions", "log", "the requests of the last minute, for the rate limit: forgotten by a crash too"),
+    ("admissions", "last", "the requests of the last minute, for the rate limit: forgotten by a crash too"),
+    ("alerts", "about", "told to an operator; what it is about was not done"),
+    ("alerts", "kind", "told to an operator; what it is about was not done"),
+    ("alerts", "workspace", "told to an operator; what it is about was not done"),
+    ("alerts", "detail", "told to an operator; what it is about was not done"),
+    ("alerts", "at", "told to an operator; what it is about was not done"),
+    ("customers", "created_at", "read by nobody"),
+    ("customers", "hinted", "when Stripe is read; what follows is decided by what Stripe says then"),
+    ("customers", "looked", "when Stripe is read; what follows is decided by what Stripe says then"),
+    ("customers", "due_at", "when Stripe is read; what follows is decided by what Stripe says then"),
+    ("customers", "attempts", "when Stripe is read; what follows is decided by what Stripe says then"),
+    ("customers", "lease_until", "which process reads Stripe, and until when"),
+    ("entries", "xid", "the order of folding; a place that is passed over is a row that is missing, which is found"),
+    ("identities", "created_at", "read by nobody"),
+    ("key_uses", "workspace", "shown beside a key; what the key may do is in its workspace"),
+    ("key_uses", "n", "shown beside a key; what the key may do is in its workspace"),
+    ("key_uses", "used_at", "shown beside a key; what the key may do is in its workspace"),
+    ("mails", "due_at", "when a mail is sent; to whom and what it says is sealed"),
+    ("mails", "attempts", "when a mail is sent; to whom and what it says is sealed"),
+    ("mails", "lease_until", "which process sends a mail, and until when"),
+    ("mails", "sent_at", "whether a mail is sent again: the same one, to the same address"),
+    ("mails", "failed", "whether a mail is sent again: the same one, to the same address"),
+    ("mails", "created_at", "read by nobody"),
+    ("operator_keys", "last_used_at", "shown beside a key; what the key may do is sealed"),
+    ("provider_events", "id", "hints: Stripe is read for what they are about"),
+    ("provider_events", "kind", "hints: Stripe is read for what they are about"),
+    ("provider_events", "customer", "hints: Stripe is read for what they are about"),
+    ("provider_events", "charge", "hints: Stripe is read for what they are about"),
+    ("provider_events", "created_at", "hints: Stripe is read for what they are about"),
+    ("provider_events", "received_at", "hints: Stripe is read for what they are about"),
+    ("provider_events", "handled_at", "hints: Stripe is read for what they are about"),
+    ("purchases", "closed_at", "whether its checkout session is offered again: Stripe says whether it can be paid"),
+    ("purchases", "created_at", "the order in which they are looked through"),
+    ("purchases", "expires_at", "until when its checkout session is offered: Stripe says whether it can be paid"),
+    ("queue", "due_at", "when a run is worked on; it is settled by its hold in the journal"),
+    ("queue", "lease_until", "which process works on a run, and until when"),
+    ("refinery_schema_history", "applied_on", "read by nobody"),
+    ("review_files", "file", "the order in which files are shown"),
+    ("reviews", "n", "the order in which applications are shown"),
+    ("spent", "hash", "an attempt at the identity provider, whose code is good once there"),
+    ("spent", "expires_at", "an attempt at the identity provider, whose code is good once there"),
+    ("test_clocks", "name", "shown; commands are judged by the instant, which is sealed"),
+    ("users", "created_at", "read by nobody"),
+];
+
+/// Tables of which a row that is gone takes something away and gives nobody anything: the reasons.
+const LOST: &[(&str, &str)] = &[
+    ("admissions", "the requests of the last minute, for the rate limit: forgotten by a crash too"),
+    ("alerts", "told to an operator; what it is about was not done"),
+    ("customers", "the workspace gets another customer, and Stripe's payments of the one before raise an alert"),
+    ("identities", "the provider's word for the address is asked for again, as at the first time"),
+    ("key_uses", "shown beside a key"),
+    ("mails", "a mail that is not sent"),
+    (
+        "operator_grants",
+        "a key that may grant so much a day begins its day again; what it granted is in the journal, by its name",
+    ),
+    ("operator_keys", "a key that opens nothing any more"),
+    ("provider_events", "a hint; Stripe's list of events is read again"),
+    ("purchases", "a checkout session that is not offered again: Stripe says whether it was paid"),
+    ("review_files", "a file that an operator does not see; approving is theirs"),
+    ("sessions", "somebody has to sign in again"),
+    ("settings", "a secret that is made anew: links and quotes that are out are void"),
+    ("sign_in_tokens", "a link that signs nobody in"),
+    ("snapshots", "the workspace is folded from its first entry"),
+    ("spent", "an attempt at the identity provider, whose code is good once there"),
+    ("test_clocks", "workspaces of test mode go on by the machine's clock"),
+    (
+        "users",
+        "their sessions end; whoever signs in with the address is somebody new, and what is once per person is a claim",
+    ),
+];
+
+/// Tables to which a row that is planted gives nobody anything: the reasons.
+const PLANTED: &[(&str, &str)] = &[
+    ("admissions", "the requests of the last minute, for the rate limit: forgotten by a crash too"),
+    ("alerts", "told to an operator; it asks for nothing"),
+    ("key_uses", "shown beside a key"),
+    ("provider_events", "a hint: Stripe is read for what it is about"),
+    ("spent", "an attempt at the identity provider that is over"),
+];
+
+/// A column, and whether it is part of the key.
+struct Column {
+    name: String,
+    kind: String,
+    is_key: bool,
+}
+
+struct Table {
+    /// The schema that it is in, where that is another file.
+    schema: &'static str,
+    name: String,
+    columns: Vec<Column>,
+}
+
+impl Table {
+    fn path(&self) -> String {
+        format!("{}{}", self.schema, self.name)
+    }
+
+    fn key(&self) -> Vec<&str> {
+        self.columns.iter().filter(|column| column.is_key).map(|column| &*column.name).collect()
+    }
+
+    /// Says which row is meant: the first or the last by the key.
+    fn row(&self, last: bool) -> String {
+        let key = self.key();
+        let order: Vec<String> = key.iter().map(|key| format!("{key} {}", if last { "DESC" } else { "ASC" })).collect();
+        let (key, order) = (key.join(", "), order.join(", "));
+        format!("({key}) = (SELECT {key} FROM {} ORDER BY {order} LIMIT 1)", self.path())
+    }
+
+    fn dump(&self) -> String {
+        let columns: Vec<&str> = self.columns.iter().map(|column| &*column.name).collect();
+        format!("SELECT {} FROM {} ORDER BY {}", columns.join(", "), self.path(), self.key().join(", "))
+    }
+}
+
+/// A database that can be copied and changed by hand.
+enum Place {
+    Directory(PathBuf),
+    Database(Database),
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Place::Directory(path) = self {
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
+}
+
+impl Place {
+    async fn open(&self, shortened: Shortened) -> Result<Store, String> {
+        let options = Options { shortened, tell: crate::notices::told, ..Options::default() };
+        let opened = match self {
+            Place::Directory(path) => Store::open(path, options),
+            Place::Database(database) => Store::connect_with(&database.url().into(), options).await,
+        };
+        opened.map_err(|error| error.to_string())
+    }
+
+    fn copy(&self, n: usize) -> Place {
+        match self {
+            Place::Directory(path) => {
+                crate::store::Sqlite::empty_logs(path).expect("nobody has it open");
+                let copy = path.with_extension(n.to_string());
+                let _ = std::fs::remove_dir_all(&copy);
+                std::fs::create_dir_all(&copy).expect("a directory");
+                for name in ["journal.db", "views.db"] {
+                    std::fs::copy(path.join(name), copy.join(name)).expect("a copy");
+                }
+                Place::Directory(copy)
+            }
+            Place::Database(database) => {
+                let cluster = std::env::var(super::postgres::CLUSTER).expect("a cluster");
+                let copy = database_of(&cluster);
+                let name = copy.url().rsplit('/').next().and_then(|name| name.split('?').next()).expect("a name");
+                let of = database.url().rsplit('/').next().and_then(|name| name.split('?').next()).expect("a name");
+                query(&cluster, &format!("DROP DATABASE {name}")).expect("it is empty");
+                // Whoever was connected is leaving; a template has nobody connected to it.
+                let free = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{of}'");
+                let make = || {
+                    query(&cluster, &free)?;
+                    query(&cluster, &format!("CREATE DATABASE {name} TEMPLATE {of}"))
+                };
+                let made = (0..50).map(|_| make()).find(Result::is_ok);
+                assert!(made.is_some(), "{of} cannot be copied: {:?}", make());
+                Place::Database(copy)
+            }
+        }
+    }
+
+    /// Runs a statement by hand; what it returns, a line a row.
+    fn run(&self, sql: &str) -> Result<String, String> {
+        match self {
+            Place::Directory(path) => by_hand(path, sql).map_err(|error| error.to_string()),
+            Place::Database(database) => query(database.url(), sql),
+        }
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        match self {
+            Place::Directory(_) => {
+                let schemas = ["main.", "views."];
+                let tables = schemas.iter().flat_map(|schema| {
+                    let sql = format!("SELECT name FROM {schema}sqlite_master WHERE type = 'table' ORDER BY 1");
+                    let names = self.run(&sql).expect("its tables");
+                    names.lines().map(|name| (*schema, name.to_owned())).collect::<Vec<_>>()
+                });
+                let table = |(schema, name): (&'static str, String)| {
+                    let named = schema.trim_end_matches('.');
+                    let sql = format!("SELECT name, type, pk > 0 FROM pragma_table_info('{name}', '{named}')");
+                    Table { schema, columns: columns(&self.run(&sql).expect("its columns")), name }
+                };
+                tables.map(table).collect()
+            }
+            Place::Database(_) => {
+                let sql = "SELECT table_name FROM information_schema.tables
+                           WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1";
+                let names = self.run(sql).expect("its tables");
+                let table = |name: &str| {
+                    let sql = format!(
+                        "SELECT column_name, data_type, EXISTS (SELECT 1 FROM information_schema.table_constraints t
+                         JOIN information_schema.key_column_usage k USING (constraint_name, table_schema, table_name)
+                         WHERE t.constraint_type = 'PRIMARY KEY' AND t.table_name = c.table_name
+                         AND k.column_name = c.column_name)::int
+                         FROM information_schema.columns c WHERE table_schema = current_schema() AND table_name = '{name}'
+                         ORDER BY ordinal_position"
+                    );
+                    let columns = columns(&self.run(&sql).expect("its columns"));
+                    Table { schema: "", columns, name: name.to_owned() }
+                };
+                names.lines().map(table).collect()
+            }
+        }
+    }
+
+    /// Another value for a column, of the same kind.
+    fn changed(&self, Column { name, kind, .. }: &Column) -> String {
+        match (kind.to_lowercase().as_str(), self) {
+            ("bigint" | "integer", _) => format!("COALESCE({name}, 0) + 1000"),
+            ("blob", _) => format!("zeroblob(COALESCE(length({name}), 16))"),
+            ("bytea", _) => format!("decode(repeat('00', COALESCE(length({name}), 16)), 'hex')"),
+            _ => format!(
+                "CASE WHEN replace({name}, '1', '2') <> {name} THEN replace({name}, '1', '2')
+                 ELSE COALESCE({name}, '') || '7' END"
+            ),
+        }
+    }
+
+    /// What is said against it: nothing, where it can be opened and replaying it finds no difference.
+    async fn found(&self) -> Vec<String> {
+        let store = match self.open(Shortened::Report).await {
+            Ok(store) => store,
+            Err(error) => return vec![error],
+        };
+        match verify(&store, |_, _| ()).await {
+            Ok(report) => report.differences,
+            Err(error) => vec![error.to_string()],
+        }
+    }
+}
+
+fn columns(lines: &str) -> Vec<Column> {
+    let column = |line: &str| {
+        let parts: Vec<&str> = line.split('|').collect();
+        Column { name: parts[0].to_owned(), kind: parts[1].to_owned(), is_key: parts[2] == "1" }
+    };
+    lines.lines().map(column).collect()
+}
+
+fn by_hand(directory: &Path, sql: &str) -> Result<String, rusqlite::Error> {
+    let connection = Connection::open(directory.join("journal.db"))?;
+    connection.execute("ATTACH DATABASE ?1 AS views", [directory.join("views.db").to_string_lossy()])?;
+    let mut statement = connection.prepare(sql)?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        let value = |column: usize| {
+            Ok(match row.get_ref(column)? {
+                ValueRef::Null => String::new(),
+                ValueRef::Integer(number) => number.to_string(),
+                ValueRef::Real(number) => number.to_string(),
+                ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                ValueRef::Blob(bytes) => crate::crypto::hex(bytes),
+            })
+        };
+        lines.push((0..columns).map(value).collect::<Result<Vec<_>, rusqlite::Error>>()?.join("|"));
+    }
+    Ok(lines.join("\n"))
+}
+
+/// What was tried and not found, for the lists.
+#[derive(Default)]
+struct Silent {
+    columns: BTreeSet<(String, String)>,
+    lost: BTreeSet<String>,
+    planted: BTreeSet<String>,
+    /// Columns whose change was taken back by itself.
+    healed: BTreeSet<(String, String)>,
+    tried: usize,
+}
+
+impl Silent {
+    /// Changes a copy by hand; whether nothing was said and the change is still there.
+    async fn is_silent(&mut self, story: &Place, table: &Table, column: &str, sql: &str) -> bool {
+        self.tried += 1;
+        let copy = story.copy(self.tried);
+        if copy.run(sql).is_err() {
+            // The database itself refuses it.
+            return false;
+        }
+        if !copy.found().await.is_empty() {
+            return false;
+        }
+        let is_there = story.run(&table.dump()).expect("a table") != copy.run(&table.dump()).expect("a table");
+        if !is_there {
+            self.healed.insert((table.name.clone(), column.to_owned()));
+        }
+        is_there
+    }
+}
+
+/// Tries everything, and compares what was not found with the lists.
+async fn try_everything(story: Place) {
+    assert_eq!(story.copy(0).found().await, Vec::<String>::new(), "the story itself is sound");
+    let tables = story.tables();
+    let mut silent = Silent::default();
+    for table in &tables {
+        let (path, name) = (table.path(), &table.name);
+        let count = story.run(&format!("SELECT COUNT(*) FROM {path}")).expect("a number");
+        assert_ne!(count, "0", "the story has no row in {name}");
+        let rows = if count == "1" { vec![true] } else { vec![false, true] };
+        for column in &table.columns {
+            for last in &rows {
+                let to = story.changed(column);
+                let sql = format!("UPDATE {path} SET {} = {to} WHERE {}", column.name, table.row(*last));
+                // A date that cannot be read keeps a directory from being opened; one that can is as good as another.
+                let is_date = column.name == "applied_on";
+                if is_date || silent.is_silent(&story, table, &column.name, &sql).await {
+                    silent.columns.insert((name.clone(), column.name.clone()));
+                }
+            }
+        }
+        for last in &rows {
+            let sql = format!("DELETE FROM {path} WHERE {}", table.row(*last));
+            if silent.is_silent(&story, table, "", &sql).await {
+                silent.lost.insert(name.clone());
+            }
+        }
+        // One like another, but for its key: with the seal of that one.
+        let key = table.key();
+        let planted = |all: bool| {
+            let value = |column: &Column| {
+                let is_text =
+                    matches!(&*column.kind.to_lowercase(), "text" | "blob" | "bytea") && column.name != "seal";
+                let is_other = Some(&&*column.name) == key.last() || all && (column.is_key || is_text);
+                if is_other { story.changed(column) } else { column.name.clone() }
+            };
+            let (names, values): (Vec<String>, Vec<String>) =
+                table.columns.iter().map(|column| (column.name.clone(), value(column))).unzip();
+            let (names, values) = (names.join(", "), values.join(", "));
+            format!("INSERT INTO {path} ({names}) SELECT {values} FROM {path} WHERE {}", table.row(true))
+        };
+        let probe = story.copy(0);
+        let sql = planted(probe.run(&planted(false)).is_err());
+        drop(probe);
+        if silent.is_silent(&story, table, "", &sql).await {
+            silent.planted.insert(name.clone());
+        }
+    }
+    let is_here = |table: &str| tables.iter().any(|known| known.name == table);
+    let has = |table: &str, name: &str| {
+        tables.iter().any(|known| known.name == table && known.columns.iter().any(|column| column.name == name))
+    };
+    let columns = OPERATIONAL.iter().filter(|(table, column, _)| has(table, column));
+    let columns: BTreeSet<(String, String)> =
+        columns.map(|(table, column, _)| (table.to_string(), column.to_string())).collect();
+    let of = |list: &[(&str, &str)]| -> BTreeSet<String> {
+        list.iter().map(|(table, _)| table.to_string()).filter(|table| is_here(table)).collect()
+    };
+    println!("{} changes tried, {} healed", silent.tried, silent.healed.len());
+    // What is healed on one engine may be silent on the other.
+    silent.columns.extend(columns.intersection(&silent.healed).cloned());
+    assert_eq!(silent.columns, columns, "columns that can be changed unseen, and the list of those that may");
+    assert_eq!(silent.lost, of(LOST), "tables that can lose a row unseen, and the list of those that may");
+    assert_eq!(silent.planted, of(PLANTED), "tables that can be given a row unseen, and the list of those that may");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_in_a_directory_is_found_or_operational() {
+    let path = std::env::temp_dir().join(format!("scrip-tamper-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    let place = Place::Directory(path.clone());
+    story::tell(&place.open(Shortened::Refuse).await.unwrap_or_else(|error| panic!("{error}"))).await;
+    for trigger in ["entries_stay", "entries_last", "acts_stay", "acts_last"] {
+        place.run(&format!("DROP TRIGGER {trigger}")).expect("whoever writes the file can");
+    }
+    try_everything(place).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_in_a_database_is_found_or_operational() {
+    let place = Place::Database(database());
+    story::tell(&place.open(Shortened::Refuse).await.unwrap_or_else(|error| panic!("{error}"))).await;
+    for sql in [
+        "DROP TRIGGER entries_stay ON entries",
+        "DROP TRIGGER entries_last ON entries",
+        "ALTER TABLE entries ALTER position SET GENERATED BY DEFAULT",
+    ] {
+        place.run(sql).expect("the owner can");
+    }
+    try_everything(place).await;
+}
