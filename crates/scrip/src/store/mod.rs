@@ -9,6 +9,7 @@
 
 pub mod allowance;
 mod beside;
+mod catalogs;
 pub mod difference;
 pub mod integrity;
 pub mod journal;
@@ -22,21 +23,17 @@ mod unavailable;
 mod value;
 pub mod watchers;
 
-use crate::crypto;
 pub use allowance::{Allowance, ClaimLimit, Exceeded, Use};
 pub use beside::{Claim, NewMail, Statement, Tell, Told};
+use catalogs::{catalogs_of, text_hash, written_clocks};
 use integrity::Seals;
 use postgres::Postgres;
 pub use postgres::distributed;
 pub use postgres::{Address, admit};
-use scrip_engine::{
-    Admission, By, Catalog, Catalogs, Clocks, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId,
-    parse_published,
-};
+use scrip_engine::{Admission, By, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId};
 #[cfg(test)]
 pub use sqlite::Crash;
 pub use sqlite::{Options, Shortened, Sqlite};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -526,40 +523,6 @@ impl Store {
 /// writer.
 fn numbered(sql: &str) -> String {
     sql.replace('$', "?").replace(" FOR UPDATE SKIP LOCKED", "")
-}
-
-/// Returns the instants of test clocks as the column `clocks` of a catalog version keeps them, by the clock's number:
-/// `{"1": 1767225600000000}`.
-fn written_clocks(clocks: impl Iterator<Item = (i64, i64)>) -> String {
-    let clocks: BTreeMap<String, i64> = clocks.map(|(id, now)| (id.to_string(), now)).collect();
-    serde_json::to_string(&clocks).expect("numbers by name can be written")
-}
-
-fn read_clocks(text: &str) -> Result<Clocks, Unavailable> {
-    let clocks: BTreeMap<i64, i64> = serde_json::from_str(text)
-        .map_err(|error| Unavailable(format!("the clocks of a catalog version cannot be read: {error}")))?;
-    Ok(clocks.into_iter().map(|(id, now)| (id, Timestamp::from_micros(now))).collect())
-}
-
-/// Reads the versions of a catalog, as [`queries::CATALOG_TEXTS`] returns them.
-fn catalogs_of(versions: &[Row]) -> Result<Catalogs, Unavailable> {
-    let mut catalogs = Catalogs::default();
-    for row in versions {
-        let (starts_at, text, clocks) = (row.integer(1), row.text(6), row.text(4));
-        let catalog = parse_published(text).map_err(|problems| {
-            Unavailable(format!(
-                "a published catalog no longer passes: {}",
-                problems.first().map(ToString::to_string).unwrap_or_default()
-            ))
-        })?;
-        catalogs.publish_on(Timestamp::from_micros(starts_at), read_clocks(clocks)?, Arc::new(catalog));
-    }
-    Ok(catalogs)
-}
-
-/// The hash a catalog's text is known by.
-fn text_hash(text: &str) -> String {
-    crypto::hex(&crypto::sha256(&[text.as_bytes()]))
 }
 
 /// What a panic said.

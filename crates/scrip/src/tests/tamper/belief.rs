@@ -53,6 +53,7 @@ async fn holds_too_much(store: &Store) -> bool {
         claims: Vec::new(),
         mails: Vec::new(),
         rows: Vec::new(),
+        allowance: Default::default(),
         wants_workspace: false,
     };
     match store.submit(submission).await {

@@ -26,6 +26,7 @@ pub fn submission(workspace: WorkspaceId, n: usize, command: Command) -> Submiss
         claims: Vec::new(),
         mails: Vec::new(),
         rows: Vec::new(),
+        allowance: Default::default(),
         wants_workspace: false,
     }
 }
