@@ -6,11 +6,17 @@
 //!
 //! Invariant: who is blocked has no session, no key, no link and no mail, whatever process they ask.
 
+use crate::acts;
 use crate::email::person_of;
 use crate::store::{Row, Store, Unavailable, Value, queries};
 use scrip_engine::{Timestamp, UserId};
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
+
+/// Kind of the act that blocks a person, who is its name.
+pub const BLOCKED_ACT: &str = "block_person";
+/// Kind of the act that ends a block.
+pub const UNBLOCKED_ACT: &str = "unblock_person";
 
 /// A block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,15 +107,27 @@ pub async fn of_mailbox(store: &Store, email: &str) -> Result<Option<Block>, Una
 }
 
 /// Blocks a person with every spelling of their address that has signed in, ends their sessions, and takes the links
-/// away that would sign them in.
+/// away that would sign them in. Each block is an act, so that one that is missing is found.
 ///
 /// # Errors
 /// When the store cannot write: then it must be asked for again.
-pub async fn block(store: &Store, known: &Known, reason: &str, actor: &str, at: Timestamp) -> Result<(), Unavailable> {
+pub async fn block(
+    store: &Store,
+    known: &Known,
+    reason: &str,
+    (actor, request): (&str, Option<String>),
+    at: Timestamp,
+) -> Result<(), Unavailable> {
     for other in people(store, &known.email).await?.iter().chain([known]) {
-        let texts = [&*person_of(&other.email), reason, actor].map(|text| Value::Text(text.to_owned()));
-        let values = [other.user.into()].into_iter().chain(texts).chain([at.micros().into()]);
-        store.write(queries::NEW_BLOCK, values.collect()).await?;
+        if of(store, other.user).await?.is_none() {
+            let act = (BLOCKED_ACT, &*other.user.to_string(), reason);
+            acts::note(store, act, (actor, request.clone()), at).await?;
+            let texts = [&*person_of(&other.email), reason, actor].map(|text| Value::Text(text.to_owned()));
+            let mut values: Vec<Value> = [other.user.into()].into_iter().chain(texts).collect();
+            values.push(at.micros().into());
+            values.push(store.seals().seal("blocks", &values));
+            store.write(queries::NEW_BLOCK, values).await?;
+        }
         store.write(queries::END_SESSIONS, vec![other.user.into()]).await?;
         store.write(queries::END_SIGN_IN_TOKENS, vec![Value::Text(other.email.clone())]).await?;
     }
@@ -120,9 +138,18 @@ pub async fn block(store: &Store, known: &Known, reason: &str, actor: &str, at: 
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn unblock(store: &Store, known: &Known) -> Result<(), Unavailable> {
+pub async fn unblock(
+    store: &Store,
+    known: &Known,
+    (actor, request): (&str, Option<String>),
+    at: Timestamp,
+) -> Result<(), Unavailable> {
     for other in people(store, &known.email).await?.iter().chain([known]) {
-        store.write(queries::END_BLOCK, vec![other.user.into()]).await?;
+        if of(store, other.user).await?.is_some() {
+            let act = (UNBLOCKED_ACT, &*other.user.to_string(), "");
+            acts::note(store, act, (actor, request.clone()), at).await?;
+            store.write(queries::END_BLOCK, vec![other.user.into()]).await?;
+        }
     }
     Ok(())
 }

@@ -248,6 +248,9 @@ impl OperatorKeys {
         let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.name()).collect();
         actor.note(store, "make_operator_key", key, &scopes.join(" "), now).await?;
         values[7] = seal;
+        if key.grants_per_day.is_some() {
+            begin_counting(store, key).await?;
+        }
         let is_made = store.write(queries::NEW_OPERATOR_KEY, values).await? == 1;
         self.forget();
         Ok(is_made)
@@ -360,29 +363,45 @@ const TRIES: usize = 100;
 /// Takes units from what a key may grant in a day; `false` where so many are not left.
 ///
 /// # Errors
-/// When the store cannot write, or the row does not carry its seal.
+/// When the store cannot write, or the row is not there or does not carry its seal.
 async fn take(store: &Store, hash: [u8; 32], day: i64, units: i64, most: i64) -> Result<bool, Unavailable> {
-    let named = [Value::Bytes(hash.to_vec()), day.into()];
+    let named = Value::Bytes(hash.to_vec());
     for _ in 0..TRIES {
-        let rows = store.query(queries::OPERATOR_GRANT, named.to_vec()).await?;
-        let columns = |amount: i64| [&named[..], &[amount.into()]].concat();
-        let taken = match rows.first() {
-            Some(row) if !store.seals().is_sealed("operator_grants", &columns(row.integer(0)), row.bytes(1)) => {
-                return Err(Unavailable("what an operator key granted today is not what its seal says".to_owned()));
-            }
-            row => row.map_or(0, |row| row.integer(0)),
+        let rows = store.query(queries::OPERATOR_GRANT, vec![named.clone()]).await?;
+        let counted = rows.first().filter(|row| {
+            let columns = [named.clone(), row.integer(0).into(), row.integer(1).into()];
+            store.seals().is_sealed("operator_grants", &columns, row.bytes(2))
+        });
+        let Some(counted) = counted else {
+            return Err(Unavailable("what an operator key granted today is missing or not sealed".to_owned()));
         };
+        let (last, before) = (counted.integer(0), counted.integer(1));
+        // A day that is over takes nothing back, and another begins at nothing.
+        let taken = if last == day { before } else { 0 };
         let amount = taken.saturating_add(units);
         if amount > most {
             return Ok(false);
         }
-        let mut values = columns(amount);
-        values.extend([store.seals().seal("operator_grants", &values), taken.into()]);
+        if amount < 0 {
+            return Ok(true);
+        }
+        let mut values = vec![named.clone(), day.into(), amount.into()];
+        values.extend([store.seals().seal("operator_grants", &values), last.into(), before.into()]);
         if store.write(queries::SET_OPERATOR_GRANT, values).await? == 1 {
             return Ok(true);
         }
     }
     Err(Unavailable("an operator key is used by too many at once".to_owned()))
+}
+
+/// Begins the count of what a key grants in a day.
+///
+/// # Errors
+/// When the store cannot write.
+async fn begin_counting(store: &Store, key: &OperatorKey) -> Result<(), Unavailable> {
+    let mut values = vec![Value::Bytes(key.hash.to_vec()), 0.into(), 0.into()];
+    values.push(store.seals().seal("operator_grants", &values));
+    store.write(queries::NEW_OPERATOR_GRANT, values).await.map(drop)
 }
 
 /// The last four letters of a secret.

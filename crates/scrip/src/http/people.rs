@@ -8,7 +8,6 @@ use super::problem::{Problem, request_id};
 use super::request::{Body, PathOf, QueryOf};
 use super::values::{address, line};
 use super::{App, Reply};
-use crate::acts;
 use crate::blocks::{self, Known};
 use crate::store::{Value, queries};
 use axum::Json;
@@ -74,9 +73,7 @@ pub async fn block(
     line("/reason", &reason)?;
     let known = find(&app, &id).await?;
     let (store, now) = (app.ledger.store(), app.ledger.now(None).await?);
-    let (actor, named) = (operator.actor(), known.user.to_string());
-    acts::note(store, ("block_person", &named, &reason), (actor, request_id()), now).await?;
-    blocks::block(store, &known, &reason, actor, now).await?;
+    blocks::block(store, &known, &reason, (operator.actor(), request_id()), now).await?;
     app.blocked.refresh(store).await?;
     Ok(Reply::new(StatusCode::OK, to_api(&app, known).await?))
 }
@@ -91,9 +88,7 @@ pub async fn unblock(
 ) -> Result<Reply<api::Person>, Problem> {
     let known = find(&app, &id).await?;
     let (store, now) = (app.ledger.store(), app.ledger.now(None).await?);
-    let named = known.user.to_string();
-    acts::note(store, ("unblock_person", &named, ""), (operator.actor(), request_id()), now).await?;
-    blocks::unblock(store, &known).await?;
+    blocks::unblock(store, &known, (operator.actor(), request_id()), now).await?;
     app.blocked.refresh(store).await?;
     Ok(Reply::new(StatusCode::OK, to_api(&app, known).await?))
 }

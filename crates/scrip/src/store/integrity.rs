@@ -22,6 +22,8 @@ pub const LAST_ACT: &str = "last_act";
 pub const LAST_CATALOG: &str = "last_catalog";
 /// Setting that counts the claims of an older version.
 pub const CLAIMS_BEFORE: &str = "older_claims";
+/// Settings that are made with the schema, before there is anything to seal.
+pub const SETTINGS: [&str; 5] = [KEY, MARK, LAST_ACT, LAST_CATALOG, CLAIMS_BEFORE];
 /// Minimum length of a secret that seals, in characters.
 const SECRET_MIN: usize = 16; // # assumed
 
@@ -64,18 +66,19 @@ pub struct SealedTable {
 }
 
 /// Every sealed table.
-pub const SEALED: [SealedTable; 14] = [
+pub const SEALED: [SealedTable; 15] = [
     table("settings", &["name"], &["name", "value"]),
     table(
         "operator_keys",
         &["hash"],
         &["hash", "name", "last4", "created_at", "scopes", "grants_per_day", "expires_at", "revoked_at"],
     ),
-    table("operator_grants", &["hash", "day"], &["hash", "day", "amount"]),
+    table("operator_grants", &["hash"], &["hash", "day", "amount"]),
     table("catalogs", &["version"], &["version", "published_at", "sha256", "actor", "clocks"]),
     table("test_clocks", &["id"], &["id", "now"]),
     table("users", &["id"], &["id", "email"]),
     table("identities", &["issuer", "subject"], &["issuer", "subject", "user_id"]),
+    table("blocks", &["user_id"], &["user_id", "person", "reason", "actor", "at"]),
     table("sign_in_tokens", &["hash"], &["hash", "email", "workspace", "made_by", "created_at", "expires_at"]),
     table("sessions", &["hash"], &["hash", "user_id", "workspace", "created_at", "seen_at", "expires_at"]),
     table("mails", &["id"], &["id", "kind", "recipient", "data"]),

@@ -5,6 +5,7 @@
 //!
 //! Invariant: the database may be served only after the whole journal is there, and nothing else is.
 
+use super::integrity::{CLAIMS, Seals};
 use super::postgres::moving::{BESIDE, Beside, Found, Table, Target};
 use super::{Address, Row, Store, Unavailable, Value, queries};
 use std::sync::LazyLock;
@@ -106,10 +107,30 @@ async fn copy_table(
 ) -> Result<(), Unavailable> {
     let mut after = 0;
     loop {
-        let rows = page(source, sql, after, batch).await?;
+        let mut rows = page(source, sql, after, batch).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.integer(0);
+        rows.iter_mut().filter(|row| row.0.iter().any(has_zero)).for_each(|row| take_zeros(table, row, source.seals()));
         beside.append(table, &rows).await?;
+    }
+}
+
+/// Returns true for a text that only the embedded database keeps: earlier versions took U+0000 in an id or a name.
+fn has_zero(value: &Value) -> bool {
+    matches!(value, Value::Text(text) if text.contains('\0'))
+}
+
+/// Puts a mark in the place of each U+0000 of a row. What is sealed of such rows is a claim of an earlier version.
+fn take_zeros(table: &Table, Row(values): &mut Row, seals: &Seals) {
+    for value in values.iter_mut() {
+        if let Value::Text(text) = value {
+            *text = text.replace('\0', "\u{fffd}");
+        }
+    }
+    if table.name == CLAIMS.name
+        && let [_, columns @ .., seal] = &mut values[..]
+    {
+        *seal = seals.older_claim(columns);
     }
 }
 

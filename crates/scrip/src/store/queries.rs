@@ -263,12 +263,14 @@ pub const REVOKE_OPERATOR_KEY: &str = "UPDATE operator_keys SET revoked_at = $1,
     WHERE hash = $2 AND revoked_at IS NULL";
 /// Writes down when an operator key was used.
 pub const OPERATOR_KEY_USED: &str = "UPDATE operator_keys SET last_used_at = $1 WHERE hash = $2";
-/// Units that an operator key has taken on a day, of those that it may grant.
-pub const OPERATOR_GRANT: &str = "SELECT amount, seal FROM operator_grants WHERE hash = $1 AND day = $2";
-/// Sets them to `$3`, unless they are others than `$5` meanwhile.
-pub const SET_OPERATOR_GRANT: &str = "INSERT INTO operator_grants (hash, day, amount, seal) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (hash, day) DO UPDATE SET amount = excluded.amount, seal = excluded.seal
-    WHERE operator_grants.amount = $5";
+/// Begins the count of what an operator key grants in a day.
+pub const NEW_OPERATOR_GRANT: &str =
+    "INSERT INTO operator_grants (hash, day, amount, seal) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+/// Units that an operator key granted on the last day that it granted any.
+pub const OPERATOR_GRANT: &str = "SELECT day, amount, seal FROM operator_grants WHERE hash = $1";
+/// Sets them, unless they are others than `$5` and `$6` meanwhile.
+pub const SET_OPERATOR_GRANT: &str = "UPDATE operator_grants SET day = $2, amount = $3, seal = $4
+    WHERE hash = $1 AND day = $5 AND amount = $6";
 /// Makes a test clock, or moves it forward.
 pub const SET_TEST_CLOCK: &str = "INSERT INTO test_clocks (id, name, now, seal) VALUES ($1, COALESCE($2, ''), $3, $4)
     ON CONFLICT (id) DO UPDATE SET now = excluded.now, seal = excluded.seal WHERE excluded.now > test_clocks.now";
@@ -356,8 +358,8 @@ pub const SWEEP_ALLOWANCES: &str = "DELETE FROM allowances WHERE (kind, subject)
 /// Number of claims of a scope.
 pub const CLAIMS_OF: &str = "SELECT COUNT(*) FROM claims WHERE scope = $1";
 /// Blocks a person, unless they are blocked.
-pub const NEW_BLOCK: &str = "INSERT INTO blocks (user_id, person, reason, actor, at) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT DO NOTHING";
+pub const NEW_BLOCK: &str = "INSERT INTO blocks (user_id, person, reason, actor, at, seal)
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
 /// Ends the block of a person.
 pub const END_BLOCK: &str = "DELETE FROM blocks WHERE user_id = $1";
 /// The block of a person by their id.
@@ -466,6 +468,7 @@ pub const ALL: &[&str] = &[
     NEW_OPERATOR_KEY,
     REVOKE_OPERATOR_KEY,
     OPERATOR_KEY_USED,
+    NEW_OPERATOR_GRANT,
     OPERATOR_GRANT,
     SET_OPERATOR_GRANT,
     SET_TEST_CLOCK,

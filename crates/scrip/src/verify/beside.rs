@@ -11,7 +11,7 @@ use crate::store::snapshot::{SNAPSHOTS, Stored};
 use crate::store::{Row, Store, Unavailable, Value, queries};
 
 use scrip_engine::billing::event::BillingEvent;
-use scrip_engine::{Dated, Event, Workspace, WorkspaceId};
+use scrip_engine::{Dated, Event, UserId, Workspace, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
@@ -138,6 +138,7 @@ impl Told {
         seals(store, report).await?;
         catalogs(store, report).await?;
         last(store, report).await?;
+        blocks(store, report).await?;
         self.compare_claims(store, known, report).await?;
         self.compare_reviews(store, report).await
     }
@@ -239,6 +240,28 @@ async fn catalogs(store: &Store, report: &mut Report) -> Result<(), Unavailable>
     let last = store.query(queries::SETTING, vec![Value::Text(LAST_CATALOG.to_owned())]).await?;
     for difference in catalog_differences(&rows, last.first(), store.seals()) {
         report.wrong(difference);
+    }
+    Ok(())
+}
+
+/// Compares the blocks of people with the acts that made and ended them.
+async fn blocks(store: &Store, report: &mut Report) -> Result<(), Unavailable> {
+    let acts = "SELECT kind, name, reason FROM acts WHERE kind IN ('block_person', 'unblock_person') ORDER BY n";
+    let mut told: BTreeMap<String, String> = BTreeMap::new();
+    for act in store.query(acts, Vec::new()).await? {
+        match act.text(0) {
+            "block_person" => told.insert(act.text(1).to_owned(), act.text(2).to_owned()),
+            _ => told.remove(act.text(1)),
+        };
+    }
+    for row in store.query("SELECT user_id, reason FROM blocks ORDER BY user_id", Vec::new()).await? {
+        let user = UserId::new(row.integer(0) as u64).to_string();
+        if told.remove(&user).is_none_or(|reason| reason != row.text(1)) {
+            report.wrong(format!("block of {user}: no act made it, or one ended it"));
+        }
+    }
+    for user in told.keys() {
+        report.wrong(format!("block of {user}: an act made it, and it is missing: block them again"));
     }
     Ok(())
 }

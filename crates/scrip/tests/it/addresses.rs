@@ -156,6 +156,7 @@ async fn whoever_was_welcomed_before_is_not_welcomed_again_in_another_spelling()
         app.query(&format!("UPDATE users SET email = '{then}' WHERE email = '{now}'"));
     }
     app.query("DELETE FROM settings WHERE name = 'one form of addresses'");
+    app.seal();
     app.restart();
     for (written, whose) in [
         ("user@bücher.example", 0),

@@ -89,21 +89,31 @@ async fn a_directory_that_was_moved_away_is_not_ready() {
     app.readiness("ready").await;
 }
 
-#[tokio::test]
-async fn a_journal_that_was_replaced_is_not_ready() {
+/// Whatever is moved away or replaced under a server that has it open, it is not ready.
+async fn replaced(name: &str) {
     let app = fresh();
-    let (journal, kept) = (app.data().join("journal.db"), app.data().join("kept.db"));
-    std::fs::rename(&journal, &kept).expect("it can be moved");
+    let (file, kept) = (app.data().join(name), app.data().join("kept.db"));
+    std::fs::rename(&file, &kept).expect("it can be moved");
     app.readiness(UNWRITABLE).await;
-    std::fs::write(&journal, "").expect("it can be written");
+    std::fs::write(&file, "").expect("it can be written");
     let noticed = async {
         while !app.log().contains("another file than the one opened") {
             app.readiness(UNWRITABLE).await;
         }
     };
     tokio::time::timeout(PATIENCE, noticed).await.expect("another file is noticed");
-    std::fs::rename(&kept, &journal).expect("it can be moved back");
+    std::fs::rename(&kept, &file).expect("it can be moved back");
     app.readiness("ready").await;
+}
+
+#[tokio::test]
+async fn a_journal_that_was_replaced_is_not_ready() {
+    replaced("journal.db").await;
+}
+
+#[tokio::test]
+async fn projections_that_were_replaced_are_not_ready() {
+    replaced("views.db").await;
 }
 
 #[tokio::test]

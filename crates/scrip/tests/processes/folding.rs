@@ -1,7 +1,7 @@
 //! What is folded from the journal, and when: nothing before its turn, and nothing never.
 
 use crate::Peers;
-use crate::app::text;
+use crate::app::{App, text};
 use crate::cluster::Cluster;
 use crate::postgres::Database;
 use crate::session::Session;
@@ -10,8 +10,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The one entry of a workspace that was opened in another database, as a row that fits into this one.
-async fn foreign_entry(cluster: &Cluster) -> (String, String) {
+/// The one entry of a workspace that was opened in another database, as a row that fits into this one, and the claims
+/// that it makes.
+async fn foreign_entry(cluster: &Cluster) -> (String, String, String) {
     let peers = Peers::on(cluster.database(), 1);
     let id = peers.0[0].free().await.id;
     let columns = "workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash";
@@ -19,13 +20,24 @@ async fn foreign_entry(cluster: &Cluster) -> (String, String) {
         "SELECT format('%L, %L, %L, %L, %L, %L, %L, %L, %L', workspace, seq, at, idempotency_key, request_hash,
          next_due_at, body, previous_hash, hash) FROM entries",
     );
-    (id, format!("INSERT INTO entries ({columns}) VALUES ({row}) RETURNING position"))
+    let claims = peers.database().query("SELECT format('(%L, %L, %L::bigint)', scope, claim, workspace) FROM claims");
+    let claims = claims.lines().collect::<Vec<_>>().join(", ");
+    let insert = format!("INSERT INTO entries ({columns}) VALUES ({row}) RETURNING position");
+    (id, insert, format!("INSERT INTO claims (scope, claim, workspace) VALUES {claims}"))
+}
+
+/// Replays a journal into which an entry was written by hand, with its claims, which nobody has sealed.
+fn verify_foreign(mut peers: Peers, claims: &str) {
+    peers.0.iter_mut().for_each(App::kill);
+    peers.database().query(claims);
+    peers.0[0].seal();
+    peers.verify();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_comes_late_is_waited_for_and_never_skipped() {
     let cluster = Cluster::start();
-    let (late, insert) = foreign_entry(&cluster).await;
+    let (late, insert, claims) = foreign_entry(&cluster).await;
     let peers = Peers::on(cluster.database(), 2);
     let id = peers.0[0].free().await.id;
     let early =
@@ -85,7 +97,7 @@ async fn a_commit_that_comes_late_is_waited_for_and_never_skipped() {
     let listed: Vec<&Value> = crate::app::each(&listed["data"], "id");
     assert!(listed.contains(&&json!(late)), "the late one is there: {listed:?}");
     assert_eq!(peers.desk(1, &late).credits().await, (250, 0));
-    peers.verify();
+    verify_foreign(peers, &claims);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,12 +155,12 @@ async fn folded(database: &Database) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_that_nobody_tells_of_is_folded_too() {
     let cluster = Cluster::start();
-    let (_, insert) = foreign_entry(&cluster).await;
+    let (_, insert, claims) = foreign_entry(&cluster).await;
     let peers = Peers::on(cluster.database(), 2);
     folded_or_empty(&peers).await;
     peers.database().query(&insert);
     folded(peers.database()).await;
-    peers.verify();
+    verify_foreign(peers, &claims);
 }
 
 /// Two servers that have opened a workspace each, and folded it.

@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 28] = [
     ("sign_in", &["crypto", "email", "store"]),
     ("stripe", &["crypto", "outbound"]),
     ("allowances", &["crypto", "email", "store"]),
-    ("blocks", &["email", "store"]),
+    ("blocks", &["acts", "email", "store"]),
     // What is mailed is kept in the form that the store has for it. Only that type.
     ("mail", &["crypto", "email", "files", "outbound", "store::NewMail"]),
     // What entries tell, in that form and in rows that the store keeps beside them.

@@ -13,10 +13,6 @@ pub(super) const EMPTY: &str = "BEGIN; SELECT 1 FROM positions WHERE name = 'vie
 /// Projections that are folded into tables of this connection alone, which hide the stored ones.
 const FRESH: [&str; 6] = ["positions", "workspaces", "runs", "queue", "holds", "usage"];
 
-/// Whether the place up to which entries were folded is that of no entry.
-const NOWHERE: &str = "SELECT EXISTS (SELECT 1 FROM public.positions AS place WHERE position > 0 AND NOT EXISTS (
-    SELECT 1 FROM entries WHERE entries.position = place.position AND entries.xid = place.xid))";
-
 /// Folds the journal into tables of this connection and names every stored table that differs.
 pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unavailable> {
     let stored: String = client.query_one("SELECT quote_ident(current_schema())", &[]).await?.get(0);
@@ -35,7 +31,11 @@ pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unav
         let extra = client.query_one(&count_others(table, columns, &stored, "pg_temp"), &[]).await?.get(0);
         found.extend(difference(table, missing, extra));
     }
-    if client.query_one(NOWHERE, &[]).await?.get(0) {
+    let is_nowhere = format!(
+        "SELECT EXISTS (SELECT 1 FROM {stored}.positions AS place WHERE position > 0 AND NOT EXISTS (
+         SELECT 1 FROM entries WHERE entries.position = place.position AND entries.xid = place.xid))"
+    );
+    if client.query_one(&is_nowhere, &[]).await?.get(0) {
         found.push("projection positions: it names no entry".to_owned());
     }
     Ok(found)

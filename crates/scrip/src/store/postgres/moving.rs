@@ -6,8 +6,8 @@
 use super::guards::{MOVING, refuse_several_nodes, refuse_the_served};
 use super::reach::{Address, Reach};
 use super::{PATIENCE, migrate};
-use crate::store::integrity::Seals;
-use crate::store::{Row, Unavailable, Value, queries};
+use crate::store::integrity::{self, Seals};
+use crate::store::{Row, Unavailable, queries};
 use std::pin::pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
@@ -20,7 +20,8 @@ const MOVED: &str = "moved";
 
 /// A table, and what of it is moved.
 pub struct Table {
-    name: &'static str,
+    /// The table's name.
+    pub name: &'static str,
     columns: &'static [(&'static str, Type)],
 }
 
@@ -156,6 +157,7 @@ pub static BESIDE: [Table; 22] = [
             ("reason", Type::TEXT),
             ("actor", Type::TEXT),
             ("at", Type::INT8),
+            ("seal", Type::BYTEA),
         ],
     },
     // What operators did that is about no one workspace.
@@ -414,25 +416,10 @@ async fn copy(transaction: &Transaction<'_>, table: &Table, rows: &[Row]) -> Res
     let sql = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", table.name, names.join(", "));
     let mut writer = pin!(BinaryCopyInWriter::new(transaction.copy_in(&sql).await?, &types));
     for Row(values) in rows {
-        match values.iter().any(has_zero) {
-            false => writer.as_mut().write_raw(values[1..].iter()).await?,
-            true => writer.as_mut().write_raw(values[1..].iter().map(without_zeros)).await?,
-        }
+        writer.as_mut().write_raw(values[1..].iter()).await?;
     }
     writer.finish().await?;
     Ok(())
-}
-
-/// Returns true for a text that only the embedded database keeps: earlier versions took U+0000 in an id or a name.
-fn has_zero(value: &Value) -> bool {
-    matches!(value, Value::Text(text) if text.contains('\0'))
-}
-
-fn without_zeros(value: &Value) -> Value {
-    match value {
-        Value::Text(text) => Value::Text(text.replace('\0', "\u{fffd}")),
-        other => other.clone(),
-    }
 }
 
 async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
@@ -454,7 +441,13 @@ async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
 /// A database with our schema and no mark has nothing in its tables, and nobody is about to write there.
 async fn refuse_the_used(client: &Client, reach: &Reach) -> Result<(), Unavailable> {
     let tables = [&ENTRIES].into_iter().chain(&BESIDE);
-    let any: Vec<String> = tables.map(|table| format!("EXISTS (SELECT 1 FROM {})", table.name)).collect();
+    // What seals rows is made with the schema.
+    let own = integrity::SETTINGS.map(|name| format!("'{name}'")).join(", ");
+    let rows = |table: &Table| match table.name {
+        "settings" => format!("settings WHERE name NOT IN ({own})"),
+        name => name.to_owned(),
+    };
+    let any: Vec<String> = tables.map(|table| format!("EXISTS (SELECT 1 FROM {})", rows(table))).collect();
     if client.query_one(&format!("SELECT {}", any.join(" OR ")), &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }

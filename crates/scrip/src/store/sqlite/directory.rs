@@ -81,27 +81,27 @@ pub(super) fn lock(directory: &Path) -> Result<File, Unavailable> {
     }
 }
 
-/// The journal's file as it was when it was opened.
-pub(super) struct Opened {
-    path: PathBuf,
-    identity: (u64, u64),
-}
+/// The files of the journal and of the projections, as they were when they were opened.
+pub(super) struct Opened([(PathBuf, (u64, u64)); 2]);
 
 impl Opened {
-    /// Notes which file a journal is.
-    pub(super) fn of(journal: &Path) -> io::Result<Opened> {
-        Ok(Opened { path: journal.to_owned(), identity: files::identity(journal)? })
+    /// Notes which files they are.
+    pub(super) fn of(journal: &Path, views: &Path) -> io::Result<Opened> {
+        let opened = |path: &Path| Ok::<_, io::Error>((path.to_owned(), files::identity(path)?));
+        Ok(Opened([opened(journal)?, opened(views)?]))
     }
 
-    /// Writes some pages into the directory and takes them away again, and sees that the journal is still there.
+    /// Writes some pages into the directory and takes them away again, and sees that both files are still there.
     ///
     /// # Errors
-    /// When there is no room, nothing can be written, or the journal was moved away or replaced.
+    /// When there is no room, nothing can be written, or a file was moved away or replaced.
     pub(super) fn probe(&self) -> io::Result<()> {
-        if files::identity(&self.path)? != self.identity {
-            return Err(io::Error::other(format!("{} is another file than the one opened", self.path.display())));
+        for (path, identity) in &self.0 {
+            if files::identity(path)? != *identity {
+                return Err(io::Error::other(format!("{} is another file than the one opened", path.display())));
+            }
         }
-        let path = self.path.with_file_name(format!("probe-{}", hex(&random::<4>())));
+        let path = self.0[0].0.with_file_name(format!("probe-{}", hex(&random::<4>())));
         let written = files::create_new(&path).and_then(|mut file| file.write_all(&[0x5c; PROBE]));
         let removed = std::fs::remove_file(&path);
         written.and(removed)

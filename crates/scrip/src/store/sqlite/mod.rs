@@ -201,7 +201,7 @@ impl Sqlite {
             .spawn(move || writer.run(&waiting))
             .map_err(|error| wrong("no thread for the journal", &error))?;
         let checkpointer = Checkpointer::start(&journal)?;
-        let opened = Opened::of(&journal).map_err(|error| wrong("cannot be opened", &error))?;
+        let opened = Opened::of(&journal, &views).map_err(|error| wrong("cannot be opened", &error))?;
         let readers = Readers::new(&journal, &views);
         Ok(Sqlite {
             jobs: Some(jobs),

@@ -6,8 +6,8 @@ use crate::email::Email;
 use crate::ledger::idempotency;
 use crate::mail::Mail;
 use crate::sign_in::{self, Lifetimes, Redeemed};
-use crate::store::{Claim, Statement, Store, Submission, Value, queries};
-use crate::{acts, outbox, shipped};
+use crate::store::{Allowance, Claim, Statement, Store, Submission, Use, Value, queries};
+use crate::{acts, blocks, outbox, shipped};
 use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Amount, Ask, By, Command, Mode, Name, Params, Profile, Timestamp, WorkspaceId, parse_catalog};
@@ -143,6 +143,14 @@ async fn people(store: &Store, now: Timestamp) {
 }
 
 async fn operator(store: &Store, now: Timestamp) {
+    for email in ["eve1@example.com", "mal1@example.com"] {
+        let user = sign_in::user_of(store, &Email::parse(email).expect("an address"), now).await.expect("somebody");
+        let known = blocks::person(store, user).await.expect("it answers").expect("they are there");
+        blocks::block(store, &known, "spam 1", ("operator", None), now).await.expect("a block");
+        let of = |kind| Use { kind, subject: email.to_owned(), window: 60, limit: 9, cost: 1, room: 1, what: "tries" };
+        let uses = Allowance { uses: vec![of("tries 1")], claims: None };
+        store.spend(uses).await.expect("it counts").expect("it is within its limit");
+    }
     for name in ["image-standard", "image-pro", "image-standard"] {
         let act = ("model", name, "broken 1");
         acts::note(store, act, ("operator", Some("req_1".to_owned())), now).await.expect("an act");
@@ -153,8 +161,8 @@ async fn operator(store: &Store, now: Timestamp) {
         key.extend([100.into(), now.after_seconds(6_000).micros().into(), Value::Null]);
         key[7] = store.seals().seal("operator_keys", &key);
         let mut granted = vec![Value::Bytes(hash), 20_000.into(), 7.into()];
-        granted.extend([store.seals().seal("operator_grants", &granted), 0.into()]);
-        store.write(queries::SET_OPERATOR_GRANT, granted).await.expect("a day");
+        granted.push(store.seals().seal("operator_grants", &granted));
+        store.write(queries::NEW_OPERATOR_GRANT, granted).await.expect("a day");
         store.write(queries::NEW_OPERATOR_KEY, key).await.expect("a key");
         let about = Alert::new("unknown_customer", name, Some(WorkspaceId::new(1)), "look at it 1");
         alerts::raise(store, about).await.expect("an alert");

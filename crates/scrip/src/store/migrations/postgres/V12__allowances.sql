@@ -15,6 +15,7 @@ CREATE TABLE blocks (
     person TEXT NOT NULL,
     reason TEXT NOT NULL,
     actor TEXT NOT NULL,
-    at BIGINT NOT NULL
+    at BIGINT NOT NULL,
+    seal BYTEA
 );
 CREATE INDEX blocks_by_person ON blocks (person);

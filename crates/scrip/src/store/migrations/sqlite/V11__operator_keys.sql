@@ -4,10 +4,10 @@ ALTER TABLE operator_keys ADD COLUMN grants_per_day BIGINT;
 ALTER TABLE operator_keys ADD COLUMN expires_at BIGINT;
 ALTER TABLE operator_keys ADD COLUMN revoked_at BIGINT;
 ALTER TABLE operator_keys ADD COLUMN last_used_at BIGINT;
--- How much a key that may give so many credits a day has given on a day, counted in days since 1970.
+-- How much a key that may give so many credits a day has given on the last day that it gave any, counted in days since
+-- 1970. A key whose row is gone gives nothing.
 CREATE TABLE operator_grants (
-    hash BLOB NOT NULL,
+    hash BLOB NOT NULL PRIMARY KEY,
     day BIGINT NOT NULL,
-    amount BIGINT NOT NULL,
-    PRIMARY KEY (hash, day)
+    amount BIGINT NOT NULL
 );
