@@ -9,7 +9,6 @@ use crate::store::integrity::{
 use crate::store::journal::JournalRow;
 use crate::store::snapshot::{SNAPSHOTS, Stored};
 use crate::store::{Row, Store, Unavailable, Value, queries};
-
 use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::{Dated, Event, UserId, Workspace, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -26,13 +25,18 @@ static TABLES: LazyLock<Vec<(&SealedTable, String)>> =
 const REVIEWS: &str =
     "SELECT workspace, review, application, status, reason, decided_at, number FROM reviews ORDER BY workspace, n";
 
+/// An application: its workspace, the review, and its number there.
+type Application = (WorkspaceId, String, i64);
+/// The state of an application: its status, the reason, and the instant of the decision.
+type Decision = (&'static str, Option<String>, Option<i64>);
+
 /// What entries say of the rows beside them.
 #[derive(Default)]
 pub struct Told {
     /// What each workspace claims.
     claims: HashMap<(String, String), WorkspaceId>,
     /// Applications for reviews: the status, the reason, and the instant of the decision.
-    reviews: BTreeMap<(WorkspaceId, String, i64), (&'static str, Option<String>, Option<i64>)>,
+    reviews: BTreeMap<Application, Decision>,
     /// Snapshots that stand after an entry that was not replayed yet, by its workspace.
     snapshots: HashMap<WorkspaceId, u64>,
 }

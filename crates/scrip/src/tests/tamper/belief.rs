@@ -76,13 +76,13 @@ async fn a_snapshot_is_folded_again(engine: &str) {
     let mut richer = snapshot.clone();
     for grant in &mut richer.grants {
         let grant = Arc::make_mut(grant);
-        grant.granted = grant.granted + Amount::new(1_000_000).expect("an amount");
-        grant.available = grant.available + Amount::new(1_000_000).expect("an amount");
+        grant.granted += Amount::new(1_000_000).expect("an amount");
+        grant.available += Amount::new(1_000_000).expect("an amount");
     }
     // On one side only: with a good MAC, as a bug would write it, the sum is wrong.
     let mut lopsided = snapshot.clone();
     let grant = Arc::make_mut(&mut lopsided.grants[0]);
-    grant.available = grant.available + Amount::new(1_000).expect("an amount");
+    grant.available += Amount::new(1_000).expect("an amount");
     let hash = <[u8; 32]>::try_from(&*hash_of(&place)).expect("a hash");
     let bug = Stored::of(&lopsided, &hash, &seals);
     let other_entry = Stored::of(&snapshot, &[7; 32], &seals);
