@@ -125,7 +125,7 @@ impl Client {
         Scoped { client: Client { workspace: Some(id.to_owned()), ..self.clone() } }
     }
 
-    /// This client for the one workspace that its key is good for: a workspace's `scrip_wk_…`, or a session of one
+    /// Returns this client for the one workspace that its key is good for: a workspace's `scrip_wk_…`, or a session of one
     /// workspace.
     /// Nothing else needs to name it.
     pub fn own_workspace(&self) -> Scoped {

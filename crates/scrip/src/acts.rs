@@ -10,7 +10,7 @@ use scrip_engine::Timestamp;
 pub struct Act {
     /// Its number, from 1.
     pub n: i64,
-    /// What was done: `publish_catalog`, `migrate_catalog`, `portal_link`, `link_customer`, `make_operator_key`,
+    /// The act: `publish_catalog`, `migrate_catalog`, `portal_link`, `link_customer`, `make_operator_key`,
     /// `revoke_operator_key`, `block_person`, `unblock_person`, or what was switched:
     /// `model`, `provider`.
     pub kind: String,

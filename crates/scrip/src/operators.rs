@@ -76,17 +76,17 @@ pub struct OperatorKey {
     pub name: String,
     /// The secret's last four letters.
     pub last4: String,
-    /// What it may do, each once, in their order.
+    /// Scopes, each once, in their order.
     pub scopes: Vec<Scope>,
     /// Units that it may grant in a day of UTC; absent is no limit.
     pub grants_per_day: Option<i64>,
-    /// When it was made; absent for the key that the environment gives.
+    /// Instant at which it was made; absent for the key that the environment gives.
     pub created_at: Option<Timestamp>,
-    /// From when on it is dead.
+    /// Instant from which on it is dead.
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// Instant at which it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// When it was last used, to a minute.
+    /// Instant of its last use, to a minute.
     pub last_used_at: Option<Timestamp>,
 }
 

@@ -31,14 +31,14 @@ pub struct NewOperatorKey {
     /// Shown in lists; no other good key has it.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub name: String,
-    /// What it may do; `all` stands alone.
+    /// Scopes; `all` stands alone.
     #[cfg_attr(feature = "schema", schema(min_items = 1, max_items = 7))]
     pub scopes: Vec<OperatorScope>,
     /// Credits, or units of another kind, that it may give in a day of UTC; absent is no limit. For the scope `grants`.
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants_per_day: Option<i64>,
-    /// From when on it is dead; absent is never.
+    /// Instant from which on it is dead; absent is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
     /// `true` for a key that begins with `scrip_sk_live_`, as those for real credits do.
@@ -52,22 +52,22 @@ pub struct NewOperatorKey {
 pub struct OperatorKey {
     /// `opk_…`
     pub id: String,
-    /// Its name; `environment` for the one that `SCRIP_OPERATOR_KEY` gives, `first` for the one that the first start
-    /// made.
+    /// The key's name; `environment` for the one that `SCRIP_OPERATOR_KEY` gives, `first` for the one that the first
+    /// start made.
     pub name: String,
     /// The secret's last four letters.
     pub last4: String,
-    /// What it may do.
+    /// Scopes.
     pub scopes: Vec<String>,
     /// Units that it may give in a day of UTC; absent is no limit.
     pub grants_per_day: Option<i64>,
-    /// When it was made; absent for the one that `SCRIP_OPERATOR_KEY` gives.
+    /// Instant at which it was made; absent for the one that `SCRIP_OPERATOR_KEY` gives.
     pub created_at: Option<String>,
-    /// From when on it is dead.
+    /// Instant from which on it is dead.
     pub expires_at: Option<String>,
-    /// When it was revoked.
+    /// Instant at which it was revoked.
     pub revoked_at: Option<String>,
-    /// When it was last used, to a minute.
+    /// Instant of its last use, to a minute.
     pub last_used_at: Option<String>,
     /// The secret, `scrip_sk_…`, in the answer that makes the key alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
