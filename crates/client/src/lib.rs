@@ -125,8 +125,8 @@ impl Client {
         Scoped { client: Client { workspace: Some(id.to_owned()), ..self.clone() } }
     }
 
-    /// Returns this client for the one workspace that its key is good for: a workspace's `scrip_wk_…`, or a session of one
-    /// workspace.
+    /// Returns this client for the one workspace that its key is good for: a workspace's `scrip_wk_…`, or a session of
+    /// one workspace.
     /// Nothing else needs to name it.
     pub fn own_workspace(&self) -> Scoped {
         Scoped { client: Client { workspace: None, ..self.clone() } }

@@ -422,6 +422,7 @@ impl Rights {
     fn invite(&mut self, by: By, email: &str, role: Role) -> Answer {
         self.may(by, Need::Admin)?;
         good_email(email)?;
+        self.money.not_frozen()?;
         if self.people.is_empty() && role == Role::Member {
             return Err("INVALID_REQUEST");
         }

@@ -279,7 +279,7 @@ impl Model {
         catalogs.filter_map(|catalog| catalog.rate_notice).min_by_key(|notice| earlier(self.now, *notice))
     }
 
-    fn not_frozen(&self) -> Answer {
+    pub fn not_frozen(&self) -> Answer {
         if self.frozen.is_some() || !self.disputes.is_empty() { Err("WORKSPACE_FROZEN") } else { Ok(()) }
     }
 

@@ -302,7 +302,9 @@ async fn people_of_an_earlier_version_are_known_by_the_one_form_unless_another_h
         ];
         for (n, email) in kept {
             // The last came first.
-            let values = vec![n.into(), email.to_owned().into(), (100 - n).into()];
+            let mut values = vec![Value::Integer(n), email.to_owned().into()];
+            let seal = store.seals().seal("users", &values);
+            values.extend([(100 - n).into(), seal]);
             store.write(queries::NEW_USER, values).await.expect("it is added");
         }
         let left = upgrade::readdress_people(store).await.expect("it writes");

@@ -106,7 +106,9 @@ async fn a_role_that_cannot_change_the_schema_says_who_can() {
     let url = role.url(&database);
     let refused = async || Store::connect(&*url).await.err().expect("it is refused").to_string();
     // As if this version had a migration more.
-    database.query("DELETE FROM refinery_schema_history");
+    database.query(
+        "DELETE FROM refinery_schema_history WHERE version = (SELECT max(version) FROM refinery_schema_history)",
+    );
     let older = refused().await;
     assert!(older.contains("older than this version") && older.contains("`scrip migrate` first"), "{older}");
     database.query(&format!("REVOKE ALL ON refinery_schema_history FROM {}", role.name()));
