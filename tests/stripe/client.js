@@ -67,8 +67,8 @@ const CALLS = {
 // Asked only where a bill has more lines or payments than fit into it; they say `limit` and whose, and no more.
 const RARE = ['GET /invoices/*/lines', 'GET /invoice_payments'];
 
-// Calls that Scrip makes when a renewal is late, paid from a balance, given up or costs another price, as the client
-// writes them: judged without being seen.
+// Calls that Scrip makes when a renewal is late, paid from a balance, given up or costs another price, or when nobody told
+// how a page ended, as the client writes them: judged without being seen.
 const AHEAD = [
   ['POST', '/v1/invoices/in_1A/finalize', 'auto_advance=false&expand[0]=payments'],
   ['POST', '/v1/invoices/in_1A/pay', 'off_session=true&expand[0]=payments'],
@@ -76,6 +76,7 @@ const AHEAD = [
   ['GET', '/v1/credit_notes', 'limit=100&invoice=in_1A'],
   ['GET', '/v1/customers/cus_1A/balance_transactions', 'limit=100&created[gte]=1'],
   ['DELETE', '/v1/subscriptions/sub_1A', ''],
+  ['GET', '/v1/checkout/sessions/cs_1A', ''],
   [
     'POST',
     '/v1/subscriptions/sub_1A',
@@ -278,7 +279,8 @@ async function main() {
   const directory = mkdtempSync(join(tmpdir(), 'stripe-client-'));
   const account = await listening(simulator, ['--listen', '127.0.0.1:0'], {}, /http:\/\/[\d.:]+/);
   const recorder = await record(account.url);
-  const settings = { SCRIP_STRIPE_SECRET_KEY: KEY, SCRIP_STRIPE_API_URL: recorder.url };
+  const pace = { SCRIP_STRIPE_REQUESTS_PER_SECOND: '1000000' };
+  const settings = { SCRIP_STRIPE_SECRET_KEY: KEY, SCRIP_STRIPE_API_URL: recorder.url, ...pace };
   let server;
   try {
     await sync(settings, directory);
