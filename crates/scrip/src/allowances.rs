@@ -199,7 +199,7 @@ impl Limit {
 }
 
 /// Returns true if anything was ever paid for a workspace: through Stripe, by hand as the operator says, or for a pack.
-/// What is in dispute is not paid.
+/// A payment in dispute counts as not paid.
 pub fn has_paid(workspace: &Workspace) -> bool {
     if !workspace.disputes.is_empty() {
         return false;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Somebody who has signed in, or was named by the operator.
+/// A person who has signed in, or was named by the operator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Person {

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 const PAIRS: u64 = 100;
 /// Turns alone, and as many beside the other.
 const TURNS: usize = 5;
-/// How long a turn is at least: of fewer holds there is no p99 to speak of.
+/// Minimum length of a turn: of fewer holds there is no p99 to speak of.
 const TURN: Duration = Duration::from_millis(250);
 /// Streams that the other one keeps open: as many as a workspace may.
 const STREAMS: usize = 10;

@@ -44,7 +44,7 @@ pub(super) enum Changes {
     Upgrades,
 }
 
-/// How long a configuration is remembered: whoever changes prices at Stripe by hand sees them here by then.
+/// Time for which a configuration is remembered: whoever changes prices at Stripe by hand sees them here by then.
 const REMEMBERED: Duration = Duration::from_secs(600); // # assumed
 /// Words on the portal where an upgrade ends what is left; the portal takes 60 letters.
 const FORFEITS: &str = "An upgrade ends what is left of your current credits.";
