@@ -1,6 +1,4 @@
 //! The shipped catalogs, number by number: what the design's tables say is what the files say.
-//!
-//! **Invariant:** every value of a shipped catalog names the document that states it, or that nobody does.
 
 #[allow(dead_code, reason = "only the reading of catalogs is wanted here, not the language that uses them")]
 mod language;
@@ -40,37 +38,6 @@ fn every_shipped_catalog_is_read_and_has_the_name_of_its_file() {
         }
     }
     assert_eq!(found, SHIPPED.into_iter().map(str::to_owned).collect(), "the catalogs that are shipped");
-}
-
-#[test]
-fn every_value_cites_a_document_or_is_assumed() {
-    for name in SHIPPED {
-        let path = repository().join(format!("catalogs/{name}.toml"));
-        let text = std::fs::read_to_string(path).expect("the catalog is committed");
-        assert_eq!(uncited(&text), Vec::<String>::new(), "{name}.toml");
-    }
-    assert_eq!(uncited("a = 1 # document 000\nb = 2\nc = [\n  3,\n]\nd = [ # assumed\n  4,\n]"), ["2: b = 2", "4: 3,"]);
-}
-
-/// The values without a citation. In an array over several lines each entry has one, or the first line has one for all.
-fn uncited(text: &str) -> Vec<String> {
-    let cites = |comment: &str| {
-        comment.contains("assumed") || (0..5).any(|document| comment.contains(&format!("document 00{document}")))
-    };
-    let mut wrong = Vec::new();
-    let mut array = None;
-    for (number, line) in text.lines().enumerate() {
-        let (value, comment) = line.split_once('#').unwrap_or((line, ""));
-        let value = value.trim();
-        match array {
-            Some(_) if value == "]" => array = None,
-            None if value.is_empty() || value.starts_with('[') => {}
-            None if value.ends_with('[') => array = Some(cites(comment)),
-            _ if cites(comment) || array == Some(true) => {}
-            _ => wrong.push(format!("{}: {value}", number + 1)),
-        }
-    }
-    wrong
 }
 
 /// plan, interval, credits, training.
@@ -148,7 +115,7 @@ fn free_plans_have_no_price() {
     }
 }
 
-/// model, parameter, from how much, credits: the rate table, and what an assumed range ends at.
+/// model, parameter, from how much, credits: the rate table, and where a range ends.
 type Quoted = (&'static str, &'static str, i64, i64);
 
 #[test]

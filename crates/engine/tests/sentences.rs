@@ -1,4 +1,5 @@
-//! Holds `catalogs/sentences.toml` to its promise: every sentence is proved by something that runs, or waits by name.
+//! Holds `catalogs/sentences.toml` to its promise: every sentence is proved by something that runs, or waits by name, and
+//! every value of a shipped catalog has a source.
 //!
 //! **Invariant:** the set of waiting sentences only shrinks; `catalogs/sentences.pending` lists the ones that may wait.
 
@@ -14,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[serde(deny_unknown_fields)]
 struct Sentences {
     sentence: Vec<Sentence>,
+    /// Sources of a catalog's values: the paths that a document states, or that are `assumed`.
+    values: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
 /// A rule of a document.
@@ -31,9 +34,16 @@ struct Sentence {
 /// What a sentence may wait for.
 const SUBJECTS: [&str; 4] = ["access", "money", "gateway", "pages"];
 
-fn sentences() -> Vec<Sentence> {
+/// The documents, by number.
+const DOCUMENTS: [&str; 5] = ["000", "001", "002", "003", "004"];
+
+fn file() -> Sentences {
     let text = std::fs::read_to_string(repository().join("catalogs/sentences.toml")).expect("the list is committed");
-    toml::from_str::<Sentences>(&text).expect("the list is TOML of this shape").sentence
+    toml::from_str(&text).expect("the list is TOML of this shape")
+}
+
+fn sentences() -> Vec<Sentence> {
+    file().sentence
 }
 
 fn allowed() -> Vec<String> {
@@ -91,7 +101,7 @@ fn runs(proof: &str, scenarios: &BTreeSet<String>) -> Result<(), String> {
 fn every_sentence_stands_once() {
     let mut seen = BTreeMap::new();
     for Sentence { document, says, .. } in sentences() {
-        assert!(["000", "001", "002", "003", "004"].contains(&document.as_str()), "there is no document {document}");
+        assert!(DOCUMENTS.contains(&document.as_str()), "there is no document {document}");
         assert!(says.len() > 10 && says.ends_with('.'), "{document}: `{says}` is not a sentence");
         let before = seen.insert(says.to_lowercase(), document.clone());
         assert!(before.is_none(), "`{says}` stands under {before:?} and {document}");
@@ -136,4 +146,81 @@ fn a_proof_that_does_not_run_is_noticed() {
     ] {
         assert!(runs(&wrong, &scenarios).is_err(), "{wrong}");
     }
+}
+
+/// The paths of all values below one, a `/` between names. An entry of an array goes by its `id`, its `interval`, or its
+/// number.
+fn paths(value: &toml::Value, path: &str, into: &mut Vec<String>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+    match value {
+        toml::Value::Table(table) => table.iter().for_each(|(name, value)| paths(value, &below(name), into)),
+        toml::Value::Array(entries) if !entries.is_empty() => {
+            for (n, entry) in entries.iter().enumerate() {
+                let name = ["id", "interval"].iter().find_map(|key| entry.get(key)?.as_str());
+                paths(entry, &below(name.unwrap_or(&n.to_string())), into);
+            }
+        }
+        _ => into.push(path.to_owned()),
+    }
+}
+
+/// Returns true if a pattern is a value's path or the beginning of it; `*` is any one name.
+fn covers(pattern: &str, path: &str) -> bool {
+    let mut names = path.split('/');
+    pattern.split('/').all(|part| names.next().is_some_and(|name| part == "*" || part == name))
+}
+
+/// What is wrong with the sources of a catalog: values that have none, and patterns that cover no value or a whole entry.
+fn unsourced(catalog: &str, sources: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let (value, mut found) = (toml::from_str(catalog).expect("a catalog is TOML"), Vec::new());
+    paths(&value, "", &mut found);
+    let patterns: Vec<&String> = sources.values().flatten().collect();
+    let without = found.iter().filter(|path| !patterns.iter().any(|pattern| covers(pattern, path)));
+    let mut wrong: Vec<String> = without.map(|path| format!("`{path}` has no source")).collect();
+    for pattern in &patterns {
+        let covered: Vec<&String> = found.iter().filter(|path| covers(pattern, path)).collect();
+        let is_entry = covered.iter().any(|path| {
+            let rest: Vec<&str> = path.split('/').skip(pattern.split('/').count()).collect();
+            matches!(rest[..], ["id" | "interval"] | [_, "id" | "interval"])
+        });
+        match covered.len() {
+            0 => wrong.push(format!("`{pattern}` is no value")),
+            _ if is_entry => wrong.push(format!("`{pattern}` is a whole entry: name its values")),
+            _ => {}
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_value_of_a_catalog_has_a_source() {
+    let values = file().values;
+    let mut shipped = BTreeSet::new();
+    for entry in std::fs::read_dir(repository().join("catalogs")).expect("the folder is committed") {
+        let name = entry.expect("an entry of a folder can be read").file_name().into_string().expect("UTF-8");
+        shipped.extend(name.strip_suffix(".toml").filter(|name| *name != "sentences").map(str::to_owned));
+    }
+    assert_eq!(values.keys().cloned().collect::<BTreeSet<_>>(), shipped, "the catalogs that have sources");
+    for (name, sources) in values {
+        let text = std::fs::read_to_string(repository().join(format!("catalogs/{name}.toml"))).expect("it was listed");
+        assert_eq!(unsourced(&text, &sources), Vec::<String>::new(), "{name}.toml");
+        for source in sources.keys() {
+            assert!(source == "assumed" || DOCUMENTS.contains(&source.as_str()), "{name}: there is no {source}");
+        }
+    }
+}
+
+#[test]
+fn a_value_without_a_source_is_noticed() {
+    let catalog = "name = \"a\"\n[[plan]]\nid = \"b\"\nonce = [{ amount = 1 }]\nceiling = []";
+    let wrong = |patterns: &[&str]| {
+        let patterns = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+        unsourced(catalog, &BTreeMap::from([("000".to_owned(), patterns)]))
+    };
+    assert_eq!(wrong(&["name", "plan/*/id", "plan/b/once", "plan/b/ceiling"]), Vec::<String>::new());
+    assert_eq!(wrong(&["name", "plan/b/id", "plan/*/once/0/amount"]), ["`plan/b/ceiling` has no source"]);
+    let rest = ["name", "plan/b/id", "plan/b/once", "plan/b/ceiling"];
+    assert_eq!(wrong(&[&rest[..], &["plan/c/once"]].concat()), ["`plan/c/once` is no value"]);
+    assert_eq!(wrong(&["name", "plan/b"]), ["`plan/b` is a whole entry: name its values"]);
+    assert_eq!(wrong(&["name", "plan"]), ["`plan` is a whole entry: name its values"]);
 }
