@@ -9,7 +9,7 @@ use super::place::{Place, Target};
 use super::plan::Plan;
 use super::report::Neighbour;
 use super::world::World;
-use scrip_engine::{Kind, WorkspaceId};
+use scrip_engine::{Kind, WorkspaceId, limits::OPERATION_MAX};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ const WRITING: usize = 64;
 pub fn measure(plan: &Plan, place: &Place) -> Result<Neighbour, String> {
     let server = place.serve("neighbour")?;
     let world = World::new(&server, 1)?;
-    let other = world.workspace_with("other", 1_000_000)?;
+    let other = world.workspace_with("other", OPERATION_MAX)?;
     let (target, other) = (world.target().clone(), Arc::new(vec![other]));
     let history =
         load::Work::Pairs { targets: [target.clone()].into(), workspaces: Arc::clone(&other), keys: world.keys() };

@@ -14,6 +14,7 @@ use crate::history::Moment;
 use crate::store::difference::difference;
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use scrip_client::types as api;
 use scrip_engine::{Kind, explain};
 use serde_json::json;
@@ -27,11 +28,11 @@ pub async fn list(
     admin: Admin,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<PageQuery>,
-) -> Result<Json<api::Page<api::AuditEntry>>, Problem> {
+) -> Result<Response, Problem> {
     let limit = page_limit(query.limit)? as usize;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
     if admin.names_none() {
-        return Ok(Json(of_all(&app, before, limit).await?));
+        return Ok(Json(of_all(&app, before, limit).await?).into_response());
     }
     let workspace = admin.workspace_now(&app).await?.id;
     let before = u64::try_from(before).unwrap_or_default();
@@ -39,8 +40,7 @@ pub async fn list(
     let more = acts.len() > limit;
     acts.truncate(limit);
     let last = acts.last().map(|act| act.entry.seq as i64).filter(|_| more);
-    let shown = tokio::task::spawn_blocking(move || acts.iter().map(act).collect()).await;
-    Ok(Json(super::page(shown.map_err(|_| Problem::Internal)?, last)))
+    super::make_aside(move || Ok(super::page(acts.iter().map(act).collect(), last))).await
 }
 
 /// Shows an act with what it changed.

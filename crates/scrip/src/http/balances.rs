@@ -10,6 +10,7 @@ use crate::store::journal::JournalRow;
 use crate::store::{Value, queries};
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use scrip_client::types as api;
 use scrip_engine::{By, DAY, Entry, Event, ExplainedPosting, Explanation, Kind, Terms, Timestamp, Workspace, explain};
 use serde::Deserialize;
@@ -46,23 +47,26 @@ pub async fn entries(
     viewer: Viewer,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<PageQuery>,
-) -> Result<Json<api::Page<api::Entry>>, Problem> {
+) -> Result<Response, Problem> {
     let workspace = viewer.workspace_now(&app).await?;
     let id = workspace.id;
     let limit = page_limit(query.limit)?;
     let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
     let rows = app.ledger.store().history(queries::ENTRIES, id, &[before, limit + 1]).await?;
-    let units = units(&workspace);
-    let mut data = Vec::new();
-    for row in rows.iter().take(limit as usize) {
-        let row = JournalRow::read(row);
-        let entry = read(&row)?;
-        if is_for(&viewer, &entry) {
-            data.push(shown(&row, entry, &units));
+    super::make_aside(move || {
+        let units = units(&workspace);
+        let mut data = Vec::new();
+        for row in rows.iter().take(limit as usize) {
+            let row = JournalRow::read(row);
+            let entry = read(&row)?;
+            if is_for(&viewer, &entry) {
+                data.push(shown(&row, entry, &units));
+            }
         }
-    }
-    let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
-    Ok(Json(super::page(data, last.map(|row| row.integer(2)))))
+        let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
+        Ok(super::page(data, last.map(|row| row.integer(2))))
+    })
+    .await
 }
 
 /// Units of grants, by number. A grant that is forgotten counted credits or it would be remembered by its journal.

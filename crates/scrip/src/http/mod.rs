@@ -52,6 +52,7 @@ use crate::store::Committed;
 use crate::switches::Switches;
 use address::{Client, Proxies};
 use axum::Extension;
+use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
@@ -365,6 +366,14 @@ fn cursor(text: Option<&str>, start: i64) -> Result<i64, Problem> {
     let Some(text) = text else { return Ok(start) };
     let number = text.strip_prefix("c_").and_then(|digits| i64::from_str_radix(digits, 36).ok());
     number.filter(|number| *number >= 0).ok_or_else(|| Problem::invalid("", "the cursor is not one that a page gave"))
+}
+
+/// Makes a long answer on a thread that serves nobody, so that other requests do not wait for it.
+async fn make_aside<T: Serialize>(
+    make: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<Response, Problem> {
+    let made = tokio::task::spawn_blocking(move || make().map(|answer| Json(answer).into_response()));
+    made.await.map_err(|_| Problem::Internal)?
 }
 
 fn page<T>(data: Vec<T>, last: Option<i64>) -> api::Page<T> {

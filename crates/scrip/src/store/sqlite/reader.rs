@@ -3,8 +3,10 @@
 use super::all_rows;
 use crate::store::{Row, Unavailable, Value, numbered};
 use rusqlite::{Connection, OpenFlags};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
 
 /// Idle connections that are kept.
 const IDLE_MAX: usize = 4;
@@ -20,16 +22,21 @@ pub(super) struct Readers {
     journal: PathBuf,
     views: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
+    turns: Arc<Semaphore>,
 }
 
 impl Readers {
     pub(super) fn new(journal: &Path, views: &Path) -> Readers {
-        Readers { journal: journal.to_owned(), views: views.to_owned(), idle: Arc::default() }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let turns = Arc::new(Semaphore::new((cores / 2).max(1)));
+        Readers { journal: journal.to_owned(), views: views.to_owned(), idle: Arc::default(), turns }
     }
 
     pub(super) async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         let (journal, views, idle) = (self.journal.clone(), self.views.clone(), Arc::clone(&self.idle));
+        let turn = Arc::clone(&self.turns).acquire_owned().await.expect("the semaphore is never closed");
         let read = move || {
+            let _turn = turn;
             let kept = idle.lock().expect("nobody panics holding the pool").pop();
             let connection = match kept {
                 Some(connection) => connection,
