@@ -5,12 +5,14 @@
 //!
 //! Invariant: every privileged act is here, because there is no other way to do one.
 
-use super::caller::Admin;
-use super::problem::Problem;
-use super::request::{PageQuery, QueryOf};
-use super::{App, page_limit};
 use crate::acts::{self, Act};
 use crate::history::Moment;
+use crate::http::edge::app::App;
+use crate::http::edge::page::PageQuery;
+use crate::http::edge::page::{cursor, page, page_limit};
+use crate::http::edge::problem::Problem;
+use crate::http::edge::request::QueryOf;
+use crate::http::edge::rights::Admin;
 use crate::store::difference::difference;
 use axum::Json;
 use axum::extract::State;
@@ -18,6 +20,13 @@ use scrip_client::types as api;
 use scrip_engine::{Kind, explain};
 use serde_json::json;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of the audit log.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list))
+}
 
 /// Lists privileged acts, newest first: who, what, with which request, and what was before and after. Without a
 /// workspace, an operator sees those that are about none: catalogs, links that let somebody in, switches.
@@ -29,7 +38,7 @@ pub async fn list(
     QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<api::Page<api::AuditEntry>>, Problem> {
     let limit = page_limit(query.limit)? as usize;
-    let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     if admin.names_none() {
         return Ok(Json(of_all(&app, before, limit).await?));
     }
@@ -40,7 +49,7 @@ pub async fn list(
     acts.truncate(limit);
     let last = acts.last().map(|act| act.entry.seq as i64).filter(|_| more);
     let shown = tokio::task::spawn_blocking(move || acts.iter().map(act).collect()).await;
-    Ok(Json(super::page(shown.map_err(|_| Problem::Internal)?, last)))
+    Ok(Json(page(shown.map_err(|_| Problem::Internal)?, last)))
 }
 
 /// Shows an act with what it changed.
@@ -81,5 +90,5 @@ async fn of_all(app: &App, before: i64, limit: usize) -> Result<api::Page<api::A
         let (entry, at) = (format!("act_{}", act.n), act.at.to_string());
         api::AuditEntry { entry, at, actor: act.actor, act: act.kind, request_id: act.request, summary, before, after }
     };
-    Ok(super::page(found.into_iter().take(limit).map(shown).collect(), last))
+    Ok(page(found.into_iter().take(limit).map(shown).collect(), last))
 }

@@ -1,21 +1,39 @@
 //! What a workspace has, may do, and did: balance, entitlements, entries, usage.
 
-use super::caller::Viewer;
-use super::problem::Problem;
-use super::request::{PageQuery, PathOf, QueryOf};
-use super::{App, page_limit, views};
+use super::grants;
 use crate::crypto::hex;
 use crate::history::Moment;
+use crate::http::edge::app::App;
+use crate::http::edge::object::EntryId;
+use crate::http::edge::page::PageQuery;
+use crate::http::edge::page::{cursor, page, page_limit};
+use crate::http::edge::problem::Problem;
+use crate::http::edge::request::QueryOf;
+use crate::http::edge::rights::{On, Viewer};
 use crate::store::journal::JournalRow;
 use crate::store::{Value, queries};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{By, DAY, Entry, Event, ExplainedPosting, Explanation, Kind, Terms, Timestamp, Workspace, explain};
+use scrip_engine::{
+    Account, By, DAY, Entry, Event, ExplainedPosting, Explanation, Kind, Posting, Timestamp, Unit, Workspace,
+    WorkspaceId, explain,
+};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of balances.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(balance))
+        .routes(routes!(entries))
+        .routes(routes!(explanation))
+        .routes(routes!(usage))
+}
 
 /// Days a usage report may span.
 const USAGE_DAYS_MAX: i64 = 366;
@@ -25,18 +43,7 @@ const USAGE_DAYS_MAX: i64 = 366;
     responses((status = 200, description = "The balance", body = api::Balance)))]
 pub async fn balance(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json<api::Balance>, Problem> {
     let workspace = viewer.workspace_now(&app).await?;
-    Ok(Json(views::balance(&workspace)))
-}
-
-/// Shows what the workspace may do: every model with why it is locked, limits, allowances, trials.
-#[utoipa::path(get, path = "/v1/entitlements", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    responses((status = 200, description = "The entitlements", body = api::Entitlements)))]
-pub async fn entitlements(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json<api::Entitlements>, Problem> {
-    let workspace = viewer.workspace_now(&app).await?;
-    let now = app.ledger.now_of(&workspace).await?;
-    let catalogs = app.ledger.catalogs_of(&workspace).await?;
-    let terms = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?;
-    Ok(Json(views::entitlements(&workspace, &terms, now)))
+    Ok(Json(to_api(&workspace)))
 }
 
 /// Lists the journal of a workspace, newest first.
@@ -50,7 +57,7 @@ pub async fn entries(
     let workspace = viewer.workspace_now(&app).await?;
     let id = workspace.id;
     let limit = page_limit(query.limit)?;
-    let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     let rows = app.ledger.store().history(queries::ENTRIES, id, &[before, limit + 1]).await?;
     let units = units(&workspace);
     let mut data = Vec::new();
@@ -62,11 +69,11 @@ pub async fn entries(
         }
     }
     let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
-    Ok(Json(super::page(data, last.map(|row| row.integer(2)))))
+    Ok(Json(page(data, last.map(|row| row.integer(2)))))
 }
 
 /// Units of grants, by number. A grant that is forgotten counted credits or it would be remembered by its journal.
-fn units(workspace: &Workspace) -> BTreeMap<u32, scrip_engine::Unit> {
+fn units(workspace: &Workspace) -> BTreeMap<u32, Unit> {
     workspace.grants.iter().map(|grant| (grant.n, grant.unit)).collect()
 }
 
@@ -81,7 +88,7 @@ fn is_for(viewer: &Viewer, entry: &Entry) -> bool {
     }
 }
 
-fn shown(row: &JournalRow, entry: Entry, units: &BTreeMap<u32, scrip_engine::Unit>) -> api::Entry {
+fn shown(row: &JournalRow, entry: Entry, units: &BTreeMap<u32, Unit>) -> api::Entry {
     let unit = |n: u32| units.get(&n).copied().unwrap_or_default();
     let postings = entry.events.iter().flat_map(|dated| dated.1.postings(unit));
     api::Entry {
@@ -90,7 +97,7 @@ fn shown(row: &JournalRow, entry: Entry, units: &BTreeMap<u32, scrip_engine::Uni
         at: entry.at.to_string(),
         actor: entry.actor.clone(),
         command: entry.command.clone(),
-        postings: postings.map(|posting| views::posting(entry.workspace, &posting)).collect(),
+        postings: postings.map(|posting| posting_to_api(entry.workspace, &posting)).collect(),
         events: json!(entry.events),
         hash: hex(&row.hash),
         previous_hash: hex(&row.previous_hash),
@@ -108,15 +115,14 @@ pub(super) fn read(row: &JournalRow) -> Result<Entry, Problem> {
 #[utoipa::path(get, path = "/v1/entries/{id}/explain", tag = "Balance", params(("id" = String, Path, description = "`en_…`")),
     responses((status = 200, description = "The explanation", body = api::Explanation)))]
 pub async fn explanation(
-    viewer: Viewer,
+    On(viewer, id): On<Viewer, EntryId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Explanation>, Problem> {
-    let (workspace, seq) = viewer.owned(Kind::Entry, &id, "entry")?;
-    let moment = app.histories.moment(app.ledger.store(), workspace, u64::from(seq)).await?;
+    let id = id?;
+    let moment = app.histories.moment(app.ledger.store(), id.workspace, u64::from(id.n)).await?;
     let moment = moment.filter(|moment| is_for(&viewer, &moment.entry));
     let Moment { before, entry, .. } = moment.ok_or(Problem::not_found("entry"))?;
-    Ok(Json(explained(id, entry.at, &explain(&before, &entry))))
+    Ok(Json(explained(id.to_string(), entry.at, &explain(&before, &entry))))
 }
 
 fn posting(posting: &ExplainedPosting) -> api::Posting {
@@ -222,4 +228,46 @@ fn day(name: &str, text: &str) -> Result<i64, Problem> {
 
 fn date(day: i64) -> String {
     Timestamp::from_micros(day.saturating_mul(DAY)).to_string().chars().take(10).collect()
+}
+
+/// Shows the balance of a workspace that has been settled.
+pub fn to_api(workspace: &Workspace) -> api::Balance {
+    let units: BTreeMap<Unit, ()> =
+        workspace.grants.iter().map(|grant| (grant.unit, ())).chain([(Unit::Credits, ())]).collect();
+    let credits = unit_balance(workspace, Unit::Credits);
+    let subscription = &workspace.subscription;
+    api::Balance {
+        available: credits.available,
+        held: credits.held,
+        debt: workspace.debt().get(),
+        units: units.keys().map(|unit| (unit.name().to_owned(), unit_balance(workspace, *unit))).collect(),
+        renews_at: subscription.renews_at().map(|at| at.to_string()),
+        renewed_at: workspace.renewed_at.map(|at| at.to_string()),
+        grants: workspace.grants.iter().filter(|lot| !lot.closed()).map(|lot| grants::to_api(workspace, lot)).collect(),
+    }
+}
+
+/// Shows what a workspace has of a unit.
+pub fn unit_balance(workspace: &Workspace, unit: Unit) -> api::UnitBalance {
+    let of_unit = workspace.grants.iter().filter(|grant| grant.unit == unit && !workspace.is_frozen(grant));
+    let available = of_unit.map(|grant| grant.available.get()).sum();
+    api::UnitBalance { available, held: workspace.held(unit).get() }
+}
+
+/// Shows a posting, with its accounts by name.
+fn posting_to_api(workspace: WorkspaceId, posting: &Posting) -> api::Posting {
+    let account = |account: Account| match account {
+        Account::Source(kind) => format!("granted:{}", kind.name()),
+        Account::Available(n) => format!("{}:available", workspace.owned(Kind::Grant, n)),
+        Account::Held(n) => format!("{}:held", workspace.owned(Kind::Grant, n)),
+        Account::Captured => "captured".to_owned(),
+        Account::Expired => "expired".to_owned(),
+        Account::Revoked => "revoked".to_owned(),
+    };
+    api::Posting {
+        unit: posting.unit.name().to_owned(),
+        from: account(posting.from),
+        to: account(posting.to),
+        amount: posting.amount.get(),
+    }
 }

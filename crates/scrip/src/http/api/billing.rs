@@ -2,11 +2,9 @@
 //!
 //! Invariant: what is bought is decided by the engine and paid at the payment provider's; nothing here grants anything.
 
-use super::caller::{Admin, Operator};
-use super::problem::{Problem, allowed, refusal_detail, request_id};
-use super::request::{Body, PageQuery, PathOf, QueryOf};
-use super::values::{amount, interval, name};
-use super::{App, Reply, page_limit, views};
+mod view;
+
+use super::workspaces;
 use crate::acts;
 use crate::alerts::{self, Alert, Kept};
 use crate::allowances;
@@ -15,6 +13,16 @@ use crate::billing::portal::Visit;
 use crate::billing::purchases::{Denied, Page};
 use crate::billing::{Billing, customers, marks};
 use crate::clock::Stopwatch;
+use crate::http::edge::app::App;
+use crate::http::edge::page::PageQuery;
+use crate::http::edge::page::{cursor, page, page_limit};
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::rates::spend;
+use crate::http::edge::refusal::{Answer, answer};
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{Body, QueryOf};
+use crate::http::edge::rights::{Admin, On, Operator};
+use crate::http::edge::values::{amount, interval, name};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -24,6 +32,21 @@ use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::{Command, Interval, Refusal, Wanted, Workspace, WorkspaceId, offer};
 use std::sync::Arc;
 use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of billing.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(checkout))
+        .routes(routes!(portal))
+        .routes(routes!(show))
+        .routes(routes!(set_top_up, unset_top_up))
+        .routes(routes!(link, customer))
+        .routes(routes!(sync))
+        .routes(routes!(sweep))
+        .routes(routes!(alerts))
+}
 
 /// How long is waited for somebody else who is looking at a customer.
 const PATIENCE: Duration = Duration::from_secs(15); // # assumed
@@ -59,13 +82,13 @@ pub async fn checkout(
         Err(denied) => return Err(problem(&app, &workspace, denied).await),
     };
     let expires_at = expires_at.map(|at| at.to_string());
-    Ok(Reply::new(StatusCode::CREATED, api::Checkout { url, offer: views::offer(&wanted, &offer), expires_at }))
+    Ok(Reply::new(StatusCode::CREATED, api::Checkout { url, offer: view::offer(&wanted, &offer), expires_at }))
 }
 
 /// Counts a session that a person asks for.
 async fn allow_session(app: &App, admin: &Admin, workspace: &Workspace) -> Result<(), Problem> {
     match admin.user() {
-        Some(_) => allowed(app, allowances::stripe_session(workspace)).await,
+        Some(_) => spend(app.ledger.store(), allowances::stripe_session(workspace)).await,
         None => Ok(()),
     }
 }
@@ -124,7 +147,7 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
     let (mut offers, mut not_offered) = (Vec::new(), Vec::new());
     for wanted in plans.chain(packs) {
         match offer(&workspace, &catalogs, &wanted, at) {
-            Ok(offered) => offers.push(views::offer(&wanted, &offered)),
+            Ok(offered) => offers.push(view::offer(&wanted, &offered)),
             Err(refusal) => not_offered.push(refused(&wanted, &refusal)),
         }
     }
@@ -133,14 +156,20 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
         None => None,
     };
     let is_customer = customers::of(app.ledger.store(), workspace.id).await?.is_some();
-    let top_up = views::top_up(&workspace, &catalogs, is_customer, at);
-    Ok(Json(views::billing(&workspace, at, top_up, collection, offers, not_offered)))
+    let top_up = view::top_up(&workspace, &catalogs, is_customer, at);
+    Ok(Json(view::state(&workspace, at, top_up, collection, offers, not_offered)))
 }
 
 fn refused(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
-    let (plan, interval, pack) = views::wanted(wanted);
-    let (code, detail) = (refusal.code().to_owned(), refusal_detail(refusal));
-    api::NotOffered { plan, interval: interval.map(Interval::name).map(str::to_owned), pack, code, detail }
+    let (plan, interval, pack) = view::wanted(wanted);
+    let Answer { code, detail, .. } = answer(refusal);
+    api::NotOffered {
+        plan,
+        interval: interval.map(Interval::name).map(str::to_owned),
+        pack,
+        code: code.to_owned(),
+        detail,
+    }
 }
 
 /// Asks for automatic top-ups: a pack is bought when the balance gets low, with the card that is kept, for at most so
@@ -161,7 +190,7 @@ pub async fn set_top_up(
     // With a customer, a purchase may follow at once.
     if admin.user().is_some() && customers::of(app.ledger.store(), workspace.id).await?.is_some() {
         let requests = allowances::stripe_requests(workspace.id, allowances::has_paid(&workspace), TOP_UP, TOP_UP);
-        allowed(&app, requests).await?;
+        spend(app.ledger.store(), requests).await?;
     }
     top_up(&app, &admin, Some(TopUpTerms { pack: name(pack), below, monthly_max }), &body.bytes).await
 }
@@ -184,7 +213,7 @@ async fn top_up(
     let (committed, after) = app.ledger.submit_and_show(id, command, admin.asked(id, body)).await?;
     let at = app.ledger.now_of(&after).await?;
     let is_customer = customers::of(app.ledger.store(), id).await?.is_some();
-    let top_up = views::top_up(&after, &app.ledger.store().catalogs(), is_customer, at);
+    let top_up = view::top_up(&after, &app.ledger.store().catalogs(), is_customer, at);
     let top_up = top_up.ok_or(Problem::not_found("automatic top-up"))?;
     Ok(Reply::new(StatusCode::OK, top_up).of(id, &committed))
 }
@@ -193,12 +222,11 @@ async fn top_up(
 #[utoipa::path(put, path = "/v1/workspaces/{id}/customer", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
     request_body = api::CustomerLink, responses((status = 200, description = "The customer it is", body = api::CustomerLink)))]
 pub async fn link(
-    operator: Operator,
+    On(operator, id): On<Operator, WorkspaceId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::CustomerLink>,
 ) -> Result<Json<api::CustomerLink>, Problem> {
-    let id = operator.named(&id)?;
+    let id = id?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     let billing = seller(&app)?;
     let customer = body.value.customer;
@@ -224,11 +252,11 @@ pub async fn link(
 #[utoipa::path(get, path = "/v1/workspaces/{id}/customer", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
     responses((status = 200, description = "The customer", body = api::Customer)))]
 pub async fn customer(
-    operator: Operator,
+    On(_operator, id): On<Operator, WorkspaceId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Customer>, Problem> {
-    let (id, store) = (operator.named(&id)?, app.ledger.store());
+    let id = id?;
+    let store = app.ledger.store();
     let customer = customers::of(store, id).await?.ok_or(Problem::not_found("customer"))?;
     Ok(Json(api::Customer { customer, waits: customers::waits(store, id).await? }))
 }
@@ -237,14 +265,13 @@ pub async fn customer(
 #[utoipa::path(post, path = "/v1/workspaces/{id}/customer/sync", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
     responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn sync(
-    operator: Operator,
+    On(_operator, id): On<Operator, WorkspaceId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Workspace>, Problem> {
-    let id = operator.named(&id)?;
+    let id = id?;
     look(&app, id).await?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
-    Ok(Json(views::workspace(&workspace)))
+    Ok(Json(workspaces::to_api(&workspace)))
 }
 
 /// Looks for what nobody told of: reads the payment provider's own list of events since the last time, and has every
@@ -305,7 +332,7 @@ pub async fn alerts(
     QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<api::Page<api::Alert>>, Problem> {
     let limit = page_limit(query.limit)?;
-    let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     if let Some(billing) = &app.billing {
         billing.end_alerts_of_sync().await;
     }
@@ -318,7 +345,7 @@ pub async fn alerts(
         detail,
         at: at.to_string(),
     };
-    Ok(Json(super::page(found.into_iter().take(limit as usize).map(shown).collect(), last)))
+    Ok(Json(page(found.into_iter().take(limit as usize).map(shown).collect(), last)))
 }
 
 /// Why nothing can be paid, as a problem; what only the operator can mend raises an alert.

@@ -4,12 +4,14 @@ pub mod check;
 pub mod migrate;
 mod walk;
 
-use super::caller::{Operator, Viewer};
-use super::problem::{Problem, request_id};
-use super::request::Body;
-use super::{App, Reply};
 use crate::acts;
 use crate::crypto::{hex, sha256};
+use crate::http::edge::app::App;
+use crate::http::edge::page::page;
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::Body;
+use crate::http::edge::rights::{Operator, Viewer};
 use crate::store::queries;
 use axum::Json;
 use axum::extract::State;
@@ -18,6 +20,17 @@ use scrip_client::types as api;
 use scrip_engine::{Catalog, Invalid, Refusal, Terms, Timestamp, parse_catalog};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of catalogs.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(show))
+        .routes(routes!(publish, list))
+        .routes(routes!(check::check))
+        .routes(routes!(migrate::migrate))
+}
 
 /// Shows the catalog in force: plans, packs, models and prices. Anyone may see it. A workspace that asks, or that an
 /// operator names, sees what it would get: its own plan as it was sold, the models in that, and the rates it pays.
@@ -26,7 +39,7 @@ use std::sync::Arc;
     responses((status = 200, description = "The catalog", body = api::PublicCatalog)))]
 pub async fn show(viewer: Option<Viewer>, State(app): State<Arc<App>>) -> Result<Json<api::PublicCatalog>, Problem> {
     let catalogs = app.ledger.store().catalogs();
-    let Some(viewer) = viewer.filter(Viewer::has_workspace) else {
+    let Some(viewer) = viewer.filter(|viewer| viewer.has_workspace()) else {
         let newest = catalogs.in_force(app.ledger.now(None).await?, None).ok_or(Problem::not_found("catalog"))?;
         return Ok(Json(shown(newest.version, &newest.catalog)));
     };
@@ -97,7 +110,7 @@ fn read(app: &App, new: &api::NewCatalog) -> Result<Catalog, Problem> {
 #[utoipa::path(get, path = "/v1/catalogs", tag = "Catalog",
     responses((status = 200, description = "The versions", body = api::Page<api::CatalogVersion>)))]
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::CatalogVersion>>, Problem> {
-    Ok(Json(super::page(versions(&app).await?, None)))
+    Ok(Json(page(versions(&app).await?, None)))
 }
 
 async fn versions(app: &App) -> Result<Vec<api::CatalogVersion>, Problem> {

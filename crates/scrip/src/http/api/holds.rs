@@ -2,13 +2,15 @@
 
 pub mod batch;
 
-use super::caller::Operator;
-use super::problem::Problem;
-use super::rates;
-use super::request::{Body, PathOf};
 use super::switches::off;
-use super::values::{amount, name, params};
-use super::{App, Reply, views};
+use crate::http::edge::app::App;
+use crate::http::edge::object::HoldId;
+use crate::http::edge::problem::Problem;
+use crate::http::edge::rates;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::Body;
+use crate::http::edge::rights::{On, Operator};
+use crate::http::edge::values::{amount, name, params};
 use crate::store::journal::JournalRow;
 use crate::store::projection::HoldRow;
 use crate::store::{Committed, SubmitError, queries};
@@ -19,6 +21,19 @@ use scrip_client::types as api;
 use scrip_engine::team::Spender;
 use scrip_engine::{Ask, Command, Dated, Ending, Entry, Kind, Refusal, WorkspaceId, ending, parse_owned};
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of holds.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(open))
+        .routes(routes!(batch::batch))
+        .routes(routes!(show))
+        .routes(routes!(capture))
+        .routes(routes!(release))
+        .routes(routes!(extend))
+}
 
 /// Holds credits: a plain amount, or the price of a model with parameters.
 #[utoipa::path(post, path = "/v1/holds", tag = "Holds",
@@ -32,7 +47,7 @@ pub async fn open(
     let id = operator.workspace()?;
     let asked = operator.asked_once(id, &body.bytes)?;
     if body.value.count_request {
-        rates::count(&app, id).await?;
+        rates::count(&app.ledger, id).await?;
     }
     let command = opening(&app, id, body.value)?;
     opened(id, app.ledger.submit(id, command, asked).await)
@@ -74,18 +89,17 @@ fn opened(id: WorkspaceId, result: Result<Committed, SubmitError>) -> Result<Rep
     let committed = result?;
     let (n, row) =
         committed.events.iter().find_map(|Dated(at, event)| HoldRow::opened(*at, event)).ok_or(Problem::Internal)?;
-    Ok(Reply::new(StatusCode::CREATED, views::hold(id, n, &row)).of(id, &committed))
+    Ok(Reply::new(StatusCode::CREATED, to_api(id, n, &row)).of(id, &committed))
 }
 
 /// Shows a hold.
 #[utoipa::path(get, path = "/v1/holds/{id}", tag = "Holds", params(("id" = String, Path, description = "`hd_…`")),
     responses((status = 200, description = "The hold", body = api::Hold)))]
 pub async fn show(
-    operator: Operator,
+    On(_operator, id): On<Operator, HoldId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Hold>, Problem> {
-    let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
+    let HoldId { workspace, n: hold } = id?;
     Ok(Json(find(&app, workspace, hold).await?))
 }
 
@@ -94,12 +108,11 @@ pub async fn show(
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     request_body = api::CaptureRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
 pub async fn capture(
-    operator: Operator,
+    On(operator, id): On<Operator, HoldId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::CaptureRequest>,
 ) -> Result<Reply<api::Hold>, Problem> {
-    let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
+    let HoldId { workspace, n: hold } = id?;
     end(&app, &operator, workspace, hold, capturing(hold, &body.value)?, &body.bytes).await
 }
 
@@ -114,11 +127,10 @@ fn capturing(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem>
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The hold", body = api::Hold)))]
 pub async fn release(
-    operator: Operator,
+    On(operator, id): On<Operator, HoldId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Reply<api::Hold>, Problem> {
-    let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
+    let HoldId { workspace, n: hold } = id?;
     end(&app, &operator, workspace, hold, Command::ReleaseHold { hold }, b"").await
 }
 
@@ -127,12 +139,11 @@ pub async fn release(
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     request_body = api::ExtendRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
 pub async fn extend(
-    operator: Operator,
+    On(operator, id): On<Operator, HoldId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::ExtendRequest>,
 ) -> Result<Reply<api::Hold>, Problem> {
-    let (workspace, hold) = operator.owned(Kind::Hold, &id, "hold")?;
+    let HoldId { workspace, n: hold } = id?;
     end(&app, &operator, workspace, hold, Command::ExtendHold { hold, seconds: body.value.seconds }, &body.bytes).await
 }
 
@@ -166,7 +177,7 @@ async fn changed(
     };
     // What the hold is now follows from what it was and what happened: the answer waits for nothing but the journal.
     let shown = match right_after(&committed, hold) {
-        Some(row) => views::hold(workspace, hold, &row),
+        Some(row) => to_api(workspace, hold, &row),
         // An answer that was given before: the hold is shown as it is.
         None => find(app, workspace, hold).await?,
     };
@@ -197,5 +208,26 @@ async fn find(app: &App, workspace: WorkspaceId, hold: u32) -> Result<api::Hold,
     let entries = entries(app, workspace, hold).await?;
     let events = entries.iter().flat_map(|entry| &entry.events);
     let row = HoldRow::folded(hold, events).ok_or(Problem::not_found("hold"))?;
-    Ok(views::hold(workspace, hold, &row))
+    Ok(to_api(workspace, hold, &row))
+}
+
+/// Shows a hold.
+fn to_api(workspace: WorkspaceId, n: u32, row: &HoldRow) -> api::Hold {
+    api::Hold {
+        id: workspace.owned(Kind::Hold, n),
+        reference: row.reference.clone(),
+        model: row.model.as_ref().map(ToString::to_string),
+        status: row.status.clone(),
+        unit: row.unit.name().to_owned(),
+        credits: row.amount.get(),
+        captured: row.captured.get(),
+        released: row.released.get(),
+        created_at: row.created_at.to_string(),
+        expires_at: row.expires_at.to_string(),
+        ended_at: row.ended_at.map(|at| at.to_string()),
+        on_behalf_of: row.by.map(|by| api::OnBehalfOf {
+            member: by.member.map(|user| user.to_string()),
+            key: by.key.map(|n| workspace.owned(Kind::Key, n)),
+        }),
+    }
 }

@@ -2,21 +2,23 @@
 //!
 //! Invariant: a secret is in the answer that made it and nowhere else.
 
-pub mod directory;
-
-use super::caller::{KEY_PREFIXES, Member};
-use super::problem::Problem;
-use super::request::{Body, PathOf};
-use super::values::{cap, instant, name};
-use super::views::capped;
-use super::{App, Reply};
+use super::caps;
 use crate::crypto::{new_key, sha256};
+use crate::http::edge::app::App;
+use crate::http::edge::caller::KEY_PREFIXES;
+use crate::http::edge::key_directory::claim;
+use crate::http::edge::object::KeyId;
+use crate::http::edge::page::page;
+use crate::http::edge::problem::Problem;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::Body;
+use crate::http::edge::rights::{Member, On};
+use crate::http::edge::values::{instant, name};
 use crate::ledger::Beside;
 use crate::store::{Committed, Value, queries};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use directory::claim;
 use scrip_client::types as api;
 use scrip_engine::limits::KEY_GRACE_SECONDS;
 use scrip_engine::team::command::{KeyChange, NewKey, Secret, TeamCommand};
@@ -28,6 +30,17 @@ use scrip_engine::{
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of keys.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(make, list))
+        .routes(routes!(show, change, revoke))
+        .routes(routes!(rotate))
+        .routes(routes!(freeze))
+}
 
 /// Lists keys: an admin sees all of the workspace's, a member their own.
 #[utoipa::path(get, path = "/v1/keys", tag = "Keys", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
@@ -37,7 +50,7 @@ pub async fn list(member: Member, State(app): State<Arc<App>>) -> Result<Json<ap
     let all = member.user().is_none_or(|user| is_admin(&workspace, user));
     let seen = workspace.team.keys.iter().filter(|key| all || key.owner == member.user());
     let desk = Desk::at(&app, &workspace).await?;
-    Ok(Json(super::page(seen.map(|key| desk.shown(key, None)).collect(), None)))
+    Ok(Json(page(seen.map(|key| desk.shown(key, None)).collect(), None)))
 }
 
 fn is_admin(workspace: &Workspace, user: UserId) -> bool {
@@ -47,12 +60,8 @@ fn is_admin(workspace: &Workspace, user: UserId) -> bool {
 /// Shows a key, without its secret.
 #[utoipa::path(get, path = "/v1/keys/{id}", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
     responses((status = 200, description = "The key", body = api::Key)))]
-pub async fn show(
-    member: Member,
-    State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
-) -> Result<Json<api::Key>, Problem> {
-    let (id, n) = member.owned(Kind::Key, &id, "key")?;
+pub async fn show(On(member, id): On<Member, KeyId>, State(app): State<Arc<App>>) -> Result<Json<api::Key>, Problem> {
+    let KeyId { workspace: id, n } = id?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("key"))?;
     let seen = |key: &&Key| member.user().is_none_or(|user| is_admin(&workspace, user) || key.owner == Some(user));
     let key = workspace.team.key(n).filter(seen).ok_or(Problem::not_found("key"))?;
@@ -85,7 +94,7 @@ pub async fn make(
         preset: new.preset.as_deref().map(name),
         models: new.models.iter().map(|model| name(model)).collect(),
         workflows: new.workflows.iter().map(|workflow| name(workflow)).collect(),
-        cap: new.spend_cap.as_ref().map(cap).transpose()?,
+        cap: new.spend_cap.as_ref().map(caps::read).transpose()?,
         expires_at: new.expires_at.map(|at| instant("/expires_at", &at)).transpose()?,
     };
     let (text, secret) = new_secret(&workspace);
@@ -106,32 +115,30 @@ pub async fn make(
 #[utoipa::path(patch, path = "/v1/keys/{id}", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
     request_body = api::KeyChange, responses((status = 200, description = "The key", body = api::Key)))]
 pub async fn change(
-    member: Member,
+    On(member, id): On<Member, KeyId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::KeyChange>,
 ) -> Result<Reply<api::Key>, Problem> {
-    let (_, key) = member.owned(Kind::Key, &id, "key")?;
+    let id = id?;
     let asked = &body.value;
     let change = KeyChange {
         name: asked.name.clone(),
         capabilities: asked.capabilities.clone(),
-        cap: asked.spend_cap.as_ref().map(|given| given.as_ref().map(cap).transpose()).transpose()?,
+        cap: asked.spend_cap.as_ref().map(|given| given.as_ref().map(caps::read).transpose()).transpose()?,
         reviewed: asked.reviewed,
     };
-    command_on(&app, &member, &id, TeamCommand::ChangeKey { key, change }, &body.bytes).await
+    command_on(&app, &member, id, TeamCommand::ChangeKey { key: id.n, change }, &body.bytes).await
 }
 
 /// Gives a key another secret, shown in this answer alone. The old one opens it for a while longer.
 #[utoipa::path(post, path = "/v1/keys/{id}/rotate", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
     request_body = api::Rotation, responses((status = 200, description = "The key, with its new secret", body = api::Key)))]
 pub async fn rotate(
-    member: Member,
+    On(member, id): On<Member, KeyId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::Rotation>,
 ) -> Result<Reply<api::Key>, Problem> {
-    let (id, key) = member.owned(Kind::Key, &id, "key")?;
+    let KeyId { workspace: id, n: key } = id?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("key"))?;
     let grace = body.value.grace.unwrap_or(KEY_GRACE_SECONDS);
     let (text, secret) = new_secret(&workspace);
@@ -147,42 +154,40 @@ pub async fn rotate(
 #[utoipa::path(post, path = "/v1/keys/{id}/freeze", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
     request_body = api::FreezeRequest, responses((status = 200, description = "The key", body = api::Key)))]
 pub async fn freeze(
-    member: Member,
+    On(member, id): On<Member, KeyId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::FreezeRequest>,
 ) -> Result<Reply<api::Key>, Problem> {
-    let (_, key) = member.owned(Kind::Key, &id, "key")?;
+    let id = id?;
     let reason = match (body.value.frozen, &body.value.reason) {
         (true, Some(reason)) => Some(name(reason)),
         (true, None) => return Err(Problem::invalid("/reason", "must be given: whoever uses the key sees it")),
         (false, _) => None,
     };
-    command_on(&app, &member, &id, TeamCommand::FreezeKey { key, reason }, &body.bytes).await
+    command_on(&app, &member, id, TeamCommand::FreezeKey { key: id.n, reason }, &body.bytes).await
 }
 
 /// Ends a key, at once and for ever.
 #[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
     responses((status = 200, description = "It has ended", body = api::Ended)))]
 pub async fn revoke(
-    member: Member,
+    On(member, id): On<Member, KeyId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Reply<api::Ended>, Problem> {
-    let (workspace, key) = member.owned(Kind::Key, &id, "key")?;
-    let command = Command::Team(TeamCommand::RevokeKey { key });
+    let id = id?;
+    let workspace = id.workspace;
+    let command = Command::Team(TeamCommand::RevokeKey { key: id.n });
     let committed = app.ledger.submit(workspace, command, member.asked(workspace, b"")).await?;
-    Ok(Reply::new(StatusCode::OK, api::Ended { id }).of(workspace, &committed))
+    Ok(Reply::new(StatusCode::OK, api::Ended { id: id.to_string() }).of(workspace, &committed))
 }
 
 async fn command_on(
     app: &App,
     member: &Member,
-    id: &str,
+    KeyId { workspace, n }: KeyId,
     command: TeamCommand,
     body: &[u8],
 ) -> Result<Reply<api::Key>, Problem> {
-    let (workspace, n) = member.owned(Kind::Key, id, "key")?;
     let asked = member.asked(workspace, body);
     let (committed, after) = app.ledger.submit_and_show(workspace, Command::Team(command), asked).await?;
     let key = after.team.key(n).ok_or(Problem::not_found("key"))?;
@@ -241,7 +246,7 @@ impl<'w> Desk<'w> {
             owner: key.owner.map(|owner| owner.to_string()),
             made_by: key.made_by.map(|maker| maker.to_string()),
             needs_review: self.workspace.team.is_orphan(key),
-            spend_cap: key.cap.as_ref().map(|cap| capped(cap, self.now)),
+            spend_cap: key.cap.as_ref().map(|cap| caps::to_api(cap, self.now)),
             frozen_reason: key.frozen.as_ref().map(|(reason, _)| reason.to_string()),
             created_at: key.made_at.to_string(),
             expires_at: key.terms.expires_at.map(|at| at.to_string()),

@@ -2,21 +2,22 @@
 //!
 //! Invariant: nobody learns here who belongs to a workspace that is not theirs.
 
-use super::caller::{Admin, Belonging, Member, Operator};
-use super::people::not_blocked;
-use super::person::Person;
-use super::problem::Problem;
-use super::request::{Body, PathOf};
-use super::values::{address, cap, email};
-use super::views::capped;
-use super::{App, Reply};
+use super::{caps, membership, workspaces};
 use crate::allowances;
 use crate::email::{Email, is_same};
+use crate::http::edge::app::App;
+use crate::http::edge::object::InvitationId;
+use crate::http::edge::page::page;
+use crate::http::edge::person::Person;
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{Body, PathOf};
+use crate::http::edge::rights::{Admin, Belonging, Member, On, Operator};
+use crate::http::edge::values::{address, email, not_blocked};
 use crate::ledger::{Asked, Beside};
 use crate::links::is_invitation;
 use crate::mail::Mail;
 use crate::sign_in;
-use crate::store::Claim;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -27,16 +28,17 @@ use scrip_engine::team::event::TeamEvent;
 use scrip_engine::team::{Invitation, Member as Joined, Role};
 use scrip_engine::{Command, Dated, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_owned};
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// What an entry that makes somebody a member claims, so that their workspaces are found by them. It outlives their
-/// membership: who belongs to a workspace is in the workspace.
-pub fn membership(user: UserId, workspace: WorkspaceId) -> Claim {
-    Claim { scope: members_scope(user).into(), what: workspace.to_string() }
-}
-
-/// Under which a person's workspaces are found.
-pub fn members_scope(user: UserId) -> String {
-    format!("member {user}")
+/// The routes of members.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(add, list))
+        .routes(routes!(change, remove))
+        .routes(routes!(invite, invitations))
+        .routes(routes!(accept))
+        .routes(routes!(withdraw))
 }
 
 /// Lists members, in the order they joined.
@@ -46,7 +48,7 @@ pub async fn list(member: Member, State(app): State<Arc<App>>) -> Result<Json<ap
     let workspace = member.workspace_now(&app).await?;
     let desk = Desk::at(&app, &workspace).await?;
     let members = workspace.team.members.iter().map(|member| desk.shown(member));
-    Ok(Json(super::page(members.collect(), None)))
+    Ok(Json(page(members.collect(), None)))
 }
 
 /// Makes somebody a member whom an operator's own product knows: without an invitation, and within the plan.
@@ -61,12 +63,12 @@ pub async fn add(
     app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     let (store, asked) = (app.ledger.store(), &body.value.email);
     let email = email("/email", asked)?;
-    not_blocked(&app, "/email", &email).await?;
+    not_blocked(store, "/email", &email).await?;
     let known_as = address(store, "/email", asked).await?;
     let user = sign_in::user_of(store, &known_as, app.ledger.now(None).await?).await?;
     let role = role(body.value.role);
     let command = Command::Team(TeamCommand::Add { user, email: email.as_str().into(), role });
-    let beside = Beside { claims: vec![membership(user, id)], ..Beside::default() };
+    let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
     let (committed, after) = app.ledger.submit_beside(id, command, operator.asked(id, &body.bytes), beside).await?;
     let joined = after.team.member(user).ok_or(Problem::not_found("member"))?;
     let shown = Desk::at(&app, &after).await?.shown(joined);
@@ -85,7 +87,7 @@ pub async fn change(
 ) -> Result<Reply<api::Member>, Problem> {
     let (workspace, user) = (admin.workspace()?, user_id(&id)?);
     let asked = &body.value;
-    let cap = asked.spend_cap.as_ref().map(|given| given.as_ref().map(cap).transpose()).transpose()?;
+    let cap = asked.spend_cap.as_ref().map(|given| given.as_ref().map(caps::read).transpose()).transpose()?;
     let command = TeamCommand::ChangeMember { user, role: asked.role.map(|given| role(Some(given))), cap };
     let (committed, after) =
         app.ledger.submit_and_show(workspace, Command::Team(command), admin.asked(workspace, &body.bytes)).await?;
@@ -119,7 +121,7 @@ pub async fn invitations(
     let workspace = admin.workspace_now(&app).await?;
     let now = app.ledger.now_of(&workspace).await?;
     let open = workspace.team.invitations.iter().filter(|invitation| now < invitation.expires_at);
-    Ok(Json(super::page(open.map(|invitation| invited(workspace.id, invitation)).collect(), None)))
+    Ok(Json(page(open.map(|invitation| invited(workspace.id, invitation)).collect(), None)))
 }
 
 /// Invites somebody by mail. The invitation is theirs alone, good once, and for seven days.
@@ -164,14 +166,14 @@ pub async fn invite(
 #[utoipa::path(delete, path = "/v1/invitations/{id}", tag = "Members", params(("id" = String, Path, description = "`inv_…`")),
     responses((status = 200, description = "It is dead", body = api::Ended)))]
 pub async fn withdraw(
-    admin: Admin,
+    On(admin, id): On<Admin, InvitationId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Reply<api::Ended>, Problem> {
-    let (workspace, invitation) = admin.owned(Kind::Invitation, &id, "invitation")?;
-    let command = Command::Team(TeamCommand::Withdraw { invitation });
+    let id = id?;
+    let workspace = id.workspace;
+    let command = Command::Team(TeamCommand::Withdraw { invitation: id.n });
     let committed = app.ledger.submit(workspace, command, admin.asked(workspace, b"")).await?;
-    Ok(Reply::new(StatusCode::OK, api::Ended { id }).of(workspace, &committed))
+    Ok(Reply::new(StatusCode::OK, api::Ended { id: id.to_string() }).of(workspace, &committed))
 }
 
 /// Accepts an invitation, by what its link says, as the person it was sent to.
@@ -199,10 +201,10 @@ pub async fn accept(
     // An earlier version may have invited another spelling of their address.
     let email = if is_same(&open.email, &session.email) { open.email.clone() } else { Name::from(&*session.email) };
     let command = Command::Team(TeamCommand::Join { invitation: n, user, email });
-    let asked = Asked::of_person(user, super::problem::request_id());
-    let beside = Beside { claims: vec![membership(user, id)], ..Beside::default() };
+    let asked = Asked::of_person(user, request_id());
+    let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
     let (committed, after) = app.ledger.submit_beside(id, command, asked, beside).await?;
-    Ok(Reply::new(StatusCode::OK, super::views::workspace(&after)).of(id, &committed))
+    Ok(Reply::new(StatusCode::OK, workspaces::to_api(&after)).of(id, &committed))
 }
 
 fn user_id(text: &str) -> Result<UserId, Problem> {
@@ -246,7 +248,7 @@ impl<'w> Desk<'w> {
             email: member.email.to_string(),
             role: member.role.name().to_owned(),
             seated: self.workspace.team.has_seat(member.user, self.limit),
-            spend_cap: member.cap.as_ref().map(|cap| capped(cap, self.now)),
+            spend_cap: member.cap.as_ref().map(|cap| caps::to_api(cap, self.now)),
             joined_at: member.joined_at.to_string(),
         }
     }

@@ -2,12 +2,12 @@
 //!
 //! Invariant: whoever comes back was sent away by us, from this browser, and comes back once.
 
-use super::App;
-use super::address::Client;
-use super::person::{COOKIE, named, set_cookie};
-use super::problem::Problem;
-use super::request::QueryOf;
 use super::sessions::begin;
+use crate::http::edge::address::Client;
+use crate::http::edge::app::App;
+use crate::http::edge::person::{COOKIE, named, set_cookie};
+use crate::http::edge::problem::Problem;
+use crate::http::edge::request::QueryOf;
 use crate::oidc::{Attempt, Failure, Oidc, PATIENCE};
 use crate::sign_in::{self, Redeemed};
 use axum::extract::State;
@@ -15,6 +15,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of OpenID sign-in.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(start)).routes(routes!(callback))
+}
 
 /// The cookie of an attempt. It is `Lax`, since the provider sends the browser back here from its own pages.
 const ATTEMPT: &str = "__Host-scrip_oidc";

@@ -1,17 +1,25 @@
 //! `/v1/operator_keys`: keys of whoever runs this deployment, for people and programs that need less than everything.
 
-use super::App;
-use super::caller::Operator;
-use super::problem::{Problem, request_id};
-use super::request::{Body, PathOf};
-use super::values::instant;
 use crate::crypto::{OPERATOR_PREFIXES, new_key, sha256};
+use crate::http::edge::app::App;
+use crate::http::edge::page::page;
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::request::{Body, PathOf};
+use crate::http::edge::rights::Operator;
+use crate::http::edge::values::instant;
 use crate::operators::{Actor, OperatorKey, Scope, last4};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of operator keys.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(make, list)).routes(routes!(revoke))
+}
 
 /// The most units that a key can be given for a day.
 const GRANTS_MAX: i64 = 1_000_000_000;
@@ -65,7 +73,7 @@ pub async fn make(
     responses((status = 200, description = "All keys", body = api::Page<api::OperatorKey>)))]
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::OperatorKey>>, Problem> {
     let keys = app.operator_keys.all(app.ledger.store()).await?;
-    Ok(Json(super::page(keys.iter().map(|key| shown(key)).collect(), None)))
+    Ok(Json(page(keys.iter().map(|key| shown(key)).collect(), None)))
 }
 
 /// Ends an operator key for ever: when the answer is here, the key is good nowhere.

@@ -2,13 +2,15 @@
 //!
 //! Invariant: a block is in the audit log before it holds, and holds in every process from its answer on.
 
-use super::caller::Operator;
-use super::members::members_scope;
-use super::problem::{Problem, request_id};
-use super::request::{Body, PathOf, QueryOf};
-use super::values::{address, line};
-use super::{App, Reply};
+use super::membership;
 use crate::blocks::{self, Known};
+use crate::http::edge::app::App;
+use crate::http::edge::page::page;
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{Body, PathOf, QueryOf};
+use crate::http::edge::rights::Operator;
+use crate::http::edge::values::{address, line};
 use crate::store::{Value, queries};
 use axum::Json;
 use axum::extract::State;
@@ -17,6 +19,13 @@ use scrip_client::types as api;
 use scrip_engine::{UserId, WorkspaceId};
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of people.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(block, unblock))
+}
 
 /// Maximum number of workspaces that are shown with a person.
 const SHOWN_MAX: i64 = 1_000; // # assumed
@@ -44,7 +53,7 @@ pub async fn list(
     for known in blocks::people(app.ledger.store(), &email).await? {
         data.push(to_api(&app, known).await?);
     }
-    Ok(Json(super::page(data, None)))
+    Ok(Json(page(data, None)))
 }
 
 /// Shows a person, the workspaces they belong to, and whether they are blocked.
@@ -93,20 +102,6 @@ pub async fn unblock(
     Ok(Reply::new(StatusCode::OK, to_api(&app, known).await?))
 }
 
-/// Refuses to act for a person who is blocked.
-///
-/// # Errors
-/// When whoever has the mailbox is blocked.
-pub(super) async fn not_blocked(app: &App, pointer: &str, email: &str) -> Result<(), Problem> {
-    match blocks::of_mailbox(app.ledger.store(), email).await? {
-        None => Ok(()),
-        Some(block) => {
-            let detail = format!("this person is blocked: unblock {} first", block.user);
-            Err(Problem::invalid(pointer, detail))
-        }
-    }
-}
-
 async fn find(app: &App, id: &str) -> Result<Known, Problem> {
     let user: UserId = id.parse().map_err(|()| Problem::not_found("person"))?;
     blocks::person(app.ledger.store(), user).await?.ok_or(Problem::not_found("person"))
@@ -115,7 +110,7 @@ async fn find(app: &App, id: &str) -> Result<Known, Problem> {
 async fn to_api(app: &App, known: Known) -> Result<api::Person, Problem> {
     let store = app.ledger.store();
     let block = blocks::of(store, known.user).await?;
-    let named = vec![Value::Text(members_scope(known.user)), Value::Integer(SHOWN_MAX)];
+    let named = vec![Value::Text(membership::scope(known.user)), Value::Integer(SHOWN_MAX)];
     let mut workspaces = Vec::new();
     for row in store.query(queries::CLAIMED_IN, named).await? {
         let id = WorkspaceId::new(row.integer(0) as u64);

@@ -8,15 +8,18 @@
 
 pub mod files;
 
-use super::caller::{Admin, Operator};
-use super::problem::Problem;
-use super::request::{Body, PathOf, QueryOf};
-use super::values::name;
-use super::{App, Reply, page_limit};
+use crate::http::edge::app::App;
+use crate::http::edge::object::ReviewId;
+use crate::http::edge::page::{cursor, page, page_limit};
+use crate::http::edge::problem::Problem;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{Body, QueryOf};
+use crate::http::edge::rights::{Admin, On, Operator};
+use crate::http::edge::values::name;
 use crate::ledger::Beside;
 use crate::store::{Row, Statement, Unavailable, Value, queries};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::billing::ReviewStatus;
@@ -27,6 +30,20 @@ use scrip_engine::{Command, Dated, Event, Kind, Name, Timestamp, WorkspaceId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+/// The routes of reviews.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(apply, list))
+        .routes(routes!(show))
+        .routes(routes!(files::attach).layer(DefaultBodyLimit::max(files::FILE_MAX)))
+        .routes(routes!(files::download))
+        .routes(routes!(approve))
+        .routes(routes!(reject))
+        .routes(routes!(revoke))
+}
 
 /// Texts that an application may have.
 const FIELDS_MAX: usize = 50; // # assumed
@@ -174,7 +191,7 @@ pub async fn list(
 ) -> Result<Json<api::Page<api::Review>>, Problem> {
     use ReviewStatus::{Approved, Rejected, Revoked, Submitted};
     let limit = page_limit(query.limit)?;
-    let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     let known = |status: &String| [Submitted, Approved, Rejected, Revoked].iter().any(|known| known.name() == status);
     if query.status.as_ref().is_some_and(|status| !known(status)) {
         return Err(Problem::invalid("", "status is submitted, approved, rejected or revoked"));
@@ -197,18 +214,17 @@ pub async fn list(
         last = Some(kept.n);
         data.push(kept.shown(&app).await?);
     }
-    Ok(Json(super::page(data, last.filter(|_| rows.len() > limit as usize))))
+    Ok(Json(page(data, last.filter(|_| rows.len() > limit as usize))))
 }
 
 /// Shows an application, with what was sent.
 #[utoipa::path(get, path = "/v1/reviews/{id}", tag = "Reviews", params(("id" = String, Path, description = "`rev_…`")),
     responses((status = 200, description = "The application", body = api::Review)))]
 pub async fn show(
-    admin: Admin,
+    On(_admin, id): On<Admin, ReviewId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Review>, Problem> {
-    let (workspace, number) = admin.owned(Kind::Review, &id, "review")?;
+    let ReviewId { workspace, n: number } = id?;
     Ok(Json(Kept::find(&app, workspace, number).await?.shown(&app).await?))
 }
 
@@ -216,25 +232,25 @@ pub async fn show(
 #[utoipa::path(post, path = "/v1/reviews/{id}/approve", tag = "Reviews", params(("id" = String, Path, description = "`rev_…`")),
     request_body = api::ReviewDecision, responses((status = 200, description = "The application", body = api::Review)))]
 pub async fn approve(
-    operator: Operator,
+    On(operator, id): On<Operator, ReviewId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::ReviewDecision>,
 ) -> Result<Reply<api::Review>, Problem> {
-    decide(&app, &operator, &id, &body, |review, reason| Command::ApproveReview { review, reason }).await
+    let id = id?;
+    decide(&app, &operator, id, &body, |review, reason| Command::ApproveReview { review, reason }).await
 }
 
 /// Rejects an application. The applicant is told why by mail, and can apply again.
 #[utoipa::path(post, path = "/v1/reviews/{id}/reject", tag = "Reviews", params(("id" = String, Path, description = "`rev_…`")),
     request_body = api::ReviewDecision, responses((status = 200, description = "The application", body = api::Review)))]
 pub async fn reject(
-    operator: Operator,
+    On(operator, id): On<Operator, ReviewId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::ReviewDecision>,
 ) -> Result<Reply<api::Review>, Problem> {
+    let id = id?;
     let command = |review, reason| Command::Billing(BillingCommand::RejectReview { review, reason });
-    decide(&app, &operator, &id, &body, command).await
+    decide(&app, &operator, id, &body, command).await
 }
 
 /// Takes an approval back: what requires the review is sold and renewed no more and starts no new runs; a period that
@@ -242,23 +258,22 @@ pub async fn reject(
 #[utoipa::path(post, path = "/v1/reviews/{id}/revoke", tag = "Reviews", params(("id" = String, Path, description = "`rev_…`")),
     request_body = api::ReviewDecision, responses((status = 200, description = "The application", body = api::Review)))]
 pub async fn revoke(
-    operator: Operator,
+    On(operator, id): On<Operator, ReviewId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::ReviewDecision>,
 ) -> Result<Reply<api::Review>, Problem> {
+    let id = id?;
     let command = |review, reason| Command::Billing(BillingCommand::RevokeReview { review, reason });
-    decide(&app, &operator, &id, &body, command).await
+    decide(&app, &operator, id, &body, command).await
 }
 
 async fn decide(
     app: &App,
     operator: &Operator,
-    id: &str,
+    ReviewId { workspace: id, n: number }: ReviewId,
     body: &Body<api::ReviewDecision>,
     command: impl FnOnce(Name, String) -> Command,
 ) -> Result<Reply<api::Review>, Problem> {
-    let (id, number) = operator.owned(Kind::Review, id, "review")?;
     let kept = Kept::find(app, id, number).await?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("review"))?;
     let newest = workspace.billing.reviews.get(&kept.review).map(|known| known.application);

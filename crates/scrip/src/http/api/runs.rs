@@ -1,128 +1,47 @@
-//! Quotes and runs.
+//! `/v1/runs`: running models, following runs, giving them up.
 
 pub mod events;
 
-use super::address::Client;
-use super::caller::{Caller, Reader, Right, Runner};
-use super::problem::{Problem, refusal_members};
-use super::request::{Body, PathOf, QueryOf};
-use super::streams;
+use super::assets::{self, Links};
+use super::quotes::{is_served, lines, read_cited, with_fresh_quote};
 use super::switches::off;
-use super::values::{metadata, name, params};
-use super::{App, Reply, page_limit, views};
-use crate::crypto::{is_signed, sign};
+use crate::http::edge::address::Client;
+use crate::http::edge::app::App;
+use crate::http::edge::caller::Caller;
+use crate::http::edge::object::RunId;
+use crate::http::edge::page::{cursor, page, page_limit};
+use crate::http::edge::problem::Problem;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{Body, QueryOf};
+use crate::http::edge::rights::{On, Reader, Runner};
+use crate::http::edge::values::{metadata, name, params};
 use crate::store::projection::RunRow;
 use crate::store::{Committed, Value, queries};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::{
-    CitedQuote, Command, Dated, Ending, FreshQuote, Kind, Mode, Refusal, Script, ScriptedOutcome, Terms, Timestamp,
-    Unit, Workspace, WorkspaceId, apply, limits::QUOTE_SECONDS,
-};
+use scrip_engine::{Command, Dated, Ending, Kind, Refusal, Script, ScriptedOutcome, TrialUse, WorkspaceId};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of runs.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(show))
+        .routes(routes!(cancel))
+        .routes(routes!(events::events))
+}
 
 /// Runs of others that a page of a key's own runs passes over at most.
 const PASSED_OVER_MAX: i64 = 500; // # assumed
 /// The longest a request may wait for a run, in seconds.
 const WAIT_MAX: u32 = 60;
-
-/// Quotes exact parameters for a workspace: the price, its lines, and whether the run would be accepted now.
-#[utoipa::path(post, path = "/v1/quotes", tag = "Runs", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    request_body = api::NewQuote, responses((status = 200, description = "The quote", body = api::Quote)))]
-pub async fn quote(
-    runner: Runner,
-    State(app): State<Arc<App>>,
-    body: Body<api::NewQuote>,
-) -> Result<Json<api::Quote>, Problem> {
-    let workspace = runner.workspace_now(&app).await?;
-    let id = workspace.id;
-    let asked = params(&body.value.params)?;
-    let now = app.ledger.now_of(&workspace).await?;
-    let catalogs = app.ledger.catalogs_of(&workspace).await?;
-    let command = Command::CreateRun {
-        model: name(&body.value.model),
-        params: asked.clone(),
-        quote: None,
-        sandbox: None,
-        metadata: Default::default(),
-        off: off(&app, &body.value.model),
-        served: is_served(&workspace),
-    };
-    let refusal = match apply(&workspace, &catalogs, runner.by, &command, now) {
-        Ok(_) => None,
-        Err(
-            refusal @ (Refusal::InvalidRequest { .. } | Refusal::NotFound { .. } | Refusal::CapabilityRequired { .. }),
-        ) => {
-            return Err(Problem::Refused(refusal));
-        }
-        Err(refusal) => Some(refusal),
-    };
-    let terms = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?;
-    let estimate = terms.estimate(&body.value.model, &asked).map_err(Problem::Refused)?;
-    let (model, fresh) = (estimate.model, estimate.to_quote());
-    let mut quote = shown(&app, id, &fresh, now);
-    quote.unit = model.unit.name().to_owned();
-    quote.cancel = model.cancel.name().to_owned();
-    let available = workspace.available(model.unit, Some(&model.id), now).get();
-    quote.balance_after = Some(available - fresh.credits.get()).filter(|left| refusal.is_none() && *left >= 0);
-    quote.allowed = refusal.is_none();
-    quote.refusal = refusal.as_ref().map(|refusal| {
-        let mut members = refusal_members(refusal);
-        members["code"] = json!(refusal.code());
-        members
-    });
-    Ok(Json(quote))
-}
-
-/// Returns true if a provider serves models in a workspace's mode. Only the sandbox does so far, and its pictures are
-/// not worth real credits.
-fn is_served(workspace: &Workspace) -> bool {
-    workspace.mode == Mode::Test
-}
-
-/// A quote as it is shown: its id is a signed statement of what it was for, so that nothing needs to be kept.
-fn shown(app: &App, workspace: WorkspaceId, fresh: &FreshQuote, now: Timestamp) -> api::Quote {
-    let expires_at = now.after_seconds(QUOTE_SECONDS);
-    let cited = CitedQuote { catalog: fresh.catalog_version, fingerprint: fresh.fingerprint, expires_at };
-    api::Quote {
-        id: quote_id(&app.secret, workspace, cited),
-        model: fresh.model.to_string(),
-        params: json!(fresh.params),
-        credits: fresh.credits.get(),
-        unit: Unit::Credits.name().to_owned(),
-        lines: views::lines(&fresh.lines),
-        cancel: String::new(),
-        expires_at: expires_at.to_string(),
-        catalog_version: fresh.catalog_version,
-        allowed: true,
-        refusal: None,
-        balance_after: None,
-    }
-}
-
-fn quote_id(secret: &[u8], workspace: WorkspaceId, quote: CitedQuote) -> String {
-    let body = format!("{:x}.{:x}.{:x}", quote.catalog, quote.fingerprint, quote.expires_at.micros());
-    let signature = sign(secret, &format!("quote {workspace} {body}"));
-    format!("qt_{body}.{signature}")
-}
-
-/// Reads a quote's id; a forged one, or another workspace's, is none.
-fn cited(secret: &[u8], workspace: WorkspaceId, id: &str) -> Option<CitedQuote> {
-    let (body, signature) = id.strip_prefix("qt_")?.rsplit_once('.')?;
-    if !is_signed(secret, &format!("quote {workspace} {body}"), signature) {
-        return None;
-    }
-    let mut numbers = body.split('.');
-    let catalog = u32::from_str_radix(numbers.next()?, 16).ok()?;
-    let fingerprint = u64::from_str_radix(numbers.next()?, 16).ok()?;
-    let expires_at = Timestamp::from_micros(i64::from_str_radix(numbers.next()?, 16).ok()?);
-    numbers.next().is_none().then_some(CitedQuote { catalog, fingerprint, expires_at })
-}
 
 /// How long an answer may wait for the run to end.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -147,7 +66,7 @@ pub async fn create(
 ) -> Result<Reply<api::Run>, Problem> {
     let id = runner.workspace()?;
     let wait = wait(query.wait)?;
-    let _permit = if wait.is_zero() { None } else { streams::open(&app, &runner, client).await? };
+    let _permit = if wait.is_zero() { None } else { runner.open_stream(&app, client).await? };
     let asked = runner.asked_once(id, &body.bytes)?;
     let new = body.value;
     let workspace = runner.workspace_now(&app).await?;
@@ -155,7 +74,7 @@ pub async fn create(
     let command = Command::CreateRun {
         model: name(&new.model),
         params: params(&new.params)?,
-        quote: quoted(&app, id, new.quote.as_deref())?,
+        quote: read_cited(&app, id, new.quote.as_deref())?,
         sandbox,
         metadata: metadata(&new.metadata)?,
         off: off(&app, &new.model),
@@ -170,7 +89,7 @@ pub async fn create(
     };
     let (n, row) = queued(&committed).ok_or(Problem::Internal)?;
     let shown = match wait {
-        Duration::ZERO => views::run(id, n, &row, app.links(runner.holder())),
+        Duration::ZERO => to_api(id, n, &row, Links::of(&app, runner.holder())),
         wait => events::ended(&app, (id, n), &runner, wait).await?,
     };
     Ok(Reply::new(StatusCode::ACCEPTED, shown).of(id, &committed))
@@ -178,12 +97,6 @@ pub async fn create(
 
 fn queued(committed: &Committed) -> Option<(u32, RunRow)> {
     committed.events.iter().find_map(|Dated(at, event)| RunRow::queued(*at, event))
-}
-
-fn quoted(app: &App, workspace: WorkspaceId, id: Option<&str>) -> Result<Option<CitedQuote>, Problem> {
-    let Some(id) = id else { return Ok(None) };
-    let quote = cited(&app.secret, workspace, id);
-    quote.map(Some).ok_or_else(|| Problem::invalid("/quote", "there is no such quote of this workspace"))
 }
 
 /// What the sandbox is told to do, checked.
@@ -208,20 +121,6 @@ fn script(sandbox: api::Sandbox) -> Result<Script, Problem> {
     Ok(Script { outcome, after: sandbox.after.unwrap_or(0), delivered: sandbox.delivered })
 }
 
-/// Turns an engine's fresh price into a quote that can be cited from now on, by the workspace's own clock.
-fn with_fresh_quote(app: &App, workspace: WorkspaceId, problem: Problem, now: Timestamp) -> Problem {
-    let (code, fresh) = match problem {
-        Problem::Refused(Refusal::QuoteExpired { fresh }) => ("QUOTE_EXPIRED", fresh),
-        Problem::Refused(Refusal::QuoteMismatch { fresh }) => ("QUOTE_MISMATCH", fresh),
-        other => return other,
-    };
-    let quote = shown(app, workspace, &fresh, now);
-    Problem::Quote {
-        code,
-        fresh: json!({ "id": quote.id, "credits": quote.credits, "lines": quote.lines, "expires_at": quote.expires_at }),
-    }
-}
-
 fn wait(seconds: Option<u32>) -> Result<Duration, Problem> {
     match seconds.unwrap_or(0) {
         seconds if seconds <= WAIT_MAX => Ok(Duration::from_secs(u64::from(seconds))),
@@ -242,7 +141,7 @@ async fn find(app: &App, workspace: WorkspaceId, n: u32) -> Result<(RunRow, i64)
 }
 
 /// The same, for a caller who may see it: another key's run is none to a key that sees its own alone.
-async fn find_for<R: Right>(app: &App, caller: &Caller<R>, run: (WorkspaceId, u32)) -> Result<RunRow, Problem> {
+async fn find_for(app: &App, caller: &Caller, run: (WorkspaceId, u32)) -> Result<RunRow, Problem> {
     let (row, _) = find(app, run.0, run.1).await?;
     if caller.sees(row.key) { Ok(row) } else { Err(Problem::not_found("run")) }
 }
@@ -251,15 +150,14 @@ async fn find_for<R: Right>(app: &App, caller: &Caller<R>, run: (WorkspaceId, u3
 #[utoipa::path(get, path = "/v1/runs/{id}", tag = "Runs", params(("id" = String, Path, description = "`run_…`"), WaitQuery),
     responses((status = 200, description = "The run", body = api::Run)))]
 pub async fn show(
-    reader: Reader,
+    On(reader, id): On<Reader, RunId>,
     client: Client,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     QueryOf(query): QueryOf<WaitQuery>,
 ) -> Result<Json<api::Run>, Problem> {
-    let (workspace, n) = reader.owned(Kind::Run, &id, "run")?;
+    let RunId { workspace, n } = id?;
     let wait = wait(query.wait)?;
-    let _permit = if wait.is_zero() { None } else { streams::open(&app, &reader, client).await? };
+    let _permit = if wait.is_zero() { None } else { reader.open_stream(&app, client).await? };
     Ok(Json(events::ended(&app, (workspace, n), &reader, wait).await?))
 }
 
@@ -320,7 +218,7 @@ pub async fn list(
 ) -> Result<Json<api::Page<api::Run>>, Problem> {
     let workspace = reader.workspace_now(&app).await?.id;
     let limit = page_limit(query.limit)?;
-    let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     app.ledger.store().projected().await?;
     let mut values = vec![workspace.into(), Value::Integer(before), Value::Null];
     let sql = match query.status {
@@ -342,11 +240,11 @@ pub async fn list(
         last = Some(row.integer(0));
         let run: RunRow = serde_json::from_str(row.text(1)).map_err(|_| Problem::Internal)?;
         if reader.sees(run.key) {
-            data.push(views::run(workspace, row.integer(0) as u32, &run, app.links(reader.holder())));
+            data.push(to_api(workspace, row.integer(0) as u32, &run, Links::of(&app, reader.holder())));
         }
     }
     let is_last = rows.last().map(|row| row.integer(0)) == last;
-    Ok(Json(super::page(data, last.filter(|_| !is_last))))
+    Ok(Json(page(data, last.filter(|_| !is_last))))
 }
 
 /// Gives a run up. One that has ended is refused.
@@ -354,11 +252,10 @@ pub async fn list(
     params(("id" = String, Path, description = "`run_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The run", body = api::Run)))]
 pub async fn cancel(
-    runner: Runner,
+    On(runner, id): On<Runner, RunId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Reply<api::Run>, Problem> {
-    let (workspace, run) = runner.owned(Kind::Run, &id, "run")?;
+    let RunId { workspace, n: run } = id?;
     if runner.is_confined() {
         find_for(&app, &runner, (workspace, run)).await?;
     }
@@ -386,23 +283,47 @@ fn ending_of(row: &RunRow) -> Option<Ending> {
     Some(Ending { ended_as: status.name(), ended_at, captured: row.captured, released: row.released })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quote_is_good_for_its_workspace_and_unchanged() {
-        let quote = CitedQuote { catalog: 3, fingerprint: 77, expires_at: Timestamp::from_micros(123) };
-        let workspace = WorkspaceId::new(5);
-        let id = quote_id(b"secret", workspace, quote);
-        assert_eq!(cited(b"secret", workspace, &id), Some(quote));
-        assert_eq!(cited(b"secret", WorkspaceId::new(6), &id), None);
-        assert_eq!(cited(b"other", workspace, &id), None);
-        for place in 3..id.len() {
-            let mut forged = id.clone().into_bytes();
-            forged[place] = if forged[place] == b'1' { b'2' } else { b'1' };
-            let forged = String::from_utf8(forged).expect("ASCII");
-            assert_eq!(cited(b"secret", workspace, &forged), None, "{forged}");
+/// Shows a run.
+fn to_api(workspace: WorkspaceId, n: u32, row: &RunRow, links: Links<'_>) -> api::Run {
+    let held = if row.status.is_none() { row.quoted.get() } else { 0 };
+    let outputs = row.outputs.iter().enumerate().map(|(index, file)| {
+        let asset = assets::id_of(workspace, n, index);
+        api::RunOutput {
+            url: assets::url(&asset, links),
+            asset,
+            content_type: file.content_type.clone(),
+            sha256: file.sha256.clone(),
+            bytes: file.bytes,
         }
+    });
+    api::Run {
+        id: workspace.owned(Kind::Run, n),
+        kind: "model".to_owned(),
+        model: row.model.to_string(),
+        status: row.status_name().to_owned(),
+        params: json!(row.params),
+        credits: api::RunCredits {
+            quoted: row.quoted.get(),
+            held,
+            captured: row.captured.get(),
+            released: row.released.get(),
+        },
+        unit: row.unit.name().to_owned(),
+        lines: lines(&row.lines),
+        trial: row.trial.map(|trial| match trial {
+            TrialUse::Runs => "runs".to_owned(),
+            TrialUse::Window => "window".to_owned(),
+        }),
+        outputs: outputs.collect(),
+        error: row
+            .error
+            .as_ref()
+            .map(|error| api::RunError { code: error.code.name().to_owned(), detail: error.detail.clone() }),
+        metadata: row.metadata.clone(),
+        catalog_version: row.catalog,
+        created_at: row.created_at.to_string(),
+        started_at: row.started_at.map(|at| at.to_string()),
+        ended_at: row.ended_at.map(|at| at.to_string()),
+        expires_at: row.expires_at.to_string(),
     }
 }

@@ -3,20 +3,21 @@
 //! Invariant: nobody learns here whether an address is known, and whatever did not sign somebody in is answered in the
 //! same words.
 
-use super::address::Client;
-use super::caller::Operator;
-use super::opening::{self, Opening};
-use super::people::not_blocked;
-use super::person::{COOKIE, Person, cookies, csrf, not_from_elsewhere, set_cookie};
-use super::problem::{Problem, allowed, request_id};
-use super::request::Body;
-use super::values::address;
-use super::{App, Reply};
+use super::workspaces::open::{Opening, open_workspace};
 use crate::acts;
 use crate::allowances;
 use crate::blocks;
 use crate::crypto::{hex, random, sha256};
 use crate::email::Email;
+use crate::http::edge::address::Client;
+use crate::http::edge::app::App;
+use crate::http::edge::person::{COOKIE, Person, cookies, csrf, not_from_elsewhere, set_cookie};
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::rates::spend;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::Body;
+use crate::http::edge::rights::Operator;
+use crate::http::edge::values::{address, not_blocked};
 use crate::ledger::{Asked, idempotency};
 use crate::mail::Mail;
 use crate::outbox::enqueue;
@@ -30,6 +31,17 @@ use scrip_client::types as api;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Mode, Profile, SECOND, Timestamp, UserId, WorkspaceId};
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of sessions.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(ask))
+        .routes(routes!(mint))
+        .routes(routes!(open, close_all))
+        .routes(routes!(show, close))
+}
 
 /// Has a link sent to an address. The answer is the same whether or not anybody has it.
 #[utoipa::path(post, path = "/v1/sign_in", tag = "Sessions", security(()), request_body = api::SignIn,
@@ -42,7 +54,7 @@ pub async fn ask(
     let email = address(app.ledger.store(), "/email", &body.value.email).await?;
     let now = app.ledger.now(None).await?;
     app.sign_ins.attempt(client, now)?;
-    allowed(&app, allowances::sign_in(&email)).await?;
+    spend(app.ledger.store(), allowances::sign_in(&email)).await?;
     // Whoever is blocked gets no mail, and is told what everybody is.
     if blocks::of_mailbox(app.ledger.store(), &email).await?.is_none() {
         queue_sign_in(&app, &email).await?;
@@ -71,8 +83,8 @@ pub async fn mint(
     body: Body<api::NewPortalLink>,
 ) -> Result<Reply<api::PortalLink>, Problem> {
     let email = address(app.ledger.store(), "/email", &body.value.email).await?;
-    not_blocked(&app, "/email", &email).await?;
-    let workspace = body.value.workspace.as_deref().map(|id| operator.named(id)).transpose()?;
+    not_blocked(app.ledger.store(), "/email", &email).await?;
+    let workspace = body.value.workspace.as_deref().map(|id| operator.read::<WorkspaceId>(id)).transpose()?;
     if let Some(id) = workspace {
         app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     }
@@ -153,7 +165,7 @@ async fn ensure_personal_workspace(app: &App, user: UserId, email: &Email) -> Re
         welcome: true,
         allowance: Allowance::default(),
     };
-    opening::open(app, opening).await?;
+    open_workspace(app, opening).await?;
     Ok(id)
 }
 

@@ -1,16 +1,25 @@
 //! `/v1/switches`: what an operator has switched off everywhere, and who did.
 
-use super::caller::Operator;
-use super::problem::{Problem, request_id};
-use super::request::{Body, PageQuery, PathOf, QueryOf};
-use super::values::line;
-use super::{App, page_limit};
+use crate::http::edge::app::App;
+use crate::http::edge::page::PageQuery;
+use crate::http::edge::page::{cursor, page, page_limit};
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::request::{Body, PathOf, QueryOf};
+use crate::http::edge::rights::Operator;
+use crate::http::edge::values::line;
 use crate::switches::{Change, Kind, SANDBOX, changes};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
 use scrip_engine::Off;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of switches.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(model)).routes(routes!(provider))
+}
 
 /// Lists every change of a switch, newest first: the first one of a name is how it stands.
 #[utoipa::path(get, path = "/v1/switches", tag = "Switches", params(PageQuery),
@@ -21,11 +30,11 @@ pub async fn list(
     QueryOf(query): QueryOf<PageQuery>,
 ) -> Result<Json<api::Page<api::Switch>>, Problem> {
     let limit = page_limit(query.limit)?;
-    let before = super::cursor(query.cursor.as_deref(), i64::MAX)?;
+    let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     let found = changes(app.ledger.store(), before, limit + 1).await?;
     let last = found.get(limit as usize - 1).filter(|_| found.len() > limit as usize).map(|(n, _)| *n);
     let shown = found.iter().take(limit as usize).map(|(_, change)| shown(change));
-    Ok(Json(super::page(shown.collect(), last)))
+    Ok(Json(page(shown.collect(), last)))
 }
 
 /// Switches a model off, with a reason, or on again: at once here, and within seconds on every server.

@@ -1,11 +1,13 @@
 //! Test clocks: time that moves forward on command, and true order on the way.
 
-use super::caller::Operator;
-use super::problem::Problem;
-use super::request::{Body, PathOf};
-use super::values::{instant, line};
-use super::{App, Reply, views};
 use crate::crypto::random;
+use crate::http::edge::app::App;
+use crate::http::edge::page::page;
+use crate::http::edge::problem::Problem;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{Body, PathOf};
+use crate::http::edge::rights::Operator;
+use crate::http::edge::values::{instant, line};
 use crate::store::{Row, Value, queries};
 use axum::Json;
 use axum::extract::State;
@@ -13,6 +15,13 @@ use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::{Timestamp, WorkspaceId};
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of test clocks.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(show)).routes(routes!(advance))
+}
 
 /// Makes a test clock.
 #[utoipa::path(post, path = "/v1/test_clocks", tag = "Test clocks", request_body = api::NewTestClock,
@@ -40,7 +49,7 @@ pub async fn create(
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::TestClock>>, Problem> {
     let rows = app.ledger.store().query(queries::TEST_CLOCKS, Vec::new()).await?;
     let clock = |row: &Row| shown(row.integer(0), row.text(1), Timestamp::from_micros(row.integer(2)));
-    Ok(Json(super::page(rows.iter().map(clock).collect(), None)))
+    Ok(Json(page(rows.iter().map(clock).collect(), None)))
 }
 
 /// Shows a test clock.
@@ -51,7 +60,7 @@ pub async fn show(
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
 ) -> Result<Json<api::TestClock>, Problem> {
-    let id = views::parse_test_clock(&id).ok_or(Problem::not_found("test clock"))?;
+    let id = parse(&id).ok_or(Problem::not_found("test clock"))?;
     Ok(Json(find(&app, id).await?))
 }
 
@@ -64,7 +73,7 @@ pub async fn advance(
     PathOf(id): PathOf<String>,
     body: Body<api::AdvanceRequest>,
 ) -> Result<Json<api::TestClock>, Problem> {
-    let id = views::parse_test_clock(&id).ok_or(Problem::not_found("test clock"))?;
+    let id = parse(&id).ok_or(Problem::not_found("test clock"))?;
     let to = instant("/to", &body.value.to)?;
     let before = find(&app, id).await?;
     if before.now.parse().is_ok_and(|now: Timestamp| to < now) {
@@ -81,5 +90,15 @@ async fn find(app: &App, id: i64) -> Result<api::TestClock, Problem> {
 }
 
 fn shown(id: i64, name: &str, now: Timestamp) -> api::TestClock {
-    api::TestClock { id: views::test_clock_id(id), name: name.to_owned(), now: now.to_string() }
+    api::TestClock { id: id_of(id), name: name.to_owned(), now: now.to_string() }
+}
+
+/// Returns the id of a test clock, `tc_…`.
+pub fn id_of(id: i64) -> String {
+    WorkspaceId::new(id as u64).to_string().replacen("ws_", "tc_", 1)
+}
+
+/// Reads the id of a test clock; `None` for what is none.
+pub fn parse(id: &str) -> Option<i64> {
+    format!("ws_{}", id.strip_prefix("tc_")?).parse::<WorkspaceId>().ok().map(WorkspaceId::get)
 }

@@ -1,20 +1,24 @@
-//! `/v1/workspaces`: opening, listing, plans by hand, freezing.
+//! `/v1/workspaces`: opening, listing, renaming and freezing.
 
 pub mod check;
+pub mod open;
 
-use super::caller::{Admin, Operator, Signed, Viewer};
-use super::members::members_scope;
-use super::opening::{self, Opening};
-use super::people::not_blocked;
-use super::problem::Problem;
-use super::request::{Body, PathOf, QueryOf};
-use super::values::{self, amount, email, instant, name};
-use super::{App, Reply, billing, page_limit, scopes, views};
+use super::membership;
+use super::test_clocks;
+use crate::http::edge::rights::{Admin, On, Operator, Signed, Viewer};
+use open::{Opening, open_workspace};
+
 use crate::allowances;
 use crate::crypto::{random, sha256};
 use crate::email::Email;
+use crate::http::edge::app::App;
+use crate::http::edge::page::{cursor, page, page_limit};
+use crate::http::edge::problem::Problem;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{Body, QueryOf};
+use crate::http::edge::scopes;
+use crate::http::edge::values::{self, amount, email, name, not_blocked};
 use crate::ledger::Asked;
-use crate::operators::{OperatorKeys, Reservation};
 use crate::sign_in;
 use crate::store::{Allowance, Value, queries};
 use axum::Json;
@@ -22,12 +26,20 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::team::{Role, Tenancy};
-use scrip_engine::{
-    Choice, Command, DAY, Event, Give, Kind, Mode, Profile, SECOND, Timestamp, Unit, UserId, Workspace, WorkspaceId,
-    apply,
-};
+use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceId};
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of workspaces.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(open, list))
+        .routes(routes!(check::check))
+        .routes(routes!(show, change))
+        .routes(routes!(freeze))
+}
 
 /// Workspaces of a person that are shown, a tenth: those they left are among the claims that are read.
 const WORKSPACES_MAX: i64 = 100; // # assumed
@@ -59,15 +71,15 @@ pub async fn open(
             opening
         }
     };
-    let (committed, workspace) = match (opening::open(&app, opening.clone()).await, signed.user()) {
+    let (committed, workspace) = match (open_workspace(&app, opening.clone()).await, signed.user()) {
         // Only whoever comes to the limit is asked about.
         (Err(Problem::Exceeded { .. }), Some(user)) if has_paid_anywhere(&app, user).await? => {
-            let allowance = allowances::workspace(user, members_scope(user), true);
-            opening::open(&app, Opening { allowance, ..opening }).await?
+            let allowance = allowances::workspace(user, membership::scope(user), true);
+            open_workspace(&app, Opening { allowance, ..opening }).await?
         }
         (opened, _) => opened?,
     };
-    Ok(Reply::new(StatusCode::CREATED, views::workspace(&workspace)).of(id, &committed))
+    Ok(Reply::new(StatusCode::CREATED, to_api(&workspace)).of(id, &committed))
 }
 
 /// Returns the id of the workspace that a caller opens. It follows from the key and from whose key it is, so that a
@@ -83,7 +95,7 @@ fn id_of(key: Option<&str>, user: Option<UserId>) -> WorkspaceId {
 
 /// Returns true if anything was ever paid for a workspace that a person administers.
 async fn has_paid_anywhere(app: &App, user: UserId) -> Result<bool, Problem> {
-    let named = vec![Value::Text(members_scope(user)), Value::Integer(10 * WORKSPACES_MAX)];
+    let named = vec![Value::Text(membership::scope(user)), Value::Integer(10 * WORKSPACES_MAX)];
     for row in app.ledger.store().query(queries::CLAIMED_IN, named).await? {
         let workspace = app.ledger.workspace(WorkspaceId::new(row.integer(0) as u64)).await?;
         let is_theirs = |open: &Workspace| open.team.member(user).is_some_and(|member| member.role == Role::Admin);
@@ -117,7 +129,7 @@ fn by_person(
     }
     let profile = Profile { name: new.name, owner: email.to_string(), external_id: None };
     let (tenancy, mode) = (Tenancy::Team, Mode::Test);
-    let allowance = allowances::workspace(user, members_scope(user), false);
+    let allowance = allowances::workspace(user, membership::scope(user), false);
     let (test_clock, choice, welcome) = (None, None, true);
     Ok(Opening { id, asked, tenancy, owner: user, profile, mode, test_clock, choice, welcome, allowance })
 }
@@ -126,7 +138,7 @@ fn by_person(
 async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<Opening, Problem> {
     let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
     let owner = email("/owner/email", &owner.email)?.to_string();
-    not_blocked(app, "/owner/email", &owner).await?;
+    not_blocked(app.ledger.store(), "/owner/email", &owner).await?;
     let mode = if new.mode == Some(api::Mode::Live) { Mode::Live } else { Mode::Test };
     let test_clock = test_clock(app, new.test_clock.as_deref(), mode).await?;
     if let Some(external_id) = &new.external_id {
@@ -151,7 +163,7 @@ async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i6
         return Err(Problem::invalid("/test_clock", "only a workspace in test mode stands on a test clock"));
     }
     let unknown = || Problem::invalid("/test_clock", "there is no such test clock; make one at /v1/test_clocks");
-    let id = views::parse_test_clock(id).ok_or_else(unknown)?;
+    let id = test_clocks::parse(id).ok_or_else(unknown)?;
     let rows = app.ledger.store().query(queries::TEST_CLOCK, vec![Value::Integer(id)]).await?;
     if rows.is_empty() { Err(unknown()) } else { Ok(Some(id)) }
 }
@@ -179,10 +191,10 @@ pub async fn list(
     QueryOf(query): QueryOf<ListQuery>,
 ) -> Result<Json<api::Page<api::Workspace>>, Problem> {
     if let Some(user) = signed.user() {
-        return Ok(Json(super::page(workspaces_of(&app, user, signed.only).await?, None)));
+        return Ok(Json(page(workspaces_of(&app, user, signed.only).await?, None)));
     }
     let limit = page_limit(query.limit)?;
-    let after = super::cursor(query.cursor.as_deref(), 0)?;
+    let after = cursor(query.cursor.as_deref(), 0)?;
     app.ledger.store().projected().await?;
     let mut values = vec![Value::Integer(after), Value::Integer(limit + 1)];
     let sql = match query.external_id {
@@ -197,16 +209,16 @@ pub async fn list(
     for row in rows.iter().take(limit as usize) {
         let id = WorkspaceId::new(row.integer(0) as u64);
         if let Some(workspace) = app.ledger.workspace(id).await? {
-            data.push(views::workspace(&workspace));
+            data.push(to_api(&workspace));
         }
     }
     let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
-    Ok(Json(super::page(data, last.map(|row| row.integer(1)))))
+    Ok(Json(page(data, last.map(|row| row.integer(1)))))
 }
 
 /// The workspaces that a person belongs to: those they ever joined, and have not left.
 async fn workspaces_of(app: &App, user: UserId, only: Option<WorkspaceId>) -> Result<Vec<api::Workspace>, Problem> {
-    let named = vec![Value::Text(members_scope(user)), Value::Integer(10 * WORKSPACES_MAX)];
+    let named = vec![Value::Text(membership::scope(user)), Value::Integer(10 * WORKSPACES_MAX)];
     let mut found = Vec::new();
     for row in app.ledger.store().query(queries::CLAIMED_IN, named).await? {
         let id = WorkspaceId::new(row.integer(0) as u64);
@@ -214,7 +226,7 @@ async fn workspaces_of(app: &App, user: UserId, only: Option<WorkspaceId>) -> Re
             continue;
         }
         if let Some(workspace) = app.ledger.workspace(id).await?.filter(|open| open.team.member(user).is_some()) {
-            found.push(views::workspace(&workspace));
+            found.push(to_api(&workspace));
         }
     }
     Ok(found)
@@ -224,12 +236,12 @@ async fn workspaces_of(app: &App, user: UserId, only: Option<WorkspaceId>) -> Re
 #[utoipa::path(get, path = "/v1/workspaces/{id}", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
     responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn show(
-    viewer: Viewer,
+    On(viewer, id): On<Viewer, WorkspaceId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Json<api::Workspace>, Problem> {
-    let workspace = app.ledger.workspace(viewer.named(&id)?).await?.ok_or(Problem::not_found("workspace"))?;
-    let mut shown = views::workspace(&workspace);
+    let id = id?;
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let mut shown = to_api(&workspace);
     if viewer.is_confined() {
         shown.owner_email.clear();
     }
@@ -240,76 +252,22 @@ pub async fn show(
 #[utoipa::path(patch, path = "/v1/workspaces/{id}", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
     request_body = api::WorkspaceChange, responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn change(
-    admin: Admin,
+    On(admin, id): On<Admin, WorkspaceId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::WorkspaceChange>,
 ) -> Result<Reply<api::Workspace>, Problem> {
+    let id = id?;
     let command = Command::Rename { name: body.value.name };
-    let id = admin.named(&id)?;
     let (committed, workspace) = app.ledger.submit_and_show(id, command, admin.asked(id, &body.bytes)).await?;
-    Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).of(id, &committed))
-}
-
-/// Puts a workspace on a plan, billed by hand: at once when it is more, at the period's end when it is less.
-#[utoipa::path(post, path = "/v1/workspaces/{id}/subscription", tag = "Workspaces",
-    params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
-    request_body = api::NewSubscription, responses((status = 200, description = "The workspace", body = api::Workspace)))]
-pub async fn subscribe(
-    operator: Operator,
-    State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
-    body: Body<api::NewSubscription>,
-) -> Result<Reply<api::Workspace>, Problem> {
-    let id = operator.named(&id)?;
-    let asked = operator.asked_once(id, &body.bytes)?;
-    let new = body.value;
-    let command = Command::Subscribe(choice(&new.plan, new.interval, new.allowance, &new.approve)?);
-    let (committed, workspace) = app.ledger.submit_and_show(id, command, asked).await?;
-    Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).of(id, &committed))
-}
-
-/// How a subscription is ended.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct CancelQuery {
-    /// `true` takes a cancellation or a scheduled change back.
-    undo: Option<bool>,
-}
-
-/// Ends the plan with its period; packs stay. What is paid through a payment provider is ended there.
-#[utoipa::path(delete, path = "/v1/workspaces/{id}/subscription", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`"), CancelQuery),
-    responses((status = 200, description = "The workspace", body = api::Workspace)))]
-pub async fn cancel(
-    operator: Operator,
-    State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
-    QueryOf(query): QueryOf<CancelQuery>,
-) -> Result<Reply<api::Workspace>, Problem> {
-    let undo = query.undo == Some(true);
-    let named = operator.named(&id)?;
-    let workspace = app.ledger.workspace(named).await?.ok_or(Problem::not_found("workspace"))?;
-    if workspace.subscription.payment.is_some() {
-        billing::end(&app, &workspace, undo).await?;
-        let workspace = app.ledger.workspace(named).await?.ok_or(Problem::not_found("workspace"))?;
-        return Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)));
-    }
-    if !undo && workspace.subscription.period.is_none() && billing::end_collection(&app, &workspace).await? {
-        let workspace = app.ledger.workspace(named).await?.ok_or(Problem::not_found("workspace"))?;
-        return Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)));
-    }
-    let command = if undo { Command::UndoCancel } else { Command::CancelSubscription };
-    command_on(&app, &operator, &id, command, &[u8::from(undo)]).await
+    Ok(Reply::new(StatusCode::OK, to_api(&workspace)).of(id, &committed))
 }
 
 /// Freezes or thaws a workspace: a frozen one starts nothing new.
 #[utoipa::path(post, path = "/v1/workspaces/{id}/freeze", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
     request_body = api::FreezeRequest, responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn freeze(
-    operator: Operator,
+    On(operator, id): On<Operator, WorkspaceId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     body: Body<api::FreezeRequest>,
 ) -> Result<Reply<api::Workspace>, Problem> {
     let command = match (body.value.frozen, &body.value.reason) {
@@ -317,113 +275,29 @@ pub async fn freeze(
         (true, None) => return Err(Problem::invalid("/reason", "must be given: the people of the workspace see it")),
         (false, _) => Command::Unfreeze,
     };
-    command_on(&app, &operator, &id, command, &body.bytes).await
+    command_on(&app, &operator, id?, command, &body.bytes).await
 }
 
-/// Gives credits: a pack that was sold, or goodwill with a reason.
-#[utoipa::path(post, path = "/v1/workspaces/{id}/grants", tag = "Workspaces",
-    params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
-    request_body = api::NewGrant, responses((status = 201, description = "The grants that were made; none when the source was granted from before", body = Vec<api::Grant>)))]
-pub async fn give(
-    operator: Operator,
-    State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
-    body: Body<api::NewGrant>,
-) -> Result<Reply<Vec<api::Grant>>, Problem> {
-    let id = operator.named(&id)?;
-    let asked = operator.asked_once(id, &body.bytes)?;
-    let command = grant_command(body.value)?;
-    let reservation = reserve(&app, &operator, id, &command).await?;
-    let submitted = app.ledger.submit_and_show(id, command, asked).await;
-    if submitted.as_ref().map_or(true, |(committed, _)| committed.replayed) {
-        reservation.give_back(app.ledger.store()).await;
-    }
-    let (committed, workspace) = submitted?;
-    let made = committed.events.iter().filter_map(|dated| match &dated.1 {
-        Event::GrantIssued { grant, .. } => workspace.grant(*grant),
-        _ => None,
-    });
-    let made = made.map(|grant| views::grant(&workspace, grant)).collect();
-    Ok(Reply::new(StatusCode::CREATED, made).of(id, &committed))
-}
-
-/// Takes what a grant would give from what the operator's key may give today.
+/// Submits an operator's command on a workspace, and shows what the workspace is then.
 ///
 /// # Errors
-/// When that is less, or the workspace would refuse the grant.
-async fn reserve(app: &App, operator: &Operator, id: WorkspaceId, command: &Command) -> Result<Reservation, Problem> {
-    let key = operator.operator_key().ok_or(Problem::Internal)?;
-    let Some(limit) = key.grants_per_day else { return Ok(Reservation::default()) };
-    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
-    let (catalogs, now) = (app.ledger.catalogs_of(&workspace).await?, app.ledger.now_of(&workspace).await?);
-    let given = apply(&workspace, &catalogs, operator.by, command, now).map_err(Problem::Refused)?;
-    let units = given.events.iter().map(|dated| match &dated.1 {
-        Event::GrantIssued { amount, .. } => amount.get(),
-        _ => 0,
-    });
-    let reservation = OperatorKeys::reserve(app.ledger.store(), key, units.sum()).await?;
-    let day_end = Timestamp::from_micros(app.ledger.now(None).await?.day().saturating_add(1).saturating_mul(DAY));
-    let left = day_end.micros().saturating_sub(app.ledger.now(None).await?.micros()) / SECOND + 1;
-    reservation.ok_or(Problem::RateLimited {
-        limit: u32::try_from(limit).unwrap_or(u32::MAX),
-        retry_after: u32::try_from(left).unwrap_or(u32::MAX),
-    })
-}
-
-/// Builds the command that gives a grant.
-///
-/// # Errors
-/// When the request contradicts itself, or a value is out of range.
-fn grant_command(new: api::NewGrant) -> Result<Command, Problem> {
-    let give = match (new.pack, new.amount) {
-        (Some(pack), None) if new.unit.is_none() && new.expires_at.is_none() && new.models.is_empty() => {
-            Give::Pack(name(&pack))
-        }
-        (Some(_), _) => {
-            return Err(Problem::invalid("/pack", "a pack has its amount, unit, expiry and models in the catalog"));
-        }
-        (None, Some(units)) => Give::Goodwill {
-            unit: if new.unit == Some(api::GrantUnit::Training) { Unit::Training } else { Unit::Credits },
-            amount: amount("/amount", units)?,
-            expires_at: new.expires_at.map(|at| instant("/expires_at", &at)).transpose()?,
-            models: new.models.iter().map(|model| name(model)).collect(),
-        },
-        (None, None) => return Err(Problem::invalid("/amount", "must be given, or a pack")),
-    };
-    Ok(Command::Grant { give, source: new.source.as_deref().map(name), reason: new.reason })
-}
-
-/// Takes back what is left of a grant, now and when its holds end.
-#[utoipa::path(post, path = "/v1/grants/{id}/void", tag = "Workspaces",
-    params(("id" = String, Path, description = "`gr_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
-    request_body = api::VoidRequest, responses((status = 200, description = "The grant", body = api::Grant)))]
-pub async fn void(
-    operator: Operator,
-    State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
-    body: Body<api::VoidRequest>,
-) -> Result<Reply<api::Grant>, Problem> {
-    let (workspace, grant) = operator.owned(Kind::Grant, &id, "grant")?;
-    let asked = operator.asked_once(workspace, &body.bytes)?;
-    let command = Command::VoidGrant { grant, reason: body.value.reason };
-    let (committed, shown) = app.ledger.submit_and_show(workspace, command, asked).await?;
-    let grant = shown.grant(grant).ok_or(Problem::not_found("grant"))?;
-    Ok(Reply::new(StatusCode::OK, views::grant(&shown, grant)).of(workspace, &committed))
-}
-
-async fn command_on(
+/// When it is refused, or the store cannot answer.
+pub async fn command_on(
     app: &App,
     operator: &Operator,
-    id: &str,
+    id: WorkspaceId,
     command: Command,
     body: &[u8],
 ) -> Result<Reply<api::Workspace>, Problem> {
-    let id = operator.named(id)?;
     let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, body)).await?;
-    Ok(Reply::new(StatusCode::OK, views::workspace(&workspace)).of(id, &committed))
+    Ok(Reply::new(StatusCode::OK, to_api(&workspace)).of(id, &committed))
 }
 
-fn choice(
+/// Reads the plan that an operator puts a workspace on.
+///
+/// # Errors
+/// When the allowance is out of range.
+pub fn choice(
     plan: &str,
     interval: Option<api::Interval>,
     allowance: Option<i64>,
@@ -435,4 +309,46 @@ fn choice(
         allowance: allowance.map(|units| amount("/allowance", units)).transpose()?,
         approve: approve.iter().map(|approval| (name(&approval.review), approval.reason.clone())).collect(),
     })
+}
+
+/// Shows a workspace.
+pub fn to_api(workspace: &Workspace) -> api::Workspace {
+    let subscription = &workspace.subscription;
+    // A renewal that is collected is past due once the bridge is over, and one on its way is not (R4).
+    let is_late = subscription.is_frozen() && !subscription.processing;
+    let unpaid = is_late || workspace.billing.failed.is_some();
+    let status = match () {
+        () if workspace.frozen.is_some() || !workspace.disputes.is_empty() => "frozen",
+        () if subscription.cancel => "canceling",
+        () if subscription.payment.is_some() && unpaid => "past_due",
+        () => "active",
+    };
+    let disputed = workspace.disputes.first().map(|source| format!("the payment {source} is in dispute"));
+    api::Workspace {
+        id: workspace.id.to_string(),
+        name: workspace.profile.name.clone(),
+        owner_email: workspace.profile.owner.clone(),
+        external_id: workspace.profile.external_id.clone(),
+        mode: workspace.mode.name().to_owned(),
+        plan: subscription.plan.to_string(),
+        interval: subscription.period.map(|period| period.interval.name().to_owned()),
+        status: status.to_owned(),
+        frozen_reason: workspace.frozen.as_ref().map(ToString::to_string).or(disputed),
+        test_clock: workspace.test_clock.map(test_clocks::id_of),
+        billing: subscription.period.map(|_| match &subscription.payment {
+            Some(_) => "provider".to_owned(),
+            None => "manual".to_owned(),
+        }),
+        awaited_until: subscription.awaited_until.map(|at| at.to_string()),
+        period: subscription
+            .period
+            .map(|period| api::PeriodView { start: period.start.to_string(), end: period.end.to_string() }),
+        pending: subscription.pending.as_ref().map(|(plan, interval)| api::PendingChange {
+            plan: plan.to_string(),
+            interval: interval.name().to_owned(),
+        }),
+        approvals: workspace.approvals.iter().map(ToString::to_string).collect(),
+        catalog_version: workspace.catalog,
+        created_at: workspace.opened_at.to_string(),
+    }
 }

@@ -6,15 +6,9 @@
 //!
 //! Invariant: without trusted proxies, no byte that a client sends has a part in its address.
 
-use super::App;
-use super::connection::Peer;
-use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap};
-use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use axum::http::HeaderMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bits of an IPv6 address that tell networks apart: whoever has one address has all those of its network.
@@ -31,15 +25,6 @@ impl Client {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(kept(address.to_bits(), 128, NETWORK_BITS))),
             address => address,
         })
-    }
-}
-
-/// The client of a request. Those that came over no socket are one client.
-impl FromRequestParts<Arc<App>> for Client {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Client, Infallible> {
-        Ok(app.proxies.client_of(&parts.extensions, &parts.headers))
     }
 }
 
@@ -83,12 +68,6 @@ impl Proxies {
             }
         }
         Client::at(known)
-    }
-
-    /// The client of a request by its parts.
-    pub fn client_of(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
-        let peer = extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.address());
-        self.client(peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), headers)
     }
 
     /// Returns true if a peer is one of them.

@@ -1,4 +1,4 @@
-//! Who is calling: extractors that are the permission. A handler that takes an [`Admin`] is for admins.
+//! Who is calling, and how they are judged; [`super::rights`] has what a handler can ask of them.
 //!
 //! Three kinds of caller come by one header: operator keys, which name the workspace; keys of a workspace, and sessions
 //! of people, which are judged on the workspace as it is now, at every request anew (R26). What is submitted afterwards
@@ -7,98 +7,32 @@
 //! Invariant: nothing that anybody but the operator asks is served before it was judged and counted (R27), and somebody
 //! who does not belong to a workspace finds none.
 
+use super::address::Client;
+use super::app::{App, Audience};
+use super::object::Object;
 use super::person::{self, Person};
 use super::problem::{Problem, request_id};
 use super::request::canonical;
-use super::{App, Audience};
+use super::streams::Permit;
 use super::{rates, scopes};
 use crate::crypto::{OPERATOR_PREFIXES, is_key, sha256};
 use crate::email::Email;
 use crate::ledger::{Asked, idempotency, request_hash};
 use crate::operators::OperatorKey;
 use crate::store::Idempotency;
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri, header};
 use scrip_engine::team::KeyHash;
-use scrip_engine::{
-    By, Kind, Need, Refusal, Terms, Timestamp, UserId, Workspace, WorkspaceId, judge, parse_owned, run_scope,
-    workspace_in,
-};
+use scrip_engine::{By, Kind, Need, Refusal, Terms, Timestamp, UserId, Workspace, WorkspaceId, judge, run_scope};
 use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// Prefixes of keys of workspaces: for play credits and for real ones, and those of before.
 pub const KEY_PREFIXES: [&str; 4] = ["scrip_wk_test_", "scrip_wk_live_", "wk_test_", "wk_live_"];
 
-/// What a handler needs its caller to be allowed.
-pub trait Right {
-    /// As the engine judges it.
-    const NEED: Need<'static>;
-}
-
-/// See [`Operator`].
-pub struct Operates;
-/// See [`Viewer`].
-pub struct Looks;
-/// See [`Reader`].
-pub struct ReadsRuns;
-/// See [`Runner`].
-pub struct Runs;
-/// See [`Signed`].
-pub struct SignsIn;
-/// See [`Belonging`].
-pub struct Leaves;
-/// See [`Member`].
-pub struct Belongs;
-/// See [`Admin`].
-pub struct Administers;
-
-impl Right for Operates {
-    const NEED: Need<'static> = Need::Operator;
-}
-impl Right for Looks {
-    const NEED: Need<'static> = Need::Look;
-}
-impl Right for ReadsRuns {
-    const NEED: Need<'static> = Need::ReadRuns;
-}
-impl Right for Runs {
-    const NEED: Need<'static> = Need::RunAny;
-}
-impl Right for SignsIn {
-    const NEED: Need<'static> = Need::Person;
-}
-impl Right for Leaves {
-    const NEED: Need<'static> = Need::Leave;
-}
-impl Right for Belongs {
-    const NEED: Need<'static> = Need::Member;
-}
-impl Right for Administers {
-    const NEED: Need<'static> = Need::Admin;
-}
-
-/// Whoever runs this deployment, by an operator key.
-pub type Operator = Caller<Operates>;
-/// Whoever may do anything at all in the workspace: a member, a key with a right in force, the operator.
-pub type Viewer = Caller<Looks>;
-/// Whoever may see runs: a member, a key that reads or runs, the operator.
-pub type Reader = Caller<ReadsRuns>;
-/// Whoever may run at least one model; which ones is judged with the run.
-pub type Runner = Caller<Runs>;
-/// Somebody who has signed in, whatever they belong to, or the operator. Never a key.
-pub type Signed = Caller<SignsIn>;
-/// A person of the workspace, even one who waits for a seat, or the operator. Never a key.
-pub type Belonging = Caller<Leaves>;
-/// A person of the workspace, whatever their role, or the operator. Never a key.
-pub type Member = Caller<Belongs>;
-/// An admin of the workspace, or the operator. Never a key.
-pub type Admin = Caller<Administers>;
-
-/// Somebody who may do what `R` says.
-pub struct Caller<R> {
+/// Who sent a request, and what they were found to be allowed.
+pub struct Caller {
     /// Who, as the engine judges them.
     pub by: By,
     /// Their address, for a person.
@@ -116,56 +50,6 @@ pub struct Caller<R> {
     operator: Option<Arc<OperatorKey>>,
     /// The key whose own runs are all that they see; see [`run_scope`].
     run_scope: Option<u32>,
-    right: PhantomData<fn() -> R>,
-}
-
-impl<R: Right> FromRequestParts<Arc<App>> for Caller<R> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Caller<R>, Problem> {
-        let known = authenticate(parts, app).await?;
-        let named = named_workspace(&parts.headers)?;
-        let mut caller = Caller {
-            by: known.by,
-            email: known.email,
-            actor: known.actor,
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            key: None,
-            workspace: named,
-            only: known.workspace,
-            judged: None,
-            operator: known.operator,
-            run_scope: None,
-            right: PhantomData,
-        };
-        let is_signed = matches!(caller.by, By::User(_)) && R::NEED == Need::Person;
-        if caller.by != By::Operator && !is_signed {
-            let workspace = one_workspace(known.workspace, named)?.or_else(|| in_path(&parts.uri));
-            caller.workspace = Some(workspace.ok_or_else(|| unnamed(R::NEED))?);
-            caller.judge(app).await?;
-        }
-        caller.key = idempotency_key(&parts.headers)?;
-        Ok(caller)
-    }
-}
-
-/// The caller of an address that is open to everybody, where the request says who sends it, and `R` allows it to them.
-/// Anybody else is `None`: what is open to everybody is refused to nobody.
-impl<R: Right> OptionalFromRequestParts<Arc<App>> for Caller<R> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Option<Caller<R>>, Problem> {
-        let says = |name: &str| parts.headers.contains_key(name);
-        if !says("authorization") && !says("scrip-workspace") {
-            return Ok(None);
-        }
-        match <Caller<R> as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await {
-            Ok(caller) => Ok(Some(caller)),
-            Err(unavailable @ Problem::Unavailable) => Err(unavailable),
-            Err(_) => Ok(None),
-        }
-    }
 }
 
 /// Who sent a request, before anything is judged.
@@ -232,14 +116,45 @@ fn unnamed(need: Need<'_>) -> Problem {
     }
 }
 
-/// The workspace of the first id in an address.
-fn in_path(uri: &Uri) -> Option<WorkspaceId> {
-    uri.path().split('/').find_map(workspace_in)
-}
+impl Caller {
+    /// Finds who sent a request, and judges them by what is needed, in the workspace that their key, their session or
+    /// the header names, or else in the one of what the request is about.
+    ///
+    /// # Errors
+    /// When they are nobody who is known, no workspace is named, or they may not.
+    pub async fn judged_by(
+        parts: &mut Parts,
+        app: &Arc<App>,
+        need: Need<'static>,
+        about: Option<WorkspaceId>,
+    ) -> Result<Caller, Problem> {
+        let known = authenticate(parts, app).await?;
+        let named = named_workspace(&parts.headers)?;
+        let mut caller = Caller {
+            by: known.by,
+            email: known.email,
+            actor: known.actor,
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            key: None,
+            workspace: named,
+            only: known.workspace,
+            judged: None,
+            operator: known.operator,
+            run_scope: None,
+        };
+        let is_signed = matches!(caller.by, By::User(_)) && need == Need::Person;
+        if caller.by != By::Operator && !is_signed {
+            let workspace = one_workspace(known.workspace, named)?.or(about);
+            caller.workspace = Some(workspace.ok_or_else(|| unnamed(need))?);
+            caller.judge(app, need).await?;
+        }
+        caller.key = idempotency_key(&parts.headers)?;
+        Ok(caller)
+    }
 
-impl<R: Right> Caller<R> {
     /// Judges somebody who is not the operator, and counts the request against the plan's limit.
-    async fn judge(&mut self, app: &App) -> Result<(), Problem> {
+    async fn judge(&mut self, app: &App, need: Need<'static>) -> Result<(), Problem> {
         let id = self.workspace.ok_or(Problem::not_found("workspace"))?;
         let missing = || match self.by {
             By::Key(_) => Problem::Unauthenticated,
@@ -249,7 +164,7 @@ impl<R: Right> Caller<R> {
         let now = now(app, &workspace).await?;
         let catalogs = app.ledger.catalogs_of(&workspace).await?;
         let plan = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?.plan();
-        judge(&workspace, &plan, self.by, R::NEED, now).map_err(Problem::Refused)?;
+        judge(&workspace, &plan, self.by, need, now).map_err(Problem::Refused)?;
         if let By::Key(secret) = self.by {
             let key = workspace.team.opened_by(&secret, now).ok_or(Problem::Unauthenticated)?;
             if app.blocked.has(app.ledger.store(), [key.owner, key.made_by]).await? {
@@ -259,7 +174,7 @@ impl<R: Right> Caller<R> {
             app.keys.used(&app.ledger, id, key.n);
         }
         self.run_scope = run_scope(&workspace, &plan, self.by, now);
-        rates::admit(app, id, plan.requests_per_minute).await?;
+        rates::admit(app.ledger.store(), id, plan.requests_per_minute).await?;
         self.judged = Some(workspace);
         Ok(())
     }
@@ -285,6 +200,18 @@ impl<R: Right> Caller<R> {
             return Err(Problem::Unauthenticated);
         }
         sees_run(app, &workspace, self.by, made_by).await
+    }
+
+    /// Counts an answer that stays open, for as long as the permit lives; the operator's are not counted.
+    ///
+    /// # Errors
+    /// When as many are open as may be.
+    pub async fn open_stream(&self, app: &App, client: Client) -> Result<Option<Permit>, Problem> {
+        if self.by == By::Operator {
+            return Ok(None);
+        }
+        let workspace = self.workspace_now(app).await?;
+        app.streams.count(&workspace, self.user(), client).map(Some)
     }
 
     /// Returns true if they see a run that this key made, or none.
@@ -331,30 +258,15 @@ impl<R: Right> Caller<R> {
         app.ledger.workspace(self.workspace()?).await?.ok_or(Problem::not_found("workspace"))
     }
 
-    /// The workspace and number of something by its id; the workspace is in the id, and must not contradict the header.
+    /// Reads an id of something in a workspace, which must not be another one than the request is about.
     ///
     /// # Errors
-    /// Not found, whether the id is malformed or another workspace was named.
-    pub fn owned(&self, kind: Kind, id: &str, what: &'static str) -> Result<(WorkspaceId, u32), Problem> {
-        let (workspace, n) = parse_owned(kind, id).ok_or(Problem::not_found(what))?;
-        self.not_another(workspace, what)?;
-        Ok((workspace, n))
-    }
-
-    /// A workspace by its id in a body or an address, which must not contradict the header either.
-    ///
-    /// # Errors
-    /// Not found, as above.
-    pub fn named(&self, id: &str) -> Result<WorkspaceId, Problem> {
-        let workspace = workspace_id(id)?;
-        self.not_another(workspace, "workspace")?;
-        Ok(workspace)
-    }
-
-    fn not_another(&self, workspace: WorkspaceId, what: &'static str) -> Result<(), Problem> {
+    /// Not found, whether the id is none or another workspace was named.
+    pub fn read<O: Object>(&self, id: &str) -> Result<O, Problem> {
+        let object = O::read(id).ok_or(Problem::not_found(O::WORD))?;
         match self.workspace {
-            Some(named) if named != workspace => Err(Problem::not_found(what)),
-            _ => Ok(()),
+            Some(named) if named != object.workspace() => Err(Problem::not_found(O::WORD)),
+            _ => Ok(object),
         }
     }
 
@@ -447,14 +359,6 @@ async fn now(app: &App, workspace: &Workspace) -> Result<Timestamp, Problem> {
     Ok(now.max(workspace.at))
 }
 
-/// Reads a workspace's id.
-///
-/// # Errors
-/// Not found, when it is malformed: that looks like one that does not exist.
-fn workspace_id(text: &str) -> Result<WorkspaceId, Problem> {
-    text.parse().map_err(|()| Problem::not_found("workspace"))
-}
-
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -486,5 +390,5 @@ fn named_workspace(headers: &HeaderMap) -> Result<Option<WorkspaceId>, Problem> 
     let Some(value) = values.next() else { return Ok(None) };
     // Two are none, as they are when a proxy has joined them into one line.
     let named = if values.next().is_some() { "" } else { value.to_str().unwrap_or_default() };
-    workspace_id(named).map(Some)
+    named.parse().map(Some).map_err(|()| Problem::not_found("workspace"))
 }

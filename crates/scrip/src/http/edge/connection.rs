@@ -384,7 +384,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::with_middleware;
+    use crate::http::edge::middleware::with_middleware;
     use axum::Router;
     use axum::body::Bytes;
     use axum::routing::{get, post};

@@ -9,6 +9,7 @@ use super::stop::Stop;
 use crate::clock::Stopwatch;
 use crate::ledger::Ledger;
 use crate::store::{Progress, Unavailable};
+use axum::http::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -32,6 +33,14 @@ const SILENT: Reason = "the store does not answer";
 const UNWRITABLE: Reason = "the store cannot be written";
 const BEHIND: Reason = "the projections stand still";
 const WITHOUT_CATALOG: Reason = "there is no catalog";
+
+/// Answers a balancer that asks whether to send requests here.
+pub fn answer(found: Result<(), Reason>) -> (StatusCode, String) {
+    match found {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
+    }
+}
 
 /// Readiness of one server, shared by all who ask.
 pub struct Health {

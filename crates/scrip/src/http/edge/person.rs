@@ -6,8 +6,8 @@
 //!
 //! Invariant: a request is one person's or nobody's. Two sessions in one request are nobody's.
 
+use super::app::{App, Audience};
 use super::problem::Problem;
-use super::{App, Audience};
 use crate::crypto::{hex, is_signed, sign};
 use crate::sign_in::{self, Session};
 use axum::extract::FromRequestParts;

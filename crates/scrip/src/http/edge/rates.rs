@@ -5,8 +5,9 @@
 //!
 //! Invariant: a request whose limit cannot be asked for is not served.
 
-use super::App;
 use super::problem::Problem;
+use crate::ledger::Ledger;
+use crate::store::{Allowance, Store};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use scrip_engine::limits::RATE_SECONDS;
 use scrip_engine::{Admission, WorkspaceId};
@@ -29,9 +30,9 @@ pub struct Standing {
 ///
 /// # Errors
 /// When it may not, or when nobody can say.
-pub async fn admit(app: &App, workspace: WorkspaceId, limit: Option<u32>) -> Result<(), Problem> {
+pub async fn admit(store: &Store, workspace: WorkspaceId, limit: Option<u32>) -> Result<(), Problem> {
     let Some(limit) = limit else { return Ok(()) };
-    let admission = app.ledger.store().admit(workspace, limit).await?;
+    let admission = store.admit(workspace, limit).await?;
     // Without a request there is nobody to tell.
     let _ = STANDING.try_with(|standing| standing.set(Some(Standing { limit, admission })));
     match admission {
@@ -44,12 +45,20 @@ pub async fn admit(app: &App, workspace: WorkspaceId, limit: Option<u32>) -> Res
 ///
 /// # Errors
 /// As [`admit`], and when there is no such workspace.
-pub async fn count(app: &App, id: WorkspaceId) -> Result<(), Problem> {
-    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
-    let catalogs = app.ledger.store().catalogs();
+pub async fn count(ledger: &Ledger, id: WorkspaceId) -> Result<(), Problem> {
+    let workspace = ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let catalogs = ledger.store().catalogs();
     let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
     let plan = catalog.plan(&workspace.subscription.plan);
-    admit(app, id, plan.and_then(|plan| plan.requests_per_minute)).await
+    admit(ledger.store(), id, plan.and_then(|plan| plan.requests_per_minute)).await
+}
+
+/// Counts uses that come with no entry.
+///
+/// # Errors
+/// When one is beyond its limit, or nobody can say.
+pub async fn spend(store: &Store, allowance: Allowance) -> Result<(), Problem> {
+    Ok(store.spend(allowance).await??)
 }
 
 impl Standing {

@@ -22,18 +22,6 @@ const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
 /// How long its sender may take for it: the largest one comes in time at 35 kB a second.
 pub const BODY_SECONDS: u64 = 60; // # assumed
 
-/// Which page of a list is wanted.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct PageQuery {
-    /// How many, 1 to 100; 20 when absent.
-    #[param(minimum = 1, maximum = 100)]
-    pub limit: Option<u32>,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
-}
-
 /// A JSON body, and the bytes it came as.
 pub struct Body<T> {
     /// What it says.

@@ -4,12 +4,10 @@
 //!
 //! Invariant: of the subjects of one answer either all are counted or none is, and none that is silent takes up room.
 
-use super::App;
 use super::address::Client;
-use super::caller::{Caller, Right};
 use super::problem::Problem;
 use crate::allowances::{Limit, STREAMS_OF_ADDRESS, STREAMS_OF_PERSON, STREAMS_OF_WORKSPACE, has_paid};
-use scrip_engine::{By, UserId, WorkspaceId};
+use scrip_engine::{UserId, Workspace, WorkspaceId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,6 +48,25 @@ impl Drop for Permit {
 }
 
 impl Streams {
+    /// Counts an answer that stays open, for as long as the permit lives.
+    ///
+    /// # Errors
+    /// When as many are open as may be.
+    pub fn count(
+        self: &Arc<Self>,
+        workspace: &Workspace,
+        person: Option<UserId>,
+        client: Client,
+    ) -> Result<Permit, Problem> {
+        let paid = has_paid(workspace);
+        let mut subjects = vec![
+            (Subject::Workspace(workspace.id), &STREAMS_OF_WORKSPACE, paid),
+            (Subject::Address(client), &STREAMS_OF_ADDRESS, paid),
+        ];
+        subjects.extend(person.map(|user| (Subject::Person(user), &STREAMS_OF_PERSON, paid)));
+        self.open(subjects)
+    }
+
     fn open(self: &Arc<Self>, subjects: Vec<(Subject, &Limit, bool)>) -> Result<Permit, Problem> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (subject, limit, has_paid) in &subjects {
@@ -63,24 +80,6 @@ impl Streams {
         subjects.iter().for_each(|subject| *open.entry(*subject).or_default() += 1);
         Ok(Permit { streams: Arc::clone(self), subjects })
     }
-}
-
-/// Counts an answer that stays open, for as long as the permit lives; the operator's are not counted.
-///
-/// # Errors
-/// When as many are open as may be.
-pub async fn open<R: Right>(app: &App, caller: &Caller<R>, client: Client) -> Result<Option<Permit>, Problem> {
-    if caller.by == By::Operator {
-        return Ok(None);
-    }
-    let workspace = caller.workspace_now(app).await?;
-    let paid = has_paid(&workspace);
-    let mut subjects = vec![
-        (Subject::Workspace(workspace.id), &STREAMS_OF_WORKSPACE, paid),
-        (Subject::Address(client), &STREAMS_OF_ADDRESS, paid),
-    ];
-    subjects.extend(caller.user().map(|user| (Subject::Person(user), &STREAMS_OF_PERSON, paid)));
-    app.streams.open(subjects).map(Some)
 }
 
 #[cfg(test)]

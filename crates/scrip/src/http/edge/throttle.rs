@@ -70,7 +70,7 @@ impl<K: Ord> Throttle<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::address::Proxies;
+    use crate::http::edge::address::Proxies;
     use axum::http::HeaderMap;
     use scrip_engine::SECOND;
     use std::net::{IpAddr, Ipv4Addr};

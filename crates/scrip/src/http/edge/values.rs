@@ -1,12 +1,12 @@
 //! Values of a request as the engine has them; each error says in which member it is.
 
 use super::problem::Problem;
+use crate::blocks;
 use crate::email::Email;
 use crate::sign_in;
 use crate::store::Store;
 use scrip_client::types as api;
 use scrip_engine::limits::NAME_MAX;
-use scrip_engine::team::CapTerms;
 use scrip_engine::text::is_line;
 use scrip_engine::{Amount, Interval, Invalid, Name, Params, Refusal, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -118,11 +118,16 @@ pub async fn address(store: &Store, pointer: &str, text: &str) -> Result<Email, 
     sign_in::address_of(store, text).await?.map_err(|why| Problem::invalid(pointer, why))
 }
 
-/// Reads a cap.
+/// Refuses to act for a person who is blocked.
 ///
 /// # Errors
-/// When its amount is out of range.
-pub fn cap(asked: &api::SpendCap) -> Result<CapTerms, Problem> {
-    let credits = amount("/spend_cap/credits", asked.credits)?;
-    Ok(CapTerms { credits, every: asked.every.map(interval) })
+/// When the person who has the mailbox is blocked, or the store cannot answer.
+pub async fn not_blocked(store: &Store, pointer: &str, email: &str) -> Result<(), Problem> {
+    match blocks::of_mailbox(store, email).await? {
+        None => Ok(()),
+        Some(block) => {
+            let detail = format!("this person is blocked: unblock {} first", block.user);
+            Err(Problem::invalid(pointer, detail))
+        }
+    }
 }

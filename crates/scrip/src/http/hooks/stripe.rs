@@ -3,10 +3,10 @@
 //! Invariant: the raw body's signature is judged before anything reads it, and what is kept is kept before it is
 //! answered; so what was answered with a success is never lost, and what was not is delivered again.
 
-use super::App;
-use super::problem::Problem;
-use super::request::{BODY_MAX, BODY_SECONDS};
-use crate::billing::inbox::{NotKept, receive};
+use crate::billing::inbox::{self, NotKept};
+use crate::http::edge::app::App;
+use crate::http::edge::problem::Problem;
+use crate::http::edge::request::{BODY_MAX, BODY_SECONDS};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -32,7 +32,7 @@ impl<S: Send + Sync> FromRequest<S> for Delivered {
 }
 
 /// Takes a delivery.
-pub async fn stripe(
+pub async fn receive(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     Delivered(body): Delivered,
@@ -40,7 +40,7 @@ pub async fn stripe(
     let billing = app.billing.as_ref().ok_or(Problem::not_found("address"))?;
     let mut signatures = headers.get_all("stripe-signature").iter();
     let signature = signatures.next().filter(|_| signatures.next().is_none()).and_then(|value| value.to_str().ok());
-    match receive(billing, signature, &body).await {
+    match inbox::receive(billing, signature, &body).await {
         Ok(()) => Ok(StatusCode::OK),
         Err(NotKept::NotBelieved(why)) => {
             tracing::warn!(why, "a delivery is not believed");

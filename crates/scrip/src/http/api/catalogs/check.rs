@@ -3,10 +3,11 @@
 //! Invariant: changes nothing, and refuses what `POST /v1/catalogs` would refuse.
 
 use super::walk::walk;
-use crate::http::App;
-use crate::http::caller::Operator;
-use crate::http::problem::Problem;
-use crate::http::request::{Body, QueryOf};
+use crate::http::edge::app::App;
+use crate::http::edge::page::{cursor, page};
+use crate::http::edge::problem::Problem;
+use crate::http::edge::request::{Body, QueryOf};
+use crate::http::edge::rights::Operator;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
@@ -37,7 +38,7 @@ pub async fn check(
     QueryOf(query): QueryOf<CheckQuery>,
     body: Body<api::NewCatalog>,
 ) -> Result<Json<api::CatalogCheck>, Problem> {
-    let after = crate::http::cursor(query.cursor.as_deref(), 0)?;
+    let after = cursor(query.cursor.as_deref(), 0)?;
     let next = Arc::new(super::read(&app, &body.value)?);
     let catalogs = app.ledger.store().catalogs();
     let newest = catalogs.newest();
@@ -70,7 +71,7 @@ pub async fn check(
             next_cursor = walk(&app, after, usize::MAX, count, add).await?;
         }
     }
-    let page = crate::http::page(retired.into_values().collect(), next_cursor);
+    let page = page(retired.into_values().collect(), next_cursor);
     let api::Page { data: retired, next_cursor, has_more } = page;
     Ok(Json(api::CatalogCheck { version, retired, next_cursor, has_more }))
 }

@@ -7,10 +7,11 @@
 
 use super::walk::walk;
 use crate::acts;
-use crate::http::caller::Operator;
-use crate::http::problem::{Problem, request_id};
-use crate::http::request::{Body, PageQuery, PathOf, QueryOf};
-use crate::http::{App, page_limit};
+use crate::http::edge::app::App;
+use crate::http::edge::page::{PageQuery, cursor, page, page_limit};
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::request::{Body, PathOf, QueryOf};
+use crate::http::edge::rights::Operator;
 use crate::ledger::Asked;
 use crate::store::SubmitError;
 use axum::Json;
@@ -48,7 +49,7 @@ pub async fn migrate(
 ) -> Result<Json<api::Migration>, Problem> {
     let dry_run = body.value.dry_run;
     let limit = page_limit(query.limit)? as usize;
-    let after = crate::http::cursor(query.cursor.as_deref(), 0)?;
+    let after = cursor(query.cursor.as_deref(), 0)?;
     let version = in_force(&app, &version).await?;
     let mut answer = api::Migration { version, dry_run, ..api::Migration::default() };
     let add = |found: Found| found.add_to(&mut answer, limit);
@@ -70,7 +71,7 @@ pub async fn migrate(
         }
         next?
     };
-    let page = crate::http::page(Vec::<()>::new(), next);
+    let page = page(Vec::<()>::new(), next);
     Ok(Json(api::Migration { next_cursor: page.next_cursor, has_more: page.has_more, ..answer }))
 }
 

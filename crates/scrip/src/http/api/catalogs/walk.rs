@@ -4,8 +4,8 @@
 //! Invariant: a part ends behind the last workspace that was done, so that the next one begins with the first that was
 //! not.
 
-use crate::http::App;
-use crate::http::problem::Problem;
+use crate::http::edge::app::App;
+use crate::http::edge::problem::Problem;
 use crate::store::{Unavailable, Value, queries};
 use scrip_engine::WorkspaceId;
 use std::sync::Arc;

@@ -7,17 +7,20 @@
 //! one.
 
 use super::{capturing, changed, opened, opening};
-use crate::http::caller::{Operator, good_key};
-use crate::http::problem::Problem;
-use crate::http::rates;
-use crate::http::request::Body;
-use crate::http::{App, Reply};
+use crate::http::edge::app::App;
+use crate::http::edge::caller::good_key;
+use crate::http::edge::object::HoldId;
+use crate::http::edge::problem::Problem;
+use crate::http::edge::rates;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::Body;
+use crate::http::edge::rights::Operator;
 use crate::ledger::Asked;
 use crate::store::{Committed, SubmitError};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types::{self as api, Decision};
-use scrip_engine::{Command, Kind, WorkspaceId, hold_is_good};
+use scrip_engine::{Command, WorkspaceId, hold_is_good};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,7 +74,7 @@ impl One {
     /// Counts it against its workspace's limit of requests, if it asks for that; one too many is its own answer.
     async fn count(&mut self, app: &App) {
         if let Ok(About { workspace, counts: true, .. }) = &self.about
-            && let Err(problem) = rates::count(app, *workspace).await
+            && let Err(problem) = rates::count(&app.ledger, *workspace).await
         {
             self.about = Err(problem);
         }
@@ -142,12 +145,12 @@ type Found = Result<(WorkspaceId, Option<u32>), Problem>;
 
 /// Where a decision belongs and what it asks for. What is wrong with the rest of it is so whatever hold it names.
 fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Found, Command), Problem> {
-    let hold = |id: &str| operator.owned(Kind::Hold, id, "hold").map(|(workspace, n)| (workspace, Some(n)));
+    let hold = |id: &str| operator.read(id).map(|HoldId { workspace, n }| (workspace, Some(n)));
     let number = |found: &Found| found.as_ref().ok().and_then(|(_, n)| *n).unwrap_or_default();
     Ok(match decision {
         Decision::Open(api::OpenDecision { workspace, open, .. }) => {
             hold_is_good(&open.reference, open.seconds).map_err(Problem::Refused)?;
-            let found = operator.named(&workspace).map(|workspace| (workspace, None));
+            let found = operator.read::<WorkspaceId>(&workspace).map(|workspace| (workspace, None));
             let of = found.as_ref().map_or(WorkspaceId::new(0), |(workspace, _)| *workspace);
             (found, opening(app, of, open)?)
         }

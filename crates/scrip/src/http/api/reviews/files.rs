@@ -3,12 +3,15 @@
 //! Invariant: a file is one of three kinds by its own bytes, whatever it is called; and it is only ever served to be
 //! saved, never to be shown as a page of this site.
 
-use super::super::caller::Admin;
-use super::super::problem::{Problem, allowed};
-use super::super::request::{BODY_SECONDS, PathOf, QueryOf, patiently};
-use super::super::{App, Reply};
 use super::Kept;
 use crate::allowances;
+use crate::http::edge::app::App;
+use crate::http::edge::object::{Object, ReviewId};
+use crate::http::edge::problem::Problem;
+use crate::http::edge::rates::spend;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{BODY_SECONDS, QueryOf, patiently};
+use crate::http::edge::rights::{Admin, On};
 use crate::store::{Row, Unavailable, Value, queries};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
@@ -63,6 +66,25 @@ pub async fn of(app: &App, workspace: WorkspaceId, number: u32) -> Result<Vec<Fi
     Ok(rows.iter().filter(is_sealed).map(filed).collect())
 }
 
+/// The id of a file, `rf_…`: the application that it belongs to, and which of its files it is.
+pub struct FileId {
+    review: ReviewId,
+    file: String,
+}
+
+impl Object for FileId {
+    const WORD: &'static str = "file";
+
+    fn read(id: &str) -> Option<FileId> {
+        let (review, file) = id.strip_prefix("rf_")?.rsplit_once('_')?;
+        Some(FileId { review: ReviewId::read(&format!("rev_{review}"))?, file: file.to_owned() })
+    }
+
+    fn workspace(&self) -> WorkspaceId {
+        self.review.workspace
+    }
+}
+
 /// What a file is called.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -102,13 +124,13 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     request_body(content((Vec<u8> = "application/pdf"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"))),
     responses((status = 201, description = "The file", body = api::ReviewFile)))]
 pub async fn attach(
-    admin: Admin,
+    On(admin, id): On<Admin, ReviewId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
     QueryOf(NameQuery { name }): QueryOf<NameQuery>,
     upload: Upload,
 ) -> Result<Reply<api::ReviewFile>, Problem> {
-    let (workspace, number) = admin.owned(Kind::Review, &id, "review")?;
+    let id = id?;
+    let ReviewId { workspace, n: number } = id;
     let kept = Kept::find(&app, workspace, number).await?;
     let state = app.ledger.workspace(workspace).await?.ok_or(Problem::not_found("review"))?;
     let stands = state.billing.reviews.get(&kept.review);
@@ -141,10 +163,10 @@ pub async fn attach(
         // The bytes are there before anything says so.
         if let Some(bytes) = bytes.take() {
             if admin.user().is_some() {
-                allowed(&app, allowances::upload(&state)).await?;
+                spend(app.ledger.store(), allowances::upload(&state)).await?;
             }
             app.assets.store(bytes).await.map_err(|error| {
-                tracing::error!(%error, review = id, "a file of an application cannot be stored");
+                tracing::error!(%error, review = %id, "a file of an application cannot be stored");
                 Problem::Unavailable
             })?;
         }
@@ -164,17 +186,14 @@ pub async fn attach(
 #[utoipa::path(get, path = "/v1/review_files/{id}", tag = "Reviews", params(("id" = String, Path, description = "`rf_…`")),
     responses((status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>)))]
 pub async fn download(
-    admin: Admin,
+    On(_admin, id): On<Admin, FileId>,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<(HeaderMap, Vec<u8>), Problem> {
-    let missing = || Problem::not_found("file");
-    let (review, file) = id.strip_prefix("rf_").and_then(|rest| rest.rsplit_once('_')).ok_or_else(missing)?;
-    let (workspace, number) = admin.owned(Kind::Review, &format!("rev_{review}"), "file")?;
-    let files = of(&app, workspace, number).await?;
-    let filed = files.into_iter().find(|filed| filed.file.to_string() == file).ok_or_else(missing)?;
+    let id = id?;
+    let files = of(&app, id.review.workspace, id.review.n).await?;
+    let filed = files.into_iter().find(|filed| filed.file.to_string() == id.file).ok_or(Problem::not_found("file"))?;
     let bytes = app.assets.read(&filed.sha256).await.map_err(|error| {
-        tracing::error!(%error, file = id, "a file of an application cannot be read");
+        tracing::error!(%error, file = filed.shown.id, "a file of an application cannot be read");
         Problem::Unavailable
     })?;
     let mut headers = HeaderMap::new();

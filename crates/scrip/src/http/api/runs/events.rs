@@ -3,41 +3,28 @@
 //! Invariant: a run is read once a change of its workspace, however many follow it, and entries of other workspaces
 //! cost those who follow nothing.
 
-use super::{find, find_for};
-use crate::http::address::Client;
-use crate::http::caller::{Caller, Reader, Right};
-use crate::http::problem::Problem;
-use crate::http::request::PathOf;
-use crate::http::streams::{self, Permit};
-use crate::http::{App, views};
+use super::{find, find_for, to_api};
+use crate::http::api::assets::Links;
+use crate::http::edge::address::Client;
+use crate::http::edge::app::App;
+use crate::http::edge::caller::Caller;
+use crate::http::edge::followed_runs::{RunKey, Seen};
+use crate::http::edge::object::RunId;
+use crate::http::edge::problem::Problem;
+use crate::http::edge::rights::{On, Reader};
+use crate::http::edge::streams::Permit;
 use crate::store::projection::RunRow;
 use axum::extract::State;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use scrip_client::types as api;
-use scrip_engine::{Kind, WorkspaceId};
+use scrip_engine::WorkspaceId;
 use serde_json::json;
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// A run's workspace and number.
-type RunKey = (WorkspaceId, u32);
-/// A run as it was last read, and the entry that changed it; nothing before the first read.
-type Seen = Option<(Arc<RunRow>, i64)>;
-
-/// Runs that somebody follows.
-#[derive(Default)]
-pub struct FollowedRuns(Mutex<HashMap<RunKey, watch::Sender<Seen>>>);
-
-impl FollowedRuns {
-    fn lock(&self) -> MutexGuard<'_, HashMap<RunKey, watch::Sender<Seen>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Follows a run: the first to do so has it read.
 fn follow(app: &Arc<App>, key: RunKey) -> watch::Receiver<Seen> {
@@ -86,10 +73,10 @@ async fn keep_reading(app: Arc<App>, key: RunKey, run: watch::Sender<Seen>) {
 ///
 /// # Errors
 /// When there is no such run that the caller sees, or it cannot be read.
-pub(super) async fn ended<R: Right>(
+pub(super) async fn ended(
     app: &Arc<App>,
     (workspace, n): RunKey,
-    caller: &Caller<R>,
+    caller: &Caller,
     wait: Duration,
 ) -> Result<api::Run, Problem> {
     let mut row = find_for(app, caller, (workspace, n)).await?;
@@ -102,21 +89,20 @@ pub(super) async fn ended<R: Right>(
             Ok(_) | Err(_) => find(app, workspace, n).await?.0,
         };
     }
-    Ok(views::run(workspace, n, &row, app.links(caller.holder())))
+    Ok(to_api(workspace, n, &row, Links::of(app, caller.holder())))
 }
 
 /// Follows a run: one event each time it changes, the last when it has ended.
 #[utoipa::path(get, path = "/v1/runs/{id}/events", tag = "Runs", params(("id" = String, Path, description = "`run_…`")),
     responses((status = 200, description = "Server-sent events named `run`, each a run", content_type = "text/event-stream", body = String)))]
 pub async fn events(
-    reader: Reader,
+    On(reader, id): On<Reader, RunId>,
     client: Client,
     State(app): State<Arc<App>>,
-    PathOf(id): PathOf<String>,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Problem> {
-    let (workspace, n) = reader.owned(Kind::Run, &id, "run")?;
+    let RunId { workspace, n } = id?;
     find_for(&app, &reader, (workspace, n)).await?;
-    let permit = streams::open(&app, &reader, client).await?;
+    let permit = reader.open_stream(&app, client).await?;
     let mut run = follow(&app, (workspace, n));
     // What was read before this stream began is new to it.
     run.mark_changed();
@@ -150,7 +136,7 @@ impl RunStream {
         // The stream ends with the right to it.
         self.reader.still_sees(&self.app, row.key).await.ok()?;
         self.over = row.status.is_some();
-        let run = views::run(self.workspace, self.n, &row, self.app.links(self.reader.holder()));
+        let run = to_api(self.workspace, self.n, &row, Links::of(&self.app, self.reader.holder()));
         let event = SseEvent::default().event("run").id(seq.to_string()).data(json!(run).to_string());
         Some((Ok(event), self))
     }

@@ -3,18 +3,19 @@
 //! Invariant: changes nothing, and refuses what `POST /v1/workspaces` and `POST /v1/workspaces/{id}/grants` would
 //! refuse now: the same code builds the commands, and the engine decides them.
 
-use super::{by_operator, grant_command, id_of};
-use crate::http::caller::Operator;
-use crate::http::opening;
-use crate::http::problem::Problem;
-use crate::http::request::Body;
-use crate::http::{App, balances, views};
+use super::open::preview;
+use super::{by_operator, id_of, to_api};
+use crate::http::api::{balances, grants};
+use crate::http::edge::app::App;
+use crate::http::edge::problem::Problem;
+use crate::http::edge::request::Body;
+use crate::http::edge::rights::Operator;
 use crate::store::journal::JournalRow;
 use crate::store::queries;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{Command, Event, Name, Refusal, Workspace, apply};
+use scrip_engine::{By, Command, Event, Name, Workspace, apply};
 use std::sync::Arc;
 
 /// Checks an opening and the grant that would follow it, under the idempotency key that the opening would have. A
@@ -29,16 +30,16 @@ pub async fn check(
 ) -> Result<Json<api::WorkspaceCheck>, Problem> {
     let api::NewWorkspaceCheck { workspace: new, grant } = body.value;
     let id = id_of(operator.key(), None);
-    let of_opening = |problem| within("/workspace", problem);
-    let of_grant = |problem| within("/grant", problem);
+    let of_opening = |problem: Problem| problem.within("/workspace");
+    let of_grant = |problem: Problem| problem.within("/grant");
     let opening = by_operator(&app, id, operator.asked(id, &body.bytes), new).await.map_err(of_opening)?;
     let source = grant.as_ref().and_then(|grant| grant.source.as_deref()).map(Name::from);
-    let grant = grant.map(grant_command).transpose().map_err(of_grant)?;
+    let grant = grant.map(grants::command).transpose().map_err(of_grant)?;
     let open = app.ledger.workspace(id).await?;
     let exists = open.is_some();
     let workspace = match open {
         Some(workspace) => (*workspace).clone(),
-        None => opening::preview(&app, &opening).await.map_err(of_opening)?,
+        None => preview(&app, &opening).await.map_err(of_opening)?,
     };
     if let Some(grant) = &grant {
         can_give(&app, &workspace, grant).await.map_err(of_grant)?;
@@ -47,24 +48,13 @@ pub async fn check(
         Some(source) if exists => granted_under(&app, &workspace, &source).await?,
         _ => None,
     };
-    Ok(Json(api::WorkspaceCheck { exists, workspace: views::workspace(&workspace), granted }))
-}
-
-/// Points the errors of a part of the body at their places in the whole of it.
-fn within(part: &str, problem: Problem) -> Problem {
-    match problem {
-        Problem::Refused(Refusal::InvalidRequest { mut errors }) => {
-            errors.iter_mut().for_each(|error| error.pointer.insert_str(0, part));
-            Problem::Refused(Refusal::InvalidRequest { errors })
-        }
-        other => other,
-    }
+    Ok(Json(api::WorkspaceCheck { exists, workspace: to_api(&workspace), granted }))
 }
 
 /// Refuses a grant that the workspace would refuse now.
 async fn can_give(app: &App, workspace: &Workspace, grant: &Command) -> Result<(), Problem> {
     let (catalogs, now) = (app.ledger.catalogs_of(workspace).await?, app.ledger.now(workspace.test_clock).await?);
-    let applied = apply(workspace, &catalogs, scrip_engine::By::Operator, grant, now);
+    let applied = apply(workspace, &catalogs, By::Operator, grant, now);
     applied.map(drop).map_err(Problem::Refused)
 }
 

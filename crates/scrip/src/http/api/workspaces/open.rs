@@ -2,10 +2,10 @@
 //!
 //! Invariant: what is claimed is claimed by the entry that opens the workspace, or by nobody (R8).
 
-use super::App;
-use super::members::membership;
-use super::problem::Problem;
 use crate::email::person_of;
+use crate::http::api::membership;
+use crate::http::edge::app::App;
+use crate::http::edge::problem::Problem;
 use crate::ledger::{Asked, Beside};
 use crate::sign_in::upgrade::claim_of;
 use crate::store::{Allowance, Claim, Committed, SubmitError};
@@ -42,11 +42,11 @@ pub struct Opening {
 ///
 /// # Errors
 /// When it is refused, another workspace has the operator's id for it, or the store cannot answer.
-pub async fn open(app: &App, opening: Opening) -> Result<(Committed, Arc<Workspace>), Problem> {
+pub async fn open_workspace(app: &App, opening: Opening) -> Result<(Committed, Arc<Workspace>), Problem> {
     let (id, asked) = (opening.id, opening.asked.clone());
     let person = claim_of_person(&opening.profile.owner);
     let mut claims = free_claims(app, id, &opening.profile, &person).await?;
-    claims.push(membership(opening.owner, id));
+    claims.push(membership::claim(opening.owner, id));
     loop {
         let command = opening.command(claims.contains(&person));
         let allowance = opening.allowance.clone();
@@ -59,10 +59,10 @@ pub async fn open(app: &App, opening: Opening) -> Result<(Committed, Arc<Workspa
     }
 }
 
-/// Returns the workspace that [`open`] would make now, or refuses as it would. Changes nothing.
+/// Returns the workspace that [`open_workspace`] would make now, or refuses as it would. Changes nothing.
 ///
 /// # Errors
-/// See [`open`].
+/// See [`open_workspace`].
 pub async fn preview(app: &App, opening: &Opening) -> Result<Workspace, Problem> {
     let person = claim_of_person(&opening.profile.owner);
     let claims = free_claims(app, opening.id, &opening.profile, &person).await?;

@@ -1,0 +1,3 @@
+//! What others deliver of their own accord.
+
+pub mod stripe;
