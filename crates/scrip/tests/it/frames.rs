@@ -207,7 +207,7 @@ impl Dice<'_> {
         })
     }
 
-    /// What stands for a name in a good body.
+    /// Returns a value for a name in a good body.
     fn value(&mut self, name: &str) -> String {
         match name {
             "email" | "another email" if self.often(50) => self.name("email"),

@@ -2,9 +2,9 @@
 //!
 //! The table of operations says what each needs, another one what each caller has; what must be answered follows from
 //! the two by a few rules that are written here anew, not taken from the server. Whoever is let through may still be
-//! told that nothing of that id is there or that the body makes no sense: requests are made so that they change nothing,
-//! since callers share a workspace. Ids have the number 4000000, which nobody has; bodies can be read and ask for what
-//! cannot be; only sessions are ended, when everything else was asked.
+//! told that nothing of that id is there or that the body makes no sense: requests are made so that they change
+//! nothing, since callers share a workspace. Ids have the number 4000000, which nobody has; bodies can be read and ask
+//! for what cannot be; only sessions are ended, when everything else was asked.
 //!
 //! Each request comes from an address of its own by way of a trusted proxy, and the catalogs limit no requests: how
 //! often one may ask is another table's matter.

@@ -119,8 +119,8 @@ const EDGE: [&str; 24] = [
     "serve",
 ];
 
-/// What a resource in `http/api` may take from others, from the bottom up: what it takes from stands before it. One
-/// that is not listed takes from none.
+/// Resources of `http/api` with those that each may take from, from the bottom up: those stand before it. One that is
+/// not listed takes from none.
 const RESOURCES: [(&str, &[&str]); 13] = [
     ("keys", &["caps"]),
     ("people", &["membership"]),
@@ -173,7 +173,7 @@ fn may_know((part, own): (&str, &str), (to_part, to): (&str, &str)) -> bool {
     let floor = |name: &str| EDGE.iter().position(|known| *known == name);
     match (part, to_part) {
         ("routes", _) => true,
-        ("edge", "edge") => own == to || floor(to).is_some_and(|below| floor(own).is_some_and(|own| below < own)),
+        ("edge", "edge") => own == to || matches!((floor(own), floor(to)), (Some(own), Some(to)) if to < own),
         ("api" | "hooks" | "openapi", "edge") => true,
         ("api", "api") => own == to || RESOURCES.iter().any(|(name, takes)| *name == own && takes.contains(&to)),
         ("hooks", "hooks") => true,
@@ -181,7 +181,7 @@ fn may_know((part, own): (&str, &str), (to_part, to): (&str, &str)) -> bool {
     }
 }
 
-/// Every path in the code of a module that starts at the root of the crate or above the module, as it is from the root.
+/// Returns each path in the code of a module that starts at the crate or above the module, written from the crate on.
 fn absolute(code: &str, module: &[&str]) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (start, word) in [("crate::", "crate"), ("super::", "super")] {

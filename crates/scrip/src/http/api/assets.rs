@@ -86,7 +86,7 @@ async fn still_sees(app: &App, id: WorkspaceId, holder: &str, made_by: Option<u3
     sees_run(app, &workspace, by, made_by).await
 }
 
-/// What signed addresses are written with: who signs them, where they lead, and who is to have them.
+/// Writer of signed addresses: the key, where they lead, and who is to have them.
 #[derive(Clone, Copy)]
 pub struct Links<'a> {
     /// Key of the signatures.

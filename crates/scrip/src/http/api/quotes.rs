@@ -133,14 +133,14 @@ pub fn read_cited(app: &App, workspace: WorkspaceId, id: Option<&str>) -> Result
 
 /// Turns an engine's fresh price into a quote that can be cited from now on, by the workspace's own clock.
 pub fn with_fresh_quote(app: &App, workspace: WorkspaceId, problem: Problem, now: Timestamp) -> Problem {
-    let (code, fresh) = match problem {
-        Problem::Refused(Refusal::QuoteExpired { fresh }) => ("QUOTE_EXPIRED", fresh),
-        Problem::Refused(Refusal::QuoteMismatch { fresh }) => ("QUOTE_MISMATCH", fresh),
+    let (is_late, fresh) = match problem {
+        Problem::Refused(Refusal::QuoteExpired { fresh }) => (true, fresh),
+        Problem::Refused(Refusal::QuoteMismatch { fresh }) => (false, fresh),
         other => return other,
     };
     let quote = to_api(app, workspace, &fresh, now);
     Problem::Quote {
-        code,
+        is_late,
         fresh: json!({ "id": quote.id, "credits": quote.credits, "lines": quote.lines, "expires_at": quote.expires_at }),
     }
 }

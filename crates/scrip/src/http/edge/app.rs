@@ -1,4 +1,4 @@
-//! What every handler works with, put together once at the start.
+//! The parts that handlers work with, put together once at the start.
 //!
 //! Invariant: parts know nothing of the whole. What reads the whole for a request (a caller, a person, a client) lies
 //! above it in files of its own.
@@ -22,7 +22,7 @@ use crate::sign_in::Lifetimes;
 use crate::switches::Switches;
 use std::sync::Arc;
 
-/// What every handler works with.
+/// The parts that every handler works with.
 pub struct App {
     /// The ledger.
     pub ledger: Arc<Ledger>,
@@ -38,23 +38,23 @@ pub struct App {
     pub secret: Vec<u8>,
     /// Keys of operators.
     pub operator_keys: OperatorKeys,
-    /// Whose each key is, and when it was last used.
+    /// The workspaces of keys, and when each key was last used.
     pub keys: Directory,
-    /// What is switched off.
+    /// Models and providers that are switched off.
     pub switches: Arc<Switches>,
-    /// Where links lead: scheme and host.
+    /// Scheme and host that links lead to.
     pub public_url: String,
-    /// How long sessions last.
+    /// Lifetimes of sessions.
     pub lifetimes: Lifetimes,
     /// The provider that people may sign in with.
     pub oidc: Option<Oidc>,
-    /// Who sells through a payment provider, if anybody does.
+    /// Selling through Stripe; `None` where this server does not.
     pub billing: Option<Arc<Billing>>,
     /// Readiness.
     pub health: Health,
     /// The end of this server.
     pub stop: Stop,
-    /// Who is believed about whom they were asked by.
+    /// Proxies whose word is taken for who sent a request.
     pub proxies: Proxies,
     /// Counts keys that nobody has, by who sends them.
     pub bad_keys: Throttle<Client>,
@@ -68,7 +68,7 @@ pub struct App {
     pub blocked: Blocked,
 }
 
-/// Whom an address is for.
+/// Callers that an address is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Everybody: there is no address for operators alone.

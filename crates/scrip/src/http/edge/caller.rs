@@ -1,4 +1,4 @@
-//! Who is calling, and how they are judged; [`super::rights`] has what a handler can ask of them.
+//! Callers: finding out who sent a request, and judging them. [`super::rights`] has what a handler can ask of them.
 //!
 //! Three kinds of caller come by one header: operator keys, which name the workspace; keys of a workspace, and sessions
 //! of people, which are judged on the workspace as it is now, at every request anew (R26). What is submitted afterwards
@@ -31,7 +31,7 @@ use std::sync::Arc;
 /// Prefixes of keys of workspaces: for play credits and for real ones, and those of before.
 pub const KEY_PREFIXES: [&str; 4] = ["scrip_wk_test_", "scrip_wk_live_", "wk_test_", "wk_live_"];
 
-/// Who sent a request, and what they were found to be allowed.
+/// The sender of a request, as they were judged.
 pub struct Caller {
     /// Who, as the engine judges them.
     pub by: By,
@@ -122,7 +122,7 @@ impl Caller {
     ///
     /// # Errors
     /// When they are nobody who is known, no workspace is named, or they may not.
-    pub async fn judged_by(
+    pub async fn admit(
         parts: &mut Parts,
         app: &Arc<App>,
         need: Need<'static>,

@@ -33,7 +33,7 @@ pub fn with_middleware<S: Clone + Send + Sync + 'static>(router: Router<S>, app:
         .layer(from_fn(move |request, next| every_request(app.clone(), request, next)))
 }
 
-/// What every request gets: an id, a log line, how it stands with its limit, and headers that keep browsers from
+/// Gives a request an id and a log line, and its answer the state of its limit and headers that keep browsers from
 /// guessing.
 pub async fn every_request(app: Option<Arc<App>>, request: Request, next: Next) -> Response {
     let serving = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.serving());
@@ -81,7 +81,7 @@ async fn without_guesses(app: Option<Arc<App>>, request: Request, next: Next) ->
     }
 }
 
-/// A name that no other request has: steps of the golden ratio from somewhere, which come back after 2^64.
+/// Returns a name that no other request has: steps of the golden ratio from somewhere, which come back after 2^64.
 fn new_request_id() -> String {
     static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(u64::from_le_bytes(random())));
     let number = NEXT.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);

@@ -39,34 +39,34 @@ const KINDS: [(&str, Kind); 7] = [
 ];
 
 /// The id of a grant, `gr_…`.
-pub type GrantId = Owned<{ row(&KINDS, "grant") }>;
+pub type GrantId = ObjectId<{ row(&KINDS, "grant") }>;
 /// The id of a hold, `hd_…`.
-pub type HoldId = Owned<{ row(&KINDS, "hold") }>;
+pub type HoldId = ObjectId<{ row(&KINDS, "hold") }>;
 /// The id of a run, `run_…`.
-pub type RunId = Owned<{ row(&KINDS, "run") }>;
+pub type RunId = ObjectId<{ row(&KINDS, "run") }>;
 /// The id of an entry, `en_…`.
-pub type EntryId = Owned<{ row(&KINDS, "entry") }>;
+pub type EntryId = ObjectId<{ row(&KINDS, "entry") }>;
 /// The id of a key, `key_…`.
-pub type KeyId = Owned<{ row(&KINDS, "key") }>;
+pub type KeyId = ObjectId<{ row(&KINDS, "key") }>;
 /// The id of an invitation, `inv_…`.
-pub type InvitationId = Owned<{ row(&KINDS, "invitation") }>;
+pub type InvitationId = ObjectId<{ row(&KINDS, "invitation") }>;
 /// The id of an application for a review, `rev_…`.
-pub type ReviewId = Owned<{ row(&KINDS, "review") }>;
+pub type ReviewId = ObjectId<{ row(&KINDS, "review") }>;
 
 /// The id of a thing of one row of [`KINDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owned<const KIND: usize> {
+pub struct ObjectId<const KIND: usize> {
     /// The workspace that owns it.
     pub workspace: WorkspaceId,
-    /// Its number among those of its kind.
+    /// The number among those of its kind.
     pub n: u32,
 }
 
-impl<const KIND: usize> Object for Owned<KIND> {
+impl<const KIND: usize> Object for ObjectId<KIND> {
     const WORD: &'static str = KINDS[KIND].0;
 
     fn read(id: &str) -> Option<Self> {
-        parse_owned(KINDS[KIND].1, id).map(|(workspace, n)| Owned { workspace, n })
+        parse_owned(KINDS[KIND].1, id).map(|(workspace, n)| ObjectId { workspace, n })
     }
 
     fn workspace(&self) -> WorkspaceId {
@@ -74,7 +74,7 @@ impl<const KIND: usize> Object for Owned<KIND> {
     }
 }
 
-impl<const KIND: usize> fmt::Display for Owned<KIND> {
+impl<const KIND: usize> fmt::Display for ObjectId<KIND> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.workspace.owned(KINDS[KIND].1, self.n))
     }

@@ -4,7 +4,7 @@ use super::problem::Problem;
 use scrip_client::types as api;
 use serde::Deserialize;
 
-/// Which page of a list is wanted.
+/// Place and size of a page of a list.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

@@ -31,9 +31,9 @@ pub enum Problem {
     Refused(Refusal),
     /// A quote that does not hold, with a fresh one to go on with.
     Quote {
-        /// `QUOTE_EXPIRED` or `QUOTE_MISMATCH`.
-        code: &'static str,
-        /// As a quote is shown.
+        /// `true` for one that was cited too late, `false` for one of another run.
+        is_late: bool,
+        /// The fresh quote, as a quote is shown.
         fresh: Value,
     },
     /// The idempotency key was used for another request.
@@ -128,17 +128,16 @@ impl Problem {
                 "with a session's cookie, send what `GET /v1/session` gives as `csrf` in `Scrip-CSRF`, and from this \
                  site's own pages",
             ),
-            Problem::Quote { code, fresh } => Answer {
-                members: json!({ "quote": fresh }),
-                ..plain(
-                    code,
-                    StatusCode::CONFLICT,
-                    match *code {
-                        "QUOTE_EXPIRED" => "the quote was good for 15 minutes; go on with the fresh one",
-                        _ => "the quote was for another model or other parameters; go on with the fresh one",
-                    },
-                )
-            },
+            Problem::Quote { is_late, fresh } => {
+                let (code, detail) = match is_late {
+                    true => ("QUOTE_EXPIRED", "the quote was good for 15 minutes; go on with the fresh one"),
+                    false => (
+                        "QUOTE_MISMATCH",
+                        "the quote was for another model or other parameters; go on with the fresh one",
+                    ),
+                };
+                Answer { members: json!({ "quote": fresh }), ..plain(code, StatusCode::CONFLICT, detail) }
+            }
             Problem::KeyReused => plain(
                 "IDEMPOTENCY_KEY_REUSED",
                 StatusCode::UNPROCESSABLE_ENTITY,

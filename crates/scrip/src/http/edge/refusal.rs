@@ -1,4 +1,4 @@
-//! How the API answers a refusal of the engine: the one table of status, detail, members and when to come again.
+//! Answers to refusals of the engine: the one table of status, detail, members and when to come again.
 //!
 //! Invariant: every refusal is here by name, so a new one is not compiled before it has an answer.
 

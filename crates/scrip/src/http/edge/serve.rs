@@ -11,7 +11,7 @@ use axum::routing::get;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a server that stops says to those who still come: they are to ask another one.
+/// Router of a server that stops: whoever still comes is to ask another one.
 fn farewell() -> Router {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

@@ -1,3 +1,3 @@
-//! What others deliver of their own accord.
+//! Deliveries that others make of their own accord.
 
 pub mod stripe;
