@@ -15,7 +15,7 @@ use crate::crypto::{OPERATOR_PREFIXES, new_key, random};
 use crate::files;
 use crate::gateway::assets::Assets;
 use crate::gateway::dispatch::Dispatcher;
-use crate::http::keys::directory::Directory;
+use crate::http::key_directory::Directory;
 use crate::http::{self, App, Audience, Health, Stop, connection::Crowd, throttle::Throttle};
 use crate::ledger::Ledger;
 use crate::links::Links;

@@ -228,6 +228,27 @@ fn modules_know_only_those_below() {
 }
 
 #[test]
+fn http_has_no_circle() {
+    let rule = shape::http_has_no_circle;
+    let (edge, api) = ("crates/scrip/src/http/edge/caller.rs", "crates/scrip/src/http/api/keys.rs");
+    let good = [
+        (edge, "use super::app::App;\nuse super::{rates, scopes};\n"),
+        (api, "use super::caps;\nuse crate::http::edge::app::App;\n"),
+        ("crates/scrip/src/http/api/runs/events.rs", "use super::find;\nuse super::super::assets::Links;\n"),
+        ("crates/scrip/src/http/routes.rs", "use super::{api, edge::app::App};\n"),
+    ];
+    for bad in
+        ["use crate::http::api::keys;", "use super::super::api::keys;", "use super::rights::On;", "use super::new::f;"]
+    {
+        fires(rule, &[(edge, bad)], "`http/edge/caller` knows", &good);
+    }
+    for bad in ["use super::members::f;", "fn f() { crate::http::api::members::f() }", "use super::super::App;"] {
+        fires(rule, &[(api, bad)], "`http/api/keys` knows", &good);
+    }
+    holds(rule);
+}
+
+#[test]
 fn the_store_keeps_to_itself() {
     let rule = shape::the_store_keeps_to_itself;
     let good =

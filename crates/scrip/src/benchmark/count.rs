@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::crypto::{OPERATOR_PREFIXES, new_key, sha256};
 use crate::http;
 use crate::http::caller::KEY_PREFIXES;
-use crate::http::keys::directory::claim;
+use crate::http::key_directory::claim;
 use crate::ledger::{Asked, Beside, Ledger};
 use crate::server::Server;
 use scrip_engine::team::command::{NewKey, Secret, TeamCommand};

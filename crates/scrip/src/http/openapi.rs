@@ -1,48 +1,50 @@
 //! The OpenAPI document, from the routes themselves.
 
-use super::person::COOKIE;
-use super::{App, routes};
+use super::edge::person::COOKIE;
 use crate::crypto::{hex, sha256};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use scrip_client::types as api;
 use serde_json::{Value, json};
-use std::sync::{Arc, LazyLock};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApiBuilder, SecurityRequirement};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement};
 use utoipa::{PartialSchema, ToSchema};
 
-/// The document as it is sent, which is one for the life of the process.
-struct Served {
+/// The document as it is sent.
+pub struct Served {
     text: Bytes,
     etag: HeaderValue,
 }
 
-static SERVED: LazyLock<Served> = LazyLock::new(|| {
-    let text = document().to_string();
-    let hash = hex(&sha256(&[text.as_bytes()])[..8]);
-    let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("hexadecimal digits and quotes are visible ASCII");
-    Served { text: text.into(), etag }
-});
-
-/// Shows the OpenAPI document; `304` to whoever has it already.
-pub async fn show(headers: HeaderMap) -> Response {
-    let Served { text, etag } = &*SERVED;
-    let is_known = |known: &HeaderValue| {
-        let mut tags = known.to_str().unwrap_or_default().split(',').map(|tag| tag.trim().trim_start_matches("W/"));
-        tags.any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
-    };
-    let cached = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
-    if headers.get_all(header::IF_NONE_MATCH).iter().any(is_known) {
-        return (StatusCode::NOT_MODIFIED, cached).into_response();
+impl Served {
+    /// Writes a document down, to be sent to all who ask.
+    pub fn of(document: &Value) -> Served {
+        let text = document.to_string();
+        let hash = hex(&sha256(&[text.as_bytes()])[..8]);
+        let etag =
+            HeaderValue::from_str(&format!("\"{hash}\"")).expect("hexadecimal digits and quotes are visible ASCII");
+        Served { text: text.into(), etag }
     }
-    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    (cached, json, text.clone()).into_response()
+
+    /// Answers with the document; `304` where the headers say that it is known already.
+    pub fn answer(&self, headers: &HeaderMap) -> Response {
+        let Served { text, etag } = self;
+        let is_known = |known: &HeaderValue| {
+            let mut tags = known.to_str().unwrap_or_default().split(',').map(|tag| tag.trim().trim_start_matches("W/"));
+            tags.any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
+        };
+        let cached = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
+        if headers.get_all(header::IF_NONE_MATCH).iter().any(is_known) {
+            return (StatusCode::NOT_MODIFIED, cached).into_response();
+        }
+        let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        (cached, json, text.clone()).into_response()
+    }
 }
 
-/// The OpenAPI 3.1 document.
-pub fn document() -> Value {
+/// Builds the OpenAPI 3.1 document around what the routes say of themselves.
+pub fn document(routes: OpenApi) -> Value {
     let info = InfoBuilder::new()
         .title("Scrip")
         .version(env!("CARGO_PKG_VERSION"))
@@ -68,7 +70,6 @@ pub fn document() -> Value {
         .components(Some(components.build()))
         .security(Some([SecurityRequirement::new::<_, [String; 0], String>("key", [])]))
         .build();
-    let (_, routes): (axum::Router<Arc<App>>, _) = routes().split_for_parts();
     let mut merged = base;
     merged.merge(routes);
     let mut document = json!(merged);

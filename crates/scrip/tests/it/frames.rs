@@ -8,6 +8,7 @@
 use crate::app::{Answer, App, Desk, text, unique};
 use crate::load::Chance;
 use crate::matrix::{CANVAS, from_elsewhere, serving, subscription};
+use crate::operations::Operation;
 use crate::people::Asker;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -182,78 +183,52 @@ impl Dice<'_> {
         }
     }
 
-    /// A body that means something.
-    fn body(&mut self, method: &Method, path: &str) -> Option<Value> {
-        let role = self.one(&["member", "admin"]);
+    /// A body that means something: the good one of the operation, unless the dice have something worse.
+    fn body(&mut self, operation: &Operation) -> Option<Value> {
         let model = self.one(&["image-standard", "upscale", "image-pro"]);
-        let fresh = format!("f{}@example.com", unique());
-        let email = if self.often(50) { self.name("email") } else { fresh };
         let mut order = json!({ "model": model });
         if self.often(30) {
             order["quote"] = json!(self.name("qt"));
         }
         // What is kept would be told again, and rightly.
-        if path == "/v1/quotes" && self.often(50) {
+        if operation.path == "/v1/quotes" && self.often(50) {
             order["params"] = json!({ "prompt": self.name("run"), "references": [self.name("as")] });
         }
-        let reason = "because";
-        Some(match (method.as_str(), path) {
-            ("POST", "/v1/catalogs" | "/v1/catalogs/check") => json!({ "toml": "name = \"canvas-tiers\"" }),
-            ("POST", "/v1/catalogs/{version}/migrate") => json!({ "dry_run": self.often(50) }),
-            ("POST", "/v1/grants/{gr}/void") => json!({ "reason": reason }),
-            ("POST", "/v1/holds") => json!({ "credits": 5, "reference": reason }),
-            ("POST", "/v1/holds/batch") => json!({ "decisions": [
-                { "key": self.name("idempotency"), "workspace": self.name("ws"),
-                  "open": { "credits": 1, "reference": "r" } },
-                { "key": "b", "hold": self.name("hd"), "capture": {} },
-                { "key": "c", "hold": self.name("hd"), "release": {} },
-            ] }),
-            ("POST", "/v1/holds/{hd}/capture") => json!({ "credits": 1 }),
-            ("POST", "/v1/holds/{hd}/extend") => json!({ "seconds": 3_600 }),
-            ("POST", "/v1/invitations") => json!({ "email": email, "role": role }),
-            ("POST", "/v1/invitations/accept") => json!({ "token": format!("{}.{:032x}", self.name("ws"), 7) }),
+        Some(match (operation.method.as_str(), operation.path) {
             ("POST", "/v1/keys") => {
                 let preset = self.one(&["full", "read-only"]);
                 json!({ "name": "Mine", "preset": preset, "owner": self.one(&["me", "workspace"]) })
             }
             ("PATCH", "/v1/keys/{key}") => json!({ "name": "Mine now", "spend_cap": { "credits": 1 } }),
-            ("POST", "/v1/keys/{key}/freeze") => json!({ "frozen": self.often(50), "reason": reason }),
-            ("POST", "/v1/keys/{key}/rotate") => json!({ "grace": 600 }),
-            ("POST", "/v1/members") => json!({ "email": email }),
-            ("PATCH", "/v1/members/{usr}") => json!({ "role": role, "spend_cap": { "credits": 1_000 } }),
-            ("POST", "/v1/operator_keys") => json!({ "name": "Mine", "scopes": ["all"] }),
-            ("POST", "/v1/people/{usr}/block") => json!({ "reason": reason }),
-            ("POST", "/v1/portal_links") => json!({ "email": email, "workspace": self.name("ws") }),
+            ("POST", "/v1/keys/{key}/freeze") => json!({ "frozen": self.often(50), "reason": "because" }),
             ("POST", "/v1/quotes" | "/v1/runs") => order,
-            ("POST", "/v1/reviews") => json!({ "review": "business_verification", "form": { "company": "Mine" } }),
-            ("POST", "/v1/reviews/{rev}/approve" | "/v1/reviews/{rev}/reject" | "/v1/reviews/{rev}/revoke") => {
-                json!({ "reason": reason })
-            }
-            ("POST", "/v1/sessions") => json!({ "token": format!("st_{:036}", 7), "cookie": false }),
-            ("POST", "/v1/sign_in") => json!({ "email": email }),
-            ("PUT", "/v1/switches/models/{switch}" | "/v1/switches/providers/{switch}") => {
-                json!({ "off": true, "reason": reason })
-            }
-            ("POST", "/v1/test_clocks") => json!({ "name": "Mine" }),
-            ("POST", "/v1/test_clocks/{tc}/advance") => json!({ "to": "2099-01-01T00:00:00Z" }),
             ("POST", "/v1/workspaces") => json!({ "name": "Mine" }),
-            ("POST", "/v1/workspaces/check") => json!({ "workspace": { "name": "Mine" } }),
-            ("PATCH", "/v1/workspaces/{ws}") => json!({ "name": "Mine now" }),
-            ("POST", "/v1/workspaces/{ws}/freeze") => json!({ "frozen": true, "reason": reason }),
-            ("POST", "/v1/workspaces/{ws}/grants") => json!({ "amount": 1_000, "reason": reason }),
-            ("POST", "/v1/workspaces/{ws}/subscription") => subscription("business"),
-            _ => return None,
+            _ => return operation.good(&mut |name| self.value(name)).map(|(_, body)| body),
         })
     }
 
-    /// An act of somebody.
-    fn act(&mut self, operations: &[(Method, &'static str)], askers: &[Asker]) -> Act {
-        let (mut method, mut path) = self.one(operations);
-        while method == Method::DELETE && path.starts_with("/v1/session") && !self.often(5) {
-            // Most of a round would be nobody's.
-            (method, path) = self.one(operations);
+    /// Returns a value for a name in a good body.
+    fn value(&mut self, name: &str) -> String {
+        match name {
+            "email" | "another email" if self.often(50) => self.name("email"),
+            "email" | "another email" => format!("f{}@example.com", unique()),
+            "role" => self.one(&["member", "admin"]).to_owned(),
+            "catalog" => "name = \"canvas-tiers\"".to_owned(),
+            "invitation" => format!("{}.{:032x}", self.name("ws"), 7),
+            "link" => format!("st_{:036}", 7),
+            kind => self.name(kind),
         }
-        let body = self.body(&method, path);
+    }
+
+    /// An act of somebody.
+    fn act(&mut self, operations: &[Operation], askers: &[Asker]) -> Act {
+        let mut operation = &operations[self.chance.below(operations.len())];
+        while operation.method == Method::DELETE && operation.path.starts_with("/v1/session") && !self.often(5) {
+            // Most of a round would be nobody's.
+            operation = &operations[self.chance.below(operations.len())];
+        }
+        let (method, path) = (operation.method.clone(), operation.path);
+        let body = self.body(operation);
         let mut to = path.to_owned();
         if let Some((before, rest)) = path.split_once('{') {
             let (kind, after) = rest.split_once('}').expect("it ends");
@@ -318,7 +293,7 @@ async fn two_thousand_acts_in_one_workspace_are_nothing_to_forty_nine_others() {
         let owner = text(&desk.show().await["owner_email"]);
         let mut frame = Frame { desk, owner, member: "bob@example.com".to_owned(), askers: Vec::new() };
         let before = digests(&app, &others).await;
-        let operations = crate::matrix::operations();
+        let operations = crate::operations::all("");
         let hidden: Vec<&str> = others.iter().map(|other| &other.id[3..]).collect();
         let mut own = Pool::new();
         let mut chance = Chance(0x5c71_9f2a_e50f_f4a3);

@@ -35,6 +35,7 @@ mod moving;
 mod notices;
 mod oidc;
 mod openapi;
+mod operations;
 mod operators;
 mod people;
 #[path = "../common/postgres.rs"]

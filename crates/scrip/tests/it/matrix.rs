@@ -1,22 +1,21 @@
 //! Who may ask for what: every operation of the committed document, as every kind of caller, on every plan.
 //!
-//! A table says what each operation needs, another one what each caller has; what must be answered follows from the two
-//! by a few rules that are written here anew, not taken from the server. Whoever is let through may still be told that
-//! nothing of that id is there or that the body makes no sense: requests are made so that they change nothing, since
-//! callers share a workspace. Ids have the number 4000000, which nobody has; bodies can be read and ask for what cannot
-//! be; only sessions are ended, when everything else was asked.
+//! The table of operations says what each needs, another one what each caller has; what must be answered follows from
+//! the two by a few rules that are written here anew, not taken from the server. Whoever is let through may still be
+//! told that nothing of that id is there or that the body makes no sense: requests are made so that they change
+//! nothing, since callers share a workspace. Ids have the number 4000000, which nobody has; bodies can be read and ask
+//! for what cannot be; only sessions are ended, when everything else was asked.
 //!
 //! Each request comes from an address of its own by way of a trusted proxy, and the catalogs limit no requests: how
 //! often one may ask is another table's matter.
 
 use crate::app::{Answer, App, Call, Desk, root, temporary, text, unique};
-use crate::openapi::committed;
+use crate::operations::{Need, Operation, all};
 use crate::people::{Asker, Human};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 /// Cases that are known to be answered otherwise than the tables say. It may only shrink.
 const GAPS: &[&str] = &[];
@@ -25,177 +24,10 @@ const NOWHERE: &str = "4000000";
 /// Requests on their way at once.
 const AT_ONCE: usize = 48;
 
-/// What an operation needs of whoever asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
-    /// Nothing.
-    Public,
-    /// A session, whosever.
-    Session,
-    /// A session, or the operator.
-    Person,
-    /// To be somebody in the workspace.
-    Look,
-    /// To see runs.
-    ReadRuns,
-    /// To run a model.
-    Run,
-    /// To be a member.
-    Member,
-    /// To be an admin, unless it is one's own; here it never is.
-    Own,
-    /// To be an admin.
-    Admin,
-    /// To be the operator.
-    Operator,
-}
-
-/// An operation of the document.
-struct Row {
-    method: Method,
-    path: &'static str,
-    need: Need,
-    /// What stands behind the path.
-    query: &'static str,
-    /// A body that can be read and changes nothing.
-    body: Value,
-}
-
-/// Every operation there is. `model` is the one that keys for one model are for.
-fn rows(model: &str) -> Vec<Row> {
-    use Need::{Admin, Look, Member, Operator, Own, Person, Public, ReadRuns, Run, Session};
-    let row = |method: Method, path: &'static str, need: Need, body: Value| {
-        let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
-        Row { method, path, need, query, body }
-    };
-    let get = |path: &'static str, need: Need| row(Method::GET, path, need, Value::Null);
-    let delete = |path: &'static str, need: Need| row(Method::DELETE, path, need, Value::Null);
-    let post = |path: &'static str, need: Need, body: Value| row(Method::POST, path, need, body);
-    let patch = |path: &'static str, need: Need, body: Value| row(Method::PATCH, path, need, body);
-    // More images than any model makes.
-    let order = json!({ "model": model, "params": { "images": 99 } });
-    vec![
-        get("/v1/alerts", Operator),
-        get("/v1/assets/{as}?expires=4000000000&signature=0", Public),
-        get("/v1/audit", Admin),
-        get("/v1/balance", Look),
-        get("/v1/billing", Admin),
-        post("/v1/billing/sweep", Operator, Value::Null),
-        delete("/v1/billing/top_up", Admin),
-        row(Method::PUT, "/v1/billing/top_up", Admin, json!({ "pack": "nothing", "below": 1, "monthly_max": 1 })),
-        post("/v1/billing_portal", Admin, json!({})),
-        get("/v1/catalog", Public),
-        get("/v1/catalogs", Operator),
-        post("/v1/catalogs", Operator, json!({ "toml": "nothing" })),
-        post("/v1/catalogs/check", Operator, json!({ "toml": "nothing" })),
-        post("/v1/catalogs/{version}/migrate", Operator, json!({ "dry_run": true })),
-        post("/v1/checkout", Admin, json!({ "pack": "nothing" })),
-        get("/v1/entitlements", Look),
-        get("/v1/entries", Look),
-        get("/v1/entries/{en}/explain", Look),
-        post("/v1/grants/{gr}/void", Operator, json!({ "reason": "r" })),
-        post("/v1/holds", Operator, json!({ "credits": 0, "reference": "" })),
-        post("/v1/holds/batch", Operator, json!({ "decisions": [] })),
-        get("/v1/holds/{hd}", Operator),
-        post("/v1/holds/{hd}/capture", Operator, json!({})),
-        post("/v1/holds/{hd}/extend", Operator, json!({ "seconds": 60 })),
-        post("/v1/holds/{hd}/release", Operator, Value::Null),
-        get("/v1/invitations", Admin),
-        post("/v1/invitations", Admin, json!({ "email": "nobody" })),
-        post("/v1/invitations/accept", Session, json!({ "token": "nothing" })),
-        delete("/v1/invitations/{inv}", Admin),
-        get("/v1/keys", Member),
-        post("/v1/keys", Member, json!({ "name": "" })),
-        delete("/v1/keys/{key}", Own),
-        get("/v1/keys/{key}", Member),
-        patch("/v1/keys/{key}", Own, json!({ "name": "Another" })),
-        post("/v1/keys/{key}/freeze", Own, json!({ "frozen": true, "reason": "r" })),
-        post("/v1/keys/{key}/rotate", Own, json!({ "grace": 0 })),
-        get("/v1/members", Member),
-        post("/v1/members", Operator, json!({ "email": "nobody" })),
-        delete("/v1/members/{usr}", Own),
-        patch("/v1/members/{usr}", Admin, json!({ "role": "admin" })),
-        get("/v1/oidc/callback", Public),
-        get("/v1/oidc/start", Public),
-        get("/v1/people?email=nobody", Operator),
-        get("/v1/people/{usr}", Operator),
-        delete("/v1/people/{usr}/block", Operator),
-        post("/v1/people/{usr}/block", Operator, json!({ "reason": "r" })),
-        post("/v1/portal_links", Operator, json!({ "email": "nobody" })),
-        post("/v1/quotes", Run, order.clone()),
-        get("/v1/review_files/{rf}", Admin),
-        get("/v1/reviews", Admin),
-        post("/v1/reviews", Admin, json!({ "review": "nothing" })),
-        get("/v1/reviews/{rev}", Admin),
-        post("/v1/reviews/{rev}/approve", Operator, json!({ "reason": "r" })),
-        // What is no file is not looked at, whosever the application is.
-        post("/v1/reviews/{rev}/files?name=n", Admin, json!({})),
-        post("/v1/reviews/{rev}/reject", Operator, json!({ "reason": "r" })),
-        post("/v1/reviews/{rev}/revoke", Operator, json!({ "reason": "r" })),
-        get("/v1/runs", ReadRuns),
-        post("/v1/runs", Run, order),
-        get("/v1/runs/{run}", ReadRuns),
-        post("/v1/runs/{run}/cancel", Run, Value::Null),
-        get("/v1/runs/{run}/events", ReadRuns),
-        delete("/v1/session", Session),
-        get("/v1/session", Session),
-        delete("/v1/sessions", Session),
-        post("/v1/sessions", Public, json!({})),
-        post("/v1/sign_in", Public, json!({ "email": "nobody" })),
-        get("/v1/operator_keys", Operator),
-        post("/v1/operator_keys", Operator, json!({ "name": "", "scopes": [] })),
-        delete("/v1/operator_keys/{opk}", Operator),
-        get("/v1/switches", Operator),
-        row(Method::PUT, "/v1/switches/models/{switch}", Operator, json!({ "off": true, "reason": "r" })),
-        row(Method::PUT, "/v1/switches/providers/{switch}", Operator, json!({ "off": true, "reason": "r" })),
-        get("/v1/test_clocks", Operator),
-        post("/v1/test_clocks", Operator, json!({ "now": "yesterday" })),
-        get("/v1/test_clocks/{tc}", Operator),
-        post("/v1/test_clocks/{tc}/advance", Operator, json!({ "to": "yesterday" })),
-        get("/v1/usage", Look),
-        get("/v1/workspaces", Person),
-        post("/v1/workspaces", Person, json!({ "name": "" })),
-        post("/v1/workspaces/check", Operator, json!({ "workspace": { "name": "" } })),
-        get("/v1/workspaces/{ws}", Look),
-        patch("/v1/workspaces/{ws}", Admin, json!({ "name": "" })),
-        get("/v1/workspaces/{ws}/customer", Operator),
-        row(Method::PUT, "/v1/workspaces/{ws}/customer", Operator, json!({ "customer": "nobody" })),
-        post("/v1/workspaces/{ws}/customer/sync", Operator, Value::Null),
-        post("/v1/workspaces/{ws}/freeze", Operator, json!({ "frozen": false })),
-        post("/v1/workspaces/{ws}/grants", Operator, json!({ "amount": 0, "reason": "" })),
-        delete("/v1/workspaces/{ws}/subscription?undo=true", Operator),
-        post("/v1/workspaces/{ws}/subscription", Operator, json!({ "plan": "nothing" })),
-    ]
-}
-
-/// The methods and paths of every operation, with what each id is of.
-pub fn operations() -> Vec<(Method, &'static str)> {
-    rows("").into_iter().map(|row| (row.method, row.path)).collect()
-}
-
-impl Row {
-    /// As the document names it.
-    fn name(&self) -> String {
-        let id = self.kind().filter(|kind| *kind != "version");
-        let id = id.map_or(self.path.to_owned(), |kind| self.path.replace(&format!("{{{kind}}}"), "{id}"));
-        format!("{} {id}", self.method)
-    }
-
-    /// What the id in its path is of.
-    fn kind(&self) -> Option<&'static str> {
-        Some(self.path.split_once('{')?.1.split_once('}')?.0)
-    }
-
+impl Operation {
     /// Whether it ends the session of whoever asks.
     fn ends_sessions(&self) -> bool {
         self.method == Method::DELETE && self.path.starts_with("/v1/session")
-    }
-
-    /// Its address with an id.
-    fn to(&self, id: &str) -> String {
-        let kind = self.kind().map(|kind| format!("{{{kind}}}")).unwrap_or_default();
-        let path = if kind.is_empty() { self.path.to_owned() } else { self.path.replace(&kind, id) };
-        path + self.query
     }
 
     /// An id of a workspace that nothing there has; of what no workspace has, one that nobody has at all.
@@ -206,6 +38,7 @@ impl Row {
             Some("switch") => "nothing".to_owned(),
             Some("opk") => "opk_0000000000000000".to_owned(),
             Some("version") => NOWHERE.to_owned(),
+            Some("rf") => format!("rf_{}_{NOWHERE}_1", &workspace[3..]),
             Some(kind) => format!("{kind}_{}_{NOWHERE}", &workspace[3..]),
             None => String::new(),
         }
@@ -215,7 +48,7 @@ impl Row {
     fn ask<'a>(&self, app: &'a App, asker: &Asker, id: &str) -> Call<'a> {
         let call = from_elsewhere(asker.call(app, self.method.clone(), &self.to(id)));
         let call = if self.method == Method::POST { call.once() } else { call };
-        if self.body.is_null() { call } else { call.json(&self.body) }
+        if self.idle.is_null() { call } else { call.json(&self.idle) }
     }
 }
 
@@ -543,30 +376,8 @@ fn wrong(answer: &Answer, expected: Told) -> Option<String> {
     (!right).then(|| format!("{} {code} and not {expected:?}", answer.status))
 }
 
-/// The rows are the document's operations, one each.
-fn check_rows(rows: &[Row]) {
-    let document = committed();
-    let mut operations = BTreeSet::new();
-    for (path, methods) in document["paths"].as_object().expect("paths") {
-        for (method, operation) in methods.as_object().expect("operations") {
-            operations.insert(format!("{} {path}", method.to_uppercase()));
-            let row = rows.iter().find(|row| row.name() == format!("{} {path}", method.to_uppercase()));
-            if let Some(row) = row {
-                let (has, told) = (operation["requestBody"].is_object(), !row.body.is_null());
-                assert_eq!(has, told, "{method} {path}: whether it has a body");
-                // What nobody needs to be known for is said so, and nothing else.
-                let public = operation["security"] == json!([{}]);
-                assert_eq!(public, row.need == Need::Public, "{method} {path}: whether anybody may");
-            }
-        }
-    }
-    let known: BTreeSet<String> = rows.iter().map(Row::name).collect();
-    assert_eq!(known.len(), rows.len(), "an operation has two rows");
-    assert_eq!(known, operations, "operations without a row, or rows without an operation");
-}
-
 /// Asks for everything as everybody; how many cases that were, and those that were answered wrongly.
-async fn walk(app: &App, rows: &[Row], scenes: &[Scene<'_>]) -> (usize, Vec<String>) {
+async fn walk(app: &App, rows: &[Operation], scenes: &[Scene<'_>]) -> (usize, Vec<String>) {
     let mut cases = Vec::new();
     for scene in scenes {
         for caller in &scene.callers {
@@ -576,7 +387,7 @@ async fn walk(app: &App, rows: &[Row], scenes: &[Scene<'_>]) -> (usize, Vec<Stri
         }
     }
     let count = cases.len();
-    let asked = cases.into_iter().map(async |(plan, caller, row): (Plan, &Caller, &Row)| {
+    let asked = cases.into_iter().map(async |(plan, caller, row): (Plan, &Caller, &Operation)| {
         let answer = row.ask(app, &caller.asker, &row.nowhere(&caller.about)).send().await;
         let wrong = wrong(&answer, expected(row.need, caller.standing, plan))?;
         Some(format!("{} on {}: {}: {wrong}", caller.name, plan.name, row.name()))
@@ -586,7 +397,7 @@ async fn walk(app: &App, rows: &[Row], scenes: &[Scene<'_>]) -> (usize, Vec<Stri
 }
 
 /// Ends the sessions of everybody who has one; afterwards they are nobody.
-async fn leave(app: &App, rows: &[Row], scene: &Scene<'_>) -> (usize, Vec<String>) {
+async fn leave(app: &App, rows: &[Operation], scene: &Scene<'_>) -> (usize, Vec<String>) {
     let (mut count, mut failures) = (0, Vec::new());
     for link in &scene.links {
         for row in rows.iter().filter(|row| row.ends_sessions()) {
@@ -665,7 +476,12 @@ fn bare(answer: &Answer) -> (u16, Value) {
 }
 
 /// Asks for what is somebody else's: it is answered as what is nowhere is, letter by letter.
-async fn look_elsewhere(app: &App, rows: &[Row], scene: &Scene<'_>, there: &Elsewhere<'_>) -> (usize, Vec<String>) {
+async fn look_elsewhere(
+    app: &App,
+    rows: &[Operation],
+    scene: &Scene<'_>,
+    there: &Elsewhere<'_>,
+) -> (usize, Vec<String>) {
     let before = there.digest().await;
     let (mut count, mut failures) = (0, Vec::new());
     for name in ["the operator", "an admin", "a member", "a full key", "a key that reads", "a stranger"] {
@@ -704,8 +520,7 @@ async fn look_elsewhere(app: &App, rows: &[Row], scene: &Scene<'_>, there: &Else
 
 async fn story(product: &Product) {
     let mut app = serving(product);
-    let rows = rows(product.model);
-    check_rows(&rows);
+    let rows = all(product.model);
     {
         let clock = app.clock("2026-01-10T00:00:00Z").await;
         let there = Elsewhere::set(&app, product).await;

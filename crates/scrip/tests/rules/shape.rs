@@ -91,6 +91,116 @@ pub fn modules_know_only_those_below(tree: &Tree) -> Vec<String> {
     findings
 }
 
+/// Files of `http/edge`, from the bottom up: each may know only those before it.
+const EDGE: [&str; 24] = [
+    "stop",
+    "address",
+    "object",
+    "refusal",
+    "health",
+    "key_directory",
+    "followed_runs",
+    "problem",
+    "page",
+    "reply",
+    "request",
+    "values",
+    "rates",
+    "throttle",
+    "connection",
+    "streams",
+    "scopes",
+    "app",
+    "client",
+    "person",
+    "caller",
+    "rights",
+    "middleware",
+    "serve",
+];
+
+/// Resources of `http/api` with those that each may take from, from the bottom up: those stand before it. One that is
+/// not listed takes from none.
+const RESOURCES: [(&str, &[&str]); 13] = [
+    ("keys", &["caps"]),
+    ("people", &["membership"]),
+    ("holds", &["switches"]),
+    ("quotes", &["switches"]),
+    ("runs", &["assets", "quotes", "switches"]),
+    ("balances", &["grants"]),
+    ("entitlements", &["balances"]),
+    ("workspaces", &["balances", "grants", "membership", "test_clocks"]),
+    ("members", &["caps", "membership", "workspaces"]),
+    ("sessions", &["workspaces"]),
+    ("oidc", &["sessions"]),
+    ("billing", &["balances", "workspaces"]),
+    ("subscriptions", &["billing", "workspaces"]),
+];
+
+/// Inside `http`, nothing knows what is above it: the edge knows no resource, a resource knows the edge and the few
+/// others that are listed for it, and only the routes know all.
+pub fn http_has_no_circle(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (place, (resource, takes)) in RESOURCES.iter().enumerate() {
+        let above = |name: &&&str| RESOURCES[place..].iter().any(|(later, _)| later == *name);
+        if let Some(name) = takes.iter().find(above) {
+            findings.push(format!("RESOURCES: `{resource}` takes from `{name}`, which does not stand before it"));
+        }
+    }
+    for file in tree.shipped() {
+        let Some(inner) = file.path.strip_prefix(SRC).and_then(|path| path.strip_suffix(".rs")) else { continue };
+        let module: Vec<&str> = inner.strip_suffix("/mod").unwrap_or(inner).split('/').collect();
+        let ["http", part, rest @ ..] = module.as_slice() else { continue };
+        let own = rest.first().copied().unwrap_or_default();
+        let code = file.shipped_code();
+        for (place, path) in absolute(&code, &module) {
+            let mut names = path.split("::");
+            if names.next() != Some("http") {
+                continue;
+            }
+            let to = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
+            if !may_know((part, own), to) {
+                let what = format!("`{inner}` knows `{path}`, which is not below it: see EDGE and RESOURCES");
+                findings.push(file.finding(line_of(&code, place), &what));
+            }
+        }
+    }
+    findings
+}
+
+/// Returns true if a file of a part of `http` may know a file of a part.
+fn may_know((part, own): (&str, &str), (to_part, to): (&str, &str)) -> bool {
+    let floor = |name: &str| EDGE.iter().position(|known| *known == name);
+    match (part, to_part) {
+        ("routes", _) => true,
+        ("edge", "edge") => own == to || matches!((floor(own), floor(to)), (Some(own), Some(to)) if to < own),
+        ("api" | "hooks" | "openapi", "edge") => true,
+        ("api", "api") => own == to || RESOURCES.iter().any(|(name, takes)| *name == own && takes.contains(&to)),
+        ("hooks", "hooks") => true,
+        _ => false,
+    }
+}
+
+/// Returns each path in the code of a module that starts at the crate or above the module, written from the crate on.
+fn absolute(code: &str, module: &[&str]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (start, word) in [("crate::", "crate"), ("super::", "super")] {
+        for place in words(code, word) {
+            if code[..place].ends_with("super::") || !code[place..].starts_with(start) {
+                continue;
+            }
+            let mut rest = &code[place..];
+            let mut above = if word == "crate" { 0 } else { module.len() };
+            while let Some(more) = rest.strip_prefix("super::").filter(|_| word == "super") {
+                (rest, above) = (more, above.saturating_sub(1));
+            }
+            let rest = rest.strip_prefix("crate::").unwrap_or(rest);
+            paths(rest, &module[..above].join("::"), &mut |path| found.push((place, path)));
+        }
+    }
+    found
+}
+
 /// The module of the binary that a file belongs to, and how deep it lies.
 fn module_of(file: &File) -> Option<(&str, usize)> {
     let inner = file.path.strip_prefix(SRC)?.strip_suffix(".rs")?;

@@ -1,0 +1,278 @@
+//! What a workspace has, may do, and did: balance, entitlements, entries, usage.
+
+use super::grants;
+use crate::crypto::hex;
+use crate::history::Moment;
+use crate::http::edge::app::App;
+use crate::http::edge::object::EntryId;
+use crate::http::edge::page::PageQuery;
+use crate::http::edge::page::{cursor, page, page_limit};
+use crate::http::edge::problem::Problem;
+use crate::http::edge::reply::make_aside;
+use crate::http::edge::request::QueryOf;
+use crate::http::edge::rights::{On, Viewer};
+use crate::store::journal::JournalRow;
+use crate::store::{Value, queries};
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use scrip_client::types as api;
+use scrip_engine::{
+    Account, By, DAY, Entry, Event, ExplainedPosting, Explanation, Kind, Posting, Timestamp, Unit, Workspace,
+    WorkspaceId, explain,
+};
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of balances.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(balance))
+        .routes(routes!(entries))
+        .routes(routes!(explanation))
+        .routes(routes!(usage))
+}
+
+/// Days a usage report may span.
+const USAGE_DAYS_MAX: i64 = 366;
+
+/// Shows the balance: available, held, every grant, the last and next renewal.
+#[utoipa::path(get, path = "/v1/balance", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    responses((status = 200, description = "The balance", body = api::Balance)))]
+pub async fn balance(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json<api::Balance>, Problem> {
+    let workspace = viewer.workspace_now(&app).await?;
+    Ok(Json(to_api(&workspace)))
+}
+
+/// Lists the journal of a workspace, newest first.
+#[utoipa::path(get, path = "/v1/entries", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), PageQuery),
+    responses((status = 200, description = "A page of entries", body = api::Page<api::Entry>)))]
+pub async fn entries(
+    viewer: Viewer,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<PageQuery>,
+) -> Result<Response, Problem> {
+    let workspace = viewer.workspace_now(&app).await?;
+    let id = workspace.id;
+    let limit = page_limit(query.limit)?;
+    let before = cursor(query.cursor.as_deref(), i64::MAX)?;
+    let rows = app.ledger.store().history(queries::ENTRIES, id, &[before, limit + 1]).await?;
+    super::make_aside(move || {
+        let units = units(&workspace);
+        let mut data = Vec::new();
+        for row in rows.iter().take(limit as usize) {
+            let row = JournalRow::read(row);
+            let entry = read(&row)?;
+            if is_for(&viewer, &entry) {
+                data.push(shown(&row, entry, &units));
+            }
+        }
+        let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
+        Ok(page(data, last.map(|row| row.integer(2))))
+    })
+    .await
+}
+
+/// Units of grants, by number. A grant that is forgotten counted credits or it would be remembered by its journal.
+fn units(workspace: &Workspace) -> BTreeMap<u32, Unit> {
+    workspace.grants.iter().map(|grant| (grant.n, grant.unit)).collect()
+}
+
+/// Returns true if an entry is the caller's to see. What happened to people is for people; a key that sees its own runs
+/// alone sees what it asked for itself.
+fn is_for(viewer: &Viewer, entry: &Entry) -> bool {
+    let is_about_people = |event: &Event| matches!(event, Event::Team(_) | Event::WorkspaceOpened { .. });
+    match viewer.by {
+        By::Operator | By::User(_) => true,
+        By::Key(_) if viewer.is_confined() => entry.actor == viewer.actor(),
+        By::Key(_) => !entry.events.iter().any(|dated| is_about_people(&dated.1)),
+    }
+}
+
+fn shown(row: &JournalRow, entry: Entry, units: &BTreeMap<u32, Unit>) -> api::Entry {
+    let unit = |n: u32| units.get(&n).copied().unwrap_or_default();
+    let postings = entry.events.iter().flat_map(|dated| dated.1.postings(unit));
+    api::Entry {
+        id: entry.workspace.owned(Kind::Entry, entry.seq as u32),
+        seq: entry.seq,
+        at: entry.at.to_string(),
+        actor: entry.actor.clone(),
+        command: entry.command.clone(),
+        postings: postings.map(|posting| posting_to_api(entry.workspace, &posting)).collect(),
+        events: json!(entry.events),
+        hash: hex(&row.hash),
+        previous_hash: hex(&row.previous_hash),
+    }
+}
+
+pub(super) fn read(row: &JournalRow) -> Result<Entry, Problem> {
+    row.entry().map_err(|error| {
+        tracing::error!(%error, position = row.position, "an entry cannot be read");
+        Problem::Internal
+    })
+}
+
+/// Explains an entry in words: what happened, why, what moved, and what each grant had before and after.
+#[utoipa::path(get, path = "/v1/entries/{id}/explain", tag = "Balance", params(("id" = String, Path, description = "`en_…`")),
+    responses((status = 200, description = "The explanation", body = api::Explanation)))]
+pub async fn explanation(
+    On(viewer, id): On<Viewer, EntryId>,
+    State(app): State<Arc<App>>,
+) -> Result<Json<api::Explanation>, Problem> {
+    let id = id?;
+    let moment = app.histories.moment(app.ledger.store(), id.workspace, u64::from(id.n)).await?;
+    let moment = moment.filter(|moment| is_for(&viewer, &moment.entry));
+    let Moment { before, entry, .. } = moment.ok_or(Problem::not_found("entry"))?;
+    Ok(Json(explained(id.to_string(), entry.at, &explain(&before, &entry))))
+}
+
+fn posting(posting: &ExplainedPosting) -> api::Posting {
+    api::Posting {
+        unit: posting.unit.name().to_owned(),
+        from: posting.from.clone(),
+        to: posting.to.clone(),
+        amount: posting.amount.get(),
+    }
+}
+
+fn explained(entry: String, at: Timestamp, explanation: &Explanation) -> api::Explanation {
+    let lines = explanation.lines.iter().map(|line| api::ExplanationLine {
+        at: line.at.to_string(),
+        text: line.text.clone(),
+        postings: line.postings.iter().map(posting).collect(),
+    });
+    let balances = explanation.balances.iter().map(|change| api::BalanceChange {
+        grant: change.grant.clone(),
+        unit: change.unit.name().to_owned(),
+        available_before: change.available.before.get(),
+        available_after: change.available.after.get(),
+        held_before: change.held.before.get(),
+        held_after: change.held.after.get(),
+    });
+    api::Explanation {
+        entry,
+        at: at.to_string(),
+        summary: explanation.summary.clone(),
+        lines: lines.collect(),
+        balances: balances.collect(),
+    }
+}
+
+/// What usage is asked for.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct UsageQuery {
+    /// The first day, `2026-01-31`; 30 days before the last when absent.
+    from: Option<String>,
+    /// The last day; today when absent.
+    to: Option<String>,
+    /// `day`, `model`, or `day,model` (the default).
+    by: Option<String>,
+}
+
+/// Sums what was run and spent, by day in UTC and by model; for a key that sees its own runs alone, those.
+#[utoipa::path(get, path = "/v1/usage", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), UsageQuery),
+    responses((status = 200, description = "The usage", body = api::Usage)))]
+pub async fn usage(
+    viewer: Viewer,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<UsageQuery>,
+) -> Result<Json<api::Usage>, Problem> {
+    let workspace = viewer.workspace_now(&app).await?;
+    let id = workspace.id;
+    let today = app.ledger.now_of(&workspace).await?.day();
+    let to = query.to.as_deref().map_or(Ok(today), |text| day("to", text))?;
+    let from = query.from.as_deref().map_or(Ok((to - 30).max(0)), |text| day("from", text))?;
+    if from > to || to - from > USAGE_DAYS_MAX {
+        return Err(Problem::invalid(
+            "",
+            format!("from must not be after to, and at most {USAGE_DAYS_MAX} days before it"),
+        ));
+    }
+    let (by_day, by_model) = match query.by.as_deref() {
+        None | Some("day,model") => (true, true),
+        Some("day") => (true, false),
+        Some("model") => (false, true),
+        Some(_) => return Err(Problem::invalid("", "by is day, model, or day,model")),
+    };
+    app.ledger.store().projected().await?;
+    let mut values = vec![id.into(), Value::Integer(from), Value::Integer(to)];
+    // A key that sees its own runs alone sees their sums.
+    let own = viewer.run_scope();
+    values.extend(own.map(|key| Value::Integer(i64::from(key))));
+    let sql = if own.is_some() { queries::USAGE_OF_KEY } else { queries::USAGE };
+    let rows = app.ledger.store().query(sql, values).await?;
+    let mut sums: BTreeMap<(Option<i64>, Option<String>, String), [i64; 3]> = BTreeMap::new();
+    for row in &rows {
+        let key = (by_day.then(|| row.integer(0)), by_model.then(|| row.text(1).to_owned()), row.text(2).to_owned());
+        let sum = sums.entry(key).or_default();
+        for (column, value) in sum.iter_mut().enumerate() {
+            *value += row.integer(column + 3);
+        }
+    }
+    let rows = sums.into_iter().map(|((day, model, unit), [runs, failed, captured])| api::UsageRow {
+        day: day.map(date),
+        model,
+        unit,
+        runs,
+        failed,
+        captured,
+    });
+    Ok(Json(api::Usage { from: date(from), to: date(to), rows: rows.collect() }))
+}
+
+fn day(name: &str, text: &str) -> Result<i64, Problem> {
+    let start = (text.len() == 10).then(|| format!("{text}T00:00:00Z").parse::<Timestamp>().ok()).flatten();
+    start.map(Timestamp::day).ok_or_else(|| Problem::invalid("", format!("{name} is a day such as 2026-01-31")))
+}
+
+fn date(day: i64) -> String {
+    Timestamp::from_micros(day.saturating_mul(DAY)).to_string().chars().take(10).collect()
+}
+
+/// Shows the balance of a workspace that has been settled.
+pub fn to_api(workspace: &Workspace) -> api::Balance {
+    let units: BTreeMap<Unit, ()> =
+        workspace.grants.iter().map(|grant| (grant.unit, ())).chain([(Unit::Credits, ())]).collect();
+    let credits = unit_balance(workspace, Unit::Credits);
+    let subscription = &workspace.subscription;
+    api::Balance {
+        available: credits.available,
+        held: credits.held,
+        debt: workspace.debt().get(),
+        units: units.keys().map(|unit| (unit.name().to_owned(), unit_balance(workspace, *unit))).collect(),
+        renews_at: subscription.renews_at().map(|at| at.to_string()),
+        renewed_at: workspace.renewed_at.map(|at| at.to_string()),
+        grants: workspace.grants.iter().filter(|lot| !lot.closed()).map(|lot| grants::to_api(workspace, lot)).collect(),
+    }
+}
+
+/// Shows what a workspace has of a unit.
+pub fn unit_balance(workspace: &Workspace, unit: Unit) -> api::UnitBalance {
+    let of_unit = workspace.grants.iter().filter(|grant| grant.unit == unit && !workspace.is_frozen(grant));
+    let available = of_unit.map(|grant| grant.available.get()).sum();
+    api::UnitBalance { available, held: workspace.held(unit).get() }
+}
+
+/// Shows a posting, with its accounts by name.
+fn posting_to_api(workspace: WorkspaceId, posting: &Posting) -> api::Posting {
+    let account = |account: Account| match account {
+        Account::Source(kind) => format!("granted:{}", kind.name()),
+        Account::Available(n) => format!("{}:available", workspace.owned(Kind::Grant, n)),
+        Account::Held(n) => format!("{}:held", workspace.owned(Kind::Grant, n)),
+        Account::Captured => "captured".to_owned(),
+        Account::Expired => "expired".to_owned(),
+        Account::Revoked => "revoked".to_owned(),
+    };
+    api::Posting {
+        unit: posting.unit.name().to_owned(),
+        from: account(posting.from),
+        to: account(posting.to),
+        amount: posting.amount.get(),
+    }
+}

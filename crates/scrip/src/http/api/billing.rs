@@ -1,0 +1,390 @@
+//! `/v1/checkout`, `/v1/billing_portal` and `/v1/billing`: buying, and how paying stands.
+//!
+//! Invariant: what is bought is decided by the engine and paid at the payment provider's; nothing here grants anything.
+
+mod view;
+
+use super::workspaces;
+use crate::acts;
+use crate::alerts::{self, Alert, Kept};
+use crate::allowances;
+use crate::billing::errand::errand;
+use crate::billing::portal::Visit;
+use crate::billing::purchases::{Denied, Page};
+use crate::billing::{Billing, customers, marks};
+use crate::clock::Stopwatch;
+use crate::http::edge::app::App;
+use crate::http::edge::page::PageQuery;
+use crate::http::edge::page::{cursor, page, page_limit};
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::rates::spend;
+use crate::http::edge::refusal::{Answer, answer};
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{Body, QueryOf};
+use crate::http::edge::rights::{Admin, On, Operator};
+use crate::http::edge::values::{amount, interval, name};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use scrip_client::types as api;
+use scrip_engine::billing::TopUpTerms;
+use scrip_engine::billing::command::BillingCommand;
+use scrip_engine::{Command, Interval, Refusal, Wanted, Workspace, WorkspaceId, offer};
+use std::sync::Arc;
+use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of billing.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(checkout))
+        .routes(routes!(portal))
+        .routes(routes!(show))
+        .routes(routes!(set_top_up, unset_top_up))
+        .routes(routes!(link, customer))
+        .routes(routes!(sync))
+        .routes(routes!(sweep))
+        .routes(routes!(alerts))
+}
+
+/// How long is waited for somebody else who is looking at a customer.
+const PATIENCE: Duration = Duration::from_secs(15); // # assumed
+/// Requests to Stripe that may follow when automatic top-ups are asked for.
+const TOP_UP: u32 = 8;
+/// How often is asked whether they have ended.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Who sells, if anybody does.
+fn seller(app: &App) -> Result<&Arc<Billing>, Problem> {
+    app.billing.as_ref().ok_or(Problem::not_found("payment provider"))
+}
+
+/// Opens the page where a pack or a plan is paid. Nothing is given before it is: a plan that needs a review has no page
+/// until the review is approved.
+#[utoipa::path(post, path = "/v1/checkout", tag = "Billing",
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
+    request_body = api::NewCheckout, responses((status = 201, description = "Where to pay", body = api::Checkout)))]
+pub async fn checkout(
+    admin: Admin,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewCheckout>,
+) -> Result<Reply<api::Checkout>, Problem> {
+    let workspace = admin.workspace_now(&app).await?;
+    let wanted = wanted(&body.value)?;
+    let billing = seller(&app)?;
+    let key = admin.key().map(|key| format!("{} {key}", admin.actor()));
+    allow_session(&app, &admin, &workspace).await?;
+    let buys = billing.buy(&workspace, &wanted, key.as_deref());
+    let bought = errand(&app.ledger, counted(&admin, &workspace), buys).await;
+    let Page { url, offer, expires_at } = match bought {
+        Ok(page) => page,
+        Err(denied) => return Err(problem(&app, &workspace, denied).await),
+    };
+    let expires_at = expires_at.map(|at| at.to_string());
+    Ok(Reply::new(StatusCode::CREATED, api::Checkout { url, offer: view::offer(&wanted, &offer), expires_at }))
+}
+
+/// Counts a session that a person asks for.
+async fn allow_session(app: &App, admin: &Admin, workspace: &Workspace) -> Result<(), Problem> {
+    match admin.user() {
+        Some(_) => spend(app.ledger.store(), allowances::stripe_session(workspace)).await,
+        None => Ok(()),
+    }
+}
+
+/// Returns the workspace whose requests to Stripe are counted: none where the operator asks.
+fn counted<'w>(admin: &Admin, workspace: &'w Workspace) -> Option<&'w Workspace> {
+    admin.user().map(|_| workspace)
+}
+
+fn wanted(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
+    match (&asked.plan, &asked.pack) {
+        (Some(plan), None) => Ok(Wanted::Plan(name(plan), asked.interval.map(interval))),
+        (None, Some(_)) if asked.interval.is_some() => Err(Problem::invalid("/interval", "a pack is paid once")),
+        (None, Some(pack)) => Ok(Wanted::Pack(name(pack))),
+        (Some(_), Some(_)) => Err(Problem::invalid("/pack", "a plan or a pack, not both")),
+        (None, None) => Err(Problem::invalid("/plan", "must be given, or a pack")),
+    }
+}
+
+/// Opens the payment provider's portal: bills, cards, changing and cancelling the plan.
+#[utoipa::path(post, path = "/v1/billing_portal", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    request_body = api::NewPortalVisit, responses((status = 201, description = "The page", body = api::PortalVisit)))]
+pub async fn portal(
+    admin: Admin,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewPortalVisit>,
+) -> Result<Reply<api::PortalVisit>, Problem> {
+    let workspace = admin.workspace_now(&app).await?;
+    let visit = match body.value.flow {
+        None => Visit::Any,
+        Some(api::PortalFlow::Cancel) => Visit::Cancel,
+        Some(api::PortalFlow::PaymentMethod) => Visit::Card,
+    };
+    let billing = seller(&app)?;
+    allow_session(&app, &admin, &workspace).await?;
+    match errand(&app.ledger, counted(&admin, &workspace), billing.portal(&workspace, visit)).await {
+        Ok(url) => Ok(Reply::new(StatusCode::CREATED, api::PortalVisit { url })),
+        Err(denied) => Err(problem(&app, &workspace, denied).await),
+    }
+}
+
+/// How paying stands: the plan, its last and next refresh, what was declined, and all that can be bought, with its
+/// bonus and how long it lasts.
+#[utoipa::path(get, path = "/v1/billing", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    responses((status = 200, description = "How it stands", body = api::BillingState)))]
+pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api::BillingState>, Problem> {
+    let workspace = admin.workspace_now(&app).await?;
+    let at = app.ledger.now_of(&workspace).await?;
+    let catalogs = app.ledger.store().catalogs();
+    let catalog = catalogs.in_force(at, workspace.test_clock).ok_or(Problem::Internal)?;
+    let plans = catalog.catalog.plans.iter().flat_map(|plan| {
+        let sold = plan.prices.iter().filter(|price| price.amount.is_some());
+        sold.map(|price| Wanted::Plan(plan.id.clone(), Some(price.interval)))
+    });
+    let packs = catalog.catalog.packs.iter().map(|pack| Wanted::Pack(pack.id.clone()));
+    let (mut offers, mut not_offered) = (Vec::new(), Vec::new());
+    for wanted in plans.chain(packs) {
+        match offer(&workspace, &catalogs, &wanted, at) {
+            Ok(offered) => offers.push(view::offer(&wanted, &offered)),
+            Err(refusal) => not_offered.push(refused(&wanted, &refusal)),
+        }
+    }
+    let collection = match &app.billing {
+        Some(billing) => billing.kept_collection(workspace.id).await?,
+        None => None,
+    };
+    let is_customer = customers::of(app.ledger.store(), workspace.id).await?.is_some();
+    let top_up = view::top_up(&workspace, &catalogs, is_customer, at);
+    Ok(Json(view::state(&workspace, at, top_up, collection, offers, not_offered)))
+}
+
+fn refused(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
+    let (plan, interval, pack) = view::wanted(wanted);
+    let Answer { code, detail, .. } = answer(refusal);
+    api::NotOffered {
+        plan,
+        interval: interval.map(Interval::name).map(str::to_owned),
+        pack,
+        code: code.to_owned(),
+        detail,
+    }
+}
+
+/// Asks for automatic top-ups: a pack is bought when the balance gets low, with the card that is kept, for at most so
+/// much a month. A declined payment stops them until they are asked for again.
+#[utoipa::path(put, path = "/v1/billing/top_up", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    request_body = api::NewTopUp, responses((status = 200, description = "How it stands", body = api::TopUp)))]
+pub async fn set_top_up(
+    admin: Admin,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewTopUp>,
+) -> Result<Reply<api::TopUp>, Problem> {
+    let api::NewTopUp { pack, below, monthly_max } = &body.value;
+    let (below, monthly_max) = (amount("/below", *below)?, amount("/monthly_max", *monthly_max)?);
+    let workspace = admin.workspace_now(&app).await?;
+    if let Err(denied) = seller(&app)?.is_of_this_mode(&workspace) {
+        return Err(problem(&app, &workspace, denied).await);
+    }
+    // With a customer, a purchase may follow at once.
+    if admin.user().is_some() && customers::of(app.ledger.store(), workspace.id).await?.is_some() {
+        let requests = allowances::stripe_requests(workspace.id, allowances::has_paid(&workspace), TOP_UP, TOP_UP);
+        spend(app.ledger.store(), requests).await?;
+    }
+    top_up(&app, &admin, Some(TopUpTerms { pack: name(pack), below, monthly_max }), &body.bytes).await
+}
+
+/// Ends automatic top-ups.
+#[utoipa::path(delete, path = "/v1/billing/top_up", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    responses((status = 200, description = "How it stands", body = api::TopUp)))]
+pub async fn unset_top_up(admin: Admin, State(app): State<Arc<App>>) -> Result<Reply<api::TopUp>, Problem> {
+    top_up(&app, &admin, None, b"").await
+}
+
+async fn top_up(
+    app: &App,
+    admin: &Admin,
+    terms: Option<TopUpTerms>,
+    body: &[u8],
+) -> Result<Reply<api::TopUp>, Problem> {
+    let id = admin.workspace()?;
+    let command = Command::Billing(BillingCommand::SetTopUp(terms));
+    let (committed, after) = app.ledger.submit_and_show(id, command, admin.asked(id, body)).await?;
+    let at = app.ledger.now_of(&after).await?;
+    let is_customer = customers::of(app.ledger.store(), id).await?.is_some();
+    let top_up = view::top_up(&after, &app.ledger.store().catalogs(), is_customer, at);
+    let top_up = top_up.ok_or(Problem::not_found("automatic top-up"))?;
+    Ok(Reply::new(StatusCode::OK, top_up).of(id, &committed))
+}
+
+/// Says which customer of the payment provider's a workspace is: for customers that were there before Scrip.
+#[utoipa::path(put, path = "/v1/workspaces/{id}/customer", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
+    request_body = api::CustomerLink, responses((status = 200, description = "The customer it is", body = api::CustomerLink)))]
+pub async fn link(
+    On(operator, id): On<Operator, WorkspaceId>,
+    State(app): State<Arc<App>>,
+    body: Body<api::CustomerLink>,
+) -> Result<Json<api::CustomerLink>, Problem> {
+    let id = id?;
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let billing = seller(&app)?;
+    let customer = body.value.customer;
+    let found = match billing.customer_there(&customer).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Err(Problem::invalid("/customer", "the payment provider has no such customer")),
+        Err(denied) => return Err(problem(&app, &workspace, denied).await),
+    };
+    if found.metadata.get(marks::WORKSPACE).is_some_and(|marked| *marked != id.to_string()) {
+        return Err(Problem::invalid("/customer", "this customer bears the mark of another workspace"));
+    }
+    let (named, request) = (id.to_string(), request_id());
+    let at = app.ledger.now(None).await?;
+    acts::note(app.ledger.store(), ("link_customer", &named, &customer), (operator.actor(), request), at).await?;
+    if customers::keep(app.ledger.store(), id, &customer).await?.as_deref() != Some(&*customer) {
+        return Err(Problem::invalid("/customer", "the workspace is another customer, or the customer another's"));
+    }
+    billing.wake();
+    Ok(Json(api::CustomerLink { customer }))
+}
+
+/// Which customer of the payment provider's a workspace is, and whether something new about them is being looked at.
+#[utoipa::path(get, path = "/v1/workspaces/{id}/customer", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
+    responses((status = 200, description = "The customer", body = api::Customer)))]
+pub async fn customer(
+    On(_operator, id): On<Operator, WorkspaceId>,
+    State(app): State<Arc<App>>,
+) -> Result<Json<api::Customer>, Problem> {
+    let id = id?;
+    let store = app.ledger.store();
+    let customer = customers::of(store, id).await?.ok_or(Problem::not_found("customer"))?;
+    Ok(Json(api::Customer { customer, waits: customers::waits(store, id).await? }))
+}
+
+/// Asks the payment provider about a workspace's customer now, and brings its ledger to what the provider says.
+#[utoipa::path(post, path = "/v1/workspaces/{id}/customer/sync", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
+    responses((status = 200, description = "The workspace", body = api::Workspace)))]
+pub async fn sync(
+    On(_operator, id): On<Operator, WorkspaceId>,
+    State(app): State<Arc<App>>,
+) -> Result<Json<api::Workspace>, Problem> {
+    let id = id?;
+    look(&app, id).await?;
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    Ok(Json(workspaces::to_api(&workspace)))
+}
+
+/// Looks for what nobody told of: reads the payment provider's own list of events since the last time, and has every
+/// customer looked at again. It happens by itself every hour; looking goes on after the answer.
+#[utoipa::path(post, path = "/v1/billing/sweep", tag = "Billing",
+    responses((status = 200, description = "What is looked at", body = api::Sweep)))]
+pub async fn sweep(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Sweep>, Problem> {
+    match seller(&app)?.sweep(true).await {
+        Ok((events, customers)) => Ok(Json(api::Sweep { events: events as u64, customers: customers as u64 })),
+        Err(error) => {
+            tracing::warn!(error, "the payment provider's events are not swept");
+            Err(Problem::Provider)
+        }
+    }
+}
+
+/// Looks at a workspace's customer before anybody is answered.
+async fn look(app: &App, id: WorkspaceId) -> Result<(), Problem> {
+    let (billing, store) = (seller(app)?, app.ledger.store());
+    customers::of(store, id).await?.ok_or(Problem::not_found("customer"))?;
+    let begun = Stopwatch::start();
+    while begun.elapsed() < PATIENCE {
+        match customers::lease_one(store, id).await? {
+            Some(leased) => return if billing.look_leased(leased).await? { Ok(()) } else { Err(Problem::Provider) },
+            // Somebody else is looking, and may have begun too early.
+            None => tokio::time::sleep(AGAIN).await,
+        }
+    }
+    customers::hint_workspace(store, id).await?;
+    Err(Problem::Provider)
+}
+
+/// Ends what a workspace pays through the provider with its period, or takes that back: there first, and then here.
+pub async fn end(app: &App, workspace: &Workspace, undo: bool) -> Result<(), Problem> {
+    if let Err(denied) = seller(app)?.end(workspace, !undo).await {
+        return Err(problem(app, workspace, denied).await);
+    }
+    look(app, workspace.id).await
+}
+
+/// Ends what Stripe still collects for a plan that a workspace is not on; whether there was anything.
+pub async fn end_collection(app: &App, workspace: &Workspace) -> Result<bool, Problem> {
+    let Some(billing) = &app.billing else { return Ok(false) };
+    match billing.end_collection(workspace).await {
+        Ok(false) => Ok(false),
+        Ok(true) => look(app, workspace.id).await.map(|()| true),
+        Err(Denied::OtherMode) => Ok(false),
+        Err(denied) => Err(problem(app, workspace, denied).await),
+    }
+}
+
+/// Lists what an operator should look at because money and credits may not agree, newest first.
+#[utoipa::path(get, path = "/v1/alerts", tag = "Billing", params(PageQuery),
+    responses((status = 200, description = "A page of alerts", body = api::Page<api::Alert>)))]
+pub async fn alerts(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<PageQuery>,
+) -> Result<Json<api::Page<api::Alert>>, Problem> {
+    let limit = page_limit(query.limit)?;
+    let before = cursor(query.cursor.as_deref(), i64::MAX)?;
+    if let Some(billing) = &app.billing {
+        billing.end_alerts_of_sync().await;
+    }
+    let found = alerts::list(app.ledger.store(), before, limit + 1).await?;
+    let last = found.get(limit as usize - 1).filter(|_| found.len() > limit as usize).map(|alert| alert.at.micros());
+    let shown = |Kept { about, kind, workspace, detail, at }: Kept| api::Alert {
+        about,
+        kind,
+        workspace: workspace.map(|id| id.to_string()),
+        detail,
+        at: at.to_string(),
+    };
+    Ok(Json(page(found.into_iter().take(limit as usize).map(shown).collect(), last)))
+}
+
+/// Why nothing can be paid, as a problem; what only the operator can mend raises an alert.
+async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
+    match denied {
+        Denied::Refused(refusal) => Problem::Refused(refusal),
+        Denied::Store(unavailable) => unavailable.into(),
+        Denied::KeyReused => Problem::KeyReused,
+        Denied::OtherMode => {
+            Problem::invalid("", "the workspace is of the other mode than this server's payment provider: test or live")
+        }
+        Denied::Busy { retry_after, exceeded: None } => Problem::StripeBusy { retry_after },
+        Denied::Busy { retry_after, exceeded: Some(limit) } => {
+            let detail = format!(
+                "at most {limit} requests to Stripe are sent for this workspace in 24 hours; more are in {retry_after} \
+                 seconds"
+            );
+            Problem::Exceeded { limit, retry_after, detail }
+        }
+        Denied::Provider(error) => {
+            tracing::warn!(%error, "the payment provider did not do it");
+            Problem::Provider
+        }
+        Denied::NotSynced(detail) => {
+            let mend = "run `scrip stripe sync --apply`";
+            let alert = Alert::new("not_synced", &detail, Some(workspace.id), format!("{detail}: {mend}"));
+            match alerts::raise(app.ledger.store(), alert).await {
+                Ok(()) => Problem::NotForSale(format!(
+                    "{detail}; nothing was paid, and it can be bought once the operator has mended that: {mend}"
+                )),
+                Err(unavailable) => unavailable.into(),
+            }
+        }
+        Denied::Unexpected(detail) => {
+            let alert = Alert::new("not_synced", &detail, Some(workspace.id), detail.clone());
+            match alerts::raise(app.ledger.store(), alert).await {
+                Ok(()) => Problem::NotForSale(format!("{detail}; nothing was paid, and the operator must look at it")),
+                Err(unavailable) => unavailable.into(),
+            }
+        }
+    }
+}

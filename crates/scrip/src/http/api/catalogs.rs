@@ -1,0 +1,125 @@
+//! The catalog: what a pricing page needs, and its versions.
+
+pub mod check;
+pub mod migrate;
+mod walk;
+
+use crate::acts;
+use crate::crypto::{hex, sha256};
+use crate::http::edge::app::App;
+use crate::http::edge::page::page;
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::Body;
+use crate::http::edge::rights::{Operator, Viewer};
+use crate::store::queries;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use scrip_client::types as api;
+use scrip_engine::{Catalog, Invalid, Refusal, Terms, Timestamp, parse_catalog};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of catalogs.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(show))
+        .routes(routes!(publish, list))
+        .routes(routes!(check::check))
+        .routes(routes!(migrate::migrate))
+}
+
+/// Shows the catalog in force: plans, packs, models and prices. Anyone may see it. A workspace that asks, or that an
+/// operator names, sees what it would get: its own plan as it was sold, the models in that, and the rates it pays.
+#[utoipa::path(get, path = "/v1/catalog", tag = "Catalog", security(()),
+    params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`, to see what a workspace would get")),
+    responses((status = 200, description = "The catalog", body = api::PublicCatalog)))]
+pub async fn show(viewer: Option<Viewer>, State(app): State<Arc<App>>) -> Result<Json<api::PublicCatalog>, Problem> {
+    let catalogs = app.ledger.store().catalogs();
+    let Some(viewer) = viewer.filter(|viewer| viewer.has_workspace()) else {
+        let newest = catalogs.in_force(app.ledger.now(None).await?, None).ok_or(Problem::not_found("catalog"))?;
+        return Ok(Json(shown(newest.version, &newest.catalog)));
+    };
+    let workspace = viewer.workspace_now(&app).await?;
+    let now = app.ledger.now_of(&workspace).await?;
+    let catalogs = app.ledger.catalogs_of(&workspace).await?;
+    let terms = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?;
+    Ok(Json(shown(terms.menu.version, &terms.offered(&workspace, now))))
+}
+
+fn shown(version: u32, catalog: &Catalog) -> api::PublicCatalog {
+    let list = |value: Value| match value {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    };
+    api::PublicCatalog {
+        name: catalog.name.to_string(),
+        version,
+        free_plan: catalog.free_plan.to_string(),
+        plans: list(json!(catalog.plans)),
+        packs: list(json!(catalog.packs)),
+        models: list(json!(catalog.models)),
+    }
+}
+
+/// Publishes a catalog version. With a Stripe key its prices are made first, and nothing is published if Stripe
+/// refuses. One that does not pass changes nothing; the same text again is the same version.
+#[utoipa::path(post, path = "/v1/catalogs", tag = "Catalog", request_body = api::NewCatalog,
+    responses((status = 201, description = "The version", body = api::CatalogVersion)))]
+pub async fn publish(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewCatalog>,
+) -> Result<Reply<api::CatalogVersion>, Problem> {
+    let catalog = read(&app, &body.value)?;
+    if let Some(billing) = &app.billing {
+        billing.prepare(&catalog).await.map_err(|fault| {
+            tracing::warn!(%fault, "a catalog is not published: Stripe does not sell it");
+            Problem::NotForSale(format!("nothing is published, because Stripe would not sell it: {fault}"))
+        })?;
+    }
+    let (store, sha256) = (app.ledger.store(), hex(&sha256(&[body.value.toml.as_bytes()])));
+    let who = (operator.actor(), request_id());
+    acts::note(store, ("publish_catalog", &catalog.name, &sha256), who, store.now(None).await?).await?;
+    let version = app.ledger.store().publish(body.value.toml, catalog, operator.actor().to_owned()).await?;
+    if let Some(billing) = &app.billing {
+        billing.archive_later(version);
+    }
+    let versions = versions(&app).await?;
+    let published = versions.into_iter().find(|published| published.version == version).ok_or(Problem::Internal)?;
+    Ok(Reply::new(StatusCode::CREATED, published))
+}
+
+/// Reads a catalog that is to follow those there are.
+fn read(app: &App, new: &api::NewCatalog) -> Result<Catalog, Problem> {
+    let catalog = parse_catalog(&new.toml).map_err(|problems| {
+        let errors = problems.iter().take(100).map(|problem| Invalid::new("/toml", problem.to_string()));
+        Problem::Refused(Refusal::InvalidRequest { errors: errors.collect() })
+    })?;
+    let newest = app.ledger.store().catalogs();
+    if newest.newest().is_some_and(|newest| newest.catalog.name != catalog.name) {
+        return Err(Problem::invalid("/toml", "a deployment is one product: the catalog's name must stay what it is"));
+    }
+    Ok(catalog)
+}
+
+/// Lists the catalog's versions, newest first.
+#[utoipa::path(get, path = "/v1/catalogs", tag = "Catalog",
+    responses((status = 200, description = "The versions", body = api::Page<api::CatalogVersion>)))]
+pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::CatalogVersion>>, Problem> {
+    Ok(Json(page(versions(&app).await?, None)))
+}
+
+async fn versions(app: &App) -> Result<Vec<api::CatalogVersion>, Problem> {
+    let rows = app.ledger.store().query(queries::CATALOGS, Vec::new()).await?;
+    let version = |row: &crate::store::Row| api::CatalogVersion {
+        version: row.integer(0) as u32,
+        published_at: Timestamp::from_micros(row.integer(1)).to_string(),
+        sha256: row.text(2).to_owned(),
+        actor: row.text(3).to_owned(),
+    };
+    Ok(rows.iter().map(version).collect())
+}

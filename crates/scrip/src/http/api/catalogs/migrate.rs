@@ -1,0 +1,181 @@
+//! `POST /v1/catalogs/{version}/migrate`: moves workspaces that are on older terms to a version, or foretells it.
+//!
+//! Each workspace is moved by a command of its own that knows whether it was moved before. So a migration that was
+//! broken off is finished by the same request, and nothing has to remember how far it came.
+//!
+//! Invariant: what is foretold of a workspace is what its command would do now, because it is the same code.
+
+use super::walk::walk;
+use crate::acts;
+use crate::http::edge::app::App;
+use crate::http::edge::page::{PageQuery, cursor, page, page_limit};
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::request::{Body, PathOf, QueryOf};
+use crate::http::edge::rights::Operator;
+use crate::ledger::Asked;
+use crate::store::SubmitError;
+use axum::Json;
+use axum::extract::State;
+use scrip_client::types as api;
+use scrip_engine::{By, Command, Event, Migration, Refusal, Workspace, WorkspaceId, preview_migration};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest wait for a version that was just published to come into force, in microseconds.
+const PATIENCE: i64 = 3_000_000;
+
+/// A workspace on older terms, with its migration or the reason why it has none.
+struct Found {
+    workspace: Arc<Workspace>,
+    migration: Result<Migration, String>,
+}
+
+/// Moves workspaces in a paid period that are on older terms to a version: the wider limits and gates of both hold at
+/// once, grants and price change with a renewal, a higher price after the version's `price_notice` and a mail. With
+/// `dry_run` nothing is changed: the answer says who would be moved, what changes, from when, and who is worse off.
+///
+/// A foretold migration is listed in pages. One that is carried out goes on until every workspace was moved, or for ten
+/// seconds, and shows the first `limit` of them; `has_more` says that there is more to do. Sending it again, with the
+/// cursor or without, moves what is left and nothing twice.
+#[utoipa::path(post, path = "/v1/catalogs/{version}/migrate", tag = "Catalog",
+    params(("version" = String, Path, description = "Number of the version"), PageQuery), request_body = api::NewMigration,
+    responses((status = 200, description = "What was moved, or would be", body = api::Migration)))]
+pub async fn migrate(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    PathOf(version): PathOf<String>,
+    QueryOf(query): QueryOf<PageQuery>,
+    body: Body<api::NewMigration>,
+) -> Result<Json<api::Migration>, Problem> {
+    let dry_run = body.value.dry_run;
+    let limit = page_limit(query.limit)? as usize;
+    let after = cursor(query.cursor.as_deref(), 0)?;
+    let version = in_force(&app, &version).await?;
+    let mut answer = api::Migration { version, dry_run, ..api::Migration::default() };
+    let add = |found: Found| found.add_to(&mut answer, limit);
+    let next = if dry_run {
+        walk(&app, after, limit, move |app, id| foretell(app, id, version), add).await?
+    } else {
+        let (store, request) = (app.ledger.store(), request_id());
+        let cursor = query.cursor.unwrap_or_default();
+        let who = (operator.actor(), request.clone());
+        acts::note(store, ("migrate_catalog", &version.to_string(), &cursor), who, store.now(None).await?).await?;
+        let actor = operator.actor().to_owned();
+        let carry_out = move |app, id| {
+            let (actor, request) = (actor.clone(), request.clone());
+            carry_out(app, id, version, Asked { by: By::Operator, actor, request, idempotency: None })
+        };
+        let next = walk(&app, after, usize::MAX, carry_out, add).await;
+        if let Some(billing) = &app.billing {
+            billing.wake();
+        }
+        next?
+    };
+    let page = page(Vec::<()>::new(), next);
+    Ok(Json(api::Migration { next_cursor: page.next_cursor, has_more: page.has_more, ..answer }))
+}
+
+/// Returns the number of a version in force. One that was just published is waited for: where several processes share
+/// the data, it comes into force a moment ahead.
+async fn in_force(app: &App, version: &str) -> Result<u32, Problem> {
+    let unknown = || Problem::not_found("catalog version");
+    let number: u32 = version.parse().ok().filter(|number: &u32| number.to_string() == version).ok_or_else(unknown)?;
+    let catalogs = app.ledger.catalogs_with(number).await?;
+    let published = catalogs.get(number).ok_or_else(unknown)?;
+    let ahead = published.at.micros() - app.ledger.now(None).await?.micros();
+    if (1..=PATIENCE).contains(&ahead) {
+        tokio::time::sleep(Duration::from_micros(ahead.unsigned_abs())).await;
+    }
+    Ok(number)
+}
+
+/// Foretells the migration of a workspace; `None` where it would change nothing.
+async fn foretell(app: Arc<App>, id: WorkspaceId, version: u32) -> Result<Option<Found>, Problem> {
+    let Some(workspace) = app.ledger.workspace(id).await? else { return Ok(None) };
+    if workspace.subscription.period.is_none() || workspace.catalog >= version {
+        return Ok(None);
+    }
+    let at = app.ledger.now_of(&workspace).await?;
+    let catalogs = app.ledger.catalogs_with(version).await?;
+    let migration = match preview_migration(&workspace, &catalogs, version, at) {
+        Ok(None) => return Ok(None),
+        Ok(Some(migration)) => Ok(migration),
+        Err(refusal) => Err(reason(refusal, version)?),
+    };
+    Ok(Some(Found { workspace, migration }))
+}
+
+/// Moves a workspace; `None` where there was nothing to move.
+async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Asked) -> Result<Option<Found>, Problem> {
+    let Some(found) = foretell(Arc::clone(&app), id, version).await? else { return Ok(None) };
+    if found.migration.is_err() {
+        return Ok(Some(found));
+    }
+    match app.ledger.submit(id, Command::MigrateCatalog { version }, asked).await {
+        Ok(committed) => {
+            let is_move =
+                |event: &Event| matches!(event, Event::CatalogMigrated { catalog, .. } if *catalog == version);
+            // Somebody else may have moved it a moment ago.
+            Ok(committed.events.iter().any(|dated| is_move(&dated.1)).then_some(found))
+        }
+        Err(SubmitError::Refused(refusal)) => {
+            Ok(Some(Found { workspace: found.workspace, migration: Err(reason(refusal, version)?) }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns why a workspace cannot be moved, in words.
+///
+/// # Errors
+/// A refusal that is not about the workspace.
+fn reason(refusal: Refusal, version: u32) -> Result<String, Problem> {
+    match refusal {
+        Refusal::InvalidRequest { errors } => {
+            let details: Vec<String> = errors.into_iter().map(|error| error.detail).collect();
+            Ok(details.join("; "))
+        }
+        Refusal::NotFound { .. } => Ok(format!("version {version} is not in force by the clock that it stands on")),
+        other => Err(Problem::Refused(other)),
+    }
+}
+
+impl Found {
+    /// Counts the workspace, and lists it as long as there is room.
+    fn add_to(self, answer: &mut api::Migration, limit: usize) {
+        match &self.migration {
+            Ok(migration) => {
+                answer.moved += 1;
+                answer.worse_off += u64::from(migration.is_worse());
+            }
+            Err(_) => answer.refused += 1,
+        }
+        if answer.data.len() < limit {
+            answer.data.push(self.to_api());
+        }
+    }
+
+    fn to_api(&self) -> api::MigratedWorkspace {
+        let Found { workspace, migration } = self;
+        let subscription = &workspace.subscription;
+        let changes = migration.iter().flat_map(|migration| &migration.changes).map(|change| api::TermChange {
+            what: change.what.clone(),
+            before: change.before.clone(),
+            after: change.after.clone(),
+            effect: change.effect.name().to_owned(),
+            takes_effect: if change.at_renewal { "at_renewal" } else { "at_once" }.to_owned(),
+            from: change.from.to_string(),
+        });
+        api::MigratedWorkspace {
+            workspace: workspace.id.to_string(),
+            name: workspace.profile.name.clone(),
+            plan: subscription.plan.to_string(),
+            interval: subscription.period.map_or_else(String::new, |period| period.interval.name().to_owned()),
+            catalog_version: workspace.catalog,
+            refusal: migration.as_ref().err().cloned(),
+            renews_at: migration.as_ref().ok().and_then(|migration| migration.renews_at).map(|at| at.to_string()),
+            worse_off: migration.as_ref().is_ok_and(Migration::is_worse),
+            changes: changes.collect(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Going through all workspaces, a part at a time: in the order in which they were opened, many at once, for as long as
+//! one request may take.
+//!
+//! Invariant: a part ends behind the last workspace that was done, so that the next one begins with the first that was
+//! not.
+
+use crate::http::edge::app::App;
+use crate::http::edge::problem::Problem;
+use crate::store::{Unavailable, Value, queries};
+use scrip_engine::WorkspaceId;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Workspaces that are worked on at once.
+const WAVE: usize = 64;
+/// Time after which a part ends: within what clients and proxies wait for an answer.
+const PART: Duration = Duration::from_secs(10); // # assumed
+
+/// Goes through the workspaces behind a cursor until enough was made of them, time is up, or there is none left. Hands
+/// over what was made, in their order; returns where the next part begins, `None` when this was the last.
+///
+/// # Errors
+/// When the store cannot answer, or one of the workspaces has a problem.
+pub async fn walk<T, F>(
+    app: &Arc<App>,
+    mut after: i64,
+    most: usize,
+    make: impl Fn(Arc<App>, WorkspaceId) -> F,
+    mut each: impl FnMut(T) + Send,
+) -> Result<Option<i64>, Problem>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<Option<T>, Problem>> + Send + 'static,
+{
+    let begun = Instant::now();
+    let mut count = 0;
+    app.ledger.store().projected().await?;
+    loop {
+        let values = vec![Value::Integer(after), Value::Integer(WAVE as i64)];
+        let rows = app.ledger.store().query(queries::WORKSPACES, values).await?;
+        let mut wave = JoinSet::new();
+        for (place, row) in rows.iter().enumerate() {
+            let made = make(Arc::clone(app), WorkspaceId::new(row.integer(0) as u64));
+            wave.spawn(async move { (place, made.await) });
+        }
+        let mut done: Vec<(usize, T)> = Vec::new();
+        while let Some(ended) = wave.join_next().await {
+            let (place, made) = ended.map_err(|panic| Unavailable(panic.to_string()))?;
+            done.extend(made?.map(|made| (place, made)));
+        }
+        done.sort_by_key(|(place, _)| *place);
+        let opened = |place: usize| rows.get(place).map(|row| row.integer(1));
+        let left = most - count;
+        if let Some((place, _)) = done.get(left) {
+            let next = opened(*place).map(|opened| opened - 1);
+            done.into_iter().take(left).for_each(|(_, made)| each(made));
+            return Ok(next);
+        }
+        count += done.len();
+        done.into_iter().for_each(|(_, made)| each(made));
+        let Some(last) = opened(rows.len().saturating_sub(1)).filter(|_| rows.len() == WAVE) else { return Ok(None) };
+        if begun.elapsed() >= PART {
+            return Ok(Some(last));
+        }
+        after = last;
+    }
+}

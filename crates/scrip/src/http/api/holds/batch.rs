@@ -1,0 +1,182 @@
+//! Many decisions about holds in one request, each as if it had been asked for alone.
+//!
+//! A request that cannot be read is refused whole, before anything is decided: whoever wrote it has a bug, and half
+//! of it done would be worse. What depends on a workspace, a hold or the catalog is that decision's own answer.
+//!
+//! Invariant: no rule about holds is here; what a decision means and how its answer looks is said beside the single
+//! one.
+
+use super::{capturing, changed, opened, opening};
+use crate::http::edge::app::App;
+use crate::http::edge::caller::good_key;
+use crate::http::edge::object::HoldId;
+use crate::http::edge::problem::Problem;
+use crate::http::edge::rates;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::Body;
+use crate::http::edge::rights::Operator;
+use crate::ledger::Asked;
+use crate::store::{Committed, SubmitError};
+use axum::Json;
+use axum::extract::State;
+use scrip_client::types::{self as api, Decision};
+use scrip_engine::{Command, WorkspaceId, hold_is_good};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Opens, captures and releases up to 1,000 holds of any workspaces, each decision with its own key and its own answer.
+///
+/// Decisions about one workspace are made in the order given. A decision that is refused leaves the others as they are.
+#[utoipa::path(post, path = "/v1/holds/batch", tag = "Holds", request_body = api::DecisionBatch,
+    responses((status = 200, description = "One answer a decision, in the order asked", body = api::DecisionAnswers)))]
+pub async fn batch(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    body: Body<api::DecisionBatch>,
+) -> Result<Json<api::DecisionAnswers>, Problem> {
+    let mut all = read(&app, &operator, body.value.decisions)?;
+    for one in &mut all {
+        one.count(&app).await;
+    }
+    let asked = all.iter().filter_map(|one| one.about.as_ref().ok());
+    let many = asked.map(|about| (about.workspace, about.command.clone(), about.asked.clone())).collect();
+    let results = app.ledger.submit_many(many).await;
+    // Of none is it known that it was done: that is said of the whole request, which is tried again as any other is.
+    let undone = |result: &Result<_, _>| matches!(result, Err(SubmitError::Unavailable(_)));
+    if let Some(Err(error)) = results.first()
+        && results.iter().all(undone)
+    {
+        return Err(error.clone().into());
+    }
+    let mut results = results.into_iter();
+    let mut answers = Vec::with_capacity(all.len());
+    for One { key, at, about } in all {
+        let reply = match about {
+            Ok(about) => about.reply(&app, results.next().ok_or(Problem::Internal)?).await,
+            Err(problem) => Err(problem),
+        };
+        answers.push(answer(key, reply.map_err(|problem| problem.within(&at)))?);
+    }
+    Ok(Json(api::DecisionAnswers { answers }))
+}
+
+/// A decision as it was read.
+struct One {
+    key: String,
+    /// Where the body says what it is, for errors to point at.
+    at: String,
+    /// Not found, where the id of a workspace or hold is none.
+    about: Result<About, Problem>,
+}
+
+impl One {
+    /// Counts it against its workspace's limit of requests, if it asks for that; one too many is its own answer.
+    async fn count(&mut self, app: &App) {
+        if let Ok(About { workspace, counts: true, .. }) = &self.about
+            && let Err(problem) = rates::count(&app.ledger, *workspace).await
+        {
+            self.about = Err(problem);
+        }
+    }
+}
+
+/// What a decision is about.
+struct About {
+    workspace: WorkspaceId,
+    /// The hold, unless it is yet to be opened.
+    hold: Option<u32>,
+    /// `true` when it counts against the workspace's limit of requests.
+    counts: bool,
+    command: Command,
+    asked: Asked,
+}
+
+impl About {
+    async fn reply(self, app: &App, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
+        match self.hold {
+            None => opened(self.workspace, result),
+            Some(hold) => changed(app, self.workspace, hold, result).await,
+        }
+    }
+}
+
+/// Reads every decision, or says what is wrong with the first that cannot be read.
+fn read(app: &App, operator: &Operator, decisions: Vec<Decision>) -> Result<Vec<One>, Problem> {
+    if !(1..=api::DECISIONS_MAX).contains(&decisions.len()) {
+        return Err(Problem::invalid("/decisions", format!("must be 1 to {} decisions", api::DECISIONS_MAX)));
+    }
+    let mut all = Vec::with_capacity(decisions.len());
+    let mut first = HashMap::with_capacity(decisions.len());
+    for (n, decision) in decisions.into_iter().enumerate() {
+        let one = one(app, operator, n, decision)?;
+        if let Ok(about) = &one.about
+            && let Some(before) = first.insert((about.workspace, one.key.clone()), n)
+        {
+            let detail = format!("is the key of /decisions/{before} as well, on the same workspace");
+            return Err(Problem::invalid(format!("/decisions/{n}/key"), detail));
+        }
+        all.push(one);
+    }
+    Ok(all)
+}
+
+fn one(app: &App, operator: &Operator, n: usize, decision: Decision) -> Result<One, Problem> {
+    let key = decision.key().to_owned();
+    good_key(&format!("/decisions/{n}/key"), &key)?;
+    // A key is compared on what the decision says, wherever in which batch it stands.
+    let said = serde_json::to_vec(&decision).map_err(|_| Problem::Internal)?;
+    let member = match &decision {
+        Decision::Open(_) => "open",
+        Decision::Capture(_) => "capture",
+        Decision::Release(_) => "release",
+    };
+    let counts = matches!(&decision, Decision::Open(open) if open.open.count_request);
+    let at = format!("/decisions/{n}/{member}");
+    let (place, command) = command(app, operator, decision).map_err(|problem| problem.within(&at))?;
+    let about = place.map(|(workspace, hold)| {
+        let asked = operator.asked_under(workspace, Some(&key), &said);
+        About { workspace, hold, counts, command, asked }
+    });
+    Ok(One { key, at, about })
+}
+
+type Found = Result<(WorkspaceId, Option<u32>), Problem>;
+
+/// Where a decision belongs and what it asks for. What is wrong with the rest of it is so whatever hold it names.
+fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Found, Command), Problem> {
+    let hold = |id: &str| operator.read(id).map(|HoldId { workspace, n }| (workspace, Some(n)));
+    let number = |found: &Found| found.as_ref().ok().and_then(|(_, n)| *n).unwrap_or_default();
+    Ok(match decision {
+        Decision::Open(api::OpenDecision { workspace, open, .. }) => {
+            hold_is_good(&open.reference, open.seconds).map_err(Problem::Refused)?;
+            let found = operator.read::<WorkspaceId>(&workspace).map(|workspace| (workspace, None));
+            let of = found.as_ref().map_or(WorkspaceId::new(0), |(workspace, _)| *workspace);
+            (found, opening(app, of, open)?)
+        }
+        Decision::Capture(api::CaptureDecision { hold: id, capture, .. }) => {
+            let found = hold(&id);
+            let command = capturing(number(&found), &capture)?;
+            (found, command)
+        }
+        Decision::Release(api::ReleaseDecision { hold: id, .. }) => {
+            let found = hold(&id);
+            let command = Command::ReleaseHold { hold: number(&found) };
+            (found, command)
+        }
+    })
+}
+
+/// Shows what became of a decision, as its own answer would.
+fn answer(key: String, reply: Result<Reply<api::Hold>, Problem>) -> Result<api::DecisionAnswer, Problem> {
+    Ok(match reply {
+        Ok(Reply { status, body: hold, replayed, entry }) => {
+            api::DecisionAnswer::Made(api::DecisionMade { key, status: status.as_u16(), hold, entry, replayed })
+        }
+        Err(problem) => {
+            let status = problem.status().as_u16();
+            let problem = serde_json::from_value(Value::Object(problem.document())).map_err(|_| Problem::Internal)?;
+            api::DecisionAnswer::Refused(api::DecisionRefused { key, status, problem })
+        }
+    })
+}

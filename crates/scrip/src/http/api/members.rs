@@ -1,0 +1,255 @@
+//! `/v1/members` and `/v1/invitations`: who belongs to a workspace.
+//!
+//! Invariant: nobody learns here who belongs to a workspace that is not theirs.
+
+use super::{caps, membership, workspaces};
+use crate::allowances;
+use crate::email::{Email, is_same};
+use crate::http::edge::app::App;
+use crate::http::edge::object::InvitationId;
+use crate::http::edge::page::page;
+use crate::http::edge::person::Person;
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{Body, PathOf};
+use crate::http::edge::rights::{Admin, Belonging, Member, On, Operator};
+use crate::http::edge::values::{address, email, not_blocked};
+use crate::ledger::{Asked, Beside};
+use crate::links::is_invitation;
+use crate::mail::Mail;
+use crate::sign_in;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use scrip_client::types as api;
+use scrip_engine::limits::INVITATION_SECONDS;
+use scrip_engine::team::command::TeamCommand;
+use scrip_engine::team::event::TeamEvent;
+use scrip_engine::team::{Invitation, Member as Joined, Role};
+use scrip_engine::{Command, Dated, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_owned};
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of members.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(add, list))
+        .routes(routes!(change, remove))
+        .routes(routes!(invite, invitations))
+        .routes(routes!(accept))
+        .routes(routes!(withdraw))
+}
+
+/// Lists members, in the order they joined.
+#[utoipa::path(get, path = "/v1/members", tag = "Members", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    responses((status = 200, description = "The members", body = api::Page<api::Member>)))]
+pub async fn list(member: Member, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::Member>>, Problem> {
+    let workspace = member.workspace_now(&app).await?;
+    let desk = Desk::at(&app, &workspace).await?;
+    let members = workspace.team.members.iter().map(|member| desk.shown(member));
+    Ok(Json(page(members.collect(), None)))
+}
+
+/// Makes somebody a member whom an operator's own product knows: without an invitation, and within the plan.
+#[utoipa::path(post, path = "/v1/members", tag = "Members", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    request_body = api::NewMember, responses((status = 201, description = "The member", body = api::Member)))]
+pub async fn add(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewMember>,
+) -> Result<Reply<api::Member>, Problem> {
+    let id = operator.workspace()?;
+    app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let (store, asked) = (app.ledger.store(), &body.value.email);
+    let email = email("/email", asked)?;
+    not_blocked(store, "/email", &email).await?;
+    let known_as = address(store, "/email", asked).await?;
+    let user = sign_in::user_of(store, &known_as, app.ledger.now(None).await?).await?;
+    let role = role(body.value.role);
+    let command = Command::Team(TeamCommand::Add { user, email: email.as_str().into(), role });
+    let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
+    let (committed, after) = app.ledger.submit_beside(id, command, operator.asked(id, &body.bytes), beside).await?;
+    let joined = after.team.member(user).ok_or(Problem::not_found("member"))?;
+    let shown = Desk::at(&app, &after).await?.shown(joined);
+    Ok(Reply::new(StatusCode::CREATED, shown).of(id, &committed))
+}
+
+/// Gives a member another role or cap.
+#[utoipa::path(patch, path = "/v1/members/{id}", tag = "Members",
+    params(("id" = String, Path, description = "`usr_…`"), ("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    request_body = api::MemberChange, responses((status = 200, description = "The member", body = api::Member)))]
+pub async fn change(
+    admin: Admin,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+    body: Body<api::MemberChange>,
+) -> Result<Reply<api::Member>, Problem> {
+    let (workspace, user) = (admin.workspace()?, user_id(&id)?);
+    let asked = &body.value;
+    let cap = asked.spend_cap.as_ref().map(|given| given.as_ref().map(caps::read).transpose()).transpose()?;
+    let command = TeamCommand::ChangeMember { user, role: asked.role.map(|given| role(Some(given))), cap };
+    let (committed, after) =
+        app.ledger.submit_and_show(workspace, Command::Team(command), admin.asked(workspace, &body.bytes)).await?;
+    let member = after.team.member(user).ok_or(Problem::not_found("member"))?;
+    let shown = Desk::at(&app, &after).await?.shown(member);
+    Ok(Reply::new(StatusCode::OK, shown).of(workspace, &committed))
+}
+
+/// Removes a member, at once, with their keys; or leaves, when it is oneself. The last admin stays.
+#[utoipa::path(delete, path = "/v1/members/{id}", tag = "Members",
+    params(("id" = String, Path, description = "`usr_…`"), ("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    responses((status = 200, description = "They are a member no more", body = api::Ended)))]
+pub async fn remove(
+    member: Belonging,
+    State(app): State<Arc<App>>,
+    PathOf(id): PathOf<String>,
+) -> Result<Reply<api::Ended>, Problem> {
+    let (workspace, user) = (member.workspace()?, user_id(&id)?);
+    let command = Command::Team(TeamCommand::Remove { user });
+    let committed = app.ledger.submit(workspace, command, member.asked(workspace, b"")).await?;
+    Ok(Reply::new(StatusCode::OK, api::Ended { id }).of(workspace, &committed))
+}
+
+/// Lists the invitations that wait for an answer.
+#[utoipa::path(get, path = "/v1/invitations", tag = "Members", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
+    responses((status = 200, description = "The invitations", body = api::Page<api::Invitation>)))]
+pub async fn invitations(
+    admin: Admin,
+    State(app): State<Arc<App>>,
+) -> Result<Json<api::Page<api::Invitation>>, Problem> {
+    let workspace = admin.workspace_now(&app).await?;
+    let now = app.ledger.now_of(&workspace).await?;
+    let open = workspace.team.invitations.iter().filter(|invitation| now < invitation.expires_at);
+    Ok(Json(page(open.map(|invitation| invited(workspace.id, invitation)).collect(), None)))
+}
+
+/// Invites somebody by mail. The invitation is theirs alone, good once, and for seven days.
+#[utoipa::path(post, path = "/v1/invitations", tag = "Members",
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
+    request_body = api::NewInvitation, responses((status = 201, description = "The invitation", body = api::Invitation)))]
+pub async fn invite(
+    admin: Admin,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewInvitation>,
+) -> Result<Reply<api::Invitation>, Problem> {
+    let id = admin.workspace()?;
+    let email = email("/email", &body.value.email)?;
+    let role = role(body.value.role);
+    let workspace = admin.workspace_now(&app).await?;
+    let now = app.ledger.now_of(&workspace).await?;
+    let mail = Mail::Invitation {
+        workspace: workspace.profile.name.clone(),
+        inviter: admin.email.as_ref().map_or_else(|| workspace.profile.owner.clone(), Email::to_string),
+        role: role.name().to_owned(),
+        // An invitation's number comes with its entry. There is one open to an address at most, so this names it.
+        invitation: id.to_string(),
+        expires_at: now.after_seconds(INVITATION_SECONDS),
+    };
+    let mail = mail.to(format!("invitation {}", crate::crypto::hex(&crate::crypto::random::<16>())), email.as_str());
+    let mail = mail.map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
+    let command = Command::Team(TeamCommand::Invite { email: email.as_str().into(), role });
+    let counted = admin.user().map(|person| allowances::invitation(&workspace, person, &email));
+    let beside = Beside { mails: vec![mail], allowance: counted.unwrap_or_default(), ..Beside::default() };
+    let (committed, _) = app.ledger.submit_beside(id, command, admin.asked(id, &body.bytes), beside).await?;
+    let made = committed.events.iter().find_map(|Dated(_, event)| match event {
+        Event::Team(TeamEvent::Invited { invitation, email, role, expires_at }) => {
+            Some(Invitation { n: *invitation, email: email.clone(), role: *role, expires_at: *expires_at })
+        }
+        _ => None,
+    });
+    let made = made.ok_or(Problem::Internal)?;
+    Ok(Reply::new(StatusCode::CREATED, invited(id, &made)).of(id, &committed))
+}
+
+/// Takes an invitation back.
+#[utoipa::path(delete, path = "/v1/invitations/{id}", tag = "Members", params(("id" = String, Path, description = "`inv_…`")),
+    responses((status = 200, description = "It is dead", body = api::Ended)))]
+pub async fn withdraw(
+    On(admin, id): On<Admin, InvitationId>,
+    State(app): State<Arc<App>>,
+) -> Result<Reply<api::Ended>, Problem> {
+    let id = id?;
+    let workspace = id.workspace;
+    let command = Command::Team(TeamCommand::Withdraw { invitation: id.n });
+    let committed = app.ledger.submit(workspace, command, admin.asked(workspace, b"")).await?;
+    Ok(Reply::new(StatusCode::OK, api::Ended { id: id.to_string() }).of(workspace, &committed))
+}
+
+/// Accepts an invitation, by what its link says, as the person it was sent to.
+#[utoipa::path(post, path = "/v1/invitations/accept", tag = "Members", request_body = api::Acceptance,
+    security(("session" = []), ("session_token" = [])),
+    params(("Scrip-CSRF" = Option<String>, Header, description = "The session's `csrf`; required with the cookie")),
+    responses((status = 200, description = "The workspace they are a member of now", body = api::Workspace)))]
+pub async fn accept(
+    person: Person,
+    State(app): State<Arc<App>>,
+    body: Body<api::Acceptance>,
+) -> Result<Reply<api::Workspace>, Problem> {
+    let missing = || Problem::not_found("invitation");
+    let session = person.session();
+    let (text, signature) = body.value.token.rsplit_once('.').ok_or_else(missing)?;
+    let (id, n) = parse_owned(Kind::Invitation, text).ok_or_else(missing)?;
+    // A session of one workspace reaches no other.
+    if session.workspace.is_some_and(|only| only != id) {
+        return Err(missing());
+    }
+    let workspace = app.ledger.workspace(id).await?.ok_or_else(missing)?;
+    let meant = |open: &&Invitation| open.n == n && is_invitation(&app.secret, text, &open.email, signature);
+    let open = workspace.team.invitations.iter().find(meant).ok_or_else(missing)?;
+    let user = session.user;
+    // An earlier version may have invited another spelling of their address.
+    let email = if is_same(&open.email, &session.email) { open.email.clone() } else { Name::from(&*session.email) };
+    let command = Command::Team(TeamCommand::Join { invitation: n, user, email });
+    let asked = Asked::of_person(user, request_id());
+    let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
+    let (committed, after) = app.ledger.submit_beside(id, command, asked, beside).await?;
+    Ok(Reply::new(StatusCode::OK, workspaces::to_api(&after)).of(id, &committed))
+}
+
+fn user_id(text: &str) -> Result<UserId, Problem> {
+    text.parse().map_err(|()| Problem::not_found("member"))
+}
+
+fn role(given: Option<api::Role>) -> Role {
+    match given {
+        Some(api::Role::Admin) => Role::Admin,
+        Some(api::Role::Member) | None => Role::Member,
+    }
+}
+
+fn invited(workspace: WorkspaceId, invitation: &Invitation) -> api::Invitation {
+    api::Invitation {
+        id: workspace.owned(Kind::Invitation, invitation.n),
+        email: invitation.email.to_string(),
+        role: invitation.role.name().to_owned(),
+        expires_at: invitation.expires_at.to_string(),
+    }
+}
+
+/// What is needed to show members.
+struct Desk<'w> {
+    workspace: &'w Workspace,
+    limit: Option<u32>,
+    now: Timestamp,
+}
+
+impl<'w> Desk<'w> {
+    async fn at(app: &App, workspace: &'w Workspace) -> Result<Desk<'w>, Problem> {
+        let now = app.ledger.now_of(workspace).await?;
+        let catalogs = app.ledger.catalogs_of(workspace).await?;
+        let limit = Terms::of(workspace, &catalogs, now).ok_or(Problem::Internal)?.plan().members;
+        Ok(Desk { workspace, limit, now })
+    }
+
+    fn shown(&self, member: &Joined) -> api::Member {
+        api::Member {
+            id: member.user.to_string(),
+            email: member.email.to_string(),
+            role: member.role.name().to_owned(),
+            seated: self.workspace.team.has_seat(member.user, self.limit),
+            spend_cap: member.cap.as_ref().map(|cap| caps::to_api(cap, self.now)),
+            joined_at: member.joined_at.to_string(),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The resources of the API, a file each: its routes, its query types, its handlers and its views. `caps` and
+//! `membership` are what several of them share.
+
+pub mod assets;
+pub mod audit;
+pub mod balances;
+pub mod billing;
+pub mod caps;
+pub mod catalogs;
+pub mod entitlements;
+pub mod grants;
+pub mod holds;
+pub mod keys;
+pub mod members;
+pub mod membership;
+pub mod oidc;
+pub mod operator_keys;
+pub mod people;
+pub mod quotes;
+pub mod reviews;
+pub mod runs;
+pub mod sessions;
+pub mod subscriptions;
+pub mod switches;
+pub mod test_clocks;
+pub mod workspaces;

@@ -1,0 +1,119 @@
+//! `/v1/oidc`: signing in with an OpenID provider. Pages lead a browser here; programs have no use for it.
+//!
+//! Invariant: whoever comes back was sent away by us, from this browser, and comes back once.
+
+use super::sessions::begin;
+use crate::http::edge::address::Client;
+use crate::http::edge::app::App;
+use crate::http::edge::person::{COOKIE, named, set_cookie};
+use crate::http::edge::problem::Problem;
+use crate::http::edge::request::QueryOf;
+use crate::oidc::{Attempt, Failure, Oidc, PATIENCE};
+use crate::sign_in::{self, Redeemed};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of OpenID sign-in.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(start)).routes(routes!(callback))
+}
+
+/// The cookie of an attempt. It is `Lax`, since the provider sends the browser back here from its own pages.
+const ATTEMPT: &str = "__Host-scrip_oidc";
+
+/// Sends a browser to the provider.
+#[utoipa::path(get, path = "/v1/oidc/start", tag = "Sessions", security(()),
+    responses((status = 302, description = "To the provider", headers(("Location" = String, description = "Its address")))))]
+pub async fn start(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let oidc = provider(&app)?;
+    let now = app.ledger.now(None).await?;
+    let attempt = Attempt::new(now);
+    let to = oidc.begin(&attempt, &app.secret, &redirect_uri(&app), now).await?;
+    let cookie = set_cookie(ATTEMPT, &attempt.cookie(&app.secret), Some(PATIENCE))?;
+    let to = axum::http::HeaderValue::try_from(to).map_err(|_| Problem::Internal)?;
+    Ok((StatusCode::FOUND, AppendHeaders([(header::LOCATION, to), (header::SET_COOKIE, cookie)])).into_response())
+}
+
+/// What a provider says when it sends somebody back. Providers say more than that.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Returned {
+    /// What the ID token is given for.
+    code: Option<String>,
+    /// What `start` had told it.
+    state: Option<String>,
+    /// Who it is.
+    iss: Option<String>,
+}
+
+/// Takes back whom the provider sends: opens a session in the cookie, and leads to the first page.
+#[utoipa::path(get, path = "/v1/oidc/callback", tag = "Sessions", security(()), params(Returned),
+    responses((status = 303, description = "To the first page, signed in", headers(("Location" = String, description = "`/`")))))]
+pub async fn callback(
+    client: Client,
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    QueryOf(returned): QueryOf<Returned>,
+) -> Result<Response, Problem> {
+    let oidc = provider(&app)?;
+    let now = app.ledger.now(None).await?;
+    let refused = |why: &str| Failure::Refused(why.to_owned());
+    let mut kept = named(&headers, ATTEMPT);
+    let (Some(cookie), None) = (kept.next(), kept.next()) else {
+        return Err(refused("the browser has no attempt, or two").into());
+    };
+    let attempt = Attempt::read(cookie, &app.secret, now).ok_or_else(|| refused("the attempt has run out"))?;
+    if !attempt.is_of(returned.state.as_deref().unwrap_or_default(), &app.secret) {
+        return Err(refused("the state is another attempt's").into());
+    }
+    if returned.iss.is_some_and(|issuer| !oidc.is_issuer(&issuer)) {
+        return Err(refused("another provider sent them back").into());
+    }
+    let code = returned.code.ok_or_else(|| refused("the provider gave no code"))?;
+    // Counted before the provider is asked: what a request costs it is the same, whatever it says.
+    app.callbacks.attempt(client, now)?;
+    // A code is good once, at any provider that is one; an attempt is, whatever the provider is.
+    if !sign_in::spend(app.ledger.store(), attempt.id(), attempt.ends_at()).await? {
+        return Err(refused("the attempt was used before").into());
+    }
+    let vouched = oidc.finish(&attempt, &app.secret, &redirect_uri(&app), &code, now).await?;
+    let known = (oidc.issuer(), &*vouched.subject);
+    let email = sign_in::identify(app.ledger.store(), known, &vouched.email, now).await?;
+    let email = email.map_err(|_| refused("what it vouches for is no address"))?;
+    let email = email.ok_or_else(|| refused("the address is that of another subject of the provider"))?;
+    let (token, _) = begin(&app, Redeemed { email, workspace: None }, &headers, now).await?;
+    let cookies = [
+        (header::LOCATION, axum::http::HeaderValue::from_static("/")),
+        (header::SET_COOKIE, set_cookie(COOKIE, &token, None)?),
+        (header::SET_COOKIE, set_cookie(ATTEMPT, "", Some(0))?),
+    ];
+    Ok((StatusCode::SEE_OTHER, AppendHeaders(cookies)).into_response())
+}
+
+fn provider(app: &App) -> Result<&Oidc, Problem> {
+    app.oidc.as_ref().ok_or(Problem::not_found("provider"))
+}
+
+fn redirect_uri(app: &App) -> String {
+    format!("{}/v1/oidc/callback", app.public_url)
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Problem {
+        match failure {
+            Failure::Refused(why) => {
+                tracing::info!(why, "nobody was signed in by the provider");
+                Problem::Unauthenticated
+            }
+            Failure::Unreachable(why) => {
+                tracing::warn!(why, "the OpenID provider cannot be asked");
+                Problem::Unavailable
+            }
+        }
+    }
+}

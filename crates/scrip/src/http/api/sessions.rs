@@ -1,0 +1,215 @@
+//! `/v1/sign_in`, `/v1/portal_links`, `/v1/sessions`, `/v1/session`: signing in and out.
+//!
+//! Invariant: nobody learns here whether an address is known, and whatever did not sign somebody in is answered in the
+//! same words.
+
+use super::workspaces::open::{Opening, open_workspace};
+use crate::acts;
+use crate::allowances;
+use crate::blocks;
+use crate::crypto::{hex, random, sha256};
+use crate::email::Email;
+use crate::http::edge::address::Client;
+use crate::http::edge::app::App;
+use crate::http::edge::person::{COOKIE, Person, cookies, csrf, not_from_elsewhere, set_cookie};
+use crate::http::edge::problem::{Problem, request_id};
+use crate::http::edge::rates::spend;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::Body;
+use crate::http::edge::rights::Operator;
+use crate::http::edge::values::{address, not_blocked};
+use crate::ledger::{Asked, idempotency};
+use crate::mail::Mail;
+use crate::outbox::enqueue;
+use crate::sign_in::{self, LINK_LIFETIME, Redeemed, Session};
+use crate::store::Allowance;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use scrip_client::types as api;
+use scrip_engine::team::Tenancy;
+use scrip_engine::{Mode, Profile, SECOND, Timestamp, UserId, WorkspaceId};
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of sessions.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(ask))
+        .routes(routes!(mint))
+        .routes(routes!(open, close_all))
+        .routes(routes!(show, close))
+}
+
+/// Has a link sent to an address. The answer is the same whether or not anybody has it.
+#[utoipa::path(post, path = "/v1/sign_in", tag = "Sessions", security(()), request_body = api::SignIn,
+    responses((status = 202, description = "A link is on its way, if the address is one", body = api::SignInAsked)))]
+pub async fn ask(
+    client: Client,
+    State(app): State<Arc<App>>,
+    body: Body<api::SignIn>,
+) -> Result<Reply<api::SignInAsked>, Problem> {
+    let email = address(app.ledger.store(), "/email", &body.value.email).await?;
+    let now = app.ledger.now(None).await?;
+    app.sign_ins.attempt(client, now)?;
+    spend(app.ledger.store(), allowances::sign_in(&email)).await?;
+    // Whoever is blocked gets no mail, and is told what everybody is.
+    if blocks::of_mailbox(app.ledger.store(), &email).await?.is_none() {
+        queue_sign_in(&app, &email).await?;
+    }
+    Ok(Reply::new(StatusCode::ACCEPTED, api::SignInAsked { expires_in: LINK_LIFETIME / SECOND }))
+}
+
+/// Lets a link be sent to an address. The link itself is made when the mail is: nothing that waits to be sent is
+/// secret.
+async fn queue_sign_in(app: &App, email: &Email) -> Result<(), Problem> {
+    // Whoever is kept in a spelling of an earlier version is written to where it leads, and signs in as themselves.
+    let known_as = Email::parse(email.as_str()).is_ok_and(|sent| sent != *email).then(|| email.to_string());
+    let mail = Mail::SignIn { workspace: None, known_as };
+    let mail = mail.to(format!("sign-in {}", hex(&random::<16>())), email.as_str());
+    let mail = mail.map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
+    Ok(enqueue(app.ledger.store(), mail).await?)
+}
+
+/// Makes a link that signs an operator's own user in once, within 15 minutes. With a workspace, the session is that
+/// workspace's alone.
+#[utoipa::path(post, path = "/v1/portal_links", tag = "Sessions", request_body = api::NewPortalLink,
+    responses((status = 201, description = "The link", body = api::PortalLink)))]
+pub async fn mint(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewPortalLink>,
+) -> Result<Reply<api::PortalLink>, Problem> {
+    let email = address(app.ledger.store(), "/email", &body.value.email).await?;
+    not_blocked(app.ledger.store(), "/email", &email).await?;
+    let workspace = body.value.workspace.as_deref().map(|id| operator.read::<WorkspaceId>(id)).transpose()?;
+    if let Some(id) = workspace {
+        app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    }
+    let now = app.ledger.now(None).await?;
+    let store = app.ledger.store();
+    let reaches = workspace.map(|workspace| workspace.to_string()).unwrap_or_default();
+    acts::note(store, ("portal_link", email.as_str(), &reaches), (operator.actor(), request_id()), now).await?;
+    let token = sign_in::issue(store, &email, workspace, operator.actor(), LINK_LIFETIME, now).await?;
+    let expires_at = now.after_micros(LINK_LIFETIME).to_string();
+    Ok(Reply::new(StatusCode::CREATED, api::PortalLink { url: sign_in::link(&app.public_url, &token), expires_at }))
+}
+
+/// Uses a link up and opens a session, in a cookie unless `cookie` is `false`. A link that is none, was used or has run
+/// out is 401. Whatever session the browser had before ends.
+#[utoipa::path(post, path = "/v1/sessions", tag = "Sessions", security(()), request_body = api::NewSession,
+    responses((status = 201, description = "Who is signed in", body = api::Session)))]
+pub async fn open(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body<api::NewSession>,
+) -> Result<Response, Problem> {
+    let by_cookie = body.value.cookie != Some(false);
+    if by_cookie {
+        // A page of another site must not sign its visitors in as somebody else either.
+        not_from_elsewhere(&app, &headers)?;
+    }
+    let now = app.ledger.now(None).await?;
+    let redeemed = sign_in::redeem(app.ledger.store(), &body.value.token, now).await?;
+    let (token, session) = begin(&app, redeemed.ok_or(Problem::Unauthenticated)?, &headers, now).await?;
+    let mut shown = shown(&app, &session);
+    if by_cookie {
+        let cookie = [(header::SET_COOKIE, set_cookie(COOKIE, &token, None)?)];
+        return Ok((cookie, Reply::new(StatusCode::CREATED, shown)).into_response());
+    }
+    shown.token = Some(token);
+    Ok(Reply::new(StatusCode::CREATED, shown).into_response())
+}
+
+/// Opens a session for somebody who has proved who they are, and ends those that the browser has: what was planted
+/// there before must not be signed in along with them.
+pub(super) async fn begin(
+    app: &App,
+    redeemed: Redeemed,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<(String, Session), Problem> {
+    let store = app.ledger.store();
+    if blocks::of_mailbox(store, &redeemed.email).await?.is_some() {
+        return Err(Problem::Unauthenticated);
+    }
+    let user = sign_in::user_of(store, &redeemed.email, now).await?;
+    ensure_personal_workspace(app, user, &redeemed.email).await?;
+    let opened = sign_in::open(store, user, redeemed, app.lifetimes, now).await?;
+    for before in cookies(headers) {
+        sign_in::close(store, &sign_in::hash_of(before)).await?;
+    }
+    Ok(opened)
+}
+
+/// Opens the workspace that a person has of their own, if it is not there yet: on the free plan, with what comes once
+/// in a lifetime unless they had it before (R8). Its number follows from theirs, so that it is opened once.
+async fn ensure_personal_workspace(app: &App, user: UserId, email: &Email) -> Result<WorkspaceId, Problem> {
+    let number = sha256(&[b"personal workspace", &user.get().to_le_bytes()]);
+    let id = WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| number[index])));
+    if app.ledger.workspace(id).await?.is_some() {
+        return Ok(id);
+    }
+    let once = Some(idempotency(id, &format!("personal workspace of {user}"), &[]));
+    let opening = Opening {
+        id,
+        asked: Asked { idempotency: once, ..Asked::of_person(user, request_id()) },
+        tenancy: Tenancy::Personal,
+        owner: user,
+        profile: Profile { name: "Personal".to_owned(), owner: email.to_string(), external_id: None },
+        mode: Mode::Test,
+        test_clock: None,
+        choice: None,
+        welcome: true,
+        allowance: Allowance::default(),
+    };
+    open_workspace(app, opening).await?;
+    Ok(id)
+}
+
+/// Says who is signed in.
+#[utoipa::path(get, path = "/v1/session", tag = "Sessions", security(("session" = []), ("session_token" = [])),
+    responses((status = 200, description = "Who is signed in", body = api::Session)))]
+pub async fn show(person: Person, State(app): State<Arc<App>>) -> Json<api::Session> {
+    Json(shown(&app, person.session()))
+}
+
+/// Signs out: the session ends here, whoever has a copy of it.
+#[utoipa::path(delete, path = "/v1/session", tag = "Sessions", security(("session" = []), ("session_token" = [])),
+    params(("Scrip-CSRF" = Option<String>, Header, description = "The session's `csrf`; required with the cookie")),
+    responses((status = 200, description = "It has ended", body = api::SignedOut)))]
+pub async fn close(person: Person, State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let ended = sign_in::close(app.ledger.store(), &person.session().hash).await?;
+    signed_out(&person, u64::from(ended))
+}
+
+/// Signs out everywhere: every session of the person ends. A session that is bound to a workspace ends those that are
+/// bound to it, and no other.
+#[utoipa::path(delete, path = "/v1/sessions", tag = "Sessions", security(("session" = []), ("session_token" = [])),
+    params(("Scrip-CSRF" = Option<String>, Header, description = "The session's `csrf`; required with the cookie")),
+    responses((status = 200, description = "They have ended", body = api::SignedOut)))]
+pub async fn close_all(person: Person, State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let session = person.session();
+    let ended = sign_in::close_all(app.ledger.store(), session.user, session.workspace).await?;
+    signed_out(&person, ended as u64)
+}
+
+fn signed_out(person: &Person, sessions: u64) -> Result<Response, Problem> {
+    let reply = Reply::new(StatusCode::OK, api::SignedOut { sessions });
+    if person.by_cookie() {
+        return Ok(([(header::SET_COOKIE, set_cookie(COOKIE, "", Some(0))?)], reply).into_response());
+    }
+    Ok(reply.into_response())
+}
+
+fn shown(app: &App, session: &Session) -> api::Session {
+    api::Session {
+        user: api::User { id: session.user.to_string(), email: session.email.to_string() },
+        workspace: session.workspace.map(|workspace| workspace.to_string()),
+        csrf: csrf(app, session),
+        expires_at: session.expires_at.to_string(),
+        token: None,
+    }
+}

@@ -1,0 +1,71 @@
+//! `/v1/workspaces/{id}/subscription`: plans by hand, and the end of any.
+
+use super::{billing, workspaces};
+use crate::http::edge::app::App;
+use crate::http::edge::problem::Problem;
+use crate::http::edge::reply::Reply;
+use crate::http::edge::request::{Body, QueryOf};
+use crate::http::edge::rights::{On, Operator};
+use axum::extract::State;
+use axum::http::StatusCode;
+use scrip_client::types as api;
+use scrip_engine::{Command, WorkspaceId};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of subscriptions.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(subscribe, cancel))
+}
+
+/// Puts a workspace on a plan, billed by hand: at once when it is more, at the period's end when it is less.
+#[utoipa::path(post, path = "/v1/workspaces/{id}/subscription", tag = "Workspaces",
+    params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    request_body = api::NewSubscription, responses((status = 200, description = "The workspace", body = api::Workspace)))]
+pub async fn subscribe(
+    On(operator, id): On<Operator, WorkspaceId>,
+    State(app): State<Arc<App>>,
+    body: Body<api::NewSubscription>,
+) -> Result<Reply<api::Workspace>, Problem> {
+    let id = id?;
+    let asked = operator.asked_once(id, &body.bytes)?;
+    let new = body.value;
+    let command = Command::Subscribe(workspaces::choice(&new.plan, new.interval, new.allowance, &new.approve)?);
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, asked).await?;
+    Ok(Reply::new(StatusCode::OK, workspaces::to_api(&workspace)).of(id, &committed))
+}
+
+/// How a subscription is ended.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CancelQuery {
+    /// `true` takes a cancellation or a scheduled change back.
+    undo: Option<bool>,
+}
+
+/// Ends the plan with its period; packs stay. What is paid through a payment provider is ended there.
+#[utoipa::path(delete, path = "/v1/workspaces/{id}/subscription", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`"), CancelQuery),
+    responses((status = 200, description = "The workspace", body = api::Workspace)))]
+pub async fn cancel(
+    On(operator, id): On<Operator, WorkspaceId>,
+    State(app): State<Arc<App>>,
+    QueryOf(query): QueryOf<CancelQuery>,
+) -> Result<Reply<api::Workspace>, Problem> {
+    let id = id?;
+    let undo = query.undo == Some(true);
+    let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    if workspace.subscription.payment.is_some() {
+        billing::end(&app, &workspace, undo).await?;
+        let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+        return Ok(Reply::new(StatusCode::OK, workspaces::to_api(&workspace)));
+    }
+    if !undo && workspace.subscription.period.is_none() && billing::end_collection(&app, &workspace).await? {
+        let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+        return Ok(Reply::new(StatusCode::OK, workspaces::to_api(&workspace)));
+    }
+    let command = if undo { Command::UndoCancel } else { Command::CancelSubscription };
+    workspaces::command_on(&app, &operator, id, command, &[u8::from(undo)]).await
+}

@@ -1,0 +1,300 @@
+//! Problems: answers of "no" in all their kinds, and their documents (RFC 9457).
+//!
+//! Invariant: what a caller reads here was written for callers; causes go to the log under the request's id.
+
+use super::refusal::{self, Answer, RETRY_AFTER};
+use crate::history::HistoryError;
+use crate::store::{Exceeded, SubmitError, Unavailable};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use scrip_engine::Refusal;
+use serde_json::{Map, Value, json};
+
+tokio::task_local! {
+    /// The id of the request being served.
+    pub static REQUEST_ID: String;
+}
+
+/// The id of the request being served, if one is.
+pub fn request_id() -> Option<String> {
+    REQUEST_ID.try_with(Clone::clone).ok()
+}
+
+/// An answer of "no", in any of its kinds.
+#[derive(Debug)]
+pub enum Problem {
+    /// No key, or none that is known.
+    Unauthenticated,
+    /// A request of a session's cookie that its own page may not have sent.
+    CrossSite,
+    /// An expected no of the engine.
+    Refused(Refusal),
+    /// A quote that does not hold, with a fresh one to go on with.
+    Quote {
+        /// `true` for one that was cited too late, `false` for one of another run.
+        is_late: bool,
+        /// The fresh quote, as a quote is shown.
+        fresh: Value,
+    },
+    /// The idempotency key was used for another request.
+    KeyReused,
+    /// The method is not one of this address.
+    MethodNotAllowed,
+    /// There were more requests than the limit.
+    RateLimited {
+        /// How many there may be.
+        limit: u32,
+        /// Seconds after which one more is admitted.
+        retry_after: u32,
+    },
+    /// Something that costs others is done too often (R39).
+    Exceeded {
+        /// Maximum number in a window, or open at once.
+        limit: u32,
+        /// Seconds after which one more is admitted.
+        retry_after: u32,
+        /// The counted thing and its window, in words.
+        detail: String,
+    },
+    /// Stripe takes no more requests from this server now.
+    StripeBusy {
+        /// Seconds after which it is likely to.
+        retry_after: u32,
+    },
+    /// The body did not come within the time there is for it.
+    TooSlow {
+        /// How many there are.
+        seconds: u64,
+    },
+    /// The body is longer than any that is read.
+    TooLarge {
+        /// Maximum length of a body, in bytes.
+        most: usize,
+    },
+    /// What was delivered is not believed, and why.
+    BadSignature(&'static str),
+    /// The payment provider cannot be asked now.
+    Provider,
+    /// Stripe does not sell what is asked for, or does not let it be sold: the operator must act, and a retry does not
+    /// help.
+    NotForSale(String),
+    /// The store cannot answer now.
+    Unavailable,
+    /// A bug. The cause is in the log.
+    Internal,
+}
+
+impl Problem {
+    /// Something that is not there, or is somebody else's: the two look alike.
+    pub const fn not_found(what: &'static str) -> Problem {
+        Problem::Refused(Refusal::NotFound { what })
+    }
+
+    /// One invalid value.
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Problem {
+        Problem::Refused(Refusal::invalid(pointer, detail))
+    }
+
+    /// Points the errors of a part of the body at their places in the whole of it.
+    #[must_use]
+    pub fn within(self, prefix: &str) -> Problem {
+        let Problem::Refused(Refusal::InvalidRequest { mut errors }) = self else { return self };
+        errors.iter_mut().for_each(|error| error.pointer.insert_str(0, prefix));
+        Problem::Refused(Refusal::InvalidRequest { errors })
+    }
+
+    /// The status of its response.
+    pub fn status(&self) -> StatusCode {
+        self.answer().status
+    }
+
+    /// The document.
+    pub fn document(&self) -> Map<String, Value> {
+        document(self.answer())
+    }
+
+    /// Returns the answer to it.
+    fn answer(&self) -> Answer {
+        match self {
+            Problem::Refused(refusal) => refusal::answer(refusal),
+            Problem::Unauthenticated => plain(
+                "UNAUTHENTICATED",
+                StatusCode::UNAUTHORIZED,
+                "send a known key as `Authorization: Bearer scrip_sk_…`, or sign in: a link is good once, for 15 minutes",
+            ),
+            Problem::CrossSite => plain(
+                "CROSS_SITE_REQUEST",
+                StatusCode::FORBIDDEN,
+                "with a session's cookie, send what `GET /v1/session` gives as `csrf` in `Scrip-CSRF`, and from this \
+                 site's own pages",
+            ),
+            Problem::Quote { is_late, fresh } => {
+                let (code, detail) = match is_late {
+                    true => ("QUOTE_EXPIRED", "the quote was good for 15 minutes; go on with the fresh one"),
+                    false => (
+                        "QUOTE_MISMATCH",
+                        "the quote was for another model or other parameters; go on with the fresh one",
+                    ),
+                };
+                Answer { members: json!({ "quote": fresh }), ..plain(code, StatusCode::CONFLICT, detail) }
+            }
+            Problem::KeyReused => plain(
+                "IDEMPOTENCY_KEY_REUSED",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "this Idempotency-Key was used for another request; use a new key for a new request",
+            ),
+            Problem::MethodNotAllowed => plain(
+                "METHOD_NOT_ALLOWED",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this address does not take this method; the Allow header names those it takes",
+            ),
+            Problem::RateLimited { limit, retry_after } => too_many(
+                *limit,
+                *retry_after,
+                format!("that was one too many, of at most {limit}; the next one is admitted in {retry_after} seconds"),
+            ),
+            Problem::Exceeded { limit, retry_after, detail } => too_many(*limit, *retry_after, detail.clone()),
+            Problem::StripeBusy { retry_after } => unavailable(
+                *retry_after,
+                format!(
+                    "Stripe takes no more requests from this server now: nothing was paid; come again in {retry_after} \
+                     seconds"
+                ),
+            ),
+            Problem::TooSlow { seconds } => plain(
+                "REQUEST_TIMEOUT",
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the body must come within {seconds} seconds; nothing was done"),
+            ),
+            Problem::TooLarge { most } => plain(
+                "REQUEST_TOO_LARGE",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body must be at most {most} bytes; nothing was done"),
+            ),
+            Problem::BadSignature(why) => plain("BAD_SIGNATURE", StatusCode::BAD_REQUEST, *why),
+            Problem::Provider => unavailable(
+                RETRY_AFTER,
+                "the payment provider cannot be asked now; nothing was paid, and the same request may be sent again",
+            ),
+            Problem::NotForSale(detail) => Answer {
+                members: json!({ "retryable": false }),
+                ..plain(UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE, detail)
+            },
+            Problem::Unavailable => unavailable(
+                RETRY_AFTER,
+                "the store cannot answer now; try again with the same Idempotency-Key, and it is done once",
+            ),
+            Problem::Internal => plain(
+                "INTERNAL",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "something is wrong on our side; the operator finds it under this request id",
+            ),
+        }
+    }
+}
+
+/// The code of everything that is likely to be done at another time.
+const UNAVAILABLE: &str = "UNAVAILABLE";
+
+/// Returns an answer without members of its own.
+fn plain(code: &'static str, status: StatusCode, detail: impl Into<String>) -> Answer {
+    Answer { code, status, detail: detail.into(), members: json!({}), retry_after: None }
+}
+
+/// Returns the answer to one request too many.
+fn too_many(limit: u32, retry_after: u32, detail: String) -> Answer {
+    Answer {
+        members: json!({ "limit": limit, "retry_after": retry_after }),
+        retry_after: Some(retry_after),
+        ..plain("RATE_LIMITED", StatusCode::TOO_MANY_REQUESTS, detail)
+    }
+}
+
+/// Returns the answer to what nobody can do now.
+fn unavailable(retry_after: u32, detail: impl Into<String>) -> Answer {
+    Answer {
+        members: json!({ "retry_after": retry_after }),
+        retry_after: Some(retry_after),
+        ..plain(UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+}
+
+/// Returns the document of an answer: what every problem says, and its own members.
+fn document(answer: Answer) -> Map<String, Value> {
+    let title = answer.title();
+    let Answer { code, status, detail, members, .. } = answer;
+    let Value::Object(mut body) = members else { return Map::new() };
+    body.insert("type".to_owned(), json!(format!("urn:scrip:problem:{}", code.to_lowercase())));
+    body.insert("title".to_owned(), json!(title));
+    body.insert("status".to_owned(), json!(status.as_u16()));
+    body.insert("code".to_owned(), json!(code));
+    body.insert("detail".to_owned(), json!(detail));
+    body.insert("request_id".to_owned(), json!(request_id().unwrap_or_default()));
+    body
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let answer = self.answer();
+        let (status, retry_after) = (answer.status, answer.retry_after);
+        let mut response = (status, Value::Object(document(answer)).to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Problem {
+        match error {
+            SubmitError::Refused(refusal) => Problem::Refused(refusal),
+            SubmitError::KeyReused => Problem::KeyReused,
+            // A person's claim is given up by who opens the workspace; an operator's own id is refused.
+            SubmitError::Claimed(_) => Problem::invalid("/external_id", "another workspace has it"),
+            SubmitError::Exceeded(exceeded) => exceeded.into(),
+            SubmitError::Unavailable(unavailable) => unavailable.into(),
+            SubmitError::Bug(cause) => {
+                tracing::error!(%cause, "a command broke an invariant and was not written");
+                Problem::Internal
+            }
+        }
+    }
+}
+
+impl From<HistoryError> for Problem {
+    fn from(error: HistoryError) -> Problem {
+        match error {
+            HistoryError::Unavailable(unavailable) => unavailable.into(),
+            HistoryError::Unreadable(why) => {
+                tracing::error!(why, "a history cannot be told");
+                Problem::Internal
+            }
+        }
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Problem {
+        let Exceeded { limit, window, retry_after, what } = exceeded;
+        let window = match window {
+            86_400 => "24 hours".to_owned(),
+            60 => "a minute".to_owned(),
+            seconds => format!("{} minutes", seconds / 60),
+        };
+        let detail = format!("at most {limit} {what} in {window}; one more is admitted in {retry_after} seconds");
+        Problem::Exceeded { limit, retry_after, detail }
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Problem {
+        tracing::warn!(cause = %unavailable, "unavailable");
+        Problem::Unavailable
+    }
+}

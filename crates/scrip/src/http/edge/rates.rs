@@ -1,0 +1,98 @@
+//! What a caller is told about a workspace's rate limit, and how it is asked for.
+//!
+//! `RateLimit-Policy` and `RateLimit` are structured fields, as the HTTP API working group of the IETF drafts them
+//! (draft-ietf-httpapi-ratelimit-headers): the limit and its window, what is left of it, and when there is more.
+//!
+//! Invariant: a request whose limit cannot be asked for is not served.
+
+use super::problem::Problem;
+use crate::ledger::Ledger;
+use crate::store::{Allowance, Store};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use scrip_engine::limits::RATE_SECONDS;
+use scrip_engine::{Admission, WorkspaceId};
+use std::cell::Cell;
+
+tokio::task_local! {
+    /// How the workspace of the request being served stands with its limit, once that was asked for.
+    pub static STANDING: Cell<Option<Standing>>;
+}
+
+/// A limit, and what became of a request under it.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    limit: u32,
+    admission: Admission,
+}
+
+/// Asks whether a workspace may make one more request, and has the answer say how it stands. Without a limit nothing is
+/// asked or said.
+///
+/// # Errors
+/// When it may not, or when nobody can say.
+pub async fn admit(store: &Store, workspace: WorkspaceId, limit: Option<u32>) -> Result<(), Problem> {
+    let Some(limit) = limit else { return Ok(()) };
+    let admission = store.admit(workspace, limit).await?;
+    // Without a request there is nobody to tell.
+    let _ = STANDING.try_with(|standing| standing.set(Some(Standing { limit, admission })));
+    match admission {
+        Admission::Admitted { .. } => Ok(()),
+        Admission::Refused { retry_after } => Err(Problem::RateLimited { limit, retry_after }),
+    }
+}
+
+/// Counts one request against a workspace's own limit, for an operator who asks on its behalf.
+///
+/// # Errors
+/// As [`admit`], and when there is no such workspace.
+pub async fn count(ledger: &Ledger, id: WorkspaceId) -> Result<(), Problem> {
+    let workspace = ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
+    let catalogs = ledger.store().catalogs();
+    let catalog = &catalogs.get(workspace.catalog).ok_or(Problem::Internal)?.catalog;
+    let plan = catalog.plan(&workspace.subscription.plan);
+    admit(ledger.store(), id, plan.and_then(|plan| plan.requests_per_minute)).await
+}
+
+/// Counts uses that come with no entry.
+///
+/// # Errors
+/// When one is beyond its limit, or nobody can say.
+pub async fn spend(store: &Store, allowance: Allowance) -> Result<(), Problem> {
+    Ok(store.spend(allowance).await??)
+}
+
+impl Standing {
+    /// Adds the fields to an answer.
+    pub fn tell(self, headers: &mut HeaderMap) {
+        let (left, seconds) = match self.admission {
+            Admission::Admitted { remaining, resets_in } => (remaining, resets_in),
+            Admission::Refused { retry_after } => (0, retry_after),
+        };
+        let policy = format!("\"workspace\";q={};w={RATE_SECONDS}", self.limit);
+        for (name, value) in
+            [("ratelimit-policy", policy), ("ratelimit", format!("\"workspace\";r={left};t={seconds}"))]
+        {
+            let value = HeaderValue::try_from(value).expect("digits, letters and quotes are a value");
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(limit: u32, admission: Admission) -> [String; 2] {
+        let mut headers = HeaderMap::new();
+        Standing { limit, admission }.tell(&mut headers);
+        ["ratelimit-policy", "ratelimit"].map(|name| headers[name].to_str().expect("it is ASCII").to_owned())
+    }
+
+    #[test]
+    fn the_fields_say_the_limit_and_what_is_left_of_it() {
+        let some = told(100, Admission::Admitted { remaining: 50, resets_in: 30 });
+        assert_eq!(some, ["\"workspace\";q=100;w=60", "\"workspace\";r=50;t=30"]);
+        let none = told(1_000, Admission::Refused { retry_after: 7 });
+        assert_eq!(none, ["\"workspace\";q=1000;w=60", "\"workspace\";r=0;t=7"]);
+    }
+}

@@ -1,0 +1,68 @@
+//! Answers to writes: what is there now, the entry that made it so, and whether the answer was given before.
+
+use super::problem::Problem;
+use crate::store::Committed;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use scrip_engine::{Kind, WorkspaceId};
+use serde::Serialize;
+
+/// Bytes that most answers fit into.
+const BODY: usize = 512;
+
+/// An answer to a write.
+pub struct Reply<T> {
+    /// The status of the response.
+    pub status: StatusCode,
+    /// What is there now.
+    pub body: T,
+    /// `true` for an answer that was given before.
+    pub replayed: bool,
+    /// The id of the entry, if anything happened.
+    pub entry: Option<String>,
+}
+
+impl<T> Reply<T> {
+    /// Answers with a body, before anything is known of an entry.
+    pub fn new(status: StatusCode, body: T) -> Reply<T> {
+        Reply { status, body, replayed: false, entry: None }
+    }
+
+    /// Names the journal entry behind the answer, and says whether it was given before.
+    #[must_use]
+    pub fn of(mut self, workspace: WorkspaceId, committed: &Committed) -> Reply<T> {
+        self.replayed = committed.replayed;
+        let happened = !committed.events.is_empty();
+        self.entry = happened.then(|| workspace.owned(Kind::Entry, committed.seq as u32));
+        self
+    }
+}
+
+impl<T: Serialize> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        let mut body = Vec::with_capacity(BODY);
+        if serde_json::to_writer(&mut body, &self.body).is_err() {
+            return Problem::Internal.into_response();
+        }
+        let mut response = (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        if self.replayed {
+            response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        }
+        if let Some(Ok(entry)) = self.entry.map(HeaderValue::try_from) {
+            response.headers_mut().insert("scrip-entry", entry);
+        }
+        response
+    }
+}
+
+/// Makes a long answer on a thread that serves no request, so that other requests do not wait for it.
+///
+/// # Errors
+/// Those of the function that makes it.
+pub async fn make_aside<T: Serialize>(
+    make: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<Response, Problem> {
+    let made = tokio::task::spawn_blocking(move || make().map(|answer| Json(answer).into_response()));
+    made.await.map_err(|_| Problem::Internal)?
+}

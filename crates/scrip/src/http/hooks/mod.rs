@@ -1,0 +1,3 @@
+//! Deliveries that others make of their own accord.
+
+pub mod stripe;

@@ -1,0 +1,51 @@
+//! `/hooks/stripe`: what the payment provider delivers.
+//!
+//! Invariant: the raw body's signature is judged before anything reads it, and what is kept is kept before it is
+//! answered; so what was answered with a success is never lost, and what was not is delivered again.
+
+use crate::billing::inbox::{self, NotKept};
+use crate::http::edge::app::App;
+use crate::http::edge::problem::Problem;
+use crate::http::edge::request::{BODY_MAX, BODY_SECONDS};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The body of a delivery, as it was sent.
+pub struct Delivered(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Delivered {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Delivered, Problem> {
+        let bytes = Bytes::from_request(request, state);
+        // Whatever is too long is not JSON that is wrong somewhere.
+        let long = async { bytes.await.map_err(drop) };
+        match tokio::time::timeout(Duration::from_secs(BODY_SECONDS), long).await {
+            Err(_) => Err(Problem::TooSlow { seconds: BODY_SECONDS }),
+            Ok(Err(())) => Err(Problem::TooLarge { most: BODY_MAX }),
+            Ok(Ok(bytes)) => Ok(Delivered(bytes)),
+        }
+    }
+}
+
+/// Takes a delivery.
+pub async fn receive(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Delivered(body): Delivered,
+) -> Result<StatusCode, Problem> {
+    let billing = app.billing.as_ref().ok_or(Problem::not_found("address"))?;
+    let mut signatures = headers.get_all("stripe-signature").iter();
+    let signature = signatures.next().filter(|_| signatures.next().is_none()).and_then(|value| value.to_str().ok());
+    match inbox::receive(billing, signature, &body).await {
+        Ok(()) => Ok(StatusCode::OK),
+        Err(NotKept::NotBelieved(why)) => {
+            tracing::warn!(why, "a delivery is not believed");
+            Err(Problem::BadSignature(why))
+        }
+        Err(NotKept::Unavailable(error)) => Err(error.into()),
+    }
+}
