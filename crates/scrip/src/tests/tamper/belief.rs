@@ -22,7 +22,7 @@ async fn told(engine: &str, name: &str) -> Place {
             let _ = std::fs::remove_dir_all(&path);
             Place::Directory(path)
         }
-        _ => Place::Database(database()),
+        _ => Place::Database(Arc::new(database()), "".into()),
     };
     story::tell(&open(&place).await).await;
     place
