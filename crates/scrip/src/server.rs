@@ -216,7 +216,7 @@ async fn open(settings: &Settings, setup: &mut Setup) -> Result<Store, String> {
     let shortened = if settings.accept_shortened_journal { Shortened::Accept } else { Shortened::Refuse };
     let options = Options { group_commit, tell: notices::told, secret, shortened, ..Options::default() };
     let store = match &setup.database {
-        Some(address) => Store::connect_with(address, options).await,
+        Some(address) => Store::connect(address, options).await,
         None => Store::open(&setup.data, options),
     };
     let store = store.map_err(wrong)?;

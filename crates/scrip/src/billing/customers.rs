@@ -215,7 +215,7 @@ mod tests {
     #[tokio::test]
     async fn a_hint_during_a_look_that_fails_is_not_put_off_in_files() {
         let directory = std::env::temp_dir().join(format!("scrip-customers-{}", std::process::id()));
-        let store = Store::open(&directory, Options::default()).expect("it can be made");
+        let store = Store::open(&directory, Options::small()).expect("it can be made");
         a_hint_during_a_look_that_fails_is_not_put_off(&store).await;
         drop(store);
         std::fs::remove_dir_all(&directory).expect("it is ours");
@@ -225,7 +225,7 @@ mod tests {
     async fn a_hint_during_a_look_that_fails_is_not_put_off_in_postgres() {
         let database = database();
         let address = crate::store::Address::from(database.url());
-        let store = Store::connect_with(&address, Options::default()).await.expect("the database answers");
+        let store = Store::connect(&address, Options::small()).await.expect("the database answers");
         a_hint_during_a_look_that_fails_is_not_put_off(&store).await;
     }
 }

@@ -45,8 +45,8 @@ async fn stores(name: &str) -> Stores {
     let _ = std::fs::remove_dir_all(&directory);
     let database = database();
     let stores = vec![
-        Store::open(&directory, Options::default()).expect("a directory can be made"),
-        Store::connect(database.url()).await.expect("the database answers"),
+        Store::open(&directory, Options::small()).expect("a directory can be made"),
+        Store::connect(database.url(), Options::small()).await.expect("the database answers"),
     ];
     Stores { directory, _database: database, stores }
 }

@@ -14,7 +14,7 @@ async fn again(store: &Store, when: &str) {
 #[tokio::test]
 async fn a_key_is_found_wherever_its_entry_is() {
     let directory = prepared("keys").await;
-    let store = open(&directory, Options::default());
+    let store = open(&directory, Options::small());
     let twice = [holds("one"), holds("one")].concat();
     let answers = store.submit_many(twice).await;
     let (first, second) = answers.split_at(answers.len() / 2);
@@ -23,7 +23,7 @@ async fn a_key_is_found_wherever_its_entry_is() {
     store.projected().await.expect("the projections follow");
     again(&store, "projected").await;
     drop(store);
-    let store = open(&directory, Options::default());
+    let store = open(&directory, Options::small());
     again(&store, "in the next process").await;
     store.rebuild().await.expect("the projections can be thrown away");
     again(&store, "projected anew").await;
@@ -61,7 +61,7 @@ fn missing(directory: &Path) -> i64 {
 #[tokio::test]
 async fn what_a_killed_process_had_not_indexed_is_found_by_the_next_one() {
     let directory = prepared("indexed").await;
-    let store = open(&directory, Options::default());
+    let store = open(&directory, Options::small());
     assert!(made(&store.submit_many(holds("one")).await, false));
     store.projected().await.expect("the projections follow");
     let mut behind = Vec::new();
@@ -74,7 +74,7 @@ async fn what_a_killed_process_had_not_indexed_is_found_by_the_next_one() {
         }
         let copy = killed(&directory);
         behind.push(missing(&copy));
-        let next = open(&copy, Options::default());
+        let next = open(&copy, Options::small());
         again(&next, "after a kill").await;
         let told = next.submit(hold(1, &format!("slowly {n}"), 1)).await.expect("it is known");
         assert!(told.replayed, "the last one too");

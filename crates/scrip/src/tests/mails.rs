@@ -81,7 +81,7 @@ fn tell(_: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
 }
 
 fn telling() -> Options {
-    Options { tell, ..Options::default() }
+    Options { tell, ..Options::small() }
 }
 
 /// The ids of all mails.
@@ -175,7 +175,7 @@ async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
 #[tokio::test]
 async fn in_a_directory_mails_are_there_exactly_when_their_entries_are() {
     let directory = directory("one");
-    let store = published(Store::open(&directory, Options::default()).expect("it can be made")).await;
+    let store = published(Store::open(&directory, Options::small()).expect("it can be made")).await;
     mails_are_there_exactly_when_their_entries_are(&store).await;
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
@@ -184,20 +184,20 @@ async fn in_a_directory_mails_are_there_exactly_when_their_entries_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_database_mails_are_there_exactly_when_their_entries_are() {
     let database = database();
-    let store = published(Store::connect(database.url()).await.expect("the database answers")).await;
+    let store = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
     mails_are_there_exactly_when_their_entries_are(&store).await;
 }
 
 #[tokio::test]
 async fn in_a_directory_a_mail_is_leased_by_one_at_a_time() {
     let directory = directory("lease");
-    let store = published(Store::open(&directory, Options::default()).expect("it can be made")).await;
+    let store = published(Store::open(&directory, Options::small()).expect("it can be made")).await;
     a_mail_is_leased_by_one_at_a_time(&store, &store).await;
     let leases = "SELECT COUNT(*) FROM mails WHERE lease_until > 0";
     let count = async |store: &Store| store.query(leases, Vec::new()).await.expect("it can be read")[0].integer(0);
     assert!(count(&store).await > 0);
     drop(store);
-    let store = Store::open(&directory, Options::default()).expect("it opens again");
+    let store = Store::open(&directory, Options::small()).expect("it opens again");
     assert_eq!(count(&store).await, 0, "whoever had them is gone");
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
@@ -206,16 +206,16 @@ async fn in_a_directory_a_mail_is_leased_by_one_at_a_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_database_a_mail_is_leased_by_one_at_a_time() {
     let database = database();
-    let store = published(Store::connect(database.url()).await.expect("the database answers")).await;
-    let other = Store::connect(database.url()).await.expect("the database answers");
+    let store = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let other = Store::connect(database.url(), Options::small()).await.expect("the database answers");
     a_mail_is_leased_by_one_at_a_time(&store, &other).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_that_write_mails_in_batches_are_never_locked_in_each_other() {
     let database = database();
-    let first = published(Store::connect(database.url()).await.expect("the database answers")).await;
-    let second = Store::connect(database.url()).await.expect("the database answers");
+    let first = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let second = Store::connect(database.url(), Options::small()).await.expect("the database answers");
     for round in 0..10_u64 {
         // The same forty mails, in opposite orders.
         let id = |n: u64| vec![mail(&format!("{round} {n}"))];
@@ -231,13 +231,13 @@ async fn two_processes_that_write_mails_in_batches_are_never_locked_in_each_othe
 async fn a_mail_dies_with_its_entry_and_lives_with_it() {
     for flushed in [false, true] {
         let directory = directory(&format!("crash-{flushed}"));
-        drop(published(Store::open(&directory, Options::default()).expect("it can be made")).await);
+        drop(published(Store::open(&directory, Options::small()).expect("it can be made")).await);
         let crash = Some(Crash { commit: 1, flushed });
-        let store = Store::open(&directory, Options { crash, ..Options::default() }).expect("it opens");
+        let store = Store::open(&directory, Options { crash, ..Options::small() }).expect("it opens");
         let died = store.submit(opening(1, vec![mail("a")])).await;
         assert!(matches!(died, Err(SubmitError::Unavailable(_))), "{died:?}");
         drop(store);
-        let store = Store::open(&directory, Options::default()).expect("it opens again");
+        let store = Store::open(&directory, Options::small()).expect("it opens again");
         let opened = store.workspace(WorkspaceId::new(1)).await.expect("it answers").is_some();
         assert_eq!((opened, ids(&store).await.len()), (flushed, usize::from(flushed)));
         let again = store.submit(opening(1, vec![mail("a")])).await.expect("it is asked again");
@@ -282,8 +282,8 @@ async fn what_an_entry_tells_is_there_when_it_is_and_once_whatever_dies() {
 async fn processes_that_take_each_others_numbers_tell_of_each_entry_once() {
     let database = database();
     let address = Address::from(database.url());
-    let first = published(Store::connect_with(&address, telling()).await.expect("the database answers")).await;
-    let second = Store::connect_with(&address, telling()).await.expect("the database answers");
+    let first = published(Store::connect(&address, telling()).await.expect("the database answers")).await;
+    let second = Store::connect(&address, telling()).await.expect("the database answers");
     first.submit(opening(1, Vec::new())).await.expect("it opens");
     let renames = |store: &'static str| (0..100).map(move |n| (store, n));
     let ask = async |(store, n): (&str, i32)| {
