@@ -7,10 +7,12 @@
 //! Invariant: a seal is made where its row is written, from the values that are written, never from a row that was read
 //! and not checked. [`Start::Unsealed`] is the one exception: the rows of an older version are trusted once.
 
+use super::tables::{Column, TABLES, Table};
 use super::{Claim, Row, Unavailable, Value, text_hash};
 use crate::crypto::{hex, hmac, random, sha256};
 use scrip_engine::{Timestamp, WorkspaceId};
 use std::fmt;
+use std::sync::LazyLock;
 
 /// Setting that holds the key of the seals, where the operator gives no secret.
 pub const KEY: &str = "integrity";
@@ -58,72 +60,53 @@ pub struct SealedTable {
     /// The table's name.
     pub name: &'static str,
     /// The columns that name a row; they are among the sealed ones.
-    pub key: &'static [&'static str],
+    pub key: Vec<&'static str>,
     /// The columns that the seal is over, in the order in which they are given to [`Seals::seal`].
-    pub columns: &'static [&'static str],
+    pub columns: Vec<&'static str>,
     /// Whether each row's seal is also over the seal of the row before it, in the order of the key.
     pub chained: bool,
 }
 
 /// Every sealed table.
-pub const SEALED: [SealedTable; 15] = [
-    table("settings", &["name"], &["name", "value"]),
-    table(
-        "operator_keys",
-        &["hash"],
-        &["hash", "name", "last4", "created_at", "scopes", "grants_per_day", "expires_at", "revoked_at"],
-    ),
-    table("operator_grants", &["hash"], &["hash", "day", "amount"]),
-    table("catalogs", &["version"], &["version", "published_at", "sha256", "actor", "clocks"]),
-    table("test_clocks", &["id"], &["id", "now"]),
-    table("users", &["id"], &["id", "email"]),
-    table("identities", &["issuer", "subject"], &["issuer", "subject", "user_id"]),
-    table("blocks", &["user_id"], &["user_id", "person", "reason", "actor", "at"]),
-    table("sign_in_tokens", &["hash"], &["hash", "email", "workspace", "made_by", "created_at", "expires_at"]),
-    table("sessions", &["hash"], &["hash", "user_id", "workspace", "created_at", "seen_at", "expires_at"]),
-    table("mails", &["id"], &["id", "kind", "recipient", "data"]),
-    table("customers", &["workspace"], &["workspace", "customer"]),
-    table("purchases", &["id"], &["id", "workspace", "what", "catalog", "amount", "currency", "session", "url"]),
-    table(
-        "reviews",
-        &["workspace", "review", "application"],
-        &["workspace", "review", "application", "form", "actor", "applied_at"],
-    ),
-    table(
-        "review_files",
-        &["workspace", "number", "sha256"],
-        &["workspace", "number", "name", "content_type", "bytes", "sha256", "actor", "added_at"],
-    ),
-];
+static SEALED: LazyLock<Vec<SealedTable>> =
+    LazyLock::new(|| TABLES.iter().map(SealedTable::of).filter(|table| !table.columns.is_empty()).collect());
 
-/// The acts of operators, each sealed together with the one before it.
-pub const ACTS: SealedTable = SealedTable {
-    name: "acts",
-    key: &["n"],
-    columns: &["n", "kind", "name", "reason", "actor", "request", "at"],
-    chained: true,
-};
-
-/// Claims. Those that an older version made are sealed under another name, since no entry says that they were made.
-pub const CLAIMS: SealedTable =
-    SealedTable { name: "claims", key: &["scope", "claim"], columns: &["scope", "claim", "workspace"], chained: false };
+/// Name of the table of operators' acts, each sealed together with the one before it.
+pub const ACTS: &str = "acts";
+/// Name of the table of claims. Those that an older version made are sealed under another name, since no entry says
+/// that they were made.
+pub const CLAIMS: &str = "claims";
 /// The name that claims of an older version are sealed under.
 const OLDER_CLAIMS: &str = "older claims";
 
-const fn table(name: &'static str, key: &'static [&'static str], columns: &'static [&'static str]) -> SealedTable {
-    SealedTable { name, key, columns, chained: false }
-}
-
 impl SealedTable {
+    fn of(table: &Table) -> SealedTable {
+        let those =
+            |is: fn(&Column) -> bool| table.columns.iter().filter(|column| is(column)).map(|it| it.name).collect();
+        SealedTable {
+            name: table.name,
+            key: those(|column| column.is_key),
+            columns: those(|column| column.is_sealed),
+            chained: table.is_chained,
+        }
+    }
+
     /// Returns every sealed table, the chained one among them.
     pub fn all() -> impl Iterator<Item = &'static SealedTable> {
-        const ALL: &[SealedTable] = &SEALED;
-        ALL.iter().chain([&ACTS, &CLAIMS])
+        SEALED.iter()
+    }
+
+    /// Returns the sealed table of a name.
+    ///
+    /// # Panics
+    /// When rows of that table are not sealed.
+    pub fn named(name: &str) -> &'static SealedTable {
+        SEALED.iter().find(|table| table.name == name).expect("the rows of this table are sealed")
     }
 
     /// Returns the name under which rows are sealed that were there before.
     fn sealed_as(&self) -> &'static str {
-        if self.name == CLAIMS.name { OLDER_CLAIMS } else { self.name }
+        if self.name == CLAIMS { OLDER_CLAIMS } else { self.name }
     }
 
     /// Returns the statement that reads rows with their seals, by the key: at most `$1`, after `$2` others.
@@ -244,7 +227,7 @@ impl Seals {
 
     /// Returns the seal of an act after one with another seal; the first is after an empty one.
     pub fn act(&self, columns: &[Value], before: &[u8]) -> Value {
-        self.seal(ACTS.name, &[columns, &[Value::Bytes(before.to_vec())]].concat())
+        self.seal(ACTS, &[columns, &[Value::Bytes(before.to_vec())]].concat())
     }
 
     /// Returns whether a claim, as [`SealedTable::select`] reads it, is one of an older version.
@@ -260,12 +243,12 @@ impl Seals {
     /// Returns the seal of a claim that an entry makes.
     pub fn claim(&self, claim: &Claim, workspace: WorkspaceId) -> Value {
         let columns = [Value::Text(claim.scope.to_string()), Value::Text(claim.what.clone()), workspace.into()];
-        self.seal(CLAIMS.name, &columns)
+        self.seal(CLAIMS, &columns)
     }
 
     /// Returns whether an act carries its seal.
     pub fn is_act(&self, columns: &[Value], before: &[u8], seal: &[u8]) -> bool {
-        self.is_sealed(ACTS.name, &[columns, &[Value::Bytes(before.to_vec())]].concat(), seal)
+        self.is_sealed(ACTS, &[columns, &[Value::Bytes(before.to_vec())]].concat(), seal)
     }
 
     /// Returns the values of [`super::queries::NEW_ACT`] and of [`LAST_ACT`] after it, by what that was.
@@ -486,15 +469,16 @@ mod tests {
     fn a_chain_shows_a_change_a_gap_and_another_order() {
         let seals = seals();
         let text = |text: &str| Value::Text(text.to_owned());
+        let acts = SealedTable::named(ACTS);
         let act = |n: i64| {
             Row(vec![n.into(), text("model"), text("m"), text("why"), text("who"), text("r"), n.into(), Value::Null])
         };
         let mut rows = vec![act(1), act(2), act(3)];
-        for (row, values) in rows.clone().iter().zip(seals.reseal(&ACTS, &rows)) {
+        for (row, values) in rows.clone().iter().zip(seals.reseal(acts, &rows)) {
             let place = row.integer(0) as usize - 1;
             rows[place].0[7] = values[0].clone();
         }
-        let wrong = |rows: &[Row]| seals.differences(&ACTS, rows, &mut Vec::new()).len();
+        let wrong = |rows: &[Row]| seals.differences(acts, rows, &mut Vec::new()).len();
         assert_eq!(wrong(&rows), 0);
         assert_eq!(wrong(&rows[1..]), 1);
         assert_eq!(wrong(&[rows[0].clone(), rows[2].clone()]), 1);

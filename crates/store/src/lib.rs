@@ -26,6 +26,7 @@ pub mod projection;
 pub mod queries;
 pub mod snapshot;
 mod sqlite;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 mod unavailable;

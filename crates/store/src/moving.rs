@@ -6,19 +6,17 @@
 //! Invariant: the database may be served only after the whole journal is there, and nothing else is.
 
 use super::integrity::{CLAIMS, Seals};
-use super::postgres::moving::{BESIDE, Beside, Found, Table, Target};
+use super::postgres::moving::{Beside, Found, Target};
+use super::tables::Table;
 use super::{Address, Row, Store, Unavailable, Value, queries};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 /// The tables beside the journal, and how they are read.
 static PAGES: LazyLock<Vec<(&Table, String)>> =
-    LazyLock::new(|| BESIDE.iter().map(|table| (table, table.page())).collect());
-/// The journal, in the same form.
-const JOURNAL: &str = "SELECT rowid, position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body,
-    previous_hash, hash FROM entries WHERE position > $1 ORDER BY position LIMIT $2";
-/// Where the hash of an entry is in such a row.
-const HASH: usize = 10;
+    LazyLock::new(|| Table::moved_beside().map(|table| (table, table.page())).collect());
+/// How the journal is read: the place of an entry is its position, and its hash comes last.
+static JOURNAL: LazyLock<String> = LazyLock::new(|| Table::journal().page());
 /// How many entries the projections of a database have come to.
 const PROJECTED: &str = "SELECT position FROM positions WHERE name = 'views'";
 /// How often that is looked at, and how often in vain before it is given up.
@@ -48,9 +46,9 @@ impl<'a> Move<'a> {
             Found::Moved(_) => return other("another journal, or this one with fewer entries, was moved here before"),
             Found::Halfway(None) => 0,
             Found::Halfway(Some((position, hash))) => {
-                let rows = source.query(JOURNAL, vec![(position - 1).into(), 1.into()]).await?;
+                let rows = source.query(&JOURNAL, vec![(position - 1).into(), 1.into()]).await?;
                 match rows.first() {
-                    Some(row) if row.integer(0) == position && row.bytes(HASH) == hash => position,
+                    Some(row) if row.integer(0) == position && row.bytes(row.0.len() - 1) == hash => position,
                     _ => return other("another directory's journal was being moved here"),
                 }
             }
@@ -67,10 +65,10 @@ impl<'a> Move<'a> {
     pub async fn copy(&mut self, batch: i64, mut progress: impl FnMut(u64, u64)) -> Result<u64, Unavailable> {
         let (source, from) = (self.source, self.reached);
         let length = source.query(queries::JOURNAL_LENGTH, Vec::new()).await?.first().map_or(0, |row| row.integer(0));
-        let mut rows = page(source, JOURNAL, from, batch).await?;
+        let mut rows = page(source, &JOURNAL, from, batch).await?;
         while let Some(last) = rows.last().map(|row| row.integer(0)) {
             // The next ones are read while these are on their way.
-            let (appended, next) = tokio::join!(self.target.append(&rows), page(source, JOURNAL, last, batch));
+            let (appended, next) = tokio::join!(self.target.append(&rows), page(source, &JOURNAL, last, batch));
             appended?;
             self.reached = last;
             progress(last.unsigned_abs(), length.unsigned_abs());
@@ -127,7 +125,7 @@ fn take_zeros(table: &Table, Row(values): &mut Row, seals: &Seals) {
             *text = text.replace('\0', "\u{fffd}");
         }
     }
-    if table.name == CLAIMS.name
+    if table.name == CLAIMS
         && let [_, columns @ .., seal] = &mut values[..]
     {
         *seal = seals.older_claim(columns);

@@ -11,15 +11,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What of each table follows from entries alone. A lease and the next look at a run are the workers' own.
-pub const FOLDED: [(&str, &str); 5] = [
-    ("workspaces", "workspace, opened, external_id, test_clock, next_due_at"),
-    ("runs", "workspace, n, status, seq, body"),
-    ("holds", "workspace, n, model, unit, amount, opened, extended, ended"),
-    ("usage", "workspace, day, model, unit, key, runs, failed, captured"),
-    ("queue", "workspace, n, test_clock, attempt"),
-];
-
 /// How a table differs from what folding the journal again gives, in words, if it does.
 pub fn difference(table: &str, missing: i64, extra: i64) -> Option<String> {
     (missing + extra > 0).then(|| {

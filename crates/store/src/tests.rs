@@ -1,10 +1,118 @@
-//! Every statement, shown to both engines.
+//! Every table and every statement, shown to both engines.
 //!
-//! Goal: no statement that ships is one that an engine does not understand, or that the role it serves with may not
-//! run. Method: each is run with no value for any of its parameters, and may be refused for that alone.
+//! Goal: what the code knows of the tables is what the migrations make, and no statement that ships is one that an
+//! engine does not understand, or that the role it serves with may not run. Method: the schemas are read back; each
+//! statement is run with no value for any of its parameters, and may be refused for that alone.
 
-use super::cluster::{Role, database};
+use super::cluster::{Database, Role, database};
+use super::tables::{Distribution, Engine, Kind, Table, Writer};
 use super::{Options, Store, Value, admit, queries};
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn directory(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("scrip-store-{name}-{}", std::process::id()))
+}
+
+/// Returns the columns that tables are described with, in the words of a database: `table column type`.
+fn described<'t>(tables: impl Iterator<Item = &'t Table>, engine: Engine, kinds: [&str; 3]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for table in tables {
+        for column in table.columns.iter().filter(|column| column.is_on(engine)) {
+            let kind = match column.kind {
+                Kind::Integer => kinds[0],
+                Kind::Text => kinds[1],
+                Kind::Bytes => kinds[2],
+            };
+            found.insert(format!("{} {} {kind}", table.name, column.name));
+        }
+    }
+    found
+}
+
+/// Returns the columns that a file of the embedded database has.
+fn columns_of(file: &Path) -> BTreeSet<String> {
+    let file = Connection::open(file).expect("the store made it");
+    let sql = "SELECT tables.name, columns.name, columns.type FROM sqlite_schema AS tables,
+        pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'";
+    let mut statement = file.prepare(sql).expect("it is good");
+    let read = |row: &rusqlite::Row<'_>| {
+        let (table, column, kind): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let kind = if kind == "BIGINT" { "INTEGER" } else { &kind };
+        Ok(format!("{table} {column} {kind}"))
+    };
+    let rows = statement.query_map([], read).expect("it can be asked");
+    rows.collect::<Result<_, _>>().expect("it is text")
+}
+
+/// Leaves the list of migrations out, which is the affair of the library that runs them.
+fn without_migrations(columns: BTreeSet<String>) -> BTreeSet<String> {
+    columns.into_iter().filter(|column| !column.starts_with("refinery_schema_history ")).collect()
+}
+
+#[tokio::test]
+async fn the_embedded_database_has_the_tables_that_are_described() {
+    let directory = directory("tables");
+    drop(Store::open(&directory, Options::small()).expect("a directory can be made"));
+    let kinds = ["INTEGER", "TEXT", "BLOB"];
+    let (folded, kept): (Vec<_>, Vec<_>) =
+        Table::on(Engine::Sqlite).partition(|table| table.writer == Writer::Projector);
+    for (file, tables) in [("journal.db", kept), ("views.db", folded)] {
+        let expected = described(tables.into_iter(), Engine::Sqlite, kinds);
+        assert_eq!(without_migrations(columns_of(&directory.join(file))), expected, "{file}");
+    }
+    std::fs::remove_dir_all(&directory).expect("it is ours");
+}
+
+async fn migrated() -> Database {
+    let database = database();
+    drop(Store::connect(database.url(), Options::small()).await.expect("the database answers"));
+    database
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgresql_database_has_the_tables_that_are_described() {
+    let database = migrated().await;
+    let lines = |sql: &str| -> BTreeSet<String> { database.query(sql).lines().map(str::to_owned).collect() };
+    let found = lines(
+        "SELECT table_name || ' ' || column_name || ' ' || data_type FROM information_schema.columns
+         WHERE table_schema = current_schema()",
+    );
+    let expected = described(Table::on(Engine::Postgres), Engine::Postgres, ["bigint", "text", "bytea"]);
+    assert_eq!(without_migrations(found), expected);
+    let found = lines(
+        "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+         AND relkind IN ('r', 'p', 'v', 'm')",
+    );
+    assert_eq!(found, Table::on(Engine::Postgres).map(|table| table.name.to_owned()).collect());
+    // A part alone accepts each number and each key of a workspace once.
+    let unique = lines(
+        "SELECT indrelid::regclass || ' ' || attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid
+         AND attnum = indkey[0] JOIN pg_class ON pg_class.oid = indrelid
+         WHERE indisunique AND relnamespace = current_schema()::regnamespace",
+    );
+    for table in Table::distributed(Distribution::ByWorkspace) {
+        let first: Vec<&String> = unique.iter().filter(|index| index.starts_with(&format!("{table} "))).collect();
+        assert_eq!(first, [&format!("{table} workspace")]);
+    }
+    let numbered = lines(
+        "SELECT table_name || ' ' || column_name FROM information_schema.columns
+         WHERE table_schema = current_schema() AND is_identity = 'YES'",
+    );
+    let expected = Table::on(Engine::Postgres).filter_map(|table| Some(format!("{} {}", table.name, table.numbered?)));
+    assert_eq!(numbered, expected.filter(|column| !column.starts_with("history ")).collect());
+}
+
+#[test]
+fn a_table_has_seals_when_something_of_it_is_sealed() {
+    for table in super::tables::TABLES {
+        let has_seals = table.columns.iter().any(|column| column.name == "seal");
+        let is_sealed = table.columns.iter().any(|column| column.is_sealed);
+        assert_eq!(has_seals, is_sealed, "{}", table.name);
+        assert_eq!(is_sealed, table.columns.iter().any(|column| column.is_key), "{}", table.name);
+    }
+}
 
 /// Returns the highest `$n` of a statement.
 fn values_of(sql: &str) -> usize {
@@ -17,7 +125,7 @@ async fn every_statement_is_understood_by_both_engines() {
     let written = text.matches("pub const ").count() - 1;
     assert_eq!(queries::ALL.len(), written, "a statement is not in the list of all");
     let database = database();
-    let directory = std::env::temp_dir().join(format!("scrip-statements-{}", std::process::id()));
+    let directory = directory("statements");
     let stores = [
         Store::open(&directory, Options::small()).expect("a directory can be made"),
         Store::connect(database.url(), Options::small()).await.expect("the database answers"),

@@ -153,7 +153,7 @@ impl Told {
         known: &BTreeSet<WorkspaceId>,
         report: &mut Report,
     ) -> Result<(), Unavailable> {
-        let sql = &TABLES.iter().find(|(table, _)| table.name == CLAIMS.name).expect("claims are sealed").1;
+        let sql = &TABLES.iter().find(|(table, _)| table.name == CLAIMS).expect("claims are sealed").1;
         let (mut before, mut offset) = (0, 0);
         loop {
             let rows = store.query(sql, vec![PAGE.into(), offset.into()]).await?;
@@ -277,7 +277,7 @@ async fn last(store: &Store, report: &mut Report) -> Result<(), Unavailable> {
     let noted = store.query(queries::SETTING, vec![Value::Text(LAST_ACT.to_owned())]).await?;
     let noted = noted.first().and_then(|row| store.seals().read_setting(LAST_ACT, row));
     if noted.is_none_or(|noted| noted != last_act(rows.first())) {
-        report.wrong(format!("{}: the last one is another than was noted", ACTS.name));
+        report.wrong(format!("{}: the last one is another than was noted", ACTS));
     }
     Ok(())
 }

@@ -89,8 +89,9 @@ const STORE_ARROWS: &Arrows = &[
     ("value", &[]),
     ("watchers", &[]),
     ("allowance", &[]),
+    ("tables", &[]),
     ("journal", &["crypto"]),
-    ("integrity", &["crypto", "queries"]),
+    ("integrity", &["crypto", "queries", "tables"]),
     ("catalogs", &["crypto", "queries"]),
     ("snapshot", &["integrity"]),
     ("beside", &["integrity", "queries"]),
@@ -100,7 +101,7 @@ const STORE_ARROWS: &Arrows = &[
 ];
 
 /// What a database engine of the store may know.
-const ENGINE: [&str; 14] = [
+const ENGINE: [&str; 15] = [
     "allowance",
     "beside",
     "clock",
@@ -113,6 +114,7 @@ const ENGINE: [&str; 14] = [
     "projection",
     "queries",
     "snapshot",
+    "tables",
     "value",
     "watchers",
 ];

@@ -2,22 +2,24 @@
 
 use super::projector::{BATCH_MAX, fold};
 use crate::Unavailable;
-use crate::projection::{FOLDED, difference};
+use crate::projection::difference;
+use crate::tables::{Engine, Table};
 use tokio_postgres::Client;
 
-/// Empties the projections, to be folded again.
-pub(super) const EMPTY: &str = "BEGIN; SELECT 1 FROM positions WHERE name = 'views' FOR UPDATE;
-     DELETE FROM snapshots; DELETE FROM workspaces; DELETE FROM runs; DELETE FROM queue; DELETE FROM holds;
-     DELETE FROM usage; DELETE FROM positions; COMMIT";
-
-/// Projections that are folded into tables of this connection alone, which hide the stored ones.
-const FRESH: [&str; 6] = ["positions", "workspaces", "runs", "queue", "holds", "usage"];
+/// Returns the statements that empty the projections, to be folded again.
+pub(super) fn empty() -> String {
+    let deleted = Table::emptied_on(Engine::Postgres).map(|table| format!("DELETE FROM {table}; "));
+    format!("BEGIN; SELECT 1 FROM positions WHERE name = 'views' FOR UPDATE; {}COMMIT", deleted.collect::<String>())
+}
 
 /// Folds the journal into tables of this connection and names every stored table that differs.
 pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unavailable> {
     let stored: String = client.query_one("SELECT quote_ident(current_schema())", &[]).await?.get(0);
-    let fresh = FRESH.map(|table| format!("CREATE TEMP TABLE {table} (LIKE {stored}.{table} INCLUDING ALL);"));
-    client.batch_execute(&fresh.concat()).await?;
+    // Projections are folded into tables of this connection alone, which hide the stored ones.
+    let folded: Vec<(&str, String)> = Table::folded_on(Engine::Postgres).collect();
+    let fresh = folded.iter().map(|(table, _)| *table).chain(["positions"]);
+    let fresh = fresh.map(|table| format!("CREATE TEMP TABLE {table} (LIKE {stored}.{table} INCLUDING ALL);"));
+    client.batch_execute(&fresh.collect::<String>()).await?;
     loop {
         match fold(client, BATCH_MAX).await {
             Ok(Some(_)) => {}
@@ -26,7 +28,7 @@ pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unav
         }
     }
     let mut found = Vec::new();
-    for (table, columns) in FOLDED {
+    for (table, columns) in &folded {
         let missing = client.query_one(&count_others(table, columns, "pg_temp", &stored), &[]).await?.get(0);
         let extra = client.query_one(&count_others(table, columns, &stored, "pg_temp"), &[]).await?.get(0);
         found.extend(difference(table, missing, extra));

@@ -6,36 +6,7 @@
 use super::reach::{Address, Reach};
 use super::{guards, migrate};
 use crate::Unavailable;
-
-/// What is kept by workspace, each with the workspace as the first column of every unique key. The first one is the
-/// journal; the rows of a workspace are kept where its entries are.
-pub const BY_WORKSPACE: [&str; 9] =
-    ["entries", "snapshots", "workspaces", "runs", "queue", "holds", "usage", "admissions", "key_uses"];
-/// What is small and about all workspaces: whole on every node.
-pub const EVERYWHERE: [&str; 22] = [
-    "settings",
-    "operator_keys",
-    "operator_grants",
-    "catalogs",
-    "test_clocks",
-    "claims",
-    "users",
-    "identities",
-    "sign_in_tokens",
-    "sessions",
-    "spent",
-    "allowances",
-    "blocks",
-    "acts",
-    "mails",
-    "reviews",
-    "review_files",
-    "customers",
-    "provider_events",
-    "purchases",
-    "alerts",
-    "positions",
-];
+use crate::tables::{Distribution, Table};
 
 /// What follows the journal's table into its new form: keys, indexes, the view, and that entries stay.
 const BELONGINGS: &str = "ALTER TABLE entries ADD PRIMARY KEY (workspace, seq);
@@ -78,11 +49,14 @@ COMMIT;
 
 /// The statements that would distribute everything by workspace over the nodes of a Citus cluster.
 pub fn citus() -> String {
-    let [journal, others @ ..] = BY_WORKSPACE;
+    let journal = "entries";
+    // The rows of a workspace are kept where its entries are.
+    let others = Table::distributed(Distribution::ByWorkspace).filter(|table| *table != journal);
     let others = others.map(|table| {
         format!("SELECT create_distributed_table('{table}', 'workspace', colocate_with => '{journal}');\n")
     });
-    let everywhere = EVERYWHERE.map(|table| format!("SELECT create_reference_table('{table}');\n"));
+    let everywhere = Table::distributed(Distribution::Everywhere);
+    let everywhere = everywhere.map(|table| format!("SELECT create_reference_table('{table}');\n"));
     format!(
         "-- These statements were not run on a Citus cluster, and scrip does not serve what they make:
 -- docs/SCALING.md says why.
@@ -95,8 +69,8 @@ SELECT create_distributed_table('{journal}', 'workspace');
 {}{}CREATE VIEW history AS SELECT * FROM entries;
 COMMIT;
 ",
-        others.concat(),
-        everywhere.concat()
+        others.collect::<String>(),
+        everywhere.collect::<String>()
     )
 }
 
@@ -115,24 +89,4 @@ pub async fn part(address: &Address, parts: u32) -> Result<(), Unavailable> {
         return Err(Unavailable("this journal is in partitions already".to_owned()));
     }
     Ok(client.batch_execute(&partitions(parts)).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_table_is_by_workspace_or_everywhere() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/migrations/postgres");
-        let files = std::fs::read_dir(folder).expect("the migrations are there");
-        let read = |file: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(file?.path());
-        let schema: String = files.map(|file| read(file).expect("a migration is text")).collect();
-        let schema = schema.replace("CREATE UNLOGGED TABLE ", "CREATE TABLE ");
-        let tables = schema.split("CREATE TABLE ").skip(1).filter_map(|rest| rest.split_whitespace().next());
-        let mut tables: Vec<&str> = tables.collect();
-        let mut named: Vec<&str> = BY_WORKSPACE.into_iter().chain(EVERYWHERE).collect();
-        tables.sort_unstable();
-        named.sort_unstable();
-        assert_eq!(named, tables, "a table of the schema is in neither list, or one of a list is not there");
-    }
 }

@@ -451,7 +451,7 @@ impl Postgres {
     /// See [`super::Store::rebuild`].
     pub async fn rebuild(&self) -> Result<(), Unavailable> {
         let mut client = self.shared.connect().await?;
-        client.batch_execute(audit::EMPTY).await?;
+        client.batch_execute(&audit::empty()).await?;
         // Whoever holds the lock folds as well; each batch is folded by one of the two.
         while projector::fold(&mut client, projector::BATCH_MAX).await?.is_some() {}
         Ok(())

@@ -7,6 +7,7 @@ use super::guards::{MOVING, refuse_several_nodes, refuse_the_served};
 use super::reach::{Address, Reach};
 use super::{PATIENCE, migrate};
 use crate::integrity::{self, Seals};
+use crate::tables::{Kind, Table};
 use crate::{Row, Unavailable, queries};
 use std::pin::pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
@@ -18,272 +19,14 @@ const LOCK: i64 = 0x5343_5249_5002;
 /// What the mark of a move is called once it has ended.
 const MOVED: &str = "moved";
 
-/// A table, and what of it is moved.
-pub struct Table {
-    /// The table's name.
-    pub name: &'static str,
-    columns: &'static [(&'static str, Type)],
-}
-
-impl Table {
-    /// Asks the embedded database for the rows after a place, in order. The place, which only that database has, comes
-    /// first in each.
-    pub fn page(&self) -> String {
-        let columns: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let (columns, table) = (columns.join(", "), self.name);
-        format!("SELECT rowid, {columns} FROM {table} WHERE rowid > $1 ORDER BY rowid LIMIT $2")
+/// Returns the type of a column as PostgreSQL has it.
+fn type_of(kind: Kind) -> Type {
+    match kind {
+        Kind::Integer => Type::INT8,
+        Kind::Text => Type::TEXT,
+        Kind::Bytes => Type::BYTEA,
     }
 }
-
-/// The journal.
-const ENTRIES: Table = Table {
-    name: "entries",
-    columns: &[
-        ("position", Type::INT8),
-        ("workspace", Type::INT8),
-        ("seq", Type::INT8),
-        ("at", Type::INT8),
-        ("idempotency_key", Type::BYTEA),
-        ("request_hash", Type::BYTEA),
-        ("next_due_at", Type::INT8),
-        ("body", Type::TEXT),
-        ("previous_hash", Type::BYTEA),
-        ("hash", Type::BYTEA),
-    ],
-};
-/// The tables beside the journal.
-pub static BESIDE: [Table; 22] = [
-    // The secret that signs.
-    Table { name: "settings", columns: &[("name", Type::TEXT), ("value", Type::BYTEA), ("seal", Type::BYTEA)] },
-    // Who may operate.
-    Table {
-        name: "operator_keys",
-        columns: &[
-            ("hash", Type::BYTEA),
-            ("name", Type::TEXT),
-            ("last4", Type::TEXT),
-            ("created_at", Type::INT8),
-            ("scopes", Type::TEXT),
-            ("grants_per_day", Type::INT8),
-            ("expires_at", Type::INT8),
-            ("revoked_at", Type::INT8),
-            ("last_used_at", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    // What they have granted of what they may in a day.
-    Table {
-        name: "operator_grants",
-        columns: &[("hash", Type::BYTEA), ("day", Type::INT8), ("amount", Type::INT8), ("seal", Type::BYTEA)],
-    },
-    // The published versions.
-    Table {
-        name: "catalogs",
-        columns: &[
-            ("version", Type::INT8),
-            ("published_at", Type::INT8),
-            ("sha256", Type::TEXT),
-            ("text", Type::TEXT),
-            ("actor", Type::TEXT),
-            ("clocks", Type::TEXT),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    // The clocks of test mode.
-    Table {
-        name: "test_clocks",
-        columns: &[("id", Type::INT8), ("name", Type::TEXT), ("now", Type::INT8), ("seal", Type::BYTEA)],
-    },
-    // What only one workspace may have.
-    Table {
-        name: "claims",
-        columns: &[("scope", Type::TEXT), ("claim", Type::TEXT), ("workspace", Type::INT8), ("seal", Type::BYTEA)],
-    },
-    // People.
-    Table {
-        name: "users",
-        columns: &[("id", Type::INT8), ("email", Type::TEXT), ("created_at", Type::INT8), ("seal", Type::BYTEA)],
-    },
-    // Subjects of identity providers.
-    Table {
-        name: "identities",
-        columns: &[
-            ("issuer", Type::TEXT),
-            ("subject", Type::TEXT),
-            ("user_id", Type::INT8),
-            ("created_at", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    // What signs somebody in once.
-    Table {
-        name: "sign_in_tokens",
-        columns: &[
-            ("hash", Type::BYTEA),
-            ("email", Type::TEXT),
-            ("workspace", Type::INT8),
-            ("made_by", Type::TEXT),
-            ("created_at", Type::INT8),
-            ("expires_at", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    // Who is signed in.
-    Table {
-        name: "sessions",
-        columns: &[
-            ("hash", Type::BYTEA),
-            ("user_id", Type::INT8),
-            ("workspace", Type::INT8),
-            ("created_at", Type::INT8),
-            ("seen_at", Type::INT8),
-            ("expires_at", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    // What was good once and is used up.
-    Table { name: "spent", columns: &[("hash", Type::BYTEA), ("expires_at", Type::INT8)] },
-    // What was used of late of what costs others something.
-    Table {
-        name: "allowances",
-        columns: &[("kind", Type::TEXT), ("subject", Type::TEXT), ("log", Type::BYTEA), ("last", Type::INT8)],
-    },
-    // Who is blocked.
-    Table {
-        name: "blocks",
-        columns: &[
-            ("user_id", Type::INT8),
-            ("person", Type::TEXT),
-            ("reason", Type::TEXT),
-            ("actor", Type::TEXT),
-            ("at", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    // What operators did that is about no one workspace.
-    Table {
-        name: "acts",
-        columns: &[
-            ("n", Type::INT8),
-            ("kind", Type::TEXT),
-            ("name", Type::TEXT),
-            ("reason", Type::TEXT),
-            ("actor", Type::TEXT),
-            ("request", Type::TEXT),
-            ("at", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    // When keys were last used.
-    Table { name: "key_uses", columns: &[("workspace", Type::INT8), ("n", Type::INT8), ("used_at", Type::INT8)] },
-    // What is to be mailed, and what was.
-    Table {
-        name: "mails",
-        columns: &[
-            ("id", Type::TEXT),
-            ("kind", Type::TEXT),
-            ("recipient", Type::TEXT),
-            ("data", Type::TEXT),
-            ("due_at", Type::INT8),
-            ("attempts", Type::INT8),
-            ("lease_until", Type::INT8),
-            ("sent_at", Type::INT8),
-            ("failed", Type::TEXT),
-            ("created_at", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    // Whom the payment provider knows workspaces as.
-    Table {
-        name: "customers",
-        columns: &[
-            ("workspace", Type::INT8),
-            ("customer", Type::TEXT),
-            ("created_at", Type::INT8),
-            ("hinted", Type::INT8),
-            ("looked", Type::INT8),
-            ("due_at", Type::INT8),
-            ("attempts", Type::INT8),
-            ("lease_until", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    // What it told of.
-    Table {
-        name: "provider_events",
-        columns: &[
-            ("id", Type::TEXT),
-            ("kind", Type::TEXT),
-            ("customer", Type::TEXT),
-            ("charge", Type::TEXT),
-            ("created_at", Type::INT8),
-            ("received_at", Type::INT8),
-            ("handled_at", Type::INT8),
-        ],
-    },
-    // What somebody decided to buy.
-    Table {
-        name: "purchases",
-        columns: &[
-            ("id", Type::TEXT),
-            ("workspace", Type::INT8),
-            ("what", Type::TEXT),
-            ("catalog", Type::INT8),
-            ("amount", Type::INT8),
-            ("currency", Type::TEXT),
-            ("session", Type::TEXT),
-            ("url", Type::TEXT),
-            ("created_at", Type::INT8),
-            ("expires_at", Type::INT8),
-            ("closed_at", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    // What an operator should look at.
-    Table {
-        name: "alerts",
-        columns: &[
-            ("about", Type::TEXT),
-            ("kind", Type::TEXT),
-            ("workspace", Type::INT8),
-            ("detail", Type::TEXT),
-            ("at", Type::INT8),
-        ],
-    },
-    // Applications for reviews, and their files.
-    Table {
-        name: "reviews",
-        columns: &[
-            ("n", Type::INT8),
-            ("workspace", Type::INT8),
-            ("number", Type::INT8),
-            ("review", Type::TEXT),
-            ("application", Type::INT8),
-            ("form", Type::TEXT),
-            ("actor", Type::TEXT),
-            ("applied_at", Type::INT8),
-            ("status", Type::TEXT),
-            ("reason", Type::TEXT),
-            ("decided_at", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-    Table {
-        name: "review_files",
-        columns: &[
-            ("workspace", Type::INT8),
-            ("number", Type::INT8),
-            ("file", Type::INT8),
-            ("name", Type::TEXT),
-            ("content_type", Type::TEXT),
-            ("bytes", Type::INT8),
-            ("sha256", Type::TEXT),
-            ("actor", Type::TEXT),
-            ("added_at", Type::INT8),
-            ("seal", Type::BYTEA),
-        ],
-    },
-];
 
 /// What a database turned out to be.
 pub enum Found {
@@ -337,7 +80,7 @@ impl Target {
     /// When the database cannot write.
     pub async fn append(&mut self, rows: &[Row]) -> Result<(), Unavailable> {
         let transaction = self.client.transaction().await?;
-        copy(&transaction, &ENTRIES, rows).await?;
+        copy(&transaction, Table::journal(), rows).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -348,7 +91,7 @@ impl Target {
     /// When the database cannot write.
     pub async fn beside(&mut self) -> Result<Beside<'_>, Unavailable> {
         let transaction = self.client.transaction().await?;
-        for Table { name, .. } in &BESIDE {
+        for Table { name, .. } in Table::moved_beside() {
             // The mark is a setting, and stays.
             let but = if *name == "settings" { format!(" WHERE name <> '{MOVING}'") } else { String::new() };
             transaction.batch_execute(&format!("DELETE FROM {name}{but}")).await?;
@@ -361,7 +104,8 @@ impl Target {
     /// # Errors
     /// When the database cannot write.
     pub async fn settle(&self) -> Result<(), Unavailable> {
-        for (table, number) in [("entries", "position"), ("acts", "n"), ("reviews", "n")] {
+        for Table { name: table, numbered, .. } in Table::moved() {
+            let Some(number) = numbered else { continue };
             let sql = format!(
                 "SELECT setval(pg_get_serial_sequence('{table}', '{number}'), MAX({number})) FROM {table}
                  HAVING MAX({number}) IS NOT NULL"
@@ -412,7 +156,8 @@ impl Beside<'_> {
 /// Writes rows as they are. The first column of each is its place in the table that it comes from. `COPY` writes the
 /// positions it is given, although they are generated otherwise.
 async fn copy(transaction: &Transaction<'_>, table: &Table, rows: &[Row]) -> Result<(), Unavailable> {
-    let (names, types): (Vec<&str>, Vec<Type>) = table.columns.iter().cloned().unzip();
+    let columns = table.moved_columns().map(|column| (column.name, type_of(column.kind)));
+    let (names, types): (Vec<&str>, Vec<Type>) = columns.unzip();
     let sql = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", table.name, names.join(", "));
     let mut writer = pin!(BinaryCopyInWriter::new(transaction.copy_in(&sql).await?, &types));
     for Row(values) in rows {
@@ -440,14 +185,13 @@ async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
 
 /// A database with our schema and no mark has nothing in its tables, and nobody is about to write there.
 async fn refuse_the_used(client: &Client, reach: &Reach) -> Result<(), Unavailable> {
-    let tables = [&ENTRIES].into_iter().chain(&BESIDE);
     // What seals rows is made with the schema.
     let own = integrity::SETTINGS.map(|name| format!("'{name}'")).join(", ");
     let rows = |table: &Table| match table.name {
         "settings" => format!("settings WHERE name NOT IN ({own})"),
         name => name.to_owned(),
     };
-    let any: Vec<String> = tables.map(|table| format!("EXISTS (SELECT 1 FROM {})", rows(table))).collect();
+    let any: Vec<String> = Table::moved().map(|table| format!("EXISTS (SELECT 1 FROM {})", rows(table))).collect();
     if client.query_one(&format!("SELECT {}", any.join(" OR ")), &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }

@@ -5,16 +5,10 @@ use super::projector::{SCHEMA, fold_into};
 use crate::Unavailable;
 use crate::journal::GENESIS;
 use crate::options::GENERATION;
-use crate::projection::{FOLDED, difference};
+use crate::projection::difference;
+use crate::tables::{Engine, Table};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
-
-/// Projections that are here alone.
-const INDEXES: [(&str, &str); 3] = [
-    ("places", "workspace, seq, position"),
-    ("ends", "workspace, seq"),
-    ("keys", "workspace, idempotency_key, position"),
-];
 
 /// What the fresh projections keep in memory, as SQLite takes it: KiB, negated.
 const CACHE: i64 = -65_536;
@@ -40,8 +34,8 @@ pub(super) fn differences(journal: &Path, views: &Path) -> Result<Vec<String>, U
     }
     fresh.execute("ATTACH DATABASE ?1 AS stored", [views.to_string_lossy()])?;
     let mut found = Vec::new();
-    for (table, columns) in FOLDED.into_iter().chain(INDEXES) {
-        let count = |of, not_in| fresh.query_row(&count_others(table, columns, of, not_in), [], |row| row.get(0));
+    for (table, columns) in Table::folded_on(Engine::Sqlite) {
+        let count = |of, not_in| fresh.query_row(&count_others(table, &columns, of, not_in), [], |row| row.get(0));
         found.extend(difference(table, count("main", "stored")?, count("stored", "main")?));
     }
     Ok(found)

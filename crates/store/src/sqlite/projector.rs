@@ -11,6 +11,7 @@ use crate::integrity::{self, Seals};
 use crate::journal::{GENESIS, JournalRow};
 use crate::projection::{Changes, Journaled, Wanted};
 use crate::snapshot::Stored;
+use crate::tables::{Engine, Table};
 use crate::watchers::Watchers;
 use crate::{Row, Unavailable, Value, numbered};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
@@ -385,9 +386,7 @@ impl Thread {
 
     fn rebuild(&mut self) -> Result<(), Unavailable> {
         let transaction = self.views.transaction()?;
-        for table in
-            ["positions", "places", "keys", "ends", "snapshots", "workspaces", "runs", "queue", "holds", "usage"]
-        {
+        for table in Table::emptied_on(Engine::Sqlite) {
             transaction.execute(&format!("DELETE FROM {table}"), [])?;
         }
         transaction.commit()?;
