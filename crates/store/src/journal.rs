@@ -96,7 +96,7 @@ impl Stored {
 }
 
 /// A journal row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalRow {
     /// Its place among all entries.
     pub position: i64,

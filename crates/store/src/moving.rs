@@ -7,8 +7,9 @@
 
 use super::integrity::{CLAIMS, Seals};
 use super::postgres::moving::{Beside, Found, Target};
+use super::rows::{entries, positions};
 use super::tables::Table;
-use super::{Address, Row, Store, Unavailable, Value, queries};
+use super::{Address, Row, Store, Unavailable, Value};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -17,8 +18,6 @@ static PAGES: LazyLock<Vec<(&Table, String)>> =
     LazyLock::new(|| Table::moved_beside().map(|table| (table, table.page())).collect());
 /// How the journal is read: the place of an entry is its position, and its hash comes last.
 static JOURNAL: LazyLock<String> = LazyLock::new(|| Table::journal().page());
-/// How many entries the projections of a database have come to.
-const PROJECTED: &str = "SELECT position FROM positions WHERE name = 'views'";
 /// How often that is looked at, and how often in vain before it is given up.
 const LOOK: Duration = Duration::from_secs(1);
 const LOOKS_MAX: u32 = 60;
@@ -64,7 +63,7 @@ impl<'a> Move<'a> {
     /// When one of the two databases cannot answer. What has arrived stays there.
     pub async fn copy(&mut self, batch: i64, mut progress: impl FnMut(u64, u64)) -> Result<u64, Unavailable> {
         let (source, from) = (self.source, self.reached);
-        let length = source.query(queries::JOURNAL_LENGTH, Vec::new()).await?.first().map_or(0, |row| row.integer(0));
+        let length = entries::last_position(source.reader()).await?;
         let mut rows = page(source, &JOURNAL, from, batch).await?;
         while let Some(last) = rows.last().map(|row| row.integer(0)) {
             // The next ones are read while these are on their way.
@@ -143,8 +142,7 @@ pub async fn folded(store: &Store, to: i64, mut progress: impl FnMut(u64, u64)) 
         if let Ok(done) = tokio::time::timeout(LOOK, store.projected()).await {
             return done;
         }
-        let rows = store.query(PROJECTED, Vec::new()).await?;
-        let now = rows.first().map_or(0, |row| row.integer(0));
+        let now = positions::projected(store.reader()).await?.unwrap_or_default();
         progress(now.unsigned_abs(), to.unsigned_abs());
         looks = if now > reached { 0 } else { looks + 1 };
         reached = now;

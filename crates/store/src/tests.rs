@@ -6,7 +6,7 @@
 
 use super::cluster::{Database, Role, database};
 use super::tables::{Distribution, Engine, Kind, Table, Writer};
-use super::{Options, Store, Value, admit, queries};
+use super::{Options, Store, Value, admit, queries, rows};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -119,28 +119,48 @@ fn values_of(sql: &str) -> usize {
     (1..20).filter(|n| sql.contains(&format!("${n}"))).max().unwrap_or(0)
 }
 
+/// Returns every statement that both engines share.
+fn statements() -> impl Iterator<Item = &'static str> {
+    queries::ALL.iter().chain(rows::ALL.iter().flat_map(|(_, statements)| statements.iter())).copied()
+}
+
+/// Returns the statements that a file of source has as texts.
+fn texts(file: &Path) -> usize {
+    let text = std::fs::read_to_string(file).expect("a file of source can be read");
+    ["SELECT ", "INSERT ", "UPDATE ", "DELETE "].iter().map(|word| text.matches(&format!("\"{word}")).count()).sum()
+}
+
+#[test]
+fn every_statement_is_in_the_list_of_all() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    assert_eq!(texts(&source.join("queries.rs")), queries::ALL.len(), "queries.rs");
+    let files = std::fs::read_dir(source.join("rows")).expect("the rows are there");
+    let files = files.map(|file| file.expect("a directory of source can be listed").path());
+    let mut names: Vec<String> =
+        files.filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned())).filter(|name| name != "mod").collect();
+    names.sort();
+    assert_eq!(names, rows::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    for (name, statements) in rows::ALL {
+        assert_eq!(texts(&source.join(format!("rows/{name}.rs"))), statements.len(), "rows/{name}.rs");
+    }
+}
+
 #[tokio::test]
 async fn every_statement_is_understood_by_both_engines() {
-    let text = include_str!("queries.rs");
-    let written = text.matches("pub const ").count() - 1;
-    assert_eq!(queries::ALL.len(), written, "a statement is not in the list of all");
     let database = database();
     let directory = directory("statements");
     let stores = [
         Store::open(&directory, Options::small()).expect("a directory can be made"),
         Store::connect(database.url(), Options::small()).await.expect("the database answers"),
     ];
-    for sql in queries::ALL {
-        for store in &stores {
+    for sql in statements() {
+        for on in stores.iter().flat_map(|store| [store.reader(), store.worker()]) {
             // Nothing at all is a value of every type; what it is refused for must be the value.
             let values = vec![Value::Null; values_of(sql)];
             let answer = match sql.split_whitespace().next() {
-                Some("SELECT") => store.query(sql, values).await.map(|_| ()),
-                _ if sql.contains("RETURNING") && ["mails", "customers"].iter().any(|table| sql.contains(table)) => {
-                    store.write_for_work(sql, values).await.map(|_| ())
-                }
-                _ if sql.contains("RETURNING") || sql.contains("queue") => store.lease(sql, values).await.map(|_| ()),
-                _ => store.write(sql, values).await.map(|_| ()),
+                Some("SELECT") => on.read(sql, values).await.map(|_| ()),
+                _ if sql.contains("RETURNING") || sql.contains("queue") => on.take(sql, values).await.map(|_| ()),
+                _ => on.write(sql, values).await.map(|_| ()),
             };
             if let Err(error) = answer {
                 let text = error.to_string().to_lowercase();
@@ -160,7 +180,7 @@ async fn the_role_that_serves_may_run_every_statement() {
     admit(&database.url().into(), role.name()).await.expect("the owner may let a role in");
     let url = role.url(&database);
     let store = Store::connect(&*url, Options::small()).await.unwrap_or_else(|error| panic!("{error}"));
-    for sql in queries::ALL {
+    for sql in statements() {
         let answer = store.query(sql, vec![Value::Null; values_of(sql)]).await;
         let text = answer.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(text.is_empty() || text.contains("null"), "{sql}: {text}");
@@ -169,7 +189,7 @@ async fn the_role_that_serves_may_run_every_statement() {
 
 #[test]
 fn the_statements_that_write_mails_name_no_link() {
-    for sql in queries::ALL.iter().filter(|sql| sql.contains("mails")) {
+    for sql in statements().filter(|sql| sql.contains("mails")) {
         for word in ["link", "token", "signature", "secret"] {
             assert!(!sql.contains(word), "{sql}");
         }

@@ -10,7 +10,8 @@ use super::reference::Model as Reference;
 use super::simulation::{Deaths, Life, SHIPPED};
 use crate::history::Histories;
 use crate::store::journal::JournalRow;
-use crate::store::{Options, Row, Store, queries};
+use crate::store::rows::entries;
+use crate::store::{Options, Store};
 use crate::verify::verify;
 use scrip_engine::{DAY, Entry, Workspace, fold, is_privileged, parse_catalog};
 use std::sync::Arc;
@@ -21,16 +22,16 @@ const LIVES: u64 = 125;
 const COMMANDS: u32 = 100;
 
 /// A workspace's history without the positions, which count other workspaces too.
-async fn history(store: &Store, life: &Life) -> Vec<Row> {
-    let rows = store.history(queries::HISTORY, life.workspace, &[i64::MAX]).await.expect("it can be read");
-    rows.into_iter().map(|row| Row(row.0.into_iter().skip(1).collect())).collect()
+async fn history(store: &Store, life: &Life) -> Vec<JournalRow> {
+    let rows = entries::up_to(store.reader(), life.workspace, u64::MAX).await.expect("it can be read");
+    rows.into_iter().map(|row| JournalRow { position: 0, ..row }).collect()
 }
 
 /// Whatever entry is asked about, and in whatever order, the state before it is what folding all entries before it
 /// gives, and the audit log has every privileged one.
 async fn states_are_remembered(life: &Life, twin: &Store) {
-    let rows = life.store().history(queries::HISTORY, life.workspace, &[i64::MAX]).await.expect("it can be read");
-    let entries: Vec<Entry> = rows.iter().map(|row| JournalRow::read(row).entry().expect("it is readable")).collect();
+    let rows = entries::up_to(life.store().reader(), life.workspace, u64::MAX).await.expect("it can be read");
+    let entries: Vec<Entry> = rows.iter().map(|row| row.entry().expect("it is readable")).collect();
     let mut state = Workspace::unopened(life.workspace);
     let mut states = Vec::new();
     for entry in &entries {

@@ -2,7 +2,8 @@
 //! projected, projected, in the index, of an earlier process, of one that was killed, projected anew.
 
 use super::batches::{hold, holds, made, open, prepared};
-use crate::store::{Options, Store, SubmitError, queries};
+use crate::store::rows::entries;
+use crate::store::{Options, Store, SubmitError};
 use crate::verify::verify;
 use scrip_engine::WorkspaceId;
 use std::path::{Path, PathBuf};
@@ -69,7 +70,7 @@ async fn what_a_killed_process_had_not_indexed_is_found_by_the_next_one() {
         store.submit(hold(1, &format!("slowly {n}"), 1)).await.expect("it is made");
         store.projected().await.expect("the projections follow");
         if n == 4 {
-            let history = store.history(queries::HISTORY, WorkspaceId::new(2), &[i64::MAX]).await.expect("it is read");
+            let history = entries::up_to(store.reader(), WorkspaceId::new(2), u64::MAX).await.expect("it is read");
             assert!(history.len() > 200, "what is asked for is all there: {}", history.len());
         }
         let copy = killed(&directory);

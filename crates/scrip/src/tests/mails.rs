@@ -7,12 +7,13 @@
 use super::postgres::database;
 use crate::ledger::idempotency;
 use crate::shipped;
-use crate::store::{
-    Address, Claim, Crash, NewMail, Options, Row, Store, Submission, SubmitError, Told, Value, queries,
-};
+use crate::store::rows::mails::{self as rows, Leased};
+use crate::store::{Address, Claim, Crash, NewMail, Options, Store, Submission, SubmitError, Told};
 use crate::verify::verify;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{By, Catalogs, Command, Dated, Event, Mode, Profile, Workspace, WorkspaceId, parse_catalog};
+use scrip_engine::{
+    By, Catalogs, Command, Dated, Event, Mode, Profile, Timestamp, Workspace, WorkspaceId, parse_catalog,
+};
 use std::path::PathBuf;
 
 const SECOND: i64 = 1_000_000;
@@ -131,9 +132,9 @@ async fn mails_are_there_exactly_when_their_entries_are(store: &Store) {
 }
 
 /// Leases what is due at an instant.
-async fn leased(store: &Store, now: i64, most: i64) -> Vec<Row> {
-    let values = vec![now.into(), Value::Integer(now + 60 * SECOND), most.into()];
-    store.write_for_work(queries::LEASE_MAILS, values).await.expect("it can be leased")
+async fn leased(store: &Store, now: i64, most: i64) -> Vec<Leased> {
+    let [now, until] = [now, now + 60 * SECOND].map(Timestamp::from_micros);
+    rows::lease(store.worker(), now, until, most).await.expect("it can be leased")
 }
 
 async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
@@ -141,7 +142,7 @@ async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
     let now = store.now(None).await.expect("it answers").micros();
     assert_eq!(leased(store, now - 3600 * SECOND, 50).await.len(), 0, "they are not due before they are written");
     let (mine, theirs) = tokio::join!(leased(store, now, 25), leased(other, now, 25));
-    let mut all: Vec<&str> = mine.iter().chain(&theirs).map(|row| row.text(0)).collect();
+    let mut all: Vec<&str> = mine.iter().chain(&theirs).map(|mail| &*mail.id).collect();
     all.sort_unstable();
     all.dedup();
     assert_eq!(all.len(), mine.len() + theirs.len(), "nobody has what another has");
@@ -151,22 +152,21 @@ async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
     let later = now + 61 * SECOND;
     let again = leased(other, later, 50).await;
     assert_eq!(again.len(), 40, "whoever was silent has lost them");
-    assert!(again.iter().all(|row| row.integer(4) == 2), "and has had an attempt");
+    assert!(again.iter().all(|mail| mail.attempt == 2), "and has had an attempt");
 
     // Whoever lost a mail can neither put it off nor give it up, but if they have sent it, it was sent.
-    let id = || Value::Text("10".to_owned());
-    let write = async |sql, values| store.write_for_work(sql, values).await.expect("it can be written").len();
-    assert_eq!(write(queries::MAIL_LATER, vec![id(), 1.into(), (later + 9).into()]).await, 0);
-    assert_eq!(write(queries::MAIL_FAILED, vec![id(), 1.into(), Value::Text("why".to_owned())]).await, 0);
-    assert_eq!(write(queries::MAIL_SENT, vec![id(), later.into()]).await, 1);
-    assert_eq!(write(queries::MAIL_SENT, vec![id(), later.into()]).await, 0, "once");
-    assert_eq!(write(queries::MAIL_LATER, vec![id(), 2.into(), later.into()]).await, 0, "what was sent stays so");
-    let eleven = || Value::Text("11".to_owned());
-    assert_eq!(write(queries::MAIL_FAILED, vec![eleven(), 2.into(), Value::Text("why".to_owned())]).await, 1);
-    assert_eq!(
-        write(queries::MAIL_LATER, vec![Value::Text("12".to_owned()), 2.into(), (later + 5 * SECOND).into()]).await,
-        1
-    );
+    let (on, at) = (store.worker(), Timestamp::from_micros);
+    let put_off =
+        async |id, attempt, until| rows::put_off(on, id, attempt, at(until)).await.expect("it can be written");
+    let give_up = async |id, attempt| rows::give_up(on, id, attempt, "why").await.expect("it can be written");
+    let mark_sent = async |id| rows::mark_sent(on, id, at(later)).await.expect("it can be written");
+    assert!(!put_off("10", 1, later + 9).await);
+    assert!(!give_up("10", 1).await);
+    assert!(mark_sent("10").await);
+    assert!(!mark_sent("10").await, "once");
+    assert!(!put_off("10", 2, later).await, "what was sent stays so");
+    assert!(give_up("11", 2).await);
+    assert!(put_off("12", 2, later + 5 * SECOND).await);
     assert_eq!(leased(store, later + 4 * SECOND, 50).await.len(), 0);
     assert_eq!(leased(store, later + 5 * SECOND, 50).await.len(), 1, "what was put off is due again");
     assert_eq!(leased(store, later + 61 * SECOND, 50).await.len(), 37);

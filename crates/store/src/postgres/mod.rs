@@ -64,6 +64,10 @@ const PUBLISHING: i64 = 0x5343_5249_5003;
 const AHEAD_MICROS: i64 = 1_000_000;
 /// Place of the last entry, in the order in which entries are folded.
 const LAST: &str = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
+/// The instant of the oldest entry that is not folded.
+pub const OLDEST: &str = "SELECT at FROM entries WHERE (xid, position) >
+    ((SELECT xid FROM positions WHERE name = 'views'), (SELECT position FROM positions WHERE name = 'views'))
+    ORDER BY xid, position LIMIT 1";
 /// How often a process looks for a newer catalog and at the database's clock.
 const REFRESH: Duration = Duration::from_millis(500);
 
@@ -171,6 +175,14 @@ impl Shared {
         *self.catalogs.write().expect("nobody panics while publishing") = Arc::new(catalogs);
         Ok(())
     }
+}
+
+/// Runs a statement on a connection of a pool; returns the number of rows it wrote.
+async fn write_on(pool: &Pool, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
+    let client = reach::take(pool).await?;
+    let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+    let answer = async { Ok(client.execute(&client.prepare_cached(sql).await?, &values).await?) };
+    Ok(patiently(answer).await? as usize)
 }
 
 async fn query_on(pool: &Pool, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
@@ -299,10 +311,12 @@ impl Postgres {
 
     /// See [`super::Store::write`].
     pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
-        let client = reach::take(&self.shared.pool).await?;
-        let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        let answer = async { Ok(client.execute(&client.prepare_cached(sql).await?, &values).await?) };
-        Ok(patiently(answer).await? as usize)
+        write_on(&self.shared.pool, sql, values).await
+    }
+
+    /// The same on a connection that no reader takes up.
+    pub async fn write_for_work(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
+        write_on(&self.shared.reserve, sql, values).await
     }
 
     /// See [`super::Store::append_act`].
