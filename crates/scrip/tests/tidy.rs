@@ -249,6 +249,16 @@ fn the_store_keeps_to_itself() {
 }
 
 #[test]
+fn rows_have_types() {
+    let file = "crates/scrip/src/alerts.rs";
+    let good = [(file, "use crate::store::rows::alerts;\nuse crate::store::{Store, Unavailable};")];
+    for bad in ["use crate::store::{Store, Value};", "use crate::store::queries;", "fn f(row: &crate::store::Row) {}"] {
+        fires(shape::rows_have_types, &[(file, bad)], "by a function", &good);
+    }
+    holds(shape::rows_have_types);
+}
+
+#[test]
 fn no_file_is_dead() {
     let main = ("crates/a/src/main.rs", "mod b;\nmod c;\n// mod d;\nmod e { }\n");
     let good = [

@@ -106,7 +106,7 @@ impl<'s> Handle<'s> {
     pub(crate) async fn take(self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         match (self.store, self.asker) {
             (Store::Sqlite(sqlite), _) if is_projection(sql) => sqlite.lease(sql, values).await,
-            (Store::Sqlite(sqlite), _) => sqlite.write_for_work(sql, values).await,
+            (Store::Sqlite(sqlite), _) => sqlite.take(sql, values).await,
             (Store::Postgres(postgres), Asker::Reader) => postgres.query(sql, values).await,
             (Store::Postgres(postgres), Asker::Worker) => postgres.lease(sql, values).await,
         }

@@ -272,10 +272,7 @@ impl Store {
     /// # Errors
     /// When the store cannot answer.
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        match self {
-            Store::Sqlite(sqlite) => sqlite.query(sql, values).await,
-            Store::Postgres(postgres) => postgres.query(sql, values).await,
-        }
+        self.reader().read(sql, values).await
     }
 
     /// A read of one workspace's entries, or by way of them, that shows everything committed before this call. The
@@ -289,12 +286,7 @@ impl Store {
         workspace: WorkspaceId,
         more: &[i64],
     ) -> Result<Vec<Row>, Unavailable> {
-        self.projected().await?;
-        if let Store::Sqlite(sqlite) = self {
-            sqlite.indexed(workspace).await?;
-        }
-        let more = more.iter().copied().map(Value::Integer);
-        self.query(sql, [workspace.into()].into_iter().chain(more).collect()).await
+        self.reader().history(sql, workspace, more).await
     }
 
     /// Waits until the projections show everything that was committed before this call.
@@ -302,32 +294,7 @@ impl Store {
     /// # Errors
     /// When the projector has stopped.
     pub async fn projected(&self) -> Result<(), Unavailable> {
-        match self {
-            Store::Sqlite(sqlite) => sqlite.projected().await,
-            Store::Postgres(postgres) => postgres.projected().await,
-        }
-    }
-
-    /// A read by those who work and sweep: on PostgreSQL it has connections that no reader takes up.
-    ///
-    /// # Errors
-    /// When the store cannot answer.
-    pub async fn query_for_work(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        match self {
-            Store::Sqlite(sqlite) => sqlite.query(sql, values).await,
-            Store::Postgres(postgres) => postgres.lease(sql, values).await,
-        }
-    }
-
-    /// Waits for the projections like any other, on such a connection.
-    ///
-    /// # Errors
-    /// When the projector has stopped.
-    pub async fn projected_for_work(&self) -> Result<(), Unavailable> {
-        match self {
-            Store::Sqlite(sqlite) => sqlite.projected().await,
-            Store::Postgres(postgres) => postgres.projected_for_work().await,
-        }
+        self.reader().projected().await
     }
 
     /// Waits until the projections have moved past where they were when the ticket was drawn.
@@ -351,42 +318,17 @@ impl Store {
     /// # Errors
     /// When the store cannot write.
     pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
-        match self {
-            Store::Sqlite(sqlite) => sqlite.write(sql, values).await,
-            Store::Postgres(postgres) => postgres.write(sql, values).await,
-        }
+        self.reader().write(sql, values).await
     }
 
     /// Adds what an operator did, after the act before it: its kind, name, reason, actor, request and instant.
     ///
     /// # Errors
     /// When the store cannot write, or what came last is not what its seal says.
-    pub async fn append_act(&self, act: Vec<Value>) -> Result<(), Unavailable> {
+    pub(crate) async fn append_act(&self, act: Vec<Value>) -> Result<(), Unavailable> {
         match self {
             Store::Sqlite(sqlite) => sqlite.append_act(act).await,
             Store::Postgres(postgres) => postgres.append_act(act).await,
-        }
-    }
-
-    /// One statement on the projections; what it returns. For leases, which may be lost.
-    ///
-    /// # Errors
-    /// When the store cannot write.
-    pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        match self {
-            Store::Sqlite(sqlite) => sqlite.lease(sql, values).await,
-            Store::Postgres(postgres) => postgres.lease(sql, values).await,
-        }
-    }
-
-    /// One statement on the tables beside the journal by those who work; what it returns.
-    ///
-    /// # Errors
-    /// When the store cannot write.
-    pub async fn write_for_work(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        match self {
-            Store::Sqlite(sqlite) => sqlite.write_for_work(sql, values).await,
-            Store::Postgres(postgres) => postgres.lease(sql, values).await,
         }
     }
 

@@ -329,7 +329,7 @@ impl Postgres {
         self.shared.healed.take()
     }
 
-    /// See [`super::Store::lease`].
+    /// See [`super::Handle::take`].
     pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         query_on(&self.shared.reserve, sql, values).await
     }
@@ -350,7 +350,7 @@ impl Postgres {
         self.projected_on(&self.shared.pool).await
     }
 
-    /// See [`super::Store::projected_for_work`].
+    /// See [`super::Handle::projected`].
     pub async fn projected_for_work(&self) -> Result<(), Unavailable> {
         self.projected_on(&self.shared.reserve).await
     }

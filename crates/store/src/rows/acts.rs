@@ -77,8 +77,8 @@ pub async fn before(on: Handle<'_>, n: i64, most: i64) -> Result<Vec<Act>, Unava
     Ok(on.read(BEFORE, vec![n.into(), most.into()]).await?.iter().map(Act::read).collect())
 }
 
-/// Returns acts before one that changed a switch, newest first, of at most so many. One that does not carry its seal can
-/// only switch something off: that is the safe side.
+/// Returns acts before one that changed a switch, newest first, of at most so many. One that does not carry its seal
+/// can only switch something off: that is the safe side.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -102,8 +102,8 @@ pub async fn open(on: Handle<'_>, workspace: WorkspaceId) -> Result<Vec<Purchase
     Ok(rows.iter().filter_map(|row| Purchase::sealed(on, row)).collect())
 }
 
-/// Returns the checkout sessions of a workspace's purchases that are not closed, whether their rows carry their seals or
-/// not: closing one that is over gives nothing away.
+/// Returns the checkout sessions of a workspace's purchases that are not closed, whether their rows carry their seals
+/// or not: closing one that is over gives nothing away.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -101,7 +101,7 @@ impl Flusher {
             Answer::Read(reply, result) => drop(reply.send(result)),
             Answer::Now(reply, now) => drop(reply.send(Ok(now))),
             Answer::Write(reply, result) => drop(reply.send(result)),
-            Answer::WriteForWork(reply, result) => drop(reply.send(result)),
+            Answer::Take(reply, result) => drop(reply.send(result)),
             Answer::Spend(reply, result) => drop(reply.send(result)),
             Answer::Clock(reply, result) => drop(reply.send(result.map(|_| ()))),
             Answer::Publish(reply, result, catalogs) => {

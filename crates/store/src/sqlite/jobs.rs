@@ -24,7 +24,7 @@ pub(super) enum Job {
         reply: Reply<()>,
     },
     Write(&'static str, Vec<Value>, Reply<usize>),
-    WriteForWork(&'static str, Vec<Value>, Reply<Vec<Row>>),
+    Take(&'static str, Vec<Value>, Reply<Vec<Row>>),
     Spend(Allowance, Reply<Result<(), Exceeded>>),
     /// Add what an operator did, after the act before it.
     Act(Vec<Value>, Reply<usize>),
@@ -64,7 +64,7 @@ pub(super) enum Answer {
     Now(Reply<Timestamp>, Timestamp),
     Clock(Reply<()>, Result<(i64, Timestamp), Unavailable>),
     Write(Reply<usize>, Result<usize, Unavailable>),
-    WriteForWork(Reply<Vec<Row>>, Result<Vec<Row>, Unavailable>),
+    Take(Reply<Vec<Row>>, Result<Vec<Row>, Unavailable>),
     Spend(Reply<Result<(), Exceeded>>, Result<Result<(), Exceeded>, Unavailable>),
     Publish(Reply<u32>, Result<u32, Unavailable>, Option<Arc<Catalogs>>),
 }
@@ -82,7 +82,7 @@ pub(super) fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
             Answer::Now(reply, now) => drop(reply.send(Ok(now))),
             Answer::Clock(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Write(reply, _) => drop(reply.send(Err(unavailable()))),
-            Answer::WriteForWork(reply, _) => drop(reply.send(Err(unavailable()))),
+            Answer::Take(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Spend(reply, _) => drop(reply.send(Err(unavailable()))),
             Answer::Publish(reply, ..) => drop(reply.send(Err(unavailable()))),
         }

@@ -238,9 +238,9 @@ impl Sqlite {
         self.ask(|reply| Job::Write(sql, values, reply)).await
     }
 
-    /// See [`super::Store::write_for_work`].
-    pub async fn write_for_work(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
-        self.ask(|reply| Job::WriteForWork(sql, values, reply)).await
+    /// See [`super::Handle::take`].
+    pub async fn take(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        self.ask(|reply| Job::Take(sql, values, reply)).await
     }
 
     /// See [`super::Store::mailed`].
@@ -301,7 +301,7 @@ impl Sqlite {
         self.projector.watchers()
     }
 
-    /// See [`super::Store::lease`].
+    /// See [`super::Handle::take`].
     pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         self.projector.statement(sql, values).await
     }

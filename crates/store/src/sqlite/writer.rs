@@ -245,10 +245,10 @@ impl Writer {
                 });
                 Answer::Write(reply, result)
             }
-            Job::WriteForWork(sql, values, reply) => {
+            Job::Take(sql, values, reply) => {
                 let result = self
                     .unless(failed, |writer| all_rows(&mut writer.connection.prepare_cached(&numbered(sql))?, &values));
-                Answer::WriteForWork(reply, result)
+                Answer::Take(reply, result)
             }
             Job::Spend(allowance, reply) => {
                 let result = self.spend_unless(failed, &allowance);
