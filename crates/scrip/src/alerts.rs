@@ -2,8 +2,10 @@
 //!
 //! Invariant: an alert is about something that was *not* done, so nothing is granted or taken where there is one.
 
-use crate::store::{Row, Store, Unavailable, Value, queries};
-use scrip_engine::{Timestamp, WorkspaceId};
+use crate::store::rows::alerts;
+pub use crate::store::rows::alerts::Alert as Kept;
+use crate::store::{Store, Unavailable};
+use scrip_engine::WorkspaceId;
 
 /// Something to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,29 +27,6 @@ impl Alert {
     }
 }
 
-/// An alert as it was kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// What it is about.
-    pub about: String,
-    /// What is wrong, in a word.
-    pub kind: String,
-    /// Whose.
-    pub workspace: Option<WorkspaceId>,
-    /// In a sentence.
-    pub detail: String,
-    /// When it was first seen.
-    pub at: Timestamp,
-}
-
-impl Kept {
-    fn read(row: &Row) -> Kept {
-        let [about, kind, detail] = [0, 1, 3].map(|column| row.text(column).to_owned());
-        let workspace = row.maybe_integer(2).map(|id| WorkspaceId::new(id as u64));
-        Kept { about, kind, workspace, detail, at: Timestamp::from_micros(row.integer(4)) }
-    }
-}
-
 /// Keeps an alert and logs it, unless it is known.
 ///
 /// # Errors
@@ -55,14 +34,9 @@ impl Kept {
 pub async fn raise(store: &Store, alert: Alert) -> Result<(), Unavailable> {
     let at = store.now(None).await?;
     let Alert { about, kind, workspace, detail } = alert;
-    let kept = vec![
-        Value::Text(about.clone()),
-        Value::Text(kind.to_owned()),
-        workspace.map(WorkspaceId::get).into(),
-        Value::Text(detail.clone()),
-        at.micros().into(),
-    ];
-    if store.write(queries::NEW_ALERT, kept).await? > 0 {
+    let kept = Kept { about, kind: kind.to_owned(), workspace, detail, at };
+    if alerts::add(store.reader(), &kept).await? {
+        let Kept { about, detail, .. } = kept;
         let workspace = workspace.map(|id| id.to_string());
         tracing::error!(about, workspace, detail, "money and credits may not agree: look at this");
     }
@@ -74,7 +48,7 @@ pub async fn raise(store: &Store, alert: Alert) -> Result<(), Unavailable> {
 /// # Errors
 /// When the store cannot write.
 pub async fn end(store: &Store, kind: &str, object: &str) -> Result<usize, Unavailable> {
-    store.write(queries::END_ALERTS, vec![Value::Text(format!("{kind}:{object}%"))]).await
+    alerts::end(store.reader(), &format!("{kind}:{object}")).await
 }
 
 /// Alerts before an instant, newest first.
@@ -82,9 +56,9 @@ pub async fn end(store: &Store, kind: &str, object: &str) -> Result<usize, Unava
 /// # Errors
 /// When the store cannot answer.
 pub async fn list(store: &Store, before: i64, limit: i64) -> Result<Vec<Kept>, Unavailable> {
-    let rows = store.query(queries::ALERTS, vec![before.into(), limit.into()]).await?;
-    Ok(rows.iter().map(Kept::read).collect())
+    alerts::before(store.reader(), before, limit).await
 }
+
 /// Raises an alert for each workspace of which something was kept that is not what the journal says. What was kept is
 /// folded again meanwhile: the alert is about what changed it.
 ///

@@ -9,7 +9,8 @@
 
 use crate::crypto::{hex, sha256};
 use crate::email::Email;
-use crate::store::{Allowance, ClaimLimit, Store, Unavailable, Use, queries};
+use crate::store::rows::allowances;
+use crate::store::{Allowance, ClaimLimit, Store, Unavailable, Use};
 use scrip_engine::{Timestamp, UserId, Workspace, WorkspaceId};
 
 /// Seconds of a day.
@@ -258,8 +259,7 @@ pub fn stripe_requests(workspace: WorkspaceId, has_paid: bool, cost: u32, room: 
 /// # Errors
 /// When the store cannot write.
 pub async fn sweep(store: &Store, now: Timestamp) -> Result<usize, Unavailable> {
-    let before = now.after_seconds(-2 * i64::from(DAY)).micros();
-    store.write(queries::SWEEP_ALLOWANCES, vec![before.into(), SWEPT.into()]).await
+    allowances::sweep(store.reader(), now.after_seconds(-2 * i64::from(DAY)), SWEPT).await
 }
 
 /// Returns the form in which a mailbox is counted.

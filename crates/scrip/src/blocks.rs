@@ -8,7 +8,10 @@
 
 use crate::acts;
 use crate::email::person_of;
-use crate::store::{Row, Store, Unavailable, Value, queries};
+pub use crate::store::rows::blocks::Block;
+pub use crate::store::rows::users::User as Known;
+use crate::store::rows::{blocks, sessions, sign_in_tokens, users};
+use crate::store::{Store, Unavailable};
 use scrip_engine::{Timestamp, UserId};
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
@@ -18,57 +21,12 @@ pub const BLOCKED_ACT: &str = "block_person";
 /// Kind of the act that ends a block.
 pub const UNBLOCKED_ACT: &str = "unblock_person";
 
-/// A block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block {
-    /// The blocked person.
-    pub user: UserId,
-    /// The operator's reason.
-    pub reason: String,
-    /// The operator, as the journal names them.
-    pub actor: String,
-    /// The instant of the block.
-    pub at: Timestamp,
-}
-
-/// A person, as the store has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
-    /// Their id.
-    pub user: UserId,
-    /// Their address.
-    pub email: String,
-    /// The instant at which they were added.
-    pub created_at: Timestamp,
-}
-
-impl Block {
-    fn read(row: &Row) -> Block {
-        Block {
-            user: UserId::new(row.integer(0) as u64),
-            reason: row.text(1).to_owned(),
-            actor: row.text(2).to_owned(),
-            at: Timestamp::from_micros(row.integer(3)),
-        }
-    }
-}
-
-impl Known {
-    fn read(row: &Row) -> Known {
-        Known {
-            user: UserId::new(row.integer(0) as u64),
-            email: row.text(1).to_owned(),
-            created_at: Timestamp::from_micros(row.integer(2)),
-        }
-    }
-}
-
 /// Returns a person by their id.
 ///
 /// # Errors
 /// When the store cannot answer.
 pub async fn person(store: &Store, user: UserId) -> Result<Option<Known>, Unavailable> {
-    Ok(store.query(queries::PERSON, vec![user.into()]).await?.first().map(Known::read))
+    users::by_id(store.reader(), user).await
 }
 
 /// Returns everybody whose address leads to the same mailbox.
@@ -82,9 +40,8 @@ pub async fn people(store: &Store, email: &str) -> Result<Vec<Known>, Unavailabl
     // One large host has two names.
     let domains = if domain == "gmail.com" { vec![domain, "googlemail.com"] } else { vec![domain] };
     for domain in domains {
-        let like = format!("%@{}", domain.replace(['%', '_'], "_"));
-        let rows = store.query(queries::PEOPLE_LIKE, vec![Value::Text(like)]).await?;
-        found.extend(rows.iter().map(Known::read).filter(|known| person_of(&known.email) == wanted));
+        let there = users::at_domain(store.reader(), domain).await?;
+        found.extend(there.into_iter().filter(|known| person_of(&known.email) == wanted));
     }
     Ok(found)
 }
@@ -94,7 +51,7 @@ pub async fn people(store: &Store, email: &str) -> Result<Vec<Known>, Unavailabl
 /// # Errors
 /// When the store cannot answer.
 pub async fn of(store: &Store, user: UserId) -> Result<Option<Block>, Unavailable> {
-    Ok(store.query(queries::BLOCK, vec![user.into()]).await?.first().map(Block::read))
+    blocks::of(store.reader(), user).await
 }
 
 /// Returns the block of whoever has a mailbox, by any of its addresses.
@@ -102,8 +59,7 @@ pub async fn of(store: &Store, user: UserId) -> Result<Option<Block>, Unavailabl
 /// # Errors
 /// When the store cannot answer.
 pub async fn of_mailbox(store: &Store, email: &str) -> Result<Option<Block>, Unavailable> {
-    let named = vec![Value::Text(person_of(email))];
-    Ok(store.query(queries::BLOCK_OF_MAILBOX, named).await?.first().map(Block::read))
+    blocks::of_mailbox(store.reader(), &person_of(email)).await
 }
 
 /// Blocks a person with every spelling of their address that has signed in, ends their sessions, and takes the links
@@ -122,14 +78,11 @@ pub async fn block(
         if of(store, other.user).await?.is_none() {
             let act = (BLOCKED_ACT, &*other.user.to_string(), reason);
             acts::note(store, act, (actor, request.clone()), at).await?;
-            let texts = [&*person_of(&other.email), reason, actor].map(|text| Value::Text(text.to_owned()));
-            let mut values: Vec<Value> = [other.user.into()].into_iter().chain(texts).collect();
-            values.push(at.micros().into());
-            values.push(store.seals().seal("blocks", &values));
-            store.write(queries::NEW_BLOCK, values).await?;
+            let block = Block { user: other.user, reason: reason.to_owned(), actor: actor.to_owned(), at };
+            blocks::add(store.reader(), &block, &person_of(&other.email)).await?;
         }
-        store.write(queries::END_SESSIONS, vec![other.user.into()]).await?;
-        store.write(queries::END_SIGN_IN_TOKENS, vec![Value::Text(other.email.clone())]).await?;
+        sessions::end_all(store.reader(), other.user, None).await?;
+        sign_in_tokens::end(store.reader(), &other.email).await?;
     }
     Ok(())
 }
@@ -148,7 +101,7 @@ pub async fn unblock(
         if of(store, other.user).await?.is_some() {
             let act = (UNBLOCKED_ACT, &*other.user.to_string(), "");
             acts::note(store, act, (actor, request.clone()), at).await?;
-            store.write(queries::END_BLOCK, vec![other.user.into()]).await?;
+            blocks::end(store.reader(), other.user).await?;
         }
     }
     Ok(())
@@ -167,8 +120,7 @@ impl Blocked {
         if store.is_shared() {
             return Ok(());
         }
-        let rows = store.query(queries::BLOCKED, Vec::new()).await?;
-        let ids = rows.iter().map(|row| UserId::new(row.integer(0) as u64)).collect();
+        let ids = blocks::users(store.reader()).await?.into_iter().collect();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = ids;
         Ok(())
     }
@@ -181,8 +133,7 @@ impl Blocked {
         let users: Vec<UserId> = users.into_iter().flatten().collect();
         let Some(last) = users.last() else { return Ok(false) };
         if store.is_shared() {
-            let values = vec![users[0].into(), (*last).into()];
-            return Ok(!store.query(queries::BLOCKED_AMONG, values).await?.is_empty());
+            return blocks::is_any_of(store.reader(), [users[0], *last]).await;
         }
         let blocked = self.0.read().unwrap_or_else(PoisonError::into_inner);
         Ok(users.iter().any(|user| blocked.contains(user)))

@@ -8,7 +8,8 @@
 //! the turn of whoever waits longest. So nobody who asks about a long history holds up anybody else.
 
 use crate::store::journal::JournalRow;
-use crate::store::{Store, Unavailable, queries};
+use crate::store::rows::entries;
+use crate::store::{Store, Unavailable};
 use scrip_engine::{Entry, Workspace, WorkspaceId, fold, is_privileged};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -200,9 +201,8 @@ impl Histories {
         work: impl FnOnce(Vec<JournalRow>) -> Result<T, HistoryError> + Send + 'static,
     ) -> Result<T, HistoryError> {
         let _turn = self.turns.acquire().await.map_err(|_| Unavailable("nobody folds any more".to_owned()))?;
-        let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
-        let rows = store.history(queries::HISTORY_BETWEEN, workspace, &[number(after), number(to), TURN_MAX]).await?;
-        let folded = tokio::task::spawn_blocking(move || work(rows.iter().map(JournalRow::read).collect()));
+        let rows = entries::between(store.reader(), workspace, (after, to), TURN_MAX).await?;
+        let folded = tokio::task::spawn_blocking(move || work(rows));
         folded.await.map_err(|panic| HistoryError::Unreadable(panic.to_string()))?
     }
 }

@@ -3,9 +3,9 @@
 //! Invariant: decides nothing itself; the engine does, inside the store.
 
 use crate::crypto::sha256;
-use crate::store::queries;
+use crate::store::rows::claims;
 use crate::store::{
-    Allowance, Claim, Committed, Idempotency, NewMail, Statement, Store, Submission, SubmitError, Unavailable, Value,
+    Allowance, Claim, Committed, Idempotency, NewMail, Statement, Store, Submission, SubmitError, Unavailable,
 };
 use scrip_engine::{By, Catalogs, Command, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
@@ -216,14 +216,13 @@ impl Ledger {
     /// # Errors
     /// When the store cannot answer.
     pub async fn is_taken(&self, claim: &Claim, workspace: WorkspaceId) -> Result<bool, Unavailable> {
-        let named = vec![Value::Text(claim.scope.to_string()), Value::Text(claim.what.clone())];
-        let rows = self.store.query(queries::CLAIMED_BY, named.clone()).await?;
-        let holder = rows.first().map(|row| WorkspaceId::new(row.integer(0) as u64));
+        let on = self.store.reader();
+        let holder = claims::holder(on, &claim.scope, &claim.what).await?;
         let Some(holder) = holder.filter(|holder| *holder != workspace) else { return Ok(false) };
         if self.workspace(holder).await?.is_some() {
             return Ok(true);
         }
-        self.store.write(queries::UNCLAIM, named.into_iter().chain([holder.into()]).collect()).await?;
+        claims::release(on, claim, holder).await?;
         Ok(false)
     }
 

@@ -7,12 +7,10 @@ mod benchmark;
 mod billing;
 mod blocks;
 mod cli;
-mod clock;
 mod config;
 mod crypto;
 mod email;
 mod export;
-mod files;
 mod gateway;
 mod history;
 mod http;
@@ -28,12 +26,13 @@ mod scheduler;
 mod server;
 mod shipped;
 mod sign_in;
-mod store;
 mod stripe;
 mod switches;
 #[cfg(test)]
 mod tests;
 mod verify;
+
+use scrip_store::{self as store, clock, files};
 
 /// Every request allocates a few dozen small things on one thread and frees some of them on another.
 #[global_allocator]

@@ -5,7 +5,9 @@
 //! Invariant: reads nothing but what it is handed, and an entry says the same whenever it is asked.
 
 use crate::mail::Mail;
-use crate::store::{Statement, Told, Value, WISH, queries};
+use crate::store::rows::reviews::{self, Decision};
+use crate::store::rows::{customers, stripe_events};
+use crate::store::{Statement, Told, WISH};
 use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::billing::{ReviewStatus, TopUpStop};
 use scrip_engine::team::Role;
@@ -64,15 +66,12 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
 
 /// The payment provider is to be asked about the workspace's customer: something is to be bought or ended there.
 fn look_at(workspace: &Workspace, told: &mut Told) {
-    told.rows.push(Statement::new(queries::HINT_WORKSPACE, vec![workspace.id.into(), 0.into()]));
+    told.rows.push(customers::hint_with_entry(workspace.id));
 }
 
 /// Returns the row that passes a wish on to the worker where the workspace is no customer, whom a hint could be about.
 fn wish(workspace: &Workspace, n: u32, at: Timestamp) -> Statement {
-    let id = format!("top_up:{}:{n}", workspace.id);
-    let kind = Value::Text(WISH.to_owned());
-    let values = vec![Value::Text(id), kind, at.micros().into(), workspace.id.into()];
-    Statement::new(queries::NEW_WISH, values)
+    stripe_events::wish_with_entry(&format!("top_up:{}:{n}", workspace.id), WISH, at, workspace.id)
 }
 
 /// Mails that automatic top-ups have stopped, and where the pack has changed, how.
@@ -141,20 +140,14 @@ fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timest
     if !is_unasked || status != ReviewStatus::Approved {
         tell(workspace, &format!("review_{}:{review}", status.name()), &mail, told);
     }
-    let values = vec![
-        workspace.id.into(),
-        Value::Text(review.to_string()),
-        i64::from(known.application).into(),
-        Value::Text(status.name().to_owned()),
-        known.reason.clone().into(),
-        at.micros().into(),
-    ];
-    if !is_unasked {
-        return told.rows.push(Statement::new(queries::REVIEW_DECIDED, values));
-    }
-    let mut columns = values[..3].to_vec();
-    columns.extend([Value::Text("{}".to_owned()), Value::Text(String::new()), at.micros().into()]);
-    told.rows.push(Statement { sql: queries::REVIEW_UNASKED, values, sealed: Some(("reviews", columns)) });
+    told.rows.push(reviews::decide_with_entry(&Decision {
+        workspace: workspace.id,
+        review,
+        application: known.application,
+        status: status.name(),
+        reason: known.reason.clone(),
+        at,
+    }));
 }
 
 /// The name of the workspace's plan, as its pages have it.

@@ -11,7 +11,8 @@ use crate::acts;
 use crate::clock::{self, Stopwatch};
 use crate::crypto::{OPERATOR_PREFIXES, hex, sha256};
 use crate::ledger::Ledger;
-use crate::store::{Row, Store, Unavailable, Value, queries};
+use crate::store::rows::operators::{self, Granted};
+use crate::store::{Store, Unavailable};
 use scrip_engine::{SECOND, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -126,41 +127,35 @@ impl OperatorKey {
         self.scopes.iter().any(|scope| *scope == Scope::All || enough.contains(scope))
     }
 
-    /// Returns the columns of the key's row that its seal is over.
-    fn columns(&self, created_at: Timestamp, revoked_at: Option<Timestamp>) -> Vec<Value> {
+    /// Returns the key's row; one that has no instant of its making is made now.
+    fn row(&self, now: Timestamp) -> operators::Key {
         let scopes: Vec<&str> = self.scopes.iter().map(|scope| scope.name()).collect();
-        vec![
-            Value::Bytes(self.hash.to_vec()),
-            self.name.clone().into(),
-            self.last4.clone().into(),
-            created_at.micros().into(),
-            scopes.join(" ").into(),
-            self.grants_per_day.into(),
-            self.expires_at.map(Timestamp::micros).into(),
-            revoked_at.map(Timestamp::micros).into(),
-        ]
+        operators::Key {
+            hash: self.hash,
+            name: self.name.clone(),
+            last4: self.last4.clone(),
+            created_at: self.created_at.unwrap_or(now),
+            scopes: scopes.join(" "),
+            grants_per_day: self.grants_per_day,
+            expires_at: self.expires_at,
+            revoked_at: self.revoked_at,
+            last_used_at: self.last_used_at,
+        }
     }
 
-    /// Reads a key that carries its seal; any other is none.
-    fn sealed(store: &Store, row: &Row) -> Option<OperatorKey> {
-        let is_sealed = store.seals().is_sealed("operator_keys", &row.0[..8], row.bytes(9));
-        is_sealed.then(|| OperatorKey::read(row)).flatten()
-    }
-
-    fn read(row: &Row) -> Option<OperatorKey> {
-        let instant = |column: usize| row.maybe_integer(column).map(Timestamp::from_micros);
-        Some(OperatorKey {
-            hash: row.bytes(0).try_into().ok()?,
-            name: row.text(1).to_owned(),
-            last4: row.text(2).to_owned(),
-            created_at: instant(3),
+    fn of_row(row: operators::Key) -> OperatorKey {
+        OperatorKey {
+            hash: row.hash,
+            name: row.name,
+            last4: row.last4,
+            created_at: Some(row.created_at),
             // A word that this version does not know allows nothing.
-            scopes: row.text(4).split(' ').filter_map(Scope::of).collect(),
-            grants_per_day: row.maybe_integer(5),
-            expires_at: instant(6),
-            revoked_at: instant(7),
-            last_used_at: instant(8),
-        })
+            scopes: row.scopes.split(' ').filter_map(Scope::of).collect(),
+            grants_per_day: row.grants_per_day,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+            last_used_at: row.last_used_at,
+        }
     }
 }
 
@@ -226,8 +221,7 @@ impl OperatorKeys {
         }
         let (ledger, hash) = (Arc::clone(ledger), key.hash);
         tokio::spawn(async move {
-            let values = vec![Value::Integer(now.micros()), Value::Bytes(hash.to_vec())];
-            if let Err(error) = ledger.store().write(queries::OPERATOR_KEY_USED, values).await {
+            if let Err(error) = operators::mark_used(ledger.store().reader(), &hash, now).await {
                 tracing::warn!(%error, "the last use of an operator key was not written down");
             }
         });
@@ -243,15 +237,12 @@ impl OperatorKeys {
         if self.all(store).await?.iter().any(|known| known.name == key.name && known.is_good(now)) {
             return Ok(false);
         }
-        let mut values = key.columns(now, None);
-        let seal = store.seals().seal("operator_keys", &values);
-        let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.name()).collect();
-        actor.note(store, "make_operator_key", key, &scopes.join(" "), now).await?;
-        values[7] = seal;
+        let row = operators::Key { created_at: now, ..key.row(now) };
+        actor.note(store, "make_operator_key", key, &row.scopes, now).await?;
         if key.grants_per_day.is_some() {
-            begin_counting(store, key).await?;
+            operators::begin_counting(store.reader(), &key.hash).await?;
         }
-        let is_made = store.write(queries::NEW_OPERATOR_KEY, values).await? == 1;
+        let is_made = operators::add(store.reader(), &row).await?;
         self.forget();
         Ok(is_made)
     }
@@ -263,10 +254,7 @@ impl OperatorKeys {
     pub async fn revoke(&self, store: &Store, key: &OperatorKey, actor: &Actor<'_>) -> Result<(), Unavailable> {
         let now = store.now(None).await?;
         actor.note(store, "revoke_operator_key", key, "", now).await?;
-        let columns = key.columns(key.created_at.unwrap_or(now), Some(now));
-        let seal = store.seals().seal("operator_keys", &columns);
-        let values = vec![now.micros().into(), Value::Bytes(key.hash.to_vec()), seal];
-        store.write(queries::REVOKE_OPERATOR_KEY, values).await?;
+        operators::revoke(store.reader(), &key.row(now), now).await?;
         self.forget();
         if matches!(store, Store::Postgres(_)) {
             tokio::time::sleep(BELIEVED).await;
@@ -302,9 +290,8 @@ impl OperatorKeys {
     async fn read(&self, store: &Store) -> Result<Arc<[Arc<OperatorKey>]>, Unavailable> {
         let changes = self.made.read().unwrap_or_else(PoisonError::into_inner).changes;
         let read = Stopwatch::start();
-        let rows = store.query(queries::OPERATOR_KEYS, Vec::new()).await?;
-        let made: Arc<[Arc<OperatorKey>]> =
-            rows.iter().filter_map(|row| OperatorKey::sealed(store, row)).map(Arc::new).collect();
+        let rows = operators::keys(store.reader()).await?;
+        let made: Arc<[Arc<OperatorKey>]> = rows.into_iter().map(OperatorKey::of_row).map(Arc::new).collect();
         let mut known = self.made.write().unwrap_or_else(PoisonError::into_inner);
         if known.changes == changes {
             known.read = Some((read, Arc::clone(&made)));
@@ -365,19 +352,10 @@ const TRIES: usize = 100;
 /// # Errors
 /// When the store cannot write, or the row is not there or does not carry its seal.
 async fn take(store: &Store, hash: [u8; 32], day: i64, units: i64, most: i64) -> Result<bool, Unavailable> {
-    let named = Value::Bytes(hash.to_vec());
     for _ in 0..TRIES {
-        let rows = store.query(queries::OPERATOR_GRANT, vec![named.clone()]).await?;
-        let counted = rows.first().filter(|row| {
-            let columns = [named.clone(), row.integer(0).into(), row.integer(1).into()];
-            store.seals().is_sealed("operator_grants", &columns, row.bytes(2))
-        });
-        let Some(counted) = counted else {
-            return Err(Unavailable("what an operator key granted today is missing or not sealed".to_owned()));
-        };
-        let (last, before) = (counted.integer(0), counted.integer(1));
+        let before = operators::granted(store.reader(), &hash).await?;
         // A day that is over takes nothing back, and another begins at nothing.
-        let taken = if last == day { before } else { 0 };
+        let taken = if before.day == day { before.amount } else { 0 };
         let amount = taken.saturating_add(units);
         if amount > most {
             return Ok(false);
@@ -385,23 +363,11 @@ async fn take(store: &Store, hash: [u8; 32], day: i64, units: i64, most: i64) ->
         if amount < 0 {
             return Ok(true);
         }
-        let mut values = vec![named.clone(), day.into(), amount.into()];
-        values.extend([store.seals().seal("operator_grants", &values), last.into(), before.into()]);
-        if store.write(queries::SET_OPERATOR_GRANT, values).await? == 1 {
+        if operators::set_granted(store.reader(), &hash, before, Granted { day, amount }).await? {
             return Ok(true);
         }
     }
     Err(Unavailable("an operator key is used by too many at once".to_owned()))
-}
-
-/// Begins the count of what a key grants in a day.
-///
-/// # Errors
-/// When the store cannot write.
-async fn begin_counting(store: &Store, key: &OperatorKey) -> Result<(), Unavailable> {
-    let mut values = vec![Value::Bytes(key.hash.to_vec()), 0.into(), 0.into()];
-    values.push(store.seals().seal("operator_grants", &values));
-    store.write(queries::NEW_OPERATOR_GRANT, values).await.map(drop)
 }
 
 /// The last four letters of a secret.

@@ -9,8 +9,8 @@ use crate::blocks;
 use crate::links::{self, Links};
 use crate::mail::transport::{Failure, Mailer, PATIENCE};
 use crate::mail::{Mail, templates};
-use crate::store::integrity::Seals;
-use crate::store::{NewMail, Row, Store, Unavailable, Value, queries};
+use crate::store::rows::mails::{self, Leased};
+use crate::store::{NewMail, Store, Unavailable};
 use scrip_engine::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,33 +36,13 @@ pub struct Outbox {
     mailer: Mailer,
 }
 
-/// A mail that is there for this process to send.
-struct Leased {
-    id: String,
-    kind: String,
-    recipient: String,
-    data: String,
-    /// Attempt number, starting at 1.
-    attempt: i64,
-    /// Whether the row is what was written: a mail to another address could sign its reader in.
-    is_sealed: bool,
-}
-
-impl Leased {
-    fn read(row: &Row, seals: &Seals) -> Leased {
-        let [id, kind, recipient, data] = [0, 1, 2, 3].map(|column| row.text(column).to_owned());
-        let is_sealed = seals.is_sealed("mails", &row.0[..4], row.bytes(5));
-        Leased { id, kind, recipient, data, attempt: row.integer(4), is_sealed }
-    }
-}
-
 /// Writes a mail that tells of no entry, to be sent at once.
 ///
 /// # Errors
 /// When the store cannot write.
 pub async fn enqueue(store: &Store, mail: NewMail) -> Result<(), Unavailable> {
     let now = store.now(None).await?;
-    store.write(queries::NEW_MAIL, mail.values(now, store.seals())).await?;
+    mails::add(store.reader(), &mail, now).await?;
     store.mailed().notify_one();
     Ok(())
 }
@@ -95,13 +75,13 @@ impl Outbox {
     pub async fn round(self: &Arc<Self>, now: Timestamp) -> Result<usize, Unavailable> {
         let store = self.links.ledger.store();
         // Most often there is none, and a look holds nobody up.
-        if store.query_for_work(queries::MAIL_DUE, vec![now.micros().into()]).await?.is_empty() {
+        if !mails::is_any_due(store.worker(), now).await? {
             return Ok(0);
         }
-        let values = vec![now.micros().into(), now.after_seconds(LEASE_SECONDS).micros().into(), WAVE.into()];
-        let leased = store.write_for_work(queries::LEASE_MAILS, values).await?;
+        let leased = mails::lease(store.worker(), now, now.after_seconds(LEASE_SECONDS), WAVE).await?;
+        let many = leased.len();
         let mut sending = JoinSet::new();
-        for mail in leased.iter().map(|row| Leased::read(row, store.seals())) {
+        for mail in leased {
             let this = Arc::clone(self);
             sending.spawn(async move { this.one(&mail, now).await });
         }
@@ -112,7 +92,7 @@ impl Outbox {
                 Err(panic) => tracing::error!(%panic, "a mail's sender panicked; it is sent again later"),
             }
         }
-        Ok(leased.len())
+        Ok(many)
     }
 
     /// Sends a mail, and notes what became of it.
@@ -122,24 +102,23 @@ impl Outbox {
             false => Err(Failure::Never("every process that began to send it died".to_owned())),
         };
         let again = usize::try_from(mail.attempt - 1).ok().and_then(|tried| AGAIN.get(tried));
-        let id = Value::Text(mail.id.clone());
-        let (sql, values) = match (sent, again) {
+        let on = self.links.ledger.store().worker();
+        match (sent, again) {
             (Ok(()), _) => {
                 tracing::info!(id = mail.id, kind = mail.kind, "a mail was sent");
-                (queries::MAIL_SENT, vec![id, now.micros().into()])
+                mails::mark_sent(on, &mail.id, now).await.map(drop)
             }
             (Err(Failure::Later(cause)), Some(seconds)) => {
                 let cause = told(&cause);
                 tracing::warn!(id = mail.id, attempt = mail.attempt, cause, again_in_seconds = seconds, "a mail waits");
-                (queries::MAIL_LATER, vec![id, mail.attempt.into(), now.after_seconds(*seconds).micros().into()])
+                mails::put_off(on, &mail.id, mail.attempt, now.after_seconds(*seconds)).await.map(drop)
             }
             (Err(Failure::Later(cause) | Failure::Never(cause)), _) => {
                 let cause = told(&cause);
                 tracing::error!(id = mail.id, attempt = mail.attempt, cause, "a mail is given up");
-                (queries::MAIL_FAILED, vec![id, mail.attempt.into(), cause.into()])
+                mails::give_up(on, &mail.id, mail.attempt, &cause).await.map(drop)
             }
-        };
-        self.links.ledger.store().write_for_work(sql, values).await.map(drop)
+        }
     }
 
     /// Returns true if a mail is for somebody who is blocked, or is sent because of one.

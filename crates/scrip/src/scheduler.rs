@@ -4,7 +4,8 @@
 
 use crate::gateway::dispatch::Dispatcher;
 use crate::ledger::Ledger;
-use crate::store::{SubmitError, Unavailable, Value, queries};
+use crate::store::rows::{queue, workspaces};
+use crate::store::{SubmitError, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,15 +33,13 @@ pub async fn run(ledger: Arc<Ledger>) {
 }
 
 async fn due_now(ledger: &Arc<Ledger>) -> Result<usize, Unavailable> {
-    ledger.store().projected_for_work().await?;
-    let now = ledger.now(None).await?;
-    let rows =
-        ledger.store().query_for_work(queries::DUE, vec![Value::Integer(now.micros()), Value::Integer(WAVE)]).await?;
-    let due = rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64));
+    let on = ledger.store().worker();
+    on.projected().await?;
+    let due = workspaces::due(on, None, ledger.now(None).await?, WAVE).await?;
     tick(ledger, due).await
 }
 
-async fn tick(ledger: &Arc<Ledger>, due: impl Iterator<Item = WorkspaceId>) -> Result<usize, Unavailable> {
+async fn tick(ledger: &Arc<Ledger>, due: Vec<WorkspaceId>) -> Result<usize, Unavailable> {
     let mut ticks = JoinSet::new();
     for workspace in due {
         let ledger = Arc::clone(ledger);
@@ -83,8 +82,7 @@ impl TimeMachine {
         loop {
             self.work(clock).await?;
             store.projected().await?;
-            let rows = store.query(queries::NEXT_ON_CLOCK, vec![Value::Integer(clock)]).await?;
-            let next = rows.first().and_then(|row| row.maybe_integer(0)).map(Timestamp::from_micros);
+            let next = workspaces::next_on_clock(store.reader(), clock).await?;
             let Some(next) = next.filter(|next| *next <= to) else {
                 return store.set_clock(clock, None, to).await;
             };
@@ -100,12 +98,10 @@ impl TimeMachine {
     async fn tick(&self, clock: i64, now: Timestamp) -> Result<(), Unavailable> {
         let store = self.ledger.store();
         loop {
-            let values = vec![Value::Integer(now.micros()), Value::Integer(WAVE), Value::Integer(clock)];
-            let rows = store.query(queries::DUE_ON_CLOCK, values).await?;
-            if rows.is_empty() {
+            let due = workspaces::due(store.reader(), Some(clock), now, WAVE).await?;
+            if due.is_empty() {
                 return Ok(());
             }
-            let due = rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64));
             if tick(&self.ledger, due).await? == 0 {
                 return Err(Unavailable("nothing that is due on a test clock could be settled".to_owned()));
             }
@@ -124,10 +120,7 @@ impl TimeMachine {
                 continue;
             }
             let now = self.ledger.now(Some(clock)).await?;
-            let left = store
-                .query(queries::WORK_LEFT_ON_CLOCK, vec![Value::Integer(clock), Value::Integer(now.micros())])
-                .await?;
-            if left.first().is_none_or(|row| row.integer(0) == 0) {
+            if !queue::is_any_left(store.reader(), clock, now).await? {
                 return Ok(());
             }
             // Another worker has the rest; its end moves the projections.

@@ -26,7 +26,8 @@ use crate::scheduler::{self, TimeMachine};
 use crate::shipped;
 use crate::sign_in::{self, upgrade};
 use crate::store::integrity::Key;
-use crate::store::{Options, Shortened, Store, Unavailable, Value, queries};
+use crate::store::rows::settings;
+use crate::store::{Options, Shortened, Store, Unavailable};
 use crate::stripe::sync;
 use crate::switches::Switches;
 use catalog_file::refused_by_stripe;
@@ -216,7 +217,7 @@ async fn open(settings: &Settings, setup: &mut Setup) -> Result<Store, String> {
     let shortened = if settings.accept_shortened_journal { Shortened::Accept } else { Shortened::Refuse };
     let options = Options { group_commit, tell: notices::told, secret, shortened, ..Options::default() };
     let store = match &setup.database {
-        Some(address) => Store::connect_with(address, options).await,
+        Some(address) => Store::connect(address, options).await,
         None => Store::open(&setup.data, options),
     };
     let store = store.map_err(wrong)?;
@@ -272,17 +273,19 @@ async fn readdress(store: &Store) -> Result<(), Unavailable> {
 
 /// The secret that signs quotes and links: made once, kept with the journal.
 async fn secret(store: &Store) -> Result<Vec<u8>, Unavailable> {
-    let seals = store.seals();
-    store.write(queries::NEW_SETTING, seals.setting(SECRET, random::<32>().to_vec())).await?;
-    let rows = store.query(queries::SETTING, vec![Value::Text(SECRET.to_owned())]).await?;
-    let kept = rows.first().ok_or_else(|| Unavailable("the secret was not kept".to_owned()))?;
-    seals.read_setting(SECRET, kept).ok_or_else(|| {
-        Unavailable(
+    let on = store.reader();
+    settings::add(on, SECRET, random::<32>().to_vec()).await?;
+    if let Some(secret) = settings::value(on, SECRET).await? {
+        return Ok(secret);
+    }
+    let why = match settings::has(on, SECRET).await? {
+        true => {
             "the secret that signs quotes and links is not the one that was made: restore the setting `secret` from a \
              backup, or delete it, and a new one is made: quotes and links that are out are void then"
-                .to_owned(),
-        )
-    })
+        }
+        false => "the secret was not kept",
+    };
+    Err(Unavailable(why.to_owned()))
 }
 
 /// The operator keys, with the one that the settings give. Where there is none that may do everything, one is made and

@@ -11,7 +11,9 @@ pub mod upgrade;
 
 use crate::crypto::{is_key, new_key, random, sha256};
 use crate::email::{Email, earlier_form};
-use crate::store::{Row, Store, Unavailable, Value, queries};
+use crate::store::rows::sign_in_tokens::NewToken;
+use crate::store::rows::{identities, sessions, sign_in_tokens, spent, users};
+use crate::store::{Store, Unavailable};
 use scrip_engine::{DAY, SECOND, Timestamp, UserId, WorkspaceId};
 
 /// The prefix of what signs somebody in once.
@@ -63,9 +65,9 @@ impl Lifetimes {
         Ok(Lifetimes { idle, absolute: micros("session_absolute", absolute, at_all)? })
     }
 
-    /// The instant since which a session must have been used to be good at another.
-    fn left_alone_since(self, now: Timestamp) -> Value {
-        Value::Integer(now.micros().saturating_sub(self.idle))
+    /// The instant, in microseconds, since which a session must have been used to be good at another.
+    fn left_alone_since(self, now: Timestamp) -> i64 {
+        now.micros().saturating_sub(self.idle)
     }
 }
 
@@ -108,8 +110,8 @@ pub async fn address_of(store: &Store, text: &str) -> Result<Result<Email, &'sta
     if earlier.len() > ADDRESS_MAX || earlier.contains(char::is_control) {
         return Ok(read);
     }
-    let rows = store.query(queries::USER, vec![earlier.clone().into()]).await?;
-    Ok(if rows.is_empty() { read } else { Ok(Email::restore(earlier)) })
+    let is_kept = users::has_address(store.reader(), &earlier).await?;
+    Ok(if is_kept { Ok(Email::restore(earlier)) } else { read })
 }
 
 /// What a token or session is known by.
@@ -136,16 +138,9 @@ pub async fn issue(
     now: Timestamp,
 ) -> Result<String, Unavailable> {
     let token = new_key(TOKEN_PREFIX);
-    let mut values = vec![
-        bytes(&hash_of(&token)),
-        email.to_string().into(),
-        workspace.into(),
-        made_by.to_owned().into(),
-        now.micros().into(),
-        now.after_micros(lifetime).micros().into(),
-    ];
-    values.push(store.seals().seal("sign_in_tokens", &values));
-    store.write(queries::NEW_SIGN_IN_TOKEN, values).await?;
+    let (hash, expires_at) = (hash_of(&token), now.after_micros(lifetime));
+    let kept = NewToken { hash, email: email.as_str(), workspace, made_by, created_at: now, expires_at };
+    sign_in_tokens::add(store.reader(), &kept).await?;
     Ok(token)
 }
 
@@ -158,18 +153,12 @@ pub async fn redeem(store: &Store, token: &str, now: Timestamp) -> Result<Option
     if !is_key(TOKEN_PREFIX, token) {
         return Ok(None);
     }
-    let values = vec![bytes(&hash_of(token)), now.micros().into()];
-    let rows = store.query(queries::SIGN_IN_TOKEN, values.clone()).await?;
-    let sealed = |row: &&Row| {
-        let columns = [&values[..1], &row.0[..5]].concat();
-        store.seals().is_sealed("sign_in_tokens", &columns, row.bytes(5))
-    };
-    let Some(row) = rows.first().filter(sealed) else { return Ok(None) };
+    let (on, hash) = (store.reader(), hash_of(token));
+    let Some(kept) = sign_in_tokens::find(on, &hash, now).await? else { return Ok(None) };
     // A link that an earlier version sent may be to another spelling.
-    let Ok(email) = address_of(store, row.text(0)).await? else { return Ok(None) };
-    let redeemed = Redeemed { email, workspace: row.maybe_integer(1).map(workspace) };
-    let taken = store.write(queries::USE_SIGN_IN_TOKEN, values.clone()).await?;
-    Ok((taken == 1).then_some(redeemed))
+    let Ok(email) = address_of(store, &kept.email).await? else { return Ok(None) };
+    let redeemed = Redeemed { email, workspace: kept.workspace };
+    Ok(sign_in_tokens::use_up(on, &hash, now).await?.then_some(redeemed))
 }
 
 /// Returns the person who has an address; a new one when nobody has it yet.
@@ -179,18 +168,12 @@ pub async fn redeem(store: &Store, token: &str, now: Timestamp) -> Result<Option
 pub async fn user_of(store: &Store, email: &Email, now: Timestamp) -> Result<UserId, Unavailable> {
     let email = email.to_string();
     for _ in 0..3 {
-        let rows = store.query(queries::USER, vec![email.clone().into()]).await?;
-        if let Some(row) = rows.first() {
-            let columns = [row.0[0].clone(), email.clone().into()];
-            return match store.seals().is_sealed("users", &columns, row.bytes(1)) {
-                true => Ok(UserId::new(row.integer(0) as u64)),
-                false => Err(Unavailable("the row of a person is not what its seal says".to_owned())),
-            };
+        if let Some(user) = users::by_address(store.reader(), &email).await? {
+            return Ok(user);
         }
         // Who comes second adds nothing, and finds the first one's row.
         let id = UserId::new(u64::from_le_bytes(random()));
-        let seal = store.seals().seal("users", &[id.into(), email.clone().into()]);
-        store.write(queries::NEW_USER, vec![id.into(), email.clone().into(), now.micros().into(), seal]).await?;
+        users::add(store.reader(), id, &email, now).await?;
     }
     Err(Unavailable("a person that was added is not there".to_owned()))
 }
@@ -209,11 +192,8 @@ pub async fn open(
     let token = new_key(SESSION_PREFIXES[0]);
     let (hash, expires_at) = (hash_of(&token), now.after_micros(lifetimes.absolute));
     let Redeemed { email, workspace } = for_whom;
-    let now = now.micros();
-    let mut values =
-        vec![bytes(&hash), user.into(), workspace.into(), now.into(), now.into(), expires_at.micros().into()];
-    values.push(store.seals().seal("sessions", &values));
-    store.write(queries::NEW_SESSION, values).await?;
+    let kept = sessions::Session { hash, user, workspace, created_at: now, seen_at: now, expires_at };
+    sessions::add(store.reader(), &kept).await?;
     Ok((token, Session { hash, user, email, workspace, expires_at }))
 }
 
@@ -232,29 +212,19 @@ pub async fn find(
         return Ok(None);
     }
     let hash = hash_of(token);
-    let values = vec![bytes(&hash), now.micros().into(), lifetimes.left_alone_since(now)];
-    let rows = store.query(queries::SESSION, values).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let seals = store.seals();
-    let mut columns: Vec<Value> =
-        [bytes(&hash)].into_iter().chain([0, 2, 5, 3, 4].map(|column| row.0[column].clone())).collect();
-    if !seals.is_sealed("sessions", &columns, row.bytes(6)) || !seals.is_sealed("users", &row.0[..2], row.bytes(7)) {
-        return Ok(None);
-    }
+    let found = sessions::find(store.reader(), &hash, now, lifetimes.left_alone_since(now)).await?;
+    let Some((kept, email)) = found else { return Ok(None) };
     let session = Session {
         hash,
-        user: UserId::new(row.integer(0) as u64),
-        email: Email::restore(row.text(1).to_owned()),
-        workspace: row.maybe_integer(2).map(workspace),
-        expires_at: Timestamp::from_micros(row.integer(4)),
+        user: kept.user,
+        email: Email::restore(email),
+        workspace: kept.workspace,
+        expires_at: kept.expires_at,
     };
     let before = now.micros().saturating_sub(SEEN_EVERY);
-    if row.integer(3) <= before {
-        columns[4] = now.micros().into();
-        let seen = vec![bytes(&hash), now.micros().into(), before.into(), seals.seal("sessions", &columns)];
-        let seen = store.write(queries::SESSION_SEEN, seen).await;
+    if kept.seen_at.micros() <= before {
         // A store that cannot write may still be read.
-        if let Err(error) = seen {
+        if let Err(error) = sessions::mark_seen(store.reader(), kept, now, before).await {
             tracing::warn!(%error, "that a session was used could not be written down");
         }
     }
@@ -273,33 +243,17 @@ pub async fn identify(
     address: &str,
     now: Timestamp,
 ) -> Result<Result<Option<Email>, &'static str>, Unavailable> {
-    let named = || -> Vec<Value> { vec![issuer.to_owned().into(), subject.to_owned().into()] };
-    let is_sealed = |row: &&Row| {
-        let columns = [named(), vec![row.0[0].clone()]].concat();
-        store.seals().is_sealed("identities", &columns, row.bytes(2))
-            && store.seals().is_sealed("users", &row.0[..2], row.bytes(3))
-    };
-    let known = |rows: Vec<Row>| {
-        // One that does not carry its seal is nobody's: the address alone would let somebody else in.
-        let row = rows.first();
-        match row.filter(is_sealed) {
-            None if row.is_some() => Err(Unavailable("the row of an identity is not what its seal says".to_owned())),
-            row => Ok(row.map(|row| Email::restore(row.text(1).to_owned()))),
-        }
-    };
-    if let Some(email) = known(store.query(queries::IDENTITY, named()).await?)? {
-        return Ok(Ok(Some(email)));
+    let on = store.reader();
+    if let Some(email) = identities::address_of(on, issuer, subject).await? {
+        return Ok(Ok(Some(Email::restore(email))));
     }
     let email = match address_of(store, address).await? {
         Ok(email) => email,
         Err(why) => return Ok(Err(why)),
     };
     let user = user_of(store, &email, now).await?;
-    let mut values: Vec<Value> = named().into_iter().chain([user.into()]).collect();
-    let seal = store.seals().seal("identities", &values);
-    values.extend([now.micros().into(), seal]);
-    store.write(queries::NEW_IDENTITY, values).await?;
-    Ok(Ok(known(store.query(queries::IDENTITY, named()).await?)?))
+    identities::add(on, (issuer, subject), user, now).await?;
+    Ok(Ok(identities::address_of(on, issuer, subject).await?.map(Email::restore)))
 }
 
 /// Ends a session; whether it was there.
@@ -307,7 +261,7 @@ pub async fn identify(
 /// # Errors
 /// When the store cannot write.
 pub async fn close(store: &Store, hash: &[u8; 32]) -> Result<bool, Unavailable> {
-    Ok(store.write(queries::END_SESSION, vec![bytes(hash)]).await? == 1)
+    sessions::end(store.reader(), hash).await
 }
 
 /// Ends every session of a person, or of those the ones that reach a single workspace; returns their number.
@@ -315,10 +269,7 @@ pub async fn close(store: &Store, hash: &[u8; 32]) -> Result<bool, Unavailable> 
 /// # Errors
 /// When the store cannot write.
 pub async fn close_all(store: &Store, user: UserId, only: Option<WorkspaceId>) -> Result<usize, Unavailable> {
-    match only {
-        None => store.write(queries::END_SESSIONS, vec![user.into()]).await,
-        Some(only) => store.write(queries::END_SESSIONS_OF, vec![user.into(), only.into()]).await,
-    }
+    sessions::end_all(store.reader(), user, only).await
 }
 
 /// Uses up something that is good once, until an instant at which it runs out by itself; whether it was good still.
@@ -326,7 +277,7 @@ pub async fn close_all(store: &Store, user: UserId, only: Option<WorkspaceId>) -
 /// # Errors
 /// When the store cannot write.
 pub async fn spend(store: &Store, what: &str, until: Timestamp) -> Result<bool, Unavailable> {
-    Ok(store.write(queries::SPEND, vec![bytes(&hash_of(what)), until.micros().into()]).await? == 1)
+    spent::add(store.reader(), &hash_of(what), until).await
 }
 
 /// Clears away what has run out; how many rows.
@@ -334,32 +285,19 @@ pub async fn spend(store: &Store, what: &str, until: Timestamp) -> Result<bool, 
 /// # Errors
 /// When the store cannot write.
 pub async fn sweep(store: &Store, lifetimes: Lifetimes, now: Timestamp) -> Result<usize, Unavailable> {
-    let (at, most) = (Value::Integer(now.micros()), Value::Integer(SWEPT));
-    let sessions = vec![at.clone(), lifetimes.left_alone_since(now), most.clone()];
+    let (on, idle_since) = (store.reader(), lifetimes.left_alone_since(now));
     let mut swept = 0;
-    let others = vec![at, most];
-    for (sql, values) in [
-        (queries::SWEEP_SESSIONS, sessions),
-        (queries::SWEEP_SIGN_IN_TOKENS, others.clone()),
-        (queries::SWEEP_SPENT, others),
-    ] {
-        loop {
-            let gone = store.write(sql, values.clone()).await?;
-            swept += gone;
-            if gone < SWEPT as usize {
-                break;
-            }
+    loop {
+        let gone = [
+            sessions::sweep(on, now, idle_since, SWEPT).await?,
+            sign_in_tokens::sweep(on, now, SWEPT).await?,
+            spent::sweep(on, now, SWEPT).await?,
+        ];
+        swept += gone.iter().sum::<usize>();
+        if gone.iter().all(|gone| *gone < SWEPT as usize) {
+            return Ok(swept);
         }
     }
-    Ok(swept)
-}
-
-fn bytes(hash: &[u8; 32]) -> Value {
-    Value::Bytes(hash.to_vec())
-}
-
-fn workspace(number: i64) -> WorkspaceId {
-    WorkspaceId::new(number as u64)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 
 use crate::acts;
 use crate::ledger::Ledger;
-use crate::store::{Row, Store, Unavailable, queries};
+use crate::store::rows::acts::{self as rows, Act};
+use crate::store::{Store, Unavailable};
 use scrip_engine::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -60,16 +61,10 @@ pub struct Change {
 }
 
 impl Change {
-    fn read(row: &Row) -> Option<Change> {
-        let text = |column: usize| Some(row.text(column).to_owned()).filter(|text| !text.is_empty());
-        Some(Change {
-            kind: Kind::read(row.text(1))?,
-            name: row.text(2).to_owned(),
-            off: text(3),
-            actor: row.text(4).to_owned(),
-            request: text(5),
-            at: Timestamp::from_micros(row.integer(6)),
-        })
+    fn of(act: Act) -> Option<Change> {
+        let off = Some(act.detail).filter(|reason| !reason.is_empty());
+        let (name, actor, request, at) = (act.name, act.actor, act.request, act.at);
+        Some(Change { kind: Kind::read(&act.kind)?, name, off, actor, request, at })
     }
 }
 
@@ -128,9 +123,6 @@ impl Switches {
 /// # Errors
 /// When the store cannot answer.
 pub async fn changes(store: &Store, before: i64, limit: i64) -> Result<Vec<(i64, Change)>, Unavailable> {
-    let rows = store.query(queries::SWITCHES, vec![before.into(), limit.into()]).await?;
-    // A row that does not carry its seal can only switch something off: that is the safe side.
-    let is_believed =
-        |row: &&Row| !row.text(3).is_empty() || store.seals().is_act(&row.0[..7], row.bytes(8), row.bytes(7));
-    Ok(rows.iter().filter(is_believed).filter_map(|row| Some((row.integer(0), Change::read(row)?))).collect())
+    let acts = rows::switches(store.reader(), before, limit).await?;
+    Ok(acts.into_iter().filter_map(|act| Some((act.n, Change::of(act)?))).collect())
 }

@@ -7,7 +7,8 @@ mod beside;
 use crate::crypto::hex;
 use crate::store::integrity;
 use crate::store::journal::{GENESIS, JournalRow, digest};
-use crate::store::{Store, Unavailable, Value, panic_text, queries};
+use crate::store::rows::{entries, positions};
+use crate::store::{Store, Unavailable, panic_text};
 use beside::Told;
 use scrip_engine::{Dated, Entry, Event, GrantKind, Workspace, WorkspaceId, fold};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +17,6 @@ use std::str::FromStr;
 
 /// Entries read at once.
 const PAGE: i64 = 5_000;
-/// How many entries the projections were folded from.
-const PROJECTED: &str = "SELECT position FROM positions WHERE name = 'views'";
-/// Positions that nobody asks for.
-const OTHER_POSITIONS: &str = "SELECT name FROM positions WHERE name NOT IN ('views', 'index')";
 /// Differences that are put into words; the rest are counted.
 const NAMED_MAX: usize = 100;
 
@@ -118,7 +115,7 @@ pub async fn verify_from(
     mut expected: Option<Expected>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Report, Unavailable> {
-    let length = store.query(queries::JOURNAL_LENGTH, Vec::new()).await?.first().map_or(0, |row| row.integer(0));
+    let length = entries::last_position(store.reader()).await?;
     let mut report = Report::default();
     let mut workspaces: BTreeMap<WorkspaceId, Replayed> = BTreeMap::new();
     let mut told = Told::before(store, &mut report).await?;
@@ -126,8 +123,8 @@ pub async fn verify_from(
     // Entries are numbered from one; whoever slips one in may number it as they like.
     let mut after = i64::MIN;
     loop {
-        let rows = store.query(queries::JOURNAL, vec![Value::Integer(after), Value::Integer(PAGE)]).await?;
-        for row in rows.iter().map(JournalRow::read) {
+        let rows = entries::after(store.reader(), after, PAGE).await?;
+        for row in &rows {
             if row.position < 1 {
                 report.wrong(format!("entry {} should not be there: they are numbered from 1", row.position));
             } else if store.positions_are_dense() && row.position != position + 1 {
@@ -143,9 +140,9 @@ pub async fn verify_from(
                 Replayed { workspace, seq: 0, hash: GENESIS.to_vec(), broken: false }
             };
             let replayed = workspaces.entry(row.workspace).or_insert_with(fresh);
-            replay(replayed, &row, &mut report);
+            replay(replayed, row, &mut report);
             let workspace = (!replayed.broken).then_some(&replayed.workspace);
-            told.entry(store, &row, workspace, &mut report).await?;
+            told.entry(store, row, workspace, &mut report).await?;
             report.entries += 1;
         }
         progress(report.entries, length.max(0) as u64);
@@ -160,12 +157,11 @@ pub async fn verify_from(
         Some(Expected { position: seen, .. }) => report.wrong(integrity::shorter(position, seen)),
         None => {}
     }
-    let rows = store.query(PROJECTED, Vec::new()).await?;
-    if let Some(seen) = rows.first().map(|row| row.integer(0)).filter(|seen| *seen > position) {
+    if let Some(seen) = positions::projected(store.reader()).await?.filter(|seen| *seen > position) {
         report.wrong(integrity::shorter(position, seen));
     }
-    for row in store.query(OTHER_POSITIONS, Vec::new()).await? {
-        report.wrong(format!("projection positions: `{}` should not be there", row.text(0)));
+    for name in positions::others(store.reader()).await? {
+        report.wrong(format!("projection positions: `{name}` should not be there"));
     }
     for replayed in workspaces.values() {
         report.workspaces += 1;

@@ -24,7 +24,7 @@ fn fires(rule: fn(&Tree) -> Vec<String>, bad: &[(&str, &str)], words: &str, good
 }
 
 const ENGINE: &str = "crates/engine/src/a.rs";
-const STORE: &str = "crates/scrip/src/store/mod.rs";
+const STORE: &str = "crates/store/src/lib.rs";
 
 #[test]
 fn files_are_short() {
@@ -65,7 +65,7 @@ fn panics_have_reasons() {
         "fn f() { x.expect(\"there is one in every list\"); }\n#[cfg(test)]\nmod tests { fn g() { x.unwrap(); } }";
     fires(code::panics_have_reasons, &[(STORE, "fn f() { x.unwrap(); }")], "unwrap:", &[(STORE, good)]);
     fires(code::panics_have_reasons, &[(STORE, "fn f() { x.expect(\"x\"); }")], "expect:", &[]);
-    let for_tests = "crates/scrip/src/store/simulation.rs";
+    let for_tests = "crates/store/src/simulation.rs";
     let good = [(STORE, "#[cfg(test)]\nmod simulation;\n"), (for_tests, "fn f() { x.unwrap(); }")];
     fires(code::panics_have_reasons, &[(STORE, "mod simulation;\n"), good[1]], "simulation.rs:1: unwrap", &good);
     holds(code::panics_have_reasons);
@@ -114,6 +114,8 @@ fn direct_dependencies_are_few() {
     // What is built here is no dependency.
     let good = [(path, &*bad), ("crates/d0/Cargo.toml", "[package]\nname = \"d0\"\n")];
     fires(manifests::direct_dependencies_are_few, &[(path, &bad)], "41 direct", &good);
+    let engine = format!("[dependencies]\n{}", (0..5).map(|n| format!("d{n} = \"1\"\n")).collect::<String>());
+    fires(manifests::direct_dependencies_are_few, &[("crates/engine/Cargo.toml", &engine)], "5 direct", &[]);
     holds(manifests::direct_dependencies_are_few);
 }
 
@@ -137,8 +139,8 @@ fn the_lock_file_is_plain() {
     fires(rule, &[("Cargo.lock", &one("rsa", ""))], "`rsa`", &[("Cargo.lock", &good)]);
     fires(rule, &[("Cargo.lock", &one("a", "source = \"git+x\""))], "git repository", &[]);
     fires(rule, &[("Cargo.lock", &one("a", "source = \"registry+x\""))], "no checksum", &[]);
-    let many: String = (0..321).map(|n| one(&format!("p{n}"), "")).collect();
-    fires(rule, &[("Cargo.lock", &many)], "321 packages", &[]);
+    let many: String = (0..431).map(|n| one(&format!("p{n}"), "")).collect();
+    fires(rule, &[("Cargo.lock", &many)], "431 packages", &[]);
     let twice: String = (0..13).flat_map(|n| [one(&format!("p{n}"), ""), one(&format!("p{n}"), "")]).collect();
     fires(rule, &[("Cargo.lock", &twice)], "13 packages in two versions", &[]);
     fires(rule, &[], "commit it", &[("Cargo.lock", &good)]);
@@ -207,20 +209,28 @@ fn modules_know_only_those_below() {
             (path, text),
             ("crates/scrip/src/ledger.rs", ""),
             ("crates/scrip/src/gateway/mod.rs", ""),
-            ("crates/scrip/src/clock.rs", ""),
+            ("crates/scrip/src/crypto.rs", ""),
+            ("crates/store/src/crypto.rs", ""),
+            ("crates/store/src/postgres/mod.rs", ""),
             ("crates/scrip/src/scheduler.rs", ""),
         ]
     };
-    let inner = "crates/scrip/src/store/sqlite/a.rs";
-    let good = with(inner, "use crate::{clock, crypto::{hex, sha256}};\nuse super::ledger;\n// crate::ledger\n");
+    let inner = "crates/scrip/src/oidc/sqlite/a.rs";
+    let good = with(inner, "use crate::{outbound, crypto::{hex, sha256}};\nuse super::ledger;\n// crate::ledger\n");
     for bad in [
         "use crate::ledger::Ledger;",
         "use crate::{clock, ledger::{Ledger, Asked}};",
         "fn f() { crate::ledger::f() }",
         "use super::super::super::ledger;",
     ] {
-        fires(rule, &with(inner, bad), "`store` knows `ledger", &good);
+        fires(rule, &with(inner, bad), "`oidc` knows `ledger", &good);
     }
+    for bad in ["use crate::store::Store;", "use crate::{clock, crypto::hex};"] {
+        fires(rule, &with(inner, bad), "`oidc` knows", &good);
+    }
+    let engine = "crates/store/src/sqlite/a.rs";
+    let good = with(engine, "use crate::crypto::sha256;\nuse super::postgres;\n");
+    fires(rule, &with(engine, "use crate::postgres::Postgres;"), "`sqlite` knows `postgres::Postgres`", &good);
     let http = "crates/scrip/src/http/a.rs";
     let good = with(http, "use crate::gateway::assets::Assets;\nuse crate::scheduler::TimeMachine;\n");
     fires(rule, &with(http, "use crate::gateway::dispatch::Dispatcher;"), "`gateway::dispatch::Dispatcher`", &good);
@@ -255,7 +265,18 @@ fn the_store_keeps_to_itself() {
         [(STORE, "use rusqlite::Connection; // axum::Json\n"), ("crates/scrip/src/http/mod.rs", "use axum::Json;")];
     fires(rule, &[(STORE, "use axum::http::StatusCode;")], "`axum` in the store", &good);
     fires(rule, &[("crates/scrip/src/http/mod.rs", "use rusqlite::Connection;")], "outside the store", &[]);
+    fires(rule, &[("crates/client/src/lib.rs", "use tokio_postgres::Client;")], "outside the store", &[]);
     holds(rule);
+}
+
+#[test]
+fn rows_have_types() {
+    let file = "crates/scrip/src/alerts.rs";
+    let good = [(file, "use crate::store::rows::alerts;\nuse crate::store::{Store, Unavailable};")];
+    for bad in ["use crate::store::{Store, Value};", "use crate::store::queries;", "fn f(row: &crate::store::Row) {}"] {
+        fires(shape::rows_have_types, &[(file, bad)], "by a function", &good);
+    }
+    holds(shape::rows_have_types);
 }
 
 #[test]

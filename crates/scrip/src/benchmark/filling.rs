@@ -214,7 +214,7 @@ mod tests {
         for (round, (entries, workspaces)) in [(7, 7), (2_345, 2_300), (1_913, 41), (3_000, 57)].into_iter().enumerate()
         {
             let directory = directory.join(round.to_string());
-            let store = Store::open(&directory, Options::default()).expect("it can be made");
+            let store = Store::open(&directory, Options::small()).expect("it can be made");
             let told = Cell::new(0);
             fill(&store, Filling { entries, workspaces }, |done| told.set(done)).await.expect("it takes them");
             store.projected().await.expect("the projections follow");
@@ -224,7 +224,7 @@ mod tests {
             let last = store.workspace(workspace(workspaces - 1)).await.expect("it answers").expect("it is open");
             assert_eq!(last.seq, entries / workspaces);
         }
-        let store = Store::open(&directory.join("none"), Options::default()).expect("it can be made");
+        let store = Store::open(&directory.join("none"), Options::small()).expect("it can be made");
         let refused = fill(&store, Filling { entries: 1, workspaces: 2 }, |_| ()).await;
         assert!(refused.is_err_and(|error| error.contains("at least one entry")));
         drop(store);

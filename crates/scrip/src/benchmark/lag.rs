@@ -5,7 +5,7 @@
 
 use crate::clock;
 use crate::ledger::Ledger;
-use crate::store::{Value, queries};
+use crate::store::rows::entries;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -14,26 +14,16 @@ use std::time::Duration;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(5);
-/// When the oldest entry behind a place was decided, where positions are not in the order of commits.
-const OLDEST: &str = "SELECT at FROM entries WHERE (xid, position) >
-    ((SELECT xid FROM positions WHERE name = 'views'), (SELECT position FROM positions WHERE name = 'views'))
-    ORDER BY xid, position LIMIT 1";
-
 /// Writes a line a look, `<when> <how far behind>` in microseconds, for as long as the process lives.
 pub async fn watch(ledger: Arc<Ledger>, mut file: File) {
     let projected = ledger.store().projections();
     loop {
         let reached = *projected.borrow();
         let now = clock::now().micros();
-        let (sql, values, column) = if ledger.store().positions_are_dense() {
-            (queries::JOURNAL, vec![Value::Integer(reached), Value::Integer(1)], 3)
-        } else {
-            (OLDEST, Vec::new(), 0)
-        };
-        let told = match ledger.store().query(sql, values).await {
+        let told = match entries::oldest_unfolded(ledger.store().reader(), reached).await {
             // What was decided after that instant is not behind.
-            Ok(rows) => {
-                let lag = rows.first().map_or(0, |row| (now - row.integer(column)).max(0));
+            Ok(oldest) => {
+                let lag = oldest.map_or(0, |at| (now - at.micros()).max(0));
                 writeln!(file, "{now} {lag}").map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),

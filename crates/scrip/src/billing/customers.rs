@@ -2,8 +2,10 @@
 //!
 //! Invariant: one process looks at a customer at a time, so what was read first is never submitted last.
 
-use crate::store::{Row, Store, Unavailable, Value, queries};
-use scrip_engine::{Timestamp, WorkspaceId};
+use crate::store::rows::customers;
+pub use crate::store::rows::customers::Leased;
+use crate::store::{Store, Unavailable};
+use scrip_engine::WorkspaceId;
 
 /// How long whoever looks may be silent before another looks. They say meanwhile that they still do, so that a customer
 /// whose server was killed does not wait for as long as a look may take.
@@ -12,54 +14,12 @@ pub const LEASE_SECONDS: i64 = 15; // # assumed
 /// last goes on for ever: nothing that was paid is given up.
 const AGAIN: [i64; 6] = [1, 5, 30, 120, 600, 3600]; // # assumed
 
-/// A customer who is there for this process to look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leased {
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// Its customer.
-    pub customer: String,
-    /// How many hints there had been.
-    hinted: i64,
-    /// Which attempt this is, from 1; 0 is a probe, which no hint has caused.
-    attempt: i64,
-    /// When the lease ends, which is also what it is known by.
-    until: i64,
-}
-
-impl Leased {
-    /// Returns whether no hint came, and a renewal that is awaited is to be probed for.
-    pub fn is_probe(&self) -> bool {
-        self.attempt == 0
-    }
-
-    fn read(row: &Row, until: Timestamp) -> Leased {
-        Leased {
-            workspace: WorkspaceId::new(row.integer(0) as u64),
-            customer: row.text(1).to_owned(),
-            hinted: row.integer(2),
-            attempt: row.integer(3),
-            until: until.micros(),
-        }
-    }
-}
-
-/// Returns whether a leased row still names the customer that it was written with. Nothing is granted from another.
-fn is_sealed(store: &Store, row: &Row) -> bool {
-    store.seals().is_sealed("customers", &row.0[..2], row.bytes(4))
-}
-
 /// Whom a workspace is known as.
 ///
 /// # Errors
 /// When the store cannot answer.
 pub async fn of(store: &Store, workspace: WorkspaceId) -> Result<Option<String>, Unavailable> {
-    let rows = store.query(queries::CUSTOMER, vec![workspace.into()]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    match store.seals().is_sealed("customers", &[workspace.into(), row.0[0].clone()], row.bytes(1)) {
-        true => Ok(Some(row.text(0).to_owned())),
-        false => Err(Unavailable(format!("the customer of {workspace} is not what its seal says"))),
-    }
+    customers::of(store.reader(), workspace).await
 }
 
 /// Keeps another customer instead of one who is gone.
@@ -67,10 +27,7 @@ pub async fn of(store: &Store, workspace: WorkspaceId) -> Result<Option<String>,
 /// # Errors
 /// When the store cannot write.
 pub async fn replace(store: &Store, workspace: WorkspaceId, gone: &str, new: &str) -> Result<(), Unavailable> {
-    let names = [gone, new].map(|name| Value::Text(name.to_owned()));
-    let seal = store.seals().seal("customers", &[workspace.into(), names[1].clone()]);
-    let values = [workspace.into()].into_iter().chain(names).chain([seal]).collect();
-    store.write(queries::ANOTHER_CUSTOMER, values).await.map(drop)
+    customers::replace(store.reader(), workspace, gone, new).await
 }
 
 /// Whether there is something new about a workspace's customer that nobody has looked at.
@@ -78,8 +35,7 @@ pub async fn replace(store: &Store, workspace: WorkspaceId, gone: &str, new: &st
 /// # Errors
 /// When the store cannot answer.
 pub async fn waits(store: &Store, workspace: WorkspaceId) -> Result<bool, Unavailable> {
-    let rows = store.query(queries::CUSTOMER_WAITS, vec![workspace.into()]).await?;
-    Ok(rows.first().is_some_and(|row| row.integer(0) > 0))
+    customers::is_waiting(store.reader(), workspace).await
 }
 
 /// Keeps whom a workspace is known as. Whoever was there first stays: the answer says who that is.
@@ -88,10 +44,7 @@ pub async fn waits(store: &Store, workspace: WorkspaceId) -> Result<bool, Unavai
 /// When the store cannot write.
 pub async fn keep(store: &Store, workspace: WorkspaceId, customer: &str) -> Result<Option<String>, Unavailable> {
     let now = store.now(None).await?;
-    let mut values = vec![workspace.into(), Value::Text(customer.to_owned())];
-    let seal = store.seals().seal("customers", &values);
-    values.extend([now.micros().into(), seal]);
-    store.write(queries::NEW_CUSTOMER, values).await?;
+    customers::add(store.reader(), workspace, customer, now).await?;
     of(store, workspace).await
 }
 
@@ -101,7 +54,7 @@ pub async fn keep(store: &Store, workspace: WorkspaceId, customer: &str) -> Resu
 /// When the store cannot write.
 pub async fn hint(store: &Store, customer: &str) -> Result<bool, Unavailable> {
     let now = store.now(None).await?;
-    Ok(store.write(queries::HINT, vec![Value::Text(customer.to_owned()), now.micros().into()]).await? > 0)
+    customers::hint(store.reader(), customer, now).await
 }
 
 /// The same of whom a workspace is known as.
@@ -110,7 +63,7 @@ pub async fn hint(store: &Store, customer: &str) -> Result<bool, Unavailable> {
 /// When the store cannot write.
 pub async fn hint_workspace(store: &Store, workspace: WorkspaceId) -> Result<bool, Unavailable> {
     let now = store.now(None).await?;
-    Ok(store.write(queries::HINT_WORKSPACE, vec![workspace.into(), now.micros().into()]).await? > 0)
+    customers::hint_workspace(store.reader(), workspace, now).await
 }
 
 /// Says that there may be something new about anybody.
@@ -119,7 +72,7 @@ pub async fn hint_workspace(store: &Store, workspace: WorkspaceId) -> Result<boo
 /// When the store cannot write.
 pub async fn hint_all(store: &Store) -> Result<usize, Unavailable> {
     let now = store.now(None).await?;
-    store.write(queries::HINT_ALL, vec![now.micros().into()]).await
+    customers::hint_all(store.reader(), now).await
 }
 
 /// Customers to be looked at by now, at most so many.
@@ -128,10 +81,7 @@ pub async fn hint_all(store: &Store) -> Result<usize, Unavailable> {
 /// When the store cannot write.
 pub async fn lease(store: &Store, most: i64) -> Result<Vec<Leased>, Unavailable> {
     let now = store.now(None).await?;
-    let until = now.after_seconds(LEASE_SECONDS);
-    let values = vec![now.micros().into(), until.micros().into(), most.into()];
-    let rows = store.write_for_work(queries::LEASE_CUSTOMERS, values).await?;
-    Ok(rows.iter().filter(|row| is_sealed(store, row)).map(|row| Leased::read(row, until)).collect())
+    customers::lease(store.worker(), now, now.after_seconds(LEASE_SECONDS), most).await
 }
 
 /// The customer of a workspace, to be looked at at once; nothing when there is none, or somebody is looking.
@@ -140,10 +90,7 @@ pub async fn lease(store: &Store, most: i64) -> Result<Vec<Leased>, Unavailable>
 /// When the store cannot write.
 pub async fn lease_one(store: &Store, workspace: WorkspaceId) -> Result<Option<Leased>, Unavailable> {
     let now = store.now(None).await?;
-    let until = now.after_seconds(LEASE_SECONDS);
-    let values = vec![workspace.into(), now.micros().into(), until.micros().into()];
-    let rows = store.write_for_work(queries::LEASE_CUSTOMER, values).await?;
-    Ok(rows.first().filter(|row| is_sealed(store, row)).map(|row| Leased::read(row, until)))
+    customers::lease_one(store.worker(), workspace, now, now.after_seconds(LEASE_SECONDS)).await
 }
 
 /// Says that a customer is still being looked at; whether nobody else has taken over.
@@ -151,11 +98,8 @@ pub async fn lease_one(store: &Store, workspace: WorkspaceId) -> Result<Option<L
 /// # Errors
 /// When the store cannot write.
 pub async fn renew(store: &Store, leased: &mut Leased) -> Result<bool, Unavailable> {
-    let until = store.now(None).await?.after_seconds(LEASE_SECONDS).micros();
-    let values = vec![leased.workspace.into(), until.into(), leased.until.into()];
-    let kept = !store.write_for_work(queries::RENEW_LEASE, values).await?.is_empty();
-    leased.until = until;
-    Ok(kept)
+    let until = store.now(None).await?.after_seconds(LEASE_SECONDS);
+    customers::renew(store.worker(), leased, until).await
 }
 
 /// Notes that a customer was looked at. What was hinted meanwhile is looked at again.
@@ -163,8 +107,7 @@ pub async fn renew(store: &Store, leased: &mut Leased) -> Result<bool, Unavailab
 /// # Errors
 /// When the store cannot write: they are looked at again.
 pub async fn looked(store: &Store, leased: &Leased) -> Result<(), Unavailable> {
-    let values = vec![leased.workspace.into(), leased.hinted.into(), leased.until.into()];
-    store.write_for_work(queries::LOOKED, values).await.map(drop)
+    customers::mark_reconciled(store.worker(), leased).await
 }
 
 /// Notes that a customer was looked at and is to be probed some seconds later, unless a hint comes before.
@@ -173,8 +116,7 @@ pub async fn looked(store: &Store, leased: &Leased) -> Result<(), Unavailable> {
 /// When the store cannot write: they are looked at again.
 pub async fn probe_later(store: &Store, leased: &Leased, seconds: i64) -> Result<(), Unavailable> {
     let due = store.now(None).await?.after_seconds(seconds);
-    let values = vec![leased.workspace.into(), leased.hinted.into(), leased.until.into(), due.micros().into()];
-    store.write_for_work(queries::PROBE_LATER, values).await.map(drop)
+    customers::probe_at(store.worker(), leased, due).await
 }
 
 /// Notes that a customer could not be looked at; the seconds until they are, unless there is something new about them.
@@ -184,8 +126,7 @@ pub async fn probe_later(store: &Store, leased: &Leased, seconds: i64) -> Result
 pub async fn later(store: &Store, leased: &Leased) -> Result<i64, Unavailable> {
     let tried = usize::try_from((leased.attempt - 1).max(0)).unwrap_or(0).min(AGAIN.len() - 1);
     let due = store.now(None).await?.after_seconds(AGAIN[tried]);
-    let values = vec![leased.workspace.into(), due.micros().into(), leased.until.into(), leased.hinted.into()];
-    store.write_for_work(queries::LOOK_LATER, values).await?;
+    customers::retry_at(store.worker(), leased, due).await?;
     Ok(AGAIN[tried])
 }
 
@@ -206,16 +147,14 @@ mod tests {
             }
             assert_eq!(later(store, &leased).await.expect("it is written"), 3600);
             assert_eq!(lease(store, 1).await.expect("it can be leased").len(), usize::from(hinted));
-            let (sql, now) = (queries::HINT, store.now(None).await.expect("it answers"));
-            let again = vec![Value::Text("cus_7".to_owned()), now.micros().into()];
-            store.write(sql, again).await.expect("it is written");
+            assert!(hint(store, "cus_7").await.expect("it is written"));
         }
     }
 
     #[tokio::test]
     async fn a_hint_during_a_look_that_fails_is_not_put_off_in_files() {
         let directory = std::env::temp_dir().join(format!("scrip-customers-{}", std::process::id()));
-        let store = Store::open(&directory, Options::default()).expect("it can be made");
+        let store = Store::open(&directory, Options::small()).expect("it can be made");
         a_hint_during_a_look_that_fails_is_not_put_off(&store).await;
         drop(store);
         std::fs::remove_dir_all(&directory).expect("it is ours");
@@ -225,7 +164,7 @@ mod tests {
     async fn a_hint_during_a_look_that_fails_is_not_put_off_in_postgres() {
         let database = database();
         let address = crate::store::Address::from(database.url());
-        let store = Store::connect_with(&address, Options::default()).await.expect("the database answers");
+        let store = Store::connect(&address, Options::small()).await.expect("the database answers");
         a_hint_during_a_look_that_fails_is_not_put_off(&store).await;
     }
 }

@@ -8,7 +8,7 @@
 use super::read::Seen;
 use super::reconcile::Trouble;
 use super::{Billing, collection, marks};
-use crate::store::{Value, queries};
+use crate::store::rows::purchases;
 use crate::stripe::IdempotencyKey;
 use crate::stripe::objects::checkout::{Session, Status};
 use crate::stripe::objects::schedule::{Duration, NewPhase, NewPhaseItem, NewPhases, Status as ScheduleStatus};
@@ -28,10 +28,8 @@ impl Billing {
             return Ok(false);
         }
         let store = self.ledger.store();
-        let mut open = store.query_for_work(queries::OPEN_PURCHASES, vec![workspace.id.into(), 0.into()]).await?;
-        open.retain(|row| store.seals().is_sealed("purchases", &row.0[..8], row.bytes(10)));
-        let is_open =
-            |session: &Session| open.iter().any(|row| matches!(&row.0[6], Value::Text(known) if *known == session.id));
+        let open = purchases::open(store.worker(), workspace.id).await?;
+        let is_open = |session: &Session| open.iter().any(|known| known.session.as_ref() == Some(&session.id));
         let paid = workspace.subscription.payment.as_ref();
         let current = paid.and_then(|paid| seen.subscriptions.iter().find(|one| *one.id == *paid.subscription));
         let Some(current) = current.filter(|one| !collection::is_over(one)) else { return Ok(false) };

@@ -8,7 +8,9 @@ use super::reconcile::Trouble;
 use super::signature::judge;
 use super::{Billing, customers, marks};
 use crate::alerts::{self, Alert};
-use crate::store::{Row, Store, Unavailable, Value, WISH, queries};
+use crate::store::rows::stripe_events::Event as Kept;
+use crate::store::rows::{purchases, stripe_events};
+use crate::store::{Store, Unavailable, WISH};
 use crate::stripe::Error;
 use crate::stripe::client::VERSION;
 use crate::stripe::error::Refused;
@@ -103,8 +105,7 @@ pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
         && let Some(session) = object["id"].as_str()
     {
         // It was not paid and cannot be any more, so nothing else follows, and nothing has to be asked.
-        let now = store.now(None).await?.micros();
-        return store.write(queries::CLOSE_SESSION, vec![Value::Text(session.to_owned()), now.into()]).await.map(drop);
+        return purchases::close_session(store.reader(), session, store.now(None).await?).await;
     }
     let customer = match object["object"].as_str() {
         Some("customer") => object["id"].as_str(),
@@ -114,15 +115,9 @@ pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
     if customer.is_none() && charge.is_none() {
         return Ok(());
     }
-    let values = vec![
-        Value::Text(event.id.clone()),
-        Value::Text(event.kind.clone()),
-        customer.map(str::to_owned).into(),
-        charge.map(str::to_owned).into(),
-        event.created.timestamp().micros().into(),
-        store.now(None).await?.micros().into(),
-    ];
-    store.write(queries::NEW_EVENT, values).await?;
+    let [customer, charge] = [customer, charge].map(|id| id.map(str::to_owned));
+    let kept = Kept { id: event.id.clone(), kind: event.kind.clone(), customer, charge };
+    stripe_events::add(store.reader(), &kept, (event.created.timestamp(), store.now(None).await?)).await?;
     billing.wake.notify_one();
     Ok(())
 }
@@ -151,10 +146,10 @@ fn id_of(value: &Json) -> Option<&str> {
 /// When the store cannot answer, or the provider could not about some of them.
 pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
     let store = billing.ledger.store();
-    let rows = store.query_for_work(queries::EVENTS_WAITING, vec![WAVE.into()]).await?;
+    let events = stripe_events::waiting(store.worker(), WAVE).await?;
     let mut waits = None;
-    for row in &rows {
-        match pass_on_one(billing, row).await {
+    for event in &events {
+        match pass_on_one(billing, event).await {
             Ok(()) => {}
             Err(PassOn::Provider(error @ Error::Refused(_))) => {
                 waits.get_or_insert(error);
@@ -162,31 +157,26 @@ pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
             }
             Err(error) => return Err(error),
         }
-        let now = store.now(None).await?.micros();
-        store.write_for_work(queries::EVENT_HANDLED, vec![Value::Text(row.text(0).to_owned()), now.into()]).await?;
+        stripe_events::mark_handled(store.worker(), &event.id, store.now(None).await?).await?;
     }
-    waits.map_or(Ok(rows.len()), |error| Err(PassOn::Provider(error)))
+    waits.map_or(Ok(events.len()), |error| Err(PassOn::Provider(error)))
 }
 
 /// Finds out whom an event is about, and hints at them.
-async fn pass_on_one(billing: &Billing, row: &Row) -> Result<(), PassOn> {
-    if row.text(1) == WISH {
-        let workspace = row.text(0).split(':').nth(1).and_then(|id| id.parse().ok());
+async fn pass_on_one(billing: &Billing, event: &Kept) -> Result<(), PassOn> {
+    if event.kind == WISH {
+        let workspace = event.id.split(':').nth(1).and_then(|id| id.parse().ok());
         return match workspace {
             Some(workspace) => Ok(billing.pass_on_top_up(workspace).await?),
             None => Ok(()),
         };
     }
-    let text = |column: usize| match &row.0[column] {
-        Value::Text(text) => Some(text.clone()),
-        _ => None,
-    };
-    let customer = match (text(2), text(3)) {
-        (None, Some(charge)) => customer_of(billing, &charge).await?,
-        (customer, _) => customer,
+    let customer = match (&event.customer, &event.charge) {
+        (None, Some(charge)) => customer_of(billing, charge).await?,
+        (customer, _) => customer.clone(),
     };
     match customer {
-        Some(customer) => hint_at(billing, (row.text(0), row.text(1)), &customer).await,
+        Some(customer) => hint_at(billing, (&event.id, &event.kind), &customer).await,
         None => Ok(()),
     }
 }

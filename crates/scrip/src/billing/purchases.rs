@@ -11,7 +11,8 @@ use super::read::Seen;
 use super::{Billing, customers, marks};
 use crate::crypto::{hex, random, sha256};
 use crate::email::Email;
-use crate::store::{Row, Store, Unavailable, Value, queries};
+use crate::store::Unavailable;
+use crate::store::rows::purchases::{self, Purchase};
 use crate::stripe::error::Refused;
 use crate::stripe::form::form;
 use crate::stripe::objects::Seconds;
@@ -93,47 +94,6 @@ impl From<Error> for Denied {
     }
 }
 
-/// What somebody decided to buy.
-#[derive(Clone, Debug, PartialEq)]
-struct Purchase {
-    id: String,
-    what: String,
-    session: Option<String>,
-    url: Option<String>,
-    expires_at: Timestamp,
-    /// The columns that its seal is over.
-    columns: Vec<Value>,
-}
-
-impl Purchase {
-    fn read(row: &Row) -> Purchase {
-        let text = |column: usize| match &row.0[column] {
-            Value::Text(text) => Some(text.clone()),
-            _ => None,
-        };
-        Purchase {
-            id: row.text(0).to_owned(),
-            what: row.text(2).to_owned(),
-            session: text(6),
-            url: text(7),
-            expires_at: Timestamp::from_micros(row.integer(9)),
-            columns: row.0[..8].to_vec(),
-        }
-    }
-
-    /// Reads a row that carries its seal; `None` for any other: its page might be somebody else's.
-    fn sealed(store: &Store, row: &Row) -> Option<Purchase> {
-        store.seals().is_sealed("purchases", &row.0[..8], row.bytes(10)).then(|| Purchase::read(row))
-    }
-
-    /// Returns the seal that its row has once it has a page.
-    fn seal_with(&self, store: &Store, session: &Value, url: &Value) -> Value {
-        let mut columns = self.columns.clone();
-        columns[6..8].clone_from_slice(&[session.clone(), url.clone()]);
-        store.seals().seal("purchases", &columns)
-    }
-}
-
 impl Billing {
     /// The page where a workspace pays for what it wants. The same request, by its key, comes to the same page, and so
     /// does the same wish while its page is open.
@@ -179,10 +139,7 @@ impl Billing {
         };
         let url = session.url.ok_or_else(|| Denied::Unexpected("Stripe opened no checkout session".to_owned()))?;
         let (session_id, expiry) = (session.id.clone(), IdempotencyKey::of(&["expire", &purchase.id]));
-        let store = self.ledger.store();
-        let mut offered_at = vec![Value::Text(purchase.id.clone()), Value::Text(session.id), Value::Text(url.clone())];
-        offered_at.push(purchase.seal_with(store, &offered_at[1], &offered_at[2]));
-        if store.write(queries::PURCHASE_OFFERED, offered_at).await? == 0 {
+        if !purchases::offer(self.ledger.store().reader(), &purchase, &session.id, &url).await? {
             // Nobody has seen this page; it goes, so that nobody can pay on two.
             let _ = self.client.expire_checkout(&session_id, &expiry).await;
             return Err(given_up());
@@ -305,8 +262,7 @@ impl Billing {
         let id = format!("pur_{id}");
         for _ in 0..DECISIONS {
             let now = store.now(None).await?;
-            let rows = store.query(queries::OPEN_PURCHASES, vec![workspace.id.into(), 0.into()]).await?;
-            for open in rows.iter().filter_map(|row| Purchase::sealed(store, row)) {
+            for open in purchases::open(store.reader(), workspace.id).await? {
                 // What has no page yet may be too old to be given one.
                 let least = if open.url.is_some() { 0 } else { PAGE_SECONDS_LEAST };
                 if open.what == what && open.expires_at > now.after_seconds(least) {
@@ -318,24 +274,22 @@ impl Billing {
             }
             // Stripe counts whole seconds.
             let expires_at = Seconds::of(now.after_seconds(PAGE_SECONDS)).timestamp();
-            let mut values = vec![
-                Value::Text(id.clone()),
-                workspace.id.into(),
-                Value::Text(what.clone()),
-                i64::from(offered.version).into(),
-                offered.amount.get().into(),
-                Value::Text(offered.currency.to_string()),
-                Value::Null,
-                Value::Null,
-                now.micros().into(),
-                expires_at.micros().into(),
-            ];
-            values.push(store.seals().seal("purchases", &values[..8]));
-            store.write(queries::NEW_PURCHASE, values).await?;
+            let decided = Purchase {
+                id: id.clone(),
+                workspace: workspace.id,
+                what: what.clone(),
+                catalog: i64::from(offered.version),
+                amount: offered.amount.get(),
+                currency: offered.currency.to_string(),
+                session: None,
+                url: None,
+                created_at: now,
+                expires_at,
+            };
+            purchases::add(store.reader(), &decided).await?;
             // One of this key may have been there before: then that is the answer. Otherwise somebody else decided on a
             // plan at this instant, and stands in the way.
-            let rows = store.query(queries::PURCHASE, vec![Value::Text(id.clone())]).await?;
-            match rows.first().and_then(|row| Purchase::sealed(store, row)) {
+            match purchases::by_id(store.reader(), &id).await? {
                 Some(kept) if kept.what == what => return Ok(kept),
                 Some(_) => return Err(Denied::KeyReused),
                 None => {}
@@ -370,10 +324,7 @@ impl Billing {
             }
         }
         let store = self.ledger.store();
-        let now = store.now(None).await?.micros();
-        let session = open.session.clone().unwrap_or_default();
-        store.write(queries::CLOSE_PURCHASE, vec![Value::Text(open.id.clone()), now.into(), session.into()]).await?;
-        Ok(())
+        Ok(purchases::close(store.reader(), open, store.now(None).await?).await?)
     }
 
     /// Whom the provider knows the workspace as; they are made there if need be, once.

@@ -7,7 +7,8 @@ use super::read::Seen;
 use super::{Billing, collection, facts, renewal};
 use crate::alerts::{self, Alert};
 use crate::ledger::Asked;
-use crate::store::{SubmitError, Unavailable, Value, queries};
+use crate::store::rows::purchases;
+use crate::store::{SubmitError, Unavailable};
 use crate::stripe::Error;
 use crate::stripe::objects::checkout::Status as SessionStatus;
 use scrip_engine::billing::TopUpStop;
@@ -156,18 +157,13 @@ impl Billing {
     /// Visits to the checkout that are over.
     async fn close_purchases(&self, workspace: WorkspaceId, seen: &Seen) -> Result<(), Trouble> {
         let store = self.ledger.store();
-        let open = store.query_for_work(queries::OPEN_PURCHASES, vec![workspace.into(), 0.into()]).await?;
+        let open = purchases::open_sessions(store.worker(), workspace).await?;
         let over = |id: &str| {
             let session = seen.sessions.iter().find(|session| session.id == id);
             session.is_some_and(|session| session.status != Some(SessionStatus::Open))
         };
-        for row in open {
-            if let Value::Text(session) = &row.0[6]
-                && over(session)
-            {
-                let now = store.now(None).await?.micros();
-                store.write_for_work(queries::CLOSE_SESSION, vec![Value::Text(session.clone()), now.into()]).await?;
-            }
+        for session in open.iter().filter(|session| over(session)) {
+            purchases::close_session(store.worker(), session, store.now(None).await?).await?;
         }
         Ok(())
     }

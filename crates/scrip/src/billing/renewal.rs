@@ -9,7 +9,8 @@ use super::read::Seen;
 use super::reconcile::Trouble;
 use super::{Billing, collection};
 use crate::alerts::{self, Alert};
-use crate::store::{Unavailable, Value, queries};
+use crate::store::Unavailable;
+use crate::store::rows::settings;
 use crate::stripe::objects::invoice::{Invoice, Invoices, Status};
 use crate::stripe::objects::{Range, Seconds};
 use crate::stripe::{Error, IdempotencyKey};
@@ -197,8 +198,7 @@ impl Billing {
             return Ok(());
         }
         let value = serde_json::to_vec(&found).map_err(|error| Trouble::Ledger(error.to_string()))?;
-        let values = self.ledger.store().seals().setting(&setting(workspace), value);
-        self.ledger.store().write(queries::KEEP_SETTING, values).await?;
+        settings::keep(self.ledger.store().reader(), &setting(workspace), value).await?;
         Ok(())
     }
 
@@ -207,9 +207,7 @@ impl Billing {
     /// # Errors
     /// When the store cannot answer.
     pub async fn kept_collection(&self, workspace: WorkspaceId) -> Result<Option<collection::Collection>, Unavailable> {
-        let (store, name) = (self.ledger.store(), setting(workspace));
-        let rows = store.query(queries::SETTING, vec![Value::Text(name.clone())]).await?;
-        let kept = rows.first().and_then(|row| store.seals().read_setting(&name, row));
+        let kept = settings::value(self.ledger.store().reader(), &setting(workspace)).await?;
         Ok(kept.and_then(|kept| serde_json::from_slice(&kept).ok()).flatten())
     }
 }

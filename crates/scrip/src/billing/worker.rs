@@ -7,7 +7,8 @@ use super::customers::{self, LEASE_SECONDS, Leased};
 use super::purchases::NOT_SOLD;
 use super::{Billing, inbox};
 use crate::alerts;
-use crate::store::{Unavailable, Value, queries};
+use crate::store::Unavailable;
+use crate::store::rows::{alerts as rows, settings};
 use crate::stripe::client::Client;
 use crate::stripe::key::Mode;
 use crate::stripe::objects::event::Events;
@@ -93,8 +94,7 @@ impl Billing {
     /// Ends the alerts that said what Stripe does not sell, if it sells everything now.
     pub async fn end_alerts_of_sync(&self) {
         let (store, about) = (self.ledger.store(), format!("not_synced:{NOT_SOLD}"));
-        let alerted = store.query(queries::ALERTED, vec![Value::Text(format!("{about}%"))]).await;
-        if alerted.is_ok_and(|rows| rows.is_empty()) {
+        if rows::is_any(store.reader(), &about).await.is_ok_and(|is_any| !is_any) {
             return;
         }
         let catalogs = store.catalogs();
@@ -206,9 +206,7 @@ impl Billing {
         let store = self.ledger.store();
         let unavailable = |error: Unavailable| error.to_string();
         let now = store.now(None).await.map_err(unavailable)?;
-        let kept =
-            store.query_for_work(queries::SETTING, vec![Value::Text(SWEPT.to_owned())]).await.map_err(unavailable)?;
-        let last = kept.first().and_then(|row| store.seals().read_setting(SWEPT, row));
+        let last = settings::value(store.worker(), SWEPT).await.map_err(unavailable)?;
         let last = last.and_then(|last| Some(i64::from_le_bytes(last.try_into().ok()?)));
         let oldest = now.after_seconds(-KEPT);
         let since = last.map(|last| Timestamp::from_micros(last).after_seconds(-OVERLAP));
@@ -220,8 +218,8 @@ impl Billing {
         for event in &found {
             inbox::keep(self, event).await.map_err(unavailable)?;
         }
-        let swept = store.seals().setting(SWEPT, now.micros().to_le_bytes().to_vec());
-        store.write(queries::KEEP_SETTING, swept).await.map_err(unavailable)?;
+        let swept = now.micros().to_le_bytes().to_vec();
+        settings::keep(store.reader(), SWEPT, swept).await.map_err(unavailable)?;
         self.wake.notify_one();
         Ok((found.len(), looked_at))
     }

@@ -4,7 +4,8 @@ use super::output::{Done, Fault};
 use super::place::Place;
 use crate::export::{Exporter, Format};
 use crate::store::journal::JournalRow;
-use crate::store::{Row, Store, Unavailable, Value, queries};
+use crate::store::rows::entries;
+use crate::store::{Store, Unavailable};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use scrip_engine::WorkspaceId;
@@ -35,7 +36,7 @@ impl Export {
         let workspace: Option<WorkspaceId> = workspace.map(|id| id.parse().map_err(|()| unknown())).transpose()?;
         let store = self.place.open(self.place.options()?).await?;
         let rows = match workspace {
-            Some(id) => Rows::One(store.history(queries::HISTORY, id, &[i64::MAX]).await.map_err(refused)?),
+            Some(id) => Rows::One(entries::up_to(store.reader(), id, u64::MAX).await.map_err(refused)?),
             None => Rows::All { after: 0 },
         };
         if matches!(&rows, Rows::One(found) if found.is_empty()) {
@@ -58,7 +59,7 @@ fn refused(error: Unavailable) -> Fault {
 
 /// What is still to be read.
 enum Rows {
-    One(Vec<Row>),
+    One(Vec<JournalRow>),
     All { after: i64 },
 }
 
@@ -77,10 +78,7 @@ async fn to_file(store: &Store, rows: Rows, format: Format, path: &Path) -> io::
 async fn write<W: Write>(store: &Store, mut rows: Rows, format: Format, out: W) -> io::Result<W> {
     let length = match &rows {
         Rows::One(found) => found.len() as u64,
-        Rows::All { .. } => {
-            let found = store.query(queries::JOURNAL_LENGTH, Vec::new()).await.map_err(io::Error::other)?;
-            found.first().map_or(0, |row| row.integer(0)).unsigned_abs()
-        }
+        Rows::All { .. } => entries::last_position(store.reader()).await.map_err(io::Error::other)?.unsigned_abs(),
     };
     // It draws on standard error, and only when that is a terminal.
     let style =
@@ -91,9 +89,8 @@ async fn write<W: Write>(store: &Store, mut rows: Rows, format: Format, out: W) 
         let page = match &mut rows {
             Rows::One(found) => std::mem::take(found),
             Rows::All { after } => {
-                let page = store.query(queries::JOURNAL, vec![Value::Integer(*after), Value::Integer(PAGE)]).await;
-                let page = page.map_err(io::Error::other)?;
-                *after = page.last().map_or(*after, |row| row.integer(0));
+                let page = entries::after(store.reader(), *after, PAGE).await.map_err(io::Error::other)?;
+                *after = page.last().map_or(*after, |row| row.position);
                 page
             }
         };
@@ -101,7 +98,6 @@ async fn write<W: Write>(store: &Store, mut rows: Rows, format: Format, out: W) 
             break;
         }
         for row in &page {
-            let row = JournalRow::read(row);
             let entry = row.entry().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             exporter.entry(&entry, Some(&crate::crypto::hex(&row.hash)))?;
         }

@@ -60,9 +60,7 @@ impl Place {
     /// When a server has it open, or a newer version wrote it.
     pub async fn make(&self, options: Options) -> Result<Store, Fault> {
         match self.database(None) {
-            Some(address) => {
-                Store::connect_with(&address, options).await.map_err(|error| Fault::Refused(error.to_string()))
-            }
+            Some(address) => Store::connect(&address, options).await.map_err(|error| Fault::Refused(error.to_string())),
             None => make_directory(&self.data, options),
         }
     }

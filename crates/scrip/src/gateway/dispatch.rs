@@ -10,7 +10,9 @@ use super::sandbox::{self, Answer};
 use super::usable;
 use crate::ledger::{Asked, Ledger};
 use crate::store::projection::RunRow;
-use crate::store::{Row, SubmitError, Unavailable, Value, queries};
+use crate::store::rows::queue::Leased;
+use crate::store::rows::{queue, runs, test_clocks};
+use crate::store::{SubmitError, Unavailable};
 use crate::switches::{Kind, SANDBOX, Switches};
 use scrip_engine::{
     Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, Timestamp, WorkspaceId, delivered,
@@ -66,8 +68,8 @@ impl Dispatcher {
 
     async fn work_everywhere(self: &Arc<Self>) -> Result<usize, Unavailable> {
         let mut worked = self.work(None).await?;
-        for clock in self.ledger.store().query_for_work(queries::TEST_CLOCKS, Vec::new()).await? {
-            worked += self.work(Some(clock.integer(0))).await?;
+        for clock in test_clocks::all(self.ledger.store().worker()).await? {
+            worked += self.work(Some(clock.id)).await?;
         }
         Ok(worked)
     }
@@ -79,8 +81,7 @@ impl Dispatcher {
     pub async fn work(self: &Arc<Self>, test_clock: Option<i64>) -> Result<usize, Unavailable> {
         let leased = self.lease(test_clock).await?;
         let mut workers = JoinSet::new();
-        for row in &leased {
-            let (workspace, n) = (WorkspaceId::new(row.integer(0) as u64), row.integer(1) as u32);
+        for &(workspace, n) in &leased {
             let this = Arc::clone(self);
             workers.spawn(async move {
                 let worked = tokio::select! {
@@ -101,28 +102,20 @@ impl Dispatcher {
         Ok(leased.len())
     }
 
-    async fn lease(&self, test_clock: Option<i64>) -> Result<Vec<Row>, Unavailable> {
+    async fn lease(&self, test_clock: Option<i64>) -> Result<Vec<Leased>, Unavailable> {
         // By the clock that entries are stamped with: the machine's own may have been set back since.
         let machine = self.ledger.now(None).await?;
-        let until = machine.after_seconds(LEASE_SECONDS).micros();
-        let mut values = vec![Value::Integer(machine.micros()), Value::Integer(until), Value::Integer(WORKERS)];
-        match test_clock {
-            None => self.ledger.store().lease(queries::WORK, values).await,
-            Some(id) => {
-                let now = self.ledger.now(test_clock).await?;
-                values.extend([Value::Integer(id), Value::Integer(now.micros())]);
-                self.ledger.store().lease(queries::WORK_ON_CLOCK, values).await
-            }
-        }
+        let instants = (machine, machine.after_seconds(LEASE_SECONDS));
+        let clock = match test_clock {
+            None => None,
+            Some(id) => Some((id, self.ledger.now(test_clock).await?)),
+        };
+        queue::lease(self.ledger.store().worker(), clock, instants, WORKERS).await
     }
 
     async fn one(&self, workspace: WorkspaceId, n: u32, test_clock: Option<i64>) -> Result<(), Unavailable> {
-        let rows = self
-            .ledger
-            .store()
-            .query_for_work(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(n))])
-            .await?;
-        let run = rows.first().and_then(|row| serde_json::from_str::<RunRow>(row.text(0)).ok());
+        let stored = runs::by_number(self.ledger.store().worker(), workspace, n).await?;
+        let run = stored.and_then(|stored| stored.run().ok());
         let Some(run) = run.filter(|run| run.status.is_none()) else { return Ok(()) };
         let now = self.ledger.now(test_clock).await?;
         if self.is_off(&run) {
@@ -177,8 +170,7 @@ impl Dispatcher {
     }
 
     async fn later(&self, workspace: WorkspaceId, n: u32, at: Timestamp) -> Result<(), Unavailable> {
-        let values = vec![workspace.into(), Value::Integer(i64::from(n)), Value::Integer(at.micros())];
-        self.ledger.store().lease(queries::WORK_LATER, values).await.map(|_| ())
+        queue::put_off(self.ledger.store().worker(), (workspace, n), at).await
     }
 
     /// Says again and again that the run is still worked on; never ends.
@@ -186,9 +178,8 @@ impl Dispatcher {
         loop {
             tokio::time::sleep(RENEW).await;
             let renewed = async {
-                let until = self.ledger.now(None).await?.after_seconds(LEASE_SECONDS).micros();
-                let values = vec![workspace.into(), Value::Integer(i64::from(n)), Value::Integer(until)];
-                self.ledger.store().lease(queries::WORK_ON, values).await
+                let until = self.ledger.now(None).await?.after_seconds(LEASE_SECONDS);
+                queue::renew(self.ledger.store().worker(), (workspace, n), until).await
             };
             if let Err(error) = renewed.await {
                 tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a lease was not renewed");
@@ -201,9 +192,8 @@ impl Dispatcher {
     async fn again(&self, workspace: WorkspaceId, n: u32) {
         for _ in 0..LEASE_SECONDS / AGAIN_SECONDS {
             let given_up = async {
-                let soon = self.ledger.now(None).await?.after_seconds(AGAIN_SECONDS).micros();
-                let values = vec![workspace.into(), Value::Integer(i64::from(n)), Value::Integer(soon)];
-                self.ledger.store().lease(queries::WORK_AGAIN, values).await
+                let soon = self.ledger.now(None).await?.after_seconds(AGAIN_SECONDS);
+                queue::shorten(self.ledger.store().worker(), (workspace, n), soon).await
             };
             let Err(error) = given_up.await else { return };
             tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a lease could not be given up");

@@ -4,7 +4,8 @@
 //! never overrules what an operator has published since.
 
 use crate::crypto::{hex, sha256};
-use crate::store::{Store, Unavailable, Value, queries};
+use crate::store::rows::{catalogs, settings};
+use crate::store::{Store, Unavailable};
 use crate::stripe::{Client, sync};
 use scrip_engine::Catalog;
 
@@ -27,15 +28,14 @@ pub async fn start_with(store: &Store, stripe: Option<&Client>, text: String, ca
     let unavailable = |error: Unavailable| error.to_string();
     let hash = sha256(&[text.as_bytes()]);
     let file = hex(&hash);
-    let versions = store.query(queries::CATALOGS, Vec::new()).await.map_err(unavailable)?;
-    let kept = store.query(queries::SETTING, vec![Value::Text(SETTING.to_owned())]).await.map_err(unavailable)?;
+    let versions = catalogs::versions(store.reader()).await.map_err(unavailable)?;
+    let kept = settings::value(store.reader(), SETTING).await.map_err(unavailable)?;
     // Data of an older Scrip has no setting; the last version that a start published is the file.
-    let by_start = || versions.iter().find(|row| row.text(3) == ACTOR).map(|row| row.text(2).to_owned());
-    let last =
-        kept.first().and_then(|row| store.seals().read_setting(SETTING, row)).map(|file| hex(&file)).or_else(by_start);
-    let newest = versions.first().map(|row| (row.integer(0), row.text(2), row.text(3)));
+    let by_start = || versions.iter().find(|known| known.actor == ACTOR).map(|known| known.sha256.clone());
+    let last = kept.map(|file| hex(&file)).or_else(by_start);
+    let newest = versions.first().map(|newest| (newest.version, &newest.sha256, &newest.actor));
     match newest {
-        Some((version, hash, _)) if hash == file => tracing::info!(version, "the catalog is in force"),
+        Some((version, hash, _)) if *hash == file => tracing::info!(version, "the catalog is in force"),
         Some((version, _, actor)) if last.as_ref() == Some(&file) => {
             tracing::warn!(
                 version,
@@ -57,7 +57,5 @@ pub async fn start_with(store: &Store, stripe: Option<&Client>, text: String, ca
             tracing::info!(version, "the catalog is in force");
         }
     }
-    let kept = store.seals().setting(SETTING, hash.to_vec());
-    store.write(queries::KEEP_SETTING, kept).await.map_err(unavailable)?;
-    Ok(())
+    settings::keep(store.reader(), SETTING, hash.to_vec()).await.map_err(unavailable)
 }

@@ -4,6 +4,7 @@
 //! arguments, so that a month passes in a moment.
 
 use super::*;
+use crate::store::rows::{claims, entries};
 use crate::store::{Claim, Options, Submission};
 use crate::tests::postgres::{Database, database};
 use futures_util::future::join_all;
@@ -45,8 +46,8 @@ async fn stores(name: &str) -> Stores {
     let _ = std::fs::remove_dir_all(&directory);
     let database = database();
     let stores = vec![
-        Store::open(&directory, Options::default()).expect("a directory can be made"),
-        Store::connect(database.url()).await.expect("the database answers"),
+        Store::open(&directory, Options::small()).expect("a directory can be made"),
+        Store::connect(database.url(), Options::small()).await.expect("the database answers"),
     ];
     Stores { directory, _database: database, stores }
 }
@@ -242,14 +243,13 @@ async fn opened_earlier(store: &Store, n: u64, owner: &str) {
     };
     store.submit(submission).await.expect("it opens");
     // A store that was just opened knows where its entries are; this one looks at once.
-    store.history(queries::HISTORY, WorkspaceId::new(n), &[1]).await.expect("it is read");
+    entries::up_to(store.reader(), WorkspaceId::new(n), 1).await.expect("it is read");
 }
 
 /// The workspace that has a claim.
 async fn claimed_by(store: &Store, claim: &Claim) -> Option<i64> {
-    let values = vec![claim.scope.to_string().into(), claim.what.clone().into()];
-    let rows = store.query(queries::CLAIMED_BY, values).await.expect("it answers");
-    rows.first().map(|row| row.integer(0))
+    let holder = claims::holder(store.reader(), &claim.scope, &claim.what).await.expect("it answers");
+    holder.map(WorkspaceId::get)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -302,10 +302,8 @@ async fn people_of_an_earlier_version_are_known_by_the_one_form_unless_another_h
         ];
         for (n, email) in kept {
             // The last came first.
-            let mut values = vec![Value::Integer(n), email.to_owned().into()];
-            let seal = store.seals().seal("users", &values);
-            values.extend([(100 - n).into(), seal]);
-            store.write(queries::NEW_USER, values).await.expect("it is added");
+            let at = Timestamp::from_micros(100 - n as i64);
+            users::add(store.reader(), UserId::new(n), email, at).await.expect("it is added");
         }
         let left = upgrade::readdress_people(store).await.expect("it writes");
         let left: Vec<i64> = left.iter().map(|collision| collision.user.get()).collect();

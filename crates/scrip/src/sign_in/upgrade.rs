@@ -10,8 +10,8 @@
 
 use crate::crypto::{hex, sha256};
 use crate::email::{Email, earlier_person, person_of};
-use crate::store::journal::Body;
-use crate::store::{Claim, Store, Unavailable, Value, queries};
+use crate::store::rows::{claims, settings, users};
+use crate::store::{Claim, Store, Unavailable};
 use scrip_engine::{Event, UserId};
 
 /// The setting that says that all of it was done.
@@ -40,7 +40,7 @@ pub fn claim_of(person: &str) -> Claim {
 /// # Errors
 /// When the store cannot answer.
 pub async fn is_done(store: &Store) -> Result<bool, Unavailable> {
-    Ok(!store.query(queries::SETTING, vec![Value::Text(DONE.to_owned())]).await?.is_empty())
+    settings::has(store.reader(), DONE).await
 }
 
 /// Records that all of it was done.
@@ -48,7 +48,7 @@ pub async fn is_done(store: &Store) -> Result<bool, Unavailable> {
 /// # Errors
 /// When the store cannot write.
 pub async fn finish(store: &Store) -> Result<(), Unavailable> {
-    store.write(queries::NEW_SETTING, store.seals().setting(DONE, Vec::new())).await.map(drop)
+    settings::add(store.reader(), DONE, Vec::new()).await
 }
 
 /// Adds each claim that an address has in the one form and was made in another; returns their number. For a store that
@@ -60,21 +60,18 @@ pub async fn renew_claims(store: &Store) -> Result<usize, Unavailable> {
     store.projected().await?;
     let (mut after, mut added) = (String::new(), 0);
     loop {
-        let rows = store.query(queries::CLAIMS_OF_PEOPLE, vec![after.into(), PAGE.into()]).await?;
-        let Some(last) = rows.last() else { return Ok(added) };
-        after = last.text(0).to_owned();
-        for row in &rows {
-            let body: Body = serde_json::from_str(row.text(2)).map_err(|error| Unavailable(error.to_string()))?;
-            let owner = body.events.iter().find_map(|dated| match &dated.1 {
+        let page = claims::of_people(store.reader(), &after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(added) };
+        after.clone_from(&last.what);
+        for known in &page {
+            let owner = known.opening.events.iter().find_map(|dated| match &dated.1 {
                 Event::WorkspaceOpened { profile, .. } => Some(&profile.owner),
                 _ => None,
             });
             let Some(owner) = owner else { continue };
             let (earlier, now) = (claim_of(&earlier_person(owner)), claim_of(&person_of(owner)));
-            if earlier.what == row.text(0) && now != earlier {
-                let mut values: Vec<Value> = vec![now.scope.to_string().into(), now.what.into(), row.integer(1).into()];
-                values.push(store.seals().older_claim(&values));
-                added += store.write(queries::NEW_CLAIM, values).await?;
+            if earlier.what == known.what && now != earlier {
+                added += usize::from(claims::add_older(store.reader(), &now, known.workspace).await?);
             }
         }
     }
@@ -86,29 +83,23 @@ pub async fn renew_claims(store: &Store) -> Result<usize, Unavailable> {
 /// When the store cannot write.
 pub async fn readdress_people(store: &Store) -> Result<Vec<Collision>, Unavailable> {
     let mut strangers = Vec::new();
-    let mut after = i64::MIN;
+    let mut after = None;
     loop {
-        let rows = store.query(queries::USERS, vec![after.into(), PAGE.into()]).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.integer(0);
-        for row in &rows {
-            if !store.seals().is_sealed("users", &row.0[..2], row.bytes(3)) {
-                continue;
-            }
-            let kept_as = row.text(1);
-            if let Some(address) = Email::from_earlier(kept_as).filter(|address| address.as_str() != kept_as) {
-                strangers.push((row.integer(2), row.integer(0), kept_as.to_owned(), address));
-            }
+        let page = users::after(store.reader(), after, PAGE).await?;
+        let Some(last) = page.last else { break };
+        after = Some(last);
+        for known in page.users {
+            let address = Email::from_earlier(&known.email).filter(|address| address.as_str() != known.email);
+            strangers.extend(address.map(|address| (known.created_at, known.user.get(), known.email, address)));
         }
     }
     // The older first.
     strangers.sort();
     let mut collisions = Vec::new();
     for (_, user, kept_as, address) in strangers {
-        let mut values: Vec<Value> = vec![user.into(), address.to_string().into()];
-        values.push(store.seals().seal("users", &values));
-        if store.write(queries::READDRESS, values).await? == 0 {
-            let (user, kept_as) = (UserId::new(user as u64), Email::restore(kept_as));
+        let user = UserId::new(user as u64);
+        if !users::readdress(store.reader(), user, address.as_str()).await? {
+            let kept_as = Email::restore(kept_as);
             collisions.push(Collision { user, kept_as, address });
         }
     }

@@ -87,7 +87,7 @@ pub(super) async fn open_with(store: &Store, workspace: u64, credits: i64) {
 pub(super) async fn prepared(name: &str) -> PathBuf {
     let directory = std::env::temp_dir().join(format!("scrip-batches-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
-    let store = open(&directory, Options::default());
+    let store = open(&directory, Options::small());
     publish(&store).await;
     for workspace in 1..=WORKSPACES {
         open_with(&store, workspace, 100_000).await;
@@ -112,11 +112,11 @@ async fn many_at_once_are_all_there_or_none_is_whenever_the_thread_dies() {
     for (group_commit, flushed) in [(true, false), (true, true), (false, false), (false, true)] {
         let round = format!("{group_commit} {flushed}");
         let crash = Some(Crash { commit: 1, flushed });
-        let store = open(&directory, Options { crash, group_commit, ..Options::default() });
+        let store = open(&directory, Options { crash, group_commit, ..Options::small() });
         store.projected().await.expect("the projections follow");
         assert!(unavailable(&store.submit_many(holds(&round)).await), "{round}: nobody is told anything");
         drop(store);
-        let store = open(&directory, Options::default());
+        let store = open(&directory, Options::small());
         store.projected().await.expect("the projections follow");
         assert!(made(&store.submit_many(holds(&round)).await, flushed), "{round}: one transaction has them all");
         assert!(made(&store.submit_many(holds(&round)).await, true), "{round}: and then they stay");
@@ -139,14 +139,14 @@ async fn many_that_do_not_fit_the_disk_leave_nothing_behind() {
     let journal = rusqlite::Connection::open(directory.join("journal.db")).expect("it is there");
     let pages: u32 = journal.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("it has pages");
     drop(journal);
-    let store = open(&directory, Options { pages_max: Some(pages + 16), ..Options::default() });
+    let store = open(&directory, Options { pages_max: Some(pages + 16), ..Options::small() });
     store.projected().await.expect("the projections follow");
     assert!(unavailable(&store.submit_many(holds("full")).await), "they do not fit");
     let one = holds("full").swap_remove(0);
     let committed = store.submit(one.clone()).await.expect("one fits");
     assert_eq!((committed.seq, committed.replayed), (3, false), "nothing came between it and the grant");
     drop(store);
-    let store = open(&directory, Options::default());
+    let store = open(&directory, Options::small());
     store.projected().await.expect("the projections follow");
     let results = store.submit_many(holds("full")).await;
     assert!(results[0].as_ref().is_ok_and(|made| made.replayed));

@@ -96,7 +96,7 @@ async fn only_one_has_it(store: &Store) {
 #[tokio::test]
 async fn only_one_has_it_in_a_directory() {
     let directory = directory("one");
-    let store = published(Store::open(&directory, Options::default()).expect("it can be made")).await;
+    let store = published(Store::open(&directory, Options::small()).expect("it can be made")).await;
     only_one_has_it(&store).await;
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
@@ -105,15 +105,15 @@ async fn only_one_has_it_in_a_directory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_one_has_it_in_a_database() {
     let database = database();
-    let store = Store::connect(database.url()).await.expect("the database answers");
+    let store = Store::connect(database.url(), Options::small()).await.expect("the database answers");
     only_one_has_it(&published(store).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_that_claim_in_batches_are_never_locked_in_each_other() {
     let database = database();
-    let first = published(Store::connect(database.url()).await.expect("the database answers")).await;
-    let second = Store::connect(database.url()).await.expect("the database answers");
+    let first = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let second = Store::connect(database.url(), Options::small()).await.expect("the database answers");
     for round in 0..10_u64 {
         // The same forty people, in opposite orders.
         let mine = (0..40_u64).map(|n| opening(1_000 * round + n, vec![person(&format!("{round} {n}"))]));
@@ -137,13 +137,13 @@ async fn two_processes_that_claim_in_batches_are_never_locked_in_each_other() {
 async fn a_claim_dies_with_its_entry_and_lives_with_it() {
     for flushed in [false, true] {
         let directory = directory(&format!("crash-{flushed}"));
-        drop(published(Store::open(&directory, Options::default()).expect("it can be made")).await);
+        drop(published(Store::open(&directory, Options::small()).expect("it can be made")).await);
         let crash = Some(Crash { commit: 1, flushed });
-        let store = Store::open(&directory, Options { crash, ..Options::default() }).expect("it opens");
+        let store = Store::open(&directory, Options { crash, ..Options::small() }).expect("it opens");
         let died = store.submit(opening(1, vec![person("one")])).await;
         assert!(matches!(died, Err(SubmitError::Unavailable(_))), "{died:?}");
         drop(store);
-        let store = Store::open(&directory, Options::default()).expect("it opens again");
+        let store = Store::open(&directory, Options::small()).expect("it opens again");
         store.projected().await.expect("the projections follow");
         let other = store.submit(opening(2, vec![person("one")])).await;
         assert_eq!(lost(&other, &person("one")), flushed, "{other:?}");

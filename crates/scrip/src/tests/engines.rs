@@ -10,7 +10,8 @@ use super::reference::Model as Reference;
 use super::simulation::{Deaths, Life, SHIPPED};
 use crate::history::Histories;
 use crate::store::journal::JournalRow;
-use crate::store::{Row, Store, Value, queries};
+use crate::store::rows::entries;
+use crate::store::{Options, Store};
 use crate::verify::verify;
 use scrip_engine::{DAY, Entry, Workspace, fold, is_privileged, parse_catalog};
 use std::sync::Arc;
@@ -21,16 +22,16 @@ const LIVES: u64 = 125;
 const COMMANDS: u32 = 100;
 
 /// A workspace's history without the positions, which count other workspaces too.
-async fn history(store: &Store, life: &Life) -> Vec<Row> {
-    let rows = store.history(queries::HISTORY, life.workspace, &[i64::MAX]).await.expect("it can be read");
-    rows.into_iter().map(|row| Row(row.0.into_iter().skip(1).collect())).collect()
+async fn history(store: &Store, life: &Life) -> Vec<JournalRow> {
+    let rows = entries::up_to(store.reader(), life.workspace, u64::MAX).await.expect("it can be read");
+    rows.into_iter().map(|row| JournalRow { position: 0, ..row }).collect()
 }
 
 /// Whatever entry is asked about, and in whatever order, the state before it is what folding all entries before it
 /// gives, and the audit log has every privileged one.
 async fn states_are_remembered(life: &Life, twin: &Store) {
-    let rows = life.store().history(queries::HISTORY, life.workspace, &[i64::MAX]).await.expect("it can be read");
-    let entries: Vec<Entry> = rows.iter().map(|row| JournalRow::read(row).entry().expect("it is readable")).collect();
+    let rows = entries::up_to(life.store().reader(), life.workspace, u64::MAX).await.expect("it can be read");
+    let entries: Vec<Entry> = rows.iter().map(|row| row.entry().expect("it is readable")).collect();
     let mut state = Workspace::unopened(life.workspace);
     let mut states = Vec::new();
     for entry in &entries {
@@ -68,7 +69,8 @@ async fn states_are_remembered(life: &Life, twin: &Store) {
 async fn the_same_on_both(catalog: usize) {
     let (name, text) = SHIPPED[catalog];
     let database = database();
-    let twin = Arc::new(Store::connect(database.url()).await.unwrap_or_else(|error| panic!("{error}")));
+    let twin =
+        Arc::new(Store::connect(database.url(), Options::small()).await.unwrap_or_else(|error| panic!("{error}")));
     let parsed = parse_catalog(text).unwrap_or_else(|problems| panic!("{problems:?}"));
     twin.publish(text.to_owned(), parsed, "test".to_owned()).await.expect("a first version");
     let (mut commands, mut entries) = (0, 0);
@@ -103,45 +105,6 @@ async fn the_same_on_both(catalog: usize) {
     let report = verify(&twin, |_, _| ()).await.expect("it can be read");
     assert_eq!((report.differences, report.entries), (Vec::new(), entries as u64));
     println!("{name}: {LIVES} lives, {commands} commands, {entries} entries");
-}
-
-/// The highest `$n` of a statement.
-pub(super) fn values_of(sql: &str) -> usize {
-    (1..20).filter(|n| sql.contains(&format!("${n}"))).max().unwrap_or(0)
-}
-
-#[tokio::test]
-async fn every_statement_is_understood_by_both_engines() {
-    let text = include_str!("../store/queries.rs");
-    let written = text.matches("pub const ").count() - 1;
-    assert_eq!(queries::ALL.len(), written, "a statement is not in the list of all");
-    let database = database();
-    let directory = std::env::temp_dir().join(format!("scrip-statements-{}", std::process::id()));
-    let stores = [
-        Store::open(&directory, crate::store::Options::default()).expect("a directory can be made"),
-        Store::connect(database.url()).await.expect("the database answers"),
-    ];
-    for sql in queries::ALL {
-        for store in &stores {
-            // Nothing at all is a value of every type; what it is refused for must be the value.
-            let values = vec![Value::Null; values_of(sql)];
-            let answer = match sql.split_whitespace().next() {
-                Some("SELECT") => store.query(sql, values).await.map(|_| ()),
-                _ if sql.contains("RETURNING") && ["mails", "customers"].iter().any(|table| sql.contains(table)) => {
-                    store.write_for_work(sql, values).await.map(|_| ())
-                }
-                _ if sql.contains("RETURNING") || sql.contains("queue") => store.lease(sql, values).await.map(|_| ()),
-                _ => store.write(sql, values).await.map(|_| ()),
-            };
-            if let Err(error) = answer {
-                let text = error.to_string().to_lowercase();
-                let value = ["null", "mismatch"].iter().any(|word| text.contains(word));
-                assert!(value, "{sql}: {error}");
-            }
-        }
-    }
-    drop(stores);
-    std::fs::remove_dir_all(&directory).expect("it can go");
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //! projected, projected, in the index, of an earlier process, of one that was killed, projected anew.
 
 use super::batches::{hold, holds, made, open, prepared};
-use crate::store::{Options, Store, SubmitError, queries};
+use crate::store::rows::entries;
+use crate::store::{Options, Store, SubmitError};
 use crate::verify::verify;
 use scrip_engine::WorkspaceId;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ async fn again(store: &Store, when: &str) {
 #[tokio::test]
 async fn a_key_is_found_wherever_its_entry_is() {
     let directory = prepared("keys").await;
-    let store = open(&directory, Options::default());
+    let store = open(&directory, Options::small());
     let twice = [holds("one"), holds("one")].concat();
     let answers = store.submit_many(twice).await;
     let (first, second) = answers.split_at(answers.len() / 2);
@@ -23,7 +24,7 @@ async fn a_key_is_found_wherever_its_entry_is() {
     store.projected().await.expect("the projections follow");
     again(&store, "projected").await;
     drop(store);
-    let store = open(&directory, Options::default());
+    let store = open(&directory, Options::small());
     again(&store, "in the next process").await;
     store.rebuild().await.expect("the projections can be thrown away");
     again(&store, "projected anew").await;
@@ -61,7 +62,7 @@ fn missing(directory: &Path) -> i64 {
 #[tokio::test]
 async fn what_a_killed_process_had_not_indexed_is_found_by_the_next_one() {
     let directory = prepared("indexed").await;
-    let store = open(&directory, Options::default());
+    let store = open(&directory, Options::small());
     assert!(made(&store.submit_many(holds("one")).await, false));
     store.projected().await.expect("the projections follow");
     let mut behind = Vec::new();
@@ -69,12 +70,12 @@ async fn what_a_killed_process_had_not_indexed_is_found_by_the_next_one() {
         store.submit(hold(1, &format!("slowly {n}"), 1)).await.expect("it is made");
         store.projected().await.expect("the projections follow");
         if n == 4 {
-            let history = store.history(queries::HISTORY, WorkspaceId::new(2), &[i64::MAX]).await.expect("it is read");
+            let history = entries::up_to(store.reader(), WorkspaceId::new(2), u64::MAX).await.expect("it is read");
             assert!(history.len() > 200, "what is asked for is all there: {}", history.len());
         }
         let copy = killed(&directory);
         behind.push(missing(&copy));
-        let next = open(&copy, Options::default());
+        let next = open(&copy, Options::small());
         again(&next, "after a kill").await;
         let told = next.submit(hold(1, &format!("slowly {n}"), 1)).await.expect("it is known");
         assert!(told.replayed, "the last one too");

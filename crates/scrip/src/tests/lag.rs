@@ -14,7 +14,7 @@ const LAG: i64 = 40;
 async fn the_journal_takes_so_many_entries_that_are_not_folded_and_then_waits() {
     let directory = std::env::temp_dir().join(format!("scrip-lag-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
-    let store = Store::open(&directory, Options { lag_max: LAG, ..Options::default() });
+    let store = Store::open(&directory, Options { lag_max: LAG, ..Options::small() });
     let store = store.unwrap_or_else(|error| panic!("{error}"));
     publish(&store).await;
     open_with(&store, 1, 1_000).await;

@@ -10,7 +10,7 @@ use scrip_engine::{By, Command, Mode, Profile, WorkspaceId, parse_catalog};
 #[tokio::test]
 async fn a_submission_does_not_wait_for_the_projections() {
     let directory = std::env::temp_dir().join(format!("scrip-locks-{}", std::process::id()));
-    let store = Store::open(&directory, Options::default()).expect("the directory is ours");
+    let store = Store::open(&directory, Options::small()).expect("the directory is ours");
     let text = shipped::named("canvas-tiers").expect("it is shipped");
     let catalog = parse_catalog(text).expect("it is good");
     store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");

@@ -7,12 +7,13 @@
 use super::postgres::database;
 use crate::ledger::idempotency;
 use crate::shipped;
-use crate::store::{
-    Address, Claim, Crash, NewMail, Options, Row, Store, Submission, SubmitError, Told, Value, queries,
-};
+use crate::store::rows::mails::{self as rows, Leased};
+use crate::store::{Address, Claim, Crash, NewMail, Options, Store, Submission, SubmitError, Told};
 use crate::verify::verify;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{By, Catalogs, Command, Dated, Event, Mode, Profile, Workspace, WorkspaceId, parse_catalog};
+use scrip_engine::{
+    By, Catalogs, Command, Dated, Event, Mode, Profile, Timestamp, Workspace, WorkspaceId, parse_catalog,
+};
 use std::path::PathBuf;
 
 const SECOND: i64 = 1_000_000;
@@ -81,7 +82,7 @@ fn tell(_: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
 }
 
 fn telling() -> Options {
-    Options { tell, ..Options::default() }
+    Options { tell, ..Options::small() }
 }
 
 /// The ids of all mails.
@@ -131,9 +132,9 @@ async fn mails_are_there_exactly_when_their_entries_are(store: &Store) {
 }
 
 /// Leases what is due at an instant.
-async fn leased(store: &Store, now: i64, most: i64) -> Vec<Row> {
-    let values = vec![now.into(), Value::Integer(now + 60 * SECOND), most.into()];
-    store.write_for_work(queries::LEASE_MAILS, values).await.expect("it can be leased")
+async fn leased(store: &Store, now: i64, most: i64) -> Vec<Leased> {
+    let [now, until] = [now, now + 60 * SECOND].map(Timestamp::from_micros);
+    rows::lease(store.worker(), now, until, most).await.expect("it can be leased")
 }
 
 async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
@@ -141,7 +142,7 @@ async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
     let now = store.now(None).await.expect("it answers").micros();
     assert_eq!(leased(store, now - 3600 * SECOND, 50).await.len(), 0, "they are not due before they are written");
     let (mine, theirs) = tokio::join!(leased(store, now, 25), leased(other, now, 25));
-    let mut all: Vec<&str> = mine.iter().chain(&theirs).map(|row| row.text(0)).collect();
+    let mut all: Vec<&str> = mine.iter().chain(&theirs).map(|mail| &*mail.id).collect();
     all.sort_unstable();
     all.dedup();
     assert_eq!(all.len(), mine.len() + theirs.len(), "nobody has what another has");
@@ -151,22 +152,21 @@ async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
     let later = now + 61 * SECOND;
     let again = leased(other, later, 50).await;
     assert_eq!(again.len(), 40, "whoever was silent has lost them");
-    assert!(again.iter().all(|row| row.integer(4) == 2), "and has had an attempt");
+    assert!(again.iter().all(|mail| mail.attempt == 2), "and has had an attempt");
 
     // Whoever lost a mail can neither put it off nor give it up, but if they have sent it, it was sent.
-    let id = || Value::Text("10".to_owned());
-    let write = async |sql, values| store.write_for_work(sql, values).await.expect("it can be written").len();
-    assert_eq!(write(queries::MAIL_LATER, vec![id(), 1.into(), (later + 9).into()]).await, 0);
-    assert_eq!(write(queries::MAIL_FAILED, vec![id(), 1.into(), Value::Text("why".to_owned())]).await, 0);
-    assert_eq!(write(queries::MAIL_SENT, vec![id(), later.into()]).await, 1);
-    assert_eq!(write(queries::MAIL_SENT, vec![id(), later.into()]).await, 0, "once");
-    assert_eq!(write(queries::MAIL_LATER, vec![id(), 2.into(), later.into()]).await, 0, "what was sent stays so");
-    let eleven = || Value::Text("11".to_owned());
-    assert_eq!(write(queries::MAIL_FAILED, vec![eleven(), 2.into(), Value::Text("why".to_owned())]).await, 1);
-    assert_eq!(
-        write(queries::MAIL_LATER, vec![Value::Text("12".to_owned()), 2.into(), (later + 5 * SECOND).into()]).await,
-        1
-    );
+    let (on, at) = (store.worker(), Timestamp::from_micros);
+    let put_off =
+        async |id, attempt, until| rows::put_off(on, id, attempt, at(until)).await.expect("it can be written");
+    let give_up = async |id, attempt| rows::give_up(on, id, attempt, "why").await.expect("it can be written");
+    let mark_sent = async |id| rows::mark_sent(on, id, at(later)).await.expect("it can be written");
+    assert!(!put_off("10", 1, later + 9).await);
+    assert!(!give_up("10", 1).await);
+    assert!(mark_sent("10").await);
+    assert!(!mark_sent("10").await, "once");
+    assert!(!put_off("10", 2, later).await, "what was sent stays so");
+    assert!(give_up("11", 2).await);
+    assert!(put_off("12", 2, later + 5 * SECOND).await);
     assert_eq!(leased(store, later + 4 * SECOND, 50).await.len(), 0);
     assert_eq!(leased(store, later + 5 * SECOND, 50).await.len(), 1, "what was put off is due again");
     assert_eq!(leased(store, later + 61 * SECOND, 50).await.len(), 37);
@@ -175,7 +175,7 @@ async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
 #[tokio::test]
 async fn in_a_directory_mails_are_there_exactly_when_their_entries_are() {
     let directory = directory("one");
-    let store = published(Store::open(&directory, Options::default()).expect("it can be made")).await;
+    let store = published(Store::open(&directory, Options::small()).expect("it can be made")).await;
     mails_are_there_exactly_when_their_entries_are(&store).await;
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
@@ -184,20 +184,20 @@ async fn in_a_directory_mails_are_there_exactly_when_their_entries_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_database_mails_are_there_exactly_when_their_entries_are() {
     let database = database();
-    let store = published(Store::connect(database.url()).await.expect("the database answers")).await;
+    let store = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
     mails_are_there_exactly_when_their_entries_are(&store).await;
 }
 
 #[tokio::test]
 async fn in_a_directory_a_mail_is_leased_by_one_at_a_time() {
     let directory = directory("lease");
-    let store = published(Store::open(&directory, Options::default()).expect("it can be made")).await;
+    let store = published(Store::open(&directory, Options::small()).expect("it can be made")).await;
     a_mail_is_leased_by_one_at_a_time(&store, &store).await;
     let leases = "SELECT COUNT(*) FROM mails WHERE lease_until > 0";
     let count = async |store: &Store| store.query(leases, Vec::new()).await.expect("it can be read")[0].integer(0);
     assert!(count(&store).await > 0);
     drop(store);
-    let store = Store::open(&directory, Options::default()).expect("it opens again");
+    let store = Store::open(&directory, Options::small()).expect("it opens again");
     assert_eq!(count(&store).await, 0, "whoever had them is gone");
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
@@ -206,16 +206,16 @@ async fn in_a_directory_a_mail_is_leased_by_one_at_a_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_database_a_mail_is_leased_by_one_at_a_time() {
     let database = database();
-    let store = published(Store::connect(database.url()).await.expect("the database answers")).await;
-    let other = Store::connect(database.url()).await.expect("the database answers");
+    let store = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let other = Store::connect(database.url(), Options::small()).await.expect("the database answers");
     a_mail_is_leased_by_one_at_a_time(&store, &other).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_that_write_mails_in_batches_are_never_locked_in_each_other() {
     let database = database();
-    let first = published(Store::connect(database.url()).await.expect("the database answers")).await;
-    let second = Store::connect(database.url()).await.expect("the database answers");
+    let first = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let second = Store::connect(database.url(), Options::small()).await.expect("the database answers");
     for round in 0..10_u64 {
         // The same forty mails, in opposite orders.
         let id = |n: u64| vec![mail(&format!("{round} {n}"))];
@@ -231,13 +231,13 @@ async fn two_processes_that_write_mails_in_batches_are_never_locked_in_each_othe
 async fn a_mail_dies_with_its_entry_and_lives_with_it() {
     for flushed in [false, true] {
         let directory = directory(&format!("crash-{flushed}"));
-        drop(published(Store::open(&directory, Options::default()).expect("it can be made")).await);
+        drop(published(Store::open(&directory, Options::small()).expect("it can be made")).await);
         let crash = Some(Crash { commit: 1, flushed });
-        let store = Store::open(&directory, Options { crash, ..Options::default() }).expect("it opens");
+        let store = Store::open(&directory, Options { crash, ..Options::small() }).expect("it opens");
         let died = store.submit(opening(1, vec![mail("a")])).await;
         assert!(matches!(died, Err(SubmitError::Unavailable(_))), "{died:?}");
         drop(store);
-        let store = Store::open(&directory, Options::default()).expect("it opens again");
+        let store = Store::open(&directory, Options::small()).expect("it opens again");
         let opened = store.workspace(WorkspaceId::new(1)).await.expect("it answers").is_some();
         assert_eq!((opened, ids(&store).await.len()), (flushed, usize::from(flushed)));
         let again = store.submit(opening(1, vec![mail("a")])).await.expect("it is asked again");
@@ -282,8 +282,8 @@ async fn what_an_entry_tells_is_there_when_it_is_and_once_whatever_dies() {
 async fn processes_that_take_each_others_numbers_tell_of_each_entry_once() {
     let database = database();
     let address = Address::from(database.url());
-    let first = published(Store::connect_with(&address, telling()).await.expect("the database answers")).await;
-    let second = Store::connect_with(&address, telling()).await.expect("the database answers");
+    let first = published(Store::connect(&address, telling()).await.expect("the database answers")).await;
+    let second = Store::connect(&address, telling()).await.expect("the database answers");
     first.submit(opening(1, Vec::new())).await.expect("it opens");
     let renames = |store: &'static str| (0..100).map(move |n| (store, n));
     let ask = async |(store, n): (&str, i32)| {

@@ -11,7 +11,8 @@ use scrip_engine::{Admission, WorkspaceId};
 use std::collections::BTreeSet;
 
 async fn stores(database: &Database, count: usize) -> Vec<Store> {
-    let open = |_| async { Store::connect(database.url()).await.unwrap_or_else(|error| panic!("{error}")) };
+    let open =
+        |_| async { Store::connect(database.url(), Options::small()).await.unwrap_or_else(|error| panic!("{error}")) };
     // One after the other: the first one makes the tables.
     let mut stores = vec![open(0).await];
     stores.extend(join_all((1..count).map(open)).await);
@@ -152,7 +153,7 @@ fn database_is_left(cluster: &str, name: &str) {
 async fn the_embedded_database_counts_in_memory() {
     let directory = std::env::temp_dir().join(format!("scrip-rates-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
-    let open = || Store::open(&directory, Options::default()).expect("the directory is ours");
+    let open = || Store::open(&directory, Options::small()).expect("the directory is ours");
     let store = open();
     for workspace in [1, 2] {
         let asking = (0..150).map(|_| store.admit(WorkspaceId::new(workspace), 100));

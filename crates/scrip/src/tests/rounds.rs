@@ -5,7 +5,7 @@
 
 use super::batches::{grant, hold, open_with, publish};
 use super::postgres::database;
-use crate::store::{Store, SubmitError};
+use crate::store::{Options, Store, SubmitError};
 use crate::verify::verify;
 use scrip_engine::Refusal;
 
@@ -13,7 +13,8 @@ use scrip_engine::Refusal;
 #[tokio::test]
 async fn what_lost_a_round_is_decided_again_in_the_order_it_came_in() {
     let database = database();
-    let open = || async { Store::connect(database.url()).await.unwrap_or_else(|error| panic!("{error}")) };
+    let open =
+        || async { Store::connect(database.url(), Options::small()).await.unwrap_or_else(|error| panic!("{error}")) };
     let here = open().await;
     publish(&here).await;
     let there = open().await;

@@ -104,7 +104,7 @@ impl Life {
     }
 
     fn open(&self, crash: Option<Crash>) -> Store {
-        Store::open(&self.directory, Options { crash, ..Options::default() }).unwrap_or_else(|error| panic!("{error}"))
+        Store::open(&self.directory, Options { crash, ..Options::small() }).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The process is gone and comes back, to die again later. `times` is how often it died of this request.

@@ -160,10 +160,10 @@ impl Drop for Place {
 
 impl Place {
     async fn open(&self, shortened: Shortened) -> Result<Store, String> {
-        let options = Options { shortened, tell: crate::notices::told, ..Options::default() };
+        let options = Options { shortened, tell: crate::notices::told, ..Options::small() };
         let opened = match self {
             Place::Directory(path) => Store::open(path, options),
-            Place::Database(database, _) => Store::connect_with(&database.url().into(), options).await,
+            Place::Database(database, _) => Store::connect(database.url(), options).await,
         };
         opened.map_err(|error| error.to_string())
     }

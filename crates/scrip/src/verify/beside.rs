@@ -3,28 +3,18 @@
 //! Invariant: changes nothing, and believes no row because another row says so.
 
 use super::Report;
-use crate::store::integrity::{
-    ACTS, CLAIMS, CLAIMS_BEFORE, LAST_ACT, LAST_CATALOG, SealedTable, catalog_differences, last_act,
-};
+use crate::store::integrity::{ACTS, CLAIMS_BEFORE};
 use crate::store::journal::JournalRow;
-use crate::store::snapshot::{SNAPSHOTS, Stored};
-use crate::store::{Row, Store, Unavailable, Value, queries};
+use crate::store::rows::{acts, blocks, catalogs, reviews, seals, settings, snapshots};
+use crate::store::{Store, Unavailable};
 use scrip_engine::billing::event::BillingEvent;
-use scrip_engine::{Dated, Event, UserId, Workspace, WorkspaceId};
+use scrip_engine::{Dated, Event, Workspace, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::LazyLock;
 
 /// Rows read at once.
 const PAGE: i64 = 5_000;
 /// Snapshots read at once: each is a whole workspace.
 const SNAPSHOTS_AT_ONCE: i64 = 256;
-/// Every sealed table, and how its rows are read.
-static TABLES: LazyLock<Vec<(&SealedTable, String)>> =
-    LazyLock::new(|| SealedTable::all().map(|table| (table, table.select())).collect());
-/// Applications, and how each was decided.
-const REVIEWS: &str =
-    "SELECT workspace, review, application, status, reason, decided_at, number FROM reviews ORDER BY workspace, n";
-
 /// An application: its workspace, the review, and its number there.
 type Application = (WorkspaceId, String, i64);
 /// The state of an application: its status, the reason, and the instant of the decision.
@@ -50,10 +40,10 @@ impl Told {
         let mut told = Told::default();
         let mut after = i64::MIN;
         loop {
-            let rows = store.query(SNAPSHOTS, vec![after.into(), SNAPSHOTS_AT_ONCE.into()]).await?;
-            let Some(last) = rows.last() else { return Ok(told) };
-            after = last.integer(0);
-            for (id, stored) in rows.iter().map(Stored::read) {
+            let page = snapshots::after(store.reader(), after, SNAPSHOTS_AT_ONCE).await?;
+            let Some((last, _)) = page.last() else { return Ok(told) };
+            after = last.get();
+            for (id, stored) in page {
                 match stored.open(id, store.seals()) {
                     Ok(_) => drop(told.snapshots.insert(id, stored.seq)),
                     Err(why) => report.wrong(format!("snapshot of {id}: {why}")),
@@ -80,10 +70,8 @@ impl Told {
             && self.snapshots.get(&row.workspace) == Some(&row.seq)
         {
             self.snapshots.remove(&row.workspace);
-            let one = vec![Value::Integer(row.workspace.get().wrapping_sub(1)), 1.into()];
-            let rows = store.query(SNAPSHOTS, one).await?;
-            let found =
-                rows.iter().map(Stored::read).find(|(id, stored)| *id == row.workspace && stored.seq == row.seq);
+            let one = snapshots::after(store.reader(), row.workspace.get().wrapping_sub(1), 1).await?;
+            let found = one.into_iter().find(|(id, stored)| *id == row.workspace && stored.seq == row.seq);
             // On a server that runs, a newer one may have come meanwhile.
             if let Some((id, stored)) = found {
                 if stored.hash != row.hash {
@@ -139,10 +127,16 @@ impl Told {
         for (id, seq) in &self.snapshots {
             report.wrong(format!("snapshot of {id}: it stands after entry {seq}, which the journal does not have"));
         }
-        seals(store, report).await?;
-        catalogs(store, report).await?;
-        last(store, report).await?;
-        blocks(store, report).await?;
+        let on = store.reader();
+        seals::compare(on, PAGE, |difference| report.wrong(difference)).await?;
+        for difference in catalogs::differences(on).await? {
+            report.wrong(difference);
+        }
+        // None is missing at the end.
+        if !acts::is_last_noted(on).await? {
+            report.wrong(format!("{ACTS}: the last one is another than was noted"));
+        }
+        compare_blocks(store, report).await?;
         self.compare_claims(store, known, report).await?;
         self.compare_reviews(store, report).await
     }
@@ -153,18 +147,15 @@ impl Told {
         known: &BTreeSet<WorkspaceId>,
         report: &mut Report,
     ) -> Result<(), Unavailable> {
-        let sql = &TABLES.iter().find(|(table, _)| table.name == CLAIMS.name).expect("claims are sealed").1;
         let (mut before, mut offset) = (0, 0);
         loop {
-            let rows = store.query(sql, vec![PAGE.into(), offset.into()]).await?;
-            offset += rows.len() as i64;
-            if rows.is_empty() {
+            let page = seals::claims(store.reader(), offset, PAGE).await?;
+            offset += page.len() as i64;
+            if page.is_empty() {
                 break;
             }
-            for row in &rows {
-                let id = WorkspaceId::new(row.integer(2) as u64);
-                let what = (row.text(0).to_owned(), row.text(1).to_owned());
-                let is_before = store.seals().is_claim_before(row);
+            for seals::KeptClaim { claim, workspace: id, is_older: is_before } in page {
+                let what = (claim.scope.into_owned(), claim.what);
                 before += i64::from(is_before && known.contains(&id));
                 match self.claims.remove(&what) {
                     Some(of) if of != id => {
@@ -181,8 +172,7 @@ impl Told {
         for ((scope, what), id) in &self.claims {
             report.wrong(format!("claim {scope} {what}: {id} made it, and it is missing"));
         }
-        let rows = store.query(queries::SETTING, vec![Value::Text(CLAIMS_BEFORE.to_owned())]).await?;
-        let noted = rows.first().and_then(|row| store.seals().read_setting(CLAIMS_BEFORE, row));
+        let noted = settings::value(store.reader(), CLAIMS_BEFORE).await?;
         let noted = noted.and_then(|noted| Some(i64::from_le_bytes(noted.try_into().ok()?)));
         if noted.is_none_or(|noted| before < noted) {
             report.wrong(format!("claims of an older version: {before} are there, and {noted:?} were"));
@@ -191,22 +181,16 @@ impl Told {
     }
 
     async fn compare_reviews(&mut self, store: &Store, report: &mut Report) -> Result<(), Unavailable> {
-        let rows = store.query(REVIEWS, Vec::new()).await?;
         let mut numbers: HashMap<WorkspaceId, i64> = HashMap::new();
-        for row in &rows {
-            let id = WorkspaceId::new(row.integer(0) as u64);
-            let (review, application) = (row.text(1).to_owned(), row.integer(2));
+        for state in reviews::states(store.reader()).await? {
+            let reviews::State { workspace: id, review, application, .. } = state;
             let name = format!("review {review} of {id}, application {application}");
             let number = numbers.entry(id).or_default();
             *number += 1;
-            if row.integer(6) != *number {
-                report.wrong(format!("{name}: its number is {} and not {number}", row.integer(6)));
+            if state.number != *number {
+                report.wrong(format!("{name}: its number is {} and not {number}", state.number));
             }
-            let reason = match &row.0[4] {
-                Value::Text(reason) => Some(reason.clone()),
-                _ => None,
-            };
-            let found = (row.text(3), reason, row.maybe_integer(5));
+            let found = (&*state.status, state.reason, state.decided_at);
             match self.reviews.remove(&(id, review, application)) {
                 Some(told) if told == found => {}
                 Some(told) => report.wrong(format!("{name}: it is kept as {found:?}, and entries say {told:?}")),
@@ -221,63 +205,23 @@ impl Told {
     }
 }
 
-/// Checks the seal of every row of every sealed table.
-async fn seals(store: &Store, report: &mut Report) -> Result<(), Unavailable> {
-    for (table, sql) in TABLES.iter() {
-        let (mut before, mut offset) = (Vec::new(), 0);
-        loop {
-            let rows = store.query(sql, vec![PAGE.into(), offset.into()]).await?;
-            offset += rows.len() as i64;
-            if rows.is_empty() {
-                break;
-            }
-            for difference in store.seals().differences(table, &rows, &mut before) {
-                report.wrong(difference);
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn catalogs(store: &Store, report: &mut Report) -> Result<(), Unavailable> {
-    let rows = store.query(queries::CATALOG_TEXTS, Vec::new()).await?;
-    let last = store.query(queries::SETTING, vec![Value::Text(LAST_CATALOG.to_owned())]).await?;
-    for difference in catalog_differences(&rows, last.first(), store.seals()) {
-        report.wrong(difference);
-    }
-    Ok(())
-}
-
 /// Compares the blocks of people with the acts that made and ended them.
-async fn blocks(store: &Store, report: &mut Report) -> Result<(), Unavailable> {
-    let acts = "SELECT kind, name, reason FROM acts WHERE kind IN ('block_person', 'unblock_person') ORDER BY n";
+async fn compare_blocks(store: &Store, report: &mut Report) -> Result<(), Unavailable> {
     let mut told: BTreeMap<String, String> = BTreeMap::new();
-    for act in store.query(acts, Vec::new()).await? {
-        match act.text(0) {
-            "block_person" => told.insert(act.text(1).to_owned(), act.text(2).to_owned()),
-            _ => told.remove(act.text(1)),
+    for act in acts::blocks(store.reader()).await? {
+        match &*act.kind {
+            "block_person" => told.insert(act.name, act.reason),
+            _ => told.remove(&act.name),
         };
     }
-    for row in store.query("SELECT user_id, reason FROM blocks ORDER BY user_id", Vec::new()).await? {
-        let user = UserId::new(row.integer(0) as u64).to_string();
-        if told.remove(&user).is_none_or(|reason| reason != row.text(1)) {
+    for (user, kept) in blocks::reasons(store.reader()).await? {
+        let user = user.to_string();
+        if told.remove(&user).is_none_or(|reason| reason != kept) {
             report.wrong(format!("block of {user}: no act made it, or one ended it"));
         }
     }
     for user in told.keys() {
         report.wrong(format!("block of {user}: an act made it, and it is missing: block them again"));
-    }
-    Ok(())
-}
-
-/// Checks that no act is missing at the end.
-async fn last(store: &Store, report: &mut Report) -> Result<(), Unavailable> {
-    let acts = "SELECT n, seal FROM acts ORDER BY n DESC LIMIT 1";
-    let rows: Vec<Row> = store.query(acts, Vec::new()).await?;
-    let noted = store.query(queries::SETTING, vec![Value::Text(LAST_ACT.to_owned())]).await?;
-    let noted = noted.first().and_then(|row| store.seals().read_setting(LAST_ACT, row));
-    if noted.is_none_or(|noted| noted != last_act(rows.first())) {
-        report.wrong(format!("{}: the last one is another than was noted", ACTS.name));
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ impl Drop for Directory {
 }
 
 fn open(directory: &Path) -> Store {
-    Store::open(directory, Options::default()).unwrap_or_else(|error| panic!("{error}"))
+    Store::open(directory, Options::small()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Two workspaces, a run each, one of them ended.

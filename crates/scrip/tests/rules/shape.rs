@@ -3,20 +3,25 @@
 use super::{File, Tree, line_of, words};
 use std::collections::BTreeSet;
 
-/// Where `crates/scrip` keeps its modules.
+/// Where the binary keeps its modules.
 const SRC: &str = "crates/scrip/src/";
+/// Where the store keeps its modules.
+const STORE: &str = "crates/store/src/";
+
+/// Modules of a crate and, for each, the modules of the same crate that it may know.
+type Arrows = [(&'static str, &'static [&'static str])];
+
+/// Modules of other crates that the binary's root names for all of it: they are known as `crate::store`, and so on.
+const SHARED: [&str; 3] = ["clock", "files", "store"];
 
 /// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
-/// `server` ← `cli`; `clock` and `crypto` know nobody. A module that is not listed stands at the top, beside `cli`:
-/// it may know everyone, and nobody listed may know it.
-const ARROWS: [(&str, &[&str]); 28] = [
-    ("clock", &[]),
+/// `server` ← `cli`; `crypto` knows nobody. A module that is not listed stands at the top, beside `cli`: it may know
+/// everyone, and nobody listed may know it.
+const ARROWS: &Arrows = &[
     ("crypto", &[]),
     ("config", &[]),
     ("email", &[]),
-    ("files", &[]),
     ("outbound", &[]),
-    ("store", &["clock", "crypto", "files"]),
     ("ledger", &["crypto", "store"]),
     ("oidc", &["crypto", "outbound"]),
     ("sign_in", &["crypto", "email", "store"]),
@@ -70,17 +75,67 @@ const HTTP: [&str; 20] = [
     "switches",
 ];
 
-/// Modules of the binary know only those below them.
+/// What each module of the store may know of the others. The direction is leaves ← what both engines share ← the two
+/// engines, which do not know each other ← the store. A module that is not listed is the store itself or moves between
+/// the engines.
+const STORE_ARROWS: &Arrows = &[
+    ("clock", &[]),
+    ("crypto", &[]),
+    ("files", &[]),
+    ("difference", &[]),
+    ("projection", &[]),
+    ("queries", &[]),
+    ("unavailable", &[]),
+    ("value", &[]),
+    ("watchers", &[]),
+    ("allowance", &[]),
+    ("tables", &[]),
+    ("journal", &["crypto"]),
+    ("integrity", &["crypto", "queries", "tables"]),
+    ("catalogs", &["crypto", "queries"]),
+    ("snapshot", &["integrity"]),
+    ("beside", &["integrity", "queries"]),
+    ("options", &["beside", "integrity"]),
+    ("sqlite", &ENGINE),
+    ("postgres", &ENGINE),
+];
+
+/// What a database engine of the store may know.
+const ENGINE: [&str; 15] = [
+    "allowance",
+    "beside",
+    "clock",
+    "crypto",
+    "difference",
+    "files",
+    "integrity",
+    "journal",
+    "options",
+    "projection",
+    "queries",
+    "snapshot",
+    "tables",
+    "value",
+    "watchers",
+];
+
+/// Modules of the binary and of the store know only those below them.
 pub fn modules_know_only_those_below(tree: &Tree) -> Vec<String> {
+    let store = modules_of_a_crate_know_only_those_below(tree, STORE, STORE_ARROWS, &[]);
+    [modules_of_a_crate_know_only_those_below(tree, SRC, ARROWS, &SHARED), store].concat()
+}
+
+fn modules_of_a_crate_know_only_those_below(tree: &Tree, src: &str, arrows: &Arrows, shared: &[&str]) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.shipped() {
-        let Some((module, depth)) = module_of(file) else { continue };
-        let Some((_, may)) = ARROWS.iter().find(|(known, _)| *known == module) else { continue };
+        let Some((module, depth)) = module_of(file, src) else { continue };
+        let Some((_, may)) = arrows.iter().find(|(known, _)| *known == module) else { continue };
         let code = file.shipped_code();
         for (place, path) in mentions(&code, depth) {
             let target = path.split("::").next().unwrap_or_default();
-            let is_module = tree.file(&format!("{SRC}{target}.rs")).is_some()
-                || tree.file(&format!("{SRC}{target}/mod.rs")).is_some();
+            let is_module = shared.contains(&target)
+                || tree.file(&format!("{src}{target}.rs")).is_some()
+                || tree.file(&format!("{src}{target}/mod.rs")).is_some();
             let fits = |allowed: &str| path == *allowed || path.starts_with(&format!("{allowed}::"));
             if is_module && target != module && !may.iter().any(|allowed| fits(allowed)) {
                 let what = format!("`{module}` knows `{path}`: it may know {may:?}; hand over what is needed instead");
@@ -201,9 +256,9 @@ fn absolute(code: &str, module: &[&str]) -> Vec<(usize, String)> {
     found
 }
 
-/// The module of the binary that a file belongs to, and how deep it lies.
-fn module_of(file: &File) -> Option<(&str, usize)> {
-    let inner = file.path.strip_prefix(SRC)?.strip_suffix(".rs")?;
+/// The module of a crate that a file belongs to, and how deep it lies.
+fn module_of<'f>(file: &'f File, src: &str) -> Option<(&'f str, usize)> {
+    let inner = file.path.strip_prefix(src)?.strip_suffix(".rs")?;
     let inner = inner.strip_suffix("/mod").unwrap_or(inner);
     Some((inner.split('/').next()?, inner.split('/').count()))
 }
@@ -255,19 +310,44 @@ fn paths<'a>(rest: &'a str, before: &str, found: &mut dyn FnMut(String)) -> &'a 
 /// The store knows no HTTP, and only the store knows its database.
 pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped().filter(|file| file.path.starts_with(SRC)) {
+    for file in tree.shipped().filter(|file| file.path.starts_with("crates/")) {
         let code = file.shipped_code();
-        let in_store = file.path.starts_with(&format!("{SRC}store/"));
-        let strangers: &[&str] =
-            if in_store { &["axum", "http", "reqwest", "utoipa"] } else { &["rusqlite", "refinery"] };
+        let in_store = file.path.starts_with(STORE);
+        let strangers: &[&str] = if in_store {
+            &["axum", "http", "reqwest", "utoipa"]
+        } else {
+            &["deadpool_postgres", "refinery", "rusqlite", "tokio_postgres"]
+        };
         for stranger in strangers {
             let places = words(&code, stranger).filter(|place| code[place + stranger.len()..].starts_with("::"));
             let what = if in_store {
                 format!("`{stranger}` in the store, which knows no HTTP: give it values")
             } else {
-                format!("`{stranger}` outside the store: add a query to store/queries.rs")
+                format!("`{stranger}` outside the store: add a query to crates/store/src/queries.rs")
             };
             findings.extend(places.map(|place| file.finding(line_of(&code, place), &what)));
+        }
+    }
+    findings
+}
+
+/// Where rows are still read by the numbers of their columns. Only shrinks.
+const UNTYPED: [&str; 1] = ["crates/scrip/src/http/"];
+
+/// Rows have types: no statement, no value of one and no column's number leaves the store.
+pub fn rows_have_types(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    let is_typed = |file: &&File| !UNTYPED.iter().any(|untyped| file.path.starts_with(untyped));
+    for file in tree.shipped().filter(is_typed) {
+        let Some((_, depth)) = module_of(file, SRC) else { continue };
+        let code = file.shipped_code();
+        for (place, path) in mentions(&code, depth) {
+            let is_raw = ["store::Row", "store::Value", "store::queries"].iter().any(|raw| path.starts_with(raw));
+            if is_raw {
+                let what =
+                    format!("`{path}`: ask for it by a function in crates/store/src/rows, which returns a struct");
+                findings.push(file.finding(line_of(&code, place), &what));
+            }
         }
     }
     findings

@@ -319,7 +319,7 @@ async fn a_secret_seals_against_whoever_writes_the_database() {
     let place = Place::Directory(path.clone());
     let with = |secret: Option<&str>, reseal: bool| {
         let secret = secret.map(|secret| Key::of(secret).expect("it is long enough"));
-        Store::open(&path, Options { secret, reseal, tell: crate::notices::told, ..Options::default() })
+        Store::open(&path, Options { secret, reseal, tell: crate::notices::told, ..Options::small() })
     };
     let secret = Some("a secret of some length");
     story::tell(&with(secret, false).expect("it can be made")).await;

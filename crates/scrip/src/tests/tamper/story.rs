@@ -6,7 +6,14 @@ use crate::email::Email;
 use crate::ledger::idempotency;
 use crate::mail::Mail;
 use crate::sign_in::{self, Lifetimes, Redeemed};
-use crate::store::{Allowance, Claim, Statement, Store, Submission, Use, Value, queries};
+use crate::store::rows::key_uses;
+use crate::store::rows::operators::{self, Granted};
+use crate::store::rows::purchases::{self, Purchase};
+use crate::store::rows::review_files::{self, ReviewFile};
+use crate::store::rows::reviews::{self, NewApplication};
+use crate::store::rows::settings;
+use crate::store::rows::stripe_events::{self, Event};
+use crate::store::{Allowance, Claim, Store, Submission, Use};
 use crate::{acts, blocks, outbox, shipped};
 use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::team::Tenancy;
@@ -29,10 +36,6 @@ pub fn submission(workspace: WorkspaceId, n: usize, command: Command) -> Submiss
         allowance: Default::default(),
         wants_workspace: false,
     }
-}
-
-fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
 }
 
 pub async fn submit(store: &Store, submission: Submission) {
@@ -107,21 +110,23 @@ async fn workspace(store: &Store, id: WorkspaceId) {
     }
     let review = Name::from("business_verification");
     let now = store.now(None).await.expect("it answers");
-    let values = vec![id.into(), text("business_verification"), 1.into(), text("{\"name\":\"Studio\"}"), text("test")];
-    let values: Vec<Value> = values.into_iter().chain([now.micros().into()]).collect();
-    let sealed = Some(("reviews", values.clone()));
-    let rows = vec![Statement { sql: queries::NEW_REVIEW, values, sealed }];
+    let applied = NewApplication {
+        workspace: id,
+        review: "business_verification",
+        application: 1,
+        form: "{\"name\":\"Studio\"}",
+        actor: "test",
+        applied_at: now,
+    };
+    let rows = vec![reviews::add_with_entry(&applied)];
     let ask = Command::Billing(BillingCommand::RequestReview { review: review.clone(), application: 1 });
     submit(store, Submission { rows, ..submission(id, 1_000, ask) }).await;
     let reason = "it is one".to_owned();
     submit(store, submission(id, 1_001, Command::ApproveReview { review, reason })).await;
-    let mut file =
-        vec![id.into(), 1.into(), text("paper.png"), text("image/png"), 9.into(), text("aa11"), text("test")];
-    file.push(now.micros().into());
-    let seal = store.seals().seal("review_files", &file);
-    file.extend([10.into(), seal]);
-    store.write(queries::NEW_REVIEW_FILE, file).await.expect("a file");
-    store.write(queries::KEY_USED, vec![id.into(), 1.into(), now.micros().into()]).await.expect("a use");
+    let [name, content_type, sha256, actor] = ["paper.png", "image/png", "aa11", "test"].map(str::to_owned);
+    let file = ReviewFile { file: 0, name, content_type, bytes: 9, sha256, actor, added_at: now };
+    review_files::add(store.reader(), (id, 1), &file, 10).await.expect("a file");
+    key_uses::mark(store.reader(), id, 1, now).await.expect("a use");
 }
 
 async fn people(store: &Store, now: Timestamp) {
@@ -156,19 +161,26 @@ async fn operator(store: &Store, now: Timestamp) {
         acts::note(store, act, ("operator", Some("req_1".to_owned())), now).await.expect("an act");
     }
     for name in ["first", "second"] {
-        let hash = crate::crypto::sha256(&[name.as_bytes()]).to_vec();
-        let mut key = vec![Value::Bytes(hash.clone()), text(name), text("ab12"), now.micros().into(), text("grants")];
-        key.extend([100.into(), now.after_seconds(6_000).micros().into(), Value::Null]);
-        key[7] = store.seals().seal("operator_keys", &key);
-        let mut granted = vec![Value::Bytes(hash), 20_000.into(), 7.into()];
-        granted.push(store.seals().seal("operator_grants", &granted));
-        store.write(queries::NEW_OPERATOR_GRANT, granted).await.expect("a day");
-        store.write(queries::NEW_OPERATOR_KEY, key).await.expect("a key");
+        let key = operators::Key {
+            hash: crate::crypto::sha256(&[name.as_bytes()]),
+            name: name.to_owned(),
+            last4: "ab12".to_owned(),
+            created_at: now,
+            scopes: "grants".to_owned(),
+            grants_per_day: Some(100),
+            expires_at: Some(now.after_seconds(6_000)),
+            revoked_at: None,
+            last_used_at: None,
+        };
+        let on = store.reader();
+        operators::begin_counting(on, &key.hash).await.expect("a day");
+        let (before, after) = (Granted { day: 0, amount: 0 }, Granted { day: 20_000, amount: 7 });
+        assert!(operators::set_granted(on, &key.hash, before, after).await.expect("a day"));
+        assert!(operators::add(on, &key).await.expect("a key"));
         let about = Alert::new("unknown_customer", name, Some(WorkspaceId::new(1)), "look at it 1");
         alerts::raise(store, about).await.expect("an alert");
     }
-    let secret = store.seals().setting("secret", vec![7; 32]);
-    store.write(queries::NEW_SETTING, secret).await.expect("a secret");
+    settings::add(store.reader(), "secret", vec![7; 32]).await.expect("a secret");
     if matches!(store, Store::Postgres(_)) {
         for id in [1, 2] {
             store.admit(WorkspaceId::new(id), 10).await.expect("it is admitted");
@@ -180,13 +192,21 @@ async fn selling(store: &Store, now: Timestamp) {
     for id in [1, 2] {
         let workspace = WorkspaceId::new(id);
         customers::keep(store, workspace, &format!("cus_{id}")).await.expect("a customer");
-        let event = [format!("evt_{id}"), "invoice.paid".to_owned(), format!("cus_{id}"), "ch_1".to_owned()];
-        let event = event.map(Value::Text).into_iter().chain([now.micros().into(), now.micros().into()]);
-        store.write(queries::NEW_EVENT, event.collect()).await.expect("an event");
-        let mut purchase = vec![text(&format!("pur_{id}")), workspace.into(), text("pack p1"), 1.into(), 1200.into()];
-        purchase.extend([text("usd"), Value::Null, Value::Null]);
-        purchase.extend([now.micros().into(), now.after_seconds(600).micros().into()]);
-        purchase.push(store.seals().seal("purchases", &purchase[..8]));
-        store.write(queries::NEW_PURCHASE, purchase).await.expect("a purchase");
+        let (customer, charge) = (Some(format!("cus_{id}")), Some("ch_1".to_owned()));
+        let event = Event { id: format!("evt_{id}"), kind: "invoice.paid".to_owned(), customer, charge };
+        stripe_events::add(store.reader(), &event, (now, now)).await.expect("an event");
+        let purchase = Purchase {
+            id: format!("pur_{id}"),
+            workspace,
+            what: "pack p1".to_owned(),
+            catalog: 1,
+            amount: 1200,
+            currency: "usd".to_owned(),
+            session: None,
+            url: None,
+            created_at: now,
+            expires_at: now.after_seconds(600),
+        };
+        purchases::add(store.reader(), &purchase).await.expect("a purchase");
     }
 }

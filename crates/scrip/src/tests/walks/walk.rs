@@ -8,7 +8,7 @@ use super::world::World;
 use crate::alerts;
 use crate::billing::portal::Visit;
 use crate::billing::purchases::Denied;
-use crate::store::{Value, queries};
+use crate::store::rows::purchases;
 use crate::stripe::client::Client;
 use crate::verify::verify;
 use scrip_engine::billing::TopUpTerms;
@@ -158,10 +158,9 @@ impl World {
         if !workspace.holds.is_empty() {
             return Some("a hold".to_owned());
         }
-        let rows = self.store().query(queries::OPEN_PURCHASES, vec![self.workspace.into(), 0.into()]).await;
         // What has no session was given up while it was opened, and ends by itself.
-        let rows = rows.expect("the store answers");
-        let open = rows.iter().filter(|row| matches!(row.0[6], Value::Text(_))).count();
+        let open =
+            purchases::open_sessions(self.store().reader(), self.workspace).await.expect("the store answers").len();
         (open > 0).then(|| format!("{open} purchases"))
     }
 

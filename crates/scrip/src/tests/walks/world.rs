@@ -11,8 +11,9 @@ use super::versions::Version;
 use crate::billing::{Billing, customers, inbox};
 use crate::ledger::{Asked, Ledger};
 use crate::notices;
-use crate::store::journal::{Body, JournalRow};
-use crate::store::{Options, Store, Value, queries};
+use crate::store::journal::Body;
+use crate::store::rows::entries;
+use crate::store::{Options, Store};
 use crate::stripe::client::{Client, Model};
 use crate::stripe::key::SecretKey;
 use crate::stripe::sync;
@@ -106,7 +107,7 @@ impl World {
         let thread = format!("{:?}", std::thread::current().id()).replace(|c: char| !c.is_ascii_digit(), "");
         let directory = root.join(format!("scrip-walk-{}-{thread}-{seed}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
-        let options = Options { tell: notices::told, ..Options::default() };
+        let options = Options { tell: notices::told, ..Options::small() };
         let store = Store::open(&directory, options).expect("a store");
         let ledger = Arc::new(Ledger::new(store));
         let wire = Arc::new(Mutex::new(Wire::default()));
@@ -362,12 +363,11 @@ impl World {
     /// Reads what was written since, and holds it against the laws.
     async fn read_journal(&mut self) -> Result<(), String> {
         loop {
-            let values = vec![Value::Integer(self.position), Value::Integer(500)];
-            let rows = self.store().query(queries::JOURNAL, values).await.expect("the store answers");
+            let rows = entries::after(self.store().reader(), self.position, 500).await.expect("the store answers");
             if rows.is_empty() {
                 break;
             }
-            for row in rows.iter().map(JournalRow::read) {
+            for row in rows {
                 self.position = row.position;
                 let body: Body = serde_json::from_str(&row.body).expect("a body");
                 let events: Vec<Dated> = body.events;

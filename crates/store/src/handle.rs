@@ -1,0 +1,143 @@
+//! The two ways to a store: one for those who answer requests, one for those who work and sweep.
+//!
+//! On PostgreSQL each has connections of its own, so that runs settle and time passes while every reader waits. On
+//! SQLite both are the same, and the table that a statement writes says which thread writes it.
+//!
+//! Invariant: only the store's own rows hand statements over; everyone else gets values with types.
+
+use super::tables::{Table, Writer};
+use super::{Row, Store, Unavailable, Value};
+use scrip_engine::WorkspaceId;
+
+/// The part of a program that asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    /// One that answers a request.
+    Reader,
+    /// One that works or sweeps.
+    Worker,
+}
+
+/// A way to a store.
+#[derive(Clone, Copy)]
+pub struct Handle<'s> {
+    store: &'s Store,
+    asker: Asker,
+}
+
+impl Store {
+    /// Returns the handle of those who answer requests.
+    pub fn reader(&self) -> Handle<'_> {
+        Handle { store: self, asker: Asker::Reader }
+    }
+
+    /// Returns the handle of those who work and sweep.
+    pub fn worker(&self) -> Handle<'_> {
+        Handle { store: self, asker: Asker::Worker }
+    }
+}
+
+impl<'s> Handle<'s> {
+    /// Returns the store that the handle is of.
+    pub fn store(self) -> &'s Store {
+        self.store
+    }
+
+    /// Waits until the projections show everything that was committed before this call.
+    ///
+    /// # Errors
+    /// When the projector has stopped.
+    pub async fn projected(self) -> Result<(), Unavailable> {
+        match (self.store, self.asker) {
+            (Store::Sqlite(sqlite), _) => sqlite.projected().await,
+            (Store::Postgres(postgres), Asker::Reader) => postgres.projected().await,
+            (Store::Postgres(postgres), Asker::Worker) => postgres.projected_for_work().await,
+        }
+    }
+
+    /// Returns the rows of a statement that reads the journal and its projections as they are. SQL is written with
+    /// `$1 … $n`.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub(crate) async fn read(self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        match (self.store, self.asker) {
+            (Store::Sqlite(sqlite), _) => sqlite.query(sql, values).await,
+            (Store::Postgres(postgres), Asker::Reader) => postgres.query(sql, values).await,
+            (Store::Postgres(postgres), Asker::Worker) => postgres.lease(sql, values).await,
+        }
+    }
+
+    /// Returns the rows of a statement that reads one workspace's entries, or by way of them, and shows everything that
+    /// was committed before this call. The workspace is its `$1`, and more values follow.
+    ///
+    /// # Errors
+    /// When the store cannot answer, or the projector has stopped.
+    pub(crate) async fn history(
+        self,
+        sql: &'static str,
+        workspace: WorkspaceId,
+        more: &[i64],
+    ) -> Result<Vec<Row>, Unavailable> {
+        self.projected().await?;
+        if let Store::Sqlite(sqlite) = self.store {
+            sqlite.indexed(workspace).await?;
+        }
+        let more = more.iter().copied().map(Value::Integer);
+        self.read(sql, [workspace.into()].into_iter().chain(more).collect()).await
+    }
+
+    /// Runs a statement that writes a table beside the journal; returns the number of rows it wrote.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub(crate) async fn write(self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
+        match (self.store, self.asker) {
+            (Store::Sqlite(sqlite), _) => sqlite.write(sql, values).await,
+            (Store::Postgres(postgres), Asker::Reader) => postgres.write(sql, values).await,
+            (Store::Postgres(postgres), Asker::Worker) => postgres.write_for_work(sql, values).await,
+        }
+    }
+
+    /// Runs a statement that writes a table and returns rows, as one that leases does.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub(crate) async fn take(self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        match (self.store, self.asker) {
+            (Store::Sqlite(sqlite), _) if is_projection(sql) => sqlite.lease(sql, values).await,
+            (Store::Sqlite(sqlite), _) => sqlite.take(sql, values).await,
+            (Store::Postgres(postgres), Asker::Reader) => postgres.query(sql, values).await,
+            (Store::Postgres(postgres), Asker::Worker) => postgres.lease(sql, values).await,
+        }
+    }
+}
+
+/// Returns the name of the table that a statement writes; `None` for one that reads.
+fn written_by(sql: &str) -> Option<&str> {
+    let mut words = sql.split_whitespace();
+    match words.next()? {
+        "UPDATE" => words.next(),
+        "INSERT" | "DELETE" => words.nth(1),
+        _ => None,
+    }
+}
+
+/// Returns whether a statement writes a table that is the projector's.
+fn is_projection(sql: &str) -> bool {
+    written_by(sql).and_then(Table::named).is_some_and(|table| table.writer == Writer::Projector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_names_the_table_it_writes() {
+        assert_eq!(written_by("UPDATE queue SET due_at = $1"), Some("queue"));
+        assert_eq!(written_by("INSERT INTO mails (id) VALUES ($1)"), Some("mails"));
+        assert_eq!(written_by("DELETE FROM sessions\n WHERE hash = $1"), Some("sessions"));
+        assert_eq!(written_by("SELECT 1 FROM queue"), None);
+        assert!(is_projection("UPDATE queue SET due_at = $1") && !is_projection("UPDATE mails SET due_at = $1"));
+    }
+}

@@ -1,0 +1,260 @@
+//! The form of a journal row: its body and its place in the hash chain.
+
+use super::{Committed, Idempotency, Submission, SubmitError};
+use crate::crypto::sha256;
+use scrip_engine::{Dated, Entry, Timestamp, Workspace, WorkspaceId, is_privileged};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The hash before a workspace's first entry.
+pub const GENESIS: [u8; 32] = [0; 32];
+
+/// What an entry's `body` column holds, as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Body {
+    /// Who asked.
+    pub actor: String,
+    /// The command's name.
+    pub command: String,
+    /// The id of the request, where the command is an act for the audit log.
+    #[serde(default)]
+    pub request: Option<String>,
+    /// What the workspace claims with it: the scope and what of it. Entries of older versions do not say.
+    #[serde(default)]
+    pub claims: Vec<(String, String)>,
+    /// What happened.
+    pub events: Vec<Dated>,
+}
+
+/// A [`Body`] that is about to be kept.
+#[derive(Serialize)]
+struct Written<'a> {
+    actor: &'a str,
+    command: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    claims: Vec<(&'a str, &'a str)>,
+    events: &'a [Dated],
+}
+
+/// What a submission did, in the form in which it is kept.
+pub struct Sealed {
+    /// [`Body`] as JSON.
+    pub body: String,
+    /// What happened.
+    pub events: Arc<[Dated]>,
+    /// When the workspace next changes by itself.
+    pub next_due_at: Option<i64>,
+    /// The entry's place in the chain.
+    pub hash: [u8; 32],
+}
+
+impl Sealed {
+    /// Seals the events of a submission that left a workspace like this, after an entry with that hash.
+    pub fn new(previous: &[u8; 32], submission: &Submission, after: &Workspace, events: Vec<Dated>) -> Sealed {
+        let command = submission.command.name();
+        let request = submission.request.as_deref().filter(|_| is_privileged(command));
+        let claims = submission.claims.iter().map(|claim| (&*claim.scope, &*claim.what)).collect();
+        let body = Written { actor: &submission.actor, command, request, claims, events: &events };
+        let body = serde_json::to_string(&body).expect("events have no maps with other keys than text");
+        let next_due_at = after.next_due_at().map(Timestamp::micros);
+        let (key, request) =
+            submission.idempotency.as_ref().map_or((&[][..], &[][..]), |key| (&key.key[..], &key.request[..]));
+        let hash = chain(previous, after.id, after.seq, after.at, key, request, next_due_at, &body);
+        Sealed { body, events: events.into(), next_due_at, hash }
+    }
+}
+
+/// The entry that a key was used for before.
+pub struct Stored {
+    /// Its place in the workspace.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Of the request it answered.
+    pub request: Vec<u8>,
+    /// [`Body`] as JSON.
+    pub body: String,
+}
+
+impl Stored {
+    /// The answer to a submission with the same key, without the workspace.
+    ///
+    /// # Errors
+    /// When the key was used for another request.
+    pub fn answer(self, submission: &Submission) -> Result<Committed, SubmitError> {
+        let Stored { seq, at, request, body } = self;
+        let is_same =
+            |known: &Idempotency| request == known.request || known.earlier.is_some_and(|earlier| request == earlier);
+        if !submission.idempotency.as_ref().is_some_and(is_same) {
+            return Err(SubmitError::KeyReused);
+        }
+        let body: Body = serde_json::from_str(&body).map_err(|error| SubmitError::Bug(error.to_string()))?;
+        Ok(Committed { seq, at, events: body.events.into(), replayed: true, before: None, workspace: None })
+    }
+}
+
+/// A journal row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalRow {
+    /// Its place among all entries.
+    pub position: i64,
+    /// Whose.
+    pub workspace: WorkspaceId,
+    /// Its place in the workspace.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Of the idempotency key.
+    pub idempotency_key: Option<Vec<u8>>,
+    /// Of the request.
+    pub request_hash: Option<Vec<u8>>,
+    /// When the workspace next changes by itself.
+    pub next_due_at: Option<i64>,
+    /// [`Body`] as JSON.
+    pub body: String,
+    /// The hash of the entry before.
+    pub previous_hash: Vec<u8>,
+    /// The hash of this one.
+    pub hash: Vec<u8>,
+}
+
+impl JournalRow {
+    /// The row's entry.
+    ///
+    /// # Errors
+    /// When the body is not what this version of Scrip writes or has ever written.
+    pub fn entry(&self) -> Result<Entry, serde_json::Error> {
+        let Body { actor, command, events, .. } = serde_json::from_str(&self.body)?;
+        Ok(Entry { workspace: self.workspace, seq: self.seq, at: self.at, actor, command, events })
+    }
+
+    /// The id of the request it came with, where that was kept.
+    pub fn request(&self) -> Option<String> {
+        serde_json::from_str::<Body>(&self.body).ok()?.request
+    }
+
+    /// Returns what the workspace claims with it.
+    pub fn claims(&self) -> Vec<(String, String)> {
+        serde_json::from_str::<Body>(&self.body).map(|body| body.claims).unwrap_or_default()
+    }
+
+    /// The hash this row should have.
+    pub fn expected_hash(&self) -> [u8; 32] {
+        let optional = |bytes: &Option<Vec<u8>>| bytes.clone().unwrap_or_default();
+        chain(
+            &self.previous_hash,
+            self.workspace,
+            self.seq,
+            self.at,
+            &optional(&self.idempotency_key),
+            &optional(&self.request_hash),
+            self.next_due_at,
+            &self.body,
+        )
+    }
+
+    /// Checks that this row comes right after a workspace's entry of a number and a hash, and is what its hash says.
+    ///
+    /// # Errors
+    /// What is wrong (I4).
+    pub fn follows(&self, workspace: WorkspaceId, seq: u64, hash: &[u8]) -> Result<(), String> {
+        let JournalRow { seq: at, .. } = self;
+        if (self.workspace, self.seq) != (workspace, seq + 1) {
+            return Err(format!("entry {} is not where it should be (I4)", seq + 1));
+        }
+        if self.previous_hash != hash {
+            return Err(format!("entry {at} is not chained to the entry before it (I4)"));
+        }
+        match self.hash == self.expected_hash() {
+            true => Ok(()),
+            false => Err(format!("the content of entry {at} is not what its hash says (I4)")),
+        }
+    }
+
+    /// Reads a row of the columns of `entries`, in their order.
+    pub fn read(row: &super::Row) -> JournalRow {
+        let optional = |column: usize| Some(row.bytes(column).to_vec()).filter(|bytes| !bytes.is_empty());
+        JournalRow {
+            position: row.integer(0),
+            workspace: WorkspaceId::new(row.integer(1) as u64),
+            seq: row.integer(2) as u64,
+            at: Timestamp::from_micros(row.integer(3)),
+            idempotency_key: optional(4),
+            request_hash: optional(5),
+            next_due_at: row.maybe_integer(6),
+            body: row.text(7).to_owned(),
+            previous_hash: row.bytes(8).to_vec(),
+            hash: row.bytes(9).to_vec(),
+        }
+    }
+}
+
+/// The hash of an entry: of everything in its row and of the entry before it (I4).
+#[allow(clippy::too_many_arguments, reason = "the hash is over every column of the row")]
+pub fn chain(
+    previous: &[u8],
+    workspace: WorkspaceId,
+    seq: u64,
+    at: Timestamp,
+    key: &[u8],
+    request: &[u8],
+    next_due_at: Option<i64>,
+    body: &str,
+) -> [u8; 32] {
+    let numbers = [workspace.get(), seq as i64, at.micros(), next_due_at.unwrap_or(-1), key.len() as i64];
+    let numbers = numbers.map(i64::to_le_bytes);
+    sha256(&[previous, numbers.as_flattened(), key, request, body.as_bytes()])
+}
+
+/// What a whole journal is known by: a hash of the last entry of each workspace, in the order of their ids.
+pub fn digest(last: impl Iterator<Item = (WorkspaceId, u64, [u8; 32])>) -> [u8; 32] {
+    let mut all = Vec::new();
+    for (workspace, seq, hash) in last {
+        all.extend(workspace.get().to_le_bytes());
+        all.extend(seq.to_le_bytes());
+        all.extend(hash);
+    }
+    sha256(&[&all])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scrip_engine::{By, Command};
+
+    #[test]
+    fn what_an_earlier_version_stored_is_answered_and_another_request_is_not() {
+        let asked = |request: [u8; 16], earlier: Option<[u8; 16]>| Submission {
+            allowance: Default::default(),
+            workspace: WorkspaceId::new(1),
+            command: Command::Tick,
+            by: By::Operator,
+            actor: String::new(),
+            request: None,
+            idempotency: Some(Idempotency { key: [0; 16], request, earlier }),
+            claims: Vec::new(),
+            mails: Vec::new(),
+            rows: Vec::new(),
+            wants_workspace: false,
+        };
+        let stored = |request: [u8; 16]| {
+            let body = r#"{"actor":"","command":"tick","events":[]}"#.to_owned();
+            Stored { seq: 3, at: Timestamp::from_micros(5), request: request.to_vec(), body }
+        };
+        for (kept, request, earlier, is_same) in [
+            ([1; 16], [1; 16], None, true),
+            ([1; 16], [1; 16], Some([2; 16]), true),
+            ([2; 16], [1; 16], Some([2; 16]), true),
+            ([2; 16], [1; 16], None, false),
+            ([2; 16], [1; 16], Some([3; 16]), false),
+        ] {
+            let answer = stored(kept).answer(&asked(request, earlier));
+            match answer {
+                Ok(committed) => assert!(is_same && committed.replayed && committed.seq == 3),
+                Err(error) => assert!(!is_same && matches!(error, SubmitError::KeyReused), "{error:?}"),
+            }
+        }
+    }
+}

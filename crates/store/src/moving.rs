@@ -1,0 +1,155 @@
+//! Moving up: the journal of a data directory, and the tables beside it, into a PostgreSQL database.
+//!
+//! What has arrived is the progress: entries go over in order, some thousands in a transaction, and a move that was
+//! interrupted goes on after the last one that is there. Rows are carried, not read: every column comes as it was.
+//!
+//! Invariant: the database may be served only after the whole journal is there, and nothing else is.
+
+use super::integrity::{CLAIMS, Seals};
+use super::postgres::moving::{Beside, Found, Target};
+use super::rows::{entries, positions};
+use super::tables::Table;
+use super::{Address, Row, Store, Unavailable, Value};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// The tables beside the journal, and how they are read.
+static PAGES: LazyLock<Vec<(&Table, String)>> =
+    LazyLock::new(|| Table::moved_beside().map(|table| (table, table.page())).collect());
+/// How the journal is read: the place of an entry is its position, and its hash comes last.
+static JOURNAL: LazyLock<String> = LazyLock::new(|| Table::journal().page());
+/// How often that is looked at, and how often in vain before it is given up.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS_MAX: u32 = 60;
+
+/// A move that has begun.
+pub struct Move<'a> {
+    source: &'a Store,
+    target: Target,
+    digest: Vec<u8>,
+    /// The position of the last entry that has arrived.
+    pub reached: i64,
+}
+
+impl<'a> Move<'a> {
+    /// Begins to move an embedded database with this digest, or goes on with it; `None` when it was moved before.
+    ///
+    /// # Errors
+    /// When the database is neither empty nor a beginning of this journal. It is left as it was.
+    pub async fn begin(source: &'a Store, address: &Address, digest: &[u8]) -> Result<Option<Move<'a>>, Unavailable> {
+        let (target, found) = Target::open(address).await?;
+        let other = |what: &str| Err(Unavailable(format!("{what}: name an empty database")));
+        let reached = match found {
+            Found::Empty => 0,
+            Found::Moved(moved) if moved == digest => return Ok(None),
+            Found::Moved(_) => return other("another journal, or this one with fewer entries, was moved here before"),
+            Found::Halfway(None) => 0,
+            Found::Halfway(Some((position, hash))) => {
+                let rows = source.query(&JOURNAL, vec![(position - 1).into(), 1.into()]).await?;
+                match rows.first() {
+                    Some(row) if row.integer(0) == position && row.bytes(row.0.len() - 1) == hash => position,
+                    _ => return other("another directory's journal was being moved here"),
+                }
+            }
+        };
+        target.mark(digest, source.seals()).await?;
+        Ok(Some(Move { source, target, digest: digest.to_vec(), reached }))
+    }
+
+    /// Copies what has not arrived yet, `batch` entries in a transaction; how many they were. `progress` is told how
+    /// many of how many entries are there.
+    ///
+    /// # Errors
+    /// When one of the two databases cannot answer. What has arrived stays there.
+    pub async fn copy(&mut self, batch: i64, mut progress: impl FnMut(u64, u64)) -> Result<u64, Unavailable> {
+        let (source, from) = (self.source, self.reached);
+        let length = entries::last_position(source.reader()).await?;
+        let mut rows = page(source, &JOURNAL, from, batch).await?;
+        while let Some(last) = rows.last().map(|row| row.integer(0)) {
+            // The next ones are read while these are on their way.
+            let (appended, next) = tokio::join!(self.target.append(&rows), page(source, &JOURNAL, last, batch));
+            appended?;
+            self.reached = last;
+            progress(last.unsigned_abs(), length.unsigned_abs());
+            rows = next?;
+        }
+        let beside = self.target.beside().await?;
+        for (table, sql) in PAGES.iter() {
+            copy_table(source, &beside, table, sql, batch).await?;
+        }
+        beside.commit().await?;
+        self.target.settle().await?;
+        Ok((self.reached - from).unsigned_abs())
+    }
+
+    /// Ends the move, when replaying both sides has given the same digest.
+    ///
+    /// # Errors
+    /// When somebody else wrote to the database.
+    pub async fn end(self) -> Result<(), Unavailable> {
+        self.target.unmark(&self.digest, self.source.seals()).await
+    }
+}
+
+async fn page(source: &Store, sql: &'static str, after: i64, most: i64) -> Result<Vec<Row>, Unavailable> {
+    source.query(sql, vec![Value::Integer(after), Value::Integer(most)]).await
+}
+
+async fn copy_table(
+    source: &Store,
+    beside: &Beside<'_>,
+    table: &Table,
+    sql: &'static str,
+    batch: i64,
+) -> Result<(), Unavailable> {
+    let mut after = 0;
+    loop {
+        let mut rows = page(source, sql, after, batch).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.integer(0);
+        rows.iter_mut().filter(|row| row.0.iter().any(has_zero)).for_each(|row| take_zeros(table, row, source.seals()));
+        beside.append(table, &rows).await?;
+    }
+}
+
+/// Returns true for a text that only the embedded database keeps: earlier versions took U+0000 in an id or a name.
+fn has_zero(value: &Value) -> bool {
+    matches!(value, Value::Text(text) if text.contains('\0'))
+}
+
+/// Puts a mark in the place of each U+0000 of a row. What is sealed of such rows is a claim of an earlier version.
+fn take_zeros(table: &Table, Row(values): &mut Row, seals: &Seals) {
+    for value in values.iter_mut() {
+        if let Value::Text(text) = value {
+            *text = text.replace('\0', "\u{fffd}");
+        }
+    }
+    if table.name == CLAIMS
+        && let [_, columns @ .., seal] = &mut values[..]
+    {
+        *seal = seals.older_claim(columns);
+    }
+}
+
+/// Waits until the projections of a database have come to an entry. `progress` is told how many of how many.
+///
+/// # Errors
+/// When they stand still.
+pub async fn folded(store: &Store, to: i64, mut progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
+    let (mut reached, mut looks) = (-1, 0);
+    loop {
+        // It waits for longer than that by itself, and says then that they are not there yet.
+        if let Ok(done) = tokio::time::timeout(LOOK, store.projected()).await {
+            return done;
+        }
+        let now = positions::projected(store.reader()).await?.unwrap_or_default();
+        progress(now.unsigned_abs(), to.unsigned_abs());
+        looks = if now > reached { 0 } else { looks + 1 };
+        reached = now;
+        if looks == LOOKS_MAX {
+            return Err(Unavailable(format!(
+                "the projections stand still at {now} of {to}: is there a transaction in this cluster that has not ended?"
+            )));
+        }
+    }
+}

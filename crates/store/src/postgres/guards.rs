@@ -1,0 +1,82 @@
+//! What keeps a database from being served, parted or filled: a move that has not ended, somebody who is connected,
+//! parts whose transactions have no common order.
+//!
+//! Invariant: a journal is served only where one cluster numbers its transactions, since entries are folded in their
+//! order (see [`super::projector`]).
+
+use super::reach::Reach;
+use crate::integrity;
+use crate::{Shortened, Unavailable};
+use tokio_postgres::Client;
+
+/// The setting that is there for as long as a move has not ended. Its value is the digest of the journal.
+pub(super) const MOVING: &str = "moving";
+
+/// Refuses a database that somebody else of ours is connected to.
+///
+/// # Errors
+/// When it is one.
+pub(super) async fn refuse_the_served(client: &Client, reach: &Reach, but: &str) -> Result<(), Unavailable> {
+    let (ours, but) = (reach.application(""), reach.application(but));
+    let sql = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+               AND starts_with(application_name, $1) AND application_name <> $2)";
+    match client.query_one(sql, &[&ours, &but]).await?.get(0) {
+        true => Err(Unavailable("a scrip server is connected to this database: stop it first".to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a database that a move has only begun to fill.
+///
+/// # Errors
+/// When it is one.
+pub(super) async fn refuse_halves(client: &Client) -> Result<(), Unavailable> {
+    match client.query_opt("SELECT 1 FROM settings WHERE name = $1", &[&MOVING]).await? {
+        None => Ok(()),
+        Some(_) => Err(Unavailable(
+            "a move into this database has not ended: run `scrip migrate --from DIR --to URL` again, which goes on where \
+             it was, or drop the database"
+                .to_owned(),
+        )),
+    }
+}
+
+/// Refuses a journal that ends before what its projections were folded from; where that is accepted, they are folded
+/// again.
+///
+/// # Errors
+/// When it is one and is not accepted.
+pub(super) async fn refuse_the_shortened(client: &Client, shortened: Shortened) -> Result<(), Unavailable> {
+    let sql = "SELECT COALESCE((SELECT position FROM positions WHERE name = 'views'), 0),
+               COALESCE((SELECT MAX(position) FROM entries), 0)";
+    let row = client.query_one(sql, &[]).await?;
+    let (seen, last): (i64, i64) = (row.get(0), row.get(1));
+    match shortened {
+        Shortened::Refuse if seen > last => Err(Unavailable(integrity::shorter(last, seen))),
+        Shortened::Accept if seen > last => Ok(client.batch_execute(&super::audit::empty()).await?),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a journal whose parts are on several nodes: each has transactions of its own, in no common order.
+///
+/// # Errors
+/// When it is one.
+pub(super) async fn refuse_several_nodes(client: &Client) -> Result<(), Unavailable> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pg_partition_tree('entries') JOIN pg_class ON pg_class.oid = relid
+               WHERE relkind = 'f'), to_regclass('pg_dist_partition') IS NOT NULL";
+    let row = client.query_one(sql, &[]).await?;
+    let (mut several, citus): (bool, bool) = (row.get(0), row.get(1));
+    if citus {
+        let sql = "SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'entries'::regclass)";
+        several |= client.query_one(sql, &[]).await?.get::<_, bool>(0);
+    }
+    if !several {
+        return Ok(());
+    }
+    Err(Unavailable(
+        "the entries of this journal are on several nodes, whose transactions have no common order: what is folded from \
+         them would miss some (docs/SCALING.md)"
+            .to_owned(),
+    ))
+}

@@ -1,0 +1,600 @@
+//! A lane: one task and one connection that decide and append for the workspaces that fall to it.
+//!
+//! Take one submission, drain what waits, decide all of it on the states this process knows, append it in one
+//! statement. Another process may have written meanwhile: whoever loses a number folds the entries it had not seen and
+//! decides again, whoever loses a key finds the stored answer, and a refusal is only given after a look at the end of
+//! the journal.
+//!
+//! Invariant: nothing is answered that the database has not confirmed.
+
+mod looks;
+
+use super::states::{self, Cached, NEWS, States};
+use super::{PATIENCE, Shared, allowances, beside, claims, reach};
+use crate::allowance::Denied;
+use crate::integrity::Seals;
+use crate::journal::{GENESIS, Sealed};
+use crate::{
+    Allowance, Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Told, Unavailable,
+    panic_text,
+};
+use looks::{answer_stored, clocks, ends, stored_keys, test_clock};
+use scrip_engine::{Applied, By, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::{Client, Statement};
+
+/// Jobs that share a transaction at most.
+const BATCH_MAX: usize = 256;
+/// How often a batch is decided again before its callers are told to come back.
+const ROUNDS_MAX: usize = 100;
+
+/// What a lane is asked, and its place in the order it was asked in.
+pub(super) struct Job {
+    place: u64,
+    ask: Ask,
+}
+
+enum Ask {
+    Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
+    Read(WorkspaceId, oneshot::Sender<Result<Option<Arc<Workspace>>, Unavailable>>),
+}
+
+impl Job {
+    pub(super) fn submit(submission: Submission, reply: oneshot::Sender<Result<Committed, SubmitError>>) -> Job {
+        Job { place: 0, ask: Ask::Submit(Box::new(submission), reply) }
+    }
+
+    pub(super) fn read(
+        workspace: WorkspaceId,
+        reply: oneshot::Sender<Result<Option<Arc<Workspace>>, Unavailable>>,
+    ) -> Job {
+        Job { place: 0, ask: Ask::Read(workspace, reply) }
+    }
+
+    fn workspace(&self) -> WorkspaceId {
+        match &self.ask {
+            Ask::Submit(submission, _) => submission.workspace,
+            Ask::Read(workspace, _) => *workspace,
+        }
+    }
+
+    fn submission(&self) -> Option<&Submission> {
+        match &self.ask {
+            Ask::Submit(submission, _) => Some(submission),
+            Ask::Read(..) => None,
+        }
+    }
+
+    fn idempotency(&self) -> Option<Idempotency> {
+        self.submission()?.idempotency
+    }
+
+    fn claims(&self) -> &[Claim] {
+        self.submission().map_or(&[], |submission| &submission.claims)
+    }
+
+    fn allowance(&self) -> Option<&Allowance> {
+        self.submission().map(|submission| &submission.allowance).filter(|allowance| !allowance.is_empty())
+    }
+
+    fn is_abandoned(&self) -> bool {
+        match &self.ask {
+            Ask::Submit(_, reply) => reply.is_closed(),
+            Ask::Read(_, reply) => reply.is_closed(),
+        }
+    }
+
+    fn fail(self, unavailable: &Unavailable) {
+        // Whoever asked may have gone away; that is their affair.
+        match self.ask {
+            Ask::Submit(_, reply) => drop(reply.send(Err(unavailable.clone().into()))),
+            Ask::Read(_, reply) => drop(reply.send(Err(unavailable.clone()))),
+        }
+    }
+}
+
+pub(super) struct Lane {
+    pub shared: Arc<Shared>,
+    pub link: Option<Link>,
+    /// The connection failed somebody: a server that ends one says so before it closes it.
+    pub failed: bool,
+    pub states: States,
+    pub group_commit: bool,
+    /// What entries bring about beside them.
+    pub tell: Tell,
+}
+
+/// A lane's connection, with what it does all the time prepared.
+pub(super) struct Link {
+    client: Client,
+    insert: Statement,
+    news: Statement,
+}
+
+impl Link {
+    async fn new(shared: &Shared) -> Result<Link, Unavailable> {
+        let client = shared.connect().await?;
+        let (insert, news) = tokio::try_join!(client.prepare(INSERT), client.prepare(NEWS))?;
+        Ok(Link { client, insert, news })
+    }
+}
+
+/// An entry that was decided and is to be appended.
+struct Planned {
+    job: Job,
+    row: EntryRow,
+    committed: Committed,
+    /// What is written beside it, besides its claims.
+    beside: Told,
+}
+
+struct EntryRow {
+    workspace: i64,
+    seq: i64,
+    at: i64,
+    key: Option<Vec<u8>>,
+    request: Option<Vec<u8>>,
+    next_due_at: Option<i64>,
+    body: String,
+    previous: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+/// What was decided to change nothing, on a state that may not be the last.
+enum Unchanged {
+    Nothing(Box<Applied>, Arc<Workspace>),
+    Refused(Refusal),
+    Bug(String),
+    Read(Option<Arc<Workspace>>),
+}
+
+/// What changes nothing, and the hash of the entry it was decided on: that entry's number may have gone to another.
+struct Decision {
+    job: Job,
+    on: [u8; 32],
+    unchanged: Unchanged,
+}
+
+/// A batch, decided in memory.
+#[derive(Default)]
+struct Decided {
+    planned: Vec<Planned>,
+    unchanged: Vec<Decision>,
+    /// Those whose key or claim an earlier one of this batch has: they wait for what becomes of it.
+    later: Vec<Job>,
+    after: HashMap<WorkspaceId, Cached>,
+}
+
+impl Lane {
+    /// Serves jobs until nobody can send any more.
+    pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
+        let most = if self.group_commit { BATCH_MAX } else { 1 };
+        let mut batch = Vec::with_capacity(most);
+        while waiting.recv_many(&mut batch, most).await > 0 {
+            let mut pending = std::mem::take(&mut batch);
+            pending.iter_mut().zip(0..).for_each(|(job, place)| job.place = place);
+            for _ in 0..ROUNDS_MAX {
+                // Whoever has been told to come back meanwhile will.
+                pending.retain(|job| !job.is_abandoned());
+                if pending.is_empty() {
+                    break;
+                }
+                // A database that says nothing is left, and with it the connection: its jobs go unanswered.
+                pending = tokio::time::timeout(PATIENCE, self.round(pending)).await.unwrap_or_default();
+                // Whatever became of this round: those of one workspace are decided in the order they came in.
+                pending.sort_by_key(|job| job.place);
+            }
+            let unavailable = Unavailable(format!("{ROUNDS_MAX} rounds were lost to other processes"));
+            pending.into_iter().for_each(|job| job.fail(&unavailable));
+        }
+    }
+
+    /// Decides and appends once; what has to be decided again.
+    async fn round(&mut self, jobs: Vec<Job>) -> Vec<Job> {
+        let link = match self.link.take().filter(|link| !link.client.is_closed()) {
+            Some(link) => link,
+            None => match Link::new(&self.shared).await {
+                Ok(link) => link,
+                Err(unavailable) => {
+                    jobs.into_iter().for_each(|job| job.fail(&unavailable));
+                    return Vec::new();
+                }
+            },
+        };
+        let again = self.round_on(&link, jobs).await;
+        if !std::mem::take(&mut self.failed) && !link.client.is_closed() {
+            self.link = Some(link);
+        }
+        again
+    }
+
+    /// Tells callers to come back, who are then served on another connection.
+    fn fail(&mut self, jobs: impl IntoIterator<Item = Job>, unavailable: &Unavailable) {
+        self.failed = true;
+        jobs.into_iter().for_each(|job| job.fail(unavailable));
+    }
+
+    async fn round_on(&mut self, link: &Link, jobs: Vec<Job>) -> Vec<Job> {
+        let client = &link.client;
+        if let Err(unavailable) = self.states.ready(client, &link.news, jobs.iter().map(Job::workspace)).await {
+            self.fail(jobs, &unavailable);
+            return Vec::new();
+        }
+        let jobs = self.without_broken(jobs);
+        let mut loaded = clocks(client, &self.states, &jobs, &self.shared.seals).await;
+        // A version that another process has published a moment ago is read before anything is judged by it.
+        let newest = self.shared.catalogs().newest().map_or(0, |newest| newest.version);
+        let is_behind = |job: &Job| self.states.of(job.workspace()).workspace.catalog > newest;
+        if loaded.is_ok() && jobs.iter().any(is_behind) {
+            loaded = self.shared.look_at_the_catalogs().await.and(loaded);
+        }
+        let clocks = match loaded {
+            Ok(clocks) => clocks,
+            Err(unavailable) => {
+                self.fail(jobs, &unavailable);
+                return Vec::new();
+            }
+        };
+        let Decided { planned, unchanged, later, after } = self.decide(jobs, &clocks);
+        let mut again = later;
+        again.extend(self.append(link, planned, after).await);
+        again.extend(self.confirm(link, unchanged).await);
+        again
+    }
+
+    /// Answers what is asked of workspaces whose entries are not right; the rest.
+    fn without_broken(&self, jobs: Vec<Job>) -> Vec<Job> {
+        let (mut good, mut broken) = (Vec::with_capacity(jobs.len()), Vec::new());
+        for job in jobs {
+            match self.states.broken(job.workspace()) {
+                None => good.push(job),
+                Some(why) => broken.push((job, why)),
+            }
+        }
+        broken.into_iter().for_each(|(job, why)| job.fail(&why));
+        good
+    }
+
+    fn decide(&self, jobs: Vec<Job>, clocks: &HashMap<i64, Timestamp>) -> Decided {
+        let mut decided = Decided::default();
+        let (mut keys, mut claimed, mut waiting) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let catalogs = self.shared.catalogs();
+        for job in jobs {
+            let id = job.workspace();
+            if waiting.contains(&id) || job.claims().iter().any(|claim| claimed.contains(claim)) {
+                // Whatever else is asked of a workspace comes after its opening.
+                waiting.insert(id);
+                decided.later.push(job);
+                continue;
+            }
+            if job.idempotency().is_some_and(|idempotency| !keys.insert((id, idempotency.key))) {
+                decided.later.push(job);
+                continue;
+            }
+            claimed.extend(job.claims().iter().cloned());
+            let cached = decided.after.get(&id).unwrap_or_else(|| self.states.of(id)).clone();
+            let test_clock = test_clock(&job, &cached);
+            let now = test_clock.and_then(|id| clocks.get(&id).copied()).unwrap_or_else(|| self.shared.now());
+            let on = cached.hash;
+            match decide(&job, &cached, &catalogs, now) {
+                Outcome::Append(applied) => {
+                    let told = (self.tell)(&catalogs, &applied.workspace, &applied.events);
+                    plan(&mut decided, job, *applied, cached, told);
+                }
+                Outcome::Unchanged(unchanged) => decided.unchanged.push(Decision { job, on, unchanged }),
+            }
+        }
+        decided
+    }
+
+    /// Appends what was planned, all of it or nothing; what has to be decided again.
+    async fn append(
+        &mut self,
+        link: &Link,
+        mut planned: Vec<Planned>,
+        after: HashMap<WorkspaceId, Cached>,
+    ) -> Vec<Job> {
+        if planned.is_empty() {
+            return Vec::new();
+        }
+        // In one order everywhere: two processes that wait for each other's rows would both be thrown out.
+        planned.sort_by_key(|planned| (planned.row.workspace, planned.row.seq));
+        let inserted = insert(link, &planned, self.shared.now(), &self.shared.seals).await;
+        if inserted.is_err() {
+            // Where the connection is gone too, so is the transaction.
+            let _ = link.client.batch_execute("ROLLBACK").await;
+        }
+        match inserted {
+            Ok(Inserted::All) => self.appended(planned, after),
+            Ok(Inserted::But(lost)) => return self.lost(link, planned, &lost).await,
+            Ok(Inserted::Claimed(taken)) => return refuse_taken(planned, &taken),
+            Ok(Inserted::Denied(denied)) => return refuse_denied(planned, denied),
+            Err(error) if reach::is_retryable(&error) => {
+                return planned.into_iter().map(|planned| planned.job).collect();
+            }
+            Err(error) => {
+                self.failed = true;
+                let outcome = self.outcome(&planned).await;
+                if outcome.is_err() {
+                    planned.iter().for_each(|planned| self.states.forget(planned.job.workspace()));
+                }
+                match outcome {
+                    Ok(true) => self.appended(planned, after),
+                    _ => self.fail(planned.into_iter().map(|planned| planned.job), &error.into()),
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn appended(&mut self, planned: Vec<Planned>, after: HashMap<WorkspaceId, Cached>) {
+        self.shared.written.notify_one();
+        let due = |cached: &&Cached| cached.workspace.seq.is_multiple_of(SNAPSHOT_EVERY);
+        let kept: Vec<Cached> = after.values().filter(due).cloned().collect();
+        if !kept.is_empty() {
+            tokio::spawn(states::keep(Arc::clone(&self.shared), kept));
+        }
+        self.states.keep(after);
+        for Planned { job, committed, .. } in planned {
+            if let Ask::Submit(_, reply) = job.ask {
+                let _ = reply.send(Ok(committed));
+            }
+        }
+    }
+
+    /// Some numbers or keys were taken: nothing was appended. What has a stored answer is answered.
+    async fn lost(&mut self, link: &Link, planned: Vec<Planned>, lost: &HashSet<WorkspaceId>) -> Vec<Job> {
+        let jobs: Vec<Job> = planned.into_iter().map(|planned| planned.job).collect();
+        let lost: Vec<WorkspaceId> = lost.iter().copied().collect();
+        let found = async {
+            self.states.lost(&link.client, &link.news, &lost).await?;
+            stored_keys(&link.client, &jobs).await
+        };
+        match found.await {
+            Ok(mut found) => {
+                let mut again = Vec::new();
+                for (index, job) in jobs.into_iter().enumerate() {
+                    match found.remove(&index) {
+                        Some(stored) => answer_stored(&self.shared, job, stored),
+                        None => again.push(job),
+                    }
+                }
+                again
+            }
+            Err(unavailable) => {
+                self.fail(jobs, &unavailable);
+                Vec::new()
+            }
+        }
+    }
+
+    /// A commit whose answer was lost: whether the entries are there.
+    async fn outcome(&self, planned: &[Planned]) -> Result<bool, Unavailable> {
+        let client = self.shared.connect().await?;
+        let first = &planned[0].row;
+        let sql = "SELECT hash FROM entries WHERE workspace = $1 AND seq = $2";
+        let row = client.query_opt(sql, &[&first.workspace, &first.seq]).await?;
+        Ok(row.is_some_and(|row| row.get::<_, &[u8]>(0) == first.hash))
+    }
+
+    /// Answers what changed nothing, where the journal has nothing newer and no answer under its key.
+    async fn confirm(&mut self, link: &Link, unchanged: Vec<Decision>) -> Vec<Job> {
+        let client = &link.client;
+        if unchanged.is_empty() {
+            return Vec::new();
+        }
+        let decisions = unchanged.into_iter().map(|Decision { job, on, unchanged }| (job, (on, unchanged)));
+        let (jobs, decided): (Vec<Job>, Vec<([u8; 32], Unchanged)>) = decisions.unzip();
+        let looked = async { tokio::try_join!(stored_keys(client, &jobs), ends(client, &jobs)) };
+        let (mut stored, ends) = match looked.await {
+            Ok(looked) => looked,
+            Err(unavailable) => {
+                self.fail(jobs, &unavailable);
+                return Vec::new();
+            }
+        };
+        let (mut again, mut stale) = (Vec::new(), HashSet::new());
+        for (index, (job, (on, unchanged))) in jobs.into_iter().zip(decided).enumerate() {
+            let id = job.workspace();
+            let end = ends.get(&id).copied().unwrap_or(GENESIS);
+            match stored.remove(&index) {
+                Some(stored) => answer_stored(&self.shared, job, stored),
+                None if on == end => answer(job, unchanged),
+                None => {
+                    stale.insert(id);
+                    again.push(job);
+                }
+            }
+        }
+        let stale: Vec<WorkspaceId> = stale.into_iter().collect();
+        if let Err(unavailable) = self.states.lost(client, &link.news, &stale).await {
+            self.fail(again.drain(..), &unavailable);
+        }
+        again
+    }
+}
+
+enum Outcome {
+    Append(Box<Applied>),
+    Unchanged(Unchanged),
+}
+
+/// What becomes of a job on a state.
+fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Outcome {
+    let workspace = &cached.workspace;
+    let tick = Command::Tick;
+    let (by, command) = match &job.ask {
+        Ask::Submit(submission, _) => (submission.by, &submission.command),
+        Ask::Read(..) if !workspace.is_open() => return Outcome::Unchanged(Unchanged::Read(None)),
+        Ask::Read(..) if workspace.next_due_at().is_none_or(|due| due > now) => {
+            return Outcome::Unchanged(Unchanged::Read(Some(Arc::clone(workspace))));
+        }
+        Ask::Read(..) => (By::Operator, &tick),
+    };
+    let unchanged = match catch_unwind(AssertUnwindSafe(|| apply(workspace, catalogs, by, command, now))) {
+        Ok(Ok(applied)) if matches!(job.ask, Ask::Read(..)) => Unchanged::Read(Some(Arc::new(applied.workspace))),
+        Ok(Ok(applied)) if applied.events.is_empty() => Unchanged::Nothing(Box::new(applied), Arc::clone(workspace)),
+        Ok(Ok(applied)) => return Outcome::Append(Box::new(applied)),
+        Ok(Err(refusal)) => Unchanged::Refused(refusal),
+        Err(panic) => Unchanged::Bug(panic_text(panic.as_ref())),
+    };
+    Outcome::Unchanged(unchanged)
+}
+
+fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached, told: Told) {
+    let Applied { workspace, events } = applied;
+    let Job { place, ask: Ask::Submit(submission, reply) } = job else { return };
+    let mails = submission.mails.iter().cloned().chain(told.mails).collect();
+    let beside = Told { mails, rows: submission.rows.iter().cloned().chain(told.rows).collect() };
+    let Sealed { body, events, next_due_at, hash } = Sealed::new(&cached.hash, &submission, &workspace, events);
+    let idempotency = submission.idempotency;
+    let row = EntryRow {
+        workspace: workspace.id.get(),
+        seq: workspace.seq as i64,
+        at: workspace.at.micros(),
+        key: idempotency.map(|idempotency| idempotency.key.to_vec()),
+        request: idempotency.map(|idempotency| idempotency.request.to_vec()),
+        next_due_at,
+        body,
+        previous: cached.hash.to_vec(),
+        hash: hash.to_vec(),
+    };
+    let (seq, at, workspace) = (workspace.seq, workspace.at, Arc::new(workspace));
+    let committed = Committed {
+        seq,
+        at,
+        events,
+        replayed: false,
+        before: Some(cached.workspace),
+        workspace: submission.wants_workspace.then(|| Arc::clone(&workspace)),
+    };
+    decided.after.insert(workspace.id, Cached { workspace, hash });
+    let job = Job { place, ask: Ask::Submit(submission, reply) };
+    decided.planned.push(Planned { job, row, committed, beside });
+}
+
+enum Inserted {
+    All,
+    But(HashSet<WorkspaceId>),
+    Claimed(HashSet<Claim>),
+    /// Some have no allowance, by their place among those that were to be appended.
+    Denied(HashMap<usize, Denied>),
+}
+
+const INSERT: &str = "INSERT INTO entries
+    (workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bigint[], $7::text[],
+    $8::bytea[], $9::bytea[]) ON CONFLICT DO NOTHING RETURNING workspace, seq";
+
+/// The one statement that gives order, idempotency and the requests' hashes. Where a workspace has several entries in
+/// it, losing one must undo those that follow: then it is committed only when all of it was inserted.
+async fn insert(
+    link: &Link,
+    planned: &[Planned],
+    now: Timestamp,
+    seals: &Seals,
+) -> Result<Inserted, tokio_postgres::Error> {
+    let rows: Vec<&EntryRow> = planned.iter().map(|planned| &planned.row).collect();
+    let workspaces: Vec<i64> = rows.iter().map(|row| row.workspace).collect();
+    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    let ats: Vec<i64> = rows.iter().map(|row| row.at).collect();
+    let keys: Vec<Option<&[u8]>> = rows.iter().map(|row| row.key.as_deref()).collect();
+    let requests: Vec<Option<&[u8]>> = rows.iter().map(|row| row.request.as_deref()).collect();
+    let due: Vec<Option<i64>> = rows.iter().map(|row| row.next_due_at).collect();
+    let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
+    let previous: Vec<&[u8]> = rows.iter().map(|row| row.previous.as_slice()).collect();
+    let hashes: Vec<&[u8]> = rows.iter().map(|row| row.hash.as_slice()).collect();
+    let Link { client, insert, .. } = link;
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 9] =
+        [&workspaces, &seqs, &ats, &keys, &requests, &due, &bodies, &previous, &hashes];
+    let (_, inserted) = tokio::try_join!(client.batch_execute("BEGIN"), client.query(insert, &values))?;
+    let inserted: HashSet<(i64, i64)> = inserted.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let lost = rows.iter().filter(|row| !inserted.contains(&(row.workspace, row.seq)));
+    let lost: HashSet<WorkspaceId> = lost.map(|row| WorkspaceId::new(row.workspace as u64)).collect();
+    if !lost.is_empty() {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(Inserted::But(lost));
+    }
+    let allowed = planned.iter().filter_map(|planned| planned.job.allowance());
+    let mut counted = allowances::lock(client, allowed, now).await?;
+    let mut denied = HashMap::new();
+    for (place, planned) in planned.iter().enumerate() {
+        let taken = planned.job.allowance().map_or(Ok(()), |allowance| counted.take(allowance, now));
+        denied.extend(taken.err().map(|why| (place, why)));
+    }
+    if !denied.is_empty() {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(Inserted::Denied(denied));
+    }
+    allowances::write(client, &counted).await?;
+    let claimed = planned.iter().map(|planned| (planned.job.claims(), planned.job.workspace()));
+    let claimed = claimed.flat_map(|(claims, id)| claims.iter().map(move |claim| (claim, id))).collect();
+    let taken = claims::make(client, claimed, seals).await?;
+    if !taken.is_empty() {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(Inserted::Claimed(taken));
+    }
+    beside::write(client, planned.iter().map(|planned| &planned.beside), now, seals).await?;
+    client.batch_execute("COMMIT").await?;
+    Ok(Inserted::All)
+}
+
+/// Some claim what other workspaces have, as the database has confirmed: nothing was appended. The rest is decided
+/// again.
+fn refuse_taken(planned: Vec<Planned>, taken: &HashSet<Claim>) -> Vec<Job> {
+    let mut again = Vec::new();
+    for Planned { job, .. } in planned {
+        match (job.claims().iter().find(|claim| taken.contains(claim)).cloned(), job) {
+            (Some(claim), Job { ask: Ask::Submit(_, reply), .. }) => {
+                drop(reply.send(Err(SubmitError::Claimed(claim))));
+            }
+            (_, job) => again.push(job),
+        }
+    }
+    again
+}
+
+/// Answers those that have no allowance: nothing was appended. The rest is decided again.
+fn refuse_denied(planned: Vec<Planned>, mut denied: HashMap<usize, Denied>) -> Vec<Job> {
+    let mut again = Vec::new();
+    for (place, Planned { job, .. }) in planned.into_iter().enumerate() {
+        let error = match denied.remove(&place) {
+            Some(Denied::Exceeded(exceeded)) => SubmitError::Exceeded(exceeded),
+            Some(Denied::Refused(refusal)) => SubmitError::Refused(refusal),
+            None => {
+                again.push(job);
+                continue;
+            }
+        };
+        if let Ask::Submit(_, reply) = job.ask {
+            drop(reply.send(Err(error)));
+        }
+    }
+    again
+}
+
+fn answer(job: Job, unchanged: Unchanged) {
+    match (job.ask, unchanged) {
+        (Ask::Read(_, reply), Unchanged::Read(workspace)) => drop(reply.send(Ok(workspace))),
+        (Ask::Read(_, reply), Unchanged::Refused(refusal)) => {
+            drop(reply.send(Err(Unavailable(format!("time could not pass: {}", refusal.code())))));
+        }
+        (Ask::Read(_, reply), Unchanged::Bug(cause)) => drop(reply.send(Err(Unavailable(cause)))),
+        (Ask::Read(_, reply), Unchanged::Nothing(_, workspace)) => drop(reply.send(Ok(Some(workspace)))),
+        (Ask::Submit(_, reply), Unchanged::Refused(refusal)) => drop(reply.send(Err(SubmitError::Refused(refusal)))),
+        (Ask::Submit(_, reply), Unchanged::Bug(cause)) => drop(reply.send(Err(SubmitError::Bug(cause)))),
+        (Ask::Submit(submission, reply), Unchanged::Nothing(applied, before)) => {
+            let Workspace { seq, at, .. } = applied.workspace;
+            let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
+            let committed =
+                Committed { seq, at, events: Arc::default(), replayed: false, before: Some(before), workspace };
+            drop(reply.send(Ok(committed)));
+        }
+        (Ask::Submit(_, reply), Unchanged::Read(_)) => {
+            drop(reply.send(Err(SubmitError::Bug("a submission was read".to_owned()))));
+        }
+    }
+}

@@ -1,0 +1,532 @@
+//! PostgreSQL: any number of processes, each with a lane that appends, one of them folding.
+//!
+//! Invariant: the database alone says what happened and in which order; what a process remembers is never the last
+//! word.
+
+mod allowances;
+mod audit;
+mod beside;
+mod claims;
+pub mod distributed;
+mod guards;
+mod lane;
+mod limiter;
+pub mod moving;
+mod projector;
+mod reach;
+mod roles;
+mod rows;
+mod schema;
+mod sealing;
+mod states;
+mod tls;
+mod values;
+
+use super::integrity::{self, LAST_CATALOG, Seals, check_catalogs};
+use super::snapshot::Healed;
+use super::watchers::Watchers;
+use super::{
+    Allowance, Committed, Exceeded, Options, Progress, Row, Shortened, Submission, SubmitError, Unavailable, Value,
+    catalogs_of, queries, text_hash, written_clocks,
+};
+use crate::clock::Stopwatch;
+use deadpool_postgres::Pool;
+use futures_util::future::join_all;
+use lane::{Job, Lane};
+use limiter::Limiter;
+use projector::Place;
+pub use reach::Address;
+use reach::Reach;
+pub use roles::admit;
+use schema::migrate;
+use scrip_engine::{Admission, Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
+use states::States;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_postgres::Client;
+
+/// Submissions that may wait; one more is told to come back.
+const QUEUE_MAX: usize = 8_192;
+/// Connections for reading, beside those of the lane and of the projector.
+const POOL_MAX: usize = 8;
+/// Connections for leases and for the sweep: however many read, runs settle and time passes.
+const RESERVE_MAX: usize = 2;
+/// How long a connection, a statement of the pool or a lane's answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// After how long a connection counts as dead whose other end does not even confirm that it is there.
+const DEAD: Duration = Duration::from_secs(10); // # assumed
+/// The advisory lock of whoever publishes a catalog; a number of our own.
+const PUBLISHING: i64 = 0x5343_5249_5003;
+/// Microseconds between the publication of a version and its coming into force: twice as long as any process needs to
+/// read it.
+const AHEAD_MICROS: i64 = 1_000_000;
+/// Place of the last entry, in the order in which entries are folded.
+const LAST: &str = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
+/// The instant of the oldest entry that is not folded.
+pub const OLDEST: &str = "SELECT at FROM entries WHERE (xid, position) >
+    ((SELECT xid FROM positions WHERE name = 'views'), (SELECT position FROM positions WHERE name = 'views'))
+    ORDER BY xid, position LIMIT 1";
+/// How often a process looks for a newer catalog and at the database's clock.
+const REFRESH: Duration = Duration::from_millis(500);
+
+/// What the tasks of a process share.
+struct Shared {
+    reach: Reach,
+    seals: Seals,
+    healed: Arc<Healed>,
+    /// Whether catalogs are read as they are, to be replayed and not served.
+    unchecked: bool,
+    /// Workspaces that an appender remembers.
+    known_max: usize,
+    pool: Pool,
+    reserve: Pool,
+    catalogs: RwLock<Arc<Catalogs>>,
+    /// Runs since this process began, however the machine's clock is set.
+    stopwatch: Stopwatch,
+    /// What the database's clock is ahead of the stopwatch, in microseconds.
+    ahead: AtomicI64,
+    /// The last instant that was given.
+    last: AtomicI64,
+    /// Entries were appended by this process.
+    written: Notify,
+    /// How many wait for the projections, and that there is one more.
+    waiting: AtomicUsize,
+    waited_for: Notify,
+    /// Another process told of entries, or of having folded some.
+    heard: Arc<Notify>,
+}
+
+/// Somebody waits for the projections, for as long as this lives.
+struct Waiting<'a>(&'a Shared);
+
+impl Waiting<'_> {
+    fn of(shared: &Shared) -> Waiting<'_> {
+        shared.waiting.fetch_add(1, Ordering::Relaxed);
+        shared.waited_for.notify_one();
+        Waiting(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Waits for an answer of the database, but not for ever: a frozen one keeps its connections and says nothing.
+async fn patiently<T>(answer: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
+    let answer = tokio::time::timeout(PATIENCE, answer).await;
+    answer.unwrap_or_else(|_| Err(Unavailable("the database does not answer".to_owned())))
+}
+
+/// The answer of a lane that was sent something.
+async fn answered<T>(sent: Result<oneshot::Receiver<T>, Unavailable>) -> Result<T, Unavailable> {
+    let answer = sent?;
+    patiently(async { answer.await.map_err(|_| Unavailable("the database does not answer".to_owned())) }).await
+}
+
+impl Shared {
+    /// A connection of one's own, which is driven by a task until it is dropped.
+    async fn connect(&self) -> Result<Client, Unavailable> {
+        self.reach.connect().await
+    }
+
+    fn catalogs(&self) -> Arc<Catalogs> {
+        Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
+    }
+
+    /// The database's time, never set back.
+    fn now(&self) -> Timestamp {
+        let now = micros(self.stopwatch).saturating_add(self.ahead.load(Ordering::Relaxed));
+        Timestamp::from_micros(self.last.fetch_max(now, Ordering::Relaxed).max(now))
+    }
+
+    async fn look_at_the_clock(&self) -> Result<(), Unavailable> {
+        let client = reach::take(&self.pool).await?;
+        let before = micros(self.stopwatch);
+        let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
+        let there: i64 = client.query_one(sql, &[]).await?.get(0);
+        let here = before + (micros(self.stopwatch) - before) / 2;
+        self.ahead.store(there - here, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn look_at_the_catalogs(&self) -> Result<(), Unavailable> {
+        let client = reach::take(&self.pool).await?;
+        let newest: i64 = client.query_one("SELECT COALESCE(MAX(version), 0) FROM catalogs", &[]).await?.get(0);
+        if i64::from(self.catalogs().newest().map_or(0, |published| published.version)) == newest {
+            return Ok(());
+        }
+        // A version and the setting that counts it are written in one transaction, and read in one statement.
+        let sql = format!(
+            "SELECT found.*, value, settings.seal FROM ({}) AS found LEFT JOIN settings ON name = $1 \
+            ORDER BY version",
+            queries::CATALOG_TEXTS
+        );
+        let found = client.query(&sql, &[&LAST_CATALOG]).await?;
+        let found = found.iter().map(values::row).collect::<Result<Vec<Row>, _>>()?;
+        if !self.unchecked {
+            let last = found.first().map(|row| Row(row.0[7..].to_vec()));
+            check_catalogs(&found, last.as_ref(), &self.seals)?;
+        }
+        let catalogs = catalogs_of(&found)?;
+        *self.catalogs.write().expect("nobody panics while publishing") = Arc::new(catalogs);
+        Ok(())
+    }
+}
+
+/// Runs a statement on a connection of a pool; returns the number of rows it wrote.
+async fn write_on(pool: &Pool, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
+    let client = reach::take(pool).await?;
+    let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+    let answer = async { Ok(client.execute(&client.prepare_cached(sql).await?, &values).await?) };
+    Ok(patiently(answer).await? as usize)
+}
+
+async fn query_on(pool: &Pool, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+    let client = reach::take(pool).await?;
+    let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+    let answer = async { Ok(client.query(&client.prepare_cached(sql).await?, &values).await?) };
+    patiently(answer).await?.iter().map(values::row).collect()
+}
+
+fn micros(stopwatch: Stopwatch) -> i64 {
+    i64::try_from(stopwatch.elapsed().as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A PostgreSQL database.
+pub struct Postgres {
+    shared: Arc<Shared>,
+    /// One: more of them would commit more often, each for fewer.
+    lane: mpsc::Sender<Job>,
+    limiter: Limiter,
+    projected: watch::Receiver<Place>,
+    moved: watch::Receiver<i64>,
+    watchers: Watchers,
+    mailed: Notify,
+}
+
+impl Postgres {
+    /// Connects, and brings the schema up to this version.
+    ///
+    /// # Errors
+    /// When the address is none, the database does not answer, its schema is not one this version knows, or a move into
+    /// it has not ended.
+    pub async fn open(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
+        let reach = Reach::of(address)?;
+        let mut client = reach.connect().await?;
+        let is_upgraded = migrate(&mut client, &reach).await?;
+        guards::refuse_halves(&client).await?;
+        guards::refuse_several_nodes(&client).await?;
+        let seals = sealing::establish(&mut client, options.secret, is_upgraded, options.reseal).await?;
+        guards::refuse_the_shortened(&client, options.shortened).await?;
+        Postgres::start(reach, options, seals).await
+    }
+
+    /// See [`super::Store::is_new_database`].
+    pub async fn is_new(address: &Address) -> Result<bool, Unavailable> {
+        let reach = Reach::of(address)?;
+        schema::is_new(&reach.connect().await?, &reach).await
+    }
+
+    /// Connects to a database that a move has only begun to fill.
+    ///
+    /// # Errors
+    /// As for any other.
+    pub async fn open_halfway(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
+        let reach = Reach::of(address)?;
+        let seals = sealing::establish(&mut reach.connect().await?, options.secret, false, false).await?;
+        Postgres::start(reach, options, seals).await
+    }
+
+    async fn start(reach: Reach, options: Options, seals: Seals) -> Result<Postgres, Unavailable> {
+        let (pool, reserve) = (reach.pool(POOL_MAX)?, reach.pool(RESERVE_MAX)?);
+        let shared = Arc::new(Shared {
+            reach,
+            seals,
+            healed: Arc::default(),
+            unchecked: options.shortened == Shortened::Report,
+            known_max: options.known_max,
+            pool,
+            reserve,
+            catalogs: RwLock::default(),
+            stopwatch: Stopwatch::start(),
+            ahead: AtomicI64::new(0),
+            last: AtomicI64::new(0),
+            written: Notify::new(),
+            waiting: AtomicUsize::new(0),
+            waited_for: Notify::new(),
+            heard: Arc::default(),
+        });
+        shared.look_at_the_clock().await?;
+        shared.look_at_the_catalogs().await?;
+        let lane = start_lane(&shared, options);
+        let limiter = Limiter::start(&shared);
+        let (reached, projected) = watch::channel(Place::default());
+        tokio::spawn(projector::run(Arc::clone(&shared), reached));
+        let (moving, moved) = watch::channel(0);
+        let watchers = Watchers::default();
+        tokio::spawn(follow(Arc::downgrade(&shared), projected.clone(), moving, watchers.clone()));
+        tokio::spawn(refresh(Arc::downgrade(&shared)));
+        Ok(Postgres { shared, lane, limiter, projected, moved, watchers, mailed: Notify::new() })
+    }
+
+    /// Hands a job to the lane, behind what was handed to it before; where its answer will come.
+    fn send<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<oneshot::Receiver<T>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.lane.try_send(job(reply));
+        sent.map_err(|_| Unavailable::crowd(QUEUE_MAX))?;
+        Ok(answer)
+    }
+
+    /// See [`super::Store::submit`].
+    pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
+        answered(self.send(|reply| Job::submit(submission, reply))).await?
+    }
+
+    /// See [`super::Store::submit_many`].
+    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
+        let send = |submission: Submission| self.send(|reply| Job::submit(submission, reply));
+        // All are sent, in order, before any is waited for.
+        let sent: Vec<_> = submissions.into_iter().map(send).collect();
+        join_all(sent.into_iter().map(|sent| async { answered(sent).await? })).await
+    }
+
+    /// See [`super::Store::workspace`].
+    pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
+        answered(self.send(|reply| Job::read(id, reply))).await?
+    }
+
+    /// See [`super::Store::spend`].
+    pub async fn spend(&self, allowance: &Allowance) -> Result<Result<(), Exceeded>, Unavailable> {
+        allowances::spend(&self.shared, allowance).await
+    }
+
+    /// See [`super::Store::query`].
+    pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        query_on(&self.shared.pool, sql, values).await
+    }
+
+    /// See [`super::Store::write`].
+    pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
+        write_on(&self.shared.pool, sql, values).await
+    }
+
+    /// The same on a connection that no reader takes up.
+    pub async fn write_for_work(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
+        write_on(&self.shared.reserve, sql, values).await
+    }
+
+    /// See [`super::Store::append_act`].
+    pub async fn append_act(&self, act: Vec<Value>) -> Result<(), Unavailable> {
+        patiently(sealing::append_act(&self.shared, &act)).await
+    }
+
+    /// See [`super::Store::take_healed`].
+    pub fn take_healed(&self) -> Vec<(WorkspaceId, String)> {
+        self.shared.healed.take()
+    }
+
+    /// See [`super::Handle::take`].
+    pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        query_on(&self.shared.reserve, sql, values).await
+    }
+
+    /// See [`super::Store::probe`].
+    pub async fn probe(&self) -> Result<Progress, Unavailable> {
+        let now = self.shared.now().micros().to_be_bytes();
+        let values = self.shared.seals.setting(super::PROBE, now.to_vec());
+        self.lease(queries::KEEP_SETTING, values).await?;
+        let last = self.lease(LAST, Vec::new()).await?;
+        let Place { xid, position } = *self.projected.borrow();
+        let is_behind = last.first().is_some_and(|row| (xid, position) < (row.integer(0), row.integer(1)));
+        Ok(Progress { is_behind, reached: (xid, position) })
+    }
+
+    /// See [`super::Store::projected`].
+    pub async fn projected(&self) -> Result<(), Unavailable> {
+        self.projected_on(&self.shared.pool).await
+    }
+
+    /// See [`super::Handle::projected`].
+    pub async fn projected_for_work(&self) -> Result<(), Unavailable> {
+        self.projected_on(&self.shared.reserve).await
+    }
+
+    async fn projected_on(&self, pool: &Pool) -> Result<(), Unavailable> {
+        let last = async {
+            let client = reach::take(pool).await?;
+            Ok(client.query_opt(&client.prepare_cached(LAST).await?, &[]).await?)
+        };
+        let Some(last) = patiently(last).await? else { return Ok(()) };
+        let target = Place { xid: last.get(0), position: last.get(1) };
+        // Whoever waits does so without a connection: others need them.
+        let mut projected = self.projected.clone();
+        let _waiting = (*projected.borrow_and_update() < target).then(|| Waiting::of(&self.shared));
+        match tokio::time::timeout(PATIENCE, projected.wait_for(|place| *place >= target)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Unavailable(format!("the projections are not at {} yet", target.position))),
+        }
+    }
+
+    /// See [`super::Store::projections`].
+    pub fn projections(&self) -> watch::Receiver<i64> {
+        self.moved.clone()
+    }
+
+    /// See [`super::Store::watchers`].
+    pub fn watchers(&self) -> &Watchers {
+        &self.watchers
+    }
+
+    /// See [`super::Store::mailed`].
+    pub fn mailed(&self) -> &Notify {
+        &self.mailed
+    }
+
+    /// See [`super::Store::catalogs`].
+    pub fn catalogs(&self) -> Arc<Catalogs> {
+        self.shared.catalogs()
+    }
+
+    /// See [`super::Store::seals`].
+    pub fn seals(&self) -> &Seals {
+        &self.shared.seals
+    }
+
+    /// See [`super::Store::refresh_catalogs`].
+    pub async fn refresh_catalogs(&self) -> Result<(), Unavailable> {
+        patiently(self.shared.look_at_the_catalogs()).await
+    }
+
+    /// See [`super::Store::publish`].
+    pub async fn publish(&self, text: String, _catalog: Catalog, actor: String) -> Result<u32, Unavailable> {
+        let (version, starts_at) = patiently(self.publish_as_next(&text, &actor)).await?;
+        patiently(self.shared.look_at_the_catalogs()).await?;
+        let wait = starts_at.micros() - self.shared.now().micros();
+        tokio::time::sleep(Duration::from_micros(u64::try_from(wait).unwrap_or(0))).await;
+        u32::try_from(version).map_err(|_| Unavailable("there are too many catalog versions".to_owned()))
+    }
+
+    async fn publish_as_next(&self, text: &str, actor: &str) -> Result<(i64, Timestamp), Unavailable> {
+        let mut client = self.shared.connect().await?;
+        let transaction = client.transaction().await?;
+        // One version at a time. A lock of the table would need the right to change what never changes.
+        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&self.shared.reach.lock(PUBLISHING)]).await?;
+        let newest = "SELECT version, sha256 FROM catalogs ORDER BY version DESC LIMIT 1";
+        let newest = transaction.query_opt(newest, &[]).await?;
+        let (hash, mut version) = (text_hash(text), newest.as_ref().map_or(0, |row| row.get::<_, i64>(0)));
+        let mut starts_at = self.shared.now();
+        if newest.is_none_or(|row| row.get::<_, &str>(1) != hash) {
+            if version > 0 {
+                starts_at = starts_at.after_micros(AHEAD_MICROS);
+            }
+            version += 1;
+            let clocks = transaction.query("SELECT id, now FROM test_clocks", &[]).await?;
+            let clocks = written_clocks(clocks.iter().map(|row| (row.get(0), row.get(1))));
+            let seals = &self.shared.seals;
+            let values = seals.catalog((version, starts_at), &hash, actor, &clocks, text);
+            let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
+                values.iter().map(|value| value as _).collect();
+            transaction.execute(queries::NEW_CATALOG, &values).await?;
+            let last = integrity::last_catalog(Some(&Row(vec![version.into()])));
+            sealing::keep(&transaction, seals, LAST_CATALOG, last).await?;
+            transaction.commit().await?;
+        }
+        Ok((version, starts_at))
+    }
+
+    /// See [`super::Store::now`].
+    pub async fn now(&self, test_clock: Option<i64>) -> Result<Timestamp, Unavailable> {
+        let Some(id) = test_clock else { return Ok(self.shared.now()) };
+        let found = self.query("SELECT id, now, seal FROM test_clocks WHERE id = $1", vec![id.into()]).await?;
+        let Some(row) = found.first() else { return Ok(self.shared.now()) };
+        integrity::read_clock(&self.shared.seals, row).map(|(_, now)| now)
+    }
+
+    /// See [`super::Store::about_now`].
+    pub fn about_now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    /// See [`super::Store::admit`].
+    pub async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
+        self.limiter.admit(workspace, limit).await
+    }
+
+    /// See [`super::Store::set_clock`].
+    pub async fn set_clock(&self, id: i64, name: Option<String>, now: Timestamp) -> Result<(), Unavailable> {
+        let seal = self.shared.seals.seal("test_clocks", &[id.into(), now.micros().into()]);
+        self.write(queries::SET_TEST_CLOCK, vec![id.into(), name.into(), now.micros().into(), seal]).await.map(drop)
+    }
+
+    /// See [`super::Store::rebuild`].
+    pub async fn rebuild(&self) -> Result<(), Unavailable> {
+        let mut client = self.shared.connect().await?;
+        client.batch_execute(&audit::empty()).await?;
+        // Whoever holds the lock folds as well; each batch is folded by one of the two.
+        while projector::fold(&mut client, projector::BATCH_MAX).await?.is_some() {}
+        Ok(())
+    }
+
+    /// See [`super::Store::projection_differences`].
+    pub async fn projection_differences(&self) -> Result<Vec<String>, Unavailable> {
+        audit::differences(&mut self.shared.connect().await?).await
+    }
+}
+
+fn start_lane(shared: &Arc<Shared>, Options { group_commit, tell, .. }: Options) -> mpsc::Sender<Job> {
+    let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
+    let lane =
+        Lane { shared: Arc::clone(shared), link: None, failed: false, states: States::new(shared), group_commit, tell };
+    tokio::spawn(lane.run(waiting));
+    jobs
+}
+
+/// Workspaces whose entries stand after one place, up to another.
+const MOVED: &str =
+    "SELECT DISTINCT workspace FROM entries WHERE (xid, position) > ($1, $2) AND (xid, position) <= ($3, $4)";
+
+/// Tells of every move of the projections by a number, as those ask who only want to know that there was one, and of
+/// the workspaces whose rows have changed to those who wait for them.
+async fn follow(
+    shared: std::sync::Weak<Shared>,
+    mut projected: watch::Receiver<Place>,
+    moving: watch::Sender<i64>,
+    watchers: Watchers,
+) {
+    let mut from = *projected.borrow_and_update();
+    while projected.changed().await.is_ok() {
+        moving.send_modify(|moves| *moves += 1);
+        let to = *projected.borrow_and_update();
+        let from = std::mem::replace(&mut from, to);
+        if watchers.is_empty() {
+            continue;
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        let between = [from.xid, from.position, to.xid, to.position].map(Value::Integer).to_vec();
+        match query_on(&shared.reserve, MOVED, between).await {
+            Ok(rows) => watchers.wake(rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64))),
+            // Rows that were folded anew are behind where they were: everybody looks.
+            Err(error) => {
+                tracing::warn!(%error, "nobody can say which workspaces have changed");
+                watchers.wake_all();
+            }
+        }
+    }
+}
+
+/// Looks at what other processes may have changed, for as long as there is a store.
+async fn refresh(shared: std::sync::Weak<Shared>) {
+    while let Some(shared) = shared.upgrade() {
+        if let Err(error) =
+            patiently(async { tokio::try_join!(shared.look_at_the_clock(), shared.look_at_the_catalogs()) }).await
+        {
+            tracing::warn!(%error, "the database's clock and catalogs could not be looked at");
+        }
+        drop(shared);
+        tokio::time::sleep(REFRESH).await;
+    }
+}

@@ -1,0 +1,207 @@
+//! Folds the journal into the projections: one process at a time, whichever holds the lock.
+//!
+//! Commits become visible out of order. So entries are read in the order of their transactions, below the oldest
+//! transaction that is still running: nothing can appear there any more, and nothing is skipped.
+//!
+//! What wakes anybody is a hint and never the word: they look for themselves, and without it a little later.
+//!
+//! Invariant: the position moves in the transaction that writes the rows, so that no entry is folded twice.
+
+use super::{Shared, rows};
+use crate::Unavailable;
+use crate::clock::Stopwatch;
+use crate::journal::{Body, GENESIS};
+use crate::projection::{Changes, Journaled, Wanted};
+use scrip_engine::WorkspaceId;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_postgres::{Client, Transaction};
+
+/// Entries folded in one transaction at most.
+pub(super) const BATCH_MAX: i64 = 4_096;
+/// The advisory lock of whoever folds; a number of our own.
+const LOCK: i64 = 0x5343_5249_5001;
+/// How long it rests while there is something that cannot be folded yet.
+const REST: Duration = Duration::from_millis(10);
+/// How often anybody looks who is told nothing: whatever wakes them earlier may be lost, and costs no more than this.
+const SLOW: Duration = Duration::from_millis(250); // # assumed
+/// A process that does not fold looks and tells no more often than this, however much is written and folded,
+const GAP: Duration = Duration::from_millis(50); // # assumed
+/// unless somebody waits.
+const HASTE: Duration = Duration::from_millis(5); // # assumed
+/// The lock is lost with its session, and a process that freezes would keep both: its session ends instead.
+const SESSION: &str = "SET idle_session_timeout = '3s'"; // # assumed
+/// How long it waits before it connects again.
+const RECONNECT: Duration = Duration::from_millis(200);
+
+/// A place in the order in which entries are folded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// The transaction that wrote the entry.
+    pub xid: i64,
+    /// The entry's place among all.
+    pub position: i64,
+}
+
+/// Folds or follows, for as long as anybody listens.
+pub(super) async fn run(shared: Arc<Shared>, reached: watch::Sender<Place>) {
+    while !reached.is_closed() {
+        if let Err(error) = connected(&shared, &reached).await {
+            tracing::warn!(%error, "the projector lost its database; it connects again");
+            tokio::time::sleep(RECONNECT).await;
+        }
+    }
+}
+
+/// Where folding goes on, and whether what comes next can be folded; nothing where there is nothing. It locks nothing.
+const LOOK: &str = "SELECT p.xid, p.position, e.ready
+    FROM (SELECT COALESCE(MAX(xid), 0) AS xid, COALESCE(MAX(position), 0) AS position
+    FROM positions WHERE name = 'views') AS p
+    LEFT JOIN LATERAL (SELECT xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS ready FROM entries
+    WHERE (entries.xid, entries.position) > (p.xid, p.position)
+    ORDER BY entries.xid, entries.position LIMIT 1) AS e ON true";
+/// Tries to become the one that folds, and looks how far the one that does has come.
+const TRY: &str = "SELECT pg_try_advisory_lock($1), xid, position
+    FROM (VALUES (1)) AS one (row) LEFT JOIN positions ON name = 'views'";
+/// Wakes the one that folds. Notifications are sent one transaction after another: it is one of its own, which carries
+/// no entry, and waits for no disk.
+const RING: &str = "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY scrip_written; COMMIT";
+
+async fn connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
+    let mut client = shared.reach.listen(Arc::clone(&shared.heard)).await?;
+    client.batch_execute(SESSION).await?;
+    if follow(shared, &client, reached).await? {
+        lead(shared, &mut client, reached).await?;
+    }
+    Ok(())
+}
+
+/// Follows whoever folds, until this process is the one; not when nobody listens any more.
+async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>) -> Result<bool, Unavailable> {
+    client.batch_execute("LISTEN scrip_folded").await?;
+    let look = client.prepare(TRY).await?;
+    let mut owed = false;
+    loop {
+        if owed {
+            client.batch_execute(RING).await?;
+        }
+        let row = client.query_one(&look, &[&shared.reach.lock(LOCK)]).await?;
+        let place = row.get::<_, Option<i64>>(1).zip(row.get::<_, Option<i64>>(2));
+        tell(reached, place.map(|(xid, position)| Place { xid, position }).unwrap_or_default());
+        if row.get(0) {
+            return Ok(true);
+        }
+        let looked = Stopwatch::start();
+        owed = tokio::select! {
+            () = shared.written.notified() => true,
+            () = shared.waited_for.notified() => true,
+            () = shared.heard.notified() => false,
+            () = tokio::time::sleep(SLOW) => false,
+            () = reached.closed() => return Ok(false),
+        };
+        // What comes meanwhile is seen to with it, or next.
+        while looked.elapsed() < gap(shared) {
+            let rest = gap(shared).saturating_sub(looked.elapsed());
+            tokio::select! {
+                () = shared.waited_for.notified() => owed = true,
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+    }
+}
+
+/// How long a process that does not fold leaves between two looks.
+fn gap(shared: &Shared) -> Duration {
+    if shared.waiting.load(Ordering::Relaxed) > 0 { HASTE } else { GAP }
+}
+
+/// Folds, until nobody listens any more.
+async fn lead(shared: &Shared, client: &mut Client, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
+    client.batch_execute("UNLISTEN *; LISTEN scrip_written").await?;
+    let look = client.prepare(LOOK).await?;
+    while !reached.is_closed() {
+        let row = client.query_one(&look, &[]).await?;
+        tell(reached, Place { xid: row.get(0), position: row.get(1) });
+        let rest = match row.get::<_, Option<bool>>(2) {
+            None => SLOW,
+            Some(false) => REST,
+            Some(true) => {
+                fold(client, BATCH_MAX).await?.into_iter().for_each(|place| tell(reached, place));
+                continue;
+            }
+        };
+        tokio::select! {
+            () = shared.written.notified() => {}
+            () = shared.waited_for.notified() => {}
+            () = shared.heard.notified() => {}
+            () = tokio::time::sleep(rest) => {}
+            () = reached.closed() => {}
+        }
+    }
+    Ok(())
+}
+
+fn tell(reached: &watch::Sender<Place>, place: Place) {
+    reached.send_if_modified(|reached| std::mem::replace(reached, place) != place);
+}
+
+/// Folds the next entries in one transaction; the place it came to, if there were any.
+pub(super) async fn fold(client: &mut Client, most: i64) -> Result<Option<Place>, Unavailable> {
+    let transaction = client.transaction().await?;
+    let from = locked(&transaction).await?;
+    let Some((entries, to)) = next(&transaction, from, most).await? else { return Ok(None) };
+    let known = rows::read(&transaction, &Wanted::by(&entries)).await?;
+    rows::write(&transaction, &Changes::fold(&entries, known)).await?;
+    // Only whoever folds and whoever wakes them notify, so nobody's commit waits for this one.
+    let sql = "WITH moved AS (UPDATE positions SET xid = $1, position = $2 WHERE name = 'views' RETURNING name)
+               SELECT pg_notify('scrip_folded', '') FROM moved";
+    transaction.execute(sql, &[&to.xid, &to.position]).await?;
+    transaction.commit().await?;
+    Ok(Some(to))
+}
+
+/// Where folding goes on, which nobody else changes until the end of this transaction: whoever lost the lock with its
+/// connection may still be at it, and so may a rebuild.
+async fn locked(transaction: &Transaction<'_>) -> Result<Place, Unavailable> {
+    let sql = "SELECT xid, position FROM positions WHERE name = 'views' FOR UPDATE";
+    let row = match transaction.query_opt(sql, &[]).await? {
+        Some(row) => row,
+        None => {
+            let first = "INSERT INTO positions (name, xid, position) VALUES ('views', 0, 0) ON CONFLICT DO NOTHING";
+            transaction.execute(first, &[]).await?;
+            transaction.query_one(sql, &[]).await?
+        }
+    };
+    Ok(Place { xid: row.get(0), position: row.get(1) })
+}
+
+async fn next(
+    transaction: &Transaction<'_>,
+    from: Place,
+    most: i64,
+) -> Result<Option<(Vec<Journaled>, Place)>, Unavailable> {
+    let sql = "SELECT xid, position, workspace, seq, next_due_at, body, hash FROM entries
+               WHERE (xid, position) > ($1, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+               ORDER BY xid, position LIMIT $3";
+    let found = transaction.query(sql, &[&from.xid, &from.position, &most]).await?;
+    let Some(last) = found.last() else { return Ok(None) };
+    let to = Place { xid: last.get(0), position: last.get(1) };
+    let journaled = |row: &tokio_postgres::Row| {
+        let position = row.get(1);
+        let body: Body = serde_json::from_str(row.get(5))
+            .map_err(|error| Unavailable(format!("entry {position} cannot be read: {error}")))?;
+        Ok(Journaled {
+            position,
+            workspace: WorkspaceId::new(row.get::<_, i64>(2) as u64),
+            seq: row.get::<_, i64>(3) as u64,
+            key: None,
+            events: body.events.into(),
+            next_due_at: row.get(4),
+            hash: row.get::<_, &[u8]>(6).try_into().unwrap_or(GENESIS),
+        })
+    };
+    let entries = found.iter().map(journaled).collect::<Result<Vec<_>, Unavailable>>()?;
+    Ok(Some((entries, to)))
+}

@@ -1,0 +1,277 @@
+//! Workspaces as the journal has them: folded from a snapshot and what came after.
+//!
+//! Invariant: what is read here was committed; whether it is still the last word is for the journal to say.
+
+use super::{Shared, reach, values};
+use crate::Unavailable;
+use crate::integrity::Seals;
+use crate::journal::{GENESIS, JournalRow};
+use crate::snapshot::{Healed, Stored, check, fold_entry};
+use scrip_engine::{Workspace, WorkspaceId};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use tokio_postgres::{Client, Statement};
+
+/// Rounds that a lane looks before it decides, after another process was quicker.
+const WARY: u32 = 64; // # assumed
+/// The entries of workspaces from one on, each found by one look into the index, whatever the planner believes of the
+/// table: `OFFSET 0` keeps it from joining.
+pub(super) const NEWS: &str = "SELECT news.* FROM unnest($1::bigint[], $2::bigint[]) AS w (workspace, seq),
+    LATERAL (SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+             FROM entries
+             WHERE entries.workspace = w.workspace AND entries.seq >= w.seq ORDER BY seq OFFSET 0) AS news";
+
+/// A workspace as its last known entry left it.
+#[derive(Clone)]
+pub(super) struct Cached {
+    pub workspace: Arc<Workspace>,
+    pub hash: [u8; 32],
+}
+
+impl Cached {
+    fn unopened(id: WorkspaceId) -> Cached {
+        Cached { workspace: Arc::new(Workspace::unopened(id)), hash: GENESIS }
+    }
+}
+
+/// The states a lane decides on: each as this process last knew it.
+pub(super) struct States {
+    known: HashMap<WorkspaceId, Cached>,
+    /// Workspaces that are remembered; beyond that it starts again from snapshots.
+    known_max: usize,
+    /// Of those that were read last, the ones whose entries are not right, and why.
+    broken: HashMap<WorkspaceId, String>,
+    seals: Seals,
+    healed: Arc<Healed>,
+    /// Rounds in which others may have been quicker.
+    wary: u32,
+}
+
+impl States {
+    /// Knows nothing yet.
+    pub(super) fn new(shared: &Shared) -> States {
+        let (seals, healed) = (shared.seals.clone(), Arc::clone(&shared.healed));
+        States { known: HashMap::new(), known_max: shared.known_max, broken: HashMap::new(), seals, healed, wary: 0 }
+    }
+
+    /// Why a workspace cannot be decided on, after [`States::ready`]; it is read anew the next time.
+    pub(super) fn broken(&self, id: WorkspaceId) -> Option<Unavailable> {
+        self.broken.get(&id).map(|why| unloaded(id, why))
+    }
+
+    /// Makes the states of these workspaces ready to be decided on: those that are unknown are read. Where other
+    /// processes write to the same workspaces, the news of all are: a look costs less than a number that is lost.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(super) async fn ready(
+        &mut self,
+        client: &Client,
+        news: &Statement,
+        ids: impl Iterator<Item = WorkspaceId>,
+    ) -> Result<(), Unavailable> {
+        // What is only read or refused is known as well: the bound is kept here, before anything rests on a state.
+        if self.known.len() > self.known_max {
+            self.known.clear();
+        }
+        self.broken.clear();
+        let asked: HashSet<WorkspaceId> = ids.filter(|id| self.wary > 0 || !self.known.contains_key(id)).collect();
+        self.wary = self.wary.saturating_sub(1);
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let asked: Vec<WorkspaceId> = asked.into_iter().collect();
+        if self.refresh(client, news, &asked).await? {
+            self.wary = WARY;
+        }
+        Ok(())
+    }
+
+    /// Another process was quicker on these workspaces.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(super) async fn lost(
+        &mut self,
+        client: &Client,
+        news: &Statement,
+        ids: &[WorkspaceId],
+    ) -> Result<(), Unavailable> {
+        self.wary = WARY;
+        self.refresh(client, news, ids).await.map(|_| ())
+    }
+
+    /// The state of a workspace that is ready.
+    pub(super) fn of(&self, id: WorkspaceId) -> &Cached {
+        &self.known[&id]
+    }
+
+    /// What this process has written.
+    pub(super) fn keep(&mut self, after: HashMap<WorkspaceId, Cached>) {
+        self.known.extend(after);
+    }
+
+    /// Forgets a workspace of which nobody can say how its journal ends.
+    pub(super) fn forget(&mut self, id: WorkspaceId) {
+        self.known.remove(&id);
+    }
+
+    /// Reads what follows on the states that are known, and the whole of those that are not; whether anything followed.
+    /// Nothing is known by half: a snapshot without its last entry does not say what the next one is chained to.
+    async fn refresh(&mut self, client: &Client, news: &Statement, ids: &[WorkspaceId]) -> Result<bool, Unavailable> {
+        let missing: Vec<i64> = ids.iter().filter(|id| !self.known.contains_key(id)).map(|id| id.get()).collect();
+        let mut read: HashMap<WorkspaceId, Reading> = HashMap::new();
+        if !missing.is_empty() {
+            let sql = "SELECT workspace, seq, hash, mac, state FROM snapshots WHERE workspace = ANY($1)";
+            for row in client.query(sql, &[&missing]).await? {
+                let (id, stored) = Stored::read(&values::row(&row)?);
+                match stored.open(id, &self.seals) {
+                    Ok(workspace) => drop(read.insert(id, Reading::of_snapshot(workspace, &stored.hash))),
+                    Err(why) => self.healed.note(id, &why),
+                }
+            }
+        }
+        let mut known = HashSet::new();
+        for id in ids {
+            let Some(cached) = self.known.remove(id) else { continue };
+            known.insert(*id);
+            read.insert(*id, Reading { cached, snapshot: None, wrong: None });
+        }
+        for id in ids {
+            read.entry(*id).or_insert_with(|| Reading::of_nothing(*id));
+        }
+        let before: HashMap<WorkspaceId, u64> = read.iter().map(|(id, one)| (*id, one.cached.workspace.seq)).collect();
+        follow_all(client, news, ids, &mut read).await?;
+        let wrong = read.iter().filter(|(_, one)| one.wrong.is_some());
+        let again: Vec<WorkspaceId> = wrong.map(|(id, _)| *id).collect();
+        if !again.is_empty() {
+            for id in &again {
+                let why = read.get(id).and_then(|one| one.wrong.clone());
+                self.healed.note(*id, &why.unwrap_or_default());
+                read.insert(*id, Reading::of_nothing(*id));
+            }
+            follow_all(client, news, &again, &mut read).await?;
+        }
+        let mut followed = false;
+        for (id, Reading { cached, snapshot, wrong }) in read {
+            followed |= known.contains(&id) && cached.workspace.seq > before[&id];
+            // A snapshot with its MAC was made after an entry that was there.
+            let lost = snapshot.map(|_| format!("entry {} was there and is missing", cached.workspace.seq));
+            match wrong.or(lost) {
+                None => drop(self.known.insert(id, cached)),
+                Some(why) => drop(self.broken.insert(id, why)),
+            }
+        }
+        Ok(followed)
+    }
+}
+
+/// A workspace while its entries are read.
+struct Reading {
+    cached: Cached,
+    /// The hash of the entry that its snapshot stands after, until that entry is found.
+    snapshot: Option<Vec<u8>>,
+    /// Why what was read is not believed.
+    wrong: Option<String>,
+}
+
+impl Reading {
+    fn of_nothing(id: WorkspaceId) -> Reading {
+        Reading { cached: Cached::unopened(id), snapshot: None, wrong: None }
+    }
+
+    fn of_snapshot(workspace: Workspace, hash: &[u8]) -> Reading {
+        let cached = Cached { workspace: Arc::new(workspace), hash: hash.try_into().unwrap_or(GENESIS) };
+        Reading { cached, snapshot: Some(hash.to_vec()), wrong: None }
+    }
+
+    fn follow(&mut self, row: &JournalRow) {
+        if self.wrong.is_some() {
+            return;
+        }
+        let seq = self.cached.workspace.seq;
+        if row.seq > seq {
+            self.wrong = self.cached.follow(row).err();
+        } else if row.hash != self.cached.hash {
+            self.wrong = Some(format!("entry {} is another than it was", row.seq));
+        } else {
+            self.snapshot = None;
+        }
+    }
+}
+
+/// Folds the entries of workspaces after those that they stand after, each of which is read as well.
+async fn follow_all(
+    client: &Client,
+    news: &Statement,
+    ids: &[WorkspaceId],
+    read: &mut HashMap<WorkspaceId, Reading>,
+) -> Result<(), Unavailable> {
+    let from: Vec<(i64, i64)> = ids.iter().map(|id| (id.get(), read[id].cached.workspace.seq as i64)).collect();
+    let (workspaces, seqs): (Vec<i64>, Vec<i64>) = from.into_iter().unzip();
+    for row in client.query(news, &[&workspaces, &seqs]).await? {
+        let row = JournalRow::read(&values::row(&row)?);
+        read.get_mut(&row.workspace).expect("only what was asked for is found").follow(&row);
+    }
+    for id in ids {
+        let one = read.get_mut(id).expect("each has been read");
+        if one.wrong.is_none() {
+            one.wrong = check(&one.cached.workspace).err();
+        }
+    }
+    Ok(())
+}
+
+impl Cached {
+    /// Folds the entry that comes next.
+    fn follow(&mut self, row: &JournalRow) -> Result<(), String> {
+        let workspace = Arc::make_mut(&mut self.workspace);
+        row.follows(workspace.id, workspace.seq, &self.hash)?;
+        let entry = row.entry().map_err(|error| format!("entry {} cannot be read: {error}", row.seq))?;
+        fold_entry(workspace, entry.at, &entry.events)?;
+        self.hash = row.hash.as_slice().try_into().unwrap_or(GENESIS);
+        Ok(())
+    }
+}
+
+/// A workspace right after one of its entries.
+pub(super) async fn as_of(client: &Client, id: WorkspaceId, seq: u64) -> Result<Arc<Workspace>, Unavailable> {
+    let mut cached = Cached::unopened(id);
+    let sql =
+        "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+               FROM entries WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
+    for row in client.query(sql, &[&id.get(), &(seq as i64)]).await? {
+        let row = JournalRow::read(&values::row(&row)?);
+        cached.follow(&row).map_err(|why| unloaded(id, &why))?;
+    }
+    Ok(cached.workspace)
+}
+
+/// Says that a workspace is not served.
+fn unloaded(id: WorkspaceId, why: &str) -> Unavailable {
+    Unavailable(format!("{id} is not served, because its journal is not right: {why}; run `scrip verify`"))
+}
+
+/// Keeps workspaces as they stand, so that they need not be folded from their first entry.
+pub(super) async fn keep(shared: Arc<Shared>, states: Vec<Cached>) {
+    let kept = async {
+        let client = reach::take(&shared.pool).await?;
+        let workspaces: Vec<i64> = states.iter().map(|state| state.workspace.id.get()).collect();
+        let stored = states.iter().map(|state| Stored::of(&state.workspace, &state.hash, &shared.seals));
+        let stored: Vec<Stored> = stored.collect();
+        let seqs: Vec<i64> = stored.iter().map(|stored| stored.seq as i64).collect();
+        let hashes: Vec<&[u8]> = stored.iter().map(|stored| &*stored.hash).collect();
+        let macs: Vec<&[u8]> = stored.iter().map(|stored| &*stored.mac).collect();
+        let texts: Vec<&str> = stored.iter().map(|stored| &*stored.state).collect();
+        // One that was not believed may have a higher number than it should; an older one does no harm.
+        let sql = "INSERT INTO snapshots (workspace, seq, hash, mac, state)
+                   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[]) ORDER BY 1
+                   ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, mac = excluded.mac,
+                   state = excluded.state";
+        client.execute(sql, &[&workspaces, &seqs, &hashes, &macs, &texts]).await?;
+        Ok::<(), Unavailable>(())
+    };
+    if let Err(error) = kept.await {
+        tracing::warn!(%error, "snapshots were not kept");
+    }
+}

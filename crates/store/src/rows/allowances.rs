@@ -1,0 +1,18 @@
+//! Logs of recent uses, cleared away once their last use is long ago. The engines count in their own transactions.
+
+use crate::{Handle, Unavailable};
+use scrip_engine::Timestamp;
+
+statements! {
+    /// Deletes some logs whose last use was before an instant.
+    SWEEP = "DELETE FROM allowances WHERE (kind, subject) IN (
+    SELECT kind, subject FROM allowances WHERE last < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+}
+
+/// Deletes logs whose last use was before an instant, at most so many; returns their number.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn sweep(on: Handle<'_>, before: Timestamp, most: i64) -> Result<usize, Unavailable> {
+    on.write(SWEEP, vec![before.micros().into(), most.into()]).await
+}

@@ -1,0 +1,46 @@
+//! Versions of the catalog, in a list.
+
+use super::text;
+use crate::integrity::{LAST_CATALOG, catalog_differences};
+use crate::{Handle, Row, Unavailable, queries};
+use scrip_engine::Timestamp;
+
+statements! {}
+
+/// A published version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Its number.
+    pub version: u32,
+    /// The instant from which on it is in force.
+    pub published_at: Timestamp,
+    /// SHA-256 of its text, in hexadecimal.
+    pub sha256: String,
+    /// The operator who published it, as the audit log names them.
+    pub actor: String,
+}
+
+/// Returns every version, newest first.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn versions(on: Handle<'_>) -> Result<Vec<Version>, Unavailable> {
+    let rows = on.read(queries::CATALOGS, Vec::new()).await?;
+    let read = |row: &Row| Version {
+        version: row.integer(0) as u32,
+        published_at: row.instant(1),
+        sha256: row.owned(2),
+        actor: row.owned(3),
+    };
+    Ok(rows.iter().map(read).collect())
+}
+
+/// Returns what is wrong with the versions, in words: one that does not carry its seal, one that is missing at the end.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn differences(on: Handle<'_>) -> Result<Vec<String>, Unavailable> {
+    let rows = on.read(queries::CATALOG_TEXTS, Vec::new()).await?;
+    let last = on.read(queries::SETTING, vec![text(LAST_CATALOG)]).await?;
+    Ok(catalog_differences(&rows, last.first(), on.store().seals()))
+}

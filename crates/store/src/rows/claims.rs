@@ -1,0 +1,80 @@
+//! Things that only one workspace may have: a person's lifetime grants, an operator's own id, a key.
+//!
+//! Invariant: a claim is made with an entry; what is added here follows from one that an older version made.
+
+use super::text;
+use crate::journal::Body;
+use crate::{Claim, Handle, Unavailable, Value, queries};
+use scrip_engine::WorkspaceId;
+
+statements! {
+    /// Releases a claim of a workspace that was never opened.
+    RELEASE = "DELETE FROM claims WHERE scope = $1 AND claim = $2 AND workspace = $3";
+    /// Claims on what a person gets once, after one, with the entry that opened the workspace of each.
+    OF_PEOPLE = "SELECT claims.claim, claims.workspace, history.body
+    FROM claims JOIN history ON history.workspace = claims.workspace AND history.seq = 1
+    WHERE claims.scope = 'person' AND claims.claim > $1 ORDER BY claims.claim LIMIT $2";
+    /// Adds a claim that follows from another, unless it is there.
+    NEW = "INSERT INTO claims (scope, claim, workspace, seal) VALUES ($1, $2, $3, $4)
+    ON CONFLICT DO NOTHING";
+}
+
+/// A claim on what a person gets once, with the first entry of its workspace.
+#[derive(Debug)]
+pub struct OfPerson {
+    /// What is claimed: a hash of the person.
+    pub what: String,
+    /// The workspace that has it.
+    pub workspace: WorkspaceId,
+    /// The entry that opened the workspace.
+    pub opening: Body,
+}
+
+/// Returns the workspace that has a claim.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn holder(on: Handle<'_>, scope: &str, what: &str) -> Result<Option<WorkspaceId>, Unavailable> {
+    let rows = on.read(queries::CLAIMED_BY, vec![text(scope), text(what)]).await?;
+    Ok(rows.first().map(|row| row.workspace(0)))
+}
+
+/// Returns the workspaces that have claims of a scope, at most so many.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn holders(on: Handle<'_>, scope: &str, most: i64) -> Result<Vec<WorkspaceId>, Unavailable> {
+    let rows = on.read(queries::CLAIMED_IN, vec![text(scope), most.into()]).await?;
+    Ok(rows.iter().map(|row| row.workspace(0)).collect())
+}
+
+/// Releases the claim of a workspace.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn release(on: Handle<'_>, claim: &Claim, workspace: WorkspaceId) -> Result<(), Unavailable> {
+    on.write(RELEASE, vec![text(&claim.scope), text(&claim.what), workspace.into()]).await.map(drop)
+}
+
+/// Returns claims on what a person gets once after one, in the order of what is claimed, at most so many.
+///
+/// # Errors
+/// When the store cannot answer, or an entry cannot be read.
+pub async fn of_people(on: Handle<'_>, after: &str, most: i64) -> Result<Vec<OfPerson>, Unavailable> {
+    let rows = on.read(OF_PEOPLE, vec![text(after), most.into()]).await?;
+    let read = |row: &crate::Row| {
+        let opening = serde_json::from_str(row.text(2)).map_err(|error| Unavailable(error.to_string()))?;
+        Ok(OfPerson { what: row.owned(0), workspace: row.workspace(1), opening })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Adds a claim that follows from one of an older version, unless it is there; returns whether it was added.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn add_older(on: Handle<'_>, claim: &Claim, workspace: WorkspaceId) -> Result<bool, Unavailable> {
+    let mut values: Vec<Value> = vec![text(&claim.scope), text(&claim.what), workspace.into()];
+    values.push(on.store().seals().older_claim(&values));
+    Ok(on.write(NEW, values).await? > 0)
+}

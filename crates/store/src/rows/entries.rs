@@ -1,0 +1,93 @@
+//! Entries of the journal: all of them, or one workspace's.
+//!
+//! Invariant: one workspace's entries show everything that was committed before the call.
+
+use crate::journal::JournalRow;
+use crate::postgres::OLDEST;
+use crate::{Handle, Row, Unavailable, queries};
+use scrip_engine::{Timestamp, WorkspaceId};
+
+statements! {
+    /// Entries of a workspace after one and up to another, oldest first, at most so many.
+    BETWEEN = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+    FROM history WHERE workspace = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4";
+}
+
+fn read(rows: &[Row]) -> Vec<JournalRow> {
+    rows.iter().map(JournalRow::read).collect()
+}
+
+fn number(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+/// Returns entries of the journal after a position, at most so many.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn after(on: Handle<'_>, position: i64, most: i64) -> Result<Vec<JournalRow>, Unavailable> {
+    Ok(read(&on.read(queries::JOURNAL, vec![position.into(), most.into()]).await?))
+}
+
+/// Returns the instant of the oldest entry that is not folded, by the position that everything is folded up to, where
+/// positions are in the order of commits.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn oldest_unfolded(on: Handle<'_>, reached: i64) -> Result<Option<Timestamp>, Unavailable> {
+    if on.store().positions_are_dense() {
+        return Ok(after(on, reached, 1).await?.first().map(|row| row.at));
+    }
+    Ok(on.read(OLDEST, Vec::new()).await?.first().map(|row| row.instant(0)))
+}
+
+/// Returns the position of the last entry; 0 where there is none.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn last_position(on: Handle<'_>) -> Result<i64, Unavailable> {
+    let rows = on.read(queries::JOURNAL_LENGTH, Vec::new()).await?;
+    Ok(rows.first().map_or(0, |row| row.integer(0)))
+}
+
+/// Returns entries of a workspace up to one, oldest first.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn up_to(on: Handle<'_>, workspace: WorkspaceId, seq: u64) -> Result<Vec<JournalRow>, Unavailable> {
+    Ok(read(&on.history(queries::HISTORY, workspace, &[number(seq)]).await?))
+}
+
+/// Returns entries of a workspace after one and up to another, oldest first, at most so many.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn between(
+    on: Handle<'_>,
+    workspace: WorkspaceId,
+    (after, to): (u64, u64),
+    most: i64,
+) -> Result<Vec<JournalRow>, Unavailable> {
+    Ok(read(&on.history(BETWEEN, workspace, &[number(after), number(to), most]).await?))
+}
+
+/// Returns entries of a workspace before one, newest first, at most so many.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn before(
+    on: Handle<'_>,
+    workspace: WorkspaceId,
+    seq: i64,
+    most: i64,
+) -> Result<Vec<JournalRow>, Unavailable> {
+    Ok(read(&on.history(queries::ENTRIES, workspace, &[seq, most]).await?))
+}
+
+/// Returns the entries that say what a hold is: those that opened it, last extended it, and ended it.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn of_hold(on: Handle<'_>, workspace: WorkspaceId, hold: u32) -> Result<Vec<JournalRow>, Unavailable> {
+    Ok(read(&on.history(queries::HOLD, workspace, &[i64::from(hold)]).await?))
+}

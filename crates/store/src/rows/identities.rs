@@ -1,0 +1,51 @@
+//! People by what an identity provider knows them as.
+//!
+//! Invariant: a subject of a provider is one person for ever, whatever address it has there.
+
+use super::text;
+use crate::{Handle, Row, Unavailable};
+use scrip_engine::{Timestamp, UserId};
+
+statements! {
+    /// The address of the person whom an identity provider knows by a subject.
+    BY_SUBJECT = "SELECT identities.user_id, users.email, identities.seal, users.seal FROM identities
+    JOIN users ON users.id = identities.user_id WHERE identities.issuer = $1 AND identities.subject = $2";
+    /// Adds a subject of an identity provider, unless it or the person is known there.
+    NEW = "INSERT INTO identities (issuer, subject, user_id, created_at, seal)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+}
+
+/// Returns the address of the person whom an identity provider knows by a subject.
+///
+/// # Errors
+/// When the store cannot answer, or the row does not carry its seal: the address alone would let another person in.
+pub async fn address_of(on: Handle<'_>, issuer: &str, subject: &str) -> Result<Option<String>, Unavailable> {
+    let named = [text(issuer), text(subject)];
+    let rows = on.read(BY_SUBJECT, named.to_vec()).await?;
+    let seals = on.store().seals();
+    let is_sealed = |row: &Row| {
+        let columns = [&named[..], &row.0[..1]].concat();
+        seals.is_sealed("identities", &columns, row.bytes(2)) && seals.is_sealed("users", &row.0[..2], row.bytes(3))
+    };
+    match rows.first() {
+        None => Ok(None),
+        Some(row) if is_sealed(row) => Ok(Some(row.owned(1))),
+        Some(_) => Err(Unavailable("the row of an identity is not what its seal says".to_owned())),
+    }
+}
+
+/// Adds a subject of an identity provider, unless it or the person is known there.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn add(
+    on: Handle<'_>,
+    (issuer, subject): (&str, &str),
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), Unavailable> {
+    let mut values = vec![text(issuer), text(subject), user.into()];
+    let seal = on.store().seals().seal("identities", &values);
+    values.extend([now.micros().into(), seal]);
+    on.write(NEW, values).await.map(drop)
+}

@@ -1,0 +1,101 @@
+//! Mails that are to be sent, and what became of them.
+//!
+//! Invariant: no link, token or key is ever in a row: links are made when a mail is sent.
+
+use super::text;
+use crate::{Handle, NewMail, Row, Unavailable, queries};
+use scrip_engine::Timestamp;
+
+statements! {
+    /// Any mail that is due by now.
+    DUE = "SELECT id FROM mails
+    WHERE due_at <= $1 AND lease_until <= $1 AND sent_at IS NULL AND failed IS NULL LIMIT 1";
+    /// Leases mails that are due by now. An attempt counts when it begins.
+    LEASE = "UPDATE mails SET lease_until = $2, attempts = attempts + 1 WHERE id IN (
+    SELECT id FROM mails WHERE due_at <= $1 AND lease_until <= $1 AND sent_at IS NULL AND failed IS NULL
+    ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+    RETURNING id, kind, recipient, data, attempts, seal";
+    /// Marks a mail as sent, by whichever process.
+    SENT =
+    "UPDATE mails SET sent_at = $2, lease_until = 0, failed = NULL WHERE id = $1 AND sent_at IS NULL RETURNING id";
+    /// Puts a mail off that was not sent in this attempt.
+    LATER = "UPDATE mails SET due_at = $3, lease_until = 0
+    WHERE id = $1 AND attempts = $2 AND sent_at IS NULL RETURNING id";
+    /// Gives a mail up that was not sent in this attempt.
+    FAILED = "UPDATE mails SET failed = $3, lease_until = 0
+    WHERE id = $1 AND attempts = $2 AND sent_at IS NULL RETURNING id";
+}
+
+/// A mail that is leased to this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leased {
+    /// The mail's id.
+    pub id: String,
+    /// Its kind.
+    pub kind: String,
+    /// The address it is for.
+    pub recipient: String,
+    /// The values of its text, as JSON.
+    pub data: String,
+    /// Attempt number, starting at 1.
+    pub attempt: i64,
+    /// Whether the row is what was written: a mail to another address could sign its reader in.
+    pub is_sealed: bool,
+}
+
+impl Leased {
+    fn read(on: Handle<'_>, row: &Row) -> Leased {
+        let [id, kind, recipient, data] = [0, 1, 2, 3].map(|column| row.owned(column));
+        let is_sealed = on.store().seals().is_sealed("mails", &row.0[..4], row.bytes(5));
+        Leased { id, kind, recipient, data, attempt: row.integer(4), is_sealed }
+    }
+}
+
+/// Adds a mail that is due at once, unless there is one of its id.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn add(on: Handle<'_>, mail: &NewMail, now: Timestamp) -> Result<(), Unavailable> {
+    on.write(queries::NEW_MAIL, mail.values(now, on.store().seals())).await.map(drop)
+}
+
+/// Returns whether a mail is due by now.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn is_any_due(on: Handle<'_>, now: Timestamp) -> Result<bool, Unavailable> {
+    Ok(!on.read(DUE, vec![now.micros().into()]).await?.is_empty())
+}
+
+/// Leases mails that are due by now until an instant, at most so many.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn lease(on: Handle<'_>, now: Timestamp, until: Timestamp, most: i64) -> Result<Vec<Leased>, Unavailable> {
+    let rows = on.take(LEASE, vec![now.micros().into(), until.micros().into(), most.into()]).await?;
+    Ok(rows.iter().map(|row| Leased::read(on, row)).collect())
+}
+
+/// Marks a mail as sent; `false` when it was before.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn mark_sent(on: Handle<'_>, id: &str, now: Timestamp) -> Result<bool, Unavailable> {
+    Ok(!on.take(SENT, vec![text(id), now.micros().into()]).await?.is_empty())
+}
+
+/// Puts a mail off until an instant, if it was not sent and this attempt is the last one.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn put_off(on: Handle<'_>, id: &str, attempt: i64, until: Timestamp) -> Result<bool, Unavailable> {
+    Ok(!on.take(LATER, vec![text(id), attempt.into(), until.micros().into()]).await?.is_empty())
+}
+
+/// Gives a mail up with the cause, if it was not sent and this attempt is the last one.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn give_up(on: Handle<'_>, id: &str, attempt: i64, cause: &str) -> Result<bool, Unavailable> {
+    Ok(!on.take(FAILED, vec![text(id), attempt.into(), text(cause)]).await?.is_empty())
+}

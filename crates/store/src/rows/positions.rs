@@ -1,0 +1,26 @@
+//! The entries up to which the projections are folded.
+
+use crate::{Handle, Unavailable};
+
+statements! {
+    /// The position up to which everything is folded.
+    PROJECTED = "SELECT position FROM positions WHERE name = 'views'";
+    /// Names that no projector writes.
+    OTHERS = "SELECT name FROM positions WHERE name NOT IN ('views', 'index')";
+}
+
+/// Returns the position up to which everything is folded; `None` before the first entry is.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn projected(on: Handle<'_>) -> Result<Option<i64>, Unavailable> {
+    Ok(on.read(PROJECTED, Vec::new()).await?.first().map(|row| row.integer(0)))
+}
+
+/// Returns the names of rows that no projector writes.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn others(on: Handle<'_>) -> Result<Vec<String>, Unavailable> {
+    Ok(on.read(OTHERS, Vec::new()).await?.iter().map(|row| row.owned(0)).collect())
+}

@@ -1,0 +1,86 @@
+//! Files of applications for reviews; their bytes are where outputs are, by their hash.
+//!
+//! Invariant: a row that does not carry its seal is none, since the file it names might be another workspace's output.
+
+use super::text;
+use crate::{Handle, Row, Unavailable, Value, queries};
+use scrip_engine::{Timestamp, WorkspaceId};
+
+statements! {}
+
+/// A file of an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewFile {
+    /// Its number in the application; 0 until it is kept.
+    pub file: u32,
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub content_type: String,
+    /// Its size in bytes.
+    pub bytes: i64,
+    /// Its SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// The person who added it, as the journal names them.
+    pub actor: String,
+    /// The instant at which it was added.
+    pub added_at: Timestamp,
+}
+
+impl ReviewFile {
+    fn read(row: &Row) -> ReviewFile {
+        ReviewFile {
+            file: u32::try_from(row.integer(0)).unwrap_or(u32::MAX),
+            name: row.owned(1),
+            content_type: row.owned(2),
+            bytes: row.integer(3),
+            sha256: row.owned(4),
+            actor: row.owned(5),
+            added_at: row.instant(6),
+        }
+    }
+
+    /// Returns the columns that the row's seal is over, by the application it belongs to.
+    fn columns(&self, workspace: WorkspaceId, number: u32) -> Vec<Value> {
+        vec![
+            workspace.into(),
+            i64::from(number).into(),
+            text(&self.name),
+            text(&self.content_type),
+            self.bytes.into(),
+            text(&self.sha256),
+            text(&self.actor),
+            self.added_at.micros().into(),
+        ]
+    }
+}
+
+/// Adds a file to an application that has fewer than `most` and does not have it yet.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn add(
+    on: Handle<'_>,
+    (workspace, number): (WorkspaceId, u32),
+    file: &ReviewFile,
+    most: usize,
+) -> Result<(), Unavailable> {
+    let mut values = file.columns(workspace, number);
+    let seal = on.store().seals().seal("review_files", &values);
+    values.extend([(most as i64).into(), seal]);
+    on.write(queries::NEW_REVIEW_FILE, values).await.map(drop)
+}
+
+/// Returns the files of an application.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn of(on: Handle<'_>, workspace: WorkspaceId, number: u32) -> Result<Vec<ReviewFile>, Unavailable> {
+    let rows = on.read(queries::REVIEW_FILES, vec![workspace.into(), i64::from(number).into()]).await?;
+    let sealed = |row: &Row| {
+        let file = ReviewFile::read(row);
+        let is_sealed = on.store().seals().is_sealed("review_files", &file.columns(workspace, number), row.bytes(7));
+        is_sealed.then_some(file)
+    };
+    Ok(rows.iter().filter_map(sealed).collect())
+}

@@ -1,0 +1,226 @@
+//! Applications for reviews, written with the entries that say how each was decided.
+//!
+//! Invariant: whether a review is approved is in its workspace; a row is what was sent, for lists.
+
+use super::text;
+use crate::{Handle, Row, Statement, Unavailable, Value, queries};
+use scrip_engine::{Timestamp, WorkspaceId};
+
+statements! {
+    /// Decides an application.
+    DECIDE = "UPDATE reviews SET status = $4, reason = $5, decided_at = $6
+    WHERE workspace = $1 AND review = $2 AND application = $3";
+    /// The status of every application, in the order they were made in each workspace.
+    STATES = "SELECT workspace, review, application, status, reason, decided_at, number FROM reviews ORDER BY workspace, n";
+    /// Adds or decides what was approved with a plan although nobody had applied.
+    DECIDE_UNASKED = "INSERT INTO reviews
+    (workspace, number, review, application, form, actor, applied_at, status, reason, decided_at, seal)
+    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, '{}', '', $6, $4, $5, $6, $7 FROM reviews WHERE workspace = $1
+    ON CONFLICT (workspace, review, application) DO UPDATE
+    SET status = excluded.status, reason = excluded.reason, decided_at = excluded.decided_at";
+}
+
+/// An application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// Its number among all, by which a list goes on.
+    pub n: i64,
+    /// The workspace that applied.
+    pub workspace: WorkspaceId,
+    /// Its number in the workspace.
+    pub number: u32,
+    /// The review.
+    pub review: String,
+    /// Its number among those of the workspace for this review.
+    pub application: u32,
+    /// The form as it was sent, as JSON.
+    pub form: String,
+    /// The person who sent it, as the journal names them.
+    pub actor: String,
+    /// The instant at which it was sent.
+    pub applied_at: Timestamp,
+    /// The name of its status.
+    pub status: String,
+    /// The reason it was rejected or revoked for.
+    pub reason: Option<String>,
+    /// The instant of the decision.
+    pub decided_at: Option<Timestamp>,
+}
+
+impl Application {
+    fn read(row: &Row) -> Application {
+        let number = |column: usize| u32::try_from(row.integer(column)).unwrap_or(u32::MAX);
+        Application {
+            n: row.integer(0),
+            workspace: row.workspace(1),
+            number: number(2),
+            review: row.owned(3),
+            application: number(4),
+            form: row.owned(5),
+            actor: row.owned(6),
+            applied_at: row.instant(7),
+            status: row.owned(8),
+            reason: row.maybe_text(9),
+            decided_at: row.maybe_instant(10),
+        }
+    }
+}
+
+/// An application that is sent with an entry.
+#[derive(Clone, Debug)]
+pub struct NewApplication<'a> {
+    /// The workspace that applies.
+    pub workspace: WorkspaceId,
+    /// The review.
+    pub review: &'a str,
+    /// Its number among those of the workspace for this review.
+    pub application: u32,
+    /// The form, as JSON.
+    pub form: &'a str,
+    /// The person who sends it, as the journal names them.
+    pub actor: &'a str,
+    /// The instant at which it is sent.
+    pub applied_at: Timestamp,
+}
+
+impl NewApplication<'_> {
+    /// Returns the columns that the row's seal is over.
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            self.workspace.into(),
+            text(self.review),
+            i64::from(self.application).into(),
+            text(self.form),
+            text(self.actor),
+            self.applied_at.micros().into(),
+        ]
+    }
+}
+
+/// Returns the statement that adds an application with its entry, unless it is there.
+pub fn add_with_entry(application: &NewApplication<'_>) -> Statement {
+    let values = application.columns();
+    Statement { sql: queries::NEW_REVIEW, sealed: Some(("reviews", values.clone())), values }
+}
+
+/// A decision about an application.
+#[derive(Clone, Debug)]
+pub struct Decision<'a> {
+    /// The workspace that applied.
+    pub workspace: WorkspaceId,
+    /// The review.
+    pub review: &'a str,
+    /// The application's number among those for this review; 0 where nobody applied.
+    pub application: u32,
+    /// The name of its status from now on.
+    pub status: &'a str,
+    /// The reason it was rejected or revoked for.
+    pub reason: Option<String>,
+    /// The instant of the decision.
+    pub at: Timestamp,
+}
+
+/// Returns the statement that decides an application with an entry. Where nobody applied, the row is made.
+pub fn decide_with_entry(decision: &Decision<'_>) -> Statement {
+    let Decision { workspace, review, application, status, reason, at } = decision;
+    let values = vec![
+        (*workspace).into(),
+        text(review),
+        i64::from(*application).into(),
+        text(status),
+        reason.clone().into(),
+        at.micros().into(),
+    ];
+    if *application > 0 {
+        return Statement::new(DECIDE, values);
+    }
+    let unasked =
+        NewApplication { workspace: *workspace, review, application: 0, form: "{}", actor: "", applied_at: *at };
+    Statement { sql: DECIDE_UNASKED, values, sealed: Some(("reviews", unasked.columns())) }
+}
+
+/// Returns an application by its number in the workspace.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn by_number(
+    on: Handle<'_>,
+    workspace: WorkspaceId,
+    number: u32,
+) -> Result<Option<Application>, Unavailable> {
+    let rows = on.read(queries::REVIEW, vec![workspace.into(), i64::from(number).into()]).await?;
+    Ok(rows.first().map(Application::read))
+}
+
+/// Returns an application by its number among those of the workspace for its review.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn by_application(
+    on: Handle<'_>,
+    workspace: WorkspaceId,
+    review: &str,
+    application: u32,
+) -> Result<Option<Application>, Unavailable> {
+    let values = vec![workspace.into(), text(review), i64::from(application).into()];
+    Ok(on.read(queries::REVIEW_OF, values).await?.first().map(Application::read))
+}
+
+/// Returns applications before one, newest first, at most so many; of a workspace, with a status, or both.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn before(
+    on: Handle<'_>,
+    (n, most): (i64, i64),
+    workspace: Option<WorkspaceId>,
+    status: Option<&str>,
+) -> Result<Vec<Application>, Unavailable> {
+    let sql = match (workspace, status) {
+        (None, None) => queries::REVIEWS,
+        (None, Some(_)) => queries::REVIEWS_BY_STATUS,
+        (Some(_), None) => queries::REVIEWS_OF,
+        (Some(_), Some(_)) => queries::REVIEWS_OF_BY_STATUS,
+    };
+    let mut values = vec![n.into(), most.into()];
+    values.extend(workspace.map(Value::from));
+    values.extend(status.map(text));
+    Ok(on.read(sql, values).await?.iter().map(Application::read).collect())
+}
+
+/// The status of an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// The workspace that applied.
+    pub workspace: WorkspaceId,
+    /// The review.
+    pub review: String,
+    /// Its number among those of the workspace for this review.
+    pub application: i64,
+    /// The name of its status.
+    pub status: String,
+    /// The reason it was rejected or revoked for.
+    pub reason: Option<String>,
+    /// The instant of the decision, in microseconds.
+    pub decided_at: Option<i64>,
+    /// Its number in the workspace.
+    pub number: i64,
+}
+
+/// Returns the status of every application, in the order they were made in each workspace.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn states(on: Handle<'_>) -> Result<Vec<State>, Unavailable> {
+    let rows = on.read(STATES, Vec::new()).await?;
+    let read = |row: &Row| State {
+        workspace: row.workspace(0),
+        review: row.owned(1),
+        application: row.integer(2),
+        status: row.owned(3),
+        reason: row.maybe_text(4),
+        decided_at: row.maybe_integer(5),
+        number: row.integer(6),
+    };
+    Ok(rows.iter().map(read).collect())
+}

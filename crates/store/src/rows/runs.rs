@@ -1,0 +1,72 @@
+//! Runs, as the projections have them.
+
+use super::text;
+use crate::projection::RunRow;
+use crate::{Handle, Unavailable, Value, queries};
+use scrip_engine::WorkspaceId;
+
+statements! {}
+
+/// A run as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its row as JSON.
+    pub body: String,
+    /// The number of the entry it last changed with.
+    pub seq: i64,
+}
+
+/// A run in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number in the workspace.
+    pub n: i64,
+    /// Its row as JSON.
+    pub body: String,
+}
+
+impl Stored {
+    /// Reads the row.
+    ///
+    /// # Errors
+    /// When it is not one that this version writes.
+    pub fn run(&self) -> Result<RunRow, serde_json::Error> {
+        serde_json::from_str(&self.body)
+    }
+}
+
+impl Listed {
+    /// Reads the row.
+    ///
+    /// # Errors
+    /// When it is not one that this version writes.
+    pub fn run(&self) -> Result<RunRow, serde_json::Error> {
+        serde_json::from_str(&self.body)
+    }
+}
+
+/// Returns a run by its number in the workspace.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn by_number(on: Handle<'_>, workspace: WorkspaceId, n: u32) -> Result<Option<Stored>, Unavailable> {
+    let rows = on.read(queries::RUN, vec![workspace.into(), i64::from(n).into()]).await?;
+    Ok(rows.first().map(|row| Stored { body: row.owned(0), seq: row.integer(1) }))
+}
+
+/// Returns runs of a workspace before one, newest first, at most so many; with a status, those that have it.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn before(
+    on: Handle<'_>,
+    workspace: WorkspaceId,
+    (n, most): (i64, i64),
+    status: Option<&str>,
+) -> Result<Vec<Listed>, Unavailable> {
+    let sql = if status.is_some() { queries::RUNS_BY_STATUS } else { queries::RUNS };
+    let values: Vec<Value> =
+        vec![workspace.into(), n.into(), most.into()].into_iter().chain(status.map(text)).collect();
+    let rows = on.read(sql, values).await?;
+    Ok(rows.iter().map(|row| Listed { n: row.integer(0), body: row.owned(1) }).collect())
+}

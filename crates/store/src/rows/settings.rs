@@ -1,0 +1,44 @@
+//! Settings: values by name that a deployment keeps.
+//!
+//! Invariant: a value that does not carry its seal is none.
+
+use super::text;
+use crate::{Handle, Unavailable, queries};
+
+statements! {
+    /// Makes a setting that is not there yet.
+    NEW = "INSERT INTO settings (name, value, seal) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+}
+
+/// Returns the value of a setting; `None` where there is none, or it does not carry its seal.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn value(on: Handle<'_>, name: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+    let rows = on.read(queries::SETTING, vec![text(name)]).await?;
+    Ok(rows.first().and_then(|row| on.store().seals().read_setting(name, row)))
+}
+
+/// Returns whether a setting is there, sealed or not.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn has(on: Handle<'_>, name: &str) -> Result<bool, Unavailable> {
+    Ok(!on.read(queries::SETTING, vec![text(name)]).await?.is_empty())
+}
+
+/// Keeps a setting, whatever it was.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn keep(on: Handle<'_>, name: &str, value: Vec<u8>) -> Result<(), Unavailable> {
+    on.write(queries::KEEP_SETTING, on.store().seals().setting(name, value)).await.map(drop)
+}
+
+/// Makes a setting, unless it is there.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn add(on: Handle<'_>, name: &str, value: Vec<u8>) -> Result<(), Unavailable> {
+    on.write(NEW, on.store().seals().setting(name, value)).await.map(drop)
+}

@@ -1,0 +1,103 @@
+//! Tokens that sign a person in once.
+//!
+//! Invariant: only the hash of a token is kept, and of many who redeem one at once one is let in.
+
+use super::{bytes, text};
+use crate::{Handle, Unavailable};
+use scrip_engine::{Timestamp, WorkspaceId};
+
+statements! {
+    /// Adds a token.
+    NEW = "INSERT INTO sign_in_tokens (hash, email, workspace, made_by, created_at, expires_at, seal)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    /// A token that has not run out.
+    FIND = "SELECT email, workspace, made_by, created_at, expires_at, seal FROM sign_in_tokens
+    WHERE hash = $1 AND expires_at > $2";
+    /// Uses a token up: the one who takes the row away signs in.
+    USE = "DELETE FROM sign_in_tokens WHERE hash = $1 AND expires_at > $2";
+    /// Deletes some tokens that have run out.
+    SWEEP = "DELETE FROM sign_in_tokens WHERE hash IN (
+    SELECT hash FROM sign_in_tokens WHERE expires_at <= $1 LIMIT $2)";
+    /// Deletes the tokens that would sign the owner of an address in.
+    END = "DELETE FROM sign_in_tokens WHERE email = $1";
+}
+
+/// A token that is to be kept.
+#[derive(Clone, Debug)]
+pub struct NewToken<'a> {
+    /// The token's hash.
+    pub hash: [u8; 32],
+    /// The address whose owner it signs in.
+    pub email: &'a str,
+    /// The only workspace that its session will reach.
+    pub workspace: Option<WorkspaceId>,
+    /// The maker, as the journal names them.
+    pub made_by: &'a str,
+    /// The instant at which it was made.
+    pub created_at: Timestamp,
+    /// The instant from which on it is dead.
+    pub expires_at: Timestamp,
+}
+
+/// The address and the workspace of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The address whose owner it signs in.
+    pub email: String,
+    /// The only workspace that its session will reach.
+    pub workspace: Option<WorkspaceId>,
+}
+
+/// Adds a token.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn add(on: Handle<'_>, token: &NewToken<'_>) -> Result<(), Unavailable> {
+    let mut values = vec![
+        bytes(&token.hash),
+        text(token.email),
+        token.workspace.into(),
+        text(token.made_by),
+        token.created_at.micros().into(),
+        token.expires_at.micros().into(),
+    ];
+    values.push(on.store().seals().seal("sign_in_tokens", &values));
+    on.write(NEW, values).await.map(drop)
+}
+
+/// Returns a token that has not run out by now and carries its seal.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn find(on: Handle<'_>, hash: &[u8; 32], now: Timestamp) -> Result<Option<Token>, Unavailable> {
+    let rows = on.read(FIND, vec![bytes(hash), now.micros().into()]).await?;
+    let sealed = rows.first().filter(|row| {
+        let columns = [&[bytes(hash)], &row.0[..5]].concat();
+        on.store().seals().is_sealed("sign_in_tokens", &columns, row.bytes(5))
+    });
+    Ok(sealed.map(|row| Token { email: row.owned(0), workspace: row.maybe_workspace(1) }))
+}
+
+/// Uses a token up; `false` when it was used or has run out.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn use_up(on: Handle<'_>, hash: &[u8; 32], now: Timestamp) -> Result<bool, Unavailable> {
+    Ok(on.write(USE, vec![bytes(hash), now.micros().into()]).await? == 1)
+}
+
+/// Deletes tokens that have run out by now, at most so many; returns their number.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn sweep(on: Handle<'_>, now: Timestamp, most: i64) -> Result<usize, Unavailable> {
+    on.write(SWEEP, vec![now.micros().into(), most.into()]).await
+}
+
+/// Deletes the tokens that would sign the owner of an address in.
+///
+/// # Errors
+/// When the store cannot write.
+pub async fn end(on: Handle<'_>, email: &str) -> Result<(), Unavailable> {
+    on.write(END, vec![text(email)]).await.map(drop)
+}

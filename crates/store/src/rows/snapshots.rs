@@ -1,0 +1,16 @@
+//! Snapshots of workspaces, as they are kept.
+
+use crate::snapshot::{SNAPSHOTS, Stored};
+use crate::{Handle, Unavailable};
+use scrip_engine::WorkspaceId;
+
+statements! {}
+
+/// Returns the snapshots of workspaces whose numbers, as the database orders them, come after one, at most so many.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn after(on: Handle<'_>, workspace: i64, most: i64) -> Result<Vec<(WorkspaceId, Stored)>, Unavailable> {
+    let rows = on.read(SNAPSHOTS, vec![workspace.into(), most.into()]).await?;
+    Ok(rows.iter().map(Stored::read).collect())
+}

@@ -1,0 +1,50 @@
+//! Usage of workspaces by day, model, unit and key.
+
+use crate::{Handle, Unavailable, Value, queries};
+use scrip_engine::WorkspaceId;
+
+statements! {}
+
+/// What a day's runs of a model used of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// The day, counted in days since 1970.
+    pub day: i64,
+    /// The model; empty for what was captured for none.
+    pub model: String,
+    /// The unit.
+    pub unit: String,
+    /// Runs that ended, and holds of a model that were captured.
+    pub runs: i64,
+    /// Runs that nothing came of.
+    pub failed: i64,
+    /// Units that were spent.
+    pub captured: i64,
+}
+
+/// Returns the usage of a workspace between two days; with a key, of the runs that it asked for alone.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn between(
+    on: Handle<'_>,
+    workspace: WorkspaceId,
+    (from, to): (i64, i64),
+    key: Option<u32>,
+) -> Result<Vec<Used>, Unavailable> {
+    let sql = if key.is_some() { queries::USAGE_OF_KEY } else { queries::USAGE };
+    let values: Vec<Value> = vec![workspace.into(), from.into(), to.into()]
+        .into_iter()
+        .chain(key.map(|key| i64::from(key).into()))
+        .collect();
+    let rows = on.read(sql, values).await?;
+    let read = |row: &crate::Row| Used {
+        day: row.integer(0),
+        model: row.owned(1),
+        unit: row.owned(2),
+        runs: row.integer(3),
+        failed: row.integer(4),
+        captured: row.integer(5),
+    };
+    Ok(rows.iter().map(read).collect())
+}

@@ -1,0 +1,243 @@
+//! The thread that makes what the journal's thread wrote durable, and then tells: one flush for all the transactions
+//! that were written while the one before was under way.
+//!
+//! Invariant: nobody hears of an entry before it is on the disk, neither who asked for it nor the projections.
+
+use super::jobs::Answer;
+use super::projector::{self, Snapshot};
+use crate::Unavailable;
+use crate::projection::Journaled;
+use scrip_engine::Catalogs;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
+use tokio::sync::watch;
+
+/// Entries the projector is told of in memory at most; beyond that it reads them from the journal.
+const HEARD_MAX: i64 = 65_536;
+/// Transactions that may wait for one flush.
+const WAITING_MAX: usize = 64;
+
+/// What was decided together, and is in the log but perhaps not on the disk.
+pub(super) struct Unflushed {
+    /// Whether anything was written. What was only read waits for what was written before it, and for no flush.
+    pub writes: bool,
+    /// The position of the last entry.
+    pub position: i64,
+    pub answers: Vec<Answer>,
+    pub written: Vec<Journaled>,
+    pub snapshots: Vec<Snapshot>,
+    /// Whether everything ends after its flush, before anyone is told; for tests of what survives.
+    pub dies: bool,
+}
+
+/// Flushes, and tells.
+pub(super) struct Flusher {
+    flush: Box<dyn Fn() -> io::Result<()> + Send>,
+    committed: watch::Sender<i64>,
+    projector: SyncSender<projector::Job>,
+    projected: watch::Receiver<i64>,
+    catalogs: Arc<RwLock<Arc<Catalogs>>>,
+}
+
+impl Flusher {
+    /// Opens the log of a journal, and flushes what a process that was killed may have left in it.
+    pub(super) fn open(
+        journal: &Path,
+        committed: watch::Sender<i64>,
+        projector: (SyncSender<projector::Job>, watch::Receiver<i64>),
+        catalogs: Arc<RwLock<Arc<Catalogs>>>,
+    ) -> Result<Flusher, Unavailable> {
+        let mut name = journal.as_os_str().to_owned();
+        name.push("-wal");
+        let flushed = File::open(&name).and_then(|log| {
+            log.sync_data()?;
+            // The log may have just been made: its name has to be on the disk as well.
+            File::open(journal.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+            Ok(log)
+        });
+        let log = flushed.map_err(|error| Unavailable(format!("{}: {error}", Path::new(&name).display())))?;
+        let (projector, projected) = projector;
+        Ok(Flusher { flush: Box::new(move || log.sync_data()), committed, projector, projected, catalogs })
+    }
+
+    /// Flushes once for all these transactions, and tells whoever waits for them; `false` when one of them is the end.
+    pub(super) fn finish(&self, transactions: Vec<Unflushed>) -> bool {
+        if transactions.iter().any(|transaction| transaction.writes)
+            && let Err(error) = (self.flush)()
+        {
+            lost(&error);
+        }
+        transactions.into_iter().all(|transaction| !transaction.dies && self.tell(transaction))
+    }
+
+    fn tell(&self, transaction: Unflushed) -> bool {
+        let Unflushed { position, answers, written, snapshots, .. } = transaction;
+        for snapshot in snapshots {
+            // One that finds no room is made up for by the next of its workspace.
+            let _ = self.projector.try_send(projector::Job::Snapshot(snapshot));
+        }
+        if *self.committed.borrow() != position {
+            self.committed.send_replace(position);
+            // A projector that is far behind, or has no room, reads the journal itself.
+            let heard = position - *self.projected.borrow() <= HEARD_MAX;
+            let written = if heard { written } else { Vec::new() };
+            let _ = self.projector.try_send(projector::Job::Written(written));
+        }
+        for answer in answers {
+            self.answer(answer);
+        }
+        true
+    }
+
+    fn answer(&self, answer: Answer) {
+        // Whoever asked may have gone away; that is their affair.
+        match answer {
+            Answer::Submit(reply, result) => drop(reply.send(result)),
+            Answer::SubmitMany(reply, results) => drop(reply.send(results)),
+            Answer::Read(reply, result) => drop(reply.send(result)),
+            Answer::Now(reply, now) => drop(reply.send(Ok(now))),
+            Answer::Write(reply, result) => drop(reply.send(result)),
+            Answer::Take(reply, result) => drop(reply.send(result)),
+            Answer::Spend(reply, result) => drop(reply.send(result)),
+            Answer::Clock(reply, result) => drop(reply.send(result.map(|_| ()))),
+            Answer::Publish(reply, result, catalogs) => {
+                if let Some(catalogs) = catalogs {
+                    *self.catalogs.write().expect("nobody panics while publishing") = catalogs;
+                }
+                drop(reply.send(result));
+            }
+        }
+    }
+}
+
+/// After a failed flush nobody knows what is on the disk. Starting again is the only honest answer.
+pub(super) fn lost(error: &dyn std::fmt::Display) -> ! {
+    tracing::error!(%error, "the disk did not confirm a flush; stopping");
+    std::process::exit(70);
+}
+
+/// Where the journal's thread puts what it has written.
+pub(super) enum Flushing {
+    /// A thread flushes while the journal's decides on.
+    Beside(Option<SyncSender<Unflushed>>, Option<JoinHandle<()>>),
+    /// The journal's thread waits for each flush itself.
+    Here(Flusher),
+}
+
+impl Flushing {
+    /// Starts a thread.
+    pub(super) fn beside(flusher: Flusher) -> io::Result<Flushing> {
+        let (sender, waiting) = sync_channel(WAITING_MAX);
+        let run = move || {
+            while let Some(transactions) = gathered(&waiting) {
+                if !flusher.finish(transactions) {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("flusher".to_owned()).spawn(run)?;
+        Ok(Flushing::Beside(Some(sender), Some(thread)))
+    }
+
+    /// Takes a transaction over; `false` when nobody flushes any more.
+    pub(super) fn take(&self, transaction: Unflushed) -> bool {
+        match self {
+            Flushing::Beside(sender, _) => sender.as_ref().is_some_and(|sender| sender.send(transaction).is_ok()),
+            Flushing::Here(flusher) => flusher.finish(vec![transaction]),
+        }
+    }
+}
+
+impl Drop for Flushing {
+    /// Waits until everything is flushed and told.
+    fn drop(&mut self) {
+        let Flushing::Beside(sender, thread) = self else { return };
+        *sender = None;
+        if let Some(Err(_)) = thread.take().map(JoinHandle::join) {
+            tracing::error!("the flusher had panicked");
+        }
+    }
+}
+
+/// All that waits, once something does; `None` when nothing will any more.
+fn gathered(waiting: &Receiver<Unflushed>) -> Option<Vec<Unflushed>> {
+    let first = waiting.recv().ok()?;
+    Some([first].into_iter().chain(waiting.try_iter()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+    use tokio::sync::oneshot;
+
+    /// What the thread is handed, an answer, and where it arrives.
+    fn written(position: i64) -> (Unflushed, oneshot::Receiver<Result<usize, Unavailable>>) {
+        let (reply, answer) = oneshot::channel();
+        let answers = vec![Answer::Write(reply, Ok(1))];
+        let (written, snapshots) = (Vec::new(), Vec::new());
+        (Unflushed { writes: true, position, answers, written, snapshots, dies: false }, answer)
+    }
+
+    /// A flusher whose every flush says that it has begun and then waits for permission to end, and what it tells.
+    fn gated() -> (Flusher, Receiver<()>, SyncSender<()>, watch::Receiver<i64>) {
+        let ((began, begins), (ends, end)) = (channel(), sync_channel(8));
+        let flush = move || {
+            began.send(()).map_err(io::Error::other)?;
+            end.recv().map_err(io::Error::other)
+        };
+        let (sender, committed) = watch::channel(0);
+        let projected = watch::channel(0).1;
+        let flusher = Flusher {
+            flush: Box::new(flush),
+            committed: sender,
+            projector: sync_channel(8).0,
+            projected,
+            catalogs: Arc::default(),
+        };
+        (flusher, begins, ends, committed)
+    }
+
+    #[test]
+    fn nobody_hears_of_an_entry_before_its_flush_and_those_that_gather_meanwhile_share_the_next_one() {
+        let (flusher, begins, ends, committed) = gated();
+        let flushing = Flushing::beside(flusher).expect("a thread");
+        let (first, mut told_first) = written(1);
+        assert!(flushing.take(first));
+        begins.recv().expect("the first flush");
+        let (more, mut told): (Vec<_>, Vec<_>) = (2..=4).map(written).unzip();
+        assert!(more.into_iter().all(|more| flushing.take(more)));
+        assert!(told_first.try_recv().is_err(), "the first was told before its flush");
+        assert_eq!(*committed.borrow(), 0, "the projections were told before the flush");
+        ends.send(()).expect("the first flush ends");
+        begins.recv().expect("the second flush");
+        assert!(told_first.try_recv().is_ok(), "the first was not told after its flush");
+        assert!(told.iter_mut().all(|told| told.try_recv().is_err()), "one was told before its flush");
+        assert_eq!(*committed.borrow(), 1);
+        ends.send(()).expect("the second flush ends");
+        drop(flushing);
+        assert!(told.iter_mut().all(|told| told.try_recv().is_ok()), "one was not told after its flush");
+        assert_eq!(*committed.borrow(), 4);
+        assert!(begins.try_recv().is_err(), "three transactions shared one flush");
+    }
+
+    #[test]
+    fn what_was_only_read_waits_for_what_was_written_before_it() {
+        let (flusher, begins, ends, _) = gated();
+        let flushing = Flushing::beside(flusher).expect("a thread");
+        let (write, _told) = written(1);
+        assert!(flushing.take(write));
+        begins.recv().expect("a flush");
+        let (mut read, mut told) = written(1);
+        read.writes = false;
+        assert!(flushing.take(read));
+        assert!(told.try_recv().is_err(), "it was told of a write that is not on the disk");
+        ends.send(()).expect("the flush ends");
+        drop(flushing);
+        assert!(told.try_recv().is_ok() && begins.try_recv().is_err(), "a read needs no flush of its own");
+    }
+}

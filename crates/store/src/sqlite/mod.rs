@@ -1,0 +1,405 @@
+//! The embedded database: one process, one thread that writes the journal, one that writes the projections.
+//!
+//! The journal and the projections are two files, so that folding rows never waits for the journal's disk write nor
+//! holds it up, and so that the projections can be thrown away whole.
+//!
+//! Invariant: a reply to a submission is sent after the transaction that holds its entry has been flushed to disk.
+
+mod audit;
+mod checkpointer;
+mod directory;
+mod flusher;
+mod index;
+mod jobs;
+mod positions;
+mod projector;
+mod rates;
+mod reader;
+mod recent;
+mod rows;
+mod sealing;
+mod writer;
+
+use super::integrity::{LAST_CATALOG, Seals, check_catalogs};
+use super::snapshot::Healed;
+use super::watchers::Watchers;
+use super::{
+    Allowance, Committed, Exceeded, Options, Progress, Row, Shortened, Submission, SubmitError, Unavailable, Value,
+    catalogs_of, numbered, panic_text, queries,
+};
+use crate::files;
+use checkpointer::Checkpointer;
+use directory::{Opened, lock};
+use flusher::Flusher;
+use jobs::Job;
+use projector::Projector;
+use rates::Rates;
+use reader::Readers;
+use rusqlite::Connection;
+use scrip_engine::{Admission, Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use writer::Writer;
+
+/// What the writing connection keeps in memory, as SQLite takes it: KiB, negated. It only ever adds at the end, and
+/// after a commit that began a page, SQLite looks through all of it.
+const CACHE: i64 = -1_024;
+/// Pages the journal's log may gather before a commit copies what the checkpointer has left of them.
+const CHECKPOINT: i64 = 25_000;
+/// Submissions that may wait; one more is told to come back.
+const QUEUE_MAX: usize = 8_192;
+
+mod migrations {
+    refinery::embed_migrations!("src/migrations/sqlite");
+}
+
+/// The embedded database.
+pub struct Sqlite {
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    projector: Projector,
+    readers: Readers,
+    seals: Seals,
+    healed: Arc<Healed>,
+    files: (PathBuf, PathBuf),
+    opened: Arc<Opened>,
+    catalogs: Arc<RwLock<Arc<Catalogs>>>,
+    committed: watch::Receiver<i64>,
+    mailed: Notify,
+    /// For submissions that come many at once, each until it is served: the queue alone would take as many of those as
+    /// of single ones.
+    room: Arc<Semaphore>,
+    rates: Rates,
+    _checkpointer: Checkpointer,
+    _lock: File,
+}
+
+impl Sqlite {
+    /// Opens the database in a directory, making it if it is not there.
+    ///
+    /// # Errors
+    /// When the directory is in use by another process, cannot be written, or has a schema this version does not know.
+    pub fn open(directory: &Path, options: Options) -> Result<Sqlite, Unavailable> {
+        let wrong = |what: &str, error: &dyn std::fmt::Display| {
+            Unavailable(format!("{}: {what}: {error}", directory.display()))
+        };
+        directory::is_new(directory)?;
+        files::make_directory(directory).map_err(|error| wrong("cannot be made", &error))?;
+        let lock = lock(directory)?;
+        let journal = directory.join("journal.db");
+        let views = directory.join("views.db");
+        // SQLite gives the files beside a database the mode that the database has.
+        files::open(&journal).map_err(|error| wrong("cannot be written", &error))?;
+        let mut connection = Connection::open(&journal).map_err(|error| wrong("cannot be opened", &error))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // A commit only writes the log: the flusher sees to it that the log is on the disk before anyone is told.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
+        connection.pragma_update(None, "cache_size", CACHE)?;
+        // The library that runs them panics where their dates cannot be read.
+        let run = catch_unwind(AssertUnwindSafe(|| migrations::migrations::runner().run(&mut connection)));
+        let run =
+            run.map_err(|panic| wrong("what was done to its schema cannot be read", &panic_text(panic.as_ref())))?;
+        let run = run.map_err(|error| {
+            wrong(
+                "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one",
+                &error,
+            )
+        })?;
+        let is_upgraded = run.applied_migrations().iter().any(|migration| migration.name() == "seals");
+        let seals = sealing::establish(&mut connection, options.secret, is_upgraded, options.reseal)
+            .map_err(|error| wrong("it is not opened", &error))?;
+        // One process owns the data: whoever was sending these is gone.
+        connection.execute("UPDATE mails SET lease_until = 0 WHERE lease_until > 0 AND sent_at IS NULL", [])?;
+        if let Some(pages) = options.pages_max {
+            connection.pragma_update(None, "max_page_count", pages)?;
+        }
+        let catalogs = read_catalogs(&connection, &seals, options.shortened == Shortened::Report)?;
+        let (catalogs, healed) = (Arc::new(RwLock::new(Arc::new(catalogs))), Arc::new(Healed::default()));
+        let position: i64 =
+            connection.query_row("SELECT COALESCE(MAX(position), 0) FROM entries", [], |row| row.get(0))?;
+        let (committed_sender, committed) = watch::channel(position);
+        let told = (seals.clone(), options.shortened, options.generation);
+        let projector = Projector::start(&journal, &views, committed.clone(), told)?;
+        let (jobs, waiting) = sync_channel(QUEUE_MAX);
+        let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
+        let projections = (projector.jobs(), projector.projected());
+        let flusher = Flusher::open(&journal, committed_sender, projections, Arc::clone(&catalogs))?;
+        let writer = Writer::new(
+            connection,
+            &views,
+            current,
+            (position, projector.projected(), projector.indexed()),
+            flusher,
+            options,
+            (seals.clone(), Arc::clone(&healed)),
+        )?;
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(&waiting))
+            .map_err(|error| wrong("no thread for the journal", &error))?;
+        let checkpointer = Checkpointer::start(&journal)?;
+        let opened = Opened::of(&journal, &views).map_err(|error| wrong("cannot be opened", &error))?;
+        let readers = Readers::new(&journal, &views);
+        Ok(Sqlite {
+            jobs: Some(jobs),
+            thread: Some(thread),
+            projector,
+            readers,
+            seals,
+            healed,
+            files: (journal, views),
+            opened: Arc::new(opened),
+            catalogs,
+            committed,
+            mailed: Notify::new(),
+            room: Arc::new(Semaphore::new(QUEUE_MAX)),
+            rates: Rates::new(),
+            _checkpointer: checkpointer,
+            _lock: lock,
+        })
+    }
+
+    /// See [`super::Store::is_new_directory`].
+    pub fn is_new(directory: &Path) -> Result<bool, Unavailable> {
+        directory::is_new(directory)
+    }
+
+    /// Brings what is in the logs of a directory that nobody has open into its files, so that their sizes say how much
+    /// there is.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn empty_logs(directory: &Path) -> Result<(), Unavailable> {
+        for name in ["journal.db", "views.db"] {
+            let file = Connection::open(directory.join(name))?;
+            file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// See [`super::Store::submit`].
+    pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Submit(Box::new(submission), reply))?;
+        answer
+            .await
+            .map_err(|_| SubmitError::Unavailable(Unavailable("the journal's thread has stopped".to_owned())))?
+    }
+
+    /// See [`super::Store::submit_many`].
+    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
+        let many = submissions.len();
+        let unavailable = |why: Unavailable| vec![Err(SubmitError::Unavailable(why)); many];
+        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(many).unwrap_or(u32::MAX)) else {
+            return unavailable(Unavailable::crowd(QUEUE_MAX));
+        };
+        let (reply, answer) = oneshot::channel();
+        match self.send(Job::SubmitMany(submissions, room, reply)) {
+            Ok(()) => {
+                answer.await.unwrap_or_else(|_| unavailable(Unavailable("the journal's thread has stopped".to_owned())))
+            }
+            Err(full) => unavailable(full),
+        }
+    }
+
+    /// See [`super::Store::workspace`].
+    pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
+        self.ask(|reply| Job::Read(id, reply)).await
+    }
+
+    /// See [`super::Store::now`].
+    pub async fn now(&self, test_clock: Option<i64>) -> Result<Timestamp, Unavailable> {
+        self.ask(|reply| Job::Now(test_clock, reply)).await
+    }
+
+    /// See [`super::Store::admit`].
+    pub fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
+        self.rates.admit(workspace, limit)
+    }
+
+    /// See [`super::Store::spend`].
+    pub async fn spend(&self, allowance: Allowance) -> Result<Result<(), Exceeded>, Unavailable> {
+        self.ask(|reply| Job::Spend(allowance, reply)).await
+    }
+
+    /// See [`super::Store::set_clock`].
+    pub async fn set_clock(&self, id: i64, name: Option<String>, now: Timestamp) -> Result<(), Unavailable> {
+        self.ask(|reply| Job::SetClock { id, name, now, reply }).await
+    }
+
+    /// See [`super::Store::write`].
+    pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
+        self.ask(|reply| Job::Write(sql, values, reply)).await
+    }
+
+    /// See [`super::Handle::take`].
+    pub async fn take(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        self.ask(|reply| Job::Take(sql, values, reply)).await
+    }
+
+    /// See [`super::Store::mailed`].
+    pub fn mailed(&self) -> &Notify {
+        &self.mailed
+    }
+
+    /// See [`super::Store::publish`].
+    pub async fn publish(&self, text: String, catalog: Catalog, actor: String) -> Result<u32, Unavailable> {
+        self.ask(|reply| Job::Publish { text, catalog: Arc::new(catalog), actor, reply }).await
+    }
+
+    /// See [`super::Store::append_act`].
+    pub async fn append_act(&self, act: Vec<Value>) -> Result<(), Unavailable> {
+        self.ask(|reply| Job::Act(act, reply)).await.map(drop)
+    }
+
+    /// See [`super::Store::query`].
+    pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        self.readers.query(sql, values).await
+    }
+
+    /// See [`super::Store::probe`].
+    pub async fn probe(&self) -> Result<Progress, Unavailable> {
+        let opened = Arc::clone(&self.opened);
+        let probed = tokio::task::spawn_blocking(move || opened.probe()).await;
+        let probed = probed.map_err(|panic| Unavailable(format!("the probe panicked: {panic}")))?;
+        probed.map_err(|error| Unavailable(format!("the data directory: {error}")))?;
+        let now = crate::clock::now().micros().to_be_bytes();
+        let values = self.seals.setting(super::PROBE, now.to_vec());
+        self.write(queries::KEEP_SETTING, values).await?;
+        let projected = self.projector.projected();
+        if projected.has_changed().is_err() {
+            return Err(Unavailable("the projector has stopped".to_owned()));
+        }
+        let reached = *projected.borrow();
+        Ok(Progress { is_behind: reached < *self.committed.borrow(), reached: (0, reached) })
+    }
+
+    /// See [`super::Store::projected`].
+    pub async fn projected(&self) -> Result<(), Unavailable> {
+        let target = *self.committed.borrow();
+        self.projector.wait_for(target).await
+    }
+
+    /// Waits until every entry of a workspace that is projected can be found.
+    pub(super) async fn indexed(&self, workspace: WorkspaceId) -> Result<(), Unavailable> {
+        self.projector.index(Some(workspace)).await
+    }
+
+    /// See [`super::Store::projections`].
+    pub fn projections(&self) -> watch::Receiver<i64> {
+        self.projector.projected()
+    }
+
+    /// See [`super::Store::watchers`].
+    pub fn watchers(&self) -> &Watchers {
+        self.projector.watchers()
+    }
+
+    /// See [`super::Handle::take`].
+    pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        self.projector.statement(sql, values).await
+    }
+
+    /// See [`super::Store::rebuild`].
+    pub async fn rebuild(&self) -> Result<(), Unavailable> {
+        self.projector.rebuild().await
+    }
+
+    /// See [`super::Store::projection_differences`].
+    pub async fn projection_differences(&self) -> Result<Vec<String>, Unavailable> {
+        let indexed = self.projector.index(None).await;
+        let (journal, views) = self.files.clone();
+        let compared = tokio::task::spawn_blocking(move || audit::differences(&journal, &views)).await;
+        let mut found = compared.map_err(|panic| Unavailable(format!("the comparison panicked: {panic}")))??;
+        found.extend(indexed.err().map(|error| format!("the index cannot be completed: {error}")));
+        Ok(found)
+    }
+
+    /// See [`super::Store::catalogs`].
+    pub fn catalogs(&self) -> Arc<Catalogs> {
+        Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
+    }
+
+    /// See [`super::Store::seals`].
+    pub fn seals(&self) -> &Seals {
+        &self.seals
+    }
+
+    /// See [`super::Store::take_healed`].
+    pub fn take_healed(&self) -> Vec<(WorkspaceId, String)> {
+        self.healed.take()
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Unavailable>>) -> Job) -> Result<T, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(job(reply))?;
+        answer.await.map_err(|_| Unavailable("the journal's thread has stopped".to_owned()))?
+    }
+
+    fn send(&self, job: Job) -> Result<(), Unavailable> {
+        let jobs = self.jobs.as_ref().expect("the journal's thread lives as long as its handle");
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Unavailable::crowd(QUEUE_MAX),
+            TrySendError::Disconnected(_) => Unavailable("the journal's thread has stopped".to_owned()),
+        })
+    }
+}
+
+impl Drop for Sqlite {
+    /// Waits for the journal's thread: nobody writes this file after the lock is given up.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the journal's thread had panicked");
+        }
+    }
+}
+
+fn read_catalogs(connection: &Connection, seals: &Seals, unchecked: bool) -> Result<Catalogs, Unavailable> {
+    let rows = all_rows(&mut connection.prepare_cached(queries::CATALOG_TEXTS)?, &[])?;
+    if !unchecked {
+        let last = [Value::Text(LAST_CATALOG.to_owned())];
+        let last = all_rows(&mut connection.prepare_cached(&numbered(queries::SETTING))?, &last)?;
+        check_catalogs(&rows, last.first(), seals)?;
+    }
+    catalogs_of(&rows)
+}
+
+/// Binds the values of a query.
+fn bound(values: &[Value]) -> impl rusqlite::Params + '_ {
+    rusqlite::params_from_iter(values.iter().map(|value| match value {
+        Value::Null => rusqlite::types::Value::Null,
+        Value::Integer(value) => rusqlite::types::Value::Integer(*value),
+        Value::Text(value) => rusqlite::types::Value::Text(value.clone()),
+        Value::Bytes(value) => rusqlite::types::Value::Blob(value.clone()),
+    }))
+}
+
+/// All rows of a prepared statement.
+fn all_rows(statement: &mut rusqlite::CachedStatement<'_>, values: &[Value]) -> Result<Vec<Row>, rusqlite::Error> {
+    let columns = statement.column_count();
+    let mut found = statement.query(bound(values))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let value = |column: usize| -> Result<Value, rusqlite::Error> {
+            Ok(match row.get_ref(column)? {
+                rusqlite::types::ValueRef::Null => Value::Null,
+                rusqlite::types::ValueRef::Integer(value) => Value::Integer(value),
+                rusqlite::types::ValueRef::Real(_) => {
+                    let why = rusqlite::types::Type::Real;
+                    return Err(rusqlite::Error::InvalidColumnType(column, "a float".to_owned(), why));
+                }
+                rusqlite::types::ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+                rusqlite::types::ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+            })
+        };
+        rows.push(Row((0..columns).map(value).collect::<Result<_, _>>()?));
+    }
+    Ok(rows)
+}

@@ -1,0 +1,64 @@
+//! Reads on snapshots, beside the writers.
+
+use super::all_rows;
+use crate::{Row, Unavailable, Value, numbered};
+use rusqlite::{Connection, OpenFlags};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
+
+/// Idle connections that are kept.
+const IDLE_MAX: usize = 4;
+
+/// A workspace's entries in order: the journal is in the order of commits, and its places are a projection.
+const HISTORY: &str = "CREATE TEMP VIEW history AS
+    SELECT entries.position, places.workspace, places.seq, entries.at, entries.idempotency_key, entries.request_hash,
+    entries.next_due_at, entries.body, entries.previous_hash, entries.hash
+    FROM views.places CROSS JOIN main.entries ON entries.position = places.position";
+
+/// Read-only connections to the journal with the projections attached.
+pub(super) struct Readers {
+    journal: PathBuf,
+    views: PathBuf,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(journal: &Path, views: &Path) -> Readers {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let turns = Arc::new(Semaphore::new((cores / 2).max(1)));
+        Readers { journal: journal.to_owned(), views: views.to_owned(), idle: Arc::default(), turns }
+    }
+
+    pub(super) async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
+        let (journal, views, idle) = (self.journal.clone(), self.views.clone(), Arc::clone(&self.idle));
+        let turn = Arc::clone(&self.turns).acquire_owned().await.expect("the semaphore is never closed");
+        let read = move || {
+            let _turn = turn;
+            let kept = idle.lock().expect("nobody panics holding the pool").pop();
+            let connection = match kept {
+                Some(connection) => connection,
+                None => open(&journal, &views)?,
+            };
+            let found = all_rows(&mut connection.prepare_cached(&numbered(sql))?, &values)?;
+            let mut idle = idle.lock().expect("nobody panics holding the pool");
+            if idle.len() < IDLE_MAX {
+                idle.push(connection);
+            }
+            Ok(found)
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|error| Unavailable(format!("a read panicked: {error}")))?
+    }
+}
+
+/// A read-only connection to the journal with the projections attached.
+pub(super) fn open(journal: &Path, views: &Path) -> Result<Connection, Unavailable> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(journal, flags)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.execute("ATTACH DATABASE ?1 AS views", [views.to_string_lossy()])?;
+    connection.execute_batch(HISTORY)?;
+    Ok(connection)
+}

@@ -1,0 +1,89 @@
+//! The rows of the projections in the embedded database: read before a batch is folded, written after.
+//!
+//! Invariant: writes what [`Changes`] says and nothing else; what a row means is decided where entries are folded.
+
+use super::index::Index;
+use crate::projection::{Changed, Changes, HoldPlace, Key, Known, Opened, RunRow, Wanted};
+use rusqlite::{Connection, Error, OptionalExtension, Row};
+use scrip_engine::{Amount, Name, Unit};
+
+/// Reads the rows that are wanted, as far as they are there. Holds may not have been written yet.
+pub(super) fn read(rows: &Connection, wanted: &Wanted, index: &Index) -> Result<Known, Error> {
+    let mut known = Known::default();
+    let mut run = rows.prepare_cached("SELECT body FROM runs WHERE workspace = ?1 AND n = ?2")?;
+    for key in &wanted.runs {
+        if let Some(body) = run.query_row(*key, |row| row.get::<_, String>(0)).optional()? {
+            let row: RunRow =
+                serde_json::from_str(&body).map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
+            known.runs.insert(*key, row);
+        }
+    }
+    let sql = "SELECT model, unit, amount, opened, extended, ended FROM holds WHERE workspace = ?1 AND n = ?2";
+    let mut hold = rows.prepare_cached(sql)?;
+    for key in &wanted.holds {
+        let place = match index.hold(*key) {
+            Some(place) => Some(place.clone()),
+            None => hold.query_row(*key, hold_place).optional()?,
+        };
+        known.holds.extend(place.map(|place| (*key, place)));
+    }
+    Ok(known)
+}
+
+fn hold_place(row: &Row<'_>) -> Result<HoldPlace, Error> {
+    let unit = Unit::named(row.get_ref(1)?.as_str()?);
+    Ok(HoldPlace {
+        model: row.get_ref(0)?.as_str_or_null()?.map(Name::from),
+        unit: unit.expect("units are written by their names"),
+        amount: Amount::new(row.get(2)?).expect("amounts are written from amounts"),
+        opened: row.get(3)?,
+        extended: row.get(4)?,
+        ended: row.get(5)?,
+    })
+}
+
+/// Writes what has changed, but for the holds, which the index writes.
+pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
+    let sql = "INSERT OR REPLACE INTO workspaces (workspace, opened, external_id, test_clock, next_due_at)
+               VALUES (?1, (SELECT COALESCE(MAX(opened), 0) + 1 FROM workspaces), ?2, ?3, NULL)";
+    let mut statement = rows.prepare_cached(sql)?;
+    for Opened { workspace, external_id, test_clock } in &changes.opened {
+        statement.execute((workspace, external_id, test_clock))?;
+    }
+    for (key, changed) in &changes.runs {
+        write_run(rows, *key, changed)?;
+    }
+    let mut statement = rows.prepare_cached(
+        "INSERT INTO usage (workspace, day, model, unit, runs, failed, captured, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (workspace, day, model, unit, key) DO UPDATE SET runs = runs + excluded.runs,
+         failed = failed + excluded.failed, captured = captured + excluded.captured",
+    )?;
+    for ((workspace, day, model, unit, key), used) in &changes.usage {
+        statement.execute((workspace, day, &**model, unit.name(), used.runs, used.failed, used.captured, key))?;
+    }
+    let sql = "UPDATE workspaces SET next_due_at = ?2 WHERE workspace = ?1 AND next_due_at IS NOT ?2";
+    let mut statement = rows.prepare_cached(sql)?;
+    for (workspace, next_due_at) in &changes.due {
+        statement.execute((workspace, next_due_at))?;
+    }
+    Ok(())
+}
+
+/// Writes a run, and its place in the queue for as long as it has not ended.
+fn write_run(rows: &Connection, (workspace, n): Key, changed: &Changed) -> Result<(), Error> {
+    let Changed { row, seq, queued } = changed;
+    let sql = "INSERT INTO runs (workspace, n, status, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (workspace, n) DO UPDATE SET status = excluded.status, seq = excluded.seq, body = excluded.body";
+    rows.prepare_cached(sql)?.execute((workspace, n, row.status_name(), *seq as i64, row.body()))?;
+    if row.status.is_some() {
+        rows.prepare_cached("DELETE FROM queue WHERE workspace = ?1 AND n = ?2")?.execute((workspace, n))?;
+    } else if *queued {
+        let sql = "INSERT OR REPLACE INTO queue (workspace, n, test_clock, due_at, lease_until, attempt)
+                   VALUES (?1, ?2, (SELECT test_clock FROM workspaces WHERE workspace = ?1), ?3, 0, ?4)";
+        rows.prepare_cached(sql)?.execute((workspace, n, row.created_at.micros(), row.attempt))?;
+    } else {
+        let sql = "UPDATE queue SET attempt = ?3 WHERE workspace = ?1 AND n = ?2";
+        rows.prepare_cached(sql)?.execute((workspace, n, row.attempt))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! Every table and every statement, shown to both engines.
+//!
+//! Goal: what the code knows of the tables is what the migrations make, and no statement that ships is one that an
+//! engine does not understand, or that the role it serves with may not run. Method: the schemas are read back; each
+//! statement is run with no value for any of its parameters, and may be refused for that alone.
+
+use super::cluster::{Database, Role, database};
+use super::tables::{Distribution, Engine, Kind, Table, Writer};
+use super::{Options, Store, Value, admit, queries, rows};
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn directory(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("scrip-store-{name}-{}", std::process::id()))
+}
+
+/// Returns the columns that tables are described with, in the words of a database: `table column type`.
+fn described<'t>(tables: impl Iterator<Item = &'t Table>, engine: Engine, kinds: [&str; 3]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for table in tables {
+        for column in table.columns.iter().filter(|column| column.is_on(engine)) {
+            let kind = match column.kind {
+                Kind::Integer => kinds[0],
+                Kind::Text => kinds[1],
+                Kind::Bytes => kinds[2],
+            };
+            found.insert(format!("{} {} {kind}", table.name, column.name));
+        }
+    }
+    found
+}
+
+/// Returns the columns that a file of the embedded database has.
+fn columns_of(file: &Path) -> BTreeSet<String> {
+    let file = Connection::open(file).expect("the store made it");
+    let sql = "SELECT tables.name, columns.name, columns.type FROM sqlite_schema AS tables,
+        pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'";
+    let mut statement = file.prepare(sql).expect("it is good");
+    let read = |row: &rusqlite::Row<'_>| {
+        let (table, column, kind): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let kind = if kind == "BIGINT" { "INTEGER" } else { &kind };
+        Ok(format!("{table} {column} {kind}"))
+    };
+    let rows = statement.query_map([], read).expect("it can be asked");
+    rows.collect::<Result<_, _>>().expect("it is text")
+}
+
+/// Leaves the list of migrations out, which is the affair of the library that runs them.
+fn without_migrations(columns: BTreeSet<String>) -> BTreeSet<String> {
+    columns.into_iter().filter(|column| !column.starts_with("refinery_schema_history ")).collect()
+}
+
+#[tokio::test]
+async fn the_embedded_database_has_the_tables_that_are_described() {
+    let directory = directory("tables");
+    drop(Store::open(&directory, Options::small()).expect("a directory can be made"));
+    let kinds = ["INTEGER", "TEXT", "BLOB"];
+    let (folded, kept): (Vec<_>, Vec<_>) =
+        Table::on(Engine::Sqlite).partition(|table| table.writer == Writer::Projector);
+    for (file, tables) in [("journal.db", kept), ("views.db", folded)] {
+        let expected = described(tables.into_iter(), Engine::Sqlite, kinds);
+        assert_eq!(without_migrations(columns_of(&directory.join(file))), expected, "{file}");
+    }
+    std::fs::remove_dir_all(&directory).expect("it is ours");
+}
+
+async fn migrated() -> Database {
+    let database = database();
+    drop(Store::connect(database.url(), Options::small()).await.expect("the database answers"));
+    database
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgresql_database_has_the_tables_that_are_described() {
+    let database = migrated().await;
+    let lines = |sql: &str| -> BTreeSet<String> { database.query(sql).lines().map(str::to_owned).collect() };
+    let found = lines(
+        "SELECT table_name || ' ' || column_name || ' ' || data_type FROM information_schema.columns
+         WHERE table_schema = current_schema()",
+    );
+    let expected = described(Table::on(Engine::Postgres), Engine::Postgres, ["bigint", "text", "bytea"]);
+    assert_eq!(without_migrations(found), expected);
+    let found = lines(
+        "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+         AND relkind IN ('r', 'p', 'v', 'm')",
+    );
+    assert_eq!(found, Table::on(Engine::Postgres).map(|table| table.name.to_owned()).collect());
+    // A part alone accepts each number and each key of a workspace once.
+    let unique = lines(
+        "SELECT indrelid::regclass || ' ' || attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid
+         AND attnum = indkey[0] JOIN pg_class ON pg_class.oid = indrelid
+         WHERE indisunique AND relnamespace = current_schema()::regnamespace",
+    );
+    for table in Table::distributed(Distribution::ByWorkspace) {
+        let first: Vec<&String> = unique.iter().filter(|index| index.starts_with(&format!("{table} "))).collect();
+        assert_eq!(first, [&format!("{table} workspace")]);
+    }
+    let numbered = lines(
+        "SELECT table_name || ' ' || column_name FROM information_schema.columns
+         WHERE table_schema = current_schema() AND is_identity = 'YES'",
+    );
+    let expected = Table::on(Engine::Postgres).filter_map(|table| Some(format!("{} {}", table.name, table.numbered?)));
+    assert_eq!(numbered, expected.filter(|column| !column.starts_with("history ")).collect());
+}
+
+#[test]
+fn a_table_has_seals_when_something_of_it_is_sealed() {
+    for table in super::tables::TABLES {
+        let has_seals = table.columns.iter().any(|column| column.name == "seal");
+        let is_sealed = table.columns.iter().any(|column| column.is_sealed);
+        assert_eq!(has_seals, is_sealed, "{}", table.name);
+        assert_eq!(is_sealed, table.columns.iter().any(|column| column.is_key), "{}", table.name);
+    }
+}
+
+/// Returns the highest `$n` of a statement.
+fn values_of(sql: &str) -> usize {
+    (1..20).filter(|n| sql.contains(&format!("${n}"))).max().unwrap_or(0)
+}
+
+/// Returns every statement that both engines share.
+fn statements() -> impl Iterator<Item = &'static str> {
+    queries::ALL.iter().chain(rows::ALL.iter().flat_map(|(_, statements)| statements.iter())).copied()
+}
+
+/// Returns the statements that a file of source has as texts.
+fn texts(file: &Path) -> usize {
+    let text = std::fs::read_to_string(file).expect("a file of source can be read");
+    ["SELECT ", "INSERT ", "UPDATE ", "DELETE "].iter().map(|word| text.matches(&format!("\"{word}")).count()).sum()
+}
+
+#[test]
+fn every_statement_is_in_the_list_of_all() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    assert_eq!(texts(&source.join("queries.rs")), queries::ALL.len(), "queries.rs");
+    let files = std::fs::read_dir(source.join("rows")).expect("the rows are there");
+    let files = files.map(|file| file.expect("a directory of source can be listed").path());
+    let mut names: Vec<String> =
+        files.filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned())).filter(|name| name != "mod").collect();
+    names.sort();
+    assert_eq!(names, rows::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    for (name, statements) in rows::ALL {
+        assert_eq!(texts(&source.join(format!("rows/{name}.rs"))), statements.len(), "rows/{name}.rs");
+    }
+}
+
+#[tokio::test]
+async fn every_statement_is_understood_by_both_engines() {
+    let database = database();
+    let directory = directory("statements");
+    let stores = [
+        Store::open(&directory, Options::small()).expect("a directory can be made"),
+        Store::connect(database.url(), Options::small()).await.expect("the database answers"),
+    ];
+    for sql in statements() {
+        for on in stores.iter().flat_map(|store| [store.reader(), store.worker()]) {
+            // Nothing at all is a value of every type; what it is refused for must be the value.
+            let values = vec![Value::Null; values_of(sql)];
+            let answer = match sql.split_whitespace().next() {
+                Some("SELECT") => on.read(sql, values).await.map(|_| ()),
+                _ if sql.contains("RETURNING") || sql.contains("queue") => on.take(sql, values).await.map(|_| ()),
+                _ => on.write(sql, values).await.map(|_| ()),
+            };
+            if let Err(error) = answer {
+                let text = error.to_string().to_lowercase();
+                let value = ["null", "mismatch"].iter().any(|word| text.contains(word));
+                assert!(value, "{sql}: {error}");
+            }
+        }
+    }
+    drop(stores);
+    std::fs::remove_dir_all(&directory).expect("it can go");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_role_that_serves_may_run_every_statement() {
+    let role = Role::new();
+    let database = database();
+    admit(&database.url().into(), role.name()).await.expect("the owner may let a role in");
+    let url = role.url(&database);
+    let store = Store::connect(&*url, Options::small()).await.unwrap_or_else(|error| panic!("{error}"));
+    for sql in statements() {
+        let answer = store.query(sql, vec![Value::Null; values_of(sql)]).await;
+        let text = answer.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.is_empty() || text.contains("null"), "{sql}: {text}");
+    }
+}
+
+#[test]
+fn the_statements_that_write_mails_name_no_link() {
+    for sql in statements().filter(|sql| sql.contains("mails")) {
+        for word in ["link", "token", "signature", "secret"] {
+            assert!(!sql.contains(word), "{sql}");
+        }
+    }
+}
