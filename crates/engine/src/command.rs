@@ -1,13 +1,13 @@
 //! What can be asked of a workspace. Whatever changes a balance is one of these; whatever only lists is not.
 
-use crate::amount::{Amount, Unit};
-use crate::billing::command::BillingCommand;
 use crate::catalog::{Name, Params};
 use crate::event::{Failure, OutputFile, Script};
-use crate::id::UserId;
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::id::UserId;
+use crate::kernel::time::{Interval, Timestamp};
+use crate::payments::command::BillingCommand;
 use crate::team::command::TeamCommand;
 use crate::team::{Spender, Tenancy};
-use crate::time::{Interval, Timestamp};
 use crate::workspace::{Mode, Profile};
 use std::collections::BTreeMap;
 

@@ -5,18 +5,18 @@
 //!
 //! Invariant: an event carries every fact that folding needs; folding never looks at a catalog.
 
-use crate::amount::{Amount, Unit};
-use crate::billing::Paid;
-use crate::billing::event::BillingEvent;
 use crate::catalog::{CancelRule, GrantKind, Name, Output, Params};
-use crate::grant::CostBasis;
-use crate::hold::{Part, TrialUse};
-use crate::notice::Notice;
-use crate::quote::Line;
-use crate::subscription::{Period, Repriced};
+use crate::grants::CostBasis;
+use crate::holds::{Part, TrialUse};
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::time::{Interval, Timestamp};
+use crate::notices::Notice;
+use crate::payments::Paid;
+use crate::payments::event::BillingEvent;
+use crate::plans::subscription::{Period, Repriced};
+use crate::runs::quote::Line;
 use crate::team::event::TeamEvent;
 use crate::team::{Spender, Tenancy};
-use crate::time::{Interval, Timestamp};
 use crate::workspace::{Mode, Profile};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -5,18 +5,16 @@
 //!
 //! Invariant: pure, and looks at no catalog: what is explained is what happened, whatever is sold by now.
 
-mod billing;
 mod events;
-mod team;
-mod words;
+pub(crate) mod words;
 
-use crate::amount::{Amount, Unit};
 use crate::apply::fold;
 use crate::entry::Entry;
 use crate::event::{Dated, Event};
-use crate::id::Kind;
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::id::Kind;
+use crate::kernel::time::Timestamp;
 use crate::posting::{Account, Posting};
-use crate::time::Timestamp;
 use crate::workspace::Workspace;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,7 +185,7 @@ fn summary(short: &[String], units: &BTreeSet<Unit>, before: &Workspace, after: 
     sentences.extend(short[skipped..].iter().map(|text| format!("{text}.")));
     let (before, after) = (before.sums(), after.sums());
     for unit in units {
-        let of = |sums: &BTreeMap<Unit, crate::grant::Sums>| sums.get(unit).copied().unwrap_or_default();
+        let of = |sums: &BTreeMap<Unit, crate::grants::Sums>| sums.get(unit).copied().unwrap_or_default();
         let (before, after) = (of(&before), of(&after));
         sentences.push(format!(
             "Available: {} before, {} after; held: {} before, {} after.",

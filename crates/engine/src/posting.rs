@@ -2,9 +2,9 @@
 //!
 //! Invariant: what leaves one account arrives in another, so the postings of a journal balance.
 
-use crate::amount::{Amount, Unit};
 use crate::catalog::GrantKind;
 use crate::event::Event;
+use crate::kernel::amount::{Amount, Unit};
 
 /// Where an amount moves from or to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,16 +1,15 @@
 //! Folding one event into a workspace. Decides nothing: what an event says happened, happened.
 
-mod billing;
-mod subscription;
-mod team;
-
-use crate::amount::Amount;
 use crate::catalog::{GrantKind, Name};
 use crate::event::{End, Event};
-use crate::grant::{Grant, Settled};
-use crate::hold::{Hold, Part, Purpose, TrialUse};
-use crate::limits::{CLOSED_GRANT_DAYS, GRANTS_KEPT};
-use crate::time::{DAY, Timestamp};
+use crate::grants::{Grant, Settled};
+use crate::holds::{Hold, Part, Purpose, TrialUse};
+use crate::kernel::amount::Amount;
+use crate::kernel::limits::{CLOSED_GRANT_DAYS, GRANTS_KEPT};
+use crate::kernel::time::{DAY, Timestamp};
+use crate::payments::evolve as billing;
+use crate::plans::evolve as subscription;
+use crate::team::evolve as team;
 use crate::workspace::{Window, Workspace};
 use std::sync::Arc;
 

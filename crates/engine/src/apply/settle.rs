@@ -4,12 +4,12 @@
 //! scheduler delays a notice and never a balance (R3): whoever comes next settles first.
 
 use super::Step;
-use crate::due::{self, Due};
+use crate::apply::due::{self, Due};
 use crate::event::{Dated, Event, Failure, FailureCode};
-use crate::hold::Purpose;
-use crate::notice::Notice;
-use crate::subscription::Which;
-use crate::time::Timestamp;
+use crate::holds::Purpose;
+use crate::kernel::time::Timestamp;
+use crate::notices::Notice;
+use crate::plans::subscription::Which;
 
 /// Does everything that is due by the step's instant.
 pub(super) fn settle(step: &mut Step<'_>) {

@@ -4,15 +4,15 @@
 //! calls released is called returned here.
 
 use super::words::{Said, Scene, adverb, listed, quantity};
-use crate::amount::{Amount, Unit};
 use crate::catalog::{GrantKind, Name};
 use crate::event::{End, Event, Failure, RunStatus, Start};
-use crate::grant::Grant;
-use crate::hold::{Part, TrialUse};
-use crate::id::Kind;
-use crate::quote::Line;
-use crate::subscription::Period;
-use crate::time::Timestamp;
+use crate::grants::Grant;
+use crate::holds::{Part, TrialUse};
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::id::Kind;
+use crate::kernel::time::Timestamp;
+use crate::plans::subscription::Period;
+use crate::runs::quote::Line;
 use crate::workspace::Workspace;
 
 impl Scene<'_> {
@@ -36,9 +36,9 @@ impl Scene<'_> {
             | Event::CancelScheduled
             | Event::ScheduleCleared
             | Event::CatalogMigrated { .. } => self.subscription(event),
-            Event::Team(event) => super::team::say(self.before, self.at, event),
-            Event::Billing(event) => super::billing::say(event),
-            Event::Notice(notice) => super::billing::tell(self, notice),
+            Event::Team(event) => crate::team::explain::say(self.before, self.at, event),
+            Event::Billing(event) => crate::payments::explain::say(event),
+            Event::Notice(notice) => crate::payments::explain::tell(self, notice),
             Event::WorkspaceOpened { .. }
             | Event::Renamed { .. }
             | Event::ReviewApproved { .. }

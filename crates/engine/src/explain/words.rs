@@ -2,12 +2,12 @@
 //!
 //! Invariant: every amount carries its unit.
 
-use crate::amount::{Amount, Unit};
-use crate::time::{Interval, Timestamp};
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::time::{Interval, Timestamp};
 use crate::workspace::Workspace;
 
 /// An event between two values of its workspace.
-pub(super) struct Scene<'a> {
+pub(crate) struct Scene<'a> {
     /// Just before the event.
     pub before: &'a Workspace,
     /// Just after it.
@@ -17,7 +17,7 @@ pub(super) struct Scene<'a> {
 }
 
 /// A sentence in two pieces: what a summary needs, and the rest with its full stop.
-pub(super) struct Said {
+pub(crate) struct Said {
     /// Without a full stop.
     pub short: String,
     /// Continues `short` and ends with a full stop.
@@ -25,11 +25,11 @@ pub(super) struct Said {
 }
 
 impl Said {
-    pub(super) fn plain(short: impl Into<String>) -> Said {
+    pub(crate) fn plain(short: impl Into<String>) -> Said {
         Said { short: short.into(), detail: ".".to_owned() }
     }
 
-    pub(super) fn with(short: impl Into<String>, detail: impl Into<String>) -> Said {
+    pub(crate) fn with(short: impl Into<String>, detail: impl Into<String>) -> Said {
         Said { short: short.into(), detail: detail.into() }
     }
 }
@@ -44,7 +44,7 @@ pub fn quantity(unit: Unit, amount: Amount) -> String {
     format!("{amount} {word}{}", if amount == Amount::ONE { "" } else { "s" })
 }
 
-pub(super) fn adverb(interval: Interval) -> &'static str {
+pub(crate) fn adverb(interval: Interval) -> &'static str {
     match interval {
         Interval::Week => "weekly",
         Interval::Month => "monthly",
@@ -52,7 +52,7 @@ pub(super) fn adverb(interval: Interval) -> &'static str {
     }
 }
 
-pub(super) fn listed(items: &[String]) -> String {
+pub(crate) fn listed(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [one] => one.clone(),

@@ -1,0 +1,7 @@
+//! Notices: what the people of a workspace are mailed without having asked.
+
+pub(crate) mod decide;
+mod event;
+
+pub use event::Notice;
+pub(crate) use event::{credits_left, is_too_soon};

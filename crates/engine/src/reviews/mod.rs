@@ -1,0 +1,3 @@
+//! Reviews that stand before a plan.
+
+pub(crate) mod decide;

@@ -1,0 +1,15 @@
+//! The team of a workspace: its members, those invited, its keys, and what each of them may do.
+
+mod cap;
+pub mod command;
+pub(crate) mod decide;
+pub mod event;
+pub(crate) mod evolve;
+pub(crate) mod explain;
+mod key;
+pub(crate) mod rights;
+mod state;
+
+pub use cap::{Cap, CapTerms};
+pub use key::{Authority, Key, KeyHash, KeyTerms, Retired};
+pub use state::{Invitation, Member, Role, Spender, Team, Tenancy};
