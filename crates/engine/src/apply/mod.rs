@@ -11,7 +11,7 @@ mod evolve;
 mod settle;
 
 use crate::catalog::{Catalog, Catalogs, Plan};
-use crate::command::{Command, Off};
+use crate::command::Command;
 use crate::event::{Dated, Event};
 use crate::kernel::time::Timestamp;
 use crate::notices;
@@ -19,11 +19,13 @@ use crate::payments::command::BillingCommand;
 use crate::payments::follow_up;
 use crate::plans::terms::Terms;
 use crate::refusal::Refusal;
+use crate::runs::Off;
 use crate::team::Spender;
 use crate::team::command::TeamCommand;
 use crate::team::decide::{may_open, model_of};
 use crate::team::rights::{By, Need, judge, spender};
 use crate::workspace::Workspace;
+use crate::workspace::decide::Opening;
 use std::borrow::Cow;
 
 /// What a command did.
@@ -87,9 +89,17 @@ fn close_entry(workspace: &mut Workspace, at: Timestamp) {
 }
 
 fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
-    if let Command::OpenWorkspace { owner, choice, .. } = command {
+    if let Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice, tenancy, owner } = command {
         may_open(step.by, *owner, choice.as_ref())?;
-        return step.open(command);
+        return step.open(Opening {
+            mode: *mode,
+            test_clock: *test_clock,
+            profile,
+            lifetime_allowed: *lifetime_allowed,
+            choice: choice.as_ref(),
+            tenancy: *tenancy,
+            owner: *owner,
+        });
     }
     if !step.workspace.is_open() {
         return Err(Refusal::NotFound { what: "workspace" });
@@ -134,19 +144,71 @@ fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
 /// Refuses whoever may not ask for a command, at the instant it is decided (R26). What is asked about members and keys
 /// depends on whose they are, and is judged there.
 fn permit(step: &Step<'_>, command: &Command) -> Result<(), Refusal> {
+    if step.by == By::Operator {
+        return Ok(());
+    }
     let need = match command {
-        _ if step.by == By::Operator => return Ok(()),
-        Command::Team(TeamCommand::Join { .. }) => return Ok(()),
-        // Whoever else is removed is judged there.
-        Command::Team(TeamCommand::Remove { .. }) => Need::Leave,
-        Command::Team(_) => Need::Member,
+        Command::Team(command) => match need_of_team(command) {
+            Some(need) => need,
+            None => return Ok(()),
+        },
+        Command::Billing(command) => need_of_billing(command),
         Command::Rename { .. } => Need::Admin,
-        Command::Billing(BillingCommand::SetTopUp(_) | BillingCommand::RequestReview { .. }) => Need::Admin,
         Command::CreateRun { model, .. } => Need::RunModel(model),
         Command::CancelRun { run } => model_of(&step.workspace, *run).map_or(Need::RunAny, Need::RunModel),
-        _ => Need::Operator,
+        Command::OpenWorkspace { .. }
+        | Command::Subscribe(_)
+        | Command::CancelSubscription
+        | Command::UndoCancel
+        | Command::ApproveReview { .. }
+        | Command::MigrateCatalog { .. }
+        | Command::Grant { .. }
+        | Command::VoidGrant { .. }
+        | Command::ReversePayment { .. }
+        | Command::Freeze { .. }
+        | Command::Unfreeze
+        | Command::StartRun { .. }
+        | Command::SettleRun { .. }
+        | Command::OpenHold { .. }
+        | Command::CaptureHold { .. }
+        | Command::ReleaseHold { .. }
+        | Command::ExtendHold { .. }
+        | Command::Tick => Need::Operator,
     };
     judge(&step.workspace, &step.plan(), step.by, need, step.at)
+}
+
+/// Returns what a command about the team needs before it is judged by whose member or key it is about. Whoever accepts
+/// an invitation needs nothing yet.
+fn need_of_team(command: &TeamCommand) -> Option<Need<'static>> {
+    match command {
+        TeamCommand::Join { .. } => None,
+        // Whoever else is removed is judged there.
+        TeamCommand::Remove { .. } => Some(Need::Leave),
+        TeamCommand::Invite { .. }
+        | TeamCommand::Withdraw { .. }
+        | TeamCommand::Add { .. }
+        | TeamCommand::ChangeMember { .. }
+        | TeamCommand::MakeKey { .. }
+        | TeamCommand::ChangeKey { .. }
+        | TeamCommand::RotateKey { .. }
+        | TeamCommand::FreezeKey { .. }
+        | TeamCommand::RevokeKey { .. } => Some(Need::Member),
+    }
+}
+
+/// Returns what a command about money needs.
+fn need_of_billing(command: &BillingCommand) -> Need<'static> {
+    match command {
+        BillingCommand::SetTopUp(_) | BillingCommand::RequestReview { .. } => Need::Admin,
+        BillingCommand::RecordPayment(_)
+        | BillingCommand::FollowSubscription { .. }
+        | BillingCommand::FailPayment { .. }
+        | BillingCommand::AwaitTopUp { .. }
+        | BillingCommand::EndTopUp { .. }
+        | BillingCommand::RejectReview { .. }
+        | BillingCommand::RevokeReview { .. } => Need::Operator,
+    }
 }
 
 /// A workspace on its way through one command.
@@ -166,12 +228,13 @@ pub(crate) struct Step<'a> {
 
 impl<'a> Step<'a> {
     /// Records that something happened now.
-    pub(crate) fn emit(&mut self, event: Event) {
+    pub(crate) fn emit(&mut self, event: impl Into<Event>) {
         self.emit_at(self.at, event);
     }
 
     /// Records that something happened when it fell due.
-    pub(crate) fn emit_at(&mut self, at: Timestamp, event: Event) {
+    pub(crate) fn emit_at(&mut self, at: Timestamp, event: impl Into<Event>) {
+        let event = event.into();
         evolve::evolve(&mut self.workspace, at, &event);
         self.events.push(Dated(at, event));
     }

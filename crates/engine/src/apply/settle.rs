@@ -5,11 +5,13 @@
 
 use super::Step;
 use crate::apply::due::{self, Due};
-use crate::event::{Dated, Event, Failure, FailureCode};
+use crate::event::{Dated, Event};
+use crate::grants::GrantEvent;
 use crate::holds::Purpose;
 use crate::kernel::time::Timestamp;
 use crate::notices::Notice;
 use crate::plans::subscription::Which;
+use crate::runs::{Failure, FailureCode};
 
 /// Does everything that is due by the step's instant.
 pub(super) fn settle(step: &mut Step<'_>) {
@@ -40,7 +42,7 @@ fn end_grant(step: &mut Step<'_>, n: u32, at: Timestamp) {
             let at = at.max(last);
             step.emit_at(at, Event::Notice(Notice::GrantExpiring { grant: n, amount }));
         }
-        None => step.emit_at(at, Event::GrantExpired { grant: n, amount }),
+        None => step.emit_at(at, GrantEvent::GrantExpired { grant: n, amount }),
     }
 }
 

@@ -5,10 +5,13 @@ mod team;
 
 use super::*;
 use crate::catalog::{Catalogs, GrantKind, Name, Params, Value, parse};
-use crate::command::{Ask, Choice, Command, Give, Outcome};
-use crate::event::{Failure, FailureCode};
+use crate::command::Command;
+use crate::grants::Give;
+use crate::holds::Ask;
 use crate::kernel::id::WorkspaceId;
 use crate::kernel::time::Interval;
+use crate::plans::Choice;
+use crate::runs::{Failure, FailureCode, Outcome};
 use crate::team::Tenancy;
 use crate::team::rights::By;
 use crate::workspace::{Mode, Profile};

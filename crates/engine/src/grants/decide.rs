@@ -3,14 +3,11 @@
 use crate::apply::Step;
 use crate::apply::bounds::{limit, name_is_good};
 use crate::catalog::{GrantKind, Name, Pack};
-use crate::command::Give;
-use crate::event::Event;
-use crate::grants::{CostBasis, Grant};
+use crate::grants::{CostBasis, Give, Grant, GrantEvent};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{GRANTS_MAX, OPERATION_MAX, SOURCES_MAX};
 use crate::kernel::time::Timestamp;
-use crate::payments::Paid;
-use crate::payments::event::BillingEvent;
+use crate::payments::{Paid, PaymentEvent};
 use crate::refusal::Refusal;
 
 impl Step<'_> {
@@ -132,7 +129,7 @@ impl Step<'_> {
         cost_basis: Option<CostBasis>,
         models: &[Name],
     ) {
-        self.emit(Event::GrantIssued {
+        self.emit(GrantEvent::GrantIssued {
             grant: self.workspace.next_grant,
             code: code.clone(),
             kind,
@@ -161,7 +158,7 @@ impl Step<'_> {
             let available = self.workspace.grant(bought).expect("the pack was just granted").available;
             let amount = debt.min(available);
             if !amount.is_zero() {
-                self.emit(Event::DebtRepaid { grant: bought, owed_by, amount });
+                self.emit(GrantEvent::DebtRepaid { grant: bought, owed_by, amount });
             }
         }
     }
@@ -174,7 +171,7 @@ impl Step<'_> {
         }
         // What is spent or has expired is not taken back, and is no debt: only what is left, now or when its holds end.
         let (amount, reclaim) = (found.available, found.reclaim);
-        self.emit(Event::GrantRevoked { grant, amount, reclaim, voided: true, reason: reason.to_owned() });
+        self.emit(GrantEvent::GrantRevoked { grant, amount, reclaim, voided: true, reason: reason.to_owned() });
         Ok(())
     }
 
@@ -183,7 +180,7 @@ impl Step<'_> {
     fn revoke(&mut self, grant: u32, reclaim: Amount, reason: &str, at: Timestamp) {
         let found = self.workspace.grant(grant).expect("a grant to be revoked was found");
         let amount = reclaim.less(found.recovered()).min(found.available);
-        let event = |grant, amount, reclaim| Event::GrantRevoked {
+        let event = |grant, amount, reclaim| GrantEvent::GrantRevoked {
             grant,
             amount,
             reclaim,
@@ -242,9 +239,9 @@ impl Step<'_> {
         }
         let known = self.workspace.disputes.contains(source);
         if disputed && !known {
-            self.emit(Event::DisputeOpened { source: source.clone() });
+            self.emit(PaymentEvent::DisputeOpened { source: source.clone() });
         } else if !disputed && known {
-            self.emit(Event::DisputeClosed { source: source.clone() });
+            self.emit(PaymentEvent::DisputeClosed { source: source.clone() });
         }
         Ok(())
     }
@@ -258,7 +255,7 @@ impl Step<'_> {
         let payment = payments.find(|payment| payment.source == *source);
         let known = payment.map(|payment| payment.reversed.unwrap_or((paid, 0)));
         if known.is_some_and(|known| known != (paid, reversed)) {
-            self.emit(Event::Billing(BillingEvent::PaymentReversed { source: source.clone(), paid, reversed }));
+            self.emit(PaymentEvent::PaymentReversed { source: source.clone(), paid, reversed });
         }
     }
 
@@ -274,7 +271,7 @@ impl Step<'_> {
 
     /// A dispute was won: what it took comes back once, with the old expiry (R9).
     fn reinstate(&mut self, n: u32, target: Amount) {
-        self.emit(Event::GrantRevoked {
+        self.emit(GrantEvent::GrantRevoked {
             grant: n,
             amount: Amount::ZERO,
             reclaim: target,
@@ -284,7 +281,7 @@ impl Step<'_> {
         let grant = self.workspace.grant(n).expect("it was just listed").clone();
         let amount = grant.recovered().less(target.max(grant.settled.voided));
         if !amount.is_zero() {
-            self.emit(Event::GrantIssued {
+            self.emit(GrantEvent::GrantIssued {
                 grant: self.workspace.next_grant,
                 code: grant.code,
                 kind: GrantKind::Reinstated,
@@ -302,7 +299,7 @@ impl Step<'_> {
             if let Some(again) = self.workspace.grants.last().filter(|again| again.dead(self.at)) {
                 // Its day has passed while the payment was disputed; the next settling would date it in the past.
                 let grant = again.n;
-                self.emit(Event::GrantExpired { grant, amount });
+                self.emit(GrantEvent::GrantExpired { grant, amount });
             }
         }
     }

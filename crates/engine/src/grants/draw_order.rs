@@ -2,9 +2,8 @@
 //!
 //! Invariant: never looks at a clock; a grant is live or not at the instant it is told.
 
-use crate::event::End;
 use crate::grants::Grant;
-use crate::holds::{Hold, Part};
+use crate::holds::{End, Hold, Part};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::time::Timestamp;
 use crate::workspace::Workspace;

@@ -3,14 +3,14 @@
 use crate::apply::Step;
 use crate::apply::bounds::{limit, name_is_good};
 use crate::catalog::{GrantKind, Params};
-use crate::command::Ask;
 use crate::event::{Dated, Event};
-use crate::grants::draw_order;
-use crate::holds::{Hold, Purpose, TrialUse};
+use crate::grants::{GrantEvent, draw_order};
+use crate::holds::{Ask, Hold, HoldEvent, Purpose, TrialUse};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{HOLD_SECONDS_DEFAULT, HOLD_SECONDS_MAX, HOLDS_MAX, OPERATION_MAX, WINDOW_WITHDRAWALS_MAX};
 use crate::kernel::time::Timestamp;
 use crate::refusal::{Ending, Refusal};
+use crate::runs::RunEvent;
 use crate::team::Spender;
 use crate::team::rights::{Need, judge_spender};
 
@@ -79,7 +79,7 @@ impl Step<'_> {
                 options,
             });
         };
-        self.emit(Event::HoldOpened {
+        self.emit(HoldEvent::HoldOpened {
             hold: self.workspace.next_hold,
             reference: reference.to_owned(),
             model: None,
@@ -105,7 +105,7 @@ impl Step<'_> {
     ) -> Result<(), Refusal> {
         let (accepted, _) = self.accept(model, params, None, false)?;
         self.grant_tries(&accepted.model.id, &accepted.taken);
-        self.emit(Event::HoldOpened {
+        self.emit(HoldEvent::HoldOpened {
             hold: self.workspace.next_hold,
             reference: reference.to_owned(),
             model: Some(accepted.model.id.clone()),
@@ -145,7 +145,7 @@ impl Step<'_> {
         let current = self.callers_hold(hold)?.expires_at;
         let expires_at = self.at.after_seconds(seconds);
         if expires_at > current {
-            self.emit(Event::HoldExtended { hold, expires_at });
+            self.emit(HoldEvent::HoldExtended { hold, expires_at });
         }
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Step<'_> {
         let ends = draw_order::end(&self.workspace, hold, captured, at);
         let lost: Vec<(u32, Amount)> = ends.iter().map(|end| (end.grant, end.expired)).collect();
         let released = hold.amount - captured;
-        self.emit_at(at, Event::HoldEnded { hold: hold.n, captured, released, ends, expired, usable });
+        self.emit_at(at, HoldEvent::HoldEnded { hold: hold.n, captured, released, ends, expired, usable });
         self.after_end(hold, &lost, at);
     }
 
@@ -169,7 +169,7 @@ impl Step<'_> {
             let had_its_grace = self.workspace.root(&grant).kind == GrantKind::Returned;
             let ends_at = grant.own_end().map(|end| end.after(grace));
             let Some(ends_at) = ends_at.filter(|end| at < *end && !had_its_grace) else { continue };
-            let event = Event::GrantIssued {
+            let event = GrantEvent::GrantIssued {
                 grant: self.workspace.next_grant,
                 code: grant.code,
                 kind: GrantKind::Returned,
@@ -201,7 +201,7 @@ impl Step<'_> {
         let window = self.workspace.window(&hold.plan, model);
         let barren = window.filter(|window| window.open.is_some() && !window.succeeded);
         if let Some(window) = barren.filter(|window| window.withdrawn < WINDOW_WITHDRAWALS_MAX) {
-            let event = Event::WindowWithdrawn { plan: window.plan.clone(), model: window.model.clone() };
+            let event = RunEvent::WindowWithdrawn { plan: window.plan.clone(), model: window.model.clone() };
             self.emit_at(at, event);
         }
     }
@@ -227,11 +227,13 @@ impl Step<'_> {
     }
 }
 
-/// The end that an event says something came to: of a run or a hold, and its number.
+/// Returns the end that an event says something came to: of a run or a hold, and its number.
 pub fn ending(at: Timestamp, event: &Event) -> Option<(&'static str, u32, Ending)> {
     let (what, n, ended_as, captured, released) = match event {
-        Event::RunSettled { run, status, captured, released, .. } => ("run", *run, status.name(), *captured, *released),
-        Event::HoldEnded { hold, captured, released, expired, .. } => {
+        Event::Run(RunEvent::RunSettled { run, status, captured, released, .. }) => {
+            ("run", *run, status.name(), *captured, *released)
+        }
+        Event::Hold(HoldEvent::HoldEnded { hold, captured, released, expired, .. }) => {
             let ended_as = match (expired, captured.is_zero() && !released.is_zero()) {
                 (true, _) => "expired",
                 (false, true) => "released",
@@ -239,7 +241,21 @@ pub fn ending(at: Timestamp, event: &Event) -> Option<(&'static str, u32, Ending
             };
             ("hold", *hold, ended_as, *captured, *released)
         }
-        _ => return None,
+        Event::Run(
+            RunEvent::RunQueued { .. }
+            | RunEvent::RunStarted { .. }
+            | RunEvent::OutcomeIgnored { .. }
+            | RunEvent::WindowWithdrawn { .. },
+        )
+        | Event::Hold(HoldEvent::HoldOpened { .. } | HoldEvent::HoldExtended { .. })
+        | Event::Workspace(_)
+        | Event::Plan(_)
+        | Event::Grant(_)
+        | Event::Payment(_)
+        | Event::TopUp(_)
+        | Event::Review(_)
+        | Event::Team(_)
+        | Event::Notice(_) => return None,
     };
     Some((what, n, Ending { ended_as, ended_at: at, captured, released }))
 }

@@ -36,6 +36,10 @@ impl Amount {
         self.0 == 0
     }
 
+    pub(crate) fn is_zero_ref(&self) -> bool {
+        self.is_zero()
+    }
+
     /// `self - other`, or zero when `other` is larger.
     pub fn less(self, other: Amount) -> Amount {
         Amount((self.0 - other.0).max(0))

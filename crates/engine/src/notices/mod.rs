@@ -2,6 +2,9 @@
 
 pub(crate) mod decide;
 mod event;
+mod evolve;
+mod explain;
 
 pub use event::Notice;
 pub(crate) use event::{credits_left, is_too_soon};
+pub(crate) use evolve::evolve;

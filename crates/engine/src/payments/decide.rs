@@ -3,17 +3,16 @@
 use crate::apply::Step;
 use crate::apply::bounds::limit;
 use crate::catalog::{Catalog, GrantKind, Name, Plan, Price, Published};
-use crate::event::{Event, Start};
-use crate::grants::CostBasis;
+use crate::grants::{CostBasis, GrantEvent};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{GRANTS_MAX, SOURCES_MAX};
 use crate::kernel::time::{Interval, Timestamp};
-use crate::payments::Paid;
 use crate::payments::command::{BillingCommand, Bought, Payment, Standing};
-use crate::payments::event::BillingEvent;
+use crate::payments::{Paid, PaymentEvent};
 use crate::plans::decide::{Cycle, grants_by_month};
 use crate::plans::purchase::is_downgrade;
 use crate::plans::subscription::{Period, Which};
+use crate::plans::{PlanEvent, Start};
 use crate::refusal::Refusal;
 use crate::reviews::decide::required;
 
@@ -125,7 +124,7 @@ impl<'a> Step<'a> {
             costs(payment, price.amount, &price.currency).then_some((plan, price))
         })?;
         required(&self.workspace, &published.catalog, plan)?;
-        self.emit(Event::Billing(BillingEvent::PeriodPaid {
+        self.emit(PaymentEvent::PeriodPaid {
             source: payment.source.clone(),
             subscription: subscription.clone(),
             plan: plan.id.clone(),
@@ -135,7 +134,7 @@ impl<'a> Step<'a> {
             end: billed.end,
             amount: payment.paid,
             currency: payment.currency.clone(),
-        }));
+        });
         let sale = Sale { offer: published, plan, price, payment, subscription };
         match self.place_of(published, plan, subscription, billed) {
             Place::Over => self.give_over(&sale, billed),
@@ -207,7 +206,7 @@ impl<'a> Step<'a> {
 
     /// Gives what a period was sold with beside a current one that is more: it is carried until that ends first (R31).
     fn carry_beside(&mut self, sale: &Sale<'a, '_>, billed: Billed) {
-        self.emit(Event::PeriodCarried {
+        self.emit(PlanEvent::PeriodCarried {
             plan: sale.plan.id.clone(),
             catalog: sale.offer.version,
             period: period_of(sale.price, billed, self.at),
@@ -232,7 +231,7 @@ impl<'a> Step<'a> {
             let cost = Some(cost).filter(|_| kind == GrantKind::Cycle && template.unit == Unit::Credits);
             let (grant, source) = (self.workspace.next_grant, sale.payment.source.clone());
             self.grant_paid(kind, template, amount, source, cost, self.at, Some(billed.end));
-            self.emit(Event::GrantExpired { grant, amount });
+            self.emit(GrantEvent::GrantExpired { grant, amount });
         }
     }
 
@@ -274,9 +273,9 @@ impl<'a> Step<'a> {
         if until <= self.at {
             self.end_subscription(self.at, true);
         } else if processing {
-            self.emit(Event::Billing(BillingEvent::PaymentProcessing { until }));
+            self.emit(PaymentEvent::PaymentProcessing { until });
         } else {
-            self.emit(Event::Billing(BillingEvent::PaymentAwaited { until, bridge: None }));
+            self.emit(PaymentEvent::PaymentAwaited { until, bridge: None });
         }
     }
 
@@ -288,7 +287,7 @@ impl<'a> Step<'a> {
         let change = (plan.clone(), interval);
         let current = &self.workspace.subscription;
         if current.pending.as_ref() != Some(&change) || current.cancel {
-            self.emit(Event::ChangeScheduled { plan: change.0, interval, allowance: None });
+            self.emit(PlanEvent::ChangeScheduled { plan: change.0, interval, allowance: None });
         }
         Ok(())
     }
@@ -299,7 +298,7 @@ impl<'a> Step<'a> {
         let known = self.workspace.billing.failed.as_ref();
         let told = known.is_some_and(|(known, last)| known == invoice && *last >= attempt);
         if ours && !told {
-            self.emit(Event::Billing(BillingEvent::PaymentFailed { invoice: invoice.clone(), attempt }));
+            self.emit(PaymentEvent::PaymentFailed { invoice: invoice.clone(), attempt });
         }
         Ok(())
     }

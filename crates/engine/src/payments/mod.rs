@@ -2,12 +2,15 @@
 
 pub mod command;
 pub(crate) mod decide;
-pub mod event;
-pub(crate) mod evolve;
-pub(crate) mod explain;
+mod event;
+mod evolve;
+mod explain;
 mod state;
-mod top_up;
+pub(crate) mod top_up;
 
-pub use state::{Billing, Paid, Review, ReviewStatus};
+pub use crate::reviews::{Review, ReviewStatus};
+pub use event::PaymentEvent;
+pub(crate) use evolve::evolve;
+pub use state::{Billing, Paid};
 pub(crate) use top_up::decide::follow_up;
-pub use top_up::{AgreedPack, TopUp, TopUpDrop, TopUpPurchase, TopUpStatus, TopUpStop, TopUpTerms};
+pub use top_up::{AgreedPack, TopUp, TopUpDrop, TopUpEvent, TopUpPurchase, TopUpStatus, TopUpStop, TopUpTerms};

@@ -9,7 +9,7 @@
 use super::TopUp;
 use crate::catalog::Name;
 use crate::kernel::amount::Amount;
-use crate::kernel::time::Timestamp;
+use crate::reviews::Review;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,45 +44,4 @@ pub struct Billing {
     /// The number of the next automatic purchase.
     #[serde(default)]
     pub top_ups: u32,
-}
-
-/// Where a review stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReviewStatus {
-    /// Applied for, and nobody has decided.
-    Submitted,
-    /// Approved: what requires it can be bought.
-    Approved,
-    /// Rejected; it can be applied for again.
-    Rejected,
-    /// Approved once, and not any more.
-    Revoked,
-}
-
-impl ReviewStatus {
-    /// The status's name in the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ReviewStatus::Submitted => "submitted",
-            ReviewStatus::Approved => "approved",
-            ReviewStatus::Rejected => "rejected",
-            ReviewStatus::Revoked => "revoked",
-        }
-    }
-}
-
-/// A review of a workspace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Review {
-    /// Where it stands.
-    pub status: ReviewStatus,
-    /// The number of the newest application, from 1; 0 when it was approved without one.
-    #[serde(default)]
-    pub application: u32,
-    /// Why it stands there, in the operator's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Since when.
-    pub at: Timestamp,
 }

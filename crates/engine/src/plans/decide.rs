@@ -1,25 +1,20 @@
-//! Plans: opening, subscribing, changing, renewing, ending.
+//! Plans: subscribing, changing, renewing, ending.
 
 mod migration;
 
 use crate::apply::Step;
-use crate::apply::bounds::name_is_good;
 use crate::catalog::{GrantKind, GrantTemplate, Name, OnUpgrade, Plan, Price, Published};
-use crate::command::{Choice, Command};
-use crate::event::{Event, Start};
-use crate::grants::{CostBasis, Grant, trial_source};
+use crate::grants::{CostBasis, Grant, GrantEvent, trial_source};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::OPERATION_MAX;
 use crate::kernel::time::{Interval, Timestamp};
-use crate::payments::Paid;
-use crate::payments::event::BillingEvent;
+use crate::payments::{Paid, PaymentEvent};
 use crate::plans::purchase::is_downgrade;
 use crate::plans::renewal::{Sale, renewal_sale};
 use crate::plans::subscription::{Carried, Period, Subscription, Which};
+use crate::plans::{Choice, PlanEvent, Start};
 use crate::refusal::Refusal;
 use crate::reviews::decide::required;
-use crate::team::Role;
-use crate::team::event::TeamEvent;
 use std::sync::Arc;
 
 /// A period to be started.
@@ -36,47 +31,6 @@ pub(crate) struct Cycle<'a> {
 }
 
 impl<'a> Step<'a> {
-    pub(crate) fn open(&mut self, command: &Command) -> Result<(), Refusal> {
-        let Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice, tenancy, owner } = command
-        else {
-            unreachable!("decide sends what opens a workspace here")
-        };
-        if self.workspace.is_open() {
-            return Err(Refusal::invalid("", "the workspace is open already"));
-        }
-        name_is_good("/name", &profile.name)?;
-        let published = self.catalogs.in_force(self.at, *test_clock);
-        let published = published.ok_or(Refusal::NotFound { what: "catalog" })?;
-        self.emit(Event::WorkspaceOpened {
-            mode: *mode,
-            test_clock: *test_clock,
-            profile: profile.clone(),
-            catalog: published.version,
-            plan: published.catalog.free_plan.clone(),
-            lifetime_allowed: *lifetime_allowed,
-            tenancy: *tenancy,
-        });
-        if let Some(user) = *owner {
-            let email = Name::from(profile.owner.as_str());
-            self.emit(Event::Team(TeamEvent::MemberJoined { user, email, role: Role::Admin, invitation: None }));
-        }
-        match choice {
-            Some(choice) if choice.plan != published.catalog.free_plan => self.subscribe(choice),
-            _ => {
-                self.enter_plan(self.at);
-                Ok(())
-            }
-        }
-    }
-
-    pub(crate) fn rename(&mut self, name: &str) -> Result<(), Refusal> {
-        name_is_good("/name", name)?;
-        if self.workspace.profile.name != name {
-            self.emit(Event::Renamed { name: name.to_owned() });
-        }
-        Ok(())
-    }
-
     pub(crate) fn subscribe(&mut self, choice: &Choice) -> Result<(), Refusal> {
         let offer = self.offer()?;
         let plan = offer.catalog.plan(&choice.plan).ok_or_else(|| {
@@ -102,7 +56,7 @@ impl<'a> Step<'a> {
             Some(period) if same && period.interval == price.interval => self.undo_cancel(),
             Some(period) if is_downgrade(&offer.catalog, self.current(period), (&plan.id, price.interval)) => {
                 let (plan, interval, allowance) = (plan.id.clone(), price.interval, choice.allowance);
-                self.emit(Event::ChangeScheduled { plan, interval, allowance });
+                self.emit(PlanEvent::ChangeScheduled { plan, interval, allowance });
                 Ok(())
             }
             current => {
@@ -146,7 +100,7 @@ impl<'a> Step<'a> {
         let leftover = self.workspace.grants.iter().filter(left);
         let leftover: Vec<(u32, Amount)> = leftover.map(|grant| (grant.n, grant.available)).collect();
         for (grant, amount) in leftover {
-            self.emit(Event::GrantExpired { grant, amount });
+            self.emit(GrantEvent::GrantExpired { grant, amount });
         }
     }
 
@@ -159,7 +113,7 @@ impl<'a> Step<'a> {
             kinds && !grant.closed() && subscription.period_of(grant) == Which::Current
         };
         let grants = self.workspace.grants.iter().filter(is_its).map(|grant| grant.n).collect();
-        let event = Event::PeriodCarried {
+        let event = PlanEvent::PeriodCarried {
             plan: subscription.plan.clone(),
             catalog: subscription.sold.unwrap_or(self.workspace.catalog),
             period,
@@ -175,7 +129,7 @@ impl<'a> Step<'a> {
     pub(crate) fn start_period(&mut self, cycle: Cycle<'a>, at: Timestamp) {
         let Cycle { offer, plan, price, allowance, why, period, payment } = cycle;
         let (plan, catalog) = (plan.id.clone(), offer.version);
-        self.emit_at(at, Event::PeriodStarted { plan, catalog, why, period, allowance, payment });
+        self.emit_at(at, PlanEvent::PeriodStarted { plan, catalog, why, period, allowance, payment });
         self.enter_plan(at);
         // Only a period that follows another takes its rest over: what is bought anew starts anew (R6, R31).
         let rolls = matches!(why, Start::Renewal | Start::Change).then_some(period.start);
@@ -322,7 +276,7 @@ impl<'a> Step<'a> {
         at: Timestamp,
         expires_at: Option<Timestamp>,
     ) {
-        let event = Event::GrantIssued {
+        let event = GrantEvent::GrantIssued {
             grant: self.workspace.next_grant,
             code: template.code.clone(),
             kind,
@@ -359,7 +313,7 @@ impl<'a> Step<'a> {
             Which::Current => None,
             Which::Carried(place) => Some(u32::try_from(place).expect("few periods are carried")),
         };
-        self.emit_at(at, Event::MonthStarted { next_month: month + 1, carried });
+        self.emit_at(at, PlanEvent::MonthStarted { next_month: month + 1, carried });
         let plan = match which {
             Which::Current => self.terms_at(at).granting().plan,
             Which::Carried(place) => self.plan_of_carried(place),
@@ -388,10 +342,10 @@ impl<'a> Step<'a> {
             (Some(_), None) if !subscription.cancel && approved => {
                 let until = at.after(self.longest(|catalog| catalog.payment_grace));
                 let bridge = Some(self.bridge_after(at)).filter(|bridge| *bridge > at);
-                return self.emit_at(at, Event::Billing(BillingEvent::PaymentAwaited { until, bridge }));
+                return self.emit_at(at, PaymentEvent::PaymentAwaited { until, bridge });
             }
             (Some(_), Some(until)) if subscription.bridge_until.is_some() && at < until => {
-                return self.emit_at(at, Event::Billing(BillingEvent::RemainderFrozen));
+                return self.emit_at(at, PaymentEvent::RemainderFrozen);
             }
             (Some(_), awaited) => return self.end_subscription(at, awaited.is_some()),
             (None, _) if subscription.cancel || !approved => return self.end_subscription(at, false),
@@ -438,13 +392,13 @@ impl<'a> Step<'a> {
         let newest = self.newest(at);
         let Some(next) = self.workspace.subscription.next_carried(&newest.catalog, at).cloned() else {
             let (plan, catalog) = (newest.catalog.free_plan.clone(), newest.version);
-            self.emit_at(at, Event::SubscriptionEnded { plan, catalog, unpaid });
+            self.emit_at(at, PlanEvent::SubscriptionEnded { plan, catalog, unpaid });
             return self.enter_plan(at);
         };
         let Carried { plan, catalog, period, allowance, payment, .. } = next;
-        self.emit_at(at, Event::SubscriptionEnded { plan: plan.clone(), catalog, unpaid });
+        self.emit_at(at, PlanEvent::SubscriptionEnded { plan: plan.clone(), catalog, unpaid });
         let why = Start::Resumed;
-        self.emit_at(at, Event::PeriodStarted { plan, catalog, why, period, allowance, payment });
+        self.emit_at(at, PlanEvent::PeriodStarted { plan, catalog, why, period, allowance, payment });
         self.enter_plan(at);
     }
 
@@ -459,7 +413,7 @@ impl<'a> Step<'a> {
         let frozen = self.workspace.grants.iter().filter(frozen);
         let frozen: Vec<(u32, Amount)> = frozen.map(|grant| (grant.n, grant.available)).collect();
         for (grant, amount) in frozen {
-            self.emit_at(at, Event::GrantExpired { grant, amount });
+            self.emit_at(at, GrantEvent::GrantExpired { grant, amount });
         }
     }
 
@@ -496,7 +450,7 @@ impl<'a> Step<'a> {
             ));
         }
         if !subscription.cancel {
-            self.emit(Event::CancelScheduled);
+            self.emit(PlanEvent::CancelScheduled);
         }
         Ok(())
     }
@@ -509,21 +463,7 @@ impl<'a> Step<'a> {
     pub(crate) fn clear_schedule(&mut self) -> Result<(), Refusal> {
         let subscription = &self.workspace.subscription;
         if subscription.cancel || subscription.pending.is_some() {
-            self.emit(Event::ScheduleCleared);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn freeze(&mut self, reason: Option<&Name>) -> Result<(), Refusal> {
-        match reason {
-            Some(reason) => {
-                name_is_good("/reason", reason)?;
-                if self.workspace.frozen.as_ref() != Some(reason) {
-                    self.emit(Event::Frozen { reason: reason.clone() });
-                }
-            }
-            None if self.workspace.frozen.is_some() => self.emit(Event::Unfrozen),
-            None => {}
+            self.emit(PlanEvent::ScheduleCleared);
         }
         Ok(())
     }

@@ -1,66 +1,26 @@
-//! Folding what a workspace is subscribed to, and on which terms.
+//! Folding the events of the plan.
 
-use crate::event::{Event, Start};
+use super::event::{PlanEvent, Start};
+use super::subscription::{Carried, Period, Subscription};
+use crate::catalog::Name;
+use crate::kernel::amount::Amount;
 use crate::kernel::time::Timestamp;
-use crate::plans::subscription::{Carried, Subscription};
+use crate::payments::Paid;
 use crate::workspace::Workspace;
 
-pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
+/// Folds an event of the plan.
+pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &PlanEvent) {
     match event {
-        Event::PeriodStarted { .. } | Event::PeriodCarried { .. } | Event::MonthStarted { .. } => {
-            paid_period(workspace, at, event);
-        }
-        Event::SubscriptionEnded { plan, catalog, .. } => {
-            workspace.catalog = *catalog;
-            let carried = std::mem::take(&mut workspace.subscription.carried);
-            workspace.subscription = Subscription { carried, ..Subscription::unpaid(plan.clone()) };
-            workspace.subscription.forget_carried(at);
-        }
-        Event::ChangeScheduled { plan, interval, allowance } => {
-            workspace.subscription.pending = Some((plan.clone(), *interval));
-            workspace.subscription.pending_allowance = *allowance;
-            workspace.subscription.cancel = false;
-        }
-        Event::CancelScheduled => {
-            workspace.subscription.pending = None;
-            workspace.subscription.pending_allowance = None;
-            workspace.subscription.cancel = true;
-        }
-        Event::ScheduleCleared => {
-            workspace.subscription.pending = None;
-            workspace.subscription.pending_allowance = None;
-            workspace.subscription.cancel = false;
-        }
-        Event::CatalogMigrated { catalog, sold, plan, repriced } => {
-            workspace.catalog = *catalog;
-            workspace.subscription.sold = *sold;
-            workspace.subscription.repriced = *repriced;
-            if let Some(plan) = plan {
-                workspace.subscription.plan = plan.clone();
-            }
-        }
-        _ => unreachable!("evolve sends the other events elsewhere"),
-    }
-}
-
-fn paid_period(workspace: &mut Workspace, at: Timestamp, event: &Event) {
-    match event {
-        Event::PeriodStarted { plan, catalog, why, period, allowance, payment } => {
+        PlanEvent::PeriodStarted { plan, catalog, why, period, allowance, payment } => {
             workspace.catalog = *catalog;
             // Notice of a price holds until a renewal costs it.
             let repriced =
                 workspace.subscription.repriced.filter(|next| *why == Start::Renewal && next.catalog != *catalog);
-            let mut carried = std::mem::take(&mut workspace.subscription.carried);
             let resumed = *why == Start::Resumed;
-            if resumed {
-                let is_it = |carried: &Carried| {
-                    (&carried.plan, &carried.period, &carried.payment, &carried.allowance)
-                        == (plan, period, payment, allowance)
-                };
-                carried.retain(|carried| !is_it(carried));
-            } else {
+            if !resumed {
                 workspace.renewed_at = Some(at);
             }
+            let carried = carried_beside(workspace, resumed, (plan, period, payment, allowance));
             workspace.subscription = Subscription {
                 repriced,
                 period: Some(*period),
@@ -74,7 +34,7 @@ fn paid_period(workspace: &mut Workspace, at: Timestamp, event: &Event) {
             // What ends at the instant at which this one starts is not what rolls over into it.
             workspace.subscription.forget_carried(at.min(period.start));
         }
-        Event::PeriodCarried { plan, catalog, period, allowance, payment, grants, .. } => {
+        PlanEvent::PeriodCarried { plan, catalog, period, allowance, payment, grants, replaced: _ } => {
             let (plan, payment, grants) = (plan.clone(), payment.clone(), grants.clone());
             let (catalog, period, allowance) = (*catalog, *period, *allowance);
             workspace.subscription.forget_carried(at);
@@ -82,16 +42,62 @@ fn paid_period(workspace: &mut Workspace, at: Timestamp, event: &Event) {
             let carried = Carried { plan, catalog, period, allowance, payment, grants, key };
             workspace.subscription.carried.push(carried);
         }
-        Event::MonthStarted { next_month, carried: Some(place) } => {
-            let place = usize::try_from(*place).expect("a place is small");
-            workspace.subscription.carried[place].period.next_month = Some(*next_month);
+        PlanEvent::MonthStarted { next_month, carried } => start_month(workspace, at, *next_month, *carried),
+        PlanEvent::SubscriptionEnded { plan, catalog, unpaid: _ } => {
+            workspace.catalog = *catalog;
+            let carried = std::mem::take(&mut workspace.subscription.carried);
+            workspace.subscription = Subscription { carried, ..Subscription::unpaid(plan.clone()) };
+            workspace.subscription.forget_carried(at);
         }
-        Event::MonthStarted { next_month, carried: None } => {
-            workspace.renewed_at = Some(at);
-            if let Some(period) = &mut workspace.subscription.period {
-                period.next_month = Some(*next_month);
+        PlanEvent::ChangeScheduled { plan, interval, allowance } => {
+            workspace.subscription.pending = Some((plan.clone(), *interval));
+            workspace.subscription.pending_allowance = *allowance;
+            workspace.subscription.cancel = false;
+        }
+        PlanEvent::CancelScheduled => schedule_end(workspace, true),
+        PlanEvent::ScheduleCleared => schedule_end(workspace, false),
+        PlanEvent::CatalogMigrated { catalog, sold, plan, repriced } => {
+            workspace.catalog = *catalog;
+            workspace.subscription.sold = *sold;
+            workspace.subscription.repriced = *repriced;
+            if let Some(plan) = plan {
+                workspace.subscription.plan = plan.clone();
             }
         }
-        _ => unreachable!("evolve sends the other events elsewhere"),
     }
+}
+
+/// A paid period: its plan, its dates, its payment and its agreed allowance.
+type Paying<'a> = (&'a Name, &'a Period, &'a Option<Paid>, &'a Option<Amount>);
+
+/// Returns the carried periods that go on beside a new one, which is one of them when it is resumed.
+fn carried_beside(workspace: &mut Workspace, resumed: bool, new: Paying<'_>) -> Vec<Carried> {
+    let mut carried = std::mem::take(&mut workspace.subscription.carried);
+    if resumed {
+        let is_it = |carried: &Carried| (&carried.plan, &carried.period, &carried.payment, &carried.allowance) == new;
+        carried.retain(|carried| !is_it(carried));
+    }
+    carried
+}
+
+fn start_month(workspace: &mut Workspace, at: Timestamp, next_month: u32, carried: Option<u32>) {
+    match carried {
+        Some(place) => {
+            let place = usize::try_from(place).expect("a place is small");
+            workspace.subscription.carried[place].period.next_month = Some(next_month);
+        }
+        None => {
+            workspace.renewed_at = Some(at);
+            if let Some(period) = &mut workspace.subscription.period {
+                period.next_month = Some(next_month);
+            }
+        }
+    }
+}
+
+/// Drops a scheduled change, and says whether the plan ends with its period.
+fn schedule_end(workspace: &mut Workspace, cancel: bool) {
+    workspace.subscription.pending = None;
+    workspace.subscription.pending_allowance = None;
+    workspace.subscription.cancel = cancel;
 }

@@ -3,10 +3,9 @@
 use crate::apply::Step;
 use crate::apply::bounds::name_is_good;
 use crate::catalog::{Catalog, Name, Plan};
-use crate::event::Event;
 use crate::payments::ReviewStatus;
-use crate::payments::event::BillingEvent;
 use crate::refusal::Refusal;
+use crate::reviews::ReviewEvent;
 use crate::workspace::Workspace;
 
 impl Step<'_> {
@@ -20,7 +19,7 @@ impl Step<'_> {
         name_is_good(&format!("{at}/reason"), reason)?;
         self.is_a_review(at, review)?;
         if !self.workspace.approvals.contains(review) {
-            self.emit(Event::ReviewApproved { review: review.clone(), reason: reason.to_owned() });
+            self.emit(ReviewEvent::ReviewApproved { review: review.clone(), reason: reason.to_owned() });
         }
         Ok(())
     }
@@ -38,7 +37,7 @@ impl Step<'_> {
         if application != next {
             return Err(Refusal::invalid("/application", format!("the next application of `{review}` is {next}")));
         }
-        self.emit(Event::Billing(BillingEvent::ReviewRequested { review: review.clone(), application }));
+        self.emit(ReviewEvent::ReviewRequested { review: review.clone(), application });
         Ok(())
     }
 
@@ -49,7 +48,7 @@ impl Step<'_> {
             ReviewStatus::Rejected => Ok(()),
             ReviewStatus::Submitted => {
                 let (review, reason) = (review.clone(), reason.to_owned());
-                self.emit(Event::Billing(BillingEvent::ReviewRejected { review, reason }));
+                self.emit(ReviewEvent::ReviewRejected { review, reason });
                 Ok(())
             }
             ReviewStatus::Approved => Err(Refusal::invalid("", format!("`{review}` is approved: revoke it instead"))),
@@ -61,7 +60,7 @@ impl Step<'_> {
         name_is_good("/reason", reason)?;
         if self.workspace.approvals.contains(review) {
             let (review, reason) = (review.clone(), reason.to_owned());
-            self.emit(Event::Billing(BillingEvent::ReviewRevoked { review, reason }));
+            self.emit(ReviewEvent::ReviewRevoked { review, reason });
             return Ok(());
         }
         match self.workspace.billing.reviews.get(review).map(|known| known.status) {

@@ -3,10 +3,7 @@
 use crate::apply::Step;
 use crate::apply::bounds::limit;
 use crate::catalog::{CancelRule, Catalogs, GrantKind, Model, Name, Params};
-use crate::command::{CitedQuote, Off, Outcome};
-use crate::event::{Event, Failure, FailureCode, OutputFile, RunStatus, Script};
-use crate::grants::draw_order;
-use crate::grants::{Grant, trial_source};
+use crate::grants::{Grant, draw_order, trial_source};
 use crate::holds::{Hold, Part, Purpose, TrialUse};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::invalid::Invalid;
@@ -18,6 +15,7 @@ use crate::runs::access::{Access, access, plans_with_level, runs_left_today};
 use crate::runs::params::count;
 use crate::runs::quote::Price;
 use crate::runs::ways_out::ways_out;
+use crate::runs::{CitedQuote, Failure, FailureCode, Off, Outcome, OutputFile, RunEvent, RunStatus, Script};
 use crate::workspace::Mode;
 use std::collections::BTreeMap;
 
@@ -47,6 +45,14 @@ impl Taken {
     }
 }
 
+/// A run that has not ended: its last attempt, its first start, and what cancelling it costs.
+#[derive(Clone, Copy)]
+struct OpenRun {
+    attempt: u32,
+    started_at: Option<Timestamp>,
+    cancel: CancelRule,
+}
+
 impl<'a> Step<'a> {
     pub(crate) fn create_run(
         &mut self,
@@ -62,7 +68,7 @@ impl<'a> Step<'a> {
         }
         let (accepted, catalog) = self.accept(model, asked, quote, true)?;
         self.grant_tries(&accepted.model.id, &accepted.taken);
-        self.emit(Event::RunQueued {
+        self.emit(RunEvent::RunQueued {
             run: self.workspace.next_hold,
             model: accepted.model.id.clone(),
             output: accepted.model.output,
@@ -250,28 +256,26 @@ impl<'a> Step<'a> {
     }
 
     pub(crate) fn start_run(&mut self, run: u32, attempt: u32) -> Result<(), Refusal> {
-        let hold = self.open_run(run)?;
-        let Purpose::Run { attempt: last, .. } = hold.purpose else { unreachable!("open_run finds runs") };
-        if attempt != last + 1 {
+        let (_, open) = self.open_run(run)?;
+        if attempt != open.attempt + 1 {
             return Err(Refusal::Superseded);
         }
-        self.emit(Event::RunStarted { run, attempt });
+        self.emit(RunEvent::RunStarted { run, attempt });
         Ok(())
     }
 
     /// The only end of a run: callback, poll, sweep and cancel all come here, and the first wins (R15).
     pub(crate) fn settle_run(&mut self, run: u32, attempt: Option<u32>, outcome: &Outcome) -> Result<(), Refusal> {
-        let hold = match self.open_run(run) {
-            Ok(hold) => hold.clone(),
+        let (hold, open) = match self.open_run(run) {
+            Ok((hold, open)) => (hold.clone(), open),
             Err(Refusal::HoldEnded { .. }) => {
                 let usable = matches!(outcome, Outcome::Delivered { delivered, .. } if *delivered > 0);
-                self.emit(Event::OutcomeIgnored { run, usable });
+                self.emit(RunEvent::OutcomeIgnored { run, usable });
                 return Ok(());
             }
             Err(refusal) => return Err(refusal),
         };
-        let Purpose::Run { attempt: current, .. } = hold.purpose else { unreachable!("open_run finds runs") };
-        if attempt.is_some_and(|attempt| attempt != current) {
+        if attempt.is_some_and(|attempt| attempt != open.attempt) {
             return Err(Refusal::Superseded);
         }
         match outcome {
@@ -303,9 +307,9 @@ impl<'a> Step<'a> {
     }
 
     pub(crate) fn cancel_run(&mut self, run: u32) -> Result<(), Refusal> {
-        let hold = self.open_run(run)?.clone();
-        let Purpose::Run { started_at, cancel, .. } = hold.purpose else { unreachable!("open_run finds runs") };
-        let captured = match (started_at, cancel) {
+        let (hold, open) = self.open_run(run)?;
+        let hold = hold.clone();
+        let captured = match (open.started_at, open.cancel) {
             (None, _) | (_, CancelRule::Full) => Amount::ZERO,
             (Some(_), CancelRule::None) => hold.amount,
             (Some(started_at), CancelRule::Elapsed) => {
@@ -335,7 +339,7 @@ impl<'a> Step<'a> {
         let lost: Vec<(u32, Amount)> = ends.iter().map(|end| (end.grant, end.expired)).collect();
         self.emit_at(
             at,
-            Event::RunSettled {
+            RunEvent::RunSettled {
                 run: hold.n,
                 status,
                 captured,
@@ -349,15 +353,18 @@ impl<'a> Step<'a> {
         self.after_end(hold, &lost, at);
     }
 
-    /// A run that has not ended.
+    /// Returns the hold of a run that has not ended, and how far the run has come.
     ///
     /// # Errors
-    /// [`Refusal::HoldEnded`] when it has, [`Refusal::NotFound`] when there never was one.
-    fn open_run(&self, run: u32) -> Result<&Hold, Refusal> {
-        match self.workspace.hold(run) {
-            Some(hold) if matches!(hold.purpose, Purpose::Run { .. }) => Ok(hold),
-            None if run > 0 && run < self.workspace.next_hold => Err(self.ended("run", run)),
-            _ => Err(Refusal::NotFound { what: "run" }),
+    /// [`Refusal::HoldEnded`] when it has ended, [`Refusal::NotFound`] when there never was one.
+    fn open_run(&self, run: u32) -> Result<(&Hold, OpenRun), Refusal> {
+        let Some(hold) = self.workspace.hold(run) else {
+            let is_over = run > 0 && run < self.workspace.next_hold;
+            return Err(if is_over { self.ended("run", run) } else { Refusal::NotFound { what: "run" } });
+        };
+        match hold.purpose {
+            Purpose::Run { attempt, started_at, cancel, .. } => Ok((hold, OpenRun { attempt, started_at, cancel })),
+            Purpose::Caller { .. } => Err(Refusal::NotFound { what: "run" }),
         }
     }
 }

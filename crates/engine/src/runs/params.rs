@@ -1,7 +1,6 @@
 //! Parameters of a run: defaults filled in, types and ranges checked, every error by its JSON pointer.
 
-use crate::catalog::nearest;
-use crate::catalog::{Model, Name, Param, Params, Value};
+use crate::catalog::{Model, Name, Param, Params, Value, nearest};
 use crate::kernel::invalid::Invalid;
 use crate::kernel::limits::{PARAMS_MAX, TEXT_MAX};
 

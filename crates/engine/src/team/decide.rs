@@ -3,12 +3,12 @@
 use crate::apply::Step;
 use crate::apply::bounds::{limit, name_is_good};
 use crate::catalog::{Name, nearest};
-use crate::command::Choice;
 use crate::kernel::id::UserId;
 use crate::kernel::invalid::Invalid;
 use crate::kernel::limits::{
     CAPABILITIES_MAX, INVITATION_SECONDS, INVITATIONS_MAX, KEY_GRACE_SECONDS_MAX, KEYS_MAX, MEMBERS_MAX, OPERATION_MAX,
 };
+use crate::plans::Choice;
 use crate::refusal::Refusal;
 use crate::runs::access::Capability;
 use crate::team::command::{KeyChange, NewKey, Secret, TeamCommand};

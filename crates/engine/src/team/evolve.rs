@@ -1,29 +1,17 @@
-//! Folding what happened to who belongs to a workspace.
+//! Folding the events of the team.
 
 use crate::holds::Hold;
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::time::Timestamp;
 use crate::team::event::TeamEvent;
-use crate::team::{Cap, CapTerms, Invitation, Key, Member, Retired, Spender, Team};
+use crate::team::{Cap, CapTerms, Invitation, Key, Member, Retired, Spender};
 use crate::workspace::Workspace;
 use std::sync::Arc;
 
+/// Folds an event of the team.
 pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &TeamEvent) {
     let next_hold = workspace.next_hold;
     let team = Arc::make_mut(&mut workspace.team);
-    match event {
-        TeamEvent::KeyMade { .. }
-        | TeamEvent::KeyChanged { .. }
-        | TeamEvent::KeyReviewed { .. }
-        | TeamEvent::KeyRotated { .. }
-        | TeamEvent::KeyFrozen { .. }
-        | TeamEvent::KeyUnfrozen { .. }
-        | TeamEvent::KeyRevoked { .. } => key(team, at, next_hold, event),
-        _ => member(team, at, next_hold, event),
-    }
-}
-
-fn member(team: &mut Team, at: Timestamp, next_hold: u32, event: &TeamEvent) {
     match event {
         TeamEvent::Invited { invitation, email, role, expires_at } => {
             // Dead ones are forgotten here, so that they do not pile up.
@@ -41,23 +29,12 @@ fn member(team: &mut Team, at: Timestamp, next_hold: u32, event: &TeamEvent) {
         TeamEvent::RoleChanged { user, role } => team.member_mut(*user).role = *role,
         TeamEvent::MemberCapped { user, cap } => {
             let member = team.member_mut(*user);
-            member.cap = recapped(member.cap, *cap, at, next_hold);
+            member.cap = change_cap(member.cap, *cap, at, next_hold);
         }
         TeamEvent::MemberLeft { user } => {
             team.members.retain(|member| member.user != *user);
             team.keys.retain(|key| key.owner != Some(*user));
         }
-        _ => unreachable!("evolve sends the other events elsewhere"),
-    }
-}
-
-fn recapped(cap: Option<Cap>, terms: Option<CapTerms>, at: Timestamp, next_hold: u32) -> Option<Cap> {
-    let terms = terms?;
-    Some(cap.map_or_else(|| Cap::new(terms, at, next_hold), |cap| cap.with(terms, at, next_hold)))
-}
-
-fn key(team: &mut Team, at: Timestamp, next_hold: u32, event: &TeamEvent) {
-    match event {
         TeamEvent::KeyMade { key, hash, last4, owner, made_by, terms } => {
             team.keyed = *key;
             team.keys.push(Key {
@@ -65,7 +42,7 @@ fn key(team: &mut Team, at: Timestamp, next_hold: u32, event: &TeamEvent) {
                 hash: *hash,
                 last4: last4.clone(),
                 retired: None,
-                cap: recapped(None, terms.cap, at, next_hold),
+                cap: change_cap(None, terms.cap, at, next_hold),
                 terms: terms.clone(),
                 owner: *owner,
                 made_by: *made_by,
@@ -76,7 +53,7 @@ fn key(team: &mut Team, at: Timestamp, next_hold: u32, event: &TeamEvent) {
         }
         TeamEvent::KeyChanged { key, terms } => {
             let key = team.key_mut(*key);
-            key.cap = recapped(key.cap, terms.cap, at, next_hold);
+            key.cap = change_cap(key.cap, terms.cap, at, next_hold);
             key.terms = terms.clone();
         }
         TeamEvent::KeyReviewed { key } => team.key_mut(*key).reviewed = true,
@@ -91,8 +68,13 @@ fn key(team: &mut Team, at: Timestamp, next_hold: u32, event: &TeamEvent) {
         }
         TeamEvent::KeyUnfrozen { key } => team.key_mut(*key).frozen = None,
         TeamEvent::KeyRevoked { key } => team.keys.retain(|open| open.n != *key),
-        _ => unreachable!("evolve sends the other events elsewhere"),
     }
+}
+
+/// Returns a cap on new terms, which counts on from one on other terms.
+fn change_cap(cap: Option<Cap>, terms: Option<CapTerms>, at: Timestamp, next_hold: u32) -> Option<Cap> {
+    let terms = terms?;
+    Some(cap.map_or_else(|| Cap::new(terms, at, next_hold), |cap| cap.with(terms, at, next_hold)))
 }
 
 /// Counts what a hold took against the caps of whoever asked for it.

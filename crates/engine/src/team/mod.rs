@@ -4,12 +4,13 @@ mod cap;
 pub mod command;
 pub(crate) mod decide;
 pub mod event;
-pub(crate) mod evolve;
-pub(crate) mod explain;
+mod evolve;
+mod explain;
 mod key;
 pub(crate) mod rights;
 mod state;
 
 pub use cap::{Cap, CapTerms};
+pub(crate) use evolve::{evolve, give_back, spend};
 pub use key::{Authority, Key, KeyHash, KeyTerms, Retired};
 pub use state::{Invitation, Member, Role, Spender, Team, Tenancy};

@@ -23,8 +23,8 @@ use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::team::{Role, Tenancy};
 use scrip_engine::{
-    Choice, Command, DAY, Event, Give, Kind, Mode, Profile, SECOND, Timestamp, Unit, UserId, Workspace, WorkspaceId,
-    apply,
+    Choice, Command, DAY, Event, Give, GrantEvent, Kind, Mode, Profile, SECOND, Timestamp, Unit, UserId, Workspace,
+    WorkspaceId, apply,
 };
 use serde::Deserialize;
 use std::sync::Arc;
@@ -340,7 +340,7 @@ pub async fn give(
     }
     let (committed, workspace) = submitted?;
     let made = committed.events.iter().filter_map(|dated| match &dated.1 {
-        Event::GrantIssued { grant, .. } => workspace.grant(*grant),
+        Event::Grant(GrantEvent::GrantIssued { grant, .. }) => workspace.grant(*grant),
         _ => None,
     });
     let made = made.map(|grant| views::grant(&workspace, grant)).collect();
@@ -358,7 +358,7 @@ async fn reserve(app: &App, operator: &Operator, id: WorkspaceId, command: &Comm
     let (catalogs, now) = (app.ledger.catalogs_of(&workspace).await?, app.ledger.now_of(&workspace).await?);
     let given = apply(&workspace, &catalogs, operator.by, command, now).map_err(Problem::Refused)?;
     let units = given.events.iter().map(|dated| match &dated.1 {
-        Event::GrantIssued { amount, .. } => amount.get(),
+        Event::Grant(GrantEvent::GrantIssued { amount, .. }) => amount.get(),
         _ => 0,
     });
     let reservation = OperatorKeys::reserve(app.ledger.store(), key, units.sum()).await?;

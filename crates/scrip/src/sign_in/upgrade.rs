@@ -12,7 +12,7 @@ use crate::crypto::{hex, sha256};
 use crate::email::{Email, earlier_person, person_of};
 use crate::store::journal::Body;
 use crate::store::{Claim, Store, Unavailable, Value, queries};
-use scrip_engine::{Event, UserId};
+use scrip_engine::{Event, UserId, WorkspaceEvent};
 
 /// The setting that says that all of it was done.
 const DONE: &str = "one form of addresses";
@@ -66,7 +66,7 @@ pub async fn renew_claims(store: &Store) -> Result<usize, Unavailable> {
         for row in &rows {
             let body: Body = serde_json::from_str(row.text(2)).map_err(|error| Unavailable(error.to_string()))?;
             let owner = body.events.iter().find_map(|dated| match &dated.1 {
-                Event::WorkspaceOpened { profile, .. } => Some(&profile.owner),
+                Event::Workspace(WorkspaceEvent::WorkspaceOpened { profile, .. }) => Some(&profile.owner),
                 _ => None,
             });
             let Some(owner) = owner else { continue };

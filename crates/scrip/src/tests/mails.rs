@@ -12,7 +12,9 @@ use crate::store::{
 };
 use crate::verify::verify;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{By, Catalogs, Command, Dated, Event, Mode, Profile, Workspace, WorkspaceId, parse_catalog};
+use scrip_engine::{
+    By, Catalogs, Command, Dated, Event, Mode, Profile, Workspace, WorkspaceEvent, WorkspaceId, parse_catalog,
+};
 use std::path::PathBuf;
 
 const SECOND: i64 = 1_000_000;
@@ -75,7 +77,8 @@ pub(super) fn directory(name: &str) -> PathBuf {
 
 /// Tells of each entry that renames.
 fn tell(_: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
-    let renames = events.iter().filter(|Dated(_, event)| matches!(event, Event::Renamed { .. }));
+    let renames =
+        events.iter().filter(|Dated(_, event)| matches!(event, Event::Workspace(WorkspaceEvent::Renamed { .. })));
     let mails = renames.map(|_| mail(&format!("{}:{:04}", workspace.id.get(), workspace.seq))).collect();
     Told { mails, ..Told::default() }
 }

@@ -1,12 +1,9 @@
 //! Automatic top-ups: what an admin agrees on, and what follows from a balance, a menu or a payment that has changed.
 
-use crate::apply::Step;
-use crate::apply::due;
+use crate::apply::{Step, due};
 use crate::catalog::Name;
-use crate::event::Event;
 use crate::payments::command::Payment;
-use crate::payments::event::BillingEvent;
-use crate::payments::{AgreedPack, TopUpDrop, TopUpPurchase, TopUpStop, TopUpTerms};
+use crate::payments::{AgreedPack, TopUpDrop, TopUpEvent, TopUpPurchase, TopUpStop, TopUpTerms};
 use crate::refusal::Refusal;
 
 /// Drops a wish that is not wanted any more as it was asked for; stops what is not sold any more as it was agreed; and
@@ -18,7 +15,7 @@ pub(crate) fn follow_up(step: &mut Step<'_>) {
     let to_drop = top_up.to_drop(&step.workspace, catalogs, &menu.catalog, step.at);
     if let (Some(why), Some(wish)) = (to_drop, &top_up.pending) {
         let n = wish.n;
-        step.emit(Event::Billing(BillingEvent::TopUpDropped { n, why }));
+        step.emit(TopUpEvent::TopUpDropped { n, why });
     }
     let Some(top_up) = &step.workspace.billing.top_up else { return };
     if top_up.off || top_up.stopped || top_up.pending.is_some() {
@@ -26,26 +23,26 @@ pub(crate) fn follow_up(step: &mut Step<'_>) {
     }
     let pack = match top_up.pack(&step.workspace, &menu.catalog) {
         Ok(pack) => pack,
-        Err(why) => return step.emit(Event::Billing(BillingEvent::TopUpStopped { why })),
+        Err(why) => return step.emit(TopUpEvent::TopUpStopped { why }),
     };
     let (terms, is_wanted, has_room) =
         (top_up.terms.clone(), top_up.is_wanted(&step.workspace), top_up.has_room(pack, step.at));
     let is_told = top_up.put_off == Some(step.at.month());
     if top_up.agreed.is_none() {
         let agreed = Some(AgreedPack::of(pack));
-        step.emit(Event::Billing(BillingEvent::TopUpSet { terms, agreed }));
+        step.emit(TopUpEvent::TopUpSet { terms, agreed });
     }
     match (is_wanted, has_room) {
-        (true, true) => step.emit(Event::Billing(BillingEvent::TopUpRequested {
+        (true, true) => step.emit(TopUpEvent::TopUpRequested {
             n: step.workspace.billing.top_ups + 1,
             pack: pack.id.clone(),
             amount: pack.amount,
             currency: Name::from(pack.currency.as_str()),
             catalog: Some(menu.version),
-        })),
+        }),
         (true, false) if !is_told => {
             let until = due::after_month(step.at.month());
-            step.emit(Event::Billing(BillingEvent::TopUpPutOff { until }));
+            step.emit(TopUpEvent::TopUpPutOff { until });
         }
         _ => {}
     }
@@ -56,7 +53,7 @@ impl Step<'_> {
         let known = self.workspace.billing.top_up.as_ref();
         let Some(terms) = terms else {
             if known.is_some_and(|known| !known.off) {
-                self.emit(Event::Billing(BillingEvent::TopUpUnset));
+                self.emit(TopUpEvent::TopUpUnset);
             }
             return Ok(());
         };
@@ -81,14 +78,14 @@ impl Step<'_> {
         let is_known =
             known.is_some_and(|known| known.terms == *terms && known.agreed == agreed && !known.stopped && !known.off);
         if !is_known {
-            self.emit(Event::Billing(BillingEvent::TopUpSet { terms: terms.clone(), agreed }));
+            self.emit(TopUpEvent::TopUpSet { terms: terms.clone(), agreed });
         }
         Ok(())
     }
 
     pub(crate) fn await_top_up(&mut self, n: u32) -> Result<(), Refusal> {
         if self.wish().is_some_and(|wish| wish.n == n && !wish.processing) {
-            self.emit(Event::Billing(BillingEvent::TopUpProcessing { n }));
+            self.emit(TopUpEvent::TopUpProcessing { n });
         }
         Ok(())
     }
@@ -96,7 +93,7 @@ impl Step<'_> {
     pub(crate) fn end_top_up(&mut self, n: u32, stop: TopUpStop, payment: Option<&Name>) -> Result<(), Refusal> {
         if self.wish().is_some_and(|wish| wish.n == n) {
             let (declined, payment) = (stop != TopUpStop::NotGiven, payment.cloned());
-            self.emit(Event::Billing(BillingEvent::TopUpEnded { n, declined, why: Some(stop), payment }));
+            self.emit(TopUpEvent::TopUpEnded { n, declined, why: Some(stop), payment });
         }
         Ok(())
     }
@@ -105,7 +102,7 @@ impl Step<'_> {
     pub(crate) fn drop_wish_for_pack(&mut self) {
         if let Some(TopUpPurchase { n, processing: false, .. }) = self.wish() {
             let (n, why) = (*n, TopUpDrop::PackBought);
-            self.emit(Event::Billing(BillingEvent::TopUpDropped { n, why }));
+            self.emit(TopUpEvent::TopUpDropped { n, why });
         }
     }
 
@@ -116,7 +113,7 @@ impl Step<'_> {
             Some(n) if self.wish().is_some_and(|wish| wish.n == n) => self.end_paid_wish(n),
             Some(n) if self.workspace.billing.top_up.is_some() => {
                 self.drop_wish_for_pack();
-                self.emit(Event::Billing(BillingEvent::TopUpPaid { n, amount: payment.paid }));
+                self.emit(TopUpEvent::TopUpPaid { n, amount: payment.paid });
             }
             _ => self.drop_wish_for_pack(),
         }
@@ -125,7 +122,7 @@ impl Step<'_> {
     /// Ends the wish of a number, which was paid.
     pub(crate) fn end_paid_wish(&mut self, n: u32) {
         if self.wish().is_some_and(|wish| wish.n == n) {
-            self.emit(Event::Billing(BillingEvent::TopUpEnded { n, declined: false, why: None, payment: None }));
+            self.emit(TopUpEvent::TopUpEnded { n, declined: false, why: None, payment: None });
         }
     }
 

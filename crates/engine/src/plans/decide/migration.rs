@@ -8,6 +8,7 @@ use crate::catalog::{Catalog, Price, Published};
 use crate::event::{Dated, Event};
 use crate::kernel::time::{Interval, Span, Timestamp};
 use crate::notices::Notice;
+use crate::plans::PlanEvent;
 use crate::plans::renewal::{Sale, costs_less, costs_the_same};
 use crate::plans::subscription::Repriced;
 use crate::refusal::Refusal;
@@ -27,7 +28,7 @@ impl Step<'_> {
         let known = newest.catalog.plan(&self.workspace.subscription.plan).is_some_and(|plan| plan.prices.is_empty());
         let plan = (!known).then(|| newest.catalog.free_plan.clone());
         let catalog = newest.version;
-        self.emit_at(at, Event::CatalogMigrated { catalog, sold: None, plan, repriced: None });
+        self.emit_at(at, PlanEvent::CatalogMigrated { catalog, sold: None, plan, repriced: None });
     }
 
     /// Moves the limits and gates of a paid period to a newer version now, and its price and grants with the renewals
@@ -48,7 +49,7 @@ impl Step<'_> {
         let paid = granting.plan.price(period.interval);
         let (repriced, is_news) = self.reprice(&next, paid, period.interval);
         let sold = Some(granting.published.version);
-        self.emit(Event::CatalogMigrated { catalog: version, sold, plan: None, repriced });
+        self.emit(PlanEvent::CatalogMigrated { catalog: version, sold, plan: None, repriced });
         if let (Some(Repriced { from, .. }), true, Some(amount)) = (repriced, is_news, next.price.amount) {
             let (plan, interval) = (self.workspace.subscription.plan.clone(), period.interval);
             let currency = next.price.currency.as_str().into();
@@ -86,9 +87,11 @@ impl Step<'_> {
             Ordering::Equal => return,
             Ordering::Less => {
                 let (catalog, sold) = (repriced.catalog, Some(renewed));
-                Event::CatalogMigrated { catalog, sold, plan: None, repriced: Some(repriced) }
+                PlanEvent::CatalogMigrated { catalog, sold, plan: None, repriced: Some(repriced) }
             }
-            Ordering::Greater => Event::CatalogMigrated { catalog: renewed, sold: None, plan: None, repriced: None },
+            Ordering::Greater => {
+                PlanEvent::CatalogMigrated { catalog: renewed, sold: None, plan: None, repriced: None }
+            }
         };
         self.emit_at(at, event);
     }

@@ -14,7 +14,7 @@ use crate::store::queries;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{Command, Event, Name, Refusal, Workspace, apply};
+use scrip_engine::{Command, Event, GrantEvent, Name, Refusal, Workspace, apply};
 use std::sync::Arc;
 
 /// Checks an opening and the grant that would follow it, under the idempotency key that the opening would have. A
@@ -78,7 +78,7 @@ async fn granted_under(app: &App, workspace: &Workspace, source: &Name) -> Resul
     for row in &rows {
         for dated in &balances::read(&JournalRow::read(row))?.events {
             match &dated.1 {
-                Event::GrantIssued { source: of, amount, .. } if of == source => {
+                Event::Grant(GrantEvent::GrantIssued { source: of, amount, .. }) if of == source => {
                     units = units.saturating_add(amount.get());
                 }
                 _ => {}
