@@ -530,11 +530,12 @@ fn nothing_is_kept_alive_by_being_held_again() {
         }
         let kinds = pair.journal.iter().flat_map(|(_, events)| events).filter_map(|Dated(_, event)| match event {
             Event::Grant(GrantEvent::GrantIssued { kind: GrantKind::Returned, from: Some(from), .. }) => {
-                let issued =
-                    |Dated(_, event): &&Dated| matches!(event, Event::Grant(GrantEvent::GrantIssued { grant, .. }) if grant == from);
-                let first = pair.journal.iter().flat_map(|(_, events)| events).find(issued);
-                let Some(Dated(_, Event::Grant(GrantEvent::GrantIssued { kind, .. }))) = first else { panic!("it was issued") };
-                Some(kind.name())
+                let events = pair.journal.iter().flat_map(|(_, events)| events);
+                let first = events.into_iter().find_map(|Dated(_, event)| match event {
+                    Event::Grant(GrantEvent::GrantIssued { grant, kind, .. }) if grant == from => Some(kind.name()),
+                    _ => None,
+                });
+                Some(first.expect("a grant that came back was issued before"))
             }
             _ => None,
         });

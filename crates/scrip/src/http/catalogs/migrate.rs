@@ -112,7 +112,10 @@ async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Asked) -
     }
     match app.ledger.submit(id, Command::MigrateCatalog { version }, asked).await {
         Ok(committed) => {
-            let is_move = |event: &Event| matches!(event, Event::Plan(PlanEvent::CatalogMigrated { catalog, .. }) if *catalog == version);
+            let is_move = |event: &Event| match event {
+                Event::Plan(PlanEvent::CatalogMigrated { catalog, .. }) => *catalog == version,
+                _ => false,
+            };
             // Somebody else may have moved it a moment ago.
             Ok(committed.events.iter().any(|dated| is_move(&dated.1)).then_some(found))
         }
