@@ -3,7 +3,7 @@
 //! At one instant the order is release, expire, renew (R1); spending comes after, because commands do. A late
 //! scheduler delays a notice and never a balance (R3): whoever comes next settles first.
 
-use super::Step;
+use super::step::Step;
 use crate::apply::due::{self, Due};
 use crate::event::{Dated, Event};
 use crate::grants::GrantEvent;

@@ -1,7 +1,7 @@
 //! Grants by hand and by money: packs, goodwill, corrections, refunds and disputes.
 
-use crate::apply::Step;
 use crate::apply::bounds::{limit, name_is_good};
+use crate::apply::step::Step;
 use crate::catalog::{GrantKind, Name, Pack};
 use crate::grants::{CostBasis, Give, Grant, GrantEvent};
 use crate::kernel::amount::{Amount, Unit};

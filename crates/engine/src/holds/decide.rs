@@ -1,7 +1,7 @@
 //! Holds for products that dispatch themselves, and what every end of a hold has in common.
 
-use crate::apply::Step;
 use crate::apply::bounds::{limit, name_is_good};
+use crate::apply::step::Step;
 use crate::catalog::{GrantKind, Params};
 use crate::event::{Dated, Event};
 use crate::grants::{GrantEvent, draw_order};

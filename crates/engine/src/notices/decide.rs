@@ -1,6 +1,6 @@
 //! Notices and automatic top-ups: they follow from a balance or a plan that has changed.
 
-use crate::apply::Step;
+use crate::apply::step::Step;
 use crate::event::Event;
 use crate::kernel::time::{DAY, Span};
 use crate::notices::{Notice, credits_left, is_too_soon};

@@ -1,7 +1,7 @@
 //! What a payment provider's truth does to a workspace: payments, renewals, endings; and automatic top-ups.
 
-use crate::apply::Step;
 use crate::apply::bounds::limit;
+use crate::apply::step::Step;
 use crate::catalog::{Catalog, GrantKind, Name, Plan, Price, Published};
 use crate::grants::{CostBasis, GrantEvent};
 use crate::kernel::amount::{Amount, Unit};

@@ -2,7 +2,7 @@
 
 mod migration;
 
-use crate::apply::Step;
+use crate::apply::step::Step;
 use crate::catalog::{GrantKind, GrantTemplate, Name, OnUpgrade, Plan, Price, Published};
 use crate::grants::{CostBasis, Grant, GrantEvent, trial_source};
 use crate::kernel::amount::{Amount, Unit};

@@ -1,7 +1,7 @@
 //! Reviews that stand before a plan: applied for, decided, taken back (R25).
 
-use crate::apply::Step;
 use crate::apply::bounds::name_is_good;
+use crate::apply::step::Step;
 use crate::catalog::{Catalog, Name, Plan};
 use crate::payments::ReviewStatus;
 use crate::refusal::Refusal;

@@ -1,7 +1,7 @@
 //! Runs: accepted, started, settled, given up.
 
-use crate::apply::Step;
 use crate::apply::bounds::limit;
+use crate::apply::step::Step;
 use crate::catalog::{CancelRule, Catalogs, GrantKind, Model, Name, Params};
 use crate::grants::{Grant, draw_order, trial_source};
 use crate::holds::{Hold, Part, Purpose, TrialUse};

@@ -1,7 +1,7 @@
 //! Members, invitations and keys: what may be done about them, and to whom.
 
-use crate::apply::Step;
 use crate::apply::bounds::{limit, name_is_good};
+use crate::apply::step::Step;
 use crate::catalog::{Name, nearest};
 use crate::kernel::id::UserId;
 use crate::kernel::invalid::Invalid;

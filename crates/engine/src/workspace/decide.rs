@@ -2,8 +2,8 @@
 
 use super::event::WorkspaceEvent;
 use super::state::{Mode, Profile};
-use crate::apply::Step;
 use crate::apply::bounds::name_is_good;
+use crate::apply::step::Step;
 use crate::catalog::Name;
 use crate::kernel::id::UserId;
 use crate::plans::Choice;

@@ -1,6 +1,7 @@
 //! Automatic top-ups: what an admin agrees on, and what follows from a balance, a menu or a payment that has changed.
 
-use crate::apply::{Step, due};
+use crate::apply::due;
+use crate::apply::step::Step;
 use crate::catalog::Name;
 use crate::payments::command::Payment;
 use crate::payments::{AgreedPack, TopUpDrop, TopUpEvent, TopUpPurchase, TopUpStop, TopUpTerms};

@@ -3,7 +3,7 @@
 //! Invariant: a move grants nothing and takes nothing: no amount changes, what the paid period was sold with stays, and
 //! a higher price reaches nobody before its notice has run out.
 
-use crate::apply::Step;
+use crate::apply::step::Step;
 use crate::catalog::{Catalog, Price, Published};
 use crate::event::{Dated, Event};
 use crate::kernel::time::{Interval, Span, Timestamp};
