@@ -1,89 +1,17 @@
 //! What can be asked of a workspace. Whatever changes a balance is one of these; whatever only lists is not.
 
-use crate::amount::{Amount, Unit};
-use crate::billing::command::BillingCommand;
 use crate::catalog::{Name, Params};
-use crate::event::{Failure, OutputFile, Script};
-use crate::id::UserId;
+use crate::grants::Give;
+use crate::holds::Ask;
+use crate::kernel::amount::Amount;
+use crate::kernel::id::UserId;
+use crate::payments::command::BillingCommand;
+use crate::plans::Choice;
+use crate::runs::{CitedQuote, Off, Outcome, Script};
 use crate::team::command::TeamCommand;
 use crate::team::{Spender, Tenancy};
-use crate::time::{Interval, Timestamp};
 use crate::workspace::{Mode, Profile};
 use std::collections::BTreeMap;
-
-/// A plan to be on, as the operator says it (manual billing).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// The plan.
-    pub plan: Name,
-    /// The interval; may be left out where the plan has one price.
-    pub interval: Option<Interval>,
-    /// The credits of a period, agreed by contract; only for a custom plan.
-    pub allowance: Option<Amount>,
-    /// Reviews the operator approves with it, and why (R25).
-    pub approve: Vec<(Name, String)>,
-}
-
-/// A quote that a run cites.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CitedQuote {
-    /// The catalog version of its price.
-    pub catalog: u32,
-    /// The fingerprint of the model and parameters it was for.
-    pub fingerprint: u64,
-    /// When it stops being good.
-    pub expires_at: Timestamp,
-}
-
-/// What an operator has switched off for everybody, as it was known when the command was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Off {
-    /// The model, or its provider.
-    pub name: Name,
-    /// Why.
-    pub reason: String,
-}
-
-/// What a hold is to be for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// A plain amount of credits.
-    Credits(Amount),
-    /// A model with parameters, priced and gated like a run.
-    Model(Name, Params),
-}
-
-/// How a run ended, as a worker saw it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Usable outputs are stored.
-    Delivered {
-        /// How much of what was asked, in what the rate counts.
-        delivered: u64,
-        /// The files.
-        outputs: Vec<OutputFile>,
-    },
-    /// Nothing usable came.
-    Failed(Failure),
-}
-
-/// A sale or a gift.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Give {
-    /// A pack of the catalog, sold.
-    Pack(Name),
-    /// Goodwill (R10).
-    Goodwill {
-        /// What it counts.
-        unit: Unit,
-        /// How much.
-        amount: Amount,
-        /// From when on it is dead.
-        expires_at: Option<Timestamp>,
-        /// The only models it pays for; empty is all.
-        models: Vec<Name>,
-    },
-}
 
 /// What can be asked of a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! One journal row: what a command did to one workspace.
 
 use crate::event::Dated;
-use crate::id::WorkspaceId;
-use crate::time::Timestamp;
+use crate::kernel::id::WorkspaceId;
+use crate::kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What a command did to one workspace, in the order of that workspace.

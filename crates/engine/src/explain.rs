@@ -5,22 +5,21 @@
 //!
 //! Invariant: pure, and looks at no catalog: what is explained is what happened, whatever is sold by now.
 
-mod billing;
-mod events;
-mod team;
-mod words;
+pub(crate) mod scene;
+pub(crate) mod words;
 
-use crate::amount::{Amount, Unit};
 use crate::apply::fold;
 use crate::entry::Entry;
 use crate::event::{Dated, Event};
-use crate::id::Kind;
+use crate::grants::GrantEvent;
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::id::Kind;
+use crate::kernel::time::Timestamp;
 use crate::posting::{Account, Posting};
-use crate::time::Timestamp;
 use crate::workspace::Workspace;
+use scene::Scene;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
-use words::Scene;
 pub use words::quantity;
 
 /// Sentences of a summary before it only counts the rest.
@@ -108,10 +107,10 @@ pub fn explain(before: &Workspace, entry: &Entry) -> Explanation {
         let postings = event.postings(|n| unit_of(&now, n));
         note(&mut balances, before, &scene, event, &postings);
         units.extend(postings.iter().map(|posting| posting.unit));
-        let said = scene.say(event);
+        let sentence = scene.describe(event);
         let postings = postings.iter().map(|posting| readable(&scene, posting)).collect();
-        lines.push(ExplainedEvent { at: *at, text: format!("{}{}", said.short, said.detail), postings });
-        short.push(said.short);
+        lines.push(ExplainedEvent { at: *at, text: format!("{}{}", sentence.short, sentence.detail), postings });
+        short.push(sentence.short);
         now = after;
     }
     let summary = summary(&short, &units, before, &now);
@@ -143,10 +142,7 @@ fn note(
             BalanceChange {
                 grant: first.id.owned(Kind::Grant, n),
                 name: scene.grant_name(n, true),
-                unit: match event {
-                    Event::GrantIssued { unit, .. } => *unit,
-                    _ => unit_of(scene.before, n),
-                },
+                unit: unit_after(scene, event, n),
                 available: Change { before: available, after: available },
                 held: Change { before: held, after: held },
             }
@@ -154,6 +150,14 @@ fn note(
         change.available.after = available;
         change.held.after = held;
     }
+}
+
+/// Returns the unit of a grant, which the event may have made.
+fn unit_after(scene: &Scene<'_>, event: &Event, grant: u32) -> Unit {
+    if let Event::Grant(GrantEvent::GrantIssued { unit, .. }) = event {
+        return *unit;
+    }
+    unit_of(scene.before, grant)
 }
 
 fn grant_of(account: Account) -> Option<u32> {
@@ -187,7 +191,7 @@ fn summary(short: &[String], units: &BTreeSet<Unit>, before: &Workspace, after: 
     sentences.extend(short[skipped..].iter().map(|text| format!("{text}.")));
     let (before, after) = (before.sums(), after.sums());
     for unit in units {
-        let of = |sums: &BTreeMap<Unit, crate::grant::Sums>| sums.get(unit).copied().unwrap_or_default();
+        let of = |sums: &BTreeMap<Unit, crate::grants::Sums>| sums.get(unit).copied().unwrap_or_default();
         let (before, after) = (of(&before), of(&after));
         sentences.push(format!(
             "Available: {} before, {} after; held: {} before, {} after.",

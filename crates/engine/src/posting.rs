@@ -2,9 +2,12 @@
 //!
 //! Invariant: what leaves one account arrives in another, so the postings of a journal balance.
 
-use crate::amount::{Amount, Unit};
 use crate::catalog::GrantKind;
 use crate::event::Event;
+use crate::grants::GrantEvent;
+use crate::holds::{End, HoldEvent, Part};
+use crate::kernel::amount::{Amount, Unit};
+use crate::runs::RunEvent;
 
 /// Where an amount moves from or to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,44 +39,85 @@ pub struct Posting {
     pub amount: Amount,
 }
 
+/// The postings of an event on its way.
+struct Postings<'a> {
+    postings: Vec<Posting>,
+    unit_of: &'a dyn Fn(u32) -> Unit,
+}
+
 impl Event {
-    /// The amounts this event moved. `unit_of` names the unit of a grant that an earlier event made.
+    /// Returns the amounts this event moved. `unit_of` names the unit of a grant that an earlier event made.
     pub fn postings(&self, unit_of: impl Fn(u32) -> Unit) -> Vec<Posting> {
-        let mut postings = Vec::new();
-        let mut post = |unit: Unit, from: Account, to: Account, amount: Amount| {
-            if !amount.is_zero() {
-                postings.push(Posting { unit, from, to, amount });
-            }
-        };
+        let mut made = Postings { postings: Vec::new(), unit_of: &unit_of };
         match self {
-            Event::GrantIssued { grant, kind, unit, amount, .. } => {
-                post(*unit, Account::Source(*kind), Account::Available(*grant), *amount);
-            }
-            Event::GrantExpired { grant, amount } => {
-                post(unit_of(*grant), Account::Available(*grant), Account::Expired, *amount);
-            }
-            Event::GrantRevoked { grant, amount, .. } => {
-                post(unit_of(*grant), Account::Available(*grant), Account::Revoked, *amount);
-            }
-            Event::DebtRepaid { grant, amount, .. } => {
-                post(unit_of(*grant), Account::Available(*grant), Account::Captured, *amount);
-            }
-            Event::RunQueued { parts, unit, .. } | Event::HoldOpened { parts, unit, .. } => {
-                for part in parts {
-                    post(*unit, Account::Available(part.grant), Account::Held(part.grant), part.amount);
-                }
-            }
-            Event::RunSettled { ends, .. } | Event::HoldEnded { ends, .. } => {
-                for end in ends {
-                    let (unit, held) = (unit_of(end.grant), Account::Held(end.grant));
-                    post(unit, held, Account::Captured, end.captured);
-                    post(unit, held, Account::Available(end.grant), end.released);
-                    post(unit, held, Account::Expired, end.expired);
-                    post(unit, held, Account::Revoked, end.revoked);
-                }
-            }
-            _ => {}
+            Event::Grant(event) => made.post_grant(event),
+            Event::Hold(event) => made.post_hold(event),
+            Event::Run(event) => made.post_run(event),
+            Event::Workspace(_)
+            | Event::Plan(_)
+            | Event::Payment(_)
+            | Event::TopUp(_)
+            | Event::Review(_)
+            | Event::Team(_)
+            | Event::Notice(_) => {}
         }
-        postings
+        made.postings
+    }
+}
+
+impl Postings<'_> {
+    fn post(&mut self, unit: Unit, from: Account, to: Account, amount: Amount) {
+        if !amount.is_zero() {
+            self.postings.push(Posting { unit, from, to, amount });
+        }
+    }
+
+    fn post_grant(&mut self, event: &GrantEvent) {
+        match event {
+            GrantEvent::GrantIssued { grant, kind, unit, amount, .. } => {
+                self.post(*unit, Account::Source(*kind), Account::Available(*grant), *amount);
+            }
+            GrantEvent::GrantExpired { grant, amount } => {
+                self.post((self.unit_of)(*grant), Account::Available(*grant), Account::Expired, *amount);
+            }
+            GrantEvent::GrantRevoked { grant, amount, .. } => {
+                self.post((self.unit_of)(*grant), Account::Available(*grant), Account::Revoked, *amount);
+            }
+            GrantEvent::DebtRepaid { grant, amount, .. } => {
+                self.post((self.unit_of)(*grant), Account::Available(*grant), Account::Captured, *amount);
+            }
+        }
+    }
+
+    fn post_hold(&mut self, event: &HoldEvent) {
+        match event {
+            HoldEvent::HoldOpened { parts, unit, .. } => self.post_parts(*unit, parts),
+            HoldEvent::HoldEnded { ends, .. } => self.post_ends(ends),
+            HoldEvent::HoldExtended { .. } => {}
+        }
+    }
+
+    fn post_run(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::RunQueued { parts, unit, .. } => self.post_parts(*unit, parts),
+            RunEvent::RunSettled { ends, .. } => self.post_ends(ends),
+            RunEvent::RunStarted { .. } | RunEvent::OutcomeIgnored { .. } | RunEvent::WindowWithdrawn { .. } => {}
+        }
+    }
+
+    fn post_parts(&mut self, unit: Unit, parts: &[Part]) {
+        for part in parts {
+            self.post(unit, Account::Available(part.grant), Account::Held(part.grant), part.amount);
+        }
+    }
+
+    fn post_ends(&mut self, ends: &[End]) {
+        for end in ends {
+            let (unit, held) = ((self.unit_of)(end.grant), Account::Held(end.grant));
+            self.post(unit, held, Account::Captured, end.captured);
+            self.post(unit, held, Account::Available(end.grant), end.released);
+            self.post(unit, held, Account::Expired, end.expired);
+            self.post(unit, held, Account::Revoked, end.revoked);
+        }
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! The variants stand in the order in which reasons are looked at; a request gets the first that applies.
 
-use crate::amount::{Amount, Unit};
 use crate::catalog::{Name, Params};
-use crate::invalid::Invalid;
-use crate::quote::Line;
-use crate::time::{Interval, Timestamp};
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::invalid::Invalid;
+use crate::kernel::time::{Interval, Timestamp};
+use crate::runs::quote::Line;
 use crate::workspace::Mode;
 use serde::Serialize;
 

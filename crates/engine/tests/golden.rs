@@ -1,8 +1,10 @@
 //! The journal's format is for ever: what was written once decodes, means the same, and is written the same again.
 
-use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::team::event::TeamEvent;
-use scrip_engine::{Dated, Entry, Event, Notice, Workspace, WorkspaceId, fold};
+use scrip_engine::{
+    Dated, Entry, Event, GrantEvent, HoldEvent, Notice, PaymentEvent, PlanEvent, ReviewEvent, RunEvent, TopUpEvent,
+    Workspace, WorkspaceEvent, WorkspaceId, fold,
+};
 use std::collections::BTreeSet;
 
 const EVENTS: &str = include_str!("golden/events.jsonl");
@@ -13,60 +15,74 @@ const STATE: &str = include_str!("golden/state.json");
 /// golden file.
 fn name(event: &Event) -> &'static str {
     match event {
-        Event::WorkspaceOpened { .. } => "workspace_opened",
-        Event::Renamed { .. } => "renamed",
-        Event::ReviewApproved { .. } => "review_approved",
-        Event::PeriodStarted { .. } => "period_started",
-        Event::PeriodCarried { .. } => "period_carried",
-        Event::MonthStarted { .. } => "month_started",
-        Event::SubscriptionEnded { .. } => "subscription_ended",
-        Event::ChangeScheduled { .. } => "change_scheduled",
-        Event::CancelScheduled => "cancel_scheduled",
-        Event::ScheduleCleared => "schedule_cleared",
-        Event::CatalogMigrated { .. } => "catalog_migrated",
-        Event::GrantIssued { .. } => "grant_issued",
-        Event::GrantExpired { .. } => "grant_expired",
-        Event::GrantRevoked { .. } => "grant_revoked",
-        Event::DebtRepaid { .. } => "debt_repaid",
-        Event::DisputeOpened { .. } => "dispute_opened",
-        Event::DisputeClosed { .. } => "dispute_closed",
-        Event::Frozen { .. } => "frozen",
-        Event::Unfrozen => "unfrozen",
-        Event::RunQueued { .. } => "run_queued",
-        Event::RunStarted { .. } => "run_started",
-        Event::RunSettled { .. } => "run_settled",
-        Event::OutcomeIgnored { .. } => "outcome_ignored",
-        Event::HoldOpened { .. } => "hold_opened",
-        Event::HoldExtended { .. } => "hold_extended",
-        Event::HoldEnded { .. } => "hold_ended",
-        Event::WindowWithdrawn { .. } => "window_withdrawn",
+        Event::Workspace(WorkspaceEvent::WorkspaceOpened { .. }) => "workspace_opened",
+        Event::Workspace(WorkspaceEvent::Renamed { .. }) => "renamed",
+        Event::Plan(PlanEvent::PeriodStarted { .. }) => "period_started",
+        Event::Plan(PlanEvent::PeriodCarried { .. }) => "period_carried",
+        Event::Plan(PlanEvent::MonthStarted { .. }) => "month_started",
+        Event::Plan(PlanEvent::SubscriptionEnded { .. }) => "subscription_ended",
+        Event::Plan(PlanEvent::ChangeScheduled { .. }) => "change_scheduled",
+        Event::Plan(PlanEvent::CancelScheduled) => "cancel_scheduled",
+        Event::Plan(PlanEvent::ScheduleCleared) => "schedule_cleared",
+        Event::Plan(PlanEvent::CatalogMigrated { .. }) => "catalog_migrated",
+        Event::Grant(GrantEvent::GrantIssued { .. }) => "grant_issued",
+        Event::Grant(GrantEvent::GrantExpired { .. }) => "grant_expired",
+        Event::Grant(GrantEvent::GrantRevoked { .. }) => "grant_revoked",
+        Event::Grant(GrantEvent::DebtRepaid { .. }) => "debt_repaid",
+        Event::Workspace(WorkspaceEvent::Frozen { .. }) => "frozen",
+        Event::Workspace(WorkspaceEvent::Unfrozen) => "unfrozen",
+        Event::Run(RunEvent::RunQueued { .. }) => "run_queued",
+        Event::Run(RunEvent::RunStarted { .. }) => "run_started",
+        Event::Run(RunEvent::RunSettled { .. }) => "run_settled",
+        Event::Run(RunEvent::OutcomeIgnored { .. }) => "outcome_ignored",
+        Event::Hold(HoldEvent::HoldOpened { .. }) => "hold_opened",
+        Event::Hold(HoldEvent::HoldExtended { .. }) => "hold_extended",
+        Event::Hold(HoldEvent::HoldEnded { .. }) => "hold_ended",
+        Event::Run(RunEvent::WindowWithdrawn { .. }) => "window_withdrawn",
+        Event::Payment(event) => payment_name(event),
+        Event::TopUp(event) => top_up_name(event),
+        Event::Review(event) => review_name(event),
         Event::Team(event) => team_name(event),
-        Event::Billing(event) => billing_name(event),
         Event::Notice(notice) => notice_name(notice),
     }
 }
 
-/// The same of what is said about money.
-fn billing_name(event: &BillingEvent) -> &'static str {
+/// The same of payments.
+fn payment_name(event: &PaymentEvent) -> &'static str {
     match event {
-        BillingEvent::PeriodPaid { .. } => "period_paid",
-        BillingEvent::PaymentAwaited { .. } => "payment_awaited",
-        BillingEvent::RemainderFrozen => "remainder_frozen",
-        BillingEvent::PaymentProcessing { .. } => "payment_processing",
-        BillingEvent::PaymentFailed { .. } => "payment_failed",
-        BillingEvent::PaymentReversed { .. } => "payment_reversed",
-        BillingEvent::TopUpSet { .. } => "top_up_set",
-        BillingEvent::TopUpUnset => "top_up_unset",
-        BillingEvent::TopUpRequested { .. } => "top_up_requested",
-        BillingEvent::TopUpProcessing { .. } => "top_up_processing",
-        BillingEvent::TopUpDropped { .. } => "top_up_dropped",
-        BillingEvent::TopUpEnded { .. } => "top_up_ended",
-        BillingEvent::TopUpPaid { .. } => "top_up_paid",
-        BillingEvent::TopUpStopped { .. } => "top_up_stopped",
-        BillingEvent::TopUpPutOff { .. } => "top_up_put_off",
-        BillingEvent::ReviewRequested { .. } => "review_requested",
-        BillingEvent::ReviewRejected { .. } => "review_rejected",
-        BillingEvent::ReviewRevoked { .. } => "review_revoked",
+        PaymentEvent::PeriodPaid { .. } => "period_paid",
+        PaymentEvent::PaymentAwaited { .. } => "payment_awaited",
+        PaymentEvent::RemainderFrozen => "remainder_frozen",
+        PaymentEvent::PaymentProcessing { .. } => "payment_processing",
+        PaymentEvent::PaymentFailed { .. } => "payment_failed",
+        PaymentEvent::PaymentReversed { .. } => "payment_reversed",
+        PaymentEvent::DisputeOpened { .. } => "dispute_opened",
+        PaymentEvent::DisputeClosed { .. } => "dispute_closed",
+    }
+}
+
+/// The same of automatic top-ups.
+fn top_up_name(event: &TopUpEvent) -> &'static str {
+    match event {
+        TopUpEvent::TopUpSet { .. } => "top_up_set",
+        TopUpEvent::TopUpUnset => "top_up_unset",
+        TopUpEvent::TopUpRequested { .. } => "top_up_requested",
+        TopUpEvent::TopUpProcessing { .. } => "top_up_processing",
+        TopUpEvent::TopUpDropped { .. } => "top_up_dropped",
+        TopUpEvent::TopUpEnded { .. } => "top_up_ended",
+        TopUpEvent::TopUpPaid { .. } => "top_up_paid",
+        TopUpEvent::TopUpStopped { .. } => "top_up_stopped",
+        TopUpEvent::TopUpPutOff { .. } => "top_up_put_off",
+    }
+}
+
+/// The same of reviews.
+fn review_name(event: &ReviewEvent) -> &'static str {
+    match event {
+        ReviewEvent::ReviewRequested { .. } => "review_requested",
+        ReviewEvent::ReviewRejected { .. } => "review_rejected",
+        ReviewEvent::ReviewRevoked { .. } => "review_revoked",
+        ReviewEvent::ReviewApproved { .. } => "review_approved",
     }
 }
 
@@ -100,16 +116,23 @@ fn team_name(event: &TeamEvent) -> &'static str {
     }
 }
 
-/// The names of all variants, as the reader of the format knows them.
+/// The names of all variants, as the readers of the format know them.
 fn all_names() -> BTreeSet<String> {
-    let mut names = names_known_to::<Event>();
-    names.extend(names_known_to::<TeamEvent>());
-    names.extend(names_known_to::<BillingEvent>());
-    names.extend(names_known_to::<Notice>());
-    for nest in ["team", "billing", "notice"] {
-        names.remove(nest);
-    }
-    names
+    [
+        names_known_to::<WorkspaceEvent>(),
+        names_known_to::<PlanEvent>(),
+        names_known_to::<GrantEvent>(),
+        names_known_to::<HoldEvent>(),
+        names_known_to::<RunEvent>(),
+        names_known_to::<PaymentEvent>(),
+        names_known_to::<TopUpEvent>(),
+        names_known_to::<ReviewEvent>(),
+        names_known_to::<TeamEvent>(),
+        names_known_to::<Notice>(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn names_known_to<T: serde::de::DeserializeOwned>() -> BTreeSet<String> {
@@ -126,12 +149,7 @@ fn every_golden_event_is_read_and_written_the_same() {
         assert_eq!(serde_json::to_string(&dated).expect("events can be written"), line, "line {number}");
         let tag = format!("\"{}\"", name(&dated.1));
         assert!(line.contains(&tag), "line {number} is not named {tag}");
-        let exported = match &dated.1 {
-            Event::Team(event) => event.name(),
-            Event::Billing(event) => event.name(),
-            Event::Notice(notice) => notice.name(),
-            event => name(event),
-        };
+        let exported = dated.1.name();
         assert_eq!(exported, name(&dated.1), "line {number} is exported under another name");
     }
 }
@@ -141,6 +159,27 @@ fn every_kind_of_event_is_in_the_golden_file() {
     let golden = EVENTS.lines().map(|line| serde_json::from_str::<Dated>(line).expect("it is read"));
     let golden: BTreeSet<String> = golden.map(|dated| name(&dated.1).to_owned()).collect();
     assert_eq!(golden, all_names());
+}
+
+#[test]
+fn an_event_is_read_in_its_own_place_alone() {
+    for wrong in [
+        r#""renamed_again""#,
+        r#"{"no such event":{}}"#,
+        r#"{"review_requested":{"review":"identity","application":1}}"#,
+        r#""top_up_unset""#,
+        r#"{"billing":{"review_approved":{"review":"identity","reason":"papers seen"}}}"#,
+        r#"{"billing":{"dispute_opened":{"source":"in_1"}}}"#,
+        r#"{"billing":"cancel_scheduled"}"#,
+        r#"{"billing":{"team":{"key_revoked":{"key":1}}}}"#,
+        r#"{"team":{"renamed":{"name":"Studio"}}}"#,
+        r#"{"renamed":{"name":"Studio"},"frozen":{"reason":"late"}}"#,
+    ] {
+        let read = serde_json::from_str::<Event>(wrong);
+        assert!(read.is_err(), "{wrong} is read as {read:?}");
+    }
+    let unset = serde_json::from_str::<Event>(r#"{"billing":"top_up_unset"}"#).expect("it is in its place");
+    assert_eq!(unset, Event::TopUp(TopUpEvent::TopUpUnset));
 }
 
 /// Optional fields are there once and absent once, so that both forms stay readable.

@@ -14,11 +14,10 @@ mod support;
 
 use reference::civil;
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
-use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Applied, Ask, By, Catalogs, Command, Dated, Event, GrantKind, Interval, Mode, Name, Profile, Refusal,
-    Timestamp, Unit, Workspace, WorkspaceId, apply,
+    Amount, Applied, Ask, By, Catalogs, Command, Dated, Event, GrantEvent, GrantKind, Interval, Mode, Name,
+    PaymentEvent, Profile, Refusal, Timestamp, Unit, Workspace, WorkspaceId, apply,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -262,7 +261,7 @@ impl Book {
 
     fn read(&mut self, event: &Event) {
         match event {
-            Event::Billing(BillingEvent::PeriodPaid { source, plan, interval, catalog, .. }) => {
+            Event::Payment(PaymentEvent::PeriodPaid { source, plan, interval, catalog, .. }) => {
                 let catalog = &self.catalogs.get(*catalog).expect("published").catalog;
                 let plan = reference::find_plan(catalog, plan).expect("it is sold");
                 let price = plan.prices.iter().find(|price| price.interval == *interval).expect("it is sold so");
@@ -273,13 +272,13 @@ impl Book {
                         times * template.amount.get();
                 }
             }
-            Event::GrantIssued {
+            Event::Grant(GrantEvent::GrantIssued {
                 kind: GrantKind::Cycle | GrantKind::Bonus | GrantKind::Pack,
                 source,
                 unit,
                 amount,
                 ..
-            } => {
+            }) => {
                 *self.granted.entry((source.to_string(), *unit)).or_default() += amount.get();
             }
             _ => {}

@@ -8,9 +8,9 @@ mod support;
 
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Adjust, Amount, Ask, By, CancelRule, Catalogs, Command, Dated, Event, Failure, FailureCode, Give, GrantKind,
-    Interval, Model, Name, Outcome, Output, Param, Params, Per, Rate, Start, Timestamp, Unit, Value, Workspace,
-    WorkspaceId, apply, fold, price,
+    Adjust, Amount, Ask, By, CancelRule, Catalogs, Command, Dated, Event, Failure, FailureCode, Give, GrantEvent,
+    GrantKind, Interval, Model, Name, Outcome, Output, Param, Params, Per, PlanEvent, Rate, Start, Timestamp, Unit,
+    Value, Workspace, WorkspaceId, apply, fold, price,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -341,7 +341,7 @@ impl Walk {
     fn read(&mut self, catalogs: &Catalogs, events: &[Dated], period_end: &mut Option<Timestamp>) {
         for Dated(at, event) in events {
             match event {
-                Event::PeriodStarted { plan, catalog, why, period, allowance, .. } => {
+                Event::Plan(PlanEvent::PeriodStarted { plan, catalog, why, period, allowance, .. }) => {
                     if matches!(why, Start::Renewal | Start::Change) {
                         assert_eq!(Some(*at), *period_end, "what was not bought starts where the last period ends");
                     }
@@ -361,9 +361,9 @@ impl Walk {
                     }
                     *self.paid.entry(Unit::Credits).or_default() += allowance.map_or(0, Amount::get);
                 }
-                Event::SubscriptionEnded { .. } => *period_end = None,
-                Event::PeriodCarried { .. } => (self.carried, self.carried_once) = (true, true),
-                Event::GrantIssued { grant, kind, unit, amount, .. } => {
+                Event::Plan(PlanEvent::SubscriptionEnded { .. }) => *period_end = None,
+                Event::Plan(PlanEvent::PeriodCarried { .. }) => (self.carried, self.carried_once) = (true, true),
+                Event::Grant(GrantEvent::GrantIssued { grant, kind, unit, amount, .. }) => {
                     self.units.insert(*grant, *unit);
                     let sum = match kind {
                         GrantKind::Cycle | GrantKind::Bonus => &mut self.issued,
@@ -373,7 +373,7 @@ impl Walk {
                     };
                     *sum.entry(*unit).or_default() += amount.get();
                 }
-                Event::GrantExpired { grant, amount } => {
+                Event::Grant(GrantEvent::GrantExpired { grant, amount }) => {
                     *self.lapsed.entry(self.units[grant]).or_default() += amount.get();
                 }
                 _ => {}
@@ -529,12 +529,13 @@ fn nothing_is_kept_alive_by_being_held_again() {
             step(&mut pair, now, command);
         }
         let kinds = pair.journal.iter().flat_map(|(_, events)| events).filter_map(|Dated(_, event)| match event {
-            Event::GrantIssued { kind: GrantKind::Returned, from: Some(from), .. } => {
-                let issued =
-                    |Dated(_, event): &&Dated| matches!(event, Event::GrantIssued { grant, .. } if grant == from);
-                let first = pair.journal.iter().flat_map(|(_, events)| events).find(issued);
-                let Some(Dated(_, Event::GrantIssued { kind, .. })) = first else { panic!("it was issued") };
-                Some(kind.name())
+            Event::Grant(GrantEvent::GrantIssued { kind: GrantKind::Returned, from: Some(from), .. }) => {
+                let events = pair.journal.iter().flat_map(|(_, events)| events);
+                let first = events.into_iter().find_map(|Dated(_, event)| match event {
+                    Event::Grant(GrantEvent::GrantIssued { grant, kind, .. }) if grant == from => Some(kind.name()),
+                    _ => None,
+                });
+                Some(first.expect("a grant that came back was issued before"))
             }
             _ => None,
         });

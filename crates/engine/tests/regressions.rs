@@ -3,8 +3,8 @@
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Catalogs, Choice, Command, Dated, Event, Give, GrantKind, Interval, Mode, Name, Notice, Params,
-    Profile, Refusal, Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
+    Amount, Ask, By, Catalogs, Choice, Command, Dated, Event, Give, GrantEvent, GrantKind, Interval, Mode, Name,
+    Notice, Params, PlanEvent, Profile, Refusal, Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -400,7 +400,8 @@ fn a_year_paid_beside_a_better_contract_gives_its_months_as_they_come() {
         let events = desk.run(Command::Tick);
         let given = |Dated(at, event): &Dated| {
             let is_its = |kind, source: &str| kind == GrantKind::Cycle && source == "in-1";
-            matches!(event, Event::GrantIssued { kind, source, .. } if is_its(*kind, source)).then_some(at.micros())
+            matches!(event, Event::Grant(GrantEvent::GrantIssued { kind, source, .. }) if is_its(*kind, source))
+                .then_some(at.micros())
         };
         assert_eq!(events.iter().filter_map(given).collect::<Vec<_>>(), [desk.now], "month {months}");
         assert_eq!(&*desk.workspace.subscription.plan, "contract");
@@ -449,8 +450,11 @@ fn a_share_of_nothing_is_not_taken_back() {
     desk.run(reversed("in-1", 9_000, 1));
     desk.now += 30 * DAY;
     let events = desk.run(Command::Tick);
-    assert!(events.iter().any(|Dated(_, event)| matches!(event, Event::MonthStarted { .. })));
-    assert!(!events.iter().any(|Dated(_, event)| matches!(event, Event::GrantRevoked { .. })), "{events:?}");
+    assert!(events.iter().any(|Dated(_, event)| matches!(event, Event::Plan(PlanEvent::MonthStarted { .. }))));
+    assert!(
+        !events.iter().any(|Dated(_, event)| matches!(event, Event::Grant(GrantEvent::GrantRevoked { .. }))),
+        "{events:?}"
+    );
 }
 
 #[test]
@@ -552,8 +556,10 @@ fn what_a_cancelled_plan_leaves_expires_before_the_plan_ends() {
     desk.now += 7 * DAY;
     let events = desk.run(Command::Tick);
     let place = |wanted: fn(&Event) -> bool| events.iter().position(|Dated(_, event)| wanted(event));
-    let expired = place(|event| matches!(event, Event::GrantExpired { .. })).expect("100 credits are left");
-    let ended = place(|event| matches!(event, Event::SubscriptionEnded { unpaid: false, .. })).expect("it ends");
+    let expired =
+        place(|event| matches!(event, Event::Grant(GrantEvent::GrantExpired { .. }))).expect("100 credits are left");
+    let ended = place(|event| matches!(event, Event::Plan(PlanEvent::SubscriptionEnded { unpaid: false, .. })))
+        .expect("it ends");
     assert!(expired < ended, "{events:?}");
 }
 

@@ -18,8 +18,8 @@ use reference::agree::same;
 use scrip_engine::team::command::TeamCommand;
 use scrip_engine::team::{Cap, Key, KeyHash, Member, Role};
 use scrip_engine::{
-    By, Catalog, Catalogs, Command, Dated, Event, Kind, Need, Plan, Purpose, Refusal, Timestamp, Unit, Workspace,
-    WorkspaceId, apply, effective, fold, judge, parse_catalog,
+    By, Catalog, Catalogs, Command, Dated, Event, Kind, Need, Plan, Purpose, Refusal, RunEvent, Timestamp, Unit,
+    Workspace, WorkspaceId, apply, effective, fold, judge, parse_catalog,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -200,7 +200,9 @@ impl Pair {
     /// No run takes a cap beyond its credits (R30).
     fn stays_below_caps(&self, events: &[Dated]) -> Result<(), String> {
         let spender = events.iter().find_map(|Dated(_, event)| match event {
-            Event::RunQueued { by: Some(by), unit: Unit::Credits, quoted, .. } if !quoted.is_zero() => Some(*by),
+            Event::Run(RunEvent::RunQueued { by: Some(by), unit: Unit::Credits, quoted, .. }) if !quoted.is_zero() => {
+                Some(*by)
+            }
             _ => None,
         });
         let Some(by) = spender else { return Ok(()) };

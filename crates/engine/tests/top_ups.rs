@@ -96,7 +96,7 @@ impl Desk {
         }
         assert_eq!(folded, applied.workspace, "folding the events gives another workspace");
         let name = |event: &Event| match event {
-            Event::Billing(event) => Some(event.name()),
+            Event::Payment(_) | Event::TopUp(_) => Some(event.name()),
             _ => None,
         };
         self.did = applied.events.iter().filter_map(|dated| name(&dated.1)).collect();

@@ -8,11 +8,11 @@ use crate::mail::Mail;
 use crate::store::rows::reviews::{self, Decision};
 use crate::store::rows::{customers, stripe_events};
 use crate::store::{Statement, Told, WISH};
-use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::billing::{ReviewStatus, TopUpStop};
 use scrip_engine::team::Role;
 use scrip_engine::{
-    Amount, Catalogs, Dated, Event, Kind, Name, Notice, Start, Timestamp, Unit, Workspace, money, quantity,
+    Amount, Catalogs, Dated, Event, Kind, Name, Notice, PaymentEvent, PlanEvent, ReviewEvent, Start, Timestamp,
+    TopUpEvent, Unit, Workspace, money, quantity,
 };
 
 /// What an entry brings about beside it. Almost none does, and then it costs a look at each event.
@@ -21,33 +21,37 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
     for Dated(at, event) in events {
         match event {
             Event::Notice(notice) if notice.is_mailed() => notify(catalogs, workspace, notice, &mut told),
-            Event::ReviewApproved { review, .. } => decided(catalogs, workspace, review, *at, &mut told),
-            Event::Billing(BillingEvent::ReviewRejected { review, .. }) => {
+            Event::Review(ReviewEvent::ReviewApproved { review, .. }) => {
+                decided(catalogs, workspace, review, *at, &mut told)
+            }
+            Event::Review(ReviewEvent::ReviewRejected { review, .. }) => {
                 decided(catalogs, workspace, review, *at, &mut told);
             }
-            Event::Billing(BillingEvent::ReviewRevoked { review, .. }) => {
+            Event::Review(ReviewEvent::ReviewRevoked { review, .. }) => {
                 decided(catalogs, workspace, review, *at, &mut told);
                 look_at(workspace, &mut told);
             }
-            Event::Billing(BillingEvent::TopUpRequested { n, .. }) => {
+            Event::TopUp(TopUpEvent::TopUpRequested { n, .. }) => {
                 look_at(workspace, &mut told);
                 told.rows.push(wish(workspace, *n, *at));
             }
-            Event::Billing(BillingEvent::PaymentAwaited { .. })
-            | Event::SubscriptionEnded { unpaid: true, .. }
-            | Event::PeriodStarted { why: Start::Resumed, payment: Some(_), .. } => look_at(workspace, &mut told),
-            Event::Billing(BillingEvent::TopUpEnded { why: Some(why), .. } | BillingEvent::TopUpStopped { why }) => {
+            Event::Payment(PaymentEvent::PaymentAwaited { .. })
+            | Event::Plan(
+                PlanEvent::SubscriptionEnded { unpaid: true, .. }
+                | PlanEvent::PeriodStarted { why: Start::Resumed, payment: Some(_), .. },
+            ) => look_at(workspace, &mut told),
+            Event::TopUp(TopUpEvent::TopUpEnded { why: Some(why), .. } | TopUpEvent::TopUpStopped { why }) => {
                 tell_of_stop(catalogs, workspace, *why, *at, &mut told);
             }
-            Event::Billing(BillingEvent::TopUpPutOff { until }) => {
+            Event::TopUp(TopUpEvent::TopUpPutOff { until }) => {
                 let mail = Mail::TopUpPutOff { workspace: workspace.profile.name.clone(), until: *until };
                 tell_daily(workspace, "top_up_put_off", *at, &mail, &mut told);
             }
             // Another price is told to the payment provider, at once or with one of the next renewals.
-            Event::CatalogMigrated { .. } if workspace.subscription.payment.is_some() => {
+            Event::Plan(PlanEvent::CatalogMigrated { .. }) if workspace.subscription.payment.is_some() => {
                 look_at(workspace, &mut told);
             }
-            Event::Billing(BillingEvent::PaymentFailed { attempt, .. }) => {
+            Event::Payment(PaymentEvent::PaymentFailed { attempt, .. }) => {
                 let (subscription, plan) = (&workspace.subscription, plan(catalogs, workspace));
                 let mail = Mail::PaymentFailed {
                     workspace: workspace.profile.name.clone(),
@@ -188,7 +192,7 @@ fn tell_as(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Told) {
 mod tests {
     use super::*;
     use scrip_engine::team::{Member, Team};
-    use scrip_engine::{Profile, UserId, WorkspaceId};
+    use scrip_engine::{Profile, UserId, WorkspaceEvent, WorkspaceId};
     use std::sync::Arc;
 
     const AT: Timestamp = Timestamp::MAX;
@@ -222,7 +226,7 @@ mod tests {
     }
 
     fn failed() -> Event {
-        Event::Billing(BillingEvent::PaymentFailed { invoice: Name::from("in_1"), attempt: 1 })
+        Event::Payment(PaymentEvent::PaymentFailed { invoice: Name::from("in_1"), attempt: 1 })
     }
 
     #[test]
@@ -244,7 +248,7 @@ mod tests {
         let ada = workspace("ada@example.com", &[]);
         let amount = Amount::new(5).expect("it is in range");
         let quiet = [
-            Event::Unfrozen,
+            Event::Workspace(WorkspaceEvent::Unfrozen),
             Event::Notice(Notice::CreditsRecovered { left: amount }),
             // It is not there any more, or was never: by now there is nothing to be done about it.
             Event::Notice(Notice::GrantExpiring { grant: 9, amount }),

@@ -10,7 +10,7 @@ use crate::store::journal::{GENESIS, JournalRow, digest};
 use crate::store::rows::{entries, positions};
 use crate::store::{Store, Unavailable, panic_text};
 use beside::Told;
-use scrip_engine::{Dated, Entry, Event, GrantKind, Workspace, WorkspaceId, fold};
+use scrip_engine::{Dated, Entry, Event, GrantEvent, GrantKind, Workspace, WorkspaceId, fold};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
@@ -235,7 +235,9 @@ fn granted_before(workspace: &Workspace, entry: &Entry) -> Option<String> {
         matches!(kind, GrantKind::Pack | GrantKind::Lifetime | GrantKind::Trial | GrantKind::Goodwill)
     };
     entry.events.iter().find_map(|Dated(_, event)| match event {
-        Event::GrantIssued { kind, source, .. } if once(*kind) && workspace.sources.contains(source) => {
+        Event::Grant(GrantEvent::GrantIssued { kind, source, .. })
+            if once(*kind) && workspace.sources.contains(source) =>
+        {
             Some(source.to_string())
         }
         _ => None,

@@ -43,6 +43,23 @@ fn engine_functions_are_short() {
 }
 
 #[test]
+fn matches_are_total() {
+    let rule = code::matches_are_total;
+    let good = "fn f() {\n    match event {\n        Event::A { .. } => match x {\n            1 => {}\n            _ => {}\n        },\n        \
+                Event::B(_) | Event::C => g(|_| 1),\n    }\n}\n";
+    for bad in [
+        "fn f() {\n    match event {\n        Event::A { .. } => {}\n        _ => {}\n    }\n}\n",
+        "fn f() {\n    match event {\n        Event::A { .. } => 1,\n        _ => 2,\n    }\n}\n",
+        "fn f() {\n    match &x.command {\n        _ if y => 1,\n        TeamCommand::A(B { c }) => 2,\n    }\n}\n",
+        "fn f() {\n    match (a, b) {\n        (Refusal::A, true) => 1,\n        _ => 2,\n    }\n}\n",
+    ] {
+        fires(rule, &[(ENGINE, bad)], "name the variants", &[(ENGINE, good), (STORE, bad)]);
+    }
+    fires(rule, &[(ENGINE, "fn f() { unreachable!(\"elsewhere\") }\n")], "`unreachable!`", &[]);
+    holds(rule);
+}
+
+#[test]
 fn traits_are_few() {
     let four = "pub trait A {}\ntrait B {}\ntrait C {}\ntrait D {}\n";
     fires(code::traits_are_few, &[(STORE, four)], "4 traits", &[(STORE, "// trait\ntrait A {}")]);

@@ -4,8 +4,8 @@
 
 use scrip_engine::team::Spender;
 use scrip_engine::{
-    Amount, CancelRule, Dated, Event, Failure, Hold, Line, Name, Output, OutputFile, Params, Purpose, RunStatus,
-    Script, Timestamp, TrialUse, Unit, WorkspaceId, ending,
+    Amount, CancelRule, Dated, Event, Failure, Hold, HoldEvent, Line, Name, Output, OutputFile, Params, Purpose,
+    RunEvent, RunStatus, Script, Timestamp, TrialUse, Unit, WorkspaceEvent, WorkspaceId, ending,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,7 +89,7 @@ impl RunRow {
 
     /// The run as its first event tells it; `None` for any other event.
     pub fn queued(at: Timestamp, event: &Event) -> Option<(u32, RunRow)> {
-        let Event::RunQueued {
+        let Event::Run(RunEvent::RunQueued {
             run,
             model,
             output,
@@ -106,7 +106,7 @@ impl RunRow {
             metadata,
             by,
             ..
-        } = event
+        }) = event
         else {
             return None;
         };
@@ -142,11 +142,11 @@ impl RunRow {
     /// The run after a later event.
     pub fn after(mut self, at: Timestamp, event: &Event) -> RunRow {
         match event {
-            Event::RunStarted { attempt, .. } => {
+            Event::Run(RunEvent::RunStarted { attempt, .. }) => {
                 self.attempt = *attempt;
                 self.started_at.get_or_insert(at);
             }
-            Event::RunSettled { status, captured, released, outputs, error, .. } => {
+            Event::Run(RunEvent::RunSettled { status, captured, released, outputs, error, .. }) => {
                 self.status = Some(*status);
                 self.captured = *captured;
                 self.released = *released;
@@ -154,7 +154,7 @@ impl RunRow {
                 self.error.clone_from(error);
                 self.ended_at = Some(at);
             }
-            Event::OutcomeIgnored { .. } => self.late = true,
+            Event::Run(RunEvent::OutcomeIgnored { .. }) => self.late = true,
             _ => {}
         }
         self
@@ -191,7 +191,10 @@ pub struct HoldRow {
 impl HoldRow {
     /// The hold as its first event tells it; `None` for any other event.
     pub fn opened(at: Timestamp, event: &Event) -> Option<(u32, HoldRow)> {
-        let Event::HoldOpened { hold, reference, model, unit, amount, expires_at, by, .. } = event else { return None };
+        let Event::Hold(HoldEvent::HoldOpened { hold, reference, model, unit, amount, expires_at, by, .. }) = event
+        else {
+            return None;
+        };
         let row = HoldRow {
             reference: reference.clone(),
             model: model.clone(),
@@ -220,7 +223,7 @@ impl HoldRow {
     /// The hold that an event changes.
     fn about(event: &Event) -> Option<u32> {
         match event {
-            Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => Some(*hold),
+            Event::Hold(HoldEvent::HoldExtended { hold, .. } | HoldEvent::HoldEnded { hold, .. }) => Some(*hold),
             _ => None,
         }
     }
@@ -248,8 +251,8 @@ impl HoldRow {
     /// The hold after a later event.
     pub fn after(mut self, at: Timestamp, event: &Event) -> HoldRow {
         match event {
-            Event::HoldExtended { expires_at, .. } => self.expires_at = *expires_at,
-            Event::HoldEnded { captured, released, .. } => {
+            Event::Hold(HoldEvent::HoldExtended { expires_at, .. }) => self.expires_at = *expires_at,
+            Event::Hold(HoldEvent::HoldEnded { captured, released, .. }) => {
                 self.status = ending(at, event).map_or("open", |(_, _, ending)| ending.ended_as).to_owned();
                 self.captured = *captured;
                 self.released = *released;
@@ -317,12 +320,14 @@ impl Wanted {
             let workspace = entry.workspace.get();
             for Dated(_, event) in &*entry.events {
                 match event {
-                    Event::RunQueued { run, .. } => drop(runs.insert((workspace, *run))),
-                    Event::HoldOpened { hold, .. } => drop(holds.insert((workspace, *hold))),
-                    Event::RunStarted { run, .. }
-                    | Event::RunSettled { run, .. }
-                    | Event::OutcomeIgnored { run, .. } => drop(wanted.runs.insert((workspace, *run))),
-                    Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => {
+                    Event::Run(RunEvent::RunQueued { run, .. }) => drop(runs.insert((workspace, *run))),
+                    Event::Hold(HoldEvent::HoldOpened { hold, .. }) => drop(holds.insert((workspace, *hold))),
+                    Event::Run(
+                        RunEvent::RunStarted { run, .. }
+                        | RunEvent::RunSettled { run, .. }
+                        | RunEvent::OutcomeIgnored { run, .. },
+                    ) => drop(wanted.runs.insert((workspace, *run))),
+                    Event::Hold(HoldEvent::HoldExtended { hold, .. } | HoldEvent::HoldEnded { hold, .. }) => {
                         wanted.holds.insert((workspace, *hold));
                     }
                     _ => {}
@@ -418,26 +423,30 @@ impl Fold {
         let workspace = entry.workspace.get();
         for Dated(at, event) in &*entry.events {
             match event {
-                Event::WorkspaceOpened { profile, test_clock, .. } => {
+                Event::Workspace(WorkspaceEvent::WorkspaceOpened { profile, test_clock, .. }) => {
                     // Earlier versions took U+0000, which not every database keeps.
                     let external_id = profile.external_id.as_ref().map(|id| id.replace('\0', "\u{fffd}"));
                     let test_clock = *test_clock;
                     self.changes.opened.push(Opened { workspace, external_id, test_clock });
                 }
-                Event::RunQueued { .. } => {
+                Event::Run(RunEvent::RunQueued { .. }) => {
                     let (n, row) = RunRow::queued(*at, event).expect("the event queues a run");
                     self.changes.runs.insert((workspace, n), Changed { row, seq, queued: true });
                 }
-                Event::RunStarted { run, .. } | Event::RunSettled { run, .. } | Event::OutcomeIgnored { run, .. } => {
+                Event::Run(
+                    RunEvent::RunStarted { run, .. }
+                    | RunEvent::RunSettled { run, .. }
+                    | RunEvent::OutcomeIgnored { run, .. },
+                ) => {
                     self.change_run((workspace, *run), seq, *at, event);
                 }
-                Event::HoldOpened { hold, model, unit, amount, .. } => {
+                Event::Hold(HoldEvent::HoldOpened { hold, model, unit, amount, .. }) => {
                     let (model, unit, amount) = (model.clone(), *unit, *amount);
                     let opened = seq as i64;
                     let place = HoldPlace { model, unit, amount, opened, extended: None, ended: None };
                     self.changes.holds.insert((workspace, *hold), place);
                 }
-                Event::HoldExtended { hold, .. } | Event::HoldEnded { hold, .. } => {
+                Event::Hold(HoldEvent::HoldExtended { hold, .. } | HoldEvent::HoldEnded { hold, .. }) => {
                     self.change_hold((workspace, *hold), seq as i64, *at, event);
                 }
                 _ => {}
@@ -453,7 +462,7 @@ impl Fold {
         };
         let Some(row) = row else { return };
         let row = row.after(at, event);
-        if let Event::RunSettled { status, captured, .. } = event {
+        if let Event::Run(RunEvent::RunSettled { status, captured, .. }) = event {
             let failed = matches!(status, RunStatus::Failed | RunStatus::Canceled);
             let used = Used { runs: 1, failed: i64::from(failed), captured: captured.get() };
             self.use_up(key.0, at, (row.model.clone(), row.unit, row.key.unwrap_or_default()), used);
@@ -465,7 +474,7 @@ impl Fold {
         let known = self.changes.holds.remove(&key).or_else(|| self.known.holds.remove(&key));
         // A run's hold has no row: the run's has it all.
         let Some(mut place) = known else { return };
-        if let Event::HoldEnded { captured, .. } = event {
+        if let Event::Hold(HoldEvent::HoldEnded { captured, .. }) = event {
             // A hold is a run of its model once it is captured; what is given back was no run, and had no failure.
             let was_captured = ending(at, event).is_some_and(|(_, _, ending)| ending.ended_as == "captured");
             if was_captured {

@@ -1,11 +1,11 @@
 //! Bounds that many commands meet: of names, and of how much a workspace keeps.
 
-use crate::limits::NAME_MAX;
+use crate::kernel::limits::NAME_MAX;
+use crate::kernel::text::is_line;
 use crate::refusal::Refusal;
-use crate::text::is_line;
 
 /// Refuses an empty or endless name or reason.
-pub(super) fn name_is_good(pointer: &str, name: &str) -> Result<(), Refusal> {
+pub(crate) fn name_is_good(pointer: &str, name: &str) -> Result<(), Refusal> {
     let length = name.chars().count();
     if name.trim().is_empty() || length > NAME_MAX || !is_line(name) {
         return Err(Refusal::invalid(
@@ -17,7 +17,7 @@ pub(super) fn name_is_good(pointer: &str, name: &str) -> Result<(), Refusal> {
 }
 
 /// Refuses what would go beyond a bound of the system.
-pub(super) fn limit(what: &'static str, limit: usize, used: usize) -> Result<(), Refusal> {
+pub(crate) fn limit(what: &'static str, limit: usize, used: usize) -> Result<(), Refusal> {
     if used < limit {
         Ok(())
     } else {

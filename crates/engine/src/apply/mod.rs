@@ -5,36 +5,26 @@
 //!
 //! Invariant: pure. No I/O, no clock, no randomness, no floats; the same arguments give the same events for ever.
 
-mod billing;
-mod bounds;
+pub(crate) mod bounds;
+pub(crate) mod due;
 mod evolve;
-mod grants;
-mod holds;
-mod migrate;
-mod notices;
-mod reviews;
-mod runs;
 mod settle;
-mod subscriptions;
-mod team;
-mod top_ups;
+pub(crate) mod step;
 
-use crate::billing::command::BillingCommand;
-use crate::catalog::{Catalog, Catalogs, Plan};
-use crate::command::{Command, Off};
-use crate::event::{Dated, Event};
+use crate::catalog::Catalogs;
+use crate::command::Command;
+use crate::event::Dated;
+use crate::kernel::time::Timestamp;
+use crate::notices;
+use crate::payments::command::BillingCommand;
+use crate::payments::follow_up;
 use crate::refusal::Refusal;
-use crate::rights::{By, Need, judge, spender};
-use crate::team::Spender;
 use crate::team::command::TeamCommand;
-use crate::terms::Terms;
-use crate::time::Timestamp;
+use crate::team::decide::{may_open, model_of};
+use crate::team::rights::{By, Need, judge};
 use crate::workspace::Workspace;
-use std::borrow::Cow;
-
-pub use holds::{ending, hold_is_good};
-pub(crate) use reviews::required;
-pub(crate) use subscriptions::price_of;
+use crate::workspace::decide::Opening;
+use step::Step;
 
 /// What a command did.
 #[derive(Clone, Debug)]
@@ -70,10 +60,10 @@ pub fn apply(
     }
     decide(&mut step, command)?;
     if !step.events.is_empty() {
-        notices::note(&mut step, before);
+        notices::decide::note(&mut step, before);
     } else if *command == Command::Tick {
         // Nothing but a new month or another menu may have come.
-        top_ups::follow_up(&mut step);
+        follow_up(&mut step);
     }
     let Step { mut workspace, events, at, .. } = step;
     if !events.is_empty() {
@@ -97,9 +87,17 @@ fn close_entry(workspace: &mut Workspace, at: Timestamp) {
 }
 
 fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
-    if let Command::OpenWorkspace { owner, choice, .. } = command {
-        team::may_open(step.by, *owner, choice.as_ref())?;
-        return step.open(command);
+    if let Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice, tenancy, owner } = command {
+        may_open(step.by, *owner, choice.as_ref())?;
+        return step.open(Opening {
+            mode: *mode,
+            test_clock: *test_clock,
+            profile,
+            lifetime_allowed: *lifetime_allowed,
+            choice: choice.as_ref(),
+            tenancy: *tenancy,
+            owner: *owner,
+        });
     }
     if !step.workspace.is_open() {
         return Err(Refusal::NotFound { what: "workspace" });
@@ -144,71 +142,69 @@ fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
 /// Refuses whoever may not ask for a command, at the instant it is decided (R26). What is asked about members and keys
 /// depends on whose they are, and is judged there.
 fn permit(step: &Step<'_>, command: &Command) -> Result<(), Refusal> {
+    if step.by == By::Operator {
+        return Ok(());
+    }
     let need = match command {
-        _ if step.by == By::Operator => return Ok(()),
-        Command::Team(TeamCommand::Join { .. }) => return Ok(()),
-        // Whoever else is removed is judged there.
-        Command::Team(TeamCommand::Remove { .. }) => Need::Leave,
-        Command::Team(_) => Need::Member,
+        Command::Team(command) => match need_of_team(command) {
+            Some(need) => need,
+            None => return Ok(()),
+        },
+        Command::Billing(command) => need_of_billing(command),
         Command::Rename { .. } => Need::Admin,
-        Command::Billing(BillingCommand::SetTopUp(_) | BillingCommand::RequestReview { .. }) => Need::Admin,
         Command::CreateRun { model, .. } => Need::RunModel(model),
-        Command::CancelRun { run } => team::model_of(&step.workspace, *run).map_or(Need::RunAny, Need::RunModel),
-        _ => Need::Operator,
+        Command::CancelRun { run } => model_of(&step.workspace, *run).map_or(Need::RunAny, Need::RunModel),
+        Command::OpenWorkspace { .. }
+        | Command::Subscribe(_)
+        | Command::CancelSubscription
+        | Command::UndoCancel
+        | Command::ApproveReview { .. }
+        | Command::MigrateCatalog { .. }
+        | Command::Grant { .. }
+        | Command::VoidGrant { .. }
+        | Command::ReversePayment { .. }
+        | Command::Freeze { .. }
+        | Command::Unfreeze
+        | Command::StartRun { .. }
+        | Command::SettleRun { .. }
+        | Command::OpenHold { .. }
+        | Command::CaptureHold { .. }
+        | Command::ReleaseHold { .. }
+        | Command::ExtendHold { .. }
+        | Command::Tick => Need::Operator,
     };
     judge(&step.workspace, &step.plan(), step.by, need, step.at)
 }
 
-/// A workspace on its way through one command.
-struct Step<'a> {
-    workspace: Workspace,
-    catalogs: &'a Catalogs,
-    by: By,
-    /// Why what is asked for may not start at all.
-    off: Option<Off>,
-    /// `true` when a provider serves the model that is asked for.
-    served: bool,
-    /// The member or key that the operator asks for.
-    behalf: Option<Spender>,
-    at: Timestamp,
-    events: Vec<Dated>,
+/// Returns what a command about the team needs before it is judged by whose member or key it is about. Whoever accepts
+/// an invitation needs nothing yet.
+fn need_of_team(command: &TeamCommand) -> Option<Need<'static>> {
+    match command {
+        TeamCommand::Join { .. } => None,
+        // Whoever else is removed is judged there.
+        TeamCommand::Remove { .. } => Some(Need::Leave),
+        TeamCommand::Invite { .. }
+        | TeamCommand::Withdraw { .. }
+        | TeamCommand::Add { .. }
+        | TeamCommand::ChangeMember { .. }
+        | TeamCommand::MakeKey { .. }
+        | TeamCommand::ChangeKey { .. }
+        | TeamCommand::RotateKey { .. }
+        | TeamCommand::FreezeKey { .. }
+        | TeamCommand::RevokeKey { .. } => Some(Need::Member),
+    }
 }
 
-impl<'a> Step<'a> {
-    /// Records that something happened now.
-    fn emit(&mut self, event: Event) {
-        self.emit_at(self.at, event);
-    }
-
-    /// Records that something happened when it fell due.
-    fn emit_at(&mut self, at: Timestamp, event: Event) {
-        evolve::evolve(&mut self.workspace, at, &event);
-        self.events.push(Dated(at, event));
-    }
-
-    /// Returns the member and key whose caps count: those it is for, or those who ask.
-    fn spender(&self) -> Option<Spender> {
-        self.behalf.or_else(|| spender(&self.workspace, self.by, self.at))
-    }
-
-    /// Returns the workspace's terms now, and the menu (R33).
-    fn terms(&self) -> Terms<'a> {
-        self.terms_at(self.at)
-    }
-
-    /// Returns the terms at an instant that falls due.
-    fn terms_at(&self, at: Timestamp) -> Terms<'a> {
-        Terms::of(&self.workspace, self.catalogs, at).expect("a workspace is on a version that was published")
-    }
-
-    /// The catalog version the workspace is on.
-    fn catalog(&self) -> &'a Catalog {
-        let published = self.catalogs.get(self.workspace.catalog);
-        &published.expect("a workspace is on a version that was published").catalog
-    }
-
-    /// Returns the plan the workspace is on, with its limits.
-    fn plan(&self) -> Cow<'a, Plan> {
-        self.terms().plan()
+/// Returns what a command about money needs.
+fn need_of_billing(command: &BillingCommand) -> Need<'static> {
+    match command {
+        BillingCommand::SetTopUp(_) | BillingCommand::RequestReview { .. } => Need::Admin,
+        BillingCommand::RecordPayment(_)
+        | BillingCommand::FollowSubscription { .. }
+        | BillingCommand::FailPayment { .. }
+        | BillingCommand::AwaitTopUp { .. }
+        | BillingCommand::EndTopUp { .. }
+        | BillingCommand::RejectReview { .. }
+        | BillingCommand::RevokeReview { .. } => Need::Operator,
     }
 }

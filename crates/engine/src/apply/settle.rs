@@ -3,13 +3,15 @@
 //! At one instant the order is release, expire, renew (R1); spending comes after, because commands do. A late
 //! scheduler delays a notice and never a balance (R3): whoever comes next settles first.
 
-use super::Step;
-use crate::due::{self, Due};
-use crate::event::{Dated, Event, Failure, FailureCode};
-use crate::hold::Purpose;
-use crate::notice::Notice;
-use crate::subscription::Which;
-use crate::time::Timestamp;
+use super::step::Step;
+use crate::apply::due::{self, Due};
+use crate::event::{Dated, Event};
+use crate::grants::GrantEvent;
+use crate::holds::Purpose;
+use crate::kernel::time::Timestamp;
+use crate::notices::Notice;
+use crate::plans::subscription::Which;
+use crate::runs::{Failure, FailureCode};
 
 /// Does everything that is due by the step's instant.
 pub(super) fn settle(step: &mut Step<'_>) {
@@ -40,7 +42,7 @@ fn end_grant(step: &mut Step<'_>, n: u32, at: Timestamp) {
             let at = at.max(last);
             step.emit_at(at, Event::Notice(Notice::GrantExpiring { grant: n, amount }));
         }
-        None => step.emit_at(at, Event::GrantExpired { grant: n, amount }),
+        None => step.emit_at(at, GrantEvent::GrantExpired { grant: n, amount }),
     }
 }
 

@@ -5,10 +5,10 @@ mod models;
 use super::parse::PROBLEMS_MAX;
 use super::wording::{nearest, one_of};
 use super::{Catalog, GrantTemplate, Limited, Name, Param, Plan, Trial, is_page};
-use crate::access::Capability;
-use crate::amount::{Amount, Unit};
-use crate::limits::{CATALOG_ITEMS_MAX, ID_MAX, OPERATION_MAX, PARAMS_MAX};
-use crate::time::{Interval, Span, Timestamp};
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::limits::{CATALOG_ITEMS_MAX, ID_MAX, OPERATION_MAX, PARAMS_MAX};
+use crate::kernel::time::{Interval, Span, Timestamp};
+use crate::runs::access::Capability;
 use std::collections::BTreeSet;
 
 /// Something wrong, by where it is in the data.

@@ -20,8 +20,8 @@ pub use rate::Thousandths;
 pub use versions::{Catalogs, Clocks, Published};
 pub(crate) use wording::nearest;
 
-use crate::amount::{Amount, Unit};
-use crate::time::{Interval, Span, Timestamp};
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::time::{Interval, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,23 +97,23 @@ pub struct Catalog {
 }
 
 fn default_release_grace() -> Span {
-    Span::Micros(crate::time::DAY)
+    Span::Micros(crate::kernel::time::DAY)
 }
 
 fn default_payment_grace() -> Span {
-    Span::Micros(crate::time::DAY)
+    Span::Micros(crate::kernel::time::DAY)
 }
 
 fn default_price_notice() -> Span {
-    Span::Micros(30 * crate::time::DAY)
+    Span::Micros(30 * crate::kernel::time::DAY)
 }
 
 fn default_processing_grace() -> Span {
-    Span::Micros(14 * crate::time::DAY)
+    Span::Micros(14 * crate::kernel::time::DAY)
 }
 
 /// Bridge between a period's end and the payment of its renewal where the catalog names none, in microseconds.
-const RENEWAL_BRIDGE: i64 = 2 * 60 * 60 * crate::time::SECOND;
+const RENEWAL_BRIDGE: i64 = 2 * 60 * 60 * crate::kernel::time::SECOND;
 
 /// The side that finalizes and collects the invoice of a renewal, which Stripe makes as a draft.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ pub enum Finalize {
 }
 
 fn default_expiry_notice() -> Span {
-    Span::Micros(7 * crate::time::DAY) // # assumed
+    Span::Micros(7 * crate::kernel::time::DAY) // # assumed
 }
 
 /// What an upgrade does with the rest of the old cycle (R31).
@@ -462,7 +462,7 @@ pub struct Model {
 }
 
 fn default_timeout() -> Span {
-    Span::Micros(60 * 60 * crate::time::SECOND)
+    Span::Micros(60 * 60 * crate::kernel::time::SECOND)
 }
 
 /// A price per thing.

@@ -10,7 +10,7 @@
 use super::layout::{Mistake, mistakes};
 use super::wording::{Place, say};
 use super::{Catalog, Model, Pack, Plan, check};
-use crate::limits::CATALOG_BYTES_MAX;
+use crate::kernel::limits::CATALOG_BYTES_MAX;
 use serde::Deserialize;
 use std::fmt;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! The published versions of a catalog, and which one is in force.
 
 use super::Catalog;
-use crate::time::Timestamp;
+use crate::kernel::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

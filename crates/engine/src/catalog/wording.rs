@@ -4,7 +4,7 @@
 //! stand at that place.
 
 use super::layout::LISTS;
-use crate::money::digits;
+use crate::kernel::money::digits;
 
 /// Names that are listed in a help.
 const NAMES_LISTED: usize = 20;

@@ -5,12 +5,15 @@ mod team;
 
 use super::*;
 use crate::catalog::{Catalogs, GrantKind, Name, Params, Value, parse};
-use crate::command::{Ask, Choice, Command, Give, Outcome};
-use crate::event::{Failure, FailureCode};
-use crate::id::WorkspaceId;
-use crate::rights::By;
+use crate::command::Command;
+use crate::grants::Give;
+use crate::holds::Ask;
+use crate::kernel::id::WorkspaceId;
+use crate::kernel::time::Interval;
+use crate::plans::Choice;
+use crate::runs::{Failure, FailureCode, Outcome};
 use crate::team::Tenancy;
-use crate::time::Interval;
+use crate::team::rights::By;
 use crate::workspace::{Mode, Profile};
 use crate::{Applied, apply};
 
@@ -178,7 +181,7 @@ impl Story {
         assert_eq!(said.lines.len(), self.entry.events.len());
         assert!(said.lines.iter().all(|line| line.text.ends_with('.') && !line.text.contains("..")), "{said:?}");
         for change in &said.balances {
-            let (_, n) = crate::id::parse_owned(Kind::Grant, &change.grant).expect("a grant's id");
+            let (_, n) = crate::kernel::id::parse_owned(Kind::Grant, &change.grant).expect("a grant's id");
             let of = |workspace: &Workspace| workspace.grant(n).map(|grant| (grant.available, grant.held));
             assert_eq!((change.available.before, change.held.before), of(&self.before).unwrap_or_default());
             assert_eq!((change.available.after, change.held.after), of(&self.after).unwrap_or_default());

@@ -1,40 +1,11 @@
-//! What sentences are made of: an event with its surroundings, what is said of it, amounts and lists.
+//! Amounts, intervals and lists, in words.
 //!
 //! Invariant: every amount carries its unit.
 
-use crate::amount::{Amount, Unit};
-use crate::time::{Interval, Timestamp};
-use crate::workspace::Workspace;
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::time::Interval;
 
-/// An event between two values of its workspace.
-pub(super) struct Scene<'a> {
-    /// Just before the event.
-    pub before: &'a Workspace,
-    /// Just after it.
-    pub after: &'a Workspace,
-    /// When it took effect.
-    pub at: Timestamp,
-}
-
-/// A sentence in two pieces: what a summary needs, and the rest with its full stop.
-pub(super) struct Said {
-    /// Without a full stop.
-    pub short: String,
-    /// Continues `short` and ends with a full stop.
-    pub detail: String,
-}
-
-impl Said {
-    pub(super) fn plain(short: impl Into<String>) -> Said {
-        Said { short: short.into(), detail: ".".to_owned() }
-    }
-
-    pub(super) fn with(short: impl Into<String>, detail: impl Into<String>) -> Said {
-        Said { short: short.into(), detail: detail.into() }
-    }
-}
-
-/// An amount with its unit, in words.
+/// Returns an amount with its unit, in words.
 pub fn quantity(unit: Unit, amount: Amount) -> String {
     let word = match unit {
         Unit::Credits => "credit",
@@ -44,7 +15,8 @@ pub fn quantity(unit: Unit, amount: Amount) -> String {
     format!("{amount} {word}{}", if amount == Amount::ONE { "" } else { "s" })
 }
 
-pub(super) fn adverb(interval: Interval) -> &'static str {
+/// Returns an interval as an adverb.
+pub(crate) fn adverb(interval: Interval) -> &'static str {
     match interval {
         Interval::Week => "weekly",
         Interval::Month => "monthly",
@@ -52,7 +24,8 @@ pub(super) fn adverb(interval: Interval) -> &'static str {
     }
 }
 
-pub(super) fn listed(items: &[String]) -> String {
+/// Joins items by commas and an "and" before the last.
+pub(crate) fn join(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [one] => one.clone(),

@@ -1,7 +1,7 @@
 //! What a member or a key may spend (R30).
 
-use crate::amount::Amount;
-use crate::time::{Interval, Timestamp};
+use crate::kernel::amount::Amount;
+use crate::kernel::time::{Interval, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A cap as it is set: so many credits, for ever or in each interval from when it was set.

@@ -2,8 +2,8 @@
 
 use super::{CapTerms, KeyHash, Role};
 use crate::catalog::Name;
-use crate::id::UserId;
-use crate::time::Timestamp;
+use crate::kernel::id::UserId;
+use crate::kernel::time::Timestamp;
 
 /// A new secret for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::{Authority, CapTerms, KeyHash, KeyTerms, Role};
 use crate::catalog::Name;
-use crate::id::UserId;
-use crate::time::Timestamp;
+use crate::kernel::id::UserId;
+use crate::kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What happened to who belongs to a workspace.

@@ -2,10 +2,10 @@
 
 use super::Cap;
 use super::cap::CapTerms;
-use crate::access::Capability;
 use crate::catalog::Name;
-use crate::id::UserId;
-use crate::time::Timestamp;
+use crate::kernel::id::UserId;
+use crate::kernel::time::Timestamp;
+use crate::runs::access::Capability;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

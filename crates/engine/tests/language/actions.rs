@@ -5,8 +5,8 @@
 use super::words::{Words, amount, read};
 use super::{Scenario, same};
 use scrip_engine::{
-    Ask, Choice, CitedQuote, Command, Event, Failure, FailureCode, Give, GrantKind, Mode, Name, Outcome, OutputFile,
-    Profile, SECOND, Unit, fingerprint, resolve_params, team::Spender, team::Tenancy,
+    Ask, Choice, CitedQuote, Command, Event, Failure, FailureCode, Give, GrantKind, HoldEvent, Mode, Name, Outcome,
+    OutputFile, Profile, RunEvent, SECOND, Unit, fingerprint, resolve_params, team::Spender, team::Tenancy,
 };
 use std::collections::BTreeMap;
 
@@ -46,8 +46,8 @@ impl Scenario {
     /// What the last run or hold took: an amount, and the unit where it is not credits.
     fn taken(&self) -> Result<String, String> {
         let taken = self.events.iter().rev().find_map(|dated| match &dated.1 {
-            Event::RunQueued { unit, quoted, .. } => Some((*unit, *quoted)),
-            Event::HoldOpened { unit, amount, .. } => Some((*unit, *amount)),
+            Event::Run(RunEvent::RunQueued { unit, quoted, .. }) => Some((*unit, *quoted)),
+            Event::Hold(HoldEvent::HoldOpened { unit, amount, .. }) => Some((*unit, *amount)),
             _ => None,
         });
         let (unit, amount) = taken.ok_or("`->` says what a run or hold takes, and this is neither")?;

@@ -13,8 +13,8 @@ mod words;
 
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::{
-    Amount, By, Catalog, Catalogs, Dated, Event, Line, Refusal, Terms, Timestamp, Workspace, WorkspaceId, fold,
-    parse_catalog,
+    Amount, By, Catalog, Catalogs, Dated, Event, HoldEvent, Line, Refusal, RunEvent, Terms, Timestamp, Workspace,
+    WorkspaceId, fold, parse_catalog,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -199,7 +199,7 @@ impl Scenario {
     fn remember_ends(&mut self) {
         for Dated(_, event) in &self.events {
             match event {
-                Event::RunSettled { status, captured, released, error, .. } => {
+                Event::Run(RunEvent::RunSettled { status, captured, released, error, .. }) => {
                     self.ended = Some(Ended {
                         status: format!("{status:?}").to_lowercase(),
                         captured: *captured,
@@ -207,7 +207,7 @@ impl Scenario {
                         error: error.as_ref().map_or("none", |error| error.code.name()).to_owned(),
                     });
                 }
-                Event::HoldEnded { captured, released, expired, .. } => {
+                Event::Hold(HoldEvent::HoldEnded { captured, released, expired, .. }) => {
                     let status = match (expired, captured.is_zero()) {
                         (true, _) => "expired",
                         (false, true) => "released",

@@ -1,9 +1,9 @@
 //! Laws that are read off the events alone: conservation by postings, ends of holds, sources, dates.
 
 use super::same;
-use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::{
-    Account, Amount, Catalog, Catalogs, Dated, End, Event, GrantKind, Part, Timestamp, Unit, Workspace,
+    Account, Amount, Catalog, Catalogs, Dated, End, Event, GrantEvent, GrantKind, HoldEvent, Part, PaymentEvent,
+    RunEvent, Timestamp, Unit, Workspace,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -61,12 +61,14 @@ impl Laws {
 
     /// I8: one lot of a kind from one source; what a plan and a pack give beside it is another kind.
     fn sources(&mut self, event: &Event) -> Result<(), String> {
-        if let Event::Billing(BillingEvent::PeriodPaid { source, .. }) = event
+        if let Event::Payment(PaymentEvent::PeriodPaid { source, .. }) = event
             && !self.periods.insert(source.to_string())
         {
             return Err(format!("{source} was paid for twice"));
         }
-        let Event::GrantIssued { grant, kind, unit, source, code, amount, .. } = event else { return Ok(()) };
+        let Event::Grant(GrantEvent::GrantIssued { grant, kind, unit, source, code, amount, .. }) = event else {
+            return Ok(());
+        };
         self.units.insert(*grant, *unit);
         if amount.is_zero() {
             return Err(format!("grant {grant} is of nothing"));
@@ -86,7 +88,7 @@ impl Laws {
     /// R4, R17: nothing is held later than one grace, or the bridge, after the own end of what it was given as.
     fn lives(&mut self, at: Timestamp, event: &Event) -> Result<(), String> {
         match event {
-            Event::GrantIssued { grant, kind, expires_at, from, .. } => {
+            Event::Grant(GrantEvent::GrantIssued { grant, kind, expires_at, from, .. }) => {
                 let goes_on = matches!(kind, GrantKind::Returned | GrantKind::Reinstated);
                 let own_end = match from.filter(|_| goes_on) {
                     Some(from) => self.own_ends[&from],
@@ -94,11 +96,11 @@ impl Laws {
                 };
                 self.own_ends.insert(*grant, own_end);
             }
-            Event::GrantExpired { grant, .. } => {
+            Event::Grant(GrantEvent::GrantExpired { grant, .. }) => {
                 let own_end = self.own_ends.get_mut(grant).expect("what expires was issued");
                 *own_end = own_end.map(|end| end.min(at));
             }
-            Event::RunQueued { parts, .. } | Event::HoldOpened { parts, .. } => {
+            Event::Run(RunEvent::RunQueued { parts, .. }) | Event::Hold(HoldEvent::HoldOpened { parts, .. }) => {
                 for part in parts {
                     let Some(end) = self.own_ends[&part.grant] else { continue };
                     let lives = |version: &Arc<Catalog>| {
@@ -117,8 +119,8 @@ impl Laws {
     /// I5, I6: a hold ends once, its ends are its parts, and no more is captured than was held.
     fn holds(&mut self, event: &Event) -> Result<(), String> {
         match event {
-            Event::RunQueued { run: n, quoted: amount, parts, .. }
-            | Event::HoldOpened { hold: n, amount, parts, .. } => {
+            Event::Run(RunEvent::RunQueued { run: n, quoted: amount, parts, .. })
+            | Event::Hold(HoldEvent::HoldOpened { hold: n, amount, parts, .. }) => {
                 let sum: i64 = parts.iter().map(|part| part.amount.get()).sum();
                 same("parts of a hold", sum, amount.get())?;
                 if parts.iter().any(|part| part.amount.is_zero()) {
@@ -127,8 +129,10 @@ impl Laws {
                 let fresh = self.open.insert(*n, (sum, parts.clone())).is_none() && !self.ended.contains(n);
                 same("a hold's number is new", fresh, true)
             }
-            Event::RunSettled { run: n, captured, released, ends, .. }
-            | Event::HoldEnded { hold: n, captured, released, ends, .. } => self.end(*n, *captured, *released, ends),
+            Event::Run(RunEvent::RunSettled { run: n, captured, released, ends, .. })
+            | Event::Hold(HoldEvent::HoldEnded { hold: n, captured, released, ends, .. }) => {
+                self.end(*n, *captured, *released, ends)
+            }
             _ => Ok(()),
         }
     }
@@ -151,7 +155,7 @@ impl Laws {
         let units = &self.units;
         let postings = event.postings(|grant| units[&grant]);
         let made = match event {
-            Event::GrantIssued { grant, .. } => *grant,
+            Event::Grant(GrantEvent::GrantIssued { grant, .. }) => *grant,
             _ => 0,
         };
         for posting in postings {

@@ -10,7 +10,7 @@
 
 use super::books::{Move, Side, Step};
 use super::names;
-use scrip_engine::{Account, Entry, Event, GrantKind, Timestamp, Unit, WorkspaceId};
+use scrip_engine::{Account, Entry, Event, GrantEvent, GrantKind, Timestamp, Unit, WorkspaceId};
 use std::collections::BTreeMap;
 
 /// A plain-text language.
@@ -104,7 +104,9 @@ impl Accounting {
         let mut facts = Vec::new();
         let of_grant = matches!(account, Account::Available(_) | Account::Held(_));
         let says = matches!(account, Account::Available(_));
-        if let (true, Event::GrantIssued { grant, code, kind, source, expires_at, .. }) = (says, step.event) {
+        if let (true, Event::Grant(GrantEvent::GrantIssued { grant, code, kind, source, expires_at, .. })) =
+            (says, step.event)
+        {
             facts.push(("grant", names::grant_id(workspace, *grant)));
             facts.push(("kind", kind.name().to_owned()));
             facts.push(("code", code.to_string()));
@@ -124,7 +126,7 @@ impl Accounting {
     fn transaction(&mut self, entry: &Entry, hash: Option<&str>, at: Timestamp, steps: &[Step<'_>]) -> String {
         let id = names::entry_id(entry);
         let moving = steps.iter().filter(|step| !step.moves.is_empty());
-        let mut events: Vec<&str> = moving.map(|step| names::event(step.event)).collect();
+        let mut events: Vec<&str> = moving.map(|step| step.event.name()).collect();
         events.dedup();
         let what = format!("{}: {}", entry.command, events.join(", "));
         let date = names::date(at.day());

@@ -46,7 +46,7 @@ pub(super) fn rows(entry: &Entry, hash: Option<&str>, steps: &[Step<'_>]) -> Str
                 step.at.to_string(),
                 entry.actor.clone(),
                 entry.command.clone(),
-                names::event(step.event).to_owned(),
+                step.event.name().to_owned(),
                 names::grant_id(entry.workspace, posted.grant),
                 posted.unit.name().to_owned(),
                 names::account(posted.from.account),

@@ -40,7 +40,7 @@ pub(super) fn line(entry: &Entry, hash: Option<&str>, steps: &[Step<'_>]) -> Str
 
 fn event(workspace: WorkspaceId, step: &Step<'_>) -> Value {
     let mut object = Map::new();
-    object.insert("type".to_owned(), names::event(step.event).into());
+    object.insert("type".to_owned(), step.event.name().into());
     object.insert("at".to_owned(), step.at.to_string().into());
     let tagged = serde_json::to_value(step.event).expect("an event is plain data with text for keys");
     let fields = tagged.as_object().and_then(|tagged| tagged.values().next()).and_then(Value::as_object);

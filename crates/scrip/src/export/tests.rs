@@ -6,7 +6,7 @@ mod tools;
 use super::accounting::{account_name, commodity};
 use super::{Exporter, Format};
 use journal::{HOSTILE, Journal, amount};
-use scrip_engine::{Account, Dated, Entry, Event, Part, Unit, Workspace};
+use scrip_engine::{Account, Dated, Entry, Event, Part, RunEvent, Unit, Workspace};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -72,7 +72,7 @@ fn assert_accepted(journal: &Journal) {
 #[test]
 fn the_story_has_every_event() {
     let journal = Journal::story();
-    let names: BTreeSet<&str> = all_events(&journal).map(super::names::event).collect();
+    let names: BTreeSet<&str> = all_events(&journal).map(Event::name).collect();
     assert_eq!(names.len(), 27, "{names:?}");
 }
 
@@ -90,7 +90,7 @@ fn both_tools_accept_what_happens_by_chance() {
     let mut kinds = BTreeSet::new();
     for seed in [1, 2, 3] {
         let journal = Journal::by_chance(seed, 800);
-        kinds.extend(all_events(&journal).map(super::names::event));
+        kinds.extend(all_events(&journal).map(Event::name));
         assert_accepted(&journal);
     }
     for needed in ["run_settled", "hold_ended", "grant_revoked", "grant_expired", "debt_repaid", "period_started"] {
@@ -334,7 +334,7 @@ fn what_does_not_follow_is_refused_in_every_format() {
         assert!(refused(&twice).contains("it follows entry 2"));
         let mut overdrawn = journal.entries[..2].to_vec();
         for Dated(_, event) in &mut overdrawn[1].events {
-            if let Event::RunQueued { parts, .. } = event {
+            if let Event::Run(RunEvent::RunQueued { parts, .. }) = event {
                 parts.clone_from(&vec![Part { grant: 1, amount: amount(21) }]);
             }
         }

@@ -15,7 +15,8 @@ use crate::store::rows::{queue, runs, test_clocks};
 use crate::store::{SubmitError, Unavailable};
 use crate::switches::{Kind, SANDBOX, Switches};
 use scrip_engine::{
-    Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, Timestamp, WorkspaceId, delivered,
+    Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, RunEvent, Timestamp, WorkspaceId,
+    delivered,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,7 +159,7 @@ impl Dispatcher {
         let asked = Asked::internal("worker", workspace, Some(format!("start:{n}:{attempt}")));
         match self.ledger.submit(workspace, Command::StartRun { run: n, attempt }, asked).await {
             Ok(committed) => {
-                let started = |event: &Event| matches!(event, Event::RunStarted { .. });
+                let started = |event: &Event| matches!(event, Event::Run(RunEvent::RunStarted { .. }));
                 let at = committed.events.iter().find(|dated| started(&dated.1)).map_or(committed.at, |dated| dated.0);
                 Ok(Some((attempt, at)))
             }

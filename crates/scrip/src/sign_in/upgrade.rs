@@ -12,7 +12,7 @@ use crate::crypto::{hex, sha256};
 use crate::email::{Email, earlier_person, person_of};
 use crate::store::rows::{claims, settings, users};
 use crate::store::{Claim, Store, Unavailable};
-use scrip_engine::{Event, UserId};
+use scrip_engine::{Event, UserId, WorkspaceEvent};
 
 /// The setting that says that all of it was done.
 const DONE: &str = "one form of addresses";
@@ -65,7 +65,7 @@ pub async fn renew_claims(store: &Store) -> Result<usize, Unavailable> {
         after.clone_from(&last.what);
         for known in &page {
             let owner = known.opening.events.iter().find_map(|dated| match &dated.1 {
-                Event::WorkspaceOpened { profile, .. } => Some(&profile.owner),
+                Event::Workspace(WorkspaceEvent::WorkspaceOpened { profile, .. }) => Some(&profile.owner),
                 _ => None,
             });
             let Some(owner) = owner else { continue };

@@ -76,7 +76,8 @@ pub(super) fn directory(name: &str) -> PathBuf {
 
 /// Tells of each entry that renames.
 fn tell(_: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
-    let renames = events.iter().filter(|Dated(_, event)| matches!(event, Event::Renamed { .. }));
+    let renames =
+        events.iter().filter(|Dated(_, event)| matches!(event, Event::Workspace(WorkspaceEvent::Renamed { .. })));
     let mails = renames.map(|_| mail(&format!("{}:{:04}", workspace.id.get(), workspace.seq))).collect();
     Told { mails, ..Told::default() }
 }

@@ -11,8 +11,8 @@ use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
 use crate::verify::verify;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, Mode, Model, Name, Outcome,
-    OutputFile, Param, Params, Profile, Timestamp, Unit, Value, WorkspaceId, parse_catalog,
+    Amount, Ask, By, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, HoldEvent, Mode, Model, Name,
+    Outcome, OutputFile, Param, Params, Profile, RunEvent, Timestamp, Unit, Value, WorkspaceId, parse_catalog,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -286,7 +286,7 @@ impl Life {
         };
         let Some(committed) = self.submit(command).await else { return };
         for dated in committed.events.iter() {
-            if let Event::RunQueued { run, .. } = &dated.1 {
+            if let Event::Run(RunEvent::RunQueued { run, .. }) = &dated.1 {
                 self.runs.push((*run, 0));
             }
         }
@@ -323,7 +323,7 @@ impl Life {
         };
         let Some(committed) = self.submit(command).await else { return };
         for dated in committed.events.iter() {
-            if let Event::HoldOpened { hold, .. } = &dated.1 {
+            if let Event::Hold(HoldEvent::HoldOpened { hold, .. }) = &dated.1 {
                 self.holds.push(*hold);
             }
         }

@@ -7,7 +7,6 @@ use crate::store::integrity::{ACTS, CLAIMS_BEFORE};
 use crate::store::journal::JournalRow;
 use crate::store::rows::{acts, blocks, catalogs, reviews, seals, settings, snapshots};
 use crate::store::{Store, Unavailable};
-use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::{Dated, Event, Workspace, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -94,14 +93,15 @@ impl Told {
     fn reviews(&mut self, id: WorkspaceId, after: Option<&Workspace>, events: &[Dated]) {
         for Dated(at, event) in events {
             let (review, application) = match event {
-                Event::Billing(BillingEvent::ReviewRequested { review, application }) => {
+                Event::Review(ReviewEvent::ReviewRequested { review, application }) => {
                     let key = (id, review.to_string(), i64::from(*application));
                     self.reviews.insert(key, ("submitted", None, None));
                     continue;
                 }
-                Event::ReviewApproved { review, .. }
-                | Event::Billing(
-                    BillingEvent::ReviewRejected { review, .. } | BillingEvent::ReviewRevoked { review, .. },
+                Event::Review(
+                    ReviewEvent::ReviewApproved { review, .. }
+                    | ReviewEvent::ReviewRejected { review, .. }
+                    | ReviewEvent::ReviewRevoked { review, .. },
                 ) => {
                     let known = after.and_then(|workspace| workspace.billing.reviews.get(review));
                     (review, known.map(|known| (i64::from(known.application), known)))

@@ -47,6 +47,69 @@ pub fn engine_functions_are_short(tree: &Tree) -> Vec<String> {
     findings
 }
 
+/// What may be asked, happen and be refused in the engine. Whoever adds a variant is stopped by the compiler wherever
+/// something has to be said about it.
+const VOCABULARIES: [&str; 3] = ["Event", "Command", "Refusal"];
+
+/// The engine's matches over what may be asked, happen and be refused name every variant, and none is said to be
+/// handled elsewhere.
+pub fn matches_are_total(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.shipped().filter(|file| file.path.starts_with("crates/engine/src/")) {
+        let code = file.shipped_code();
+        for (place, call) in code.match_indices("unreachable!") {
+            let what = format!("`{call}`: give the function a type of which every value is handled");
+            findings.push(file.finding(line_of(&code, place), &what));
+        }
+        for place in words(&code, "match") {
+            let Some(open) = code[place..].find('{').map(|open| place + open) else { continue };
+            let body = &code[open + 1..closing(&code, open)];
+            let patterns = patterns(body);
+            let is_ours = |(_, pattern): &(usize, &str)| VOCABULARIES.iter().any(|name| begins_with(pattern, name));
+            if !patterns.iter().any(is_ours) {
+                continue;
+            }
+            let rest = patterns.iter().filter(|(_, pattern)| *pattern == "_" || pattern.starts_with("_ if "));
+            findings.extend(rest.map(|(inside, _)| {
+                let line = line_of(&code, open + 1 + inside);
+                file.finding(line, "`_` over events, commands or refusals: name the variants")
+            }));
+        }
+    }
+    findings
+}
+
+/// Returns true for a pattern of an enum whose name ends with a word: `Event::`, `TeamEvent::`.
+fn begins_with(pattern: &str, name: &str) -> bool {
+    let pattern = pattern.trim_start_matches(['&', '(']);
+    pattern.split_once("::").is_some_and(|(first, _)| first.ends_with(name))
+}
+
+/// Returns the patterns of a match's arms, and their places in it.
+fn patterns(body: &str) -> Vec<(usize, &str)> {
+    let (mut found, mut depth, mut start) = (Vec::new(), 0_i32, Some(0));
+    let bytes = body.as_bytes();
+    for (place, byte) in body.bytes().enumerate() {
+        match byte {
+            b'=' if depth == 0 && bytes.get(place + 1) == Some(&b'>') => {
+                if let Some(from) = start.take() {
+                    let skipped = body[from..].len() - body[from..].trim_start_matches([',', '}', ' ', '\n']).len();
+                    found.push((from + skipped, body[from + skipped..place].trim_end()));
+                }
+            }
+            b'{' | b'(' | b'[' => depth += 1,
+            b'}' | b')' | b']' => {
+                depth -= 1;
+                // An arm in braces needs no comma.
+                start = start.or_else(|| (depth == 0 && byte == b'}').then_some(place));
+            }
+            b',' if depth == 0 => start = Some(place),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// There are at most three traits of our own.
 pub fn traits_are_few(tree: &Tree) -> Vec<String> {
     let mut traits = Vec::new();

@@ -1,10 +1,10 @@
 //! Checks of models: parameters, their levels and defaults, what a rate counts, and adjustments.
 
 use super::{Check, Path};
-use crate::amount::Unit;
 use crate::catalog::{Above, Adjust, Model, Param, Per, Value};
-use crate::limits::HOLD_SECONDS_MAX;
-use crate::time::{SECOND, Span};
+use crate::kernel::amount::Unit;
+use crate::kernel::limits::HOLD_SECONDS_MAX;
+use crate::kernel::time::{SECOND, Span};
 
 impl Check<'_> {
     pub(super) fn model(&mut self, path: &Path, model: &Model) {

@@ -1,8 +1,8 @@
 //! What is said about payments, reviews and top-ups, and what people are told.
 
 use super::*;
-use crate::billing::command::{BillingCommand, Bought, Payment, Standing};
-use crate::billing::{TopUpStop, TopUpTerms};
+use crate::payments::command::{BillingCommand, Bought, Payment, Standing};
+use crate::payments::{TopUpStop, TopUpTerms};
 
 const JAN: &str = "2026-01-31T10:00:00Z";
 const FEB: &str = "2026-02-28T10:00:00Z";

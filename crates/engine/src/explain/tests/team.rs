@@ -1,7 +1,7 @@
 //! What is said of members, invitations and keys, word for word.
 
 use super::*;
-use crate::id::UserId;
+use crate::kernel::id::UserId;
 use crate::team::command::{KeyChange, NewKey, Secret, TeamCommand};
 use crate::team::{CapTerms, KeyHash, Role};
 

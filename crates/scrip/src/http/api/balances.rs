@@ -85,7 +85,8 @@ fn units(workspace: &Workspace) -> BTreeMap<u32, Unit> {
 /// Returns true if an entry is the caller's to see. What happened to people is for people; a key that sees its own runs
 /// alone sees what it asked for itself.
 fn is_for(viewer: &Viewer, entry: &Entry) -> bool {
-    let is_about_people = |event: &Event| matches!(event, Event::Team(_) | Event::WorkspaceOpened { .. });
+    let is_about_people =
+        |event: &Event| matches!(event, Event::Team(_) | Event::Workspace(WorkspaceEvent::WorkspaceOpened { .. }));
     match viewer.by {
         By::Operator | By::User(_) => true,
         By::Key(_) if viewer.is_confined() => entry.actor == viewer.actor(),

@@ -11,7 +11,9 @@ use crate::operators::{OperatorKeys, Reservation};
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::{Command, DAY, Event, Give, Grant, Kind, SECOND, Timestamp, Unit, Workspace, WorkspaceId, apply};
+use scrip_engine::{
+    Command, DAY, Event, Give, Grant, GrantEvent, Kind, SECOND, Timestamp, Unit, Workspace, WorkspaceId, apply,
+};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -40,7 +42,7 @@ pub async fn give(
     }
     let (committed, workspace) = submitted?;
     let made = committed.events.iter().filter_map(|dated| match &dated.1 {
-        Event::GrantIssued { grant, .. } => workspace.grant(*grant),
+        Event::Grant(GrantEvent::GrantIssued { grant, .. }) => workspace.grant(*grant),
         _ => None,
     });
     let made = made.map(|grant| to_api(&workspace, grant)).collect();
@@ -58,7 +60,7 @@ async fn reserve(app: &App, operator: &Operator, id: WorkspaceId, command: &Comm
     let (catalogs, now) = (app.ledger.catalogs_of(&workspace).await?, app.ledger.now_of(&workspace).await?);
     let given = apply(&workspace, &catalogs, operator.by, command, now).map_err(Problem::Refused)?;
     let units = given.events.iter().map(|dated| match &dated.1 {
-        Event::GrantIssued { amount, .. } => amount.get(),
+        Event::Grant(GrantEvent::GrantIssued { amount, .. }) => amount.get(),
         _ => 0,
     });
     let reservation = OperatorKeys::reserve(app.ledger.store(), key, units.sum()).await?;

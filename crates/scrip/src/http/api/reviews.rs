@@ -24,9 +24,8 @@ use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::billing::ReviewStatus;
 use scrip_engine::billing::command::BillingCommand;
-use scrip_engine::billing::event::BillingEvent;
 use scrip_engine::text::{is_forbidden, is_line};
-use scrip_engine::{Command, Dated, Event, Kind, Name, Timestamp, WorkspaceId};
+use scrip_engine::{Command, Dated, Event, Kind, Name, ReviewEvent, Timestamp, WorkspaceId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -138,7 +137,7 @@ pub async fn apply(
     let beside = Beside { rows, ..Beside::default() };
     let (committed, _) = app.ledger.submit_beside(id, command, admin.asked(id, &body.bytes), beside).await?;
     let made = committed.events.iter().find_map(|Dated(_, event)| match event {
-        Event::Billing(BillingEvent::ReviewRequested { review, application }) => Some((review, *application)),
+        Event::Review(ReviewEvent::ReviewRequested { review, application }) => Some((review, *application)),
         _ => None,
     });
     let (review, application) = made.ok_or(Problem::Internal)?;

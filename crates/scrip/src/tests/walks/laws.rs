@@ -7,8 +7,10 @@ use super::account::{Account, Card, Invoice};
 use super::versions::{Sale, Version};
 use super::{credits::Laws, same};
 use crate::billing::marks;
-use scrip_engine::billing::event::BillingEvent;
-use scrip_engine::{Amount, Catalogs, Dated, Event, GrantKind, Name, Start, Timestamp, Unit, Workspace};
+use scrip_engine::{
+    Amount, Catalogs, Dated, Event, GrantEvent, GrantKind, Name, PaymentEvent, PlanEvent, Start, Timestamp, TopUpEvent,
+    Unit, Workspace,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds within which a renewal's credits are there once its draft is.
@@ -118,14 +120,25 @@ impl Watch {
         self.credits.get_or_insert_with(|| Laws::under(catalogs)).read(events, entry_at)?;
         for Dated(at, event) in events {
             match event {
-                Event::Billing(event) => self.billing(*at, event, entry_at, account, versions)?,
-                Event::GrantIssued { grant, kind, code, source, amount, unit: Unit::Credits, from, reason, .. } => {
+                Event::Payment(event) => self.payment(*at, event, entry_at, account, versions)?,
+                Event::TopUp(TopUpEvent::TopUpRequested { .. }) => self.count("top-ups asked for"),
+                Event::Grant(GrantEvent::GrantIssued {
+                    grant,
+                    kind,
+                    code,
+                    source,
+                    amount,
+                    unit: Unit::Credits,
+                    from,
+                    reason,
+                    ..
+                }) => {
                     let issued =
                         Issued { kind: *kind, code: code.clone(), source: source.to_string(), amount: amount.get() };
                     self.grant(&issued, *from, reason.as_deref(), account, versions)?;
                     self.grants.insert(*grant, issued);
                 }
-                Event::GrantRevoked { grant, reclaim, voided, .. } => {
+                Event::Grant(GrantEvent::GrantRevoked { grant, reclaim, voided, .. }) => {
                     let known = self.reclaimed.entry(*grant).or_default();
                     *known = (reclaim.get(), known.1 || *voided);
                     let granted = self.grants.get(grant).map_or(0, |issued| issued.amount);
@@ -133,7 +146,7 @@ impl Watch {
                         return Err(format!("{reclaim} are taken back of grant {grant}, which had {granted}"));
                     }
                 }
-                Event::PeriodStarted { why, .. } => {
+                Event::Plan(PlanEvent::PeriodStarted { why, .. }) => {
                     self.awaited = None;
                     self.count(match why {
                         Start::New => "new plans",
@@ -144,23 +157,23 @@ impl Watch {
                     });
                 }
                 // A cancellation that was taken back at Stripe is heard of later.
-                Event::SubscriptionEnded { .. } | Event::CancelScheduled => self.awaited = None,
+                Event::Plan(PlanEvent::SubscriptionEnded { .. } | PlanEvent::CancelScheduled) => self.awaited = None,
                 _ => {}
             }
         }
         Ok(())
     }
 
-    fn billing(
+    fn payment(
         &mut self,
         at: Timestamp,
-        event: &BillingEvent,
+        event: &PaymentEvent,
         entry_at: Timestamp,
         account: &Account,
         versions: &[Published],
     ) -> Result<(), String> {
         match event {
-            BillingEvent::PeriodPaid { source, plan, interval, catalog, start, end, amount, .. } => {
+            PaymentEvent::PeriodPaid { source, plan, interval, catalog, start, end, amount, .. } => {
                 let period = Period {
                     plan: plan.to_string(),
                     interval: interval.name(),
@@ -174,16 +187,15 @@ impl Watch {
                 self.period(source, &period, account, versions)?;
                 self.periods.insert(source.to_string(), period);
             }
-            BillingEvent::PaymentReversed { source, paid, reversed } if reversed > paid => {
+            PaymentEvent::PaymentReversed { source, paid, reversed } if reversed > paid => {
                 return Err(format!("{reversed} of {paid} went back of {source}"));
             }
-            BillingEvent::PaymentAwaited { bridge: Some(bridge), .. } => {
+            PaymentEvent::PaymentAwaited { bridge: Some(bridge), .. } => {
                 self.count("renewals awaited");
                 self.awaited = Some((seconds(at), seconds(*bridge)));
             }
-            BillingEvent::PaymentProcessing { .. } => self.count("debits awaited"),
-            BillingEvent::PaymentFailed { .. } => self.count("payments declined"),
-            BillingEvent::TopUpRequested { .. } => self.count("top-ups asked for"),
+            PaymentEvent::PaymentProcessing { .. } => self.count("debits awaited"),
+            PaymentEvent::PaymentFailed { .. } => self.count("payments declined"),
             _ => {}
         }
         Ok(())

@@ -17,7 +17,7 @@ use crate::store::SubmitError;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{By, Command, Event, Migration, Refusal, Workspace, WorkspaceId, preview_migration};
+use scrip_engine::{By, Command, Event, Migration, PlanEvent, Refusal, Workspace, WorkspaceId, preview_migration};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,8 +113,10 @@ async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Asked) -
     }
     match app.ledger.submit(id, Command::MigrateCatalog { version }, asked).await {
         Ok(committed) => {
-            let is_move =
-                |event: &Event| matches!(event, Event::CatalogMigrated { catalog, .. } if *catalog == version);
+            let is_move = |event: &Event| match event {
+                Event::Plan(PlanEvent::CatalogMigrated { catalog, .. }) => *catalog == version,
+                _ => false,
+            };
             // Somebody else may have moved it a moment ago.
             Ok(committed.events.iter().any(|dated| is_move(&dated.1)).then_some(found))
         }

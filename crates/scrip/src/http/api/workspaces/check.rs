@@ -68,7 +68,7 @@ async fn granted_under(app: &App, workspace: &Workspace, source: &Name) -> Resul
     for row in &rows {
         for dated in &balances::read(&JournalRow::read(row))?.events {
             match &dated.1 {
-                Event::GrantIssued { source: of, amount, .. } if of == source => {
+                Event::Grant(GrantEvent::GrantIssued { source: of, amount, .. }) if of == source => {
                     units = units.saturating_add(amount.get());
                 }
                 _ => {}

@@ -1,0 +1,69 @@
+//! A workspace on its way through one command: what each decision reads, and how it records what happened.
+//!
+//! Invariant: an event that is recorded is folded at once, so that the next decision sees what it did.
+
+use super::evolve;
+use crate::catalog::{Catalog, Catalogs, Plan};
+use crate::event::{Dated, Event};
+use crate::kernel::time::Timestamp;
+use crate::plans::terms::Terms;
+use crate::runs::Off;
+use crate::team::Spender;
+use crate::team::rights::{By, spender};
+use crate::workspace::Workspace;
+use std::borrow::Cow;
+
+/// A workspace on its way through one command.
+pub(crate) struct Step<'a> {
+    pub(crate) workspace: Workspace,
+    pub(crate) catalogs: &'a Catalogs,
+    pub(crate) by: By,
+    /// Why what is asked for may not start at all.
+    pub(crate) off: Option<Off>,
+    /// `true` when a provider serves the model that is asked for.
+    pub(crate) served: bool,
+    /// The member or key that the operator asks for.
+    pub(crate) behalf: Option<Spender>,
+    pub(crate) at: Timestamp,
+    pub(crate) events: Vec<Dated>,
+}
+
+impl<'a> Step<'a> {
+    /// Records that something happened now.
+    pub(crate) fn emit(&mut self, event: impl Into<Event>) {
+        self.emit_at(self.at, event);
+    }
+
+    /// Records that something happened when it fell due.
+    pub(crate) fn emit_at(&mut self, at: Timestamp, event: impl Into<Event>) {
+        let event = event.into();
+        evolve::evolve(&mut self.workspace, at, &event);
+        self.events.push(Dated(at, event));
+    }
+
+    /// Returns the member and key whose caps count: those it is for, or those who ask.
+    pub(crate) fn spender(&self) -> Option<Spender> {
+        self.behalf.or_else(|| spender(&self.workspace, self.by, self.at))
+    }
+
+    /// Returns the workspace's terms now, and the menu (R33).
+    pub(crate) fn terms(&self) -> Terms<'a> {
+        self.terms_at(self.at)
+    }
+
+    /// Returns the terms at an instant that falls due.
+    pub(crate) fn terms_at(&self, at: Timestamp) -> Terms<'a> {
+        Terms::of(&self.workspace, self.catalogs, at).expect("a workspace is on a version that was published")
+    }
+
+    /// The catalog version the workspace is on.
+    pub(crate) fn catalog(&self) -> &'a Catalog {
+        let published = self.catalogs.get(self.workspace.catalog);
+        &published.expect("a workspace is on a version that was published").catalog
+    }
+
+    /// Returns the plan the workspace is on, with its limits.
+    pub(crate) fn plan(&self) -> Cow<'a, Plan> {
+        self.terms().plan()
+    }
+}

@@ -1,0 +1,15 @@
+//! Grants: lots of credits and other units, given, spent and taken back.
+
+mod command;
+pub(crate) mod decide;
+pub(crate) mod draw_order;
+mod event;
+mod evolve;
+mod explain;
+mod state;
+
+pub use command::Give;
+pub use event::GrantEvent;
+pub(crate) use evolve::{evolve, take_back, touch};
+pub(crate) use state::trial_source;
+pub use state::{CostBasis, Grant, Settled, Sums};

@@ -1,0 +1,15 @@
+//! Folding notices: people are not told twice of the same.
+
+use super::event::Notice;
+use crate::kernel::time::Timestamp;
+use crate::workspace::Workspace;
+
+/// Folds a notice.
+pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, notice: &Notice) {
+    if let Some(subject) = notice.damped_as().filter(|_| notice.is_mailed()) {
+        workspace.mailed.insert(subject, at);
+    }
+    if let Notice::GrantExpiring { grant, .. } = notice {
+        workspace.grant_mut(*grant).notice_at = None;
+    }
+}

@@ -1,0 +1,325 @@
+//! What a payment provider's truth does to a workspace: payments, renewals, endings; and automatic top-ups.
+
+use crate::apply::bounds::limit;
+use crate::apply::step::Step;
+use crate::catalog::{Catalog, GrantKind, Name, Plan, Price, Published};
+use crate::grants::{CostBasis, GrantEvent};
+use crate::kernel::amount::{Amount, Unit};
+use crate::kernel::limits::{GRANTS_MAX, SOURCES_MAX};
+use crate::kernel::time::{Interval, Timestamp};
+use crate::payments::command::{BillingCommand, Bought, Payment, Standing};
+use crate::payments::{Paid, PaymentEvent};
+use crate::plans::decide::{Cycle, grants_by_month};
+use crate::plans::purchase::is_downgrade;
+use crate::plans::subscription::{Period, Which};
+use crate::plans::{PlanEvent, Start};
+use crate::refusal::Refusal;
+use crate::reviews::decide::required;
+
+/// A period as the provider bills it.
+#[derive(Clone, Copy)]
+struct Billed {
+    interval: Interval,
+    anchor: Timestamp,
+    start: Timestamp,
+    end: Timestamp,
+}
+
+/// A period that was paid for, and the version that sold it.
+struct Sale<'a, 'p> {
+    offer: &'a Published,
+    plan: &'a Plan,
+    price: &'a Price,
+    payment: &'p Payment,
+    subscription: &'p Name,
+}
+
+impl Sale<'_, '_> {
+    fn paid(&self) -> Paid {
+        Paid {
+            subscription: self.subscription.clone(),
+            source: self.payment.source.clone(),
+            amount: self.payment.paid,
+            currency: self.payment.currency.clone(),
+            reversed: None,
+        }
+    }
+}
+
+/// Place of a paid period among those of its workspace.
+enum Place {
+    /// Becomes the current one.
+    Current(Start),
+    /// Carried beside the current one.
+    Beside,
+    /// Over before its payment was heard of.
+    Over,
+}
+
+impl<'a> Step<'a> {
+    pub(crate) fn billing(&mut self, command: &BillingCommand) -> Result<(), Refusal> {
+        match command {
+            BillingCommand::RecordPayment(payment) => self.record_payment(payment),
+            BillingCommand::FollowSubscription { subscription, standing } => {
+                self.follow_subscription(subscription, standing)
+            }
+            BillingCommand::FailPayment { subscription, invoice, attempt } => {
+                self.fail_payment(subscription, invoice, *attempt)
+            }
+            BillingCommand::SetTopUp(terms) => self.set_top_up(terms.as_ref()),
+            BillingCommand::AwaitTopUp { n } => self.await_top_up(*n),
+            BillingCommand::EndTopUp { n, stop, payment } => self.end_top_up(*n, *stop, payment.as_ref()),
+            BillingCommand::RequestReview { review, application } => self.request_review(review, *application),
+            BillingCommand::RejectReview { review, reason } => self.reject_review(review, reason),
+            BillingCommand::RevokeReview { review, reason } => self.revoke_review(review, reason),
+        }
+    }
+
+    /// Gives what a payment bought, once (R7).
+    fn record_payment(&mut self, payment: &Payment) -> Result<(), Refusal> {
+        if self.workspace.sources.contains(&payment.source) {
+            payment.top_up.into_iter().for_each(|n| self.end_paid_wish(n));
+            return Ok(());
+        }
+        if payment.paid.is_zero() && payment.given.is_zero() {
+            return Err(Refusal::invalid("/paid", "nothing was paid, so nothing is given"));
+        }
+        let open = self.workspace.grants.iter().filter(|grant| !grant.closed()).count();
+        limit("grants", GRANTS_MAX, open)?;
+        limit("sources", SOURCES_MAX, self.workspace.sources.len())?;
+        match &payment.bought {
+            Bought::Pack(id) => {
+                let is_it = |catalog: &'a Catalog| {
+                    catalog.pack(id).filter(|pack| costs(payment, Some(pack.amount), &pack.currency))
+                };
+                let (_, pack) = self.sold_as(payment, self.at, is_it)?;
+                self.sell_pack(pack, payment.paid, &payment.source, "paid through the provider");
+                self.end_wish_by_payment(payment);
+                Ok(())
+            }
+            Bought::Period { plan, interval, subscription, anchor, start, end } => {
+                let billed = Billed { interval: *interval, anchor: *anchor, start: *start, end: *end };
+                self.record_period(payment, plan, subscription, billed)
+            }
+        }
+    }
+
+    fn record_period(
+        &mut self,
+        payment: &Payment,
+        plan: &Name,
+        subscription: &Name,
+        billed: Billed,
+    ) -> Result<(), Refusal> {
+        if billed.start >= billed.end {
+            return Err(Refusal::invalid("/end", "must be after the start"));
+        }
+        // A renewal is sold as on the day it began, however late its payment is heard of (R33).
+        let current = self.workspace.subscription.payment.as_ref();
+        let renews = current.is_some_and(|paid| paid.subscription == *subscription);
+        let sold_at = if renews { billed.start.min(self.at) } else { self.at };
+        let (published, (plan, price)) = self.sold_as(payment, sold_at, |catalog| {
+            let plan = catalog.plan(plan)?;
+            let price = plan.price(billed.interval)?;
+            costs(payment, price.amount, &price.currency).then_some((plan, price))
+        })?;
+        required(&self.workspace, &published.catalog, plan)?;
+        self.emit(PaymentEvent::PeriodPaid {
+            source: payment.source.clone(),
+            subscription: subscription.clone(),
+            plan: plan.id.clone(),
+            interval: billed.interval,
+            catalog: published.version,
+            start: billed.start,
+            end: billed.end,
+            amount: payment.paid,
+            currency: payment.currency.clone(),
+        });
+        let sale = Sale { offer: published, plan, price, payment, subscription };
+        match self.place_of(published, plan, subscription, billed) {
+            Place::Over => self.give_over(&sale, billed),
+            Place::Beside => self.carry_beside(&sale, billed),
+            Place::Current(why) => self.start_paid_period(&sale, billed, why),
+        }
+        Ok(())
+    }
+
+    /// Returns the version that a checkout session showed, where one did and sells it at the payment's price; else the
+    /// newest in force at an instant that sells it at that price. So nobody gets for an old price what is sold at a new
+    /// one, and the old price goes on buying what was sold for it (R33).
+    fn sold_as<T>(
+        &self,
+        payment: &Payment,
+        at: Timestamp,
+        is_it: impl Fn(&'a Catalog) -> Option<T>,
+    ) -> Result<(&'a Published, T), Refusal> {
+        let newest = self.offer()?.version;
+        let then = self.catalogs.in_force(at, self.workspace.test_clock).map_or(newest, |then| then.version);
+        let offered = payment.offered.and_then(|offered| self.catalogs.get(offered));
+        let until = |version: u32| self.catalogs.all().iter().rev().filter(move |known| known.version <= version);
+        let versions = offered.into_iter().chain(until(then)).chain(until(newest));
+        let mut sold = versions.filter_map(|published| Some((published, is_it(&published.catalog)?)));
+        sold.next().ok_or_else(|| {
+            let Payment { price, currency, .. } = payment;
+            Refusal::invalid("/price", format!("no version of the catalog sells this for {price} {currency}"))
+        })
+    }
+
+    /// Returns where a paid period belongs. Of two subscriptions the higher plan is the current one, and the operator's
+    /// contract is where it agrees on more.
+    fn place_of(&self, offer: &Published, plan: &Plan, subscription: &Name, billed: Billed) -> Place {
+        if billed.end <= self.at {
+            return Place::Over;
+        }
+        let workspace = &self.workspace.subscription;
+        let Some(period) = workspace.period else { return Place::Current(Start::New) };
+        let (from, to) = (self.current(period), (&*plan.id, billed.interval));
+        let is_less = is_downgrade(&offer.catalog, from, to);
+        let is_older = billed.start < period.start;
+        let follows = billed.start >= period.end;
+        match &workspace.payment {
+            Some(paid) if paid.subscription == *subscription => match () {
+                () if is_older => Place::Beside,
+                () if from == to && follows => Place::Current(Start::Renewal),
+                () if is_less || follows => Place::Current(Start::Change),
+                () => Place::Current(Start::Upgrade),
+            },
+            Some(_) if period.end <= self.at => Place::Current(Start::Upgrade),
+            Some(_) if is_older && from == to => Place::Beside,
+            _ if is_less => Place::Beside,
+            _ => Place::Current(Start::Upgrade),
+        }
+    }
+
+    fn start_paid_period(&mut self, sale: &Sale<'a, '_>, billed: Billed, why: Start) {
+        self.end_frozen(self.at);
+        match why {
+            Start::Upgrade => self.leave_cycle(),
+            Start::Change => self.carry_current(),
+            Start::New | Start::Renewal | Start::Resumed => {}
+        }
+        let Sale { offer, plan, price, .. } = *sale;
+        let (period, payment) = (period_of(price, billed, self.at), Some(sale.paid()));
+        self.start_period(Cycle { offer, plan, price, allowance: None, why, period, payment }, self.at);
+        self.keep_migrated(self.at);
+    }
+
+    /// Gives what a period was sold with beside a current one that is more: it is carried until that ends first (R31).
+    fn carry_beside(&mut self, sale: &Sale<'a, '_>, billed: Billed) {
+        self.emit(PlanEvent::PeriodCarried {
+            plan: sale.plan.id.clone(),
+            catalog: sale.offer.version,
+            period: period_of(sale.price, billed, self.at),
+            allowance: None,
+            payment: Some(sale.paid()),
+            replaced: false,
+            grants: Vec::new(),
+        });
+        let place = self.workspace.subscription.carried.len() - 1;
+        self.grant_period(Which::Carried(place), sale.price, None, self.at);
+    }
+
+    /// Gives what a period was sold with that was over before its payment was heard of: its grants have expired.
+    fn give_over(&mut self, sale: &Sale<'a, '_>, billed: Billed) {
+        for template in &sale.price.grants {
+            let is_monthly = template.every == Some(Interval::Month) && sale.price.interval == Interval::Year;
+            let months = if is_monthly { 12 } else { 1 };
+            let amount = Amount::new(template.amount.get() * months).unwrap_or(template.amount);
+            let kind = if template.bonus { GrantKind::Bonus } else { GrantKind::Cycle };
+            let (currency, paid) = (sale.payment.currency.clone(), sale.payment.paid);
+            let cost = CostBasis { currency, amount: paid, credits: amount };
+            let cost = Some(cost).filter(|_| kind == GrantKind::Cycle && template.unit == Unit::Credits);
+            let (grant, source) = (self.workspace.next_grant, sale.payment.source.clone());
+            self.grant_paid(kind, template, amount, source, cost, self.at, Some(billed.end));
+            self.emit(GrantEvent::GrantExpired { grant, amount });
+        }
+    }
+
+    /// Agrees with the provider on how a subscription goes on. What it says of any but the current one is old news.
+    fn follow_subscription(&mut self, subscription: &Name, standing: &Standing) -> Result<(), Refusal> {
+        let current = self.workspace.subscription.clone();
+        let (Some(paid), Some(period)) = (&current.payment, current.period) else { return Ok(()) };
+        if paid.subscription != *subscription {
+            return Ok(());
+        }
+        match standing {
+            // What is paid for is had to its end, however the provider's subscription ends (R32).
+            Standing::Ended if self.at < period.end => self.schedule_cancel(),
+            Standing::Ended => {
+                self.end_subscription(self.at, true);
+                Ok(())
+            }
+            Standing::Goes { ending, change, processing } => {
+                match change {
+                    _ if *ending => self.schedule_cancel()?,
+                    Some((plan, interval)) => self.schedule_change(plan, *interval)?,
+                    None => self.clear_schedule()?,
+                }
+                self.follow_processing(period.end, *processing);
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits longer for a renewal whose payment is on its way, and no longer for one whose payment has failed (R4).
+    fn follow_processing(&mut self, period_end: Timestamp, processing: bool) {
+        let current = &self.workspace.subscription;
+        if current.awaited_until.is_none() || current.processing == processing {
+            return;
+        }
+        let payment = self.longest(|catalog| catalog.payment_grace);
+        let whole = self.longest(|catalog| catalog.processing_grace);
+        let until = period_end.after(if processing { whole } else { payment });
+        if until <= self.at {
+            self.end_subscription(self.at, true);
+        } else if processing {
+            self.emit(PaymentEvent::PaymentProcessing { until });
+        } else {
+            self.emit(PaymentEvent::PaymentAwaited { until, bridge: None });
+        }
+    }
+
+    fn schedule_change(&mut self, plan: &Name, interval: Interval) -> Result<(), Refusal> {
+        let offer = self.offer()?;
+        let known = offer.catalog.plan(plan).filter(|plan| plan.price(interval).is_some());
+        let known = known.ok_or_else(|| Refusal::invalid("/plan", format!("`{plan}` is not sold so")))?;
+        required(&self.workspace, &offer.catalog, known)?;
+        let change = (plan.clone(), interval);
+        let current = &self.workspace.subscription;
+        if current.pending.as_ref() != Some(&change) || current.cancel {
+            self.emit(PlanEvent::ChangeScheduled { plan: change.0, interval, allowance: None });
+        }
+        Ok(())
+    }
+
+    fn fail_payment(&mut self, subscription: &Name, invoice: &Name, attempt: u32) -> Result<(), Refusal> {
+        let current = self.workspace.subscription.payment.as_ref();
+        let ours = current.is_some_and(|paid| paid.subscription == *subscription);
+        let known = self.workspace.billing.failed.as_ref();
+        let told = known.is_some_and(|(known, last)| known == invoice && *last >= attempt);
+        if ours && !told {
+            self.emit(PaymentEvent::PaymentFailed { invoice: invoice.clone(), attempt });
+        }
+        Ok(())
+    }
+}
+
+/// Whether something is sold at a payment's price.
+fn costs(payment: &Payment, amount: Option<Amount>, currency: &str) -> bool {
+    amount == Some(payment.price) && currency == &*payment.currency
+}
+
+/// The period as it is billed, with its number from the anchor, and the month of it that it is now. Months that have
+/// passed before the payment was heard of have ended (R3). What does not stand on its anchor is its own.
+fn period_of(price: &Price, billed: Billed, now: Timestamp) -> Period {
+    let Billed { interval, anchor, start, end } = billed;
+    let mut index = 0;
+    while anchor.nth(interval, index) < start {
+        index += 1;
+    }
+    let (anchor, index) = if anchor.nth(interval, index) == start { (anchor, index) } else { (start, 0) };
+    let first = index * 12 + 1;
+    let passed = (first..first + 12).take_while(|month| anchor.nth(Interval::Month, *month) <= now.min(end)).count();
+    let month = first + u32::try_from(passed).expect("at most twelve");
+    Period { interval, anchor, index, start, end, next_month: grants_by_month(price).then_some(month) }
+}

@@ -1,0 +1,16 @@
+//! Payments: what Stripe collected for a workspace, and what is bought without being asked for.
+
+pub mod command;
+pub(crate) mod decide;
+mod event;
+mod evolve;
+mod explain;
+mod state;
+pub(crate) mod top_up;
+
+pub use crate::reviews::{Review, ReviewStatus};
+pub use event::PaymentEvent;
+pub(crate) use evolve::evolve;
+pub use state::{Billing, Paid};
+pub(crate) use top_up::decide::follow_up;
+pub use top_up::{AgreedPack, TopUp, TopUpDrop, TopUpEvent, TopUpPurchase, TopUpStatus, TopUpStop, TopUpTerms};

@@ -1,0 +1,91 @@
+//! Events of automatic top-ups, in words.
+
+use super::event::TopUpEvent;
+use super::state::{AgreedPack, TopUpDrop, TopUpStop};
+use crate::explain::scene::{Scene, Sentence};
+use crate::explain::words::quantity;
+use crate::kernel::amount::Unit;
+use crate::kernel::money::money;
+
+impl Scene<'_> {
+    /// Describes an event of automatic top-ups.
+    pub(crate) fn describe_top_up(&self, event: &TopUpEvent) -> Sentence {
+        match event {
+            TopUpEvent::TopUpSet { terms, agreed } => Sentence::with(
+                format!("The pack {} is to be bought when fewer than {} credits are left", terms.pack, terms.below),
+                match agreed {
+                    None => {
+                        format!(", for at most {} of the currency's smallest unit a calendar month.", terms.monthly_max)
+                    }
+                    Some(AgreedPack { credits, amount, currency, .. }) => format!(
+                        ", for at most {} a calendar month, as long as it brings {} for {}.",
+                        money(terms.monthly_max, currency),
+                        quantity(Unit::Credits, *credits),
+                        money(*amount, currency)
+                    ),
+                },
+            ),
+            TopUpEvent::TopUpUnset => Sentence::plain("No pack is bought by itself any more"),
+            TopUpEvent::TopUpRequested { n, pack, amount, currency, .. } => Sentence::plain(format!(
+                "The balance got low: the pack {pack} is to be bought for {}, automatic purchase {n}",
+                money(*amount, currency)
+            )),
+            TopUpEvent::TopUpProcessing { n } => {
+                Sentence::plain(format!("The payment of automatic purchase {n} is on its way"))
+            }
+            TopUpEvent::TopUpDropped { n, why } => Sentence::with(
+                format!("Automatic purchase {n} was dropped"),
+                format!(", and nothing is charged for it: {}.", dropped(*why)),
+            ),
+            TopUpEvent::TopUpEnded { n, why: Some(TopUpStop::NotGiven), .. } => Sentence::with(
+                format!("Automatic purchase {n} was paid and could not be given"),
+                ": nothing more is bought by itself until it is asked for again.",
+            ),
+            TopUpEvent::TopUpEnded { n, declined: true, why, .. } => Sentence::with(
+                match why.unwrap_or(TopUpStop::Declined) {
+                    TopUpStop::Declined => format!("The payment of automatic purchase {n} was declined"),
+                    other => format!("Automatic purchase {n} was not paid, because {}", stopped(other)),
+                },
+                ": nothing more is bought by itself until it is asked for again.",
+            ),
+            TopUpEvent::TopUpEnded { n, .. } => Sentence::plain(format!("Automatic purchase {n} was paid")),
+            TopUpEvent::TopUpPaid { n, .. } => Sentence::plain(format!(
+                "Automatic purchase {n} was paid after it had been dropped, and counts as spent"
+            )),
+            TopUpEvent::TopUpStopped { why } => Sentence::with(
+                format!("Automatic top-ups stopped, because {}", stopped(*why)),
+                ": nothing more is bought by itself until it is asked for again.",
+            ),
+            TopUpEvent::TopUpPutOff { until } => Sentence::with(
+                "The balance is low, and automatic top-ups have cost as much as they may this month",
+                format!(": the next pack is bought on {until} at the earliest."),
+            ),
+        }
+    }
+}
+
+/// Returns the reason for which top-ups stopped, as a clause.
+fn stopped(why: TopUpStop) -> &'static str {
+    match why {
+        TopUpStop::Declined => "the payment was declined",
+        TopUpStop::AuthenticationRequired => "the bank wants the customer to confirm the payment",
+        TopUpStop::NoPaymentMethod => "there is nothing to pay with",
+        TopUpStop::PackChanged => "the pack costs more than was agreed or brings less",
+        TopUpStop::PackGone => "the pack is not sold to the workspace any more",
+        TopUpStop::Refused => "Stripe does not take the payment",
+        TopUpStop::NotGiven => "the pack was paid and could not be given",
+    }
+}
+
+/// Returns the reason for which a wish was dropped, as a clause.
+fn dropped(why: TopUpDrop) -> &'static str {
+    match why {
+        TopUpDrop::Recovered => "the balance is not low any more",
+        TopUpDrop::PackBought => "a pack was bought meanwhile",
+        TopUpDrop::Off => "automatic top-ups were switched off",
+        TopUpDrop::Frozen => "the workspace is frozen",
+        TopUpDrop::Disputed => "a payment is in dispute",
+        TopUpDrop::Changed => "the pack is sold otherwise by now",
+        TopUpDrop::MonthOver => "the month it counted in is over",
+    }
+}

@@ -1,0 +1,17 @@
+//! Plans: what a workspace is subscribed to, on which terms, and how its periods follow each other.
+
+mod command;
+pub(crate) mod decide;
+mod event;
+mod evolve;
+mod explain;
+pub(crate) mod migration;
+pub(crate) mod purchase;
+pub(crate) mod renewal;
+pub(crate) mod retirement;
+pub(crate) mod subscription;
+pub(crate) mod terms;
+
+pub use command::Choice;
+pub use event::{PlanEvent, Start};
+pub(crate) use evolve::evolve;

@@ -1,0 +1,11 @@
+//! Reviews that stand before a plan.
+
+pub(crate) mod decide;
+mod event;
+mod evolve;
+mod explain;
+mod state;
+
+pub use event::ReviewEvent;
+pub(crate) use evolve::evolve;
+pub use state::{Review, ReviewStatus};

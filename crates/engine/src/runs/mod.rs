@@ -1,0 +1,15 @@
+//! Runs of models: who may run what, at which price, and how a run ends.
+
+pub(crate) mod access;
+mod command;
+pub(crate) mod decide;
+mod event;
+mod evolve;
+mod explain;
+pub(crate) mod params;
+pub(crate) mod quote;
+pub(crate) mod ways_out;
+
+pub use command::{CitedQuote, Off, Outcome};
+pub use event::{Failure, FailureCode, OutputFile, RunEvent, RunStatus, Script, ScriptedOutcome};
+pub(crate) use evolve::evolve;

@@ -1,0 +1,461 @@
+//! Members, invitations and keys: what may be done about them, and to whom.
+
+use crate::apply::bounds::{limit, name_is_good};
+use crate::apply::step::Step;
+use crate::catalog::{Name, nearest};
+use crate::kernel::id::UserId;
+use crate::kernel::invalid::Invalid;
+use crate::kernel::limits::{
+    CAPABILITIES_MAX, INVITATION_SECONDS, INVITATIONS_MAX, KEY_GRACE_SECONDS_MAX, KEYS_MAX, MEMBERS_MAX, OPERATION_MAX,
+};
+use crate::plans::Choice;
+use crate::refusal::Refusal;
+use crate::runs::access::Capability;
+use crate::team::command::{KeyChange, NewKey, Secret, TeamCommand};
+use crate::team::event::TeamEvent;
+use crate::team::rights::{By, Need, judge, role_reaches};
+use crate::team::{Authority, CapTerms, Key, KeyTerms, Role, Tenancy};
+use crate::workspace::Workspace;
+
+impl Step<'_> {
+    pub(crate) fn team(&mut self, command: &TeamCommand) -> Result<(), Refusal> {
+        match command {
+            TeamCommand::Invite { email, role } => self.invite(email, *role),
+            TeamCommand::Withdraw { invitation } => self.withdraw(*invitation),
+            TeamCommand::Join { invitation, user, email } => self.join(*invitation, *user, email),
+            TeamCommand::Add { user, email, role } => self.add(*user, email, *role),
+            TeamCommand::ChangeMember { user, role, cap } => self.change_member(*user, *role, *cap),
+            TeamCommand::Remove { user } => self.remove(*user),
+            TeamCommand::MakeKey { secret, owner, new } => self.make_key(secret, *owner, new),
+            TeamCommand::ChangeKey { key, change } => self.change_key(*key, change),
+            TeamCommand::RotateKey { key, secret, grace } => self.rotate_key(*key, secret, *grace),
+            TeamCommand::FreezeKey { key, reason } => self.freeze_key(*key, reason.as_ref()),
+            TeamCommand::RevokeKey { key } => self.revoke_key(*key),
+        }
+    }
+
+    fn needs(&self, need: Need<'_>) -> Result<(), Refusal> {
+        judge(&self.workspace, &self.plan(), self.by, need, self.at)
+    }
+
+    fn tell(&mut self, event: TeamEvent) {
+        self.emit(crate::event::Event::Team(event));
+    }
+
+    fn invite(&mut self, email: &Name, role: Role) -> Result<(), Refusal> {
+        self.needs(Need::Admin)?;
+        email_is_good(email)?;
+        self.not_frozen()?;
+        self.first_is_admin(role)?;
+        let team = &self.workspace.team;
+        if team.members.iter().any(|member| is_same_address(&member.email, email)) {
+            return Err(Refusal::invalid("/email", "is a member's already"));
+        }
+        self.may_have_one_more(email)?;
+        let pending = team.invitations.iter().filter(|invitation| self.at < invitation.expires_at);
+        let again = pending.clone().find(|invitation| is_same_address(&invitation.email, email)).map(|same| same.n);
+        if again.is_none() {
+            limit("open invitations", INVITATIONS_MAX, pending.count())?;
+        }
+        let invitation = team.invited + 1;
+        if let Some(again) = again {
+            // Only the newest mail opens the door.
+            self.tell(TeamEvent::InvitationWithdrawn { invitation: again });
+        }
+        let expires_at = self.at.after_seconds(INVITATION_SECONDS);
+        self.tell(TeamEvent::Invited { invitation, email: email.clone(), role, expires_at });
+        Ok(())
+    }
+
+    /// Refuses a first member who would be no admin: nobody of the workspace could ever make them one (R35).
+    fn first_is_admin(&self, role: Role) -> Result<(), Refusal> {
+        match self.workspace.team.members.is_empty() && role != Role::Admin {
+            true => Err(Refusal::invalid("/role", "must be admin: the workspace has nobody yet")),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the plan has room for one more, the others who are invited counted: who accepts must find the place.
+    fn may_have_one_more(&self, email: &str) -> Result<(), Refusal> {
+        if self.workspace.tenancy == Tenancy::Personal {
+            let detail = "this workspace is personal: make a workspace for the team, and invite there";
+            return Err(Refusal::invalid("", detail));
+        }
+        let team = &self.workspace.team;
+        limit("members", MEMBERS_MAX, team.members.len())?;
+        let Some(most) = self.plan().members else { return Ok(()) };
+        if most <= 1 {
+            let more =
+                self.terms().menu.catalog.plans.iter().filter(|plan| plan.members.is_none_or(|members| members > 1));
+            let plans_that_include = more.map(|plan| plan.id.clone()).collect();
+            return Err(Refusal::FeatureNotInPlan { feature: "members".to_owned(), plans_that_include });
+        }
+        let others = team.invitations.iter().filter(|other| !is_same_address(&other.email, email));
+        let invited = others.filter(|invitation| self.at < invitation.expires_at).count();
+        let asked = (team.members.len() + invited + 1) as u64;
+        match asked > u64::from(most) {
+            true => Err(Refusal::LimitExceeded { what: "members", limit: u64::from(most), asked }),
+            false => Ok(()),
+        }
+    }
+
+    fn withdraw(&mut self, invitation: u32) -> Result<(), Refusal> {
+        self.needs(Need::Admin)?;
+        self.workspace.team.invitation(invitation, self.at).ok_or(Refusal::NotFound { what: "invitation" })?;
+        self.tell(TeamEvent::InvitationWithdrawn { invitation });
+        Ok(())
+    }
+
+    /// Accepts an invitation: once, in time, and by the person it was sent to (R35).
+    fn join(&mut self, invitation: u32, user: UserId, email: &Name) -> Result<(), Refusal> {
+        if self.by != By::User(user) {
+            return Err(Refusal::NotFound { what: "invitation" });
+        }
+        let open = self.workspace.team.invitation(invitation, self.at);
+        let open = open.ok_or(Refusal::NotFound { what: "invitation" })?;
+        if !is_same_address(&open.email, email) {
+            return Err(Refusal::CapabilityRequired { capability: "invitation".to_owned(), ceiling: Vec::new() });
+        }
+        if self.workspace.team.member(user).is_some() {
+            return Err(Refusal::invalid("", "you are a member already"));
+        }
+        let role = open.role;
+        // A place was kept for the invitation, but the plan may have changed since.
+        let (most, members) = (self.plan().members, self.workspace.team.members.len());
+        if most.is_some_and(|most| members >= most as usize) {
+            let limit = u64::from(most.unwrap_or_default());
+            return Err(Refusal::LimitExceeded { what: "members", limit, asked: members as u64 + 1 });
+        }
+        limit("members", MEMBERS_MAX, members)?;
+        self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation: Some(invitation) });
+        Ok(())
+    }
+
+    fn add(&mut self, user: UserId, email: &Name, role: Role) -> Result<(), Refusal> {
+        self.needs(Need::Operator)?;
+        email_is_good(email)?;
+        if self.workspace.team.member(user).is_some() {
+            return Ok(());
+        }
+        self.first_is_admin(role)?;
+        // The owner of a workspace that has nobody yet takes the first place, whatever the plan.
+        if !self.workspace.team.members.is_empty() {
+            self.may_have_one_more(email)?;
+        }
+        // An invitation that is open still would let them in again after they were removed (R35).
+        let open = self.workspace.team.invitations.iter().find(|open| is_same_address(&open.email, email));
+        let invitation = open.map(|open| open.n);
+        self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation });
+        Ok(())
+    }
+
+    fn change_member(
+        &mut self,
+        user: UserId,
+        role: Option<Role>,
+        cap: Option<Option<CapTerms>>,
+    ) -> Result<(), Refusal> {
+        self.needs(Need::Admin)?;
+        let member = self.workspace.team.member(user).ok_or(Refusal::NotFound { what: "member" })?.clone();
+        if let Some(Some(terms)) = cap {
+            cap_is_good(terms)?;
+        }
+        if let Some(role) = role.filter(|role| *role != member.role) {
+            self.not_the_last_admin(user)?;
+            self.tell(TeamEvent::RoleChanged { user, role });
+        }
+        if let Some(cap) = cap.filter(|cap| *cap != member.cap.map(|cap| cap.terms)) {
+            self.tell(TeamEvent::MemberCapped { user, cap });
+        }
+        Ok(())
+    }
+
+    /// Refuses what would leave the workspace without an admin (R35).
+    fn not_the_last_admin(&self, user: UserId) -> Result<(), Refusal> {
+        let team = &self.workspace.team;
+        if team.member(user).is_some_and(|member| member.role == Role::Admin) && team.admins() == 1 {
+            return Err(Refusal::invalid("", "this is the last admin: make somebody else an admin first"));
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, user: UserId) -> Result<(), Refusal> {
+        if self.by != By::User(user) {
+            self.needs(Need::Admin)?;
+        }
+        self.workspace.team.member(user).ok_or(Refusal::NotFound { what: "member" })?;
+        self.not_the_last_admin(user)?;
+        self.tell(TeamEvent::MemberLeft { user });
+        Ok(())
+    }
+
+    /// Makes a key: nothing above the plan's ceiling or above its maker is given, and nothing is narrowed (R26).
+    fn make_key(&mut self, secret: &Secret, owner: Option<UserId>, new: &NewKey) -> Result<(), Refusal> {
+        let owns = owner.is_some_and(|owner| self.by == By::User(owner));
+        self.needs(if owns { Need::Member } else { Need::Admin })?;
+        if let Some(owner) = owner {
+            self.workspace.team.member(owner).ok_or_else(|| Refusal::invalid("/owner", "is no member"))?;
+        }
+        name_is_good("/name", &new.name)?;
+        if let Some(cap) = new.cap {
+            cap_is_good(cap)?;
+        }
+        if new.expires_at.is_some_and(|end| end <= self.at) {
+            return Err(Refusal::invalid("/expires_at", "must lie in the future"));
+        }
+        self.names_are_good(new)?;
+        let listed = match &new.preset {
+            None => new.capabilities.clone(),
+            Some(preset) => self.preset(preset, &new.capabilities)?,
+        };
+        let capabilities = self.grantable(&listed, owner)?;
+        self.is_new(secret)?;
+        limit("keys", KEYS_MAX, self.workspace.team.keys.len())?;
+        let terms = KeyTerms {
+            name: new.name.clone(),
+            capabilities,
+            models: new.models.clone(),
+            workflows: new.workflows.clone(),
+            cap: new.cap,
+            expires_at: new.expires_at,
+        };
+        let made_by = self.asker();
+        let (hash, last4) = (secret.hash, secret.last4.clone());
+        self.tell(TeamEvent::KeyMade { key: self.workspace.team.keyed + 1, hash, last4, owner, made_by, terms });
+        Ok(())
+    }
+
+    /// Refuses a secret that a key has or had: a secret opens one key, and a replaced one dies.
+    fn is_new(&self, secret: &Secret) -> Result<(), Refusal> {
+        let has = |key: &Key| key.hash == secret.hash || key.retired.is_some_and(|retired| retired.hash == secret.hash);
+        match self.workspace.team.keys.iter().any(has) {
+            true => Err(Refusal::invalid("/secret", "is a key's already")),
+            false => Ok(()),
+        }
+    }
+
+    /// The person who asks.
+    fn asker(&self) -> Option<UserId> {
+        match self.by {
+            By::User(user) => Some(user),
+            By::Operator | By::Key(_) => None,
+        }
+    }
+
+    fn names_are_good(&self, new: &NewKey) -> Result<(), Refusal> {
+        let menu = &self.terms().menu.catalog;
+        let known = |model: &Name| menu.model(model).is_some();
+        if let Some(index) = new.models.iter().position(|model| !known(model)) {
+            return Err(Refusal::invalid(format!("/models/{index}"), "is no model of the catalog"));
+        }
+        let slug = |text: &str| Capability::parse(&format!("workflow:{text}:run")).is_some_and(|read| read.is_exact());
+        if let Some(index) = new.workflows.iter().position(|workflow| !slug(workflow)) {
+            return Err(Refusal::invalid(format!("/workflows/{index}"), "is no name of a workflow"));
+        }
+        at_most("models and workflows of a key", new.models.len() + new.workflows.len())
+    }
+
+    /// What a preset gives now: its list, or the whole ceiling.
+    fn preset(&self, preset: &Name, beside: &[String]) -> Result<Vec<String>, Refusal> {
+        if !beside.is_empty() {
+            return Err(Refusal::invalid("/preset", "must not be given with capabilities: one of the two says it all"));
+        }
+        let catalog = &self.terms().menu.catalog;
+        let Some(found) = catalog.presets.iter().find(|known| known.id == *preset) else {
+            let known: Vec<&str> = catalog.presets.iter().map(|known| &*known.id).collect();
+            let detail = match nearest(preset, &known) {
+                Some(near) => format!("there is no such preset; did you mean `{near}`?"),
+                None if known.is_empty() => "the catalog has no presets; list capabilities".to_owned(),
+                None => format!("there is no such preset; the catalog has {}", known.join(", ")),
+            };
+            return Err(Refusal::invalid("/preset", detail));
+        };
+        if !found.ceiling {
+            return Ok(found.capabilities.clone());
+        }
+        let plan = self.plan();
+        let exact =
+            plan.ceiling.iter().filter(|word| Capability::parse(word).is_some_and(|capability| capability.is_exact()));
+        let exact: Vec<String> = exact.cloned().collect();
+        match exact.is_empty() {
+            true => Err(Refusal::CapabilityRequired { capability: "any".to_owned(), ceiling: Vec::new() }),
+            false => Ok(exact),
+        }
+    }
+
+    /// The capabilities that are asked for, if whoever asks may give all of them to a key of this owner.
+    fn grantable(&self, listed: &[String], owner: Option<UserId>) -> Result<Vec<Capability>, Refusal> {
+        if listed.is_empty() {
+            return Err(Refusal::invalid("/capabilities", "must name at least one, or give a preset"));
+        }
+        at_most("capabilities of a key", listed.len())?;
+        let read = |word: &String| Capability::parse(word).filter(Capability::is_exact);
+        let wrong = listed.iter().enumerate().filter(|(_, word)| read(word).is_none());
+        let errors: Vec<Invalid> = wrong.map(|(index, _)| unknown_capability(index)).collect();
+        if !errors.is_empty() {
+            return Err(Refusal::InvalidRequest { errors });
+        }
+        let mut capabilities: Vec<Capability> = listed.iter().filter_map(read).collect();
+        capabilities.sort();
+        capabilities.dedup();
+        let plan = self.plan();
+        let ceiling = &plan.ceiling;
+        let roles =
+            [self.asker(), owner].map(|user| user.and_then(|user| Some(self.workspace.team.member(user)?.role)));
+        let above = |capability: &&Capability| {
+            let over_role = roles.iter().flatten().any(|role| !role_reaches(*role, capability));
+            over_role || !capability.is_within(ceiling)
+        };
+        match capabilities.iter().find(above) {
+            Some(above) => Err(Refusal::CapabilityRequired { capability: above.to_string(), ceiling: ceiling.clone() }),
+            None => Ok(capabilities),
+        }
+    }
+
+    /// A key that whoever asks may change: their own, or any as an admin.
+    fn key_to_change(&self, n: u32) -> Result<Key, Refusal> {
+        let key = self.workspace.team.key(n);
+        let owns = key.is_some_and(|key| key.owner.is_some() && key.owner == self.asker());
+        self.needs(if owns { Need::Member } else { Need::Admin })?;
+        key.cloned().ok_or(Refusal::NotFound { what: "key" })
+    }
+
+    fn change_key(&mut self, n: u32, change: &KeyChange) -> Result<(), Refusal> {
+        let key = self.key_to_change(n)?;
+        let mut terms = key.terms.clone();
+        if let Some(name) = &change.name {
+            name_is_good("/name", name)?;
+            terms.name.clone_from(name);
+        }
+        if let Some(listed) = &change.capabilities {
+            terms.capabilities = self.grantable(listed, key.owner)?;
+        }
+        if let Some(cap) = change.cap {
+            // Whoever is held to an amount must not set themselves another.
+            self.needs(Need::Admin)?;
+            cap.map_or(Ok(()), cap_is_good)?;
+            terms.cap = cap;
+        }
+        if terms != key.terms {
+            self.tell(TeamEvent::KeyChanged { key: n, terms });
+        }
+        if change.reviewed && self.workspace.team.is_orphan(&key) {
+            self.tell(TeamEvent::KeyReviewed { key: n });
+        }
+        Ok(())
+    }
+
+    fn rotate_key(&mut self, n: u32, secret: &Secret, grace: i64) -> Result<(), Refusal> {
+        self.key_to_change(n)?;
+        if !(0..=KEY_GRACE_SECONDS_MAX).contains(&grace) {
+            return Err(Refusal::invalid("/grace", format!("must be 0 to {KEY_GRACE_SECONDS_MAX} seconds")));
+        }
+        self.is_new(secret)?;
+        let until = self.at.after_seconds(grace);
+        self.tell(TeamEvent::KeyRotated { key: n, hash: secret.hash, last4: secret.last4.clone(), until });
+        Ok(())
+    }
+
+    fn freeze_key(&mut self, n: u32, reason: Option<&Name>) -> Result<(), Refusal> {
+        let key = self.key_to_change(n)?;
+        let by = self.authority();
+        match (reason, key.frozen.map(|(_, by)| by)) {
+            // What somebody with more authority switches off is off by theirs, whoever had switched it off before.
+            (Some(reason), frozen) if frozen.is_none_or(|frozen| frozen < by) => {
+                name_is_good("/reason", reason)?;
+                self.tell(TeamEvent::KeyFrozen { key: n, reason: reason.clone(), by });
+                Ok(())
+            }
+            (None, Some(frozen)) if frozen > by => {
+                Err(Refusal::CapabilityRequired { capability: frozen.name().to_owned(), ceiling: Vec::new() })
+            }
+            (None, Some(_)) => {
+                self.tell(TeamEvent::KeyUnfrozen { key: n });
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// With what authority whoever asks switches something off or on.
+    fn authority(&self) -> Authority {
+        let role = self.asker().and_then(|user| Some(self.workspace.team.member(user)?.role));
+        match (self.by, role) {
+            (By::Operator, _) => Authority::Operator,
+            (_, Some(Role::Admin)) => Authority::Admin,
+            _ => Authority::Owner,
+        }
+    }
+
+    fn revoke_key(&mut self, n: u32) -> Result<(), Refusal> {
+        self.key_to_change(n)?;
+        self.tell(TeamEvent::KeyRevoked { key: n });
+        Ok(())
+    }
+
+    /// Refuses credits that a cap does not leave: of the key, and of the member it belongs to or who asks (R30).
+    pub(crate) fn caps_leave(&self, credits: crate::Amount) -> Result<(), Refusal> {
+        let Some(spender) = self.spender() else { return Ok(()) };
+        let team = &self.workspace.team;
+        let key = spender.key.and_then(|n| Some((self.workspace.id.owned(crate::Kind::Key, n), team.key(n)?.cap?)));
+        let member = spender.member.and_then(|user| Some((user.to_string(), team.member(user)?.cap?)));
+        // The tightest is named.
+        let over = [key, member].into_iter().flatten().filter(|(_, cap)| cap.left(self.at) < credits);
+        match over.min_by_key(|(_, cap)| cap.left(self.at)) {
+            None => Ok(()),
+            Some((of, cap)) => Err(Refusal::SpendCapReached {
+                of,
+                credits: cap.terms.credits,
+                spent: cap.spent(self.at),
+                resets_at: cap.resets_at(self.at),
+            }),
+        }
+    }
+}
+
+fn at_most(what: &'static str, asked: usize) -> Result<(), Refusal> {
+    match asked > CAPABILITIES_MAX {
+        true => Err(Refusal::LimitExceeded { what, limit: CAPABILITIES_MAX as u64, asked: asked as u64 }),
+        false => Ok(()),
+    }
+}
+
+fn unknown_capability(index: usize) -> Invalid {
+    let words = Capability::VOCABULARY.join(", ");
+    Invalid::new(
+        format!("/capabilities/{index}"),
+        format!("is no capability; they are {words}, with a real name in <>"),
+    )
+}
+
+fn is_same_address(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+fn email_is_good(email: &str) -> Result<(), Refusal> {
+    let (length, at_signs) = (email.len(), email.matches('@').count());
+    let good = (3..=254).contains(&length) && at_signs == 1 && email.bytes().all(|byte| byte.is_ascii_graphic());
+    if good { Ok(()) } else { Err(Refusal::invalid("/email", "must be an e-mail address")) }
+}
+
+fn cap_is_good(cap: CapTerms) -> Result<(), Refusal> {
+    if cap.credits.get() <= OPERATION_MAX {
+        return Ok(());
+    }
+    Err(Refusal::invalid("/spend_cap/credits", format!("must be 0 to {OPERATION_MAX}")))
+}
+
+/// Whether a workspace may be opened by somebody: by the operator for anyone, by a person for themselves.
+/// What plan it is to be on is the operator's word, as it is later: a person begins on the free one.
+pub(crate) fn may_open(by: By, owner: Option<UserId>, choice: Option<&Choice>) -> Result<(), Refusal> {
+    match by {
+        By::Operator => Ok(()),
+        By::User(user) if owner == Some(user) && choice.is_none() => Ok(()),
+        _ => Err(Refusal::CapabilityRequired { capability: Need::Operator.word(), ceiling: Vec::new() }),
+    }
+}
+
+/// The hold's model, for judging who may end it.
+pub(crate) fn model_of(workspace: &Workspace, run: u32) -> Option<&str> {
+    workspace.hold(run).and_then(|hold| hold.model.as_deref())
+}

@@ -1,0 +1,124 @@
+//! Events of members, invitations and keys, in words.
+
+use crate::explain::scene::{Scene, Sentence};
+use crate::explain::words::{join, quantity};
+use crate::kernel::amount::Unit;
+use crate::kernel::id::{Kind, UserId};
+use crate::team::event::TeamEvent;
+use crate::team::{Authority, CapTerms, KeyTerms, Role};
+
+impl Scene<'_> {
+    /// Describes an event of the team, with the names that the workspace had before it.
+    pub(crate) fn describe_team(&self, event: &TeamEvent) -> Sentence {
+        let (before, at) = (self.before, self.at);
+        let member = |user: &UserId| {
+            let known = before.team.member(*user);
+            known.map_or_else(|| user.to_string(), |member| format!("{} ({user})", member.email))
+        };
+        let key = |n: &u32| {
+            let id = before.id.owned(Kind::Key, *n);
+            before.team.key(*n).map_or_else(|| id.clone(), |key| format!("\"{}\" ({id})", key.terms.name))
+        };
+        match event {
+            TeamEvent::Invited { email, role, expires_at, .. } => Sentence::with(
+                format!("Invited {email} {}", as_role(*role)),
+                format!(". The invitation is good until {expires_at}."),
+            ),
+            TeamEvent::InvitationWithdrawn { invitation } => {
+                let open = before.team.invitations.iter().find(|open| open.n == *invitation);
+                let email =
+                    open.map_or_else(|| before.id.owned(Kind::Invitation, *invitation), |open| open.email.to_string());
+                Sentence::plain(format!("Withdrew the invitation of {email}"))
+            }
+            TeamEvent::MemberJoined { user, email, role, .. } => {
+                Sentence::plain(format!("{email} ({user}) joined {}", as_role(*role)))
+            }
+            TeamEvent::RoleChanged { user, role } => Sentence::plain(format!("{} is {} now", member(user), a(*role))),
+            TeamEvent::MemberCapped { user, cap } => {
+                Sentence::plain(format!("{} may spend {}", member(user), capped(*cap)))
+            }
+            TeamEvent::MemberLeft { user } => {
+                let keys = before.team.keys.iter().filter(|key| key.owner == Some(*user)).count();
+                let detail = match keys {
+                    0 => ".".to_owned(),
+                    1 => ", and with them a key of theirs.".to_owned(),
+                    keys => format!(", and with them {keys} keys of theirs."),
+                };
+                Sentence::with(format!("{} is no member any more", member(user)), detail)
+            }
+            TeamEvent::KeyMade { key, last4, owner, terms, .. } => {
+                let whose = owner.as_ref().map_or_else(|| "the workspace".to_owned(), member);
+                let id = before.id.owned(Kind::Key, *key);
+                Sentence::with(
+                    format!("Made the key \"{}\" ({id}, …{last4}) for {whose}", terms.name),
+                    format!(". It may {}{}.", allowed(terms), until(terms)),
+                )
+            }
+            TeamEvent::KeyChanged { key: n, terms } => {
+                let known = before.team.key(*n).map_or("", |key| &key.terms.name);
+                let renamed = if known == terms.name { String::new() } else { format!(", \"{}\" now", terms.name) };
+                let detail = format!(". It may {} now.", allowed(terms));
+                Sentence::with(format!("Changed the key {}{renamed}", key(n)), detail)
+            }
+            TeamEvent::KeyReviewed { key: n } => {
+                Sentence::plain(format!("Kept the key {} after its maker had left", key(n)))
+            }
+            TeamEvent::KeyRotated { key: n, last4, until, .. } => {
+                let detail = if at < *until { format!("until {until}") } else { "no more".to_owned() };
+                let short = format!("Gave the key {} another secret, …{last4}", key(n));
+                Sentence::with(short, format!(". The one before opens it {detail}."))
+            }
+            TeamEvent::KeyFrozen { key: n, reason, by } => {
+                let who = match by {
+                    Authority::Owner => "",
+                    Authority::Admin => " Only an admin or the operator unfreezes it.",
+                    Authority::Operator => " Only the operator unfreezes it.",
+                };
+                Sentence::with(format!("Froze the key {}", key(n)), format!(". Reason: {reason}.{who}"))
+            }
+            TeamEvent::KeyUnfrozen { key: n } => Sentence::plain(format!("Unfroze the key {}", key(n))),
+            TeamEvent::KeyRevoked { key: n } => Sentence::plain(format!("Revoked the key {}", key(n))),
+        }
+    }
+}
+
+fn a(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "an admin",
+        Role::Member => "a member",
+    }
+}
+
+fn as_role(role: Role) -> String {
+    format!("as {}", a(role))
+}
+
+fn capped(cap: Option<CapTerms>) -> String {
+    match cap {
+        None => "as much as there is".to_owned(),
+        Some(CapTerms { credits, every }) => {
+            let every = every.map_or_else(|| "in all".to_owned(), |every| format!("a {}", every.name()));
+            format!("{} {every}", quantity(Unit::Credits, credits))
+        }
+    }
+}
+
+fn allowed(terms: &KeyTerms) -> String {
+    let words: Vec<String> = terms.capabilities.iter().map(|capability| format!("`{capability}`")).collect();
+    let mut text = join(&words);
+    if !terms.models.is_empty() {
+        text += &format!(", of models only {}", terms.models.join(", "));
+    }
+    if !terms.workflows.is_empty() {
+        text += &format!(", of workflows only {}", terms.workflows.join(", "));
+    }
+    if terms.cap.is_some() {
+        text += &format!(", and spend {}", capped(terms.cap));
+    }
+    text
+}
+
+/// From when on a key is dead.
+fn until(terms: &KeyTerms) -> String {
+    terms.expires_at.map(|end| format!(", until {end}")).unwrap_or_default()
+}

@@ -1,0 +1,16 @@
+//! The team of a workspace: its members, those invited, its keys, and what each of them may do.
+
+mod cap;
+pub mod command;
+pub(crate) mod decide;
+pub mod event;
+mod evolve;
+mod explain;
+mod key;
+pub(crate) mod rights;
+mod state;
+
+pub use cap::{Cap, CapTerms};
+pub(crate) use evolve::{evolve, give_back, spend};
+pub use key::{Authority, Key, KeyHash, KeyTerms, Retired};
+pub use state::{Invitation, Member, Role, Spender, Team, Tenancy};

@@ -1,0 +1,258 @@
+//! Who may do what: the rights of a person or a key in a workspace, at an instant (R26).
+//!
+//! A key's effective rights are what it was given, within the plan's ceiling now and its owner's role now. Nothing of
+//! this is remembered anywhere: whoever asks is judged on the workspace as it is.
+//!
+//! Invariant: whatever is not allowed here is refused, the operator's own acts alone excepted.
+
+use crate::catalog::{Name, Plan};
+use crate::kernel::id::UserId;
+use crate::kernel::time::Timestamp;
+use crate::refusal::Refusal;
+use crate::runs::access::Capability;
+use crate::team::{Key, KeyHash, Role, Spender};
+use crate::workspace::Workspace;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Whoever runs Scrip, and Scrip's own workers.
+    Operator,
+    /// A person who has signed in.
+    User(UserId),
+    /// Whoever has a key's secret.
+    Key(KeyHash),
+}
+
+/// What is needed for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need<'a> {
+    /// To be somebody here who may do anything at all.
+    Look,
+    /// To see runs and what they made.
+    ReadRuns,
+    /// To run at least one model.
+    RunAny,
+    /// To run this model.
+    RunModel(&'a str),
+    /// To run this workflow.
+    RunWorkflow(&'a str),
+    /// To see workflows.
+    ReadWorkflows,
+    /// To change workflows.
+    WriteWorkflows,
+    /// To have workflows started by calls from outside.
+    ReceiveWebhooks,
+    /// To invoke agents.
+    InvokeAgents,
+    /// To be somebody who has signed in, wherever they belong.
+    Person,
+    /// To belong to the workspace, with a seat or without: to leave.
+    Leave,
+    /// To be a member: a person, whatever their role.
+    Member,
+    /// To be an admin.
+    Admin,
+    /// To be whoever runs Scrip.
+    Operator,
+}
+
+impl Need<'_> {
+    /// What a refusal names.
+    pub(crate) fn word(self) -> String {
+        match self {
+            Need::Look => "any".to_owned(),
+            Need::ReadRuns | Need::ReadWorkflows => "workflow:read".to_owned(),
+            Need::RunAny => "model:run".to_owned(),
+            Need::RunModel(id) => format!("model:{id}:run"),
+            Need::RunWorkflow(slug) => format!("workflow:{slug}:run"),
+            Need::WriteWorkflows => "workflow:write".to_owned(),
+            Need::ReceiveWebhooks => "webhook:receive".to_owned(),
+            Need::InvokeAgents => "agent:invoke".to_owned(),
+            Need::Person => "person".to_owned(),
+            Need::Leave | Need::Member => "member".to_owned(),
+            Need::Admin => "admin".to_owned(),
+            Need::Operator => "operator".to_owned(),
+        }
+    }
+
+    /// Whether one capability is enough.
+    fn is_met_by(self, capability: &Capability) -> bool {
+        use Capability as C;
+        let model = matches!(capability, C::ModelRun | C::ModelRunOne(_));
+        match self {
+            Need::Look => true,
+            Need::ReadRuns => model || *capability == C::WorkflowRead,
+            Need::RunAny => model,
+            Need::RunModel(id) => match capability {
+                C::ModelRunOne(only) => only.as_deref() == Some(id),
+                other => *other == C::ModelRun,
+            },
+            Need::RunWorkflow(slug) => match capability {
+                C::WorkflowRunOne(only) => only.as_deref() == Some(slug),
+                other => *other == C::WorkflowRun,
+            },
+            Need::ReadWorkflows => *capability == C::WorkflowRead,
+            Need::WriteWorkflows => *capability == C::WorkflowWrite,
+            Need::ReceiveWebhooks => *capability == C::WebhookReceive,
+            Need::InvokeAgents => *capability == C::AgentInvoke,
+            Need::Person | Need::Leave | Need::Member | Need::Admin | Need::Operator => false,
+        }
+    }
+
+    /// What a role is enough for.
+    fn is_met_by_role(self, role: Role) -> bool {
+        match self {
+            Need::Operator => false,
+            Need::Admin | Need::WriteWorkflows | Need::ReceiveWebhooks => role == Role::Admin,
+            _ => true,
+        }
+    }
+}
+
+/// Whether a role reaches a capability: members run and read, admins change as well.
+pub fn role_reaches(role: Role, capability: &Capability) -> bool {
+    role == Role::Admin || !matches!(capability, Capability::WorkflowWrite | Capability::WebhookReceive)
+}
+
+/// What of a key's capabilities it has now, and what of them sleeps until the plan or its owner's role has more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effective<'k> {
+    /// In force.
+    pub effective: Vec<&'k Capability>,
+    /// Given, and not in force.
+    pub dormant: Vec<&'k Capability>,
+    /// Within the plan's ceiling and its owner's role, and not given: more takes a new grant.
+    pub available: Vec<String>,
+}
+
+/// A key's rights under a plan (R26).
+pub fn effective<'k>(workspace: &Workspace, plan: &Plan, key: &'k Key) -> Effective<'k> {
+    let role = owner_role(workspace, key);
+    let seated = has_seat(workspace, plan, key);
+    let holds = |capability: &Capability| seated && is_in_force(plan, role, capability);
+    let (effective, dormant) = key.terms.capabilities.iter().partition(|capability| holds(capability));
+    let given: Vec<String> = key.terms.capabilities.iter().map(Capability::to_string).collect();
+    let open = |word: &&String| {
+        let capability = Capability::parse(word);
+        !given.contains(word)
+            && capability.is_some_and(|capability| role.is_none_or(|role| role_reaches(role, &capability)))
+    };
+    let available = plan.ceiling.iter().filter(open).cloned().collect();
+    Effective { effective, dormant, available }
+}
+
+fn owner_role(workspace: &Workspace, key: &Key) -> Option<Role> {
+    workspace.team.member(key.owner?).map(|member| member.role)
+}
+
+/// Whether the key's owner is among as many members as the plan has.
+fn has_seat(workspace: &Workspace, plan: &Plan, key: &Key) -> bool {
+    key.owner.is_none_or(|owner| workspace.team.has_seat(owner, plan.members))
+}
+
+fn is_in_force(plan: &Plan, role: Option<Role>, capability: &Capability) -> bool {
+    capability.is_within(&plan.ceiling) && role.is_none_or(|role| role_reaches(role, capability))
+}
+
+/// Judges whether somebody may do something in a workspace at an instant it has been settled to.
+///
+/// # Errors
+/// The refusal that names what is missing. Somebody who does not belong to the workspace finds none.
+pub fn judge(workspace: &Workspace, plan: &Plan, by: By, need: Need<'_>, at: Timestamp) -> Result<(), Refusal> {
+    match by {
+        By::Operator => Ok(()),
+        By::User(user) => judge_user(workspace, plan, user, need),
+        By::Key(secret) => {
+            let key = workspace.team.opened_by(&secret, at).ok_or(Refusal::Unauthenticated)?;
+            judge_key(workspace, plan, key, need)
+        }
+    }
+}
+
+fn judge_user(workspace: &Workspace, plan: &Plan, user: UserId, need: Need<'_>) -> Result<(), Refusal> {
+    let member = workspace.team.member(user).ok_or(Refusal::NotFound { what: "workspace" })?;
+    if need != Need::Leave && !workspace.team.has_seat(user, plan.members) {
+        return Err(Refusal::CapabilitySuspended {
+            capability: "member".to_owned(),
+            ceiling: Vec::new(),
+            why: format!("plan `{}` has room for {} members", plan.id, plan.members.unwrap_or_default()),
+        });
+    }
+    if need.is_met_by_role(member.role) {
+        return Ok(());
+    }
+    Err(Refusal::CapabilityRequired { capability: need.word(), ceiling: vec![member.role.name().to_owned()] })
+}
+
+fn judge_key(workspace: &Workspace, plan: &Plan, key: &Key, need: Need<'_>) -> Result<(), Refusal> {
+    if let Some((reason, _)) = &key.frozen {
+        let why = format!("the key is frozen: {reason}");
+        return Err(Refusal::CapabilitySuspended { capability: need.word(), ceiling: plan.ceiling.clone(), why });
+    }
+    let role = owner_role(workspace, key);
+    let fits = |capability: &&Capability| need.is_met_by(capability);
+    let is_listed = |list: &[Name], name: &str| list.is_empty() || list.iter().any(|listed| &**listed == name);
+    let listed = match need {
+        Need::RunModel(id) => is_listed(&key.terms.models, id),
+        Need::RunWorkflow(slug) => is_listed(&key.terms.workflows, slug),
+        _ => true,
+    };
+    let mut given = key.terms.capabilities.iter().filter(fits).peekable();
+    if !listed || given.peek().is_none() {
+        return Err(Refusal::CapabilityRequired { capability: need.word(), ceiling: plan.ceiling.clone() });
+    }
+    if has_seat(workspace, plan, key) && given.any(|capability| is_in_force(plan, role, capability)) {
+        return Ok(());
+    }
+    Err(Refusal::CapabilitySuspended {
+        capability: need.word(),
+        ceiling: plan.ceiling.clone(),
+        why: format!("the key was given it, but plan `{}` or the role of its owner does not reach it now", plan.id),
+    })
+}
+
+/// Returns the number of the key whose own runs are all that a caller sees: of a key that has no `workflow:read` in
+/// force, or is for some models or workflows alone. `None` for everybody who sees every run of the workspace.
+pub fn run_scope(workspace: &Workspace, plan: &Plan, by: By, at: Timestamp) -> Option<u32> {
+    let By::Key(secret) = by else { return None };
+    // Keys are counted from 1: a secret that opens none sees nothing.
+    let Some(key) = workspace.team.opened_by(&secret, at) else { return Some(0) };
+    let is_for_some = !key.terms.models.is_empty() || !key.terms.workflows.is_empty();
+    let reads = !is_for_some && judge_key(workspace, plan, key, Need::ReadWorkflows).is_ok();
+    (!reads).then_some(key.n)
+}
+
+/// Judges whether a key, or a member without one, could do something in a workspace on a plan, for an operator who asks
+/// on their behalf.
+///
+/// # Errors
+/// The refusal that they would get themselves.
+pub(crate) fn judge_spender(
+    workspace: &Workspace,
+    plan: &Plan,
+    spender: Spender,
+    need: Need<'_>,
+    at: Timestamp,
+) -> Result<(), Refusal> {
+    if let Some(key) = spender.key.and_then(|n| workspace.team.key(n)) {
+        if key.terms.expires_at.is_some_and(|end| end <= at) {
+            let why = "the key has expired".to_owned();
+            return Err(Refusal::CapabilitySuspended { capability: need.word(), ceiling: plan.ceiling.clone(), why });
+        }
+        return judge_key(workspace, plan, key, need);
+    }
+    spender.member.map_or(Ok(()), |user| judge_user(workspace, plan, user, need))
+}
+
+/// Whose caps a run of somebody counts against; nobody's, when the operator asks.
+pub fn spender(workspace: &Workspace, by: By, at: Timestamp) -> Option<Spender> {
+    match by {
+        By::Operator => None,
+        By::User(user) => Some(Spender { key: None, member: Some(user) }),
+        By::Key(secret) => {
+            let key = workspace.team.opened_by(&secret, at)?;
+            Some(Spender { key: Some(key.n), member: key.owner })
+        }
+    }
+}
