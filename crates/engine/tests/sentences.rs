@@ -3,10 +3,9 @@
 //!
 //! **Invariant:** the set of waiting sentences only shrinks; `catalogs/sentences.pending` lists the ones that may wait.
 
-#[allow(dead_code, reason = "only the list of scenario files is wanted here, not the language that runs them")]
-mod language;
+mod repository;
 
-use language::repository;
+use repository::{check_proof, files, read, root, scenarios};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,8 +37,7 @@ const SUBJECTS: [&str; 4] = ["access", "money", "gateway", "pages"];
 const DOCUMENTS: [&str; 5] = ["000", "001", "002", "003", "004"];
 
 fn file() -> Sentences {
-    let text = std::fs::read_to_string(repository().join("catalogs/sentences.toml")).expect("the list is committed");
-    toml::from_str(&text).expect("the list is TOML of this shape")
+    toml::from_str(&read("catalogs/sentences.toml")).expect("the list is TOML of this shape")
 }
 
 fn sentences() -> Vec<Sentence> {
@@ -47,13 +45,12 @@ fn sentences() -> Vec<Sentence> {
 }
 
 fn allowed() -> Vec<String> {
-    let text = std::fs::read_to_string(repository().join("catalogs/sentences.pending")).expect("the list is committed");
-    text.lines().map(str::to_owned).collect()
+    read("catalogs/sentences.pending").lines().map(str::to_owned).collect()
 }
 
 #[test]
 fn every_sentence_is_proved_or_waits() {
-    let scenarios: BTreeSet<String> = language::files().into_iter().collect();
+    let scenarios = scenarios(&files());
     let mut wrong = Vec::new();
     let mut proved = 0;
     for Sentence { document, says, proved_by, pending } in &sentences() {
@@ -71,30 +68,13 @@ fn every_sentence_is_proved_or_waits() {
             complain("names a proof twice".to_owned());
         }
         for proof in proved_by {
-            if let Err(error) = runs(proof, &scenarios) {
+            if let Err(error) = check_proof(proof, &scenarios) {
                 complain(error);
             }
         }
     }
     println!("{proved} sentences are proved, {} wait", sentences().len() - proved);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Whether a proof is something that a test run runs: a scenario, or a test function.
-fn runs(proof: &str, scenarios: &BTreeSet<String>) -> Result<(), String> {
-    let Some((file, name)) = proof.split_once("::") else {
-        return match scenarios.contains(proof) {
-            true => Ok(()),
-            false => Err(format!("`{proof}` is not a scenario that scenarios.rs runs")),
-        };
-    };
-    let text = std::fs::read_to_string(repository().join(file)).map_err(|error| format!("`{file}`: {error}"))?;
-    let threads = "#[tokio::test(flavor = \"multi_thread\")]\nasync fn NAME()";
-    let forms = ["#[test]\nfn NAME()", "#[test]\n    fn NAME()", "#[tokio::test]\nasync fn NAME()", threads];
-    match forms.iter().any(|form| text.contains(&form.replace("NAME", name))) {
-        true => Ok(()),
-        false => Err(format!("`{file}` has no test `{name}`")),
-    }
 }
 
 #[test]
@@ -124,27 +104,28 @@ fn the_waiting_sentences_only_become_fewer() {
 #[test]
 fn every_scenario_of_a_document_is_named_by_a_sentence() {
     let named: BTreeSet<String> = sentences().into_iter().flat_map(|sentence| sentence.proved_by).collect();
-    let of_documents = language::files().into_iter().filter(|file| {
-        let text = std::fs::read_to_string(repository().join(file)).expect("the file was just listed");
-        text.starts_with("# document ")
-    });
-    let forgotten: Vec<String> = of_documents.filter(|file| !named.contains(file)).collect();
+    let files = files();
+    let of_documents = files.iter().filter(|file| file.is_scenario() && file.text.starts_with("# document "));
+    let forgotten: Vec<&String> = of_documents.map(|file| &file.path).filter(|path| !named.contains(*path)).collect();
     assert!(forgotten.is_empty(), "no sentence names these: {forgotten:#?}");
 }
 
 #[test]
 fn a_proof_that_does_not_run_is_noticed() {
-    let scenarios: BTreeSet<String> = language::files().into_iter().collect();
+    let scenarios = scenarios(&files());
     let engine = "crates/engine/tests";
-    assert_eq!(runs(&format!("{engine}/scenarios/canvas-tiers/free-plan.txt"), &scenarios), Ok(()));
-    assert_eq!(runs(&format!("{engine}/sentences.rs::a_proof_that_does_not_run_is_noticed"), &scenarios), Ok(()));
+    assert_eq!(check_proof(&format!("{engine}/scenarios/canvas-tiers/free-plan.txt"), &scenarios), Ok(()));
+    assert_eq!(
+        check_proof(&format!("{engine}/sentences.rs::a_proof_that_does_not_run_is_noticed"), &scenarios),
+        Ok(())
+    );
     for wrong in [
         format!("{engine}/scenarios/canvas-tiers/no-such-plan.txt"),
         format!("{engine}/sentences.rs"),
-        format!("{engine}/sentences.rs::runs"),
+        format!("{engine}/sentences.rs::sentences"),
         format!("{engine}/no_such_file.rs::every_sentence_stands_once"),
     ] {
-        assert!(runs(&wrong, &scenarios).is_err(), "{wrong}");
+        assert!(check_proof(&wrong, &scenarios).is_err(), "{wrong}");
     }
 }
 
@@ -196,13 +177,13 @@ fn unsourced(catalog: &str, sources: &BTreeMap<String, Vec<String>>) -> Vec<Stri
 fn every_value_of_a_catalog_has_a_source() {
     let values = file().values;
     let mut shipped = BTreeSet::new();
-    for entry in std::fs::read_dir(repository().join("catalogs")).expect("the folder is committed") {
+    for entry in std::fs::read_dir(root().join("catalogs")).expect("the folder is committed") {
         let name = entry.expect("an entry of a folder can be read").file_name().into_string().expect("UTF-8");
         shipped.extend(name.strip_suffix(".toml").filter(|name| *name != "sentences").map(str::to_owned));
     }
     assert_eq!(values.keys().cloned().collect::<BTreeSet<_>>(), shipped, "the catalogs that have sources");
     for (name, sources) in values {
-        let text = std::fs::read_to_string(repository().join(format!("catalogs/{name}.toml"))).expect("it was listed");
+        let text = read(&format!("catalogs/{name}.toml"));
         assert_eq!(unsourced(&text, &sources), Vec::<String>::new(), "{name}.toml");
         for source in sources.keys() {
             assert!(source == "assumed" || DOCUMENTS.contains(&source.as_str()), "{name}: there is no {source}");

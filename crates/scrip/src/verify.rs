@@ -211,7 +211,7 @@ fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
         return;
     }
     if let Some(source) = granted_before(&replayed.workspace, &entry) {
-        report.wrong(format!("{name}: `{source}` was granted from before (I8)"));
+        report.wrong(format!("{name}: `{source}` was granted from before (R7)"));
     }
     let workspace = &mut replayed.workspace;
     let folded = catch_unwind(AssertUnwindSafe(|| {
@@ -229,7 +229,7 @@ fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
     }
 }
 
-/// A source that an entry grants from although it was granted from before (I8).
+/// A source that an entry grants from although it was granted from before (R7).
 fn granted_before(workspace: &Workspace, entry: &Entry) -> Option<String> {
     let once = |kind: GrantKind| {
         matches!(kind, GrantKind::Pack | GrantKind::Lifetime | GrantKind::Trial | GrantKind::Goodwill)

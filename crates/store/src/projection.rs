@@ -1,6 +1,6 @@
 //! From entries to rows: workspaces by due time, runs and holds as they are shown, the work queue, usage by day.
 //!
-//! Invariant: a row depends on entries alone, so that folding them again gives the same rows.
+//! Invariant: a row depends on entries alone, so that folding them again gives the same rows (I8).
 
 use scrip_engine::team::Spender;
 use scrip_engine::{

@@ -73,7 +73,7 @@ pub fn apply(
     Ok(Applied { workspace, events })
 }
 
-/// Folds one journal entry into a workspace: what replay does.
+/// Folds one journal entry into a workspace, as a replay from the first entry does (I5).
 pub fn fold(workspace: &mut Workspace, at: Timestamp, events: &[Dated]) {
     for Dated(at, event) in events {
         evolve::evolve(workspace, *at, event);

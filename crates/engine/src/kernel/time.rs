@@ -51,7 +51,7 @@ impl Timestamp {
     }
 
     /// Period boundary `n` of an anchor: always computed from the anchor, so that Jan 31 gives Feb 28 and then Mar 31
-    /// (R2; five vendors stepped from the previous boundary and drifted).
+    /// (R2).
     pub fn nth(self, every: Interval, n: u32) -> Timestamp {
         match every {
             Interval::Week => self.after_micros(i64::from(n).saturating_mul(7 * DAY)),

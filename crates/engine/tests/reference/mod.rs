@@ -50,7 +50,7 @@ pub struct Lot {
     pub tell: Option<i64>,
     /// The lot whose won dispute this gives back.
     pub root: Option<u32>,
-    /// What refunds and disputes want back of it and of what was reinstated from it (I13's T).
+    /// What refunds and disputes want back of it and of what was reinstated from it (R9).
     pub wanted: i64,
     /// Debt of it that packs have paid.
     pub repaid: i64,

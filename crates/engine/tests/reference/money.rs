@@ -96,7 +96,7 @@ impl Model {
         self.lots.iter().filter(move |lot| !lot.forgotten && (lot.n == n || lot.root == Some(n)))
     }
 
-    /// What has been taken back of a lot and its reinstatements, net of what was given again (I13's N).
+    /// What has been taken back of a lot and its reinstatements, net of what was given again (R9).
     fn recovered(&self, n: u32) -> i64 {
         let given_again: i64 = self.lots.iter().filter(|lot| lot.root == Some(n)).map(|lot| lot.granted).sum();
         let revoked: i64 =
@@ -118,7 +118,7 @@ impl Model {
         (self.owed(n) - left).max(0)
     }
 
-    /// All debt (I13).
+    /// All debt (R9).
     pub fn debt(&self) -> i64 {
         let known = self.lots.iter().filter(|lot| !lot.forgotten);
         known.map(|lot| self.debt_of(lot.n)).sum::<i64>() + self.forgotten_debt
@@ -334,7 +334,7 @@ impl Model {
         lot.touched = at;
     }
 
-    /// A payment went back in part or in whole, or came again (R9, I13).
+    /// A payment went back in part or in whole, or came again (R9).
     pub fn reverse(&mut self, source: &str, paid: u64, reversed: u64, disputed: bool) -> Answer {
         if paid == 0 || reversed > paid {
             return Err("INVALID_REQUEST");

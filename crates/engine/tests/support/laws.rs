@@ -59,7 +59,7 @@ impl Laws {
         Ok(())
     }
 
-    /// I8: one lot of a kind from one source; what a plan and a pack give beside it is another kind.
+    /// R7: one lot of a kind from one source; what a plan and a pack give beside it is another kind.
     fn sources(&mut self, event: &Event) -> Result<(), String> {
         if let Event::Payment(PaymentEvent::PeriodPaid { source, .. }) = event
             && !self.periods.insert(source.to_string())
@@ -116,7 +116,7 @@ impl Laws {
         Ok(())
     }
 
-    /// I5, I6: a hold ends once, its ends are its parts, and no more is captured than was held.
+    /// R12, R15: a hold ends once, its ends are its parts, and no more is captured than was held.
     fn holds(&mut self, event: &Event) -> Result<(), String> {
         match event {
             Event::Run(RunEvent::RunQueued { run: n, quoted: amount, parts, .. })

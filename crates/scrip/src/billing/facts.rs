@@ -162,7 +162,7 @@ fn time_of(
     }
 }
 
-/// What a visit to the checkout paid for: a pack. "Complete" is not "paid" (suna gave credits for it 85 times).
+/// The pack that a checkout session paid for. A session that is complete may not be paid yet (R7).
 fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settled>, Alert> {
     let Some(pack) = session.metadata.get(marks::PACK) else { return Ok(None) };
     let wrong = |kind, detail: String| Alert::new(kind, &session.id, Some(workspace), detail);

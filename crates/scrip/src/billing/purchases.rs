@@ -423,7 +423,8 @@ impl Billing {
         Ok(self.client.create_checkout(&new, &IdempotencyKey::of(&["checkout", &purchase.id, &form(&new)])).await?)
     }
 
-    /// Where customers come back to: made here, so that nobody else can say where (S38).
+    /// Returns the address that Stripe leads a customer back to. It is made here alone, so that no request can name
+    /// another site.
     pub(super) fn back(&self, workspace: &Workspace) -> String {
         let catalogs = self.ledger.store().catalogs();
         let link = catalogs.get(workspace.catalog).and_then(|known| known.catalog.links.upgrade.clone());

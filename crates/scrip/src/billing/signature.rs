@@ -1,8 +1,7 @@
 //! The signature of what a payment provider delivers: `Stripe-Signature: t=<unix>,v1=<hex>[,v1=…]`, each `v1` the
 //! HMAC-SHA256 of `t.body` under one of the endpoint's secrets.
 //!
-//! Invariant: the raw bytes are judged, before anything reads them (new-api took an unsigned event that named another
-//! gateway's order for paid).
+//! Invariant: the raw bytes are judged, before anything reads them (R7).
 
 use crate::crypto::hmac_is;
 use scrip_engine::{SECOND, Timestamp};

@@ -330,7 +330,8 @@ async fn an_invitation_arrives_by_mail_and_is_access_as_soon_as_it_is_accepted()
     app.verify();
 }
 
-/// Goal: S89: what an operator switches off starts nothing new on any server, and says why; what was accepted is safe.
+/// Goal: a model or provider that an operator switches off starts nothing new and the refusal says why; runs that were
+/// accepted end as they would have.
 #[tokio::test]
 async fn what_is_switched_off_starts_nothing_and_says_why() {
     let mut app = App::start();
@@ -408,8 +409,8 @@ async fn reviewed() -> Vec<Value> {
     log["data"].as_array().expect("a list").clone()
 }
 
-/// Goal: S82: no act of power without its line in a log, with who did it and the request's id. Method: the table of
-/// operations says which line each leaves, and each that leaves one in the audit log is done once.
+/// Goal: every privileged act is in the audit log, with its actor and the request's id. Method: the table of operations
+/// says which line each leaves, and each that leaves one in the audit log is done once.
 #[tokio::test]
 async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
     let sink = Sink::start();
@@ -521,8 +522,8 @@ async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
     }
 }
 
-/// Goal: S29: where operators have an address of their own, nothing of theirs is good anywhere else, and nobody else's
-/// is good there.
+/// Goal: where operators have a listening address of their own, their keys and routes work there alone, and keys of
+/// users never work there.
 #[tokio::test]
 async fn operators_on_an_address_of_their_own_are_nobody_elsewhere() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");

@@ -151,8 +151,8 @@ async fn a_workspace_on_business_makes_a_thousand_and_on_enterprise_any_number()
     assert!(answers.iter().all(|answer| answer.header("ratelimit").is_none()));
 }
 
-/// Goal: S15, S16: whoever asks for links is slowed down by whom they are for and by where they come from, and nobody
-/// learns whom there is.
+/// Goal: requests for sign-in links are limited by mailbox and by the caller's address, and no answer tells whether an
+/// account exists.
 #[tokio::test]
 async fn links_are_asked_for_so_often_for_one_address_and_so_often_from_one() {
     let app = App::start();

@@ -11,8 +11,8 @@ use std::time::Duration;
 const BUSINESS: &str = r#"{ "plan": "business", "interval": "month",
     "approve": [{ "review": "business_verification", "reason": "known" }] }"#;
 
-/// Goal: S06, R26: a key that is revoked, frozen or gone with its owner opens nothing anywhere any more. Method: each
-/// change on one server, and right after it a request on each of the three.
+/// Goal: R26: a key that is revoked, frozen or removed with its owner is refused by every server from the next request
+/// on. Method: each change on one server, and right after it a request on each of the three.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_rights_holds_on_every_server_on_the_next_request() {
     let peers = Peers::start(3);
@@ -70,7 +70,7 @@ async fn a_limit_is_exact_over_all_servers_and_keys() {
     peers.verify();
 }
 
-/// Goal: S89: what is switched off on one server is off on all within five seconds.
+/// Goal: a model or provider that is switched off on one server is off on all within five seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switch_is_off_on_every_server_soon() {
     let peers = Peers::start(3);

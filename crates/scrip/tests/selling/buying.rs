@@ -91,7 +91,7 @@ async fn weeks_are_sold_as_well() {
     shop.app.verify();
 }
 
-/// W4: what is declined, abandoned or not confirmed gives nothing.
+/// R7: what is declined, abandoned or not confirmed gives nothing.
 #[tokio::test]
 async fn a_declined_card_gives_nothing_and_the_page_stays_open_for_another() {
     let mut shop = Shop::open("canvas-tiers");
@@ -225,7 +225,7 @@ async fn a_customer_who_was_there_before_is_linked_and_what_they_have_paid_is_th
     shop.app.verify();
 }
 
-/// S38: where customers come back to is the server's to say, whatever its catalog's link is.
+/// The server alone decides the address that Stripe leads customers back to, whatever the catalog's link is.
 #[tokio::test]
 async fn pages_lead_back_to_the_shop_alone() {
     let shop = Shop::open("canvas-tiers");

@@ -33,7 +33,7 @@ async fn paid<'a>(shop: &'a Shop) -> (Desk<'a>, Value) {
     (desk, event(&id, "checkout.session.completed", session))
 }
 
-/// S36, W5: each would have granted what was paid for, if it had been believed; and none is kept.
+/// R7: each event would have granted what was paid for, if its signature had been believed; none is kept.
 #[tokio::test]
 async fn what_is_not_signed_as_it_must_be_is_refused_and_nothing_is_kept() {
     let mut shop = Shop::silent("canvas-tiers");
@@ -95,7 +95,7 @@ async fn what_is_not_signed_as_it_must_be_is_refused_and_nothing_is_kept() {
     shop.app.verify();
 }
 
-/// W6: a genuine signature under what is not ours. It is answered 200, since sending it again would change nothing.
+/// A genuine signature under what is not ours. It is answered 200, since sending it again would change nothing.
 #[tokio::test]
 async fn what_is_of_another_mode_or_account_grants_nothing_and_is_told_of() {
     for (change, kind) in
@@ -247,7 +247,7 @@ async fn a_page_of_another_price_or_for_another_workspace_gives_nothing_and_is_t
     shop.app.verify();
 }
 
-/// W4: a visit that is complete and not paid, as with debits that take days; the money comes later.
+/// R7: a checkout session that is complete and not paid, as with debits that take days; the money comes later.
 #[tokio::test]
 async fn a_page_that_is_complete_and_not_paid_gives_nothing_until_it_is() {
     let mut shop = Shop::open("canvas-tiers");
@@ -274,7 +274,7 @@ async fn a_page_that_is_complete_and_not_paid_gives_nothing_until_it_is() {
     shop.app.verify();
 }
 
-/// W4: a bill for nothing is settled without money.
+/// R7: an invoice of nothing is settled without money.
 #[tokio::test]
 async fn a_bill_of_nothing_gives_nothing() {
     let mut shop = Shop::open("canvas-tiers");
@@ -292,7 +292,8 @@ async fn a_bill_of_nothing_gives_nothing() {
     shop.app.verify();
 }
 
-/// S36: without a secret there is no such address; an empty one is none; while one replaces the other, both are good.
+/// Without a webhook secret there is no address for events; an empty secret counts as none; while one secret replaces
+/// another, both are good.
 #[tokio::test]
 async fn secrets_are_there_or_nothing_is_believed() {
     let catalog = root().join("catalogs/canvas-tiers.toml");

@@ -1,5 +1,5 @@
-//! P1, P7: a server that is killed between any two steps. Nothing is given twice and nothing is lost; one customer, one
-//! page for a purchase.
+//! A server that is killed between any two steps of a purchase: credits are given once, none is lost, and there is one
+//! customer and one checkout session for a purchase.
 
 use crate::app::{Desk, each};
 use crate::comparing::SAME;

@@ -216,7 +216,7 @@ async fn orders_of_seven_events_of_a_history_end_alike() {
     assert_eq!(number(&end["available"]), 250 + 1700 + 5000 - 1666, "{end}");
 }
 
-/// W7: every webhook is lost, and a sweep ends where the deliveries would have.
+/// Every webhook is lost, and a sweep ends where the deliveries would have.
 #[tokio::test]
 async fn a_sweep_ends_where_deliveries_would_have() {
     let delivered = walk::<Change>(&orders_of(&[1; 7])[..1]).await;

@@ -1,4 +1,4 @@
-//! A plan that needs a review (R25, S46): documents 000 and 001 sell Business only once the company is verified.
+//! A plan that needs a review (R25): documents 000 and 001 sell Business only once the company is verified.
 
 use crate::app::{Desk, text};
 use crate::shop::{Buyer, Shop};
