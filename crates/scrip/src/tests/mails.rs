@@ -12,7 +12,8 @@ use crate::store::{Address, Claim, Crash, NewMail, Options, Store, Submission, S
 use crate::verify::verify;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    By, Catalogs, Command, Dated, Event, Mode, Profile, Timestamp, Workspace, WorkspaceId, parse_catalog,
+    By, Catalogs, Command, Dated, Event, Mode, Profile, Timestamp, Workspace, WorkspaceEvent, WorkspaceId,
+    parse_catalog,
 };
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ use crate::store::integrity::{ACTS, CLAIMS_BEFORE};
 use crate::store::journal::JournalRow;
 use crate::store::rows::{acts, blocks, catalogs, reviews, seals, settings, snapshots};
 use crate::store::{Store, Unavailable};
-use scrip_engine::{Dated, Event, Workspace, WorkspaceId};
+use scrip_engine::{Dated, Event, ReviewEvent, Workspace, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Rows read at once.

@@ -19,7 +19,7 @@ use axum::response::Response;
 use scrip_client::types as api;
 use scrip_engine::{
     Account, By, DAY, Entry, Event, ExplainedPosting, Explanation, Kind, Posting, Timestamp, Unit, Workspace,
-    WorkspaceId, explain,
+    WorkspaceEvent, WorkspaceId, explain,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -61,7 +61,7 @@ pub async fn entries(
     let limit = page_limit(query.limit)?;
     let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     let rows = app.ledger.store().history(queries::ENTRIES, id, &[before, limit + 1]).await?;
-    super::make_aside(move || {
+    make_aside(move || {
         let units = units(&workspace);
         let mut data = Vec::new();
         for row in rows.iter().take(limit as usize) {

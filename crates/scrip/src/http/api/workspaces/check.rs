@@ -15,7 +15,7 @@ use crate::store::queries;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{By, Command, Event, Name, Workspace, apply};
+use scrip_engine::{By, Command, Event, GrantEvent, Name, Workspace, apply};
 use std::sync::Arc;
 
 /// Checks an opening and the grant that would follow it, under the idempotency key that the opening would have. A
