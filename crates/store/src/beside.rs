@@ -55,18 +55,18 @@ impl NewMail {
 /// it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
-    /// One of [`super::queries`].
-    pub sql: &'static str,
+    /// The statement.
+    pub(crate) sql: &'static str,
     /// Its values.
-    pub values: Vec<Value>,
+    pub(crate) values: Vec<Value>,
     /// The table whose row it adds, and the columns that the row's seal is over, where it has one. The seal is its last
     /// value.
-    pub sealed: Option<(&'static str, Vec<Value>)>,
+    pub(crate) sealed: Option<(&'static str, Vec<Value>)>,
 }
 
 impl Statement {
     /// Returns a statement that writes no seal.
-    pub fn new(sql: &'static str, values: Vec<Value>) -> Statement {
+    pub(crate) fn new(sql: &'static str, values: Vec<Value>) -> Statement {
         Statement { sql, values, sealed: None }
     }
 

@@ -24,7 +24,7 @@ pub mod moving;
 mod options;
 mod postgres;
 pub mod projection;
-pub mod queries;
+mod queries;
 pub mod rows;
 pub mod snapshot;
 mod sqlite;
@@ -267,26 +267,13 @@ impl Store {
         }
     }
 
-    /// A read of the journal and its projections as they stand. SQL is written with `$1 … $n`.
+    /// Returns the rows of any statement that reads, for tests and measurements; SQL is written with `$1 … $n`.
+    /// Whatever serves asks by [`rows`].
     ///
     /// # Errors
     /// When the store cannot answer.
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         self.reader().read(sql, values).await
-    }
-
-    /// A read of one workspace's entries, or by way of them, that shows everything committed before this call. The
-    /// workspace is its `$1`, and more values follow.
-    ///
-    /// # Errors
-    /// When the store cannot answer, or the projector has stopped.
-    pub async fn history(
-        &self,
-        sql: &'static str,
-        workspace: WorkspaceId,
-        more: &[i64],
-    ) -> Result<Vec<Row>, Unavailable> {
-        self.reader().history(sql, workspace, more).await
     }
 
     /// Waits until the projections show everything that was committed before this call.
@@ -311,14 +298,6 @@ impl Store {
             Store::Sqlite(sqlite) => sqlite.watchers(),
             Store::Postgres(postgres) => postgres.watchers(),
         }
-    }
-
-    /// One statement on the tables beside the journal: settings, keys, clocks, claims. Returns the affected rows.
-    ///
-    /// # Errors
-    /// When the store cannot write.
-    pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
-        self.reader().write(sql, values).await
     }
 
     /// Adds what an operator did, after the act before it: its kind, name, reason, actor, request and instant.

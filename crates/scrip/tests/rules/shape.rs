@@ -323,7 +323,7 @@ pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
             let what = if in_store {
                 format!("`{stranger}` in the store, which knows no HTTP: give it values")
             } else {
-                format!("`{stranger}` outside the store: add a query to crates/store/src/queries.rs")
+                format!("`{stranger}` outside the store: add a function to crates/store/src/rows")
             };
             findings.extend(places.map(|place| file.finding(line_of(&code, place), &what)));
         }
@@ -331,14 +331,10 @@ pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// Where rows are still read by the numbers of their columns. Only shrinks.
-const UNTYPED: [&str; 1] = ["crates/scrip/src/http/"];
-
 /// Rows have types: no statement, no value of one and no column's number leaves the store.
 pub fn rows_have_types(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    let is_typed = |file: &&File| !UNTYPED.iter().any(|untyped| file.path.starts_with(untyped));
-    for file in tree.shipped().filter(is_typed) {
+    for file in tree.shipped() {
         let Some((_, depth)) = module_of(file, SRC) else { continue };
         let code = file.shipped_code();
         for (place, path) in mentions(&code, depth) {

@@ -304,12 +304,12 @@ impl Postgres {
         allowances::spend(&self.shared, allowance).await
     }
 
-    /// See [`super::Store::query`].
+    /// See [`super::Handle::read`].
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         query_on(&self.shared.pool, sql, values).await
     }
 
-    /// See [`super::Store::write`].
+    /// See [`super::Handle::write`].
     pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
         write_on(&self.shared.pool, sql, values).await
     }

@@ -5,7 +5,10 @@ use crate::integrity::{LAST_CATALOG, catalog_differences};
 use crate::{Handle, Row, Unavailable, queries};
 use scrip_engine::Timestamp;
 
-statements! {}
+statements! {
+    /// All catalog versions.
+    VERSIONS = "SELECT version, published_at, sha256, actor FROM catalogs ORDER BY version DESC";
+}
 
 /// A published version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub struct Version {
 /// # Errors
 /// When the store cannot answer.
 pub async fn versions(on: Handle<'_>) -> Result<Vec<Version>, Unavailable> {
-    let rows = on.read(queries::CATALOGS, Vec::new()).await?;
+    let rows = on.read(VERSIONS, Vec::new()).await?;
     let read = |row: &Row| Version {
         version: row.integer(0) as u32,
         published_at: row.instant(1),

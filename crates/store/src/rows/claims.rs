@@ -4,10 +4,14 @@
 
 use super::text;
 use crate::journal::Body;
-use crate::{Claim, Handle, Unavailable, Value, queries};
+use crate::{Claim, Handle, Unavailable, Value};
 use scrip_engine::WorkspaceId;
 
 statements! {
+    /// The workspace that has a claim.
+    HOLDER = "SELECT workspace FROM claims WHERE scope = $1 AND claim = $2";
+    /// Workspaces that have claims of a scope.
+    HOLDERS = "SELECT workspace FROM claims WHERE scope = $1 ORDER BY workspace LIMIT $2";
     /// Releases a claim of a workspace that was never opened.
     RELEASE = "DELETE FROM claims WHERE scope = $1 AND claim = $2 AND workspace = $3";
     /// Claims on what a person gets once, after one, with the entry that opened the workspace of each.
@@ -35,7 +39,7 @@ pub struct OfPerson {
 /// # Errors
 /// When the store cannot answer.
 pub async fn holder(on: Handle<'_>, scope: &str, what: &str) -> Result<Option<WorkspaceId>, Unavailable> {
-    let rows = on.read(queries::CLAIMED_BY, vec![text(scope), text(what)]).await?;
+    let rows = on.read(HOLDER, vec![text(scope), text(what)]).await?;
     Ok(rows.first().map(|row| row.workspace(0)))
 }
 
@@ -44,7 +48,7 @@ pub async fn holder(on: Handle<'_>, scope: &str, what: &str) -> Result<Option<Wo
 /// # Errors
 /// When the store cannot answer.
 pub async fn holders(on: Handle<'_>, scope: &str, most: i64) -> Result<Vec<WorkspaceId>, Unavailable> {
-    let rows = on.read(queries::CLAIMED_IN, vec![text(scope), most.into()]).await?;
+    let rows = on.read(HOLDERS, vec![text(scope), most.into()]).await?;
     Ok(rows.iter().map(|row| row.workspace(0)).collect())
 }
 

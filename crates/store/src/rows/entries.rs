@@ -4,10 +4,27 @@
 
 use crate::journal::JournalRow;
 use crate::postgres::OLDEST;
-use crate::{Handle, Row, Unavailable, queries};
+use crate::{Handle, Row, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
+    /// The entries that say what a hold is: those that opened it, last extended it, and ended it.
+    OF_HOLD = "SELECT history.position, history.workspace, history.seq, history.at, history.idempotency_key,
+    history.request_hash, history.next_due_at, history.body, history.previous_hash, history.hash
+    FROM holds JOIN history ON history.workspace = holds.workspace
+    AND history.seq IN (holds.opened, holds.extended, holds.ended)
+    WHERE holds.workspace = $1 AND holds.n = $2 ORDER BY history.seq";
+    /// Entries of a workspace before one, newest first.
+    BEFORE = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+    FROM history WHERE workspace = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    /// Entries of a workspace up to one, oldest first.
+    UP_TO = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+    FROM history WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
+    /// All entries after a position.
+    AFTER = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+    FROM entries WHERE position > $1 ORDER BY position LIMIT $2";
+    /// The position of the last entry.
+    LAST_POSITION = "SELECT COALESCE(MAX(position), 0) FROM entries";
     /// Entries of a workspace after one and up to another, oldest first, at most so many.
     BETWEEN = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
     FROM history WHERE workspace = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4";
@@ -26,7 +43,7 @@ fn number(seq: u64) -> i64 {
 /// # Errors
 /// When the store cannot answer.
 pub async fn after(on: Handle<'_>, position: i64, most: i64) -> Result<Vec<JournalRow>, Unavailable> {
-    Ok(read(&on.read(queries::JOURNAL, vec![position.into(), most.into()]).await?))
+    Ok(read(&on.read(AFTER, vec![position.into(), most.into()]).await?))
 }
 
 /// Returns the instant of the oldest entry that is not folded, by the position that everything is folded up to, where
@@ -46,7 +63,7 @@ pub async fn oldest_unfolded(on: Handle<'_>, reached: i64) -> Result<Option<Time
 /// # Errors
 /// When the store cannot answer.
 pub async fn last_position(on: Handle<'_>) -> Result<i64, Unavailable> {
-    let rows = on.read(queries::JOURNAL_LENGTH, Vec::new()).await?;
+    let rows = on.read(LAST_POSITION, Vec::new()).await?;
     Ok(rows.first().map_or(0, |row| row.integer(0)))
 }
 
@@ -55,7 +72,7 @@ pub async fn last_position(on: Handle<'_>) -> Result<i64, Unavailable> {
 /// # Errors
 /// When the store cannot answer.
 pub async fn up_to(on: Handle<'_>, workspace: WorkspaceId, seq: u64) -> Result<Vec<JournalRow>, Unavailable> {
-    Ok(read(&on.history(queries::HISTORY, workspace, &[number(seq)]).await?))
+    Ok(read(&on.history(UP_TO, workspace, &[number(seq)]).await?))
 }
 
 /// Returns entries of a workspace after one and up to another, oldest first, at most so many.
@@ -81,7 +98,7 @@ pub async fn before(
     seq: i64,
     most: i64,
 ) -> Result<Vec<JournalRow>, Unavailable> {
-    Ok(read(&on.history(queries::ENTRIES, workspace, &[seq, most]).await?))
+    Ok(read(&on.history(BEFORE, workspace, &[seq, most]).await?))
 }
 
 /// Returns the entries that say what a hold is: those that opened it, last extended it, and ended it.
@@ -89,5 +106,5 @@ pub async fn before(
 /// # Errors
 /// When the store cannot answer.
 pub async fn of_hold(on: Handle<'_>, workspace: WorkspaceId, hold: u32) -> Result<Vec<JournalRow>, Unavailable> {
-    Ok(read(&on.history(queries::HOLD, workspace, &[i64::from(hold)]).await?))
+    Ok(read(&on.history(OF_HOLD, workspace, &[i64::from(hold)]).await?))
 }

@@ -1,16 +1,22 @@
 //! Instants at which keys of workspaces were last used, to the minute.
 
-use crate::{Handle, Unavailable, queries};
+use crate::{Handle, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 
-statements! {}
+statements! {
+    /// Notes when a key was last used.
+    MARK = "INSERT INTO key_uses (workspace, n, used_at) VALUES ($1, $2, $3)
+    ON CONFLICT (workspace, n) DO UPDATE SET used_at = excluded.used_at WHERE key_uses.used_at < excluded.used_at";
+    /// Instants at which the keys of a workspace were last used.
+    OF = "SELECT n, used_at FROM key_uses WHERE workspace = $1";
+}
 
 /// Notes that a key was used at an instant, unless a later use is noted.
 ///
 /// # Errors
 /// When the store cannot write.
 pub async fn mark(on: Handle<'_>, workspace: WorkspaceId, key: u32, now: Timestamp) -> Result<(), Unavailable> {
-    on.write(queries::KEY_USED, vec![workspace.into(), i64::from(key).into(), now.micros().into()]).await.map(drop)
+    on.write(MARK, vec![workspace.into(), i64::from(key).into(), now.micros().into()]).await.map(drop)
 }
 
 /// Returns the keys of a workspace that were used, each with the instant of its last use.
@@ -18,6 +24,6 @@ pub async fn mark(on: Handle<'_>, workspace: WorkspaceId, key: u32, now: Timesta
 /// # Errors
 /// When the store cannot answer.
 pub async fn of(on: Handle<'_>, workspace: WorkspaceId) -> Result<Vec<(u32, Timestamp)>, Unavailable> {
-    let rows = on.read(queries::KEYS_USED, vec![workspace.into()]).await?;
+    let rows = on.read(OF, vec![workspace.into()]).await?;
     Ok(rows.iter().map(|row| (row.integer(0) as u32, row.instant(1))).collect())
 }

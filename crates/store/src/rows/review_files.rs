@@ -3,10 +3,19 @@
 //! Invariant: a row that does not carry its seal is none, since the file it names might be another workspace's output.
 
 use super::text;
-use crate::{Handle, Row, Unavailable, Value, queries};
+use crate::{Handle, Row, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 
-statements! {}
+statements! {
+    /// Adds a file to an application that has room for it and does not have it yet.
+    NEW = "INSERT INTO review_files
+    (workspace, number, file, name, content_type, bytes, sha256, actor, added_at, seal)
+    SELECT $1, $2, COALESCE(MAX(file), 0) + 1, $3, $4, $5, $6, $7, $8, $10 FROM review_files
+    WHERE workspace = $1 AND number = $2 HAVING COUNT(*) < $9 ON CONFLICT DO NOTHING";
+    /// The files of an application.
+    OF = "SELECT file, name, content_type, bytes, sha256, actor, added_at, seal FROM review_files
+    WHERE workspace = $1 AND number = $2 ORDER BY file";
+}
 
 /// A file of an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +77,7 @@ pub async fn add(
     let mut values = file.columns(workspace, number);
     let seal = on.store().seals().seal("review_files", &values);
     values.extend([(most as i64).into(), seal]);
-    on.write(queries::NEW_REVIEW_FILE, values).await.map(drop)
+    on.write(NEW, values).await.map(drop)
 }
 
 /// Returns the files of an application.
@@ -76,7 +85,7 @@ pub async fn add(
 /// # Errors
 /// When the store cannot answer.
 pub async fn of(on: Handle<'_>, workspace: WorkspaceId, number: u32) -> Result<Vec<ReviewFile>, Unavailable> {
-    let rows = on.read(queries::REVIEW_FILES, vec![workspace.into(), i64::from(number).into()]).await?;
+    let rows = on.read(OF, vec![workspace.into(), i64::from(number).into()]).await?;
     let sealed = |row: &Row| {
         let file = ReviewFile::read(row);
         let is_sealed = on.store().seals().is_sealed("review_files", &file.columns(workspace, number), row.bytes(7));

@@ -3,10 +3,33 @@
 //! Invariant: whether a review is approved is in its workspace; a row is what was sent, for lists.
 
 use super::text;
-use crate::{Handle, Row, Statement, Unavailable, Value, queries};
+use crate::{Handle, Row, Statement, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
+    /// Adds an application, unless it is there.
+    NEW = "INSERT INTO reviews
+    (workspace, number, review, application, form, actor, applied_at, status, seal)
+    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, 'submitted', $7 FROM reviews WHERE workspace = $1
+    ON CONFLICT DO NOTHING";
+    /// An application by its number in the workspace.
+    BY_NUMBER = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE workspace = $1 AND number = $2";
+    /// An application by its number among those for its review.
+    BY_APPLICATION = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE workspace = $1 AND review = $2 AND application = $3";
+    /// Applications before one, newest first.
+    BEFORE = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE n < $1 ORDER BY n DESC LIMIT $2";
+    /// Applications of one workspace before one, newest first.
+    BEFORE_OF = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
+    decided_at FROM reviews WHERE n < $1 AND workspace = $3 ORDER BY n DESC LIMIT $2";
+    /// Applications with a status before one, newest first.
+    BEFORE_BY_STATUS = "SELECT n, workspace, number, review, application, form, actor, applied_at, status,
+    reason, decided_at FROM reviews WHERE n < $1 AND status = $3 ORDER BY n DESC LIMIT $2";
+    /// Applications of one workspace with a status before one, newest first.
+    BEFORE_OF_BY_STATUS = "SELECT n, workspace, number, review, application, form, actor, applied_at,
+    status, reason, decided_at FROM reviews WHERE n < $1 AND workspace = $3 AND status = $4 ORDER BY n DESC LIMIT $2";
     /// Decides an application.
     DECIDE = "UPDATE reviews SET status = $4, reason = $5, decided_at = $6
     WHERE workspace = $1 AND review = $2 AND application = $3";
@@ -100,7 +123,7 @@ impl NewApplication<'_> {
 /// Returns the statement that adds an application with its entry, unless it is there.
 pub fn add_with_entry(application: &NewApplication<'_>) -> Statement {
     let values = application.columns();
-    Statement { sql: queries::NEW_REVIEW, sealed: Some(("reviews", values.clone())), values }
+    Statement { sql: NEW, sealed: Some(("reviews", values.clone())), values }
 }
 
 /// A decision about an application.
@@ -148,7 +171,7 @@ pub async fn by_number(
     workspace: WorkspaceId,
     number: u32,
 ) -> Result<Option<Application>, Unavailable> {
-    let rows = on.read(queries::REVIEW, vec![workspace.into(), i64::from(number).into()]).await?;
+    let rows = on.read(BY_NUMBER, vec![workspace.into(), i64::from(number).into()]).await?;
     Ok(rows.first().map(Application::read))
 }
 
@@ -163,7 +186,7 @@ pub async fn by_application(
     application: u32,
 ) -> Result<Option<Application>, Unavailable> {
     let values = vec![workspace.into(), text(review), i64::from(application).into()];
-    Ok(on.read(queries::REVIEW_OF, values).await?.first().map(Application::read))
+    Ok(on.read(BY_APPLICATION, values).await?.first().map(Application::read))
 }
 
 /// Returns applications before one, newest first, at most so many; of a workspace, with a status, or both.
@@ -177,10 +200,10 @@ pub async fn before(
     status: Option<&str>,
 ) -> Result<Vec<Application>, Unavailable> {
     let sql = match (workspace, status) {
-        (None, None) => queries::REVIEWS,
-        (None, Some(_)) => queries::REVIEWS_BY_STATUS,
-        (Some(_), None) => queries::REVIEWS_OF,
-        (Some(_), Some(_)) => queries::REVIEWS_OF_BY_STATUS,
+        (None, None) => BEFORE,
+        (None, Some(_)) => BEFORE_BY_STATUS,
+        (Some(_), None) => BEFORE_OF,
+        (Some(_), Some(_)) => BEFORE_OF_BY_STATUS,
     };
     let mut values = vec![n.into(), most.into()];
     values.extend(workspace.map(Value::from));

@@ -2,10 +2,17 @@
 
 use super::text;
 use crate::projection::RunRow;
-use crate::{Handle, Unavailable, Value, queries};
+use crate::{Handle, Unavailable, Value};
 use scrip_engine::WorkspaceId;
 
-statements! {}
+statements! {
+    /// Runs of a workspace before one, newest first.
+    BEFORE = "SELECT n, body FROM runs WHERE workspace = $1 AND n < $2 ORDER BY n DESC LIMIT $3";
+    /// Runs of a workspace with a status before one, newest first.
+    BEFORE_BY_STATUS = "SELECT n, body FROM runs WHERE workspace = $1 AND n < $2 AND status = $4 ORDER BY n DESC LIMIT $3";
+    /// A run, and the number of the entry it last changed with.
+    BY_NUMBER = "SELECT body, seq FROM runs WHERE workspace = $1 AND n = $2";
+}
 
 /// A run as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +57,7 @@ impl Listed {
 /// # Errors
 /// When the store cannot answer.
 pub async fn by_number(on: Handle<'_>, workspace: WorkspaceId, n: u32) -> Result<Option<Stored>, Unavailable> {
-    let rows = on.read(queries::RUN, vec![workspace.into(), i64::from(n).into()]).await?;
+    let rows = on.read(BY_NUMBER, vec![workspace.into(), i64::from(n).into()]).await?;
     Ok(rows.first().map(|row| Stored { body: row.owned(0), seq: row.integer(1) }))
 }
 
@@ -64,7 +71,7 @@ pub async fn before(
     (n, most): (i64, i64),
     status: Option<&str>,
 ) -> Result<Vec<Listed>, Unavailable> {
-    let sql = if status.is_some() { queries::RUNS_BY_STATUS } else { queries::RUNS };
+    let sql = if status.is_some() { BEFORE_BY_STATUS } else { BEFORE };
     let values: Vec<Value> =
         vec![workspace.into(), n.into(), most.into()].into_iter().chain(status.map(text)).collect();
     let rows = on.read(sql, values).await?;

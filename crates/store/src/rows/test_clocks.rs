@@ -2,10 +2,15 @@
 //!
 //! Invariant: a clock only moves forward; [`crate::Store::set_clock`] moves it.
 
-use crate::{Handle, Row, Unavailable, queries};
+use crate::{Handle, Row, Unavailable};
 use scrip_engine::Timestamp;
 
-statements! {}
+statements! {
+    /// A test clock.
+    BY_ID = "SELECT name, now FROM test_clocks WHERE id = $1";
+    /// All test clocks.
+    ALL_CLOCKS = "SELECT id, name, now FROM test_clocks ORDER BY id";
+}
 
 /// A test clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +28,7 @@ pub struct TestClock {
 /// # Errors
 /// When the store cannot answer.
 pub async fn all(on: Handle<'_>) -> Result<Vec<TestClock>, Unavailable> {
-    let rows = on.read(queries::TEST_CLOCKS, Vec::new()).await?;
+    let rows = on.read(ALL_CLOCKS, Vec::new()).await?;
     let read = |row: &Row| TestClock { id: row.integer(0), name: row.owned(1), now: row.instant(2) };
     Ok(rows.iter().map(read).collect())
 }
@@ -33,6 +38,6 @@ pub async fn all(on: Handle<'_>) -> Result<Vec<TestClock>, Unavailable> {
 /// # Errors
 /// When the store cannot answer.
 pub async fn by_id(on: Handle<'_>, id: i64) -> Result<Option<TestClock>, Unavailable> {
-    let rows = on.read(queries::TEST_CLOCK, vec![id.into()]).await?;
+    let rows = on.read(BY_ID, vec![id.into()]).await?;
     Ok(rows.first().map(|row| TestClock { id, name: row.owned(0), now: row.instant(1) }))
 }

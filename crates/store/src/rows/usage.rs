@@ -1,9 +1,16 @@
 //! Usage of workspaces by day, model, unit and key.
 
-use crate::{Handle, Unavailable, Value, queries};
+use crate::{Handle, Unavailable, Value};
 use scrip_engine::WorkspaceId;
 
-statements! {}
+statements! {
+    /// Usage of a workspace between two days.
+    BETWEEN = "SELECT day, model, unit, runs, failed, captured FROM usage
+    WHERE workspace = $1 AND day >= $2 AND day <= $3 ORDER BY day, model, unit";
+    /// Usage of a workspace between two days by the runs that one key asked for.
+    BETWEEN_OF_KEY = "SELECT day, model, unit, runs, failed, captured FROM usage
+    WHERE workspace = $1 AND day >= $2 AND day <= $3 AND key = $4 ORDER BY day, model, unit";
+}
 
 /// What a day's runs of a model used of a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +39,7 @@ pub async fn between(
     (from, to): (i64, i64),
     key: Option<u32>,
 ) -> Result<Vec<Used>, Unavailable> {
-    let sql = if key.is_some() { queries::USAGE_OF_KEY } else { queries::USAGE };
+    let sql = if key.is_some() { BETWEEN_OF_KEY } else { BETWEEN };
     let values: Vec<Value> = vec![workspace.into(), from.into(), to.into()]
         .into_iter()
         .chain(key.map(|key| i64::from(key).into()))

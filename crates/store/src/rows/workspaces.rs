@@ -3,10 +3,14 @@
 //! Invariant: a row says where a workspace is in a list; what it has is in its own state.
 
 use super::text;
-use crate::{Handle, Row, Unavailable, Value, queries};
+use crate::{Handle, Row, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
+    /// Workspaces after one, in the order they were opened.
+    AFTER = "SELECT workspace, opened FROM workspaces WHERE opened > $1 ORDER BY opened LIMIT $2";
+    /// Workspaces by the operator's own id.
+    AFTER_BY_EXTERNAL_ID = "SELECT workspace, opened FROM workspaces WHERE external_id = $3 AND opened > $1 ORDER BY opened LIMIT $2";
     /// Workspaces on the real clock with something due.
     DUE = "SELECT workspace FROM workspaces WHERE test_clock IS NULL AND next_due_at <= $1 LIMIT $2";
     /// Workspaces on a test clock with something due.
@@ -43,8 +47,8 @@ pub async fn after(
     external_id: Option<&str>,
 ) -> Result<Vec<Listed>, Unavailable> {
     let sql = match external_id {
-        None => queries::WORKSPACES,
-        Some(_) => queries::WORKSPACES_BY_EXTERNAL_ID,
+        None => AFTER,
+        Some(_) => AFTER_BY_EXTERNAL_ID,
     };
     let values: Vec<Value> = vec![opened.into(), most.into()].into_iter().chain(external_id.map(text)).collect();
     Ok(on.read(sql, values).await?.iter().map(Listed::read).collect())

@@ -233,7 +233,7 @@ impl Sqlite {
         self.ask(|reply| Job::SetClock { id, name, now, reply }).await
     }
 
-    /// See [`super::Store::write`].
+    /// See [`super::Handle::write`].
     pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
         self.ask(|reply| Job::Write(sql, values, reply)).await
     }
@@ -258,7 +258,7 @@ impl Sqlite {
         self.ask(|reply| Job::Act(act, reply)).await.map(drop)
     }
 
-    /// See [`super::Store::query`].
+    /// See [`super::Handle::read`].
     pub async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         self.readers.query(sql, values).await
     }

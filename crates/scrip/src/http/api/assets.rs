@@ -7,7 +7,7 @@ use crate::http::edge::caller::sees_run;
 use crate::http::edge::problem::Problem;
 use crate::http::edge::request::{PathOf, QueryOf};
 use crate::store::projection::RunRow;
-use crate::store::{Value, queries};
+use crate::store::rows;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use scrip_engine::{By, Kind, SECOND, Timestamp, WorkspaceId, parse_owned};
@@ -53,8 +53,8 @@ pub async fn show(
         return Err(missing);
     }
     let Some((workspace, run, index)) = parse(&id) else { return Err(missing) };
-    let rows = app.ledger.store().query(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(run))]).await?;
-    let row: Option<RunRow> = rows.first().and_then(|row| serde_json::from_str(row.text(0)).ok());
+    let stored = rows::runs::by_number(app.ledger.store().reader(), workspace, run).await?;
+    let row: Option<RunRow> = stored.and_then(|stored| stored.run().ok());
     if let Some(holder) = &link.holder {
         let made_by = row.as_ref().and_then(|row| row.key);
         still_sees(&app, workspace, holder, made_by).await.map_err(|_| Problem::not_found("asset"))?;

@@ -12,7 +12,7 @@ use crate::http::edge::reply::make_aside;
 use crate::http::edge::request::QueryOf;
 use crate::http::edge::rights::{On, Viewer};
 use crate::store::journal::JournalRow;
-use crate::store::{Value, queries};
+use crate::store::rows;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -60,19 +60,18 @@ pub async fn entries(
     let id = workspace.id;
     let limit = page_limit(query.limit)?;
     let before = cursor(query.cursor.as_deref(), i64::MAX)?;
-    let rows = app.ledger.store().history(queries::ENTRIES, id, &[before, limit + 1]).await?;
+    let rows = rows::entries::before(app.ledger.store().reader(), id, before, limit + 1).await?;
     make_aside(move || {
         let units = units(&workspace);
         let mut data = Vec::new();
         for row in rows.iter().take(limit as usize) {
-            let row = JournalRow::read(row);
-            let entry = read(&row)?;
+            let entry = read(row)?;
             if is_for(&viewer, &entry) {
-                data.push(shown(&row, entry, &units));
+                data.push(shown(row, entry, &units));
             }
         }
         let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
-        Ok(page(data, last.map(|row| row.integer(2))))
+        Ok(page(data, last.map(|row| row.seq as i64)))
     })
     .await
 }
@@ -202,18 +201,14 @@ pub async fn usage(
         Some(_) => return Err(Problem::invalid("", "by is day, model, or day,model")),
     };
     app.ledger.store().projected().await?;
-    let mut values = vec![id.into(), Value::Integer(from), Value::Integer(to)];
     // A key that sees its own runs alone sees their sums.
-    let own = viewer.run_scope();
-    values.extend(own.map(|key| Value::Integer(i64::from(key))));
-    let sql = if own.is_some() { queries::USAGE_OF_KEY } else { queries::USAGE };
-    let rows = app.ledger.store().query(sql, values).await?;
+    let rows = rows::usage::between(app.ledger.store().reader(), id, (from, to), viewer.run_scope()).await?;
     let mut sums: BTreeMap<(Option<i64>, Option<String>, String), [i64; 3]> = BTreeMap::new();
     for row in &rows {
-        let key = (by_day.then(|| row.integer(0)), by_model.then(|| row.text(1).to_owned()), row.text(2).to_owned());
+        let key = (by_day.then_some(row.day), by_model.then(|| row.model.clone()), row.unit.clone());
         let sum = sums.entry(key).or_default();
-        for (column, value) in sum.iter_mut().enumerate() {
-            *value += row.integer(column + 3);
+        for (value, more) in sum.iter_mut().zip([row.runs, row.failed, row.captured]) {
+            *value += more;
         }
     }
     let rows = sums.into_iter().map(|((day, model, unit), [runs, failed, captured])| api::UsageRow {

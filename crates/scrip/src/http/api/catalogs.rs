@@ -12,12 +12,12 @@ use crate::http::edge::problem::{Problem, request_id};
 use crate::http::edge::reply::Reply;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::{Operator, Viewer};
-use crate::store::queries;
+use crate::store::rows;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::{Catalog, Invalid, Refusal, Terms, Timestamp, parse_catalog};
+use scrip_engine::{Catalog, Invalid, Refusal, Terms, parse_catalog};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -114,12 +114,11 @@ pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::
 }
 
 async fn versions(app: &App) -> Result<Vec<api::CatalogVersion>, Problem> {
-    let rows = app.ledger.store().query(queries::CATALOGS, Vec::new()).await?;
-    let version = |row: &crate::store::Row| api::CatalogVersion {
-        version: row.integer(0) as u32,
-        published_at: Timestamp::from_micros(row.integer(1)).to_string(),
-        sha256: row.text(2).to_owned(),
-        actor: row.text(3).to_owned(),
+    let version = |known: rows::catalogs::Version| api::CatalogVersion {
+        version: known.version,
+        published_at: known.published_at.to_string(),
+        sha256: known.sha256,
+        actor: known.actor,
     };
-    Ok(rows.iter().map(version).collect())
+    Ok(rows::catalogs::versions(app.ledger.store().reader()).await?.into_iter().map(version).collect())
 }

@@ -13,7 +13,7 @@ use crate::http::edge::rights::{On, Operator};
 use crate::http::edge::values::{amount, name, params};
 use crate::store::journal::JournalRow;
 use crate::store::projection::HoldRow;
-use crate::store::{Committed, SubmitError, queries};
+use crate::store::{Committed, SubmitError, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -199,8 +199,8 @@ fn right_after(committed: &Committed, hold: u32) -> Option<HoldRow> {
 
 /// The entries that say what a hold is.
 async fn entries(app: &App, workspace: WorkspaceId, hold: u32) -> Result<Vec<Entry>, Problem> {
-    let rows = app.ledger.store().history(queries::HOLD, workspace, &[i64::from(hold)]).await?;
-    let entries = rows.iter().map(|row| JournalRow::read(row).entry()).collect::<Result<Vec<_>, _>>();
+    let rows = rows::entries::of_hold(app.ledger.store().reader(), workspace, hold).await?;
+    let entries = rows.iter().map(JournalRow::entry).collect::<Result<Vec<_>, _>>();
     entries.map_err(|_| Problem::Internal)
 }
 

@@ -15,7 +15,7 @@ use crate::http::edge::request::Body;
 use crate::http::edge::rights::{Member, On};
 use crate::http::edge::values::{instant, name};
 use crate::ledger::Beside;
-use crate::store::{Committed, Value, queries};
+use crate::store::{Committed, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -217,8 +217,7 @@ struct Desk<'w> {
 
 impl<'w> Desk<'w> {
     async fn at(app: &App, workspace: &'w Workspace) -> Result<Desk<'w>, Problem> {
-        let rows = app.ledger.store().query(queries::KEYS_USED, vec![Value::from(workspace.id)]).await?;
-        let used = rows.iter().map(|row| (row.integer(0) as u32, Timestamp::from_micros(row.integer(1)))).collect();
+        let used = rows::key_uses::of(app.ledger.store().reader(), workspace.id).await?.into_iter().collect();
         let now = app.ledger.now_of(workspace).await?;
         Ok(Desk { workspace, catalogs: app.ledger.catalogs_of(workspace).await?, used, now })
     }

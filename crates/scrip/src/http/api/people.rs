@@ -11,12 +11,12 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{Body, PathOf, QueryOf};
 use crate::http::edge::rights::Operator;
 use crate::http::edge::values::{address, line};
-use crate::store::{Value, queries};
+use crate::store::rows;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::{UserId, WorkspaceId};
+use scrip_engine::UserId;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -110,10 +110,8 @@ async fn find(app: &App, id: &str) -> Result<Known, Problem> {
 async fn to_api(app: &App, known: Known) -> Result<api::Person, Problem> {
     let store = app.ledger.store();
     let block = blocks::of(store, known.user).await?;
-    let named = vec![Value::Text(membership::scope(known.user)), Value::Integer(SHOWN_MAX)];
     let mut workspaces = Vec::new();
-    for row in store.query(queries::CLAIMED_IN, named).await? {
-        let id = WorkspaceId::new(row.integer(0) as u64);
+    for id in rows::claims::holders(store.reader(), &membership::scope(known.user), SHOWN_MAX).await? {
         let open = app.ledger.workspace(id).await?;
         workspaces.extend(open.filter(|open| open.team.member(known.user).is_some()).map(|_| id.to_string()));
     }

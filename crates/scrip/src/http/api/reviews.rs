@@ -17,7 +17,8 @@ use crate::http::edge::request::{Body, QueryOf};
 use crate::http::edge::rights::{Admin, On, Operator};
 use crate::http::edge::values::name;
 use crate::ledger::Beside;
-use crate::store::{Row, Statement, Unavailable, Value, queries};
+use crate::store::rows::reviews::{Application, NewApplication};
+use crate::store::{Unavailable, rows};
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -25,7 +26,7 @@ use scrip_client::types as api;
 use scrip_engine::billing::ReviewStatus;
 use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::text::{is_forbidden, is_line};
-use scrip_engine::{Command, Dated, Event, Kind, Name, ReviewEvent, Timestamp, WorkspaceId};
+use scrip_engine::{Command, Dated, Event, Kind, Name, ReviewEvent, WorkspaceId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,61 +52,27 @@ const FIELD_NAME_MAX: usize = 100; // # assumed
 /// Characters that one may have.
 const FIELD_MAX: usize = 2_000; // # assumed
 
-/// What is kept of an application.
-struct Kept {
-    n: i64,
-    workspace: WorkspaceId,
-    number: u32,
-    review: Name,
-    application: u32,
-    form: String,
-    actor: String,
-    applied_at: Timestamp,
-    status: String,
-    reason: Option<String>,
-    decided_at: Option<Timestamp>,
+/// Returns an application by its number in the workspace.
+async fn find(app: &App, workspace: WorkspaceId, number: u32) -> Result<Application, Problem> {
+    let kept = rows::reviews::by_number(app.ledger.store().reader(), workspace, number).await?;
+    kept.ok_or(Problem::not_found("review"))
 }
 
-impl Kept {
-    fn read(row: &Row) -> Kept {
-        let number = |column: usize| u32::try_from(row.integer(column)).unwrap_or(u32::MAX);
-        Kept {
-            n: row.integer(0),
-            workspace: WorkspaceId::new(row.integer(1) as u64),
-            number: number(2),
-            review: Name::from(row.text(3)),
-            application: number(4),
-            form: row.text(5).to_owned(),
-            actor: row.text(6).to_owned(),
-            applied_at: Timestamp::from_micros(row.integer(7)),
-            status: row.text(8).to_owned(),
-            reason: matches!(row.0.get(9), Some(Value::Text(_))).then(|| row.text(9).to_owned()),
-            decided_at: row.maybe_integer(10).map(Timestamp::from_micros),
-        }
-    }
-
-    /// An application by its number in the workspace.
-    async fn find(app: &App, workspace: WorkspaceId, number: u32) -> Result<Kept, Problem> {
-        let values = vec![workspace.into(), i64::from(number).into()];
-        let rows = app.ledger.store().query(queries::REVIEW, values).await?;
-        rows.first().map(Kept::read).ok_or(Problem::not_found("review"))
-    }
-
-    async fn shown(self, app: &App) -> Result<api::Review, Unavailable> {
-        let files = files::of(app, self.workspace, self.number).await?;
-        Ok(api::Review {
-            id: self.workspace.owned(Kind::Review, self.number),
-            workspace: self.workspace.to_string(),
-            review: self.review.to_string(),
-            status: self.status,
-            form: serde_json::from_str(&self.form).unwrap_or_default(),
-            files: files.into_iter().map(|file| file.shown).collect(),
-            applied_by: Some(self.actor).filter(|actor| !actor.is_empty()),
-            applied_at: self.applied_at.to_string(),
-            reason: self.reason,
-            decided_at: self.decided_at.map(|at| at.to_string()),
-        })
-    }
+/// Returns an application as the API has it, with its files.
+async fn to_api(app: &App, kept: Application) -> Result<api::Review, Unavailable> {
+    let files = files::of(app, kept.workspace, kept.number).await?;
+    Ok(api::Review {
+        id: kept.workspace.owned(Kind::Review, kept.number),
+        workspace: kept.workspace.to_string(),
+        review: kept.review,
+        status: kept.status,
+        form: serde_json::from_str(&kept.form).unwrap_or_default(),
+        files: files.into_iter().map(|file| file.shown).collect(),
+        applied_by: Some(kept.actor).filter(|actor| !actor.is_empty()),
+        applied_at: kept.applied_at.to_string(),
+        reason: kept.reason,
+        decided_at: kept.decided_at.map(|at| at.to_string()),
+    })
 }
 
 /// Applies for a review that a plan requires. What was rejected or revoked can be applied for again.
@@ -123,16 +90,9 @@ pub async fn apply(
     let review = name(&body.value.review);
     let application = workspace.billing.reviews.get(&review).map_or(0, |known| known.application) + 1;
     let now = app.ledger.now_of(&workspace).await?;
-    let values = vec![
-        id.into(),
-        Value::Text(review.to_string()),
-        i64::from(application).into(),
-        Value::Text(form),
-        Value::Text(admin.actor().to_owned()),
-        now.micros().into(),
-    ];
-    let sealed = Some(("reviews", values.clone()));
-    let rows = vec![Statement { sql: queries::NEW_REVIEW, values, sealed }];
+    let (form, actor) = (form.as_str(), admin.actor());
+    let new = NewApplication { workspace: id, review: &review, application, form, actor, applied_at: now };
+    let rows = vec![rows::reviews::add_with_entry(&new)];
     let command = Command::Billing(BillingCommand::RequestReview { review, application });
     let beside = Beside { rows, ..Beside::default() };
     let (committed, _) = app.ledger.submit_beside(id, command, admin.asked(id, &body.bytes), beside).await?;
@@ -141,10 +101,9 @@ pub async fn apply(
         _ => None,
     });
     let (review, application) = made.ok_or(Problem::Internal)?;
-    let values = vec![id.into(), Value::Text(review.to_string()), i64::from(application).into()];
-    let rows = app.ledger.store().query(queries::REVIEW_OF, values).await?;
-    let kept = rows.first().map(Kept::read).ok_or(Problem::Internal)?;
-    Ok(Reply::new(StatusCode::CREATED, kept.shown(&app).await?).of(id, &committed))
+    let kept = rows::reviews::by_application(app.ledger.store().reader(), id, review, application).await?;
+    let shown = to_api(&app, kept.ok_or(Problem::Internal)?).await?;
+    Ok(Reply::new(StatusCode::CREATED, shown).of(id, &committed))
 }
 
 /// A form as it is kept.
@@ -196,24 +155,16 @@ pub async fn list(
         return Err(Problem::invalid("", "status is submitted, approved, rejected or revoked"));
     }
     let workspace = if admin.names_none() { None } else { Some(admin.workspace_now(&app).await?.id) };
-    let mut values = vec![Value::Integer(before), Value::Integer(limit + 1)];
-    let sql = match (workspace, &query.status) {
-        (None, None) => queries::REVIEWS,
-        (None, Some(_)) => queries::REVIEWS_BY_STATUS,
-        (Some(_), None) => queries::REVIEWS_OF,
-        (Some(_), Some(_)) => queries::REVIEWS_OF_BY_STATUS,
-    };
-    values.extend(workspace.map(Value::from));
-    values.extend(query.status.map(Value::Text));
-    let rows = app.ledger.store().query(sql, values).await?;
+    let (on, status) = (app.ledger.store().reader(), query.status.as_deref());
+    let found = rows::reviews::before(on, (before, limit + 1), workspace, status).await?;
+    let has_more = found.len() > limit as usize;
     let mut data = Vec::new();
     let mut last = None;
-    for row in rows.iter().take(limit as usize) {
-        let kept = Kept::read(row);
+    for kept in found.into_iter().take(limit as usize) {
         last = Some(kept.n);
-        data.push(kept.shown(&app).await?);
+        data.push(to_api(&app, kept).await?);
     }
-    Ok(Json(page(data, last.filter(|_| rows.len() > limit as usize))))
+    Ok(Json(page(data, last.filter(|_| has_more))))
 }
 
 /// Shows an application, with what was sent.
@@ -224,7 +175,7 @@ pub async fn show(
     State(app): State<Arc<App>>,
 ) -> Result<Json<api::Review>, Problem> {
     let ReviewId { workspace, n: number } = id?;
-    Ok(Json(Kept::find(&app, workspace, number).await?.shown(&app).await?))
+    Ok(Json(to_api(&app, find(&app, workspace, number).await?).await?))
 }
 
 /// Approves an application: the plans that require the review can be bought. The applicant is told by mail.
@@ -273,14 +224,15 @@ async fn decide(
     body: &Body<api::ReviewDecision>,
     command: impl FnOnce(Name, String) -> Command,
 ) -> Result<Reply<api::Review>, Problem> {
-    let kept = Kept::find(app, id, number).await?;
+    let kept = find(app, id, number).await?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("review"))?;
-    let newest = workspace.billing.reviews.get(&kept.review).map(|known| known.application);
+    let review = Name::from(&*kept.review);
+    let newest = workspace.billing.reviews.get(&review).map(|known| known.application);
     if newest != Some(kept.application) {
         return Err(Problem::invalid("", "there is a newer application for this review: decide that one"));
     }
-    let command = command(kept.review, body.value.reason.clone());
+    let command = command(review, body.value.reason.clone());
     let committed = app.ledger.submit(id, command, operator.asked(id, &body.bytes)).await?;
-    let shown = Kept::find(app, id, number).await?.shown(app).await?;
+    let shown = to_api(app, find(app, id, number).await?).await?;
     Ok(Reply::new(StatusCode::OK, shown).of(id, &committed))
 }

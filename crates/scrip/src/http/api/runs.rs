@@ -16,7 +16,7 @@ use crate::http::edge::request::{Body, QueryOf};
 use crate::http::edge::rights::{On, Reader, Runner};
 use crate::http::edge::values::{metadata, name, params};
 use crate::store::projection::RunRow;
-use crate::store::{Committed, Value, queries};
+use crate::store::{Committed, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -131,13 +131,13 @@ fn wait(seconds: Option<u32>) -> Result<Duration, Problem> {
 /// One run, as the projections have it now.
 async fn find(app: &App, workspace: WorkspaceId, n: u32) -> Result<(RunRow, i64), Problem> {
     app.ledger.store().projected().await?;
-    let rows = app.ledger.store().query(queries::RUN, vec![workspace.into(), Value::Integer(i64::from(n))]).await?;
-    let row = rows.first().ok_or(Problem::not_found("run"))?;
-    let run = serde_json::from_str(row.text(0)).map_err(|error| {
+    let stored =
+        rows::runs::by_number(app.ledger.store().reader(), workspace, n).await?.ok_or(Problem::not_found("run"))?;
+    let run = stored.run().map_err(|error| {
         tracing::error!(%error, "a run's row cannot be read");
         Problem::Internal
     })?;
-    Ok((run, row.integer(1)))
+    Ok((run, stored.seq))
 }
 
 /// The same, for a caller who may see it: another key's run is none to a key that sees its own alone.
@@ -220,30 +220,22 @@ pub async fn list(
     let limit = page_limit(query.limit)?;
     let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     app.ledger.store().projected().await?;
-    let mut values = vec![workspace.into(), Value::Integer(before), Value::Null];
-    let sql = match query.status {
-        Some(status) => {
-            values.push(status.name().to_owned().into());
-            queries::RUNS_BY_STATUS
-        }
-        None => queries::RUNS,
-    };
     // What another key made is passed over, up to a bound: whoever wants more goes on from there.
     let read_most = if reader.is_confined() { PASSED_OVER_MAX.max(limit) } else { limit };
-    values[2] = Value::Integer(read_most + 1);
-    let rows = app.ledger.store().query(sql, values).await?;
+    let status = query.status.map(|status| status.name());
+    let rows = rows::runs::before(app.ledger.store().reader(), workspace, (before, read_most + 1), status).await?;
     let (mut data, mut last) = (Vec::new(), None);
     for row in rows.iter().take(read_most as usize) {
         if data.len() as i64 == limit {
             break;
         }
-        last = Some(row.integer(0));
-        let run: RunRow = serde_json::from_str(row.text(1)).map_err(|_| Problem::Internal)?;
+        last = Some(row.n);
+        let run = row.run().map_err(|_| Problem::Internal)?;
         if reader.sees(run.key) {
-            data.push(to_api(workspace, row.integer(0) as u32, &run, Links::of(&app, reader.holder())));
+            data.push(to_api(workspace, row.n as u32, &run, Links::of(&app, reader.holder())));
         }
     }
-    let is_last = rows.last().map(|row| row.integer(0)) == last;
+    let is_last = rows.last().map(|row| row.n) == last;
     Ok(Json(page(data, last.filter(|_| !is_last))))
 }
 

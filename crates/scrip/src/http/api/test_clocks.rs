@@ -8,7 +8,7 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{Body, PathOf};
 use crate::http::edge::rights::Operator;
 use crate::http::edge::values::{instant, line};
-use crate::store::{Row, Value, queries};
+use crate::store::rows;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -47,9 +47,8 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/test_clocks", tag = "Test clocks",
     responses((status = 200, description = "All of them", body = api::Page<api::TestClock>)))]
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::TestClock>>, Problem> {
-    let rows = app.ledger.store().query(queries::TEST_CLOCKS, Vec::new()).await?;
-    let clock = |row: &Row| shown(row.integer(0), row.text(1), Timestamp::from_micros(row.integer(2)));
-    Ok(Json(page(rows.iter().map(clock).collect(), None)))
+    let clocks = rows::test_clocks::all(app.ledger.store().reader()).await?;
+    Ok(Json(page(clocks.iter().map(|clock| shown(clock.id, &clock.name, clock.now)).collect(), None)))
 }
 
 /// Shows a test clock.
@@ -84,9 +83,9 @@ pub async fn advance(
 }
 
 async fn find(app: &App, id: i64) -> Result<api::TestClock, Problem> {
-    let rows = app.ledger.store().query(queries::TEST_CLOCK, vec![Value::Integer(id)]).await?;
-    let row = rows.first().ok_or(Problem::not_found("test clock"))?;
-    Ok(shown(id, row.text(0), Timestamp::from_micros(row.integer(1))))
+    let clock =
+        rows::test_clocks::by_id(app.ledger.store().reader(), id).await?.ok_or(Problem::not_found("test clock"))?;
+    Ok(shown(id, &clock.name, clock.now))
 }
 
 fn shown(id: i64, name: &str, now: Timestamp) -> api::TestClock {

@@ -20,7 +20,7 @@ use crate::http::edge::scopes;
 use crate::http::edge::values::{self, amount, email, name, not_blocked};
 use crate::ledger::Asked;
 use crate::sign_in;
-use crate::store::{Allowance, Value, queries};
+use crate::store::{Allowance, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -95,9 +95,9 @@ fn id_of(key: Option<&str>, user: Option<UserId>) -> WorkspaceId {
 
 /// Returns true if anything was ever paid for a workspace that a person administers.
 async fn has_paid_anywhere(app: &App, user: UserId) -> Result<bool, Problem> {
-    let named = vec![Value::Text(membership::scope(user)), Value::Integer(10 * WORKSPACES_MAX)];
-    for row in app.ledger.store().query(queries::CLAIMED_IN, named).await? {
-        let workspace = app.ledger.workspace(WorkspaceId::new(row.integer(0) as u64)).await?;
+    let on = app.ledger.store().reader();
+    for id in rows::claims::holders(on, &membership::scope(user), 10 * WORKSPACES_MAX).await? {
+        let workspace = app.ledger.workspace(id).await?;
         let is_theirs = |open: &Workspace| open.team.member(user).is_some_and(|member| member.role == Role::Admin);
         if workspace.is_some_and(|open| is_theirs(&open) && allowances::has_paid(&open)) {
             return Ok(true);
@@ -164,8 +164,8 @@ async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i6
     }
     let unknown = || Problem::invalid("/test_clock", "there is no such test clock; make one at /v1/test_clocks");
     let id = test_clocks::parse(id).ok_or_else(unknown)?;
-    let rows = app.ledger.store().query(queries::TEST_CLOCK, vec![Value::Integer(id)]).await?;
-    if rows.is_empty() { Err(unknown()) } else { Ok(Some(id)) }
+    let clock = rows::test_clocks::by_id(app.ledger.store().reader(), id).await?;
+    clock.map(|clock| Some(clock.id)).ok_or_else(unknown)
 }
 
 /// How workspaces are listed.
@@ -196,32 +196,23 @@ pub async fn list(
     let limit = page_limit(query.limit)?;
     let after = cursor(query.cursor.as_deref(), 0)?;
     app.ledger.store().projected().await?;
-    let mut values = vec![Value::Integer(after), Value::Integer(limit + 1)];
-    let sql = match query.external_id {
-        Some(external_id) => {
-            values.push(external_id.into());
-            queries::WORKSPACES_BY_EXTERNAL_ID
-        }
-        None => queries::WORKSPACES,
-    };
-    let rows = app.ledger.store().query(sql, values).await?;
+    let external_id = query.external_id.as_deref();
+    let rows = rows::workspaces::after(app.ledger.store().reader(), after, limit + 1, external_id).await?;
     let mut data = Vec::new();
     for row in rows.iter().take(limit as usize) {
-        let id = WorkspaceId::new(row.integer(0) as u64);
-        if let Some(workspace) = app.ledger.workspace(id).await? {
+        if let Some(workspace) = app.ledger.workspace(row.workspace).await? {
             data.push(to_api(&workspace));
         }
     }
     let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
-    Ok(Json(page(data, last.map(|row| row.integer(1)))))
+    Ok(Json(page(data, last.map(|row| row.opened))))
 }
 
 /// The workspaces that a person belongs to: those they ever joined, and have not left.
 async fn workspaces_of(app: &App, user: UserId, only: Option<WorkspaceId>) -> Result<Vec<api::Workspace>, Problem> {
-    let named = vec![Value::Text(membership::scope(user)), Value::Integer(10 * WORKSPACES_MAX)];
+    let on = app.ledger.store().reader();
     let mut found = Vec::new();
-    for row in app.ledger.store().query(queries::CLAIMED_IN, named).await? {
-        let id = WorkspaceId::new(row.integer(0) as u64);
+    for id in rows::claims::holders(on, &membership::scope(user), 10 * WORKSPACES_MAX).await? {
         if only.is_some_and(|only| only != id) {
             continue;
         }

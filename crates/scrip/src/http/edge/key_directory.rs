@@ -8,7 +8,7 @@
 use crate::clock;
 use crate::crypto::hex;
 use crate::ledger::Ledger;
-use crate::store::{Claim, Unavailable, Value, queries};
+use crate::store::{Claim, Unavailable, rows};
 use scrip_engine::team::KeyHash;
 use scrip_engine::{SECOND, Timestamp, WorkspaceId};
 use std::collections::HashMap;
@@ -41,10 +41,8 @@ impl Directory {
         if known.is_some() {
             return Ok(known);
         }
-        let named = vec![Value::Text("key".to_owned()), Value::Text(hex(&hash))];
-        let rows = ledger.store().query(queries::CLAIMED_BY, named).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let workspace = WorkspaceId::new(row.integer(0) as u64);
+        let holder = rows::claims::holder(ledger.store().reader(), "key", &hex(&hash)).await?;
+        let Some(workspace) = holder else { return Ok(None) };
         let mut workspaces = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
         if workspaces.len() >= REMEMBERED {
             workspaces.clear();
@@ -67,8 +65,7 @@ impl Directory {
         used.insert((workspace, key), now);
         let ledger = Arc::clone(ledger);
         tokio::spawn(async move {
-            let values = vec![workspace.into(), Value::Integer(i64::from(key)), Value::Integer(now.micros())];
-            if let Err(error) = ledger.store().write(queries::KEY_USED, values).await {
+            if let Err(error) = rows::key_uses::mark(ledger.store().reader(), workspace, key, now).await {
                 tracing::warn!(%error, "the last use of a key was not written down");
             }
         });

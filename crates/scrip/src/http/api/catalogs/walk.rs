@@ -6,7 +6,7 @@
 
 use crate::http::edge::app::App;
 use crate::http::edge::problem::Problem;
-use crate::store::{Unavailable, Value, queries};
+use crate::store::{Unavailable, rows};
 use scrip_engine::WorkspaceId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,11 +38,10 @@ where
     let mut count = 0;
     app.ledger.store().projected().await?;
     loop {
-        let values = vec![Value::Integer(after), Value::Integer(WAVE as i64)];
-        let rows = app.ledger.store().query(queries::WORKSPACES, values).await?;
+        let rows = rows::workspaces::after(app.ledger.store().reader(), after, WAVE as i64, None).await?;
         let mut wave = JoinSet::new();
         for (place, row) in rows.iter().enumerate() {
-            let made = make(Arc::clone(app), WorkspaceId::new(row.integer(0) as u64));
+            let made = make(Arc::clone(app), row.workspace);
             wave.spawn(async move { (place, made.await) });
         }
         let mut done: Vec<(usize, T)> = Vec::new();
@@ -51,7 +50,7 @@ where
             done.extend(made?.map(|made| (place, made)));
         }
         done.sort_by_key(|(place, _)| *place);
-        let opened = |place: usize| rows.get(place).map(|row| row.integer(1));
+        let opened = |place: usize| rows.get(place).map(|row| row.opened);
         let left = most - count;
         if let Some((place, _)) = done.get(left) {
             let next = opened(*place).map(|opened| opened - 1);

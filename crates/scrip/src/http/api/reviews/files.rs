@@ -3,7 +3,7 @@
 //! Invariant: a file is one of three kinds by its own bytes, whatever it is called; and it is only ever served to be
 //! saved, never to be shown as a page of this site.
 
-use super::Kept;
+use super::find;
 use crate::allowances;
 use crate::http::edge::app::App;
 use crate::http::edge::object::{Object, ReviewId};
@@ -12,7 +12,8 @@ use crate::http::edge::rates::spend;
 use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{BODY_SECONDS, QueryOf, patiently};
 use crate::http::edge::rights::{Admin, On};
-use crate::store::{Row, Unavailable, Value, queries};
+use crate::store::Unavailable;
+use crate::store::rows::review_files::{self, ReviewFile};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -42,28 +43,21 @@ pub struct Filed {
 
 /// The files of an application.
 pub async fn of(app: &App, workspace: WorkspaceId, number: u32) -> Result<Vec<Filed>, Unavailable> {
-    let values = vec![workspace.into(), i64::from(number).into()];
-    let rows = app.ledger.store().query(queries::REVIEW_FILES, values).await?;
     let review = workspace.owned(Kind::Review, number);
-    let filed = |row: &Row| {
-        let file = u32::try_from(row.integer(0)).unwrap_or(u32::MAX);
+    let filed = |kept: ReviewFile| {
         let shown = api::ReviewFile {
-            id: format!("{}_{file}", review.replacen("rev_", "rf_", 1)),
-            name: row.text(1).to_owned(),
-            content_type: row.text(2).to_owned(),
-            bytes: row.integer(3),
-            sha256: row.text(4).to_owned(),
-            added_by: row.text(5).to_owned(),
-            added_at: scrip_engine::Timestamp::from_micros(row.integer(6)).to_string(),
+            id: format!("{}_{}", review.replacen("rev_", "rf_", 1), kept.file),
+            name: kept.name,
+            content_type: kept.content_type,
+            bytes: kept.bytes,
+            sha256: kept.sha256,
+            added_by: kept.actor,
+            added_at: kept.added_at.to_string(),
         };
-        Filed { file, sha256: shown.sha256.clone(), shown }
+        Filed { file: kept.file, sha256: shown.sha256.clone(), shown }
     };
-    // What a changed row names might be the output of somebody else's run.
-    let is_sealed = |row: &&Row| {
-        let columns = [&[workspace.into(), i64::from(number).into()], &row.0[1..7]].concat();
-        app.ledger.store().seals().is_sealed("review_files", &columns, row.bytes(7))
-    };
-    Ok(rows.iter().filter(is_sealed).map(filed).collect())
+    let files = review_files::of(app.ledger.store().reader(), workspace, number).await?;
+    Ok(files.into_iter().map(filed).collect())
 }
 
 /// The id of a file, `rf_…`: the application that it belongs to, and which of its files it is.
@@ -131,9 +125,9 @@ pub async fn attach(
 ) -> Result<Reply<api::ReviewFile>, Problem> {
     let id = id?;
     let ReviewId { workspace, n: number } = id;
-    let kept = Kept::find(&app, workspace, number).await?;
+    let kept = find(&app, workspace, number).await?;
     let state = app.ledger.workspace(workspace).await?.ok_or(Problem::not_found("review"))?;
-    let stands = state.billing.reviews.get(&kept.review);
+    let stands = state.billing.reviews.get(&*kept.review);
     let is_open = |known: &scrip_engine::billing::Review| {
         known.application == kept.application && known.status == ReviewStatus::Submitted
     };
@@ -170,15 +164,10 @@ pub async fn attach(
                 Problem::Unavailable
             })?;
         }
-        let texts = [name.as_str(), kind].map(|text| Value::Text(text.to_owned()));
-        let [hash, actor] = [sha256.as_str(), admin.actor()].map(|text| Value::Text(text.to_owned()));
-        let mut values = vec![workspace.into(), i64::from(number).into()];
-        values.extend(texts);
-        values.extend([size.into(), hash, actor, now.micros().into()]);
-        let seal = app.ledger.store().seals().seal("review_files", &values);
-        values.extend([(FILES_MAX as i64).into(), seal]);
+        let [name, content_type, sha256, actor] = [&name, kind, &sha256, admin.actor()].map(str::to_owned);
+        let file = ReviewFile { file: 0, name, content_type, bytes: size, sha256, actor, added_at: now };
         // Where another file takes the same place at the same time, this one takes the next.
-        app.ledger.store().write(queries::NEW_REVIEW_FILE, values).await?;
+        review_files::add(app.ledger.store().reader(), (workspace, number), &file, FILES_MAX).await?;
     }
 }
 

@@ -10,8 +10,7 @@ use crate::http::edge::app::App;
 use crate::http::edge::problem::Problem;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::Operator;
-use crate::store::journal::JournalRow;
-use crate::store::queries;
+use crate::store::rows;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
@@ -63,10 +62,10 @@ async fn granted_under(app: &App, workspace: &Workspace, source: &Name) -> Resul
     if !workspace.sources.contains(source) {
         return Ok(None);
     }
-    let rows = app.ledger.store().history(queries::HISTORY, workspace.id, &[i64::MAX]).await?;
+    let rows = rows::entries::up_to(app.ledger.store().reader(), workspace.id, u64::MAX).await?;
     let mut units = 0_i64;
     for row in &rows {
-        for dated in &balances::read(&JournalRow::read(row))?.events {
+        for dated in &balances::read(row)?.events {
             match &dated.1 {
                 Event::Grant(GrantEvent::GrantIssued { source: of, amount, .. }) if of == source => {
                     units = units.saturating_add(amount.get());
