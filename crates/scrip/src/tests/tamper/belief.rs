@@ -104,7 +104,7 @@ async fn a_snapshot_is_folded_again(engine: &str) {
         written(&other_entry),
     ] {
         by_hand(&place, &sql);
-        assert_ne!(place.found().await, Vec::<String>::new(), "verify says nothing of {sql}");
+        assert_ne!(place.found(), Vec::<String>::new(), "verify says nothing of {sql}");
         let store = open(&place).await;
         assert_eq!(read(&store).await, right, "{sql}");
         assert_eq!(store.take_healed().len(), 1, "{sql}");
@@ -112,7 +112,7 @@ async fn a_snapshot_is_folded_again(engine: &str) {
         drop(store);
         by_hand(&place, &written(&Stored::of(&snapshot, &hash, &seals)));
         by_hand(&place, &format!("UPDATE snapshots SET seq = {} WHERE workspace = 1", snapshot.seq));
-        assert_eq!(place.found().await, Vec::<String>::new(), "it was put back");
+        assert_eq!(place.found(), Vec::<String>::new(), "it was put back");
     }
 }
 
@@ -196,11 +196,11 @@ async fn a_journal_that_was_cut_off_is_refused(engine: &str) {
     by_hand(&place, "DELETE FROM entries WHERE position = (SELECT MAX(position) FROM entries)");
     let refused = place.open(Shortened::Refuse).await.err().expect("it is refused");
     assert!(refused.contains("--accept-shortened-journal"), "{refused}");
-    assert!(place.found().await.iter().any(|found| found.contains("entries are missing at its end")));
+    assert!(place.found().iter().any(|found| found.contains("entries are missing at its end")));
     let store = place.open(Shortened::Accept).await.unwrap_or_else(|error| panic!("{error}"));
     assert_ne!(read(&store).await.profile.name, "Another");
     drop(store);
-    assert_eq!(place.found().await, Vec::<String>::new(), "it was accepted once, and is whole by itself");
+    assert_eq!(place.found(), Vec::<String>::new(), "it was accepted once, and is whole by itself");
 }
 
 async fn a_catalog_that_was_changed_is_not_served(engine: &str) {
