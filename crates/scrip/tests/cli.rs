@@ -31,7 +31,7 @@ fn catalogs_are_checked_with_the_place_of_every_error() {
     assert!(text.contains("canvas-tiers") && text.contains("weekly-yearly"), "{text}");
     let good = include_str!("../../../catalogs/canvas-tiers.toml");
     let broken =
-        good.replace("free_plan = \"free\" ", "free_plan = \"fre\" ").replace("per = \"call\"", "per = \"cal\"");
+        good.replace("free_plan = \"free\"\n", "free_plan = \"fre\"\n").replace("per = \"call\"", "per = \"cal\"");
     std::fs::write(&path, &broken).expect("it can be written");
     let checked =
         scrip(&["catalog", "check", path.to_str().expect("UTF-8"), "canvas-tiers"]).output().expect("it starts");
@@ -259,7 +259,7 @@ fn a_retired_model_is_counted_and_subscribers_are_migrated_when_somebody_says_ye
     server.json(&gift);
     let path = server.dir.path().join("next.toml");
     let shipped = include_str!("../../../catalogs/canvas-tiers.toml");
-    let next = shipped.replace("amount = 3900 ", "amount = 2900 ").replace("\"upscale\"", "\"enlarge\"");
+    let next = shipped.replace("amount = 3900\n", "amount = 2900\n").replace("\"upscale\"", "\"enlarge\"");
     std::fs::write(&path, next).expect("it can be written");
     let file = path.to_str().expect("UTF-8");
 

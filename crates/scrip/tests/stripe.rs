@@ -63,7 +63,7 @@ fn a_catalog_that_changed_is_told_to_programs() {
     let dir = Dir::new();
     let path = dir.path().join("new.toml");
     let text = include_str!("../../../catalogs/canvas-tiers.toml");
-    std::fs::write(&path, text.replace("amount = 1200 ", "amount = 1500 ")).expect("it can be written");
+    std::fs::write(&path, text.replace("amount = 1200\n", "amount = 1500\n")).expect("it can be written");
     let told: Value = serde_json::from_str(&account.sync(&["--catalog", path.to_str().expect("UTF-8"), "--json"]))
         .expect("it is JSON");
     assert_eq!((&told["mode"], &told["applied"]), (&Value::from("test"), &Value::from(false)));

@@ -5,7 +5,7 @@
 
 mod rules;
 
-use rules::{Tree, code, manifests, prose, shape};
+use rules::{Tree, code, english, manifests, prose, shape};
 
 /// Judges the repository by a rule.
 fn holds(rule: fn(&Tree) -> Vec<String>) {
@@ -201,6 +201,18 @@ fn links_lead_somewhere() {
         [("docs/a.md", "[b](../b.md#part) [c](https://example.com) [d](sub)"), ("b.md", ""), ("docs/sub/x.md", "")];
     fires(prose::links_lead_somewhere, &[("docs/a.md", "[b](b.md)")], "`b.md` is not there", &good);
     holds(prose::links_lead_somewhere);
+}
+
+#[test]
+fn doc_comments_stand_alone() {
+    let rule = english::doc_comments_stand_alone;
+    let good = "//! Holds of a workspace.\n\n/// Returns the hold with a number.\n///\n/// It is open.\nfn f() {}\n";
+    fires(rule, &[(STORE, "/// Whether it is open now.\nfn f() {}\n")], "opens with `whether`", &[(STORE, good)]);
+    fires(rule, &[(STORE, "/// The ledger.\nfn f() {}\n")], "repeats the name", &[]);
+    fires(rule, &[(STORE, "/// Refuses a key that nobody\n/// has made.\nfn f() {}\n")], "`nobody`", &[]);
+    fires(rule, &[(STORE, "/// Ends what\n/// there is of it.\nfn f() {}\n")], "`what there is`", &[]);
+    fires(rule, &[(STORE, "/// Ends the hold now.\nfn f() {}\n//! They are kept for ever.\n")], "mod.rs:3", &[]);
+    holds(rule);
 }
 
 #[test]

@@ -13,11 +13,11 @@ fn shipped() -> String {
 /// The catalog in which Pro costs 10 more by the month, gives less, and is faster; and Creator is not sold any more.
 fn changed() -> String {
     let text = shipped();
-    let pro = text.find("id = \"pro\" ").expect("there is a plan");
+    let pro = text.find("id = \"pro\"\n").expect("there is a plan");
     let (before, after) = text.split_at(pro);
     let after = after
-        .replacen("requests_per_minute = 100 ", "requests_per_minute = 300\nmembers = 3 ", 1)
-        .replacen("amount = 3900 ", "amount = 4900 ", 1)
+        .replacen("requests_per_minute = 100\n", "requests_per_minute = 300\nmembers = 3\n", 1)
+        .replacen("amount = 3900\n", "amount = 4900\n", 1)
         .replacen("amount = 5000 ", "amount = 4000 ", 1)
         .replacen("{ amount = 5000 }", "{ amount = 4000 }", 1);
     format!("{before}{after}")
@@ -140,7 +140,7 @@ async fn who_cannot_be_moved_is_said_and_the_others_are_moved() {
         let pro = subscriber(&app, "month", None).await;
         let on_clock = subscriber(&app, "month", Some(&late.id)).await;
         let text_without =
-            shipped().replace("id = \"creator\" ", "id = \"maker\" ").replace("\"creator\"", "\"maker\"");
+            shipped().replace("id = \"creator\"\n", "id = \"maker\"\n").replace("\"creator\"", "\"maker\"");
         publish(&app, &text_without).await;
         for dry_run in [true, false] {
             let answer = app.post("/v1/catalogs/2/migrate", json!({ "dry_run": dry_run })).await.expect(200);

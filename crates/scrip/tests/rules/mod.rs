@@ -4,6 +4,7 @@
 //! of the real tree. Every finding says where, what, and what to do.
 
 pub mod code;
+pub mod english;
 pub mod manifests;
 pub mod prose;
 pub mod shape;

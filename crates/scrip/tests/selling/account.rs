@@ -82,7 +82,7 @@ async fn a_catalog_is_brought_to_the_account_and_a_new_amount_is_a_new_price() {
     assert!(shop.stripe.sync(&catalog).ends_with("nothing to do\n"), "it was done when the shop opened");
     let dearer = temporary().join("dearer.toml");
     let sold = std::fs::read_to_string(&catalog).expect("the catalog is there");
-    std::fs::write(&dearer, sold.replace("amount = 1200 ", "amount = 1500 ")).expect("it can be written");
+    std::fs::write(&dearer, sold.replace("amount = 1200\n", "amount = 1500\n")).expect("it can be written");
     let told = shop.stripe.sync(&dearer);
     assert!(told.contains("~ price pack credits-1000: 12.00 usd → 15.00 usd"), "{told}");
     let told = shop.stripe.sync(&catalog);

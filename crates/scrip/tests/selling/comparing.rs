@@ -15,7 +15,7 @@ const UNASKED: &str = "the payment provider could not be asked what it sells";
 /// A file of canvas tiers with another price of `pro`, and its text.
 fn other() -> (PathBuf, String) {
     let text = std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("it is shipped");
-    let other = text.replace("amount = 3900 ", "amount = 4500 ");
+    let other = text.replace("amount = 3900\n", "amount = 4500\n");
     assert_ne!(other, text);
     let directory = temporary();
     std::fs::create_dir_all(&directory).expect("it can be made");

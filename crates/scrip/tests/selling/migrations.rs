@@ -13,8 +13,8 @@ fn catalog(month: i64, year: i64) -> String {
     let text = std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("it is committed");
     let grants = if (month, year) == (3900, 39000) { "5000" } else { "5020" };
     let changed = text
-        .replace("amount = 3900 ", &format!("amount = {month} "))
-        .replace("amount = 39000 ", &format!("amount = {year} "))
+        .replace("amount = 3900\n", &format!("amount = {month}\n"))
+        .replace("amount = 39000\n", &format!("amount = {year}\n"))
         .replace("{ amount = 5000 }", &format!("{{ amount = {grants} }}"));
     assert!(grants == "5000" || changed != text, "the catalog has these prices");
     changed

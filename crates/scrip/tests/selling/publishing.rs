@@ -10,7 +10,7 @@ use std::path::PathBuf;
 fn catalog(plan: u32, pack: u32) -> String {
     let text = std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("it is committed");
     let changed = text
-        .replace("amount = 3900 ", &format!("amount = {plan} "))
+        .replace("amount = 3900\n", &format!("amount = {plan}\n"))
         .replace("amount = 1200", &format!("amount = {pack}"));
     assert!(plan == 3900 || changed != text, "the catalog has these prices");
     changed

@@ -156,7 +156,7 @@ mod tests {
     fn a_lost_digit_is_warned_of_and_a_small_change_is_not() {
         let old = catalog(str::to_owned);
         let new = catalog(|text| {
-            text.replace("amount = 3900 ", "amount = 3500 ").replace("{ amount = 5000 }", "{ amount = 500 }")
+            text.replace("amount = 3900\n", "amount = 3500\n").replace("{ amount = 5000 }", "{ amount = 500 }")
         });
         let text = told(&changes(&old, &new));
         assert!(text.contains("~ plan pro, price month, amount: 3900 → 3500\n~"), "{text}");

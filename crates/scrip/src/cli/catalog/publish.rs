@@ -154,7 +154,7 @@ mod tests {
         let catalog = |text: &str| json!(parse_catalog(text).unwrap_or_else(|problems| panic!("{problems:?}")));
         let (now, none) = (catalog(text), Counts::new());
         assert_eq!(warnings(&now, &now, &none), "");
-        let dearer = catalog(&text.replace("amount = 3900 ", "amount = 4900 "));
+        let dearer = catalog(&text.replace("amount = 3900\n", "amount = 4900\n"));
         assert_eq!(warnings(&now, &dearer, &none), "", "a change that is not warned of is not asked about");
         let next =
             catalog(&text.replace("{ amount = 5000 }", "{ amount = 500 }").replace("\"upscale\"", "\"enlarge\""));

@@ -19,7 +19,7 @@ fn canvas() -> Catalog {
 
 /// Canvas tiers with `pro` at 45 a month instead of 39.
 fn dearer() -> Catalog {
-    catalog("canvas-tiers", |text| text.replace("amount = 3900 ", "amount = 4500 "))
+    catalog("canvas-tiers", |text| text.replace("amount = 3900\n", "amount = 4500\n"))
 }
 
 /// Canvas tiers without the plan `creator`, without the yearly `business`, and without packs.
