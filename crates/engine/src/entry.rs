@@ -17,7 +17,8 @@ pub struct Entry {
     pub seq: u64,
     /// Instant at which the command was decided; never before the instant of the previous entry (R3).
     pub at: Timestamp,
-    /// The caller: the last characters of an operator key, `worker`, `scheduler`.
+    /// The caller: the id of a user or key, the last characters of an operator key, or a worker's name such as
+    /// `scheduler`.
     pub actor: String,
     /// Name of the command in the journal.
     pub command: String,

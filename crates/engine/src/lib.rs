@@ -15,7 +15,7 @@
 //! its `state`, `command`, `event`, `decide`, `evolve` and `explain`, as far as it has them.
 //!
 //! Invariant: nothing here can do I/O, read a clock, draw a random number or use a float; the manifest lists serde,
-//! toml and jiff without time-zone data, and nothing else.
+//! toml, jiff without time-zone data, schemars for the feature `schema`, and nothing else.
 
 #![deny(clippy::float_arithmetic)]
 

@@ -160,7 +160,7 @@ pub enum Refusal {
         /// Plans that include the feature.
         plans_that_include: Vec<Name>,
     },
-    /// The plan needs a review that the workspace has not passed.
+    /// The plan needs a review that is not approved for the workspace.
     ReviewRequired {
         /// Name of the review that is missing.
         review: Name,

@@ -34,7 +34,7 @@ pub type Name = Arc<str>;
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Catalog {
-    /// Name of the product, in lower-case letters and digits.
+    /// Name of the product: lower-case letters, digits, `-`, `_` and `.`.
     pub name: Name,
     /// Plan of a workspace that has no subscription.
     pub free_plan: Name,
@@ -121,10 +121,10 @@ const RENEWAL_BRIDGE: i64 = 2 * 60 * 60 * crate::kernel::time::SECOND;
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Finalize {
-    /// Scrip, as soon as the draft exists, where every line of it is Scrip's.
+    /// Scrip finalizes, as soon as the draft exists, where every line of it is Scrip's.
     #[default]
     Scrip,
-    /// Stripe, an hour after it made the draft.
+    /// Stripe finalizes, an hour after it made the draft.
     Stripe,
 }
 
@@ -421,9 +421,9 @@ pub struct Preset {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Output {
-    /// Still pictures, such as PNG files.
+    /// Still pictures, as image files.
     Image,
-    /// Moving pictures, such as MP4 files.
+    /// Moving pictures, as video files.
     Video,
     /// Weights of a trained model.
     Weights,

@@ -108,7 +108,7 @@ fn expire(workspace: &mut Workspace, at: Timestamp, n: u32, amount: Amount) {
     let grant = touch(workspace, n, at);
     grant.available -= amount;
     grant.expired += amount;
-    // A grant that expires before its expiry (a forfeited cycle) has ended from now on.
+    // A grant that ends before its expiry date (a forfeited cycle) has expired from now on.
     grant.expires_at = grant.expires_at.map(|end| end.min(at));
 }
 

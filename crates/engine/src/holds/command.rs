@@ -3,7 +3,7 @@
 use crate::catalog::{Name, Params};
 use crate::kernel::amount::Amount;
 
-/// Subject of a hold that a product asks for.
+/// Amount of credits, or model with parameters, that a product asks to hold for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// Plain amount of credits, for any use.

@@ -1,6 +1,6 @@
 //! Values that every subject is made of: amounts, instants, ids, bounds and texts.
 //!
-//! Invariant: no value here knows of a workspace.
+//! Invariant: no module here depends on the state of a workspace.
 
 pub(crate) mod amount;
 pub(crate) mod id;

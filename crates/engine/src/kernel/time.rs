@@ -1,4 +1,4 @@
-//! Instants, spans and the calendar.
+//! Instants, spans of time and the calendar.
 //!
 //! Invariant: nothing here reads a clock. An instant is a number that the caller has read.
 

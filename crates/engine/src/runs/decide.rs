@@ -159,8 +159,8 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Refuses more runs than the plan has at once. Holds of models count like runs: a product that executes its work
-    /// itself has the plan's limit too.
+    /// Refuses more open runs than the plan allows at once. Holds of models count like runs: a product that executes
+    /// its work itself has the plan's limit too.
     fn may_start_one_more(&self) -> Result<(), Refusal> {
         match self.plan().concurrency {
             Some(limit) if self.workspace.open_work() >= limit as usize => Err(Refusal::ConcurrencyLimited { limit }),
@@ -266,7 +266,8 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// Ends a run, the only way to do so: callback, poll, sweep and cancel all come here, and the first wins (R15).
+    /// Ends a run with the outcome that its worker or provider reports. The first end of a run wins, by whatever way it
+    /// comes: a later outcome is recorded, and changes nothing (R15).
     pub(crate) fn settle_run(&mut self, run: u32, attempt: Option<u32>, outcome: &Outcome) -> Result<(), Refusal> {
         let (hold, open) = match self.open_run(run) {
             Ok((hold, open)) => (hold.clone(), open),

@@ -243,8 +243,8 @@ impl Workspace {
         grant.root.and_then(|root| self.grant(root)).unwrap_or(grant)
     }
 
-    /// Returns the number of free runs of a model that are left of those that a plan's count trial allows. Uses count
-    /// on, however many the terms allow by now (R33). A trial that is used up and forgotten is used up.
+    /// Returns the number of free runs of a model that are left of those that a plan's count trial allows. Used runs
+    /// stay counted, however many the terms allow by now (R33). A trial that is used up and forgotten is used up.
     pub fn trial_runs_left(&self, plan: &str, model: &str, allowed: Amount) -> Amount {
         let source = trial_source(plan, model);
         let is_known = self.sources.contains(&*source);
