@@ -1,4 +1,5 @@
-//! What can be asked of a workspace. Whatever changes a balance is one of these; whatever only lists is not.
+//! Commands: requests to change one workspace. A request that can change a balance is a command; a request that only
+//! reads is none.
 
 use crate::catalog::{Name, Params};
 use crate::grants::Give;
@@ -13,162 +14,162 @@ use crate::team::{Spender, Tenancy};
 use crate::workspace::{Mode, Profile};
 use std::collections::BTreeMap;
 
-/// What can be asked of a workspace.
+/// A request to change one workspace; the engine answers with events or a [`Refusal`](crate::Refusal).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Open it, on the free plan or on one the operator names.
+    /// Opens the workspace, on the free plan or on a plan that the operator names.
     OpenWorkspace {
-        /// Real or play credits.
+        /// Mode of the workspace: live or test, which decides whether its credits are real.
         mode: Mode,
-        /// The test clock it stands on.
+        /// Test clock that the workspace follows; `None` is the wall clock.
         test_clock: Option<i64>,
-        /// What people know it by.
+        /// Name, owner and external id of the workspace.
         profile: Profile,
-        /// Whether its owner may have what is given once per person (R8).
+        /// `true` when the owner may be given what a person gets once (R8).
         lifetime_allowed: bool,
-        /// The plan to be on.
+        /// The plan to start on; `None` is the free plan.
         choice: Option<Choice>,
-        /// Whether it is one person's or may have others.
+        /// Personal workspace, or one that may have other members.
         tenancy: Tenancy,
-        /// Its owner, who is its first admin; `None` leaves everything to the operator.
+        /// Owner and first admin of the workspace; `None` leaves everything to the operator.
         owner: Option<UserId>,
     },
-    /// Give it another name.
+    /// Gives the workspace another name.
     Rename {
-        /// The new name.
+        /// New name of the workspace.
         name: String,
     },
-    /// Be on a plan: at once when it is more, at the period's end when it is less (R31).
+    /// Changes the plan: at once when it is an upgrade, at the period's end when it is a downgrade (R31).
     Subscribe(Choice),
-    /// End the plan with its period (R32).
+    /// Ends the plan with its period (R32).
     CancelSubscription,
-    /// Take back a cancellation or a scheduled change.
+    /// Takes back a cancellation or a scheduled change of plan.
     UndoCancel,
-    /// Approve a review (R25).
+    /// Approves a review (R25).
     ApproveReview {
-        /// The review.
+        /// Name of the review to approve.
         review: Name,
-        /// Why.
+        /// Reason for the approval, in the operator's words.
         reason: String,
     },
-    /// Move to another catalog version now (R33).
+    /// Moves the workspace to another catalog version now (R33).
     MigrateCatalog {
-        /// The version.
+        /// Number of the catalog version to move to.
         version: u32,
     },
-    /// Give credits.
+    /// Gives a pack or goodwill credits to the workspace.
     Grant {
-        /// What.
+        /// The pack, or the goodwill, to give.
         give: Give,
-        /// What was paid, or the operator's own name for the gift; once, for ever (R7).
+        /// Payment for the pack, or the operator's own name for the gift; a source is granted once, for ever (R7).
         source: Option<Name>,
-        /// Why (R10).
+        /// Reason for the grant, in the operator's words (R10).
         reason: String,
     },
-    /// Take back what is left of a grant (R10).
+    /// Takes back the rest of a grant (R10).
     VoidGrant {
-        /// The grant.
+        /// Number of the grant to void.
         grant: u32,
-        /// Why.
+        /// Reason for the correction, in the operator's words.
         reason: String,
     },
-    /// A payment was refunded or disputed, in part or in whole (R9).
+    /// Applies a refund or dispute of a payment, in part or in whole (R9).
     ReversePayment {
-        /// The payment, as its grants' source.
+        /// Source of the grants that the payment paid for.
         source: Name,
-        /// What was paid, in the currency's smallest unit.
+        /// Amount of money that was paid, in the currency's smallest unit.
         paid: u64,
-        /// What of it has gone back by now, in all.
+        /// Sum of the money that has gone back by now, in the currency's smallest unit.
         reversed: u64,
-        /// Whether it is in dispute.
+        /// `true` while the payment is in dispute.
         disputed: bool,
     },
-    /// Refuse new runs and holds.
+    /// Refuses new runs and holds until the workspace is unfrozen.
     Freeze {
-        /// Why.
+        /// Reason for the freeze, in the operator's words.
         reason: Name,
     },
-    /// Allow them again.
+    /// Allows new runs and holds again.
     Unfreeze,
-    /// Run a model.
+    /// Queues a run of a model, with its hold.
     CreateRun {
-        /// The model.
+        /// Id of the model to run.
         model: Name,
-        /// What is asked of it.
+        /// Parameters of the run, as the caller gave them.
         params: Params,
-        /// The quote it cites.
+        /// Quote that the caller cites, to run at its rate.
         quote: Option<CitedQuote>,
-        /// What the sandbox is told to do.
+        /// Script for the sandbox, in a test workspace.
         sandbox: Option<Script>,
-        /// The caller's own words.
+        /// Names and values of the caller's own, which the run carries unchanged.
         metadata: BTreeMap<String, String>,
-        /// Why it may not start at all.
+        /// Operator's switch that stops the model or its provider, if there is one.
         off: Option<Off>,
         /// `true` when a provider serves the model in the workspace's mode; the sandbox serves all in test mode.
         served: bool,
     },
-    /// Hand a run to a worker.
+    /// Hands a run to a worker.
     StartRun {
-        /// The run.
+        /// Number of the run to start.
         run: u32,
-        /// Which time; one more than the last.
+        /// Attempt number, starting at 1; one more than the run's last attempt.
         attempt: u32,
     },
-    /// End a run.
+    /// Ends a run with its outcome.
     SettleRun {
-        /// The run.
+        /// Number of the run to end.
         run: u32,
-        /// The worker's attempt; `None` for a caller that needs no lease, such as a provider's own callback.
+        /// Attempt number of the worker; `None` for a caller that needs no lease, such as a provider's own callback.
         attempt: Option<u32>,
-        /// How it ended.
+        /// Delivered outputs, or a failure.
         outcome: Outcome,
     },
-    /// Give a run up (R20).
+    /// Cancels a run before its outcome (R20).
     CancelRun {
-        /// The run.
+        /// Number of the run to cancel.
         run: u32,
     },
-    /// Hold credits for a product that dispatches itself.
+    /// Holds credits for a product that executes its work itself.
     OpenHold {
-        /// What for.
+        /// Amount of credits, or model and parameters, to hold for.
         ask: Ask,
-        /// The caller's name for it.
+        /// The caller's name for the hold.
         reference: String,
-        /// For how long; `None` is an hour.
+        /// Lifetime of the hold, in seconds; `None` is an hour.
         seconds: Option<i64>,
-        /// Why nothing may start on its model at all.
+        /// Operator's switch that stops the model or its provider, if there is one.
         off: Option<Off>,
-        /// The member or key it is for, whose rights and caps bind it as they bind a run (R30).
+        /// The member or key that the hold is for, whose rights and caps bind it as they bind a run (R30).
         behalf: Option<Spender>,
     },
-    /// Spend a hold, in whole or in part.
+    /// Captures a hold, in whole or in part; the rest is released.
     CaptureHold {
-        /// The hold.
+        /// Number of the hold to capture.
         hold: u32,
-        /// How much; `None` is all.
+        /// Amount to capture, in the hold's unit; `None` is all.
         amount: Option<Amount>,
     },
-    /// Give a hold back.
+    /// Releases a hold in full.
     ReleaseHold {
-        /// The hold.
+        /// Number of the hold to release.
         hold: u32,
     },
-    /// Let a hold last longer.
+    /// Gives a hold a later end.
     ExtendHold {
-        /// The hold.
+        /// Number of the hold to extend.
         hold: u32,
-        /// From now on.
+        /// Lifetime of the hold from now on, in seconds.
         seconds: i64,
     },
-    /// Something about who belongs to it.
+    /// Changes members, invitations, keys or caps of the workspace.
     Team(TeamCommand),
-    /// Something about what is paid for it.
+    /// Records a payment, follows the subscription at Stripe, or changes top-ups or reviews.
     Billing(BillingCommand),
-    /// Let time pass, and nothing else.
+    /// Settles the workspace at an instant, and nothing else.
     Tick,
 }
 
-/// What is run and held, and the passing of time.
+/// Names of the commands of everyday work, which the audit log leaves out: runs, holds and the passing of time.
 const EVERYDAY: [&str; 9] = [
     "create_run",
     "start_run",
@@ -181,14 +182,14 @@ const EVERYDAY: [&str; 9] = [
     "tick",
 ];
 
-/// Whether a command of this name is an act of somebody who has power over the workspace, and so belongs into its audit
-/// log: whatever is not everyday.
+/// Returns `true` if a command of this name belongs into the audit log of its workspace: every command but those of
+/// everyday work.
 pub fn is_privileged(command: &str) -> bool {
     !EVERYDAY.contains(&command)
 }
 
 impl Command {
-    /// The command's name in the journal.
+    /// Returns the command's name in the journal.
     pub const fn name(&self) -> &'static str {
         match self {
             Command::OpenWorkspace { .. } => "open_workspace",

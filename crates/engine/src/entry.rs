@@ -1,23 +1,27 @@
-//! One journal row: what a command did to one workspace.
+//!
+//! Entries: the rows of the journal.
+//!
+//! Invariant: an entry says everything that a command did to one workspace.
 
 use crate::event::Dated;
 use crate::kernel::id::WorkspaceId;
 use crate::kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What a command did to one workspace, in the order of that workspace.
+/// Everything that one command did to one workspace; entries stand in the order of their workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Whose.
+    /// Identifier of the workspace.
     pub workspace: WorkspaceId,
-    /// Counts from 1 without a gap.
+    /// Sequence number of the entry in its workspace, counted from 1 without a gap.
     pub seq: u64,
-    /// When it was decided; never before the entry before it (R3).
+    /// Instant at which the command was decided; never before the instant of the previous entry (R3).
     pub at: Timestamp,
-    /// Who asked: an operator key's last characters, `worker`, `scheduler`.
+    /// The caller: the id of a user or key, the last characters of an operator key, or a worker's name such as
+    /// `scheduler`.
     pub actor: String,
-    /// The command's name.
+    /// Name of the command in the journal.
     pub command: String,
-    /// What happened, in order.
+    /// Events of the command, in their order.
     pub events: Vec<Dated>,
 }

@@ -1,10 +1,9 @@
 //! Events: the journal's content, by subject.
 //!
-//! Events are for ever: variants and fields are only added, and new fields have defaults
-//! (`tests/golden/events.jsonl` has one of each, and must decode as long as there is an engine). `form` keeps how they
-//! are written.
+//! Events are for ever: variants and fields are only added, and new fields have defaults (`tests/golden/events.jsonl`
+//! has one of each, and must decode as long as there is an engine). `form` keeps their written form.
 //!
-//! Invariant: an event carries every fact that folding needs; folding never looks at a catalog.
+//! Invariant: an event carries every fact that folding needs; folding never reads a catalog.
 
 mod form;
 
@@ -20,37 +19,38 @@ use crate::team::event::TeamEvent;
 use crate::workspace::WorkspaceEvent;
 use serde::{Deserialize, Serialize};
 
-/// An event and the instant it took effect, which for what falls due is its due instant, not that of the entry.
+/// An event and the instant at which it took effect. An event that falls due has its due instant, not that of the
+/// entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dated(
-    /// Instant at which it took effect.
+    /// Instant at which the event took effect.
     pub Timestamp,
-    /// The event.
+    /// The event that took effect.
     pub Event,
 );
 
-/// What happened, by the subject that it happened to.
+/// One thing that happened to a workspace, by its subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// An event of the workspace as a whole.
+    /// Event of the workspace as a whole.
     Workspace(WorkspaceEvent),
-    /// An event of its plan.
+    /// Event of the workspace's plan.
     Plan(PlanEvent),
-    /// An event of its grants.
+    /// Event of a grant of the workspace.
     Grant(GrantEvent),
-    /// An event of its holds.
+    /// Event of a hold of the workspace.
     Hold(HoldEvent),
-    /// An event of its runs.
+    /// Event of a run of the workspace.
     Run(RunEvent),
-    /// An event of its payments.
+    /// Event of a payment for the workspace.
     Payment(PaymentEvent),
-    /// An event of its automatic top-ups.
+    /// Event of the workspace's automatic top-ups.
     TopUp(TopUpEvent),
-    /// An event of its reviews.
+    /// Event of a review of the workspace.
     Review(ReviewEvent),
-    /// An event of its members, invitations and keys.
+    /// Event of the members, invitations and keys of the workspace.
     Team(TeamEvent),
-    /// A notice to its people.
+    /// Notice to the members of the workspace.
     Notice(Notice),
 }
 

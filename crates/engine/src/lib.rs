@@ -1,21 +1,21 @@
-//! The pure core of Scrip.
+//! The pure core of Scrip: it decides every command on a workspace.
 //!
 //! A [`Workspace`] is a small value. [`apply`] takes it, the [`Catalogs`], a [`Command`] and an instant, and returns
-//! what happened and the workspace afterwards, or a [`Refusal`]:
+//! the events and the workspace afterwards, or a [`Refusal`]:
 //!
 //! ```text
 //! apply(&Workspace, &Catalogs, By, &Command, at) -> Result<Applied, Refusal>
 //! ```
 //!
-//! Inside: *settle* lets time pass (every transition due by `at`, in due order), *decide* turns the command into
-//! [`Event`]s, *evolve* folds an event into the workspace. [`fold`] is evolve alone: what replaying a journal does.
+//! Inside, three steps: *settle* lets time pass (every transition due by `at`, in due order), *decide* turns the
+//! command into [`Event`]s, *evolve* folds an event into the workspace. [`fold`] is evolve alone: it replays a journal.
 //!
 //! Read in this order: `kernel`, `catalog`, `workspace`, `event`, `command`, `refusal`, then `apply`, which decides and
 //! folds by subject: `grants`, `holds`, `runs`, `plans`, `payments`, `reviews`, `team` and `notices`. Each subject has
 //! its `state`, `command`, `event`, `decide`, `evolve` and `explain`, as far as it has them.
 //!
 //! Invariant: nothing here can do I/O, read a clock, draw a random number or use a float; the manifest lists serde,
-//! toml and jiff without time-zone data, and nothing else.
+//! toml, jiff without time-zone data, schemars for the feature `schema`, and nothing else.
 
 #![deny(clippy::float_arithmetic)]
 

@@ -1,6 +1,6 @@
-//! Postings: the amounts that an event moved, from one account to another.
+//! Postings: the amounts that an event moves from one account to another.
 //!
-//! Invariant: what leaves one account arrives in another, so the postings of a journal balance.
+//! Invariant: an amount that leaves one account arrives in another, so that the postings of a journal balance.
 
 use crate::catalog::GrantKind;
 use crate::event::Event;
@@ -9,44 +9,44 @@ use crate::holds::{End, HoldEvent, Part};
 use crate::kernel::amount::{Amount, Unit};
 use crate::runs::RunEvent;
 
-/// Where an amount moves from or to.
+/// Account that an amount moves from or to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Account {
-    /// Outside: what grants are made of.
+    /// Outside of the workspace: the source that grants of a kind are made of.
     Source(GrantKind),
-    /// Free to be held, of a grant.
+    /// Available units of a grant, by its number.
     Available(u32),
-    /// Under open holds, of a grant.
+    /// Units of a grant under open holds, by its number.
     Held(u32),
-    /// Spent.
+    /// Units that were spent, of all grants.
     Captured,
-    /// Lost to the calendar.
+    /// Units that were lost to an expiry.
     Expired,
-    /// Taken back.
+    /// Units that were taken back by a refund, a dispute or a correction.
     Revoked,
 }
 
-/// An amount that moved. Never zero.
+/// An amount that moved from one account to another; never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Posting {
-    /// What is counted.
+    /// Unit that the amount counts.
     pub unit: Unit,
-    /// From where.
+    /// Account that the amount leaves.
     pub from: Account,
-    /// To where.
+    /// Account that the amount arrives in.
     pub to: Account,
-    /// How much.
+    /// Number of units that moved.
     pub amount: Amount,
 }
 
-/// The postings of an event on its way.
+/// Postings of one event, as they are collected.
 struct Postings<'a> {
     postings: Vec<Posting>,
     unit_of: &'a dyn Fn(u32) -> Unit,
 }
 
 impl Event {
-    /// Returns the amounts this event moved. `unit_of` names the unit of a grant that an earlier event made.
+    /// Returns the amounts that this event moved. `unit_of` returns the unit of a grant that an earlier event made.
     pub fn postings(&self, unit_of: impl Fn(u32) -> Unit) -> Vec<Posting> {
         let mut made = Postings { postings: Vec::new(), unit_of: &unit_of };
         match self {

@@ -1,6 +1,9 @@
-//! Expected answers of "no": a stable code, the facts to act on, and nothing changed.
+//! Refusals: expected answers of "no", each with a stable code and the facts to act on.
 //!
-//! The variants stand in the order in which reasons are looked at; a request gets the first that applies.
+//!
+//! Variants stand in the order in which the reasons are checked; a request gets the first that applies.
+//!
+//! Invariant: a refused command changes nothing.
 
 use crate::catalog::{Name, Params};
 use crate::kernel::amount::{Amount, Unit};
@@ -10,247 +13,248 @@ use crate::runs::quote::Line;
 use crate::workspace::Mode;
 use serde::Serialize;
 
-/// A price offered again, because the cited quote does not hold.
+/// A new price, offered because the cited quote does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FreshQuote {
-    /// The model.
+    /// Id of the model to run.
     pub model: Name,
-    /// The parameters as they were understood.
+    /// Parameters with defaults filled in.
     pub params: Params,
-    /// The price.
+    /// Price of the run, in the model's unit.
     pub credits: Amount,
-    /// Its breakdown.
+    /// Lines that the price is the sum of.
     pub lines: Vec<Line>,
-    /// The catalog version it is from.
+    /// Catalog version that the price is from.
     pub catalog_version: u32,
-    /// Fingerprint of the model and parameters under that version.
+    /// Fingerprint of the model and the parameters under that version.
     pub fingerprint: u64,
 }
 
-/// The end of a run or hold: how, when and how much.
+/// End of a run or a hold: status, instant and amounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// `captured`, `released` or `expired` of a hold; `succeeded`, `partial`, `failed` or `canceled` of a run.
+    /// Status at the end: `captured`, `released` or `expired` of a hold; `succeeded`, `partial`, `failed` or `canceled`
+    /// of a run.
     pub ended_as: &'static str,
-    /// Instant of the end.
+    /// Instant at which the run or hold ended.
     pub ended_at: Timestamp,
-    /// Spent.
+    /// Amount that was spent of the hold.
     pub captured: Amount,
-    /// Given back.
+    /// Amount of the hold that was not spent.
     pub released: Amount,
 }
 
-/// One way out of a balance that is too small.
+/// One offer that makes the balance large enough for a run or hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum WayOut {
-    /// Ask for less: the same model with one parameter smaller.
+    /// Asks for less: the same model with one parameter smaller.
     Smaller {
-        /// The parameters to change.
+        /// Parameters to change, with their new values.
         params: Params,
-        /// What the run then costs.
+        /// Price of the run after the change, in credits.
         credits: Amount,
     },
-    /// Buy a pack.
+    /// Buys a pack of credits.
     Pack {
-        /// The pack.
+        /// Id of the pack to buy.
         pack: Name,
-        /// Credits it brings, bonus included.
+        /// Number of credits that the pack brings, bonus included.
         credits: Amount,
-        /// Its price in the currency's smallest unit.
+        /// Price of the pack, in the currency's smallest unit.
         amount: Amount,
-        /// ISO 4217, lower case.
+        /// ISO 4217 code of the currency, in lower case.
         currency: Name,
     },
-    /// Take a higher plan.
+    /// Takes a higher plan, which begins at once.
     Plan {
-        /// The plan.
+        /// Id of the plan to subscribe to.
         plan: Name,
-        /// The interval that brings the credits soonest and cheapest.
+        /// First interval of the plan whose period brings enough.
         interval: Interval,
-        /// Credits its first period brings.
+        /// Number of credits that the first period brings.
         credits: Amount,
     },
-    /// Wait for the next allowance.
+    /// Waits for the next allowance of the plan.
     Renewal {
-        /// When it comes.
+        /// Instant at which the allowance comes.
         at: Timestamp,
-        /// Credits it brings.
+        /// Number of credits that the allowance brings.
         credits: Amount,
     },
-    /// Wait for runs in flight: their holds cover what is missing.
+    /// Waits for runs in flight: their holds cover what is missing.
     Held {
-        /// Credits under holds.
+        /// Number of credits under open holds.
         credits: Amount,
     },
 }
 
-/// Why a command was refused.
+/// Reason for which a command was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nobody who is known asks: the key is not one, or not one any more.
+    /// The caller is unknown: the key does not exist or is not valid any more.
     Unauthenticated,
-    /// Whoever asks was not given this.
+    /// The caller lacks the capability.
     CapabilityRequired {
-        /// What is needed.
+        /// Capability that the request needs.
         capability: String,
-        /// What could be given: the plan's ceiling, or the role of who asks.
+        /// Capabilities that could be given: the plan's ceiling, or the role of the caller.
         ceiling: Vec<String>,
     },
-    /// Whoever asks was given this, and it sleeps.
+    /// The caller has the capability, and it is suspended for now.
     CapabilitySuspended {
-        /// What is needed.
+        /// Capability that the request needs.
         capability: String,
-        /// The plan's ceiling.
+        /// Capabilities in the ceiling of the plan.
         ceiling: Vec<String>,
-        /// Why.
+        /// Reason for the suspension, in words.
         why: String,
     },
-    /// There is no such thing here.
+    /// The workspace has no such thing.
     NotFound {
-        /// What was looked for.
+        /// Kind of the thing that was asked for, such as `run`.
         what: &'static str,
     },
-    /// The request cannot be understood or asks for what does not exist.
+    /// The request cannot be understood, or names what does not exist.
     InvalidRequest {
-        /// Every error.
+        /// All invalid values of the request.
         errors: Vec<Invalid>,
     },
     /// The cited quote is older than its fifteen minutes.
     QuoteExpired {
-        /// A price to go on with.
+        /// New quote to go on with.
         fresh: Box<FreshQuote>,
     },
-    /// The cited quote was for something else.
+    /// The cited quote is for another model, other parameters or an unknown catalog version.
     QuoteMismatch {
-        /// A price to go on with.
+        /// New quote to go on with.
         fresh: Box<FreshQuote>,
     },
-    /// An operator has switched it off, for everybody.
+    /// An operator has switched the model or its provider off, for all workspaces.
     SwitchedOff {
-        /// The model, or its provider.
+        /// Name of the model, or of its provider.
         name: Name,
-        /// Why.
+        /// Reason that the operator gave.
         reason: String,
     },
-    /// The workspace may not start anything.
+    /// The workspace may start no runs and no holds.
     WorkspaceFrozen {
-        /// Why.
+        /// Reason for the freeze, or the payment in dispute.
         reason: String,
     },
     /// The plan does not include the model.
     ModelTierRequired {
-        /// The model.
+        /// Id of the model that was asked for.
         model: Name,
-        /// The workspace's plan.
+        /// Id of the workspace's plan.
         plan: Name,
-        /// The plans that do.
+        /// Plans that include the model.
         plans_that_include: Vec<Name>,
-        /// Where to change it.
+        /// Page on which the plan can be changed.
         upgrade_url: Option<String>,
     },
-    /// The plan does not include what a parameter asks for.
+    /// The plan does not include what a parameter or a pack needs.
     FeatureNotInPlan {
-        /// What it is.
+        /// Feature that the plan lacks, in words.
         feature: String,
-        /// The plans that do.
+        /// Plans that include the feature.
         plans_that_include: Vec<Name>,
     },
-    /// The plan needs an approval that the workspace does not have.
+    /// The plan needs a review that is not approved for the workspace.
     ReviewRequired {
-        /// The review.
+        /// Name of the review that is missing.
         review: Name,
-        /// Where to apply.
+        /// Page on which to apply for the review.
         apply_url: Option<String>,
     },
-    /// More images in one run than the plan allows.
+    /// The run asks for more images than the plan allows in one run.
     BatchLimitExceeded {
-        /// The plan's limit.
+        /// Maximum number of images that the plan allows in one run.
         limit: u32,
-        /// What was asked for.
+        /// Number of images that were asked for.
         asked: u64,
     },
-    /// Beyond a bound of the system.
+    /// The request goes beyond a bound of the system.
     LimitExceeded {
-        /// What is limited.
+        /// Name of the thing that is limited.
         what: &'static str,
-        /// The limit.
+        /// Maximum that the bound allows.
         limit: u64,
-        /// What was asked for.
+        /// Number that was asked for.
         asked: u64,
     },
     /// The trial is used up; only a plan that includes the model opens it again (R22).
     TrialExhausted {
-        /// The model.
+        /// Id of the model on trial.
         model: Name,
-        /// `runs` or `window`.
+        /// Shape of the trial: `runs` or `window`.
         trial: &'static str,
-        /// The plans that include it.
+        /// Plans that include the model.
         plans_that_include: Vec<Name>,
     },
     /// No provider serves the model in the workspace's mode.
     ModelNotServed {
-        /// The model.
+        /// Id of the model that was asked for.
         model: Name,
-        /// The mode.
+        /// Mode of the workspace: live or test.
         mode: Mode,
     },
-    /// As many runs open as the plan allows.
+    /// The workspace has as many runs and holds of models open as the plan allows.
     ConcurrencyLimited {
-        /// The plan's limit.
+        /// Maximum number that the plan allows at once.
         limit: u32,
     },
-    /// The outputs fill the plan's storage.
+    /// Stored outputs fill the storage of the plan.
     StorageFull {
-        /// Bytes stored.
+        /// Size of the stored outputs, in bytes.
         used_bytes: u64,
-        /// Bytes the plan stores.
+        /// Storage of the plan, in bytes.
         quota_bytes: u64,
     },
-    /// A member's or a key's cap does not leave this much (R30).
+    /// The cap of a member or a key does not leave this much (R30).
     SpendCapReached {
-        /// Whose cap, by id.
+        /// Identifier of the member or key whose cap it is.
         of: String,
-        /// The cap.
+        /// Maximum number of credits that the cap allows.
         credits: Amount,
-        /// What was spent of it.
+        /// Number of credits that count against the cap already.
         spent: Amount,
-        /// When it begins again.
+        /// Instant at which the cap begins anew; `None` for a cap for ever.
         resets_at: Option<Timestamp>,
     },
     /// An allowance other than credits is used up.
     AllowanceExhausted {
-        /// The unit: `training`, or `runs` a day.
+        /// Unit of the allowance: `training`, or `runs` a day.
         unit: Unit,
-        /// When there is more; `None` when only a higher plan brings it.
+        /// Instant at which the allowance is filled again; `None` when only a higher plan brings more.
         renews_at: Option<Timestamp>,
     },
-    /// The balance is too small.
+    /// The balance is too small for the run or hold.
     InsufficientCredits {
-        /// What the run costs.
+        /// Price of the run or hold, in credits.
         required: Amount,
-        /// What the balance could pay of it.
+        /// Number of available credits that could pay for it.
         available: Amount,
-        /// What runs in flight hold.
+        /// Number of credits under open holds.
         held: Amount,
-        /// Whether waiting for them alone could be enough.
+        /// `true` when the credits under open holds could be enough, if they came back.
         retryable: bool,
-        /// What would help.
+        /// Offers that would each be enough.
         options: Vec<WayOut>,
     },
     /// The run or hold has ended already, and a call cannot end it again (R36).
     HoldEnded {
-        /// `run` or `hold`.
+        /// Kind of the thing that has ended: `run` or `hold`.
         what: &'static str,
-        /// End of the hold or run, while the workspace remembers it; ended holds are in the journal alone.
+        /// End of the run or hold, while the workspace remembers it; ended holds are in the journal alone.
         ending: Option<Ending>,
     },
-    /// A later attempt has taken the run over: the writer was fenced off.
+    /// A later attempt has taken the run over, so that the worker of the earlier one is fenced off.
     Superseded,
 }
 
 impl Refusal {
-    /// The stable code.
+    /// Returns the stable code of the refusal in the API.
     pub const fn code(&self) -> &'static str {
         match self {
             Refusal::Unauthenticated => "UNAUTHENTICATED",
@@ -279,7 +283,7 @@ impl Refusal {
         }
     }
 
-    /// One invalid value.
+    /// Returns the refusal of one invalid value, at a JSON pointer.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Refusal {
         Refusal::InvalidRequest { errors: vec![Invalid::new(pointer, detail)] }
     }

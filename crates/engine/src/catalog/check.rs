@@ -1,4 +1,8 @@
-//! What a catalog must mean: names resolve, amounts are in range, every model has a price that its parameters can pay.
+//!
+//! Checks of a catalog's meaning: names resolve, amounts are in range, every model has a price that its parameters can
+//! pay.
+//!
+//! Invariant: a catalog without a finding has passed every check that the rest of the engine relies on.
 
 mod models;
 
@@ -11,16 +15,16 @@ use crate::kernel::time::{Interval, Span, Timestamp};
 use crate::runs::access::Capability;
 use std::collections::BTreeSet;
 
-/// Something wrong, by where it is in the data.
+/// One thing that is wrong, with its path in the data.
 pub(super) struct Finding {
     pub path: Vec<String>,
     pub message: String,
     pub help: String,
 }
 
-/// Everything that is wrong with a catalog whose shape is right: the first findings, and the number of all.
+/// Returns the first findings about a catalog whose shape is right, and the number of all.
 ///
-/// No list is longer than [`CATALOG_ITEMS_MAX`] once [`Check::bounds`] has passed, and a suggestion is looked for only
+/// No list is longer than [`CATALOG_ITEMS_MAX`] once [`Check::bounds`] has passed, and a suggestion is computed only
 /// while it will be reported; so the work is linear in the size of the catalog.
 pub(super) fn check(catalog: &Catalog) -> (Vec<Finding>, usize) {
     let mut check = Check { catalog, findings: Vec::new(), all: 0 };
@@ -61,7 +65,7 @@ impl Path {
 struct Check<'a> {
     catalog: &'a Catalog,
     findings: Vec<Finding>,
-    /// Number of everything that is wrong, with what is not reported.
+    /// Number of all findings, reported or not.
     all: usize,
 }
 
@@ -73,7 +77,7 @@ impl Check<'_> {
         }
     }
 
-    /// Returns `true` when nothing more will be reported.
+    /// Returns `true` when no further finding will be reported.
     fn is_full(&self) -> bool {
         self.findings.len() >= PROBLEMS_MAX
     }
@@ -266,7 +270,7 @@ impl Check<'_> {
         }
     }
 
-    /// A preset says what its keys may do in one way, and exactly.
+    /// Checks that a preset names the capabilities of its keys in one way, and exactly.
     fn presets(&mut self) {
         let catalog = self.catalog;
         self.names(&Path::root("preset"), "preset", catalog.presets.iter().map(|preset| &preset.id));

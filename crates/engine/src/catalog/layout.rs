@@ -1,12 +1,12 @@
 //! Mistakes in the layout of a file that the TOML reader reports far from their place: a bracket that is never closed,
 //! a text that never ends, and `[plan]` where `[[plan]]` belongs.
 //!
-//! The text is scanned once. A new `key =` or `[table]` at the start of a line, inside a list, says that the list was
-//! never closed; the scan goes on from there, so that one bracket is one finding.
+//! Method: the text is scanned once. A new `key =` or `[table]` at the start of a line, inside a list, shows that the
+//! list was never closed; the scan goes on from there, so that one bracket is one finding.
 //!
 //! Invariant: one pass over the bytes; no finding in a file whose brackets and headers are right.
 
-/// Tables that a catalog has several of.
+/// Names of the tables that a catalog has several of.
 pub(super) const LISTS: [&str; 11] = [
     "plan",
     "model",
@@ -21,18 +21,18 @@ pub(super) const LISTS: [&str; 11] = [
     "model.adjust",
 ];
 
-/// One mistake, by its place.
+/// One mistake in the layout, with its place.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
-    /// Offset in the text.
+    /// Offset of the mistake in the text, in bytes.
     pub offset: usize,
-    /// Reason, and the words that mend it.
+    /// Reason for which it is a mistake.
     pub message: String,
-    /// Text that mends it.
+    /// Advice on the text to write instead.
     pub help: String,
 }
 
-/// Returns the mistakes of a text in the order of the file; of headers with one name the first.
+/// Returns the mistakes of a text in the order of the file. Of headers with one name, the first is reported.
 pub(super) fn mistakes(text: &str) -> Vec<Mistake> {
     let mut scan = Scan { text, at: 0, open: Vec::new(), last: b'\n', found: Vec::new(), headers: Vec::new() };
     while scan.at < text.len() {
@@ -50,7 +50,7 @@ struct Scan<'a> {
     /// Last byte that is neither white space nor in a comment.
     last: u8,
     found: Vec<Mistake>,
-    /// Names of headers that were found already.
+    /// Names of headers that were reported already.
     headers: Vec<&'a str>,
 }
 
@@ -142,7 +142,7 @@ impl<'a> Scan<'a> {
         let opening = if byte == b']' { b'[' } else { b'{' };
         match self.open.last() {
             Some((bracket, _)) if *bracket == opening => drop(self.open.pop()),
-            // `[{ amount = 5 ]`: the inner one was forgotten, if the outer one is there.
+            // `[{ amount = 5 ]`: if the outer bracket is open, the inner one was forgotten.
             Some(_) if self.open.iter().any(|(bracket, _)| *bracket == opening) => {
                 let outer = self.open.iter().rposition(|(bracket, _)| *bracket == opening).unwrap_or_default();
                 let inner = self.open.split_off(outer + 1);
@@ -169,7 +169,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Returns the name of a header, and `true` when it is of a list: `[[name]]`.
+/// Returns the name of a header, and `true` when the header is of a list: `[[name]]`.
 fn header(statement: &str) -> Option<(&str, bool)> {
     let inner = statement.strip_prefix('[')?.strip_suffix(']')?;
     let (inner, is_list) = match inner.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
@@ -177,11 +177,11 @@ fn header(statement: &str) -> Option<(&str, bool)> {
         None => (inner, false),
     };
     let name = inner.trim();
-    // `[true]` may end a list of lists.
+    // `[true]` may be the last line of a list of lists.
     (is_name(name) && !["true", "false", "inf", "nan"].contains(&name)).then_some((name, is_list))
 }
 
-/// Returns `true` for a bare key, or several with dots.
+/// Returns `true` for a bare key, or several joined by dots.
 fn is_name(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let starts = |part: &str| part.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');

@@ -1,7 +1,7 @@
 //! The catalog: plans, prices, packs, models, rates and trials as immutable data.
 //!
 //! A product is one TOML file and its versions. [`parse`] reads a file and reports every error it can find with its
-//! line; nothing else in the engine looks at TOML.
+//! line; nothing else in the engine reads TOML.
 //!
 //! Invariant: a [`Catalog`] that exists has passed every check in `check.rs`, so that the rest of the engine may rely
 //! on it: plan, model and parameter names resolve, rates are positive, amounts are in range.
@@ -26,22 +26,23 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A name in a catalog: lower-case letters, digits, `-`, `_` and `.`.
+/// Name in a catalog: lower-case letters, digits, `-`, `_` and `.`.
 pub type Name = Arc<str>;
 
-/// One product: everything a catalog file says.
+/// One product: everything that a catalog file says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Catalog {
-    /// The product's name.
+    /// Name of the product: lower-case letters, digits, `-`, `_` and `.`.
     pub name: Name,
-    /// The plan of a workspace that has no subscription.
+    /// Plan of a workspace that has no subscription.
     pub free_plan: Name,
-    /// How long credits live that come back from a hold after their grant has died; `"0 hours"` lets them expire (R17).
+    /// Time for which credits live that come back from a hold after their grant has expired; `"0 hours"` lets them
+    /// expire at once (R17).
     #[serde(default = "default_release_grace")]
     pub release_grace: Span,
-    /// How long a renewal may be unpaid before the workspace goes to the free plan (R4).
+    /// Time for which a renewal may be unpaid before the workspace goes to the free plan (R4).
     #[serde(default = "default_payment_grace")]
     pub payment_grace: Span,
     /// Time for which a run inside a paid period costs no more than before its rate was raised (R33).
@@ -61,28 +62,28 @@ pub struct Catalog {
     /// The side that finalizes the invoice of a renewal (R4).
     #[serde(default)]
     pub finalize: Finalize,
-    /// How long before a pack or a gift expires its owner is told.
+    /// Time before the expiry of a pack or a gift at which its owner is notified.
     #[serde(default = "default_expiry_notice")]
     pub expiry_notice: Span,
-    /// What an upgrade does with the rest of the old cycle (R31).
+    /// Rule for the rest of the old cycle at an upgrade (R31).
     #[serde(default)]
     pub on_upgrade: OnUpgrade,
-    /// Draw ranks by kind of grant, lowest first; what is not named ranks 1, cycle grants 0 (R5).
+    /// Draw ranks by kind of grant, lowest first; a kind that is not listed ranks 1, cycle grants 0 (R5).
     #[serde(default)]
     pub ranks: BTreeMap<GrantKind, u8>,
-    /// Parameter levels, lowest first; a parameter above a plan's level is not available to it.
+    /// Parameter levels, lowest first; a parameter above a plan's level is not available to the plan.
     #[serde(default)]
     pub levels: Vec<Name>,
-    /// Queue lanes, slowest first, with their weights.
+    /// Lanes for runs, slowest first, with their weights.
     #[serde(default)]
     pub lanes: Vec<Lane>,
-    /// Below this many available credits a workspace is warned.
+    /// Number of available credits below which a workspace is warned.
     #[serde(default)]
     pub low_balance: Option<Amount>,
-    /// Where a refused person can go.
+    /// Pages to which a refused caller is sent.
     #[serde(default)]
     pub links: Links,
-    /// Plans, lowest first: the order is the plans' rank.
+    /// Plans, lowest first: the order of the file is the rank of the plans.
     #[serde(rename = "plan")]
     pub plans: Vec<Plan>,
     /// Models that can be run.
@@ -120,10 +121,10 @@ const RENEWAL_BRIDGE: i64 = 2 * 60 * 60 * crate::kernel::time::SECOND;
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Finalize {
-    /// Scrip, as soon as the draft exists, where every line of it is Scrip's.
+    /// Scrip finalizes, as soon as the draft exists, where every line of it is Scrip's.
     #[default]
     Scrip,
-    /// Stripe, an hour after it made the draft.
+    /// Stripe finalizes, an hour after it made the draft.
     Stripe,
 }
 
@@ -131,45 +132,45 @@ fn default_expiry_notice() -> Span {
     Span::Micros(7 * crate::kernel::time::DAY) // # assumed
 }
 
-/// What an upgrade does with the rest of the old cycle (R31).
+/// Rule for the rest of the old cycle at an upgrade (R31).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum OnUpgrade {
-    /// It keeps the date it was promised.
+    /// The rest keeps the expiry that it was granted with.
     #[default]
     Carry,
-    /// It expires with the upgrade.
+    /// The rest expires with the upgrade.
     Forfeit,
 }
 
-/// Why a grant exists.
+/// Kind of a grant: the reason for which it exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum GrantKind {
-    /// A period's allowance.
+    /// Allowance of a period of a plan.
     Cycle,
-    /// What a period's allowance left over, where the catalog allows a rollover.
+    /// Rest of a period's allowance, where the catalog allows a rollover.
     Rollover,
-    /// Given once with a plan.
+    /// Credits that are given once with a plan.
     Lifetime,
-    /// A count trial's free runs.
+    /// Free runs of a count trial.
     Trial,
-    /// Bought.
+    /// Credits that were bought as a pack.
     Pack,
-    /// Given with something bought.
+    /// Credits that come with a plan or a pack beside what it is sold as.
     Bonus,
-    /// Given by the operator, with a reason.
+    /// Goodwill that the operator gave, with a reason.
     Goodwill,
-    /// Came back from a hold after its grant had died (R17).
+    /// Units that came back from a hold after the end of their grant (R17).
     Returned,
-    /// Came back with a won dispute (R9).
+    /// Units that a won dispute gave back (R9).
     Reinstated,
 }
 
 impl GrantKind {
-    /// The kind's name in catalogs and in the API.
+    /// Returns the kind's name in catalogs and in the API.
     pub const fn name(self) -> &'static str {
         match self {
             GrantKind::Cycle => "cycle",
@@ -185,26 +186,26 @@ impl GrantKind {
     }
 }
 
-/// A queue lane and its share of the workers.
+/// A queue of runs, and its share of the workers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lane {
-    /// The lane's name.
+    /// Name of the lane, which plans refer to.
     pub id: Name,
-    /// Runs taken from this lane for each one of a lane of weight 1.
+    /// Number of runs taken from this lane for each run of a lane of weight 1, from 1 to 1000.
     pub weight: u32,
 }
 
-/// Where a refused person can go.
+/// Pages to which a refused caller is sent: https addresses, or paths of the product's own pages.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Links {
-    /// The page that sells a higher plan.
+    /// Page that sells a higher plan.
     #[serde(default)]
     pub upgrade: Option<String>,
-    /// The page where a review is applied for.
+    /// Page on which to apply for a review.
     #[serde(default)]
     pub apply: Option<String>,
 }
@@ -215,7 +216,7 @@ impl Links {
         [("upgrade", self.upgrade.as_deref()), ("apply", self.apply.as_deref())]
     }
 
-    /// Leaves out what is no link to a page. A version that was published before links were checked may have one.
+    /// Removes links that lead to no page. A version that was published before links were checked may have one.
     fn without_others(self) -> Links {
         let page = |link: Option<String>| link.filter(|link| is_page(link));
         Links { upgrade: page(self.upgrade), apply: page(self.apply) }
@@ -226,7 +227,7 @@ impl Links {
 const LINK_MAX: usize = 2_000; // # assumed
 
 /// Returns `true` for a link that leads to a page wherever it is shown: an https address, or a path of the product's
-/// own.
+/// own pages.
 fn is_page(link: &str) -> bool {
     let is_letter = |letter: char| !letter.is_control() && !letter.is_whitespace() && !"\"<>\\^`{|}".contains(letter);
     if link.is_empty() || link.len() > LINK_MAX || !link.chars().all(is_letter) {
@@ -236,110 +237,110 @@ fn is_page(link: &str) -> bool {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         return !host.is_empty() && !host.starts_with(':') && !host.contains('@');
     }
-    // What stands before a colon would be a scheme, and two strokes another host.
+    // Text before a colon would be a scheme, and two slashes would name another host.
     let first = link.split(['/', '?', '#']).next().unwrap_or_default();
     !first.contains(':') && !link.starts_with("//")
 }
 
-/// What a workspace subscribes to.
+/// A plan that a workspace can subscribe to: limits, gates, trials and a ceiling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Plan {
-    /// The plan's name in the API.
+    /// Identifier of the plan in the API.
     pub id: Name,
-    /// The plan's name on a page.
+    /// Name of the plan, for people.
     pub name: String,
-    /// Capabilities a key may have under this plan (R26).
+    /// Capabilities that a key may have under this plan (R26).
     #[serde(default)]
     pub ceiling: Vec<String>,
     /// Reviews that must be approved before the plan can be bought (R25).
     #[serde(default)]
     pub requires: Vec<Name>,
-    /// Requests a workspace may make in 60 seconds; absent is unlimited (R27).
+    /// Number of requests that a workspace may make in 60 seconds; absent is unlimited (R27).
     #[serde(default)]
     pub requests_per_minute: Option<u32>,
-    /// Runs a workspace may have open at once; absent is unlimited.
+    /// Number of runs that a workspace may have open at once; absent is unlimited.
     #[serde(default)]
     pub concurrency: Option<u32>,
-    /// Images one run may make; absent is unlimited.
+    /// Number of images that one run may make; absent is unlimited.
     #[serde(default)]
     pub batch: Option<u32>,
-    /// Bytes of stored outputs, in gigabytes of 10^9; absent is unlimited (R29).
+    /// Storage for outputs, in gigabytes of 10^9 bytes; absent is unlimited (R29).
     #[serde(default)]
     pub storage_gb: Option<u32>,
-    /// How long an output is kept; absent is for as long as the workspace.
+    /// Time for which an output is kept; absent is as long as the workspace exists.
     #[serde(default)]
     pub retention: Option<Span>,
-    /// People a workspace may have; absent is unlimited, 1 is its owner alone.
+    /// Number of people that a workspace may have; absent is unlimited, 1 is its owner alone.
     #[serde(default)]
     pub members: Option<u32>,
-    /// The queue lane of its runs.
+    /// Lane that the plan's runs wait in.
     #[serde(default)]
     pub lane: Option<Name>,
-    /// The highest parameter level it may use.
+    /// Highest parameter level that the plan may use; absent is all of them.
     #[serde(default)]
     pub level: Option<Name>,
-    /// Things that are in the plan or not, by name.
+    /// Names of features of the product that the plan includes.
     #[serde(default)]
     pub features: Vec<Name>,
-    /// Sold by contract only: the allowance is agreed per workspace.
+    /// `true` for a plan that is sold by contract only: its allowance is agreed for each workspace.
     #[serde(default)]
     pub custom: bool,
-    /// Granted once, when a workspace first comes to the plan.
+    /// Grants that are made once, when a workspace first comes to the plan.
     #[serde(default)]
     pub once: Vec<GrantTemplate>,
-    /// What the plan costs and gives, by interval. A plan without prices is never paid for.
+    /// Prices of the plan by interval, with what each grants. A plan without prices is never paid for.
     #[serde(default, rename = "price")]
     pub prices: Vec<Price>,
     /// Models that can be tried under this plan (R22, R23).
     #[serde(default, rename = "trial")]
     pub trials: Vec<Trial>,
-    /// Models of which only so many runs a day are allowed.
+    /// Models with a limit of runs a day.
     #[serde(default)]
     pub limited: Vec<Limited>,
 }
 
-/// A plan by the interval it is paid at.
+/// Price of a plan at one interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Price {
-    /// How often it is paid.
+    /// Length of the period that is paid for at once.
     pub interval: Interval,
-    /// ISO 4217, lower case.
+    /// ISO 4217 code of the currency, in lower case.
     pub currency: String,
-    /// In the currency's smallest unit; absent when agreed by contract.
+    /// Amount of money, in the currency's smallest unit; absent when it is agreed by contract.
     #[serde(default)]
     pub amount: Option<Amount>,
-    /// What each period gives.
+    /// Grants that each period makes.
     #[serde(default)]
     pub grants: Vec<GrantTemplate>,
 }
 
-/// A grant that a plan makes.
+/// A grant that a plan makes, each period or once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GrantTemplate {
-    /// The grant's name inside the plan; a lifetime grant is made once per person and code (R8).
+    /// Name of the grant inside the plan; a lifetime grant is made once per person and code (R8).
     #[serde(default = "default_code")]
     pub code: Name,
-    /// What it counts.
+    /// Unit that the grant counts: credits or training.
     #[serde(default)]
     pub unit: Unit,
-    /// How many.
+    /// Number of units to grant.
     pub amount: Amount,
-    /// How often; absent is once per paid period. A yearly price may grant every month (R34).
+    /// Interval between two grants; absent is once per paid period. A yearly price may grant every month (R34).
     #[serde(default)]
     pub every: Option<Interval>,
-    /// How much of the rest goes on into the next period (R6).
+    /// Maximum number of unspent units that go on into the next period; absent is none (R6).
     #[serde(default)]
     pub rollover_max: Option<Amount>,
-    /// The only models it pays for; empty is all.
+    /// The only models that the grant pays for; empty is all.
     #[serde(default)]
     pub models: Vec<Name>,
-    /// Given with the plan rather than as its allowance.
+    /// `true` for a bonus, which comes with the plan beside its allowance.
     #[serde(default)]
     pub bonus: bool,
 }
@@ -348,115 +349,115 @@ fn default_code() -> Name {
     Name::from("allowance")
 }
 
-/// A model that may be tried without credits.
+/// A model that may be tried without credits: for a number of runs, or for a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Trial {
-    /// The model.
+    /// Id of the model to try.
     pub model: Name,
-    /// So many runs, ever.
+    /// Number of free runs, which are never given again.
     #[serde(default)]
     pub runs: Option<Amount>,
-    /// As many as one likes for so long, from the first run on.
+    /// Time from the first run on in which runs are free, without a limit to their number.
     #[serde(default)]
     pub window: Option<Span>,
 }
 
-/// A model that may be run only so often a day (UTC).
+/// A model with a limit of runs a day (UTC).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Limited {
-    /// The model.
+    /// Id of the limited model.
     pub model: Name,
-    /// Runs a day.
+    /// Number of runs that are allowed each day.
     pub runs_per_day: u32,
 }
 
-/// Credits that can be bought.
+/// Credits that are sold once, with an expiry of their own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pack {
-    /// The pack's name in the API.
+    /// Identifier of the pack in the API.
     pub id: Name,
-    /// Credits it is sold as.
+    /// Number of credits that the pack is sold as.
     pub credits: Amount,
-    /// Credits given on top.
+    /// Number of credits that are given on top.
     #[serde(default)]
     pub bonus: Amount,
-    /// ISO 4217, lower case.
+    /// ISO 4217 code of the currency, in lower case.
     pub currency: String,
-    /// In the currency's smallest unit.
+    /// Price of the pack, in the currency's smallest unit.
     pub amount: Amount,
-    /// How long the credits last; absent is for ever.
+    /// Lifetime of the credits; absent is for ever.
     #[serde(default)]
     pub expires: Option<Span>,
-    /// Plans that may buy it; empty is all.
+    /// Plans that may buy the pack; empty is all.
     #[serde(default)]
     pub plans: Vec<Name>,
 }
 
-/// A set of capabilities with a name (R26). One that is above the plan's ceiling is refused like its capabilities are.
+/// A set of capabilities with a name (R26). A preset above the plan's ceiling is refused like its capabilities are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Preset {
-    /// The preset's name in the API.
+    /// Identifier of the preset in the API.
     pub id: Name,
-    /// The preset's name on a page.
+    /// Name of the preset, for people.
     pub name: String,
-    /// What a key made with it may do.
+    /// Capabilities that a key of this preset gets.
     #[serde(default)]
     pub capabilities: Vec<String>,
-    /// Everything the plan's ceiling has when the key is made, instead of a list.
+    /// `true` gives a key everything that the plan's ceiling has when the key is made, instead of a list.
     #[serde(default)]
     pub ceiling: bool,
 }
 
-/// What a run makes.
+/// Kind of output that a run makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Output {
-    /// Still pictures.
+    /// Still pictures, as image files.
     Image,
-    /// Moving pictures.
+    /// Moving pictures, as video files.
     Video,
-    /// The weights of a trained model.
+    /// Weights of a trained model.
     Weights,
 }
 
-/// Something that can be run.
+/// A model that can be run: an output kind, parameters and a rate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Model {
-    /// The model's name in the API.
+    /// Identifier of the model in the API.
     pub id: Name,
-    /// The model's name on a page.
+    /// Name of the model, for people.
     pub name: String,
-    /// What it makes.
+    /// Kind of output that a run of the model makes.
     pub output: Output,
-    /// What it is paid in.
+    /// Unit that runs of the model are paid in: credits or training.
     #[serde(default)]
     pub unit: Unit,
-    /// Plans that include it; empty is all (R24).
+    /// Plans that include the model; empty is all (R24).
     #[serde(default)]
     pub plans: Vec<Name>,
-    /// What it costs. A model without a price cannot be in a catalog (R11).
+    /// Rate of the model. A model without a price cannot be in a catalog (R11).
     pub rate: Rate,
-    /// What makes it dearer or cheaper.
+    /// Adjustments that make a run dearer or cheaper, in the order of the file.
     #[serde(default, rename = "adjust")]
     pub adjusts: Vec<Adjust>,
-    /// What can be asked of it.
+    /// Parameters that a run can be asked with, by name.
     #[serde(default)]
     pub params: BTreeMap<Name, Param>,
-    /// When a run that has not ended is given up and its hold released.
+    /// Time after which a run that has not ended fails and its hold is released.
     #[serde(default = "default_timeout")]
     pub timeout: Span,
-    /// What cancelling a running run costs (R20).
+    /// Rule for the cost of cancelling a running run (R20).
     #[serde(default)]
     pub cancel: CancelRule,
 }
@@ -465,18 +466,18 @@ fn default_timeout() -> Span {
     Span::Micros(60 * 60 * crate::kernel::time::SECOND)
 }
 
-/// A price per thing.
+/// Cost of a model for each image, second or call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rate {
-    /// Credits for each; a whole number, or a string with up to three decimals such as `"0.5"`.
+    /// Number of credits for each; a whole number, or a string with up to three decimals such as `"0.5"`.
     pub credits: Thousandths,
-    /// What is counted.
+    /// Quantity that is counted: images, seconds or calls.
     pub per: Per,
 }
 
-/// What a rate counts.
+/// Quantity that a rate counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -485,37 +486,37 @@ pub enum Per {
     Image,
     /// Seconds asked for: the parameter `duration`, times `images` where the model has both.
     Second,
-    /// The run, whatever it is asked for.
+    /// Calls: each run is one, whatever its parameters are.
     Call,
 }
 
-/// A change to a model's price, in the order of the file.
+/// A change to a model's price for certain values of its parameters, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Adjust {
-    /// Parameter values it applies to, all of them; empty is always.
+    /// Values of parameters that the adjustment applies to, all of them together; empty is always.
     #[serde(default)]
     pub when: BTreeMap<Name, Value>,
-    /// Multiplies the base line.
+    /// Factor by which the base line is multiplied.
     #[serde(default)]
     pub times: Option<Thousandths>,
-    /// A line of its own: credits for each `per`.
+    /// Number of credits for each `per`, in a line of its own.
     #[serde(default)]
     pub add: Option<Thousandths>,
-    /// What `add` counts: `image`, `second`, `call`, or the name of a list parameter.
+    /// Quantity that `add` counts: `image`, `second`, `call`, or the name of a list parameter.
     #[serde(default)]
     pub per: Option<Name>,
 }
 
-/// What cancelling a running run costs (R20). A queued run is always released in full.
+/// Rule for the cost of cancelling a running run (R20). A queued run is always released in full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum CancelRule {
-    /// Nothing comes back.
+    /// None of the credits come back.
     None,
-    /// Everything comes back.
+    /// All of the credits come back.
     #[default]
     Full,
     /// The share of the time-out that has not passed comes back.
@@ -523,7 +524,7 @@ pub enum CancelRule {
 }
 
 impl CancelRule {
-    /// The rule's name in catalogs and quotes.
+    /// Returns the rule's name in catalogs and quotes.
     pub const fn name(self) -> &'static str {
         match self {
             CancelRule::None => "none",
@@ -534,22 +535,22 @@ impl CancelRule {
 }
 
 impl Catalog {
-    /// The plan of this name.
+    /// Returns the plan with an id, if there is one.
     pub fn plan(&self, id: &str) -> Option<&Plan> {
         self.plans.iter().find(|plan| &*plan.id == id)
     }
 
-    /// The plan of a workspace without a subscription.
+    /// Returns the plan of a workspace without a subscription.
     pub fn free(&self) -> &Plan {
         self.plan(&self.free_plan).expect("check.rs: free_plan names a plan")
     }
 
-    /// The model of this name.
+    /// Returns the model with an id, if there is one.
     pub fn model(&self, id: &str) -> Option<&Model> {
         self.models.iter().find(|model| &*model.id == id)
     }
 
-    /// The pack of this name.
+    /// Returns the pack with an id, if there is one.
     pub fn pack(&self, id: &str) -> Option<&Pack> {
         self.packs.iter().find(|pack| &*pack.id == id)
     }
@@ -564,29 +565,30 @@ impl Catalog {
         self.renewal_bridge.unwrap_or(Span::Micros(RENEWAL_BRIDGE))
     }
 
-    /// A plan's place in the order of the file; higher is more. Unknown plans rank below all.
+    /// Returns a plan's place in the order of the file; higher is more. An unknown plan is `None`, which ranks below
+    /// all.
     pub fn plan_rank(&self, id: &str) -> Option<usize> {
         self.plans.iter().position(|plan| &*plan.id == id)
     }
 
-    /// The draw rank of a kind of grant (R5).
+    /// Returns the draw rank of a kind of grant (R5).
     pub fn rank(&self, kind: GrantKind) -> u8 {
         self.ranks.get(&kind).copied().unwrap_or(u8::from(kind != GrantKind::Cycle))
     }
 
-    /// A parameter level's place in the catalog's order.
+    /// Returns a parameter level's place in the catalog's order; `None` for an unknown level.
     pub fn level(&self, name: &str) -> Option<usize> {
         self.levels.iter().position(|level| &**level == name)
     }
 }
 
 impl Plan {
-    /// The plan's price at an interval.
+    /// Returns the plan's price at an interval, if it has one.
     pub fn price(&self, interval: Interval) -> Option<&Price> {
         self.prices.iter().find(|price| price.interval == interval)
     }
 
-    /// Bytes of outputs the plan stores; `None` is unlimited.
+    /// Returns the plan's storage for outputs, in bytes; `None` is unlimited.
     pub fn storage_bytes(&self) -> Option<u64> {
         self.storage_gb.map(|gigabytes| u64::from(gigabytes) * 1_000_000_000)
     }

@@ -1,93 +1,93 @@
-//! What can be asked of a model: its parameters and their values.
+//! Parameters of a model and their values.
 
 use super::Name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What can be asked of a model.
+/// A parameter of a model, by its type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Param {
-    /// A whole number.
+    /// A whole number between two bounds.
     Integer {
-        /// The smallest allowed.
+        /// Smallest value that is allowed.
         min: i64,
-        /// The largest allowed.
+        /// Largest value that is allowed.
         max: i64,
-        /// Used when it is not given; absent means it must be given.
+        /// Value of a run that gives none; absent means that a run must give one.
         #[serde(default)]
         default: Option<i64>,
-        /// The level that any value but the default needs.
+        /// Level that any value but the default needs.
         #[serde(default)]
         level: Option<Name>,
-        /// The levels that larger values need.
+        /// Levels that larger values need.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         levels: Vec<Above>,
     },
     /// One of a few words.
     Choice {
-        /// The words.
+        /// Words that can be chosen.
         choices: Vec<Name>,
-        /// Used when it is not given; absent means it must be given.
+        /// Value of a run that gives none; absent means that a run must give one.
         #[serde(default)]
         default: Option<Name>,
-        /// The level that any value but the default needs.
+        /// Level that any value but the default needs.
         #[serde(default)]
         level: Option<Name>,
-        /// The levels that single words need.
+        /// Levels that single words need.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         levels: BTreeMap<Name, Name>,
     },
-    /// Yes or no.
+    /// Yes or no, written `true` or `false`.
     Boolean {
-        /// Used when it is not given.
+        /// Value of a run that gives none; `false` unless it is written.
         #[serde(default)]
         default: bool,
-        /// The level that any value but the default needs.
+        /// Level that any value but the default needs.
         #[serde(default)]
         level: Option<Name>,
     },
-    /// Free text.
+    /// Free text, such as a prompt.
     Text {
-        /// The most bytes of UTF-8.
+        /// Maximum length of the text, in bytes of UTF-8.
         max_bytes: u32,
-        /// Whether it must be given; otherwise it is empty.
+        /// `true` when a run must give the text; otherwise it may be empty.
         #[serde(default)]
         required: bool,
-        /// The level that any value but the default needs.
+        /// Level that any value but the default needs.
         #[serde(default)]
         level: Option<Name>,
     },
-    /// Texts, for instance addresses of reference pictures; what is counted is how many.
+    /// Texts, for instance addresses of reference pictures; a rate counts their number.
     List {
-        /// The most entries.
+        /// Maximum number of entries.
         max: u32,
-        /// The fewest entries.
+        /// Minimum number of entries; 0 unless it is written.
         #[serde(default)]
         min: u32,
-        /// The level that any value but the default needs.
+        /// Level that any value but the default needs.
         #[serde(default)]
         level: Option<Name>,
-        /// The levels that more entries need.
+        /// Levels that more entries need.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         levels: Vec<Above>,
     },
 }
 
-/// A level that numbers above one need.
+/// A level that numbers above a bound need.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Above {
-    /// The largest number that does not need it.
+    /// Largest number that does not need the level.
     pub above: i64,
-    /// The level.
+    /// Level that larger numbers need.
     pub level: Name,
 }
 
 impl Param {
-    /// The level that any value but the default needs.
+    /// Returns the level that any value but the default needs.
     pub fn level(&self) -> Option<&Name> {
         match self {
             Param::Integer { level, .. }
@@ -98,7 +98,7 @@ impl Param {
         }
     }
 
-    /// The value that stands for what is not given; `None` where it must be given.
+    /// Returns the value of a run that gives none; `None` where a run must give one.
     pub fn default_value(&self) -> Option<Value> {
         match self {
             Param::Integer { default, .. } => default.map(Value::Integer),
@@ -109,7 +109,7 @@ impl Param {
         }
     }
 
-    /// The levels that a value needs, all of them; the default needs none.
+    /// Returns all levels that a value needs; the default needs none.
     pub fn levels_of(&self, value: &Value) -> Vec<&Name> {
         let of_any = self.level().filter(|_| self.default_value().as_ref() != Some(value));
         let of_value = match (self, value) {
@@ -122,25 +122,25 @@ impl Param {
     }
 }
 
-/// The levels that a number needs.
+/// Returns the levels that a number needs.
 fn above(levels: &[Above], number: i64) -> Vec<&Name> {
     levels.iter().filter(|level| number > level.above).map(|level| &level.level).collect()
 }
 
-/// A parameter's value.
+/// Value of a parameter, as a run or a catalog gives it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Value {
-    /// Yes or no.
+    /// Yes or no, as JSON `true` or `false`.
     Boolean(bool),
-    /// A whole number.
+    /// A whole number of 64 bits.
     Integer(i64),
-    /// Text, or one of a choice.
+    /// Text, or one word of a choice.
     Text(String),
-    /// Texts.
+    /// Texts of a list parameter.
     List(Vec<String>),
 }
 
-/// Parameters by name.
+/// Values of parameters, by the parameter's name.
 pub type Params = BTreeMap<Name, Value>;

@@ -1,11 +1,11 @@
-//! Reading a catalog file: every error with its line, what is wrong, and what to write instead.
+//! Reader of catalog files, which reports every error with its line, its reason, and the text to write instead.
 //!
-//! A file is read in three passes, and the first pass that finds something ends the reading: the syntax of TOML, then
+//! Method: a file is read in three passes, and the first pass with an error ends the reading: the syntax of TOML, then
 //! the shape of each plan, model and pack on its own (so that one misspelled key does not hide the next), then the
 //! meaning (`check.rs`).
 //!
 //! Invariant: the work is linear in the length of the file, and at most [`PROBLEMS_MAX`] problems are reported, each of
-//! a bounded length: what a faulty file costs is what a good one costs.
+//! a bounded length: a faulty file costs no more than a good one.
 
 use super::layout::{Mistake, mistakes};
 use super::wording::{Place, say};
@@ -17,27 +17,27 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-/// Problems that are reported of one file; one more says how many were left out.
+/// Maximum number of problems that are reported of one file; one more says how many were left out.
 pub const PROBLEMS_MAX: usize = 100;
 
-/// Maximum length of each part of a problem, in letters.
+/// Maximum length of each part of a problem, in characters.
 const PART_MAX: usize = 400;
 
-/// Letters that are kept of the end of a part that is too long.
+/// Number of characters that are kept of the end of a part that is too long.
 const TAIL: usize = 100;
 
 /// One thing that is wrong with a catalog file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The line, counted from 1.
+    /// Line of the problem, counted from 1.
     pub line: usize,
-    /// The column in characters, counted from 1.
+    /// Column of the problem in characters, counted from 1.
     pub column: usize,
-    /// Where in the data, for instance `plan[1].price[0].amount`; empty for the file as a whole.
+    /// Path in the data, for instance `plan[1].price[0].amount`; empty for the file as a whole.
     pub path: String,
-    /// What is wrong.
+    /// Reason for the problem, in words.
     pub message: String,
-    /// What to do about it.
+    /// Advice on the text to write instead.
     pub help: String,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Reads a catalog, or says everything that is wrong with it.
+/// Reads a catalog, or reports everything that is wrong with it.
 ///
 /// # Errors
 /// At least one [`Problem`], in the order of the file: the first [`PROBLEMS_MAX`], and one that counts the others.
@@ -63,11 +63,11 @@ pub fn parse(text: &str) -> Result<Catalog, Vec<Problem>> {
     read(text, |catalog| catalog)
 }
 
-/// Reads a catalog that was published, perhaps before its links were checked: those that would be refused now are left
-/// out, so that nobody is sent there and the data can be served all the same.
+/// Reads a catalog that was published, perhaps before its links were checked. Links that would be refused now are left
+/// out, so that the data can be served all the same and sends no person there.
 ///
 /// # Errors
-/// As for any other.
+/// The same as those of [`parse`].
 pub fn parse_published(text: &str) -> Result<Catalog, Vec<Problem>> {
     read(text, |mut catalog| {
         catalog.links = std::mem::take(&mut catalog.links).without_others();
@@ -136,7 +136,7 @@ impl Found {
 
 struct Reader<'a> {
     text: &'a str,
-    /// Offsets at which the lines begin.
+    /// Offsets at which the lines begin, in bytes.
     lines: Vec<usize>,
 }
 
@@ -146,8 +146,8 @@ impl<'a> Reader<'a> {
         Reader { text, lines: std::iter::once(0).chain(after).collect() }
     }
 
-    /// Returns what is wrong with the syntax. Of a mistake in the layout everything after it is a consequence; of a
-    /// line the first error is the reason.
+    /// Returns the problems of the syntax. Of a mistake in the layout everything after it is a consequence; of a line
+    /// the first error is the reason.
     fn syntax_problems(&self, errors: &[toml::de::Error]) -> Vec<Problem> {
         let layout = mistakes(self.text);
         let first = layout.first().map_or(usize::MAX, |mistake| self.line(mistake.offset));
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
         self.lines.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
-    /// Reads each table of an array on its own; those that cannot be read are reported and taken out.
+    /// Reads each table of an array on its own; a table that cannot be read is reported and taken out.
     fn items<T: for<'de> Deserialize<'de>>(
         &self,
         whole: &DeTable<'_>,
@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
 
     fn shape(&self, whole: &DeTable<'_>, error: &toml::de::Error) -> Problem {
         let span = error.span().unwrap_or(0..0);
-        // What is missing is reported at its table, which begins where the table's first key may begin.
+        // A missing key is reported at its table, which begins where the table's first key may begin.
         let keys = !error.message().starts_with("missing field");
         let path = path_at(whole, span.start, keys).unwrap_or_default();
         let keys: Vec<&str> = path.iter().map(String::as_str).filter(|step| !is_index(step)).collect();
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
         Problem { line: line + 1, column: before.chars().count() + 1, path, message, help }
     }
 
-    /// Puts problems in the order of the file and says how many of all there are were left out.
+    /// Puts problems in the order of the file and adds how many of all were left out.
     fn sorted(&self, mut problems: Vec<Problem>, all: usize) -> Vec<Problem> {
         let doubled = problems.len();
         problems.sort_by_key(|problem| (problem.line, problem.column));
@@ -239,14 +239,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A part of a problem on one line and of a bounded length.
+/// Returns a part of a problem on one line and with a bounded length.
 fn shortened(text: &str) -> String {
     let line = text.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
     let letters = line.chars().count();
     if letters <= PART_MAX {
         return line;
     }
-    // The end says what is wrong with the long word before it.
+    // The end of the text gives the reason for the long word before it.
     let head: String = line.chars().take(PART_MAX - TAIL).collect();
     let tail: String = line.chars().skip(letters - TAIL).collect();
     format!("{head}…{tail}")
@@ -256,7 +256,7 @@ fn is_index(step: &str) -> bool {
     !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The value of `currency` in the table of the value at a path.
+/// Returns the value of `currency` in the table of the value at a path.
 fn currency_beside<'a>(whole: &'a DeTable<'_>, path: &[String]) -> Option<&'a str> {
     let (_, above) = path.split_last()?;
     let (first, rest) = above.split_first()?;
@@ -274,7 +274,7 @@ fn currency_beside<'a>(whole: &'a DeTable<'_>, path: &[String]) -> Option<&'a st
     }
 }
 
-/// The span of the value at a path, or of the deepest table on the way that exists.
+/// Returns the span of the value at a path, or of the deepest value on the way that exists.
 fn locate(table: &DeTable<'_>, path: &[String]) -> Option<Range<usize>> {
     let (first, rest) = path.split_first()?;
     let (key, value) = table.iter().find(|(key, _)| key.get_ref().as_ref() == first.as_str())?;
@@ -297,7 +297,7 @@ fn locate(table: &DeTable<'_>, path: &[String]) -> Option<Range<usize>> {
     Some(span)
 }
 
-/// The path of the key (if `keys` are wanted) or value that lies at an offset of the text.
+/// Returns the path of the key (if `keys` are wanted) or value that lies at an offset of the text.
 fn path_at(table: &DeTable<'_>, offset: usize, keys: bool) -> Option<Vec<String>> {
     table.iter().find_map(|(key, value)| {
         let here = keys && key.span().contains(&offset);

@@ -1,11 +1,14 @@
-//! Prices in thousandths of a credit: exact, never a float.
+//!
+//! Rates in thousandths of a credit.
+//!
+//! Invariant: a rate is exact and positive, never a float.
 
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// The largest rate: a million credits.
+/// Largest rate, in thousandths: a million credits.
 const MAX: i64 = 1_000_000_000;
 
 /// A positive number with three decimals, as an integer of thousandths.
@@ -13,20 +16,20 @@ const MAX: i64 = 1_000_000_000;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "IntegerOrDecimal"))]
 pub struct Thousandths(i64);
 
-/// How a rate is written in a file.
+/// Form of a rate in a catalog file.
 #[cfg(feature = "schema")]
 #[derive(schemars::JsonSchema)]
 #[schemars(untagged)]
 #[allow(dead_code, reason = "only its schema is used")]
 enum IntegerOrDecimal {
-    /// Whole credits.
+    /// Whole number of credits, such as `20`.
     Integer(u64),
     /// Up to three decimals, as text: `"0.5"`.
     Decimal(String),
 }
 
 impl Thousandths {
-    /// How many thousandths.
+    /// Returns the number of thousandths.
     pub const fn get(self) -> i64 {
         self.0
     }

@@ -1,34 +1,38 @@
-//! The published versions of a catalog, and which one is in force.
+//!
+//! Published versions of a catalog, and the choice of the version in force.
+//!
+//! Invariant: a published version never changes.
 
 use super::Catalog;
 use crate::kernel::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The instants of test clocks, by the clock's id.
+/// Instants by the id of a test clock.
 pub type Clocks = BTreeMap<i64, Timestamp>;
 
-/// The versions of one catalog that a deployment has published, oldest first.
+/// Versions of one catalog that a deployment has published, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogs {
     versions: Vec<Published>,
 }
 
-/// One version and the instant it comes into force.
+/// One version and the instant at which it comes into force.
 #[derive(Clone, Debug)]
 pub struct Published {
     /// Number of the version, counted from 1.
     pub version: u32,
-    /// First instant at which the version is in force, on the wall.
+    /// First instant at which the version is in force on the wall clock.
     pub at: Timestamp,
-    /// First instants at which the version is in force on test clocks. On a clock that was made later it always was.
+    /// First instants at which the version is in force on test clocks. On a test clock that was made later it has
+    /// always been in force.
     pub clocks: Clocks,
-    /// The data.
+    /// Contents of the version.
     pub catalog: Arc<Catalog>,
 }
 
 impl Published {
-    /// Returns the first instant at which the version is in force, on the wall or on a test clock.
+    /// Returns the first instant at which the version is in force, on the wall clock or on a test clock.
     pub fn starts_at(&self, test_clock: Option<i64>) -> Timestamp {
         match test_clock {
             None => self.at,
@@ -38,7 +42,7 @@ impl Published {
 }
 
 impl Catalogs {
-    /// A deployment with one version, in force for ever.
+    /// Returns a deployment with one version, which is in force for ever.
     pub fn single(catalog: Catalog) -> Catalogs {
         let mut catalogs = Catalogs::default();
         catalogs.publish(Timestamp::default(), Arc::new(catalog));
@@ -58,24 +62,24 @@ impl Catalogs {
         version
     }
 
-    /// The newest version. `None` before the first is published.
+    /// Returns the newest version; `None` before the first is published.
     pub fn newest(&self) -> Option<&Published> {
         self.versions.last()
     }
 
-    /// A version by its number.
+    /// Returns a version by its number; `None` when it was never published.
     pub fn get(&self, version: u32) -> Option<&Published> {
         self.versions.get((version as usize).checked_sub(1)?)
     }
 
-    /// Returns the version that is in force at an instant, on the wall or on a test clock: the newest that has started
-    /// (R33). The first version is in force before its start, too.
+    /// Returns the version that is in force at an instant, on the wall clock or on a test clock: the newest that has
+    /// started (R33). The first version is in force before its start, too.
     pub fn in_force(&self, at: Timestamp, test_clock: Option<i64>) -> Option<&Published> {
         let mut started = self.versions.iter().rev().filter(|version| version.starts_at(test_clock) <= at);
         started.next().or_else(|| self.versions.first())
     }
 
-    /// All versions, oldest first.
+    /// Returns all versions, oldest first.
     pub fn all(&self) -> &[Published] {
         &self.versions
     }

@@ -1,15 +1,16 @@
-//! What the TOML reader says, in the words of somebody who writes a catalog: what is wrong, and what to write instead.
+//! Messages of the TOML reader, put into the words of people who write catalogs: the reason, and the text to write
+//! instead.
 //!
-//! Invariant: every message has a help, whatever the reader said, and a help that shows a value shows one that may
-//! stand at that place.
+//! Invariant: every message has a help, whatever the reader said, and a value in a help is one that may stand at that
+//! place.
 
 use super::layout::LISTS;
 use crate::kernel::money::digits;
 
-/// Names that are listed in a help.
+/// Maximum number of names that are listed in a help.
 const NAMES_LISTED: usize = 20;
 
-/// Maximum length of two words that are compared, in letters: names are shorter.
+/// Maximum length of two words that are compared, in characters: names are shorter.
 const COMPARED_MAX: usize = 200;
 
 /// Keys whose value is a length of time.
@@ -27,14 +28,14 @@ const SPANS: [&str; 11] = [
     "timeout",
 ];
 
-/// The place of a value: its keys from the top, how it is written, and the currency beside it.
+/// Place of a value: its keys from the top, its text in the file, and the currency beside it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place<'a> {
     /// Keys from the top, without the numbers of lists.
     pub keys: &'a [&'a str],
-    /// The value as the file has it.
+    /// Text of the value in the file.
     pub text: &'a str,
-    /// `currency` of the same table.
+    /// Value of `currency` in the same table.
     pub currency: Option<&'a str>,
 }
 
@@ -51,13 +52,13 @@ impl Place<'_> {
         matches!(self.keys, [.., "price" | "pack", "amount"])
     }
 
-    /// The value without quotes.
+    /// Returns the value without quotes.
     fn bare(&self) -> &str {
         let inside = |quote: char| self.text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
         inside('"').or_else(|| inside('\'')).unwrap_or(self.text)
     }
 
-    /// The value, if it is short enough to be shown again.
+    /// Returns the value, if it is short and plain enough to be shown again.
     fn short(&self) -> Option<&str> {
         let bare = self.bare();
         let is_plain = |letter: char| !letter.is_control() && letter != '"' && letter != '\\';
@@ -65,7 +66,7 @@ impl Place<'_> {
     }
 }
 
-/// Splits what the reader says into what is wrong and what to do about it.
+/// Splits a message of the reader into the reason and the help.
 pub(super) fn say(message: &str, place: Place<'_>) -> (String, String) {
     let message = message.trim();
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
@@ -117,7 +118,7 @@ fn missing(key: &str) -> (String, String) {
     (format!("`{key}` is missing"), format!("add `{key} = …`"))
 }
 
-/// What was found and what belongs there, in the reader's words for both.
+/// Returns the reason and the help for a value of the wrong type, from the reader's words for both types.
 fn wrong_type(got: &str, expected: &str, place: Place<'_>) -> (String, String) {
     let (wanted, help) = match expected {
         _ if place.is_span() => ("a length of time", span(place)),
@@ -143,7 +144,7 @@ fn wrong_type(got: &str, expected: &str, place: Place<'_>) -> (String, String) {
     (format!("{got} stands where {wanted} belongs"), help)
 }
 
-/// A number that the type at this place cannot hold.
+/// Returns the reason and the help for a number that the type at this place cannot hold.
 fn wrong_value(got: &str, expected: &str, message: &str, place: Place<'_>) -> (String, String) {
     let most = match expected {
         "u8" => u64::from(u8::MAX),
@@ -177,7 +178,7 @@ fn other(message: &str, place: Place<'_>) -> (String, String) {
     (message.to_owned(), help.to_owned())
 }
 
-/// An amount of money is counted in the smallest unit: `15.00` is written 1500.
+/// Returns a help for an amount of money, which is counted in the smallest unit: `15.00` is written 1500.
 fn money(place: Place<'_>) -> String {
     let currency = place.currency.unwrap_or("usd");
     let digits = digits(currency);
@@ -202,7 +203,7 @@ fn money(place: Place<'_>) -> String {
     format!("write a whole number, without quotes, in the currency's smallest unit: {example}")
 }
 
-/// A whole number, from what was written.
+/// Returns a help for a whole number, from the text in the file.
 fn whole(place: Place<'_>) -> String {
     let example = || "write it without quotes and decimals, for example 4".to_owned();
     let written: String = place.bare().chars().filter(|letter| ![',', '_', ' '].contains(letter)).collect();
@@ -230,7 +231,7 @@ fn rate(place: Place<'_>) -> String {
     }
 }
 
-/// A length of time, from what was written: `90` and `"90d"` are `"90 days"`.
+/// Returns a help for a length of time, from the text in the file: `90` and `"90d"` are `"90 days"`.
 fn span(place: Place<'_>) -> String {
     let written = place.bare().trim();
     let count = &written[..written.bytes().take_while(u8::is_ascii_digit).count()];
@@ -290,17 +291,18 @@ fn table(got: &str, place: Place<'_>) -> String {
     }
 }
 
-/// A number without zeros before it.
+/// Returns a number without zeros before it.
 fn unpadded(digits: &str) -> &str {
     let digits = digits.trim_start_matches('0');
     if digits.is_empty() { "0" } else { digits }
 }
 
-/// The known name that is closest to a misspelled one, if any is close.
+/// Returns the known name that is closest to a misspelled one, if any is close.
 pub(crate) fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
     let length = wrong.chars().count();
     let most = 1 + length / 4;
-    // A word that is longer or shorter by more than that cannot be as near: most are passed over without a comparison.
+    // A word that is longer or shorter by more than `most` cannot be near: most names are passed over without a
+    // comparison.
     let similar = |name: &&&str| {
         let other = name.chars().count();
         length <= COMPARED_MAX && other <= COMPARED_MAX && length.abs_diff(other) <= most
@@ -309,7 +311,7 @@ pub(crate) fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance <= most).then_some(name)
 }
 
-/// How many letters must be put in, taken out or changed to make one word of the other.
+/// Returns the number of letters to insert, remove or change to make one word of the other.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,8 +1,8 @@
-//! The form in which events are written, older than the subjects: most stand under their own name, some in a nest
-//! (`{"grant_expired":{…}}`, `{"billing":{"top_up_set":{…}}}`).
+//! The written form of events, which is older than the subjects: most events are written under their own name, some in
+//! a nest (`{"grant_expired":{…}}`, `{"billing":{"top_up_set":{…}}}`).
 //!
 //! Invariant: each event is written in one form and read in that form alone. A subject knows the names of its events,
-//! so that a new one needs nothing here.
+//! so that a new event needs no change here.
 
 use super::Event;
 use crate::grants::GrantEvent;
@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer, forward_to_deserialize_any};
 use std::cell::Cell;
 use std::fmt;
 
-/// The place of an event in its written form: under its own name, or in a nest.
+/// Place of an event in its written form: under its own name, or in a nest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Nest {
     None,
@@ -73,7 +73,7 @@ impl Serialize for Event {
     }
 }
 
-/// An event without its nest.
+/// An event that is written without its nest.
 struct Bare<'a>(&'a Event);
 
 impl Serialize for Bare<'_> {
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// Reads the events of a nest, or those that stand under their own names, and the nests beside them.
+/// Reads the events of one nest; with [`Nest::None`], the events under their own names and the nests beside them.
 struct Reader(Nest);
 
 impl<'de> DeserializeSeed<'de> for Reader {
@@ -140,7 +140,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 }
 
-/// The subject that a name leads to, be it the name of an event or of a nest.
+/// Subject that a name leads to: the name is that of an event or of a nest.
 #[derive(Clone, Copy)]
 enum Subject {
     Workspace,
@@ -156,11 +156,11 @@ enum Subject {
     Billing,
 }
 
-/// Finds the subject that knows a name.
+/// Finds the subject that has an event, or is a nest, of a given name.
 struct NameReader(Nest);
 
 impl NameReader {
-    /// Returns the subject and the name, the most frequent subjects first.
+    /// Returns the subject and the static name, trying the most frequent subjects first; `None` for an unknown name.
     fn find(&self, name: &str) -> Option<(Subject, &'static str)> {
         let nest = match name {
             "team" => Some((Subject::Team, "team")),
@@ -200,18 +200,18 @@ impl Visitor<'_> for NameReader {
     }
 }
 
-/// Returns a subject and a name, if an event of the subject has it.
+/// Returns the subject and the static name if the subject has an event of this name.
 fn known<T: for<'de> Deserialize<'de>>(subject: Subject, name: &str) -> Option<(Subject, &'static str)> {
     let known = names::<T>().iter().find(|known| **known == name)?;
     Some((subject, known))
 }
 
-/// Reads an event of a subject whose name has been read.
+/// Reads the content of an event of a subject, whose name has been read before.
 fn read<'de, T: Deserialize<'de>, A: VariantAccess<'de>>(name: &'static str, content: A) -> Result<T, A::Error> {
     T::deserialize(EnumAccessDeserializer::new(Named { name, content }))
 }
 
-/// The content of an event, and the name that stood before it.
+/// Content of an event, and the name that was read before it.
 struct Named<A> {
     name: &'static str,
     content: A,
@@ -227,15 +227,15 @@ impl<'de, A: VariantAccess<'de>> EnumAccess<'de> for Named<A> {
     }
 }
 
-/// Returns the names of an enum's variants, as its derived reader hands them over before it reads anything.
+/// Returns the names of an enum's variants, which its derived reader hands over before it reads anything.
 fn names<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
     let names: Cell<&'static [&'static str]> = Cell::new(&[]);
-    // It has read nothing and so returns nothing.
+    // `Listener` reads nothing, so that the result is always an error.
     let _: Result<T, Nothing> = T::deserialize(Listener(&names));
     names.get()
 }
 
-/// Listens to the names that a derived reader knows.
+/// Records the variant names that a derived reader passes to `deserialize_enum`, and reads nothing.
 struct Listener<'a>(&'a Cell<&'static [&'static str]>);
 
 impl<'de> Deserializer<'de> for Listener<'_> {
@@ -269,7 +269,7 @@ impl<'de> Deserializer<'de> for Listener<'_> {
     }
 }
 
-/// The answer of a reader that was only listened to. It costs nothing to make.
+/// Error of [`Listener`], which never reads. It costs nothing to make.
 #[derive(Debug)]
 struct Nothing;
 

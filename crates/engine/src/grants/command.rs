@@ -1,23 +1,23 @@
-//! The parts of commands about grants.
+//! Parts of the commands that give grants.
 
 use crate::catalog::Name;
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::time::Timestamp;
 
-/// A sale or a gift.
+/// A pack that is sold, or credits that the operator gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Give {
-    /// A pack of the catalog, sold.
+    /// Sale of a pack of the catalog, by its id.
     Pack(Name),
-    /// Goodwill (R10).
+    /// Gift of the operator, with a reason (R10).
     Goodwill {
-        /// What it counts.
+        /// Unit of the grant: credits or training.
         unit: Unit,
-        /// How much.
+        /// Number of units to give.
         amount: Amount,
-        /// From when on it is dead.
+        /// Instant of the expiry; `None` is never.
         expires_at: Option<Timestamp>,
-        /// The only models it pays for; empty is all.
+        /// The only models that the grant pays for; empty is all.
         models: Vec<Name>,
     },
 }

@@ -1,4 +1,5 @@
-//! Grants by hand and by money: packs, goodwill, corrections, refunds and disputes.
+//! Decisions about grants that are made or changed by hand and by money: packs, goodwill, corrections, refunds and
+//! disputes.
 
 use crate::apply::bounds::{limit, name_is_good};
 use crate::apply::step::Step;
@@ -49,7 +50,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Gives a pack that was paid for, and repays what is owed from it (R9).
+    /// Issues the grants of a pack that was paid for, and repays debt from the pack (R9).
     pub(crate) fn sell_pack(&mut self, pack: &Pack, paid: Amount, source: &Name, reason: &str) {
         let expires_at = pack.expires.map(|span| self.at.after(span));
         let bought = self.workspace.next_grant;
@@ -148,7 +149,7 @@ impl Step<'_> {
         });
     }
 
-    /// A pack pays what refunds and disputes left owing (R9).
+    /// Repays from a new pack the debt that refunds and disputes left (R9).
     fn repay_debt(&mut self, bought: u32) {
         let forgotten = [(None, self.workspace.forgotten_debt)];
         let debts = self.workspace.grants.iter().map(|grant| (Some(grant.n), self.workspace.debt_of(grant)));
@@ -169,14 +170,14 @@ impl Step<'_> {
         if found.voided || found.closed() {
             return Ok(());
         }
-        // What is spent or has expired is not taken back, and is no debt: only what is left, now or when its holds end.
+        // Spent and expired units are not taken back, and are no debt: only the rest is, now or when its holds end.
         let (amount, reclaim) = (found.available, found.reclaim);
         self.emit(GrantEvent::GrantRevoked { grant, amount, reclaim, voided: true, reason: reason.to_owned() });
         Ok(())
     }
 
-    /// Takes back what is available of a grant and of what was reinstated from it, up to what is to be reclaimed in
-    /// all; holds give the rest when they end.
+    /// Takes back the available units of a grant and of what was reinstated from it, up to the amount to be reclaimed
+    /// in all; open holds give the rest when they end.
     fn revoke(&mut self, grant: u32, reclaim: Amount, reason: &str, at: Timestamp) {
         let found = self.workspace.grant(grant).expect("a grant to be revoked was found");
         let amount = reclaim.less(found.recovered()).min(found.available);
@@ -218,13 +219,13 @@ impl Step<'_> {
             .map(|grant| grant.n)
             .collect();
         let target = |grant: &Grant| grant.granted.share_rounded_down(reversed, paid);
-        // What rolled over, or came back when its grant was dead, was left after what was known then: only what is new
-        // takes from it (R9).
+        // A rollover, and a grant of units that came back after their grant's end, hold units that were left over by
+        // the reversals known then: only a new reversal takes from them (R9).
         let lives_on = |grant: &Grant| matches!(grant.kind, GrantKind::Rollover | GrantKind::Returned);
         let new = funded.iter().filter_map(|n| self.workspace.grant(*n)).filter(|grant| !lives_on(grant));
         let is_new = new.into_iter().any(|grant| target(grant) != grant.reclaim);
         for n in funded {
-            // Reinstating the one before may have made the workspace forget this one, which is closed and old then.
+            // Reinstating the grant before may have made the workspace forget this one, if it is closed and old.
             let Some(grant) = self.workspace.grant(n) else { continue };
             if lives_on(grant) && !is_new {
                 continue;
@@ -246,7 +247,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Notes that part of the payment of the current or a carried period went back, for its months to come (R34).
+    /// Records which part of the payment of the current or a carried period went back, for the grants of its months to
+    /// come (R34).
     fn note_reversal(&mut self, source: &Name, paid: u64, reversed: u64) {
         let subscription = &self.workspace.subscription;
         let carried = subscription.carried.iter().filter(|carried| carried.period.end > self.at);
@@ -259,7 +261,7 @@ impl Step<'_> {
         }
     }
 
-    /// Takes back the share of a grant that its payment has lost already.
+    /// Takes back the share of a new grant that its payment has lost already.
     pub(crate) fn take_reversed_share(&mut self, grant: u32, payment: &Paid, at: Timestamp) {
         let Some((paid, reversed)) = payment.reversed else { return };
         let granted = self.workspace.grant(grant).expect("it was just granted").granted;
@@ -269,7 +271,7 @@ impl Step<'_> {
         }
     }
 
-    /// A dispute was won: what it took comes back once, with the old expiry (R9).
+    /// Reinstates the units that a dispute took, once and with the old expiry, because the dispute was won (R9).
     fn reinstate(&mut self, n: u32, target: Amount) {
         self.emit(GrantEvent::GrantRevoked {
             grant: n,
@@ -297,7 +299,7 @@ impl Step<'_> {
                 reason: Some("the payment was reinstated".to_owned()),
             });
             if let Some(again) = self.workspace.grants.last().filter(|again| again.dead(self.at)) {
-                // Its day has passed while the payment was disputed; the next settling would date it in the past.
+                // The expiry has passed while the payment was disputed; the next settling would date it in the past.
                 let grant = again.n;
                 self.emit(GrantEvent::GrantExpired { grant, amount });
             }

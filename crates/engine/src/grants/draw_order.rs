@@ -1,6 +1,6 @@
-//! Which grants pay for a hold, and what becomes of each part when it ends.
+//! The draw order: the choice of grants that pay for a hold, and the end of each part of a hold.
 //!
-//! Invariant: never looks at a clock; a grant is live or not at the instant it is told.
+//! Invariant: nothing here reads a clock; a grant is live or not at the instant that the caller passes.
 
 use crate::grants::Grant;
 use crate::holds::{End, Hold, Part};
@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 
 /// Splits an amount over the live grants that pay for a model: rank, then soonest expiry (never is last), then oldest
 /// (R5). Cycle credits rank first by default, because document 003 promises that order; soonest-first inside a rank
-/// then wastes the fewest. `None` when they are not enough.
+/// then wastes the fewest. Returns `None` when the grants are not enough.
 pub(crate) fn draw(
     workspace: &Workspace,
     unit: Unit,
@@ -25,7 +25,7 @@ pub(crate) fn draw(
     take(grants.into_iter(), amount)
 }
 
-/// Takes an amount from grants in the order given.
+/// Takes an amount from grants in the order given. Returns `None` when they are not enough.
 pub(crate) fn take<'a>(grants: impl Iterator<Item = &'a Grant>, amount: Amount) -> Option<Vec<Part>> {
     let mut missing = amount;
     let mut parts = Vec::new();
@@ -40,8 +40,9 @@ pub(crate) fn take<'a>(grants: impl Iterator<Item = &'a Grant>, amount: Amount) 
     missing.is_zero().then_some(parts)
 }
 
-/// What becomes of each part of a hold of which `captured` is spent: the first taken are spent, the last taken come
-/// back first (R13), into their grant if it lives, else lost to its expiry (R17), and to what it owes before that (R9).
+/// Returns the end of each part of a hold of which `captured` is spent. The parts taken first are spent; the parts
+/// taken last come back first (R13). Units that come back pay what their grant owes (R9), then go into their grant if
+/// it lives, and are lost to its expiry otherwise (R17).
 pub(crate) fn end(workspace: &Workspace, hold: &Hold, captured: Amount, at: Timestamp) -> Vec<End> {
     let mut spend = captured;
     let mut taken: Vec<(u32, Amount)> = Vec::new();

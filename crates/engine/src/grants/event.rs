@@ -1,4 +1,7 @@
-//! Events of the grants of a workspace, which are for ever.
+//!
+//! Events of the grants of a workspace.
+//!
+//! Invariant: an event is for ever; variants and fields are only added.
 
 use super::CostBasis;
 use crate::catalog::{GrantKind, Name};
@@ -10,70 +13,70 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantEvent {
-    /// A grant was made.
+    /// A new grant was issued.
     GrantIssued {
-        /// Its number.
+        /// Number of the grant in the workspace, from 1.
         grant: u32,
-        /// Its name in the catalog, or the operator's.
+        /// Name of the grant in the catalog, or the operator's.
         code: Name,
-        /// Why it exists.
+        /// Kind of the grant: the reason for which it exists.
         kind: GrantKind,
-        /// What it counts.
+        /// Unit that the grant counts.
         unit: Unit,
-        /// How much.
+        /// Number of units that are granted.
         amount: Amount,
-        /// The only models it pays for; empty is all.
+        /// The only models that the grant pays for; empty is all.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         models: Vec<Name>,
-        /// Its place in the draw order.
+        /// Rank of the grant in the draw order, lowest first.
         rank: u8,
-        /// What it was made from (R7).
+        /// Source of the grant, which is granted from once (R7).
         source: Name,
-        /// What it cost.
+        /// Money that was paid for the grant.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cost_basis: Option<CostBasis>,
-        /// From when on it is dead.
+        /// Instant of the expiry; `None` is never.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
-        /// When its owner is to be told that it will expire.
+        /// Instant at which the owner is notified of the coming expiry.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notice_at: Option<Timestamp>,
-        /// The grant it continues: one that died under a hold, or one whose dispute was won.
+        /// Number of the grant that this one continues: one that ended under a hold, or one whose dispute was won.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<u32>,
-        /// Why, in the operator's words (R10).
+        /// Reason for the grant, in the operator's words (R10).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// What was available of a grant expired.
+    /// The available units of a grant expired.
     GrantExpired {
-        /// The grant.
+        /// Number of the grant.
         grant: u32,
-        /// How much.
+        /// Number of units that expired.
         amount: Amount,
     },
-    /// What was available of a grant was taken back, and what more is to be (R9, R10).
+    /// Available units of a grant were taken back, and a total to be reclaimed was set (R9, R10).
     GrantRevoked {
-        /// The grant.
+        /// Number of the grant.
         grant: u32,
-        /// Taken now.
+        /// Number of units that are taken back now.
         amount: Amount,
-        /// What refunds and disputes take back in all.
+        /// Number of units that refunds and disputes take back in all.
         reclaim: Amount,
-        /// A correction: whatever is left is taken, now and when its holds end.
+        /// `true` for a correction: the rest of the grant is taken back, now and when its holds end.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         voided: bool,
-        /// Why.
+        /// Reason for taking the units back.
         reason: String,
     },
-    /// A new grant paid a debt (R9).
+    /// A new grant repaid a debt (R9).
     DebtRepaid {
-        /// The grant that paid.
+        /// Number of the grant that paid.
         grant: u32,
-        /// The grant whose shortfall it was; `None` for one that is forgotten.
+        /// Number of the grant that the debt is of; `None` for a grant that is forgotten.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owed_by: Option<u32>,
-        /// How much.
+        /// Number of units that were repaid.
         amount: Amount,
     },
 }

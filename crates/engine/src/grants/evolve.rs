@@ -1,4 +1,7 @@
-//! Folding the events of grants.
+//!
+//! Folding the events of grants into a workspace.
+//!
+//! Invariant: a grant's five amounts add up to what was granted (I1).
 
 use super::event::GrantEvent;
 use super::state::{Grant, Settled};
@@ -9,7 +12,7 @@ use crate::kernel::time::{DAY, Timestamp};
 use crate::workspace::Workspace;
 use std::sync::Arc;
 
-/// Folds an event of a grant.
+/// Folds an event of a grant into the workspace.
 pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &GrantEvent) {
     match event {
         GrantEvent::GrantIssued {
@@ -82,13 +85,14 @@ fn issue(workspace: &mut Workspace, at: Timestamp, issued: Grant, from: Option<u
     forget_old_grants(workspace, at);
 }
 
-/// Returns true for a kind whose sources must never be granted from again (R7). A period's grant needs none: its period
-/// starts once.
+/// Returns `true` for a kind whose sources must never be granted from again (R7). The grant of a period needs no
+/// memory: its period starts once.
 fn is_remembered(kind: GrantKind) -> bool {
     matches!(kind, GrantKind::Lifetime | GrantKind::Trial | GrantKind::Pack | GrantKind::Bonus | GrantKind::Goodwill)
 }
 
-/// Keeps the value small: closed grants that no refund can reach any more become sums.
+/// Forgets closed grants that no refund can reach any more and keeps their sums, so that the workspace stays a small
+/// value.
 fn forget_old_grants(workspace: &mut Workspace, at: Timestamp) {
     while workspace.grants.len() > GRANTS_KEPT {
         let oldest =
@@ -104,7 +108,7 @@ fn expire(workspace: &mut Workspace, at: Timestamp, n: u32, amount: Amount) {
     let grant = touch(workspace, n, at);
     grant.available -= amount;
     grant.expired += amount;
-    // A grant that expires before its day (a forfeited cycle) is dead from here on.
+    // A grant that ends before its expiry date (a forfeited cycle) has expired from now on.
     grant.expires_at = grant.expires_at.map(|end| end.min(at));
 }
 
@@ -118,14 +122,15 @@ fn repay(workspace: &mut Workspace, at: Timestamp, n: u32, owed_by: Option<u32>,
     }
 }
 
-/// Returns a grant to be changed by an event of an instant.
+/// Returns a grant that an event changes, and marks the grant changed at the instant of the event.
 pub(crate) fn touch(workspace: &mut Workspace, n: u32, at: Timestamp) -> &mut Grant {
     let grant = workspace.grant_mut(n);
     grant.touched_at = at;
     grant
 }
 
-/// Counts what was taken of a reinstated grant as no longer given again; what a correction took stays taken.
+/// Counts units of a reinstated grant that are taken back as reinstated no longer; units that a correction took stay
+/// taken.
 pub(crate) fn take_back(workspace: &mut Workspace, grant: u32, amount: Amount, by_void: Amount) {
     let root = workspace.grant(grant).and_then(|grant| grant.root);
     if root.is_some_and(|root| workspace.grant(root).is_none()) {

@@ -1,4 +1,4 @@
-//! Events of grants, in words.
+//! Explanations of the events of grants.
 
 use super::event::GrantEvent;
 use crate::catalog::{GrantKind, Name};
@@ -49,7 +49,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Returns the beginning of a sentence about a new grant, and what follows it.
+    /// Returns the beginning of a sentence about a new grant, and the rest of the sentence.
     fn describe_issue(
         &self,
         kind: GrantKind,
@@ -84,7 +84,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Whether a grant of this source comes with a period of a plan.
+    /// Returns `true` if a grant of this source comes with a period of a plan.
     fn is_of_period(&self, source: &str) -> bool {
         let payment = self.after.subscription.payment.as_ref();
         source.starts_with("period:") || payment.is_some_and(|payment| *payment.source == *source)

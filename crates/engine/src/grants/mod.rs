@@ -1,4 +1,4 @@
-//! Grants: lots of credits and other units, given, spent and taken back.
+//! Grants: amounts of credits and other units, which are given, spent, lost to expiry and taken back.
 
 mod command;
 pub(crate) mod decide;

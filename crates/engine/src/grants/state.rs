@@ -1,93 +1,96 @@
-//! Grants: lots of one unit, each with an end of its own, and what became of them.
+//! Grants: amounts of one unit, each with its own expiry and a record of its units.
 //!
-//! Invariant: granted is available, held, captured, expired and revoked together (I1).
+//! Invariant: a grant's granted amount is its available, held, captured, expired and revoked units together (I1).
 
 use crate::catalog::{GrantKind, Name};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What a grant cost in money: so much for so many credits.
+/// Money that was paid for a number of credits of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CostBasis {
-    /// ISO 4217, lower case.
+    /// ISO 4217 code of the currency, in lower case.
     pub currency: Name,
-    /// In the currency's smallest unit.
+    /// Amount of money, in the currency's smallest unit.
     pub amount: Amount,
-    /// The credits it was paid for.
+    /// Number of credits that the money was paid for.
     pub credits: Amount,
 }
 
-/// A lot of one unit.
+/// An amount of one unit with a source, a rank, a scope and an expiry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// Its number in the workspace, from 1.
+    /// Number of the grant in the workspace, from 1.
     pub n: u32,
-    /// Its name in the catalog, or the operator's.
+    /// Name of the grant in the catalog, or the operator's.
     pub code: Name,
-    /// Why it exists.
+    /// Kind of the grant: the reason for which it exists.
     pub kind: GrantKind,
-    /// What it counts.
+    /// Unit that the grant counts.
     pub unit: Unit,
-    /// The only models it pays for; empty is all.
+    /// The only models that the grant pays for; empty is all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<Name>,
-    /// Its place in the draw order, lowest first (R5).
+    /// Rank of the grant in the draw order, lowest first (R5).
     pub rank: u8,
-    /// What it was made from (R7).
+    /// Source of the grant, which is granted from once (R7).
     pub source: Name,
-    /// What it cost.
+    /// Money that was paid for the grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_basis: Option<CostBasis>,
-    /// Size, for ever.
+    /// Number of units that were granted; it never changes.
     pub granted: Amount,
-    /// Free to be held.
+    /// Number of units that can be held.
     pub available: Amount,
-    /// Under open holds.
+    /// Number of units under open holds.
     pub held: Amount,
-    /// Spent.
+    /// Number of units that were spent.
     pub captured: Amount,
-    /// Lost to the calendar.
+    /// Number of units that were lost to the expiry.
     pub expired: Amount,
-    /// Taken back.
+    /// Number of units that were taken back.
     pub revoked: Amount,
-    /// How much refunds and disputes take back in all, of it and of what was reinstated from it (R9).
+    /// Number of units that refunds and disputes take back in all, of this grant and of what was reinstated from it
+    /// (R9).
     #[serde(default)]
     pub reclaim: Amount,
-    /// Whether a correction takes back whatever is left (R10).
+    /// `true` when a correction takes back the rest of the grant (R10).
     #[serde(default)]
     pub voided: bool,
-    /// The grant whose taken amounts this one gives back, for a reinstated one.
+    /// Number of the grant whose taken units this one gives back; only a reinstated grant has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<u32>,
-    /// How much of what was taken back has been given again or repaid by packs.
+    /// Amounts that were taken back and then given again or repaid by packs.
     #[serde(default)]
     pub settled: Settled,
-    /// When it was made.
+    /// Instant at which the grant was issued.
     pub starts_at: Timestamp,
-    /// From when on it is dead; `None` is never.
+    /// Instant of the expiry; `None` is never.
     pub expires_at: Option<Timestamp>,
-    /// The end it was made with, where a bridge to an unpaid renewal has moved `expires_at` behind it (R4).
+    /// Expiry that the grant was issued with, where a bridge to an unpaid renewal has moved `expires_at` behind it
+    /// (R4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridged_from: Option<Timestamp>,
-    /// When its owner is to be told that it will expire; `None` once they are, or when there is no need.
+    /// Instant at which the owner is notified of the coming expiry; `None` once the notice was sent, or when none is
+    /// needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice_at: Option<Timestamp>,
-    /// The last time it changed.
+    /// Instant of the last change to the grant.
     pub touched_at: Timestamp,
 }
 
-/// What happened to a reclaimed amount besides revoking.
+/// Amounts of a grant beside its revoked units: given again, repaid, or gone on into another grant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
-    /// Shortfall that later packs paid (R9).
+    /// Number of units of debt that later packs repaid (R9).
     pub repaid: Amount,
-    /// Given again after a won dispute (R9), and not taken back since.
+    /// Number of units that were given again after a won dispute (R9), and not taken back since.
     pub reinstated: Amount,
-    /// Taken by corrections, which no won dispute gives again (R10).
+    /// Number of units that corrections took, which no won dispute gives again (R10).
     #[serde(default)]
     pub voided: Amount,
-    /// Came back from holds when the grant was dead, and lives on in another (R17).
+    /// Number of units that came back from holds after the grant's end, and live on in a returned grant (R17).
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub returned: Amount,
 }
@@ -98,67 +101,68 @@ fn is_nothing(amount: &Amount) -> bool {
 }
 
 impl Grant {
-    /// Whether it can be drawn from at an instant.
+    /// Returns `true` if a hold can draw from the grant at an instant.
     pub fn live(&self, at: Timestamp) -> bool {
         self.starts_at <= at && self.expires_at.is_none_or(|end| at < end)
     }
 
-    /// Whether it has died.
+    /// Returns `true` if the grant has expired at an instant.
     pub fn dead(&self, at: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= at)
     }
 
-    /// Returns the grant's own end, which no bridge to an unpaid renewal moves (R17).
+    /// Returns the expiry that the grant was issued with, which no bridge to an unpaid renewal moves (R17).
     pub fn own_end(&self) -> Option<Timestamp> {
         self.bridged_from.or(self.expires_at)
     }
 
-    /// Returns whether what a hold gives back at an instant finds the grant dead. A bridge keeps it alive for holds
-    /// that were opened inside the bridge alone: for older ones the grant's own end counts (R17).
+    /// Returns `true` if units that a hold gives back at an instant find the grant expired. A bridge keeps the grant
+    /// alive for holds that were opened inside the bridge alone: for older ones the grant's own end counts (R17).
     pub(crate) fn dead_for(&self, opened_at: Timestamp, at: Timestamp) -> bool {
         self.dead(at) || self.bridged_from.is_some_and(|own_end| own_end <= at && opened_at < own_end)
     }
 
-    /// Whether it pays for a model; `None` asks for any use.
+    /// Returns `true` if the grant pays for a model; `None` stands for a use without a model.
     pub fn pays_for(&self, model: Option<&str>) -> bool {
         self.models.is_empty() || model.is_some_and(|model| self.models.iter().any(|known| &**known == model))
     }
 
-    /// Whether nothing can happen to its amounts any more.
+    /// Returns `true` once the grant has neither available nor held units.
     pub fn closed(&self) -> bool {
         self.available.is_zero() && self.held.is_zero()
     }
 
-    /// What has been taken back and not given again, of it and of what was reinstated from it.
+    /// Returns the number of units that were taken back and not given again, of the grant and of what was reinstated
+    /// from it.
     pub fn recovered(&self) -> Amount {
         (self.revoked + self.settled.repaid).less(self.settled.reinstated)
     }
 
-    /// What is still to be taken back, whether or not there is anything to take it from.
+    /// Returns the number of units that are still to be taken back, even if the grant has none left to take.
     pub fn owed(&self) -> Amount {
         self.reclaim.less(self.recovered())
     }
 }
 
-/// Sums over grants, by what became of them.
+/// Sums of the amounts of several grants of one unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
-    /// Granted.
+    /// Number of units that were granted.
     pub granted: Amount,
-    /// Available.
+    /// Number of units that can be held.
     pub available: Amount,
-    /// Held.
+    /// Number of units under open holds.
     pub held: Amount,
-    /// Captured.
+    /// Number of units that were spent.
     pub captured: Amount,
-    /// Expired.
+    /// Number of units that were lost to an expiry.
     pub expired: Amount,
-    /// Revoked.
+    /// Number of units that were taken back.
     pub revoked: Amount,
 }
 
 impl Sums {
-    /// Counts a grant in.
+    /// Adds the amounts of a grant to the sums.
     pub(crate) fn add(&mut self, grant: &Grant) {
         self.granted += grant.granted;
         self.available += grant.available;
@@ -169,7 +173,7 @@ impl Sums {
     }
 }
 
-/// The source of a count trial's grant.
+/// Returns the source of the grant of a count trial.
 pub(crate) fn trial_source(plan: &str, model: &str) -> String {
     format!("trial:{plan}:{model}")
 }

@@ -1,13 +1,13 @@
-//! The parts of commands about holds.
+//! Parts of the commands that open holds.
 
 use crate::catalog::{Name, Params};
 use crate::kernel::amount::Amount;
 
-/// What a hold is to be for.
+/// Amount of credits, or model with parameters, that a product asks to hold for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// A plain amount of credits.
+    /// Plain amount of credits, for any use.
     Credits(Amount),
-    /// A model with parameters, priced and gated like a run.
+    /// Model with parameters, which is priced and gated like a run.
     Model(Name, Params),
 }

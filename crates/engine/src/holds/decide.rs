@@ -1,4 +1,4 @@
-//! Holds for products that dispatch themselves, and what every end of a hold has in common.
+//! Decisions about holds of products that execute their work themselves, and about the end of any hold.
 
 use crate::apply::bounds::{limit, name_is_good};
 use crate::apply::step::Step;
@@ -14,10 +14,10 @@ use crate::runs::RunEvent;
 use crate::team::Spender;
 use crate::team::rights::{Need, judge_spender};
 
-/// What is wrong with a hold whatever the workspace: its caller's name for it, or how long it is to last.
+/// Checks a hold on its own, whatever the workspace: the caller's name for it, and its lifetime.
 ///
 /// # Errors
-/// An invalid request that points at the member.
+/// An invalid request that points at `/reference` or `/seconds`.
 pub fn hold_is_good(reference: &str, seconds: Option<i64>) -> Result<(), Refusal> {
     name_is_good("/reference", reference)?;
     seconds.map_or(Ok(()), seconds_are_good)
@@ -37,7 +37,8 @@ impl Step<'_> {
         }
     }
 
-    /// The member or key that a hold is for, with the key's owner, judged as if they asked themselves (R26, R30).
+    /// Returns the member or key that a hold is for, with the key's owner, judged as if they asked themselves (R26,
+    /// R30).
     fn stands_for(&self, behalf: Spender, ask: &Ask) -> Result<Spender, Refusal> {
         let team = &self.workspace.team;
         let wrong = |member: &str, detail: &str| Err(Refusal::invalid(format!("/on_behalf_of/{member}"), detail));
@@ -128,7 +129,7 @@ impl Step<'_> {
         if amount > hold.amount {
             return Err(Refusal::invalid("/credits", format!("must be at most the {} that are held", hold.amount)));
         }
-        // Capturing nothing of something is giving it back; of a hold of nothing there is no other way to capture.
+        // To capture nothing of some units is to give them back. A hold of no units can only be captured in this way.
         let usable = !amount.is_zero() || hold.amount.is_zero();
         self.end_hold(&hold, amount, usable, false, self.at);
         Ok(())
@@ -150,7 +151,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Ends a caller's hold, once (R15).
+    /// Ends a hold of the caller's, once (R15).
     pub(crate) fn end_hold(&mut self, hold: &Hold, captured: Amount, usable: bool, expired: bool, at: Timestamp) {
         let ends = draw_order::end(&self.workspace, hold, captured, at);
         let lost: Vec<(u32, Amount)> = ends.iter().map(|end| (end.grant, end.expired)).collect();
@@ -159,13 +160,13 @@ impl Step<'_> {
         self.after_end(hold, &lost, at);
     }
 
-    /// Emits what follows the end of any hold: credits that came back to dead grants live on until the catalog's grace
-    /// after the grant's own end (R17), and a trial window that nothing came of is withdrawn (R23).
+    /// Emits the events that follow the end of any hold: credits that came back to expired grants live on until the
+    /// catalog's grace after the grant's own end (R17), and a trial window without a usable run is withdrawn (R23).
     pub(crate) fn after_end(&mut self, hold: &Hold, lost: &[(u32, Amount)], at: Timestamp) {
         let grace = self.longest(|catalog| catalog.release_grace);
         for (from, amount) in lost.iter().copied().filter(|(_, amount)| !amount.is_zero()) {
             let grant = self.workspace.grant(from).expect("a grant under a hold is remembered").clone();
-            // What came back once has had its grace, and so has what a won dispute gave again for it.
+            // A returned grant has had its grace, and so has what a won dispute reinstated from it.
             let had_its_grace = self.workspace.root(&grant).kind == GrantKind::Returned;
             let ends_at = grant.own_end().map(|end| end.after(grace));
             let Some(ends_at) = ends_at.filter(|end| at < *end && !had_its_grace) else { continue };
@@ -206,10 +207,10 @@ impl Step<'_> {
         }
     }
 
-    /// A hold of the caller's that has not ended.
+    /// Returns an open hold that its caller ends.
     ///
     /// # Errors
-    /// [`Refusal::HoldEnded`] when it has, [`Refusal::NotFound`] when there never was one.
+    /// [`Refusal::HoldEnded`] when the hold has ended, [`Refusal::NotFound`] when there never was one.
     fn callers_hold(&self, hold: u32) -> Result<&Hold, Refusal> {
         match self.workspace.hold(hold) {
             Some(found) if matches!(found.purpose, Purpose::Caller { .. }) => Ok(found),
@@ -218,8 +219,8 @@ impl Step<'_> {
         }
     }
 
-    /// Refuses to end a run or hold again (R36). Its end is known where the passing of time brought it about just now,
-    /// which the journal does not say yet.
+    /// Returns the refusal to end a run or hold again (R36). The end is known if settling brought it about in this
+    /// command: the journal has not got it yet.
     pub(crate) fn ended(&self, what: &'static str, n: u32) -> Refusal {
         let mut ends = self.events.iter().filter_map(|Dated(at, event)| ending(*at, event));
         let ending = ends.find(|(kind, of, _)| (*kind, *of) == (what, n)).map(|(_, _, ending)| ending);
@@ -227,7 +228,7 @@ impl Step<'_> {
     }
 }
 
-/// Returns the end that an event says something came to: of a run or a hold, and its number.
+/// Returns the end that an event records, with its kind (`run` or `hold`) and number; `None` for any other event.
 pub fn ending(at: Timestamp, event: &Event) -> Option<(&'static str, u32, Ending)> {
     let (what, n, ended_as, captured, released) = match event {
         Event::Run(RunEvent::RunSettled { run, status, captured, released, .. }) => {

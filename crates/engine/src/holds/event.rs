@@ -1,4 +1,7 @@
-//! Events of the holds of a workspace, which are for ever.
+//!
+//! Events of the holds of a workspace.
+//!
+//! Invariant: an event is for ever; variants and fields are only added.
 
 use super::{Part, TrialUse};
 use crate::catalog::Name;
@@ -7,21 +10,22 @@ use crate::kernel::time::Timestamp;
 use crate::team::Spender;
 use serde::{Deserialize, Serialize};
 
-/// What became of one part of a hold. The sum is the part.
+/// End of one part of a hold: its four amounts add up to the part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
-    /// The grant it was taken from.
+    /// Number of the grant that the part was taken from.
     pub grant: u32,
-    /// Spent.
+    /// Number of units that were spent.
     #[serde(default, skip_serializing_if = "Amount::is_zero_ref")]
     pub captured: Amount,
-    /// Back in the grant.
+    /// Number of units that went back to the grant.
     #[serde(default, skip_serializing_if = "Amount::is_zero_ref")]
     pub released: Amount,
-    /// Lost, because the grant has died; what the grace gives back is a grant of its own (R17).
+    /// Number of units that were lost, because the grant has expired; the grace gives them back as a grant of its own
+    /// (R17).
     #[serde(default, skip_serializing_if = "Amount::is_zero_ref")]
     pub expired: Amount,
-    /// Taken back, because the grant is owed (R9).
+    /// Number of units that were taken back, because the grant owes them (R9).
     #[serde(default, skip_serializing_if = "Amount::is_zero_ref")]
     pub revoked: Amount,
 }
@@ -30,59 +34,60 @@ pub struct End {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldEvent {
-    /// A product that dispatches itself holds credits.
+    /// A product that executes its work itself opened a hold.
     HoldOpened {
-        /// Its number.
+        /// Number of the hold in the workspace.
         hold: u32,
-        /// The caller's name for it.
+        /// The caller's name for the hold.
         reference: String,
-        /// The model it is for.
+        /// Model that the hold is for; `None` for a plain amount of credits.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<Name>,
-        /// What it counts.
+        /// Unit that the hold counts.
         unit: Unit,
-        /// How much.
+        /// Number of units that are held.
         amount: Amount,
-        /// Where it was taken from, in order.
+        /// Parts of the hold by grant, in the order in which they were taken.
         parts: Vec<Part>,
-        /// How much was asked for, in what the rate counts; 1 for a plain amount.
+        /// Quantity that was asked for, in what the rate counts; 1 for a plain amount.
         asked: u64,
-        /// When it is given up.
+        /// Instant at which the hold ends unless it is ended or extended before.
         expires_at: Timestamp,
-        /// The trial it uses.
+        /// Kind of the trial that the hold uses.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         trial: Option<TrialUse>,
-        /// The window it opens, and until when.
+        /// End of the trial window that the hold opens.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         opens_until: Option<Timestamp>,
-        /// The day whose limit it counts against.
+        /// Day whose limit the hold counts against, in days since 1970.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limited_day: Option<i64>,
-        /// The member or key it is for; nobody, when the operator named none.
+        /// Member or key that the hold is for; `None` when the operator named none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Spender>,
     },
-    /// The hold may last longer.
+    /// The hold got a later end.
     HoldExtended {
-        /// The hold.
+        /// Number of the hold.
         hold: u32,
-        /// When it is given up now.
+        /// Instant at which the hold ends now unless it is ended or extended before.
         expires_at: Timestamp,
     },
-    /// The hold ended (R15).
+    /// The hold ended, which happens once (R15).
     HoldEnded {
-        /// The hold.
+        /// Number of the hold.
         hold: u32,
-        /// Spent.
+        /// Number of units that were spent.
         captured: Amount,
-        /// Given back, wherever to.
+        /// Number of units that were not spent, wherever they went.
         released: Amount,
-        /// What became of each part.
+        /// End of each part of the hold.
         ends: Vec<End>,
-        /// Nobody ended it in time.
+        /// `true` when the hold reached its end and was not captured or released before.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         expired: bool,
-        /// The caller got what it was for; a hold of nothing, inside a window, is captured for nothing.
+        /// `true` when the caller got what the hold was for; a hold of no units, inside a trial window, is captured for
+        /// nothing.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         usable: bool,
     },

@@ -1,4 +1,7 @@
-//! Folding the events of holds, and what a run does to its hold.
+//!
+//! Folding the events of holds, and the effect of a run on its hold.
+//!
+//! Invariant: units under a hold are the held units of its grants (I7).
 
 use super::event::{End, HoldEvent};
 use super::state::{Hold, Part, Purpose, TrialUse};
@@ -10,7 +13,7 @@ use crate::team;
 use crate::workspace::{Window, Workspace};
 use std::sync::Arc;
 
-/// Folds an event of a hold that a product opened.
+/// Folds an event of a hold that a product opened into the workspace.
 pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &HoldEvent) {
     match event {
         HoldEvent::HoldOpened {
@@ -75,7 +78,7 @@ fn take(workspace: &mut Workspace, at: Timestamp, parts: &[Part]) {
     }
 }
 
-/// Moves each part of a hold that ends to where the event says.
+/// Moves each part of an ended hold to the amounts that the event names.
 pub(crate) fn give_back(workspace: &mut Workspace, at: Timestamp, ends: &[End]) {
     for end in ends {
         if !end.revoked.is_zero() {
@@ -103,7 +106,7 @@ fn open_window(workspace: &mut Workspace, model: Name, at: Timestamp, ends_at: T
     }
 }
 
-/// Removes a hold that has ended. What was not usable counts against no limit of the day.
+/// Removes a hold that has ended. A hold without a usable result counts against no limit of the day.
 pub(crate) fn close(workspace: &mut Workspace, n: u32, released: Amount, usable: bool) {
     let index = workspace.holds.binary_search_by_key(&n, |hold| hold.n).expect("an ended hold was open");
     let hold = workspace.holds.remove(index);

@@ -1,4 +1,4 @@
-//! Events of holds, in words, and the hold of a run.
+//! Explanations of the events of holds, and of the hold of a run.
 
 use super::event::{End, HoldEvent};
 use super::state::{Part, TrialUse};
@@ -45,7 +45,7 @@ impl Scene<'_> {
         }
     }
 
-    /// The start of a hold: how much, for what, by which price, from which grants.
+    /// Describes the start of a hold: its amount, purpose, price and grants.
     #[allow(clippy::too_many_arguments, reason = "the start of a hold is what these seven say")]
     pub(crate) fn describe_opening(
         &self,
@@ -77,7 +77,7 @@ impl Scene<'_> {
         Sentence::with(format!("Held {} for {name}", quantity(unit, amount)), format!("{price}{from}."))
     }
 
-    /// The end of a hold: what became of it in all, and of each grant's part.
+    /// Describes the end of a hold: its amounts in all, and those of each grant's part.
     pub(crate) fn describe_end(&self, n: u32, how: String, ends: &[End], error: Option<&Failure>) -> Sentence {
         let mut short = how;
         if let Some(error) = error {
@@ -102,7 +102,7 @@ impl Scene<'_> {
     }
 }
 
-/// What became of an amount that was held.
+/// Describes the four amounts of an end in words, without those that are zero.
 fn outcome(end: &End) -> String {
     let pieces = [
         (end.captured, "spent"),

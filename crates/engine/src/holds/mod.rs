@@ -1,4 +1,4 @@
-//! Holds: amounts set aside from grants until their run, or the product that asked for them, has ended.
+//! Holds: amounts set aside from grants until their run ends, or until the product that asked for them ends them.
 
 mod command;
 pub(crate) mod decide;

@@ -1,6 +1,6 @@
-//! Holds: amounts set aside from grants until somebody says what became of them.
+//! State of holds: amounts set aside from grants until they are captured or released.
 //!
-//! Invariant: a hold's parts are its amount (I6).
+//! Invariant: the parts of a hold add up to its amount (I6).
 
 use crate::catalog::{CancelRule, Name, Output};
 use crate::kernel::amount::{Amount, Unit};
@@ -8,78 +8,78 @@ use crate::kernel::time::Timestamp;
 use crate::team::Spender;
 use serde::{Deserialize, Serialize};
 
-/// What a hold took from one grant.
+/// Units that a hold took from one grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The grant's number.
+    /// Number of the grant.
     pub grant: u32,
-    /// How much.
+    /// Number of units that were taken.
     pub amount: Amount,
 }
 
-/// An open hold, in the order its parts were taken.
+/// An open hold, with its parts in the order in which they were taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// Its number in the workspace, from 1; its run has the same.
+    /// Number of the hold in the workspace, from 1; its run has the same number.
     pub n: u32,
-    /// What it counts.
+    /// Unit that the hold counts.
     pub unit: Unit,
-    /// The sum of the parts.
+    /// Number of units that are held: the sum of the parts.
     pub amount: Amount,
-    /// Where it was taken from.
+    /// Parts of the hold by grant.
     pub parts: Vec<Part>,
-    /// When it was opened.
+    /// Instant at which the hold was opened.
     pub opened_at: Timestamp,
-    /// When it is given up.
+    /// Instant at which the hold ends unless it is ended before.
     pub expires_at: Timestamp,
-    /// How much was asked for, in what the rate counts; 1 for a plain amount.
+    /// Quantity that was asked for, in what the rate counts; 1 for a plain amount.
     pub asked: u64,
-    /// What it waits for.
+    /// The run or the caller that will end the hold.
     pub purpose: Purpose,
-    /// The trial it used.
+    /// Kind of the trial that the hold uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<TrialUse>,
-    /// The model, when it is for one.
+    /// Model that the hold is for; `None` for a plain amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Name>,
-    /// Whether it counts against a daily limit, and of which day.
+    /// Day whose limit the hold counts against, in days since 1970; `None` for a model without a daily limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_day: Option<i64>,
-    /// The plan it was opened under: a trial is of a plan.
+    /// Plan that the hold was opened under; a trial belongs to a plan.
     pub plan: Name,
-    /// Whose caps it counts against.
+    /// Member or key whose caps the hold counts against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Spender>,
 }
 
-/// What a hold waits for.
+/// The run or the caller that will end a hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// A run that we dispatch.
+    /// A run that the gateway executes.
     Run {
-        /// What it makes.
+        /// Kind of the run's output.
         output: Output,
-        /// How often it was handed to a worker.
+        /// Last attempt number of the run; 0 before a worker has got it.
         attempt: u32,
-        /// When it was first handed to a worker.
+        /// Instant at which a worker first got the run.
         started_at: Option<Timestamp>,
-        /// What cancelling it costs.
+        /// Rule for the cost of cancelling the run.
         cancel: CancelRule,
     },
-    /// A product that dispatches itself.
+    /// A product that executes its work itself.
     Caller {
-        /// The caller's name for it.
+        /// The caller's name for the hold.
         reference: Name,
     },
 }
 
-/// Which kind of trial a run used.
+/// Kind of the trial that a run or hold uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrialUse {
-    /// One of a count.
+    /// One run of a count trial.
     Runs,
-    /// A run inside a window.
+    /// One run inside the window of a time trial.
     Window,
 }

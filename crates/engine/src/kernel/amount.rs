@@ -1,7 +1,7 @@
-//! Whole units of credit, training or runs.
+//! Amounts: whole units of credit, training or runs.
 //!
-//! Invariant: never negative, never above [`AMOUNT_MAX`], never a float. Arithmetic that would leave the range is a
-//! bug and panics; whatever comes from outside goes through [`Amount::new`].
+//! Invariant: never negative, never above [`AMOUNT_MAX`], never a float. Arithmetic that would leave the range is a bug
+//! and panics; a number from outside goes through [`Amount::new`].
 
 use crate::kernel::limits::AMOUNT_MAX;
 use serde::{Deserialize, Serialize};
@@ -9,29 +9,29 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
-/// A count of whole units, `0..=AMOUNT_MAX`.
+/// Number of whole units, `0..=AMOUNT_MAX`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "u64"))]
 pub struct Amount(i64);
 
 impl Amount {
-    /// Nothing.
+    /// Amount of no units: zero.
     pub const ZERO: Amount = Amount(0);
-    /// One unit: what a run takes from a count trial.
+    /// One unit: the amount that a run takes from a count trial.
     pub const ONE: Amount = Amount(1);
 
-    /// An amount from outside, or `None` when it is negative or above [`AMOUNT_MAX`].
+    /// Returns the amount of a number from outside, or `None` when it is negative or above [`AMOUNT_MAX`].
     pub const fn new(units: i64) -> Option<Amount> {
         if units >= 0 && units <= AMOUNT_MAX { Some(Amount(units)) } else { None }
     }
 
-    /// The number of units.
+    /// Returns the number of units.
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// Whether there is nothing.
+    /// Returns `true` for zero units.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -40,12 +40,12 @@ impl Amount {
         self.is_zero()
     }
 
-    /// `self - other`, or zero when `other` is larger.
+    /// Returns `self - other`, or zero when `other` is larger.
     pub fn less(self, other: Amount) -> Amount {
         Amount((self.0 - other.0).max(0))
     }
 
-    /// `self × part / whole`, rounded up to a whole unit and never above `self`.
+    /// Returns `self × part / whole`, rounded up to a whole unit and never above `self`.
     ///
     /// # Panics
     /// When `whole` is zero: a share of nothing is a bug of the caller.
@@ -56,7 +56,7 @@ impl Amount {
         Amount(i64::try_from(share).expect("a share is not larger than the amount it is of"))
     }
 
-    /// `self × part / whole`, rounded down, at most `self`. Zero when `whole` is zero.
+    /// Returns `self × part / whole`, rounded down to a whole unit and never above `self`; zero when `whole` is zero.
     pub fn share_rounded_down(self, part: u64, whole: u64) -> Amount {
         if whole == 0 {
             return Amount::ZERO;
@@ -117,22 +117,22 @@ impl fmt::Display for Amount {
     }
 }
 
-/// What a grant counts.
+/// Unit that an amount counts: credits, training, or runs of one model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Unit {
-    /// The shared balance.
+    /// Credits, which most runs are paid in.
     #[default]
     Credits,
-    /// The training allowance beside it.
+    /// Trainings, an allowance beside the credits.
     Training,
-    /// Runs of one model: a count trial.
+    /// Runs of one model, in a count trial.
     Runs,
 }
 
 impl Unit {
-    /// The unit's name in the API.
+    /// Returns the unit's name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Unit::Credits => "credits",
@@ -141,7 +141,7 @@ impl Unit {
         }
     }
 
-    /// The unit with a name; `None` where no unit has it.
+    /// Returns the unit with a name; `None` where no unit has it.
     pub fn named(name: &str) -> Option<Unit> {
         [Unit::Credits, Unit::Training, Unit::Runs].into_iter().find(|unit| unit.name() == name)
     }

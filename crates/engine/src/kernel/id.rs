@@ -1,7 +1,7 @@
-//! Names of things: a workspace has a number; whatever belongs to it is the workspace's name and a count.
+//! Identifiers: a workspace has a number; a thing of a workspace is named by the workspace and a count.
 //!
-//! So every id says where its workspace is (`run_06fz3k9q1m2c7_42` is the 42nd of `ws_06fz3k9q1m2c7`), nothing inside
-//! the engine draws a random number, and a retry that is decided again names the same things.
+//! Invariant: every id says where its workspace is (`run_06fz3k9q1m2c7_42` is the 42nd of `ws_06fz3k9q1m2c7`), the
+//! engine draws no random number, and a retry that is decided again names the same things.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,40 +10,40 @@ use std::str::FromStr;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const DIGITS: usize = 13;
 
-/// A workspace, shown as `ws_` and 13 digits of Crockford's base 32. Positive, below 2^63.
+/// Identifier of a workspace, written as `ws_` and 13 digits of Crockford's base 32. Positive, below 2^63.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WorkspaceId(i64);
 
 impl WorkspaceId {
-    /// The workspace with this number; the sign bit is dropped.
+    /// Returns the identifier with this number; the sign bit is dropped.
     pub const fn new(number: u64) -> WorkspaceId {
         WorkspaceId((number & (u64::MAX >> 1)) as i64)
     }
 
-    /// The number, as databases keep it.
+    /// Returns the number, as databases keep it.
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// The name of the `n`th thing of a kind that this workspace has.
+    /// Returns the identifier of the `n`th thing of a kind in this workspace.
     pub fn owned(self, kind: Kind, n: u32) -> String {
         format!("{}_{}_{n}", kind.prefix(), Digits(self.0))
     }
 }
 
-/// A person with an e-mail address, shown as `usr_` and 13 digits like a workspace. Positive, below 2^63.
+/// Identifier of a user, written as `usr_` and 13 digits like that of a workspace. Positive, below 2^63.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UserId(i64);
 
 impl UserId {
-    /// The user with this number; the sign bit is dropped.
+    /// Returns the identifier with this number; the sign bit is dropped.
     pub const fn new(number: u64) -> UserId {
         UserId((number & (u64::MAX >> 1)) as i64)
     }
 
-    /// The number, as databases keep it.
+    /// Returns the number, as databases keep it.
     pub const fn get(self) -> i64 {
         self.0
     }
@@ -97,22 +97,22 @@ impl FromStr for WorkspaceId {
     }
 }
 
-/// What a workspace owns by number.
+/// Kind of a thing that a workspace owns by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A grant.
+    /// A grant, `gr_…`, by its number.
     Grant,
-    /// A hold that the caller ends.
+    /// A hold that its caller ends, `hd_…`.
     Hold,
-    /// A run; it counts together with holds, since a run owns at most one.
+    /// A run, `run_…`; runs and holds share one count, since a run owns at most one hold.
     Run,
-    /// A journal entry, by its sequence number.
+    /// A journal entry, `en_…`, by its sequence number.
     Entry,
-    /// A key of the workspace.
+    /// A key of the workspace, `key_…`.
     Key,
-    /// An invitation to the workspace.
+    /// An invitation to the workspace, `inv_…`.
     Invitation,
-    /// An application for a review.
+    /// An application for a review, `rev_…`.
     Review,
 }
 
@@ -130,7 +130,8 @@ impl Kind {
     }
 }
 
-/// Reads `prefix_workspace_n`. `None` for anything else, a leading zero included, so that a thing has one name.
+/// Reads `prefix_workspace_n`. Returns `None` for any other text, a leading zero included, so that a thing has one
+/// name.
 pub fn parse_owned(kind: Kind, text: &str) -> Option<(WorkspaceId, u32)> {
     let rest = text.strip_prefix(kind.prefix())?.strip_prefix('_')?;
     let (workspace, n) = rest.split_once('_')?;
@@ -139,7 +140,7 @@ pub fn parse_owned(kind: Kind, text: &str) -> Option<(WorkspaceId, u32)> {
     Some((WorkspaceId(digits(workspace)?), number))
 }
 
-/// The workspace that an id names or is of, whatever it is an id of.
+/// Returns the workspace that an id of any kind names or belongs to; `None` for a text that is no id.
 pub fn workspace_in(text: &str) -> Option<WorkspaceId> {
     if let Ok(workspace) = text.parse() {
         return Some(workspace);

@@ -1,18 +1,18 @@
-//! What is wrong in a request, and where.
+//! Invalid values of a request: the place of each, and the reason.
 
 use serde::Serialize;
 
-/// A value that cannot be accepted, by its place in the request.
+/// A value that cannot be accepted, with its place in the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Invalid {
-    /// A JSON pointer.
+    /// JSON pointer to the value in the request.
     pub pointer: String,
-    /// What is wrong with it and what would be right.
+    /// Reason for which the value is refused, and what would be accepted.
     pub detail: String,
 }
 
 impl Invalid {
-    /// An error at a pointer.
+    /// Returns the error of a value at a JSON pointer.
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Invalid {
         Invalid { pointer: pointer.into(), detail: detail.into() }
     }

@@ -1,6 +1,6 @@
-//! The values that every subject is made of: amounts, instants, ids, bounds and texts.
+//! Values that every subject is made of: amounts, instants, ids, bounds and texts.
 //!
-//! Invariant: nothing here knows what a workspace is.
+//! Invariant: no module here depends on the state of a workspace.
 
 pub(crate) mod amount;
 pub(crate) mod id;

@@ -1,17 +1,20 @@
-//! An amount of money in words: how many digits of the smallest unit are a fraction, as payment providers count it.
+//! Amounts of money in words, with as many digits of fraction as Stripe counts in a currency.
 //!
-//! That is mostly ISO 4217. The Ugandan shilling and the Icelandic króna have lost their fraction and are still counted
-//! in hundredths, of which only whole hundreds are paid.
+//!
+//! Mostly these are the digits of ISO 4217. The Ugandan shilling and the Icelandic króna have lost their fraction and
+//! are still counted in hundredths, of which only whole hundreds are paid.
+//!
+//! Invariant: an amount of money is a whole number of the currency's smallest unit, never a float.
 
 use crate::kernel::amount::Amount;
 
-/// Currencies whose smallest unit is the whole one.
+/// Currencies whose smallest unit is the whole one, such as the yen.
 const WITHOUT_FRACTION: [&str; 15] =
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
-/// Currencies with a thousandth.
+/// Currencies whose smallest unit is a thousandth.
 const OF_THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
-/// An amount in the currency's smallest unit, as people write it: `39.00 USD`.
+/// Returns an amount in the currency's smallest unit as people write it: `39.00 USD`.
 pub fn money(amount: Amount, currency: &str) -> String {
     let code = currency.to_ascii_uppercase();
     let digits = digits(currency);
@@ -23,7 +26,7 @@ pub fn money(amount: Amount, currency: &str) -> String {
     format!("{whole}.{part:0digits$} {code}")
 }
 
-/// Returns the number of digits that the fraction of a currency has.
+/// Returns the number of digits in the fraction of a currency.
 pub(crate) fn digits(currency: &str) -> usize {
     match currency {
         whole if WITHOUT_FRACTION.contains(&whole) => 0,
@@ -43,7 +46,7 @@ mod tests {
         assert_eq!(said(5, "eur"), "0.05 EUR");
         assert_eq!(said(500, "jpy"), "500 JPY");
         assert_eq!(said(1234, "kwd"), "1.234 KWD");
-        // Five of each: the provider is asked for 500.
+        // Five shillings and five krónur: Stripe is asked for 500.
         assert_eq!(said(500, "ugx"), "5.00 UGX");
         assert_eq!(said(500, "isk"), "5.00 ISK");
     }

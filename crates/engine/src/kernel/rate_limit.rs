@@ -1,57 +1,57 @@
-//! How often something may be asked for: a sliding log of what was admitted (R27).
+//! Rate limits: a sliding log of the requests that were admitted (R27).
 //!
-//! [`Admissions`] is the log of one asker, [`Askers`] one such log for each of many. Both are told the instant, and an
-//! admission at `s` counts in `[s, s + window)`: what comes exactly a window later does not meet it any more.
+//! [`Admissions`] is the log of one caller, [`Askers`] keeps one such log for each of many. Both are given the instant.
+//! An admission at `s` counts in `[s, s + window)`: a request exactly one window later does not meet it any more.
 //!
-//! Invariant: no half-open span of a window's length has more admissions than the limit each of them was judged by, and
-//! a request that is refused leaves nothing behind (R21).
+//! Invariant: no half-open span of a window's length has more admissions than the limit that each of them was judged
+//! by, and a request that is refused leaves nothing behind (R21).
 
 use crate::kernel::time::{SECOND, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
-/// What became of a request.
+/// Answer to a request under a rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// It counts from now on.
+    /// The request was admitted, and counts from now on.
     Admitted {
-        /// How many more would be admitted at this instant.
+        /// Number of further requests that would be admitted at this instant.
         remaining: u32,
-        /// Seconds until the oldest admission that counts does so no more, rounded up.
+        /// Seconds until the oldest admission stops counting, rounded up.
         resets_in: u32,
     },
-    /// It does not count.
+    /// The request was refused, and does not count.
     Refused {
-        /// Seconds after which one would be admitted if nobody else asks, rounded up and at least 1.
+        /// Seconds after which one request would be admitted if no other comes before, rounded up and at least 1.
         retry_after: u32,
     },
 }
 
-/// So many admissions at one instant.
+/// Number of admissions at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Burst {
     at: i64,
     count: u32,
 }
 
-/// The admissions of one asker that still count.
+/// Log of one caller's admissions that still count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admissions {
-    /// In microseconds.
+    /// Length of the window, in microseconds.
     window: i64,
-    /// By instant, each later than the one before it.
+    /// Admissions by instant, each later than the one before it.
     log: VecDeque<Burst>,
-    /// How many they are together.
+    /// Number of admissions in the log.
     count: u32,
 }
 
 impl Admissions {
-    /// An empty log over a window of so many seconds.
+    /// Returns an empty log over a window of so many seconds.
     pub fn over(seconds: u32) -> Admissions {
         Admissions { window: i64::from(seconds.max(1)) * SECOND, log: VecDeque::new(), count: 0 }
     }
 
-    /// Asks for one more, at most `limit` in a window. The limit is that of this request alone: another one later is
-    /// judged with what is in the log then.
+    /// Asks for one more admission, at most `limit` in a window. The limit is that of this request alone: a later
+    /// request is judged by its own limit and by the log at that time.
     pub fn ask(&mut self, limit: u32, at: Timestamp) -> Admission {
         let at = self.pass(at.micros());
         if self.count >= limit {
@@ -66,16 +66,17 @@ impl Admissions {
         Admission::Admitted { remaining: limit - self.count, resets_in: self.seconds_until(oldest + self.window, at) }
     }
 
-    /// The last instant at which something was admitted, of what still counted when it was last asked.
+    /// Returns the last instant of an admission that still counted when the log was last asked.
     pub fn last(&self) -> Option<Timestamp> {
         self.log.back().map(|last| Timestamp::from_micros(last.at))
     }
 
-    /// Lets time pass to an instant: what does not count any more is forgotten. The instant it is for this log.
+    /// Lets time pass to an instant, forgets the admissions that count no more, and returns the instant that this log
+    /// takes it to be.
     ///
-    /// A clock that goes back stands still here, so nothing is admitted early. Where it went back by more than a window
-    /// it had been wrong before, and standing still until it comes there again could shut an asker out for years: all
-    /// that counts is then taken to have been admitted now, and one window later it is gone.
+    /// A clock that goes back stands still here, so that nothing is admitted early. A clock that goes back by more than
+    /// a window had been wrong before, and standing still until it comes there again could shut a caller out for years:
+    /// all admissions in the log are then taken to be of now, and one window later they are gone.
     fn pass(&mut self, at: i64) -> i64 {
         let Some(last) = self.log.back().map(|burst| burst.at) else { return at };
         if last.saturating_sub(at) > self.window {
@@ -91,7 +92,7 @@ impl Admissions {
         at
     }
 
-    /// The instant at which few enough count for one more, under a limit that is reached.
+    /// Returns the instant at which enough admissions have left the log for one more, under a limit that is reached.
     fn leaves_for(&self, limit: u32) -> i64 {
         let mut too_many = u64::from(self.count - limit) + 1;
         for burst in &self.log {
@@ -100,7 +101,7 @@ impl Admissions {
             }
             too_many -= u64::from(burst.count);
         }
-        // Nothing is ever admitted under a limit of none: a whole window is as good an answer as any.
+        // Under a limit of zero nothing is ever admitted: a whole window is as good an answer as any.
         i64::MAX
     }
 
@@ -109,8 +110,8 @@ impl Admissions {
         u32::try_from((micros + SECOND - 1) / SECOND).unwrap_or(u32::MAX)
     }
 
-    /// The log as bytes: the first instant, and for each burst how much later it is and how many. Numbers are in groups
-    /// of seven bits, the lowest first.
+    /// Returns the log as bytes: the first instant, and for each burst its distance from the one before and its count.
+    /// Numbers are in groups of seven bits, the lowest first.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(8 + self.log.len() * 4);
         let mut before = 0;
@@ -122,7 +123,7 @@ impl Admissions {
         bytes
     }
 
-    /// Reads a log over a window of so many seconds; `None` when the bytes are not what [`Admissions::to_bytes`] gives.
+    /// Reads a log over a window of so many seconds; returns `None` when the bytes are not of [`Admissions::to_bytes`].
     pub fn from_bytes(seconds: u32, mut bytes: &[u8]) -> Option<Admissions> {
         let mut read = Admissions::over(seconds);
         let mut before = 0_i64;
@@ -158,24 +159,24 @@ fn take(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// A log for each of many askers, of whom only so many are remembered at once.
+/// Logs of many callers, of which a limited number is remembered at once.
 #[derive(Clone, Debug)]
 pub struct Askers<K> {
     seconds: u32,
     most: usize,
     logs: BTreeMap<K, Admissions>,
-    /// When the silent ones are looked for next.
+    /// Instant at which silent callers are removed next.
     sweep_at: Timestamp,
 }
 
 impl<K: Ord> Askers<K> {
-    /// Nobody yet, over a window of so many seconds, and at most so many askers at once.
+    /// Returns an empty set of logs over a window of so many seconds, for at most `most` callers at once.
     pub fn over(seconds: u32, most: usize) -> Askers<K> {
         Askers { seconds, most, logs: BTreeMap::new(), sweep_at: Timestamp::default() }
     }
 
-    /// Asks for one. `None` when there is no room for another asker: those who are remembered have all asked within the
-    /// window, and none of them is forgotten for a new one.
+    /// Asks for one admission of a caller. Returns `None` when there is no room for another caller: those who are
+    /// remembered have all asked within the window, and none of them is forgotten for a new one.
     pub fn ask(&mut self, asker: K, limit: u32, at: Timestamp) -> Option<Admission> {
         self.forget_the_silent(at);
         if let Some(log) = self.logs.get_mut(&asker) {
@@ -192,21 +193,21 @@ impl<K: Ord> Askers<K> {
         Some(admission)
     }
 
-    /// How many are remembered.
+    /// Returns the number of callers that are remembered.
     pub fn len(&self) -> usize {
         self.logs.len()
     }
 
-    /// Whether nobody is.
+    /// Returns `true` if no caller is remembered.
     pub fn is_empty(&self) -> bool {
         self.logs.is_empty()
     }
 
-    /// Forgets who has been silent for a window, once in a quarter of one: looking through all of them costs more than
-    /// asking, and who is silent takes up room only.
+    /// Forgets callers that have been silent for a window, once in a quarter of a window: a search through all logs
+    /// costs more than a request, and a silent caller takes up room only.
     fn forget_the_silent(&mut self, at: Timestamp) {
         let step = i64::from(self.seconds.max(1)) * SECOND / 4;
-        // A clock that was set back must not put this off for as long.
+        // A clock that was set back must not delay the search by the same time.
         if at >= self.sweep_at || self.sweep_at.micros() - at.micros() > step {
             self.logs.retain(|_, log| {
                 log.pass(at.micros());

@@ -1,17 +1,17 @@
-//! Text that comes from outside: one rule for all of it, and a stricter one for what is shown as one line.
+//! Text from outside: one rule for all of it, and a stricter rule for text that is shown as one line.
 //!
-//! Invariant: what passes here can be kept by every database, and a line shows all of its letters in the order in which
-//! they stand.
+//! Invariant: text that passes can be kept by every database, and a line shows all of its letters in the order in which
+//! they were written.
 
-/// Returns true for a character that no text from outside may have: a control character that parts neither lines nor
-/// cells.
+/// Returns `true` for a character that no text from outside may have: a control character other than tab, line feed and
+/// carriage return.
 pub fn is_forbidden(letter: char) -> bool {
     letter.is_control() && !matches!(letter, '\t' | '\n' | '\r')
 }
 
-/// Returns true for a text that may stand in a list, a subject or a table beside others: a name, a reason, an id. It
-/// has no control characters, no ends of lines, and nothing that is not seen or turns the direction of writing. A
-/// joiner is a part of a letter where it stands between two letters beyond ASCII, as in many emoji.
+/// Returns `true` for a text that may stand in a list, a subject or a table beside others: a name, a reason, an id.
+/// Such a text has no control characters, no ends of lines, no invisible characters and none that turns the direction
+/// of writing. A joiner is a part of a letter where it stands between two letters beyond ASCII, as in many emoji.
 pub fn is_line(text: &str) -> bool {
     let mut letters = text.chars().peekable();
     let mut before = ' ';

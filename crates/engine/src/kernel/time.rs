@@ -1,6 +1,6 @@
-//! Instants, spans and the calendar.
+//! Instants, spans of time and the calendar.
 //!
-//! Invariant: never looks at a clock. An instant is a number that somebody else read.
+//! Invariant: nothing here reads a clock. An instant is a number that the caller has read.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Jiff, ToSpan};
@@ -13,36 +13,37 @@ pub const SECOND: i64 = 1_000_000;
 /// Microseconds in a day of 24 hours.
 pub const DAY: i64 = 24 * 60 * 60 * SECOND;
 
-/// An instant: microseconds since 1970-01-01 UTC (R1).
+/// Instant: microseconds since 1970-01-01 UTC (R1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The last instant there is: 9999-12-30 22:00 UTC.
+    /// Last instant of the calendar: 9999-12-30 22:00 UTC.
     pub const MAX: Timestamp = Timestamp(253_402_207_200 * SECOND);
 
-    /// The instant so many microseconds after 1970, kept inside the calendar.
+    /// Returns the instant so many microseconds after 1970, clamped to the calendar.
     pub fn from_micros(micros: i64) -> Timestamp {
         Timestamp(micros.clamp(0, Self::MAX.0))
     }
 
-    /// Microseconds since 1970.
+    /// Returns the microseconds since 1970.
     pub const fn micros(self) -> i64 {
         self.0
     }
 
-    /// This instant so many microseconds later, at most [`Timestamp::MAX`].
+    /// Returns the instant so many microseconds later, at most [`Timestamp::MAX`].
     pub fn after_micros(self, micros: i64) -> Timestamp {
         Timestamp::from_micros(self.0.saturating_add(micros))
     }
 
-    /// This instant so many seconds later.
+    /// Returns the instant so many seconds later, at most [`Timestamp::MAX`].
     pub fn after_seconds(self, seconds: i64) -> Timestamp {
         self.after_micros(seconds.saturating_mul(SECOND))
     }
 
-    /// This instant plus a span: calendar months are clamped to the month's length (12 months from Feb 29 is Feb 28).
+    /// Returns the instant a span later: calendar months are clamped to the month's length (12 months from Feb 29 is
+    /// Feb 28).
     pub fn after(self, span: Span) -> Timestamp {
         match span {
             Span::Months(months) => self.after_months(months),
@@ -50,8 +51,8 @@ impl Timestamp {
         }
     }
 
-    /// Period boundary `n` of an anchor: always computed from the anchor, so that Jan 31 gives Feb 28 and then Mar 31
-    /// (R2).
+    /// Returns period boundary `n` of an anchor: always computed from the anchor, so that Jan 31 gives Feb 28 and then
+    /// Mar 31 (R2).
     pub fn nth(self, every: Interval, n: u32) -> Timestamp {
         match every {
             Interval::Week => self.after_micros(i64::from(n).saturating_mul(7 * DAY)),
@@ -60,7 +61,7 @@ impl Timestamp {
         }
     }
 
-    /// This instant less a span, the counterpart of [`Timestamp::after`].
+    /// Returns the instant a span earlier, the counterpart of [`Timestamp::after`].
     pub fn before(self, span: Span) -> Timestamp {
         match span {
             Span::Months(months) => self.moved_by_months(-i64::from(months)),
@@ -68,13 +69,13 @@ impl Timestamp {
         }
     }
 
-    /// The calendar month in UTC, counted from the year 0.
+    /// Returns the number of the calendar month in UTC, counted from the year 0.
     pub fn month(self) -> i32 {
         let date = self.jiff().to_zoned(TimeZone::UTC).date();
         i32::from(date.year()) * 12 + i32::from(date.month()) - 1
     }
 
-    /// The day since 1970, in UTC: what a daily limit counts by.
+    /// Returns the number of the day since 1970, in UTC, by which daily limits count.
     pub const fn day(self) -> i64 {
         self.0.div_euclid(DAY)
     }
@@ -114,21 +115,21 @@ impl FromStr for Timestamp {
     }
 }
 
-/// How often a price is paid or a grant is made.
+/// Length of a period that is paid for, or of the time between two grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Interval {
-    /// 7 × 24 hours.
+    /// Seven days of 24 hours.
     Week,
-    /// A calendar month from the anchor.
+    /// One calendar month, counted from the anchor.
     Month,
-    /// Twelve calendar months from the anchor.
+    /// Twelve calendar months, counted from the anchor.
     Year,
 }
 
 impl Interval {
-    /// The interval's name in catalogs and in the API.
+    /// Returns the interval's name in catalogs and in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Interval::Week => "week",
@@ -150,18 +151,18 @@ impl FromStr for Interval {
     }
 }
 
-/// A length of time in a catalog: `"24 hours"`, `"90 days"`, `"12 months"`.
+/// Length of time in a catalog: `"24 hours"`, `"90 days"`, `"12 months"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
 pub enum Span {
-    /// Calendar months; a year is twelve.
+    /// Number of calendar months; a year is twelve.
     Months(u32),
-    /// Exact time, in microseconds.
+    /// Exact length, in microseconds.
     Micros(i64),
 }
 
 impl Span {
-    /// Whether the span has no length.
+    /// Returns `true` for a span without length.
     pub const fn is_zero(self) -> bool {
         matches!(self, Span::Months(0) | Span::Micros(0))
     }

@@ -1,6 +1,6 @@
-//! Who may run what: the capability vocabulary, plan gates, trials and limits.
+//! Access to models: the vocabulary of capabilities, plan gates, trials and limits.
 //!
-//! Invariant: never about credits. A tier gate answers the same whatever the balance is (R22, R24).
+//! Invariant: access never depends on credits. A gate of a plan answers the same whatever the balance is (R22, R24).
 
 use crate::catalog::{Catalog, Model, Name, Plan};
 use crate::kernel::amount::Amount;
@@ -11,29 +11,29 @@ use crate::workspace::{Window, Workspace};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What an API key may do.
+/// One thing that a workspace key may do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Capability {
-    /// Run any workflow.
+    /// Run any workflow of the workspace.
     WorkflowRun,
-    /// Run one workflow, by its exact slug; `None` stands for any one in a plan's ceiling.
+    /// Run one workflow, by its exact slug; `None` stands for any one workflow in a plan's ceiling.
     WorkflowRunOne(Option<String>),
     /// Read workflows and their runs.
     WorkflowRead,
-    /// Change workflows.
+    /// Change the workflows of the workspace.
     WorkflowWrite,
     /// Receive calls that start a workflow.
     WebhookReceive,
-    /// Run any model.
+    /// Run any model that the plan allows.
     ModelRun,
-    /// Run one model, by its exact id; `None` stands for any one in a plan's ceiling.
+    /// Run one model, by its exact id; `None` stands for any one model in a plan's ceiling.
     ModelRunOne(Option<String>),
-    /// Invoke agents.
+    /// Invoke agents of the product.
     AgentInvoke,
 }
 
 impl Capability {
-    /// The vocabulary, as a catalog's ceilings write it.
+    /// Vocabulary of capabilities, as the ceilings of a catalog write it.
     pub const VOCABULARY: [&'static str; 8] = [
         "workflow:run",
         "workflow:<slug>:run",
@@ -45,7 +45,7 @@ impl Capability {
         "agent:invoke",
     ];
 
-    /// Reads a capability, exact bytes. `None` for anything that is not in the vocabulary.
+    /// Reads a capability, exact bytes. Returns `None` for a text outside the vocabulary.
     pub fn parse(text: &str) -> Option<Capability> {
         let one = |text: &str, kind: &str, placeholder: &str| -> Option<Option<String>> {
             let name = text.strip_prefix(kind)?.strip_prefix(':')?.strip_suffix(":run")?;
@@ -69,12 +69,14 @@ impl Capability {
         })
     }
 
-    /// Whether it names what it is for: a ceiling may say "any one", a key may not.
+    /// Returns `true` if the capability leaves no name open: a ceiling may say `<slug>` or `<id>` for any one, a key
+    /// may not.
     pub fn is_exact(&self) -> bool {
         !matches!(self, Capability::WorkflowRunOne(None) | Capability::ModelRunOne(None))
     }
 
-    /// Whether a ceiling allows a key to have it: by the same words, by "any one", or by more.
+    /// Returns `true` if a ceiling allows a key to have the capability: by the same words, by "any one", or by a wider
+    /// capability.
     pub fn is_within(&self, ceiling: &[String]) -> bool {
         let has = |word: &str| ceiling.iter().any(|allowed| allowed == word);
         let same = || has(&self.to_string());
@@ -119,26 +121,26 @@ impl<'de> Deserialize<'de> for Capability {
     }
 }
 
-/// How a plan lets a workspace at a model.
+/// Answer to whether a workspace may run a model now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The plan includes the model: it is paid for in its unit.
+    /// The plan includes the model: a run is paid for in the model's unit.
     Open,
-    /// Free runs are left.
+    /// Free runs of a count trial are left.
     TrialRuns {
-        /// How many.
+        /// Number of free runs that are left.
         left: Amount,
     },
-    /// A free window is open, or would open with the next run.
+    /// The window of a time trial is open, or would open with the next run.
     TrialWindow {
-        /// When the open window ends; `None` when the next run opens it.
+        /// Instant at which the open window ends; `None` when the next run opens it.
         ends_at: Option<Timestamp>,
     },
     /// The trial is used up (R22).
     TrialExhausted,
-    /// The plan includes the model, and a review that the plan requires is not approved any more (R25).
+    /// The plan includes the model, but a review that the plan requires is not approved any more (R25).
     Unapproved {
-        /// The review.
+        /// Name of the review that is missing.
         review: Name,
     },
     /// The plan does not include the model.
@@ -146,7 +148,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// Place in the order of what is better for the workspace, best last.
+    /// Returns the place of the answer among all, the best for the workspace last.
     fn rank(&self) -> u8 {
         match self {
             Access::Locked => 0,
@@ -158,7 +160,7 @@ impl Access {
     }
 }
 
-/// Returns how a workspace's terms let it at a model of the menu, at an instant it has been settled to: where two
+/// Returns the access of a workspace to a model of the menu, at an instant to which it has been settled: where two
 /// editions of its plan judge the model, the better answer.
 pub fn access(workspace: &Workspace, terms: &Terms<'_>, model: &Model, at: Timestamp) -> Access {
     let judges = terms.judges(&model.id).into_iter();
@@ -169,7 +171,7 @@ pub fn access(workspace: &Workspace, terms: &Terms<'_>, model: &Model, at: Times
 fn access_under(workspace: &Workspace, plan: &Plan, model: &Model, at: Timestamp) -> Access {
     if includes(model, &plan.id) {
         let missing = plan.requires.iter().find(|review| !workspace.approvals.contains(*review));
-        // What every plan includes is not what the review stands before.
+        // A review guards only models that not every plan includes.
         return match missing.filter(|_| !model.plans.is_empty()) {
             Some(review) => Access::Unapproved { review: review.clone() },
             None => Access::Open,
@@ -180,12 +182,12 @@ fn access_under(workspace: &Workspace, plan: &Plan, model: &Model, at: Timestamp
     let Some(trial) = plan.trials.iter().find(|trial| own && trial.model == model.id) else {
         return Access::Locked;
     };
-    // Nobody pays for a trial, so a person has it once: in the first workspace (R8).
+    // A trial costs its user nothing, so a person has it once: in the first workspace (R8).
     if !workspace.lifetime_allowed {
         return Access::TrialExhausted;
     }
     let window = workspace.window(&plan.id, &model.id).and_then(Window::open_until);
-    // A trial that was had in its other shape is not had anew (R33).
+    // A trial that was used in its other shape does not begin anew (R33).
     if let Some(runs) = trial.runs {
         let left = workspace.trial_runs_left(&plan.id, &model.id, runs);
         let left = if window.is_some() { Amount::ZERO } else { left };
@@ -198,7 +200,7 @@ fn access_under(workspace: &Workspace, plan: &Plan, model: &Model, at: Timestamp
     }
 }
 
-/// Returns true if a plan includes a model.
+/// Returns `true` if a plan includes a model.
 pub fn includes(model: &Model, plan: &str) -> bool {
     model.plans.is_empty() || model.plans.iter().any(|included| &**included == plan)
 }
@@ -208,12 +210,12 @@ pub fn plans_with_level(catalog: &Catalog, level: &str) -> Vec<Name> {
     catalog.plans.iter().filter(|plan| reaches(catalog, plan, level)).map(|plan| plan.id.clone()).collect()
 }
 
-/// Returns true if a plan's parameter level reaches a level. A plan without a level reaches all.
+/// Returns `true` if a plan's parameter level reaches a level. A plan without a level reaches all.
 pub fn reaches(catalog: &Catalog, plan: &Plan, level: &str) -> bool {
     plan.level.as_ref().is_none_or(|own| catalog.level(own) >= catalog.level(level))
 }
 
-/// Returns how many runs of a model the plan still allows today; `None` when it does not limit them.
+/// Returns the number of runs of a model that the plan still allows today; `None` when it does not limit them.
 pub fn runs_left_today(workspace: &Workspace, terms: &Terms<'_>, model: &str, at: Timestamp) -> Option<u32> {
     Some(terms.runs_per_day(model)?.saturating_sub(workspace.runs_today(model, at)))
 }

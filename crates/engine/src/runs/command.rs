@@ -1,39 +1,39 @@
-//! The parts of commands about runs.
+//! Parts of the commands that create and end runs.
 
 use super::event::{Failure, OutputFile};
 use crate::catalog::Name;
 use crate::kernel::time::Timestamp;
 
-/// A quote that a run cites.
+/// Quote that a run cites, to run at its rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CitedQuote {
-    /// The catalog version of its price.
+    /// Catalog version that the quote's price is from.
     pub catalog: u32,
-    /// The fingerprint of the model and parameters it was for.
+    /// Fingerprint of the model and parameters that the quote is for.
     pub fingerprint: u64,
-    /// When it stops being good.
+    /// Instant from which the quote is expired.
     pub expires_at: Timestamp,
 }
 
-/// What an operator has switched off for everybody, as it was known when the command was asked for.
+/// Switch by which an operator stops a model or provider for all workspaces, as known when the command was submitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Off {
-    /// The model, or its provider.
+    /// Name of the model, or of its provider.
     pub name: Name,
-    /// Why.
+    /// Reason that the operator gave.
     pub reason: String,
 }
 
-/// How a run ended, as a worker saw it.
+/// Outcome of a run at its provider, as the worker reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Usable outputs are stored.
+    /// Usable outputs were delivered and are stored.
     Delivered {
-        /// How much of what was asked, in what the rate counts.
+        /// Quantity that was delivered of what was asked for, in what the rate counts.
         delivered: u64,
-        /// The files.
+        /// Files that were stored.
         outputs: Vec<OutputFile>,
     },
-    /// Nothing usable came.
+    /// The provider delivered no usable output.
     Failed(Failure),
 }

@@ -1,4 +1,4 @@
-//! Runs: accepted, started, settled, given up.
+//! Decisions about runs: accept, start, settle and cancel.
 
 use crate::apply::bounds::limit;
 use crate::apply::step::Step;
@@ -19,7 +19,7 @@ use crate::runs::{CitedQuote, Failure, FailureCode, Off, Outcome, OutputFile, Ru
 use crate::workspace::Mode;
 use std::collections::BTreeMap;
 
-/// A model with parameters that a workspace may run now: gated, priced, and where its hold is taken from.
+/// A model with parameters that a workspace may run now: gated, priced, and with the units for its hold.
 pub(crate) struct Accepted<'a> {
     pub model: &'a Model,
     pub params: Params,
@@ -27,7 +27,7 @@ pub(crate) struct Accepted<'a> {
     pub taken: Taken,
 }
 
-/// Where a hold comes from.
+/// Units for a hold: the parts to take from grants, and the trial and limits that they count against.
 pub(crate) struct Taken {
     pub unit: Unit,
     pub amount: Amount,
@@ -35,7 +35,7 @@ pub(crate) struct Taken {
     pub trial: Option<TrialUse>,
     pub opens_until: Option<Timestamp>,
     pub limited_day: Option<i64>,
-    /// Free runs that are granted first.
+    /// Number of free runs to grant before the hold takes its part of them.
     pub tries: Option<Amount>,
 }
 
@@ -45,7 +45,7 @@ impl Taken {
     }
 }
 
-/// A run that has not ended: its last attempt, its first start, and what cancelling it costs.
+/// State of a run that has not ended: its last attempt, its first start, and the rule for its cancellation.
 #[derive(Clone, Copy)]
 struct OpenRun {
     attempt: u32,
@@ -91,8 +91,8 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// Every reason there may be to refuse a model, in order, and then the hold that guards it: no check is ever
-    /// separate from the hold (R11).
+    /// Checks every reason to refuse a model, in order, and then finds the units for the hold that guards it: no check
+    /// is ever separate from the hold (R11).
     pub(crate) fn accept(
         &self,
         model: &str,
@@ -159,7 +159,8 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Runs and holds of models count alike: a product that dispatches itself has the plan's limit too.
+    /// Refuses more open runs than the plan allows at once. Holds of models count like runs: a product that executes
+    /// its work itself has the plan's limit too.
     fn may_start_one_more(&self) -> Result<(), Refusal> {
         match self.plan().concurrency {
             Some(limit) if self.workspace.open_work() >= limit as usize => Err(Refusal::ConcurrencyLimited { limit }),
@@ -176,7 +177,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// What the hold is taken from: a trial while it lasts (R22), the model's unit otherwise.
+    /// Returns the units that the hold takes: of a trial while it lasts (R22), of the model's unit otherwise.
     fn taken(
         &self,
         terms: &Terms<'_>,
@@ -222,7 +223,7 @@ impl<'a> Step<'a> {
         Taken { trial: Some(TrialUse::Runs), tries, ..Taken::plain(Unit::Runs, Amount::ONE, parts) }
     }
 
-    /// Grants the free runs that a hold takes the first of.
+    /// Grants the free runs that a hold takes its part from, if they are not granted yet.
     pub(crate) fn grant_tries(&mut self, model: &Name, taken: &Taken) {
         if let Some(runs) = taken.tries {
             let source = Name::from(trial_source(&self.workspace.subscription.plan, model));
@@ -230,7 +231,8 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The day a run counts against, where the plan limits the model to so many a day.
+    /// Returns the day that a run counts against, in days since 1970; `None` where the plan sets no daily limit for the
+    /// model.
     fn limited_day(&self, terms: &Terms<'_>, model: &Model) -> Result<Option<i64>, Refusal> {
         match runs_left_today(&self.workspace, terms, &model.id, self.at) {
             None => Ok(None),
@@ -264,7 +266,8 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// The only end of a run: callback, poll, sweep and cancel all come here, and the first wins (R15).
+    /// Ends a run with the outcome that its worker or provider reports. The first end of a run wins, by whatever way it
+    /// comes: a later outcome is recorded, and changes nothing (R15).
     pub(crate) fn settle_run(&mut self, run: u32, attempt: Option<u32>, outcome: &Outcome) -> Result<(), Refusal> {
         let (hold, open) = match self.open_run(run) {
             Ok((hold, open)) => (hold.clone(), open),
@@ -300,7 +303,7 @@ impl<'a> Step<'a> {
         self.end_run(hold, status, captured, delivered, outputs, None, self.at);
     }
 
-    /// No usable output, no charge (R14).
+    /// Ends a run without usable output, which costs nothing (R14).
     pub(crate) fn fail_run(&mut self, hold: &Hold, failure: Failure, at: Timestamp) {
         let status = if failure.code == FailureCode::Canceled { RunStatus::Canceled } else { RunStatus::Failed };
         self.end_run(hold, status, Amount::ZERO, 0, &[], Some(failure), at);
@@ -356,7 +359,7 @@ impl<'a> Step<'a> {
     /// Returns the hold of a run that has not ended, and how far the run has come.
     ///
     /// # Errors
-    /// [`Refusal::HoldEnded`] when it has ended, [`Refusal::NotFound`] when there never was one.
+    /// [`Refusal::HoldEnded`] when the run has ended, [`Refusal::NotFound`] when there never was one.
     fn open_run(&self, run: u32) -> Result<(&Hold, OpenRun), Refusal> {
         let Some(hold) = self.workspace.hold(run) else {
             let is_over = run > 0 && run < self.workspace.next_hold;
@@ -369,7 +372,7 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Reads and prices what is asked of a model, at the rate of a quote while it is good (R33: a quote keeps its rate and
+/// Reads and prices the parameters of a run, at the rate of a quote while it is good (R33: a quote keeps its rate and
 /// nothing else).
 ///
 /// # Errors

@@ -1,4 +1,7 @@
-//! Events of the runs of a workspace, which are for ever.
+//!
+//! Events of the runs of a workspace.
+//!
+//! Invariant: an event is for ever; variants and fields are only added.
 
 use super::quote::Line;
 use crate::catalog::{CancelRule, Name, Output, Params};
@@ -9,33 +12,33 @@ use crate::team::Spender;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A stored output.
+/// A file that a run delivered, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputFile {
-    /// IANA media type.
+    /// IANA media type of the file.
     pub content_type: String,
-    /// Size.
+    /// Size of the file, in bytes.
     pub bytes: u64,
-    /// Of the bytes, in hexadecimal.
+    /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
 }
 
-/// How a run ended.
+/// Status of a run that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// All that was asked for was delivered.
     Succeeded,
-    /// A usable share of it was (R13).
+    /// A usable share of what was asked for was delivered (R13).
     Partial,
-    /// Nothing usable was (R14).
+    /// No usable output was delivered (R14).
     Failed,
-    /// The caller gave it up (R20).
+    /// The caller cancelled the run (R20).
     Canceled,
 }
 
 impl RunStatus {
-    /// The status in the API.
+    /// Returns the status in the API.
     pub const fn name(self) -> &'static str {
         match self {
             RunStatus::Succeeded => "succeeded",
@@ -46,33 +49,33 @@ impl RunStatus {
     }
 }
 
-/// Why a run failed.
+/// Failure of a run: a code and its reason in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// A stable code.
+    /// Stable code of the failure.
     pub code: FailureCode,
-    /// In words.
+    /// Reason for the failure, in words.
     pub detail: String,
 }
 
-/// The kinds of failure. None of them costs anything (R14).
+/// Kinds of failure. A failure costs nothing (R14), except a cancellation under a rule that says otherwise (R20).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FailureCode {
-    /// It had not ended by its deadline.
+    /// The run had not ended by its deadline.
     Timeout,
-    /// The provider said no or broke.
+    /// The provider answered with an error or broke down.
     ProviderError,
     /// A filter refused the request or its output.
     Refused,
-    /// What came cannot be used: empty, undecodable, of the wrong kind, size or duration.
+    /// The output cannot be used: empty, undecodable, of the wrong kind, size or duration.
     UnusableOutput,
-    /// The caller gave it up.
+    /// The caller cancelled the run.
     Canceled,
 }
 
 impl FailureCode {
-    /// The code in the API.
+    /// Returns the code in the API.
     pub const fn name(self) -> &'static str {
         match self {
             FailureCode::Timeout => "TIMEOUT",
@@ -84,35 +87,35 @@ impl FailureCode {
     }
 }
 
-/// What the sandbox provider is told to do with a run.
+/// Script by which a test tells the sandbox provider what becomes of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
-    /// How it ends.
+    /// Outcome of the run; a success unless it is written.
     #[serde(default)]
     pub outcome: ScriptedOutcome,
-    /// After so many seconds.
+    /// Delay before the outcome, in seconds.
     #[serde(default)]
     pub after: u32,
-    /// How much of `images` or `duration` is delivered.
+    /// Quantity of `images` or `duration` that is delivered; all that was asked for unless it is written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub delivered: BTreeMap<String, u32>,
 }
 
-/// How a scripted run ends.
+/// Outcome of a scripted run in the sandbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScriptedOutcome {
-    /// With usable output.
+    /// The run delivers usable output.
     #[default]
     Succeed,
-    /// With an error of the provider.
+    /// The provider answers with an error.
     Fail,
-    /// Never.
+    /// The run never ends, so that its deadline ends it.
     Timeout,
-    /// With output that cannot be used.
+    /// The run delivers output that cannot be used.
     Unusable,
-    /// With a refusal by a filter.
+    /// A filter refuses the run.
     Refused,
 }
 
@@ -120,91 +123,91 @@ pub enum ScriptedOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunEvent {
-    /// A run was accepted: quoted, held and queued in one (R11).
+    /// A run was accepted: quoted, held and queued in one step (R11).
     RunQueued {
-        /// Its number.
+        /// Number of the run in the workspace; its hold has the same.
         run: u32,
-        /// The model.
+        /// Id of the model.
         model: Name,
-        /// What it makes.
+        /// Kind of the run's output.
         output: Output,
-        /// What was asked of it.
+        /// Parameters of the run, with defaults filled in.
         params: Params,
-        /// The catalog version of the price.
+        /// Catalog version that the price is from.
         catalog: u32,
-        /// What it counts.
+        /// Unit that the run is paid in.
         unit: Unit,
-        /// The price.
+        /// Number of units that are held for the run: its quoted price.
         quoted: Amount,
-        /// Its breakdown.
+        /// Lines of the price, in words and credits.
         lines: Vec<Line>,
-        /// Where the hold was taken from, in order.
+        /// Parts of the hold by grant, in the order in which they were taken.
         parts: Vec<Part>,
-        /// How much was asked for, in what the rate counts.
+        /// Quantity that was asked for, in what the rate counts.
         asked: u64,
-        /// When it is given up.
+        /// Deadline of the run: the instant at which it fails and its hold is released.
         expires_at: Timestamp,
-        /// What cancelling it costs once it runs.
+        /// Rule for the cost of cancelling the run once it is started.
         cancel: CancelRule,
-        /// The trial it uses.
+        /// Kind of the trial that the run uses.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         trial: Option<TrialUse>,
-        /// The window it opens, and until when (R23).
+        /// End of the trial window that the run opens (R23).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         opens_until: Option<Timestamp>,
-        /// The day whose limit it counts against.
+        /// Day whose limit the run counts against, in days since 1970.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limited_day: Option<i64>,
-        /// What the sandbox is told to do.
+        /// Script for the sandbox, in a test workspace.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sandbox: Option<Script>,
-        /// The caller's own words.
+        /// Names and values of the caller's own, which the run carries unchanged.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         metadata: BTreeMap<String, String>,
-        /// Whose caps it counts against; nobody's, when the operator asked.
+        /// Member or key whose caps the run counts against; `None` when the operator asked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Spender>,
     },
     /// The run was handed to a worker.
     RunStarted {
-        /// The run.
+        /// Number of the run.
         run: u32,
-        /// Which time; a worker of an earlier one is fenced off.
+        /// Attempt number, starting at 1; a worker of an earlier attempt is fenced off.
         attempt: u32,
     },
-    /// The run ended (R15).
+    /// The run ended, which happens once (R15).
     RunSettled {
-        /// The run.
+        /// Number of the run.
         run: u32,
-        /// How.
+        /// Status of the ended run.
         status: RunStatus,
-        /// Spent.
+        /// Number of units that were spent.
         captured: Amount,
-        /// Given back, wherever to.
+        /// Number of units that were not spent, wherever they went.
         released: Amount,
-        /// What became of each part.
+        /// End of each part of the run's hold.
         ends: Vec<End>,
-        /// How much was delivered, in what the rate counts.
+        /// Quantity that was delivered, in what the rate counts.
         delivered: u64,
-        /// What was stored.
+        /// Files that were stored.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         outputs: Vec<OutputFile>,
-        /// Why it failed.
+        /// Failure of the run; `None` after a success or a partial delivery.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Failure>,
     },
-    /// An outcome came after the end: recorded, and the operator's loss if it was a success (R15, R19).
+    /// An outcome came after the end: it is recorded, and was the operator's loss if it was a success (R15, R19).
     OutcomeIgnored {
-        /// The run.
+        /// Number of the run.
         run: u32,
-        /// Whether it would have been a success.
+        /// `true` if the outcome would have been a success.
         usable: bool,
     },
-    /// A time trial's opening was withdrawn, because nothing usable came of it (R23).
+    /// The opening of a time trial was withdrawn, because no run in it delivered usable output (R23).
     WindowWithdrawn {
-        /// The plan.
+        /// Plan that the trial belongs to.
         plan: Name,
-        /// The model.
+        /// Id of the model on trial.
         model: Name,
     },
 }

@@ -1,11 +1,14 @@
-//! Folding the events of runs: each has a hold, which its end closes.
+//!
+//! Folding the events of runs into a workspace.
+//!
+//! Invariant: each run has a hold of its number, which the end of the run closes.
 
 use super::event::RunEvent;
 use crate::holds::{self, Hold, Purpose};
 use crate::kernel::time::Timestamp;
 use crate::workspace::Workspace;
 
-/// Folds an event of a run.
+/// Folds an event of a run into the workspace.
 pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &RunEvent) {
     match event {
         RunEvent::RunQueued {

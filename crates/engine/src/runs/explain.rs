@@ -1,4 +1,4 @@
-//! Events of runs, in words.
+//! Explanations of the events of runs.
 
 use super::event::{RunEvent, RunStatus};
 use super::quote::Line;
@@ -56,7 +56,7 @@ impl Scene<'_> {
     }
 }
 
-/// The lines of a price; each with what it comes to where there are several.
+/// Returns the lines of a price as one text; each with its credits where there are several.
 fn breakdown(lines: &[Line]) -> String {
     match lines {
         [line] => line.text.clone(),

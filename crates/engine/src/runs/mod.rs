@@ -1,4 +1,4 @@
-//! Runs of models: who may run what, at which price, and how a run ends.
+//! Runs of models: access, price, and the way from a request to an outcome.
 
 pub(crate) mod access;
 mod command;

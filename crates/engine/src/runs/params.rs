@@ -1,10 +1,10 @@
-//! Parameters of a run: defaults filled in, types and ranges checked, every error by its JSON pointer.
+//! Parameters of a run: defaults filled in, types and ranges checked, every error with its JSON pointer.
 
 use crate::catalog::{Model, Name, Param, Params, Value, nearest};
 use crate::kernel::invalid::Invalid;
 use crate::kernel::limits::{PARAMS_MAX, TEXT_MAX};
 
-/// Checks what was asked against what the model declares, and fills in what was not said.
+/// Checks the given parameters against those that the model declares, and fills in the defaults of the others.
 ///
 /// # Errors
 /// Every parameter that is unknown, missing, of the wrong type or out of range, as pointers below `/params`.
@@ -90,12 +90,12 @@ fn value(param: &Param, asked: Option<&Value>) -> Result<Value, String> {
     }
 }
 
-/// Returns true if a parameter can have a value.
+/// Returns `true` if a parameter can have a value.
 pub(crate) fn accepts(param: &Param, asked: &Value) -> bool {
     value(param, Some(asked)).is_ok()
 }
 
-/// Returns some value of a parameter: the one it has by itself, or else the least it can have.
+/// Returns an example value of a parameter: its default, or else the smallest value that it can have.
 pub(crate) fn sample(param: &Param) -> Option<Value> {
     default(param).or_else(|| match param {
         Param::Integer { min, .. } => Some(Value::Integer(*min)),
@@ -106,7 +106,7 @@ pub(crate) fn sample(param: &Param) -> Option<Value> {
     })
 }
 
-/// Returns the value of a parameter that was not given; `None` where it must be.
+/// Returns the value of a parameter that was not given; `None` where it must be given.
 pub(crate) fn default(param: &Param) -> Option<Value> {
     value(param, None).ok()
 }
@@ -116,7 +116,8 @@ fn words(param: &Param) -> String {
     choices.iter().map(|choice| &**choice).collect::<Vec<_>>().join(", ")
 }
 
-/// A parameter's whole number, as resolved parameters have it. 1 when the model has no such parameter.
+/// Returns the whole number of a resolved parameter, or the number of entries of a list; 1 when the model has no such
+/// parameter.
 pub(crate) fn count(resolved: &Params, name: &str) -> u64 {
     match resolved.get(name) {
         Some(Value::Integer(value)) => u64::try_from(*value).unwrap_or(0),
@@ -125,8 +126,8 @@ pub(crate) fn count(resolved: &Params, name: &str) -> u64 {
     }
 }
 
-/// A number that tells two sets of parameters apart: what a quote was for. Not a secret, and not proof against a
-/// forger; the price is computed again from the parameters whatever it says.
+/// Returns a number that tells two sets of parameters apart, by which a quote is checked. It is no secret, and no proof
+/// against a forger: the price is computed again from the parameters in any case.
 pub fn fingerprint(model: &Name, resolved: &Params) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let mut eat = |bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! What a run costs: a base line and the lines of what was added to it, in whole credits.
+//! The price of a run: a base line and the lines of additions, in whole credits.
 //!
 //! Invariant: each line is rounded up once, from exact thousandths; nothing is ever rounded in between
 //! (a published price calculator that used floats was one credit low 2,307 times in 3,000,000).
@@ -12,24 +12,25 @@ use serde::{Deserialize, Serialize};
 /// One line of a price.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// What it is for, in words.
+    /// Text of the line, such as `4 images × 2 credits`.
     pub text: String,
-    /// What it comes to, in whole units.
+    /// Amount of the line, in whole units.
     pub credits: Amount,
 }
 
-/// A price for exact parameters.
+/// Price of a model for exact parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// The sum of the lines.
+    /// Sum of the lines, in whole units.
     pub credits: Amount,
-    /// The breakdown.
+    /// Lines that the price is the sum of.
     pub lines: Vec<Line>,
-    /// How much is asked for, in what the rate counts (images, seconds, calls): what a partial delivery is a share of.
+    /// Quantity that is asked for, in what the rate counts (images, seconds, calls); a partial delivery is charged as a
+    /// share of it.
     pub asked: u64,
 }
 
-/// The price of a model with resolved parameters; `None` when it is above what one operation may move.
+/// Returns the price of a model for resolved parameters; `None` when it is above what one operation may move.
 pub fn price(model: &Model, resolved: &Params) -> Option<Price> {
     let asked = quantity(model.rate.per, resolved);
     let mut factors = Vec::new();
@@ -62,7 +63,7 @@ pub fn price(model: &Model, resolved: &Params) -> Option<Price> {
     Some(Price { credits, lines, asked })
 }
 
-/// How much of what a rate counts a delivery holds; at most what was asked.
+/// Returns the quantity of a delivery in what a rate counts: images, seconds of all images, or one call.
 pub fn delivered(model_per: Per, images: u64, seconds: u64) -> u64 {
     match model_per {
         Per::Image => images,

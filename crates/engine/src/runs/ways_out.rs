@@ -1,4 +1,7 @@
-//! What would help someone whose balance is too small: computed, so that every offer really is enough.
+//!
+//! Ways out of a balance that is too small.
+//!
+//! Invariant: every offer is computed, so that it is really enough.
 
 use crate::catalog::{Catalog, GrantTemplate, Model, Name, OnUpgrade, Param, Params, Plan, Value};
 use crate::grants::Grant;
@@ -9,10 +12,10 @@ use crate::refusal::WayOut;
 use crate::runs::access::includes;
 use crate::workspace::Workspace;
 
-/// At most so many offers of one kind.
+/// Maximum number of packs, and of smaller runs, that are offered.
 const OFFERS_MAX: usize = 3;
 
-/// Everything that would let this run through.
+/// Returns every offer that would let this run through.
 pub(crate) fn ways_out(
     workspace: &Workspace,
     terms: &Terms<'_>,
@@ -27,7 +30,7 @@ pub(crate) fn ways_out(
     options
 }
 
-/// Credits that would come: from runs in flight, packs, higher plans and the next period.
+/// Returns offers of more credits that are enough: from runs in flight, packs, higher plans and the next period.
 pub(crate) fn more_credits(
     workspace: &Workspace,
     terms: &Terms<'_>,
@@ -57,7 +60,8 @@ pub(crate) fn more_credits(
     options
 }
 
-/// Plans whose first period brings enough, at the first of their intervals that does: a higher plan begins at once.
+/// Returns the higher plans whose first period brings enough, each at the first of its intervals that does: a higher
+/// plan begins at once.
 fn higher_plans(
     workspace: &Workspace,
     terms: &Terms<'_>,
@@ -81,7 +85,7 @@ fn higher_plans(
     higher.filter_map(offer).collect()
 }
 
-/// What is available now and would still be after an upgrade.
+/// Returns the number of credits that are available now and would still be after an upgrade.
 fn kept_by_an_upgrade(workspace: &Workspace, terms: &Terms<'_>, model: Option<&Model>, at: Timestamp) -> Amount {
     let model = model.map(|model| &*model.id);
     let live = workspace.grants.iter().filter(|grant| grant.unit == Unit::Credits && grant.live(at));
@@ -90,14 +94,15 @@ fn kept_by_an_upgrade(workspace: &Workspace, terms: &Terms<'_>, model: Option<&M
     live.filter(|grant| grant.pays_for(model) && !is_lost(grant)).map(|grant| grant.available).sum()
 }
 
-/// What these grants bring that pays for a model.
+/// Returns the number of credits that grants bring, of those that pay for a model.
 fn credits_of<'a>(grants: impl Iterator<Item = &'a GrantTemplate>, model: Option<&Model>) -> Amount {
     let pays =
         |grant: &&GrantTemplate| grant.models.is_empty() || model.is_some_and(|model| grant.models.contains(&model.id));
     grants.filter(|grant| grant.unit == Unit::Credits).filter(pays).map(|grant| grant.amount).sum()
 }
 
-/// The next allowance, where it and what outlives that instant are enough: what is left of this period is not.
+/// Returns the next allowance, if it is enough together with the credits that outlive that instant: the rest of this
+/// period does not count.
 fn renewal(workspace: &Workspace, terms: &Terms<'_>, model: Option<&Model>, required: Amount) -> Option<WayOut> {
     let subscription = &workspace.subscription;
     let period = subscription.period.filter(|_| subscription.pending.is_none())?;
@@ -110,7 +115,7 @@ fn renewal(workspace: &Workspace, terms: &Terms<'_>, model: Option<&Model>, requ
     (credits + kept >= required).then_some(WayOut::Renewal { at, credits })
 }
 
-/// The same run with one parameter changed so that it fits, the least change of each parameter.
+/// Returns the same run with one parameter changed so that it fits, by the least change of each parameter.
 fn smaller(terms: &Terms<'_>, model: &Model, params: &Params, available: Amount) -> Vec<WayOut> {
     let cost = |name: &Name, value: Value| {
         let mut changed = params.clone();
@@ -143,7 +148,7 @@ fn smaller(terms: &Terms<'_>, model: &Model, params: &Params, available: Amount)
     found
 }
 
-/// The largest value below `asked` whose price fits; prices do not fall when a count rises.
+/// Returns the largest value below `asked` whose price fits; prices do not fall when a count rises.
 fn largest_that_fits(min: i64, asked: i64, cost: impl Fn(i64) -> Option<Amount>) -> Option<(Value, Amount)> {
     let (mut low, mut high) = (min, asked);
     let mut best = None;

@@ -1,4 +1,4 @@
-//! The workspace as a whole: opened, renamed, frozen.
+//! Decisions about the workspace as a whole: open, rename, freeze.
 
 use super::event::WorkspaceEvent;
 use super::state::{Mode, Profile};
@@ -11,7 +11,7 @@ use crate::refusal::Refusal;
 use crate::team::event::TeamEvent;
 use crate::team::{Role, Tenancy};
 
-/// A workspace to be opened.
+/// Facts with which a workspace is opened.
 pub(crate) struct Opening<'c> {
     pub mode: Mode,
     pub test_clock: Option<i64>,

@@ -1,4 +1,7 @@
-//! Events of the workspace as a whole, which are for ever.
+//!
+//! Events of the workspace as a whole.
+//!
+//! Invariant: an event is for ever; variants and fields are only added.
 
 use super::{Mode, Profile};
 use crate::catalog::Name;
@@ -11,31 +14,31 @@ use serde::{Deserialize, Serialize};
 pub enum WorkspaceEvent {
     /// The workspace was opened on the free plan.
     WorkspaceOpened {
-        /// Real or play credits.
+        /// Mode of the workspace: live or test.
         mode: Mode,
-        /// The test clock it stands on.
+        /// Test clock that the workspace follows; `None` is the wall clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         test_clock: Option<i64>,
-        /// What people know it by.
+        /// Name, owner and external id of the workspace.
         profile: Profile,
-        /// The catalog version it starts on.
+        /// Catalog version that the workspace starts on.
         catalog: u32,
-        /// The free plan.
+        /// Id of the free plan of that version.
         plan: Name,
-        /// Whether its owner may have what is given once per person (R8).
+        /// `true` when the owner may be given what a person gets once (R8).
         lifetime_allowed: bool,
-        /// Whether it is one person's or may have others.
+        /// Personal workspace, or one that may have other members.
         #[serde(default, skip_serializing_if = "Tenancy::is_team")]
         tenancy: Tenancy,
     },
     /// The workspace got another name.
     Renamed {
-        /// The new name.
+        /// New name of the workspace.
         name: String,
     },
     /// The operator froze the workspace.
     Frozen {
-        /// Why.
+        /// Reason that the operator gave.
         reason: Name,
     },
     /// The operator unfroze the workspace.

@@ -1,11 +1,14 @@
+//!
 //! Folding the events of the workspace as a whole.
+//!
+//! Invariant: only an opening sets mode, test clock and tenancy; nothing changes them later.
 
 use super::event::WorkspaceEvent;
 use super::state::Workspace;
 use crate::kernel::time::Timestamp;
 use std::sync::Arc;
 
-/// Folds an event of the workspace as a whole.
+/// Folds an event of the workspace as a whole into the workspace.
 pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &WorkspaceEvent) {
     match event {
         WorkspaceEvent::WorkspaceOpened { mode, test_clock, profile, catalog, plan, lifetime_allowed, tenancy } => {

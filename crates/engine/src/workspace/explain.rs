@@ -1,4 +1,4 @@
-//! Events of the workspace as a whole, in words.
+//! Explanations of the events of the workspace as a whole.
 
 use crate::explain::scene::{Scene, Sentence};
 use crate::workspace::WorkspaceEvent;

@@ -1,7 +1,7 @@
-//! A workspace: the small value that everything is decided on.
+//! State of a workspace: the small value that everything is decided on.
 //!
-//! Invariant: it only changes by folding events, and [`Workspace::check`] holds before and after each command, in
-//! release builds too.
+//! Invariant: a workspace changes only by folding events, and [`Workspace::check`] holds before and after each command,
+//! in release builds too.
 
 use crate::catalog::{Catalog, GrantKind, Name, Plan};
 use crate::grants::{Grant, Sums, trial_source};
@@ -16,19 +16,19 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Whether real credits or play credits.
+/// Mode of a workspace: its models are served by the sandbox, or for real.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// For trying things: the sandbox provider serves every model.
+    /// Test: the sandbox provider serves every model.
     #[default]
     Test,
-    /// For real.
+    /// Live: the operator's providers serve the models.
     Live,
 }
 
 impl Mode {
-    /// The mode's name in the API.
+    /// Returns the mode's name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Mode::Test => "test",
@@ -37,107 +37,107 @@ impl Mode {
     }
 }
 
-/// What people know the workspace by; nothing is decided on it.
+/// Name, owner and external id of a workspace, for people; no decision depends on them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Shown on pages.
+    /// Name of the workspace, for people.
     pub name: String,
-    /// The owner's e-mail.
+    /// E-mail address of the owner.
     pub owner: String,
-    /// The operator's own id for it.
+    /// Identifier of the workspace in the operator's own system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
 }
 
-/// A time trial of one model under one plan (R23).
+/// State of a time trial of one model under one plan (R23).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
-    /// The plan.
+    /// Plan that the trial belongs to.
     pub plan: Name,
-    /// The model.
+    /// Id of the model on trial.
     pub model: Name,
-    /// From the first accepted run on, and until when.
+    /// Instants of the first accepted run and of the end of the opening; `None` once the opening was withdrawn.
     pub open: Option<(Timestamp, Timestamp)>,
-    /// Whether a run of this opening has succeeded.
+    /// `true` once a run of the trial has succeeded.
     pub succeeded: bool,
-    /// How often an opening was withdrawn.
+    /// Number of openings that were withdrawn.
     pub withdrawn: u8,
 }
 
 impl Window {
-    /// When the opening ends or ended.
+    /// Returns the instant at which the opening ends or ended; `None` without an opening.
     pub fn open_until(&self) -> Option<Timestamp> {
         self.open.map(|(_, ends_at)| ends_at)
     }
 }
 
-/// The billed tenant, as one value.
+/// The customer of the product as Scrip bills it, as one value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workspace {
-    /// Its id.
+    /// Identifier of the workspace.
     pub id: WorkspaceId,
-    /// How many entries have been folded in; 0 before it is opened.
+    /// Number of entries that have been folded in; 0 before the workspace is opened.
     pub seq: u64,
-    /// The instant of the last entry; time never goes back from here (R3).
+    /// Instant of the last entry; time never goes back from here (R3).
     pub at: Timestamp,
-    /// When it was opened.
+    /// Instant at which the workspace was opened.
     pub opened_at: Timestamp,
-    /// Real or play credits.
+    /// Mode of the workspace: live or test.
     pub mode: Mode,
-    /// The test clock it stands on.
+    /// Test clock that the workspace follows; `None` is the wall clock.
     pub test_clock: Option<i64>,
-    /// What people know it by.
+    /// Name, owner and external id of the workspace, for people.
     pub profile: Arc<Profile>,
-    /// Whether it is one person's or may have others.
+    /// Personal workspace, or one that may have other members.
     #[serde(default)]
     pub tenancy: Tenancy,
-    /// Who belongs to it.
+    /// Members, invitations and keys of the workspace.
     #[serde(default)]
     pub team: Arc<Team>,
-    /// Frozen by the operator, and why.
+    /// Reason for which the operator froze the workspace; `None` while it is not frozen.
     pub frozen: Option<Name>,
-    /// Payments in dispute; any freezes new runs (R9).
+    /// Sources of the payments in dispute; any of them freezes new runs (R9).
     pub disputes: BTreeSet<Name>,
-    /// The catalog version it is on (R33).
+    /// Catalog version that the workspace is on (R33).
     pub catalog: u32,
-    /// Whether its owner may still have what is given once per person (R8).
+    /// `true` while the owner may still be given what a person gets once (R8).
     pub lifetime_allowed: bool,
-    /// Its plan.
+    /// Plan, period and scheduled changes of the workspace.
     pub subscription: Subscription,
-    /// Approved reviews (R25).
+    /// Names of the approved reviews (R25).
     pub approvals: BTreeSet<Name>,
-    /// What it has to do with a payment provider.
+    /// Failed payment, requested reviews and top-ups of the workspace.
     #[serde(default)]
     pub billing: Arc<Billing>,
     /// Grants by number; closed ones are forgotten after a while.
     pub grants: Vec<Arc<Grant>>,
-    /// Open holds by number.
+    /// Open holds by number, those of runs included.
     pub holds: Vec<Arc<Hold>>,
-    /// Time trials.
+    /// Time trials that were opened at least once.
     pub windows: Vec<Window>,
-    /// Runs of limited models on the last day there were any: model → (day, runs).
+    /// Runs of limited models on the last day with any: model → (day, runs).
     pub limited: BTreeMap<Name, (i64, u32)>,
-    /// Everything that was ever paid for or given once (R7).
+    /// Sources that were ever paid for or given once (R7).
     pub sources: Arc<BTreeSet<Name>>,
-    /// Bytes of stored outputs.
+    /// Size of the stored outputs, in bytes.
     pub stored_bytes: u64,
-    /// The number of the next grant.
+    /// Number of the next grant.
     pub next_grant: u32,
-    /// The number of the next hold or run.
+    /// Number of the next hold or run.
     pub next_hold: u32,
-    /// When the last period was renewed.
+    /// Instant at which the last period was renewed.
     pub renewed_at: Option<Timestamp>,
     /// Sums of forgotten grants, by unit.
     pub forgotten: BTreeMap<Unit, Sums>,
-    /// Debt of forgotten grants.
+    /// Debt of forgotten grants, in credits.
     pub forgotten_debt: Amount,
-    /// Instants at which people were last mailed about what may be mailed again only after a pause, by subject.
+    /// Instants of the last mails on subjects that may be mailed again only after a pause, by subject.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mailed: BTreeMap<Name, Timestamp>,
 }
 
 impl Workspace {
-    /// A workspace that nobody has opened yet.
+    /// Returns a workspace that has not been opened yet.
     pub fn unopened(id: WorkspaceId) -> Workspace {
         Workspace {
             id,
@@ -171,12 +171,12 @@ impl Workspace {
         }
     }
 
-    /// Whether it has been opened.
+    /// Returns `true` once the workspace has been opened.
     pub fn is_open(&self) -> bool {
         self.catalog != 0
     }
 
-    /// A grant that is remembered.
+    /// Returns a grant by its number; `None` for one that is forgotten or never was.
     pub fn grant(&self, n: u32) -> Option<&Grant> {
         self.grants.binary_search_by_key(&n, |grant| grant.n).ok().map(|index| &*self.grants[index])
     }
@@ -186,7 +186,7 @@ impl Workspace {
         Arc::make_mut(&mut self.grants[index])
     }
 
-    /// An open hold.
+    /// Returns an open hold by its number; `None` for one that has ended or never was.
     pub fn hold(&self, n: u32) -> Option<&Hold> {
         self.holds.binary_search_by_key(&n, |hold| hold.n).ok().map(|index| &*self.holds[index])
     }
@@ -196,18 +196,19 @@ impl Workspace {
         Arc::make_mut(&mut self.holds[index])
     }
 
-    /// What can be spent at an instant: of a unit, on a model or on anything.
+    /// Returns the number of units that can be spent at an instant: on a model, or for `None` on anything.
     pub fn available(&self, unit: Unit, model: Option<&str>, at: Timestamp) -> Amount {
         let live = self.grants.iter().filter(|grant| grant.unit == unit && grant.live(at) && grant.pays_for(model));
         live.map(|grant| grant.available).sum()
     }
 
-    /// Whether a grant is frozen: its period and the bridge are over, and the next period is not paid yet (R4).
+    /// Returns `true` if a grant is frozen: its period and the bridge are over, and the next period is not paid yet
+    /// (R4).
     pub fn is_frozen(&self, grant: &Grant) -> bool {
         self.subscription.is_frozen() && self.subscription.freezes(grant)
     }
 
-    /// The plan whose rights bind now: the lower one while a change that was agreed waits for its payment (R4).
+    /// Returns the plan whose rights bind now: the lower one while a change that was agreed waits for its payment (R4).
     pub fn plan_in_force<'c>(&self, catalog: &'c Catalog) -> Option<&'c Plan> {
         let current = catalog.plan(&self.subscription.plan)?;
         let waits = self.subscription.awaited_until.is_some();
@@ -216,18 +217,18 @@ impl Workspace {
         Some(lower.unwrap_or(current))
     }
 
-    /// What open holds hold of a unit.
+    /// Returns the number of units under open holds.
     pub fn held(&self, unit: Unit) -> Amount {
         self.grants.iter().filter(|grant| grant.unit == unit).map(|grant| grant.held).sum()
     }
 
-    /// What was taken back and is still missing; the next pack repays it (R9).
+    /// Returns the debt: units that were to be taken back and are spent already; the next pack repays them (R9).
     pub fn debt(&self) -> Amount {
         self.grants.iter().map(|grant| self.debt_of(grant)).sum::<Amount>() + self.forgotten_debt
     }
 
-    /// What refunds and disputes took of a grant that neither it, nor what was reinstated from it, nor their holds can
-    /// pay any more (R9).
+    /// Returns the debt of one grant: units that refunds and disputes take back, and that neither the grant, nor what
+    /// was reinstated from it, nor their holds can pay any more (R9).
     pub fn debt_of(&self, grant: &Grant) -> Amount {
         let owed = grant.owed();
         if owed.is_zero() {
@@ -237,13 +238,13 @@ impl Workspace {
         owed.less(family.map(|lot| lot.available + lot.held + lot.expired).sum())
     }
 
-    /// The grant that says what is owed of one: its root, if it was reinstated from one that is remembered.
+    /// Returns the grant whose books say what a grant owes: its root, if it was reinstated from one that is remembered.
     pub(crate) fn root<'w>(&'w self, grant: &'w Grant) -> &'w Grant {
         grant.root.and_then(|root| self.grant(root)).unwrap_or(grant)
     }
 
-    /// Returns how many free runs of a model are left of those that a plan's count trial allows. Uses count on, however
-    /// many the terms allow by now (R33). A trial that is used up and forgotten is used up.
+    /// Returns the number of free runs of a model that are left of those that a plan's count trial allows. Used runs
+    /// stay counted, however many the terms allow by now (R33). A trial that is used up and forgotten is used up.
     pub fn trial_runs_left(&self, plan: &str, model: &str, allowed: Amount) -> Amount {
         let source = trial_source(plan, model);
         let is_known = self.sources.contains(&*source);
@@ -254,12 +255,12 @@ impl Workspace {
         (available + allowed).less(self.trial_runs_granted(&source))
     }
 
-    /// Returns how many free runs of a plan's count trial are held or spent.
+    /// Returns the number of free runs of a plan's count trial that are held or spent.
     pub fn trial_runs_used(&self, plan: &str, model: &str) -> Amount {
         self.trial_grants(&trial_source(plan, model)).map(|grant| grant.held + grant.captured).sum()
     }
 
-    /// Returns how many free runs were granted from a source, less those that were given again.
+    /// Returns the number of free runs that were granted from a source, without those that were given again.
     pub(crate) fn trial_runs_granted(&self, source: &str) -> Amount {
         let granted = self.trial_grants(source).filter(|grant| grant.kind == GrantKind::Trial);
         granted.map(|grant| grant.granted).sum()
@@ -269,28 +270,28 @@ impl Workspace {
         self.grants.iter().filter(move |grant| grant.unit == Unit::Runs && *grant.source == *source)
     }
 
-    /// The time trial of a model under a plan, once it has been opened.
+    /// Returns the time trial of a model under a plan, once it has been opened.
     pub fn window(&self, plan: &str, model: &str) -> Option<&Window> {
         self.windows.iter().find(|window| &*window.plan == plan && &*window.model == model)
     }
 
-    /// Runs of a limited model so far on the day of an instant.
+    /// Returns the number of runs of a limited model so far, on the day of an instant.
     pub fn runs_today(&self, model: &str, at: Timestamp) -> u32 {
         self.limited.get(model).filter(|(day, _)| *day == at.day()).map_or(0, |(_, runs)| *runs)
     }
 
-    /// Runs that have not ended.
+    /// Returns the number of runs that have not ended.
     pub fn open_runs(&self) -> usize {
         self.holds.iter().filter(|hold| matches!(hold.purpose, Purpose::Run { .. })).count()
     }
 
-    /// Runs and holds of models that have not ended: what the plan's concurrency counts.
+    /// Returns the number of runs and holds of models that have not ended, which the plan's concurrency limits.
     pub fn open_work(&self) -> usize {
         let is_work = |hold: &&Arc<Hold>| hold.model.is_some() || matches!(hold.purpose, Purpose::Run { .. });
         self.holds.iter().filter(is_work).count()
     }
 
-    /// Sums over all grants there ever were, by unit.
+    /// Returns the sums over all grants that were ever issued, by unit.
     pub fn sums(&self) -> BTreeMap<Unit, Sums> {
         let mut sums = self.forgotten.clone();
         for grant in &self.grants {
@@ -305,11 +306,10 @@ impl Workspace {
         self.forgotten.entry(grant.unit).or_default().add(&grant);
     }
 
-    /// Asserts what must hold between commands: every grant adds up (I1), all of them do (I2), nothing is out of range
+    /// Asserts the invariants between commands: every grant adds up (I1), all of them do (I2), nothing is out of range
     /// (I3, by the type), held amounts are exactly those of the open holds (I6, I7).
     ///
-    /// # Panics
-    /// When it does not: the workspace must not be written.
+    /// When an invariant is broken: the workspace must not be written.
     pub fn check(&self) {
         let mut open: Amount = Amount::ZERO;
         for hold in &self.holds {
@@ -334,7 +334,7 @@ impl Workspace {
         }
     }
 
-    /// That each grant's held amount is what the parts of open holds took from it (I7).
+    /// Asserts that each grant's held amount is the sum of the parts that open holds took from it (I7).
     fn check_parts(&self) {
         let mut held: Vec<Amount> = vec![Amount::ZERO; self.grants.len()];
         for part in self.holds.iter().flat_map(|hold| &hold.parts) {

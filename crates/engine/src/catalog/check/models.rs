@@ -1,4 +1,4 @@
-//! Checks of models: parameters, their levels and defaults, what a rate counts, and adjustments.
+//! Checks of models: parameters, their levels and defaults, quantities that a rate counts, and adjustments.
 
 use super::{Check, Path};
 use crate::catalog::{Above, Adjust, Model, Param, Per, Value};
@@ -58,8 +58,8 @@ impl Check<'_> {
         }
     }
 
-    /// The levels of single values: they exist, some value needs them, and the default needs none, because it is what
-    /// everybody runs with who says nothing.
+    /// Checks the levels of single values: they exist, some value needs them, and the default needs none, because a run
+    /// without the parameter uses it on every plan.
     fn levels(&mut self, path: &Path, param: &Param) {
         let levels = path.key("levels");
         let catalog = self.catalog;
@@ -95,7 +95,7 @@ impl Check<'_> {
         }
     }
 
-    /// Requires what is counted to be an integer parameter that starts above zero: else a price is zero or unknown.
+    /// Requires the counted parameter to be an integer that starts above zero: otherwise a price is zero or unknown.
     fn counted(&mut self, path: &Path, model: &Model, per: Per) {
         let (name, word) = match per {
             Per::Image => ("images", "image"),
@@ -154,7 +154,7 @@ impl Check<'_> {
     }
 }
 
-/// Refuses a value that an adjustment looks for and the parameter cannot have, and says what it can.
+/// Refuses a value that an adjustment waits for and the parameter cannot have; the error is the help.
 fn takes(param: &Param, value: &Value) -> Result<(), String> {
     match (param, value) {
         (Param::Integer { min, max, .. }, Value::Integer(value)) if (min..=max).contains(&value) => Ok(()),
