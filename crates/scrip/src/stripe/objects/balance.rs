@@ -12,7 +12,7 @@ pub struct BalanceTransaction {
     pub id: String,
     /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// Reason of the change.
+    /// Reason for which the balance changed.
     #[serde(rename = "type")]
     pub kind: Kind,
     /// Amount in the currency's smallest unit; a negative one is a credit that lowers the next invoice.
@@ -34,7 +34,7 @@ pub struct BalanceTransaction {
     pub created: Seconds,
 }
 
-/// Reason of a change of a balance.
+/// Reason for which a customer's balance changed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -42,15 +42,15 @@ pub enum Kind {
     Adjustment,
     /// Balance that an invoice took when it was finalized.
     AppliedToInvoice,
-    /// Credit of a credit note.
+    /// Amount that a credit note gave to the balance.
     CreditNote,
-    /// Balance with which the customer was made.
+    /// Balance that the customer was created with.
     Initial,
     /// Amount that was paid beyond what was due on an invoice.
     InvoiceOverpaid,
-    /// Amount of an invoice that is too large to be collected.
+    /// Amount of an invoice that was too large to be collected.
     InvoiceTooLarge,
-    /// Amount of an invoice that is too small to be collected.
+    /// Amount of an invoice that was too small to be collected.
     InvoiceTooSmall,
     /// Balance that an invoice gave back when it was voided.
     UnappliedFromInvoice,

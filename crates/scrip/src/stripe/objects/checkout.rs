@@ -78,7 +78,8 @@ pub enum PaymentStatus {
 /// Parameters of a new checkout session.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewSession {
-    /// `payment` for a pack, `subscription` for a plan, `setup` for a change that is paid later.
+    /// Mode of the checkout session: `payment` for a pack, `subscription` for a plan, `setup` for a change that is paid
+    /// later.
     pub mode: &'static str,
     /// Identifier of the customer who pays.
     pub customer: String,

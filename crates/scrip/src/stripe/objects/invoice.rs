@@ -188,13 +188,13 @@ pub struct PriceDetails {
 /// Origin of a line.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct LineParent {
-    /// Subscription item that the line bills, if any.
+    /// Subscription item that the line comes from, if any.
     pub subscription_item_details: Option<ItemDetails>,
-    /// Invoice item that the line bills, if any: one made by hand, or a proration.
+    /// Invoice item that the line comes from, if any: one made by hand, or a proration.
     pub invoice_item_details: Option<InvoiceItemDetails>,
 }
 
-/// Subscription item that a line bills.
+/// Subscription item that a line comes from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct ItemDetails {
     /// Identifier of the subscription, `sub_…`.
@@ -203,7 +203,7 @@ pub struct ItemDetails {
     pub proration: bool,
 }
 
-/// Invoice item that a line bills.
+/// Invoice item that a line comes from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct InvoiceItemDetails {
     /// Identifier of the invoice item, `ii_…`.
