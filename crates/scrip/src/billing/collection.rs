@@ -1,5 +1,5 @@
-//! Stages of what Stripe collects for a subscription, from the first payment to the last retry: nothing that would be
-//! paid twice is sold meanwhile (R38).
+//! Stages of what Stripe collects for a subscription, from the first payment to the last retry: no purchase that might
+//! be paid twice is sold meanwhile (R38).
 //!
 //! **Invariant:** pure; one stage for each combination of statuses.
 
@@ -27,37 +27,38 @@ pub enum Stage {
     Collecting,
 }
 
-/// Collection by Stripe for a subscription, as it is shown to the customer.
+/// Collection by Stripe for a subscription, as the customer sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collection {
-    /// Stage of it.
+    /// Stage of the collection.
     pub stage: Stage,
-    /// `sub_…`
+    /// Identifier of the subscription, `sub_…`.
     pub subscription: String,
-    /// Plan and interval, where a price of Scrip's says.
+    /// Plan and interval, if the subscription has a price of Scrip's.
     pub plan: Option<(String, String)>,
-    /// `in_…`
+    /// Identifier of the unsettled invoice, `in_…`, if there is one.
     pub invoice: Option<String>,
-    /// Amount that is due, in the currency's smallest unit.
+    /// Amount still to be paid, in the currency's smallest unit.
     pub amount: i64,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case; empty without an invoice.
     pub currency: String,
-    /// Stripe's page where the invoice is paid.
+    /// Address of Stripe's page on which the invoice is paid.
     pub url: Option<String>,
     /// Instant of the next attempt, in seconds of Unix time.
     pub next_attempt: Option<i64>,
 }
 
-/// Statuses that a stage follows from; the last three are those of the subscription's newest unsettled invoice.
+/// Statuses that a stage follows from; those of invoice and payment are of the subscription's newest unsettled invoice,
+/// or of its newest one.
 #[derive(Clone, Copy, Debug)]
 pub struct Statuses<'a> {
-    /// Of the subscription.
+    /// Status of the subscription.
     pub subscription: &'a Status,
-    /// Of its newest invoice.
+    /// Status of its invoice, if it has one.
     pub invoice: Option<&'a InvoiceStatus>,
-    /// Of the checkout session that began it.
+    /// Statuses of the checkout session that began it, and of that session's payment.
     pub session: Option<(&'a SessionStatus, &'a PaymentStatus)>,
-    /// Of the invoice's payment.
+    /// Status of the invoice's payment, if there is one.
     pub payment: Option<&'a IntentStatus>,
 }
 
@@ -85,7 +86,8 @@ pub fn stage(statuses: &Statuses<'_>) -> Stage {
     }
 }
 
-/// Returns what Stripe collects of a customer for a plan of Scrip's: what is nearest to being paid twice, first.
+/// Returns what Stripe collects from a customer for a plan of Scrip's; of several the one that is nearest to being paid
+/// twice.
 pub fn of_customer(seen: &Seen) -> Option<Collection> {
     let all = seen.subscriptions.iter().filter(|one| is_ours(one)).filter_map(|one| of_subscription(seen, one));
     all.min_by_key(|one| match one.stage {
@@ -128,19 +130,19 @@ pub fn of_subscription(seen: &Seen, subscription: &Subscription) -> Option<Colle
     })
 }
 
-/// Returns whether a payment of a subscription's newest unsettled invoice is on its way.
+/// Returns `true` if a payment of a subscription's newest unsettled invoice is on its way.
 pub fn is_processing(seen: &Seen, subscription: &str) -> bool {
     let invoice = newest_unsettled(seen, subscription);
     invoice.and_then(|invoice| payment_of(seen, invoice)) == Some(&IntentStatus::Processing)
 }
 
-/// Returns whether a subscription pays for a plan of Scrip's.
+/// Returns `true` if a subscription pays for a plan of Scrip's.
 pub fn is_ours(subscription: &Subscription) -> bool {
     subscription.items.data.iter().any(|item| offer(&item.price).is_ok_and(|offer| offer.sold.interval().is_some()))
 }
 
-/// Returns whether Scrip may settle an invoice by itself: every line of it is one of Scrip's prices, and Stripe is not
-/// told to leave it alone.
+/// Returns `true` if Scrip may settle an invoice by itself: it belongs to a subscription, and every line of it has a
+/// price of a plan of Scrip's and was not added by hand.
 pub fn is_scrips(seen: &Seen, invoice: &Invoice) -> bool {
     let of_ours = |line: &Line| {
         let price = line.price().and_then(|price| seen.prices.get(&price.id));
@@ -149,7 +151,8 @@ pub fn is_scrips(seen: &Seen, invoice: &Invoice) -> bool {
     invoice.subscription().is_some() && !invoice.lines.data.is_empty() && invoice.lines.data.iter().all(of_ours)
 }
 
-/// Returns the drafts of renewals that Scrip finalizes: of a subscription, made by itself, and with nothing foreign.
+/// Returns the drafts of a subscription's renewals that Scrip finalizes: those that Stripe would advance by itself,
+/// with no line that is not Scrip's.
 pub fn drafts_to_finalize<'s>(seen: &'s Seen, subscription: &str) -> Vec<&'s Invoice> {
     let is_draft = |invoice: &&Invoice| {
         invoice.status == Some(InvoiceStatus::Draft)
@@ -161,12 +164,12 @@ pub fn drafts_to_finalize<'s>(seen: &'s Seen, subscription: &str) -> Vec<&'s Inv
     seen.invoices.iter().filter(is_draft).collect()
 }
 
-/// Returns the invoices that nobody wants any more: not settled, of a subscription that is over or that was cancelled
-/// unpaid, with every line Scrip's and no payment on its way (R38).
+/// Returns the unwanted invoices: not settled, of a subscription that is over or that was cancelled unpaid, with every
+/// line Scrip's and no payment on its way (R38).
 pub fn unwanted(seen: &Seen) -> Vec<&Invoice> {
     let is_unwanted = |invoice: &&Invoice| {
         let subscription = seen.subscriptions.iter().find(|one| invoice.subscription() == Some(one.id.as_str()));
-        // An invoice of a renewal was made after the end that was cancelled, so the cancellation is of that renewal.
+        // The invoice of a renewal was made after the end that was cancelled, so the cancellation is of that renewal.
         let is_renewal = invoice.billing_reason == Some(BillingReason::SubscriptionCycle);
         let given_up = subscription.is_some_and(|one| is_over(one) || is_ending(one) && (is_renewal || is_late(one)));
         is_unsettled(invoice)
@@ -178,8 +181,8 @@ pub fn unwanted(seen: &Seen) -> Vec<&Invoice> {
     seen.invoices.iter().filter(is_unwanted).collect()
 }
 
-/// Returns the invoices that are left to the operator: not settled, of a subscription that is over, so that Stripe
-/// collects them no more, and with a line that is not Scrip's, so that Scrip does not void them.
+/// Returns the invoices that are left to the operator: not settled, of a subscription that is over, so that Stripe no
+/// longer collects them, and with a line that is not Scrip's, so that Scrip does not void them.
 pub fn left_to_operator(seen: &Seen) -> Vec<&Invoice> {
     let is_left = |invoice: &&Invoice| {
         let subscription = seen.subscriptions.iter().find(|one| invoice.subscription() == Some(one.id.as_str()));
@@ -192,7 +195,7 @@ pub fn left_to_operator(seen: &Seen) -> Vec<&Invoice> {
 }
 
 /// Returns a subscription that goes on at Stripe beside the one that the workspace's period was paid with, and whether
-/// the ledger counts what it paid. Where it does not, it has not heard of the payment yet, or gives nothing for it.
+/// the ledger counts its payment. If not, the ledger does not know of the payment yet, or gives nothing for it.
 pub fn going_beside<'s>(seen: &'s Seen, workspace: &Workspace) -> Option<(&'s Subscription, bool)> {
     let current = workspace.subscription.payment.as_ref().map(|paid| &*paid.subscription);
     let carried = workspace.subscription.carried.iter().filter_map(|carried| carried.payment.as_ref());
@@ -204,29 +207,29 @@ pub fn going_beside<'s>(seen: &'s Seen, workspace: &Workspace) -> Option<(&'s Su
     beside.map(|one| (one, counted.contains(&one.id.as_str())))
 }
 
-/// Returns whether a subscription is over.
+/// Returns `true` if a subscription is over.
 pub fn is_over(subscription: &Subscription) -> bool {
     matches!(subscription.status, Status::Canceled | Status::IncompleteExpired)
 }
 
-/// Returns whether a subscription was set to end.
+/// Returns `true` if a subscription was set to end.
 pub fn is_ending(subscription: &Subscription) -> bool {
     subscription.cancel_at_period_end || subscription.cancel_at.is_some()
 }
 
-/// Returns whether the last invoice of a subscription could not be collected so far.
+/// Returns `true` if the last invoice of a subscription could not be collected so far.
 fn is_late(subscription: &Subscription) -> bool {
     matches!(subscription.status, Status::PastDue | Status::Unpaid)
 }
 
-/// Returns whether a subscription was set to end and its last invoice was never paid: nothing of it is left to have.
+/// Returns `true` if a subscription was set to end and its last invoice was never paid, so that it gives nothing more.
 pub fn is_ending_unpaid(seen: &Seen, subscription: &Subscription) -> bool {
     let last = newest(seen, &subscription.id).and_then(|invoice| invoice.status.as_ref());
     let unpaid = matches!(last, Some(InvoiceStatus::Void | InvoiceStatus::Uncollectible | InvoiceStatus::Open));
     is_ending(subscription) && !is_over(subscription) && (unpaid || is_late(subscription))
 }
 
-/// The newest invoice of a subscription that is a draft or open.
+/// Returns the newest invoice of a subscription that is a draft or open.
 pub fn newest_unsettled<'s>(seen: &'s Seen, subscription: &str) -> Option<&'s Invoice> {
     let of_it = seen.invoices.iter().filter(|invoice| invoice.subscription() == Some(subscription));
     of_it.filter(|invoice| is_unsettled(invoice)).max_by_key(|invoice| invoice.created)
@@ -241,7 +244,7 @@ fn is_unsettled(invoice: &Invoice) -> bool {
     matches!(invoice.status, Some(InvoiceStatus::Draft | InvoiceStatus::Open))
 }
 
-/// Status of an invoice's payment: one that is processing counts before any other.
+/// Returns the status of an invoice's payment: one that is processing counts before any other.
 fn payment_of<'s>(seen: &'s Seen, invoice: &Invoice) -> Option<&'s IntentStatus> {
     let intents = invoice.payments.data.iter().filter_map(|payment| payment.payment.payment_intent.as_ref());
     let known = intents.filter_map(|intent| seen.payments.iter().find(|payment| payment.id == intent.id));

@@ -1,20 +1,20 @@
-//! Whom the payment provider knows workspaces as, and whether there is something new about them.
+//! The Stripe customers of workspaces, their hints, and the leases under which they are reconciled.
 //!
-//! Invariant: one process looks at a customer at a time, so what was read first is never submitted last.
+//! Invariant: one process at a time reconciles a customer, so a state that was read earlier is never submitted later.
 
 use crate::store::rows::customers;
 pub use crate::store::rows::customers::Leased;
 use crate::store::{Store, Unavailable};
 use scrip_engine::WorkspaceId;
 
-/// How long whoever looks may be silent before another looks. They say meanwhile that they still do, so that a customer
-/// whose server was killed does not wait for as long as a look may take.
+/// Lifetime of a customer's lease, in seconds. The process that reconciles renews it meanwhile, so that a customer
+/// whose server was killed does not wait for as long as reconciling may take.
 pub const LEASE_SECONDS: i64 = 15; // # assumed
-/// Seconds until a customer is looked at again who could not be: after the first attempt, the second, and so on. The
-/// last goes on for ever: nothing that was paid is given up.
+/// Seconds until a customer that could not be reconciled is tried again: after the first attempt, the second, and so
+/// on. The last one repeats for ever: no payment is given up.
 const AGAIN: [i64; 6] = [1, 5, 30, 120, 600, 3600]; // # assumed
 
-/// Whom a workspace is known as.
+/// Returns the Stripe customer of a workspace.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -22,7 +22,7 @@ pub async fn of(store: &Store, workspace: WorkspaceId) -> Result<Option<String>,
     customers::of(store.reader(), workspace).await
 }
 
-/// Keeps another customer instead of one who is gone.
+/// Replaces a workspace's customer that was deleted at Stripe.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -30,7 +30,7 @@ pub async fn replace(store: &Store, workspace: WorkspaceId, gone: &str, new: &st
     customers::replace(store.reader(), workspace, gone, new).await
 }
 
-/// Whether there is something new about a workspace's customer that nobody has looked at.
+/// Returns `true` if a hint at a workspace's customer is not reconciled yet.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -38,7 +38,8 @@ pub async fn waits(store: &Store, workspace: WorkspaceId) -> Result<bool, Unavai
     customers::is_waiting(store.reader(), workspace).await
 }
 
-/// Keeps whom a workspace is known as. Whoever was there first stays: the answer says who that is.
+/// Adds the Stripe customer of a workspace, unless it has one; returns the one that it has then. `None` when it has
+/// none, since `customer` is another workspace's.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -48,7 +49,7 @@ pub async fn keep(store: &Store, workspace: WorkspaceId, customer: &str) -> Resu
     of(store, workspace).await
 }
 
-/// Says that there is something new about a customer; whether we know them.
+/// Hints that a customer has changed; `false` when no workspace has it.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -57,7 +58,7 @@ pub async fn hint(store: &Store, customer: &str) -> Result<bool, Unavailable> {
     customers::hint(store.reader(), customer, now).await
 }
 
-/// The same of whom a workspace is known as.
+/// Hints that the customer of a workspace has changed; `false` when it has none.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -66,7 +67,7 @@ pub async fn hint_workspace(store: &Store, workspace: WorkspaceId) -> Result<boo
     customers::hint_workspace(store.reader(), workspace, now).await
 }
 
-/// Says that there may be something new about anybody.
+/// Hints that every customer may have changed; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -75,7 +76,7 @@ pub async fn hint_all(store: &Store) -> Result<usize, Unavailable> {
     customers::hint_all(store.reader(), now).await
 }
 
-/// Customers to be looked at by now, at most so many.
+/// Leases at most `most` customers that are due to be reconciled.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -84,7 +85,7 @@ pub async fn lease(store: &Store, most: i64) -> Result<Vec<Leased>, Unavailable>
     customers::lease(store.worker(), now, now.after_seconds(LEASE_SECONDS), most).await
 }
 
-/// The customer of a workspace, to be looked at at once; nothing when there is none, or somebody is looking.
+/// Leases the customer of a workspace at once; `None` when it has none, or another process has the lease.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -93,7 +94,7 @@ pub async fn lease_one(store: &Store, workspace: WorkspaceId) -> Result<Option<L
     customers::lease_one(store.worker(), workspace, now, now.after_seconds(LEASE_SECONDS)).await
 }
 
-/// Says that a customer is still being looked at; whether nobody else has taken over.
+/// Renews the lease of a customer; `false` when another process has taken it.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -102,27 +103,25 @@ pub async fn renew(store: &Store, leased: &mut Leased) -> Result<bool, Unavailab
     customers::renew(store.worker(), leased, until).await
 }
 
-/// Notes that a customer was looked at. What was hinted meanwhile is looked at again.
+/// Marks a leased customer reconciled up to the hints it was leased with. Later hints have it reconciled again.
 ///
-/// # Errors
-/// When the store cannot write: they are looked at again.
+/// When the store cannot write: the customer is reconciled again.
 pub async fn looked(store: &Store, leased: &Leased) -> Result<(), Unavailable> {
     customers::mark_reconciled(store.worker(), leased).await
 }
 
-/// Notes that a customer was looked at and is to be probed some seconds later, unless a hint comes before.
+/// Marks a leased customer reconciled, and has it probed `seconds` later unless a hint comes before.
 ///
-/// # Errors
-/// When the store cannot write: they are looked at again.
+/// When the store cannot write: the customer is reconciled again.
 pub async fn probe_later(store: &Store, leased: &Leased, seconds: i64) -> Result<(), Unavailable> {
     let due = store.now(None).await?.after_seconds(seconds);
     customers::probe_at(store.worker(), leased, due).await
 }
 
-/// Notes that a customer could not be looked at; the seconds until they are, unless there is something new about them.
+/// Has a customer that could not be reconciled tried again, at once if a hint came meanwhile; returns the seconds until
+/// then.
 ///
-/// # Errors
-/// When the store cannot write: they are looked at when the lease ends.
+/// When the store cannot write: the customer is tried again when the lease ends.
 pub async fn later(store: &Store, leased: &Leased) -> Result<i64, Unavailable> {
     let tried = usize::try_from((leased.attempt - 1).max(0)).unwrap_or(0).min(AGAIN.len() - 1);
     let due = store.now(None).await?.after_seconds(AGAIN[tried]);

@@ -1,9 +1,8 @@
-//! Changes to less that the portal cannot put off to the period's end, such as a lower plan by the year: a customer
-//! confirms one on a checkout session that takes a means of payment and no money, and Scrip schedules it at Stripe
-//! (R31).
+//! Downgrades that the portal cannot put off to the end of the period, such as a lower plan by the year: a customer
+//! confirms one on a checkout session that takes a payment method and no money, and Scrip schedules it at Stripe (R31).
 //!
-//! **Invariant:** a confirmed change is scheduled once: the purchase it was asked for with is open until it is, and a
-//! customer who takes the change back later is not changed again.
+//! **Invariant:** a confirmed change is scheduled once: its purchase stays open until then, and a customer who takes
+//! the change back later is not changed again.
 
 use super::read::Seen;
 use super::reconcile::Trouble;
@@ -55,7 +54,7 @@ impl Billing {
             let key = IdempotencyKey::of(&["pay with", &session.id]);
             self.client.pay_subscription_with(&current.id, &method.id, &key).await?;
         }
-        // A process that was killed in between has left a schedule that says nothing yet.
+        // A process that was killed in between has left a schedule without a next phase.
         let begun = known.filter(|known| known.status == ScheduleStatus::Active && known.next().is_none());
         let (id, phase) = match begun {
             Some(begun) => (begun.id.clone(), begun.current_phase),

@@ -1,6 +1,6 @@
-//! Webhook endpoints of the account: a start compares them with the events that Scrip follows.
+//! Webhook endpoints of the account, which a start compares with the events that Scrip follows.
 //!
-//! **Invariant:** nothing waits for it and nothing is changed by it.
+//! **Invariant:** no other work waits for the comparison, and nothing is changed by it.
 
 use super::{Billing, inbox};
 use crate::alerts::{self, Alert};
@@ -8,16 +8,17 @@ use crate::stripe::Error;
 use crate::stripe::objects::webhook::WebhookEndpoint;
 use std::sync::Arc;
 
-/// Path of the address that Stripe delivers to.
+/// Path of the address to which Stripe delivers events.
 const PATH: &str = "/hooks/stripe";
 
-/// Returns the events that an endpoint does not send, of those that Scrip follows.
+/// Returns the types of events that Scrip follows and an endpoint does not send.
 fn missing(endpoint: &WebhookEndpoint) -> Vec<&'static str> {
     let sends = |kind: &str| endpoint.enabled_events.iter().any(|event| event == "*" || event == kind);
     inbox::TYPES.into_iter().filter(|kind| !sends(kind)).collect()
 }
 
-/// Returns what is wrong with an account's endpoints, in words; `None` when one of them sends everything.
+/// Returns the id of the endpoint that lacks the fewest events, and a message; `None` when one sends all of them, or
+/// none is Scrip's.
 fn judge(endpoints: &[WebhookEndpoint]) -> Option<(String, String)> {
     let of_scrip = |endpoint: &&WebhookEndpoint| {
         endpoint.status == "enabled" && endpoint.url.trim_end_matches('/').ends_with(PATH)

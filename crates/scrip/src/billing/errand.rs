@@ -1,6 +1,6 @@
-//! Errands: what Stripe is asked while somebody waits for it, counted for the workspace it is asked for.
+//! Errands: requests to Stripe that a person waits for, counted for their workspace.
 //!
-//! Invariant: what is asked for a person's workspace is counted before it is sent, and never beyond the day's number.
+//! Invariant: a request for a person's workspace is counted before it is sent, and never exceeds the day's number.
 
 use super::purchases::Denied;
 use crate::allowances::{has_paid, stripe_requests};
@@ -9,11 +9,9 @@ use crate::stripe::pace::{self, Busy, Count, Counted};
 use scrip_engine::Workspace;
 use std::sync::Arc;
 
-/// Runs what asks Stripe on behalf of somebody who waits for the answer; `counted` is the workspace whose requests are
-/// counted.
+/// Runs requests to Stripe for a caller who waits for the answer; they count for the workspace `counted`, if given.
 ///
-/// # Errors
-/// As the errand's own, and [`Denied::Busy`] when there were too many requests.
+/// As those of `asks`, and [`Denied::Busy`] when there were too many requests.
 pub async fn errand<T>(
     ledger: &Arc<Ledger>,
     counted: Option<&Workspace>,
@@ -30,7 +28,7 @@ pub async fn errand<T>(
                         Err(Busy { retry_after: exceeded.retry_after, exceeded: Some(exceeded.limit) })
                     }
                     Err(unavailable) => {
-                        // Nobody can say: then it is not sent.
+                        // The number is not known, so the request is not sent.
                         tracing::warn!(%unavailable, "requests to Stripe cannot be counted");
                         Err(Busy { retry_after: 1, exceeded: None })
                     }

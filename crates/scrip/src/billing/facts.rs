@@ -1,8 +1,8 @@
-//! What follows from what the payment provider says of a customer: which payments, standings and reversals the
-//! workspace's ledger is to have.
+//! Payments, subscription statuses and reversals that a workspace's ledger should have, from what Stripe says of its
+//! customer.
 //!
-//! Invariant: pure. It says the same of the same, however the provider came to it, and names a payment by what was paid
-//! for (R7), never by what told of it.
+//! Invariant: pure. The result depends on Stripe's objects alone, and not on their history; a payment is named by what
+//! it paid for (R7), never by the event that told of it.
 
 use super::read::Seen;
 use super::{collection, marks, money};
@@ -17,45 +17,45 @@ use scrip_engine::billing::command::{Bought, Payment, Standing};
 use scrip_engine::{Amount, Interval, Name, Timestamp, Workspace, WorkspaceId};
 use std::collections::BTreeMap;
 
-/// A payment that is settled, and when it was.
+/// A settled payment, and its place among the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// When it began and was billed, and whether it changed something that had begun: payments are recorded in the
-    /// order of what they paid for, and in one second a change comes after what it changes.
+    /// Start of what was paid for, instant of its invoice, and whether it changed something that had begun: payments
+    /// are recorded in the order of what they paid for, and in one second a change comes after what it changes.
     at: (Seconds, Seconds, bool),
-    /// What was paid, and what for.
+    /// Payment as the ledger records it.
     pub payment: Payment,
 }
 
-/// Money that went back.
+/// Money of one payment that went back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reversal {
-    /// The payment, as its grants' source.
+    /// Source of the payment's grants: its invoice or its payment intent.
     pub source: Name,
-    /// What was paid, in the currency's smallest unit.
+    /// Amount that was paid, in the currency's smallest unit.
     pub paid: u64,
-    /// What of it has gone back, or is claimed back.
+    /// Part of it that has gone back or is claimed back, in the currency's smallest unit.
     pub reversed: u64,
-    /// Whether it is in dispute.
+    /// `true` while a dispute of the payment is open.
     pub disputed: bool,
 }
 
-/// A payment that was declined.
+/// A payment of a subscription that was declined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declined {
-    /// The subscription.
+    /// Identifier of the subscription at Stripe.
     pub subscription: Name,
-    /// The bill.
+    /// Identifier of the unpaid invoice.
     pub invoice: Name,
-    /// Which attempt it was.
+    /// Number of the last attempt to collect it, starting at 1.
     pub attempt: u32,
 }
 
-/// Payments that are settled, in the order of what they paid for, and what was paid for and gives nothing.
+/// Returns the settled payments in the order of what they paid for, and an alert for each that gives nothing.
 pub fn payments(workspace: WorkspaceId, seen: &Seen) -> (Vec<Settled>, Vec<Alert>) {
     let mut settled = Vec::new();
     let mut alerts = Vec::new();
-    // The provider's list has the newest first, and sorting keeps the order of what is of one instant.
+    // Stripe's list has the newest first, and the sort is stable, so payments of one instant stay in their order.
     let invoices = seen.invoices.iter().rev().filter(|invoice| invoice.status == Some(InvoiceStatus::Paid));
     let money = money::by_invoice(seen);
     let money_of = |invoice: &Invoice| money.get(invoice.id.as_str()).copied().unwrap_or_default();
@@ -76,7 +76,7 @@ pub fn payments(workspace: WorkspaceId, seen: &Seen) -> (Vec<Settled>, Vec<Alert
     (settled, alerts)
 }
 
-/// What a bill paid for: one period of one plan. A bill for nothing of ours is nobody's business here.
+/// Returns the payment of an invoice: one period of one plan. `None` for an invoice that belongs to no subscription.
 fn of_invoice(
     workspace: WorkspaceId,
     seen: &Seen,
@@ -94,7 +94,7 @@ fn of_invoice(
     if money.whole() == 0 {
         return Err(wrong("nothing_paid", "the bill is settled without money: nothing is given for it".to_owned()));
     }
-    // What somebody put on the bill by hand is paid with it, and is no period.
+    // An item that was put on the invoice by hand is paid with it, and is no period.
     let is_period = |line: &&Line| !line.is_proration() && !line.is_by_hand() && line.amount != 0;
     let whole: Vec<&Line> = invoice.lines.data.iter().filter(is_period).collect();
     let [line] = whole.as_slice() else {
@@ -118,7 +118,7 @@ fn of_invoice(
         return Err(wrong("wrong_amount", "the amount is none".to_owned()));
     };
     let (anchor, start, end) = time_of(known, invoice, line, *interval);
-    // What the checkout session showed is what its first invoice buys; renewals go on with what is sold then.
+    // The offer of the checkout session counts for its first invoice; renewals follow the catalog of their time.
     let begins = Some(invoice).filter(|invoice| invoice.billing_reason == Some(BillingReason::SubscriptionCreate));
     let payment = Payment {
         source: Name::from(invoice.id.as_str()),
@@ -141,7 +141,7 @@ fn of_invoice(
     Ok(Some(Settled { at: (line.period.start, invoice.created, is_change), payment }))
 }
 
-/// Anchor, start and end of the period that an invoice pays for: as it is billed, or from the payment on where the
+/// Returns anchor, start and end of the period that an invoice pays for: as invoiced, or from the payment on where the
 /// period was over or its subscription had ended before, so that money never buys a time that has passed.
 fn time_of(
     subscription: Option<&Subscription>,
@@ -162,7 +162,7 @@ fn time_of(
     }
 }
 
-/// The pack that a checkout session paid for. A session that is complete may not be paid yet (R7).
+/// Returns the payment of a pack by a checkout session. A complete session may not be paid yet (R7).
 fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settled>, Alert> {
     let Some(pack) = session.metadata.get(marks::PACK) else { return Ok(None) };
     let wrong = |kind, detail: String| Alert::new(kind, &session.id, Some(workspace), detail);
@@ -188,7 +188,7 @@ fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settle
     Ok(Some(Settled { at: (session.created, session.created, false), payment }))
 }
 
-/// What was paid by itself when the balance got low: a pack.
+/// Returns the payment of a pack by a top-up; `None` if the payment intent is not a top-up's.
 fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Settled>, Alert> {
     let Some(n) = top_up_of(intent) else { return Ok(None) };
     let wrong = |kind, detail: String| Alert::new(kind, &intent.id, Some(workspace), detail);
@@ -217,13 +217,13 @@ fn version_shown(metadata: &Metadata) -> Option<u32> {
     metadata.get(marks::CATALOG)?.parse().ok()
 }
 
-/// Whether a payment is a workspace's automatic purchase of a number. A customer may have been another workspace's
+/// Returns `true` if a payment is top-up number `n` of a workspace. The customer may have belonged to another workspace
 /// before, which has the same numbers.
 pub fn is_top_up(workspace: WorkspaceId, intent: &PaymentIntent, n: u32) -> bool {
     top_up_of(intent) == Some(n) && is_of(workspace, &intent.metadata).is_ok()
 }
 
-/// The automatic purchase that a payment is.
+/// Returns the number of the top-up that a payment is for, if any.
 fn top_up_of(intent: &PaymentIntent) -> Option<u32> {
     intent.metadata.get(marks::TOP_UP)?.parse().ok()
 }
@@ -232,8 +232,8 @@ fn is_paid(session: &Session) -> bool {
     session.payment_status == PaymentStatus::Paid
 }
 
-/// Refuses what bears the mark of another workspace, and says of which. What bears none was made by hand for the
-/// customer, who is known.
+/// Refuses an object with the mark of another workspace, and returns that mark. An object without a mark was made by
+/// hand for the customer, who is known.
 fn is_of(workspace: WorkspaceId, metadata: &Metadata) -> Result<(), String> {
     match metadata.get(marks::WORKSPACE) {
         Some(marked) if *marked != workspace.to_string() => Err(marked.clone()),
@@ -245,7 +245,8 @@ fn amount(units: i64) -> Option<Amount> {
     Amount::new(units)
 }
 
-/// A customer with two subscriptions pays twice and gets both; somebody should ask them whether they want that.
+/// Returns an alert if the customer has two active subscriptions: it pays twice and gets both, and the operator should
+/// ask whether that is wanted.
 fn two_at_once(workspace: WorkspaceId, seen: &Seen) -> Option<Alert> {
     let mut going: Vec<&str> =
         seen.subscriptions.iter().filter(|one| one.status == Status::Active).map(|one| one.id.as_str()).collect();
@@ -254,7 +255,7 @@ fn two_at_once(workspace: WorkspaceId, seen: &Seen) -> Option<Alert> {
     (going.len() > 1).then(|| Alert::new("two_subscriptions", &going.join("+"), Some(workspace), detail))
 }
 
-/// How a subscription goes on; nothing of one that never began.
+/// Returns the status of a subscription for the ledger; `None` for one that never began.
 pub fn standing(seen: &Seen, subscription: &Subscription) -> Option<Standing> {
     match subscription.status {
         Status::Canceled | Status::IncompleteExpired => return Some(Standing::Ended),
@@ -269,7 +270,7 @@ pub fn standing(seen: &Seen, subscription: &Subscription) -> Option<Standing> {
     Some(Standing::Goes { ending, change, processing })
 }
 
-/// What was agreed for the end of the period: another plan or interval.
+/// Returns the plan and interval that are scheduled for the end of the period, if any.
 fn change(seen: &Seen, subscription: &Subscription) -> Option<(Name, scrip_engine::Interval)> {
     let schedule = subscription.schedule.as_ref()?;
     let schedule = seen.schedules.iter().find(|known| known.id == schedule.id)?;
@@ -280,9 +281,9 @@ fn change(seen: &Seen, subscription: &Subscription) -> Option<(Name, scrip_engin
     }
 }
 
-/// Bills that were to be paid and were not: the newest of each subscription, since the ledger remembers one.
+/// Returns the newest declined invoice of each subscription; the ledger remembers one.
 pub fn declined(seen: &Seen) -> Vec<Declined> {
-    // A payment on its way was tried and has not failed.
+    // A payment that is processing was tried and has not failed.
     let failed = |invoice: &&Invoice| !invoice.subscription().is_some_and(|one| collection::is_processing(seen, one));
     let open = seen.invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Open)).filter(failed);
     let tried = open.filter_map(|invoice| {
@@ -303,8 +304,9 @@ pub fn declined(seen: &Seen) -> Vec<Declined> {
     declined.collect()
 }
 
-/// What went back of each payment, or is claimed back (R9): of all that the workspace knows anything about. What goes
-/// back of a payment is so much of all that settled it, by card or from the balance.
+/// Returns how much of each payment went back or is claimed back (R9), for those payments that the workspace knows and
+/// where something went back now or before. The amount is a part of everything that settled the payment, by card or
+/// from the balance.
 pub fn reversals(workspace: &Workspace, seen: &Seen) -> Vec<Reversal> {
     let billed = money::by_invoice(seen);
     let invoices = billed.iter().filter(|(_, money)| money.whole() > 0).map(|(id, money)| Reversal {
@@ -333,7 +335,7 @@ pub fn reversals(workspace: &Workspace, seen: &Seen) -> Vec<Reversal> {
     found.into_values().filter(|found| is_known_source(found) && is_news(found)).collect()
 }
 
-/// The source that each payment is for.
+/// Returns the source of each payment intent: its invoice, or itself where it has none.
 fn sources(seen: &Seen) -> BTreeMap<&str, Name> {
     let billed = seen.invoices.iter().flat_map(|invoice| {
         let paid = invoice.payments.data.iter().filter_map(|payment| payment.payment.payment_intent.as_ref());
@@ -344,7 +346,7 @@ fn sources(seen: &Seen) -> BTreeMap<&str, Name> {
     by_themselves.chain(billed).collect()
 }
 
-/// Whether the workspace has taken something back for a payment, so that it may have to be given again.
+/// Returns `true` if the workspace has taken something back for a payment, which may have to be given again.
 fn is_known(workspace: &Workspace, source: &Name) -> bool {
     let taken = workspace.grants.iter().any(|grant| grant.source == *source && !grant.reclaim.is_zero());
     let period = workspace.subscription.payment.as_ref().filter(|payment| payment.source == *source);

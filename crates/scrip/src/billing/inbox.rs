@@ -1,8 +1,8 @@
-//! The inbox: what the payment provider tells of, kept under the event's id before it is answered, and passed on as a
-//! hint about its customer.
+//! The inbox: Stripe's events, stored by their ids before a delivery is answered, and passed on as hints at their
+//! customers.
 //!
-//! Invariant: what is kept of an event is whom it is about. What it says is asked for again, so a stale, reordered or
-//! forged copy of an object grants nothing.
+//! Invariant: of an event only its id, type, customer and charge are stored. Its object is read again from Stripe, so a
+//! stale, reordered or forged copy grants nothing.
 
 use super::reconcile::Trouble;
 use super::signature::judge;
@@ -17,12 +17,12 @@ use crate::stripe::error::Refused;
 use crate::stripe::objects::event::Event;
 use serde_json::Value as Json;
 
-/// Kind of the event that ends an unpaid checkout session for ever.
+/// Type of the event that ends an unpaid checkout session for ever.
 const EXPIRED: &str = "checkout.session.expired";
-/// Events passed on at once.
+/// Maximum number of events that are passed on at once.
 const WAVE: i64 = 100;
 
-/// What is told of that anything can follow from.
+/// Types of Stripe's events from which a command can follow; all others are ignored.
 pub const TYPES: [&str; 27] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
@@ -53,12 +53,12 @@ pub const TYPES: [&str; 27] = [
     "payment_intent.payment_failed",
 ];
 
-/// Why a delivery was not kept.
+/// Reason for which a delivery was not stored.
 #[derive(Debug)]
 pub enum NotKept {
-    /// It is not the provider's, or no event; in words for whoever sent it.
+    /// The delivery is not signed by Stripe, or is no event; a text for its sender.
     NotBelieved(&'static str),
-    /// The store cannot: the provider must deliver it again.
+    /// The store cannot write: Stripe must deliver the event again.
     Unavailable(Unavailable),
 }
 
@@ -68,10 +68,9 @@ impl From<Unavailable> for NotKept {
     }
 }
 
-/// Takes a delivery: what is signed is kept.
+/// Stores the event of a delivery whose signature is valid.
 ///
-/// # Errors
-/// Why it was not kept.
+/// When the delivery is not believed, or the store cannot write.
 pub async fn receive(billing: &Billing, signature: Option<&str>, body: &[u8]) -> Result<(), NotKept> {
     let now = billing.ledger.now(None).await?;
     judge(signature, body, &billing.secrets, now).map_err(|forged| NotKept::NotBelieved(forged.detail()))?;
@@ -79,10 +78,9 @@ pub async fn receive(billing: &Billing, signature: Option<&str>, body: &[u8]) ->
     Ok(keep(billing, &event).await?)
 }
 
-/// Keeps an event, to be passed on; one that cannot be ours raises an alert instead.
+/// Stores an event to be passed on; one of another mode or account raises an alert instead.
 ///
-/// # Errors
-/// When the store cannot write: then the provider must deliver it again.
+/// When the store cannot write: Stripe must deliver the event again.
 pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
     let store = billing.ledger.store();
     if let Some(alert) = strange(billing, event) {
@@ -96,7 +94,7 @@ pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
         );
         alerts::raise(store, Alert::new("wrong_version", said, None, detail)).await?;
     }
-    // Nothing follows from anything else: a customer who is just being made is nobody's yet.
+    // No command follows from other types: a customer that is just being created belongs to no workspace yet.
     if !TYPES.contains(&event.kind.as_str()) {
         return Ok(());
     }
@@ -104,7 +102,7 @@ pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
     if event.kind == EXPIRED
         && let Some(session) = object["id"].as_str()
     {
-        // It was not paid and cannot be any more, so nothing else follows, and nothing has to be asked.
+        // The checkout session was not paid and no longer can be, so nothing else follows and Stripe need not be read.
         return purchases::close_session(store.reader(), session, store.now(None).await?).await;
     }
     let customer = match object["object"].as_str() {
@@ -122,7 +120,7 @@ pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
     Ok(())
 }
 
-/// What is wrong with an event that no customer of ours can have caused.
+/// Returns the alert for an event that no customer of this server can have caused, if it is one.
 fn strange(billing: &Billing, event: &Event) -> Option<Alert> {
     let mode = billing.client.mode();
     if !mode.is_of(event.livemode) {
@@ -134,16 +132,15 @@ fn strange(billing: &Billing, event: &Event) -> Option<Alert> {
     Some(Alert::new("wrong_account", &event.id, None, detail))
 }
 
-/// The id of what may be an id or an object.
+/// Returns the id from a field that may hold an id or an object.
 fn id_of(value: &Json) -> Option<&str> {
     value.as_str().or_else(|| value["id"].as_str())
 }
 
-/// Passes events on: each becomes a hint about its customer. One whose question is refused waits, and holds up no
-/// other; where no answer comes at all, those that are left wait with it. How many there were.
+/// Passes stored events on: each becomes a hint at its customer. An event whose request Stripe refuses waits and holds
+/// up no other; where Stripe does not answer at all, the remaining events wait with it. Returns the number of events.
 ///
-/// # Errors
-/// When the store cannot answer, or the provider could not about some of them.
+/// When the store cannot answer, or Stripe could not for some of them.
 pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
     let store = billing.ledger.store();
     let events = stripe_events::waiting(store.worker(), WAVE).await?;
@@ -162,7 +159,7 @@ pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
     waits.map_or(Ok(events.len()), |error| Err(PassOn::Provider(error)))
 }
 
-/// Finds out whom an event is about, and hints at them.
+/// Finds the customer of an event, and hints at it.
 async fn pass_on_one(billing: &Billing, event: &Kept) -> Result<(), PassOn> {
     if event.kind == WISH {
         let workspace = event.id.split(':').nth(1).and_then(|id| id.parse().ok());
@@ -181,12 +178,12 @@ async fn pass_on_one(billing: &Billing, event: &Kept) -> Result<(), PassOn> {
     }
 }
 
-/// Why events wait.
+/// Reason for which events wait.
 #[derive(Debug)]
 pub enum PassOn {
-    /// The store cannot.
+    /// The store cannot answer or write.
     Store(Unavailable),
-    /// The provider cannot.
+    /// Stripe refused a request or did not answer.
     Provider(Error),
 }
 
@@ -205,7 +202,7 @@ impl From<Trouble> for PassOn {
     }
 }
 
-/// Whose a charge is. One that is not there is nobody's.
+/// Returns the customer of a charge; `None` if the charge has none or does not exist.
 async fn customer_of(billing: &Billing, charge: &str) -> Result<Option<String>, PassOn> {
     match billing.client.charge(charge).await {
         Ok(charge) => Ok(charge.customer.map(|customer| customer.id)),
@@ -214,8 +211,8 @@ async fn customer_of(billing: &Billing, charge: &str) -> Result<Option<String>, 
     }
 }
 
-/// Hints at a customer. One that bears our mark and that we do not know is somebody's money: an alert says so. One who
-/// was deleted bears no mark any more, and may have been ours when they paid what goes back now.
+/// Hints at a customer. One with Scrip's mark that no workspace has may have paid without getting credits: an alert
+/// says so. A deleted customer has lost its mark, and may have been a workspace's when it paid what now goes back.
 async fn hint_at(billing: &Billing, (event, kind): (&str, &str), customer: &str) -> Result<(), PassOn> {
     let store: &Store = billing.ledger.store();
     if customers::hint(store, customer).await? {
@@ -239,18 +236,18 @@ async fn hint_at(billing: &Billing, (event, kind): (&str, &str), customer: &str)
             }
             Ok(())
         }
-        // Deleted, or another product's.
+        // The customer was deleted, or belongs to another product.
         Err(Error::Refused(refused)) if is_missing(&refused) => Ok(()),
         Err(error) => Err(PassOn::Provider(error)),
     }
 }
 
-/// Whether an event is about money that goes back, or is claimed back.
+/// Returns `true` if an event of this type is about money that goes back or is claimed back.
 fn goes_back(kind: &str) -> bool {
     ["charge.refunded", "charge.dispute.", "refund."].iter().any(|start| kind.starts_with(start))
 }
 
-/// Whether there is no such thing. Any other refusal is about who asks, or how often: the event waits.
+/// Returns `true` if the object does not exist. Any other refusal is about the key or the rate: the event waits.
 fn is_missing(refused: &Refused) -> bool {
     refused.status == 404
 }

@@ -1,10 +1,10 @@
-//! What is sold through a payment provider: who buys, what they paid, and what follows from it for their workspace.
+//! Sales through Stripe: customers, their payments, and the commands that follow for their workspaces.
 //!
-//! What the provider delivers is a hint that something is new about a customer, and no more: everything about that
-//! customer is read again, and what has to follow from it is submitted as commands that change nothing the second time.
-//! So it does not matter which hints come, in which order or how often; and where none comes, a sweep is the same hint.
+//! A delivery of Stripe's is a hint that a customer has changed, and no more: everything about that customer is read
+//! again, and the commands that follow are submitted, which change nothing the second time. So the order and number of
+//! the hints do not matter; and where none comes, a sweep is the same hint.
 //!
-//! Invariant: nothing is granted for what the provider did not say is paid when it was asked, and nothing twice (R7).
+//! Invariant: units are granted only for a payment that Stripe confirmed when it was read, and never twice (R7).
 
 pub mod collection;
 pub mod customers;
@@ -31,50 +31,50 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
-/// What we write on the provider's objects to know them again.
+/// Metadata keys by which Scrip recognizes its objects at Stripe.
 pub mod marks {
-    /// The workspace.
+    /// Identifier of the workspace that an object belongs to.
     pub const WORKSPACE: &str = "scrip_workspace";
-    /// The purchase.
+    /// Identifier of the purchase that a checkout session is for.
     pub const PURCHASE: &str = "scrip_purchase";
-    /// The catalog version that a checkout session shows.
+    /// Catalog version whose offer a checkout session shows.
     pub const CATALOG: &str = "scrip_catalog";
-    /// The price that a plan changes to with the period's end.
+    /// Identifier of the price to which a plan changes at the end of the period.
     pub const CHANGE: &str = "scrip_change";
-    /// The pack.
+    /// Identifier of the pack that is bought.
     pub const PACK: &str = "scrip_pack";
-    /// The number of an automatic purchase.
+    /// Number of the top-up that a payment is for.
     pub const TOP_UP: &str = "scrip_top_up";
-    /// The price that Scrip changed a subscription to, because a migration gave notice of it.
+    /// Identifier of the price that Scrip gave a subscription, because a migration gave notice of it.
     pub const REPRICED: &str = "scrip_repriced";
-    /// A portal's configuration.
+    /// Hash of the features and texts of a portal configuration.
     pub const PORTAL: &str = "scrip_portal";
 }
 
-/// Sells through a payment provider.
+/// Sales of one server through one Stripe account.
 pub struct Billing {
-    /// Where it is written.
+    /// Ledger to which the commands are submitted.
     pub ledger: Arc<Ledger>,
-    /// Who is asked.
+    /// Client of the Stripe account.
     pub client: Client,
-    /// The secrets that deliveries are signed with.
+    /// Secrets with which webhook deliveries are signed; several while one is replaced.
     pub secrets: Vec<String>,
-    /// Where customers come back to: scheme and host.
+    /// Address to which customers come back: scheme and host.
     pub public_url: String,
-    /// Prices that were read and sell something: what they cost never changes.
+    /// Prices that were read and sell something, by their ids; their amounts never change.
     prices: Mutex<HashMap<String, Arc<Price>>>,
-    /// Workspaces whose renewals are probed for, and since when.
+    /// Workspaces whose renewals are probed, and since when.
     probed: Mutex<HashMap<scrip_engine::WorkspaceId, tokio::time::Instant>>,
-    /// Configurations of the portal, by what a workspace may change to, and when each was looked up.
+    /// Portal configurations, by what a workspace may change to: when each was looked up, and its id.
     portals: Mutex<HashMap<String, (tokio::time::Instant, String)>>,
-    /// Held while a configuration is looked up: of many visits one asks Stripe.
+    /// Lock for the lookup of a portal configuration: of many portal sessions one asks Stripe.
     portal_lookup: tokio::sync::Mutex<()>,
-    /// Wakes the worker.
+    /// Signal that wakes the worker.
     wake: Notify,
 }
 
 impl Billing {
-    /// Sells with a client of the provider's.
+    /// Sells through the account of a client.
     pub fn new(ledger: Arc<Ledger>, client: Client, secrets: Vec<String>, public_url: String) -> Billing {
         Billing {
             ledger,
@@ -89,12 +89,12 @@ impl Billing {
         }
     }
 
-    /// Wakes the worker, since there is something new.
+    /// Wakes the worker, because an event was kept or a hint given.
     pub fn wake(&self) {
         self.wake.notify_one();
     }
 
-    /// A price, read once if it sells something: what is written on one that does not can be put right.
+    /// Returns a price; one that sells something is read from Stripe once, since others can be corrected there.
     async fn price(&self, id: &str) -> Result<Arc<Price>, Error> {
         if let Some(price) = self.prices.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(Arc::clone(price));

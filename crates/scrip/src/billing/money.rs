@@ -3,7 +3,7 @@
 //! Stripe keeps a balance for a customer: credit notes, prorations and the operator put money in, invoices take it out.
 //! So money of one invoice can pay another. It is a refund of the first before it pays the second.
 //!
-//! **Invariant:** pure; of no invoice more goes back than was paid, and no money pays two invoices at once.
+//! **Invariant:** pure; no more goes back of an invoice than was paid, and no money pays two invoices at once.
 
 use super::read::Seen;
 use crate::stripe::objects::balance::{BalanceTransaction, Kind};
@@ -15,25 +15,25 @@ use std::collections::{BTreeMap, VecDeque};
 /// Money of one invoice, in its currency's smallest unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Money {
-    /// Paid by card, debit or transfer.
+    /// Amount paid by card, debit or transfer, or moved here from an earlier invoice by a proration.
     pub card: u64,
-    /// Taken from the customer's balance, and money that the customer once paid in.
+    /// Amount taken from the customer's balance that the customer once paid in.
     pub funded: u64,
-    /// Taken from the customer's balance, and given by the operator: it costs the customer nothing.
+    /// Amount taken from the customer's balance that the operator gave: it costs the customer nothing.
     pub given: u64,
-    /// Gone back, or claimed back; at most what was paid.
+    /// Amount that went back or is claimed back; at most what settled the invoice.
     pub gone: u64,
-    /// A dispute about it is open or lost.
+    /// `true` while a dispute of the invoice's charges is open.
     pub disputed: bool,
 }
 
 impl Money {
-    /// Everything that settled the invoice.
+    /// Returns everything that settled the invoice.
     pub fn whole(&self) -> u64 {
         self.card + self.funded + self.given
     }
 
-    /// The part of it that is the customer's own money.
+    /// Returns the part that is the customer's own money.
     pub fn paid(&self) -> u64 {
         self.card + self.funded
     }
@@ -60,14 +60,14 @@ pub fn by_invoice(seen: &Seen) -> BTreeMap<&str, Money> {
     money.collect()
 }
 
-/// Balance that an invoice took when it was finalized.
+/// Returns the amount that an invoice took from the balance when it was finalized.
 fn taken_from_balance(invoice: &Invoice) -> u64 {
     let ending = invoice.ending_balance.unwrap_or(invoice.starting_balance);
     positive(ending.min(0) - invoice.starting_balance)
 }
 
-/// Part of each invoice's balance that the customer had paid in, oldest money first. What a voided invoice gives back
-/// is the money it had taken.
+/// Returns the part of each invoice's balance that the customer had paid in, oldest money first. A voided invoice gives
+/// back the same money that it had taken.
 fn from_balance(seen: &Seen) -> BTreeMap<&str, u64> {
     let mut pool: VecDeque<(u64, bool)> = VecDeque::new();
     let (mut owed, mut funded) = (0, BTreeMap::<&str, u64>::new());
@@ -89,7 +89,7 @@ fn from_balance(seen: &Seen) -> BTreeMap<&str, u64> {
                 _ if is_paid_in(change) => left,
                 _ => 0,
             };
-            // Credit pays first what the customer owed.
+            // A credit first pays what the customer owed.
             let free = left - left.min(owed);
             owed -= left - free;
             let paid_in = paid_in.min(free);
@@ -113,8 +113,8 @@ fn from_balance(seen: &Seen) -> BTreeMap<&str, u64> {
     funded
 }
 
-/// Returns the part of a credit note that is the customer's own money, as it is of the whole that settled the invoice;
-/// and the most that all its credit notes can be: what the customer paid and has not been given back by card. `None`
+/// Returns the part of a credit note that is the customer's own money, in proportion to the whole that settled the
+/// invoice; and the most that all its credit notes can be: what the customer paid, less what went back by card. `None`
 /// where the invoice is not known.
 fn share_of_customer(seen: &Seen, invoice: &str, funded: u64, credited: u64) -> Option<(u64, u64)> {
     let invoice = seen.invoices.iter().find(|known| known.id == invoice)?;
@@ -125,7 +125,7 @@ fn share_of_customer(seen: &Seen, invoice: &str, funded: u64, credited: u64) -> 
     Some((u64::try_from(part).unwrap_or(credited), own - own.min(gone)))
 }
 
-/// Takes back of an invoice what its voiding gave back: what the customer had paid in comes back last.
+/// Takes back from an invoice what its voiding returned to the balance; returns the part that the customer had paid in.
 fn take_again<'s>(funded: &mut BTreeMap<&'s str, u64>, invoice: &'s str, amount: u64) -> u64 {
     let known = funded.entry(invoice).or_default();
     let part = amount.min(*known);
@@ -133,7 +133,7 @@ fn take_again<'s>(funded: &mut BTreeMap<&'s str, u64>, invoice: &'s str, amount:
     part
 }
 
-/// Returns whether a credit of the balance is money that the customer had paid: from an invoice, and not by hand.
+/// Returns `true` if a credit of the balance is money that the customer had paid: from an invoice, and not by hand.
 fn is_paid_in(change: &BalanceTransaction) -> bool {
     match change.kind {
         Kind::CreditNote | Kind::InvoiceOverpaid | Kind::AppliedToInvoice => true,
@@ -146,7 +146,8 @@ fn is_paid_in(change: &BalanceTransaction) -> bool {
     }
 }
 
-/// Amount of an invoice that credit notes gave back otherwise than to the card: into the balance, or outside Stripe.
+/// Returns the amount of an invoice that credit notes gave back other than to the card: into the balance, or outside
+/// Stripe.
 fn credited(seen: &Seen, invoice: &str) -> u64 {
     let notes = seen.credit_notes.iter().filter(|note| note.invoice.id == invoice && note.status != NoteStatus::Void);
     notes
@@ -157,7 +158,8 @@ fn credited(seen: &Seen, invoice: &str) -> u64 {
         .sum()
 }
 
-/// Amounts that prorations took out of earlier invoices, by the invoice that had paid for the time.
+/// Returns the amounts that prorations took out of earlier invoices, by the id of the invoice that had paid for the
+/// time.
 fn prorated(seen: &Seen) -> BTreeMap<&str, u64> {
     let mut taken = BTreeMap::new();
     let counts = |invoice: &&Invoice| matches!(invoice.status, Some(Status::Paid));
@@ -171,12 +173,12 @@ fn prorated(seen: &Seen) -> BTreeMap<&str, u64> {
     taken
 }
 
-/// Lines of an invoice that give back the rest of a time that was paid before.
+/// Returns the lines of an invoice that give back the rest of a time that was paid before.
 fn credited_lines(invoice: &Invoice) -> impl Iterator<Item = &Line> {
     invoice.lines.data.iter().filter(|line| line.is_proration() && line.amount < 0)
 }
 
-/// The newest paid invoice of the same subscription, before another one, that paid for a line's time.
+/// Returns the newest paid invoice of the same subscription, made before `invoice`, that paid for a line's time.
 fn paid_before<'s>(seen: &'s Seen, invoice: &Invoice, line: &Line) -> Option<&'s Invoice> {
     let covers =
         |paid: &Line| paid.amount > 0 && paid.period.start <= line.period.start && line.period.end <= paid.period.end;
@@ -190,7 +192,7 @@ fn paid_before<'s>(seen: &'s Seen, invoice: &Invoice, line: &Line) -> Option<&'s
     before.max_by_key(|other| other.created)
 }
 
-/// Money that went back of an invoice's charges or is claimed back, and whether a dispute claims it.
+/// Returns the money of an invoice's charges that went back or is claimed back, and whether a dispute of them is open.
 fn by_card(seen: &Seen, invoice: &Invoice) -> (u64, bool) {
     let intents: Vec<&str> = invoice
         .payments
@@ -206,7 +208,7 @@ fn by_card(seen: &Seen, invoice: &Invoice) -> (u64, bool) {
     charges.fold((0, false), |(sum, disputed), (gone, claimed)| (sum + gone, disputed | claimed))
 }
 
-/// Refunds and claims of a charge, at most the charge, and whether a dispute of it is open.
+/// Returns the refunds and claims of a charge, at most its amount, and whether a dispute of it is open.
 pub fn gone_of_charge(seen: &Seen, charge: &Charge) -> (u64, bool) {
     let disputes = || seen.disputes.iter().filter(|dispute| dispute.charge.id == charge.id);
     let is_open = |status: &DisputeStatus| {

@@ -1,11 +1,11 @@
-//! The provider's portal: where customers change, cancel and pay what they subscribe to.
+//! Stripe's portal, in which customers change, cancel and pay their subscriptions.
 //!
-//! The portal times a change by amounts and intervals, and the catalog by its order of plans (R31). So a visit lists
-//! the changes that both time alike; an upgrade that was chosen already has a page of its own, where nothing waits; and
-//! what neither can say is scheduled by Scrip (`downgrades`).
+//! The portal times a change by amounts and intervals, the catalog by its order of plans (R31). So a portal session
+//! lists the changes that both time alike; an upgrade that was chosen already has a session of its own, where nothing
+//! waits; and a change that neither can express is scheduled by Scrip (`downgrades`).
 //!
-//! Invariant: a portal lists only plans whose reviews the workspace has (R25), changes to more at once and paid first,
-//! and to less with the period's end (R31).
+//! Invariant: a portal session lists only plans whose reviews the workspace has (R25), upgrades at once and paid first,
+//! and downgrades at the end of the period (R31).
 
 use super::collection::Stage;
 use super::purchases::Denied;
@@ -24,18 +24,18 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// The one thing a visit is for.
+/// Task that a portal session is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visit {
-    /// Whatever they like.
+    /// Any task that the portal offers.
     Any,
-    /// Cancelling.
+    /// Cancellation of the current subscription.
     Cancel,
-    /// Another means of payment.
+    /// Change of the payment method.
     Card,
 }
 
-/// Changes of plan that a page of the portal offers.
+/// Changes of plan that a portal session offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Changes {
     /// Changes that the portal times as the catalog does.
@@ -44,13 +44,15 @@ pub(super) enum Changes {
     Upgrades,
 }
 
-/// Time for which a configuration is remembered: whoever changes prices at Stripe by hand sees them here by then.
+/// Time for which a portal configuration is remembered: prices that are changed by hand at Stripe take effect here by
+/// then.
 const REMEMBERED: Duration = Duration::from_secs(600); // # assumed
-/// Words on the portal where an upgrade ends what is left; the portal takes 60 letters.
+/// Headline of the portal where an upgrade ends the remaining credits; Stripe allows 60 characters.
 const FORFEITS: &str = "An upgrade ends what is left of your current credits.";
 
-/// Returns true if the portal times a change as the catalog does, whether it compares amounts as they are or by the
-/// day: what waits has a shorter interval, or the same and a lower amount; what does not has the same and no lower one.
+/// Returns `true` if the portal times a change as the catalog does, whether it compares amounts as they are or by the
+/// day: a change that waits has a shorter interval, or the same and a lower amount; one that does not wait has the same
+/// interval and no lower amount.
 pub(super) fn is_timed_alike(waits: bool, from: (Interval, Amount), to: (Interval, Amount)) -> bool {
     match to.0.cmp(&from.0) {
         Ordering::Less => waits,
@@ -60,14 +62,13 @@ pub(super) fn is_timed_alike(waits: bool, from: (Interval, Amount), to: (Interva
 }
 
 impl Billing {
-    /// A page of the portal for a workspace.
+    /// Opens a portal session for a workspace; returns its address.
     ///
-    /// # Errors
-    /// Why there is none.
+    /// When no portal session can be opened; the reason.
     pub async fn portal(&self, workspace: &Workspace, visit: Visit) -> Result<String, Denied> {
         self.is_of_this_mode(workspace)?;
         let flow = match visit {
-            // Whoever is frozen may cancel and leave another means of payment, and buys nothing.
+            // A frozen workspace may cancel and change its payment method, and buys nothing.
             Visit::Any => match &workspace.frozen {
                 Some(reason) => {
                     return Err(Denied::Refused(Refusal::WorkspaceFrozen { reason: reason.to_string() }));
@@ -78,7 +79,7 @@ impl Billing {
             Visit::Cancel => {
                 let current = match &workspace.subscription.payment {
                     Some(_) => self.current(workspace).await?,
-                    // After the grace there is no plan to end, and there may be a subscription that is collected.
+                    // After the grace there is no plan to end, but Stripe may still collect for a subscription.
                     None => match self.collection_there(workspace).await? {
                         Some(found) => self.client.subscription(&found.subscription).await?,
                         None => self.current(workspace).await?,
@@ -90,21 +91,19 @@ impl Billing {
         self.visit(workspace, flow, Changes::TimedAlike).await
     }
 
-    /// Ends the current subscription with its period, or takes that back.
+    /// Sets the current subscription to end with its period, or takes that back.
     ///
-    /// # Errors
-    /// Why not.
+    /// When the end cannot be set; the reason.
     pub async fn end(&self, workspace: &Workspace, ending: bool) -> Result<(), Denied> {
         self.is_of_this_mode(workspace)?;
         let current = self.current(workspace).await?;
         Ok(self.end_there(&current, ending).await?)
     }
 
-    /// Ends every subscription that Stripe still collects for a plan that the workspace is on no longer, or not yet;
+    /// Cancels every subscription that Stripe still collects for a plan that the workspace is on no longer, or not yet;
     /// returns whether there was one.
     ///
-    /// # Errors
-    /// Why not: also while a payment is on its way, which nobody can stop.
+    /// When a subscription cannot be cancelled: also while a payment is on its way, which cannot be stopped.
     pub async fn end_collection(&self, workspace: &Workspace) -> Result<bool, Denied> {
         self.is_of_this_mode(workspace)?;
         let mut ended = false;
@@ -121,16 +120,16 @@ impl Billing {
         Ok(ended)
     }
 
-    /// Says at the provider whether a subscription ends with its period. What was agreed to follow it is agreed on no
-    /// more: while it is, the provider refuses to hear of an end.
+    /// Sets at Stripe whether a subscription ends with its period. A scheduled change is released first, since Stripe
+    /// refuses to set an end while there is one.
     pub(super) async fn end_there(&self, current: &Subscription, ending: bool) -> Result<(), Error> {
-        // Each time is a decision of its own: what it is to be is what it becomes, however often it is said. An answer
-        // to an older one would change nothing.
+        // Each request is a decision of its own: repeating it sets the same end. Stripe's answer to an earlier request
+        // with the same key would change nothing.
         let key = |what: &str| IdempotencyKey::of(&[what, &hex(&crate::crypto::random::<16>())]);
         if let Some(schedule) = &current.schedule {
             self.client.release_schedule(&schedule.id, &key("release")).await?;
         }
-        // The portal sets a date, which is taken back as one.
+        // The portal sets a date, which is removed as one.
         let is_dated = !current.cancel_at_period_end && current.cancel_at.is_some();
         let change = match ending {
             false if is_dated => Ending { cancel_at: Some(None), ..Ending::default() },
@@ -140,8 +139,9 @@ impl Billing {
         Ok(())
     }
 
-    /// The page where the current subscription is changed to another price. One that has the price already, and only
-    /// ends, is kept on the portal's first page: the provider confirms no change to what is there.
+    /// Opens a portal session in which the current subscription is changed to another price; returns its address. A
+    /// subscription that has the price already, and only ends, gets the whole portal: Stripe confirms no change to the
+    /// same price.
     pub(super) async fn change_page(
         &self,
         workspace: &Workspace,
@@ -161,8 +161,8 @@ impl Billing {
         self.visit(workspace, Some(flow), changes).await
     }
 
-    /// The subscription that the workspace's period was paid with, unless it is over: it may have been ended at once,
-    /// or its customer was deleted.
+    /// Returns the subscription that the workspace's period was paid with, unless it is over: it may have been
+    /// cancelled at once, or its customer deleted.
     pub(super) async fn still_going(&self, workspace: &Workspace) -> Result<Option<Subscription>, Denied> {
         match self.current(workspace).await {
             Ok(current) => {
@@ -174,7 +174,7 @@ impl Billing {
         }
     }
 
-    /// The subscription that the workspace's period was paid with.
+    /// Returns the subscription that the workspace's period was paid with.
     async fn current(&self, workspace: &Workspace) -> Result<Subscription, Denied> {
         let Some(paid) = &workspace.subscription.payment else {
             return Err(Denied::Refused(Refusal::invalid("", "the workspace has no subscription that it pays itself")));
@@ -182,7 +182,7 @@ impl Billing {
         Ok(self.client.subscription(&paid.subscription).await?)
     }
 
-    /// A page of the portal.
+    /// Opens a portal session for a task, or for the whole portal; returns its address.
     pub(super) async fn visit(
         &self,
         workspace: &Workspace,
@@ -192,7 +192,7 @@ impl Billing {
         let customer = self.customer(workspace).await?;
         let configuration = self.configuration(workspace, changes).await?;
         let mut new = NewSession { customer, configuration, return_url: self.back(workspace), flow_data };
-        // Each visit is a decision of its own; nothing follows from a page that nobody opens.
+        // Each portal session is a decision of its own; one that is never used has no effect.
         let key = || IdempotencyKey::of(&["visit", &hex(&crate::crypto::random::<16>())]);
         match self.client.create_portal_session(&new, &key()).await {
             // The remembered configuration is gone or was switched off.
@@ -209,7 +209,7 @@ impl Billing {
     }
 
     /// Returns the configuration for a workspace, which is remembered for all that may change to the same: it costs
-    /// Stripe no request while it is. To look it up is work for everybody, counted for no workspace.
+    /// Stripe no request while it is. Its lookup is background work, counted for no workspace.
     async fn configuration(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denied> {
         let kind = self.kind_of_portal(workspace, changes).await?;
         if let Some(known) = self.remembered_portal(&kind) {
@@ -231,7 +231,7 @@ impl Billing {
         known.map(|(_, id)| id.clone())
     }
 
-    /// Returns everything that a configuration follows from, besides the prices at Stripe.
+    /// Returns a key made of everything that a configuration follows from, besides the prices at Stripe.
     async fn kind_of_portal(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denied> {
         let catalogs = self.ledger.store().catalogs();
         let now = self.ledger.now(workspace.test_clock).await?;
@@ -247,7 +247,7 @@ impl Billing {
         Ok(format!("{version} {plan} {current:?} {approved:?} {changes:?} {forfeits}"))
     }
 
-    /// Finds the configuration at Stripe, or makes it, once for all that may change to the same.
+    /// Finds the configuration at Stripe, or creates it, once for all workspaces that may change to the same.
     async fn look_up_configuration(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denied> {
         let features = Features {
             invoice_history: Switch { enabled: true },
@@ -272,7 +272,7 @@ impl Billing {
         }
     }
 
-    /// What can be changed to: of the plans that are sold and whose reviews the workspace has.
+    /// Returns the changes of plan that a configuration offers: of the plans on sale whose reviews the workspace has.
     async fn changing(&self, workspace: &Workspace, changes: Changes) -> Result<Changing, Denied> {
         let catalogs = self.ledger.store().catalogs();
         let now = self.ledger.now(workspace.test_clock).await?;
@@ -298,7 +298,7 @@ impl Billing {
                 });
                 let sold = Sold::Plan { plan: plan.id.to_string(), interval: price.interval };
                 let found = if is_offered { self.client.price_by_lookup(&sold.lookup_key()).await? } else { None };
-                // What does not say that it sells this would be paid, and give nothing.
+                // A price whose metadata does not say that it sells this plan would be paid, and give nothing.
                 if let Some(found) = found.filter(|found| offers::offer(found).is_ok_and(|offer| offer.sold == sold)) {
                     products.entry(found.product.id).or_default().push(found.id);
                 }
@@ -317,7 +317,7 @@ impl Billing {
     }
 }
 
-/// Returns true if an upgrade ends what a workspace has left.
+/// Returns `true` if an upgrade ends what a workspace has left.
 fn forfeits(workspace: &Workspace, catalogs: &Catalogs) -> bool {
     let terms = Terms::of(workspace, catalogs, workspace.at);
     terms.is_some_and(|terms| terms.on_upgrade() == OnUpgrade::Forfeit)
@@ -344,7 +344,7 @@ mod tests {
             for (to, to_days) in intervals {
                 for (old, new) in amounts.iter().flat_map(|old| amounts.iter().map(move |new| (*old, *new))) {
                     let amount = |units| Amount::new(units).expect("small");
-                    // What the portal would do, whichever way it compares.
+                    // The portal's timing, for either way of comparing amounts.
                     let as_it_is = to_days < from_days || new < old;
                     let by_the_day = to_days < from_days || new * from_days < old * to_days;
                     for waits in [false, true] {

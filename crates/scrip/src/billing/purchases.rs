@@ -1,9 +1,9 @@
-//! Buying: from what somebody wants to the page where it is paid.
+//! Purchases: from a wish for a plan or pack to Stripe's page on which it is paid.
 //!
-//! What was decided is written down before the provider is asked, and the provider's keys are made from it; so whoever
-//! asks again, or takes over from a process that was killed, comes to the same page.
+//! The decision is stored before Stripe is asked, and the idempotency keys are made from it; so a repeated request, or
+//! a process that takes over from one that was killed, comes to the same checkout session.
 //!
-//! Invariant: the provider is asked for no page before the engine has offered what is on it (R25).
+//! Invariant: no checkout session is opened before the engine has offered what is on it (R25).
 
 use super::collection::{self, Collection, Stage};
 use super::portal::{self, Changes};
@@ -28,54 +28,54 @@ use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{How, Mode, Offer, Refusal, Timestamp, Wanted, Workspace, money, offer, upgrade};
 use std::collections::BTreeMap;
 
-/// Beginning of what is said of a price that Stripe does not have.
+/// Beginning of the message about a price that Stripe does not have.
 pub(super) const NOT_SOLD: &str = "Stripe does not sell";
 
-/// How long a page can be paid on, in seconds: between half an hour and a day, as the provider has it.
+/// Lifetime of a checkout session, in seconds: Stripe allows between half an hour and a day.
 const PAGE_SECONDS: i64 = 3600; // # assumed
-/// How long it must be to its end when it is opened, in seconds: the provider's half an hour, and one minute in which
-/// it is asked.
+/// Minimum remaining lifetime of a checkout session when it is opened, in seconds: Stripe's half an hour, and one
+/// minute for the request.
 const PAGE_SECONDS_LEAST: i64 = 1860; // # assumed
 
-/// The longest id that the provider gives to anything.
+/// Maximum length of an id that Stripe gives an object, in bytes.
 const ID_MAX: usize = 255;
-/// How often it is tried to decide on a plan while others do.
+/// Maximum number of attempts to decide on a plan while others decide at the same time.
 const DECISIONS: usize = 5; // # assumed
 
-/// Where something is paid.
+/// Stripe's page on which an offer is paid: a checkout session, the portal or an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The provider's page.
+    /// Address of the page at Stripe.
     pub url: String,
-    /// What is offered there.
+    /// Offer that is paid on the page.
     pub offer: Offer,
-    /// Until when it can be paid; a page where a subscription is changed does not say.
+    /// Instant until which the page can be paid; `None` for the portal and for an invoice.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Why there is no page.
+/// Reason for which there is no page to pay on.
 #[derive(Debug)]
 pub enum Denied {
-    /// It is not sold, or not to them.
+    /// The purchase is refused, with a reason for the caller.
     Refused(Refusal),
-    /// The provider refuses, or does not answer.
+    /// Stripe refused the request or did not answer.
     Provider(Error),
-    /// Too much is asked of the provider.
+    /// Too many requests to Stripe were made.
     Busy {
-        /// Seconds after which to come again.
+        /// Seconds after which the caller may retry.
         retry_after: u32,
-        /// Number of requests that the workspace has in a day; `None` where it is the pace of all requests.
+        /// Number of requests that the workspace has in a day; `None` if the pace of all requests refused.
         exceeded: Option<u32>,
     },
-    /// The store cannot.
+    /// The store cannot answer or write.
     Store(Unavailable),
-    /// Stripe does not sell it at this price.
+    /// Stripe has no price that sells the offer.
     NotSynced(String),
-    /// Stripe has something that Scrip did not make so.
+    /// Stripe has an object that Scrip did not make so.
     Unexpected(String),
-    /// The idempotency key was used to buy something else.
+    /// The idempotency key was used for another purchase.
     KeyReused,
-    /// The workspace is of the other mode than the provider's key.
+    /// The workspace is of the other mode than the Stripe key.
     OtherMode,
 }
 
@@ -95,11 +95,10 @@ impl From<Error> for Denied {
 }
 
 impl Billing {
-    /// The page where a workspace pays for what it wants. The same request, by its key, comes to the same page, and so
-    /// does the same wish while its page is open.
+    /// Returns the page on which a workspace pays for a plan or pack. A request repeated with its key gets the same
+    /// page, and so does the same wish while its checkout session is open.
     ///
-    /// # Errors
-    /// Why there is none.
+    /// When nothing can be paid; the reason.
     pub async fn buy(&self, workspace: &Workspace, wanted: &Wanted, key: Option<&str>) -> Result<Page, Denied> {
         self.is_of_this_mode(workspace)?;
         let now = self.ledger.now_of(workspace).await?;
@@ -120,8 +119,8 @@ impl Billing {
                         return Ok(Page { url, offer: offered, expires_at: None });
                     }
                 }
-                // What is paid is had to its end, and what is bought meanwhile begins at once: there is nothing to
-                // change.
+                // The paid period lasts to its end, and a purchase meanwhile begins at once: there is no subscription
+                // to change.
                 None => offered.how = self.anew(workspace, &offered, now),
             }
         }
@@ -140,25 +139,26 @@ impl Billing {
         let url = session.url.ok_or_else(|| Denied::Unexpected("Stripe opened no checkout session".to_owned()))?;
         let (session_id, expiry) = (session.id.clone(), IdempotencyKey::of(&["expire", &purchase.id]));
         if !purchases::offer(self.ledger.store().reader(), &purchase, &session.id, &url).await? {
-            // Nobody has seen this page; it goes, so that nobody can pay on two.
+            // This checkout session was shown to no customer; it is expired, so that two can never be paid.
             let _ = self.client.expire_checkout(&session_id, &expiry).await;
             return Err(given_up());
         }
         Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) })
     }
 
-    /// The page of what Stripe already collects for a plan: whoever subscribes anew meanwhile pays twice (R38). `None`
-    /// when it collects nothing.
+    /// Returns the page of what Stripe already collects for a plan, since a customer that subscribes anew meanwhile
+    /// pays twice (R38). `None` when Stripe collects nothing.
     ///
-    /// # Errors
-    /// A refusal while a payment is on its way: there is nothing to be done before it arrives.
+    /// A refusal while a payment is on its way: nothing can be done before it arrives.
     async fn page_of_collection(&self, workspace: &Workspace) -> Result<Option<String>, Denied> {
         let Some(seen) = self.plans_there(workspace).await? else { return Ok(None) };
         let Some(found) = collection::of_customer(&seen) else {
             return match collection::going_beside(&seen, workspace) {
-                // What it pays is carried beside the current period: it is changed or cancelled in the portal.
+                // The other subscription's period is carried beside the current one: it is changed or cancelled in the
+                // portal.
                 Some((_, true)) => Ok(Some(self.visit(workspace, None, Changes::TimedAlike).await?)),
-                // It was just paid, and the ledger has not heard of it: it is read now.
+                // The other subscription was just paid, and the ledger does not know yet: the customer is reconciled
+                // now.
                 Some((uncounted, false)) => {
                     customers::hint_workspace(self.ledger.store(), workspace.id).await?;
                     self.wake();
@@ -183,7 +183,7 @@ impl Billing {
         }
     }
 
-    /// Reads at Stripe what it collects of a workspace for a plan.
+    /// Reads from Stripe what it collects from a workspace for a plan.
     ///
     /// # Errors
     /// When Stripe or the store cannot answer.
@@ -191,7 +191,7 @@ impl Billing {
         Ok(self.plans_there(workspace).await?.and_then(|seen| collection::of_customer(&seen)))
     }
 
-    /// Reads at Stripe what a workspace has to do with plans; `None` where that is nothing.
+    /// Reads a workspace's customer from Stripe; `None` if it has none, or never subscribed to a plan of Scrip's.
     async fn plans_there(&self, workspace: &Workspace) -> Result<Option<Seen>, Denied> {
         let Some(customer) = customers::of(self.ledger.store(), workspace.id).await? else { return Ok(None) };
         let read = async {
@@ -208,8 +208,8 @@ impl Billing {
         }
     }
 
-    /// Returns how something begins that is bought beside a period whose subscription is over: in its place, or what is
-    /// less beside it.
+    /// Returns how a purchase begins that is made beside a period whose subscription is over: a lower plan at once
+    /// instead of at the period's end, and otherwise as an upgrade.
     fn anew(&self, workspace: &Workspace, offered: &Offer, now: Timestamp) -> How {
         match offered.how {
             How::AtPeriodEnd(_) if workspace.subscription.payment.is_some() => How::AtOnce,
@@ -217,8 +217,8 @@ impl Billing {
         }
     }
 
-    /// Returns the changes that the portal's page for one is to offer; `None` where the portal cannot time it as the
-    /// catalog does, and Scrip schedules it.
+    /// Returns the changes that the portal should offer for a purchase; `None` where the portal cannot time it as the
+    /// catalog does, so that Scrip schedules it.
     fn changes_for(
         &self,
         workspace: &Workspace,
@@ -236,7 +236,7 @@ impl Billing {
         (is_kept || alike).then_some(Changes::TimedAlike)
     }
 
-    /// Refuses to sell play credits for money, and real ones for play money.
+    /// Refuses to sell test credits for money, and real credits for test money.
     ///
     /// # Errors
     /// [`Denied::OtherMode`].
@@ -245,7 +245,7 @@ impl Billing {
         if same { Ok(()) } else { Err(Denied::OtherMode) }
     }
 
-    /// Writes down what is to be bought, or finds what was: one open page for a wish, and one for any plan.
+    /// Stores the decision to buy, or finds the one that was: one open purchase for a wish, and one for any plan.
     async fn decide(
         &self,
         workspace: &Workspace,
@@ -263,7 +263,7 @@ impl Billing {
         for _ in 0..DECISIONS {
             let now = store.now(None).await?;
             for open in purchases::open(store.reader(), workspace.id).await? {
-                // What has no page yet may be too old to be given one.
+                // A purchase without a checkout session may be too old to be given one.
                 let least = if open.url.is_some() { 0 } else { PAGE_SECONDS_LEAST };
                 if open.what == what && open.expires_at > now.after_seconds(least) {
                     return Ok(open);
@@ -287,8 +287,8 @@ impl Billing {
                 expires_at,
             };
             purchases::add(store.reader(), &decided).await?;
-            // One of this key may have been there before: then that is the answer. Otherwise somebody else decided on a
-            // plan at this instant, and stands in the way.
+            // A purchase of this key may exist already: then it is the answer. Otherwise another request decided on a
+            // plan at this instant, and its purchase is in the way.
             match purchases::by_id(store.reader(), &id).await? {
                 Some(kept) if kept.what == what => return Ok(kept),
                 Some(_) => return Err(Denied::KeyReused),
@@ -298,8 +298,8 @@ impl Billing {
         Err(given_up())
     }
 
-    /// Closes the page of another plan, so that nobody subscribes to two. If it was paid meanwhile, that is looked at;
-    /// if it was opened meanwhile, it stays, and whoever asks finds it there.
+    /// Closes the purchase of another plan, so that no customer subscribes to two. If its checkout session was paid
+    /// meanwhile, the new purchase is refused; if one was opened meanwhile, it stays, and the next request finds it.
     async fn give_up(&self, open: &Purchase) -> Result<(), Denied> {
         if let Some(session) = &open.session {
             let key = IdempotencyKey::of(&["expire", &open.id]);
@@ -307,7 +307,7 @@ impl Billing {
                 Ok(now) => (now.status, None),
                 Err(error @ Error::Refused(_)) => match self.client.checkout(session).await {
                     Ok(now) => (now.status, Some(error)),
-                    // There is no such page, so nobody pays on it.
+                    // The checkout session does not exist, so it cannot be paid.
                     Err(Error::Refused(refused)) if refused.status == 404 => (None, None),
                     Err(error) => return Err(error.into()),
                 },
@@ -318,7 +318,7 @@ impl Billing {
                     let detail = "the page of another plan was just paid: look again in a moment";
                     return Err(Denied::Refused(Refusal::invalid("/plan", detail)));
                 }
-                // It was not closed: who may ask, or how often, is another matter than how it stands.
+                // It was not expired: the refusal is about the key or the rate.
                 (Some(Status::Open), Some(refused)) => return Err(refused.into()),
                 _ => {}
             }
@@ -327,10 +327,9 @@ impl Billing {
         Ok(purchases::close(store.reader(), open, store.now(None).await?).await?)
     }
 
-    /// Whom the provider knows the workspace as; they are made there if need be, once.
+    /// Returns the Stripe customer of a workspace, which is created once if it has none.
     ///
-    /// # Errors
-    /// When the provider or the store cannot.
+    /// When Stripe or the store cannot answer.
     pub async fn customer(&self, workspace: &Workspace) -> Result<String, Denied> {
         let store = self.ledger.store();
         if let Some(known) = customers::of(store, workspace.id).await? {
@@ -341,10 +340,9 @@ impl Billing {
         kept.ok_or_else(|| Denied::Unexpected(format!("{made} is another workspace's customer")))
     }
 
-    /// A customer as the provider has them; nothing if it has no such one, or not any more.
+    /// Reads a customer from Stripe; `None` if it does not exist or was deleted.
     ///
-    /// # Errors
-    /// When the provider cannot say.
+    /// When Stripe cannot answer.
     pub async fn customer_there(&self, customer: &str) -> Result<Option<Customer>, Denied> {
         if customer.len() > ID_MAX {
             return Ok(None);
@@ -356,7 +354,7 @@ impl Billing {
         }
     }
 
-    /// Somebody else for a workspace whose customer was deleted there.
+    /// Creates another customer for a workspace whose customer was deleted at Stripe.
     async fn another_customer(&self, workspace: &Workspace, gone: &str) -> Result<String, Denied> {
         let made = self.make_customer(workspace, gone).await?;
         customers::replace(self.ledger.store(), workspace.id, gone, &made).await?;
@@ -413,17 +411,17 @@ impl Billing {
             cancel_url: back,
             metadata: metadata.clone(),
             custom_text: Some(CustomText { submit: Words { message: message.clone() } }),
-            // Whoever lives by a test clock has another time there.
+            // A workspace on a test clock has another time than Stripe.
             expires_at: workspace.test_clock.is_none().then(|| Seconds::of(purchase.expires_at)),
             subscription_data: is_plan.then(|| SubscriptionData { metadata: metadata.clone() }),
             payment_intent_data: is_pack
                 .then_some(PaymentIntentData { metadata, setup_future_usage: Some("off_session") }),
         };
-        // Around a publish the same purchase shows something else, which is another decision.
+        // Around a publish the same purchase may show another offer, which is another decision.
         Ok(self.client.create_checkout(&new, &IdempotencyKey::of(&["checkout", &purchase.id, &form(&new)])).await?)
     }
 
-    /// Returns the address that Stripe leads a customer back to. It is made here alone, so that no request can name
+    /// Returns the address to which Stripe leads a customer back. It is made here alone, so that no request can name
     /// another site.
     pub(super) fn back(&self, workspace: &Workspace) -> String {
         let catalogs = self.ledger.store().catalogs();
@@ -435,7 +433,7 @@ impl Billing {
         }
     }
 
-    /// The provider's price of something, by its lookup key.
+    /// Returns the id of Stripe's price for an offer, found by its lookup key.
     async fn price_of(&self, sold: &Sold, offered: &Offer) -> Result<String, Denied> {
         let key = sold.lookup_key();
         let found = self.client.price_by_lookup(&key).await?;
@@ -449,7 +447,7 @@ impl Billing {
             Some(price) if is_right(&price) => return Ok(price.id),
             _ => {}
         }
-        // Around a publish the lookup key is at the price of another version: both can be bought, by their ids.
+        // Around a publish the lookup key is at another version's price: both prices can be bought, by their ids.
         let all = self.client.prices().await?;
         match all.into_iter().find(|price| price.active && is_right(price)) {
             Some(price) => Ok(price.id),
@@ -460,19 +458,19 @@ impl Billing {
     }
 }
 
-/// Whether a refusal says that the customer is not there any more.
+/// Returns `true` if Stripe refuses because the customer was deleted.
 fn is_gone(refused: &Refused) -> bool {
     refused.code.as_deref() == Some("resource_missing") && refused.param.as_deref() == Some("customer")
 }
 
-/// Another wish came between.
+/// Returns the refusal of a purchase that another one came before.
 fn given_up() -> Denied {
     let detail = "another plan was asked for at the same instant: ask again for the one that it is to be";
     Denied::Refused(Refusal::invalid("/plan", detail))
 }
 
-/// What the page says of an offer: what it brings, how much of that is a bonus, how long it lasts, and what ends with
-/// it or when it begins.
+/// Describes an offer on the checkout session: its credits, how many are a bonus, how long they last, and what ends
+/// with it or when it begins.
 fn told(offer: &Offer) -> String {
     let every = offer.interval.map(|interval| format!(" a {}", interval.name())).unwrap_or_default();
     let mut words = format!("{} credits{every}", offer.credits);
@@ -494,7 +492,7 @@ fn told(offer: &Offer) -> String {
     words
 }
 
-/// What a wish is for the provider.
+/// Returns the plan or pack that Stripe sells for a wish.
 fn sold(wanted: &Wanted, offered: &Offer) -> Sold {
     match (wanted, offered.interval) {
         (Wanted::Plan(plan, _), Some(interval)) => Sold::Plan { plan: plan.to_string(), interval },
@@ -503,7 +501,7 @@ fn sold(wanted: &Wanted, offered: &Offer) -> Sold {
     }
 }
 
-/// What is bought, in one line: two wishes of one line are one.
+/// Describes a purchase in one line: two wishes with the same line are one purchase.
 fn what(sold: &Sold, offered: &Offer) -> String {
     let kind = if sold.interval().is_some() { "plan" } else { "pack" };
     format!("{kind} {} {} {}", sold.lookup_key(), offered.amount, offered.currency)

@@ -1,4 +1,4 @@
-//! Everything the payment provider knows about a customer, read again.
+//! Everything that Stripe knows about a customer, read again.
 //!
 //! Invariant: reads, and decides nothing.
 
@@ -17,36 +17,35 @@ use crate::stripe::objects::subscription::Subscription;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A customer, as the provider sees them.
+/// Objects of one customer, as Stripe has them at the time of the read.
 #[derive(Default)]
 pub struct Seen {
-    /// What they subscribe or subscribed to.
+    /// Subscriptions of the customer, ended ones too.
     pub subscriptions: Vec<Subscription>,
-    /// What was agreed for the end of a period.
+    /// Schedules of those subscriptions.
     pub schedules: Vec<Schedule>,
-    /// Their bills.
+    /// Invoices of the customer, with all lines and payments.
     pub invoices: Vec<Invoice>,
-    /// Visits to the checkout.
+    /// Checkout sessions of the customer.
     pub sessions: Vec<Session>,
-    /// Payments.
+    /// Payment intents of the customer.
     pub payments: Vec<PaymentIntent>,
-    /// Money that was asked for.
+    /// Charges of the customer, failed ones too.
     pub charges: Vec<Charge>,
-    /// Money that banks claim back.
+    /// Disputes of those charges.
     pub disputes: Vec<Dispute>,
-    /// Changes of their balance, newest first; read where an invoice has to do with it.
+    /// Changes of the customer's balance, newest first; read only where an invoice has a balance.
     pub balance: Vec<BalanceTransaction>,
-    /// Credit notes of their invoices.
+    /// Credit notes of the invoices that have some after their payment.
     pub credit_notes: Vec<CreditNote>,
-    /// The prices that any of it names, as far as the provider knows them.
+    /// Prices that invoices and schedules name, as far as Stripe knows them, by their ids.
     pub prices: BTreeMap<String, Arc<Price>>,
 }
 
 impl Billing {
-    /// Reads a customer again.
+    /// Reads everything about a customer again.
     ///
-    /// # Errors
-    /// When the provider refuses or does not answer.
+    /// When Stripe refuses or does not answer.
     pub(super) async fn read(&self, customer: &str) -> Result<Seen, Error> {
         let client = &self.client;
         let subscriptions = client.subscriptions_of(customer).await?;
@@ -87,7 +86,7 @@ impl Billing {
         for id in named(&seen) {
             match self.price(&id).await {
                 Ok(price) => drop(seen.prices.insert(id, price)),
-                // What nobody knows any more sells nothing; the customer's other bills are another matter.
+                // A deleted price sells nothing; the customer's other invoices are processed.
                 Err(Error::Refused(refused)) if refused.status == 404 => {}
                 Err(error) => return Err(error),
             }
@@ -96,7 +95,7 @@ impl Billing {
     }
 }
 
-/// The ids of the prices that bills and plans for later name.
+/// Returns the ids of the prices that invoices and schedules name, sorted and once each.
 fn named(seen: &Seen) -> Vec<String> {
     let lines = seen.invoices.iter().flat_map(|invoice| &invoice.lines.data);
     let billed = lines.filter_map(|line| line.price().map(|price| price.id.clone()));

@@ -1,7 +1,7 @@
-//! Looking at a customer: what the payment provider says is read again, and the workspace's ledger is brought to it.
+//! Reconciling: a customer is read again from Stripe, and the commands that follow are submitted to the ledger.
 //!
-//! Invariant: whoever looks twice changes nothing the second time, and whoever is killed in between is finished by
-//! whoever looks next: each step is a command of its own that knows what it has done (R7).
+//! Invariant: reconciling twice changes nothing the second time, and after a process was killed the next one finishes
+//! its work: each step is a command of its own that knows what it has done (R7).
 
 use super::read::Seen;
 use super::{Billing, collection, facts, renewal};
@@ -17,15 +17,15 @@ use scrip_engine::{Command, Mode, Name, Plan, Refusal, Workspace, WorkspaceId};
 use std::fmt;
 use std::sync::Arc;
 
-/// Who asks, as the journal names them.
+/// Actor of the commands, as the journal names it.
 const ACTOR: &str = "payment provider";
 
-/// Why a look did not come to its end.
+/// Reason for which a customer was not reconciled.
 #[derive(Debug)]
 pub enum Trouble {
-    /// The ledger could not.
+    /// The ledger or the store cannot answer.
     Ledger(String),
-    /// The provider refused, or did not answer.
+    /// Stripe refused a request or did not answer.
     Provider(Error),
 }
 
@@ -51,11 +51,10 @@ impl From<Error> for Trouble {
 }
 
 impl Billing {
-    /// Looks at a customer, and brings their workspace's ledger to what the provider says; the seconds after which a
-    /// renewal that is awaited is to be probed for.
+    /// Reconciles a customer: brings its workspace's ledger to what Stripe says. Returns the seconds after which an
+    /// awaited renewal must be probed, if any.
     ///
-    /// # Errors
-    /// When the provider or the store cannot: then somebody has to look again.
+    /// When Stripe or the store cannot answer: the customer must be reconciled again.
     pub async fn look(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, Trouble> {
         let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(None) };
         if let Some(alert) = self.other_mode(&known, customer) {
@@ -94,7 +93,7 @@ impl Billing {
             let command = Command::ReversePayment { source, paid, reversed, disputed };
             self.submit_or_alert(workspace, &object, command).await?;
         }
-        // What is asked of the provider comes last, so that its refusal holds up nothing that it has said.
+        // Requests that change something at Stripe come last, so that a refusal holds up no command.
         let followed = self.follow(&now, &seen).await;
         self.top_up(&*self.now(workspace).await?, customer, &seen).await?;
         followed?;
@@ -107,7 +106,8 @@ impl Billing {
         Ok(renewal::next_probe(&now, &seen))
     }
 
-    /// Test keys sell play credits and live keys real ones.
+    /// Returns an alert if the workspace is of the other mode than the key: test keys sell test credits, live keys real
+    /// ones.
     fn other_mode(&self, workspace: &Workspace, customer: &str) -> Option<Alert> {
         let mode = self.client.mode();
         let detail = format!("a workspace of the other mode is sold to with a {} key", mode.name());
@@ -120,7 +120,7 @@ impl Billing {
         now.ok_or_else(|| Trouble::Ledger("the workspace is gone".to_owned()))
     }
 
-    /// Records a payment. Where the ledger refuses it, an alert says so, and an automatic purchase ends by it.
+    /// Records a payment. If the ledger refuses it, an alert says so, and the payment's top-up ends.
     pub(super) async fn record(&self, workspace: WorkspaceId, settled: &facts::Settled) -> Result<(), Trouble> {
         let payment = &settled.payment;
         let command = Command::Billing(BillingCommand::RecordPayment(payment.clone()));
@@ -139,8 +139,8 @@ impl Billing {
         self.submit_or_alert(workspace, &object, Command::Billing(command)).await.map(drop)
     }
 
-    /// Submits what follows from an object; whether it was accepted. A refusal is somebody's money without credits, or
-    /// credits without money: an alert says so.
+    /// Submits a command that follows from an object; returns whether it was accepted. A refusal means money without
+    /// credits, or credits without money: an alert says so.
     async fn submit_or_alert(&self, workspace: WorkspaceId, object: &Name, command: Command) -> Result<bool, Trouble> {
         match self.ledger.submit(workspace, command, Asked::internal(ACTOR, workspace, None)).await {
             Ok(_) => Ok(true),
@@ -154,7 +154,7 @@ impl Billing {
         }
     }
 
-    /// Visits to the checkout that are over.
+    /// Closes the purchases whose checkout sessions are over.
     async fn close_purchases(&self, workspace: WorkspaceId, seen: &Seen) -> Result<(), Trouble> {
         let store = self.ledger.store();
         let open = purchases::open_sessions(store.worker(), workspace).await?;
@@ -168,8 +168,8 @@ impl Billing {
         Ok(())
     }
 
-    /// Agrees with the provider on how the current subscription goes on. One whose review was taken back is ended with
-    /// its period (R25).
+    /// Brings ledger and Stripe to the same status of the current subscription. One whose review was taken back is set
+    /// to end with its period (R25).
     async fn follow(&self, workspace: &Workspace, seen: &Seen) -> Result<(), Trouble> {
         let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
         let Some(current) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
@@ -184,7 +184,8 @@ impl Billing {
         self.submit_or_alert(workspace.id, &object, command).await.map(drop)
     }
 
-    /// Whether a plan goes on whose review the workspace does not have, and nothing follows that needs none.
+    /// Returns `true` if the plan goes on although the workspace lacks a review that it requires, and no plan follows
+    /// that the workspace has the reviews for.
     fn must_end(&self, workspace: &Workspace, standing: &Standing) -> bool {
         let Standing::Goes { ending: false, change, .. } = standing else { return false };
         let catalogs = self.ledger.store().catalogs();
@@ -196,7 +197,7 @@ impl Billing {
     }
 }
 
-/// What a refusal means for the operator: which kind of alert, and what to do.
+/// Returns the kind of alert for a refusal, and what the operator should do.
 fn told(refusal: &Refusal) -> (&'static str, String) {
     match refusal {
         Refusal::ReviewRequired { review, .. } => (

@@ -1,7 +1,7 @@
-//! Renewals that are awaited, and invoices that nobody wants any more: what Scrip does at Stripe about them.
+//! Awaited renewals, and unwanted invoices: what Scrip does at Stripe about them.
 //!
-//! Stripe makes the invoice of a renewal as a draft, at the period's end or up to an hour later, and finalizes it an
-//! hour after that. Scrip finalizes and collects it as soon as it is there (R4), and voids what nobody wants (R38).
+//! Stripe makes the invoice of a renewal as a draft, at the end of the period or up to an hour later, and finalizes it
+//! an hour after that. Scrip finalizes and collects it as soon as it exists (R4), and voids unwanted ones (R38).
 //!
 //! **Invariant:** an invoice with a line that is not Scrip's is left to Stripe.
 
@@ -16,25 +16,25 @@ use crate::stripe::objects::{Range, Seconds};
 use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{Finalize, Workspace, WorkspaceId};
 
-/// Seconds between two probes while the bridge of a renewal lasts. New credits are to come within 5 seconds of a draft,
+/// Seconds between two probes while the bridge of a renewal lasts. New credits should come within 5 seconds of a draft,
 /// and a worker wakes once a second.
 const PROBE_ON_THE_BRIDGE: i64 = 2;
-/// Seconds between two probes on the bridge once the invoice is there: Stripe, the customer or a bank has to act.
+/// Seconds between two probes on the bridge once the invoice exists: Stripe, the customer or a bank has to act.
 const PROBE_OF_AN_INVOICE: i64 = 30; // # assumed
-/// Seconds between two probes for a draft that is not there when the bridge is over.
+/// Seconds between two probes for a missing draft when the bridge is over.
 const PROBE_AFTER: i64 = 60; // # assumed
-/// Seconds between two probes of what takes hours or days: Stripe tells of it, and this is for what it told in vain.
+/// Seconds between two probes of what takes hours or days: Stripe sends events, and the probe covers lost ones.
 const PROBE_RARELY: i64 = 900; // # assumed
-/// Seconds of the machine's time after which a workspace on a test clock that stands still is probed less often.
+/// Seconds of real time after which a workspace on a test clock that stands still is probed less often.
 const PROBE_TIRES: u64 = 600; // # assumed
-/// Seconds after which a workspace that was probed before is taken for one that is probed anew: behind the grace.
+/// Seconds after its first probe at which a workspace counts as newly probed: 7 days, after the grace.
 const PROBE_FORGOTTEN: u64 = 7 * 86_400;
-/// Maximum number of workspaces of which it is remembered since when they are probed.
+/// Maximum number of workspaces whose first probe is remembered.
 const PROBED_MAX: usize = 10_000;
 /// Seconds by which a draft may be older than the period that it renews.
 const SLACK: i64 = 60;
 
-/// Returns the seconds until a renewal is probed for; `None` when none is awaited or its payment is in hand.
+/// Returns the seconds until a renewal must be probed; `None` when no renewal is awaited.
 pub fn next_probe(workspace: &Workspace, seen: &Seen) -> Option<i64> {
     let subscription = &workspace.subscription;
     subscription.awaited_until?;
@@ -50,10 +50,10 @@ pub fn next_probe(workspace: &Workspace, seen: &Seen) -> Option<i64> {
 }
 
 impl Billing {
-    /// Asks for the awaited renewal's invoice alone, and looks at the customer when there is one to act on.
+    /// Reads the invoices of an awaited renewal alone, and reconciles the customer when there is one to act on. Returns
+    /// the seconds until the next probe, if any.
     ///
-    /// # Errors
-    /// When the provider or the store cannot: then it is probed for again.
+    /// When Stripe or the store cannot answer: the renewal is probed again.
     pub async fn probe(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, Trouble> {
         let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(None) };
         let subscription = &known.subscription;
@@ -76,7 +76,7 @@ impl Billing {
         }))
     }
 
-    /// Returns whether a workspace has been probed for so long that its clock must stand still.
+    /// Returns `true` if a workspace in test mode has been probed for so long that its test clock must stand still.
     fn is_tired(&self, workspace: WorkspaceId) -> bool {
         let mut probed = self.probed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if probed.len() > PROBED_MAX {
@@ -90,7 +90,7 @@ impl Billing {
         elapsed > PROBE_TIRES && self.client.mode() == crate::stripe::key::Mode::Test
     }
 
-    /// Finalizes and collects the invoices of a renewal that is awaited; returns whether anything was done (R4).
+    /// Finalizes and collects the invoices of an awaited renewal; returns whether anything was done (R4).
     pub(super) async fn collect(&self, workspace: &Workspace, seen: &Seen) -> Result<bool, Trouble> {
         let subscription = &workspace.subscription;
         let (Some(paid), Some(_), false) = (&subscription.payment, subscription.awaited_until, subscription.cancel)
@@ -107,7 +107,7 @@ impl Billing {
         for draft in collection::drafts_to_finalize(seen, &paid.subscription) {
             let open = match self.client.finalize_invoice(&draft.id, true, &key("finalize", draft)).await {
                 Ok(open) => open,
-                // Stripe was faster, or the draft is gone: it is read again.
+                // Stripe was faster, or the draft is gone: the customer is read again.
                 Err(Error::Refused(refused)) if is_settled_otherwise(refused.status) => {
                     done = true;
                     continue;
@@ -130,7 +130,7 @@ impl Billing {
         Ok(done)
     }
 
-    /// Asks for the money of an open invoice; returns whether it was asked for. A decline is read from the invoice.
+    /// Collects an open invoice; returns whether that was tried. A decline is read from the invoice.
     async fn pay_open(&self, invoice: &Invoice) -> Result<bool, Trouble> {
         if invoice.status != Some(Status::Open) || invoice.amount_remaining <= 0 {
             return Ok(false);
@@ -142,8 +142,9 @@ impl Billing {
         }
     }
 
-    /// Voids invoices that nobody wants, and ends subscriptions that were set to end and have nothing left to be had;
-    /// returns whether anything was done (R38). What Scrip may not void is the operator's to settle: an alert says so.
+    /// Voids unwanted invoices, and cancels subscriptions that were set to end and have nothing left to give; returns
+    /// whether anything was done (R38). An invoice that Scrip may not void is the operator's to settle: an alert says
+    /// so.
     pub(super) async fn give_up_unwanted(&self, workspace: &Workspace, seen: &Seen) -> Result<bool, Trouble> {
         for invoice in collection::left_to_operator(seen) {
             let detail = "the invoice is open, its subscription is over, and it has a line that is not Scrip's: collect it \
@@ -173,13 +174,13 @@ impl Billing {
         };
         match voided.await {
             Ok(_) => Ok(true),
-            // It was paid or voided meanwhile; that is told of and read again.
+            // The invoice was paid or voided meanwhile; Stripe sends an event, and the customer is read again.
             Err(Error::Refused(refused)) if is_settled_otherwise(refused.status) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Ends a subscription at Stripe at once; returns whether it was still there.
+    /// Cancels a subscription at Stripe at once; returns whether it still existed.
     pub(super) async fn end_at_once(&self, subscription: &str) -> Result<bool, Error> {
         match self.client.cancel_subscription(subscription).await {
             Ok(_) => Ok(true),
@@ -188,7 +189,7 @@ impl Billing {
         }
     }
 
-    /// Keeps what Stripe collects of a workspace, as it was read last, to be shown.
+    /// Stores what Stripe collects from a workspace, as of the last read, for the workspace's page.
     pub(super) async fn keep_collection(
         &self,
         workspace: WorkspaceId,
@@ -202,7 +203,7 @@ impl Billing {
         Ok(())
     }
 
-    /// Returns what Stripe collects of a workspace, as it was read last.
+    /// Returns what Stripe collects from a workspace, as of the last read.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -212,7 +213,7 @@ impl Billing {
     }
 }
 
-/// Name under which what is collected of a workspace is kept.
+/// Returns the name of the setting that holds what is collected from a workspace.
 fn setting(workspace: WorkspaceId) -> String {
     format!("collection:{workspace}")
 }
@@ -221,7 +222,7 @@ fn key(what: &str, invoice: &Invoice) -> IdempotencyKey {
     IdempotencyKey::of(&[what, &invoice.id])
 }
 
-/// Returns whether a refusal says that the object is not as it was read.
+/// Returns `true` if the status says that the object has changed since it was read, or is gone.
 fn is_settled_otherwise(status: u16) -> bool {
     matches!(status, 400 | 404)
 }

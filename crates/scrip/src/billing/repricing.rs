@@ -1,11 +1,11 @@
-//! Another price for a subscription that goes on: what a migration gave notice of is told to Stripe for the first
+//! New prices for existing subscriptions: a price that a migration gave notice of is set at Stripe for the first
 //! renewal that may cost it, and not before.
 //!
-//! Stripe's item is compared with the price that the ledger expects of the next renewal, whenever a customer is read
-//! again. So it does not matter which event is lost, and a change that was taken back is taken back there as well.
+//! Each time a customer is reconciled, Stripe's item is compared with the price that the ledger expects of the next
+//! renewal. So a lost event does not matter, and a change that was taken back is taken back at Stripe as well.
 //!
 //! **Invariant:** an item is changed only where it has the price that was paid or one that Scrip gave it, never while
-//! the subscription is to end or to change, and nothing is settled for the period that is paid.
+//! the subscription is to end or to change, and the current period is not settled anew.
 
 use super::read::Seen;
 use super::reconcile::Trouble;
@@ -19,34 +19,33 @@ use crate::stripe::{Error, IdempotencyKey};
 use scrip_engine::{Catalogs, PlanPrice, Terms, Workspace, money, renewal_sale};
 use std::collections::BTreeMap;
 
-/// Kind of the alert about a price that Stripe could not be told.
+/// Kind of the alert that Stripe did not take a new price.
 const NOT_REPRICED: &str = "not_repriced";
 
 /// Comparison of a subscription's item with the price that the ledger expects of its next renewal.
 enum Comparison<'s> {
-    /// There is nothing to compare, or somebody else has changed the item.
+    /// Nothing can be compared, or the item's price was changed by hand.
     NotOurs,
-    /// The item has that price.
+    /// The item has the expected price.
     Agrees,
-    /// The item is to have another price.
+    /// The item should have another price, that of the offer.
     Differs(&'s Item, Offer),
 }
 
-/// Answer to a change of an item.
+/// Result of changing an item's price.
 enum Answer {
-    /// The item was left as it is: it is not the one that was read.
+    /// Unchanged: the item is not the one that was read.
     Left,
-    /// The item has the new price.
+    /// Changed: the item has the new price.
     Changed,
-    /// The subscription was changed or renewed between the read and the change.
+    /// Changed, but the subscription was changed or renewed between the read and the change.
     Crossed,
 }
 
 impl Billing {
-    /// Tells Stripe the price of the next renewal, where a migration has changed it.
+    /// Sets the price of the next renewal at Stripe, where a migration has changed it.
     ///
-    /// # Errors
-    /// When Stripe or the store cannot answer. A refusal is an alert, and the renewal costs the old price.
+    /// When Stripe or the store cannot answer. A refusal raises an alert, and the renewal costs the old price.
     pub(super) async fn reprice(&self, workspace: &Workspace, seen: &Seen) -> Result<(), Trouble> {
         let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
         let Some(known) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
@@ -63,7 +62,7 @@ impl Billing {
         };
         let answer = match self.price_that_sells(&wanted).await? {
             Some(price) if price.active => self.change_item(workspace, &catalogs, seen, &price).await,
-            // A price that was archived since cannot be given to an item: it is opened for that alone.
+            // An archived price cannot be given to an item: it is active for the time of that request alone.
             Some(price) => {
                 let is_active = |active: bool| PriceChange { active: Some(active), ..PriceChange::default() };
                 self.client.update_price(&price.id, &is_active(true), &once()).await?;
@@ -92,10 +91,10 @@ impl Billing {
         }
     }
 
-    /// Gives the item a price, unless the customer has changed something since they were read.
+    /// Gives the item a price, unless the customer has changed something since the read.
     ///
-    /// Stripe has no request that depends on what the item has. So the subscription is read right before, and an
-    /// invoice that came between the two says that a change of the customer's was lost.
+    /// Stripe has no request that depends on the item's state. So the subscription is read right before, and an invoice
+    /// that came between the two shows that a change of the customer's was lost.
     async fn change_item(
         &self,
         workspace: &Workspace,
@@ -120,8 +119,8 @@ impl Billing {
         Ok(if changed.latest_invoice == now.latest_invoice { Answer::Changed } else { Answer::Crossed })
     }
 
-    /// Returns the price at Stripe that sells just this: the one on sale, else another that can be bought, else the
-    /// newest of those that were archived.
+    /// Returns Stripe's price that sells exactly the offer: the one with the lookup key, else another active one, else
+    /// the newest archived one.
     async fn price_that_sells(&self, wanted: &Offer) -> Result<Option<Price>, Error> {
         let sells = |price: &Price| offer(price).as_ref() == Ok(wanted);
         if let Some(found) = self.client.price_by_lookup(&wanted.sold.lookup_key()).await?.filter(sells) {
@@ -146,8 +145,8 @@ impl Billing {
     }
 }
 
-/// Compares a subscription's item with the price that the ledger expects of the renewal at the end of the period that
-/// Stripe is in.
+/// Compares a subscription's item with the price that the ledger expects of the renewal at the end of Stripe's current
+/// period.
 fn compare<'s>(
     workspace: &Workspace,
     catalogs: &Catalogs,
@@ -180,7 +179,7 @@ fn compare<'s>(
     }
 }
 
-/// Returns true if something else was agreed for the period's end, or may have been.
+/// Returns `true` if a change is scheduled for the end of the period, or may be.
 fn may_change(seen: &Seen, subscription: &Subscription) -> bool {
     subscription.schedule.as_ref().is_some_and(|schedule| {
         let known = seen.schedules.iter().find(|known| known.id == schedule.id);
@@ -188,8 +187,7 @@ fn may_change(seen: &Seen, subscription: &Subscription) -> bool {
     })
 }
 
-/// Returns the key of a change, which no other change has: what an item is to cost is what it becomes, however often it
-/// is said.
+/// Returns a key that no other change has: repeating a change sets the same price.
 fn once() -> IdempotencyKey {
     IdempotencyKey::of(&["reprice", &hex(&random::<16>())])
 }

@@ -1,4 +1,4 @@
-//! The signature of what a payment provider delivers: `Stripe-Signature: t=<unix>,v1=<hex>[,v1=…]`, each `v1` the
+//! The signature of Stripe's webhook deliveries: `Stripe-Signature: t=<unix>,v1=<hex>[,v1=…]`, each `v1` the
 //! HMAC-SHA256 of `t.body` under one of the endpoint's secrets.
 //!
 //! Invariant: the raw bytes are judged, before anything reads them (R7).
@@ -6,22 +6,23 @@
 use crate::crypto::hmac_is;
 use scrip_engine::{SECOND, Timestamp};
 
-/// How old or early a delivery may be, in seconds.
+/// Maximum difference between a signature's time and the clock, in seconds either way; an older delivery may be a
+/// replay.
 pub const TOLERANCE: i64 = 300;
 
-/// Why a delivery is not believed.
+/// Reason for which a delivery is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forged {
-    /// There is no signature, or none that can be read.
+    /// The signature header is missing or cannot be read.
     Unreadable,
-    /// It was signed too long ago, or will be.
+    /// The signature's time is too far in the past or the future.
     Stale,
-    /// It was signed with another secret, or for another body.
+    /// No signature matches the body under any of the secrets.
     Wrong,
 }
 
 impl Forged {
-    /// In words that tell a forger nothing.
+    /// Describes the reason without helping a forger.
     pub const fn detail(self) -> &'static str {
         match self {
             Forged::Unreadable => "the Stripe-Signature header is missing or cannot be read",
@@ -31,10 +32,9 @@ impl Forged {
     }
 }
 
-/// Judges a delivery by its header, its body and the clock. Several secrets are good while one is replaced by another.
+/// Judges a delivery by its header, its body and the clock. Several secrets are valid while one is replaced by another.
 ///
-/// # Errors
-/// Why it is not believed.
+/// When the delivery is not believed; the reason.
 pub fn judge(header: Option<&str>, body: &[u8], secrets: &[String], now: Timestamp) -> Result<(), Forged> {
     let header = header.ok_or(Forged::Unreadable)?;
     let parts = || header.split(',').filter_map(|part| part.trim().split_once('='));

@@ -1,7 +1,7 @@
-//! Automatic top-ups: what the ledger asks for is asked again, charged once, and ended by what Stripe says.
+//! Top-ups: a wish of the ledger's is confirmed, charged once, and ended by Stripe's answer.
 //!
-//! Invariant: every charge of a wish bears the wish's key, so that there is one, whoever asks for it and how often; and
-//! no wish is charged that the ledger has not just been asked about.
+//! Invariant: every charge of a wish has the wish's idempotency key, so that there is one charge, however often and by
+//! which process it is asked for; and no wish is charged that the ledger has not just confirmed.
 
 use super::read::Seen;
 use super::reconcile::Trouble;
@@ -15,33 +15,36 @@ use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::billing::{TopUpPurchase, TopUpStop};
 use scrip_engine::{Name, Workspace, WorkspaceId};
 
-/// Kind of the alert that Stripe does not take the payment of a top-up, until it takes one of the workspace's.
+/// Kind of the alert that Stripe does not take the payment of a top-up; it ends when Stripe takes one of the
+/// workspace's.
 const REFUSED: &str = "top_up_refused";
 
-/// Stripe's answer to a charge.
+/// Stripe's answer to the charge of a wish.
 enum Charge {
-    /// There is a payment; its status says how it stands.
+    /// Payment intent that was made; its status says whether it is paid.
     Made(Box<PaymentIntent>),
-    /// It was refused, for a reason that stops top-ups; the payment, where there is one.
+    /// Refused for a reason that stops top-ups; the payment intent, where there is one.
     Failed(TopUpStop, Option<Name>),
 }
 
 impl Billing {
-    /// Charges the wish of a workspace, if there is one that is still wanted, or ends it by the payment that is there.
+    /// Charges the wish of a workspace, if it has one that is still wanted, or ends it by a payment that exists
+    /// already.
     pub(super) async fn top_up(&self, workspace: &Workspace, customer: &str, seen: &Seen) -> Result<(), Trouble> {
         let Some(purchase) = wish(workspace) else { return Ok(()) };
         let n = purchase.n;
         if let Some(payment) = payment_of(workspace.id, seen, n) {
             return self.follow_charge(workspace.id, n, payment).await;
         }
-        // Time has passed since it was wished, and a catalog may have been published: a tick drops what is not wanted.
+        // Time has passed since the wish, and a catalog may have been published: a tick drops a wish that is no longer
+        // wanted.
         match self.ledger.tick(workspace.id).await {
             Ok(_) => {}
             Err(SubmitError::Unavailable(error)) => return Err(error.into()),
             Err(error) => return Err(Trouble::Ledger(format!("{error:?}"))),
         }
         let now = self.now(workspace.id).await?;
-        // A wish that was made anew has hinted at the customer, who is looked at again.
+        // A wish that was made anew has hinted at the customer, which is reconciled again.
         let Some(purchase) = wish(&now).filter(|purchase| purchase.n == n) else { return Ok(()) };
         match self.charge(&now, customer, seen, purchase).await? {
             Charge::Made(payment) => self.follow_charge(workspace.id, n, &payment).await,
@@ -49,8 +52,8 @@ impl Billing {
         }
     }
 
-    /// Notes that the payment of a workspace's wish is on its way, before anything else of the customer is recorded:
-    /// then no pack that was bought meanwhile drops it.
+    /// Notes that the payment of a workspace's wish is processing, before anything else of the customer is recorded, so
+    /// that no pack bought meanwhile drops the wish.
     pub(super) async fn await_top_up(&self, workspace: &Workspace, seen: &Seen) -> Result<(), Trouble> {
         let Some(purchase) = wish(workspace).filter(|purchase| !purchase.processing) else { return Ok(()) };
         match payment_of(workspace.id, seen, purchase.n) {
@@ -61,7 +64,7 @@ impl Billing {
         }
     }
 
-    /// Ends the wish of a workspace unpaid, if there is one.
+    /// Ends the wish of a workspace unpaid, if it has one.
     pub(super) async fn fail_top_up(&self, workspace: &Workspace, stop: TopUpStop) -> Result<(), Trouble> {
         match wish(workspace) {
             Some(purchase) if !purchase.processing => self.end_top_up(workspace.id, purchase.n, stop, None).await,
@@ -69,7 +72,7 @@ impl Billing {
         }
     }
 
-    /// Passes a wish on: to whoever looks at the customer, or to its end where the workspace is no customer.
+    /// Passes a wish on: as a hint at the customer, or to its end where the workspace has no customer.
     pub(super) async fn pass_on_top_up(&self, workspace: WorkspaceId) -> Result<(), Trouble> {
         let store = self.ledger.store();
         if customers::of(store, workspace).await?.is_some() {
@@ -92,7 +95,7 @@ impl Billing {
         self.submit(workspace, BillingCommand::EndTopUp { n, stop, payment }).await
     }
 
-    /// Does what follows from the payment of a wish.
+    /// Submits the command that follows from the payment of a wish.
     async fn follow_charge(&self, workspace: WorkspaceId, n: u32, payment: &PaymentIntent) -> Result<(), Trouble> {
         match payment.status {
             Status::Succeeded => {
@@ -108,7 +111,7 @@ impl Billing {
                 }
                 Ok(())
             }
-            // Stripe tells of its end.
+            // Stripe sends an event when the payment ends.
             Status::Processing => self.submit(workspace, BillingCommand::AwaitTopUp { n }).await,
             _ => {
                 let id = Some(Name::from(payment.id.as_str()));
@@ -117,8 +120,8 @@ impl Billing {
         }
     }
 
-    /// Returns what the customer pays with by itself: what they said they do, what they subscribe with, or what they
-    /// left when they bought a pack, which Stripe keeps and makes nobody's default.
+    /// Returns the payment method for a charge in the customer's absence: the customer's default, that of a
+    /// subscription, or the newest one attached when a pack was bought, which Stripe makes no default.
     async fn kept(&self, customer: &str, seen: &Seen) -> Result<Option<String>, Trouble> {
         let known = match self.client.customer(customer).await {
             Err(Error::Refused(refused)) if refused.status == 404 => return Ok(None),
@@ -133,7 +136,7 @@ impl Billing {
         Ok(left.into_iter().next().map(|method| method.id))
     }
 
-    /// Asks for the money of a wish.
+    /// Charges the amount of a wish to the customer's payment method.
     async fn charge(
         &self,
         workspace: &Workspace,
@@ -202,11 +205,11 @@ fn stop_of_payment(payment: &PaymentIntent) -> TopUpStop {
     }
 }
 
-/// Stripe's code of a payment that its customer has to confirm.
+/// Stripe's error code of a payment that the customer has to confirm.
 const UNAUTHENTICATED: &str = "authentication_required";
 
-/// Returns the reason for which a refusal stops top-ups; `None` where it says nothing about the payment: who may ask,
-/// how often, and what was asked before under its key. Then it is asked again.
+/// Returns the reason for which a refusal stops top-ups; `None` where it says nothing about the payment, such as one of
+/// the key, of the rate, or of the idempotency key. Then the charge is tried again.
 fn stop_of_refusal(refused: &Refused) -> Option<TopUpStop> {
     if !matches!(refused.status, 400 | 402 | 404) || refused.kind == "idempotency_error" {
         return None;

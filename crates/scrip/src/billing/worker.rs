@@ -1,7 +1,7 @@
-//! The worker: passes events on, looks at customers there is something new about, and sweeps for what nobody told of.
-//! It also tells the operator where the account does not sell what the catalog does.
+//! The worker of billing: passes events on, reconciles customers with hints, and sweeps for events that were not
+//! delivered. It also tells the operator where the Stripe account does not sell what the catalog does.
 //!
-//! Invariant: a hint is forgotten only by a look that began after it.
+//! Invariant: only reconciling that began after a hint clears the hint.
 
 use super::customers::{self, LEASE_SECONDS, Leased};
 use super::purchases::NOT_SOLD;
@@ -22,27 +22,27 @@ use tokio::task::JoinSet;
 
 /// Delay after a publish before old prices are archived: by then every process sells the new version.
 const ARCHIVE_AFTER: Duration = Duration::from_secs(5); // # assumed
-/// Customers looked at at once.
+/// Maximum number of customers that are reconciled at once.
 const WAVE: i64 = 8; // # assumed
-/// How often is looked for what other processes have kept.
+/// Maximum wait before the worker reads what other processes have stored: 1 second.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often the provider's own list of events is read for lost ones.
+/// Interval at which Stripe's list of events is read for lost ones: 1 hour.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600); // # assumed
-/// How long a look may take.
+/// Maximum time to reconcile one customer: 120 seconds.
 const PATIENCE: Duration = Duration::from_secs(120); // # assumed
-/// How often whoever looks says that they still do.
+/// Interval at which a customer's lease is renewed: a third of its lifetime.
 const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
-/// How far a sweep reaches back behind the last one, in seconds: clocks differ, and events come late.
+/// Overlap of a sweep with the last one, in seconds: clocks differ, and events come late.
 const OVERLAP: i64 = 3600; // # assumed
-/// How long the provider keeps events, in seconds, less a day.
+/// Time for which Stripe lists events, in seconds: 30 days, less one day for safety.
 const KEPT: i64 = 29 * 86_400;
 /// Maximum number of event types that Stripe lists at once.
 const TYPES_AT_ONCE: usize = 20;
-/// The setting that says until when has been swept.
+/// Name of the setting that holds the instant of the last sweep.
 const SWEPT: &str = "billing_swept";
 
 impl Billing {
-    /// Works for as long as the process lives.
+    /// Runs the worker for as long as the process lives.
     pub async fn run(self: Arc<Self>) {
         let mut swept = None::<tokio::time::Instant>;
         let mut compared = None;
@@ -70,15 +70,14 @@ impl Billing {
         }
     }
 
-    /// Makes at Stripe what a catalog sells, before that catalog is published.
+    /// Creates at Stripe what a catalog sells, before that catalog is published.
     ///
-    /// # Errors
-    /// When Stripe refuses or does not answer: then it must not be published.
+    /// When Stripe refuses or does not answer: the catalog must not be published.
     pub async fn prepare(&self, catalog: &Catalog) -> Result<(), sync::Fault> {
         sync::prepare(&self.client, catalog).await
     }
 
-    /// Archives at Stripe what a published version does not sell any more, once every process knows that version.
+    /// Archives at Stripe what a published version no longer sells, once every process knows that version.
     pub fn archive_later(self: &Arc<Self>, version: u32) {
         let this = Arc::clone(self);
         tokio::spawn(async move {
@@ -91,7 +90,7 @@ impl Billing {
         });
     }
 
-    /// Ends the alerts that said what Stripe does not sell, if it sells everything now.
+    /// Ends the alert about prices that Stripe lacks, if it sells everything now.
     pub async fn end_alerts_of_sync(&self) {
         let (store, about) = (self.ledger.store(), format!("not_synced:{NOT_SOLD}"));
         if rows::is_any(store.reader(), &about).await.is_ok_and(|is_any| !is_any) {
@@ -108,7 +107,7 @@ impl Billing {
         }
     }
 
-    /// Tells the log how what the provider sells differs from the newest catalog. Nobody waits for it.
+    /// Logs how Stripe's products and prices differ from the newest catalog; runs in the background.
     async fn compare(self: Arc<Self>) {
         let catalogs = self.ledger.store().catalogs();
         let Some(newest) = catalogs.newest() else { return };
@@ -129,7 +128,7 @@ impl Billing {
         }
     }
 
-    /// Passes events on and looks at whom there is something new about; how many events and customers that were.
+    /// Passes events on and reconciles the customers that are due; returns the number of events and customers.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -159,10 +158,9 @@ impl Billing {
         Ok(all)
     }
 
-    /// Looks at a customer, and notes what came of it; whether the look came to its end.
+    /// Reconciles or probes a leased customer, and stores the result; returns whether it succeeded.
     ///
-    /// # Errors
-    /// When it cannot be noted.
+    /// When the store cannot write the result or renew the lease.
     pub async fn look_leased(&self, mut leased: Leased) -> Result<bool, Unavailable> {
         let store = self.ledger.store();
         let customer = leased.customer.clone();
@@ -196,12 +194,11 @@ impl Billing {
         Ok(false)
     }
 
-    /// Reads the provider's own list of events since the last sweep, and keeps those that were not delivered. What is
-    /// older than that list, and what lives by test clocks, is found by looking at everybody, as may be asked for.
-    /// How many events were read, and how many customers are looked at.
+    /// Reads Stripe's list of events since the last sweep, and stores those that were not delivered. Events older than
+    /// that list, and those of test clocks, are covered by a hint at every customer: with `everybody`, in test mode, or
+    /// after too long a time. Returns the number of events read, and of customers hinted at.
     ///
-    /// # Errors
-    /// When the provider or the store cannot answer.
+    /// When Stripe or the store cannot answer.
     pub async fn sweep(&self, everybody: bool) -> Result<(usize, usize), String> {
         let store = self.ledger.store();
         let unavailable = |error: Unavailable| error.to_string();

@@ -1,9 +1,9 @@
-//! Requests to Stripe: sent, and sent again while that is safe.
+//! The HTTP client of Stripe's API, which retries a request while that is safe.
 //!
-//! A question may always be asked again, and a decision may because it carries its [`IdempotencyKey`]. After the last
-//! try it matters whether one of them may have been carried out: that is what [`Error`] tells apart.
+//! A read may always be repeated, and a write may because it carries its [`IdempotencyKey`]. After the last attempt it
+//! matters whether one of them may have been carried out: [`Error`] tells these cases apart.
 //!
-//! Invariant: every write carries the key of its decision, and every try of it is the same to the letter.
+//! Invariant: every write carries the key of its decision, and every attempt sends the same bytes.
 
 use super::error::{Body, Error, Refused, Said};
 use super::form::form;
@@ -20,43 +20,44 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The form of objects that this client reads and writes. Stripe keeps it for whoever names it.
+/// Version of Stripe's API whose objects this client reads and writes. Stripe answers in the version that a request
+/// names.
 pub const VERSION: &str = "2026-10-28.endive";
-/// How often a request is sent, at most.
+/// Maximum number of attempts for one request.
 const TRIES: u32 = 3;
-/// How long a connection may take.
+/// Maximum time to open a connection: 5 seconds.
 const CONNECT: Duration = Duration::from_secs(5); // # assumed
-/// How long a try may take, with its answer.
+/// Maximum time of one attempt, with its answer: 30 seconds.
 const TIMEOUT: Duration = Duration::from_secs(30); // # assumed
-/// How long is waited before the second try; before the next, twice as long.
+/// Wait before the second attempt: 500 milliseconds; it doubles with each further attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(500); // # assumed
-/// The longest wait that Stripe may ask for; if it is longer, the caller tries another time.
+/// Longest wait that Stripe may ask for: 20 seconds; after a longer one the request fails and the caller retries later.
 const LONGEST_WAIT: Duration = Duration::from_secs(20); // # assumed
-/// The longest answer that is read.
+/// Maximum size of an answer: 16 MiB.
 const ANSWER_MAX: usize = 1 << 24;
-/// The most pages of a list that are read, a hundred objects each.
+/// Maximum number of pages that are read of one list, with 100 objects each.
 const PAGES: usize = 10_000; // # assumed
 
-/// What asks Stripe, for one account.
+/// A client of Stripe's API for one account.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
     base: String,
     key: SecretKey,
     first_wait: Duration,
-    /// Shared by all that ask with this key in this process.
+    /// Pace of all requests that this process sends with the key.
     pace: Arc<Pace>,
     /// Model of Stripe that answers inside this process, instead of the network.
     #[cfg(test)]
     model: Option<Model>,
 }
 
-/// Function that answers a request as Stripe would.
+/// A function that answers a request as Stripe would.
 #[cfg(test)]
 #[derive(Clone)]
 pub struct Model(pub std::sync::Arc<Answers>);
 
-/// Status and body of the answer; `None` where it is lost.
+/// Returns the status and body of the answer; `None` where the answer is lost.
 #[cfg(test)]
 pub type Answers = dyn Fn(Asked<'_>) -> Option<(u16, String)> + Send + Sync;
 
@@ -67,21 +68,21 @@ impl std::fmt::Debug for Model {
     }
 }
 
-/// Request to a model of Stripe.
+/// A request to a model of Stripe.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// `GET`, `POST` or `DELETE`.
+    /// HTTP method: `GET`, `POST` or `DELETE`.
     pub method: &'static str,
-    /// Path behind `/v1/`.
+    /// Path after `/v1/`.
     pub path: &'a str,
-    /// Parameters, of the query or of the body.
+    /// Parameters of the query or of the body, form-encoded.
     pub form: &'a str,
-    /// Idempotency key of a decision.
+    /// Idempotency key, which a `POST` alone has.
     pub key: Option<&'a str>,
 }
 
-/// What is asked.
+/// Method of a request, with the key of its decision.
 #[derive(Clone, Copy)]
 enum Verb<'a> {
     Get,
@@ -89,40 +90,39 @@ enum Verb<'a> {
     Delete,
 }
 
-/// Answer as it came over the wire.
+/// An answer as it was received.
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
-    /// Body, or why it did not come whole.
+    /// Body, or the reason for which it was not received whole.
     body: Result<Vec<u8>, String>,
 }
 
-/// What came of one try.
+/// Result of one attempt.
 struct Try {
     outcome: Outcome,
-    /// Whether another one is of use.
+    /// `true` if another attempt may help.
     again: bool,
-    /// How long Stripe asks to wait.
+    /// Wait that Stripe asks for before the next attempt.
     after: Option<Duration>,
 }
 
-/// Whether it was done.
+/// Outcome of one attempt.
 enum Outcome {
-    /// It was; this is the answer.
+    /// Carried out; the body of the answer.
     Done(Vec<u8>),
-    /// It was not.
+    /// Refused by Stripe: nothing was changed.
     Refused(Box<Refused>),
-    /// It was not, since nothing was sent.
+    /// Not sent, so nothing was changed; the reason.
     Unsent(String),
-    /// Nobody can say.
+    /// Sent without a usable answer: it may have been carried out; the reason.
     Doubtful(String),
 }
 
 impl Client {
-    /// The client that the settings name, if they name a key. Their defaults name an address.
+    /// Returns the client for the settings, or `None` if they have no secret key. `url` has a default in the settings.
     ///
-    /// # Errors
-    /// When the address or the key is none; the key is not repeated.
+    /// When the address or the key is not valid; the text does not repeat the key.
     pub fn of(url: Option<&str>, key: Option<&str>) -> Result<Option<Client>, String> {
         let Some(key) = key else { return Ok(None) };
         let key = SecretKey::new(key).map_err(|error| format!("stripe_secret_key: {error}"))?;
@@ -130,10 +130,9 @@ impl Client {
         Client::new(url, key).map(Some)
     }
 
-    /// A client of the account whose key it is.
+    /// Returns a client of the account to which `key` belongs.
     ///
-    /// # Errors
-    /// When a key must not be sent to this address.
+    /// When `url` is neither an https address nor one of this machine, so that a key must not be sent there.
     pub fn new(url: &str, key: SecretKey) -> Result<Client, String> {
         let url = trusted(url).ok_or("stripe_api_url must be an https address, or one of this machine")?;
         let agent = concat!("scrip/", env!("CARGO_PKG_VERSION"));
@@ -151,10 +150,10 @@ impl Client {
         })
     }
 
-    /// Returns the same client, which sends so many requests a second and keeps so many of them for work.
+    /// Returns the same client, which sends at most `rate` requests a second and reserves `kept` of them for background
+    /// work. `None` is the default of the key's mode.
     ///
-    /// # Errors
-    /// When nothing would be left for people.
+    /// When no request would be left for people.
     pub fn paced_by_mode(self, rate: Option<u32>, kept: Option<u32>) -> Result<Client, String> {
         let pace = Arc::new(Pace::of(self.mode(), rate, kept)?);
         Ok(Client { pace, ..self })
@@ -166,23 +165,23 @@ impl Client {
         Client { model: Some(model), ..self }
     }
 
-    /// One that waits next to nothing between two tries.
+    /// Returns the same client, which waits at most one millisecond before the second attempt.
     #[cfg(test)]
     pub fn impatient(self) -> Client {
         Client { first_wait: Duration::from_millis(1), ..self }
     }
 
-    /// Whether money moves.
+    /// Returns the mode of the client's key: live, in which money moves, or test.
     pub const fn mode(&self) -> Mode {
         self.key.mode()
     }
 
-    /// One object.
+    /// Reads one object at a path.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str], params: &impl Serialize) -> Result<T, Error> {
         self.ask(Verb::Get, path, &form(params)).await
     }
 
-    /// Every object of a list, from all of its pages.
+    /// Reads every object of a list, from all of its pages.
     pub(super) async fn all<T: DeserializeOwned>(
         &self,
         path: &[&str],
@@ -213,7 +212,7 @@ impl Client {
         Err(endless())
     }
 
-    /// Carries out a decision.
+    /// Sends a write with the key of its decision.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &[&str],
@@ -223,7 +222,7 @@ impl Client {
         self.ask(Verb::Post(key), path, &form(params)).await
     }
 
-    /// Ends an object. Repeating it changes nothing, so it carries no key.
+    /// Ends an object. Repeating the request changes nothing, so it carries no key.
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Error> {
         self.ask(Verb::Delete, path, "").await
     }
@@ -256,7 +255,7 @@ impl Client {
         }
     }
 
-    /// Sends it once.
+    /// Makes one attempt, logs it and adjusts the pace.
     async fn once(&self, verb: Verb<'_>, path: &str, form: &str) -> Try {
         let Answer { status, headers, body } = match self.exchange(verb, path, form).await {
             Ok(answer) => answer,
@@ -278,7 +277,7 @@ impl Client {
         Try { outcome, again, after }
     }
 
-    /// Sends a request and reads its answer; an error is the outcome of one that has none.
+    /// Sends a request and reads its answer; an error is the outcome of an attempt without an answer.
     async fn exchange(&self, verb: Verb<'_>, path: &str, form: &str) -> Result<Answer, Outcome> {
         #[cfg(test)]
         if let Some(Model(model)) = &self.model {
@@ -320,7 +319,7 @@ impl Client {
         request.header("Authorization", bearer).header("Stripe-Version", VERSION)
     }
 
-    /// What an answer means that is no success.
+    /// Judges an answer whose status is not a success.
     fn judged(&self, status: StatusCode, body: &[u8], request_id: Option<String>) -> Outcome {
         let said = serde_json::from_slice::<Body>(body).ok().map(|body| body.error);
         let message = |said: &Said| self.key.hidden_in(&said.message);
@@ -340,7 +339,8 @@ impl Client {
         }
     }
 
-    /// How long is waited after so many tries: twice as long each time, and never in step with others.
+    /// Returns the wait after `tried` attempts: it doubles with each, and a random part of its second half is left out,
+    /// so that processes do not retry in step.
     fn backoff(&self, tried: u32) -> Duration {
         let whole = self.first_wait * 2_u32.pow(tried.saturating_sub(1));
         whole / 2 + whole / 2 * u32::from(u16::from_be_bytes(random())) / u32::from(u16::MAX)
@@ -356,12 +356,14 @@ impl Verb<'_> {
         }
     }
 
-    /// The failure of a request that may have been carried out. A question changes nothing.
+    /// Returns the failure of a request that may have been carried out. A read changes nothing, so it is never in
+    /// doubt.
     fn doubted(self, why: String) -> Error {
         if matches!(self, Verb::Get) { Error::Unreachable(why) } else { Error::Unknown(why) }
     }
 
-    /// How it failed after the last try, with what was doubtful in any of them.
+    /// Returns the failure after the last attempt; `doubt` is the first reason for which an attempt may have been
+    /// carried out.
     fn failed(self, outcome: Outcome, doubt: Option<String>) -> Error {
         match (outcome, doubt) {
             (Outcome::Refused(refused), Some(why)) if !is_verdict(&refused) => match self {
@@ -379,25 +381,26 @@ impl Verb<'_> {
     }
 }
 
-/// Whether a refusal is about the decision itself, so that an earlier try of it was refused as well. Who may ask and
-/// how often is another matter.
+/// Returns `true` if a refusal is about the decision itself, so that an earlier attempt was refused as well. Refusals
+/// of the key, of the rate and of conflicts are not.
 const fn is_verdict(refused: &Refused) -> bool {
     !matches!(refused.status, 401 | 403 | 409 | 429)
 }
 
-/// Whether a refusal says that the same decision is being carried out.
+/// Returns `true` if Stripe refuses because another request with the same key is still under way.
 fn is_under_way(refused: &Refused) -> bool {
     refused.status == 409 && refused.code.as_deref() == Some("idempotency_key_in_use")
 }
 
-/// Whether another try is of use: by what came of it, unless Stripe says itself.
+/// Returns `true` if another attempt may help: as Stripe's `Stripe-Should-Retry` header says, or else by the outcome.
+/// A success and a refusal of the decision itself are final, whatever the header says.
 fn is_worth_another(status: StatusCode, outcome: &Outcome, said: Option<&str>) -> bool {
     let is_busy = matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
     let usually = match outcome {
         Outcome::Done(_) => return false,
         Outcome::Refused(refused) if is_verdict(refused) => return false,
         Outcome::Refused(_) => is_busy,
-        // A success whose end was lost on the way, too.
+        // This includes a success whose body was lost on the way.
         Outcome::Unsent(_) | Outcome::Doubtful(_) => is_busy || status.is_server_error() || status.is_success(),
     };
     match said {
@@ -407,7 +410,7 @@ fn is_worth_another(status: StatusCode, outcome: &Outcome, said: Option<&str>) -
     }
 }
 
-/// Writes down what Stripe calls the request, and nothing of what was sent or said: there are people in it.
+/// Logs the method, path, status and request id. What was sent or answered is not logged: it may hold personal data.
 fn log(verb: Verb<'_>, path: &str, status: StatusCode, request_id: Option<&str>, outcome: &Outcome) {
     let (method, status) = (verb.name(), status.as_u16());
     match outcome {
@@ -426,7 +429,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Whether it can be a part of a path: an id that came from elsewhere leads nowhere else.
+/// Returns `true` if a text can be one part of a path, so that an id from outside cannot lead to another path.
 fn is_name(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
@@ -445,7 +448,7 @@ fn garbled(path: &str, error: &serde_json::Error) -> String {
     format!("{path} is not answered as Stripe does: {error}")
 }
 
-/// An error with its causes, without the address: there may be people in its query.
+/// Describes an error with its causes, without the address, whose query may hold personal data.
 fn told(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut said = error.to_string();

@@ -1,28 +1,28 @@
-//! How a request to Stripe fails.
+//! Failures of requests to Stripe.
 //!
-//! Invariant: [`Error::Refused`] and [`Error::Unreachable`] are only said of requests that changed nothing; whatever
-//! may have happened all the same is [`Error::Unknown`].
+//! Invariant: [`Error::Refused`], [`Error::Busy`] and [`Error::Unreachable`] are returned only where the request
+//! changed nothing; a request that may have been carried out is [`Error::Unknown`].
 
 use super::objects::Id;
 use super::pace::Busy;
 use serde::Deserialize;
 use std::fmt;
 
-/// How a request failed.
+/// Failure of a request to Stripe.
 #[derive(Debug)]
 pub enum Error {
-    /// Stripe says no, and why. Nothing was done.
+    /// Refused by Stripe, with its reason. Nothing was changed.
     Refused(Box<Refused>),
-    /// It was not sent: a person waits for it, and there were too many.
+    /// Not sent: a person waits for the answer, and too many requests were made.
     Busy(Busy),
-    /// Stripe was not reached, or answers a question not as it does. Nothing was done.
+    /// Stripe was not reached, or a read was not answered in Stripe's form. Nothing was changed.
     Unreachable(String),
-    /// It was sent, and what came of it is not known: the same key asks again.
+    /// Sent with an unknown outcome: repeating the request with the same key finds it out.
     Unknown(String),
 }
 
 impl Error {
-    /// The refusal, if it is one.
+    /// Returns the refusal, if the failure is one.
     pub fn refused(&self) -> Option<&Refused> {
         match self {
             Error::Refused(refused) => Some(refused),
@@ -31,34 +31,34 @@ impl Error {
     }
 }
 
-/// A no of Stripe's.
+/// A refusal by Stripe, read from its answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Refused {
-    /// The status: 400, 401, 402, 403, 404, 409, 429.
+    /// HTTP status: 400, 401, 402, 403, 404, 409 or 429.
     pub status: u16,
-    /// What kind of error it is: `card_error`, `invalid_request_error`, `idempotency_error`, …
+    /// Type of the error: `card_error`, `invalid_request_error`, `idempotency_error`, …
     pub kind: String,
-    /// Which one, in a word: `resource_missing`, `card_declined`, `authentication_required`, …
+    /// Code of the error, if any: `resource_missing`, `card_declined`, `authentication_required`, …
     pub code: Option<String>,
-    /// Why a card's bank declined.
+    /// Reason for which a card's bank declined, as a code.
     pub decline_code: Option<String>,
-    /// The parameter that is wrong.
+    /// Name of the parameter that is wrong, if any.
     pub param: Option<String>,
-    /// The same for people.
+    /// Message of the error, for people.
     pub message: String,
-    /// The payment that was refused, where there is one.
+    /// Payment intent that was refused, if any.
     pub payment_intent: Option<Id>,
-    /// What Stripe's log calls the request.
+    /// Identifier of the request in Stripe's log.
     pub request_id: Option<String>,
 }
 
-/// The body of a refusal.
+/// Body of a refusal's answer.
 #[derive(Deserialize)]
 pub(super) struct Body {
     pub error: Said,
 }
 
-/// What a refusal says.
+/// Error object in the body of a refusal.
 #[derive(Deserialize)]
 pub(super) struct Said {
     #[serde(rename = "type", default)]

@@ -1,14 +1,14 @@
-//! Parameters as Stripe takes them: a form, with brackets for what is inside something else.
+//! Form encoding of parameters as Stripe reads them, with brackets for nested values.
 //!
-//! `{"a": {"b": [1, true]}}` is `a[b][0]=1&a[b][1]=true`. What is `null` is sent empty, which unsets it.
+//! `{"a": {"b": [1, true]}}` is `a[b][0]=1&a[b][1]=true`. `null` is sent as an empty value, which unsets the field.
 //!
-//! Invariant: one value has one form, so that what is sent again under one key is the same to the letter.
+//! Invariant: one value has one form, so that a retry under the same key sends the same bytes.
 
 use crate::outbound::encoded;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A form of parameters: what has no value is left out, an empty list too.
+/// Encodes parameters as a form; absent values and empty lists are left out.
 pub fn form(params: &impl Serialize) -> String {
     let params = serde_json::to_value(params).expect("parameters have text for names and no way to fail");
     let mut pairs = Vec::new();

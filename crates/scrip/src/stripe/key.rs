@@ -1,21 +1,21 @@
-//! The two keys of a request: the secret one that says who asks, and the one that says which decision it carries out.
+//! The two keys of a request to Stripe: the secret key of the account, and the idempotency key of the decision.
 //!
 //! Invariant: a secret key is written into the header of a request and nowhere else.
 
 use crate::crypto::{OPERATOR_PREFIXES, hex, is_key, sha256};
 use std::fmt;
 
-/// Whether money moves.
+/// Mode of a Stripe key: whether money moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// It only seems to.
+    /// Test mode: payments are simulated.
     Test,
-    /// It does.
+    /// Live mode: payments move money.
     Live,
 }
 
 impl Mode {
-    /// The mode's name.
+    /// Returns the name of the mode, `test` or `live`.
     pub const fn name(self) -> &'static str {
         match self {
             Mode::Test => "test",
@@ -23,13 +23,13 @@ impl Mode {
         }
     }
 
-    /// Whether an object that says it is live, or not, is of this mode.
+    /// Returns `true` if an object with this `livemode` belongs to the mode.
     pub const fn is_of(self, livemode: bool) -> bool {
         matches!(self, Mode::Live) == livemode
     }
 }
 
-/// A secret key of a Stripe account, or a restricted one.
+/// A secret or restricted key of a Stripe account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretKey {
     text: String,
@@ -37,10 +37,9 @@ pub struct SecretKey {
 }
 
 impl SecretKey {
-    /// A key as the operator gives it.
+    /// Reads a secret key as the operator gives it.
     ///
-    /// # Errors
-    /// When it is none, in words that do not repeat it.
+    /// When the text is not a secret or restricted key of Stripe's; the message does not repeat the text.
     pub fn new(text: &str) -> Result<SecretKey, String> {
         let modes = [("test_", Mode::Test), ("live_", Mode::Live)];
         let kind = |prefix: &str| {
@@ -62,17 +61,17 @@ impl SecretKey {
         Ok(SecretKey { text: text.to_owned(), mode })
     }
 
-    /// Whether money moves.
+    /// Returns the mode that the key's prefix names.
     pub const fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// The key itself, for the header of a request.
+    /// Returns the key in clear, for the header of a request.
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// A text of somebody else's without the key, should it be quoted there.
+    /// Returns `text` with the key replaced by `…`, in case an answer quotes it.
     pub fn hidden_in(&self, text: &str) -> String {
         text.replace(&self.text, "…")
     }
@@ -84,21 +83,21 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// What Stripe knows a decision by: two requests with one key are one request. Whoever decides makes it, keeps it
-/// before anything is sent, and uses it again until the outcome is known.
+/// Name of one decision at Stripe: two requests with the same key are one request. The caller that decides makes the
+/// key, stores it before anything is sent, and uses it again until the outcome is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The key of a decision that is nothing but its parts: whoever decides the same has the same key.
+    /// Returns the key of a decision that its parts define fully: equal parts give the same key.
     pub fn of(parts: &[&str]) -> IdempotencyKey {
         let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_be_bytes()).collect();
-        // With its length before it, no part can pass as two.
+        // The length before each part keeps two parts from passing as one.
         let pieces = parts.iter().zip(&lengths).flat_map(|(part, length)| [&length[..], part.as_bytes()]);
         IdempotencyKey(format!("scrip-{}", hex(&sha256(&pieces.collect::<Vec<&[u8]>>()))))
     }
 
-    /// As it is kept and sent.
+    /// Returns the key as it is stored and sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
-//! Stripe: our own thin client, and the catalog's plans and packs as products and prices there.
+//! Stripe: Scrip's own client of its API, and the catalog's plans and packs as products and prices there.
 //!
-//! Invariant: whatever is written there is one decision with one [`IdempotencyKey`], which its retries share.
+//! Invariant: each write to Stripe is one decision with one [`IdempotencyKey`], which its retries share.
 
 pub mod client;
 pub mod error;

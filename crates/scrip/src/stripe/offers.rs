@@ -1,70 +1,69 @@
-//! What a price of Stripe's sells: a plan for an interval, or a pack.
+//! Offers: the plan at an interval, or the pack, that a Stripe price sells.
 //!
-//! `scrip stripe sync` writes it on the price, and whoever sees the price again reads it here. Whether the catalog in
-//! force has such a plan or pack is for the reader to find out: a price lives longer than what it sells.
+//! `scrip stripe sync` writes the plan or pack on the price, and a later reader of the price finds it here. The reader
+//! must check that the catalog in force has such a plan or pack: a price lives longer than what it sells.
 //!
-//! Invariant: a price sells something only if what is written on it and how it is paid agree.
+//! Invariant: a price sells something only if its metadata and the interval at which it is charged agree.
 
 use super::objects::Metadata;
 use super::objects::price::Price;
 use scrip_engine::{Amount, Interval};
 use std::fmt;
 
-/// The plan that a product or a price is of.
+/// Metadata key for the plan of a product or price.
 pub const PLAN: &str = "scrip_plan";
-/// The interval that a plan's price is for.
+/// Metadata key for the interval of a plan's price.
 pub const INTERVAL: &str = "scrip_interval";
-/// The pack that a product or a price is of.
+/// Metadata key for the pack of a product or price.
 pub const PACK: &str = "scrip_pack";
 
-/// What is sold.
+/// Plan or pack that a price sells.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sold {
     /// A plan, for as long as it is paid.
     Plan {
-        /// Its id in the catalog.
+        /// Identifier of the plan in the catalog.
         plan: String,
-        /// How often it is paid.
+        /// Interval at which the plan is paid.
         interval: Interval,
     },
-    /// A pack, once.
+    /// A pack, which is paid once.
     Pack {
-        /// Its id in the catalog.
+        /// Identifier of the pack in the catalog.
         pack: String,
     },
 }
 
-/// What a price sells, and for how much.
+/// Plan or pack that a price sells, and the money that it asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// What.
+    /// Plan or pack that is sold.
     pub sold: Sold,
-    /// In the currency's smallest unit.
+    /// Amount in the currency's smallest unit.
     pub amount: Amount,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
 }
 
-/// Why a price sells nothing of ours.
+/// Reason for which a price sells nothing of Scrip's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotSold {
-    /// Nothing of ours is written on it.
+    /// The metadata has neither a plan nor a pack.
     NotOurs,
-    /// A plan and a pack are written on it.
+    /// The metadata has both a plan and a pack.
     Both,
-    /// A plan is written on it, and no interval that there is.
+    /// The metadata has a plan without a known interval; the text of the interval, if any.
     Interval(Option<String>),
-    /// It is paid otherwise than is written on it: so often, or once.
+    /// The price is charged at another interval than its metadata says; how it is charged.
     PaidOtherwise(String),
-    /// It is not one whole amount for each piece.
+    /// The price has no whole amount for one unit.
     NoAmount,
 }
 
 impl Sold {
-    /// What is written on a product or price of ours.
+    /// Reads the plan or pack from the metadata of a product or price.
     ///
-    /// # Errors
-    /// When nothing is, or nothing that makes sense.
+    /// When the metadata has no plan or pack, both, or an unknown interval.
     pub fn written(metadata: &Metadata) -> Result<Sold, NotSold> {
         match (metadata.get(PLAN), metadata.get(PACK)) {
             (None, None) => Err(NotSold::NotOurs),
@@ -79,7 +78,7 @@ impl Sold {
         }
     }
 
-    /// What is to be written on its price.
+    /// Returns the metadata for the price of the plan or pack.
     pub fn metadata(&self) -> Metadata {
         let pairs = match self {
             Sold::Plan { plan, interval } => vec![(PLAN, plan.as_str()), (INTERVAL, interval.name())],
@@ -88,7 +87,7 @@ impl Sold {
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// What its price is found by.
+    /// Returns the lookup key for the price of the plan or pack.
     pub fn lookup_key(&self) -> String {
         match self {
             Sold::Plan { plan, interval } => format!("scrip:plan:{plan}:{}", interval.name()),
@@ -96,7 +95,7 @@ impl Sold {
         }
     }
 
-    /// How often it is paid; `None` is once.
+    /// Returns the interval at which it is paid; `None` for a pack, which is paid once.
     pub const fn interval(&self) -> Option<Interval> {
         match self {
             Sold::Plan { interval, .. } => Some(*interval),
@@ -105,10 +104,9 @@ impl Sold {
     }
 }
 
-/// What a price sells, whether or not it can be bought still.
+/// Returns what a price sells and for how much, even if it can no longer be bought.
 ///
-/// # Errors
-/// When it sells nothing of ours, and why.
+/// When the price sells nothing of Scrip's; the reason.
 pub fn offer(price: &Price) -> Result<Offer, NotSold> {
     let sold = Sold::written(&price.metadata)?;
     let paid = price.recurring.as_ref().map(|recurring| {

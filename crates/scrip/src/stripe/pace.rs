@@ -1,10 +1,11 @@
-//! The pace of requests to Stripe: a token bucket before the client, with a share that is kept for work.
+//! The pace of requests to Stripe: a token bucket before the client, with a share that is reserved for background work.
 //!
-//! Stripe admits so many requests a second of an account. A request that a person waits for is refused at once when
-//! only the kept share is left: then what Stripe delivers is still followed, and what was paid is given. Work waits
-//! for its turn instead. When Stripe itself says that there were too many, all wait until the time that it names.
+//! Stripe limits the requests a second of an account. A request that a person waits for is refused at once when only
+//! the reserved share is left, so that deliveries are still followed and paid credits still granted. Background work
+//! waits for its turn instead. When Stripe itself refuses for too many requests, all wait until the time that it names.
 //!
-//! Invariant: whatever people ask for, work gets its turn: what is used up is refilled for work before it is for them.
+//! Invariant: whatever people ask for, background work gets its turn: tokens are refilled for work before they are for
+//! people.
 
 use super::key::Mode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,48 +13,48 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Requests a second that are sent with a key of live mode: four fifths of the hundred that Stripe publishes.
+/// Requests a second with a key of live mode: four fifths of the 100 that Stripe publishes.
 const LIVE: u32 = 80; // # assumed
-/// The same with a key of test mode: four fifths of Stripe's 25.
+/// Requests a second with a key of test mode: four fifths of the 25 that Stripe publishes.
 const TEST: u32 = 20; // # assumed
-/// Share of the requests of a second that are kept for work: one half.
+/// Divisor that gives the share reserved for background work: one half of the requests a second.
 const KEPT: u32 = 2; // # assumed
-/// Longest pause.
+/// Longest pause after Stripe has refused for too many requests: 32 seconds.
 const PAUSE_MAX: Duration = Duration::from_secs(32); // # assumed
-/// Requests that the errand of a person must have room for when it begins, of those that its workspace has in a day.
+/// Requests of its day's number that a workspace must have left when an errand of a person begins, so that it can end.
 const ROOM: u32 = 6; // # assumed
 
 /// Reason for which a request of a person was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Busy {
-    /// Seconds after which to come again.
+    /// Seconds after which the caller may retry.
     pub retry_after: u32,
-    /// Number that the workspace may send in a day; `None` where it is the pace of all requests.
+    /// Number of requests that the workspace may send in a day; `None` if the pace of all requests refused.
     pub exceeded: Option<u32>,
 }
 
-/// Future of counting requests.
+/// Future of the function that counts requests.
 pub type Counted = futures_util::future::BoxFuture<'static, Result<(), Busy>>;
-/// Counts so many requests of a workspace, and looks for room for so many more.
+/// Counts as many requests of a workspace as the first argument says, and requires room for as many as the second says.
 pub type Count = dyn Fn(u32, u32) -> Counted + Send + Sync;
 
-/// Requests that one person waits for.
+/// The requests to Stripe that one person waits for.
 pub struct Errand {
     has_begun: AtomicBool,
     count: Option<Box<Count>>,
 }
 
 tokio::task_local! {
-    /// The errand that requests are sent for; none for work.
+    /// Errand that requests are sent for; `None` for background work.
     static ERRAND: Option<Arc<Errand>>;
 }
 
-/// Sends what a future sends as the errand of a person, counted by a function if there is one.
+/// Runs a future whose requests to Stripe are the errand of a person, counted by `count` if it is given.
 pub async fn errand<T>(count: Option<Box<Count>>, future: impl Future<Output = T>) -> T {
     ERRAND.scope(Some(Arc::new(Errand { has_begun: AtomicBool::new(false), count })), future).await
 }
 
-/// Sends what a future sends as work: on behalf of everybody, and counted for nobody.
+/// Runs a future whose requests to Stripe are background work, counted for no workspace.
 pub async fn work<T>(future: impl Future<Output = T>) -> T {
     ERRAND.scope(None, future).await
 }
@@ -62,7 +63,7 @@ fn current() -> Option<Arc<Errand>> {
     ERRAND.try_with(Clone::clone).ok().flatten()
 }
 
-/// A bucket for all requests with one key in this process.
+/// Pace of all requests that this process sends with one key.
 #[derive(Debug)]
 pub struct Pace {
     since: Instant,
@@ -70,15 +71,15 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Sends without a bucket, and only pauses when Stripe says so.
+    /// Returns a pace without a limit, which pauses only when Stripe asks for it.
     pub fn unbounded() -> Pace {
         Pace::with(Bucket::new(0, 0))
     }
 
-    /// Sends so many requests a second, of which so many are kept for work; the defaults are those of the key's mode.
+    /// Returns a pace of `rate` requests a second, of which `kept` are reserved for background work. `None` is the
+    /// default of the mode.
     ///
-    /// # Errors
-    /// When nothing would be left for people.
+    /// When no request would be left for people.
     pub fn of(mode: Mode, rate: Option<u32>, kept: Option<u32>) -> Result<Pace, String> {
         let rate = rate.unwrap_or(if mode.is_of(true) { LIVE } else { TEST });
         let kept = kept.unwrap_or(rate / KEPT);
@@ -92,10 +93,10 @@ impl Pace {
         Pace { since: Instant::now(), bucket: Mutex::new(bucket) }
     }
 
-    /// Waits for the turn of a request, or refuses it where a person waits for it.
+    /// Waits for the turn of a request. A request that a person waits for is refused instead when the pace has none
+    /// left.
     ///
-    /// # Errors
-    /// Where a person waits for it: no token is left for people, or their workspace has had its requests of the day.
+    /// When a person waits for it and no token is left for people, or the workspace has used its requests of the day.
     pub async fn enter(&self) -> Result<(), Busy> {
         let Some(errand) = current() else {
             self.turn().await;
@@ -104,7 +105,7 @@ impl Pace {
         let busy = |wait| Busy { retry_after: whole_seconds(wait), exceeded: None };
         let is_first = !errand.has_begun.swap(true, Ordering::Relaxed);
         if is_first {
-            // Nothing is counted of what the pace refuses, and nothing is taken from the pace for what the count does.
+            // A request that the pace refuses is not counted, and a request that the count refuses takes no token.
             self.now(Bucket::look).map_err(busy)?;
         }
         if let Some(count) = &errand.count {
@@ -113,12 +114,12 @@ impl Pace {
         if is_first {
             return self.now(Bucket::person).map_err(busy);
         }
-        // What has begun is brought to its end.
+        // An errand that has begun is brought to its end.
         self.turn().await;
         Ok(())
     }
 
-    /// Takes a token, waiting for it and for the end of a pause.
+    /// Takes a token, and waits until it is there and until a pause has ended.
     pub async fn turn(&self) {
         while let Some(pause) = self.now(|bucket, now| bucket.paused_for(now)) {
             sleep(micros(pause)).await;
@@ -129,8 +130,8 @@ impl Pace {
         }
     }
 
-    /// Pauses everything after Stripe has said that there were too many: for as long as it says, or else for `first`,
-    /// and twice as long with each in a row.
+    /// Pauses all requests after Stripe has refused for too many: for `asked`, or else for `first`, doubled with each
+    /// refusal in a row.
     pub fn pause(&self, asked: Option<Duration>, first: Duration) {
         self.now(|bucket, now| bucket.pause(asked, first, now));
         tracing::warn!("Stripe says that there were too many requests: all wait");
@@ -147,22 +148,22 @@ impl Pace {
     }
 }
 
-/// The bucket itself, which is told the time, in microseconds.
+/// The token bucket, which takes the time as an argument, in microseconds.
 #[derive(Debug)]
 struct Bucket {
-    /// Requests a second, and the most that are sent at once; 0 sends as many as there are.
+    /// Requests a second, and the most that are sent at once; 0 sets no limit.
     rate: i64,
-    /// How many of them are kept for work.
+    /// Requests a second that are reserved for background work.
     kept: i64,
-    /// Requests that may be sent at `at`, in millionths; below zero when work waits for its turn.
+    /// Requests that may be sent at `at`, in millionths; negative while background work waits for its turn.
     tokens: i64,
     at: i64,
     paused_until: i64,
-    /// Refusals for too many requests in a row.
+    /// Number of refusals for too many requests in a row.
     strikes: u32,
 }
 
-/// Parts of a token.
+/// Number of parts that one token is counted in.
 const MILLION: i64 = 1_000_000;
 
 impl Bucket {
@@ -177,12 +178,12 @@ impl Bucket {
         self.at = self.at.max(now);
     }
 
-    /// Returns how long everything waits, if it does.
+    /// Returns the rest of a pause in microseconds, if there is one.
     fn paused_for(&self, now: i64) -> Option<i64> {
         Some(self.paused_until.saturating_sub(now)).filter(|left| *left > 0)
     }
 
-    /// Returns how long a person must stay away, without taking anything.
+    /// Checks that a token is left for people, without taking it; an error is the wait in microseconds.
     fn look(&mut self, now: i64) -> Result<(), i64> {
         self.refill(now);
         let missing = (self.kept + 1) * MILLION - self.tokens;
@@ -193,14 +194,14 @@ impl Bucket {
         }
     }
 
-    /// Takes a token for a person, if one is left for people.
+    /// Takes a token for a person; an error is the wait in microseconds until one is left for people.
     fn person(&mut self, now: i64) -> Result<(), i64> {
         self.look(now)?;
         self.work(now);
         Ok(())
     }
 
-    /// Takes a token; how long until it is there.
+    /// Takes a token for background work; returns the microseconds until it is there.
     fn work(&mut self, now: i64) -> i64 {
         self.refill(now);
         if self.rate == 0 {
@@ -280,7 +281,7 @@ mod tests {
         bucket.pause(Some(Duration::from_secs(7)), first, 0);
         assert_eq!((bucket.person(0), bucket.paused_for(0)), (Err(7 * SECOND), Some(7 * SECOND)));
         assert_eq!((bucket.person(7 * SECOND), bucket.paused_for(7 * SECOND)), (Ok(()), None));
-        // Without a word of its own: longer each time, until a request is served.
+        // Stripe names no wait here: each pause is longer, until a request is served.
         let mut now = 7 * SECOND;
         for seconds in [2, 4, 8, 16, 32, 32, 32] {
             bucket.pause(None, first, now);

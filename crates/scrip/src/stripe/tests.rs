@@ -1,4 +1,4 @@
-//! The client's calls against the simulator: what is sold, paid, given back, called off, and lost on the way.
+//! The client's calls against the simulator: sales, payments, refunds, cancellations, and answers lost on the way.
 
 use super::client::{Client, VERSION};
 use super::error::Error;
@@ -26,7 +26,7 @@ use stripe_simulator::{Config, Simulator};
 
 const SECRET: &str = "sk_test_simulated";
 const VISA: &str = "4242424242424242";
-/// Its bank wants to see its owner each time.
+/// Card whose bank asks the customer to authenticate each time.
 const CAUTIOUS: &str = "4000002760003184";
 
 struct World {
@@ -43,7 +43,7 @@ fn key(text: &str) -> IdempotencyKey {
 }
 
 impl World {
-    /// An account that sells canvas tiers.
+    /// Starts an account that sells the canvas tiers.
     async fn open() -> World {
         let simulator = Simulator::start(Config::default()).await.expect("a free port");
         let secret = SecretKey::new(SECRET).expect("it is one");
@@ -65,7 +65,7 @@ impl World {
         prices.iter().find(sells).expect("it is for sale").id.clone()
     }
 
-    /// Opens a visit.
+    /// Opens a checkout session.
     async fn visit(&self, customer: &str, sold: &Sold, decision: &str) -> checkout::Session {
         let metadata = Metadata::from([("scrip_workspace".to_owned(), "ws_1".to_owned())]);
         let is_plan = sold.interval().is_some();
@@ -87,20 +87,20 @@ impl World {
         self.client.create_checkout(&new, &key(decision)).await.expect("it is opened")
     }
 
-    /// One of a customer's payments.
+    /// Reads one of a customer's payment intents.
     async fn payment(&self, customer: &str, id: &str) -> payment::PaymentIntent {
         let all = self.client.payment_intents_of(customer, Range::default()).await.expect("they can be read");
         all.into_iter().find(|payment| payment.id == id).expect("it is there")
     }
 
-    /// Ends a subscription at once, as its account's owner can.
+    /// Cancels a subscription at once, as the account's owner can.
     async fn end(&self, subscription: &str) {
         let url = format!("{}/v1/subscriptions/{subscription}", self.simulator.base_url());
         let request = reqwest::Client::new().delete(url).bearer_auth(SECRET).header("Stripe-Version", VERSION);
         assert_eq!(request.send().await.expect("it answers").status(), 200);
     }
 
-    /// What people and banks do.
+    /// Acts as a person or a bank through the simulator's control endpoints.
     async fn act(&self, path: &str, said: Value) -> Value {
         let url = format!("{}/_control{path}", self.simulator.base_url());
         let answer = reqwest::Client::new().post(url).json(&said).send().await.expect("it answers");
@@ -108,7 +108,7 @@ impl World {
         answer.json().await.expect("it is JSON")
     }
 
-    /// Opens a visit and pays there.
+    /// Opens a checkout session and pays it.
     async fn bought(&self, customer: &str, sold: &Sold, card: &str) -> checkout::Session {
         let visit = self.visit(customer, sold, "bought").await;
         self.act(&format!("/checkout/{}/pay", visit.id), json!({ "card": card })).await;
@@ -339,10 +339,10 @@ async fn what_is_lost_on_the_way_is_done_once() {
         let faults = |faults| world.simulator.app().with(|state| state.calls.faults = faults);
         let email = format!("{n}@example.com");
         let new = NewCustomer { email: Some(email.clone()), ..NewCustomer::default() };
-        // Twice lost, and then answered.
+        // Two answers are lost, and the third attempt is answered.
         faults(vec![fault(2, cut)]);
         let made = world.client.create_customer(&new, &key(&email)).await.expect("the third try is answered");
-        // Always lost: nobody knows, and the same decision finds out.
+        // All answers are lost: the outcome is unknown, and repeating the decision finds it out.
         let (lost, decision) = (format!("lost-{email}"), key(&format!("lost {n}")));
         let new = NewCustomer { email: Some(lost.clone()), ..NewCustomer::default() };
         faults(vec![fault(3, cut)]);
@@ -443,7 +443,7 @@ async fn a_list_of_many_pages_is_whole() {
     assert_eq!((events.len(), about.len()), (230, 230));
 }
 
-/// What the portal may do to the plans `creator` and `pro`.
+/// Features of a portal that offers the plans `creator` and `pro`.
 async fn features(world: &World) -> Features {
     let mut products = Vec::new();
     for plan in ["creator", "pro"] {
@@ -504,14 +504,14 @@ async fn a_customer_is_led_to_the_portal_and_what_was_done_there_can_be_read() {
         assert!(opened.customer == customer && opened.url.starts_with("http"), "{opened:?}");
         visit = opened.id;
     }
-    // There an end is a date, and is taken back as one.
+    // The portal ends a subscription by a date, which is removed as a date.
     world.act(&format!("/portal/{visit}/cancel"), json!({ "subscription": id })).await;
     let ending = client.subscription(&id).await.expect("it is there");
     assert_eq!(ending.cancel_at, Some(ending.items.data[0].current_period_end));
     let never = Ending { cancel_at: Some(None), ..Ending::default() };
     let kept = client.end_subscription(&id, never, &key("keep")).await.expect("it goes on");
     assert!(kept.cancel_at.is_none() && kept.status == Status::Active);
-    // Less waits for the period's end, in a schedule.
+    // A downgrade waits for the period's end, in a schedule.
     world.act(&format!("/portal/{visit}/switch"), json!({ "subscription": id, "price": creator })).await;
     let schedule = client.subscription(&id).await.expect("it is there").schedule.expect("it waits").id;
     let schedule = client.subscription_schedule(&schedule).await.expect("it is there");

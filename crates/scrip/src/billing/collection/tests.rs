@@ -1,4 +1,4 @@
-//! Stages by statuses: every combination, and what is to hold of each.
+//! Stages by statuses: every combination, and the claims that hold for it.
 
 use super::*;
 use crate::stripe::objects::invoice::Status as Invoiced;
@@ -54,18 +54,18 @@ fn a_stage_follows_from_the_statuses() {
     let unpaid = Some((SessionStatus::Complete, PaymentStatus::Unpaid));
     let paid = Some((SessionStatus::Complete, PaymentStatus::Paid));
     let table = [
-        // A first debit: Stripe begins the subscription before the money is there, or leaves it incomplete.
+        // A first debit: Stripe begins the subscription before the money arrives, or leaves it incomplete.
         (Status::Active, Some(Invoiced::Open), &unpaid, Some(Processing), OnItsWay),
         (Status::Incomplete, Some(Invoiced::Open), &unpaid, Some(Processing), OnItsWay),
         (Status::Trialing, Some(Invoiced::Open), &unpaid, Some(Processing), OnItsWay),
         (Status::Active, None, &unpaid, None, OnItsWay),
-        // It fails: the customer pays the invoice, or Stripe tries again, or gives it up.
+        // The debit fails: the customer pays the invoice, Stripe tries again, or Stripe gives it up.
         (Status::Incomplete, Some(Invoiced::Open), &unpaid, Some(RequiresPaymentMethod), Open),
         (Status::Incomplete, Some(Invoiced::Open), &unpaid, Some(RequiresAction), Open),
         (Status::PastDue, Some(Invoiced::Open), &unpaid, Some(RequiresPaymentMethod), Collecting),
         (Status::IncompleteExpired, Some(Invoiced::Void), &unpaid, Some(RequiresPaymentMethod), Free),
         (Status::Canceled, Some(Invoiced::Open), &unpaid, Some(RequiresPaymentMethod), Free),
-        // It arrives.
+        // The debit arrives.
         (Status::Active, Some(Invoiced::Paid), &paid, Some(Succeeded), Free),
         (Status::Active, Some(Invoiced::Paid), &unpaid, Some(Succeeded), Free),
         // A renewal: made, collected, debited, refused, to be confirmed, given up.
@@ -77,7 +77,7 @@ fn a_stage_follows_from_the_statuses() {
         (Status::Unpaid, Some(Invoiced::Draft), &paid, None, Collecting),
         (Status::Unpaid, Some(Invoiced::Void), &paid, None, Collecting),
         (Status::Active, Some(Invoiced::Void), &paid, None, Free),
-        // A debit of a subscription that ended meanwhile arrives all the same.
+        // A debit of a subscription that ended meanwhile still arrives.
         (Status::Canceled, Some(Invoiced::Open), &paid, Some(Processing), OnItsWay),
     ];
     for (subscription, invoice, session, payment, expected) in table {

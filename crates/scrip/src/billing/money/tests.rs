@@ -3,7 +3,7 @@
 use super::*;
 use serde_json::{Value, json};
 
-/// An invoice of one line, its part from the balance and its part by card.
+/// Builds an invoice of one line, its part from the balance and its part by card.
 fn invoice(id: &str, created: i64, total: i64, balance: (i64, i64), card: i64, noted: i64) -> Value {
     let payments: Vec<Value> = (card > 0)
         .then(|| {
@@ -45,7 +45,7 @@ fn note(invoice: &str, amount: i64, refunded: i64) -> Value {
         "refunds": [{ "refund": "re_1", "amount_refunded": refunded }], "metadata": {}, "created": 1, "voided_at": null })
 }
 
-/// Everything newest first, as Stripe lists it.
+/// Collects everything newest first, as Stripe lists it.
 fn seen(invoices: Vec<Value>, charges: Vec<Value>, balance: Vec<Value>, notes: Vec<Value>) -> Seen {
     fn read<T: serde::de::DeserializeOwned>(values: Vec<Value>) -> Vec<T> {
         values.into_iter().rev().map(|value| serde_json::from_value(value).expect("an object of Stripe's")).collect()
@@ -129,7 +129,7 @@ fn a_proration_moves_money_of_the_invoice_before() {
     assert_eq!((found["a"], found["b"]), (money(3000, 0, 0, 1500), money(3900, 0, 0, 0)));
 }
 
-/// A generator that needs no crate.
+/// A random generator that needs no crate.
 struct Dice(u64);
 
 impl Dice {
@@ -139,15 +139,15 @@ impl Dice {
     }
 }
 
-/// Random customers: gifts and credit notes fill the balance, invoices empty it, refunds go back to the card. No
-/// invoice gives back more than was paid, and no money buys twice: what all invoices keep is at most what the cards
-/// paid in.
+/// Random customers: gifts and credit notes fill the balance, invoices empty it, refunds go back to the card.
+/// Invariant: no invoice gives back more than was paid, and no money buys twice: all invoices together keep at most
+/// what the cards and the operator paid in.
 #[test]
 fn no_money_buys_twice_and_none_goes_back_twice() {
     for seed in 0..3_000 {
         let mut dice = Dice(seed);
         let (mut invoices, mut charges, mut changes, mut notes) = (vec![], vec![], vec![], vec![]);
-        // The balance as a credit, and each invoice: id, total, card, refunded, credited.
+        // Balance as a credit, and each invoice: id, total, card, refunded, credited.
         let (mut balance, mut known) = (0_i64, Vec::<(String, i64, i64, i64, i64)>::new());
         for step in 0..12 {
             match dice.below(4) {

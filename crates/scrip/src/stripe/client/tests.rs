@@ -1,4 +1,4 @@
-//! The client against a server that answers what it is told to, and hangs up when it is told to.
+//! The client against a server that answers or hangs up as each test tells it to.
 
 use super::super::objects::Metadata;
 use super::super::objects::customer::NewCustomer;
@@ -12,13 +12,13 @@ use tokio::net::TcpListener;
 
 const SECRET: &str = "sk_test_hush51Abc";
 
-/// What the server does with a connection.
+/// One reaction of the server to a connection.
 enum Step {
     /// Answers with a status, headers and a body.
     Answer(u16, &'static str, String),
     /// Reads the request and hangs up.
     HangUp,
-    /// Promises more than comes.
+    /// Promises a longer body than it sends.
     CutShort,
 }
 
@@ -41,7 +41,7 @@ fn client(url: &str) -> Client {
     Client::new(url, SecretKey::new(SECRET).expect("it is one")).expect("secrets may be sent there")
 }
 
-/// What a server saw so far.
+/// Requests that a server has received so far.
 #[derive(Clone, Default)]
 struct Script(Arc<Mutex<Vec<Seen>>>);
 
@@ -51,7 +51,7 @@ impl Script {
     }
 }
 
-/// A server that takes one step for each connection, and hangs up on all that come after.
+/// Starts a server that takes one step for each connection, and hangs up on all further ones.
 async fn server(steps: Vec<Step>) -> (Client, Script) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
@@ -119,14 +119,14 @@ fn ada() -> NewCustomer {
     NewCustomer { email: Some("ada+1@example.com".to_owned()), metadata, ..NewCustomer::default() }
 }
 
-/// What came of making a customer, and what the server saw.
+/// Creates a customer; returns the result, and the requests that the server received.
 async fn made(steps: Vec<Step>) -> (Result<String, Error>, Vec<Seen>) {
     let (client, script) = server(steps).await;
     let made = client.create_customer(&ada(), &key()).await.map(|customer| customer.id);
     (made, script.seen())
 }
 
-/// What came of asking for one.
+/// Reads a customer; returns the result, and the requests that the server received.
 async fn asked(steps: Vec<Step>) -> (Result<String, Error>, Vec<Seen>) {
     let (client, script) = server(steps).await;
     let asked = client.customer("cus_1").await.map(|customer| customer.id);
@@ -202,17 +202,17 @@ async fn after_three_tries_nobody_knows() {
         Step::HangUp,
         Step::CutShort,
         answer(500, refusal("api_error", "x")),
-        // Whoever is turned away at the door does not learn what became of the first try.
+        // A refusal for too many requests does not tell what became of the first attempt.
         answer(429, refusal("invalid_request_error", "rate_limit")),
     ] {
         let (made, seen) = made(vec![Step::HangUp, Step::HangUp, last]).await;
         assert!(matches!(made, Err(Error::Unknown(_))), "{made:?}");
         assert_eq!(seen.len(), 3);
     }
-    // Here the door is shut at once, and it is not tried again.
+    // A refusal of the key is not tried again.
     let (made, seen) = made(vec![Step::HangUp, answer(401, refusal("invalid_request_error", "api_key_expired"))]).await;
     assert!(matches!(made, Err(Error::Unknown(_))) && seen.len() == 2, "{made:?}");
-    // But what is wrong now was wrong before.
+    // A refusal of the decision itself also held for the attempt before.
     let (made, seen) = made_again(402).await;
     assert!(matches!(made, Err(Error::Refused(_))) && seen.len() == 2, "{made:?}");
 }
@@ -258,7 +258,7 @@ async fn stripe_says_whether_and_when_another_try_is_of_use() {
     let (made, seen) = made(vec![no]).await;
     assert!(matches!(made, Err(Error::Unknown(_))) && seen.len() == 1, "{made:?}");
 
-    // A verdict stays one.
+    // A refusal of the decision itself is final, whatever the header says.
     let declined = Step::Answer(402, "stripe-should-retry: true\r\n", refusal("card_error", "card_declined"));
     let (declined, seen) = self::made(vec![declined]).await;
     assert!(declined.is_err_and(|error| error.refused().is_some()) && seen.len() == 1);
@@ -312,7 +312,7 @@ async fn a_list_is_read_to_its_end() {
     let line = |cursor: &str| format!("GET /v1/events?limit=100&types[0]=x&types[1]=invoice.paid{cursor} HTTP/1.1");
     assert_eq!(seen, [line(""), line("&starting_after=evt_4"), line("&starting_after=evt_2")]);
 
-    // A list that goes in circles is none.
+    // A list whose cursor does not move is refused.
     let (client, script) = server(vec![page(&[5], true), page(&[5], true)]).await;
     let events = client.events(&Events::default()).await;
     assert!(matches!(events, Err(Error::Unreachable(_))) && script.seen().len() == 2, "{events:?}");
@@ -330,7 +330,7 @@ async fn an_id_from_elsewhere_leads_nowhere_else() {
     assert_eq!(script.seen(), []);
 }
 
-/// What was logged while a test ran.
+/// Output of the log while a test ran.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,17 +1,17 @@
-//! The account that a key is of.
+//! The Stripe account to which a secret key belongs.
 
 use crate::stripe::{Client, Error};
 use serde::Deserialize;
 
-/// The account that a key is of. Whether it is live is said by the key, and by every object that it leads to.
+/// A Stripe account. Its mode is told by the key, and by the `livemode` of every object that the key reads.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Account {
-    /// `acct_…`
+    /// Identifier of the account, `acct_…`.
     pub id: String,
 }
 
 impl Client {
-    /// The account that the key is of.
+    /// Reads the account to which the client's key belongs.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

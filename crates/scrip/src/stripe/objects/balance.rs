@@ -1,40 +1,40 @@
-//! The balance of a customer: what changed it. An invoice takes from the balance when it is finalized.
+//! Changes of a customer's balance at Stripe. An invoice takes from the balance when it is finalized.
 
 use super::{Id, Metadata, Range, Seconds, or_empty};
 use crate::stripe::{Client, Error};
 use serde::Deserialize;
 use serde_json::json;
 
-/// A change of a customer's balance.
+/// One change of a customer's balance.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct BalanceTransaction {
-    /// `cbtxn_…`
+    /// Identifier of the change, `cbtxn_…`.
     pub id: String,
-    /// Mode of the account: whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// Reason of the change.
+    /// Reason for which the balance changed.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// Amount in the currency's smallest unit; below zero is a credit that lowers the next invoice.
+    /// Amount in the currency's smallest unit; a negative one is a credit that lowers the next invoice.
     pub amount: i64,
-    /// Balance after the change.
+    /// Customer's balance after the change, in the currency's smallest unit.
     pub ending_balance: i64,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// The customer whose balance it is.
+    /// Customer that owns the balance.
     pub customer: Id,
-    /// The invoice that the balance was applied to, if there is one.
+    /// Invoice to which the balance was applied, if any.
     pub invoice: Option<Id>,
-    /// The credit note that the change comes from, if there is one.
+    /// Credit note from which the change comes, if any.
     pub credit_note: Option<Id>,
-    /// The caller's own data.
+    /// Key-value pairs written on the object through the API.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// Instant at which it was made.
+    /// Instant of creation, in seconds since 1970.
     pub created: Seconds,
 }
 
-/// Reason of a change of a balance.
+/// Reason for which a customer's balance changed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -42,25 +42,25 @@ pub enum Kind {
     Adjustment,
     /// Balance that an invoice took when it was finalized.
     AppliedToInvoice,
-    /// Credit of a credit note.
+    /// Amount that a credit note gave to the balance.
     CreditNote,
-    /// Balance with which the customer was made.
+    /// Balance that the customer was created with.
     Initial,
     /// Amount that was paid beyond what was due on an invoice.
     InvoiceOverpaid,
-    /// Amount of an invoice that is too large to be collected.
+    /// Amount of an invoice that was too large to be collected.
     InvoiceTooLarge,
-    /// Amount of an invoice that is too small to be collected.
+    /// Amount of an invoice that was too small to be collected.
     InvoiceTooSmall,
     /// Balance that an invoice gave back when it was voided.
     UnappliedFromInvoice,
-    /// A value that Stripe added.
+    /// Value that Stripe added to this enumeration later.
     #[serde(untagged)]
     Other(String),
 }
 
 impl Client {
-    /// Changes of a customer's balance that were made in a time, newest first.
+    /// Reads the changes of a customer's balance that were made within `created`, newest first.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

@@ -1,116 +1,116 @@
-//! Money that moved, and money that is claimed back: charges, disputes.
+//! Charges, which move money to the account, and disputes, which claim it back.
 
 use super::{Id, Metadata, Range, Seconds, or_empty};
 use crate::stripe::{Client, Error};
 use serde::{Deserialize, Serialize};
 
-/// Money that moved to us.
+/// An attempt to move money from a customer to the account.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Charge {
-    /// `ch_…`
+    /// Identifier of the charge, `ch_…`.
     pub id: String,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// `succeeded`, `pending` or `failed`.
+    /// Status of the charge: `succeeded`, `pending` or `failed`.
     pub status: String,
-    /// Whether it was paid.
+    /// `true` if the charge succeeded, or was authorized to be captured later.
     pub paid: bool,
-    /// In the currency's smallest unit.
+    /// Amount in the currency's smallest unit.
     pub amount: i64,
-    /// What was given back of it, all in all.
+    /// Amount refunded so far, in the currency's smallest unit.
     pub amount_refunded: i64,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// Who paid.
+    /// Customer who was charged, if any.
     pub customer: Option<Id>,
-    /// The payment that it is of.
+    /// Payment intent to which the charge belongs, if any.
     pub payment_intent: Option<Id>,
-    /// Whether all of it was given back.
+    /// `true` once the whole amount is refunded; a partly refunded charge has `false`.
     pub refunded: bool,
-    /// Whether it is or was disputed.
+    /// `true` if the charge is or was disputed.
     pub disputed: bool,
-    /// What we wrote on the payment.
+    /// Key-value pairs of the charge, copied from its payment intent.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// When it was made.
+    /// Instant of creation, in seconds since 1970.
     pub created: Seconds,
 }
 
-/// Money that a customer's bank claims back.
+/// A claim of a customer's bank to have the money of a charge back.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Dispute {
-    /// `du_…`
+    /// Identifier of the dispute, `du_…`.
     pub id: String,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// How it stands.
+    /// Status of the dispute.
     pub status: DisputeStatus,
-    /// In the currency's smallest unit.
+    /// Disputed amount, in the currency's smallest unit.
     pub amount: i64,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// Of what.
+    /// Charge that is disputed.
     pub charge: Id,
-    /// Of which payment.
+    /// Payment intent of the disputed charge, if any.
     pub payment_intent: Option<Id>,
-    /// Why, in a word.
+    /// Reason that the bank gives, such as `fraudulent` or `duplicate`.
     pub reason: String,
-    /// When it was made.
+    /// Instant of creation, in seconds since 1970.
     pub created: Seconds,
 }
 
-/// How a dispute stands. While it is a warning, no money has moved.
+/// Status of a dispute. The `Warning…` ones are inquiries, in which no money has moved.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DisputeStatus {
-    /// A question; it wants an answer.
+    /// Inquiry of the bank that awaits a response.
     WarningNeedsResponse,
-    /// A question that is looked into.
+    /// Inquiry that the bank is reviewing.
     WarningUnderReview,
-    /// A question that came to nothing.
+    /// Inquiry that was closed without becoming a dispute.
     WarningClosed,
-    /// It wants an answer.
+    /// Dispute that awaits a response; its money is withdrawn from the account.
     NeedsResponse,
-    /// It is looked into.
+    /// Dispute that the bank is reviewing.
     UnderReview,
-    /// We have the money again.
+    /// Dispute decided for the account, which has its money back.
     Won,
-    /// The customer keeps it.
+    /// Dispute decided for the customer, who keeps the money.
     Lost,
-    /// It was settled before it became one.
+    /// Dispute that was settled before the bank opened it.
     Prevented,
-    /// Something Stripe added.
+    /// Value that Stripe added to this enumeration later.
     #[serde(untagged)]
     Other(String),
 }
 
-/// Which charges.
+/// Filter of a list of charges; an absent field does not restrict it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Charges<'a> {
-    /// Whose.
+    /// Identifier of the customer who was charged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<&'a str>,
-    /// Of which payment.
+    /// Identifier of the charges' payment intent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_intent: Option<&'a str>,
-    /// When they were made.
+    /// Range in which the charges were created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Range>,
 }
 
-/// Which disputes.
+/// Filter of a list of disputes; an absent field does not restrict it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Disputes<'a> {
-    /// Of what.
+    /// Identifier of the disputed charge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charge: Option<&'a str>,
-    /// When they were made.
+    /// Range in which the disputes were created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Range>,
 }
 
 impl Client {
-    /// A charge.
+    /// Reads the charge with identifier `id`.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -118,7 +118,7 @@ impl Client {
         self.get(&["charges", id], &()).await
     }
 
-    /// Charges, newest first.
+    /// Reads the charges that match a filter, newest first.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -126,7 +126,7 @@ impl Client {
         self.all(&["charges"], which).await
     }
 
-    /// Disputes, newest first.
+    /// Reads the disputes that match a filter, newest first.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

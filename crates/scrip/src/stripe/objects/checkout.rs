@@ -1,173 +1,174 @@
-//! The hosted page where something is bought.
+//! Checkout sessions: Stripe's hosted pages on which a plan or a pack is paid.
 
 use super::{Id, Metadata, Seconds, or_empty};
 use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 
-/// A visit to the hosted page.
+/// A checkout session, as Stripe answers it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Session {
-    /// `cs_…`
+    /// Identifier of the checkout session, `cs_…`.
     pub id: String,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// How far it is.
+    /// Progress of the checkout session.
     pub status: Option<Status>,
-    /// Whether it is paid. One that is complete may be unpaid still.
+    /// Status of the payment. A complete checkout session can still be unpaid.
     pub payment_status: PaymentStatus,
-    /// What is bought: `payment`, `subscription`, …
+    /// Mode of the checkout session: `payment`, `subscription` or `setup`.
     pub mode: String,
-    /// The page, while it is open.
+    /// Address of the hosted page, while the checkout session is open.
     pub url: Option<String>,
-    /// Who buys.
+    /// Customer who pays, if known.
     pub customer: Option<Id>,
-    /// Who that is to us.
+    /// Scrip's identifier of the workspace that buys.
     pub client_reference_id: Option<String>,
-    /// What we wrote on it.
+    /// Key-value pairs that Scrip wrote on the object.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// The subscription that came of it.
+    /// Subscription that the checkout session created, if any.
     pub subscription: Option<Id>,
-    /// The payment that came of it.
+    /// Payment intent that the checkout session created, if any.
     pub payment_intent: Option<Id>,
-    /// The bill that came of it.
+    /// Invoice that the checkout session created, if any.
     pub invoice: Option<Id>,
-    /// The means of payment that came of it.
+    /// Setup intent that the checkout session created, if any.
     #[serde(default)]
     pub setup_intent: Option<Id>,
-    /// What is paid, in the currency's smallest unit.
+    /// Total to pay, in the currency's smallest unit.
     pub amount_total: Option<i64>,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: Option<String>,
-    /// When it was opened.
+    /// Instant at which the checkout session was opened, in seconds since 1970.
     pub created: Seconds,
-    /// When it ends by itself.
+    /// Instant at which the checkout session expires by itself, in seconds since 1970.
     pub expires_at: Seconds,
 }
 
-/// How far a visit is.
+/// Progress of a checkout session.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// The page can be used.
+    /// Open: the customer can still pay.
     Open,
-    /// It was used; the payment may be under way.
+    /// Completed by the customer; the payment may still be processing.
     Complete,
-    /// It can no longer be used.
+    /// Expired: the customer can no longer pay.
     Expired,
-    /// Something Stripe added.
+    /// Value that Stripe added to this enumeration later.
     #[serde(untagged)]
     Other(String),
 }
 
-/// Whether a visit is paid.
+/// Status of a checkout session's payment.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {
-    /// It is.
+    /// Payment that has arrived in full.
     Paid,
-    /// Not yet.
+    /// Payment that has not arrived yet.
     Unpaid,
-    /// Nothing was to pay.
+    /// No payment is due now, as with `setup` or a total of zero.
     NoPaymentRequired,
-    /// Something Stripe added.
+    /// Value that Stripe added to this enumeration later.
     #[serde(untagged)]
     Other(String),
 }
 
-/// A visit to be.
+/// Parameters of a new checkout session.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewSession {
-    /// `payment` for a pack, `subscription` for a plan, `setup` for a change that is paid later.
+    /// Mode of the checkout session: `payment` for a pack, `subscription` for a plan, `setup` for a change that is paid
+    /// later.
     pub mode: &'static str,
-    /// Who buys.
+    /// Identifier of the customer who pays.
     pub customer: String,
-    /// Who that is to us.
+    /// Scrip's identifier of the workspace that buys.
     pub client_reference_id: String,
-    /// What is bought; nothing with `setup`.
+    /// Items that are bought; empty with `setup`.
     pub line_items: Vec<LineItem>,
-    /// ISO 4217, lower case; with `setup` alone.
+    /// Currency with `setup`, an ISO 4217 code in lower case; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// Where the page leads when it is done.
+    /// Address to which Stripe leads the customer after paying.
     pub success_url: String,
-    /// Where it leads when it is left.
+    /// Address to which Stripe leads a customer who leaves without paying.
     pub cancel_url: String,
-    /// What it is found by.
+    /// Key-value pairs by which Scrip finds the object again.
     pub metadata: Metadata,
-    /// When it ends by itself.
+    /// Instant at which the checkout session expires by itself, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Seconds>,
-    /// What the page says beside the button.
+    /// Texts of Scrip's own on the hosted page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub custom_text: Option<CustomText>,
-    /// What is written on the subscription that comes of it.
+    /// Data that Stripe writes on the subscription that the checkout session creates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription_data: Option<SubscriptionData>,
-    /// What is written on the payment that comes of it.
+    /// Data that Stripe writes on the payment intent that the checkout session creates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_intent_data: Option<PaymentIntentData>,
 }
 
-/// The means of payment that a customer entered.
+/// A payment method that a customer entered without paying, as a setup intent.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct SetupIntent {
-    /// `seti_…`
+    /// Identifier of the setup intent, `seti_…`.
     pub id: String,
-    /// `pm_…`
+    /// Payment method that the customer entered, `pm_…`.
     pub payment_method: Option<Id>,
 }
 
-/// Words of our own on the page.
+/// Texts of Scrip's own on the hosted page.
 #[derive(Clone, Debug, Serialize)]
 pub struct CustomText {
-    /// Beside the button that pays.
+    /// Text beside the button that submits the payment.
     pub submit: Words,
 }
 
-/// Words.
+/// A text for the customer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Words {
-    /// At most 1,200 letters.
+    /// Text of at most 1,200 characters.
     pub message: String,
 }
 
-/// One thing that is bought.
+/// One item that is bought.
 #[derive(Clone, Debug, Serialize)]
 pub struct LineItem {
-    /// At which price.
+    /// Identifier of the price, `price_…`.
     pub price: String,
-    /// How many.
+    /// Number of units that are bought.
     pub quantity: u32,
 }
 
-/// What is written on a subscription that comes of a visit.
+/// Data that Stripe writes on the subscription that a checkout session creates.
 #[derive(Clone, Debug, Serialize)]
 pub struct SubscriptionData {
-    /// What it is found by.
+    /// Key-value pairs by which Scrip finds the object again.
     pub metadata: Metadata,
 }
 
-/// What is written on a payment that comes of a visit.
+/// Data that Stripe writes on the payment intent that a checkout session creates.
 #[derive(Clone, Debug, Serialize)]
 pub struct PaymentIntentData {
-    /// What it is found by.
+    /// Key-value pairs by which Scrip finds the object again.
     pub metadata: Metadata,
-    /// `off_session` keeps the means of payment for payments without the customer.
+    /// `off_session` keeps the payment method for later payments in the customer's absence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub setup_future_usage: Option<&'static str>,
 }
 
 impl Client {
-    /// Opens a visit.
+    /// Opens a new checkout session.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn create_checkout(&self, new: &NewSession, key: &IdempotencyKey) -> Result<Session, Error> {
         self.post(&["checkout", "sessions"], new, key).await
     }
 
-    /// A visit.
+    /// Reads the checkout session with identifier `id`.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -175,7 +176,7 @@ impl Client {
         self.get(&["checkout", "sessions", id], &()).await
     }
 
-    /// The means of payment that came of a visit.
+    /// Reads the setup intent with identifier `id`, which a checkout session created.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -183,7 +184,7 @@ impl Client {
         self.get(&["setup_intents", id], &()).await
     }
 
-    /// A customer's visits, newest first.
+    /// Reads a customer's checkout sessions, newest first.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -191,10 +192,10 @@ impl Client {
         self.all(&["checkout", "sessions"], &serde_json::json!({ "customer": customer })).await
     }
 
-    /// Ends an open visit, so that its page can no longer be used.
+    /// Expires an open checkout session, so that it can no longer be paid.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn expire_checkout(&self, id: &str, key: &IdempotencyKey) -> Result<Session, Error> {
         self.post(&["checkout", "sessions", id, "expire"], &(), key).await
     }

@@ -1,71 +1,72 @@
-//! Credit notes: what was taken back of an invoice after it was finalized.
+//! Credit notes: reductions of an invoice after it was finalized.
 
 use super::{Id, Metadata, Seconds, or_empty};
 use crate::stripe::{Client, Error};
 use serde::Deserialize;
 use serde_json::json;
 
-/// Amount taken back of an invoice.
+/// A reduction of a finalized invoice.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct CreditNote {
-    /// `cn_…`
+    /// Identifier of the credit note, `cn_…`.
     pub id: String,
-    /// Mode of the account: whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// State of the credit note.
+    /// Status of the credit note.
     pub status: Status,
     /// Total in the currency's smallest unit.
     pub amount: i64,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// The customer of the invoice.
+    /// Customer of the invoice.
     pub customer: Id,
-    /// The invoice that it takes from.
+    /// Invoice that the credit note reduces.
     pub invoice: Id,
-    /// Part that lowers what is still due on the invoice.
+    /// Part that lowers what is still due on the invoice, in the currency's smallest unit.
     pub pre_payment_amount: i64,
-    /// Part that gives back what was paid: as a refund, as customer balance, or outside Stripe.
+    /// Part that gives back what was paid, in the currency's smallest unit: as a refund, as customer balance, or
+    /// outside Stripe.
     pub post_payment_amount: i64,
-    /// Part that was given back outside Stripe.
+    /// Part that was given back outside Stripe, in the currency's smallest unit.
     pub out_of_band_amount: Option<i64>,
-    /// The change of the customer's balance, if there is one.
+    /// Change of the customer's balance that the credit note made, if any.
     pub customer_balance_transaction: Option<Id>,
-    /// The refunds that give money back.
+    /// Refunds that belong to the credit note.
     #[serde(default, deserialize_with = "or_empty")]
     pub refunds: Vec<Refunded>,
-    /// The caller's own data.
+    /// Key-value pairs written on the object through the API.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// Instant at which it was issued.
+    /// Instant of issue, in seconds since 1970.
     pub created: Seconds,
-    /// Instant at which it was voided.
+    /// Instant at which the credit note was voided, in seconds since 1970.
     pub voided_at: Option<Seconds>,
 }
 
 /// A refund of a credit note.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Refunded {
-    /// `re_…`
+    /// Identifier of the refund, `re_…`.
     pub refund: Option<Id>,
-    /// Part of the refund that belongs to the credit note.
+    /// Part of the refund that belongs to the credit note, in the currency's smallest unit.
     pub amount_refunded: i64,
 }
 
-/// State of a credit note.
+/// Status of a credit note.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// In force.
+    /// Issued: the credit note is in force.
     Issued,
-    /// Taken back: it counts no longer.
+    /// Voided: the credit note counts no longer.
     Void,
-    /// A value that Stripe added.
+    /// Value that Stripe added to this enumeration later.
     #[serde(untagged)]
     Other(String),
 }
 
 impl Client {
-    /// Credit notes of an invoice, newest first.
+    /// Reads the credit notes of an invoice, newest first.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

@@ -1,74 +1,74 @@
-//! Who pays.
+//! Customers: the Stripe objects that pay for workspaces.
 
 use super::{Id, Metadata, or_empty};
 use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 
-/// Who pays.
+/// A customer, as Stripe answers it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Customer {
-    /// `cus_…`
+    /// Identifier of the customer, `cus_…`.
     pub id: String,
-    /// Whether it was deleted; then nothing else is there.
+    /// `true` if the customer was deleted; all other fields are then empty.
     #[serde(default)]
     pub deleted: bool,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     #[serde(default)]
     pub livemode: bool,
-    /// Where bills go.
+    /// E-mail address to which Stripe sends invoices.
     pub email: Option<String>,
-    /// Whom bills are made out to.
+    /// Name to which invoices are made out.
     pub name: Option<String>,
-    /// What we wrote on it.
+    /// Key-value pairs that Scrip wrote on the object.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// What is said of its bills.
+    /// Defaults for the customer's invoices.
     #[serde(default)]
     pub invoice_settings: InvoiceSettings,
-    /// The test clock it lives by.
+    /// Stripe test clock on which the customer stands, in test mode.
     pub test_clock: Option<Id>,
 }
 
-/// What is said of a customer's bills.
+/// Defaults for a customer's invoices.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct InvoiceSettings {
-    /// What they are paid with unless something else is said: what a payment without the customer can use.
+    /// Payment method of invoices and subscriptions that name none; also used for a payment in the customer's absence.
     pub default_payment_method: Option<Id>,
 }
 
-/// A means of payment.
+/// A payment method, such as a card.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Method {
-    /// `pm_…`
+    /// Identifier of the payment method, `pm_…`.
     pub id: String,
 }
 
-/// A customer to be.
+/// Parameters of a new customer.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct NewCustomer {
-    /// Where bills go.
+    /// E-mail address to which Stripe sends invoices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Whom bills are made out to.
+    /// Name to which invoices are made out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What it is found by.
+    /// Key-value pairs by which Scrip finds the object again.
     pub metadata: Metadata,
-    /// The test clock it is to live by, in test mode.
+    /// Identifier of the Stripe test clock for the customer, in test mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_clock: Option<String>,
 }
 
 impl Client {
-    /// Makes a customer.
+    /// Creates a customer at Stripe.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn create_customer(&self, new: &NewCustomer, key: &IdempotencyKey) -> Result<Customer, Error> {
         self.post(&["customers"], new, key).await
     }
 
-    /// The means of payment that a customer has left, newest first.
+    /// Reads the payment methods that are attached to a customer, newest first.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -76,7 +76,7 @@ impl Client {
         self.all(&["customers", id, "payment_methods"], &()).await
     }
 
-    /// A customer; a deleted one says so.
+    /// Reads a customer; a deleted one has `deleted` set.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

@@ -1,52 +1,52 @@
-//! What happened, as Stripe tells it.
+//! Stripe's events: its own record of what happened in the account.
 
 use super::{Range, Seconds};
 use crate::stripe::{Client, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Something that happened. It is a hint: what it is about is asked for before anything is done.
+/// One of Stripe's events. Invariant: it is a hint; its object is read again before anything is done.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Event {
-    /// `evt_…`
+    /// Identifier of the event, `evt_…`.
     pub id: String,
-    /// What happened: `invoice.paid`, …
+    /// Type of the event, such as `invoice.paid`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// The form of the object that is told of.
+    /// Version of Stripe's API in which the event's object is written.
     pub api_version: Option<String>,
-    /// The account it happened to, where that is not our own.
+    /// Connected account in which the event happened; absent for the key's own account.
     pub account: Option<String>,
-    /// What it is about.
+    /// Content of the event.
     pub data: Data,
-    /// When it happened.
+    /// Instant at which the event happened, in seconds since 1970.
     pub created: Seconds,
 }
 
-/// What an event is about.
+/// Content of one of Stripe's events.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Data {
-    /// The object as it was then.
+    /// Object of the event, as it was when the event happened.
     pub object: Value,
 }
 
-/// Which events.
+/// Filter of a list of Stripe's events.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Events<'a> {
-    /// When they happened.
+    /// Range in which the events happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Range>,
-    /// What happened, at most twenty kinds; empty is all.
+    /// Types of the events, at most 20; an empty list means every type.
     pub types: &'a [&'a str],
-    /// Whether every endpoint has taken them.
+    /// `true` for events that every endpoint has accepted, `false` for those that one has not; absent for both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_success: Option<bool>,
 }
 
 impl Client {
-    /// Events of the last thirty days, newest first.
+    /// Reads Stripe's events that match a filter, newest first; Stripe keeps them for 30 days.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

@@ -1,286 +1,287 @@
-//! Bills, what stands on them, and what paid them.
+//! Invoices, their lines, and the payments that settled them.
 
 use super::{Expandable, Id, List, Metadata, Range, Seconds, or_empty, price::Price};
 use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// A bill.
+/// An invoice, as Stripe answers it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Invoice {
-    /// `in_…`
+    /// Identifier of the invoice, `in_…`.
     pub id: String,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// How it stands.
+    /// Status of the invoice.
     pub status: Option<Status>,
-    /// Who pays.
+    /// Customer who pays, if any.
     pub customer: Option<Id>,
-    /// Why there is one.
+    /// Reason for which the invoice was made.
     pub billing_reason: Option<BillingReason>,
-    /// What it belongs to.
+    /// Object to which the invoice belongs, if any.
     pub parent: Option<Parent>,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// What it comes to, in the currency's smallest unit.
+    /// Total after discounts and taxes, in the currency's smallest unit.
     pub total: i64,
-    /// What is to be paid of it.
+    /// Amount due, in the currency's smallest unit: the total less what the customer's balance paid.
     pub amount_due: i64,
-    /// What was paid of it.
+    /// Amount paid so far, in the currency's smallest unit.
     pub amount_paid: i64,
-    /// What is left to be paid of it.
+    /// Amount still to be paid, in the currency's smallest unit.
     #[serde(default)]
     pub amount_remaining: i64,
-    /// Balance of the customer before the invoice was finalized; below zero is a credit.
+    /// Balance of the customer before the invoice was finalized, in the currency's smallest unit; a negative one is a
+    /// credit.
     #[serde(default)]
     pub starting_balance: i64,
-    /// Balance of the customer after the invoice was finalized; absent on a draft.
+    /// Balance of the customer after the invoice was finalized, in the currency's smallest unit; absent on a draft.
     #[serde(default)]
     pub ending_balance: Option<i64>,
-    /// Sum of the credit notes issued before the invoice was paid.
+    /// Sum of the credit notes issued before the invoice was paid, in the currency's smallest unit.
     #[serde(default)]
     pub pre_payment_credit_notes_amount: i64,
-    /// Sum of the credit notes issued after the invoice was paid.
+    /// Sum of the credit notes issued after the invoice was paid, in the currency's smallest unit.
     #[serde(default)]
     pub post_payment_credit_notes_amount: i64,
-    /// Automatic collection: whether Stripe finalizes and collects the invoice without being asked.
+    /// `true` if Stripe finalizes and collects the invoice without being asked.
     #[serde(default)]
     pub auto_advance: bool,
-    /// Instant at which Stripe finalizes the draft without being asked.
+    /// Instant at which Stripe finalizes the draft without being asked, in seconds since 1970.
     #[serde(default)]
     pub automatically_finalizes_at: Option<Seconds>,
-    /// How often it was tried to collect it.
+    /// Number of attempts to collect the invoice so far.
     pub attempt_count: i64,
-    /// When it is tried again.
+    /// Instant at which Stripe tries again to collect the invoice, in seconds since 1970; absent if it will not.
     pub next_payment_attempt: Option<Seconds>,
-    /// What stands on it; the answers of [`Client::invoices`] have all of it.
+    /// Lines of the invoice; [`Client::invoices`] returns all of them.
     #[serde(default, deserialize_with = "or_empty")]
     pub lines: List<Line>,
-    /// What paid it, where that was asked for.
+    /// Payments of the invoice; empty unless the request expanded them.
     #[serde(default, deserialize_with = "or_empty")]
     pub payments: List<Payment>,
-    /// When what happened to it.
+    /// Instants at which the invoice changed its status.
     #[serde(default)]
     pub status_transitions: Transitions,
-    /// What we wrote on it.
+    /// Key-value pairs that Scrip wrote on the object.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// Where the customer can pay it.
+    /// Address of Stripe's hosted page on which the customer can pay the invoice.
     pub hosted_invoice_url: Option<String>,
-    /// When it was made.
+    /// Instant of creation, in seconds since 1970.
     pub created: Seconds,
 }
 
-/// How a bill stands.
+/// Status of an invoice.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It can change still.
+    /// Draft: the invoice can still change.
     Draft,
-    /// It is to be paid.
+    /// Finalized, and still to be paid.
     Open,
-    /// It is paid, or came to nothing.
+    /// Paid, or due for nothing.
     Paid,
-    /// It was given up.
+    /// Given up as uncollectible; the customer may still pay.
     Uncollectible,
-    /// It does not count.
+    /// Voided: the invoice counts no longer.
     Void,
-    /// Something Stripe added.
+    /// Value that Stripe added to this enumeration later.
     #[serde(untagged)]
     Other(String),
 }
 
-/// Why there is a bill.
+/// Reason for which an invoice was made.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BillingReason {
-    /// A subscription began.
+    /// Start of a subscription.
     SubscriptionCreate,
-    /// Its next period began.
+    /// Start of a subscription's next period.
     SubscriptionCycle,
-    /// It was changed.
+    /// Change of a subscription.
     SubscriptionUpdate,
-    /// Somebody wrote it.
+    /// Invoice made by hand, or by an API call of its own.
     Manual,
-    /// Something else, or something Stripe added.
+    /// Any other reason, kept as its text.
     #[serde(untagged)]
     Other(String),
 }
 
-/// What a bill belongs to.
+/// Object to which an invoice belongs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Parent {
-    /// The subscription, if it is one's.
+    /// Subscription of the invoice, if it belongs to one.
     pub subscription_details: Option<SubscriptionDetails>,
 }
 
-/// The subscription that a bill is of.
+/// Subscription to which an invoice belongs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct SubscriptionDetails {
-    /// Which one.
+    /// Identifier of the subscription, `sub_…`.
     pub subscription: Id,
-    /// What we had written on it when the bill was made.
+    /// Key-value pairs of the subscription, copied when the invoice was finalized.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
 }
 
-/// When what happened to a bill.
+/// Instants at which an invoice changed its status, in seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 pub struct Transitions {
-    /// When it could no longer change.
+    /// Instant at which the invoice was finalized.
     pub finalized_at: Option<Seconds>,
-    /// When it was paid.
+    /// Instant at which the invoice was paid.
     pub paid_at: Option<Seconds>,
-    /// When it was given up.
+    /// Instant at which the invoice was marked uncollectible.
     pub marked_uncollectible_at: Option<Seconds>,
-    /// When it was made void.
+    /// Instant at which the invoice was voided.
     pub voided_at: Option<Seconds>,
 }
 
-/// Something on a bill.
+/// One line of an invoice.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Line {
-    /// `il_…`
+    /// Identifier of the line, `il_…`.
     pub id: String,
-    /// What it adds to the bill; below zero takes away.
+    /// Amount of the line, in the currency's smallest unit; a negative one lowers the invoice.
     pub amount: i64,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// How many.
+    /// Number of units that the line is for.
     pub quantity: Option<i64>,
-    /// The time it is for.
+    /// Period that the line is for.
     pub period: Period,
-    /// What it costs; absent where no price was named.
+    /// Price of the line; absent where no price was named.
     pub pricing: Option<Pricing>,
-    /// Where it comes from.
+    /// Origin of the line: an item of a subscription, or an invoice item.
     pub parent: Option<LineParent>,
-    /// What we wrote on it.
+    /// Key-value pairs that Scrip wrote on the object.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
 }
 
-/// The time that a line is for.
+/// Period that a line is for, from `start` up to `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct Period {
-    /// From here on.
+    /// Start of the period, in seconds since 1970.
     pub start: Seconds,
-    /// Before here.
+    /// End of the period, in seconds since 1970; it is not part of the period.
     pub end: Seconds,
 }
 
-/// What a line costs.
+/// Pricing of a line.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Pricing {
-    /// The price.
+    /// Price of the line, if it has one.
     pub price_details: Option<PriceDetails>,
 }
 
-/// The price of a line.
+/// Price and product of a line.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct PriceDetails {
-    /// Which one.
+    /// Price of the line, `price_…`.
     pub price: Expandable<Price>,
-    /// What it is a price of.
+    /// Identifier of the product that the price belongs to, `prod_…`.
     pub product: String,
 }
 
-/// Where a line comes from.
+/// Origin of a line.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct LineParent {
-    /// A subscription's item.
+    /// Subscription item that the line comes from, if any.
     pub subscription_item_details: Option<ItemDetails>,
-    /// Something somebody put on the bill, or a share of a change.
+    /// Invoice item that the line comes from, if any: one made by hand, or a proration.
     pub invoice_item_details: Option<InvoiceItemDetails>,
 }
 
-/// The item that a line is for.
+/// Subscription item that a line comes from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct ItemDetails {
-    /// `sub_…`
+    /// Identifier of the subscription, `sub_…`.
     pub subscription: Option<String>,
-    /// Whether it is the share of a period in which something changed.
+    /// `true` if the line is a proration: a share of a period in which the subscription changed.
     pub proration: bool,
 }
 
-/// Something that was put on a bill.
+/// Invoice item that a line comes from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct InvoiceItemDetails {
-    /// `ii_…`
+    /// Identifier of the invoice item, `ii_…`.
     pub invoice_item: String,
-    /// `sub_…`
+    /// Identifier of the subscription, `sub_…`, if the item belongs to one.
     pub subscription: Option<String>,
-    /// Whether it is the share of a period in which something changed.
+    /// `true` if the line is a proration: a share of a period in which the subscription changed.
     pub proration: bool,
 }
 
-/// What paid a bill, or is to.
+/// A payment of an invoice, made or still open.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Payment {
-    /// `inpay_…`
+    /// Identifier of the invoice payment, `inpay_…`.
     pub id: String,
-    /// Which bill.
+    /// Invoice that the payment is for.
     pub invoice: Id,
-    /// What was paid of it.
+    /// Amount of the invoice that was paid, in the currency's smallest unit.
     pub amount_paid: Option<i64>,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// `open`, `paid` or `canceled`.
+    /// Status of the payment: `open`, `paid` or `canceled`.
     pub status: String,
-    /// With what.
+    /// Object that moves the money.
     pub payment: PaidWith,
-    /// When it was made.
+    /// Instant of creation, in seconds since 1970.
     pub created: Seconds,
 }
 
-/// What a bill is paid with.
+/// Object that moves the money of an invoice payment.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct PaidWith {
-    /// `payment_intent`, `charge` or `payment_record`.
+    /// Type of the object: `payment_intent`, `charge` or `payment_record`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// `pi_…`
+    /// Payment intent, `pi_…`, if the type says so.
     pub payment_intent: Option<Id>,
-    /// `ch_…`
+    /// Charge, `ch_…`, if the type says so.
     pub charge: Option<Id>,
 }
 
-/// Which bills.
+/// Filter of a list of invoices; an absent field does not restrict it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Invoices<'a> {
-    /// Whose.
+    /// Identifier of the customer who pays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<&'a str>,
-    /// Of which subscription.
+    /// Identifier of the subscription to which the invoices belong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription: Option<&'a str>,
-    /// How they stand.
+    /// Status of the invoices, as Stripe writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<&'a str>,
-    /// When they were made.
+    /// Range in which the invoices were created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Range>,
 }
 
 impl Invoice {
-    /// The subscription that it is of.
+    /// Returns the identifier of the subscription to which the invoice belongs, if any.
     pub fn subscription(&self) -> Option<&str> {
         self.parent.as_ref()?.subscription_details.as_ref().map(|details| details.subscription.id.as_str())
     }
 }
 
 impl Line {
-    /// The price that it names.
+    /// Returns the price that the line names, if any.
     pub fn price(&self) -> Option<&Expandable<Price>> {
         self.pricing.as_ref()?.price_details.as_ref().map(|details| &details.price)
     }
 
-    /// Whether somebody put it on the bill, and no subscription did.
+    /// Returns `true` if the line comes from an invoice item alone, and not from a subscription item.
     pub fn is_by_hand(&self) -> bool {
         let parent = self.parent.as_ref();
         parent.is_some_and(|parent| parent.subscription_item_details.is_none() && parent.invoice_item_details.is_some())
     }
 
-    /// Whether it is the share of a period in which something changed.
+    /// Returns `true` if the line is a proration: a share of a period in which the subscription changed.
     pub fn is_proration(&self) -> bool {
         self.parent.as_ref().is_some_and(|parent| {
             parent.subscription_item_details.as_ref().is_some_and(|details| details.proration)
@@ -290,7 +291,7 @@ impl Line {
 }
 
 impl Client {
-    /// Bills with everything on them and all that paid them, newest first.
+    /// Reads the invoices that match a filter, each with all of its lines and payments, newest first.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -304,7 +305,7 @@ impl Client {
         Ok(invoices)
     }
 
-    /// What paid a bill.
+    /// Reads the payments of an invoice.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -312,10 +313,9 @@ impl Client {
         self.all(&["invoice_payments"], &json!({ "invoice": invoice })).await
     }
 
-    /// Finalizes a draft. With `auto_advance`, Stripe goes on to collect it by itself, within an hour.
+    /// Finalizes a draft. With `auto_advance`, Stripe goes on to collect it without being asked, within an hour.
     ///
-    /// # Errors
-    /// When the invoice is no draft, or Stripe refuses, does not answer, or may have done it.
+    /// When the invoice is no draft, Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn finalize_invoice(&self, id: &str, auto_advance: bool, key: &IdempotencyKey) -> Result<Invoice, Error> {
         let params = json!({ "auto_advance": auto_advance, "expand": ["payments"] });
         self.whole(self.post(&["invoices", id, "finalize"], &params, key).await?).await
@@ -323,9 +323,8 @@ impl Client {
 
     /// Collects an invoice at once, in the customer's absence. Stripe finalizes a draft first.
     ///
-    /// # Errors
-    /// When the payment is declined or needs its owner, the invoice is paid already, or Stripe refuses, does not
-    /// answer, or may have done it.
+    /// When the payment is declined or needs the customer, the invoice is paid already, Stripe refuses the request or
+    /// does not answer, or the outcome is unknown.
     pub async fn pay_invoice(&self, id: &str, key: &IdempotencyKey) -> Result<Invoice, Error> {
         let params = json!({ "off_session": true, "expand": ["payments"] });
         self.whole(self.post(&["invoices", id, "pay"], &params, key).await?).await
@@ -333,13 +332,13 @@ impl Client {
 
     /// Voids an open or uncollectible invoice.
     ///
-    /// # Errors
-    /// When the invoice is a draft, paid, or void, or Stripe refuses, does not answer, or may have done it.
+    /// When the invoice is a draft, paid, or void, Stripe refuses the request or does not answer, or the outcome is
+    /// unknown.
     pub async fn void_invoice(&self, id: &str, key: &IdempotencyKey) -> Result<Invoice, Error> {
         self.whole(self.post(&["invoices", id, "void"], &json!({ "expand": ["payments"] }), key).await?).await
     }
 
-    /// A bill has the first of its lines and payments with it; of one that has more, the rest is asked for.
+    /// Completes an invoice. Stripe sends only the first lines and payments with it; the rest is read page by page.
     async fn whole(&self, mut invoice: Invoice) -> Result<Invoice, Error> {
         if invoice.lines.has_more {
             let data = self.all(&["invoices", &invoice.id, "lines"], &()).await?;

@@ -1,7 +1,7 @@
-//! Stripe's objects, as far as we read them, and the calls about them: one file a family.
+//! Stripe's objects, as far as Scrip reads them, and the calls about them: one file a family.
 //!
-//! Stripe adds fields, and values to its enumerations, whenever it likes: fields we do not know are passed over, and a
-//! value we do not know keeps its text. What it may send as an id or as the whole object is an [`Expandable`].
+//! Stripe adds fields, and values of enumerations, at any time: unknown fields are ignored, and an unknown value keeps
+//! its text. A reference that Stripe may send as an id or as the whole object is an [`Expandable`].
 //!
 //! Invariant: nothing that Stripe adds makes an object unreadable.
 
@@ -27,19 +27,19 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What we write on objects of ours, and find them by.
+/// Key-value pairs that Scrip writes on Stripe's objects, and finds them by.
 pub type Metadata = BTreeMap<String, String>;
 
-/// An object that is named by its id, and may be there whole.
+/// A reference to an object by its id, which may carry the object itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expandable<T> {
-    /// Its id.
+    /// Identifier of the object.
     pub id: String,
-    /// The object, if it was asked for and is not deleted.
+    /// Object itself, if the request expanded it and it is not deleted.
     pub object: Option<Box<T>>,
 }
 
-/// An object of which the id is all we want.
+/// A reference of which Scrip reads the id alone.
 pub type Id = Expandable<IgnoredAny>;
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Expandable<T> {
@@ -55,12 +55,12 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Expandable<T> {
     }
 }
 
-/// A page of a list.
+/// One page of a list.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct List<T> {
-    /// What is on it.
+    /// Objects on this page.
     pub data: Vec<T>,
-    /// Whether there is more behind it.
+    /// `true` if further pages follow.
     #[serde(default)]
     pub has_more: bool,
 }
@@ -71,35 +71,35 @@ impl<T> Default for List<T> {
     }
 }
 
-/// An instant as Stripe has it: whole seconds since 1970.
+/// An instant as Stripe writes it, in whole seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seconds(pub i64);
 
 impl Seconds {
-    /// As everybody else here has it.
+    /// Returns the instant as the rest of Scrip has it, in microseconds.
     pub fn timestamp(self) -> Timestamp {
         Timestamp::from_micros(self.0.saturating_mul(SECOND))
     }
 
-    /// The second that an instant is in.
+    /// Returns the second in which an instant lies.
     pub fn of(at: Timestamp) -> Seconds {
         Seconds(at.micros().div_euclid(SECOND))
     }
 }
 
-/// A part of time; what is not given has no bound.
+/// A range of time; an absent bound does not restrict it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Range {
-    /// From here on.
+    /// First second of the range.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gte: Option<Seconds>,
-    /// Before here.
+    /// First second after the range.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lt: Option<Seconds>,
 }
 
-/// A field that may be absent or `null` where we want something empty.
+/// Reads a field that may be absent or `null` as an empty value.
 fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }

@@ -1,98 +1,97 @@
-//! Payments, with the customer or without.
+//! Payment intents: payments in the customer's presence or absence.
 
 use super::{Id, Metadata, Range, Seconds, or_empty};
 use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// A payment, from the decision to ask for it until the money is there.
+/// A payment intent: one payment, from the decision to ask for it until the money has arrived.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct PaymentIntent {
-    /// `pi_…`
+    /// Identifier of the payment intent, `pi_…`.
     pub id: String,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// How it stands.
+    /// Status of the payment.
     pub status: Status,
-    /// In the currency's smallest unit.
+    /// Amount in the currency's smallest unit.
     pub amount: i64,
-    /// What came of it.
+    /// Amount received so far, in the currency's smallest unit.
     #[serde(default)]
     pub amount_received: i64,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// Who pays.
+    /// Customer who pays, if any.
     pub customer: Option<Id>,
-    /// What is paid with.
+    /// Payment method that is charged, if any.
     pub payment_method: Option<Id>,
-    /// The last time that money was asked for.
+    /// Charge of the last attempt, if any.
     pub latest_charge: Option<Id>,
-    /// Why that failed.
+    /// Error of the last attempt, if it failed.
     pub last_payment_error: Option<Failure>,
-    /// What we wrote on it.
+    /// Key-value pairs that Scrip wrote on the object.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// When it was made.
+    /// Instant of creation, in seconds since 1970.
     pub created: Seconds,
 }
 
-/// Why a payment failed.
+/// Error of an attempt to pay.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Failure {
-    /// `card_declined`, `authentication_required`, …
+    /// Error code: `card_declined`, `authentication_required`, …
     pub code: Option<String>,
-    /// Why the card's bank declined.
+    /// Reason for which the card's bank declined, as a code.
     pub decline_code: Option<String>,
-    /// The same for people.
+    /// Message of the error, for people.
     pub message: Option<String>,
 }
 
-/// How a payment stands.
+/// Status of a payment intent.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// There is nothing to pay with, or what there was was declined.
+    /// No payment method is attached, or the last one was declined.
     RequiresPaymentMethod,
-    /// It was never asked for.
+    /// A payment method is attached, and the payment is not yet confirmed.
     RequiresConfirmation,
-    /// The customer must do something.
+    /// The customer must act, such as authenticate with the bank.
     RequiresAction,
-    /// It is under way.
+    /// The payment is under way.
     Processing,
-    /// The money is kept for us, and was not taken.
+    /// The money is authorized, and not yet captured.
     RequiresCapture,
-    /// It was given up.
+    /// The payment was cancelled and takes no money.
     Canceled,
-    /// It is paid.
+    /// The money has arrived.
     Succeeded,
-    /// Something Stripe added.
+    /// Value that Stripe added to this enumeration later.
     #[serde(untagged)]
     Other(String),
 }
 
-/// A payment without the customer: by what they left for it.
+/// Parameters of a payment in the customer's absence, with a payment method that the customer left for it.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewPayment {
-    /// In the currency's smallest unit.
+    /// Amount in the currency's smallest unit.
     pub amount: i64,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// Who pays.
+    /// Identifier of the customer who pays.
     pub customer: String,
-    /// What is paid with.
+    /// Identifier of the payment method that is charged, `pm_…`.
     pub payment_method: String,
-    /// What the customer reads on the receipt.
+    /// Description of the purchase, which the customer reads on the receipt.
     pub description: String,
-    /// What it is found by.
+    /// Key-value pairs by which Scrip finds the object again.
     pub metadata: Metadata,
 }
 
 impl Client {
-    /// Asks for a payment while the customer is not there. If their bank wants to see them, it is refused with
-    /// `authentication_required`; the refusal names the payment.
+    /// Charges a customer who is absent. A bank that wants the customer to authenticate refuses with
+    /// `authentication_required`; the refusal names the payment intent.
     ///
-    /// # Errors
-    /// When it is declined, or Stripe refuses, does not answer, or may have done it.
+    /// When the payment is declined, Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn pay_off_session(&self, new: &NewPayment, key: &IdempotencyKey) -> Result<PaymentIntent, Error> {
         let mut params = json!(new);
         params["confirm"] = json!(true);
@@ -100,7 +99,7 @@ impl Client {
         self.post(&["payment_intents"], &params, key).await
     }
 
-    /// A customer's payments that were made in a time, newest first.
+    /// Reads a customer's payment intents that were created within `created`, newest first.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

@@ -1,192 +1,193 @@
-//! The hosted page where a customer sees bills, changes means of payment and plan, and cancels.
+//! The customer portal: Stripe's pages on which a customer sees invoices, changes payment methods and plan, and
+//! cancels.
 
 use super::{Metadata, or_empty};
 use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 
-/// What the page lets a customer do.
+/// A configuration of the portal: what customers may do there.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Configuration {
-    /// `bpc_…`
+    /// Identifier of the configuration, `bpc_…`.
     pub id: String,
-    /// Whether visits can be opened with it.
+    /// `true` while portal sessions can be opened with the configuration.
     pub active: bool,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// What we wrote on it.
+    /// Key-value pairs that Scrip wrote on the object.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
 }
 
-/// What the page is to let a customer do.
+/// Parameters of a new configuration of the portal.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewConfiguration {
-    /// What can be done there.
+    /// Features that customers may use.
     pub features: Features,
-    /// Words of our own on the page.
+    /// Texts of Scrip's own in the portal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub business_profile: Option<Profile>,
-    /// What it is found by.
+    /// Key-value pairs by which Scrip finds the object again.
     pub metadata: Metadata,
-    /// Where the page leads back to.
+    /// Address to which the portal leads back by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_return_url: Option<String>,
 }
 
-/// Words of our own on the page.
+/// Texts of Scrip's own in the portal.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Profile {
-    /// At most 60 letters.
+    /// Headline of at most 60 characters.
     pub headline: &'static str,
 }
 
-/// What can be done on the page.
+/// Features of the portal.
 #[derive(Clone, Debug, Serialize)]
 pub struct Features {
-    /// Seeing bills.
+    /// List of the customer's invoices.
     pub invoice_history: Switch,
-    /// Changing means of payment.
+    /// Change of payment methods.
     pub payment_method_update: Switch,
-    /// Cancelling.
+    /// Cancellation of the subscription.
     pub subscription_cancel: Cancelling,
-    /// Changing the plan.
+    /// Change of the plan.
     pub subscription_update: Changing,
 }
 
-/// Something that can be done or not.
+/// A feature that is on or off.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Switch {
-    /// Whether it can.
+    /// `true` if customers may use the feature.
     pub enabled: bool,
 }
 
-/// How a customer cancels.
+/// Cancellation by the customer.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Cancelling {
-    /// Whether they can.
+    /// `true` if customers may cancel.
     pub enabled: bool,
-    /// `at_period_end`, or `immediately`.
+    /// Instant at which a cancellation takes effect: `at_period_end` or `immediately`.
     pub mode: &'static str,
 }
 
-/// How a customer changes the plan.
+/// Change of the plan by the customer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Changing {
-    /// Whether they can.
+    /// `true` if customers may change the plan.
     pub enabled: bool,
-    /// What they can change: `price`.
+    /// Fields of the subscription that customers may change: `price`.
     pub default_allowed_updates: Vec<&'static str>,
-    /// What they can change to, at most ten products.
+    /// Products that customers may change to, at most 10.
     pub products: Vec<Choice>,
-    /// What becomes of what was paid: `none`, `create_prorations` or `always_invoice`.
+    /// Settlement of what was already paid: `none`, `create_prorations` or `always_invoice`.
     pub proration_behavior: &'static str,
-    /// Whether the period begins anew: `now`, or `unchanged`.
+    /// Anchor of the period after a change: `now` begins a new period, `unchanged` keeps the current one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub billing_cycle_anchor: Option<&'static str>,
-    /// Which changes wait for the period's end.
+    /// Changes that wait for the end of the period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule_at_period_end: Option<Waiting>,
 }
 
-/// A product that can be changed to.
+/// A product that customers may change to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Choice {
-    /// Which one.
+    /// Identifier of the product, `prod_…`.
     pub product: String,
-    /// At which prices.
+    /// Identifiers of the prices that customers may choose, `price_…`.
     pub prices: Vec<String>,
 }
 
-/// Which changes wait for the period's end.
+/// Changes that wait for the end of the period.
 #[derive(Clone, Debug, Serialize)]
 pub struct Waiting {
-    /// Any of these.
+    /// Conditions of which any one makes a change wait.
     pub conditions: Vec<Condition>,
 }
 
-/// A change that waits.
+/// A condition that makes a change wait.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Condition {
-    /// `decreasing_item_amount`, or `shortening_interval`.
+    /// Type of the condition: `decreasing_item_amount` or `shortening_interval`.
     #[serde(rename = "type")]
     pub kind: &'static str,
 }
 
-/// A visit to the page.
+/// A portal session, as Stripe answers it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Session {
-    /// `bps_…`
+    /// Identifier of the portal session, `bps_…`.
     pub id: String,
-    /// The page, for a short while.
+    /// Address of the portal for this customer; short-lived.
     pub url: String,
-    /// Whose it is.
+    /// Identifier of the customer, `cus_…`.
     pub customer: String,
 }
 
-/// A visit to be.
+/// Parameters of a new portal session.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewSession {
-    /// Whose it is.
+    /// Identifier of the customer, `cus_…`.
     pub customer: String,
-    /// What can be done there.
+    /// Identifier of the configuration that is in force, `bpc_…`.
     pub configuration: String,
-    /// Where the page leads back to.
+    /// Address to which the portal leads back.
     pub return_url: String,
-    /// The one thing the visit is for; absent is everything.
+    /// Single task that the portal session is for; absent for the whole portal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow_data: Option<Flow>,
 }
 
-/// The one thing a visit is for.
+/// Single task that a portal session is for.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Flow {
-    /// Changing means of payment.
+    /// Change of the payment method.
     PaymentMethodUpdate,
-    /// Cancelling.
+    /// Cancellation of a subscription.
     SubscriptionCancel {
-        /// What.
+        /// Subscription that is cancelled.
         subscription_cancel: Named,
     },
-    /// Changing the plan, as chosen already.
+    /// Confirmation of a change of plan that is chosen already.
     SubscriptionUpdateConfirm {
-        /// To what.
+        /// Subscription and the price chosen for it.
         subscription_update_confirm: Chosen,
     },
 }
 
-/// A subscription that a visit is about.
+/// A subscription that a portal session is about.
 #[derive(Clone, Debug, Serialize)]
 pub struct Named {
-    /// `sub_…`
+    /// Identifier of the subscription, `sub_…`.
     pub subscription: String,
 }
 
-/// A change that is chosen already.
+/// A change of plan that is chosen already.
 #[derive(Clone, Debug, Serialize)]
 pub struct Chosen {
-    /// `sub_…`
+    /// Identifier of the subscription, `sub_…`.
     pub subscription: String,
-    /// Its one item, with the new price.
+    /// Only item of the subscription, with its new price.
     pub items: Vec<ChosenItem>,
 }
 
 /// An item and its new price.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChosenItem {
-    /// `si_…`
+    /// Identifier of the item, `si_…`.
     pub id: String,
-    /// `price_…`
+    /// Identifier of the new price, `price_…`.
     pub price: String,
-    /// How many.
+    /// Number of units of the item.
     pub quantity: u32,
 }
 
 impl Client {
-    /// Makes a configuration.
+    /// Creates a configuration of the portal.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn create_portal_configuration(
         &self,
         new: &NewConfiguration,
@@ -195,7 +196,7 @@ impl Client {
         self.post(&["billing_portal", "configurations"], new, key).await
     }
 
-    /// Every configuration of the account.
+    /// Reads every portal configuration of the account.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -203,10 +204,10 @@ impl Client {
         self.all(&["billing_portal", "configurations"], &()).await
     }
 
-    /// Opens a visit.
+    /// Opens a new portal session.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn create_portal_session(&self, new: &NewSession, key: &IdempotencyKey) -> Result<Session, Error> {
         self.post(&["billing_portal", "sessions"], new, key).await
     }

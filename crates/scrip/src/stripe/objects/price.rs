@@ -1,45 +1,45 @@
-//! What it costs.
+//! Prices of products.
 
 use super::{Id, Metadata, Seconds, or_empty};
 use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 
-/// What a product costs. Its amount, currency and interval never change.
+/// A price of a product. Its amount, currency and interval never change.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Price {
-    /// `price_…`
+    /// Identifier of the price, `price_…`.
     pub id: String,
-    /// Whether it can be bought. Subscriptions go on with one that cannot.
+    /// `true` while the price can be bought. Existing subscriptions go on with an inactive one.
     pub active: bool,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// In the currency's smallest unit; absent where it is not one whole number for each piece.
+    /// Price of one unit, in the currency's smallest unit; absent where it is not a whole number.
     pub unit_amount: Option<i64>,
-    /// `per_unit`, or `tiered`.
+    /// Scheme of the amount: `per_unit` or `tiered`.
     pub billing_scheme: String,
-    /// How often it is paid; absent when once.
+    /// Interval at which the price is charged; absent for a price that is paid once.
     pub recurring: Option<Recurring>,
-    /// What it is found by; no two prices have one key.
+    /// Key by which Scrip finds the price; unique among the account's prices.
     pub lookup_key: Option<String>,
-    /// What we wrote on it.
+    /// Key-value pairs that Scrip wrote on the object.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// What it is a price of.
+    /// Product that the price belongs to.
     pub product: Id,
-    /// When it was made.
+    /// Instant of creation, in seconds since 1970.
     pub created: Seconds,
 }
 
-/// How often a price is paid.
+/// Interval at which a price is charged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recurring {
-    /// `day`, `week`, `month` or `year`.
+    /// Unit of the interval: `day`, `week`, `month` or `year`.
     pub interval: String,
-    /// Every so many of them.
+    /// Number of such units between two payments.
     pub interval_count: i64,
-    /// `licensed`, or `metered`.
+    /// Kind of usage: `licensed` or `metered`.
     #[serde(default = "licensed")]
     pub usage_type: String,
 }
@@ -48,65 +48,65 @@ fn licensed() -> String {
     "licensed".to_owned()
 }
 
-/// A price to be.
+/// Parameters of a new price.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewPrice {
-    /// What it is a price of.
+    /// Identifier of the product that the price belongs to, `prod_…`.
     pub product: String,
-    /// ISO 4217, lower case.
+    /// Currency: an ISO 4217 code in lower case.
     pub currency: String,
-    /// In the currency's smallest unit.
+    /// Price of one unit, in the currency's smallest unit.
     pub unit_amount: i64,
-    /// How often it is paid; absent when once.
+    /// Interval at which the price is charged; absent for a price that is paid once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recurring: Option<NewRecurring>,
-    /// What it is found by.
+    /// Key by which Scrip finds the price.
     pub lookup_key: String,
-    /// Whether it takes that key from the price that has it.
+    /// `true` to take the lookup key from the price that has it now.
     pub transfer_lookup_key: bool,
-    /// What it sells.
+    /// Key-value pairs that say which plan or pack the price sells.
     pub metadata: Metadata,
 }
 
-/// How often a price is to be paid.
+/// Interval at which a new price is charged.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewRecurring {
-    /// `week`, `month` or `year`.
+    /// Unit of the interval: `week`, `month` or `year`.
     pub interval: String,
 }
 
-/// What is changed of a price; what is `None` stays.
+/// Change of a price; a field that is `None` stays unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PriceChange {
-    /// Whether it can be bought.
+    /// `true` to let the price be bought, `false` to archive it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// What it is found by.
+    /// Key by which Scrip finds the price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lookup_key: Option<String>,
-    /// Whether it takes that key from the price that has it.
+    /// `true` to take the lookup key from the price that has it now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer_lookup_key: Option<bool>,
 }
 
 impl Client {
-    /// Makes a price.
+    /// Creates a price at Stripe.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn create_price(&self, new: &NewPrice, key: &IdempotencyKey) -> Result<Price, Error> {
         self.post(&["prices"], new, key).await
     }
 
-    /// Changes what may be changed of a price.
+    /// Changes the status or the lookup key of a price.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn update_price(&self, id: &str, change: &PriceChange, key: &IdempotencyKey) -> Result<Price, Error> {
         self.post(&["prices", id], change, key).await
     }
 
-    /// A price.
+    /// Reads the price with identifier `id`.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -114,7 +114,7 @@ impl Client {
         self.get(&["prices", id], &()).await
     }
 
-    /// Every price of the account, archived ones too.
+    /// Reads every price of the account, archived ones too.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -122,7 +122,7 @@ impl Client {
         self.all(&["prices"], &()).await
     }
 
-    /// The price that bears a lookup key now, if any does.
+    /// Reads the active price that bears a lookup key, if any.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

@@ -1,65 +1,65 @@
-//! What is sold, by its name.
+//! Products: what is for sale, each by its name.
 
 use super::{Expandable, Metadata, or_empty, price::Price};
 use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 
-/// What is sold: a plan or a pack.
+/// A product: a plan or a pack that is for sale.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Product {
-    /// `prod_…`
+    /// Identifier of the product, `prod_…`.
     pub id: String,
-    /// Whether it is for sale.
+    /// `true` while the product is for sale.
     pub active: bool,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// What buyers read.
+    /// Name that buyers read.
     pub name: String,
-    /// What we wrote on it.
+    /// Key-value pairs that Scrip wrote on the object.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// The price that is asked where nobody names one. It cannot be archived.
+    /// Default price of the product, if any. A default price cannot be archived.
     pub default_price: Option<Expandable<Price>>,
-    /// When it was made.
+    /// Instant of creation, in seconds since 1970.
     pub created: super::Seconds,
 }
 
-/// A product to be.
+/// Parameters of a new product.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewProduct {
-    /// What buyers read.
+    /// Name that buyers read.
     pub name: String,
-    /// What it is found by.
+    /// Key-value pairs by which Scrip finds the object again.
     pub metadata: Metadata,
 }
 
-/// What is changed of a product; what is `None` stays.
+/// Change of a product; a field that is `None` stays unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ProductChange {
-    /// What buyers read.
+    /// Name that buyers read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether it is for sale.
+    /// `true` to put the product on sale, `false` to archive it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// The price that is asked where nobody names one; `Some(None)` is none.
+    /// Default price of the product; `Some(None)` removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_price: Option<Option<String>>,
 }
 
 impl Client {
-    /// Makes a product.
+    /// Creates a product at Stripe.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn create_product(&self, new: &NewProduct, key: &IdempotencyKey) -> Result<Product, Error> {
         self.post(&["products"], new, key).await
     }
 
-    /// Changes a product.
+    /// Changes a product's name, status or default price.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn update_product(
         &self,
         id: &str,
@@ -69,7 +69,7 @@ impl Client {
         self.post(&["products", id], change, key).await
     }
 
-    /// Every product of the account, archived ones too.
+    /// Reads every product of the account, archived ones too.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

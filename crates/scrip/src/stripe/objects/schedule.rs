@@ -1,77 +1,78 @@
-//! What is to become of a subscription: where a downgrade waits for the period's end.
+//! Subscription schedules, in which a downgrade waits for the end of the period.
 
 use super::{Expandable, Id, Seconds, or_empty, price::Price};
 use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 
-/// What is to become of a subscription.
+/// A subscription schedule: the phases that a subscription goes through.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Schedule {
-    /// `sub_sched_…`
+    /// Identifier of the schedule, `sub_sched_…`.
     pub id: String,
-    /// How it stands.
+    /// Status of the schedule.
     pub status: Status,
-    /// Of which subscription.
+    /// Subscription that the schedule governs, if any.
     pub subscription: Option<Id>,
-    /// The phase it is in.
+    /// Phase that the schedule is in, if any.
     pub current_phase: Option<CurrentPhase>,
-    /// One after the other.
+    /// Phases of the schedule, in order.
     pub phases: Vec<Phase>,
-    /// What follows the last: `release`, `cancel`, …
+    /// Action after the last phase: `release`, `cancel`, …
     pub end_behavior: String,
 }
 
-/// The phase a schedule is in.
+/// Phase that a schedule is in.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct CurrentPhase {
-    /// When it began.
+    /// Start of the phase, in seconds since 1970.
     pub start_date: Seconds,
-    /// When it ends.
+    /// End of the phase, in seconds since 1970.
     pub end_date: Seconds,
 }
 
-/// A time with the same prices.
+/// A time in which a subscription has the same prices.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Phase {
-    /// When it begins.
+    /// Start of the phase, in seconds since 1970.
     pub start_date: Seconds,
-    /// When it ends.
+    /// End of the phase, in seconds since 1970.
     pub end_date: Seconds,
-    /// What is paid for.
+    /// Items that the subscription has in the phase.
     #[serde(default, deserialize_with = "or_empty")]
     pub items: Vec<PhaseItem>,
 }
 
-/// One thing that is paid for.
+/// One item of a phase.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct PhaseItem {
-    /// At which price; the answers here have it whole.
+    /// Price of the item; [`Client::subscription_schedule`] expands it.
     pub price: Expandable<Price>,
-    /// How many.
+    /// Number of units of the item.
     pub quantity: Option<i64>,
 }
 
-/// How a schedule stands.
+/// Status of a subscription schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Its first phase is to come.
+    /// The first phase has not begun.
     NotStarted,
-    /// It is in a phase.
+    /// The schedule is in one of its phases.
     Active,
-    /// Its last phase is over.
+    /// The last phase is over.
     Completed,
-    /// It lets go of its subscription, which goes on as it was.
+    /// The schedule was released; its subscription goes on unchanged.
     Released,
-    /// It was cancelled with its subscription.
+    /// The schedule was cancelled together with its subscription.
     Canceled,
-    /// Something Stripe added.
+    /// Value that Stripe added to this enumeration later.
     #[serde(untagged)]
     Other(String),
 }
 
 impl Schedule {
-    /// The phase that follows the one it is in: its start, and its price if it has one alone.
+    /// Returns the start of the phase after the current one, and its price. `None` if no phase follows, it has more
+    /// than one item, or the schedule is over.
     pub fn next(&self) -> Option<(Seconds, &Expandable<Price>)> {
         if !matches!(self.status, Status::Active | Status::NotStarted) {
             return None;
@@ -83,96 +84,96 @@ impl Schedule {
     }
 }
 
-/// A schedule to be made of a subscription.
+/// Parameters of a new schedule for an existing subscription.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewSchedule {
-    /// `sub_…`
+    /// Identifier of the subscription, `sub_…`.
     pub from_subscription: String,
 }
 
-/// A schedule that was just made.
+/// A schedule that was just created.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct NewlyMade {
-    /// `sub_sched_…`
+    /// Identifier of the schedule, `sub_sched_…`.
     pub id: String,
-    /// The phase it is in.
+    /// Phase that the schedule is in.
     pub current_phase: Option<CurrentPhase>,
 }
 
-/// Phases that a schedule is given.
+/// Phases that replace those of a schedule.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewPhases {
-    /// One after the other; the first is the one it is in.
+    /// Phases in order; the first is the current one.
     pub phases: Vec<NewPhase>,
-    /// What follows the last: `release`.
+    /// Action after the last phase: `release`.
     pub end_behavior: &'static str,
-    /// What becomes of what was paid when the phases are set: `none`.
+    /// Settlement of what was already paid when the phases are set: `none`.
     pub proration_behavior: &'static str,
 }
 
-/// A phase to be.
+/// A phase that a schedule is given.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewPhase {
-    /// What is paid for.
+    /// Items that the subscription has in the phase.
     pub items: Vec<NewPhaseItem>,
-    /// When the first begins; the others follow.
+    /// Start of the first phase, in seconds since 1970; absent for later phases, which follow it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_date: Option<Seconds>,
-    /// When it ends; absent where it says how long it lasts.
+    /// End of the phase, in seconds since 1970; absent where `duration` is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_date: Option<Seconds>,
-    /// How long it lasts.
+    /// Length of the phase; absent where `end_date` is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<Duration>,
-    /// What becomes of what was paid at its beginning: `none`.
+    /// Settlement of what was already paid when the phase begins: `none`.
     pub proration_behavior: &'static str,
 }
 
-/// One thing that is to be paid for.
+/// One item of a phase that a schedule is given.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewPhaseItem {
-    /// At which price.
+    /// Identifier of the price, `price_…`.
     pub price: String,
-    /// How many.
+    /// Number of units of the item.
     pub quantity: i64,
 }
 
-/// How long a phase lasts.
+/// Length of a phase.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Duration {
-    /// `week`, `month` or `year`.
+    /// Unit of the length: `week`, `month` or `year`.
     pub interval: &'static str,
-    /// How many of them.
+    /// Number of such units.
     pub interval_count: u32,
 }
 
 impl Client {
-    /// Makes a schedule of a subscription, with the period it is in as its one phase.
+    /// Creates a schedule for a subscription; the current period is its only phase.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn create_schedule(&self, subscription: &str, key: &IdempotencyKey) -> Result<NewlyMade, Error> {
         let new = NewSchedule { from_subscription: subscription.to_owned() };
         self.post(&["subscription_schedules"], &new, key).await
     }
 
-    /// Gives a schedule its phases.
+    /// Replaces the phases of a schedule.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn set_phases(&self, id: &str, phases: &NewPhases, key: &IdempotencyKey) -> Result<(), Error> {
         self.post(&["subscription_schedules", id], phases, key).await.map(|_: serde::de::IgnoredAny| ())
     }
 
-    /// Lets go of a schedule's subscription, which goes on as it is.
+    /// Releases a schedule; its subscription goes on unchanged.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn release_schedule(&self, id: &str, key: &IdempotencyKey) -> Result<(), Error> {
         self.post(&["subscription_schedules", id, "release"], &(), key).await.map(|_: serde::de::IgnoredAny| ())
     }
 
-    /// A schedule, with its prices whole.
+    /// Reads a schedule, with its prices expanded.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

@@ -1,152 +1,154 @@
-//! What is paid again and again.
+//! Subscriptions: plans that Stripe charges at each interval.
 
 use super::{Id, List, Metadata, Seconds, or_empty, price::Price};
 use crate::stripe::{Client, Error, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 
-/// What is paid again and again.
+/// A subscription, as Stripe answers it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Subscription {
-    /// `sub_…`
+    /// Identifier of the subscription, `sub_…`.
     pub id: String,
-    /// Whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// How it stands.
+    /// Status of the subscription.
     pub status: Status,
-    /// Who pays.
+    /// Customer who pays for the subscription.
     pub customer: Id,
-    /// What is paid for; the period is theirs.
+    /// Items of the subscription; each has the current period.
     pub items: List<Item>,
-    /// Whether it ends with the period.
+    /// `true` if the subscription ends with the current period.
     pub cancel_at_period_end: bool,
-    /// When it will end; it may be said here alone.
+    /// Instant at which the subscription is set to end, in seconds since 1970; it can be set while
+    /// `cancel_at_period_end` is `false`.
     pub cancel_at: Option<Seconds>,
-    /// When it was cancelled.
+    /// Instant at which the subscription was cancelled, in seconds since 1970.
     pub canceled_at: Option<Seconds>,
-    /// When it ended.
+    /// Instant at which the subscription ended, in seconds since 1970.
     pub ended_at: Option<Seconds>,
-    /// The last bill.
+    /// Newest invoice of the subscription, if any.
     pub latest_invoice: Option<Id>,
-    /// What is to become of it.
+    /// Schedule that governs the subscription, if any.
     pub schedule: Option<Id>,
-    /// Set while no bill is collected.
+    /// Pause of collection; present while invoices are not collected.
     pub pause_collection: Option<Pause>,
-    /// When a trial of Stripe's ends.
+    /// End of Stripe's own trial, in seconds since 1970, if there is one.
     pub trial_end: Option<Seconds>,
-    /// What it is paid with; absent is what the customer pays with.
+    /// Payment method of the subscription; absent means the customer's default.
     pub default_payment_method: Option<Id>,
-    /// Where its periods are computed from.
+    /// Anchor from which the periods are computed, in seconds since 1970.
     pub billing_cycle_anchor: Seconds,
-    /// What we wrote on it.
+    /// Key-value pairs that Scrip wrote on the object.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// When it began.
+    /// Start of the subscription, in seconds since 1970.
     pub start_date: Seconds,
-    /// When it was made.
+    /// Instant of creation, in seconds since 1970.
     pub created: Seconds,
 }
 
-/// One thing that a subscription pays for.
+/// One item of a subscription.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Item {
-    /// `si_…`
+    /// Identifier of the item, `si_…`.
     pub id: String,
-    /// What it costs, and so what it is.
+    /// Price of the item, which also says what is sold.
     pub price: Price,
-    /// How many.
+    /// Number of units of the item.
     pub quantity: Option<i64>,
-    /// When the period began.
+    /// Start of the current period, in seconds since 1970.
     pub current_period_start: Seconds,
-    /// When it ends.
+    /// End of the current period, in seconds since 1970.
     pub current_period_end: Seconds,
 }
 
-/// How bills are not collected.
+/// Pause of a subscription's collection.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Pause {
-    /// `void`, `keep_as_draft` or `mark_uncollectible`.
+    /// Treatment of invoices meanwhile: `void`, `keep_as_draft` or `mark_uncollectible`.
     pub behavior: String,
-    /// Until when.
+    /// Instant at which collection resumes, in seconds since 1970; absent if none is set.
     pub resumes_at: Option<Seconds>,
 }
 
-/// How a subscription stands.
+/// Status of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It is paid.
+    /// Paid for the current period.
     Active,
-    /// The last bill is not paid, and is tried again.
+    /// The newest invoice is unpaid, and Stripe tries again to collect it.
     PastDue,
-    /// The last bill was given up.
+    /// The newest invoice is unpaid, and Stripe has given up collecting it.
     Unpaid,
-    /// It is over.
+    /// The subscription has ended.
     Canceled,
-    /// The first bill is not paid yet.
+    /// The first invoice is not paid yet.
     Incomplete,
-    /// The first bill was never paid.
+    /// The first invoice was not paid in time.
     IncompleteExpired,
-    /// A trial of Stripe's.
+    /// The subscription is in Stripe's own trial.
     Trialing,
-    /// A trial of Stripe's ended with nothing to pay with.
+    /// Stripe's own trial ended without a payment method.
     Paused,
-    /// Something Stripe added.
+    /// Value that Stripe added to this enumeration later.
     #[serde(untagged)]
     Other(String),
 }
 
-/// What is changed about a subscription's end; what is `None` stays.
+/// Change of a subscription's end; a field that is `None` stays unchanged.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Ending {
-    /// Whether it ends with the period.
+    /// `true` to end the subscription with the current period, `false` to let it go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_at_period_end: Option<bool>,
-    /// When it ends; `Some(None)` takes a date back that was set as a date. Not to be said beside the other.
+    /// Instant of the end, in seconds since 1970; `Some(None)` removes a date that was set. Stripe refuses both fields
+    /// in one request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_at: Option<Option<Seconds>>,
 }
 
-/// What a subscription is paid with from now on.
+/// Payment method that a subscription is charged to from now on.
 #[derive(Clone, Debug, Serialize)]
 pub struct PaidWith {
-    /// `pm_…`
+    /// Identifier of the payment method, `pm_…`.
     pub default_payment_method: String,
 }
 
-/// Another price for an item of a subscription, from the next period on: nothing is settled for the one that is paid.
+/// New price for an item of a subscription from the next period on; the current period, which is paid, stays unchanged.
 #[derive(Clone, Debug, Serialize)]
 pub struct Repricing {
-    /// The item, with its price.
+    /// Item with its new price.
     pub items: Vec<ItemPrice>,
-    /// `none`.
+    /// Settlement of the current period: `none`.
     pub proration_behavior: &'static str,
-    /// Marks that are added.
+    /// Key-value pairs that are added to the subscription's.
     pub metadata: Metadata,
 }
 
-/// An item of a subscription and its price.
+/// An item of a subscription and its new price.
 #[derive(Clone, Debug, Serialize)]
 pub struct ItemPrice {
-    /// `si_…`
+    /// Identifier of the item, `si_…`.
     pub id: String,
-    /// `price_…`, which is active.
+    /// Identifier of an active price, `price_…`.
     pub price: String,
 }
 
 impl Client {
-    /// Has a subscription paid with another means of payment.
+    /// Charges a subscription to another payment method from now on.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn pay_subscription_with(&self, id: &str, method: &str, key: &IdempotencyKey) -> Result<(), Error> {
         let with = PaidWith { default_payment_method: method.to_owned() };
         self.post(&["subscriptions", id], &with, key).await.map(|_: serde::de::IgnoredAny| ())
     }
 
-    /// Changes the price of an item.
+    /// Changes the price of a subscription's item.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn reprice_subscription(
         &self,
         id: &str,
@@ -156,7 +158,7 @@ impl Client {
         self.post(&["subscriptions", id], change, key).await
     }
 
-    /// A subscription.
+    /// Reads the subscription with identifier `id`.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -164,7 +166,7 @@ impl Client {
         self.get(&["subscriptions", id], &()).await
     }
 
-    /// Every subscription that a customer has or had, newest first.
+    /// Reads every subscription that a customer has or had, newest first.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.
@@ -172,18 +174,18 @@ impl Client {
         self.all(&["subscriptions"], &serde_json::json!({ "customer": customer, "status": "all" })).await
     }
 
-    /// Ends a subscription at once; what is open of it is no longer collected by itself.
+    /// Cancels a subscription at once; Stripe no longer collects its open invoices by itself.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn cancel_subscription(&self, id: &str) -> Result<Subscription, Error> {
         self.delete(&["subscriptions", id]).await
     }
 
-    /// Says when a subscription ends, or that it does not.
+    /// Sets the end of a subscription, or removes it.
     ///
     /// # Errors
-    /// When Stripe refuses, does not answer, or may have done it.
+    /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn end_subscription(
         &self,
         id: &str,

@@ -1,4 +1,4 @@
-//! Objects as Stripe sends them: with what we do not know, what is missing, and what is there whole.
+//! Objects as Stripe sends them: with unknown values, with absent fields, and expanded.
 
 use super::schedule::Schedule;
 use super::*;

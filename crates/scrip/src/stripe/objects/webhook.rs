@@ -1,33 +1,33 @@
-//! Webhook endpoints: the addresses that Stripe sends events to.
+//! Webhook endpoints: the addresses to which Stripe sends its events.
 
 use super::{Metadata, Seconds, or_empty};
 use crate::stripe::{Client, Error};
 use serde::Deserialize;
 
-/// An address that Stripe sends events to.
+/// A webhook endpoint, as Stripe answers it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct WebhookEndpoint {
-    /// `we_…`
+    /// Identifier of the endpoint, `we_…`.
     pub id: String,
-    /// Mode of the account: whether money moves.
+    /// `true` if the object belongs to live mode, in which money moves.
     pub livemode: bool,
-    /// Address that events are sent to.
+    /// Address to which Stripe sends events.
     pub url: String,
-    /// `enabled` or `disabled`.
+    /// Status of the endpoint: `enabled` or `disabled`.
     pub status: String,
-    /// Types of the events that are sent; `*` is every type.
+    /// Types of the events that are sent; `*` means every type.
     pub enabled_events: Vec<String>,
-    /// Version of the API in which events are written; absent is the account's own.
+    /// Version of Stripe's API in which events are written; absent means the account's own.
     pub api_version: Option<String>,
-    /// The caller's own data.
+    /// Key-value pairs written on the object through the API.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
-    /// Instant at which it was made.
+    /// Instant of creation, in seconds since 1970.
     pub created: Seconds,
 }
 
 impl Client {
-    /// Webhook endpoints of the account, newest first.
+    /// Reads the webhook endpoints of the account, newest first.
     ///
     /// # Errors
     /// When Stripe refuses or does not answer.

@@ -1,11 +1,11 @@
-//! Doing what is to be done.
+//! Execution of the steps that a sync has planned.
 //!
-//! What makes something carries a key that follows from the decision: the same steps, taken again because the last run
-//! was broken off, are the same decisions, and Stripe answers with what they made. What changes something sets it to
-//! what it should be, so that doing it twice is doing it once; its key is another one each time, because between two
-//! runs somebody may have changed it back.
+//! A step that creates something carries a key that follows from the decision: the same step, repeated because the last
+//! sync was broken off, is the same decision, and Stripe answers with the object that it made. A step that changes
+//! something sets it to its wanted value, so that doing it twice is doing it once; its key is a new one each time,
+//! because the object may have been changed back by hand between two syncs.
 //!
-//! Invariant: two things are made by one decision never.
+//! Invariant: one decision never creates two objects.
 
 use super::Fault;
 use super::plan::{Plan, Step};
@@ -20,18 +20,17 @@ use crate::stripe::objects::product::{NewProduct, ProductChange};
 use crate::stripe::offers::{Offer, Sold};
 use std::collections::BTreeMap;
 
-/// What this run has made, which later steps name.
+/// Products and prices that this sync has created, which later steps name.
 #[derive(Default)]
 struct Made {
     products: BTreeMap<Item, String>,
     prices: BTreeMap<Sold, String>,
 }
 
-/// Does what is to be done, and tells of each step that is done.
+/// Takes the steps in order, and calls `done` after each.
 ///
-/// # Errors
-/// When something that is not Scrip's is in the way, or Stripe refuses or does not answer: then what was done is done,
-/// and another run goes on from there.
+/// When an object that is not Scrip's is in the way, or Stripe refuses or does not answer: the steps before stay done,
+/// and another sync goes on from there.
 pub async fn apply(client: &Client, plan: &Plan, mut done: impl FnMut(&Step)) -> Result<(), Fault> {
     if !plan.in_the_way.is_empty() {
         return Err(Fault::InTheWay(plan.in_the_way.clone()));
@@ -80,7 +79,7 @@ impl Made {
         Ok(())
     }
 
-    /// The product that a step is about: one that is there, or one that this run has made.
+    /// Returns the product that a step is about: an existing one, or one that this sync has created.
     fn product(&self, item: &Item, there: Option<&String>) -> Result<String, Error> {
         there.or_else(|| self.products.get(item)).cloned().ok_or_else(|| lost(item))
     }
@@ -98,12 +97,12 @@ fn new_price(offer: &Offer, product: String) -> NewPrice {
     }
 }
 
-/// The key of a change, which no other change has.
+/// Returns a key that no other change has.
 fn once() -> IdempotencyKey {
     IdempotencyKey::of(&["change", &hex(&random::<16>())])
 }
 
-/// A step names what no step before it made.
+/// Returns the failure of a step that names an object which no step before it created.
 fn lost(what: &impl std::fmt::Display) -> Error {
     Error::Unreachable(format!("{what} should have been made before"))
 }

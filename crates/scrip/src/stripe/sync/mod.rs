@@ -1,12 +1,12 @@
 //! The catalog's plans and packs as products and prices of a Stripe account.
 //!
-//! [`look`] reads both sides and says what is to be done, [`apply`] does it, [`check`] only tells. A product is found
-//! by what is written on it, a price by its lookup key. An amount never changes: another amount is another price, which
-//! takes the lookup key over, and whoever pays the old one goes on paying it. What is no longer in the catalog is
-//! archived.
+//! [`look`] compares both sides and plans the steps, [`apply`] carries them out, [`check`] only reports. A product is
+//! found by its metadata, a price by its lookup key. An amount never changes: another amount is another price, which
+//! takes over the lookup key, and subscriptions to the old price go on paying it. A plan or pack that has left the
+//! catalog is archived.
 //!
-//! Invariant: what Scrip did not write its mark on is never changed, nothing is ever deleted, and a run that is broken
-//! off and repeated makes nothing twice.
+//! Invariant: an object without Scrip's mark is never changed, nothing is ever deleted, and a sync that is broken off
+//! and repeated creates nothing twice.
 
 mod apply;
 mod plan;
@@ -22,27 +22,27 @@ use super::key::Mode;
 use scrip_engine::Catalog;
 use std::fmt;
 
-/// Why the two were not compared, or not brought together.
+/// Reason for which catalog and account were not compared, or not brought together.
 #[derive(Debug)]
 pub enum Fault {
-    /// Stripe refuses or does not answer.
+    /// Stripe refused the request or did not answer.
     Stripe(Error),
-    /// An object is not of the key's mode, so that something between us and Stripe is wrong.
+    /// An object of the other mode than the key's: something between Scrip and Stripe is wrong.
     Mode {
-        /// Which one.
+        /// Identifier of the object.
         id: String,
-        /// The key's mode.
+        /// Mode of the secret key.
         key: Mode,
     },
-    /// Something that is not Scrip's is in the way, and stays as it is.
+    /// Objects without Scrip's mark that would have to be changed; one message for each. Nothing was done.
     InTheWay(Vec<String>),
-    /// It stopped on the way; another run goes on from there.
+    /// Stopped after some of the steps; another sync goes on from there.
     Stopped {
-        /// How many steps were done.
+        /// Number of steps that were done.
         done: usize,
-        /// Of how many.
+        /// Number of steps in all.
         all: usize,
-        /// Why.
+        /// Failure of the step after those.
         error: Error,
     },
 }
@@ -54,7 +54,7 @@ impl From<Error> for Fault {
 }
 
 impl Fault {
-    /// What Stripe said, if it was Stripe.
+    /// Returns the failure of the request to Stripe, if there was one.
     pub fn error(&self) -> Option<&Error> {
         match self {
             Fault::Stripe(error) | Fault::Stopped { error, .. } => Some(error),
@@ -77,7 +77,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What is to be done so that the account sells what the catalog does. Nothing is written.
+/// Plans the steps after which the account sells what the catalog does. Nothing is written.
 ///
 /// # Errors
 /// When Stripe refuses or does not answer, or the account is of another mode.
@@ -91,18 +91,18 @@ pub async fn look(client: &Client, catalog: &Catalog) -> Result<Plan, Fault> {
     Ok(plan::plan(&wanted::wanted(catalog), &products, &prices))
 }
 
-/// Makes what the catalog sells and the account does not have, and archives nothing: what is sold until now can be
-/// bought on. Run before a catalog is published, so that all of it can be sold from its first instant on.
+/// Creates the products and prices of the catalog that the account lacks, and archives nothing: what is on sale stays
+/// so. Run before a catalog is published, so that all of it can be sold from its first instant on.
 ///
-/// # Errors
-/// When Stripe refuses or does not answer, or something that is not Scrip's is in the way.
+/// When Stripe refuses or does not answer, or an object that is not Scrip's is in the way.
 pub async fn prepare(client: &Client, catalog: &Catalog) -> Result<(), Fault> {
     let mut plan = look(client, catalog).await?;
     plan.steps.retain(|step| !step.is_archiving());
     apply(client, &plan, |step| tracing::info!(step = step.told(), "made at Stripe")).await
 }
 
-/// Archives what the catalog does not sell any more. Run after a catalog has come into force everywhere.
+/// Archives the products and prices that the catalog no longer sells. Run after a catalog has come into force
+/// everywhere.
 ///
 /// # Errors
 /// See [`prepare`].
@@ -112,7 +112,7 @@ pub async fn archive(client: &Client, catalog: &Catalog) -> Result<(), Fault> {
     apply(client, &plan, |step| tracing::info!(step = step.told(), "archived at Stripe")).await
 }
 
-/// How the account differs from the catalog, a line for each difference. Nothing is written.
+/// Describes how the account differs from the catalog, one line for each difference. Nothing is written.
 ///
 /// # Errors
 /// When Stripe refuses or does not answer, or the account is of another mode.

@@ -1,7 +1,7 @@
-//! What is to be done, from what should be there and what is.
+//! The steps that bring an account's products and prices to those of a catalog.
 //!
-//! Pure: it is told what the account has. The steps stand in the order in which they are done, so that at each moment
-//! there is something to buy, and no price is archived while it is its product's default, which Stripe refuses.
+//! Pure: the account's objects are arguments. The steps stand in the order in which they are taken, so that at each
+//! moment there is something to buy, and no price is archived while it is its product's default, which Stripe refuses.
 //!
 //! Invariant: where everything is as it should be, there are no steps.
 
@@ -10,88 +10,89 @@ use crate::stripe::objects::price::{Price, PriceChange};
 use crate::stripe::objects::product::{Product, ProductChange};
 use crate::stripe::offers::{Offer, Sold, offer};
 
-/// What is to be done.
+/// The steps of a sync.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// One after the other.
+    /// Steps in the order in which they are taken.
     pub steps: Vec<Step>,
-    /// What is not Scrip's and would have to be changed; while there is any, nothing is done.
+    /// Objects without Scrip's mark that would have to be changed, one message for each; while there is any, no step is
+    /// taken.
     pub in_the_way: Vec<String>,
 }
 
-/// One change.
+/// One change of the account.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// A product that is not there yet.
+    /// Creates a product that does not exist yet.
     CreateProduct {
-        /// Of what.
+        /// Plan or pack of the product.
         item: Item,
-        /// What buyers read.
+        /// Name that buyers read.
         name: String,
     },
-    /// A product that is called otherwise, or was archived.
+    /// Renames a product, or puts an archived one on sale again.
     ChangeProduct {
-        /// Of what.
+        /// Plan or pack of the product.
         item: Item,
-        /// Which one.
+        /// Identifier of the product.
         id: String,
-        /// What buyers read now.
+        /// Name that buyers have read so far.
         was: String,
-        /// What becomes of it.
+        /// Change that is made.
         change: ProductChange,
     },
-    /// A price that is not there yet.
+    /// Creates a price that does not exist yet.
     CreatePrice {
-        /// Of what.
+        /// Plan or pack of the price's product.
         item: Item,
-        /// What it sells.
+        /// Plan or pack, and amount, that the price sells.
         offer: Offer,
-        /// Of which product, if that is there.
+        /// Identifier of the price's product, if it exists.
         product: Option<String>,
-        /// The price whose lookup key it takes.
+        /// Price whose lookup key the new one takes, if any.
         instead: Option<Box<Price>>,
-        /// Every price that sells the same and is there; so that coming back to an amount is another decision.
+        /// Identifiers of all prices that sell the same; they make the return to an earlier amount another decision.
         known: Vec<String>,
     },
-    /// A price that is right, but archived or without its lookup key.
+    /// Puts a right price on sale again, or gives it its lookup key back.
     ReopenPrice {
-        /// Which one.
+        /// Identifier of the price.
         id: String,
-        /// What it sells.
+        /// Plan or pack, and amount, that the price sells.
         offer: Offer,
-        /// What becomes of it.
+        /// Change that is made.
         change: PriceChange,
     },
-    /// The price that is asked where nobody names one.
+    /// Makes a price the default of its product.
     SetDefault {
-        /// Of what.
+        /// Plan or pack of the product.
         item: Item,
-        /// Of which product, if that is there.
+        /// Identifier of the product, if it exists.
         product: Option<String>,
-        /// What the price sells.
+        /// Plan or pack that the price sells.
         sold: Sold,
-        /// Which one, if it is there.
+        /// Identifier of the price, if it exists.
         price: Option<String>,
     },
-    /// A product that the catalog does not sell, or one too many.
+    /// Archives a product that the catalog does not sell, or a duplicate.
     ArchiveProduct {
-        /// Of what.
+        /// Plan or pack of the product.
         item: Item,
-        /// Which one.
+        /// Identifier of the product.
         id: String,
-        /// What becomes of it.
+        /// Change that is made.
         change: ProductChange,
     },
-    /// A price that the catalog does not ask.
+    /// Archives a price that the catalog does not ask.
     ArchivePrice {
-        /// Which one.
+        /// Price that is archived.
         price: Box<Price>,
-        /// What it sold.
+        /// Plan or pack that the price sold.
         sold: Sold,
     },
 }
 
-/// The account as it is: what is Scrip's, by what is written on it, and what is not.
+/// Products and prices of the account: Scrip's by what their metadata says, and others as strange.
 struct There<'a> {
     products: Vec<(Item, &'a Product)>,
     prices: Vec<(Sold, &'a Price)>,
@@ -99,14 +100,14 @@ struct There<'a> {
     strange_prices: Vec<&'a Price>,
 }
 
-/// What is kept, while the steps are found.
+/// Identifiers of the products and prices that stay on sale, collected while the steps are found.
 #[derive(Default)]
 struct Kept<'a> {
     products: Vec<&'a str>,
     prices: Vec<&'a str>,
 }
 
-/// What is to be done so that there is what is wanted.
+/// Returns the steps after which the account has the wanted products and prices.
 pub fn plan(wanted: &[Wanted], products: &[Product], prices: &[Price]) -> Plan {
     let there = There::of(products, prices);
     let mut kept = Kept::default();
@@ -152,7 +153,7 @@ fn default_step(wanted: &Wanted, product: Option<&Product>, first: Option<&str>)
     (first.is_none() || now != first).then_some(step)
 }
 
-/// The ids of prices, in an order that does not depend on how they were listed.
+/// Returns the identifiers of prices, sorted so that they do not depend on the order of Stripe's list.
 fn ids(prices: &[&Price]) -> Vec<String> {
     let mut ids: Vec<String> = prices.iter().map(|price| price.id.clone()).collect();
     ids.sort();
@@ -182,13 +183,13 @@ impl<'a> There<'a> {
         there
     }
 
-    /// The product of an item: of several the one that can be bought, then the oldest.
+    /// Returns the product of a plan or pack: of several an active one, then the oldest.
     fn product(&self, item: &Item) -> Option<&'a Product> {
         let of = self.products.iter().filter(|(known, _)| known == item).map(|(_, product)| *product);
         of.min_by_key(|product| (!product.active, product.created, &product.id))
     }
 
-    /// The price that is kept for an offer, and what is to be done for it.
+    /// Returns the price that stays on sale for an offer, and the step that it needs.
     fn price(&self, item: &Item, wanted: &Offer, product: Option<&Product>) -> (Option<&'a str>, Option<Step>) {
         let key = wanted.sold.lookup_key();
         let all: Vec<&Price> =
@@ -197,7 +198,7 @@ impl<'a> There<'a> {
             product.is_some_and(|product| product.id == price.product.id) && offer(price).as_ref() == Ok(wanted)
         };
         let named = all.iter().find(|price| price.lookup_key.as_ref() == Some(&key));
-        // A price that can be bought and only lost its name is the right one; one that was archived is history.
+        // An active price that only lost its lookup key is the right one; an archived one is history.
         let nameless = || all.iter().find(|price| price.active && is_right(price));
         let Some(price) = named.filter(|price| is_right(price)).or_else(nameless) else {
             let step = Step::CreatePrice {
@@ -219,12 +220,12 @@ impl<'a> There<'a> {
         (Some(&price.id), (change != PriceChange::default()).then_some(step))
     }
 
-    /// What can be bought and should not be.
+    /// Returns the steps that archive what is on sale and should not be.
     fn archived(&self, kept: &Kept<'_>) -> Vec<Step> {
         let products = self.products.iter().filter(|(_, product)| !kept.products.contains(&product.id.as_str()));
         let products = products.filter_map(|(item, product)| {
             let default = product.default_price.as_ref().map(|price| price.id.as_str());
-            // As long as it is the default, Stripe does not archive a price.
+            // Stripe does not archive a price while it is its product's default.
             let is_held = self.surplus(kept).any(|(_, price)| Some(price.id.as_str()) == default);
             let change = ProductChange {
                 name: None,
@@ -240,12 +241,12 @@ impl<'a> There<'a> {
         products.chain(prices).collect()
     }
 
-    /// Prices of ours that can be bought and should not be.
+    /// Returns Scrip's active prices that should not be on sale.
     fn surplus(&self, kept: &Kept<'_>) -> impl Iterator<Item = &(Sold, &'a Price)> {
         self.prices.iter().filter(|(_, price)| price.active && !kept.prices.contains(&price.id.as_str()))
     }
 
-    /// What is not ours and would have to be changed.
+    /// Returns a message for each object without Scrip's mark that would have to be changed.
     fn in_the_way(&self, wanted: &[Wanted], kept: &Kept<'_>) -> Vec<String> {
         let keys: Vec<String> =
             wanted.iter().flat_map(|wanted| &wanted.prices).map(|offer| offer.sold.lookup_key()).collect();

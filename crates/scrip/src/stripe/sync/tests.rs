@@ -1,4 +1,5 @@
-//! Stories of a catalog and an account: first, again, changed, broken off, and with strangers in it.
+//! Stories of a catalog and an account: first sync, repeated, changed, broken off, and with objects that are not
+//! Scrip's.
 
 mod account;
 
@@ -33,7 +34,7 @@ fn smaller() -> Catalog {
     catalog
 }
 
-/// What is to be done, and does it.
+/// Plans the steps, takes them, and returns their descriptions.
 async fn sync(client: &Client, catalog: &Catalog) -> Result<Vec<String>, Fault> {
     let plan = look(client, catalog).await?;
     let mut told = Vec::new();
@@ -81,7 +82,7 @@ async fn an_empty_account_sells_what_the_catalog_does_and_then_nothing_is_to_be_
             "~ product pack credits-1000: its price is the default",
         ]
     );
-    // Free is not paid for, and Enterprise is agreed by contract.
+    // The free plan costs nothing, and Enterprise is agreed by contract.
     assert_eq!(account.for_sale(), CANVAS);
     let price = account.with(|world| world.prices[0].clone());
     assert_eq!(price["metadata"], json!({ "scrip_plan": "creator", "scrip_interval": "month" }));
@@ -121,11 +122,11 @@ async fn another_amount_is_another_price() {
     assert_eq!(old["metadata"], before[1]["metadata"]);
     assert_eq!(synced(&client, &dearer()).await, Vec::<String>::new());
 
-    // Back again is a third price: the first is history.
+    // Returning to the first amount makes a third price: the first is history.
     synced(&client, &canvas()).await;
     assert_eq!(account.for_sale(), CANVAS);
     assert_eq!(account.with(|world| world.prices.len()), CANVAS.len() + 2);
-    // And there once more, within the time that Stripe remembers keys, a fourth.
+    // Changing once more, while Stripe still remembers the keys, makes a fourth price.
     synced(&client, &dearer()).await;
     assert_eq!(account.with(|world| world.prices.len()), CANVAS.len() + 3);
     assert_eq!(synced(&client, &dearer()).await, Vec::<String>::new());
@@ -167,7 +168,7 @@ async fn what_the_catalog_no_longer_has_is_archived_and_comes_back_as_it_was() {
     );
     assert!(account.with(|world| world.prices.iter().filter(|price| price["active"] == true).count()) == 3);
     assert_eq!(synced(&client, &smaller()).await, Vec::<String>::new());
-    // Nothing was deleted, so nothing has to be made.
+    // Nothing was deleted, so nothing has to be created.
     let told = synced(&client, &canvas()).await;
     assert!(told.contains(&"~ product plan creator: for sale again (prod_1)".to_owned()), "{told:?}");
     assert!(told.contains(&"~ price plan creator, month: 15.00 usd again (price_1)".to_owned()), "{told:?}");
@@ -198,7 +199,7 @@ async fn what_people_change_by_hand_is_put_right() {
         world.products[2]["active"] = json!(false);
         world.prices[2]["lookup_key"] = Value::Null;
         world.prices[4]["active"] = json!(false);
-        // A copy, as the dashboard makes it.
+        // A copy of a product, as Stripe's dashboard makes it.
         let mut copy = world.products[1].clone();
         (copy["id"], copy["created"], copy["default_price"]) = (json!("prod_9"), json!(9), Value::Null);
         world.products.push(copy);
@@ -215,7 +216,7 @@ async fn what_people_change_by_hand_is_put_right() {
     );
     assert_eq!(account.for_sale(), CANVAS);
     assert_eq!(synced(&client, &canvas()).await, Vec::<String>::new());
-    // The same by hand and the same put right, a second time: no key of the first time is in the way.
+    // The same change by hand, put right a second time: no key of the first time is in the way.
     account.with(|world| world.products[2]["active"] = json!(false));
     synced(&client, &canvas()).await;
     assert_eq!(account.for_sale(), CANVAS);
@@ -260,7 +261,7 @@ async fn what_is_in_the_way_is_told_and_nothing_is_done() {
     let (account, client) = Account::open().await;
     let (products, mut prices) = strangers();
     prices[0]["lookup_key"] = json!("scrip:plan:pro:month");
-    // A price of ours is the default of somebody else's product.
+    // A price of Scrip's is the default of a product that is not.
     let metadata = json!({ "scrip_plan": "gone", "scrip_interval": "month" });
     prices[1]["metadata"] = metadata;
     account.with(|world| (world.products, world.prices) = (products, prices));

@@ -1,17 +1,17 @@
-//! The steps in words.
+//! Descriptions of the steps for people.
 
 use super::plan::Step;
 use crate::stripe::objects::price::Price;
 use scrip_engine::Interval;
 
-/// Currencies whose smallest unit is the whole.
+/// Currencies without a smaller unit: an amount of 1 is one whole.
 const WHOLE: [&str; 15] =
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
 /// Currencies whose smallest unit is a thousandth.
 const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
 impl Step {
-    /// What kind of step it is.
+    /// Returns the name of the kind of step.
     pub const fn kind(&self) -> &'static str {
         match self {
             Step::CreateProduct { .. } => "create_product",
@@ -36,7 +36,7 @@ impl Step {
         }
     }
 
-    /// What it is about: `plan pro`, or `plan pro, month`.
+    /// Returns the plan or pack that the step is about: `plan pro`, or `plan pro, month`.
     pub fn at(&self) -> String {
         match self {
             Step::CreateProduct { item, .. }
@@ -48,7 +48,7 @@ impl Step {
         }
     }
 
-    /// The object that is changed, if there is one yet.
+    /// Returns the identifier of the object that the step changes, if it exists yet.
     pub fn id(&self) -> Option<&str> {
         match self {
             Step::CreateProduct { .. } | Step::CreatePrice { .. } => None,
@@ -58,7 +58,7 @@ impl Step {
         }
     }
 
-    /// The step in a line: `+` makes, `~` changes, `-` archives.
+    /// Describes the step in one line: `+` creates, `~` changes, `-` archives.
     pub fn told(&self) -> String {
         let at = self.at();
         match self {
@@ -89,12 +89,12 @@ impl Step {
     }
 }
 
-/// What a price asks.
+/// Describes the amount that a price asks.
 fn asked(price: &Price) -> String {
     price.unit_amount.map_or_else(|| "no whole amount".to_owned(), |amount| money(amount, &price.currency))
 }
 
-/// An amount of money, `12.00 usd`.
+/// Writes an amount of the currency's smallest unit in whole units, such as `12.00 usd`.
 fn money(amount: i64, currency: &str) -> String {
     if WHOLE.contains(&currency) {
         return format!("{amount} {currency}");

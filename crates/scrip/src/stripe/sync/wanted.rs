@@ -1,34 +1,34 @@
-//! What the catalog sells through Stripe.
+//! Products and prices that Stripe should have for a catalog.
 //!
-//! Invariant: a price without an amount is agreed by contract and is not among it.
+//! Invariant: a price without an amount is agreed by contract and is not among them.
 
 use crate::stripe::objects::Metadata;
 use crate::stripe::offers::{Offer, PACK, PLAN, Sold};
 use scrip_engine::{Catalog, Pack, Plan};
 use std::fmt;
 
-/// What a product is of.
+/// Plan or pack that a product is made for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Item {
-    /// A plan, by its id.
+    /// A plan, by its identifier in the catalog.
     Plan(String),
-    /// A pack, by its id.
+    /// A pack, by its identifier in the catalog.
     Pack(String),
 }
 
-/// A product as it should be.
+/// A product that the account should have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
-    /// Of what.
+    /// Plan or pack of the product.
     pub item: Item,
-    /// What buyers read.
+    /// Name that buyers read.
     pub name: String,
-    /// What it costs; the first is the one that is asked where nobody names one. There is one at least.
+    /// Prices of the product, at least one; the first is its default.
     pub prices: Vec<Offer>,
 }
 
 impl Item {
-    /// What is written on a product of ours.
+    /// Reads the plan or pack from the metadata of a product, if it has exactly one.
     pub fn written(metadata: &Metadata) -> Option<Item> {
         match (metadata.get(PLAN), metadata.get(PACK)) {
             (Some(plan), None) => Some(Item::Plan(plan.clone())),
@@ -37,7 +37,7 @@ impl Item {
         }
     }
 
-    /// What is to be written on its product.
+    /// Returns the metadata for the product of the plan or pack.
     pub fn metadata(&self) -> Metadata {
         let (name, id) = match self {
             Item::Plan(id) => (PLAN, id),
@@ -56,7 +56,7 @@ impl fmt::Display for Item {
     }
 }
 
-/// Every product that should be there, in the catalog's order.
+/// Returns every product that the account should have, in the catalog's order.
 pub fn wanted(catalog: &Catalog) -> Vec<Wanted> {
     let plans = catalog.plans.iter().map(of_plan).filter(|wanted| !wanted.prices.is_empty());
     plans.chain(catalog.packs.iter().map(of_pack)).collect()
@@ -76,6 +76,6 @@ fn of_pack(pack: &Pack) -> Wanted {
     let sold = Sold::Pack { pack: id.clone() };
     let offer = Offer { sold, amount: pack.amount, currency: pack.currency.clone() };
     let bonus = if pack.bonus.is_zero() { String::new() } else { format!(" + {} bonus", pack.bonus.get()) };
-    // A pack has no name in the catalog: buyers read what is in it.
+    // A pack has no name in the catalog: buyers read its number of credits.
     Wanted { item: Item::Pack(id), name: format!("{} credits{bonus}", pack.credits.get()), prices: vec![offer] }
 }

@@ -1,5 +1,5 @@
-//! The products and prices of an account, at the socket: it keeps to the rules of Stripe's that a sync can break, and
-//! falls silent when it is told to.
+//! The products and prices of an account, behind a socket: it enforces the rules of Stripe's that a sync can break, and
+//! falls silent when a test tells it to.
 
 use crate::stripe::client::Client;
 use crate::stripe::key::SecretKey;
@@ -11,36 +11,36 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-/// Objects on a page, so that there are several pages.
+/// Objects on a page of a list, few enough that there are several pages.
 const PAGE: usize = 3;
 
-/// When and how it falls silent.
+/// Point at which the account falls silent, and whether its last write is done.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Silent {
-    /// After so many writes, and then it does nothing any more.
+    /// Silent after this number of writes, and does nothing any more.
     Dead(usize),
-    /// With so many writes, the last of which it still does.
+    /// Silent with this number of writes, the last of which is still done.
     Mute(usize),
 }
 
-/// What the account has.
+/// Objects and counters of the account.
 #[derive(Default)]
 pub struct World {
     pub products: Vec<Value>,
     pub prices: Vec<Value>,
-    /// Writes that were carried out, a retry under a known key not counted.
+    /// Writes that were carried out; a retry under a known key is not counted.
     pub writes: usize,
     pub silent: Option<Silent>,
     pub livemode: bool,
     answers: BTreeMap<String, (String, u16, Value)>,
 }
 
-/// An account, and a client of it.
+/// An account, served at a socket.
 #[derive(Clone)]
 pub struct Account(pub Arc<Mutex<World>>);
 
 impl Account {
-    /// An empty account, served at an address.
+    /// Starts an empty account; returns it and a client of it.
     pub async fn open() -> (Account, Client) {
         let account = Account(Arc::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -55,7 +55,7 @@ impl Account {
         look(&mut self.0.lock().expect("nobody panicked"))
     }
 
-    /// What can be bought: the lookup key of each price, its amount, and whether it is its product's default.
+    /// Describes what can be bought: the lookup key of each price, its amount, and whether it is its product's default.
     pub fn for_sale(&self) -> Vec<String> {
         self.with(|world| {
             let line = |price: &Value| {
@@ -89,7 +89,7 @@ fn refused(code: &str, message: &str) -> (u16, Value) {
     (400, json!({ "error": { "type": "invalid_request_error", "code": code, "message": message } }))
 }
 
-/// A form as nested values: `a[b]=1`.
+/// Reads a form as nested values: `a[b]=1`.
 fn read(form: &str) -> Value {
     let url = Url::parse(&format!("http://x/?{form}")).expect("a form");
     let mut read = json!({});
@@ -194,7 +194,7 @@ impl World {
         self.make("price", &params, json!({ "billing_scheme": "per_unit", "lookup_key": null, "recurring": null }))
     }
 
-    /// Lets a price have a lookup key that another one has, if it asks for that.
+    /// Takes a lookup key from the price that has it, if the request asks for that.
     fn hand_over(&mut self, params: &Value) -> Result<(), (u16, Value)> {
         let key = &params["lookup_key"];
         for price in self.prices.iter_mut().filter(|price| !key.is_null() && price["lookup_key"] == *key) {
