@@ -106,7 +106,7 @@ enum Command {
     /// Apply for reviews that plans require, and decide them
     #[command(subcommand)]
     Reviews(reviews::Verb),
-    /// List who did what to a workspace, newest first
+    /// List the privileged acts of a workspace, newest first
     Audit(Part),
     /// Print a link that signs a person in, to the named workspace alone if one is named
     SignIn(sign_in::SignIn),
