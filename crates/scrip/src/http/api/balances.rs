@@ -203,7 +203,7 @@ pub async fn usage(
         Some(_) => return Err(Problem::invalid("", "by is day, model, or day,model")),
     };
     app.ledger.store().projected().await?;
-    // A key that sees only its own runs gets the sums of those.
+    // A key that sees only its own runs gets their sums alone.
     let rows = rows::usage::between(app.ledger.store().reader(), id, (from, to), viewer.run_scope()).await?;
     let mut sums: BTreeMap<(Option<i64>, Option<String>, String), [i64; 3]> = BTreeMap::new();
     for row in &rows {

@@ -53,9 +53,10 @@ pub struct Returned {
     iss: Option<String>,
 }
 
-/// Signs in the person for which the identity provider vouches.
+/// Completes a sign-in with the identity provider.
 ///
-/// The session is opened in the cookie, and the browser is led to the first page.
+/// A session is opened in the cookie for the person that the identity provider names, and the browser is led to the
+/// first page.
 #[utoipa::path(get, path = "/v1/oidc/callback", tag = "Sessions", security(()), params(Returned),
     responses((status = 303, description = "To the first page, signed in", headers(("Location" = String, description = "`/`")))))]
 pub async fn callback(

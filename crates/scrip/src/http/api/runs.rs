@@ -43,7 +43,7 @@ const PASSED_OVER_MAX: i64 = 500; // # assumed
 /// Maximum wait of a request for the end of a run, in seconds.
 const WAIT_MAX: u32 = 60;
 
-/// Wait of an answer for the end of the run.
+/// Query with the maximum wait for the end of a run.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

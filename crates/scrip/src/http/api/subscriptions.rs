@@ -39,7 +39,7 @@ pub async fn subscribe(
     Ok(Reply::new(StatusCode::OK, workspaces::to_api(&workspace)).of(id, &committed))
 }
 
-/// Direction of a change to a cancellation.
+/// Query that cancels the plan, or takes that back.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

@@ -84,7 +84,7 @@ impl Object for FileId {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct NameQuery {
-    /// Name of the file, for people; any text is allowed.
+    /// Name of the file, for people: one line of 1 to 200 characters.
     #[param(min_length = 1, max_length = 200)]
     name: String,
 }
