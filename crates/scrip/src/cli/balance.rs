@@ -1,11 +1,11 @@
-//! `scrip balance`, `entitlements`, `usage`, `entries`, `explain`: what a workspace has, may do and did.
+//! `scrip balance`, `entitlements`, `usage`, `entries`, `explain`: balance, rights and history of a workspace.
 
 use super::api::{Api, Part, more};
 use super::output::{Done, or_dash, table};
 use clap::Args;
 use scrip_client::types::{Balance, Entitlements, Entry, Explanation, ModelEntitlement, Page, Usage};
 
-/// Shows the balance.
+/// Prints the balance of the workspace.
 pub async fn balance(api: &Api) -> Done {
     api.show(api.scoped()?.balance(), shown).await
 }
@@ -39,7 +39,7 @@ fn shown(balance: &Balance) -> String {
     format!("{text}\n{}", table(&head, &balance.grants.iter().map(row).collect::<Vec<_>>()))
 }
 
-/// Shows what the workspace may do.
+/// Prints the entitlements of the workspace.
 pub async fn entitlements(api: &Api) -> Done {
     api.show(api.scoped()?.entitlements(), entitled).await
 }
@@ -83,22 +83,22 @@ fn left(model: &ModelEntitlement) -> String {
     if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
 }
 
-/// `scrip usage`.
+/// Arguments of `scrip usage`.
 #[derive(Args)]
 pub struct UsageArgs {
-    /// The first day, such as 2026-01-31
+    /// First day, such as 2026-01-31
     #[arg(long, value_name = "DAY")]
     from: Option<String>,
-    /// The last day
+    /// Last day, included in the sum
     #[arg(long, value_name = "DAY")]
     to: Option<String>,
-    /// `day`, `model` or `day,model`
+    /// Group by `day`, `model` or `day,model`
     #[arg(long)]
     by: Option<String>,
 }
 
 impl UsageArgs {
-    /// Does it.
+    /// Calls the API and prints the usage.
     pub async fn run(self, api: &Api) -> Done {
         let call = api.scoped()?.usage(self.from.as_deref(), self.to.as_deref(), self.by.as_deref());
         api.show(call, used).await
@@ -114,7 +114,7 @@ fn used(usage: &Usage) -> String {
     format!("{} to {}\n\n{}", usage.from, usage.to, table(&head, &usage.rows.iter().map(row).collect::<Vec<_>>()))
 }
 
-/// Lists the journal.
+/// Prints entries of the journal, newest first.
 pub async fn entries(api: &Api, part: &Part) -> Done {
     api.show(api.scoped()?.entries(&part.paging()), journal).await
 }
@@ -137,7 +137,7 @@ fn journal(page: &Page<Entry>) -> String {
     table(&["entry", "at", "by", "command", "moved"], &rows) + &more(page.next_cursor.as_deref())
 }
 
-/// Explains an entry.
+/// Prints the explanation of an entry.
 pub async fn explain(api: &Api, entry: &str) -> Done {
     api.show(api.client()?.explain(entry), explained).await
 }

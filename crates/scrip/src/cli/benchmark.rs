@@ -1,4 +1,4 @@
-//! `scrip benchmark`.
+//! `scrip benchmark`: measures this build on this machine.
 
 use super::output::{Done, Fault, print, say};
 use super::serve::stopped;
@@ -13,50 +13,50 @@ use std::sync::Arc;
 /// `scrip benchmark`: measures this build on this machine, and prints figures and ratios.
 #[derive(Args)]
 pub struct Benchmark {
-    /// How long each measurement takes
+    /// Duration of each measurement, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
     seconds: f64,
-    /// Workspaces the load is spread over
+    /// Number of workspaces that the load is spread over
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
     workspaces: u32,
-    /// Connections to measure at, separated by commas
+    /// Numbers of connections to measure with, separated by commas
     #[arg(long, value_name = "LIST", default_value = "1,16,64,256", value_delimiter = ',')]
     #[arg(value_parser = value_parser!(u16).range(1..=1_024))]
     connections: Vec<u16>,
-    /// Where the data is put while it runs; the disk under it is the one that is measured
+    /// Directory for the data during the benchmark; its disk is the one that is measured
     #[arg(long, value_name = "DIR", default_value = ".")]
     directory: PathBuf,
-    /// Measure on this PostgreSQL database instead, which must be empty: postgres://…
+    /// PostgreSQL database to measure on instead, which must be empty: postgres://…
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// Entries a journal is filled with, to compare it with an empty one (P7, P8); 0 leaves that out
+    /// Number of entries in a filled journal, which is compared with an empty one (P7, P8); 0 skips the comparison
     #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = value_parser!(u64).range(..=1_000_000_000))]
     entries: u64,
     /// Parts to measure, separated by commas
     #[arg(long, value_name = "LIST", value_delimiter = ',', ignore_case = true)]
     only: Vec<Part>,
-    /// Where a picture of the figures against their aims goes
+    /// File for a chart of the figures against their aims
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Do something so many times and measure nothing, for a program that counts instructions
+    /// Repeat one operation without measuring it, for a program that counts instructions
     #[arg(long, hide = true, requires = "rounds")]
     count: Option<Counted>,
-    /// How many times
+    /// Number of repetitions of the counted operation
     #[arg(long, hide = true)]
     rounds: Option<usize>,
-    /// The certificates that vouch for the database's server, in PEM form; without them, those this machine trusts do
+    /// File of certificates in PEM form that vouch for the database's server; the machine's own when absent
     #[arg(long, value_name = "FILE")]
     database_ca: Option<PathBuf>,
-    /// Serve the echo that pairs are compared with
+    /// Serve the echo that pairs of measurements are compared with
     #[arg(long, hide = true)]
     echo: bool,
 }
 
 impl Benchmark {
-    /// Measures, and prints what was measured.
+    /// Measures, and prints the report.
     ///
     /// # Errors
-    /// When a server does not start or answers what it should not.
+    /// When a server does not start or gives an unexpected answer.
     pub async fn run(self, as_json: bool) -> Done {
         if self.echo {
             return Ok(benchmark::echo(stopped()).await?);
@@ -67,7 +67,7 @@ impl Benchmark {
         let (workspaces, on_server) = (workspaces as usize, database_url.is_some());
         let plan = Plan { seconds, workspaces, connections, entries, only, on_server, directory };
         plan.check().map_err(Fault::Misused)?;
-        // Whether the picture can be written is found out before minutes have passed.
+        // Opens the file of the chart first, so that a wrong path fails before minutes of measuring.
         let picture = svg.map(|path| File::create(&path).map_err(|error| format!("{}: {error}", path.display())));
         let picture = picture.transpose()?;
         let place = benchmark::scratch(&plan.directory, database_url, database_ca)?;

@@ -1,4 +1,4 @@
-//! `scrip billing` and `scrip alerts`: buying, how paying stands, and what an operator should look at.
+//! `scrip billing` and `scrip alerts`: purchases, the status of payment, and alerts to the operator.
 
 use super::api::{Api, Part, more};
 use super::output::{Done, or_dash, table};
@@ -9,79 +9,79 @@ use scrip_client::types::{
     TopUp,
 };
 
-/// Verbs about buying.
+/// Subcommands of `scrip billing`.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// How paying stands, and all that can be bought
+    /// Show the status of payment and everything on sale
     Show,
-    /// Open the page where a pack or a plan is paid
+    /// Open a checkout session for a pack or a plan
     Checkout(Wanted),
-    /// Open the payment provider's portal
+    /// Open Stripe's customer portal
     Portal {
-        /// The one thing it is for
+        /// The one action that the portal is opened for
         #[arg(long)]
         flow: Option<Flow>,
     },
-    /// Buy a pack whenever the balance gets low, with the card that is kept
+    /// Buy a pack automatically when the balance is low, with the saved card
     TopUp {
-        /// The pack
+        /// Id of the pack to buy
         pack: String,
-        /// When fewer credits than this are left
+        /// Number of credits below which the pack is bought
         #[arg(long)]
         below: i64,
-        /// What may be spent in a calendar month, in the currency's smallest unit
+        /// Maximum spending in a calendar month, in the currency's smallest unit
         #[arg(long)]
         monthly_max: i64,
     },
-    /// Buy nothing by itself any more
+    /// End automatic top-ups of the workspace
     NoTopUp,
-    /// Which customer of the payment provider's a workspace is
+    /// Show the Stripe customer of a workspace
     Customer {
-        /// `ws_…`
+        /// Id of the workspace, `ws_…`
         workspace: String,
     },
-    /// Say which customer a workspace is, for customers that were there before
+    /// Link a workspace to a Stripe customer that existed before
     Link {
-        /// `ws_…`
+        /// Id of the workspace, `ws_…`
         workspace: String,
-        /// `cus_…`
+        /// Id of the Stripe customer, `cus_…`
         customer: String,
     },
-    /// Ask the payment provider about a workspace's customer now
+    /// Reconcile a workspace's Stripe customer now
     Sync {
-        /// `ws_…`
+        /// Id of the workspace, `ws_…`
         workspace: String,
     },
-    /// Look for what the payment provider told nobody of, at every customer
+    /// Read Stripe's events since the last sweep, and have every customer reconciled
     Sweep,
 }
 
-/// What is to be bought.
+/// Plan or pack to buy.
 #[derive(Args)]
 #[group(required = true, multiple = true)]
 pub struct Wanted {
-    /// A plan's id
+    /// Id of the plan to subscribe to
     #[arg(long, conflicts_with = "pack")]
     plan: Option<String>,
-    /// How often it is paid
+    /// Interval of payment for the plan
     #[arg(long, requires = "plan")]
     interval: Option<Every>,
-    /// A pack's id
+    /// Id of the pack to buy
     #[arg(long)]
     pack: Option<String>,
 }
 
-/// What a visit to the portal is for.
+/// Action that the customer portal is opened for.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Flow {
-    /// Cancelling
+    /// Cancel the current subscription
     Cancel,
-    /// Another means of payment
+    /// Change the means of payment
     PaymentMethod,
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         match self {
             Verb::Show => api.show(api.scoped()?.billing(), standing).await,
@@ -120,7 +120,7 @@ impl Verb {
     }
 }
 
-/// Lists alerts.
+/// Prints alerts to the operator.
 pub async fn alerts(part: &Part, api: &Api) -> Done {
     let row = |alert: &Alert| {
         vec![alert.at.clone(), alert.kind.clone(), or_dash(alert.workspace.as_deref()), alert.detail.clone()]

@@ -6,32 +6,32 @@ use super::run::spinner;
 use clap::Subcommand;
 use scrip_client::types::{NewTestClock, TestClock};
 
-/// Verbs about test clocks.
+/// Subcommands of `scrip clocks`.
 #[derive(Subcommand)]
 pub enum Verb {
     /// Make a test clock
     Create {
-        /// Shown in lists
+        /// Name that lists show
         #[arg(long)]
         name: Option<String>,
-        /// Where it starts, such as 2026-01-31T00:00:00Z; now when absent
+        /// Instant to start at, such as 2026-01-31T00:00:00Z; now when absent
         #[arg(long, value_name = "INSTANT")]
         now: Option<String>,
     },
-    /// List test clocks
+    /// List all test clocks
     List,
     /// Move a test clock forward; everything due on the way happens
     Advance {
-        /// `tc_…`
+        /// Id of the test clock, `tc_…`
         id: String,
-        /// An instant after its own
+        /// Instant to move to, later than the clock's own
         #[arg(value_name = "INSTANT")]
         to: String,
     },
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         let client = api.client()?;
         match self {

@@ -1,4 +1,4 @@
-//! `scrip export`: the journal of a data directory as files that other programs read.
+//! `scrip export`: the journal of a data directory or a database as files that other programs read.
 
 use super::output::{Done, Fault};
 use super::place::Place;
@@ -13,24 +13,24 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Entries read at once.
+/// Number of entries read at once.
 const PAGE: i64 = 1_000;
 
-/// `scrip export`.
+/// Arguments of `scrip export`.
 #[derive(Args)]
 pub struct Export {
     #[command(flatten)]
     place: Place,
-    /// What is written
+    /// Format of the exported entries
     #[arg(long)]
     format: Format,
-    /// Where to; standard output when absent
+    /// File to write; standard output when absent
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 impl Export {
-    /// Does it, for every workspace or one.
+    /// Exports every workspace, or the given one.
     pub async fn run(self, workspace: Option<&str>) -> Done {
         let unknown = || Fault::Refused("NOT_FOUND: there is no such workspace here".to_owned());
         let workspace: Option<WorkspaceId> = workspace.map(|id| id.parse().map_err(|()| unknown())).transpose()?;
@@ -57,13 +57,13 @@ fn refused(error: Unavailable) -> Fault {
     Fault::Refused(error.to_string())
 }
 
-/// What is still to be read.
+/// Entries that are not read yet.
 enum Rows {
     One(Vec<JournalRow>),
     All { after: i64 },
 }
 
-/// Writes beside the file and puts it in its place when it is whole.
+/// Writes to a file with `.part` at its end and renames it when it is complete.
 async fn to_file(store: &Store, rows: Rows, format: Format, path: &Path) -> io::Result<()> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
@@ -80,7 +80,7 @@ async fn write<W: Write>(store: &Store, mut rows: Rows, format: Format, out: W) 
         Rows::One(found) => found.len() as u64,
         Rows::All { .. } => entries::last_position(store.reader()).await.map_err(io::Error::other)?.unsigned_abs(),
     };
-    // It draws on standard error, and only when that is a terminal.
+    // The bar is drawn on standard error, and only on a terminal.
     let style =
         ProgressStyle::with_template("{bar:40} {pos} of {len} entries, {eta} left").expect("the template is good");
     let bar = ProgressBar::new(length).with_style(style);

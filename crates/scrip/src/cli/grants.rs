@@ -5,39 +5,39 @@ use super::output::{Done, table};
 use clap::{Args, Subcommand, ValueEnum};
 use scrip_client::types::{Grant, GrantUnit, NewGrant};
 
-/// Verbs about grants.
+/// Subcommands of `scrip grants`.
 #[derive(Subcommand)]
 pub enum Verb {
     /// Give the named workspace a pack that was sold, or goodwill
     Give(Give),
     /// Take back what is left of a grant
     Void {
-        /// `gr_…`
+        /// Id of the grant, `gr_…`
         id: String,
-        /// Why
+        /// Reason for the correction
         #[arg(long)]
         reason: String,
     },
 }
 
-/// What is given.
+/// Arguments of `scrip grants give`.
 #[derive(Args)]
 pub struct Give {
     #[command(flatten)]
     what: What,
-    /// Of what; credits when absent
+    /// Unit of the amount; credits when absent
     #[arg(long, conflicts_with = "pack")]
     unit: Option<Unit>,
-    /// Why; people see it
+    /// Reason, which the workspace's members see
     #[arg(long)]
     reason: String,
-    /// What was paid, or your own name for the gift: granted once, for ever
+    /// Payment, or your own name for the gift; one source is granted once and never again
     #[arg(long)]
     source: Option<String>,
-    /// From when on it is dead, such as 2027-01-31T00:00:00Z
+    /// Instant of expiry, such as 2027-01-31T00:00:00Z
     #[arg(long, value_name = "INSTANT", conflicts_with = "pack")]
     expires_at: Option<String>,
-    /// The only model it pays for; may be given again
+    /// Only model that the grant pays for; repeat for more
     #[arg(long = "model", value_name = "MODEL", conflicts_with = "pack")]
     models: Vec<String>,
 }
@@ -45,25 +45,25 @@ pub struct Give {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct What {
-    /// A pack of the catalog
+    /// Id of a pack in the catalog
     #[arg(long)]
     pack: Option<String>,
-    /// So many units
+    /// Number of units to give
     #[arg(long)]
     amount: Option<i64>,
 }
 
-/// What can be given.
+/// Units that an operator can give.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Unit {
-    /// The shared balance
+    /// Credits of the shared balance
     Credits,
-    /// The training allowance
+    /// Trainings of the training allowance
     Training,
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         match self {
             Verb::Give(give) => {

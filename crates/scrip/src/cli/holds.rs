@@ -6,59 +6,59 @@ use super::params::Params;
 use clap::{Args, Subcommand};
 use scrip_client::types::{Hold, NewHold, OnBehalfOf};
 
-/// Verbs about holds.
+/// Subcommands of `scrip holds`.
 #[derive(Subcommand)]
 pub enum Verb {
     /// Hold credits: a plain amount, or the price of a model
     Open(Open),
-    /// Spend a hold, in whole or in part
+    /// Capture a hold, in whole or in part
     Capture {
-        /// `hd_…`
+        /// Id of the hold, `hd_…`
         id: String,
-        /// So many; all when absent
+        /// Number of credits to capture; all when absent
         #[arg(long)]
         credits: Option<i64>,
     },
-    /// Give a hold back
+    /// Release a hold and return its credits
     Release {
-        /// `hd_…`
+        /// Id of the hold, `hd_…`
         id: String,
     },
-    /// Let a hold last longer, counted from now
+    /// Extend a hold, counted from now
     Extend {
-        /// `hd_…`
+        /// Id of the hold, `hd_…`
         id: String,
-        /// For how long
+        /// Time from now until the hold expires, in seconds
         #[arg(long)]
         seconds: i64,
     },
-    /// Show a hold
+    /// Show a hold and its state
     Show {
-        /// `hd_…`
+        /// Id of the hold, `hd_…`
         id: String,
     },
 }
 
-/// A hold to be opened.
+/// Arguments of `scrip holds open`.
 #[derive(Args)]
 pub struct Open {
     #[command(flatten)]
     what: What,
     #[command(flatten)]
     params: Params,
-    /// Your name for it
+    /// Your own name for the hold
     #[arg(long)]
     reference: String,
-    /// For how long; an hour when absent
+    /// Time until the hold expires, in seconds; an hour when absent
     #[arg(long)]
     seconds: Option<i64>,
-    /// The member it is for, `usr_…`, whose rights and caps bind it
+    /// Member that the hold is for, `usr_…`; the member's rights and caps apply
     #[arg(long)]
     member: Option<String>,
-    /// The key it is for, `key_…`, whose rights and caps bind it
+    /// Key that the hold is for, `key_…`; the key's rights and caps apply
     #[arg(long)]
     key_id: Option<String>,
-    /// Count it against the workspace's limit of requests
+    /// Count the request against the workspace's rate limit
     #[arg(long)]
     count_request: bool,
 }
@@ -66,16 +66,16 @@ pub struct Open {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct What {
-    /// So many
+    /// Number of credits to hold
     #[arg(long)]
     credits: Option<i64>,
-    /// The price of a model
+    /// Model whose price is held
     #[arg(long)]
     model: Option<String>,
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         let call = match self {
             Verb::Open(open) => {

@@ -10,16 +10,16 @@ use clap::{Args, Subcommand};
 use scrip_client::types::{Ended, FreezeRequest, Key, KeyChange, KeyOwner, NewKey, Rotation};
 use serde_json::json;
 
-/// Verbs about keys.
+/// Subcommands of `scrip keys`.
 #[derive(Subcommand)]
 pub enum Verb {
     /// Print a new operator key, for SCRIP_OPERATOR_KEY of the server
     New {
-        /// For real credits
+        /// Make a key for live workspaces
         #[arg(long)]
         live: bool,
     },
-    /// Make, list and revoke keys of operators, each for less than everything
+    /// Make, list and revoke operator keys, each with scopes of its own
     Operator {
         #[command(subcommand)]
         verb: operator::Verb,
@@ -28,23 +28,23 @@ pub enum Verb {
     List,
     /// Make a key for the workspace and print its secret, which is shown this once
     Make(Box<Make>),
-    /// Show a key, without its secret: what it may do, what of it sleeps, what it has spent
+    /// Show a key without its secret: its capabilities, those out of force, and its spending
     Show(Which),
-    /// Change a key: its name, what it may do, its cap; what is not named stays
+    /// Change a key's name, capabilities or cap; what is not named stays
     Change(Box<Change>),
-    /// Give a key another secret and print it; the old one opens it for a while longer
+    /// Give a key another secret and print it; the old one stays good for a while
     Rotate {
-        /// `key_…`
+        /// Id of the key, `key_…`
         id: String,
-        /// For how many seconds the old secret stays good, 0 to a week; a day when absent
+        /// Seconds for which the old secret stays good, 0 to a week; a day when absent
         #[arg(long, value_name = "SECONDS")]
         grace: Option<i64>,
     },
     /// Switch a key off until it is unfrozen
     Freeze {
-        /// `key_…`
+        /// Id of the key, `key_…`
         id: String,
-        /// Why; whoever uses the key sees it
+        /// Reason, which the key's user sees
         #[arg(long)]
         reason: String,
     },
@@ -54,33 +54,33 @@ pub enum Verb {
     Revoke(Which),
 }
 
-/// One key.
+/// Key that a subcommand is about.
 #[derive(Args)]
 pub struct Which {
-    /// `key_…`
+    /// Id of the key, `key_…`
     id: String,
 }
 
-/// A key to be made.
+/// Arguments of `scrip keys make`.
 #[derive(Args)]
 pub struct Make {
-    /// Shown on pages
+    /// Name that pages and lists show
     name: String,
     #[command(flatten)]
     rights: Rights,
-    /// The only model it may run; may be given again
+    /// Only model that the key may run; repeat for more
     #[arg(long = "model", value_name = "MODEL")]
     models: Vec<String>,
-    /// The only workflow it may run; may be given again
+    /// Only workflow that the key may run; repeat for more
     #[arg(long = "workflow", value_name = "WORKFLOW")]
     workflows: Vec<String>,
-    /// What it may spend: 500 for ever, or 500/week, 500/month, 500/year
+    /// Maximum spending: 500 for ever, or 500/week, 500/month, 500/year
     #[arg(long, value_name = "CREDITS[/INTERVAL]")]
     cap: Option<Cap>,
-    /// From when on it is dead, such as 2027-01-31T00:00:00Z
+    /// Instant of expiry, such as 2027-01-31T00:00:00Z
     #[arg(long, value_name = "INSTANT")]
     expires_at: Option<String>,
-    /// Of whoever makes it, by a session: it can do no more than they, and goes with them
+    /// Make the caller's own key, by a session: it has no right that its owner lacks, and ends when its owner leaves
     #[arg(long)]
     mine: bool,
 }
@@ -88,18 +88,18 @@ pub struct Make {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct Rights {
-    /// What it may do, such as workflow:read, model:run, or model:image-pro:run for one alone; may be given again
+    /// Capability, such as workflow:read, model:run, or model:image-pro:run for one model alone; repeat for more
     #[arg(long = "can", value_name = "CAPABILITY")]
     capabilities: Vec<String>,
-    /// A preset of the catalog, such as read-only
+    /// Preset of the catalog, such as read-only
     #[arg(long)]
     preset: Option<String>,
 }
 
-/// What is to be different about a key.
+/// Arguments of `scrip keys change`.
 #[derive(Args)]
 pub struct Change {
-    /// `key_…`
+    /// Id of the key, `key_…`
     id: String,
     #[command(flatten)]
     what: Changed,
@@ -108,22 +108,22 @@ pub struct Change {
 #[derive(Args)]
 #[group(required = true, multiple = true)]
 struct Changed {
-    /// Another name
+    /// New name of the key
     #[arg(long)]
     name: Option<String>,
-    /// All that it may do from now on; may be given again
+    /// Capability in the new list, which replaces the old one; repeat for more
     #[arg(long = "can", value_name = "CAPABILITY")]
     capabilities: Option<Vec<String>>,
-    /// What it may spend from now on, such as 500/month; `none` takes the cap away
+    /// New maximum spending, such as 500/month; `none` removes the cap
     #[arg(long, value_name = "CREDITS[/INTERVAL]")]
     cap: Option<Cap>,
-    /// Whoever made it has left, and it stays
+    /// Keep the key although its maker has left
     #[arg(long)]
     reviewed: bool,
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         let call = match self {
             Verb::New { live } => return new(live, api.json),
@@ -160,8 +160,8 @@ fn new(live: bool, as_json: bool) -> Done {
     print(&if as_json { json!({ "key": key }).to_string() } else { key })
 }
 
-/// The id of a key. A secret in its place is told from it without being repeated, and is not sent: it would stand in
-/// an address.
+/// Returns the id of a key. A secret in its place is recognized, neither repeated nor sent: it would stand in an
+/// address.
 fn named(id: &str) -> Result<&str, Fault> {
     if id.starts_with("key_") {
         return Ok(id);
@@ -225,7 +225,7 @@ fn listed(keys: &[Key]) -> String {
     table(&head, &keys.iter().map(row).collect::<Vec<_>>())
 }
 
-/// A key with the secret that is shown this once.
+/// Renders a key with its secret, which is shown this once.
 fn with_secret(key: &Key) -> String {
     let secret = match &key.secret {
         Some(secret) => format!("{secret}\nThat is the secret: keep it now, it is not shown again.\n\n"),

@@ -1,4 +1,4 @@
-//! `scrip members`, `scrip invitations`, `scrip audit`: who belongs to a workspace, and who did what there.
+//! `scrip members`, `scrip invitations`, `scrip audit`: the people of a workspace, and their privileged acts.
 
 use super::api::{Api, Part, more};
 use super::output::{Done, Fault, table};
@@ -6,12 +6,12 @@ use super::terms::{Cap, cap_words};
 use clap::{Subcommand, ValueEnum};
 use scrip_client::types::{AuditEntry, Ended, Invitation, Member, MemberChange, NewInvitation, NewMember, Page, Role};
 
-/// What a member is to the workspace.
+/// Role of a member in the workspace.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Rank {
     /// Does everything that is not the operator's
     Admin,
-    /// Runs and reads
+    /// Runs models and reads, without administration
     Member,
 }
 
@@ -24,43 +24,43 @@ impl From<Rank> for Role {
     }
 }
 
-/// Verbs about members.
+/// Subcommands of `scrip members`.
 #[derive(Subcommand)]
 pub enum Verb {
     /// List the members of the workspace, in the order they joined
     List,
-    /// Make somebody a member whom your own product knows, without an invitation
+    /// Add a user of your own product as a member, without an invitation
     Add {
-        /// Their address
+        /// E-mail address of the user
         email: String,
-        /// What they are; a member when absent
+        /// Role of the user; member when absent
         #[arg(long)]
         role: Option<Rank>,
     },
-    /// Make a member an admin, or an admin a member
+    /// Change a member's role
     Role {
-        /// `usr_…`
+        /// Id of the member, `usr_…`
         id: String,
-        /// What they are from now on
+        /// New role of the member
         role: Rank,
     },
-    /// Hold a member to so many credits, whichever of their keys spends them
+    /// Limit a member's spending, over all of the member's keys
     Cap {
-        /// `usr_…`
+        /// Id of the member, `usr_…`
         id: String,
-        /// 500 for ever, or 500/week, 500/month, 500/year; `none` takes the cap away
+        /// Maximum spending: 500 for ever, or 500/week, 500/month, 500/year; `none` removes the cap
         #[arg(value_name = "CREDITS[/INTERVAL]")]
         cap: Cap,
     },
-    /// Remove a member, at once and with their keys; the workspace's own keys stay
+    /// Remove a member at once, with the member's own keys; the workspace's keys stay
     Remove {
-        /// `usr_…`
+        /// Id of the member, `usr_…`
         id: String,
     },
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         let client = api.scoped()?;
         let call = match self {
@@ -83,7 +83,7 @@ impl Verb {
     }
 }
 
-/// The id of a member.
+/// Returns the id of a member, or refuses a text that is none.
 fn named(id: &str) -> Result<&str, Fault> {
     if id.starts_with("usr_") {
         return Ok(id);
@@ -106,28 +106,28 @@ fn listed(members: &[Member]) -> String {
     table(&head, &members.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Verbs about invitations.
+/// Subcommands of `scrip invitations`.
 #[derive(Subcommand)]
 pub enum Inviting {
     /// List the invitations that wait for an answer
     List,
-    /// Invite somebody by mail: theirs alone, good once, and for seven days
+    /// Invite a person by mail; the invitation is good once, for seven days
     Send {
-        /// Where it goes
+        /// E-mail address of the person
         email: String,
-        /// What they will be; a member when absent
+        /// Role of the person; member when absent
         #[arg(long)]
         role: Option<Rank>,
     },
     /// Take an invitation back
     Withdraw {
-        /// `inv_…`
+        /// Id of the invitation, `inv_…`
         id: String,
     },
 }
 
 impl Inviting {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         match self {
             Inviting::List => api.show(api.scoped()?.invitations(), |page| invited(&page.data)).await,
@@ -155,7 +155,7 @@ fn invited(invitations: &[Invitation]) -> String {
     table(&["invitation", "email", "role", "expires"], &invitations.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Lists privileged acts.
+/// Prints the privileged acts of a workspace.
 pub async fn audit(api: &Api, part: &Part) -> Done {
     api.show(api.scoped()?.audit(&part.paging()), acts).await
 }

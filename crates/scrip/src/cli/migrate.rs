@@ -1,4 +1,4 @@
-//! `scrip migrate`.
+//! `scrip migrate`: schema updates, and moves of a journal between stores.
 
 use super::moving::move_up;
 use super::output::{Done, Fault, say};
@@ -8,47 +8,47 @@ use crate::store::{Address, Options, admit};
 use clap::{Args, ValueEnum, value_parser};
 use std::path::PathBuf;
 
-/// Why statements that are printed are not run.
+/// Refusal to run the printed statements for Citus.
 const NOT_ON_CITUS: &str = "scrip does not serve a journal on several nodes: their transactions have no common order, \
      and what is folded from them would miss entries (docs/SCALING.md); without --run the statements are printed";
 
-/// `scrip migrate`: brings a data directory or a database to this version's schema, as `serve` does at its start; or
-/// moves what is in a directory into a database; or parts the journal of a database by workspace.
+/// Arguments of `scrip migrate`: updates a data directory or a database to this version's schema, as `serve` does at
+/// its start; or transfers a directory into a database; or partitions the journal of a database by workspace.
 #[derive(Args)]
 pub struct Migrate {
     #[command(flatten)]
     place: Place,
-    /// Move what is in this data directory into a PostgreSQL database. Can be interrupted and run again
+    /// Transfer this data directory into a PostgreSQL database. Can be interrupted and run again
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
-    /// The database it is moved into, when that is not --database-url: an empty one, or one that an interrupted move
-    /// began to fill. With --run, the one whose journal is parted
+    /// Target database of the transfer when it is not --database-url: an empty one, or one that an interrupted transfer
+    /// began to fill. With --run, the database whose journal is partitioned
     #[arg(long, value_name = "URL")]
     to: Option<String>,
-    /// Print the statements that part the journal by workspace
+    /// Print the statements that distribute the journal by workspace
     #[arg(long, value_name = "HOW", conflicts_with = "from")]
     distributed: Option<Distributed>,
-    /// Into how many partitions
+    /// Number of partitions to make
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = value_parser!(u32).range(2..=1_024))]
     parts: u32,
-    /// Run them, while no server has the database open
+    /// Run the printed statements, while no server has the database open
     #[arg(long, requires = "distributed")]
     run: bool,
     /// Trust all rows beside the journal as they are, and seal them anew: for another SCRIP_INTEGRITY_SECRET, or after
-    /// rows were mended by hand. No server may have it open
+    /// rows were mended by hand. No server may have the store open
     #[arg(long, conflicts_with_all = ["from", "distributed"])]
     seal: bool,
-    /// Then give this role of the database what serving needs, and no right to change or delete an entry. To be run as
+    /// Afterwards grant this role of the database what serving needs, and no right to change or delete an entry. Run as
     /// the owner of the tables, and again with each new version
     #[arg(long, value_name = "NAME")]
     role: Option<String>,
-    /// Entries in a transaction
+    /// Number of entries in a transaction
     #[arg(long, value_name = "N", hide = true, default_value_t = 5_000)]
     #[arg(value_parser = value_parser!(u32).range(1..=100_000))]
     batch: u32,
 }
 
-/// How a journal is distributed.
+/// Ways to distribute a journal.
 #[derive(Clone, Copy, ValueEnum)]
 enum Distributed {
     /// Partitions of one database
@@ -61,7 +61,7 @@ impl Migrate {
     /// Migrates, and waits until the projections are folded.
     ///
     /// # Errors
-    /// When it is in use, or was written by a newer version.
+    /// When the store is in use, or was written by a newer version.
     pub async fn run(self) -> Done {
         let database = self.place.database(self.to.as_deref());
         if let Some(how) = self.distributed {

@@ -1,7 +1,8 @@
-//! The command line: one file a family of verbs.
+//! The command line, with one file for each family of subcommands.
 //!
-//! Invariant: the client verbs go through the public API by the same client everybody has; only `serve`, `demo`,
-//! `migrate`, `verify`, `export` and `benchmark`, one of its own, open a data directory, and only `stripe` asks Stripe.
+//! Invariant: the client verbs go through the public API by the same client that customers have. Only `serve`, `demo`,
+//! `migrate`, `verify`, `export` and `benchmark` (with a directory of its own) open a data directory, and only `stripe`
+//! asks Stripe.
 
 mod api;
 mod balance;
@@ -51,31 +52,31 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API
+    /// Serve the API, with its workers
     Serve(Box<serve::Serve>),
     /// Serve with workspaces on every plan and some history, and print what to try
     Demo(demo::Demo),
     /// Check, show, compare and publish catalogs
     #[command(subcommand)]
     Catalog(catalog::Verb),
-    /// Say what a run would cost
+    /// Show the price of a run
     Quote(quote::Quote),
-    /// Run a model
+    /// Run a model of the catalog
     Run(run::Run),
     /// List, show and cancel runs
     #[command(subcommand)]
     Runs(run::Verb),
-    /// Show the balance
+    /// Show the balance of the workspace
     Balance,
     /// Show what the workspace may do
     Entitlements,
-    /// Sum what was run and spent
+    /// Sum the runs and their spending
     Usage(balance::UsageArgs),
     /// List the journal, newest first
     Entries(Part),
     /// Explain an entry in words
     Explain {
-        /// `en_…`
+        /// Id of the entry, `en_…`
         entry: String,
     },
     /// Open workspaces and put them on plans
@@ -105,24 +106,24 @@ enum Command {
     /// Apply for reviews that plans require, and decide them
     #[command(subcommand)]
     Reviews(reviews::Verb),
-    /// List who did what to a workspace, newest first
+    /// List the privileged acts of a workspace, newest first
     Audit(Part),
-    /// Print a link that signs somebody in, to the named workspace alone if one is named
+    /// Print a link that signs a person in, to the named workspace alone if one is named
     SignIn(sign_in::SignIn),
     /// Switch models and providers off everywhere, and on again
     #[command(subcommand)]
     Switches(switches::Verb),
-    /// Buy plans and packs through the payment provider, and see how paying stands
+    /// Buy plans and packs through Stripe, and show the status of payment
     #[command(subcommand)]
     Billing(billing::Verb),
-    /// List what an operator should look at because money and credits may not agree, newest first
+    /// List alerts that money and credits may not agree, newest first
     Alerts(Part),
     /// Sell the catalog's plans and packs through Stripe
     #[command(subcommand)]
     Stripe(stripe::Verb),
     /// Open workspaces for the users of a CSV file and give them their credits
     Import(import::Import),
-    /// Bring a data directory or a database to this version's schema, or move the one into the other
+    /// Update a data directory or a database to this version's schema, or transfer the one into the other
     Migrate(migrate::Migrate),
     /// Measure this build on this machine
     Benchmark(benchmark::Benchmark),
@@ -131,18 +132,18 @@ enum Command {
     Soak(soak::Soak),
     /// Replay the journal and check every hash, balance and projection
     Verify(verify::Verify),
-    /// Write the journal for other programs
+    /// Export the journal for other programs
     Export(export::Export),
     /// Print the OpenAPI document
     Openapi,
     /// Print a completion script
     Completions {
-        /// The shell
+        /// Shell to print the script for
         shell: clap_complete::Shell,
     },
 }
 
-/// Runs what the arguments say.
+/// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let Cli { mut api, mut command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

@@ -1,4 +1,4 @@
-//! `scrip migrate --from DIR --to URL`: a data directory moves up into a database.
+//! `scrip migrate --from DIR --to URL`: the transfer of a data directory into a database.
 //!
 //! Invariant: the database may be served only after both sides were replayed without a difference, to equal digests.
 
@@ -11,7 +11,7 @@ use crate::store::{Address, Options, Store, Unavailable};
 use crate::verify::Report;
 use std::path::Path;
 
-/// Moves everything that is in the journal's file.
+/// Transfers the whole journal of a directory into a database.
 ///
 /// # Errors
 /// When the directory is in use, the database is not the place for it, or a replay finds a difference.
@@ -55,7 +55,7 @@ pub async fn move_up(from: &Path, to: &Address, options: Options, batch: i64) ->
     ))
 }
 
-/// Folds the projections of the database, and replays it.
+/// Folds the projections of the database, and replays its journal.
 async fn replay(to: &Address, length: i64, options: Options) -> Result<Report, Fault> {
     let store = Store::connect_halfway(to, options).await.map_err(refused)?;
     let watch = Stopwatch::start();

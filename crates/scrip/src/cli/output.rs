@@ -1,4 +1,4 @@
-//! What a verb prints, and how it fails.
+//! Output and failures of the subcommands.
 //!
 //! Invariant: text that came from elsewhere reaches a terminal without control characters, so that no name or reason
 //! can move the cursor or rewrite a line.
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// The exit codes, as `--help` tells them.
+/// Exit codes and their meanings, for `--help`.
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -17,36 +17,36 @@ Exit codes:
   2  misused: the arguments make no sense
   3  the server cannot be reached or cannot answer now";
 
-/// Why a verb did not do what it was told.
+/// Reason why a command failed, which decides the exit code.
 #[derive(Debug)]
 pub enum Fault {
-    /// Refused, or wrong.
+    /// Refused by the server, or wrong in itself; exit code 1.
     Refused(String),
-    /// The arguments make no sense.
+    /// Arguments that make no sense; exit code 2.
     Misused(String),
-    /// The server cannot be reached or cannot answer now.
+    /// Server that cannot be reached or cannot answer now; exit code 3.
     Unavailable(String),
 }
 
-/// What a verb comes to.
+/// Result of a subcommand.
 pub type Done = Result<(), Fault>;
 
 impl Fault {
-    /// Why, in words.
+    /// Returns the reason in words.
     pub fn text(&self) -> &str {
         match self {
             Fault::Refused(text) | Fault::Misused(text) | Fault::Unavailable(text) => text,
         }
     }
 
-    /// Says it on standard error and gives the exit code.
+    /// Prints the reason on standard error and returns the exit code.
     pub fn exit(self) -> ExitCode {
         let (text, code) = match self {
             Fault::Refused(text) => (text, 1),
             Fault::Misused(text) => (text, 2),
             Fault::Unavailable(text) => (text, 3),
         };
-        // Nobody may be listening; the exit code still says it.
+        // Standard error may be closed; the exit code tells the failure all the same.
         drop(writeln!(io::stderr(), "{}", clean(text.trim_end())));
         ExitCode::from(code)
     }
@@ -79,7 +79,7 @@ impl From<Error> for Fault {
     }
 }
 
-/// A refusal for people: its code, what to do, and the ways out.
+/// Renders a refusal for people: its code, the detail, and the ways out.
 fn refusal(problem: &Problem, members: &Value) -> String {
     let mut lines = vec![format!("{}: {}", problem.code, problem.detail)];
     let errors = members["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -113,14 +113,14 @@ fn refusal(problem: &Problem, members: &Value) -> String {
     lines.join("\n")
 }
 
-/// How an admin raises the cap that was reached.
+/// Returns the command with which an admin raises the cap that was reached.
 fn raise(cap: &Value) -> Option<String> {
     let of = cap["of"].as_str()?;
     let verb = if of.starts_with("key_") { format!("keys change {of} --cap") } else { format!("members cap {of}") };
     Some(format!("have the cap raised: scrip {verb} CREDITS"))
 }
 
-/// One way out of a balance that is too small, as something to do.
+/// Renders one way out of a balance that is too small, as something to do.
 pub fn way_out(option: &Value) -> String {
     let credits = words(&option["credits"]);
     match option["kind"].as_str() {
@@ -147,7 +147,7 @@ pub fn way_out(option: &Value) -> String {
     }
 }
 
-/// An amount of money, `12.00 usd`.
+/// Renders an amount of money, such as `12.00 usd`.
 pub fn money(price: &Value) -> String {
     let cents = price["amount"].as_i64();
     cents.map_or_else(
@@ -156,12 +156,12 @@ pub fn money(price: &Value) -> String {
     )
 }
 
-/// A JSON value in a sentence: text without its quotes.
+/// Renders a JSON value in a sentence: text without its quotes.
 pub fn words(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The problem document of a refusal, as the API gave it.
+/// Returns the problem document of a refusal, as the API gave it.
 pub fn problem_document(problem: &Problem, members: &Value) -> Value {
     let mut document = json!(problem);
     if let Some(document) = document.as_object_mut() {
@@ -170,18 +170,18 @@ pub fn problem_document(problem: &Problem, members: &Value) -> Value {
     document
 }
 
-/// Prints text that may come from elsewhere.
+/// Prints text that may come from elsewhere, without control characters.
 ///
 /// # Errors
-/// When it cannot be written. That nobody reads on (`| head`) is no error.
+/// When standard output cannot be written; a closed pipe (`| head`) is no error.
 pub fn say(text: &str) -> Done {
     print(&clean(text))
 }
 
-/// Prints exact text: JSON, or what a file should hold.
+/// Prints exact text: JSON, or the content of a file.
 ///
 /// # Errors
-/// When it cannot be written. That nobody reads on (`| head`) is no error.
+/// When standard output cannot be written; a closed pipe (`| head`) is no error.
 pub fn print(text: &str) -> Done {
     let mut out = io::stdout().lock();
     match writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()) {
@@ -190,12 +190,12 @@ pub fn print(text: &str) -> Done {
     }
 }
 
-/// Text without control characters but the newline.
+/// Replaces every control character but the newline.
 pub fn clean(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter }).collect()
 }
 
-/// A table: columns of numbers to the right, all others to the left.
+/// Renders a table: columns of numbers to the right, all others to the left.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return "none\n".to_owned();
@@ -218,7 +218,7 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     std::iter::once(line(head.to_vec())).chain(body).collect()
 }
 
-/// A value that may be absent.
+/// Returns a value, or a dash when it is absent.
 pub fn or_dash(value: Option<&str>) -> String {
     value.unwrap_or("-").to_owned()
 }

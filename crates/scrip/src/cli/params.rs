@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value};
 
-/// What to ask of a model.
+/// Parameters that a run of a model is asked with.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Params {
-    /// A parameter: `images=4`, `audio=true`, `prompt=a kite`; `name:=JSON` is exact; a name given twice is a list
+    /// Parameter: `images=4`, `audio=true`, `prompt=a kite`; `name:=JSON` is exact; a repeated name makes a list
     #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = one)]
     given: Vec<(String, Value)>,
 }
 
 impl Params {
-    /// As the API takes them.
+    /// Returns the parameters as the API takes them.
     pub fn map(&self) -> Map<String, Value> {
         let mut map = Map::new();
         for (name, value) in &self.given {
@@ -33,7 +33,7 @@ impl Params {
     }
 }
 
-/// An entry of a list: those are texts.
+/// Converts an entry of a list to text, since all entries of a list are texts.
 fn text(value: Value) -> Value {
     match value {
         Value::String(_) => value,

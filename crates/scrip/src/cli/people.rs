@@ -5,31 +5,31 @@ use super::output::{Done, or_dash, table};
 use clap::Subcommand;
 use scrip_client::types::{NewBlock, Person};
 
-/// Verbs about people.
+/// Subcommands of `scrip people`.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// Show a person by their id, or everybody who has an address
+    /// Show a person by id, or all people with an address
     Show {
-        /// `usr_…`, or an e-mail address
+        /// Id of the person, `usr_…`, or an e-mail address
         person: String,
     },
-    /// End a person's sessions, links, keys and mail, and let them sign in no more
+    /// End a person's sessions, links, keys and mail, and refuse sign-in
     Block {
-        /// `usr_…`
+        /// Id of the person, `usr_…`
         id: String,
-        /// The reason, for the audit log
+        /// Reason, for the audit log
         #[arg(long)]
         reason: String,
     },
-    /// End a block
+    /// End a person's block
     Unblock {
-        /// `usr_…`
+        /// Id of the person, `usr_…`
         id: String,
     },
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         let client = api.client()?;
         let call = match self {

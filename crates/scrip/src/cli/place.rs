@@ -1,4 +1,4 @@
-//! Where a journal is, for commands that read it without a server.
+//! Place of a journal, for commands that read it without a server.
 
 use super::output::Fault;
 use crate::store::integrity::Key;
@@ -7,28 +7,28 @@ use clap::Args;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A data directory, or a PostgreSQL database.
+/// Data directory or PostgreSQL database that holds a journal.
 #[derive(Args, Clone)]
 pub struct Place {
-    /// The data directory. No server may have it open
+    /// Data directory, which no server may have open
     #[arg(long, env = "SCRIP_DATA", value_name = "DIR", default_value = "data")]
     data: PathBuf,
-    /// The PostgreSQL database, where the journal is in one: postgres://…
+    /// PostgreSQL database, when the journal is in one: postgres://…
     #[arg(long, env = "SCRIP_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// The certificates that vouch for the database's server, in PEM form; without them, those this machine trusts do
+    /// File of certificates in PEM form that vouch for the database's server; the machine's own when absent
     #[arg(long, env = "SCRIP_DATABASE_CA", value_name = "FILE")]
     database_ca: Option<PathBuf>,
-    /// The schema of the database that has the journal's tables
+    /// Schema of the database that has the journal's tables
     #[arg(long, env = "SCRIP_DATABASE_SCHEMA", value_name = "NAME")]
     database_schema: Option<String>,
-    /// The secret that seals what the journal does not hold, where the server is given one
+    /// Secret that seals the rows beside the journal, when the server has one
     #[arg(long, env = "SCRIP_INTEGRITY_SECRET", value_name = "SECRET", hide_env_values = true)]
     integrity_secret: Option<String>,
 }
 
 impl Place {
-    /// Returns the options it is opened with.
+    /// Returns the options to open the store with.
     ///
     /// # Errors
     /// When the secret is too short to be one.
@@ -37,7 +37,7 @@ impl Place {
         Ok(Options { secret, ..Options::default() })
     }
 
-    /// Opens what is there. Opening a directory makes it; reading nothing is a typing error.
+    /// Opens the store. A data directory must exist: opening would make it, and a missing one is a typing error.
     ///
     /// # Errors
     /// When there is no journal, or a server has it open.
@@ -48,13 +48,13 @@ impl Place {
         self.make(options).await
     }
 
-    /// The database that is named, or another one that the same certificates vouch for.
+    /// Returns the named database, or another one that the same certificates vouch for.
     pub fn database(&self, other: Option<&str>) -> Option<Address> {
         let url = other.or(self.database_url.as_deref())?;
         Some(Address { url: url.to_owned(), ca: self.database_ca.clone(), schema: self.database_schema.clone() })
     }
 
-    /// Opens it, and makes it where there is none.
+    /// Opens the store, and makes it when there is none.
     ///
     /// # Errors
     /// When a server has it open, or a newer version wrote it.
@@ -69,14 +69,14 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.database_url {
-            // The address may hold a password.
+            // The address may hold a password, so it is not shown.
             Some(_) => f.write_str("the database"),
             None => self.data.display().fmt(f),
         }
     }
 }
 
-/// Opens a data directory that is there.
+/// Opens a data directory that exists.
 ///
 /// # Errors
 /// When there is no journal, or a server has it open.

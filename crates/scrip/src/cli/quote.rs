@@ -1,4 +1,4 @@
-//! `scrip quote`: what a run would cost.
+//! `scrip quote`: the price of a run.
 
 use super::api::Api;
 use super::output::{Done, Fault, print, say, way_out, words};
@@ -9,20 +9,20 @@ use scrip_engine::{Name, price, resolve_params};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// `scrip quote`.
+/// Arguments of `scrip quote`.
 #[derive(Args)]
 pub struct Quote {
-    /// The model
+    /// Id of the model
     model: String,
     #[command(flatten)]
     params: Params,
-    /// Price it from this file or shipped catalog, without a server
+    /// Catalog file or shipped catalog to price from, without a server
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
 }
 
 impl Quote {
-    /// Does it.
+    /// Prints the quote, from the server or from a catalog file.
     pub async fn run(self, api: &Api) -> Done {
         match &self.catalog {
             Some(file) => self.offline(file, api.json),
@@ -65,7 +65,7 @@ impl Quote {
     }
 }
 
-/// The lines of a price and their sum.
+/// Renders the lines of a price and their sum.
 pub fn sum<'a>(lines: impl Iterator<Item = (&'a str, i64)>, total: i64, unit: &str) -> String {
     let lines: Vec<String> = lines.map(|(text, credits)| format!("  {credits:>8}  {text}\n")).collect();
     let above = if lines.len() > 1 { lines.concat() } else { String::new() };

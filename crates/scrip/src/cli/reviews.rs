@@ -1,4 +1,4 @@
-//! `scrip reviews`: applying for what stands before a plan, and deciding it.
+//! `scrip reviews`: applications for reviews that plans require, and decisions about them.
 
 use super::api::{Api, Part, more};
 use super::output::{Done, Fault, or_dash, print, say, table};
@@ -7,14 +7,14 @@ use scrip_client::types::{NewReview, Review, ReviewFile};
 use scrip_client::{Call, Client, FileKind};
 use std::path::{Path, PathBuf};
 
-/// How an application stands.
+/// Status of an application for a review.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Status {
-    /// Nobody has decided
+    /// Waiting for a decision of the operator
     Submitted,
-    /// What requires it can be bought
+    /// Approved, so that the plans that require the review can be bought
     Approved,
-    /// It can be applied for again
+    /// Rejected, and open to another application
     Rejected,
     /// Approved once, and not any more
     Revoked,
@@ -31,38 +31,38 @@ impl Status {
     }
 }
 
-/// Verbs about reviews.
+/// Subcommands of `scrip reviews`.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// List applications, newest first: the workspace's, or everybody's where none is named
+    /// List applications, newest first: of the workspace, or of all workspaces when none is named
     List {
-        /// Only those that stand so
+        /// Show applications with this status alone
         #[arg(long)]
         status: Option<Status>,
         #[command(flatten)]
         part: Part,
     },
-    /// Show an application, with what was sent
+    /// Show an application, with its form and files
     Show {
-        /// `rev_…`
+        /// Id of the application, `rev_…`
         id: String,
     },
     /// Apply for a review that a plan requires
     Apply {
-        /// The review, as `scrip catalog show` names it
+        /// Id of the review, as `scrip catalog show` names it
         review: String,
-        /// What the operator is to know: company="Studio Ada"
+        /// Field of the form, for the operator: company="Studio Ada"
         #[arg(value_name = "FIELD=TEXT", value_parser = field)]
         form: Vec<(String, String)>,
     },
     /// Add a PDF, PNG or JPEG to an application that is not decided yet; or save one of its files, `rf_…`, as PATH
     File {
-        /// `rev_…` to add to, or `rf_…` to save
+        /// Id of the application to add to, `rev_…`, or of the file to save, `rf_…`
         id: String,
-        /// The file
+        /// Path of the file
         path: PathBuf,
     },
-    /// Approve an application
+    /// Approve an application for a review
     Approve(Decision),
     /// Reject an application; the applicant is told why
     Reject(Decision),
@@ -70,12 +70,12 @@ pub enum Verb {
     Revoke(Decision),
 }
 
-/// What is decided, and why.
+/// Decision about an application, and its reason.
 #[derive(clap::Args)]
 pub struct Decision {
-    /// `rev_…`
+    /// Id of the application, `rev_…`
     id: String,
-    /// Why
+    /// Reason for the decision
     #[arg(long)]
     reason: String,
 }
@@ -87,9 +87,9 @@ impl Decision {
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
-        // An operator may name no workspace, and sees all.
+        // An operator who names no workspace sees all applications.
         let client = || -> Result<Client, Fault> {
             match api.named_workspace() {
                 Some(_) => Ok((*api.scoped()?).clone()),
@@ -150,7 +150,7 @@ fn field(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), text.to_owned()))
 }
 
-/// The id of an application.
+/// Returns the id of an application, or refuses a text that is none.
 fn named(id: &str) -> Result<&str, Fault> {
     if id.starts_with("rev_") {
         return Ok(id);

@@ -1,4 +1,4 @@
-//! `scrip run` and `scrip runs`: running a model, and what became of runs.
+//! `scrip run` and `scrip runs`: running a model, and the state of runs.
 
 use super::api::{Api, Part, more};
 use super::output::{Done, Fault, print, say, table};
@@ -11,42 +11,42 @@ use scrip_client::{Client, Scoped};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// `scrip run`.
+/// Arguments of `scrip run`.
 #[derive(Args)]
 pub struct Run {
-    /// The model
+    /// Id of the model
     model: String,
     #[command(flatten)]
     params: Params,
-    /// Wait until it has ended; exits with 1 when nothing was delivered
+    /// Wait until the run has ended; exit with 1 when nothing was delivered
     #[arg(long)]
     wait: bool,
-    /// Give up waiting after so many seconds; the run goes on
+    /// Maximum wait, in seconds; the run goes on
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     patience: u64,
     /// Wait, and store the outputs in this directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Hold the price of this quote
+    /// Id of the quote whose price is held
     #[arg(long, value_name = "ID")]
     quote: Option<String>,
-    /// What the sandbox is to do; only in test mode
+    /// Outcome that the sandbox makes; only in test mode
     #[arg(long, value_name = "OUTCOME")]
     sandbox: Option<Outcome>,
 }
 
-/// How a sandboxed run ends.
+/// Outcome of a run in the sandbox.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Outcome {
-    /// With usable output
+    /// End with usable output
     Succeed,
-    /// With an error of the provider
+    /// End with an error of the provider
     Fail,
-    /// Never; its deadline ends it
+    /// Never end by itself; the deadline ends it
     Timeout,
-    /// With output that cannot be used
+    /// End with output that cannot be used
     Unusable,
-    /// With a refusal by a filter
+    /// End with a refusal by a filter
     Refused,
 }
 
@@ -64,7 +64,7 @@ impl Outcome {
 }
 
 impl Run {
-    /// Does it.
+    /// Starts the run, and waits for its end and stores its outputs when asked to.
     pub async fn run(self, api: &Api) -> Done {
         let client = api.scoped()?;
         let new = NewRun {
@@ -97,7 +97,7 @@ impl Run {
         if matches!(run.status.as_str(), "succeeded" | "partial") { Ok(()) } else { Err(Fault::Refused(failed(&run))) }
     }
 
-    /// The run as the API shows it when it has ended.
+    /// Waits for the end of a run and returns it as the API shows it.
     async fn ended(&self, api: &Api, client: &Scoped, run: &Shown) -> Result<String, Fault> {
         let bar = spinner(&format!("{} is {}", run.model, run.status));
         let ended = tokio::time::timeout(Duration::from_secs(self.patience), client.wait(&run.id)).await;
@@ -117,7 +117,7 @@ fn failed(run: &Shown) -> String {
     format!("{}; {} {} came back", why.unwrap_or_else(|| run.status.clone()), run.credits.released, run.unit)
 }
 
-/// A spinner on standard error; nothing when that is no terminal.
+/// Draws a spinner on standard error; nothing when that is no terminal.
 pub fn spinner(message: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})").expect("the template is good");
     let bar = ProgressBar::new_spinner().with_style(style).with_message(message.to_owned());
@@ -125,7 +125,7 @@ pub fn spinner(message: &str) -> ProgressBar {
     bar
 }
 
-/// Stores the outputs of a run, checked against their hashes, and gives their places.
+/// Stores the outputs of a run, checked against their hashes, and returns their paths.
 async fn download(client: &Client, run: &Shown, directory: &Path) -> Result<Vec<PathBuf>, Fault> {
     std::fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let mut files = Vec::new();
@@ -134,7 +134,7 @@ async fn download(client: &Client, run: &Shown, directory: &Path) -> Result<Vec<
         if hex(&sha256(&[&bytes])) != output.sha256 {
             return Err(Fault::Refused(format!("{}: what came is not what was stored", output.asset)));
         }
-        // The name is the server's, so only what an id may have goes into a path.
+        // The name comes from the server, so a path takes only the characters of an id.
         let safe: String =
             output.asset.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
         let path = directory.join(format!("{safe}.{}", extension(&output.content_type)));
@@ -157,37 +157,37 @@ fn extension(content_type: &str) -> &'static str {
     }
 }
 
-/// Verbs about runs.
+/// Subcommands of `scrip runs`.
 #[derive(Subcommand)]
 pub enum Verb {
     /// List runs, newest first
     List {
         #[command(flatten)]
         part: Part,
-        /// Only those with this status
+        /// Show runs with this status alone
         #[arg(long)]
         status: Option<String>,
     },
-    /// Show a run
+    /// Show a run and its outputs
     Show {
-        /// `run_…`
+        /// Id of the run, `run_…`
         id: String,
-        /// Wait up to so many seconds for its end
+        /// Maximum wait for the run's end, in seconds
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=60))]
         wait: Option<u32>,
-        /// Store its outputs in this directory
+        /// Store the outputs in this directory
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Give a run up
+    /// Cancel a run before its end
     Cancel {
-        /// `run_…`
+        /// Id of the run, `run_…`
         id: String,
     },
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         match self {
             Verb::List { part, status } => {
@@ -228,7 +228,7 @@ fn listed(runs: &[Shown]) -> String {
     )
 }
 
-/// A run for people.
+/// Renders a run for people.
 fn shown(run: &Shown) -> String {
     let credits = &run.credits;
     let trial = run.trial.as_ref().map(|trial| format!(" on trial ({trial})")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `scrip serve`.
+//! `scrip serve`: the server, its settings and its log.
 
 use crate::benchmark::lag;
 use crate::config::Settings;
@@ -9,21 +9,21 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
-/// `scrip serve`: the API, the workers and the scheduler, in one process.
+/// Arguments of `scrip serve`: the API, the workers and the scheduler, in one process.
 #[derive(Args)]
 pub struct Serve {
-    /// A configuration file; `config.default.toml` names every key
+    /// Configuration file; `config.default.toml` names every key
     #[arg(long, env = "SCRIP_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
-    /// Write how far the projections are behind, again and again
+    /// File to write the lag of the projections to, again and again
     #[arg(long, value_name = "FILE", hide = true)]
     lag_file: Option<PathBuf>,
 }
 
 impl Serve {
-    /// Notes where each setting was given.
+    /// Records where each setting was given.
     pub fn note_sources(&mut self, matches: &ArgMatches) {
         self.settings.note_sources(matches);
     }
@@ -31,7 +31,7 @@ impl Serve {
     /// Serves until the process is told to stop.
     ///
     /// # Errors
-    /// What is wrong and what to do about it.
+    /// When the server cannot start or fails, with what to do about it.
     pub async fn run(self) -> Result<(), String> {
         let settings = self.settings.resolve(self.config.as_deref())?;
         log(&settings)?;
@@ -63,7 +63,7 @@ pub fn log(settings: &Settings) -> Result<(), String> {
     let has_colours =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|told| told.is_empty());
     let builder = builder.with_ansi(has_colours);
-    // A log that cannot be written (its disk is full too) must not be complained of there: that would panic.
+    // A log that cannot be written, because its disk is full too, must not be complained of there: that would panic.
     let builder = builder.log_internal_errors(false);
     let done = if settings.log_json == Some(true) { builder.json().try_init() } else { builder.try_init() };
     done.map_err(|error| error.to_string())
@@ -72,8 +72,8 @@ pub fn log(settings: &Settings) -> Result<(), String> {
 /// Names of the levels, the first of which logs nothing.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Reads a filter: a level, and levels of modules, separated by commas. A word that is no level would be read as the
-/// name of a module, and switch everything else off.
+/// Reads a filter: a level, and levels of modules, separated by commas. Refuses a word that is no level: it would be
+/// read as the name of a module, and switch everything else off.
 fn log_filter(text: &str) -> Result<EnvFilter, String> {
     let example = "write error, warn, info, debug or trace, and levels of modules behind it: info,hyper=debug";
     let is_level = |word: &str| LEVELS.contains(&word.trim().to_ascii_lowercase().as_str());
@@ -91,7 +91,7 @@ fn log_filter(text: &str) -> Result<EnvFilter, String> {
     EnvFilter::try_new(text).map_err(|error| format!("{error}; {example}"))
 }
 
-/// Ends when the process is asked to stop.
+/// Waits until the process is asked to stop.
 pub async fn stopped() {
     let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(terminate) => terminate,

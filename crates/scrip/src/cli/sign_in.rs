@@ -1,19 +1,19 @@
-//! `scrip sign-in`: a link that signs somebody in, where no mail brings it.
+//! `scrip sign-in`: a link that signs a person in, when no mail brings it.
 
 use super::api::Api;
 use super::output::Done;
 use clap::Args;
 use scrip_client::types::{NewPortalLink, PortalLink};
 
-/// `scrip sign-in`.
+/// Arguments of `scrip sign-in`.
 #[derive(Args)]
 pub struct SignIn {
-    /// Whom it signs in
+    /// E-mail address of the person
     email: String,
 }
 
 impl SignIn {
-    /// Does it.
+    /// Makes the link and prints it.
     pub async fn run(self, api: &Api) -> Done {
         let SignIn { email } = self;
         let workspace = api.named_workspace().map(str::to_owned);

@@ -1,4 +1,4 @@
-//! `scrip soak`.
+//! `scrip soak`: measurements of a directory with many entries.
 
 use super::output::{Done, Fault, print, say};
 use super::serve::stopped;
@@ -8,26 +8,26 @@ use clap::{Args, value_parser};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// `scrip soak`: fills a fresh directory with entries of real commands, and measures what so many cost.
+/// Arguments of `scrip soak`: fills a fresh directory with entries of real commands, and measures what so many cost.
 #[derive(Args)]
 pub struct Soak {
-    /// Entries to fill it with
+    /// Number of entries to fill the directory with
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     #[arg(value_parser = value_parser!(u64).range(1..=1_000_000_000))]
     entries: u64,
-    /// Workspaces they belong to; one for every hundred entries, if it is not told
+    /// Number of workspaces the entries belong to; one for every hundred entries when absent
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=100_000_000))]
     workspaces: Option<u64>,
-    /// The directory, which must be fresh; the disk under it is the one that is measured
+    /// Fresh directory for the data; its disk is the one that is measured
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// How long each measurement of a server takes
+    /// Duration of each measurement of a server, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = super::benchmark::seconds)]
     seconds: f64,
 }
 
 impl Soak {
-    /// Fills, measures and prints.
+    /// Fills, measures and prints the report.
     ///
     /// # Errors
     /// When the disk has no room for it, or anything that is measured fails.
@@ -44,7 +44,7 @@ impl Soak {
         let measured = tokio::select! {
             measured = measured => measured.map_err(|error| error.to_string()).and_then(|measured| measured),
             () = stopped() => {
-                // What fills the directory would go on otherwise.
+                // The thread that fills the directory would go on otherwise.
                 place.clear();
                 std::process::exit(1);
             }

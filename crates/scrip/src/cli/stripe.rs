@@ -10,35 +10,35 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Verbs about the Stripe account.
+/// Subcommands of `scrip stripe`.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// Compare the catalog's plans and packs with the account's products and prices, and show what would be done
+    /// Compare the catalog's plans and packs with the account's products and prices, and show the changes
     Sync(Sync),
 }
 
-/// `scrip stripe sync`.
+/// Arguments of `scrip stripe sync`.
 #[derive(Args)]
 pub struct Sync {
-    /// The catalog file, or the name of a shipped one
+    /// Catalog file, or the name of a shipped one
     #[arg(long, env = "SCRIP_CATALOG", value_name = "FILE")]
     catalog: Option<PathBuf>,
-    /// Do it; otherwise nothing is written
+    /// Make the changes; otherwise nothing is written
     #[arg(long)]
     apply: bool,
-    /// A secret key of the account, or a restricted one
+    /// Secret key of the account, or a restricted one
     #[arg(long, env = "SCRIP_STRIPE_SECRET_KEY", value_name = "KEY", hide_env_values = true)]
     stripe_secret_key: Option<Secret>,
-    /// Where Stripe is, when it is a simulator
+    /// Base URL of Stripe, for a simulator
     #[arg(long, env = "SCRIP_STRIPE_API_URL", value_name = "URL")]
     stripe_api_url: Option<String>,
-    /// A configuration file; `config.default.toml` names every key
+    /// Configuration file; `config.default.toml` names every key
     #[arg(long, env = "SCRIP_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Verb {
-    /// Does it.
+    /// Runs the chosen subcommand and prints its result.
     pub async fn run(self, as_json: bool) -> Done {
         match self {
             Verb::Sync(sync) => sync.run(as_json).await,
@@ -77,7 +77,7 @@ impl Sync {
     }
 }
 
-/// Whose key it is. A restricted key may not be allowed to ask; everything else can be done all the same.
+/// Returns the account of the key. A restricted key may not be allowed to read the account; the rest works without it.
 async fn account(client: &Client) -> Result<String, Fault> {
     match client.account().await {
         Ok(Account { id }) => Ok(id),
@@ -88,7 +88,7 @@ async fn account(client: &Client) -> Result<String, Fault> {
     }
 }
 
-/// Shows a step. Whether anybody reads is no reason to stop in the middle.
+/// Prints a step. A closed standard output is no reason to stop halfway.
 fn show(step: &Step, as_json: bool) {
     if !as_json {
         drop(say(&step.told()));
@@ -104,7 +104,7 @@ fn last_line(plan: &Plan, applied: bool) -> String {
     if applied { format!("{changes} made\n") } else { format!("{changes} to make; --apply makes them\n") }
 }
 
-/// All of it, for a program.
+/// Returns all changes as JSON, for a program.
 fn document(account: &str, client: &Client, plan: &Plan, applied: bool) -> Value {
     let change = |step: &Step| json!({ "kind": step.kind(), "at": step.at(), "id": step.id(), "text": step.told() });
     let changes: Vec<Value> = plan.steps.iter().map(change).collect();
@@ -112,7 +112,7 @@ fn document(account: &str, client: &Client, plan: &Plan, applied: bool) -> Value
     json!({ "account": account, "mode": mode, "applied": applied, "changes": changes, "in_the_way": plan.in_the_way })
 }
 
-/// What went wrong, and what to do about it.
+/// Describes a failure and what to do about it.
 fn told(fault: sync::Fault) -> Fault {
     let what_to_do = match (&fault, fault.error()) {
         (sync::Fault::Mode { .. }, _) => "is that the right key?",

@@ -5,33 +5,33 @@ use super::output::{Done, or_dash, table};
 use clap::{Args, Subcommand, ValueEnum};
 use scrip_client::types::{Switch, SwitchChange};
 
-/// Verbs about switches.
+/// Subcommands of `scrip switches`.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// List every change, newest first: the first line of a name is how it stands
+    /// List every change, newest first; the first line of a name is its present state
     List(Part),
-    /// Switch it off: nothing new starts on it, in any workspace
+    /// Switch a model or provider off: nothing new starts on it, in any workspace
     Off {
         #[command(flatten)]
         which: Which,
-        /// Why; whoever asks for a run sees it
+        /// Reason, which callers who ask for a run see
         #[arg(long)]
         reason: String,
     },
-    /// Switch it on again
+    /// Switch a model or provider on again
     On(Which),
 }
 
-/// One switch.
+/// Switch that a subcommand is about.
 #[derive(Args)]
 pub struct Which {
-    /// What it is
+    /// Kind of the switch
     kind: Kind,
-    /// The model's id, or the provider's name
+    /// Id of the model, or name of the provider
     name: String,
 }
 
-/// What has switches.
+/// Kinds of things that have switches.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Kind {
     /// A model of the catalog
@@ -41,7 +41,7 @@ pub enum Kind {
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         let client = api.client()?;
         let (which, change) = match self {

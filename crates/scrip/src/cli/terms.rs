@@ -1,17 +1,17 @@
-//! What the verbs about keys and people share: caps on the command line, and caps in words.
+//! Intervals and caps on the command line, and caps in words, for several families of subcommands.
 
 use clap::ValueEnum;
 use scrip_client::types::{CapView, Interval, SpendCap};
 use std::str::FromStr;
 
-/// How often a plan is paid, or a cap begins again.
+/// Interval of payment for a plan, or of a cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Every {
-    /// 7 × 24 hours
+    /// A week of 7 × 24 hours
     Week,
-    /// A calendar month
+    /// One whole calendar month
     Month,
-    /// Twelve calendar months
+    /// A year of twelve calendar months
     Year,
 }
 
@@ -25,7 +25,7 @@ impl From<Every> for Interval {
     }
 }
 
-/// So many credits, for ever or in each interval; `None` is no cap.
+/// Cap on spending, for ever or in each interval; `None` is no cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cap(pub Option<SpendCap>);
 
@@ -46,7 +46,7 @@ impl FromStr for Cap {
     }
 }
 
-/// A cap as it stands, in words.
+/// Describes a cap and what is spent of it, in words.
 pub fn cap_words(cap: &CapView) -> String {
     let every = cap.every.as_ref().map(|every| format!(" a {every}")).unwrap_or_default();
     let resets = cap.resets_at.as_ref().map(|at| format!(", anew at {at}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `scrip verify`.
+//! `scrip verify`: a replay of the journal.
 
 use super::output::{Done, Fault, print, say};
 use super::place::Place;
@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-/// `scrip verify`: replays the journal and checks everything; fails on any difference.
+/// Arguments of `scrip verify`: replays the journal and checks everything; fails on any difference.
 #[derive(Args)]
 pub struct Verify {
     #[command(flatten)]
@@ -17,16 +17,16 @@ pub struct Verify {
     /// Fold the projections again before they are compared
     #[arg(long)]
     rebuild: bool,
-    /// Check that this digest was the journal's at this position, as an earlier run printed it: that it is a beginning
+    /// Check that the journal begins with one that had this digest at this position, as an earlier run printed it
     #[arg(long, value_name = "DIGEST@POSITION")]
     expects: Option<Expected>,
 }
 
 impl Verify {
-    /// Replays everything.
+    /// Replays the journal and prints what was found.
     ///
     /// # Errors
-    /// Every difference that was found.
+    /// When there are differences, with a list of them.
     pub async fn run(self, as_json: bool) -> Done {
         let shortened = if self.rebuild { Shortened::Accept } else { Shortened::Report };
         let store = self.place.open(Options { shortened, ..self.place.options()? }).await?;
@@ -50,19 +50,19 @@ impl Verify {
     }
 }
 
-/// What was replayed, in a line.
+/// Describes in one line what was replayed.
 pub fn told(report: &Report) -> String {
     let Report { entries, workspaces, open_holds, digest, position, .. } = report;
     let digest = hex(digest);
     format!("{entries} entries of {workspaces} workspaces, {open_holds} open holds, digest {digest}@{position}")
 }
 
-/// Replays everything, and shows how far it is.
+/// Replays the journal, with a progress bar.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn watched(store: &Store, label: &'static str, expects: Option<Expected>) -> Result<Report, Fault> {
-    // A workspace that does not add up is a finding here, not a crash: it is told in words.
+    // A workspace that does not add up is a finding here, not a crash, and is reported in words.
     std::panic::set_hook(Box::new(|_| ()));
     let bar = bar(label);
     let progress = |done, all| {
@@ -78,7 +78,8 @@ pub async fn watched(store: &Store, label: &'static str, expects: Option<Expecte
     Ok(report)
 }
 
-/// A bar of entries, with a word for what is done to them. It draws on standard error, when that is a terminal.
+/// Returns a progress bar over entries, labelled with what is done to them. The bar is drawn on standard error, when
+/// that is a terminal.
 pub fn bar(label: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}{bar:40} {human_pos}/{human_len} entries, {eta} left");
     ProgressBar::new(0).with_style(style.expect("the template is right")).with_message(label)

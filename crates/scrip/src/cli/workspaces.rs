@@ -9,33 +9,33 @@ use scrip_client::types::{
     Approval, FreezeRequest, Interval, Mode, NewSubscription, NewWorkspace, Owner, Workspace, WorkspaceChange,
 };
 
-/// Verbs about workspaces.
+/// Subcommands of `scrip workspaces`.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// List workspaces in the order they were opened; with a session, those one belongs to
+    /// List workspaces in the order they were opened; with a session, those of the person
     List {
         #[command(flatten)]
         part: Part,
-        /// Only the one with this id of your own
+        /// Show only the workspace with this id of your own
         #[arg(long, value_name = "ID")]
         external_id: Option<String>,
     },
-    /// Show a workspace
+    /// Show a workspace and its plan
     Show(Which),
-    /// Open a workspace
+    /// Open a workspace for an owner
     Open(Open),
-    /// Rename a workspace
+    /// Change a workspace's name
     Rename {
-        /// `ws_…`
+        /// Id of the workspace, `ws_…`
         id: String,
-        /// The new name
+        /// New name of the workspace
         name: String,
     },
     /// Put a workspace on a plan, billed by hand
     Subscribe {
-        /// `ws_…`
+        /// Id of the workspace, `ws_…`
         id: String,
-        /// The plan
+        /// Id of the plan
         plan: String,
         #[command(flatten)]
         terms: Terms,
@@ -44,11 +44,11 @@ pub enum Verb {
     Cancel(Which),
     /// Take a cancellation or a scheduled change back
     Undo(Which),
-    /// Freeze a workspace: it starts nothing new
+    /// Freeze a workspace, so that it starts nothing new
     Freeze {
-        /// `ws_…`
+        /// Id of the workspace, `ws_…`
         id: String,
-        /// Why; the people of the workspace see it
+        /// Reason, which the workspace's members see
         #[arg(long)]
         reason: String,
     },
@@ -56,50 +56,50 @@ pub enum Verb {
     Thaw(Which),
 }
 
-/// One workspace.
+/// Workspace that a subcommand is about.
 #[derive(Args)]
 pub struct Which {
-    /// `ws_…`
+    /// Id of the workspace, `ws_…`
     id: String,
 }
 
-/// A workspace to be opened.
+/// Arguments of `scrip workspaces open`.
 #[derive(Args)]
 pub struct Open {
-    /// Shown on pages
+    /// Name that pages show
     name: String,
-    /// The owner's e-mail; whoever asks by a session is the owner
+    /// E-mail address of the owner; with a session, the owner is its person
     #[arg(long)]
     email: Option<String>,
-    /// Your own id for it
+    /// Your own id for the workspace
     #[arg(long, value_name = "ID")]
     external_id: Option<String>,
-    /// With real credits; test mode otherwise
+    /// Open in live mode, with real credits; test mode when absent
     #[arg(long)]
     live: bool,
-    /// The test clock it stands on
+    /// Id of the test clock that the workspace stands on
     #[arg(long, value_name = "ID")]
     test_clock: Option<String>,
-    /// Without welcome credits and trials: the owner had them elsewhere
+    /// Give no welcome credits and trials, because the owner had them elsewhere
     #[arg(long)]
     no_welcome: bool,
-    /// The plan; the free one when absent
+    /// Id of the plan; the free one when absent
     #[arg(long)]
     plan: Option<String>,
     #[command(flatten)]
     terms: Terms,
 }
 
-/// What a plan is agreed on.
+/// Terms that a plan is agreed on.
 #[derive(Args)]
 pub struct Terms {
-    /// How often it is paid; may be left out where the plan has one price
+    /// Interval of payment; may be left out for a plan with one price
     #[arg(long)]
     interval: Option<Every>,
-    /// The credits of a period, on a plan by contract
+    /// Credits in each period, on a plan by contract
     #[arg(long, value_name = "CREDITS")]
     allowance: Option<i64>,
-    /// A review that is approved with it, and why
+    /// Review to approve with the plan, and the reason
     #[arg(long, value_name = "REVIEW=REASON", value_parser = approval)]
     approve: Vec<Approval>,
 }
@@ -111,7 +111,7 @@ fn approval(given: &str) -> Result<Approval, String> {
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         let client = api.client()?;
         let call = match self {

@@ -1,5 +1,5 @@
-//! The HTTP API. `edge` is what every request passes and every handler takes from; `api` has a file a resource, with
-//! its routes, its query types and its views; `hooks` takes what others deliver; `routes` joins them.
+//! The HTTP API. `edge` has what every request passes and every handler uses; `api` has one file for each resource,
+//! with its routes, query types and views; `hooks` receives deliveries of others; `routes` joins them.
 //!
 //! Invariant: handlers read a request, ask the ledger or a query, and show the answer; they decide nothing. `edge`
 //! knows no resource.

@@ -1,4 +1,4 @@
-//! The OpenAPI document, from the routes themselves.
+//! The OpenAPI document, built from the routes themselves.
 
 use super::edge::person::COOKIE;
 use crate::crypto::{hex, sha256};
@@ -11,14 +11,14 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement};
 use utoipa::{PartialSchema, ToSchema};
 
-/// The document as it is sent.
+/// The OpenAPI document as it is sent.
 pub struct Served {
     text: Bytes,
     etag: HeaderValue,
 }
 
 impl Served {
-    /// Writes a document down, to be sent to all who ask.
+    /// Serializes a document once, for all requests.
     pub fn of(document: &Value) -> Served {
         let text = document.to_string();
         let hash = hex(&sha256(&[text.as_bytes()])[..8]);
@@ -27,7 +27,7 @@ impl Served {
         Served { text: text.into(), etag }
     }
 
-    /// Answers with the document; `304` where the headers say that it is known already.
+    /// Answers with the document, or with `304` when the headers say that it is known already.
     pub fn answer(&self, headers: &HeaderMap) -> Response {
         let Served { text, etag } = self;
         let is_known = |known: &HeaderValue| {
@@ -43,7 +43,7 @@ impl Served {
     }
 }
 
-/// Builds the OpenAPI 3.1 document around what the routes say of themselves.
+/// Builds the OpenAPI 3.1 document from the documentation of the routes.
 pub fn document(routes: OpenApi) -> Value {
     let info = InfoBuilder::new()
         .title("Scrip")
@@ -88,14 +88,14 @@ pub fn document(routes: OpenApi) -> Value {
     for (path, method) in bodies {
         allow_no_body(&mut document, &path, &method);
     }
-    // A schema's own attributes take no constant.
+    // An attribute of a schema takes no constant, so the bound is added here.
     let decisions = &mut document["components"]["schemas"]["DecisionBatch"]["properties"]["decisions"];
     decisions["description"] = json!(format!("At most {}.", api::DECISIONS_MAX));
     decisions["maxItems"] = json!(api::DECISIONS_MAX);
     document
 }
 
-/// Says what an idempotency key may be.
+/// Adds the form of an idempotency key.
 fn bound_keys(operation: &mut Value) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten() {
@@ -105,7 +105,7 @@ fn bound_keys(operation: &mut Value) {
     }
 }
 
-/// Says what one event of a stream is.
+/// Adds the schema of one event of a stream.
 fn type_events(operation: &mut Value) {
     let stream = operation.pointer_mut("/responses/200/content/text~1event-stream");
     if let Some(stream) = stream {
@@ -116,7 +116,7 @@ fn type_events(operation: &mut Value) {
     }
 }
 
-/// No body is an empty object: where nothing in it is required, neither is the body.
+/// Marks a body as optional when none of its members is required: a missing body is an empty object.
 fn allow_no_body(document: &mut Value, path: &str, method: &str) {
     let body = &document["paths"][path][method]["requestBody"];
     let name = body["content"]["application/json"]["schema"]["$ref"].as_str().and_then(|name| name.rsplit('/').next());
@@ -126,14 +126,14 @@ fn allow_no_body(document: &mut Value, path: &str, method: &str) {
     }
 }
 
-/// A name no other operation has: the resource and the handler.
+/// Returns a name that no other operation has, made of the resource and the handler.
 fn operation_id(path: &str, handler: &Value) -> String {
     let resource = path.trim_start_matches("/v1/").split('/').next().unwrap_or_default();
     let handler = handler.as_str().unwrap_or_default();
     if resource.starts_with(handler) { handler.to_owned() } else { format!("{resource}_{handler}") }
 }
 
-/// Adds the problems an operation may answer with; every one has the same shape.
+/// Adds the problems that an operation may answer with; all have the same schema.
 fn add_problems(path: &str, method: &str, operation: &mut Value) {
     let public = operation["security"]
         .as_array()

@@ -1,4 +1,4 @@
-//! The whole route table: the resources joined, and what is served beside them.
+//! The whole route table: the resources joined, with health checks, the API document and webhooks.
 
 use super::edge::app::{App, Audience};
 use super::edge::health;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::sync::{Arc, LazyLock};
 use utoipa_axum::router::OpenApiRouter;
 
-/// The API document as it is sent, which is one for the life of the process.
+/// The API document as it is sent, built once in the life of the process.
 static SERVED: LazyLock<Served> = LazyLock::new(|| Served::of(&document()));
 
 /// Joins the routes of every resource, with their documentation.
@@ -47,14 +47,14 @@ pub fn document() -> Value {
     openapi::document(routes().into_openapi())
 }
 
-/// The service: the routes, health, and what every answer has.
+/// Returns the service: the routes, health checks, and the middleware of every answer.
 pub fn service(app: Arc<App>, audience: Audience) -> Router {
     let (router, _) = routes().split_for_parts();
     let ready = {
         let app = Arc::clone(&app);
         move || async move { health::answer(app.health.check().await) }
     };
-    // Without a secret, nobody could be believed: then there is no such address.
+    // Without a secret no webhook could be verified, so the address does not exist.
     let is_told = app.billing.as_ref().is_some_and(|billing| !billing.secrets.is_empty());
     let router = if is_told { router.route("/hooks/stripe", post(hooks::stripe::receive)) } else { router };
     let router = router
@@ -64,7 +64,8 @@ pub fn service(app: Arc<App>, audience: Audience) -> Router {
     with_middleware(router, Some(Arc::clone(&app))).layer(Extension(audience)).with_state(app)
 }
 
-/// Answers with what it was sent, behind what every request passes: the ceiling of what this service can do.
+/// Returns a service that answers with the request's body, behind the middleware of every request: the upper limit of
+/// what this service can serve.
 pub fn echo() -> Router {
     with_middleware(Router::new().route("/echo", post(|body: Bytes| async { body })), None)
 }

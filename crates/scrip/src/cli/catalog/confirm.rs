@@ -1,17 +1,17 @@
-//! Questions before something is done to everybody.
+//! Confirmation of changes that affect every workspace.
 //!
-//! Invariant: without a terminal nobody is asked, and nothing is done without a yes.
+//! Invariant: without a terminal no question is asked, and without a yes nothing is done.
 
 use crate::cli::output::{Fault, clean};
 use std::io::{self, IsTerminal, Write};
 
-/// Shows a text and asks whether to do something; `yes` answers beforehand. A no, and what to look at before a yes, are
-/// said in words.
+/// Shows a text and asks `question`. With `yes`, no question is asked. `no` says what the answer no means, and `look`
+/// what to read before a yes.
 ///
 /// # Errors
-/// When the answer is no, or there is nobody who could answer.
+/// When the answer is no, or standard input is no terminal to ask at.
 pub fn confirm(text: &str, question: &str, (no, look): (&str, &str), yes: bool) -> Result<(), Fault> {
-    // Standard output is the answer's.
+    // Standard output is kept for the answer of the command.
     drop(io::stderr().write_all(clean(text).as_bytes()));
     if yes {
         return Ok(());

@@ -1,7 +1,7 @@
-//! What changed between two catalogs.
+//! Differences between two catalogs.
 //!
-//! Lists of plans, models, packs, prices and grants are compared by what identifies their items and not by place, so
-//! that a plan put in between is one line. Everything the engine reads of a file is compared; comments are not.
+//! Lists of plans, models, packs, prices and grants are compared by the ids of their items and not by position, so that
+//! a plan put in between is one line. Every value that the engine reads is compared; comments are not.
 //!
 //! Invariant: no change of meaning is left out; the comparison knows names only to match items, never to skip any.
 
@@ -9,27 +9,27 @@ use super::words;
 use serde::Serialize;
 use serde_json::Value;
 
-/// One difference.
+/// One difference between two catalogs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// Where, for instance `plan pro, price month, grant allowance, amount`.
+    /// Place of the difference, for instance `plan pro, price month, grant allowance, amount`.
     pub at: String,
-    /// What was there; nothing when it is new.
+    /// Value before; absent for an added one.
     pub old: Option<Value>,
-    /// What is there; nothing when it is gone.
+    /// Value after; absent for a removed one.
     pub new: Option<Value>,
-    /// What to look at twice.
+    /// Warning about a change that is probably a mistake.
     pub warning: Option<String>,
 }
 
-/// Every difference, in the order of the new catalog, then what is gone.
+/// Returns all differences: changes and additions in the order of the new catalog, then removals.
 pub fn changes(old: &Value, new: &Value) -> Vec<Change> {
     let mut found = Vec::new();
     compare("", "", old, new, &mut found);
     found
 }
 
-/// The differences for people.
+/// Renders the differences for people.
 pub fn told(changes: &[Change]) -> String {
     if changes.is_empty() {
         return "nothing changed\n".to_owned();
@@ -101,7 +101,7 @@ fn within(at: &str, key: &str) -> String {
     if at.is_empty() { key.to_owned() } else { format!("{at}, {key}") }
 }
 
-/// Whether the items of a list say who they are, each something else.
+/// Returns `true` when every item of a list has an id and no two have the same.
 fn is_keyed(items: &[Value]) -> bool {
     let keys: Vec<String> = items.iter().map(key).collect();
     let mut distinct = keys.clone();
@@ -110,12 +110,12 @@ fn is_keyed(items: &[Value]) -> bool {
     !keys.iter().any(String::is_empty) && distinct.len() == keys.len()
 }
 
-/// What identifies an item of a list; empty when nothing does.
+/// Returns the id of a list's item; empty when it has none.
 fn key(item: &Value) -> String {
     ["id", "interval", "code", "model"].iter().find_map(|name| item[*name].as_str()).unwrap_or_default().to_owned()
 }
 
-/// Says when an amount fell to less than half: a digit that was lost looks like that.
+/// Returns a warning when an amount fell to less than half, as it does when a digit is lost.
 fn drop_of(name: &str, old: &Value, new: &Value) -> Option<String> {
     let amount = |value: &Value| thousandths(&words(value));
     let counts = ["amount", "credits", "bonus", "add", "runs", "runs_per_day", "batch", "storage_gb", "rollover_max"]
@@ -125,7 +125,7 @@ fn drop_of(name: &str, old: &Value, new: &Value) -> Option<String> {
     (counts && new.checked_mul(2)? < old).then(|| format!("it falls by {percent} %"))
 }
 
-/// A whole number or one with up to three decimals, exactly.
+/// Parses a number with up to three decimals, exactly, in thousandths.
 fn thousandths(text: &str) -> Option<i64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     let whole: i64 = whole.parse().ok()?;

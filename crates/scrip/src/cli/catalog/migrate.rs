@@ -1,6 +1,6 @@
-//! `scrip catalog migrate`: a preview of who is moved and what changes for them, a question, and the migration.
+//! `scrip catalog migrate`: shows a preview of the subscribers and their changes, asks, and migrates.
 //!
-//! Invariant: what is asked about was foretold by the server, and the migration is sent until the server says that it
+//! Invariant: the question is about the server's own preview, and the migration is sent until the server says that it
 //! is complete.
 
 use super::confirm::confirm;
@@ -12,26 +12,26 @@ use scrip_client::{Client, Paging};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Workspaces on one page.
+/// Number of workspaces on one page of the migration.
 const PAGE: u32 = 100;
-/// Workspaces of a group that are named in the preview; the others are counted.
+/// Number of workspaces that the preview names in each group; the others are counted.
 const NAMED: usize = 3;
 
-/// Which version, and how.
+/// Version to migrate to, and options.
 #[derive(Args)]
 pub struct Migrate {
-    /// The version
+    /// Number of the catalog version
     #[arg(value_name = "VERSION")]
     version: u32,
-    /// Show who would be moved and what changes for them, and move nobody
+    /// Show which subscribers would move and what changes for them, and move none
     #[arg(long)]
     dry_run: bool,
-    /// Move without asking
+    /// Move without asking for confirmation
     #[arg(long)]
     yes: bool,
 }
 
-/// Workspaces of a migration, with how many of them are moved, worse off and refused.
+/// Workspaces of a migration, with the numbers of those moved, worse off and refused.
 #[derive(Default)]
 struct Sum {
     moved: u64,
@@ -60,7 +60,7 @@ impl Sum {
 }
 
 impl Migrate {
-    /// Shows the preview and, unless it is only that, asks and moves.
+    /// Shows the preview and, unless this is a dry run, asks and migrates.
     pub async fn run(self, api: &Api) -> Done {
         let client = api.client()?;
         let foretold = all(&client, self.version, true).await?;
@@ -88,7 +88,7 @@ impl Migrate {
     }
 }
 
-/// Goes through all parts of a migration.
+/// Calls the API until all pages of a migration are done, and returns their sum.
 async fn all(client: &Client, version: u32, dry_run: bool) -> Result<Sum, Fault> {
     let mut sum = Sum::default();
     let mut cursor = None;
@@ -105,7 +105,7 @@ fn workspaces(count: u64) -> String {
     format!("{count} workspace{}", if count == 1 { "" } else { "s" })
 }
 
-/// Returns the preview in words: workspaces for whom the same changes are one group.
+/// Returns the preview in words. Workspaces with the same changes form one group.
 fn preview(version: u32, sum: &Sum) -> String {
     let mut text = format!(
         "version {version}: {} to move, {} of them worse off; {} cannot be moved\n",
@@ -127,7 +127,7 @@ fn preview(version: u32, sum: &Sum) -> String {
     text
 }
 
-/// Returns the plan of a workspace and what changes for it, but for the day of its renewal.
+/// Returns a workspace's plan and changes in words, without the day of its renewal.
 fn group(row: &MigratedWorkspace) -> String {
     let MigratedWorkspace { plan, interval, catalog_version, refusal, changes, .. } = row;
     let mut text = format!("{plan} by the {interval}, on version {catalog_version}\n");

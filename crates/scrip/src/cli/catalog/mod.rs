@@ -1,4 +1,4 @@
-//! `scrip catalog`: catalog files, and the catalog a server has in force.
+//! `scrip catalog`: catalog files, and the catalog in force on a server.
 
 mod confirm;
 mod diff;
@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Verbs about catalogs. A file may also be the name of a shipped catalog.
+/// Subcommands of `scrip catalog`. A file may also be the name of a shipped catalog.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// Check catalog files: every error with its place
+    /// Check catalog files and list every error with its place
     Check {
-        /// The files
+        /// Catalog files to check
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -29,17 +29,17 @@ pub enum Verb {
     Show(Source),
     /// List the catalogs that come with this binary
     List,
-    /// List the versions the server has published
+    /// List the versions that the server has published
     Versions,
     /// Print the JSON Schema of a catalog file
     Schema,
-    /// Say what changed between two files, or what a file would change on the server
+    /// Show the differences between two files, or between a file and the server's catalog
     #[command(allow_missing_positional = true)]
     Diff {
-        /// The file before
+        /// Catalog file with the earlier state
         #[arg(value_name = "OLD", required_unless_present = "server", conflicts_with = "server")]
         old: Option<PathBuf>,
-        /// The file after
+        /// Catalog file with the later state
         #[arg(value_name = "NEW")]
         new: PathBuf,
         /// Compare with the catalog in force on the server, and count what retired models leave behind
@@ -48,34 +48,35 @@ pub enum Verb {
     },
     /// Publish a file as the next version
     Publish {
-        /// The file
+        /// Catalog file to publish
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Publish what is warned of without asking
+        /// Publish in spite of warnings, without asking
         #[arg(long)]
         yes: bool,
     },
-    /// Move subscribers that are on older terms to a version: shows who and what changes, and asks
+    /// Move subscribers on older terms to a version, after a preview and a question
     ///
-    /// Limits and gates move at once, and nothing that a paid period was sold with is taken from it. Grants and price
-    /// change with a renewal; a higher price after the catalog's price_notice, of which people are mailed now.
+    /// Limits and gates change at once, and nothing that a paid period was sold with is taken away. Grants and price
+    /// change with a renewal. A higher price applies after the catalog's price_notice, and subscribers are mailed about
+    /// it now.
     Migrate(migrate::Migrate),
 }
 
-/// Which catalog.
+/// Catalog to show: a file, or the server's.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub struct Source {
-    /// The file
+    /// Catalog file to show
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The one in force on the server
+    /// Show the catalog in force on the server
     #[arg(long)]
     server: bool,
 }
 
 impl Verb {
-    /// Does it.
+    /// Runs the chosen subcommand and prints its result.
     pub async fn run(self, api: &Api) -> Done {
         match self {
             Verb::Check { files } => check(&files, api.json),
@@ -112,7 +113,7 @@ impl Verb {
             }
             Verb::Publish { file, yes } => {
                 let text = catalog_text(&file)?;
-                // What is wrong is said here, with its place, before anything is sent.
+                // Reports errors with their places before anything is sent.
                 let catalog = read(&file)?;
                 let client = api.client()?;
                 publish::ask(&client, &catalog, &text, yes).await?;
@@ -212,7 +213,7 @@ fn show_file(file: &std::path::Path, as_json: bool) -> Done {
     }))
 }
 
-/// A catalog for people; version 0 is a file that has none.
+/// Renders a catalog for people; version 0 stands for a file, which has no version.
 fn shown(catalog: &PublicCatalog) -> String {
     let version = if catalog.version == 0 { String::new() } else { format!(", version {}", catalog.version) };
     let plans: Vec<Vec<String>> = catalog.plans.iter().flat_map(|plan| plan_rows(plan, &catalog.free_plan)).collect();

@@ -1,7 +1,6 @@
-//! Looking twice before a catalog is published: what `scrip catalog diff` warns of, and what is retired, with what that
-//! leaves behind.
+//! Warnings before a catalog is published: those of `scrip catalog diff`, and what retired items leave behind.
 //!
-//! Invariant: nothing that is warned of is published without a yes, and without a terminal nobody is asked.
+//! Invariant: nothing with a warning is published without a yes, and without a terminal no question is asked.
 
 use super::confirm;
 use super::diff::{self, Change};
@@ -12,20 +11,20 @@ use scrip_engine::Catalog;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Parts of a catalog that a server shows.
+/// Parts of a catalog that the server's answer contains.
 const PARTS: [&str; 5] = ["name", "free_plan", "plan", "model", "pack"];
-/// Keys that are named; the others are counted.
+/// Number of key ids that a warning names; the others are counted.
 const KEYS_NAMED: usize = 3;
 
-/// Retired models by their ids, with what they leave behind.
+/// Retired models by id, with what each leaves behind.
 type Counts = BTreeMap<String, RetiredModel>;
 
-/// Shows the warnings about a catalog that is to follow the one in force, and asks; `yes` answers beforehand.
+/// Shows the warnings about the next catalog, and asks for confirmation; with `yes`, no question is asked.
 ///
 /// # Errors
-/// When the answer is no, or there is a warning and nobody who could answer.
+/// When the answer is no, or there is a warning and standard input is no terminal to ask at.
 pub async fn ask(client: &Client, next: &Catalog, toml: &str, yes: bool) -> Result<(), Fault> {
-    // The first one replaces nothing.
+    // The first version replaces nothing, so there is nothing to warn of.
     let Some((version, changes)) = changes(client, next, toml).await? else { return Ok(()) };
     let warned: Vec<Change> = changes.into_iter().filter(|change| change.warning.is_some()).collect();
     if warned.is_empty() {
@@ -35,7 +34,8 @@ pub async fn ask(client: &Client, next: &Catalog, toml: &str, yes: bool) -> Resu
     confirm::confirm(&text, "publish it", ("nothing is published", "the warnings"), yes)
 }
 
-/// Returns the version in force and what a catalog would change of it, with warnings; `None` where none is in force.
+/// Returns the version in force and the changes that a catalog would make to it, with warnings; `None` when no version
+/// is in force.
 ///
 /// # Errors
 /// When the server cannot answer.
@@ -83,20 +83,20 @@ fn shown(catalog: &PublicCatalog) -> Value {
     })
 }
 
-/// Adds the warning about a plan, model or pack that is gone.
+/// Adds the warning about a plan, model or pack that was removed.
 pub fn warn(mut change: Change, counts: &Counts) -> Change {
     change.warning = change.warning.take().or_else(|| retired(&change, counts));
     change
 }
 
-/// Returns the kind and the id of a plan, model or pack that is gone.
+/// Returns the kind and the id of a plan, model or pack that was removed.
 fn item(change: &Change) -> Option<(&str, &str)> {
     let (kind, id) = change.at.split_once(' ').filter(|_| change.new.is_none())?;
     let is_item = !id.contains(',') && change.old.as_ref().is_some_and(Value::is_object);
     (is_item && ["plan", "model", "pack"].contains(&kind)).then_some((kind, id))
 }
 
-/// Returns what ends with a plan, model or pack that is gone.
+/// Returns the warning about a plan, model or pack that was removed.
 fn retired(change: &Change, counts: &Counts) -> Option<String> {
     let (kind, id) = item(change)?;
     Some(match kind {
@@ -109,7 +109,7 @@ fn retired(change: &Change, counts: &Counts) -> Option<String> {
     })
 }
 
-/// Returns what a retired model leaves behind, in words.
+/// Describes in words what a retired model leaves behind.
 fn left_behind(found: &RetiredModel) -> String {
     let counted = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let some = |count: i64| u64::try_from(count).ok().filter(|count| *count > 0);

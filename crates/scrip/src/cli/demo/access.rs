@@ -1,6 +1,6 @@
-//! What the demo shows of keys and people: what each plan lets a key do, keys to try, and a link that signs one in.
+//! Keys and people of the demo: rights of keys by plan, keys to try, and a link that signs a person in.
 //!
-//! Invariant: a secret is in what the start that made it prints, and nowhere else.
+//! Invariant: a secret is printed by the start that made it, and stored nowhere else.
 
 use super::super::output::table;
 use super::seed::{ask, models};
@@ -9,47 +9,47 @@ use scrip_client::types::{Key, NewKey, NewPortalLink, NewRun, Rotation, Workspac
 use scrip_client::{Client, Error, Scoped};
 use scrip_engine::{Catalog, Output};
 
-/// What lets a key run any model.
+/// Capability of a key to run every model.
 const RUN: &str = "model:run";
 
-/// What there is to try with keys, and as a person.
+/// Keys and a sign-in link that the demo prints.
 pub struct Access {
-    /// What a key may do, plan by plan.
+    /// Table of the capabilities that each plan allows its keys.
     pub ceilings: String,
     /// Keys of a workspace whose plan lets them run models.
     pub keys: Option<Keys>,
-    /// A link for the owner of a workspace.
+    /// Link that signs in the owner of a workspace.
     pub link: Option<Link>,
 }
 
-/// Keys of one workspace.
+/// Keys of one workspace, and a run to try them with.
 pub struct Keys {
-    /// Its plan.
+    /// Id of the workspace's plan.
     pub plan: String,
-    /// Which.
+    /// Id of the workspace that has the keys.
     pub workspace: String,
-    /// The secret of the key that runs models.
+    /// Secret of the key that may run models.
     pub runs: String,
-    /// Another that may do one thing, which is not running models: what it may, and its secret.
+    /// Capability and secret of a second key, which may not run models.
     pub refused: Option<(String, String)>,
-    /// What the first runs and the second does not.
+    /// Run that the first key starts and the second is refused.
     pub run: NewRun,
 }
 
-/// A link that signs somebody in.
+/// Link that signs a person in.
 pub struct Link {
-    /// The plan of the workspace.
+    /// Plan of the link's workspace.
     pub plan: String,
-    /// The only workspace it leads to.
+    /// Id of the only workspace that the link opens.
     pub workspace: String,
-    /// Whom it signs in.
+    /// E-mail address of the person.
     pub email: String,
-    /// What stands behind its `#`.
+    /// Token that stands behind the link's `#`.
     pub token: String,
 }
 
 impl Access {
-    /// Makes keys and a link.
+    /// Makes the keys and the link.
     pub async fn open(client: &Client, catalog: &Catalog, workspaces: &[Workspace]) -> Result<Access, Error> {
         let keys = keys(client, catalog, workspaces).await?;
         let with_keys = |workspace: &&Workspace| keys.as_ref().is_none_or(|keys| keys.workspace == workspace.id);
@@ -61,11 +61,11 @@ impl Access {
     }
 }
 
-/// What a key may do, by plan; plans that are alike share a line.
+/// Returns a table of the capabilities that each plan allows its keys; plans with the same share a row.
 fn ceilings(catalog: &Catalog) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for plan in &catalog.plans {
-        // What is for one thing alone comes with the same for all of them.
+        // A capability for one item, such as `model:<id>:run`, comes with the general one and is left out.
         let words: Vec<&str> = plan.ceiling.iter().map(String::as_str).filter(|word| !word.contains('<')).collect();
         let may = if words.is_empty() { "nothing".to_owned() } else { words.join(" ") };
         match rows.iter_mut().find(|row| row[1] == may) {
@@ -97,7 +97,7 @@ async fn keys(client: &Client, catalog: &Catalog, workspaces: &[Workspace]) -> R
     Ok(Some(Keys { plan, workspace, runs, refused, run }))
 }
 
-/// A new secret of the demo's key of this name; nothing when the workspace may have no such key now.
+/// Returns a new secret of the demo's key with this name; `None` when the workspace may not have such a key now.
 async fn secret(scoped: &Scoped, name: &str, capability: &str) -> Result<Option<String>, Error> {
     let as_made = |key: &&Key| {
         let is_bound = key.spend_cap.is_some() || key.expires_at.is_some() || !key.models.is_empty();

@@ -1,7 +1,7 @@
-//! What the demo sells: a simulated Stripe beside it, with the catalog's plans and packs, so that buying, paying and
-//! giving money back can be tried with play money and no account.
+//! Purchases in the demo: a simulated Stripe beside it, with the catalog's plans and packs, so that buying, paying and
+//! refunds can be tried with play money and without an account.
 //!
-//! Invariant: what is simulated is the other side alone; the server that is shown is the one that sells for money.
+//! Invariant: only Stripe is simulated; the server is the one that sells for real money.
 
 use super::super::output::Fault;
 use crate::config::{Secret, Settings};
@@ -13,32 +13,33 @@ use scrip_client::{Client, Error};
 use scrip_engine::Catalog;
 use stripe_simulator::{Config, Simulator, Webhook};
 
-/// A card that pays.
+/// Number of a test card that pays.
 pub const CARD: &str = "4242424242424242";
 
-/// The simulated Stripe.
+/// The simulated Stripe, with its key and webhook secret.
 pub struct Till {
     simulator: Simulator,
     key: String,
     secret: String,
 }
 
-/// Something to buy.
+/// Purchase that the demo proposes.
 pub struct Buying {
-    /// Who buys.
+    /// Id of the buying workspace.
     pub workspace: String,
-    /// What, as the command line takes it.
+    /// Arguments of `scrip billing checkout`, such as `--pack ID`.
     pub what: String,
-    /// Its name and price.
+    /// Name and price of the offer.
     pub name: String,
-    /// Where the simulator is.
+    /// Base URL of the simulator.
     pub simulator: String,
-    /// The key it takes.
+    /// Secret key that the simulator accepts.
     pub key: String,
 }
 
 impl Till {
-    /// Starts one, and sells the catalog there. It knows nothing of earlier starts, and its names are none of theirs.
+    /// Starts a simulator and creates the catalog's products there. A simulator knows nothing of earlier starts, and
+    /// its ids repeat none of theirs.
     pub async fn open(catalog: &Catalog) -> Result<Till, Fault> {
         let refused = |error: String| Fault::Refused(error);
         let config = Config { seed: u64::from_le_bytes(random()), ..Config::default() };
@@ -50,7 +51,7 @@ impl Till {
         Ok(Till { simulator, key, secret })
     }
 
-    /// The settings of a server that sells there.
+    /// Returns settings of a server that sells through this simulator.
     pub fn settings(&self, settings: Settings) -> Settings {
         Settings {
             stripe_secret_key: Some(Secret::from(self.key.clone())),
@@ -60,12 +61,12 @@ impl Till {
         }
     }
 
-    /// Delivers to a server from now on.
+    /// Delivers webhooks to a server from now on.
     pub fn tell(&self, server: &str) {
         self.simulator.tell(&Webhook { url: format!("{server}/hooks/stripe"), secret: self.secret.clone() });
     }
 
-    /// The first thing that one of the workspaces can buy at once: a pack where there is one.
+    /// Returns the first offer of a workspace that takes effect at once; a pack is preferred to a plan.
     pub async fn offer(&self, client: &Client, workspaces: &[Workspace]) -> Result<Option<Buying>, Error> {
         let mut found = None;
         for workspace in workspaces {

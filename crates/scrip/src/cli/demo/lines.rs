@@ -1,6 +1,6 @@
-//! What the demo prints: where it is, who is on which plan, and lines to copy that do what they say.
+//! Output of the demo: its address, the workspaces and their plans, and lines to copy that do what they say.
 //!
-//! Invariant: a line to copy stands alone behind four spaces; nothing else does.
+//! Invariant: every line to copy, and no other, is indented by four spaces.
 
 use super::super::output::{clean, table, words};
 use super::access::{Access, Link};
@@ -11,10 +11,10 @@ use scrip_client::{Client, Error};
 use scrip_engine::Catalog;
 use serde_json::{Map, Value, json};
 
-/// An idempotency key in a line: a new one each time it is pasted.
+/// Header with an idempotency key that the shell makes anew each time the line is pasted.
 const NEW_KEY: &str = "-H \"Idempotency-Key: $RANDOM-$RANDOM-$RANDOM\"";
 
-/// Everything the demo says.
+/// Returns the whole text that the demo prints.
 pub async fn told(
     url: &str,
     key: &str,
@@ -115,7 +115,7 @@ fn sections(found: &Found, access: &Access) -> String {
     text
 }
 
-/// Buying, paying and giving back, with play money.
+/// Returns the lines that buy, pay and refund with play money.
 fn shop(Buying { workspace, what, name, simulator, key }: &Buying) -> String {
     let scrip = program();
     let checkout = format!("{scrip} billing checkout {what} --workspace {workspace}");
@@ -153,7 +153,7 @@ fn shop(Buying { workspace, what, name, simulator, key }: &Buying) -> String {
     sections.iter().map(section).collect()
 }
 
-/// Keys of workspaces: one that runs a model, one that may not, and the lists of both and of who did what.
+/// Adds lines for a key that may run a model, for a key that may not, and for the lists of keys and acts.
 fn keys(access: &Access, section: &mut impl FnMut(&str, &[String])) {
     let scrip = program();
     let mut lines = |title: &str, key: &str, run: &NewRun, more: &str| {
@@ -190,7 +190,7 @@ fn post(path: &str, workspace: &str, body: &Value, more: &str) -> String {
     format!("{}{more} {}", get(path, workspace), sent(body))
 }
 
-/// A body, for curl.
+/// Returns curl's arguments for a JSON body.
 fn sent(body: &Value) -> String {
     format!("-H \"Content-Type: application/json\" -d {}", quoted(&body.to_string()))
 }
@@ -199,7 +199,7 @@ fn params(params: &Map<String, Value>) -> String {
     params.iter().map(|(name, value)| format!(" -p {}", quoted(&format!("{name}={}", words(value))))).collect()
 }
 
-/// A word for the shell.
+/// Quotes a text as one word of the shell.
 fn quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
@@ -209,7 +209,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// How this binary is called: by its name where the shell finds it, by its path otherwise.
+/// Returns the command that calls this binary: its name when the shell finds it, else its path.
 fn program() -> String {
     let Ok(this) = std::env::current_exe() else { return "scrip".to_owned() };
     let paths = std::env::var_os("PATH").unwrap_or_default();

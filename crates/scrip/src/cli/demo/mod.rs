@@ -21,23 +21,23 @@ use scrip_client::{Client, Error, Paging};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// `scrip demo`.
+/// Arguments of `scrip demo`.
 #[derive(Args)]
 pub struct Demo {
-    /// The catalog: a file, or one that comes with this binary (`scrip catalog list`)
+    /// Catalog file, or the name of a shipped catalog (`scrip catalog list`)
     #[arg(long, env = "SCRIP_CATALOG", value_name = "FILE", default_value = "canvas-tiers")]
     catalog: PathBuf,
-    // Not from SCRIP_DATA: a demo must not land in the data of a product because a variable was set.
-    /// The data directory; one that has workspaces is shown as it is
+    // Not read from SCRIP_DATA: a demo must not write to a product's data because the variable is set.
+    /// Data directory; one with workspaces is served unchanged
     #[arg(long, value_name = "DIR", default_value = "data/demo")]
     data: PathBuf,
-    /// The address to listen on
+    /// Address and port to listen on
     #[arg(long, env = "SCRIP_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// An operator key; a new one for this start when absent
+    /// Operator key of the server; a new one for this start when absent
     #[arg(long, env = "SCRIP_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
     operator_key: Option<String>,
-    /// What is logged: error, warn, info, debug, trace, or by module
+    /// Log filter: error, warn, info, debug, trace, or levels by module
     #[arg(long, env = "SCRIP_LOG", value_name = "FILTER", default_value = "warn")]
     log: String,
 }
@@ -54,7 +54,7 @@ impl Demo {
             listen: Some(self.listen),
             operator_key: Some(key.clone()),
             log: Some(self.log),
-            // Whoever demonstrates reads no mail, and wants to follow its links.
+            // The demo sends no mail, so its sign-in links are printed.
             print_links: true,
             ..Settings::default()
         });

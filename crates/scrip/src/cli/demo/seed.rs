@@ -1,4 +1,4 @@
-//! The demo's workspaces and what happened in them.
+//! Workspaces of the demo, and their history.
 
 use futures_util::future::join_all;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,13 +9,13 @@ use scrip_client::{Client, Error, Scoped};
 use scrip_engine::{Catalog, Interval, Model, Output, Param, Plan, Unit, includes};
 use serde_json::{Map, Value};
 
-/// The allowance of a plan that is agreed by contract.
+/// Allowance of a plan by contract, in credits.
 const CONTRACT: i64 = 50_000;
-/// How long the videos of the history are, in seconds.
+/// Duration of the videos in the history, in seconds.
 const SECONDS: i64 = 2;
-/// What the pictures of the history show.
+/// Prompts of the pictures in the history.
 const PROMPTS: [&str; 3] = ["a lighthouse in the fog", "pines on a ridge at dusk", "a harbour under the moon"];
-/// How long one run of the history may take, in seconds.
+/// Maximum wait for one run of the history, in seconds.
 const WAIT: u32 = 60;
 
 /// Opens a workspace on every plan and gives each some history.
@@ -69,7 +69,7 @@ const fn interval(interval: Interval) -> api::Interval {
     }
 }
 
-/// Pictures, a video, a run that fails, a gift that is taken back; a pack where credits are bought.
+/// Makes pictures, a video, a failed run and a gift that is voided; gives a pack where credits are bought.
 async fn history(
     client: &Client,
     catalog: &Catalog,
@@ -117,8 +117,8 @@ fn pack<'a>(catalog: &'a Catalog, plan: &Plan) -> Option<&'a str> {
     sold.map(|pack| &*pack.id)
 }
 
-/// Runs the first model of the plan that makes this, and waits; does nothing where it would take more than a third of
-/// what there is, so that something is left to try.
+/// Runs the plan's first model with this output, and waits for the end. Skips the run when it costs more than a third
+/// of the available credits, so that some are left to try.
 async fn run(
     scoped: &Scoped,
     catalog: &Catalog,
@@ -138,14 +138,14 @@ async fn run(
     scoped.create_run(&new).ended_within(WAIT).await.map(drop)
 }
 
-/// The models of a plan that make this and are paid in credits.
+/// Returns the plan's models with this output that are paid in credits.
 pub fn models<'a>(catalog: &'a Catalog, plan: &'a Plan, output: Output) -> impl Iterator<Item = &'a Model> {
     let makes =
         move |model: &&Model| model.output == output && model.unit == Unit::Credits && includes(model, &plan.id);
     catalog.models.iter().filter(makes)
 }
 
-/// A small run of a model: what it says, short, and at the lowest resolution.
+/// Returns a small run of a model: this prompt, a short duration and the first of its resolutions.
 pub fn ask(model: &Model, prompt: &str) -> NewRun {
     let mut params: Map<String, Value> = Map::new();
     for (name, param) in &model.params {

@@ -1,40 +1,40 @@
-//! What there is to try: which model in which workspace, found by asking for quotes, so that it fits any catalog and
-//! whatever the workspaces have left.
+//! Runs that the demo proposes, with their workspaces. They are found by quotes, so that they fit any catalog and any
+//! balance.
 //!
-//! Invariant: looking runs nothing and changes nothing.
+//! Invariant: the search starts no run and changes nothing.
 
 use super::seed::{ask, models};
 use scrip_client::types::{NewQuote, NewRun, Quote, Workspace};
 use scrip_client::{Client, Error, Paging};
 use scrip_engine::{Catalog, Model, Output, Param, Plan, Unit, includes};
 
-/// How often a line should work that spends credits.
+/// Number of times that a proposed run should be affordable.
 const TIMES: i64 = 10;
-/// What the pictures show.
+/// Prompt of the proposed pictures.
 const PROMPT: &str = "a red kite over the dunes";
 
-/// Something to try: a run in a workspace.
+/// Run to try, in a workspace.
 pub struct Try {
-    /// Where.
+    /// Id of the workspace that runs it.
     pub workspace: String,
-    /// What.
+    /// Model and parameters to run.
     pub run: NewRun,
 }
 
-/// What there is to try.
+/// Runs and an entry that the demo proposes.
 pub struct Found {
-    /// A run that makes a picture.
+    /// Run that makes a picture.
     pub picture: Option<Try>,
-    /// One that costs more than its workspace has.
+    /// Run that costs more than its workspace has.
     pub short: Option<Try>,
-    /// One of a model that its plan does not include.
+    /// Run of a model that the workspace's plan does not include.
     pub gated: Option<Try>,
-    /// An entry to have explained, of the workspace that the picture is made in.
+    /// Id of an entry to explain, in the workspace of the picture.
     pub entry: Option<String>,
 }
 
 impl Found {
-    /// Looks for one of each in these workspaces.
+    /// Searches these workspaces for one of each.
     pub async fn look(client: &Client, catalog: &Catalog, workspaces: &[Workspace]) -> Result<Found, Error> {
         let planned: Vec<(&Workspace, &Plan)> =
             workspaces.iter().filter_map(|workspace| Some((workspace, catalog.plan(&workspace.plan)?))).collect();
@@ -75,7 +75,7 @@ impl Found {
     }
 }
 
-/// The first run that can be pasted again and again; where nobody has that much, the first that can be run at all.
+/// Returns the first run that its workspace can pay [`TIMES`] times; else the first that is allowed once.
 pub async fn affordable(client: &Client, tries: Vec<Try>) -> Result<Option<Try>, Error> {
     let mut once = None;
     for one in tries {
@@ -88,7 +88,7 @@ pub async fn affordable(client: &Client, tries: Vec<Try>) -> Result<Option<Try>,
     Ok(once)
 }
 
-/// The first run that would be refused for this reason.
+/// Returns the first run that would be refused with this code.
 async fn first(client: &Client, tries: Vec<Try>, code: &str) -> Result<Option<Try>, Error> {
     for one in tries {
         let refusal = quote(client, &one).await?.and_then(|quote| quote.refusal);
@@ -99,7 +99,7 @@ async fn first(client: &Client, tries: Vec<Try>, code: &str) -> Result<Option<Tr
     Ok(None)
 }
 
-/// A quote; nothing when the run cannot even be priced, because it needs a parameter that is not among those we know.
+/// Returns a quote; `None` when the run cannot be priced, because it needs a parameter that [`ask`] does not set.
 async fn quote(client: &Client, one: &Try) -> Result<Option<Quote>, Error> {
     let new = NewQuote { model: one.run.model.clone(), params: one.run.params.clone() };
     match client.workspace(&one.workspace).quote(&new).await {
@@ -108,7 +108,7 @@ async fn quote(client: &Client, one: &Try) -> Result<Option<Quote>, Error> {
     }
 }
 
-/// Runs of a model that cost more and more.
+/// Returns runs of a model in growing sizes.
 fn larger(model: &Model) -> Vec<NewRun> {
     let small = ask(model, PROMPT);
     let mut runs = vec![small.clone()];

@@ -1,14 +1,14 @@
-//! Reading a file of users: a CSV in UTF-8 whose first line names the columns.
+//! File of users: a CSV in UTF-8 whose first line names the columns.
 //!
-//! Invariant: a value is taken as it was written or refused with its line and column; nothing is guessed, and no line
-//! is read by position.
+//! Invariant: a value is taken as it was written or refused with its line and column; nothing is guessed, and no value
+//! is read by its position.
 
 use crate::email::form_of;
 use scrip_client::types::Interval;
 use scrip_engine::limits::OPERATION_MAX;
 use std::collections::{BTreeSet, HashMap};
 
-/// Columns a file may have; `email` is required.
+/// Columns that a file may have; `email` is required.
 pub const COLUMNS: [&str; 7] = ["email", "name", "external_id", "plan", "interval", "credits", "welcome"];
 
 /// One user, as a line of the file says.
@@ -16,43 +16,43 @@ pub const COLUMNS: [&str; 7] = ["email", "name", "external_id", "plan", "interva
 pub struct Line {
     /// Number of the line in the file, counted from 1.
     pub number: u64,
-    /// E-mail of the owner.
+    /// E-mail address of the owner.
     pub email: String,
     /// Name of the workspace.
     pub name: Option<String>,
-    /// The operator's own id for it.
+    /// The operator's own id for the workspace.
     pub external_id: Option<String>,
-    /// Plan, billed by hand.
+    /// Plan, which is billed by hand.
     pub plan: Option<String>,
     /// Interval of the plan.
     pub interval: Option<Interval>,
-    /// Credits to be given.
+    /// Number of credits to give.
     pub credits: i64,
     /// `false` for a user who had the welcome credits before.
     pub welcome: bool,
 }
 
-/// A line that cannot be imported, and why.
+/// Line that cannot be imported, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LineFault {
-    /// Number of the line.
+    /// Number of the line in the file, counted from 1.
     pub number: u64,
-    /// The user it is about, if that can be read, and the reason.
+    /// E-mail address or id of the user, if it can be read, and the reason.
     pub text: String,
 }
 
-/// A file that could be read.
+/// File that could be read.
 #[derive(Debug, Default)]
 pub struct Users {
-    /// Lines in which nothing is wrong by themselves.
+    /// Lines that are valid by themselves.
     pub lines: Vec<Line>,
-    /// Every other line.
+    /// Faults of all other lines.
     pub faults: Vec<LineFault>,
     /// Sum of all credits that could be read, those of faulty lines included.
     pub credits: i128,
 }
 
-/// Reads a file. `welcome` is what a line without that column says.
+/// Reads a file. `welcome` is the value for lines without that column.
 ///
 /// # Errors
 /// When the file as a whole cannot be read: it is no text, or its first line does not name the columns.
@@ -87,7 +87,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Returns the line of the first value at or after an offset.
+    /// Returns the number of the line with the first value at or after an offset.
     fn line_of(&mut self, offset: u64) -> u64 {
         let bytes = self.text.as_bytes();
         let start = usize::try_from(offset).unwrap_or(bytes.len());
@@ -124,7 +124,7 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
     }
 }
 
-/// Refuses a quoted value that never ends: it would swallow every line after it.
+/// Refuses a quoted value that never ends, because it would swallow every line after it.
 fn is_quoted_to_the_end(text: &str) -> Result<(), String> {
     let (mut line, mut opened, mut is_start) = (1, None, true);
     let mut letters = text.chars().peekable();
@@ -188,7 +188,7 @@ impl Users {
                 number,
                 email: value("email").ok_or("column `email`: the address is missing")?.trim().to_owned(),
                 name: value("name").map(|name| name.trim().to_owned()),
-                // An id is what the operator's own system says, to the letter.
+                // An external id is kept to the letter, as the operator's own system has it.
                 external_id: value("external_id").map(str::to_owned),
                 plan: value("plan").map(|plan| plan.trim().to_owned()),
                 interval: interval(value("interval"))?,
@@ -203,7 +203,7 @@ impl Users {
         }
     }
 
-    /// Takes out users who stand on several lines: which line is meant cannot be known.
+    /// Removes users who stand on several lines, because it is unknown which line is meant.
     fn refuse_repeated(&mut self) {
         let mut ids: HashMap<&str, u64> = HashMap::new();
         let mut addresses: HashMap<String, (u64, bool)> = HashMap::new();
@@ -214,7 +214,7 @@ impl Users {
             let first = addresses.get(&form_of(&line.email)).copied();
             let repeated = match (same_id, first) {
                 (Some((first, id)), _) => Some((first, format!("the external_id `{id}`"))),
-                // Two workspaces of one person need ids to be told apart.
+                // Two workspaces of one person need external ids to be told apart.
                 (None, Some((first, first_has_id))) if !(has_id && first_has_id) => {
                     Some((first, format!("the address {}", line.email)))
                 }

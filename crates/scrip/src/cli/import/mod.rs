@@ -1,10 +1,10 @@
 //! `scrip import`: opens a workspace for each user of another system and gives it the user's credits.
 //!
-//! The whole file is checked first, by the server where only the server knows; `--dry-run` ends there. Everything is
-//! done under keys that follow from the user, so that an import that stopped half-way is run again.
+//! The whole file is checked first, by the server where only the server knows; `--dry-run` ends there. Every write has
+//! an idempotency key that follows from the user, so that an interrupted import can be run again.
 //!
 //! Invariant: goes through the public API. A line that fails the check opens nothing, and stops no other line; the
-//! closing sum is what the ledger says.
+//! closing sum is read from the ledger.
 
 mod file;
 
@@ -24,13 +24,13 @@ use std::path::PathBuf;
 /// Source of the credits that an import gives; a workspace gets them once.
 const SOURCE: &str = "import:credits";
 
-/// Lines that are asked about at a time.
+/// Number of lines that are checked at the same time.
 const AT_A_TIME: usize = 8;
 
-/// Faults that are listed; beyond them their number is said.
+/// Number of faults that are listed; the others are counted.
 const FAULTS_LISTED: usize = 100;
 
-/// Maximum length of a name, in letters; an address may be longer.
+/// Maximum length of a name, in characters; an address may be longer and is cut.
 const NAME_MAX: usize = scrip_engine::limits::NAME_MAX;
 
 /// Columns of the file, for `--help`.
@@ -46,22 +46,22 @@ Columns (CSV in UTF-8; the first line names them, in any order):
 
 A user is known by external_id, or by email where a line has none. The same file again gives nothing twice.";
 
-/// `scrip import`: opens a workspace for each line of a CSV file and gives it its credits.
+/// Arguments of `scrip import`: opens a workspace for each line of a CSV file and gives it its credits.
 #[derive(Args)]
 #[command(after_help = COLUMNS_HELP)]
 pub struct Import {
-    /// The CSV file
+    /// CSV file with the users
     file: PathBuf,
-    /// Open live workspaces
+    /// Open the workspaces in live mode
     #[arg(long, conflicts_with = "test")]
     live: bool,
-    /// Open test workspaces; must be said with a live key
+    /// Open the workspaces in test mode; must be said with a live key
     #[arg(long)]
     test: bool,
-    /// Nobody in the file gets welcome credits and trials, unless a line says `yes`
+    /// Give no welcome credits and trials, unless a line says `yes`
     #[arg(long)]
     no_welcome: bool,
-    /// Why the credits are given; people see it
+    /// Reason for the credits, which the workspace's members see
     #[arg(long, default_value = "your balance from before")]
     reason: String,
     /// Check the file as the import would, and change nothing
@@ -69,7 +69,7 @@ pub struct Import {
     dry_run: bool,
 }
 
-/// The outcome of the check: lines that can be imported, and those that cannot.
+/// Result of the check: lines that can be imported, and faults of those that cannot.
 struct Checked {
     good: Vec<(Line, WorkspaceCheck)>,
     faults: Vec<LineFault>,
@@ -121,7 +121,7 @@ impl Import {
         }
     }
 
-    /// Checks every line, with the server: what passes here is what the import does.
+    /// Checks every line with the server; the import does what passes here.
     async fn check(&self, client: &Client, mode: Mode, users: Users) -> Result<Checked, Fault> {
         let Users { lines, mut faults, .. } = users;
         let bar = progress("checking", lines.len());
@@ -140,7 +140,7 @@ impl Import {
                     None => good.push((line, answer)),
                     Some(why) => faults.push(line.fault(&why)),
                 },
-                // The two parts of the check's body are no words of the file.
+                // The check's body has two parts, `/workspace` and `/grant`, which the file does not have.
                 Err(Ok(why)) => {
                     let why = why.replace(" /workspace/", " /").replace(" /grant/", " /");
                     faults.push(line.fault(&why));
@@ -152,9 +152,9 @@ impl Import {
         Ok(Checked { good, faults })
     }
 
-    /// Asks the server about a line; changes nothing.
+    /// Asks the server about a line, and changes nothing.
     async fn ask(&self, client: &Client, mode: Mode, line: &Line) -> Result<WorkspaceCheck, Error> {
-        // The server says how many credits a source gave; a line without credits asks as well, with one.
+        // The server says how many credits a source gave. A line without credits asks too, with an amount of one.
         let grant = Some(self.grant(line.credits.max(1)));
         let check = NewWorkspaceCheck { workspace: line.workspace(mode), grant };
         client.check_workspace(&check).idempotency_key(line.key("workspace")).await
@@ -199,8 +199,7 @@ impl Import {
         Ok(Outcome { mode, workspaces, opened, credits_in_file, credits_given, credits_in_ledger, faults })
     }
 
-    /// Returns the credits that the ledger has from the import, read from the server, and adds a fault for each line
-    /// that says otherwise.
+    /// Reads the imported credits from the ledger and returns their sum; adds a fault for each line that differs.
     async fn reconcile(
         &self,
         client: &Client,
@@ -244,7 +243,7 @@ impl Import {
 }
 
 impl Line {
-    /// Returns the idempotency key of one step for this user. It is a hash, since a key has less letters than an id.
+    /// Returns the idempotency key of one step for this user. The key is a hash, since a key may be shorter than an id.
     fn key(&self, step: &str) -> String {
         let (kind, identity) = match &self.external_id {
             Some(id) => ("external_id", id.clone()),
@@ -274,7 +273,8 @@ impl Line {
     }
 }
 
-/// Returns what an earlier import of a user contradicts. The plan and name may have changed since, and stay.
+/// Returns the contradiction between a line and an earlier import of its user. Plan and name are not compared, since
+/// they may have changed.
 fn differs(line: &Line, mode: Mode, check: &WorkspaceCheck) -> Option<String> {
     if !check.exists {
         return None;
@@ -296,7 +296,7 @@ fn differs(line: &Line, mode: Mode, check: &WorkspaceCheck) -> Option<String> {
     Some(format!("{granted} credits were imported before, and the file says {}: {what_to_do}", line.credits))
 }
 
-/// Splits an error into one of a line, in words, and one that stops the import.
+/// Splits errors: `Ok` has the words for an error of one line, `Err` an error that stops the import.
 fn of_line(error: Error) -> Result<String, Fault> {
     let is_of_line = match &error {
         Error::Refused { status: 402 | 403 | 409 | 422, problem, .. } => problem.code != "CAPABILITY_REQUIRED",
@@ -318,7 +318,7 @@ fn stopped(fault: Fault, line: &Line) -> Fault {
     }
 }
 
-/// A fault of the server, with the faults of the file that were found before.
+/// Adds the faults found so far to a fault of the server.
 fn with_faults(fault: Fault, faults: &[LineFault]) -> Fault {
     if faults.is_empty() {
         return fault;

@@ -1,64 +1,64 @@
-//! `scrip keys operator`: keys of whoever runs a deployment.
+//! `scrip keys operator`: keys of the operator of a deployment.
 
 use crate::cli::api::Api;
 use crate::cli::output::{Done, or_dash, table};
 use clap::{Args, Subcommand, ValueEnum};
 use scrip_client::types::{Ended, NewOperatorKey, OperatorKey, OperatorScope};
 
-/// Verbs about operator keys.
+/// Subcommands of `scrip keys operator`.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// List operator keys: what each may do, how long, and when it was last used
+    /// List operator keys with their scopes, expiry and last use
     List,
     /// Make an operator key and print its secret, which is shown this once
     Make(Make),
     /// End an operator key for ever, everywhere and at once
     Revoke {
-        /// `opk_…`
+        /// Id of the operator key, `opk_…`
         id: String,
     },
 }
 
-/// An operator key to be made.
+/// Arguments of `scrip keys operator make`.
 #[derive(Args)]
 pub struct Make {
-    /// Shown in lists; no other good key has it
+    /// Name that lists show; no other good key has it
     name: String,
-    /// What it may do; may be given again
+    /// Scope that the key is good for; repeat for more
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     scopes: Vec<Scope>,
-    /// Credits that it may give in a day of UTC; with the scope grants
+    /// Maximum number of credits to give in a day of UTC; needs the scope grants
     #[arg(long, value_name = "CREDITS")]
     grants_per_day: Option<i64>,
-    /// From when on it is dead, such as 2027-01-31T00:00:00Z
+    /// Instant of expiry, such as 2027-01-31T00:00:00Z
     #[arg(long, value_name = "INSTANT")]
     expires_at: Option<String>,
-    /// For real credits
+    /// Make a key for live workspaces
     #[arg(long)]
     live: bool,
 }
 
-/// A part of what operators may do.
+/// Scopes of an operator key.
 #[derive(Clone, Copy, ValueEnum)]
 enum Scope {
     /// See everything, secrets excepted
     Read,
     /// Quote, hold and run, and see holds and runs
     Holds,
-    /// Give credits
+    /// Give credits to workspaces
     Grants,
-    /// Make links that let somebody in, and pages on which they pay
+    /// Make sign-in links, checkout sessions and portal sessions
     Links,
     /// Open workspaces on the free plan, find and rename them
     Workspaces,
     /// Check, publish and migrate catalogs
     Catalog,
-    /// Everything
+    /// Everything that an operator may do
     All,
 }
 
 impl Verb {
-    /// Does it.
+    /// Calls the API and prints the answer.
     pub async fn run(self, api: &Api) -> Done {
         match self {
             Verb::List => api.show(api.client()?.operator_keys(), |page| listed(&page.data)).await,

@@ -1,4 +1,4 @@
-//! Stored outputs, by signed address.
+//! `/v1/assets`: stored outputs, behind signed addresses.
 
 use crate::clock;
 use crate::crypto::{is_signed, sign};
@@ -24,20 +24,22 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 /// Lifetime of the signed address of an output, in seconds.
 const LINK_SECONDS: i64 = 60 * 60;
 
-/// What makes an address good.
+/// Query of an output's signed address.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LinkQuery {
-    /// Until when, in seconds since 1970.
+    /// Expiry of the address, in seconds since 1970.
     expires: i64,
-    /// Who was given it, `usr_…` or `key_…`; absent is the operator.
+    /// Id of the holder of the address, `usr_…` or `key_…`; absent for the operator.
     holder: Option<String>,
-    /// Over all of it.
+    /// Signature over the asset, the expiry and the holder.
     signature: String,
 }
 
-/// Serves an output. The address comes with its run and is good for an hour.
+/// Serves a stored output of a run.
+///
+/// The signed address comes with the run and is good for an hour.
 #[utoipa::path(get, path = "/v1/assets/{id}", tag = "Runs", security(()), params(("id" = String, Path, description = "`as_…`"), LinkQuery),
     responses((status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>)))]
 pub async fn show(
@@ -74,7 +76,11 @@ pub async fn show(
     Ok((headers, bytes))
 }
 
-/// Judges whether whoever was given a link may still see what the run made: a link ends with the right to it (R35).
+/// Checks that the holder of a link may still see the run's outputs: a link ends with the holder's right to the run
+/// (R35).
+///
+/// # Errors
+/// When the holder has lost the right, or the store cannot answer.
 async fn still_sees(app: &App, id: WorkspaceId, holder: &str, made_by: Option<u32>) -> Result<(), Problem> {
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::Unauthenticated)?;
     let key = parse_owned(Kind::Key, holder).filter(|(of, _)| *of == id).and_then(|(_, n)| workspace.team.key(n));
@@ -86,22 +92,22 @@ async fn still_sees(app: &App, id: WorkspaceId, holder: &str, made_by: Option<u3
     sees_run(app, &workspace, by, made_by).await
 }
 
-/// Writer of signed addresses: the key, where they lead, and who is to have them.
+/// Values that signed addresses are made from: the key, the base URL, the time and the holder.
 #[derive(Clone, Copy)]
 pub struct Links<'a> {
-    /// Key of the signatures.
+    /// Secret key of the signatures.
     secret: &'a [u8],
     /// Scheme and host, without a slash at the end.
     base: &'a str,
-    /// Time of the machine.
+    /// Time of the machine, from which expiry is counted.
     now: Timestamp,
-    /// Who is to have them, by id: they are good for as long as that one belongs to the workspace. Empty is for the
-    /// operator.
+    /// Id of the holder, `usr_…` or `key_…`, empty for the operator. An address is good for as long as its holder may
+    /// see the run.
     holder: &'a str,
 }
 
 impl<'a> Links<'a> {
-    /// Writes links for a holder from now on.
+    /// Returns the values for the links of a holder, from the present time.
     pub fn of(app: &'a App, holder: &'a str) -> Links<'a> {
         Links { secret: &app.secret, base: &app.public_url, now: clock::now(), holder }
     }
@@ -112,7 +118,7 @@ pub fn id_of(workspace: WorkspaceId, run: u32, index: usize) -> String {
     format!("{}_{index}", workspace.owned(Kind::Run, run).replacen("run_", "as_", 1))
 }
 
-/// Reads the id of an output: the workspace, the run and which of its outputs.
+/// Parses the id of an output into the workspace, the number of the run and the index of the output.
 fn parse(id: &str) -> Option<(WorkspaceId, u32, usize)> {
     let (run, index) = id.strip_prefix("as_")?.rsplit_once('_')?;
     let (workspace, run) = parse_owned(Kind::Run, &format!("run_{run}"))?;
@@ -128,7 +134,7 @@ pub fn url(asset: &str, links: Links<'_>) -> String {
     format!("{}/v1/assets/{asset}?expires={expires}{holder}&signature={signature}", links.base)
 }
 
-/// Returns what the signature of an output's address says.
+/// Returns the text that the signature of an output's address covers.
 fn claim(asset: &str, expires: i64, holder: &str) -> String {
     format!("asset {asset} until {expires} for {holder}")
 }

@@ -1,9 +1,9 @@
-//! `/v1/audit`: who did what to a workspace, in the order it happened.
+//! `/v1/audit`: the privileged acts of a workspace, newest first.
 //!
-//! The log is the journal: an act's entry has who asked and with which request, in one transaction with what it did,
-//! and nobody changes an entry. What was before and after follows from the entries themselves.
+//! The log is the journal: the entry of an act has its actor and request, in one transaction with its effects, and an
+//! entry never changes. The state before and after follows from the entries themselves.
 //!
-//! Invariant: every privileged act is here, because there is no other way to do one.
+//! Invariant: every privileged act is in the log, because there is no other way to do one.
 
 use crate::acts::{self, Act};
 use crate::history::Moment;
@@ -30,8 +30,9 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
-/// Lists privileged acts, newest first: who, what, with which request, and what was before and after. Without a
-/// workspace, an operator sees those that are about none: catalogs, links that let somebody in, switches.
+/// Lists privileged acts, newest first, each with its actor, its request and the state before and after.
+///
+/// Without a workspace, an operator sees the acts that belong to no workspace: catalogs, sign-in links, switches.
 #[utoipa::path(get, path = "/v1/audit", tag = "Audit", params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`; an operator may leave it out"), PageQuery),
     responses((status = 200, description = "A page of acts", body = api::Page<api::AuditEntry>)))]
 pub async fn list(
@@ -53,7 +54,7 @@ pub async fn list(
     make_aside(move || Ok(page(acts.iter().map(act).collect(), last))).await
 }
 
-/// Shows an act with what it changed.
+/// Converts an act, with the state before and after it.
 fn act(moment: &Moment) -> api::AuditEntry {
     let Moment { before: was, row, entry } = moment;
     let (before, after) = difference(was, &moment.after());
@@ -69,7 +70,7 @@ fn act(moment: &Moment) -> api::AuditEntry {
     }
 }
 
-/// What is about no one workspace.
+/// Returns a page of the acts that belong to no single workspace.
 async fn of_all(app: &App, before: i64, limit: usize) -> Result<api::Page<api::AuditEntry>, Problem> {
     let found = acts::list(app.ledger.store(), before, limit as i64 + 1).await?;
     let last = found.get(limit - 1).map(|act| act.n).filter(|_| found.len() > limit);

@@ -1,4 +1,4 @@
-//! What a workspace has, may do, and did: balance, entitlements, entries, usage.
+//! `/v1/balance`, `/v1/entries` and `/v1/usage`: balance, journal and usage of a workspace.
 
 use super::grants;
 use crate::crypto::hex;
@@ -37,10 +37,10 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(usage))
 }
 
-/// Days a usage report may span.
+/// Maximum number of days in a usage report.
 const USAGE_DAYS_MAX: i64 = 366;
 
-/// Shows the balance: available, held, every grant, the last and next renewal.
+/// Shows the balance: available and held credits, every grant, the last and next renewal.
 #[utoipa::path(get, path = "/v1/balance", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "The balance", body = api::Balance)))]
 pub async fn balance(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json<api::Balance>, Problem> {
@@ -76,13 +76,13 @@ pub async fn entries(
     .await
 }
 
-/// Units of grants, by number. A grant that is forgotten counted credits or it would be remembered by its journal.
+/// Returns the units of grants by number. A grant that the workspace no longer keeps is missing, and counts as credits.
 fn units(workspace: &Workspace) -> BTreeMap<u32, Unit> {
     workspace.grants.iter().map(|grant| (grant.n, grant.unit)).collect()
 }
 
-/// Returns true if an entry is the caller's to see. What happened to people is for people; a key that sees its own runs
-/// alone sees what it asked for itself.
+/// Returns `true` if the caller may see an entry. Entries about people are for people and the operator alone; a key
+/// confined to its own runs sees only the entries of its own requests.
 fn is_for(viewer: &Viewer, entry: &Entry) -> bool {
     let is_about_people =
         |event: &Event| matches!(event, Event::Team(_) | Event::Workspace(WorkspaceEvent::WorkspaceOpened { .. }));
@@ -116,7 +116,7 @@ pub(super) fn read(row: &JournalRow) -> Result<Entry, Problem> {
     })
 }
 
-/// Explains an entry in words: what happened, why, what moved, and what each grant had before and after.
+/// Explains an entry in words: its events and their reasons, its postings, and each grant before and after.
 #[utoipa::path(get, path = "/v1/entries/{id}/explain", tag = "Balance", params(("id" = String, Path, description = "`en_…`")),
     responses((status = 200, description = "The explanation", body = api::Explanation)))]
 pub async fn explanation(
@@ -162,20 +162,22 @@ fn explained(entry: String, at: Timestamp, explanation: &Explanation) -> api::Ex
     }
 }
 
-/// What usage is asked for.
+/// Days and grouping of a usage report.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct UsageQuery {
-    /// The first day, `2026-01-31`; 30 days before the last when absent.
+    /// First day, such as `2026-01-31`; 30 days before the last when absent.
     from: Option<String>,
-    /// The last day; today when absent.
+    /// Last day, included in the sums; today when absent.
     to: Option<String>,
-    /// `day`, `model`, or `day,model` (the default).
+    /// Grouping: `day`, `model`, or `day,model` (the default).
     by: Option<String>,
 }
 
-/// Sums what was run and spent, by day in UTC and by model; for a key that sees its own runs alone, those.
+/// Sums runs and spending, by day in UTC and by model.
+///
+/// A key that sees only its own runs gets the sums of those.
 #[utoipa::path(get, path = "/v1/usage", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), UsageQuery),
     responses((status = 200, description = "The usage", body = api::Usage)))]
 pub async fn usage(
@@ -201,7 +203,7 @@ pub async fn usage(
         Some(_) => return Err(Problem::invalid("", "by is day, model, or day,model")),
     };
     app.ledger.store().projected().await?;
-    // A key that sees its own runs alone sees their sums.
+    // A key that sees only its own runs gets their sums alone.
     let rows = rows::usage::between(app.ledger.store().reader(), id, (from, to), viewer.run_scope()).await?;
     let mut sums: BTreeMap<(Option<i64>, Option<String>, String), [i64; 3]> = BTreeMap::new();
     for row in &rows {
@@ -231,7 +233,7 @@ fn date(day: i64) -> String {
     Timestamp::from_micros(day.saturating_mul(DAY)).to_string().chars().take(10).collect()
 }
 
-/// Shows the balance of a workspace that has been settled.
+/// Returns the balance of a workspace that has been settled.
 pub fn to_api(workspace: &Workspace) -> api::Balance {
     let units: BTreeMap<Unit, ()> =
         workspace.grants.iter().map(|grant| (grant.unit, ())).chain([(Unit::Credits, ())]).collect();
@@ -248,14 +250,14 @@ pub fn to_api(workspace: &Workspace) -> api::Balance {
     }
 }
 
-/// Shows what a workspace has of a unit.
+/// Returns the available and held amounts of a unit in a workspace.
 pub fn unit_balance(workspace: &Workspace, unit: Unit) -> api::UnitBalance {
     let of_unit = workspace.grants.iter().filter(|grant| grant.unit == unit && !workspace.is_frozen(grant));
     let available = of_unit.map(|grant| grant.available.get()).sum();
     api::UnitBalance { available, held: workspace.held(unit).get() }
 }
 
-/// Shows a posting, with its accounts by name.
+/// Converts a posting, with its accounts by name.
 fn posting_to_api(workspace: WorkspaceId, posting: &Posting) -> api::Posting {
     let account = |account: Account| match account {
         Account::Source(kind) => format!("granted:{}", kind.name()),

@@ -1,6 +1,6 @@
-//! `/v1/checkout`, `/v1/billing_portal` and `/v1/billing`: buying, and how paying stands.
+//! `/v1/checkout`, `/v1/billing_portal` and `/v1/billing`: purchases, and the status of payment.
 //!
-//! Invariant: what is bought is decided by the engine and paid at the payment provider's; nothing here grants anything.
+//! Invariant: the engine decides what may be bought, and Stripe takes the payment; nothing here grants anything.
 
 mod view;
 
@@ -48,20 +48,25 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(alerts))
 }
 
-/// How long is waited for somebody else who is looking at a customer.
+/// Maximum wait for another worker that reconciles the same customer.
 const PATIENCE: Duration = Duration::from_secs(15); // # assumed
-/// Requests to Stripe that may follow when automatic top-ups are asked for.
+/// Number of requests to Stripe that may follow when automatic top-ups are switched on.
 const TOP_UP: u32 = 8;
-/// How often is asked whether they have ended.
+/// Pause between two attempts to lease a customer that another worker reconciles.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// Who sells, if anybody does.
+/// Returns the part that sells through Stripe.
+///
+/// # Errors
+/// Not found when this server does not sell.
 fn seller(app: &App) -> Result<&Arc<Billing>, Problem> {
     app.billing.as_ref().ok_or(Problem::not_found("payment provider"))
 }
 
-/// Opens the page where a pack or a plan is paid. Nothing is given before it is: a plan that needs a review has no page
-/// until the review is approved.
+/// Opens a checkout session for a pack or a plan.
+///
+/// Nothing is granted before it is paid. A plan that needs a review has no checkout session until the review is
+/// approved.
 #[utoipa::path(post, path = "/v1/checkout", tag = "Billing",
     params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     request_body = api::NewCheckout, responses((status = 201, description = "Where to pay", body = api::Checkout)))]
@@ -85,7 +90,10 @@ pub async fn checkout(
     Ok(Reply::new(StatusCode::CREATED, api::Checkout { url, offer: view::offer(&wanted, &offer), expires_at }))
 }
 
-/// Counts a session that a person asks for.
+/// Counts a Stripe session that a person asks for; the operator's are not counted.
+///
+/// # Errors
+/// When the person has asked for too many.
 async fn allow_session(app: &App, admin: &Admin, workspace: &Workspace) -> Result<(), Problem> {
     match admin.user() {
         Some(_) => spend(app.ledger.store(), allowances::stripe_session(workspace)).await,
@@ -93,7 +101,7 @@ async fn allow_session(app: &App, admin: &Admin, workspace: &Workspace) -> Resul
     }
 }
 
-/// Returns the workspace whose requests to Stripe are counted: none where the operator asks.
+/// Returns the workspace whose requests to Stripe are counted; `None` when the operator asks.
 fn counted<'w>(admin: &Admin, workspace: &'w Workspace) -> Option<&'w Workspace> {
     admin.user().map(|_| workspace)
 }
@@ -108,7 +116,7 @@ fn wanted(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
     }
 }
 
-/// Opens the payment provider's portal: bills, cards, changing and cancelling the plan.
+/// Opens Stripe's customer portal, for invoices, cards, and changes and cancellation of the plan.
 #[utoipa::path(post, path = "/v1/billing_portal", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     request_body = api::NewPortalVisit, responses((status = 201, description = "The page", body = api::PortalVisit)))]
 pub async fn portal(
@@ -130,8 +138,10 @@ pub async fn portal(
     }
 }
 
-/// How paying stands: the plan, its last and next refresh, what was declined, and all that can be bought, with its
-/// bonus and how long it lasts.
+/// Shows the status of payment and everything on sale.
+///
+/// The status has the plan, its last and next renewal, and a declined payment. An offer has its bonus and how long its
+/// credits last.
 #[utoipa::path(get, path = "/v1/billing", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "How it stands", body = api::BillingState)))]
 pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api::BillingState>, Problem> {
@@ -172,8 +182,9 @@ fn refused(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
     }
 }
 
-/// Asks for automatic top-ups: a pack is bought when the balance gets low, with the card that is kept, for at most so
-/// much a month. A declined payment stops them until they are asked for again.
+/// Switches automatic top-ups on: a pack is bought with the saved card when the balance is low.
+///
+/// The monthly maximum limits the spending. A declined payment stops top-ups until they are switched on again.
 #[utoipa::path(put, path = "/v1/billing/top_up", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     request_body = api::NewTopUp, responses((status = 200, description = "How it stands", body = api::TopUp)))]
 pub async fn set_top_up(
@@ -187,7 +198,7 @@ pub async fn set_top_up(
     if let Err(denied) = seller(&app)?.is_of_this_mode(&workspace) {
         return Err(problem(&app, &workspace, denied).await);
     }
-    // With a customer, a purchase may follow at once.
+    // With a Stripe customer, a purchase may follow at once.
     if admin.user().is_some() && customers::of(app.ledger.store(), workspace.id).await?.is_some() {
         let requests = allowances::stripe_requests(workspace.id, allowances::has_paid(&workspace), TOP_UP, TOP_UP);
         spend(app.ledger.store(), requests).await?;
@@ -195,7 +206,7 @@ pub async fn set_top_up(
     top_up(&app, &admin, Some(TopUpTerms { pack: name(pack), below, monthly_max }), &body.bytes).await
 }
 
-/// Ends automatic top-ups.
+/// Ends automatic top-ups of the workspace.
 #[utoipa::path(delete, path = "/v1/billing/top_up", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "How it stands", body = api::TopUp)))]
 pub async fn unset_top_up(admin: Admin, State(app): State<Arc<App>>) -> Result<Reply<api::TopUp>, Problem> {
@@ -218,7 +229,7 @@ async fn top_up(
     Ok(Reply::new(StatusCode::OK, top_up).of(id, &committed))
 }
 
-/// Says which customer of the payment provider's a workspace is: for customers that were there before Scrip.
+/// Links a workspace to a Stripe customer that existed before Scrip.
 #[utoipa::path(put, path = "/v1/workspaces/{id}/customer", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
     request_body = api::CustomerLink, responses((status = 200, description = "The customer it is", body = api::CustomerLink)))]
 pub async fn link(
@@ -248,7 +259,7 @@ pub async fn link(
     Ok(Json(api::CustomerLink { customer }))
 }
 
-/// Which customer of the payment provider's a workspace is, and whether something new about them is being looked at.
+/// Shows the Stripe customer of a workspace, and whether a reconciliation is due.
 #[utoipa::path(get, path = "/v1/workspaces/{id}/customer", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
     responses((status = 200, description = "The customer", body = api::Customer)))]
 pub async fn customer(
@@ -261,7 +272,9 @@ pub async fn customer(
     Ok(Json(api::Customer { customer, waits: customers::waits(store, id).await? }))
 }
 
-/// Asks the payment provider about a workspace's customer now, and brings its ledger to what the provider says.
+/// Reconciles a workspace's Stripe customer now.
+///
+/// The customer is read from Stripe, and the ledger follows.
 #[utoipa::path(post, path = "/v1/workspaces/{id}/customer/sync", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
     responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn sync(
@@ -274,8 +287,9 @@ pub async fn sync(
     Ok(Json(workspaces::to_api(&workspace)))
 }
 
-/// Looks for what nobody told of: reads the payment provider's own list of events since the last time, and has every
-/// customer looked at again. It happens by itself every hour; looking goes on after the answer.
+/// Reads Stripe's list of events since the last sweep, and has every customer reconciled.
+///
+/// A sweep also runs every hour by itself. Reconciliation goes on after the answer.
 #[utoipa::path(post, path = "/v1/billing/sweep", tag = "Billing",
     responses((status = 200, description = "What is looked at", body = api::Sweep)))]
 pub async fn sweep(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Sweep>, Problem> {
@@ -288,7 +302,10 @@ pub async fn sweep(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api:
     }
 }
 
-/// Looks at a workspace's customer before anybody is answered.
+/// Reconciles a workspace's customer, and waits for the end.
+///
+/// # Errors
+/// When Stripe cannot be asked, or another worker holds the customer for longer than [`PATIENCE`].
 async fn look(app: &App, id: WorkspaceId) -> Result<(), Problem> {
     let (billing, store) = (seller(app)?, app.ledger.store());
     customers::of(store, id).await?.ok_or(Problem::not_found("customer"))?;
@@ -296,7 +313,7 @@ async fn look(app: &App, id: WorkspaceId) -> Result<(), Problem> {
     while begun.elapsed() < PATIENCE {
         match customers::lease_one(store, id).await? {
             Some(leased) => return if billing.look_leased(leased).await? { Ok(()) } else { Err(Problem::Provider) },
-            // Somebody else is looking, and may have begun too early.
+            // Another worker reconciles the customer, and may have read Stripe before the latest change.
             None => tokio::time::sleep(AGAIN).await,
         }
     }
@@ -304,7 +321,10 @@ async fn look(app: &App, id: WorkspaceId) -> Result<(), Problem> {
     Err(Problem::Provider)
 }
 
-/// Ends what a workspace pays through the provider with its period, or takes that back: there first, and then here.
+/// Ends the plan that a workspace pays through Stripe with its period, or takes that back: at Stripe first, then here.
+///
+/// # Errors
+/// When Stripe refuses or cannot be asked.
 pub async fn end(app: &App, workspace: &Workspace, undo: bool) -> Result<(), Problem> {
     if let Err(denied) = seller(app)?.end(workspace, !undo).await {
         return Err(problem(app, workspace, denied).await);
@@ -312,7 +332,10 @@ pub async fn end(app: &App, workspace: &Workspace, undo: bool) -> Result<(), Pro
     look(app, workspace.id).await
 }
 
-/// Ends what Stripe still collects for a plan that a workspace is not on; whether there was anything.
+/// Ends what Stripe still collects for a plan that the workspace is not on. Returns `false` when there was nothing.
+///
+/// # Errors
+/// When Stripe refuses or cannot be asked.
 pub async fn end_collection(app: &App, workspace: &Workspace) -> Result<bool, Problem> {
     let Some(billing) = &app.billing else { return Ok(false) };
     match billing.end_collection(workspace).await {
@@ -323,7 +346,7 @@ pub async fn end_collection(app: &App, workspace: &Workspace) -> Result<bool, Pr
     }
 }
 
-/// Lists what an operator should look at because money and credits may not agree, newest first.
+/// Lists alerts that money and credits may not agree, newest first.
 #[utoipa::path(get, path = "/v1/alerts", tag = "Billing", params(PageQuery),
     responses((status = 200, description = "A page of alerts", body = api::Page<api::Alert>)))]
 pub async fn alerts(
@@ -348,7 +371,7 @@ pub async fn alerts(
     Ok(Json(page(found.into_iter().take(limit as usize).map(shown).collect(), last)))
 }
 
-/// Why nothing can be paid, as a problem; what only the operator can mend raises an alert.
+/// Converts a denied purchase to a problem. A cause that only the operator can mend raises an alert.
 async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
     match denied {
         Denied::Refused(refusal) => Problem::Refused(refusal),

@@ -1,4 +1,4 @@
-//! Caps on what a member or a key may spend, as both resources have them.
+//! Caps on the spending of a member or a key.
 
 use crate::http::edge::problem::Problem;
 use crate::http::edge::values::{amount, interval};
@@ -6,7 +6,7 @@ use scrip_client::types as api;
 use scrip_engine::Timestamp;
 use scrip_engine::team::{Cap, CapTerms};
 
-/// Reads a cap.
+/// Reads a cap from a request.
 ///
 /// # Errors
 /// When its amount is out of range.
@@ -15,7 +15,7 @@ pub fn read(asked: &api::SpendCap) -> Result<CapTerms, Problem> {
     Ok(CapTerms { credits, every: asked.every.map(interval) })
 }
 
-/// Shows a cap with what is spent of it now.
+/// Converts a cap, with what is spent of it now.
 pub fn to_api(cap: &Cap, now: Timestamp) -> api::CapView {
     api::CapView {
         credits: cap.terms.credits.get(),

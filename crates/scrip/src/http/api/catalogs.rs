@@ -1,4 +1,4 @@
-//! The catalog: what a pricing page needs, and its versions.
+//! `/v1/catalog` and `/v1/catalogs`: the catalog for a pricing page, and its versions.
 
 pub mod check;
 pub mod migrate;
@@ -32,8 +32,10 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(migrate::migrate))
 }
 
-/// Shows the catalog in force: plans, packs, models and prices. Anyone may see it. A workspace that asks, or that an
-/// operator names, sees what it would get: its own plan as it was sold, the models in that, and the rates it pays.
+/// Shows the catalog in force: plans, packs, models and prices.
+///
+/// Anyone may see it. For the caller's workspace, or one that an operator names, the answer has what it would get: its
+/// own plan as it was sold, the models in that plan, and the rates it pays.
 #[utoipa::path(get, path = "/v1/catalog", tag = "Catalog", security(()),
     params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`, to see what a workspace would get")),
     responses((status = 200, description = "The catalog", body = api::PublicCatalog)))]
@@ -65,8 +67,10 @@ fn shown(version: u32, catalog: &Catalog) -> api::PublicCatalog {
     }
 }
 
-/// Publishes a catalog version. With a Stripe key its prices are made first, and nothing is published if Stripe
-/// refuses. One that does not pass changes nothing; the same text again is the same version.
+/// Publishes a catalog version.
+///
+/// With a Stripe key its prices are made at Stripe first, and nothing is published if Stripe refuses. An invalid
+/// catalog changes nothing; the same text again is the same version.
 #[utoipa::path(post, path = "/v1/catalogs", tag = "Catalog", request_body = api::NewCatalog,
     responses((status = 201, description = "The version", body = api::CatalogVersion)))]
 pub async fn publish(
@@ -93,7 +97,10 @@ pub async fn publish(
     Ok(Reply::new(StatusCode::CREATED, published))
 }
 
-/// Reads a catalog that is to follow those there are.
+/// Reads a catalog that is to follow the published ones.
+///
+/// # Errors
+/// When the text is not a valid catalog, or has another name than the newest version.
 fn read(app: &App, new: &api::NewCatalog) -> Result<Catalog, Problem> {
     let catalog = parse_catalog(&new.toml).map_err(|problems| {
         let errors = problems.iter().take(100).map(|problem| Invalid::new("/toml", problem.to_string()));
@@ -106,7 +113,7 @@ fn read(app: &App, new: &api::NewCatalog) -> Result<Catalog, Problem> {
     Ok(catalog)
 }
 
-/// Lists the catalog's versions, newest first.
+/// Lists the versions of the catalog, newest first.
 #[utoipa::path(get, path = "/v1/catalogs", tag = "Catalog",
     responses((status = 200, description = "The versions", body = api::Page<api::CatalogVersion>)))]
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::CatalogVersion>>, Problem> {

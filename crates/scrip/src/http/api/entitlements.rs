@@ -1,4 +1,4 @@
-//! `/v1/entitlements`: what a workspace may do.
+//! `/v1/entitlements`: models, limits, allowances and trials of a workspace.
 
 use super::balances::unit_balance;
 use crate::http::edge::app::App;
@@ -28,7 +28,7 @@ pub async fn entitlements(viewer: Viewer, State(app): State<Arc<App>>) -> Result
     Ok(Json(to_api(&workspace, &terms, now)))
 }
 
-/// Shows what a workspace may do.
+/// Returns the entitlements of a workspace at an instant.
 fn to_api(workspace: &Workspace, terms: &Terms<'_>, at: Timestamp) -> api::Entitlements {
     let plan = terms.plan();
     let model = |model: &Model| {
@@ -79,8 +79,8 @@ fn to_api(workspace: &Workspace, terms: &Terms<'_>, at: Timestamp) -> api::Entit
     }
 }
 
-/// Returns how many free runs are left of a count trial, 0 once it is used up; `None` where the plan has none of the
-/// model.
+/// Returns the number of free runs left of a count trial, 0 once it is used up; `None` when the plan has no count trial
+/// of the model.
 fn trial_runs_left(terms: &Terms<'_>, model: &Model, access: &Access) -> Option<i64> {
     let is_counted = terms.trials(&model.id).iter().any(|trial| trial.runs.is_some());
     match access {
@@ -90,7 +90,7 @@ fn trial_runs_left(terms: &Terms<'_>, model: &Model, access: &Access) -> Option<
     }
 }
 
-/// Returns the name of what a model makes.
+/// Returns the name of a model's output kind.
 const fn output_name(output: Output) -> &'static str {
     match output {
         Output::Image => "image",

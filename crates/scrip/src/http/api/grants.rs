@@ -23,7 +23,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(give)).routes(routes!(void))
 }
 
-/// Gives credits: a pack that was sold, or goodwill with a reason.
+/// Gives a workspace credits: a pack that was sold, or goodwill with a reason.
 #[utoipa::path(post, path = "/v1/workspaces/{id}/grants", tag = "Workspaces",
     params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     request_body = api::NewGrant, responses((status = 201, description = "The grants that were made; none when the source was granted from before", body = Vec<api::Grant>)))]
@@ -49,10 +49,10 @@ pub async fn give(
     Ok(Reply::new(StatusCode::CREATED, made).of(id, &committed))
 }
 
-/// Takes what a grant would give from what the operator's key may give today.
+/// Reserves a grant's units from what the operator's key may give today.
 ///
 /// # Errors
-/// When that is less, or the workspace would refuse the grant.
+/// When less than that is left today, or the workspace would refuse the grant.
 async fn reserve(app: &App, operator: &Operator, id: WorkspaceId, command: &Command) -> Result<Reservation, Problem> {
     let key = operator.operator_key().ok_or(Problem::Internal)?;
     let Some(limit) = key.grants_per_day else { return Ok(Reservation::default()) };
@@ -112,7 +112,7 @@ pub async fn void(
     Ok(Reply::new(StatusCode::OK, to_api(&shown, grant)).of(workspace, &committed))
 }
 
-/// Shows a grant.
+/// Converts a grant of a workspace.
 pub fn to_api(workspace: &Workspace, grant: &Grant) -> api::Grant {
     api::Grant {
         frozen: workspace.is_frozen(grant),

@@ -1,4 +1,4 @@
-//! Holds, for products that dispatch their runs themselves.
+//! `/v1/holds`: holds, for products that dispatch their runs themselves.
 
 pub mod batch;
 
@@ -53,7 +53,10 @@ pub async fn open(
     opened(id, app.ledger.submit(id, command, asked).await)
 }
 
-/// What a hold is asked for with.
+/// Builds the command that opens a hold.
+///
+/// # Errors
+/// When the request names neither an amount nor a model, or both, or a value is out of range.
 fn opening(app: &App, workspace: WorkspaceId, new: api::NewHold) -> Result<Command, Problem> {
     let behalf = new.on_behalf_of.map(|behalf| spender(workspace, &behalf)).transpose()?;
     let ask = match (new.credits, new.model) {
@@ -69,7 +72,10 @@ fn opening(app: &App, workspace: WorkspaceId, new: api::NewHold) -> Result<Comma
     Ok(Command::OpenHold { ask, reference: new.reference, seconds: new.seconds, off, behalf })
 }
 
-/// The member or key that a hold is for.
+/// Returns the member and key that a hold is for.
+///
+/// # Errors
+/// When neither is named, or an id is not one of the workspace's.
 fn spender(workspace: WorkspaceId, behalf: &api::OnBehalfOf) -> Result<Spender, Problem> {
     if behalf.member.is_none() && behalf.key.is_none() {
         return Err(Problem::invalid("/on_behalf_of", "name a member or a key"));
@@ -84,7 +90,7 @@ fn spender(workspace: WorkspaceId, behalf: &api::OnBehalfOf) -> Result<Spender, 
     Ok(Spender { member: member.transpose()?, key: key.transpose()? })
 }
 
-/// Shows the hold that was opened.
+/// Returns the hold that was opened.
 fn opened(id: WorkspaceId, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
     let committed = result?;
     let (n, row) =
@@ -92,7 +98,7 @@ fn opened(id: WorkspaceId, result: Result<Committed, SubmitError>) -> Result<Rep
     Ok(Reply::new(StatusCode::CREATED, to_api(id, n, &row)).of(id, &committed))
 }
 
-/// Shows a hold.
+/// Shows a hold and its state.
 #[utoipa::path(get, path = "/v1/holds/{id}", tag = "Holds", params(("id" = String, Path, description = "`hd_…`")),
     responses((status = 200, description = "The hold", body = api::Hold)))]
 pub async fn show(
@@ -103,7 +109,9 @@ pub async fn show(
     Ok(Json(find(&app, workspace, hold).await?))
 }
 
-/// Spends a hold, in whole or in part; the rest goes back. One that has ended is refused.
+/// Captures a hold, in whole or in part, and releases the rest.
+///
+/// A hold that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/capture", tag = "Holds",
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     request_body = api::CaptureRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
@@ -116,13 +124,15 @@ pub async fn capture(
     end(&app, &operator, workspace, hold, capturing(hold, &body.value)?, &body.bytes).await
 }
 
-/// What a hold is spent with.
+/// Builds the command that captures a hold.
 fn capturing(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem> {
     let amount = asked.credits.map(|credits| amount("/credits", credits)).transpose()?;
     Ok(Command::CaptureHold { hold, amount })
 }
 
-/// Gives a hold back. One that has ended is refused.
+/// Releases a hold and returns its units.
+///
+/// A hold that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/release", tag = "Holds",
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The hold", body = api::Hold)))]
@@ -134,7 +144,9 @@ pub async fn release(
     end(&app, &operator, workspace, hold, Command::ReleaseHold { hold }, b"").await
 }
 
-/// Lets a hold last longer, counted from now. One that has ended is refused.
+/// Extends a hold, counted from now.
+///
+/// A hold that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/extend", tag = "Holds",
     params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     request_body = api::ExtendRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
@@ -147,7 +159,7 @@ pub async fn extend(
     end(&app, &operator, workspace, hold, Command::ExtendHold { hold, seconds: body.value.seconds }, &body.bytes).await
 }
 
-/// Submits a command about a hold and shows what the hold is then.
+/// Submits a command about a hold and returns the hold after it.
 async fn end(
     app: &App,
     operator: &Operator,
@@ -160,7 +172,7 @@ async fn end(
     changed(app, workspace, hold, app.ledger.submit(workspace, command, asked).await).await
 }
 
-/// Shows what a hold is after a command about it. One that has ended is not ended again (R36).
+/// Returns a hold after a command about it. A hold that has ended is not ended again (R36).
 async fn changed(
     app: &App,
     workspace: WorkspaceId,
@@ -175,16 +187,16 @@ async fn changed(
         }
         Err(problem) => return Err(problem),
     };
-    // What the hold is now follows from what it was and what happened: the answer waits for nothing but the journal.
+    // The hold now follows from its state before and the events: the answer waits for nothing but the journal.
     let shown = match right_after(&committed, hold) {
         Some(row) => to_api(workspace, hold, &row),
-        // An answer that was given before: the hold is shown as it is.
+        // A replayed answer has no state before, so the hold is read.
         None => find(app, workspace, hold).await?,
     };
     Ok(Reply::new(StatusCode::OK, shown).of(workspace, &committed))
 }
 
-/// The end of a hold, as the journal has it.
+/// Returns the end of a hold, from the journal.
 async fn ending_of(app: &App, workspace: WorkspaceId, hold: u32) -> Result<Ending, Problem> {
     let entries = entries(app, workspace, hold).await?;
     let ends = entries.iter().flat_map(|entry| &entry.events).filter_map(|Dated(at, event)| ending(*at, event));
@@ -192,12 +204,12 @@ async fn ending_of(app: &App, workspace: WorkspaceId, hold: u32) -> Result<Endin
     end.map(|(_, _, ending)| ending).ok_or(Problem::not_found("hold"))
 }
 
-/// The hold right after an entry that it was open before.
+/// Returns the hold right after an entry, if it was open before.
 fn right_after(committed: &Committed, hold: u32) -> Option<HoldRow> {
     HoldRow::after_all(committed.before.as_ref()?.hold(hold)?, &committed.events)
 }
 
-/// The entries that say what a hold is.
+/// Returns the entries of a hold's history.
 async fn entries(app: &App, workspace: WorkspaceId, hold: u32) -> Result<Vec<Entry>, Problem> {
     let rows = rows::entries::of_hold(app.ledger.store().reader(), workspace, hold).await?;
     let entries = rows.iter().map(JournalRow::entry).collect::<Result<Vec<_>, _>>();
@@ -211,7 +223,7 @@ async fn find(app: &App, workspace: WorkspaceId, hold: u32) -> Result<api::Hold,
     Ok(to_api(workspace, hold, &row))
 }
 
-/// Shows a hold.
+/// Converts a hold of a workspace.
 fn to_api(workspace: WorkspaceId, n: u32, row: &HoldRow) -> api::Hold {
     api::Hold {
         id: workspace.owned(Kind::Hold, n),

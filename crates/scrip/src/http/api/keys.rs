@@ -42,7 +42,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(freeze))
 }
 
-/// Lists keys: an admin sees all of the workspace's, a member their own.
+/// Lists keys: to an admin all of the workspace's, to a member their own.
 #[utoipa::path(get, path = "/v1/keys", tag = "Keys", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "The keys", body = api::Page<api::Key>)))]
 pub async fn list(member: Member, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::Key>>, Problem> {
@@ -68,7 +68,9 @@ pub async fn show(On(member, id): On<Member, KeyId>, State(app): State<Arc<App>>
     Ok(Json(Desk::at(&app, &workspace).await?.shown(key, None)))
 }
 
-/// Makes a key. Its secret is in this answer and never shown again, not even to the same request.
+/// Makes a key for the workspace.
+///
+/// Its secret is in this answer and never shown again, not even to the same request.
 #[utoipa::path(post, path = "/v1/keys", tag = "Keys",
     params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     request_body = api::NewKey, responses((status = 201, description = "The key, with its secret", body = api::Key)))]
@@ -111,7 +113,7 @@ pub async fn make(
     Ok(Reply::new(StatusCode::CREATED, shown).of(id, &committed))
 }
 
-/// Changes a key: its name, what it may do, its cap, or that somebody has looked at it.
+/// Changes a key's name, capabilities or cap, or marks it as reviewed.
 #[utoipa::path(patch, path = "/v1/keys/{id}", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
     request_body = api::KeyChange, responses((status = 200, description = "The key", body = api::Key)))]
 pub async fn change(
@@ -130,7 +132,9 @@ pub async fn change(
     command_on(&app, &member, id, TeamCommand::ChangeKey { key: id.n, change }, &body.bytes).await
 }
 
-/// Gives a key another secret, shown in this answer alone. The old one opens it for a while longer.
+/// Gives a key another secret, shown in this answer alone.
+///
+/// The old secret stays good for a while.
 #[utoipa::path(post, path = "/v1/keys/{id}/rotate", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
     request_body = api::Rotation, responses((status = 200, description = "The key, with its new secret", body = api::Key)))]
 pub async fn rotate(
@@ -150,7 +154,7 @@ pub async fn rotate(
     Ok(Reply::new(StatusCode::OK, shown).of(id, &committed))
 }
 
-/// Switches a key off with a reason, or on again.
+/// Freezes a key with a reason, or unfreezes it.
 #[utoipa::path(post, path = "/v1/keys/{id}/freeze", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
     request_body = api::FreezeRequest, responses((status = 200, description = "The key", body = api::Key)))]
 pub async fn freeze(
@@ -167,7 +171,7 @@ pub async fn freeze(
     command_on(&app, &member, id, TeamCommand::FreezeKey { key: id.n, reason }, &body.bytes).await
 }
 
-/// Ends a key, at once and for ever.
+/// Revokes a key, at once and for ever.
 #[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
     responses((status = 200, description = "It has ended", body = api::Ended)))]
 pub async fn revoke(
@@ -195,7 +199,8 @@ async fn command_on(
     Ok(Reply::new(StatusCode::OK, shown).of(workspace, &committed))
 }
 
-/// A secret for the answer that made it. An answer that is given again has none: whoever lost it rotates the key.
+/// Returns the secret for the answer that made it. A replayed answer has none: a caller who lost the secret rotates the
+/// key.
 fn once(secret: String, committed: &Committed) -> Option<String> {
     (!committed.replayed).then_some(secret)
 }
@@ -207,7 +212,7 @@ fn new_secret(workspace: &Workspace) -> (String, Secret) {
     (text, Secret { hash, last4 })
 }
 
-/// What is needed to show the keys of a workspace.
+/// Values that the keys of a workspace are shown with.
 struct Desk<'w> {
     workspace: &'w Workspace,
     catalogs: Arc<Catalogs>,

@@ -1,6 +1,6 @@
-//! `/v1/members` and `/v1/invitations`: who belongs to a workspace.
+//! `/v1/members` and `/v1/invitations`: the people of a workspace.
 //!
-//! Invariant: nobody learns here who belongs to a workspace that is not theirs.
+//! Invariant: a caller learns nothing here about the people of a workspace that is not the caller's.
 
 use super::{caps, membership, workspaces};
 use crate::allowances;
@@ -51,7 +51,9 @@ pub async fn list(member: Member, State(app): State<Arc<App>>) -> Result<Json<ap
     Ok(Json(page(members.collect(), None)))
 }
 
-/// Makes somebody a member whom an operator's own product knows: without an invitation, and within the plan.
+/// Adds a user of the operator's own product as a member.
+///
+/// The user needs no invitation; the plan's limit of members applies.
 #[utoipa::path(post, path = "/v1/members", tag = "Members", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     request_body = api::NewMember, responses((status = 201, description = "The member", body = api::Member)))]
 pub async fn add(
@@ -75,7 +77,7 @@ pub async fn add(
     Ok(Reply::new(StatusCode::CREATED, shown).of(id, &committed))
 }
 
-/// Gives a member another role or cap.
+/// Changes a member's role or cap.
 #[utoipa::path(patch, path = "/v1/members/{id}", tag = "Members",
     params(("id" = String, Path, description = "`usr_…`"), ("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     request_body = api::MemberChange, responses((status = 200, description = "The member", body = api::Member)))]
@@ -96,7 +98,9 @@ pub async fn change(
     Ok(Reply::new(StatusCode::OK, shown).of(workspace, &committed))
 }
 
-/// Removes a member, at once, with their keys; or leaves, when it is oneself. The last admin stays.
+/// Removes a member at once, with the member's own keys; a member may also leave.
+///
+/// The last admin cannot be removed.
 #[utoipa::path(delete, path = "/v1/members/{id}", tag = "Members",
     params(("id" = String, Path, description = "`usr_…`"), ("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "They are a member no more", body = api::Ended)))]
@@ -124,7 +128,9 @@ pub async fn invitations(
     Ok(Json(page(open.map(|invitation| invited(workspace.id, invitation)).collect(), None)))
 }
 
-/// Invites somebody by mail. The invitation is theirs alone, good once, and for seven days.
+/// Invites a person by mail.
+///
+/// The invitation is for that mailbox alone, good once and for seven days.
 #[utoipa::path(post, path = "/v1/invitations", tag = "Members",
     params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     request_body = api::NewInvitation, responses((status = 201, description = "The invitation", body = api::Invitation)))]
@@ -142,7 +148,8 @@ pub async fn invite(
         workspace: workspace.profile.name.clone(),
         inviter: admin.email.as_ref().map_or_else(|| workspace.profile.owner.clone(), Email::to_string),
         role: role.name().to_owned(),
-        // An invitation's number comes with its entry. There is one open to an address at most, so this names it.
+        // An invitation's number comes with its entry. At most one is open for an address, so the workspace's id names
+        // it.
         invitation: id.to_string(),
         expires_at: now.after_seconds(INVITATION_SECONDS),
     };
@@ -176,7 +183,7 @@ pub async fn withdraw(
     Ok(Reply::new(StatusCode::OK, api::Ended { id: id.to_string() }).of(workspace, &committed))
 }
 
-/// Accepts an invitation, by what its link says, as the person it was sent to.
+/// Accepts an invitation, by the token of its link, as the person it was sent to.
 #[utoipa::path(post, path = "/v1/invitations/accept", tag = "Members", request_body = api::Acceptance,
     security(("session" = []), ("session_token" = [])),
     params(("Scrip-CSRF" = Option<String>, Header, description = "The session's `csrf`; required with the cookie")),
@@ -198,7 +205,7 @@ pub async fn accept(
     let meant = |open: &&Invitation| open.n == n && is_invitation(&app.secret, text, &open.email, signature);
     let open = workspace.team.invitations.iter().find(meant).ok_or_else(missing)?;
     let user = session.user;
-    // An earlier version may have invited another spelling of their address.
+    // An earlier version may have sent the invitation to another spelling of the same mailbox.
     let email = if is_same(&open.email, &session.email) { open.email.clone() } else { Name::from(&*session.email) };
     let command = Command::Team(TeamCommand::Join { invitation: n, user, email });
     let asked = Asked::of_person(user, request_id());
@@ -227,7 +234,7 @@ fn invited(workspace: WorkspaceId, invitation: &Invitation) -> api::Invitation {
     }
 }
 
-/// What is needed to show members.
+/// Values that members are shown with.
 struct Desk<'w> {
     workspace: &'w Workspace,
     limit: Option<u32>,

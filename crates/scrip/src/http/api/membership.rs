@@ -3,13 +3,13 @@
 use crate::store::Claim;
 use scrip_engine::{UserId, WorkspaceId};
 
-/// The claim of an entry that makes a person a member, so that their workspaces are found by them. It outlives their
-/// membership: who belongs to a workspace is in the workspace.
+/// Returns the claim of an entry that makes a person a member, by which the person's workspaces are found. The claim
+/// outlives the membership: the members of a workspace are in the workspace itself.
 pub fn claim(user: UserId, workspace: WorkspaceId) -> Claim {
     Claim { scope: scope(user).into(), what: workspace.to_string() }
 }
 
-/// Returns the scope under which a person's workspaces are found.
+/// Returns the scope of the claims on a person's workspaces.
 pub fn scope(user: UserId) -> String {
     format!("member {user}")
 }

@@ -1,5 +1,5 @@
-//! The resources of the API, a file each: its routes, its query types, its handlers and its views. `caps` and
-//! `membership` are what several of them share.
+//! The resources of the API, one file each, with routes, query types, handlers and views. Several of them share `caps`
+//! and `membership`.
 
 pub mod assets;
 pub mod audit;

@@ -1,6 +1,6 @@
-//! `/v1/oidc`: signing in with an OpenID provider. Pages lead a browser here; programs have no use for it.
+//! `/v1/oidc`: sign-in with an OpenID identity provider. Only browsers are led here; programs have no use for it.
 //!
-//! Invariant: whoever comes back was sent away by us, from this browser, and comes back once.
+//! Invariant: a person who comes back was sent away by this server, from the same browser, and comes back once.
 
 use super::sessions::begin;
 use crate::http::edge::address::Client;
@@ -23,10 +23,11 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(start)).routes(routes!(callback))
 }
 
-/// The cookie of an attempt. It is `Lax`, since the provider sends the browser back here from its own pages.
+/// Name of the cookie of an attempt. The cookie is `Lax`, since the identity provider sends the browser back from its
+/// own pages.
 const ATTEMPT: &str = "__Host-scrip_oidc";
 
-/// Sends a browser to the provider.
+/// Sends a browser to the identity provider.
 #[utoipa::path(get, path = "/v1/oidc/start", tag = "Sessions", security(()),
     responses((status = 302, description = "To the provider", headers(("Location" = String, description = "Its address")))))]
 pub async fn start(State(app): State<Arc<App>>) -> Result<Response, Problem> {
@@ -39,19 +40,23 @@ pub async fn start(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     Ok((StatusCode::FOUND, AppendHeaders([(header::LOCATION, to), (header::SET_COOKIE, cookie)])).into_response())
 }
 
-/// What a provider says when it sends somebody back. Providers say more than that.
+/// Query with which an identity provider sends a person back. Unknown parameters are ignored, because identity
+/// providers add some.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Returned {
-    /// What the ID token is given for.
+    /// Authorization code, which is exchanged for the ID token.
     code: Option<String>,
-    /// What `start` had told it.
+    /// State that `start` gave the identity provider.
     state: Option<String>,
-    /// Who it is.
+    /// Issuer that the identity provider says it is.
     iss: Option<String>,
 }
 
-/// Takes back whom the provider sends: opens a session in the cookie, and leads to the first page.
+/// Completes a sign-in with the identity provider.
+///
+/// A session is opened in the cookie for the person that the identity provider names, and the browser is led to the
+/// first page.
 #[utoipa::path(get, path = "/v1/oidc/callback", tag = "Sessions", security(()), params(Returned),
     responses((status = 303, description = "To the first page, signed in", headers(("Location" = String, description = "`/`")))))]
 pub async fn callback(
@@ -75,9 +80,9 @@ pub async fn callback(
         return Err(refused("another provider sent them back").into());
     }
     let code = returned.code.ok_or_else(|| refused("the provider gave no code"))?;
-    // Counted before the provider is asked: what a request costs it is the same, whatever it says.
+    // Counted before the identity provider is asked, because the request costs it the same whatever it answers.
     app.callbacks.attempt(client, now)?;
-    // A code is good once, at any provider that is one; an attempt is, whatever the provider is.
+    // Identity providers should accept a code once; an attempt is accepted once here in any case.
     if !sign_in::spend(app.ledger.store(), attempt.id(), attempt.ends_at()).await? {
         return Err(refused("the attempt was used before").into());
     }

@@ -1,4 +1,4 @@
-//! `/v1/operator_keys`: keys of whoever runs this deployment, for people and programs that need less than everything.
+//! `/v1/operator_keys`: keys of the operator of this deployment, for people and programs that need only some rights.
 
 use crate::crypto::{OPERATOR_PREFIXES, new_key, sha256};
 use crate::http::edge::app::App;
@@ -21,11 +21,13 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(make, list)).routes(routes!(revoke))
 }
 
-/// The most units that a key can be given for a day.
+/// Maximum number of units that a key may be allowed to give in a day.
 const GRANTS_MAX: i64 = 1_000_000_000;
 
-/// Makes an operator key. Its secret is in this answer alone; a good key keeps its name to itself, so that a retry
-/// whose first answer was lost is refused and leaves no second key.
+/// Makes an operator key.
+///
+/// Its secret is in this answer alone. The name of a good key is taken, so a retry whose first answer was lost is
+/// refused and makes no second key.
 #[utoipa::path(post, path = "/v1/operator_keys", tag = "Operator keys", request_body = api::NewOperatorKey,
     responses((status = 201, description = "The key, with its secret", body = api::OperatorKey)))]
 pub async fn make(
@@ -67,8 +69,9 @@ pub async fn make(
     Ok((StatusCode::CREATED, Json(api::OperatorKey { secret: Some(secret), ..shown(&key) })))
 }
 
-/// Lists every operator key, without its secret: what it may do, how long, and when it was last used. The key that
-/// `SCRIP_OPERATOR_KEY` gives comes first.
+/// Lists every operator key without its secret: its scopes, its expiry and its last use.
+///
+/// The key that `SCRIP_OPERATOR_KEY` gives comes first.
 #[utoipa::path(get, path = "/v1/operator_keys", tag = "Operator keys",
     responses((status = 200, description = "All keys", body = api::Page<api::OperatorKey>)))]
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::OperatorKey>>, Problem> {
@@ -76,7 +79,9 @@ pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::
     Ok(Json(page(keys.iter().map(|key| shown(key)).collect(), None)))
 }
 
-/// Ends an operator key for ever: when the answer is here, the key is good nowhere.
+/// Revokes an operator key for ever.
+///
+/// Once the answer is here, no process accepts the key.
 #[utoipa::path(delete, path = "/v1/operator_keys/{id}", tag = "Operator keys",
     params(("id" = String, Path, description = "`opk_…`")),
     responses((status = 200, description = "The key has ended", body = api::Ended)))]
@@ -105,7 +110,10 @@ fn good_name(name: String) -> Result<String, Problem> {
     Ok(name)
 }
 
-/// Reads scopes: each once, and nothing beside the one for everything.
+/// Reads scopes: each once, and none beside the one for everything.
+///
+/// # Errors
+/// When no scope is named, or `all` is not alone.
 fn scopes(asked: &[api::OperatorScope]) -> Result<Vec<Scope>, Problem> {
     let mut scopes: Vec<Scope> = asked.iter().map(|scope| scope_of(*scope)).collect();
     scopes.sort_unstable();

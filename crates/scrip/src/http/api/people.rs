@@ -1,6 +1,6 @@
 //! `/v1/people`: finding a person, and blocking one.
 //!
-//! Invariant: a block is in the audit log before it holds, and holds in every process from its answer on.
+//! Invariant: a block is in the audit log before it holds, and every process applies it from its answer on.
 
 use super::membership;
 use crate::blocks::{self, Known};
@@ -27,20 +27,20 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(block, unblock))
 }
 
-/// Maximum number of workspaces that are shown with a person.
+/// Maximum number of workspaces that are read for a person.
 const SHOWN_MAX: i64 = 1_000; // # assumed
 
-/// The person that is looked for.
+/// Address of the people to find.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PeopleQuery {
-    /// An e-mail address; every spelling of its mailbox is found.
+    /// E-mail address; every spelling of its mailbox is found.
     #[param(min_length = 3, max_length = 254)]
     email: String,
 }
 
-/// Finds people by an address: everybody whose address leads to the same mailbox.
+/// Finds people by an address: all whose address leads to the same mailbox.
 #[utoipa::path(get, path = "/v1/people", tag = "People", params(PeopleQuery),
     responses((status = 200, description = "The people", body = api::Page<api::Person>)))]
 pub async fn list(
@@ -56,7 +56,7 @@ pub async fn list(
     Ok(Json(page(data, None)))
 }
 
-/// Shows a person, the workspaces they belong to, and whether they are blocked.
+/// Shows a person, the person's workspaces, and a block if there is one.
 #[utoipa::path(get, path = "/v1/people/{id}", tag = "People", params(("id" = String, Path, description = "`usr_…`")),
     responses((status = 200, description = "The person", body = api::Person)))]
 pub async fn show(
@@ -68,8 +68,10 @@ pub async fn show(
     Ok(Json(to_api(&app, known).await?))
 }
 
-/// Blocks a person: their sessions and links end at once, the keys they made or own open nothing, nobody signs in by
-/// their address, and no mail goes to them or from them. What they belong to stays as it is.
+/// Blocks a person in every workspace.
+///
+/// The person's sessions and links end at once, keys that the person made or owns are refused, sign-in by the mailbox
+/// is refused, and no mail goes to the person or from them. Memberships stay unchanged.
 #[utoipa::path(post, path = "/v1/people/{id}/block", tag = "People", params(("id" = String, Path, description = "`usr_…`")),
     request_body = api::NewBlock, responses((status = 200, description = "The person", body = api::Person)))]
 pub async fn block(
@@ -87,7 +89,9 @@ pub async fn block(
     Ok(Reply::new(StatusCode::OK, to_api(&app, known).await?))
 }
 
-/// Ends a block. Sessions and links that it has ended stay so; keys open again what they did.
+/// Ends a person's block.
+///
+/// Sessions and links that the block has ended stay so; keys are accepted again.
 #[utoipa::path(delete, path = "/v1/people/{id}/block", tag = "People", params(("id" = String, Path, description = "`usr_…`")),
     responses((status = 200, description = "The person", body = api::Person)))]
 pub async fn unblock(

@@ -1,6 +1,7 @@
-//! `/v1/quotes`: the price of a run before it is one, and the ids by which a run cites it.
+//! `/v1/quotes`: the price of a run before it starts, and the ids by which a run cites a quote.
 //!
-//! Invariant: nothing is kept of a quote. Its id is a signed statement of what it was for.
+//! Invariant: nothing is stored for a quote. Its id is a signed statement of its catalog version, parameters and
+//! expiry.
 
 use super::switches::off;
 use crate::crypto::{is_signed, sign};
@@ -75,13 +76,13 @@ pub async fn quote(
     Ok(Json(quote))
 }
 
-/// Returns true if a provider serves models in a workspace's mode. Only the sandbox does so far, and its pictures are
-/// not worth real credits.
+/// Returns `true` if a provider serves models in a workspace's mode. Only the sandbox serves so far, and its pictures
+/// are not worth real credits.
 pub fn is_served(workspace: &Workspace) -> bool {
     workspace.mode == Mode::Test
 }
 
-/// Shows a quote: its id is a signed statement of what it was for, so that nothing needs to be kept.
+/// Converts a price to a quote. The id is a signed statement of what it was for, so that nothing needs to be stored.
 fn to_api(app: &App, workspace: WorkspaceId, fresh: &FreshQuote, now: Timestamp) -> api::Quote {
     let expires_at = now.after_seconds(QUOTE_SECONDS);
     let cited = CitedQuote { catalog: fresh.catalog_version, fingerprint: fresh.fingerprint, expires_at };
@@ -101,14 +102,14 @@ fn to_api(app: &App, workspace: WorkspaceId, fresh: &FreshQuote, now: Timestamp)
     }
 }
 
-/// Writes the id of a quote.
+/// Writes the signed id of a quote.
 fn quote_id(secret: &[u8], workspace: WorkspaceId, quote: CitedQuote) -> String {
     let body = format!("{:x}.{:x}.{:x}", quote.catalog, quote.fingerprint, quote.expires_at.micros());
     let signature = sign(secret, &format!("quote {workspace} {body}"));
     format!("qt_{body}.{signature}")
 }
 
-/// Reads a quote's id; a forged one, or another workspace's, is none.
+/// Parses a quote's id; `None` when it is forged, or another workspace's.
 fn cited(secret: &[u8], workspace: WorkspaceId, id: &str) -> Option<CitedQuote> {
     let (body, signature) = id.strip_prefix("qt_")?.rsplit_once('.')?;
     if !is_signed(secret, &format!("quote {workspace} {body}"), signature) {
@@ -121,17 +122,18 @@ fn cited(secret: &[u8], workspace: WorkspaceId, id: &str) -> Option<CitedQuote> 
     numbers.next().is_none().then_some(CitedQuote { catalog, fingerprint, expires_at })
 }
 
-/// Reads the quote that a run cites, if it does.
+/// Reads the quote that a run cites; `None` when it cites none.
 ///
 /// # Errors
-/// When its id is none of this workspace.
+/// When the id is no quote of this workspace.
 pub fn read_cited(app: &App, workspace: WorkspaceId, id: Option<&str>) -> Result<Option<CitedQuote>, Problem> {
     let Some(id) = id else { return Ok(None) };
     let quote = cited(&app.secret, workspace, id);
     quote.map(Some).ok_or_else(|| Problem::invalid("/quote", "there is no such quote of this workspace"))
 }
 
-/// Turns an engine's fresh price into a quote that can be cited from now on, by the workspace's own clock.
+/// Adds a quote that can be cited to a refusal of an old one, with the engine's fresh price. `now` is the time of the
+/// workspace's own clock.
 pub fn with_fresh_quote(app: &App, workspace: WorkspaceId, problem: Problem, now: Timestamp) -> Problem {
     let (is_late, fresh) = match problem {
         Problem::Refused(Refusal::QuoteExpired { fresh }) => (true, fresh),
@@ -145,7 +147,7 @@ pub fn with_fresh_quote(app: &App, workspace: WorkspaceId, problem: Problem, now
     }
 }
 
-/// Shows the lines of a price.
+/// Converts the lines of a price.
 pub fn lines(lines: &[Line]) -> Vec<api::Line> {
     lines.iter().map(|line| api::Line { text: line.text.clone(), credits: line.credits.get() }).collect()
 }

@@ -1,7 +1,7 @@
-//! `/v1/reviews`: applying for what stands before a plan, and deciding it (R25).
+//! `/v1/reviews`: applications for reviews that plans require, and decisions about them (R25).
 //!
-//! Where a review stands is in its workspace; what was sent with an application is in a row that is written with its
-//! entry, and so is how it was decided.
+//! The status of a review is in its workspace. The form of an application and the decision about it are in a row that
+//! is written with the entry.
 //!
 //! Invariant: only the newest application for a review is decided, and a decision is an entry, so it is in the audit
 //! log and mailed once.
@@ -45,20 +45,23 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(revoke))
 }
 
-/// Texts that an application may have.
+/// Maximum number of fields in an application's form.
 const FIELDS_MAX: usize = 50; // # assumed
-/// Characters that the name of one may have.
+/// Maximum length of a field's name, in characters.
 const FIELD_NAME_MAX: usize = 100; // # assumed
-/// Characters that one may have.
+/// Maximum length of a field's text, in characters.
 const FIELD_MAX: usize = 2_000; // # assumed
 
 /// Returns an application by its number in the workspace.
+///
+/// # Errors
+/// When there is none, or the store cannot answer.
 async fn find(app: &App, workspace: WorkspaceId, number: u32) -> Result<Application, Problem> {
     let kept = rows::reviews::by_number(app.ledger.store().reader(), workspace, number).await?;
     kept.ok_or(Problem::not_found("review"))
 }
 
-/// Returns an application as the API has it, with its files.
+/// Converts an application, with its files.
 async fn to_api(app: &App, kept: Application) -> Result<api::Review, Unavailable> {
     let files = files::of(app, kept.workspace, kept.number).await?;
     Ok(api::Review {
@@ -75,7 +78,9 @@ async fn to_api(app: &App, kept: Application) -> Result<api::Review, Unavailable
     })
 }
 
-/// Applies for a review that a plan requires. What was rejected or revoked can be applied for again.
+/// Applies for a review that a plan requires.
+///
+/// After a rejection or a revocation, another application is possible.
 #[utoipa::path(post, path = "/v1/reviews", tag = "Reviews", request_body = api::NewReview,
     params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 201, description = "The application", body = api::Review)))]
@@ -106,7 +111,10 @@ pub async fn apply(
     Ok(Reply::new(StatusCode::CREATED, shown).of(id, &committed))
 }
 
-/// A form as it is kept.
+/// Returns the form as JSON, for storing.
+///
+/// # Errors
+/// When it has too many fields, or a name or text is not valid.
 fn form(given: &BTreeMap<String, String>) -> Result<String, Problem> {
     if given.len() > FIELDS_MAX {
         return Err(Problem::invalid("/form", format!("at most {FIELDS_MAX} fields")));
@@ -125,21 +133,23 @@ fn form(given: &BTreeMap<String, String>) -> Result<String, Problem> {
     serde_json::to_string(given).map_err(|_| Problem::Internal)
 }
 
-/// Which applications are listed.
+/// Filter and page of a list of applications.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// How many, 1 to 100; 20 when absent.
+    /// Maximum number of items, 1 to 100; 20 when absent.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
-    /// Where the page before ended.
+    /// Cursor at which the page before ended.
     cursor: Option<String>,
-    /// Only those that stand so: `submitted`, `approved`, `rejected` or `revoked`.
+    /// Status of the listed applications: `submitted`, `approved`, `rejected` or `revoked`.
     status: Option<String>,
 }
 
-/// Lists applications, newest first: the workspace's own; those of all workspaces, for an operator who names none.
+/// Lists applications, newest first.
+///
+/// The list has the workspace's own applications, or those of all workspaces when an operator names none.
 #[utoipa::path(get, path = "/v1/reviews", tag = "Reviews", params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`; an operator may leave it out"), ListQuery),
     responses((status = 200, description = "A page of applications", body = api::Page<api::Review>)))]
 pub async fn list(
@@ -167,7 +177,7 @@ pub async fn list(
     Ok(Json(page(data, last.filter(|_| has_more))))
 }
 
-/// Shows an application, with what was sent.
+/// Shows an application, with its form and files.
 #[utoipa::path(get, path = "/v1/reviews/{id}", tag = "Reviews", params(("id" = String, Path, description = "`rev_…`")),
     responses((status = 200, description = "The application", body = api::Review)))]
 pub async fn show(
@@ -178,7 +188,9 @@ pub async fn show(
     Ok(Json(to_api(&app, find(&app, workspace, number).await?).await?))
 }
 
-/// Approves an application: the plans that require the review can be bought. The applicant is told by mail.
+/// Approves an application, so that the plans that require the review can be bought.
+///
+/// The applicant is mailed.
 #[utoipa::path(post, path = "/v1/reviews/{id}/approve", tag = "Reviews", params(("id" = String, Path, description = "`rev_…`")),
     request_body = api::ReviewDecision, responses((status = 200, description = "The application", body = api::Review)))]
 pub async fn approve(
@@ -190,7 +202,9 @@ pub async fn approve(
     decide(&app, &operator, id, &body, |review, reason| Command::ApproveReview { review, reason }).await
 }
 
-/// Rejects an application. The applicant is told why by mail, and can apply again.
+/// Rejects an application for a review.
+///
+/// The applicant is mailed the reason, and can apply again.
 #[utoipa::path(post, path = "/v1/reviews/{id}/reject", tag = "Reviews", params(("id" = String, Path, description = "`rev_…`")),
     request_body = api::ReviewDecision, responses((status = 200, description = "The application", body = api::Review)))]
 pub async fn reject(
@@ -203,8 +217,10 @@ pub async fn reject(
     decide(&app, &operator, id, &body, command).await
 }
 
-/// Takes an approval back: what requires the review is sold and renewed no more and starts no new runs; a period that
-/// is paid for stays. The applicant is told why by mail.
+/// Takes an approval back.
+///
+/// Plans that require the review are no longer sold or renewed, and start no new runs; a period that is paid for stays.
+/// The applicant is mailed the reason.
 #[utoipa::path(post, path = "/v1/reviews/{id}/revoke", tag = "Reviews", params(("id" = String, Path, description = "`rev_…`")),
     request_body = api::ReviewDecision, responses((status = 200, description = "The application", body = api::Review)))]
 pub async fn revoke(

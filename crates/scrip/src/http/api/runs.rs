@@ -1,4 +1,4 @@
-//! `/v1/runs`: running models, following runs, giving them up.
+//! `/v1/runs`: starting, following and cancelling runs.
 
 pub mod events;
 
@@ -38,17 +38,17 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(events::events))
 }
 
-/// Runs of others that a page of a key's own runs passes over at most.
+/// Maximum number of other keys' runs that one page skips, for a key that sees only its own.
 const PASSED_OVER_MAX: i64 = 500; // # assumed
-/// The longest a request may wait for a run, in seconds.
+/// Maximum wait of a request for the end of a run, in seconds.
 const WAIT_MAX: u32 = 60;
 
-/// How long an answer may wait for the run to end.
+/// Query with the maximum wait for the end of a run.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct WaitQuery {
-    /// Seconds, 0 to 60: the answer comes when the run has ended, or then.
+    /// Maximum wait for the end of the run, in seconds, 0 to 60.
     #[param(minimum = 0, maximum = 60)]
     wait: Option<u32>,
 }
@@ -99,7 +99,10 @@ fn queued(committed: &Committed) -> Option<(u32, RunRow)> {
     committed.events.iter().find_map(|Dated(at, event)| RunRow::queued(*at, event))
 }
 
-/// What the sandbox is told to do, checked.
+/// Checks the script of a sandboxed run.
+///
+/// # Errors
+/// When it delivers something unknown, or waits for longer than a day.
 fn script(sandbox: api::Sandbox) -> Result<Script, Problem> {
     let known = |name: &String| matches!(name.as_str(), "images" | "duration");
     if let Some(name) = sandbox.delivered.keys().find(|name| !known(name)) {
@@ -128,7 +131,7 @@ fn wait(seconds: Option<u32>) -> Result<Duration, Problem> {
     }
 }
 
-/// One run, as the projections have it now.
+/// Reads a run from the projections, with the sequence number of the entry that changed it last.
 async fn find(app: &App, workspace: WorkspaceId, n: u32) -> Result<(RunRow, i64), Problem> {
     app.ledger.store().projected().await?;
     let stored =
@@ -140,13 +143,13 @@ async fn find(app: &App, workspace: WorkspaceId, n: u32) -> Result<(RunRow, i64)
     Ok((run, stored.seq))
 }
 
-/// The same, for a caller who may see it: another key's run is none to a key that sees its own alone.
+/// Reads a run for a caller who may see it. To a key that sees only its own runs, another key's run is not found.
 async fn find_for(app: &App, caller: &Caller, run: (WorkspaceId, u32)) -> Result<RunRow, Problem> {
     let (row, _) = find(app, run.0, run.1).await?;
     if caller.sees(row.key) { Ok(row) } else { Err(Problem::not_found("run")) }
 }
 
-/// Shows a run.
+/// Shows a run, at once or when it has ended.
 #[utoipa::path(get, path = "/v1/runs/{id}", tag = "Runs", params(("id" = String, Path, description = "`run_…`"), WaitQuery),
     responses((status = 200, description = "The run", body = api::Run)))]
 pub async fn show(
@@ -161,21 +164,21 @@ pub async fn show(
     Ok(Json(events::ended(&app, (workspace, n), &reader, wait).await?))
 }
 
-/// Where a run can be.
+/// Status of a run.
 #[derive(Clone, Copy, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Accepted.
+    /// Accepted, and waiting for a worker.
     Queued,
-    /// A worker has it.
+    /// Leased by a worker, which executes it.
     Running,
-    /// Delivered.
+    /// Ended with all outputs delivered.
     Succeeded,
-    /// Delivered in part.
+    /// Ended with some of the outputs delivered.
     Partial,
-    /// Not delivered.
+    /// Ended with nothing delivered.
     Failed,
-    /// Given up by the caller.
+    /// Cancelled by the caller.
     Canceled,
 }
 
@@ -192,23 +195,24 @@ impl Status {
     }
 }
 
-/// How runs are listed.
+/// Filter and page of a list of runs.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// How many, 1 to 100; 20 when absent.
+    /// Maximum number of items, 1 to 100; 20 when absent.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
-    /// Where the page before ended.
+    /// Cursor at which the page before ended.
     cursor: Option<String>,
-    /// Only those with this status.
+    /// Status of the listed runs.
     #[param(inline)]
     status: Option<Status>,
 }
 
-/// Lists the runs of a workspace, newest first; to a key that sees its own alone, those. A page of them may have fewer
-/// than asked for, and more behind it.
+/// Lists the runs of a workspace, newest first.
+///
+/// A key that sees only its own runs gets those. Its page may have fewer runs than `limit`, with more behind it.
 #[utoipa::path(get, path = "/v1/runs", tag = "Runs", params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ListQuery),
     responses((status = 200, description = "A page of runs", body = api::Page<api::Run>)))]
 pub async fn list(
@@ -220,7 +224,7 @@ pub async fn list(
     let limit = page_limit(query.limit)?;
     let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     app.ledger.store().projected().await?;
-    // What another key made is passed over, up to a bound: whoever wants more goes on from there.
+    // Runs of other keys are skipped, up to a bound per page; the caller goes on with the cursor.
     let read_most = if reader.is_confined() { PASSED_OVER_MAX.max(limit) } else { limit };
     let status = query.status.map(|status| status.name());
     let rows = rows::runs::before(app.ledger.store().reader(), workspace, (before, read_most + 1), status).await?;
@@ -239,7 +243,9 @@ pub async fn list(
     Ok(Json(page(data, last.filter(|_| !is_last))))
 }
 
-/// Gives a run up. One that has ended is refused.
+/// Cancels a run before its end.
+///
+/// A run that has ended is refused.
 #[utoipa::path(post, path = "/v1/runs/{id}/cancel", tag = "Runs",
     params(("id" = String, Path, description = "`run_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 200, description = "The run", body = api::Run)))]
@@ -269,13 +275,13 @@ pub async fn cancel(
     }
 }
 
-/// The end of a run, as its row has it.
+/// Returns the end of a run, from its row; `None` while it has not ended.
 fn ending_of(row: &RunRow) -> Option<Ending> {
     let (status, ended_at) = (row.status?, row.ended_at?);
     Some(Ending { ended_as: status.name(), ended_at, captured: row.captured, released: row.released })
 }
 
-/// Shows a run.
+/// Converts a run of a workspace.
 fn to_api(workspace: WorkspaceId, n: u32, row: &RunRow, links: Links<'_>) -> api::Run {
     let held = if row.status.is_none() { row.quoted.get() } else { 0 };
     let outputs = row.outputs.iter().enumerate().map(|(index, file)| {

@@ -1,7 +1,7 @@
 //! `/v1/sign_in`, `/v1/portal_links`, `/v1/sessions`, `/v1/session`: signing in and out.
 //!
-//! Invariant: nobody learns here whether an address is known, and whatever did not sign somebody in is answered in the
-//! same words.
+//! Invariant: a caller learns nothing here about whether an address is known, and every failure to sign in has the same
+//! answer.
 
 use super::workspaces::open::{Opening, open_workspace};
 use crate::acts;
@@ -43,7 +43,9 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(show, close))
 }
 
-/// Has a link sent to an address. The answer is the same whether or not anybody has it.
+/// Sends a sign-in link to an address.
+///
+/// The answer is the same whether or not the address is known.
 #[utoipa::path(post, path = "/v1/sign_in", tag = "Sessions", security(()), request_body = api::SignIn,
     responses((status = 202, description = "A link is on its way, if the address is one", body = api::SignInAsked)))]
 pub async fn ask(
@@ -55,17 +57,18 @@ pub async fn ask(
     let now = app.ledger.now(None).await?;
     app.sign_ins.attempt(client, now)?;
     spend(app.ledger.store(), allowances::sign_in(&email)).await?;
-    // Whoever is blocked gets no mail, and is told what everybody is.
+    // A blocked person gets no mail, and the same answer as all others.
     if blocks::of_mailbox(app.ledger.store(), &email).await?.is_none() {
         queue_sign_in(&app, &email).await?;
     }
     Ok(Reply::new(StatusCode::ACCEPTED, api::SignInAsked { expires_in: LINK_LIFETIME / SECOND }))
 }
 
-/// Lets a link be sent to an address. The link itself is made when the mail is: nothing that waits to be sent is
+/// Queues a mail with a sign-in link. The link itself is made when the mail is sent, so that nothing in the queue is
 /// secret.
 async fn queue_sign_in(app: &App, email: &Email) -> Result<(), Problem> {
-    // Whoever is kept in a spelling of an earlier version is written to where it leads, and signs in as themselves.
+    // A person stored under an earlier version's spelling is mailed at the present one, and signs in as the same
+    // person.
     let known_as = Email::parse(email.as_str()).is_ok_and(|sent| sent != *email).then(|| email.to_string());
     let mail = Mail::SignIn { workspace: None, known_as };
     let mail = mail.to(format!("sign-in {}", hex(&random::<16>())), email.as_str());
@@ -73,8 +76,9 @@ async fn queue_sign_in(app: &App, email: &Email) -> Result<(), Problem> {
     Ok(enqueue(app.ledger.store(), mail).await?)
 }
 
-/// Makes a link that signs an operator's own user in once, within 15 minutes. With a workspace, the session is that
-/// workspace's alone.
+/// Makes a link that signs in a user of the operator's product.
+///
+/// The link is good once, within 15 minutes. With a workspace, the session reaches that workspace alone.
 #[utoipa::path(post, path = "/v1/portal_links", tag = "Sessions", request_body = api::NewPortalLink,
     responses((status = 201, description = "The link", body = api::PortalLink)))]
 pub async fn mint(
@@ -97,8 +101,9 @@ pub async fn mint(
     Ok(Reply::new(StatusCode::CREATED, api::PortalLink { url: sign_in::link(&app.public_url, &token), expires_at }))
 }
 
-/// Uses a link up and opens a session, in a cookie unless `cookie` is `false`. A link that is none, was used or has run
-/// out is 401. Whatever session the browser had before ends.
+/// Uses a link up and opens a session, in a cookie unless `cookie` is `false`.
+///
+/// A link that is unknown, used or expired is answered with 401. The browser's earlier sessions end.
 #[utoipa::path(post, path = "/v1/sessions", tag = "Sessions", security(()), request_body = api::NewSession,
     responses((status = 201, description = "Who is signed in", body = api::Session)))]
 pub async fn open(
@@ -108,7 +113,7 @@ pub async fn open(
 ) -> Result<Response, Problem> {
     let by_cookie = body.value.cookie != Some(false);
     if by_cookie {
-        // A page of another site must not sign its visitors in as somebody else either.
+        // A page of another site must not sign its visitors in as another person either.
         not_from_elsewhere(&app, &headers)?;
     }
     let now = app.ledger.now(None).await?;
@@ -123,8 +128,8 @@ pub async fn open(
     Ok(Reply::new(StatusCode::CREATED, shown).into_response())
 }
 
-/// Opens a session for somebody who has proved who they are, and ends those that the browser has: what was planted
-/// there before must not be signed in along with them.
+/// Opens a session for a person who has proved the mailbox, and ends the sessions that the browser already has: a
+/// session that an attacker planted must not go on beside the new one.
 pub(super) async fn begin(
     app: &App,
     redeemed: Redeemed,
@@ -144,8 +149,8 @@ pub(super) async fn begin(
     Ok(opened)
 }
 
-/// Opens the workspace that a person has of their own, if it is not there yet: on the free plan, with what comes once
-/// in a lifetime unless they had it before (R8). Its number follows from theirs, so that it is opened once.
+/// Opens a person's personal workspace, unless it exists: on the free plan, with lifetime credits and trials unless the
+/// person had them before (R8). Its id follows from the user's, so that it is opened once.
 async fn ensure_personal_workspace(app: &App, user: UserId, email: &Email) -> Result<WorkspaceId, Problem> {
     let number = sha256(&[b"personal workspace", &user.get().to_le_bytes()]);
     let id = WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| number[index])));
@@ -169,14 +174,14 @@ async fn ensure_personal_workspace(app: &App, user: UserId, email: &Email) -> Re
     Ok(id)
 }
 
-/// Says who is signed in.
+/// Shows the person who is signed in.
 #[utoipa::path(get, path = "/v1/session", tag = "Sessions", security(("session" = []), ("session_token" = [])),
     responses((status = 200, description = "Who is signed in", body = api::Session)))]
 pub async fn show(person: Person, State(app): State<Arc<App>>) -> Json<api::Session> {
     Json(shown(&app, person.session()))
 }
 
-/// Signs out: the session ends here, whoever has a copy of it.
+/// Signs out: the session ends, also for other holders of its token.
 #[utoipa::path(delete, path = "/v1/session", tag = "Sessions", security(("session" = []), ("session_token" = [])),
     params(("Scrip-CSRF" = Option<String>, Header, description = "The session's `csrf`; required with the cookie")),
     responses((status = 200, description = "It has ended", body = api::SignedOut)))]
@@ -185,8 +190,9 @@ pub async fn close(person: Person, State(app): State<Arc<App>>) -> Result<Respon
     signed_out(&person, u64::from(ended))
 }
 
-/// Signs out everywhere: every session of the person ends. A session that is bound to a workspace ends those that are
-/// bound to it, and no other.
+/// Signs out everywhere: every session of the person ends.
+///
+/// A session that is bound to a workspace ends only the sessions bound to the same workspace.
 #[utoipa::path(delete, path = "/v1/sessions", tag = "Sessions", security(("session" = []), ("session_token" = [])),
     params(("Scrip-CSRF" = Option<String>, Header, description = "The session's `csrf`; required with the cookie")),
     responses((status = 200, description = "They have ended", body = api::SignedOut)))]

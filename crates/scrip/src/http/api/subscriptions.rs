@@ -1,4 +1,4 @@
-//! `/v1/workspaces/{id}/subscription`: plans by hand, and the end of any.
+//! `/v1/workspaces/{id}/subscription`: plans that an operator bills by hand, and the end of any plan.
 
 use super::{billing, workspaces};
 use crate::http::edge::app::App;
@@ -20,7 +20,9 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(subscribe, cancel))
 }
 
-/// Puts a workspace on a plan, billed by hand: at once when it is more, at the period's end when it is less.
+/// Puts a workspace on a plan, billed by hand.
+///
+/// An upgrade begins at once, a downgrade at the end of the period.
 #[utoipa::path(post, path = "/v1/workspaces/{id}/subscription", tag = "Workspaces",
     params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
     request_body = api::NewSubscription, responses((status = 200, description = "The workspace", body = api::Workspace)))]
@@ -37,7 +39,7 @@ pub async fn subscribe(
     Ok(Reply::new(StatusCode::OK, workspaces::to_api(&workspace)).of(id, &committed))
 }
 
-/// How a subscription is ended.
+/// Query that cancels the plan, or takes that back.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -46,7 +48,9 @@ pub struct CancelQuery {
     undo: Option<bool>,
 }
 
-/// Ends the plan with its period; packs stay. What is paid through a payment provider is ended there.
+/// Ends the plan with its period; packs stay.
+///
+/// A plan that is paid through Stripe is ended there.
 #[utoipa::path(delete, path = "/v1/workspaces/{id}/subscription", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`"), CancelQuery),
     responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn cancel(

@@ -1,4 +1,4 @@
-//! `/v1/switches`: what an operator has switched off everywhere, and who did.
+//! `/v1/switches`: models and providers that an operator has switched off everywhere, with every change.
 
 use crate::http::edge::app::App;
 use crate::http::edge::page::PageQuery;
@@ -21,7 +21,9 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(model)).routes(routes!(provider))
 }
 
-/// Lists every change of a switch, newest first: the first one of a name is how it stands.
+/// Lists every change of a switch, newest first.
+///
+/// The first change of a name is its present state.
 #[utoipa::path(get, path = "/v1/switches", tag = "Switches", params(PageQuery),
     responses((status = 200, description = "A page of changes", body = api::Page<api::Switch>)))]
 pub async fn list(
@@ -37,7 +39,9 @@ pub async fn list(
     Ok(Json(page(shown.collect(), last)))
 }
 
-/// Switches a model off, with a reason, or on again: at once here, and within seconds on every server.
+/// Switches a model off, with a reason, or on again.
+///
+/// The change holds at once on this server, and within seconds on every other.
 #[utoipa::path(put, path = "/v1/switches/models/{id}", tag = "Switches",
     params(("id" = String, Path, description = "The model's id")),
     request_body = api::SwitchChange, responses((status = 200, description = "How it stands", body = api::Switch)))]
@@ -55,7 +59,7 @@ pub async fn model(
     change(&app, &operator, Kind::Model, id, body.value).await
 }
 
-/// Switches a provider off, and with it all that it serves, or on again.
+/// Switches a provider off with all of its models, or on again.
 #[utoipa::path(put, path = "/v1/switches/providers/{id}", tag = "Switches",
     params(("id" = String, Path, description = "`sandbox`")),
     request_body = api::SwitchChange, responses((status = 200, description = "How it stands", body = api::Switch)))]
@@ -92,7 +96,7 @@ async fn change(
     Ok(Json(shown(&change)))
 }
 
-/// Why nothing may start on a model: it is switched off, or its provider is.
+/// Returns the reason why no run of a model may start: the model or its provider is switched off.
 pub fn off(app: &App, model: &str) -> Option<Off> {
     let switched = [(Kind::Model, model), (Kind::Provider, SANDBOX)];
     let reason = |(kind, name): (Kind, &str)| Some(Off { name: name.into(), reason: app.switches.off(kind, name)? });

@@ -1,4 +1,6 @@
-//! Test clocks: time that moves forward on command, and true order on the way.
+//! `/v1/test_clocks`: test clocks, which move forward on command alone.
+//!
+//! Invariant: everything due on the way of a clock happens in due order.
 
 use crate::crypto::random;
 use crate::http::edge::app::App;
@@ -23,7 +25,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(show)).routes(routes!(advance))
 }
 
-/// Makes a test clock.
+/// Makes a test clock at an instant.
 #[utoipa::path(post, path = "/v1/test_clocks", tag = "Test clocks", request_body = api::NewTestClock,
     responses((status = 201, description = "The clock", body = api::TestClock)))]
 pub async fn create(
@@ -43,7 +45,7 @@ pub async fn create(
     Ok(Reply::new(StatusCode::CREATED, shown(id, &name, now)))
 }
 
-/// Lists test clocks.
+/// Lists all test clocks.
 #[utoipa::path(get, path = "/v1/test_clocks", tag = "Test clocks",
     responses((status = 200, description = "All of them", body = api::Page<api::TestClock>)))]
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::TestClock>>, Problem> {
@@ -51,7 +53,7 @@ pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::
     Ok(Json(page(clocks.iter().map(|clock| shown(clock.id, &clock.name, clock.now)).collect(), None)))
 }
 
-/// Shows a test clock.
+/// Shows a test clock and its time.
 #[utoipa::path(get, path = "/v1/test_clocks/{id}", tag = "Test clocks", params(("id" = String, Path, description = "`tc_…`")),
     responses((status = 200, description = "The clock", body = api::TestClock)))]
 pub async fn show(
@@ -63,7 +65,9 @@ pub async fn show(
     Ok(Json(find(&app, id).await?))
 }
 
-/// Moves a test clock forward, from due instant to due instant; answers when everything due has happened.
+/// Moves a test clock forward, from due instant to due instant.
+///
+/// The answer comes when everything due has happened.
 #[utoipa::path(post, path = "/v1/test_clocks/{id}/advance", tag = "Test clocks", params(("id" = String, Path, description = "`tc_…`")),
     request_body = api::AdvanceRequest, responses((status = 200, description = "The clock", body = api::TestClock)))]
 pub async fn advance(
@@ -97,7 +101,7 @@ pub fn id_of(id: i64) -> String {
     WorkspaceId::new(id as u64).to_string().replacen("ws_", "tc_", 1)
 }
 
-/// Reads the id of a test clock; `None` for what is none.
+/// Parses the id of a test clock; `None` when it is not one.
 pub fn parse(id: &str) -> Option<i64> {
     format!("ws_{}", id.strip_prefix("tc_")?).parse::<WorkspaceId>().ok().map(WorkspaceId::get)
 }

@@ -1,4 +1,4 @@
-//! `/v1/workspaces`: opening, listing, renaming and freezing.
+//! `/v1/workspaces`: opening, listing, renaming and freezing workspaces.
 
 pub mod check;
 pub mod open;
@@ -41,11 +41,12 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(freeze))
 }
 
-/// Workspaces of a person that are shown, a tenth: those they left are among the claims that are read.
+/// A tenth of the claims that are read for a person: the claims of workspaces that the person left are among them.
 const WORKSPACES_MAX: i64 = 100; // # assumed
 
-/// Opens a workspace, on the free plan or on one the operator names. A person who has signed in opens one of their own,
-/// for a team, with a name alone.
+/// Opens a workspace, on the free plan or on a plan that the operator names.
+///
+/// A person who has signed in opens a team workspace with a name alone, and owns it.
 #[utoipa::path(post, path = "/v1/workspaces", tag = "Workspaces", request_body = api::NewWorkspace,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 201, description = "Opened", body = api::Workspace)))]
@@ -61,7 +62,7 @@ pub async fn open(
         (Some(user), Some(email)) => by_person(id, asked, (user, email), signed.only, body.value)?,
         _ => {
             if body.value.plan.is_some() {
-                // A plan that nobody pays for is as good as credits.
+                // A plan without payment is worth as much as credits.
                 scopes::needs_all(signed.operator_key().map(AsRef::as_ref))?;
             }
             let mut opening = by_operator(&app, id, asked, body.value).await?;
@@ -72,7 +73,7 @@ pub async fn open(
         }
     };
     let (committed, workspace) = match (open_workspace(&app, opening.clone()).await, signed.user()) {
-        // Only whoever comes to the limit is asked about.
+        // Payments are read only when a person comes to the limit.
         (Err(Problem::Exceeded { .. }), Some(user)) if has_paid_anywhere(&app, user).await? => {
             let allowance = allowances::workspace(user, membership::scope(user), true);
             open_workspace(&app, Opening { allowance, ..opening }).await?
@@ -82,8 +83,8 @@ pub async fn open(
     Ok(Reply::new(StatusCode::CREATED, to_api(&workspace)).of(id, &committed))
 }
 
-/// Returns the id of the workspace that a caller opens. It follows from the key and from whose key it is, so that a
-/// retry comes to the same workspace.
+/// Returns the id of the workspace that a caller opens. The id follows from the idempotency key and the person, so that
+/// a retry comes to the same workspace.
 fn id_of(key: Option<&str>, user: Option<UserId>) -> WorkspaceId {
     let number = match (key, user) {
         (Some(key), None) => sha256(&[b"workspace", key.as_bytes()]),
@@ -93,7 +94,7 @@ fn id_of(key: Option<&str>, user: Option<UserId>) -> WorkspaceId {
     WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| number[index])))
 }
 
-/// Returns true if anything was ever paid for a workspace that a person administers.
+/// Returns `true` if anything was ever paid for a workspace that the person administers.
 async fn has_paid_anywhere(app: &App, user: UserId) -> Result<bool, Problem> {
     let on = app.ledger.store().reader();
     for id in rows::claims::holders(on, &membership::scope(user), 10 * WORKSPACES_MAX).await? {
@@ -106,7 +107,10 @@ async fn has_paid_anywhere(app: &App, user: UserId) -> Result<bool, Problem> {
     Ok(false)
 }
 
-/// What a person opens: a workspace for a team, with nothing in it that is the operator's to say.
+/// Builds the opening that a person asks for: a team workspace, without the values that only the operator may set.
+///
+/// # Errors
+/// When the session is bound to a workspace, or the request has such values.
 fn by_person(
     id: WorkspaceId,
     asked: Asked,
@@ -115,7 +119,7 @@ fn by_person(
     new: api::NewWorkspace,
 ) -> Result<Opening, Problem> {
     if only.is_some() {
-        // A session of one workspace reaches no other, a new one neither.
+        // A session of one workspace reaches no other, nor a new one.
         return Err(Problem::not_found("workspace"));
     }
     let theirs = new.owner.is_none() && new.external_id.is_none() && new.mode.is_none() && new.test_clock.is_none();
@@ -134,7 +138,10 @@ fn by_person(
     Ok(Opening { id, asked, tenancy, owner: user, profile, mode, test_clock, choice, welcome, allowance })
 }
 
-/// An opening as an operator asks for it; the owner's user id is still to be found.
+/// Builds the opening that an operator asks for; the owner's user id is still missing.
+///
+/// # Errors
+/// When a value is not valid, or the owner is blocked.
 async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<Opening, Problem> {
     let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
     let owner = email("/owner/email", &owner.email)?.to_string();
@@ -168,21 +175,23 @@ async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i6
     clock.map(|clock| Some(clock.id)).ok_or_else(unknown)
 }
 
-/// How workspaces are listed.
+/// Filter and page of a list of workspaces.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// How many, 1 to 100; 20 when absent.
+    /// Maximum number of items, 1 to 100; 20 when absent.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
-    /// Where the page before ended.
+    /// Cursor at which the page before ended.
     cursor: Option<String>,
-    /// Only the one with this id of the operator's own.
+    /// The operator's own id of the only workspace to list.
     external_id: Option<String>,
 }
 
-/// Lists workspaces: all there are in the order they were opened, for the operator; their own, for a person.
+/// Lists workspaces that the caller may see.
+///
+/// The operator gets all workspaces in the order they were opened; a person gets the workspaces that they belong to.
 #[utoipa::path(get, path = "/v1/workspaces", tag = "Workspaces", params(ListQuery),
     responses((status = 200, description = "A page of workspaces", body = api::Page<api::Workspace>)))]
 pub async fn list(
@@ -208,7 +217,7 @@ pub async fn list(
     Ok(Json(page(data, last.map(|row| row.opened))))
 }
 
-/// The workspaces that a person belongs to: those they ever joined, and have not left.
+/// Returns the workspaces that a person belongs to: all ever joined, without those left.
 async fn workspaces_of(app: &App, user: UserId, only: Option<WorkspaceId>) -> Result<Vec<api::Workspace>, Problem> {
     let on = app.ledger.store().reader();
     let mut found = Vec::new();
@@ -223,7 +232,7 @@ async fn workspaces_of(app: &App, user: UserId, only: Option<WorkspaceId>) -> Re
     Ok(found)
 }
 
-/// Shows a workspace.
+/// Shows a workspace and its plan.
 #[utoipa::path(get, path = "/v1/workspaces/{id}", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
     responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn show(
@@ -239,7 +248,7 @@ pub async fn show(
     Ok(Json(shown))
 }
 
-/// Renames a workspace.
+/// Changes the name of a workspace.
 #[utoipa::path(patch, path = "/v1/workspaces/{id}", tag = "Workspaces", params(("id" = String, Path, description = "`ws_…`")),
     request_body = api::WorkspaceChange, responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn change(
@@ -269,10 +278,10 @@ pub async fn freeze(
     command_on(&app, &operator, id?, command, &body.bytes).await
 }
 
-/// Submits an operator's command on a workspace, and shows what the workspace is then.
+/// Submits an operator's command on a workspace, and returns the workspace after it.
 ///
 /// # Errors
-/// When it is refused, or the store cannot answer.
+/// When the command is refused, or the store cannot answer.
 pub async fn command_on(
     app: &App,
     operator: &Operator,
@@ -302,10 +311,11 @@ pub fn choice(
     })
 }
 
-/// Shows a workspace.
+/// Converts a workspace for the API.
 pub fn to_api(workspace: &Workspace) -> api::Workspace {
     let subscription = &workspace.subscription;
-    // A renewal that is collected is past due once the bridge is over, and one on its way is not (R4).
+    // A renewal that Stripe still collects is past due once the bridge is over; one whose payment is on its way is not
+    // (R4).
     let is_late = subscription.is_frozen() && !subscription.processing;
     let unpaid = is_late || workspace.billing.failed.is_some();
     let status = match () {

@@ -1,8 +1,8 @@
-//! Who is counted: the address of a client, which no header of its own can change.
+//! Addresses of clients, for counting, which no header of the client's own can change.
 //!
-//! The other end of the socket counts, unless it is one of the operator's own proxies: then the last address in
-//! `X-Forwarded-For` that is none of them does. Each proxy appends whom it was asked by, so what stands before that was
-//! written by a stranger. `Forwarded` and `X-Real-IP` are never read.
+//! The other end of the socket counts, unless it is one of the operator's own proxies. Then the last address in
+//! `X-Forwarded-For` that is not one of these proxies counts. Each proxy appends the address that it was asked by, so
+//! everything before that address was written by a stranger. `Forwarded` and `X-Real-IP` are never read.
 //!
 //! Invariant: without trusted proxies, no byte that a client sends has a part in its address.
 
@@ -11,15 +11,15 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Bits of an IPv6 address that tell networks apart: whoever has one address has all those of its network.
+/// Number of leading bits that make an IPv6 network: the owner of one address has all those of its network.
 const NETWORK_BITS: u8 = 64;
 
-/// A client as it is counted: an IPv4 address, or the network of an IPv6 address.
+/// Client as it is counted: an IPv4 address, or the network of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Client(IpAddr);
 
 impl Client {
-    /// The client at an address.
+    /// Returns the client at an address.
     pub fn at(address: IpAddr) -> Client {
         Client(match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(kept(address.to_bits(), 128, NETWORK_BITS))),
@@ -28,11 +28,11 @@ impl Client {
     }
 }
 
-/// The operator's own proxies, whose word is taken for whom they were asked by.
+/// The operator's own proxies, which are believed about the address that asked them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies(Vec<Network>);
 
-/// Addresses that begin alike: `10.0.0.0/8`, `2001:db8::/32`, or one address alone.
+/// Network of addresses: `10.0.0.0/8`, `2001:db8::/32`, or one address alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Network {
     first: IpAddr,
@@ -43,12 +43,12 @@ impl Proxies {
     /// Reads addresses and networks.
     ///
     /// # Errors
-    /// Which one is neither.
+    /// When a text is neither, or a network is too wide to be that of proxies, with the text.
     pub fn read<T: AsRef<str>>(texts: &[T]) -> Result<Proxies, String> {
         texts.iter().map(|text| text.as_ref().parse()).collect::<Result<_, _>>().map(Proxies)
     }
 
-    /// The client behind a socket and what its proxies wrote.
+    /// Returns the client behind a socket and what its proxies wrote.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
         let mut known = peer.to_canonical();
         if !self.trusts(known) {
@@ -59,7 +59,7 @@ impl Proxies {
         }
         for line in headers.get_all("x-forwarded-for").iter().rev() {
             for address in line.as_bytes().rsplit(|byte| *byte == b',') {
-                // What is no address was not written by a proxy of ours: whoever is known so far counts.
+                // A value that is no address was not written by a proxy of ours, so the last known address counts.
                 let Some(address) = forwarded(address) else { return Client::at(known) };
                 known = address;
                 if !self.trusts(known) {
@@ -70,7 +70,7 @@ impl Proxies {
         Client::at(known)
     }
 
-    /// Returns true if a peer is one of them.
+    /// Returns `true` if a peer is a trusted proxy.
     pub fn is_trusted(&self, peer: IpAddr) -> bool {
         self.trusts(peer.to_canonical())
     }
@@ -80,7 +80,7 @@ impl Proxies {
     }
 }
 
-/// Warns of the first header that is passed over: whoever is behind a proxy that nobody named is one client to us.
+/// Warns of the first `X-Forwarded-For` that is ignored: all clients behind an unnamed proxy count as one.
 fn warn_once(peer: IpAddr) {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if !WARNED.swap(true, Ordering::Relaxed) {
@@ -92,7 +92,7 @@ fn warn_once(peer: IpAddr) {
     }
 }
 
-/// An address as proxies write it: bare, in brackets, with a port or without.
+/// Parses an address as proxies write it: bare, in brackets, with a port or without.
 fn forwarded(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
@@ -100,22 +100,22 @@ fn forwarded(text: &[u8]) -> Option<IpAddr> {
     bare.parse().ok().or_else(socket).map(|address: IpAddr| address.to_canonical())
 }
 
-/// The first bits of a number that has `width` of them; the others are zero.
+/// Returns a number of `width` bits with its first `bits` kept and the others zero.
 fn kept(number: u128, width: u8, bits: u8) -> u128 {
     let dropped = u32::from(width.saturating_sub(bits));
     number.checked_shr(dropped).and_then(|kept| kept.checked_shl(dropped)).unwrap_or(0)
 }
 
-/// Bits of the widest networks that are some operator's own.
+/// Minimum prefix lengths, in bits, of networks that can be an operator's own.
 const WIDEST_V4: u8 = 8;
 const WIDEST_V6: u8 = 16;
-/// Networks that are nobody's outside a site (RFC 4193) and may be wider.
+/// Networks that belong to no one outside a site (RFC 4193) and may be wider.
 const UNIQUE_LOCAL: Network = Network { first: IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), bits: 7 };
-/// IPv4 addresses as IPv6 writes them. A client's is read as the IPv4 address that it is.
+/// IPv4 addresses as IPv6 writes them. The address of such a client is read as IPv4.
 const MAPPED: Network = Network { first: IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0)), bits: 96 };
 
 impl Network {
-    /// Says why a network cannot be that of proxies.
+    /// Returns the reason why a network cannot be that of proxies.
     fn too_wide(&self) -> Option<&'static str> {
         let widest = if self.first.is_ipv4() { WIDEST_V4 } else { WIDEST_V6 };
         match self.first {
@@ -150,7 +150,7 @@ impl FromStr for Network {
         let width = if first.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Ok(width), |bits| bits.parse().map_err(|_| wrong()))?;
         let network = Network { first, bits };
-        // Bits beyond the network's are a slip of whoever wrote it, and which one is not for us to guess.
+        // Bits beyond the network's are a slip of the operator's, and guessing which part is wrong would be unsafe.
         if bits > width || !network.has(first) {
             return Err(wrong());
         }
@@ -170,7 +170,7 @@ mod tests {
         Proxies::read(texts).expect("they are networks")
     }
 
-    /// The client that a peer stands for, with these headers.
+    /// Returns the client that a peer stands for, with these headers.
     fn client(trusted: &[&str], peer: &str, headers: &[(&str, &str)]) -> Client {
         let mut map = HeaderMap::new();
         for (name, value) in headers {

@@ -1,7 +1,7 @@
 //! The parts that handlers work with, put together once at the start.
 //!
-//! Invariant: parts know nothing of the whole. What reads the whole for a request (a caller, a person, a client) lies
-//! above it in files of its own.
+//! Invariant: parts know nothing of the whole. Extractors that read the whole for a request (a caller, a person, a
+//! client) are in modules above it.
 
 use super::address::{Client, Proxies};
 use super::followed_runs::FollowedRuns;
@@ -24,57 +24,57 @@ use std::sync::Arc;
 
 /// The parts that every handler works with.
 pub struct App {
-    /// The ledger.
+    /// Ledger that commands are submitted to.
     pub ledger: Arc<Ledger>,
-    /// Moves test clocks.
+    /// Time machine that moves test clocks.
     pub time: Arc<TimeMachine>,
     /// Runs that callers follow.
     pub followed: FollowedRuns,
-    /// States of workspaces as they once were.
+    /// States of workspaces at earlier entries.
     pub histories: Histories,
-    /// Stored outputs.
+    /// Store of the outputs of runs.
     pub assets: Arc<Assets>,
-    /// Signs quotes and links.
+    /// Secret key that signs quotes and links.
     pub secret: Vec<u8>,
-    /// Keys of operators.
+    /// Keys of operators, with their scopes.
     pub operator_keys: OperatorKeys,
     /// The workspaces of keys, and when each key was last used.
     pub keys: Directory,
     /// Models and providers that are switched off.
     pub switches: Arc<Switches>,
-    /// Scheme and host that links lead to.
+    /// Scheme and host of links that are sent or shown.
     pub public_url: String,
-    /// Lifetimes of sessions.
+    /// Lifetimes of sessions, idle and absolute.
     pub lifetimes: Lifetimes,
-    /// The provider that people may sign in with.
+    /// Identity provider that people may sign in with; `None` without one.
     pub oidc: Option<Oidc>,
-    /// Selling through Stripe; `None` where this server does not.
+    /// Sales through Stripe; `None` where this server does not sell.
     pub billing: Option<Arc<Billing>>,
-    /// Readiness.
+    /// Readiness probe of this server.
     pub health: Health,
-    /// The end of this server.
+    /// Signal of the end of this server.
     pub stop: Stop,
-    /// Proxies whose word is taken for who sent a request.
+    /// Proxies that are believed about the address of a client.
     pub proxies: Proxies,
-    /// Counts keys that nobody has, by who sends them.
+    /// Counts unknown keys, by client.
     pub bad_keys: Throttle<Client>,
-    /// Counts links that were asked for, by who asks.
+    /// Counts requests for sign-in links, by client.
     pub sign_ins: Throttle<Client>,
-    /// Counts returns from the OpenID provider, by who returns.
+    /// Counts returns from the identity provider, by client.
     pub callbacks: Throttle<Client>,
-    /// Open event streams and waits.
+    /// Counts of open event streams and waits.
     pub streams: Arc<Streams>,
-    /// People who are blocked.
+    /// People who are blocked, as this process knows them.
     pub blocked: Blocked,
 }
 
-/// Callers that an address is for.
+/// Callers that a listener serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Everybody: there is no address for operators alone.
+    /// All callers, when operators have no listener of their own.
     All,
-    /// Everybody but operators.
+    /// All callers except operators.
     Public,
-    /// Operators alone.
+    /// Operators and no other caller.
     Operators,
 }

@@ -1,11 +1,12 @@
-//! Callers: finding out who sent a request, and judging them. [`super::rights`] has what a handler can ask of them.
+//! Callers: authentication of a request's sender, and judgement of the rights. [`super::rights`] has the types that
+//! handlers take.
 //!
-//! Three kinds of caller come by one header: operator keys, which name the workspace; keys of a workspace, and sessions
-//! of people, which are judged on the workspace as it is now, at every request anew (R26). What is submitted afterwards
-//! is judged again, at the instant it is decided.
+//! There are three kinds of caller. Operator keys name the workspace in a header. Keys of a workspace and sessions of
+//! people are judged on the present state of the workspace, at every request anew (R26). A command that is submitted
+//! afterwards is judged again, at the instant it is decided.
 //!
-//! Invariant: nothing that anybody but the operator asks is served before it was judged and counted (R27), and somebody
-//! who does not belong to a workspace finds none.
+//! Invariant: no request of a caller other than the operator is served before it was judged and counted (R27), and a
+//! caller who does not belong to a workspace finds none.
 
 use super::address::Client;
 use super::app::{App, Audience};
@@ -28,43 +29,43 @@ use scrip_engine::{By, Kind, Need, Refusal, Terms, Timestamp, UserId, Workspace,
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Prefixes of keys of workspaces: for play credits and for real ones, and those of before.
+/// Prefixes of workspace keys for test and live mode, and those of earlier versions.
 pub const KEY_PREFIXES: [&str; 4] = ["scrip_wk_test_", "scrip_wk_live_", "wk_test_", "wk_live_"];
 
-/// The sender of a request, as they were judged.
+/// Sender of a request, after judgement.
 pub struct Caller {
-    /// Who, as the engine judges them.
+    /// Caller, as the engine judges it.
     pub by: By,
-    /// Their address, for a person.
+    /// E-mail address of a person; `None` for a key or the operator.
     pub email: Option<Email>,
     actor: String,
     method: Method,
     uri: Uri,
     key: Option<String>,
     workspace: Option<WorkspaceId>,
-    /// The only workspace that their key or session reaches, if there is one.
+    /// The only workspace that the key or session reaches; `None` without such a limit.
     pub only: Option<WorkspaceId>,
-    /// The workspace as it was when they were judged; `None` for the operator, who is not.
+    /// The workspace in the state that the caller was judged on; `None` for the operator, who is not judged.
     judged: Option<Arc<Workspace>>,
-    /// The key of an operator.
+    /// Operator key of the request; `None` for other callers.
     operator: Option<Arc<OperatorKey>>,
-    /// The key whose own runs are all that they see; see [`run_scope`].
+    /// Number of the key whose own runs are all that the caller sees; see [`run_scope`].
     run_scope: Option<u32>,
 }
 
-/// Who sent a request, before anything is judged.
+/// Sender of a request, before judgement.
 struct Known {
     by: By,
     actor: String,
     email: Option<Email>,
-    /// The only workspace they reach, if there is one.
+    /// The only workspace that the key or session reaches; `None` without such a limit.
     workspace: Option<WorkspaceId>,
-    /// The key of an operator.
+    /// Operator key of the request; `None` for other callers.
     operator: Option<Arc<OperatorKey>>,
 }
 
 async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Problem> {
-    // A request is one caller's or nobody's.
+    // A request with two credentials has no sender.
     let headers = &parts.headers;
     if headers.contains_key(header::AUTHORIZATION) && person::cookies(headers).next().is_some() {
         return Err(Problem::Unauthenticated);
@@ -72,11 +73,11 @@ async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Proble
     let bearer = bearer(headers);
     let audience = parts.extensions.get::<Audience>().copied().unwrap_or(Audience::All);
     let is_operator = bearer.is_some_and(|key| OPERATOR_PREFIXES.iter().any(|prefix| key.starts_with(prefix)));
-    // On an address of its own, each kind of caller looks as if the other did not exist.
+    // A listener for one kind of caller behaves as if the other kind did not exist.
     if audience == if is_operator { Audience::Public } else { Audience::Operators } {
         return Err(Problem::Unauthenticated);
     }
-    // The checksum is looked at first: a mistyped key costs no look-up.
+    // The checksum is verified first, so that a mistyped key costs no read of the store.
     if let Some(key) = bearer.filter(|key| OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key))) {
         let operator = app.operator_keys.of_secret(app.ledger.store(), key).await?;
         let operator = operator.ok_or(Problem::Unauthenticated)?;
@@ -98,7 +99,10 @@ async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Proble
     Ok(Known { by, actor, email, workspace, operator: None })
 }
 
-/// The workspace that a request is about, by who asks or by its header. Whoever reaches only one finds no other.
+/// Returns the workspace that a request is about: the only one that its sender reaches, or the one its header names.
+///
+/// # Errors
+/// Not found when the two differ.
 fn one_workspace(only: Option<WorkspaceId>, named: Option<WorkspaceId>) -> Result<Option<WorkspaceId>, Problem> {
     match (only, named) {
         (Some(only), Some(named)) if only != named => Err(Problem::not_found("workspace")),
@@ -106,7 +110,7 @@ fn one_workspace(only: Option<WorkspaceId>, named: Option<WorkspaceId>) -> Resul
     }
 }
 
-/// Nobody but the operator gets anywhere without a workspace.
+/// Returns the problem of a request without a workspace, which only an operator may send.
 fn unnamed(need: Need<'_>) -> Problem {
     match need {
         Need::Operator => {
@@ -117,11 +121,11 @@ fn unnamed(need: Need<'_>) -> Problem {
 }
 
 impl Caller {
-    /// Finds who sent a request, and judges them by what is needed, in the workspace that their key, their session or
-    /// the header names, or else in the one of what the request is about.
+    /// Authenticates the sender of a request and judges what is needed. The workspace is that of the key or session, or
+    /// the one that the header names, or else the one of the object that the request is about.
     ///
     /// # Errors
-    /// When they are nobody who is known, no workspace is named, or they may not.
+    /// When the sender is unknown, no workspace is named, or the right is missing.
     pub async fn admit(
         parts: &mut Parts,
         app: &Arc<App>,
@@ -153,7 +157,7 @@ impl Caller {
         Ok(caller)
     }
 
-    /// Judges somebody who is not the operator, and counts the request against the plan's limit.
+    /// Judges a caller who is not the operator, and counts the request against the plan's rate limit.
     async fn judge(&mut self, app: &App, need: Need<'static>) -> Result<(), Problem> {
         let id = self.workspace.ok_or(Problem::not_found("workspace"))?;
         let missing = || match self.by {
@@ -179,10 +183,11 @@ impl Caller {
         Ok(())
     }
 
-    /// Judges again, for an answer that goes on: a stream ends with the right to the run, which a key made or none.
+    /// Judges the caller again during an open answer: a stream ends with the right to the run. `made_by` is the key
+    /// that made the run, if one did.
     ///
     /// # Errors
-    /// When they may no longer, or nobody can say.
+    /// When the right is lost, or the store cannot answer.
     pub async fn still_sees(&self, app: &App, made_by: Option<u32>) -> Result<(), Problem> {
         if self.by == By::Operator {
             return Ok(());
@@ -205,7 +210,7 @@ impl Caller {
     /// Counts an answer that stays open, for as long as the permit lives; the operator's are not counted.
     ///
     /// # Errors
-    /// When as many are open as may be.
+    /// When the maximum number is open.
     pub async fn open_stream(&self, app: &App, client: Client) -> Result<Option<Permit>, Problem> {
         if self.by == By::Operator {
             return Ok(None);
@@ -214,43 +219,43 @@ impl Caller {
         app.streams.count(&workspace, self.user(), client).map(Some)
     }
 
-    /// Returns true if they see a run that this key made, or none.
+    /// Returns `true` if the caller sees a run that this key made, or no key.
     pub fn sees(&self, made_by: Option<u32>) -> bool {
         self.run_scope.is_none() || self.run_scope == made_by
     }
 
-    /// Returns the number of the key whose own runs are all that they see.
+    /// Returns the number of the key whose own runs are all that the caller sees.
     pub fn run_scope(&self) -> Option<u32> {
         self.run_scope
     }
 
-    /// Returns true if they see no runs but those of their own key, and nothing of people.
+    /// Returns `true` if the caller sees only the runs of its own key, and nothing of people.
     pub fn is_confined(&self) -> bool {
         self.run_scope.is_some()
     }
 
-    /// The workspace a request is about, by its key, its session, or `Scrip-Workspace`.
+    /// Returns the workspace of the request, from its key, its session or `Scrip-Workspace`.
     ///
     /// # Errors
-    /// When nothing names one.
+    /// When none of them names one.
     pub fn workspace(&self) -> Result<WorkspaceId, Problem> {
         self.workspace.ok_or_else(|| Problem::invalid("", "name the workspace: `Scrip-Workspace: ws_…`"))
     }
 
-    /// Returns true if the request is about a workspace.
+    /// Returns `true` if the request is about a workspace.
     pub fn has_workspace(&self) -> bool {
         self.workspace.is_some()
     }
 
-    /// Whether it is the operator who asks, and about no workspace.
+    /// Returns `true` if the operator asks, and names no workspace.
     pub fn names_none(&self) -> bool {
         self.by == By::Operator && self.workspace.is_none()
     }
 
-    /// That workspace, settled to now; as it was judged, where it was.
+    /// Returns the workspace of the request, settled to now, or in the state that the caller was judged on.
     ///
     /// # Errors
-    /// When nothing names one, or it is not there.
+    /// When no workspace is named, or it does not exist.
     pub async fn workspace_now(&self, app: &App) -> Result<Arc<Workspace>, Problem> {
         if let Some(workspace) = &self.judged {
             return Ok(Arc::clone(workspace));
@@ -258,10 +263,10 @@ impl Caller {
         app.ledger.workspace(self.workspace()?).await?.ok_or(Problem::not_found("workspace"))
     }
 
-    /// Reads an id of something in a workspace, which must not be another one than the request is about.
+    /// Reads the id of an object, whose workspace must be that of the request.
     ///
     /// # Errors
-    /// Not found, whether the id is none or another workspace was named.
+    /// Not found, both for an invalid id and for an object of another workspace.
     pub fn read<O: Object>(&self, id: &str) -> Result<O, Problem> {
         let object = O::read(id).ok_or(Problem::not_found(O::WORD))?;
         match self.workspace {
@@ -270,13 +275,13 @@ impl Caller {
         }
     }
 
-    /// Who asks, for the journal; the idempotency key is optional.
+    /// Returns the caller for the journal; the idempotency key is optional.
     pub fn asked(&self, workspace: WorkspaceId, body: &[u8]) -> Asked {
         self.asked_under(workspace, self.key.as_deref(), body)
     }
 
-    /// Who asks for one thing of many in a request, each with a key of its own. Two callers who send the same key do
-    /// not meet: nobody is answered with what somebody else did.
+    /// Returns the caller for one of many commands in a request, each with a key of its own. The same key of two
+    /// callers stands for two requests: no caller gets the answer to another's.
     pub fn asked_under(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Asked {
         let idempotency = key.map(|key| {
             let canonical = canonical(what);
@@ -293,10 +298,10 @@ impl Caller {
         Asked { by: self.by, actor: self.actor.clone(), request, idempotency }
     }
 
-    /// Who asks, where credits move: the idempotency key is required.
+    /// Returns the caller for a command that moves credits; the idempotency key is required.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no idempotency key.
     pub fn asked_once(&self, workspace: WorkspaceId, body: &[u8]) -> Result<Asked, Problem> {
         if self.key.is_none() {
             return Err(Problem::invalid(
@@ -307,27 +312,27 @@ impl Caller {
         Ok(self.asked(workspace, body))
     }
 
-    /// The idempotency key, as it was sent.
+    /// Returns the idempotency key, as it was sent.
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
     }
 
-    /// Whom links to outputs are for; empty for the operator.
+    /// Returns the holder of links to outputs: the caller's id, empty for the operator.
     pub fn holder(&self) -> &str {
         if self.by == By::Operator { "" } else { &self.actor }
     }
 
-    /// The key of an operator.
+    /// Returns the operator key of the request; `None` for other callers.
     pub fn operator_key(&self) -> Option<&Arc<OperatorKey>> {
         self.operator.as_ref()
     }
 
-    /// As the journal names them.
+    /// Returns the caller's name in the journal.
     pub fn actor(&self) -> &str {
         &self.actor
     }
 
-    /// The person who calls.
+    /// Returns the person who calls; `None` for a key or the operator.
     pub fn user(&self) -> Option<UserId> {
         match self.by {
             By::User(user) => Some(user),
@@ -336,10 +341,11 @@ impl Caller {
     }
 }
 
-/// Judges whether somebody may see a run of a workspace as it stands, which a key made or none.
+/// Checks that a caller may see a run, on a given state of its workspace. `made_by` is the key that made the run, if
+/// one did.
 ///
 /// # Errors
-/// The refusal that names what is missing; where the run is another key's, there is none.
+/// The refusal that names the missing right; not found when the run is another key's.
 pub async fn sees_run(app: &App, workspace: &Workspace, by: By, made_by: Option<u32>) -> Result<(), Problem> {
     let (catalogs, now) = (app.ledger.catalogs_of(workspace).await?, now(app, workspace).await?);
     let plan = Terms::of(workspace, &catalogs, now).ok_or(Problem::Internal)?.plan();
@@ -350,7 +356,8 @@ pub async fn sees_run(app: &App, workspace: &Workspace, by: By, made_by: Option<
     }
 }
 
-/// What time it is for a workspace, for judging a key's end.
+/// Returns the present time of a workspace, for judging a key's expiry. Without a test clock it is the store's
+/// estimate.
 async fn now(app: &App, workspace: &Workspace) -> Result<Timestamp, Problem> {
     let now = match workspace.test_clock {
         None => app.ledger.store().about_now(),
@@ -368,16 +375,16 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
-    // Of two, whoever sent them means neither.
+    // Two values of the header are treated as an invalid one.
     let text = if values.next().is_some() { "" } else { value.to_str().unwrap_or_default().trim() };
     good_key("", text)?;
     Ok(Some(text.to_owned()))
 }
 
-/// Looks at an idempotency key.
+/// Checks the form of an idempotency key.
 ///
 /// # Errors
-/// When it is none.
+/// When it is not 1 to 255 visible ASCII characters.
 pub fn good_key(pointer: &str, text: &str) -> Result<(), Problem> {
     if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
@@ -388,7 +395,7 @@ pub fn good_key(pointer: &str, text: &str) -> Result<(), Problem> {
 fn named_workspace(headers: &HeaderMap) -> Result<Option<WorkspaceId>, Problem> {
     let mut values = headers.get_all("scrip-workspace").iter();
     let Some(value) = values.next() else { return Ok(None) };
-    // Two are none, as they are when a proxy has joined them into one line.
+    // Two values of the header are treated as none, also when a proxy has joined them into one line.
     let named = if values.next().is_some() { "" } else { value.to_str().unwrap_or_default() };
     named.parse().map(Some).map_err(|()| Problem::not_found("workspace"))
 }

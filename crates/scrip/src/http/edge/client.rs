@@ -1,4 +1,4 @@
-//! The client of a request, from its socket and what the operator's proxies wrote.
+//! The client of a request, from its socket and the headers of the operator's proxies.
 
 use super::address::{Client, Proxies};
 use super::app::App;
@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-/// The client of a request. Those that came over no socket are one client.
+/// Extracts the client of a request. All requests that came over no socket are one client.
 impl FromRequestParts<Arc<App>> for Client {
     type Rejection = Infallible;
 

@@ -1,9 +1,10 @@
-//! Connections: who is at the other end, and for how long it may keep one without using it.
+//! Connections: the peer of each one, and the time for which it may stay silent.
 //!
-//! The library that serves HTTP waits for ever for the head of a request: who sends a byte now and then would hold a
-//! connection for as long as it likes. So each connection is looked at every five seconds. One that has neither
-//! brought a whole head nor taken anything of an answer since is silent; too many such looks in a row, and it is cut.
-//! While a request is being answered it may be silent: then it waits for us.
+//! The HTTP library waits without limit for the head of a request, so a client that sends a byte now and then would
+//! hold a connection for as long as it likes. So each connection is checked every five seconds. A connection is silent
+//! in a check if since the last one no head came whole and no part of an answer was taken. After too many silent checks
+//! in a row it is cut. While a request is being answered the client may be silent, because then it waits for the
+//! server.
 //!
 //! Invariant: no timer is set and no clock is read for a request; a connection has one timer for all of its life.
 
@@ -25,36 +26,37 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 
-/// How often a connection is looked at.
+/// Period of the checks of a connection.
 pub const LOOK: Duration = Duration::from_secs(5);
-/// Silent looks after which one is cut that has never sent a byte: after 5 to 10 seconds. Whoever opens a connection
-/// has something to say.
+/// Number of silent checks after which a connection is cut that has never sent a byte: after 5 to 10 seconds. A client
+/// that opens a connection sends at once.
 const FIRST_LOOKS: u32 = 2; // # assumed
-/// Silent looks after which one is cut that has begun to send a head: it had 25 to 30 seconds for it.
+/// Number of silent checks after which a connection is cut that has begun to send a head, which has 25 to 30 seconds.
 const HEAD_LOOKS: u32 = 6; // # assumed
-/// The same for one that sends nothing more, or takes nothing of an answer: 115 to 120 seconds. Clients that keep
-/// connections for a minute and a half, as many do, must not find one closed just as they use it.
+/// Number of silent checks after which a connection is cut that sends no more, or takes nothing of an answer: 115 to
+/// 120 seconds. Many clients keep connections for a minute and a half, and must not find one closed just as they use
+/// it.
 const IDLE_LOOKS: u32 = 24; // # assumed
-/// Shortest time between two lines of the log about connections that are not accepted.
+/// Minimum time between two log lines about connections that are not accepted.
 const TOLD_EVERY: Duration = Duration::from_secs(10); // # assumed
 /// Pause after the system had no handle for a connection.
 const NO_HANDLES_WAIT: Duration = Duration::from_millis(100); // # assumed
-/// Kinds of such lines: an address has too many connections, or there is no handle.
+/// Kinds of these log lines: an address has too many connections, or there is no handle.
 const CROWDED: usize = 0;
 const NO_HANDLES: usize = 1;
-/// Bytes in which a head must have come whole.
+/// Maximum size of a request head, in bytes.
 const HEAD_MAX: usize = 64 << 10; // # assumed
 
-/// What the serving of requests tells the connection they came over.
+/// State that the serving of requests shares with their connection.
 #[derive(Debug, Default)]
 struct Pace {
-    /// Requests whose head has come whole.
+    /// Number of requests whose head has come whole.
     begun: AtomicU64,
-    /// Whether one of them waits for its answer.
+    /// `true` while a request waits for its answer.
     is_serving: AtomicBool,
 }
 
-/// The other end of a connection, as every request over it knows it.
+/// Peer of a connection, as every request over it knows it.
 #[derive(Clone, Debug)]
 pub struct Peer {
     address: IpAddr,
@@ -62,12 +64,12 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Its address.
+    /// Returns the address of the peer.
     pub fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// Tells the connection that a request has come, and is being answered while this lives.
+    /// Marks a request as being answered, for as long as the returned value lives.
     pub fn serving(&self) -> Serving {
         self.pace.is_serving.store(true, Ordering::Relaxed);
         self.pace.begun.fetch_add(1, Ordering::Relaxed);
@@ -81,11 +83,12 @@ impl Connected<IncomingStream<'_, Door>> for Peer {
     }
 }
 
-/// A request is being answered.
+/// Mark on a connection that a request is being answered; dropping it removes the mark.
 pub struct Serving(Arc<Pace>);
 
 impl Serving {
-    /// Goes on until an answer that comes bit by bit has come to its end; one that is there whole only has to be taken.
+    /// Keeps the mark until the end of a streamed answer. An answer that is complete only has to be taken, so its mark
+    /// ends.
     pub fn until_the_end_of(self, response: Response) -> Response {
         if response.body().size_hint().exact().is_some() {
             return response;
@@ -108,13 +111,13 @@ impl Drop for Serving {
 /// Connections by address, of all listeners of a process.
 #[derive(Debug)]
 pub struct Crowd {
-    /// Maximum number of one address.
+    /// Maximum number of connections of one address.
     most: u32,
     proxies: Proxies,
     open: Mutex<BTreeMap<Client, u32>>,
 }
 
-/// A place among the connections of an address; dropping it gives it back.
+/// Place among the connections of an address; dropping it frees the place.
 #[derive(Debug)]
 struct Place {
     crowd: Arc<Crowd>,
@@ -134,20 +137,20 @@ impl Drop for Place {
 }
 
 impl Crowd {
-    /// At most so many connections of one address, half of the files that may be open where nothing is said; of a
-    /// trusted proxy as many as it likes.
+    /// Makes a count that allows `most` connections of one address, by default half of the files that may be open.
+    /// Connections of a trusted proxy are not limited.
     pub fn new(most: Option<u32>, proxies: Proxies) -> Arc<Crowd> {
         let most = most.unwrap_or_else(|| (open_files_max() / 2).max(1));
         Arc::new(Crowd { most, proxies, open: Mutex::default() })
     }
 
-    /// As many connections as there are, for whoever measures.
+    /// Makes a count without a limit, for measurements.
     pub fn unbounded() -> Arc<Crowd> {
         Crowd::new(Some(u32::MAX), Proxies::default())
     }
 
-    /// Returns a place for a connection: `Ok(None)` for a proxy's, which is not counted, and an error when the address
-    /// has as many as it may.
+    /// Returns a place for a connection: `Ok(None)` for a proxy's, which is not counted, and the client as the error
+    /// when it has the maximum number.
     fn place(self: &Arc<Self>, peer: IpAddr) -> std::result::Result<Option<Place>, Client> {
         if self.proxies.is_trusted(peer) {
             return Ok(None);
@@ -163,29 +166,29 @@ impl Crowd {
     }
 }
 
-/// Returns the number of files that this process may have open, as the system says; a cautious one where it does not.
+/// Returns the number of files that this process may have open, as the system says; 1,024 where it does not.
 fn open_files_max() -> u32 {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(1_024)
 }
 
-/// A listener whose connections are looked at.
+/// Listener that checks its connections.
 pub struct Door {
     listener: Arc<TcpListener>,
     look: Duration,
     crowd: Arc<Crowd>,
-    /// When was last logged that connections are refused, and that there are no handles.
+    /// Instants of the last log lines about refused connections and about missing handles.
     told: [Option<Instant>; 2],
 }
 
 impl Door {
-    /// Looks at the connections of a listener so often.
+    /// Makes a listener that checks its connections with this period.
     pub fn new(listener: impl Into<Arc<TcpListener>>, look: Duration, crowd: Arc<Crowd>) -> Door {
         Door { listener: listener.into(), look, crowd, told: [None; 2] }
     }
 
-    /// Returns true if something of a kind was not logged for a while, and notes that it is now.
+    /// Returns `true` if nothing of a kind was logged for [`TOLD_EVERY`], and records that it is now.
     fn may_tell(&mut self, kind: usize) -> bool {
         let is_long_ago = self.told[kind].is_none_or(|at| at.elapsed() >= TOLD_EVERY);
         if is_long_ago {
@@ -203,7 +206,7 @@ impl Listener for Door {
         loop {
             let (stream, address) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
-                // Whoever has gone again is nobody's trouble.
+                // A client that is gone again needs no answer.
                 Err(error) if is_of_one_connection(error.kind()) => continue,
                 Err(error) => {
                     if self.may_tell(NO_HANDLES) {
@@ -228,7 +231,7 @@ impl Listener for Door {
                     continue;
                 }
             };
-            // It only would be slower.
+            // A failure only makes the connection slower.
             let _ = stream.set_nodelay(true);
             return (Paced::new(stream, self.look, place), address);
         }
@@ -243,25 +246,26 @@ fn is_of_one_connection(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
-/// A connection that is looked at.
+/// Connection that is checked for silence.
 #[derive(Debug)]
 pub struct Paced<S> {
     stream: S,
     pace: Arc<Pace>,
     looks: Interval,
-    /// Silent looks in a row.
+    /// Number of silent checks in a row.
     silent: u32,
-    /// Bytes that have come of the next head.
+    /// Number of bytes that have come of the next head.
     heard: usize,
-    /// Whether what comes is of a body that nobody reads: its request has begun, and nothing of the answer was taken.
+    /// `true` when incoming bytes belong to a body that is not read: its request has begun, and no part of the answer
+    /// was taken.
     is_body: bool,
-    /// Requests that had begun when something was last read, and at the last look.
+    /// Number of requests that had begun at the last read, and at the last check.
     begun: u64,
     begun_then: u64,
-    /// Whether something was taken since the last look, and whether something waits to be.
+    /// `true` when part of an answer was taken since the last check, and when some waits to be taken.
     has_taken: bool,
     is_full: bool,
-    /// Its place among those of its address.
+    /// Place among the connections of its address.
     _place: Option<Place>,
 }
 
@@ -269,7 +273,7 @@ impl<S> Paced<S> {
     fn new(stream: S, look: Duration, place: Option<Place>) -> Paced<S> {
         let mut looks = interval(look);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first look is not now.
+        // The first check is one period away.
         looks.reset();
         let pace = Arc::default();
         Paced {
@@ -287,7 +291,10 @@ impl<S> Paced<S> {
         }
     }
 
-    /// Looks, if it is time, and sees to it that this is called again when it next is.
+    /// Checks the connection when a period is over, and registers to be woken for the next check.
+    ///
+    /// # Errors
+    /// When the connection was silent for too long.
     fn look(&mut self, cx: &mut Context<'_>) -> Result<()> {
         while self.looks.poll_tick(cx).is_ready() {
             let begun = self.pace.begun.load(Ordering::Relaxed);
@@ -309,7 +316,7 @@ impl<S> Paced<S> {
         Ok(())
     }
 
-    /// Notes whether a request has begun since, and counts what comes of the next head.
+    /// Records whether a request has begun since the last call, and counts bytes of the next head.
     fn hear(&mut self, bytes: usize) {
         let begun = self.pace.begun.load(Ordering::Relaxed);
         if begun != self.begun {
@@ -322,7 +329,7 @@ impl<S> Paced<S> {
         }
     }
 
-    /// What came of a write.
+    /// Records the result of a write, and returns it.
     fn taken(&mut self, cx: &mut Context<'_>, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
         self.is_full = written.is_pending();
         if self.is_full {
@@ -341,7 +348,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         let paced = self.get_mut();
         paced.hear(0);
         if paced.heard > HEAD_MAX {
-            // Not an error: an answer may be on its way. Nothing more is taken in until the connection is cut.
+            // An error would also end an answer on its way. So nothing more is read until the connection is cut.
             paced.look(cx)?;
             return Poll::Pending;
         }
@@ -394,12 +401,12 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(100);
 
-    /// Serves a router whose connections are looked at ten times a second; where.
+    /// Serves a router whose connections are checked ten times a second; returns its address.
     async fn serve(router: Router) -> SocketAddr {
         serve_at_most(router, 1_000).await
     }
 
-    /// The same with at most so many connections of an address.
+    /// Serves a router in the same way with a maximum number of connections of an address.
     async fn serve_at_most(router: Router, most: u32) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let address = listener.local_addr().expect("it listens");
@@ -423,7 +430,7 @@ mod tests {
         }
     }
 
-    /// What comes until these words do, or until the connection ends.
+    /// Reads until these words have come, or until the connection ends.
     async fn read_to(stream: &TcpStream, words: &str) -> String {
         let mut read = Vec::new();
         while !String::from_utf8_lossy(&read).contains(words) || words.is_empty() {
@@ -439,7 +446,7 @@ mod tests {
         String::from_utf8_lossy(&read).into_owned()
     }
 
-    /// Sends a byte of a head now and then until the connection is cut; how many.
+    /// Sends a byte of a head now and then until the connection is cut; returns the number of bytes.
     async fn drip(stream: TcpStream) -> usize {
         send(&stream, b"GET /now HTTP/1.1\r\nx-slow: ").await;
         let mut pause = interval(SHORT / 5);
@@ -493,15 +500,15 @@ mod tests {
         assert!(first >= 5 && second >= 5, "cut after {first} and {second} bytes, within two looks");
         send(&idle, NOW).await;
         assert!(read_to(&idle, "now").await.contains("200 OK"), "who is idle is left for longer");
-        // Both are cut in the end, whether a request came over them or not.
+        // Both are cut in the end, with or without a request before.
         assert_eq!(read_to(&idle, "").await, "");
         assert_eq!(read_to(&never, "").await, "");
-        // Who has waited for us all the time has an answer, and more pieces.
+        // The client that has waited for the server all the time gets an answer, and more pieces.
         release.send("later").expect("it is waited for");
         assert!(read_to(&waiting, "later").await.contains("200 OK"));
         pieces.send(Bytes::from_static(b"a piece")).await.expect("it is waited for");
         assert!(read_to(&streaming, "a piece").await.contains("a piece"));
-        // Then it may be idle for as long as anybody, and no longer.
+        // Then it may be idle for as long as any other client, and no longer.
         send(&waiting, NOW).await;
         assert!(read_to(&waiting, "now").await.contains("200 OK"));
         assert_eq!(read_to(&waiting, "").await, "");
@@ -560,7 +567,7 @@ mod tests {
             assert_eq!(read_to(stream, "").await, "");
         }
         assert!(begun.elapsed() < SHORT * 10, "they are cut after {:?}", begun.elapsed());
-        // Who has spoken is still there, and whoever comes now is served.
+        // A client that has spoken is still connected, and a new one is served.
         for stream in [&idle, &connect(address).await] {
             send(stream, NOW).await;
             assert!(read_to(stream, "now").await.contains("200 OK"));

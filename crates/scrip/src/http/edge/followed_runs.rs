@@ -1,4 +1,4 @@
-//! Runs that callers follow, each read once for all who do.
+//! Runs that callers follow, each read once for all of its followers.
 
 use crate::store::projection::RunRow;
 use scrip_engine::WorkspaceId;
@@ -6,17 +6,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// A run's workspace and number.
+/// Workspace and number of a run.
 pub type RunKey = (WorkspaceId, u32);
-/// A run as it was last read, and the entry that changed it; nothing before the first read.
+/// Run as it was last read, with the sequence number of the entry that changed it; `None` before the first read.
 pub type Seen = Option<(Arc<RunRow>, i64)>;
 
-/// Runs that somebody follows.
+/// Followed runs, with the channel of each.
 #[derive(Default)]
 pub struct FollowedRuns(Mutex<HashMap<RunKey, watch::Sender<Seen>>>);
 
 impl FollowedRuns {
-    /// Locks the runs, to look one up, add it or end it.
+    /// Locks the runs, to look one up, add it or remove it.
     pub fn lock(&self) -> MutexGuard<'_, HashMap<RunKey, watch::Sender<Seen>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

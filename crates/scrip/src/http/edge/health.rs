@@ -1,9 +1,9 @@
-//! Readiness: whether this server can do now what it is for, found out by a small write that lasts.
+//! Readiness: a check that this server can do its work now, by a small durable write.
 //!
-//! The write is made at most once a second, however many ask, and one that gets no answer is waited for and not made
-//! again. A balancer that asks often costs the journal one row a second.
+//! The write is made at most once a second, however many callers ask, and one without an answer is waited for and not
+//! made again. A load balancer that asks often costs the journal one row a second.
 //!
-//! Invariant: everybody who asks is answered within [`PATIENCE`], whatever the store does.
+//! Invariant: every caller is answered within [`PATIENCE`], whatever the store does.
 
 use super::stop::Stop;
 use crate::clock::Stopwatch;
@@ -17,24 +17,24 @@ use tokio::task::JoinHandle;
 
 /// Minimum time between two probes of the store.
 const EVERY: Duration = Duration::from_secs(1);
-/// Time in which the store answers a probe, or is not ready.
+/// Maximum time for the store to answer a probe; later it counts as not ready.
 const PATIENCE: Duration = Duration::from_millis(1_500); // # assumed
-/// Time that the projections may be behind in one place before they count as standing still.
+/// Time without progress after which projections that are behind count as standing still.
 const STILL: Duration = Duration::from_secs(5); // # assumed
-/// Time that a server is not ready after a write of a caller's failed and none succeeded since.
+/// Time for which a server is not ready after a failed write of a caller, unless one succeeds.
 const FAILING: Duration = Duration::from_secs(5); // # assumed
 
-/// Why a server is not ready, in the words of its answer.
+/// Reason why a server is not ready, in the words of its answer.
 pub type Reason = &'static str;
 
-/// The server was told to stop.
+/// Reason of a server that was told to stop.
 pub const STOPPING: Reason = "the server is stopping";
 const SILENT: Reason = "the store does not answer";
 const UNWRITABLE: Reason = "the store cannot be written";
 const BEHIND: Reason = "the projections stand still";
 const WITHOUT_CATALOG: Reason = "there is no catalog";
 
-/// Answers a balancer that asks whether to send requests here.
+/// Returns the answer to a load balancer that asks whether to send requests here.
 pub fn answer(found: Result<(), Reason>) -> (StatusCode, String) {
     match found {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
@@ -42,36 +42,36 @@ pub fn answer(found: Result<(), Reason>) -> (StatusCode, String) {
     }
 }
 
-/// Readiness of one server, shared by all who ask.
+/// Readiness of one server, shared by all callers.
 pub struct Health {
     ledger: Arc<Ledger>,
     stop: Stop,
     state: Mutex<State>,
 }
 
-/// What is known since the last probe.
+/// Results that are known since the last probe.
 #[derive(Default)]
 struct State {
     last: Option<(Stopwatch, Result<(), Reason>)>,
-    /// A probe that has not been answered yet.
+    /// Probe that has not been answered yet.
     running: Option<JoinHandle<Result<Progress, Unavailable>>>,
-    /// Since when the projections are behind, and where.
+    /// Time since which the projections have been behind at the same place, and the place.
     behind: Option<(Stopwatch, (i64, i64))>,
-    /// Failed writes that were known at the last probe, and since when there are more.
+    /// Number of failed writes at the last probe, and the time since which there have been more.
     failed: u64,
     failing: Option<Stopwatch>,
 }
 
 impl Health {
-    /// The readiness of a server over a ledger.
+    /// Makes the readiness of a server over a ledger.
     pub fn new(ledger: Arc<Ledger>, stop: Stop) -> Health {
         Health { ledger, stop, state: Mutex::default() }
     }
 
-    /// Checks that the server can write and that what it reads moves on.
+    /// Checks that the server can write and that its projections move on.
     ///
     /// # Errors
-    /// Why it is not ready; details are in the log.
+    /// The reason why it is not ready; details are in the log.
     pub async fn check(&self) -> Result<(), Reason> {
         if self.stop.has_begun() {
             return Err(STOPPING);
@@ -120,7 +120,10 @@ impl State {
         self.heed(ledger.failures())
     }
 
-    /// Notes where the projections are.
+    /// Records the place of the projections.
+    ///
+    /// # Errors
+    /// When they have been behind at the same place for [`STILL`].
     fn follow(&mut self, Progress { is_behind, reached }: Progress) -> Result<(), Reason> {
         let since = match self.behind {
             _ if !is_behind => None,
@@ -131,8 +134,11 @@ impl State {
         if since.is_some_and(|(since, _)| since.elapsed() >= STILL) { Err(BEHIND) } else { Ok(()) }
     }
 
-    /// Notes how many writes of callers have failed since one succeeded: a probe is small, and may find room on a disk
-    /// where nothing else does.
+    /// Records the number of callers' writes that have failed since one succeeded. A probe is small, and may find room
+    /// on a disk where other writes do not.
+    ///
+    /// # Errors
+    /// When one failed within [`FAILING`], and none succeeded since.
     fn heed(&mut self, failed: u64) -> Result<(), Reason> {
         if failed > self.failed {
             self.failing = Some(Stopwatch::start());

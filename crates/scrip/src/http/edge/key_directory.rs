@@ -1,7 +1,7 @@
-//! From a key's hash to its workspace, and when each key was last used.
+//! Directory from a key's hash to its workspace, with the last use of each key.
 //!
-//! Whose a hash is never changes, so it is asked for once. What the key may do is never remembered here: that is in the
-//! workspace, and judged there.
+//! The workspace of a hash never changes, so it is read once. The rights of a key are never cached here: they are in
+//! the workspace, and judged there.
 //!
 //! Invariant: a secret that opens nothing costs a look-up and leaves nothing.
 
@@ -14,25 +14,25 @@ use scrip_engine::{SECOND, Timestamp, WorkspaceId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Hashes and last uses that are remembered; beyond that it begins again.
+/// Maximum number of cached hashes, and of last uses; a full cache is emptied.
 const REMEMBERED: usize = 100_000;
-/// How long a key may be used before that is written down again, in microseconds.
+/// Time for which further uses of a key are not recorded, in microseconds.
 const USED_EVERY: i64 = 60 * SECOND;
 
-/// What is known of keys beside their workspaces.
+/// Caches of the workspaces and last uses of keys.
 #[derive(Default)]
 pub struct Directory {
     workspaces: Mutex<HashMap<[u8; 32], WorkspaceId>>,
     used: Mutex<HashMap<(WorkspaceId, u32), Timestamp>>,
 }
 
-/// What an entry that makes a key claims: its hash is that workspace's for ever.
+/// Returns the claim of an entry that makes a key: its hash belongs to that workspace for ever.
 pub fn claim(hash: &KeyHash) -> Claim {
     Claim { scope: "key".into(), what: hash.to_string() }
 }
 
 impl Directory {
-    /// The workspace that has made a key of this hash, whether or not the key is still good.
+    /// Returns the workspace that has made a key of this hash, whether or not the key is still good.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -51,7 +51,7 @@ impl Directory {
         Ok(Some(workspace))
     }
 
-    /// Writes down that a key was used, once a minute at most and beside the request.
+    /// Records that a key was used, at most once a minute, without delaying the request.
     pub fn used(&self, ledger: &Arc<Ledger>, workspace: WorkspaceId, key: u32) {
         let now = clock::now();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);

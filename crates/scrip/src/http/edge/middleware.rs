@@ -1,4 +1,4 @@
-//! The middleware of every request: its id and log line, the bound of its body, the catch of a panic, and the count of
+//! The middleware of every request: its id and log line, the limit of its body, the catch of a panic, and the count of
 //! unknown keys.
 
 use super::app::App;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// Puts a router behind what every request passes.
+/// Wraps a router in the middleware of every request.
 pub fn with_middleware<S: Clone + Send + Sync + 'static>(router: Router<S>, app: Option<Arc<App>>) -> Router<S> {
     router
         .fallback(|| async { Problem::not_found("address") })
@@ -33,7 +33,7 @@ pub fn with_middleware<S: Clone + Send + Sync + 'static>(router: Router<S>, app:
         .layer(from_fn(move |request, next| every_request(app.clone(), request, next)))
 }
 
-/// Gives a request an id and a log line, and its answer the state of its limit and headers that keep browsers from
+/// Gives a request an id and a log line, and its answer the state of its rate limit and headers that keep browsers from
 /// guessing.
 pub async fn every_request(app: Option<Arc<App>>, request: Request, next: Next) -> Response {
     let serving = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.serving());
@@ -66,8 +66,8 @@ pub async fn every_request(app: Option<Arc<App>>, request: Request, next: Next) 
     }
 }
 
-/// Serves a request, unless its key, session or link is one too many of those that nobody has. Who has one is served
-/// whatever others sent from the same address.
+/// Serves a request, and refuses its answer when it sent one unknown key, session or link too many. A known one is
+/// served whatever other clients sent from the same address.
 async fn without_guesses(app: Option<Arc<App>>, request: Request, next: Next) -> Response {
     let shows = [header::AUTHORIZATION, header::COOKIE].iter().any(|name| request.headers().contains_key(name));
     let app = app.filter(|_| shows || request.uri().path() == "/v1/sessions");
@@ -81,7 +81,7 @@ async fn without_guesses(app: Option<Arc<App>>, request: Request, next: Next) ->
     }
 }
 
-/// Returns a name that no other request has: steps of the golden ratio from somewhere, which come back after 2^64.
+/// Returns an id that no other request has: steps of the golden ratio from a random start, which repeat after 2^64.
 fn new_request_id() -> String {
     static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(u64::from_le_bytes(random())));
     let number = NEXT.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);

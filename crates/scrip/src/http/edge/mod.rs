@@ -1,4 +1,4 @@
-//! The edge of the service: who calls, what a request and an answer are, what is refused and what is counted.
+//! The edge of the service: callers, the form of requests and answers, refusals, and limits.
 
 pub mod address;
 pub mod app;

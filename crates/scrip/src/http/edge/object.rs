@@ -1,17 +1,17 @@
-//! Things that belong to a workspace, by the ids that paths and bodies have for them.
+//! Objects that belong to a workspace, by their ids in paths and bodies.
 
 use scrip_engine::{Kind, WorkspaceId, parse_owned};
 use std::fmt;
 
-/// A thing that belongs to a workspace, by an id that says which.
+/// Object that belongs to a workspace, with an id that names the workspace.
 pub trait Object: Sized {
-    /// The word that a refusal has for it.
+    /// Word for the object in a refusal.
     const WORD: &'static str;
 
-    /// Reads an id; `None` for what is none.
+    /// Parses an id; `None` when it is not one.
     fn read(id: &str) -> Option<Self>;
 
-    /// Returns the workspace that it belongs to.
+    /// Returns the workspace that owns the object.
     fn workspace(&self) -> WorkspaceId;
 }
 
@@ -27,7 +27,7 @@ impl Object for WorkspaceId {
     }
 }
 
-/// The kinds of things that a workspace owns by number, each with the word that a refusal has for it.
+/// The kinds of objects that a workspace owns by number, each with its word in a refusal.
 const KINDS: [(&str, Kind); 7] = [
     ("grant", Kind::Grant),
     ("hold", Kind::Hold),
@@ -53,12 +53,12 @@ pub type InvitationId = ObjectId<{ row(&KINDS, "invitation") }>;
 /// The id of an application for a review, `rev_…`.
 pub type ReviewId = ObjectId<{ row(&KINDS, "review") }>;
 
-/// The id of a thing of one row of [`KINDS`].
+/// Id of an object of one row of [`KINDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectId<const KIND: usize> {
-    /// The workspace that owns it.
+    /// Workspace that owns the object.
     pub workspace: WorkspaceId,
-    /// The number among those of its kind.
+    /// Number among the workspace's objects of its kind.
     pub n: u32,
 }
 
@@ -80,8 +80,7 @@ impl<const KIND: usize> fmt::Display for ObjectId<KIND> {
     }
 }
 
-/// Returns the number of the row that has a name, for types that are rows of a table. A name that no row has is not
-/// compiled.
+/// Returns the index of the row with a name, for types that are rows of a table. An unknown name does not compile.
 pub const fn row<T, const ROWS: usize>(table: &[(&str, T); ROWS], name: &str) -> usize {
     let mut row = 0;
     while !is_same(table[row].0.as_bytes(), name.as_bytes()) {

@@ -9,14 +9,14 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// How many, 1 to 100; 20 when absent.
+    /// Maximum number of items, 1 to 100; 20 when absent.
     #[param(minimum = 1, maximum = 100)]
     pub limit: Option<u32>,
-    /// Where the page before ended.
+    /// Cursor at which the page before ended.
     pub cursor: Option<String>,
 }
 
-/// Reads how many a page is to have, 1 to 100.
+/// Reads the size of a page, 1 to 100 and 20 when absent.
 ///
 /// # Errors
 /// When it is another number.
@@ -27,17 +27,17 @@ pub fn page_limit(limit: Option<u32>) -> Result<i64, Problem> {
     }
 }
 
-/// Reads a cursor that a page gave; `start` without one.
+/// Reads a cursor that a page gave; returns `start` without one.
 ///
 /// # Errors
-/// When no page gave it.
+/// When the text is no cursor.
 pub fn cursor(text: Option<&str>, start: i64) -> Result<i64, Problem> {
     let Some(text) = text else { return Ok(start) };
     let number = text.strip_prefix("c_").and_then(|digits| i64::from_str_radix(digits, 36).ok());
     number.filter(|number| *number >= 0).ok_or_else(|| Problem::invalid("", "the cursor is not one that a page gave"))
 }
 
-/// Returns a page; `last` is where it ends, if more follows.
+/// Returns a page; `last` is the place of its end, if more follows.
 pub fn page<T>(data: Vec<T>, last: Option<i64>) -> api::Page<T> {
     let next_cursor = last.map(|last| format!("c_{}", base36(last)));
     api::Page { data, has_more: next_cursor.is_some(), next_cursor }

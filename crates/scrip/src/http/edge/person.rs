@@ -1,10 +1,10 @@
-//! Who is signed in: by the session's cookie, or by the session itself as a bearer.
+//! The person who is signed in, by the session's cookie or by the session's token as a bearer.
 //!
-//! A browser sends a cookie whoever made the page that asks. So a request with the cookie that may change something
-//! must also say what only our own pages can know, and nothing in it may say that it comes from elsewhere. A bearer is
-//! sent by nobody's browser of itself and needs neither.
+//! A browser sends a cookie whichever site's page asks. So a request with the cookie that may change something must
+//! also carry a value that only our own pages can know, and no header may say that it comes from another site. A
+//! browser sends no bearer by itself, so a bearer needs neither.
 //!
-//! Invariant: a request is one person's or nobody's. Two sessions in one request are nobody's.
+//! Invariant: a request has one sender or none. A request with two sessions has none.
 
 use super::app::{App, Audience};
 use super::problem::Problem;
@@ -16,11 +16,11 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use reqwest::Url;
 use std::sync::Arc;
 
-/// The cookie of a session. With this prefix a browser takes it only over an encrypted connection, for this host alone
-/// and for all of its paths: nobody who has another name of the domain can plant one.
+/// Name of the cookie of a session. Because of its prefix a browser accepts it only over an encrypted connection, for
+/// this host alone and for all of its paths: the owner of another name in the domain cannot plant one.
 pub const COOKIE: &str = "__Host-scrip_session";
 
-/// Somebody who is signed in.
+/// Person who is signed in.
 pub struct Person {
     session: Session,
     by_cookie: bool,
@@ -55,12 +55,12 @@ impl FromRequestParts<Arc<App>> for Person {
 }
 
 impl Person {
-    /// Their session: who they are, and the only workspace they reach if it has one.
+    /// Returns the session of the person, with the only workspace it reaches if it is bound to one.
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// Whether the cookie was sent, and not a bearer.
+    /// Returns `true` if the session came in the cookie, and not as a bearer.
     pub fn by_cookie(&self) -> bool {
         self.by_cookie
     }
@@ -73,7 +73,8 @@ impl Person {
     }
 }
 
-/// What pages of a session must say to change something. It follows from the session and dies with it.
+/// Returns the value that pages of a session must send to change something. It follows from the session and ends with
+/// it.
 pub fn csrf(app: &App, session: &Session) -> String {
     sign(&app.secret, &csrf_claim(&session.hash))
 }
@@ -82,14 +83,14 @@ fn csrf_claim(hash: &[u8; 32]) -> String {
     format!("csrf of {}", hex(hash))
 }
 
-/// Every session that the cookies of a request name.
+/// Returns every session that the cookies of a request name.
 pub fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     named(headers, COOKIE)
 }
 
-/// The values of every cookie of this name.
+/// Returns the values of every cookie with this name.
 pub fn named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    // Others' cookies of the host may have any bytes in them; ours has ASCII alone, or is none that is known.
+    // Other cookies of the host may have any bytes; a value of ours that is not ASCII is unknown.
     let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';'));
     let ours = pairs.filter_map(move |pair| {
@@ -99,10 +100,10 @@ pub fn named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = 
     ours.map(|value| std::str::from_utf8(value).unwrap_or_default())
 }
 
-/// Refuses what a page of another site sent.
+/// Refuses a request that a page of another site sent.
 ///
 /// # Errors
-/// When the browser says that it did.
+/// When the browser's headers say so.
 pub fn not_from_elsewhere(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     let ours = Url::parse(&app.public_url).ok().map(|url| url.origin().ascii_serialization());
     let mut origins = headers.get_all(header::ORIGIN).iter();
@@ -111,17 +112,17 @@ pub fn not_from_elsewhere(app: &App, headers: &HeaderMap) -> Result<(), Problem>
     if from_here && !cross_site { Ok(()) } else { Err(Problem::CrossSite) }
 }
 
-/// A cookie of ours, with every attribute that keeps it here, for so many seconds or as long as the browser is open.
+/// Returns a cookie with every attribute that keeps it here, for `seconds` or until the browser is closed.
 ///
 /// # Errors
-/// When the value cannot stand in a header: none of ours is such a one.
+/// When the value cannot stand in a header, which is true of none of ours.
 pub fn set_cookie(name: &str, value: &str, seconds: Option<u32>) -> Result<HeaderValue, Problem> {
     let age = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
     let line = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}");
     HeaderValue::try_from(line).map_err(|_| Problem::Internal)
 }
 
-/// The token of an `Authorization` that is a bearer's.
+/// Returns the token of an `Authorization` header with the scheme `Bearer`.
 pub fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

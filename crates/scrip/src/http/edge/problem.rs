@@ -1,6 +1,6 @@
 //! Problems: answers of "no" in all their kinds, and their documents (RFC 9457).
 //!
-//! Invariant: what a caller reads here was written for callers; causes go to the log under the request's id.
+//! Invariant: a caller reads only what was written for callers; causes go to the log under the request's id.
 
 use super::refusal::{self, Answer, RETRY_AFTER};
 use crate::history::HistoryError;
@@ -15,39 +15,39 @@ tokio::task_local! {
     pub static REQUEST_ID: String;
 }
 
-/// The id of the request being served, if one is.
+/// Returns the id of the request being served; `None` outside of one.
 pub fn request_id() -> Option<String> {
     REQUEST_ID.try_with(Clone::clone).ok()
 }
 
-/// An answer of "no", in any of its kinds.
+/// Answer of "no", in any of its kinds.
 #[derive(Debug)]
 pub enum Problem {
-    /// No key, or none that is known.
+    /// Missing or unknown key or session.
     Unauthenticated,
-    /// A request of a session's cookie that its own page may not have sent.
+    /// Request with a session's cookie that another site's page may have sent.
     CrossSite,
-    /// An expected no of the engine.
+    /// Expected refusal by the engine.
     Refused(Refusal),
-    /// A quote that does not hold, with a fresh one to go on with.
+    /// Quote that does not hold, with a fresh one to go on with.
     Quote {
-        /// `true` for one that was cited too late, `false` for one of another run.
+        /// `true` for a quote that has expired, `false` for one of another run.
         is_late: bool,
-        /// The fresh quote, as a quote is shown.
+        /// Fresh quote, in the form of the API.
         fresh: Value,
     },
-    /// The idempotency key was used for another request.
+    /// Idempotency key that was used for another request.
     KeyReused,
-    /// The method is not one of this address.
+    /// Method that the address does not take.
     MethodNotAllowed,
-    /// There were more requests than the limit.
+    /// More requests than the rate limit.
     RateLimited {
-        /// How many there may be.
+        /// Maximum number of requests.
         limit: u32,
         /// Seconds after which one more is admitted.
         retry_after: u32,
     },
-    /// Something that costs others is done too often (R39).
+    /// Use beyond a limit on what costs others (R39).
     Exceeded {
         /// Maximum number in a window, or open at once.
         limit: u32,
@@ -56,46 +56,45 @@ pub enum Problem {
         /// The counted thing and its window, in words.
         detail: String,
     },
-    /// Stripe takes no more requests from this server now.
+    /// Stripe, which takes no more requests from this server now.
     StripeBusy {
-        /// Seconds after which it is likely to.
+        /// Seconds after which Stripe is likely to take one.
         retry_after: u32,
     },
-    /// The body did not come within the time there is for it.
+    /// Body that did not come in time.
     TooSlow {
-        /// How many there are.
+        /// Maximum time for a body, in seconds.
         seconds: u64,
     },
-    /// The body is longer than any that is read.
+    /// Body that is longer than the maximum.
     TooLarge {
         /// Maximum length of a body, in bytes.
         most: usize,
     },
-    /// What was delivered is not believed, and why.
+    /// Delivery whose signature is not valid, with the reason.
     BadSignature(&'static str),
-    /// The payment provider cannot be asked now.
+    /// Stripe, which cannot be asked now.
     Provider,
-    /// Stripe does not sell what is asked for, or does not let it be sold: the operator must act, and a retry does not
-    /// help.
+    /// Purchase that Stripe does not sell, or does not let be sold: the operator must act, and a retry does not help.
     NotForSale(String),
-    /// The store cannot answer now.
+    /// Store that cannot answer now.
     Unavailable,
-    /// A bug. The cause is in the log.
+    /// Bug of the server. The cause is in the log.
     Internal,
 }
 
 impl Problem {
-    /// Something that is not there, or is somebody else's: the two look alike.
+    /// Returns the problem of an object that does not exist or is another's: the two answers are alike.
     pub const fn not_found(what: &'static str) -> Problem {
         Problem::Refused(Refusal::NotFound { what })
     }
 
-    /// One invalid value.
+    /// Returns the problem of one invalid value.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Problem {
         Problem::Refused(Refusal::invalid(pointer, detail))
     }
 
-    /// Points the errors of a part of the body at their places in the whole of it.
+    /// Prefixes the pointers of errors, for a part of a body that was read by itself.
     #[must_use]
     pub fn within(self, prefix: &str) -> Problem {
         let Problem::Refused(Refusal::InvalidRequest { mut errors }) = self else { return self };
@@ -103,17 +102,17 @@ impl Problem {
         Problem::Refused(Refusal::InvalidRequest { errors })
     }
 
-    /// The status of its response.
+    /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
         self.answer().status
     }
 
-    /// The document.
+    /// Returns the problem document of the response.
     pub fn document(&self) -> Map<String, Value> {
         document(self.answer())
     }
 
-    /// Returns the answer to it.
+    /// Returns the parts of the response.
     fn answer(&self) -> Answer {
         match self {
             Problem::Refused(refusal) => refusal::answer(refusal),
@@ -193,7 +192,7 @@ impl Problem {
     }
 }
 
-/// The code of everything that is likely to be done at another time.
+/// Code of the answers to requests that are likely to succeed at another time.
 const UNAVAILABLE: &str = "UNAVAILABLE";
 
 /// Returns an answer without members of its own.
@@ -210,7 +209,7 @@ fn too_many(limit: u32, retry_after: u32, detail: String) -> Answer {
     }
 }
 
-/// Returns the answer to what nobody can do now.
+/// Returns the answer to a request that cannot be served now.
 fn unavailable(retry_after: u32, detail: impl Into<String>) -> Answer {
     Answer {
         members: json!({ "retry_after": retry_after }),
@@ -219,7 +218,7 @@ fn unavailable(retry_after: u32, detail: impl Into<String>) -> Answer {
     }
 }
 
-/// Returns the document of an answer: what every problem says, and its own members.
+/// Returns the document of an answer: the members of every problem, and its own.
 fn document(answer: Answer) -> Map<String, Value> {
     let title = answer.title();
     let Answer { code, status, detail, members, .. } = answer;
@@ -255,7 +254,7 @@ impl From<SubmitError> for Problem {
         match error {
             SubmitError::Refused(refusal) => Problem::Refused(refusal),
             SubmitError::KeyReused => Problem::KeyReused,
-            // A person's claim is given up by who opens the workspace; an operator's own id is refused.
+            // A person's claim is given up by the code that opens the workspace, so this is an operator's own id.
             SubmitError::Claimed(_) => Problem::invalid("/external_id", "another workspace has it"),
             SubmitError::Exceeded(exceeded) => exceeded.into(),
             SubmitError::Unavailable(unavailable) => unavailable.into(),

@@ -1,9 +1,9 @@
-//! What a caller is told about a workspace's rate limit, and how it is asked for.
+//! Rate limits of workspaces: the check of a request, and the headers that tell the caller.
 //!
 //! `RateLimit-Policy` and `RateLimit` are structured fields, as the HTTP API working group of the IETF drafts them
 //! (draft-ietf-httpapi-ratelimit-headers): the limit and its window, what is left of it, and when there is more.
 //!
-//! Invariant: a request whose limit cannot be asked for is not served.
+//! Invariant: a request whose limit cannot be checked is not served.
 
 use super::problem::Problem;
 use crate::ledger::Ledger;
@@ -14,26 +14,26 @@ use scrip_engine::{Admission, WorkspaceId};
 use std::cell::Cell;
 
 tokio::task_local! {
-    /// How the workspace of the request being served stands with its limit, once that was asked for.
+    /// State of the workspace's rate limit in the request being served, once it was checked.
     pub static STANDING: Cell<Option<Standing>>;
 }
 
-/// A limit, and what became of a request under it.
+/// Limit, and the result of a request under it.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
     limit: u32,
     admission: Admission,
 }
 
-/// Asks whether a workspace may make one more request, and has the answer say how it stands. Without a limit nothing is
-/// asked or said.
+/// Admits one more request of a workspace, and records the state for the headers of the answer. Without a limit nothing
+/// is checked or recorded.
 ///
 /// # Errors
-/// When it may not, or when nobody can say.
+/// When the limit is reached, or the store cannot answer.
 pub async fn admit(store: &Store, workspace: WorkspaceId, limit: Option<u32>) -> Result<(), Problem> {
     let Some(limit) = limit else { return Ok(()) };
     let admission = store.admit(workspace, limit).await?;
-    // Without a request there is nobody to tell.
+    // Outside of a request there is no answer to add headers to.
     let _ = STANDING.try_with(|standing| standing.set(Some(Standing { limit, admission })));
     match admission {
         Admission::Admitted { .. } => Ok(()),
@@ -56,13 +56,13 @@ pub async fn count(ledger: &Ledger, id: WorkspaceId) -> Result<(), Problem> {
 /// Counts uses that come with no entry.
 ///
 /// # Errors
-/// When one is beyond its limit, or nobody can say.
+/// When one is beyond its limit, or the store cannot answer.
 pub async fn spend(store: &Store, allowance: Allowance) -> Result<(), Problem> {
     Ok(store.spend(allowance).await??)
 }
 
 impl Standing {
-    /// Adds the fields to an answer.
+    /// Adds the rate limit's headers to an answer.
     pub fn tell(self, headers: &mut HeaderMap) {
         let (left, seconds) = match self.admission {
             Admission::Admitted { remaining, resets_in } => (remaining, resets_in),

@@ -1,33 +1,33 @@
-//! Answers to refusals of the engine: the one table of status, detail, members and when to come again.
+//! Answers to refusals of the engine: the one table of status, detail, members and the time to wait.
 //!
-//! Invariant: every refusal is here by name, so a new one is not compiled before it has an answer.
+//! Invariant: every refusal is named here, so a new one does not compile before it has an answer.
 
 use axum::http::StatusCode;
 use scrip_engine::{Ending, FreshQuote, Invalid, Name, Refusal, Value as Param, WayOut};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Seconds after which it makes sense to come again, where nobody knows when it will be better.
+/// Seconds to wait before a retry, when it is unknown when the cause ends.
 pub const RETRY_AFTER: u32 = 2;
-/// Seconds after which to come again for what a person switched off, and a person switches on.
+/// Seconds to wait before a retry, when a person switched something off and must switch it on.
 const OFF_FOR: u32 = 60; // # assumed
 
-/// An answer of "no" as the API gives it.
+/// Answer of "no" as the API gives it.
 pub struct Answer {
-    /// The stable code.
+    /// Stable code of the answer.
     pub code: &'static str,
-    /// The status of the response.
+    /// Status of the response.
     pub status: StatusCode,
-    /// A sentence that says what to do.
+    /// Sentence that says what to do.
     pub detail: String,
-    /// The members that the document has beside those of every problem, as an object.
+    /// Members of the document besides those of every problem, as an object.
     pub members: Value,
-    /// Seconds after which to come again, for callers who may have more luck then.
+    /// Seconds to wait before a retry; `None` when a retry does not help.
     pub retry_after: Option<u32>,
 }
 
 impl Answer {
-    /// The code in words.
+    /// Returns the code in words.
     pub fn title(&self) -> String {
         let words = self.code.to_lowercase().replace('_', " ");
         let mut letters = words.chars();
@@ -42,7 +42,7 @@ pub fn answer(refusal: &Refusal) -> Answer {
     Answer { code: refusal.code(), status, detail, members, retry_after }
 }
 
-/// The table. A member `retry_after` is the header of that name as well.
+/// Returns a refusal's row of the table. A member `retry_after` is also sent as the header of that name.
 fn row(refusal: &Refusal) -> (StatusCode, String, Value) {
     match refusal {
         Refusal::Unauthenticated => {
@@ -175,7 +175,7 @@ fn row(refusal: &Refusal) -> (StatusCode, String, Value) {
         Refusal::HoldEnded { what, ending: None } => {
             (StatusCode::CONFLICT, format!("the {what} has ended; nothing was changed"), json!({}))
         }
-        // Only a worker's late word is fenced off, and no caller has that: it would be a bug.
+        // Only a worker's late result is fenced off, and no caller sends one, so this would be a bug.
         Refusal::Superseded => {
             (StatusCode::INTERNAL_SERVER_ERROR, "a later attempt has taken over".to_owned(), json!({}))
         }
@@ -199,7 +199,7 @@ fn price(fresh: &FreshQuote) -> Value {
     json!({ "credits": credits, "lines": lines, "catalog_version": catalog_version })
 }
 
-/// A way out of a balance that is too small.
+/// Converts a way out of a balance that is too small.
 fn way_out(way: &WayOut) -> Value {
     match way {
         WayOut::Smaller { params, credits } => {

@@ -1,4 +1,4 @@
-//! Answers to writes: what is there now, the entry that made it so, and whether the answer was given before.
+//! Answers to writes: the new state, the entry that made it, and whether the answer is a replay.
 
 use super::problem::Problem;
 use crate::store::Committed;
@@ -8,28 +8,28 @@ use axum::response::{IntoResponse, Response};
 use scrip_engine::{Kind, WorkspaceId};
 use serde::Serialize;
 
-/// Bytes that most answers fit into.
+/// Size in bytes that most answers fit into.
 const BODY: usize = 512;
 
-/// An answer to a write.
+/// Answer to a write request.
 pub struct Reply<T> {
-    /// The status of the response.
+    /// Status of the response.
     pub status: StatusCode,
-    /// What is there now.
+    /// State after the write.
     pub body: T,
-    /// `true` for an answer that was given before.
+    /// `true` when the answer repeats an earlier one.
     pub replayed: bool,
-    /// The id of the entry, if anything happened.
+    /// Id of the entry; `None` when nothing happened.
     pub entry: Option<String>,
 }
 
 impl<T> Reply<T> {
-    /// Answers with a body, before anything is known of an entry.
+    /// Makes an answer without an entry.
     pub fn new(status: StatusCode, body: T) -> Reply<T> {
         Reply { status, body, replayed: false, entry: None }
     }
 
-    /// Names the journal entry behind the answer, and says whether it was given before.
+    /// Adds the journal entry behind the answer, and whether it is a replay.
     #[must_use]
     pub fn of(mut self, workspace: WorkspaceId, committed: &Committed) -> Reply<T> {
         self.replayed = committed.replayed;

@@ -1,5 +1,6 @@
-//! Reading requests strictly: every member is known, of its type, and given once; every error has a JSON pointer. No
-//! text of a body or a query has control characters.
+//! Strict reading of requests: every member is known, of its type, and given once; every error has a JSON pointer.
+//!
+//! Invariant: no text of a body or a query has control characters.
 
 use super::problem::Problem;
 use axum::body::Bytes;
@@ -15,18 +16,18 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-/// The largest body that is read.
+/// Maximum size of a body, in bytes.
 pub const BODY_MAX: usize = 2 << 20;
 /// Largest whole number that a float tells from its neighbours.
 const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
-/// How long its sender may take for it: the largest one comes in time at 35 kB a second.
+/// Maximum time for a body, in seconds: the largest one comes in time at 35 kB a second.
 pub const BODY_SECONDS: u64 = 60; // # assumed
 
-/// A JSON body, and the bytes it came as.
+/// JSON body, with the bytes it came as.
 pub struct Body<T> {
-    /// What it says.
+    /// Value that was read from the body.
     pub value: T,
-    /// As it was sent: an idempotency key is compared on [`canonical`] of it.
+    /// Bytes as they were sent: an idempotency key is compared on their [`canonical`] form.
     pub bytes: Bytes,
 }
 
@@ -45,10 +46,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// Waits for a body, but not for one that comes a byte at a time.
+/// Waits for a body, up to `patience`, so that a slow sender does not hold the request.
 ///
 /// # Errors
-/// When it takes too long, or is longer than `most`.
+/// When the time is over, or the body is longer than `most` bytes.
 pub async fn patiently<E>(
     patience: Duration,
     most: usize,
@@ -67,7 +68,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
-    // Serde would take the members of an object in a list, too.
+    // Serde would also read a list of values as an object.
     if text.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
         return Err(Problem::invalid("", "the body must be a JSON object"));
     }
@@ -75,8 +76,10 @@ fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     read(text)
 }
 
-/// Reads JSON. Where something is wrong in it is only looked for once something is: keeping track of it costs as much
-/// as the reading.
+/// Reads JSON. The place of an error is found by a second reading, since tracking it costs as much as the reading.
+///
+/// # Errors
+/// When the text is not the JSON of a `T`, with the pointer to the place.
 fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|wrong| {
         let mut tracked = serde_json::Deserializer::from_slice(text);
@@ -110,7 +113,7 @@ fn located(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     Problem::invalid(pointer, message.chars().take(300).collect::<String>())
 }
 
-/// Refuses a text that no store can keep for every reader.
+/// Refuses a text with control characters, which the store cannot keep for every reader.
 fn clean<E: de::Error>(text: &str) -> Result<Once, E> {
     match text.chars().find(|letter| is_forbidden(*letter)) {
         None => Ok(Once),
@@ -167,7 +170,7 @@ impl<'de> Deserialize<'de> for Once {
     }
 }
 
-/// Refuses a query in which control characters are encoded. In a path they are part of an id that nothing has.
+/// Refuses a query in which control characters are encoded. In a path they are part of an id that no object has.
 fn single_line(encoded: &str) -> Result<(), Problem> {
     if !encoded.contains('%') {
         return Ok(());
@@ -191,8 +194,8 @@ fn single_line(encoded: &str) -> Result<(), Problem> {
     }
 }
 
-/// Returns what an idempotency key is compared on: the same for two bodies that differ in spaces, in the order of their
-/// members or in how they spell a number or a letter. What is no JSON is compared as it is.
+/// Returns the bytes that an idempotency key is compared on. They are equal for two bodies that differ in spaces, in
+/// the order of members or in how a number or a letter is spelled. A body that is no JSON is returned unchanged.
 pub fn canonical(body: &[u8]) -> Cow<'_, [u8]> {
     if body.is_empty() {
         return Cow::Borrowed(b"{}");
@@ -201,7 +204,7 @@ pub fn canonical(body: &[u8]) -> Cow<'_, [u8]> {
     read.map_or(Cow::Borrowed(body), Cow::Owned)
 }
 
-/// Spells whole numbers as such. The members of an object are in the order of their names already.
+/// Spells whole numbers as such. The members of an object are already in the order of their names.
 fn plain(value: Value) -> Value {
     match value {
         Value::Number(number) => {
@@ -217,7 +220,7 @@ fn plain(value: Value) -> Value {
     }
 }
 
-/// The parts of a path.
+/// Parameters of a path, as one value.
 pub struct PathOf<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathOf<T> {
@@ -229,7 +232,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathOf<
     }
 }
 
-/// A query string whose every name is known and given once.
+/// Query string whose every name is known and given once.
 pub struct QueryOf<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
@@ -310,7 +313,7 @@ mod tests {
             ("{\"name\": \"a\u{85}b\"}", "/name"),
             (r#"{"name": "a", "deep": {"x": ["a", {"y": "\u0007"}]}}"#, "/deep/x/1/y"),
             (r#"{"name": "a", "deep": {"x\u0000": 1}}"#, "/deep"),
-            // The text comes before the type and the name of its member.
+            // The text is checked before the type and the name of its member.
             (r#"{"count": "\u0000"}"#, "/count"),
             (r#"{"other": "\u0000"}"#, "/other"),
         ] {

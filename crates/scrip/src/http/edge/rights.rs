@@ -1,7 +1,7 @@
 //! Rights, as the types of a handler's arguments: a handler that takes an [`Admin`] is for admins, and one that takes
 //! `On<Reader, RunId>` is for readers of the run that its path names.
 //!
-//! Invariant: a caller is judged in the workspace of what the path names before anything is said of it.
+//! Invariant: a caller is judged in the workspace of the path's object before anything is said about the object.
 
 use super::app::App;
 use super::caller::Caller;
@@ -13,7 +13,7 @@ use scrip_engine::{Need, WorkspaceId};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The one table of rights: the name that a handler's signature has for each, and what the engine judges for it.
+/// The one table of rights: the name of each in a handler's signature, and the need that the engine judges.
 const RIGHTS: [(&str, Need<'static>); 8] = [
     ("Operator", Need::Operator),
     ("Viewer", Need::Look),
@@ -27,22 +27,22 @@ const RIGHTS: [(&str, Need<'static>); 8] = [
 
 /// The operator of this deployment, by an operator key.
 pub type Operator = CallerWith<{ row(&RIGHTS, "Operator") }>;
-/// A caller who may do anything at all in the workspace: a member, a key with a right in force, the operator.
+/// Caller with any right in the workspace: a member, a key with a right in force, the operator.
 pub type Viewer = CallerWith<{ row(&RIGHTS, "Viewer") }>;
-/// A caller who may see runs: a member, a key that reads or runs, the operator.
+/// Caller who may see runs: a member, a key that reads or runs, the operator.
 pub type Reader = CallerWith<{ row(&RIGHTS, "Reader") }>;
-/// A caller who may run at least one model; which ones is judged with the run.
+/// Caller who may run at least one model; the model itself is judged with the run.
 pub type Runner = CallerWith<{ row(&RIGHTS, "Runner") }>;
-/// A person who has signed in, whatever they belong to, or the operator. Never a key.
+/// Person who has signed in, with or without a workspace, or the operator. Never a key.
 pub type Signed = CallerWith<{ row(&RIGHTS, "Signed") }>;
-/// A person of the workspace, even one who waits for a seat, or the operator. Never a key.
+/// Person who belongs to the workspace, even one who waits for a seat, or the operator. Never a key.
 pub type Belonging = CallerWith<{ row(&RIGHTS, "Belonging") }>;
-/// A person of the workspace, whatever their role, or the operator. Never a key.
+/// Person who belongs to the workspace, in any role, or the operator. Never a key.
 pub type Member = CallerWith<{ row(&RIGHTS, "Member") }>;
-/// An admin of the workspace, or the operator. Never a key.
+/// Admin of the workspace, or the operator. Never a key.
 pub type Admin = CallerWith<{ row(&RIGHTS, "Admin") }>;
 
-/// A caller who has the right of one row of [`RIGHTS`]: there is none of another.
+/// Caller who has the right of one row of [`RIGHTS`].
 pub struct CallerWith<const RIGHT: usize>(Caller);
 
 impl<const RIGHT: usize> Deref for CallerWith<RIGHT> {
@@ -56,10 +56,10 @@ impl<const RIGHT: usize> Deref for CallerWith<RIGHT> {
 impl<const RIGHT: usize> CallerWith<RIGHT> {
     const NEED: Need<'static> = RIGHTS[RIGHT].1;
 
-    /// Finds who sent a request that is about something in a workspace, if it is, and judges them by this right.
+    /// Authenticates the sender of a request and judges this right, in the workspace that the request is about.
     ///
     /// # Errors
-    /// When they are nobody who is known, no workspace is named, or they may not.
+    /// When the sender is unknown, no workspace is named, or the right is missing.
     async fn of(parts: &mut Parts, app: &Arc<App>, about: Option<WorkspaceId>) -> Result<Self, Problem> {
         Caller::admit(parts, app, Self::NEED, about).await.map(CallerWith)
     }
@@ -73,8 +73,8 @@ impl<const RIGHT: usize> FromRequestParts<Arc<App>> for CallerWith<RIGHT> {
     }
 }
 
-/// The caller of an address that is open to everybody, where the request says who sends it, and the right is theirs.
-/// Anybody else is `None`: what is open to everybody is refused to nobody.
+/// Extracts the caller of an address that is open to everyone. The caller is `None` when the request names no sender,
+/// or the sender is unknown or lacks the right: an open address refuses no one.
 impl<const RIGHT: usize> OptionalFromRequestParts<Arc<App>> for CallerWith<RIGHT> {
     type Rejection = Problem;
 
@@ -91,10 +91,10 @@ impl<const RIGHT: usize> OptionalFromRequestParts<Arc<App>> for CallerWith<RIGHT
     }
 }
 
-/// A caller with a right, and the thing it is for: the one that the first parameter of the path names.
+/// Caller with a right, and the object that the first parameter of the path names.
 ///
-/// The thing is not found where its id is none, or of another workspace than the request is about. A handler opens that
-/// after the rest of the request was read, so a body that cannot be read is answered alike, whosever the thing is.
+/// The object is not found when its id is invalid, or of another workspace than the request's. A handler opens the
+/// result after the rest of the request was read, so an unreadable body has the same answer for every object.
 pub struct On<C, O>(pub C, pub Result<O, Problem>);
 
 impl<const RIGHT: usize, O: Object + Send> FromRequestParts<Arc<App>> for On<CallerWith<RIGHT>, O> {

@@ -1,6 +1,7 @@
-//! What less than everything is enough for: the requests of each scope of an operator key.
+//! Scopes of operator keys: the requests that each scope is enough for.
 //!
-//! Invariant: a request that is in no list needs `all`, so a new one is nobody's until it is put here.
+//! Invariant: a request in no list needs `all`, or `read` when it only reads; so a new one is refused to every other
+//! key until it is listed here.
 
 use super::problem::Problem;
 use crate::operators::{OperatorKey, Scope};
@@ -9,7 +10,7 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use scrip_engine::Refusal;
 
-/// Requests by the scope that is enough for them. Everything that is only seen is `read`'s as well.
+/// Requests by the scope that is enough for each. `read` is also enough for every request that only reads.
 const ENOUGH: [(Scope, &str, &str); 25] = [
     (Scope::Holds, "POST", "/v1/quotes"),
     (Scope::Holds, "POST", "/v1/runs"),
@@ -38,7 +39,7 @@ const ENOUGH: [(Scope, &str, &str); 25] = [
     (Scope::Catalog, "GET", "/v1/catalog"),
 ];
 
-/// Refuses a request that an operator's key is not for.
+/// Refuses a request that an operator's key has no scope for.
 ///
 /// # Errors
 /// A refusal that names a scope that is enough.
@@ -48,10 +49,10 @@ pub fn permit(key: &OperatorKey, parts: &Parts) -> Result<(), Problem> {
     if key.may(&enough) { Ok(()) } else { Err(missing(key, &enough)) }
 }
 
-/// Refuses what only a key for everything may do, where a scope is enough for the rest of a request.
+/// Refuses an act that needs the scope `all`, in a request for which a smaller scope is enough otherwise.
 ///
 /// # Errors
-/// The refusal, for any other key.
+/// The refusal, for a key without that scope.
 pub fn needs_all(key: Option<&OperatorKey>) -> Result<(), Problem> {
     key.filter(|key| !key.may(&[])).map_or(Ok(()), |key| Err(missing(key, &[])))
 }

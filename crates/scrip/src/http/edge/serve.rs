@@ -1,4 +1,4 @@
-//! Serving on a listener, to the end and past it: whoever comes while a server stops is sent to another one.
+//! Serving on a listener, until the stop and past it: late clients are sent to another server.
 
 use super::connection::{Crowd, Door, LOOK, Peer};
 use super::health::{self, STOPPING};
@@ -11,7 +11,7 @@ use axum::routing::get;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Router of a server that stops: whoever still comes is to ask another one.
+/// Returns the router of a server that stops, which sends clients to another server.
 fn farewell() -> Router {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -20,10 +20,10 @@ fn farewell() -> Router {
     router.layer(from_fn(move |request, next| every_request(None, request, next)))
 }
 
-/// Time that answers have which were begun when the server was told to stop.
+/// Maximum time to finish answers that were begun when the server was told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// Serves until told to stop, then lets what is being answered finish. Whoever comes meanwhile is sent away.
+/// Serves until told to stop, then lets open answers finish. Clients that come meanwhile are sent away.
 ///
 /// # Errors
 /// When the listener fails.

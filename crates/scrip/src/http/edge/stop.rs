@@ -1,10 +1,10 @@
-//! The end of a server: known to every request that waits, so that none of them holds it up.
+//! The end of a server, known to every request that waits, so that none of them delays it.
 //!
 //! Invariant: a server that is told to stop is never told to go on.
 
 use tokio::sync::watch;
 
-/// Whether a server was told to stop.
+/// Signal that a server was told to stop.
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Sender<bool>);
 
@@ -27,11 +27,12 @@ impl Stop {
 
     /// Waits until the server is told to stop.
     pub async fn begun(&self) {
-        // The sender is this value's own.
+        // This value owns the sender, so the wait does not fail.
         let _ = self.0.subscribe().wait_for(|begun| *begun).await;
     }
 
-    /// Waits for something, but no longer than until the server is told to stop.
+    /// Waits for a future, but no longer than until the server is told to stop. Returns `None` when the stop came
+    /// first.
     pub async fn unless_begun<T>(&self, waited_for: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = waited_for => Some(done),

@@ -1,8 +1,9 @@
-//! Open event streams and waits: so many at once of a workspace, a person and an address (R39).
+//! Limits of open event streams and waits: a number at once of a workspace, a person and an address (R39).
 //!
 //! Every process counts its own, in memory. A permit is given back when it is dropped, whatever ended the answer.
 //!
-//! Invariant: of the subjects of one answer either all are counted or none is, and none that is silent takes up room.
+//! Invariant: of the subjects of one answer either all are counted or none is, and a subject without open answers takes
+//! up no room.
 
 use super::address::Client;
 use super::problem::Problem;
@@ -11,10 +12,10 @@ use scrip_engine::{UserId, Workspace, WorkspaceId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Seconds after which somebody who is refused may come again: nobody knows when another stream ends.
+/// Seconds to wait after a refusal: it is unknown when another stream ends.
 const RETRY_AFTER: u32 = 5; // # assumed
 
-/// A counted subject.
+/// Subject that open answers are counted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Subject {
     Workspace(WorkspaceId),
@@ -22,11 +23,11 @@ enum Subject {
     Address(Client),
 }
 
-/// Counts of what is open.
+/// Numbers of open answers by subject.
 #[derive(Debug, Default)]
 pub struct Streams(Mutex<BTreeMap<Subject, u32>>);
 
-/// An open answer; dropping it gives its place back.
+/// Permit of an open answer; dropping it frees its place.
 #[derive(Debug)]
 pub struct Permit {
     streams: Arc<Streams>,
@@ -51,7 +52,7 @@ impl Streams {
     /// Counts an answer that stays open, for as long as the permit lives.
     ///
     /// # Errors
-    /// When as many are open as may be.
+    /// When the maximum number is open.
     pub fn count(
         self: &Arc<Self>,
         workspace: &Workspace,

@@ -1,9 +1,9 @@
-//! Attempts that may be guesses: so many in a while by one who is named by a key, and then none.
+//! Limits of attempts that may be guesses: a number in a window by one asker, and then none.
 //!
-//! Every process counts what it sees itself, in memory: several processes together let through so many times as many,
-//! which still is too few to guess anything. What counts where money is at stake is in the journal.
+//! Every process counts its own, in memory. So several processes together let through several times as many, which is
+//! still too few to guess anything. Limits where money is at stake are in the journal.
 //!
-//! Invariant: memory is bounded, and who has been refused is not let in sooner because others come.
+//! Invariant: memory is bounded, and an asker who was refused is not let in sooner because others come.
 
 use super::address::Client;
 use super::problem::Problem;
@@ -11,37 +11,37 @@ use crate::allowances::{CALLBACKS_OF_ADDRESS, Limit, SIGN_INS_OF_ADDRESS};
 use scrip_engine::{Admission, Askers, Timestamp};
 use std::sync::Mutex;
 
-/// Who is remembered at once, of each kind: some 200 bytes each.
+/// Maximum number of remembered askers of each kind, at some 200 bytes each.
 const ASKERS_MAX: usize = 100_000; // # assumed
 
-/// Counts attempts by who makes them.
+/// Counts attempts by asker.
 pub struct Throttle<K> {
-    /// How many each may make in a window.
+    /// Maximum number of attempts of one asker in a window.
     limit: u32,
-    /// The window, in seconds.
+    /// Length of the window, in seconds.
     window: u32,
     askers: Mutex<Askers<K>>,
 }
 
 impl Throttle<Client> {
-    /// Keys that are not known, by address: so many a minute. A known key is never refused for the others' sake.
+    /// Makes the limit of unknown keys of an address, in a minute. A known key is never refused because of others.
     pub fn bad_keys(a_minute: u32) -> Throttle<Client> {
         Throttle::new(a_minute, 60)
     }
 
-    /// Signing in, by address.
+    /// Makes the limit of sign-in links asked for from an address.
     pub fn sign_ins_by_address() -> Throttle<Client> {
         Throttle::of(&SIGN_INS_OF_ADDRESS)
     }
 
-    /// Returns from the OpenID provider, by address.
+    /// Makes the limit of returns from the identity provider to an address.
     pub fn callbacks_by_address() -> Throttle<Client> {
         Throttle::of(&CALLBACKS_OF_ADDRESS)
     }
 }
 
 impl<K: Ord> Throttle<K> {
-    /// Counts by a row of the table of limits.
+    /// Makes a limit from a row of the table of limits.
     fn of(limit: &Limit) -> Throttle<K> {
         Throttle::new(limit.unpaid, limit.window)
     }
@@ -50,18 +50,18 @@ impl<K: Ord> Throttle<K> {
         Throttle { limit, window, askers: Mutex::new(Askers::over(window, ASKERS_MAX)) }
     }
 
-    /// Counts an attempt. Where more are remembered than there is room for, who is new is refused until some of those
-    /// have been silent for a window: whoever has that many addresses keeps newcomers out for as long, and only those.
+    /// Counts an attempt. When the memory is full, a new asker is refused until some others have been silent for a
+    /// window: an attacker with that many addresses keeps out new askers for as long, and no others.
     ///
     /// # Errors
     /// When there were too many, with the seconds after which one more is let through.
     pub fn attempt(&self, who: K, at: Timestamp) -> Result<(), Problem> {
-        // Whoever panicked in here may have left half a log.
+        // A panic in here may have left half a log.
         let asked = self.askers.lock().map_err(|_| Problem::Internal)?.ask(who, self.limit, at);
         match asked {
             Some(Admission::Admitted { .. }) => Ok(()),
             Some(Admission::Refused { retry_after }) => Err(Problem::RateLimited { limit: self.limit, retry_after }),
-            // The silent are looked for four times in a window.
+            // Silent askers are removed four times in a window.
             None => Err(Problem::RateLimited { limit: self.limit, retry_after: (self.window / 4).max(1) }),
         }
     }
@@ -85,7 +85,7 @@ mod tests {
         Client::at(IpAddr::V4(Ipv4Addr::from_bits(n)))
     }
 
-    /// How many of 10^4 guesses, a hundred a second, get through a throttle.
+    /// Counts how many of 10^4 guesses, a hundred a second, get through a throttle.
     fn guesses<K: Ord>(throttle: &Throttle<K>, who: impl Fn(u32) -> K) -> usize {
         let attempt = |n: u32| throttle.attempt(who(n), at(i64::from(n) * SECOND / 100)).is_ok();
         (0..10_000).filter(|n| attempt(*n)).count()

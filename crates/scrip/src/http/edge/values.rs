@@ -1,4 +1,4 @@
-//! Values of a request as the engine has them; each error says in which member it is.
+//! Conversion of a request's values to the engine's; each error names its member.
 
 use super::problem::Problem;
 use crate::blocks;
@@ -11,33 +11,33 @@ use scrip_engine::text::is_line;
 use scrip_engine::{Amount, Interval, Invalid, Name, Params, Refusal, Timestamp, Value};
 use std::collections::BTreeMap;
 
-/// A positive amount of at most what one operation may move.
+/// Reads a positive amount, of at most what one operation may move.
 ///
 /// # Errors
-/// When it is another.
+/// When it is out of range.
 pub fn amount(pointer: &str, units: i64) -> Result<Amount, Problem> {
     let good =
         Amount::new(units).filter(|amount| !amount.is_zero() && amount.get() <= scrip_engine::limits::OPERATION_MAX);
     good.ok_or_else(|| Problem::invalid(pointer, format!("must be 1 to {}", scrip_engine::limits::OPERATION_MAX)))
 }
 
-/// An instant.
+/// Reads an instant in RFC 3339 form.
 ///
 /// # Errors
-/// When it is none.
+/// When the text is not one.
 pub fn instant(pointer: &str, text: &str) -> Result<Timestamp, Problem> {
     text.parse().map_err(|detail: String| Problem::invalid(pointer, detail))
 }
 
-/// A name of at most 200 characters.
+/// Reads a name; the engine checks its length.
 pub fn name(text: &str) -> Name {
     Name::from(text)
 }
 
-/// The parameters of a run; what each may be is for the model to say.
+/// Reads the parameters of a run; the model decides which values are valid.
 ///
 /// # Errors
-/// For each that no parameter can be.
+/// For each value that no parameter can have.
 pub fn params(given: &serde_json::Map<String, serde_json::Value>) -> Result<Params, Problem> {
     let mut params = Params::new();
     let mut errors = Vec::new();
@@ -68,10 +68,10 @@ fn param(value: &serde_json::Value) -> Result<Value, &'static str> {
     }
 }
 
-/// The caller's own words: texts by name.
+/// Reads the caller's own metadata: texts by name.
 ///
 /// # Errors
-/// When one is no text.
+/// When a value is no text.
 pub fn metadata(given: &serde_json::Map<String, serde_json::Value>) -> Result<BTreeMap<String, String>, Problem> {
     let text = |(name, value): (&String, &serde_json::Value)| {
         let text = value.as_str().ok_or_else(|| Problem::invalid("/metadata", "names and values must be texts"))?;
@@ -80,7 +80,7 @@ pub fn metadata(given: &serde_json::Map<String, serde_json::Value>) -> Result<BT
     given.iter().map(text).collect()
 }
 
-/// An interval as the engine has it.
+/// Converts an interval to the engine's.
 pub fn interval(interval: api::Interval) -> Interval {
     match interval {
         api::Interval::Week => Interval::Week,
@@ -89,11 +89,11 @@ pub fn interval(interval: api::Interval) -> Interval {
     }
 }
 
-/// Refuses a text that is not shown as one line of at most 200 characters: an id of the operator's own, a name, a
+/// Refuses a text that is not one visible line of at most 200 characters: an id of the operator's own, a name, a
 /// reason.
 ///
 /// # Errors
-/// When it is none.
+/// When it is not.
 pub fn line(pointer: &str, text: &str) -> Result<(), Problem> {
     if (1..=NAME_MAX).contains(&text.chars().count()) && is_line(text) {
         return Ok(());
@@ -102,10 +102,10 @@ pub fn line(pointer: &str, text: &str) -> Result<(), Problem> {
     Err(Problem::invalid(pointer, detail))
 }
 
-/// Reads an e-mail address.
+/// Parses an e-mail address.
 ///
 /// # Errors
-/// When it is none.
+/// When the text is not one.
 pub fn email(pointer: &str, text: &str) -> Result<Email, Problem> {
     Email::parse(text).map_err(|why| Problem::invalid(pointer, why))
 }
@@ -113,7 +113,7 @@ pub fn email(pointer: &str, text: &str) -> Result<Email, Problem> {
 /// Reads the address that a person is known by; see [`sign_in::address_of`].
 ///
 /// # Errors
-/// When it is none, or the store cannot answer.
+/// When the text is no address, or the store cannot answer.
 pub async fn address(store: &Store, pointer: &str, text: &str) -> Result<Email, Problem> {
     sign_in::address_of(store, text).await?.map_err(|why| Problem::invalid(pointer, why))
 }
@@ -121,7 +121,7 @@ pub async fn address(store: &Store, pointer: &str, text: &str) -> Result<Email, 
 /// Refuses to act for a person who is blocked.
 ///
 /// # Errors
-/// When the person who has the mailbox is blocked, or the store cannot answer.
+/// When the owner of the mailbox is blocked, or the store cannot answer.
 pub async fn not_blocked(store: &Store, pointer: &str, email: &str) -> Result<(), Problem> {
     match blocks::of_mailbox(store, email).await? {
         None => Ok(()),

@@ -1,3 +1,3 @@
-//! Deliveries that others make of their own accord.
+//! Deliveries that other services send by themselves.
 
 pub mod stripe;

@@ -1,7 +1,7 @@
-//! `/hooks/stripe`: what the payment provider delivers.
+//! `/hooks/stripe`: webhooks of Stripe.
 //!
-//! Invariant: the raw body's signature is judged before anything reads it, and what is kept is kept before it is
-//! answered; so what was answered with a success is never lost, and what was not is delivered again.
+//! Invariant: the signature of the raw body is verified before anything reads the body, and the event is stored before
+//! the answer. So a delivery that was answered with a success is never lost, and any other is delivered again.
 
 use crate::billing::inbox::{self, NotKept};
 use crate::http::edge::app::App;
@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The body of a delivery, as it was sent.
+/// Body of a delivery, as it was sent.
 pub struct Delivered(Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Delivered {
@@ -21,7 +21,7 @@ impl<S: Send + Sync> FromRequest<S> for Delivered {
 
     async fn from_request(request: Request, state: &S) -> Result<Delivered, Problem> {
         let bytes = Bytes::from_request(request, state);
-        // Whatever is too long is not JSON that is wrong somewhere.
+        // A body that is too long is answered with a status of its own, not as invalid JSON.
         let long = async { bytes.await.map_err(drop) };
         match tokio::time::timeout(Duration::from_secs(BODY_SECONDS), long).await {
             Err(_) => Err(Problem::TooSlow { seconds: BODY_SECONDS }),
@@ -31,7 +31,7 @@ impl<S: Send + Sync> FromRequest<S> for Delivered {
     }
 }
 
-/// Takes a delivery.
+/// Receives a delivery of Stripe's.
 pub async fn receive(
     State(app): State<Arc<App>>,
     headers: HeaderMap,

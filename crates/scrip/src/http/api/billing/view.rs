@@ -1,4 +1,4 @@
-//! From how paying stands to what the API shows of it.
+//! Conversion of the status of payment to the types of the API.
 
 use crate::billing::collection::{Collection, Stage};
 use crate::http::api::{balances, workspaces};
@@ -10,7 +10,7 @@ fn text(at: Timestamp) -> String {
     at.to_string()
 }
 
-/// Returns what is wanted: a plan and its interval, or a pack.
+/// Splits a wanted purchase into a plan and its interval, or a pack.
 pub fn wanted(wanted: &Wanted) -> (Option<String>, Option<Interval>, Option<String>) {
     match wanted {
         Wanted::Plan(plan, interval) => (Some(plan.to_string()), *interval, None),
@@ -18,7 +18,7 @@ pub fn wanted(wanted: &Wanted) -> (Option<String>, Option<Interval>, Option<Stri
     }
 }
 
-/// Shows what is offered of what was wanted.
+/// Converts an offer, with the plan or pack that was asked for.
 pub fn offer(asked: &Wanted, offer: &Offer) -> api::Offer {
     let (plan, _, pack) = wanted(asked);
     let (takes_effect, at, ends) = match offer.how {
@@ -46,7 +46,7 @@ pub fn offer(asked: &Wanted, offer: &Offer) -> api::Offer {
     }
 }
 
-/// Shows automatic top-ups; `None` where there are none.
+/// Converts automatic top-ups; `None` when there are none.
 pub fn top_up(workspace: &Workspace, catalogs: &Catalogs, is_customer: bool, at: Timestamp) -> Option<api::TopUp> {
     let top_up = workspace.billing.top_up.as_ref()?;
     let (status, reason) = match top_up.status(workspace, catalogs, at) {
@@ -76,7 +76,7 @@ pub fn top_up(workspace: &Workspace, catalogs: &Catalogs, is_customer: bool, at:
     })
 }
 
-/// Returns the payment that was declined last: an invoice's, or the one by which automatic top-ups stopped.
+/// Returns the payment that was declined last: of an invoice, or the one that stopped automatic top-ups.
 fn declined(workspace: &Workspace, top_up: Option<&api::TopUp>) -> Option<api::DeclinedBill> {
     if let Some((invoice, attempt)) = &workspace.billing.failed {
         return Some(api::DeclinedBill { invoice: invoice.to_string(), attempt: *attempt });
@@ -86,7 +86,7 @@ fn declined(workspace: &Workspace, top_up: Option<&api::TopUp>) -> Option<api::D
     Some(api::DeclinedBill { invoice: payment.to_string(), attempt: 1 })
 }
 
-/// Shows how paying stands, and what can be bought.
+/// Returns the status of payment, and all offers.
 pub fn state(
     shown: &Workspace,
     at: Timestamp,
@@ -113,7 +113,7 @@ pub fn state(
     }
 }
 
-/// Returns a paid period beside the current one.
+/// Converts a paid period beside the current one.
 fn carried(carried: &Carried) -> api::CarriedPeriod {
     api::CarriedPeriod {
         plan: carried.plan.to_string(),
@@ -123,7 +123,7 @@ fn carried(carried: &Carried) -> api::CarriedPeriod {
     }
 }
 
-/// Returns the collection by Stripe for a plan.
+/// Converts what Stripe collects for a plan.
 fn collecting(collection: Collection) -> api::Collecting {
     let (plan, interval) = collection.plan.unzip();
     let at = |seconds: i64| text(Timestamp::default().after_seconds(seconds));

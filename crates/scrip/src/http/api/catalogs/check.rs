@@ -1,6 +1,6 @@
-//! `POST /v1/catalogs/check`: says before a catalog is published which models it retires, and what they leave behind.
+//! `POST /v1/catalogs/check`: a preview of the models that a catalog retires, with what they leave behind.
 //!
-//! Invariant: changes nothing, and refuses what `POST /v1/catalogs` would refuse.
+//! Invariant: changes nothing, and refuses what `POST /v1/catalogs` would refuse for the catalog's text.
 
 use super::walk::walk;
 use crate::http::edge::app::App;
@@ -16,20 +16,22 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Keys of a model whose ids are shown.
+/// Maximum number of key ids that are shown for a model.
 const KEYS_SHOWN: usize = 100;
 
-/// The part of the workspaces that is counted.
+/// Part of the workspaces that is counted.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct CheckQuery {
-    /// Where the part before ended.
+    /// Cursor at which the part before ended.
     cursor: Option<String>,
 }
 
-/// Counts what the models that a catalog would retire leave behind: credits that pay for nothing else, trials, keys
-/// that name them. What takes long is counted in parts, whose counts are added up.
+/// Counts what the models that a catalog would retire leave behind: credits for them alone, trials, keys that name
+/// them.
+///
+/// A long count comes in parts, whose counts the caller adds up.
 #[utoipa::path(post, path = "/v1/catalogs/check", tag = "Catalog", params(CheckQuery), request_body = api::NewCatalog,
     responses((status = 200, description = "The models and what they leave behind", body = api::CatalogCheck)))]
 pub async fn check(

@@ -1,9 +1,9 @@
-//! `POST /v1/catalogs/{version}/migrate`: moves workspaces that are on older terms to a version, or foretells it.
+//! `POST /v1/catalogs/{version}/migrate`: moves workspaces on older terms to a version, or previews that.
 //!
-//! Each workspace is moved by a command of its own that knows whether it was moved before. So a migration that was
-//! broken off is finished by the same request, and nothing has to remember how far it came.
+//! Each workspace is moved by a command of its own, which knows whether it was moved before. So an interrupted
+//! migration is finished by the same request, and no progress has to be stored.
 //!
-//! Invariant: what is foretold of a workspace is what its command would do now, because it is the same code.
+//! Invariant: the preview of a workspace is what its command would do now, because the code is the same.
 
 use super::walk::walk;
 use crate::acts;
@@ -21,22 +21,24 @@ use scrip_engine::{By, Command, Event, Migration, PlanEvent, Refusal, Workspace,
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest wait for a version that was just published to come into force, in microseconds.
+/// Maximum wait for a version that was just published to come into force, in microseconds.
 const PATIENCE: i64 = 3_000_000;
 
-/// A workspace on older terms, with its migration or the reason why it has none.
+/// Workspace on older terms, with its migration or the reason why it has none.
 struct Found {
     workspace: Arc<Workspace>,
     migration: Result<Migration, String>,
 }
 
-/// Moves workspaces in a paid period that are on older terms to a version: the wider limits and gates of both hold at
-/// once, grants and price change with a renewal, a higher price after the version's `price_notice` and a mail. With
-/// `dry_run` nothing is changed: the answer says who would be moved, what changes, from when, and who is worse off.
+/// Moves workspaces in a paid period that are on older terms to a version.
 ///
-/// A foretold migration is listed in pages. One that is carried out goes on until every workspace was moved, or for ten
-/// seconds, and shows the first `limit` of them; `has_more` says that there is more to do. Sending it again, with the
-/// cursor or without, moves what is left and nothing twice.
+/// The wider limits and gates of both versions hold at once. Grants and price change with a renewal; a higher price
+/// applies after the version's `price_notice` and a mail. With `dry_run` nothing is changed: the answer says which
+/// workspaces would be moved, what changes, from when, and which are worse off.
+///
+/// A preview is listed in pages. A migration goes on until every workspace was moved, or for ten seconds, and shows the
+/// first `limit` of them; `has_more` says that workspaces are left. The same request again, with the cursor or without,
+/// moves the rest, and none twice.
 #[utoipa::path(post, path = "/v1/catalogs/{version}/migrate", tag = "Catalog",
     params(("version" = String, Path, description = "Number of the version"), PageQuery), request_body = api::NewMigration,
     responses((status = 200, description = "What was moved, or would be", body = api::Migration)))]
@@ -75,8 +77,11 @@ pub async fn migrate(
     Ok(Json(api::Migration { next_cursor: page.next_cursor, has_more: page.has_more, ..answer }))
 }
 
-/// Returns the number of a version in force. One that was just published is waited for: where several processes share
-/// the data, it comes into force a moment ahead.
+/// Returns the number of a version in force. Waits for one that was just published: where several processes share the
+/// data, it comes into force a moment later.
+///
+/// # Errors
+/// When there is no such version.
 async fn in_force(app: &App, version: &str) -> Result<u32, Problem> {
     let unknown = || Problem::not_found("catalog version");
     let number: u32 = version.parse().ok().filter(|number: &u32| number.to_string() == version).ok_or_else(unknown)?;
@@ -89,7 +94,7 @@ async fn in_force(app: &App, version: &str) -> Result<u32, Problem> {
     Ok(number)
 }
 
-/// Foretells the migration of a workspace; `None` where it would change nothing.
+/// Previews the migration of a workspace; `None` when it would change nothing.
 async fn foretell(app: Arc<App>, id: WorkspaceId, version: u32) -> Result<Option<Found>, Problem> {
     let Some(workspace) = app.ledger.workspace(id).await? else { return Ok(None) };
     if workspace.subscription.period.is_none() || workspace.catalog >= version {
@@ -105,7 +110,7 @@ async fn foretell(app: Arc<App>, id: WorkspaceId, version: u32) -> Result<Option
     Ok(Some(Found { workspace, migration }))
 }
 
-/// Moves a workspace; `None` where there was nothing to move.
+/// Moves a workspace; `None` when there was nothing to move.
 async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Asked) -> Result<Option<Found>, Problem> {
     let Some(found) = foretell(Arc::clone(&app), id, version).await? else { return Ok(None) };
     if found.migration.is_err() {
@@ -117,7 +122,7 @@ async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Asked) -
                 Event::Plan(PlanEvent::CatalogMigrated { catalog, .. }) => *catalog == version,
                 _ => false,
             };
-            // Somebody else may have moved it a moment ago.
+            // Another request may have moved the workspace a moment ago.
             Ok(committed.events.iter().any(|dated| is_move(&dated.1)).then_some(found))
         }
         Err(SubmitError::Refused(refusal)) => {
@@ -127,7 +132,7 @@ async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Asked) -
     }
 }
 
-/// Returns why a workspace cannot be moved, in words.
+/// Describes in words why a workspace cannot be moved.
 ///
 /// # Errors
 /// A refusal that is not about the workspace.
@@ -143,7 +148,7 @@ fn reason(refusal: Refusal, version: u32) -> Result<String, Problem> {
 }
 
 impl Found {
-    /// Counts the workspace, and lists it as long as there is room.
+    /// Counts the workspace, and lists it while there is room.
     fn add_to(self, answer: &mut api::Migration, limit: usize) {
         match &self.migration {
             Ok(migration) => {

@@ -1,5 +1,5 @@
-//! Going through all workspaces, a part at a time: in the order in which they were opened, many at once, for as long as
-//! one request may take.
+//! Iteration over all workspaces, in parts: in the order in which they were opened, many at once, for as long as one
+//! request may take.
 //!
 //! Invariant: a part ends behind the last workspace that was done, so that the next one begins with the first that was
 //! not.
@@ -13,13 +13,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Workspaces that are worked on at once.
+/// Number of workspaces that are worked on at once.
 const WAVE: usize = 64;
-/// Time after which a part ends: within what clients and proxies wait for an answer.
+/// Time after which a part ends: less than clients and proxies wait for an answer.
 const PART: Duration = Duration::from_secs(10); // # assumed
 
-/// Goes through the workspaces behind a cursor until enough was made of them, time is up, or there is none left. Hands
-/// over what was made, in their order; returns where the next part begins, `None` when this was the last.
+/// Calls `make` for the workspaces behind a cursor until `most` results were made, time is up, or no workspace is left.
+/// Passes the results to `each` in the order of their workspaces. Returns the cursor of the next part; `None` when this
+/// was the last.
 ///
 /// # Errors
 /// When the store cannot answer, or one of the workspaces has a problem.

@@ -1,10 +1,10 @@
-//! Many decisions about holds in one request, each as if it had been asked for alone.
+//! `/v1/holds/batch`: many decisions about holds in one request, each as if it had been asked for alone.
 //!
-//! A request that cannot be read is refused whole, before anything is decided: whoever wrote it has a bug, and half
-//! of it done would be worse. What depends on a workspace, a hold or the catalog is that decision's own answer.
+//! A request that cannot be read is refused whole, before anything is decided: its sender has a bug, and half of it
+//! done would be worse. A fault that depends on a workspace, a hold or the catalog is the answer to that decision
+//! alone.
 //!
-//! Invariant: no rule about holds is here; what a decision means and how its answer looks is said beside the single
-//! one.
+//! Invariant: no rule about holds is here; commands and answers come from the code for single requests.
 
 use super::{capturing, changed, opened, opening};
 use crate::http::edge::app::App;
@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 /// Opens, captures and releases up to 1,000 holds of any workspaces, each decision with its own key and its own answer.
 ///
-/// Decisions about one workspace are made in the order given. A decision that is refused leaves the others as they are.
+/// Decisions about one workspace are made in the order given. A decision that is refused leaves the others unchanged.
 #[utoipa::path(post, path = "/v1/holds/batch", tag = "Holds", request_body = api::DecisionBatch,
     responses((status = 200, description = "One answer a decision, in the order asked", body = api::DecisionAnswers)))]
 pub async fn batch(
@@ -42,7 +42,7 @@ pub async fn batch(
     let asked = all.iter().filter_map(|one| one.about.as_ref().ok());
     let many = asked.map(|about| (about.workspace, about.command.clone(), about.asked.clone())).collect();
     let results = app.ledger.submit_many(many).await;
-    // Of none is it known that it was done: that is said of the whole request, which is tried again as any other is.
+    // When none of the decisions is known to be done, the whole request fails, and is tried again like any other.
     let undone = |result: &Result<_, _>| matches!(result, Err(SubmitError::Unavailable(_)));
     if let Some(Err(error)) = results.first()
         && results.iter().all(undone)
@@ -61,17 +61,17 @@ pub async fn batch(
     Ok(Json(api::DecisionAnswers { answers }))
 }
 
-/// A decision as it was read.
+/// One decision of a request, after reading.
 struct One {
     key: String,
-    /// Where the body says what it is, for errors to point at.
+    /// JSON pointer to the decision in the body, for the pointers of errors.
     at: String,
-    /// Not found, where the id of a workspace or hold is none.
+    /// Command of the decision; not found when its workspace or hold has no valid id.
     about: Result<About, Problem>,
 }
 
 impl One {
-    /// Counts it against its workspace's limit of requests, if it asks for that; one too many is its own answer.
+    /// Counts the decision against its workspace's rate limit, if it asks for that. One too many is refused by itself.
     async fn count(&mut self, app: &App) {
         if let Ok(About { workspace, counts: true, .. }) = &self.about
             && let Err(problem) = rates::count(&app.ledger, *workspace).await
@@ -81,12 +81,12 @@ impl One {
     }
 }
 
-/// What a decision is about.
+/// Workspace, hold and command of a decision.
 struct About {
     workspace: WorkspaceId,
-    /// The hold, unless it is yet to be opened.
+    /// Number of the hold; `None` when the decision opens one.
     hold: Option<u32>,
-    /// `true` when it counts against the workspace's limit of requests.
+    /// `true` when the decision counts against the workspace's rate limit.
     counts: bool,
     command: Command,
     asked: Asked,
@@ -101,7 +101,10 @@ impl About {
     }
 }
 
-/// Reads every decision, or says what is wrong with the first that cannot be read.
+/// Reads every decision of a request.
+///
+/// # Errors
+/// The fault of the first decision that cannot be read, or when there are none or too many, or two have the same key.
 fn read(app: &App, operator: &Operator, decisions: Vec<Decision>) -> Result<Vec<One>, Problem> {
     if !(1..=api::DECISIONS_MAX).contains(&decisions.len()) {
         return Err(Problem::invalid("/decisions", format!("must be 1 to {} decisions", api::DECISIONS_MAX)));
@@ -124,7 +127,7 @@ fn read(app: &App, operator: &Operator, decisions: Vec<Decision>) -> Result<Vec<
 fn one(app: &App, operator: &Operator, n: usize, decision: Decision) -> Result<One, Problem> {
     let key = decision.key().to_owned();
     good_key(&format!("/decisions/{n}/key"), &key)?;
-    // A key is compared on what the decision says, wherever in which batch it stands.
+    // A key is compared on the content of its decision, and not on the batch or the place in it.
     let said = serde_json::to_vec(&decision).map_err(|_| Problem::Internal)?;
     let member = match &decision {
         Decision::Open(_) => "open",
@@ -143,7 +146,7 @@ fn one(app: &App, operator: &Operator, n: usize, decision: Decision) -> Result<O
 
 type Found = Result<(WorkspaceId, Option<u32>), Problem>;
 
-/// Where a decision belongs and what it asks for. What is wrong with the rest of it is so whatever hold it names.
+/// Returns the workspace and hold of a decision, and its command. Faults of the rest are found whatever hold it names.
 fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Found, Command), Problem> {
     let hold = |id: &str| operator.read(id).map(|HoldId { workspace, n }| (workspace, Some(n)));
     let number = |found: &Found| found.as_ref().ok().and_then(|(_, n)| *n).unwrap_or_default();
@@ -167,7 +170,7 @@ fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Found,
     })
 }
 
-/// Shows what became of a decision, as its own answer would.
+/// Converts the result of a decision to its own answer.
 fn answer(key: String, reply: Result<Reply<api::Hold>, Problem>) -> Result<api::DecisionAnswer, Problem> {
     Ok(match reply {
         Ok(Reply { status, body: hold, replayed, entry }) => {

@@ -1,6 +1,6 @@
-//! `/v1/reviews/{id}/files` and `/v1/review_files`: what an applicant shows to prove what the form says.
+//! `/v1/reviews/{id}/files` and `/v1/review_files`: files that prove what an application's form says.
 //!
-//! Invariant: a file is one of three kinds by its own bytes, whatever it is called; and it is only ever served to be
+//! Invariant: a file is one of three kinds by its own bytes, whatever its name says; and it is only ever served to be
 //! saved, never to be shown as a page of this site.
 
 use super::find;
@@ -26,22 +26,22 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Files that an application may have.
+/// Maximum number of files of an application.
 const FILES_MAX: usize = 10; // # assumed
-/// Bytes that a file may have.
+/// Maximum size of a file, in bytes.
 pub const FILE_MAX: usize = 5_000_000; // # assumed
-/// Characters that the name of one may have.
+/// Maximum length of a file's name, in characters.
 const NAME_MAX: usize = 200; // # assumed
 
-/// A file, and where its bytes are.
+/// File of an application, with the hash that finds its bytes.
 pub struct Filed {
     file: u32,
     sha256: String,
-    /// As the API has it.
+    /// The file as the API shows it.
     pub shown: api::ReviewFile,
 }
 
-/// The files of an application.
+/// Returns the files of an application.
 pub async fn of(app: &App, workspace: WorkspaceId, number: u32) -> Result<Vec<Filed>, Unavailable> {
     let review = workspace.owned(Kind::Review, number);
     let filed = |kept: ReviewFile| {
@@ -60,7 +60,7 @@ pub async fn of(app: &App, workspace: WorkspaceId, number: u32) -> Result<Vec<Fi
     Ok(files.into_iter().map(filed).collect())
 }
 
-/// The id of a file, `rf_…`: the application that it belongs to, and which of its files it is.
+/// Id of a file, `rf_…`, made of the application that it belongs to and the file's number.
 pub struct FileId {
     review: ReviewId,
     file: String,
@@ -79,17 +79,17 @@ impl Object for FileId {
     }
 }
 
-/// What a file is called.
+/// Query with the name of an uploaded file.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct NameQuery {
-    /// For people; it may be any.
+    /// Name of the file, for people: one line of 1 to 200 characters.
     #[param(min_length = 1, max_length = 200)]
     name: String,
 }
 
-/// A file as it was sent.
+/// Body of an upload, of a kind that its bytes confirm.
 pub struct Upload {
     kind: FileKind,
     bytes: Bytes,
@@ -112,8 +112,10 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     }
 }
 
-/// Adds a file to an application that is not decided yet: PDF, PNG or JPEG, at most 10 files of at most 5 MB. The same
-/// file again is the one that is there.
+/// Adds a file to an application that is not decided yet.
+///
+/// A file is a PDF, PNG or JPEG of at most 5 MB, and an application has at most 10. A repeated upload of the same bytes
+/// returns the file that exists.
 #[utoipa::path(post, path = "/v1/reviews/{id}/files", tag = "Reviews", params(("id" = String, Path, description = "`rev_…`"), NameQuery),
     request_body(content((Vec<u8> = "application/pdf"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"))),
     responses((status = 201, description = "The file", body = api::ReviewFile)))]
@@ -154,7 +156,7 @@ pub async fn attach(
             let what = "files of an application";
             return Err(Problem::Refused(Refusal::LimitExceeded { what, limit, asked }));
         }
-        // The bytes are there before anything says so.
+        // The bytes are stored before the row that names them.
         if let Some(bytes) = bytes.take() {
             if admin.user().is_some() {
                 spend(app.ledger.store(), allowances::upload(&state)).await?;
@@ -166,7 +168,7 @@ pub async fn attach(
         }
         let [name, content_type, sha256, actor] = [&name, kind, &sha256, admin.actor()].map(str::to_owned);
         let file = ReviewFile { file: 0, name, content_type, bytes: size, sha256, actor, added_at: now };
-        // Where another file takes the same place at the same time, this one takes the next.
+        // When another upload takes the same number at the same time, this one takes the next.
         review_files::add(app.ledger.store().reader(), (workspace, number), &file, FILES_MAX).await?;
     }
 }
@@ -197,8 +199,8 @@ pub async fn download(
     Ok((headers, bytes))
 }
 
-/// The name that a file is saved under. It ends as its kind does, whatever the applicant called it: a program opens a
-/// file by its ending.
+/// Returns the name that a file is saved under. The ending fits the file's kind, whatever the applicant named it,
+/// because a program opens a file by its ending.
 fn file_name(file: &api::ReviewFile) -> String {
     let endings: &[&str] = match file.content_type.as_str() {
         "application/pdf" => &[".pdf"],
@@ -213,7 +215,7 @@ fn file_name(file: &api::ReviewFile) -> String {
     }
 }
 
-/// A name as RFC 8187 has it in a header.
+/// Encodes a name for a header, as RFC 8187 says.
 fn in_header(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
     for byte in name.bytes() {

@@ -1,7 +1,7 @@
 //! Runs as they change: streams of events, and answers that wait for a run's end.
 //!
-//! Invariant: a run is read once a change of its workspace, however many follow it, and entries of other workspaces
-//! cost those who follow nothing.
+//! Invariant: a run is read once for each change of its workspace, however many callers follow it, and entries of other
+//! workspaces cost them nothing.
 
 use super::{find, find_for, to_api};
 use crate::http::api::assets::Links;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Follows a run: the first to do so has it read.
+/// Follows a run. The first caller to follow it starts the task that reads it.
 fn follow(app: &Arc<App>, key: RunKey) -> watch::Receiver<Seen> {
     let mut followed = app.followed.lock();
     if let Some(run) = followed.get(&key) {
@@ -38,7 +38,7 @@ fn follow(app: &Arc<App>, key: RunKey) -> watch::Receiver<Seen> {
     receiver
 }
 
-/// Reads a run whenever its workspace changes, until it has ended, nobody follows it, or it cannot be read.
+/// Reads a run whenever its workspace changes, until it has ended, has no followers, or cannot be read.
 async fn keep_reading(app: Arc<App>, key: RunKey, run: watch::Sender<Seen>) {
     let mut moved = app.ledger.store().watchers().watch(key.0);
     loop {
@@ -58,7 +58,7 @@ async fn keep_reading(app: Arc<App>, key: RunKey, run: watch::Sender<Seen>) {
             () = moved.changed() => {}
             () = run.closed() => {
                 let mut followed = app.followed.lock();
-                // Somebody may have come while the last one went.
+                // A caller may have begun to follow while the last one went.
                 if run.receiver_count() == 0 {
                     followed.remove(&key);
                     return;
@@ -69,10 +69,10 @@ async fn keep_reading(app: Arc<App>, key: RunKey, run: watch::Sender<Seen>) {
     app.followed.lock().remove(&key);
 }
 
-/// Shows a run when it has ended, or as it is when the time is up.
+/// Waits for the end of a run, and returns it as it is then, or when the time is up.
 ///
 /// # Errors
-/// When there is no such run that the caller sees, or it cannot be read.
+/// When the caller sees no such run, or it cannot be read.
 pub(super) async fn ended(
     app: &Arc<App>,
     (workspace, n): RunKey,
@@ -104,13 +104,13 @@ pub async fn events(
     find_for(&app, &reader, (workspace, n)).await?;
     let permit = reader.open_stream(&app, client).await?;
     let mut run = follow(&app, (workspace, n));
-    // What was read before this stream began is new to it.
+    // A state that was read before this stream began is new to its caller.
     run.mark_changed();
     let stream = RunStream { run, app, reader, workspace, n, over: false, _permit: permit };
     Ok(Sse::new(unfold(stream, RunStream::next)).keep_alive(KeepAlive::default()))
 }
 
-/// Events of one run for one caller.
+/// Stream of the events of one run for one caller.
 struct RunStream {
     app: Arc<App>,
     reader: Reader,
@@ -118,7 +118,7 @@ struct RunStream {
     workspace: WorkspaceId,
     n: u32,
     over: bool,
-    /// Its place among the open streams.
+    /// Permit that counts the stream among the open ones.
     _permit: Option<Permit>,
 }
 
@@ -133,7 +133,7 @@ impl RunStream {
                 break seen;
             }
         };
-        // The stream ends with the right to it.
+        // The stream ends when the caller loses the right to the run.
         self.reader.still_sees(&self.app, row.key).await.ok()?;
         self.over = row.status.is_some();
         let run = to_api(self.workspace, self.n, &row, Links::of(&self.app, self.reader.holder()));

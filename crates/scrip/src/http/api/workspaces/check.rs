@@ -1,4 +1,4 @@
-//! `POST /v1/workspaces/check`: says beforehand whether a workspace can be opened and given credits.
+//! `POST /v1/workspaces/check`: a check beforehand whether a workspace can be opened and given credits.
 //!
 //! Invariant: changes nothing, and refuses what `POST /v1/workspaces` and `POST /v1/workspaces/{id}/grants` would
 //! refuse now: the same code builds the commands, and the engine decides them.
@@ -17,8 +17,9 @@ use scrip_client::types as api;
 use scrip_engine::{By, Command, Event, GrantEvent, Name, Workspace, apply};
 use std::sync::Arc;
 
-/// Checks an opening and the grant that would follow it, under the idempotency key that the opening would have. A
-/// workspace which that key has opened already is answered as it is, and the grant is checked on it.
+/// Checks an opening and the grant that would follow it, under the idempotency key of the opening.
+///
+/// A workspace that this key has opened already is returned unchanged, and the grant is checked on it.
 #[utoipa::path(post, path = "/v1/workspaces/check", tag = "Workspaces", request_body = api::NewWorkspaceCheck,
     params(("Idempotency-Key" = Option<String>, Header, description = "The key that the opening would have")),
     responses((status = 200, description = "Nothing would be refused", body = api::WorkspaceCheck)))]
@@ -50,14 +51,18 @@ pub async fn check(
     Ok(Json(api::WorkspaceCheck { exists, workspace: to_api(&workspace), granted }))
 }
 
-/// Refuses a grant that the workspace would refuse now.
+/// Checks that the workspace would accept a grant now.
+///
+/// # Errors
+/// The refusal of the engine, or when the store cannot answer.
 async fn can_give(app: &App, workspace: &Workspace, grant: &Command) -> Result<(), Problem> {
     let (catalogs, now) = (app.ledger.catalogs_of(workspace).await?, app.ledger.now(workspace.test_clock).await?);
     let applied = apply(workspace, &catalogs, By::Operator, grant, now);
     applied.map(drop).map_err(Problem::Refused)
 }
 
-/// Returns the units that were granted under a source. Grants that ended long ago are in the journal alone.
+/// Returns the units that were granted under a source; `None` when there are none. The journal is read, because the
+/// workspace forgets grants that ended long ago.
 async fn granted_under(app: &App, workspace: &Workspace, source: &Name) -> Result<Option<i64>, Problem> {
     if !workspace.sources.contains(source) {
         return Ok(None);

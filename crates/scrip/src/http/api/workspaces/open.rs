@@ -1,6 +1,6 @@
-//! Opening a workspace, whoever asks: its owner, what it alone may have, and what a person gets once in a lifetime.
+//! Opening of a workspace for any caller: its owner, its claims, and the lifetime credits and trials of a person.
 //!
-//! Invariant: what is claimed is claimed by the entry that opens the workspace, or by nobody (R8).
+//! Invariant: what is claimed is claimed by the entry that opens the workspace, or not at all (R8).
 
 use crate::email::person_of;
 use crate::http::api::membership;
@@ -13,35 +13,35 @@ use scrip_engine::team::Tenancy;
 use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceId, apply};
 use std::sync::Arc;
 
-/// A workspace to be opened.
+/// Workspace to be opened, with its first settings.
 #[derive(Clone)]
 pub struct Opening {
-    /// Its id.
+    /// Id of the new workspace.
     pub id: WorkspaceId,
-    /// Who asks.
+    /// Caller and idempotency key, for the journal.
     pub asked: Asked,
-    /// Whether it is one person's.
+    /// Kind of the workspace: personal, or for a team.
     pub tenancy: Tenancy,
-    /// Who owns it, and is its first admin.
+    /// Id of the owner, who is the first admin.
     pub owner: UserId,
-    /// What people know it by.
+    /// Name, owner's address and external id.
     pub profile: Profile,
-    /// Real or play credits.
+    /// Mode of the workspace, test or live.
     pub mode: Mode,
-    /// The test clock it stands on.
+    /// Id of the test clock that the workspace stands on.
     pub test_clock: Option<i64>,
-    /// The plan to be on, by the operator's word.
+    /// Plan that the operator puts it on; the free plan when absent.
     pub choice: Option<Choice>,
-    /// Gives what comes once in a lifetime, if the person never had it (R8).
+    /// `true` when lifetime credits and trials are given to an owner who never had them (R8).
     pub welcome: bool,
-    /// Everything that is counted with it, where a person asks.
+    /// Uses that are counted with the opening, when a person asks.
     pub allowance: Allowance,
 }
 
-/// Opens a workspace, once. Of a person's several only one brings what comes once in a lifetime.
+/// Opens a workspace, once. Of a person's several workspaces only one brings the lifetime credits and trials.
 ///
 /// # Errors
-/// When it is refused, another workspace has the operator's id for it, or the store cannot answer.
+/// When the opening is refused, another workspace has the external id, or the store cannot answer.
 pub async fn open_workspace(app: &App, opening: Opening) -> Result<(Committed, Arc<Workspace>), Problem> {
     let (id, asked) = (opening.id, opening.asked.clone());
     let person = claim_of_person(&opening.profile.owner);
@@ -52,7 +52,7 @@ pub async fn open_workspace(app: &App, opening: Opening) -> Result<(Committed, A
         let allowance = opening.allowance.clone();
         let beside = Beside { claims: claims.clone(), allowance, ..Beside::default() };
         match app.ledger.submit_beside(id, command, asked.clone(), beside).await {
-            // Another of this person's workspaces was quicker: this one opens without what comes once in a lifetime.
+            // Another of this person's workspaces was faster, so this one opens without lifetime credits and trials.
             Err(SubmitError::Claimed(taken)) if taken == person => claims.retain(|claim| *claim != person),
             opened => return Ok(opened?),
         }
@@ -74,7 +74,8 @@ pub async fn preview(app: &App, opening: &Opening) -> Result<Workspace, Problem>
 }
 
 impl Opening {
-    /// Builds the command; `is_first` says that the person has no workspace that claimed what comes once.
+    /// Builds the command; `is_first` says that no other workspace of the person has claimed the lifetime credits and
+    /// trials.
     fn command(&self, is_first: bool) -> Command {
         Command::OpenWorkspace {
             mode: self.mode,
@@ -88,12 +89,15 @@ impl Opening {
     }
 }
 
-/// Claim on what a person gets once in a lifetime.
+/// Returns the claim on a person's lifetime credits and trials.
 fn claim_of_person(email: &str) -> Claim {
     claim_of(&person_of(email))
 }
 
-/// What a new workspace may claim, as far as that can be said before its entry is made.
+/// Returns the claims that a new workspace may make, as far as they are known to be free before its entry is made.
+///
+/// # Errors
+/// When another workspace has the external id, or the store cannot answer.
 async fn free_claims(app: &App, id: WorkspaceId, profile: &Profile, person: &Claim) -> Result<Vec<Claim>, Problem> {
     // A key that was used before comes to a workspace that has its claims; another request with it adds none.
     if app.ledger.workspace(id).await?.is_some() {
