@@ -90,7 +90,7 @@ impl Client {
     /// `scrip_wk_…`, or a session's `scrip_ps_…`. Sends nothing yet.
     ///
     /// # Errors
-    /// Fails when the address is not an HTTP address, or when the key cannot be sent in a header.
+    /// Fails when the address is no URL with a host, or when the key cannot be sent in a header.
     pub fn new(base_url: &str, key: &str) -> Result<Client, Error> {
         let base = Url::parse(base_url).ok().filter(|base| !base.cannot_be_a_base() && base.has_host());
         let base = base

@@ -248,8 +248,8 @@ impl Client {
         Call::new(self, Method::DELETE, &["v1", "invitations", id])
     }
 
-    /// `POST /v1/invitations/accept`: accepts an invitation by its link's token. For a client whose key is a session
-    /// of the person whom it was sent to.
+    /// `POST /v1/invitations/accept`: accepts an invitation by its link's token. The client's key must be a session
+    /// of the person invited.
     pub fn accept_invitation(&self, token: &str) -> Call<Workspace> {
         self.post(&["v1", "invitations", "accept"]).body(&Acceptance { token: token.to_owned() })
     }

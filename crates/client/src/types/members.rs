@@ -22,7 +22,7 @@ pub struct Member {
     pub id: String,
     /// Address of the member at the time of joining.
     pub email: String,
-    /// `admin` or `member`.
+    /// Role of the member: `admin` or `member`.
     pub role: String,
     /// `true` when the plan has room for the member; the others wait for a place.
     pub seated: bool,

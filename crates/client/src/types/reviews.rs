@@ -67,7 +67,7 @@ pub struct ReviewFile {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReviewDecision {
-    /// Reason of the decision. The applicant can read the reason of a rejection or a revocation.
+    /// Reason of the decision. The applicant is told the reason of a rejection or a revocation.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub reason: String,
 }

@@ -24,7 +24,7 @@ pub struct SignInAsked {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewPortalLink {
-    /// Address of the person whom the link signs in.
+    /// Address of the person to sign in.
     pub email: String,
     /// Id of the only workspace that the session reaches; absent is every workspace of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]

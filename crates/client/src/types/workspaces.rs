@@ -34,7 +34,7 @@ pub struct Workspace {
     /// Instant until which an unpaid renewal is waited for.
     #[serde(default)]
     pub awaited_until: Option<String>,
-    /// Period that is paid, or that the free plan counts.
+    /// Paid period; absent on a plan that is never paid for.
     pub period: Option<PeriodView>,
     /// Plan change that takes effect at the period's end.
     pub pending: Option<PendingChange>,
@@ -170,7 +170,7 @@ pub enum Mode {
 pub enum Interval {
     /// A week of 7 × 24 hours.
     Week,
-    /// One calendar month.
+    /// A month of the calendar.
     Month,
     /// A year of twelve calendar months.
     Year,
