@@ -51,8 +51,8 @@ pub struct Offer {
     pub price: String,
     /// Number of credits it brings; of a plan, in one interval.
     pub credits: i64,
-    /// Number of those credits that are a bonus: with a pack, or over what twelve monthly payments would bring in a
-    /// year.
+    /// Number of those credits that are a bonus: with a pack, or over what paying by the month, or else by the week,
+    /// would bring in a year.
     pub bonus: i64,
     /// Time for which a pack's credits last, such as `90 days`; absent is for ever, or as long as the plan's period.
     pub expires: Option<String>,

@@ -50,7 +50,7 @@ pub enum TopUpEvent {
     TopUpEnded {
         /// Number of the purchase.
         n: u32,
-        /// `true` if the payment was declined, which stops further purchases.
+        /// `true` if the purchase was not paid, which stops further ones.
         declined: bool,
         /// Reason for which further purchases are stopped; absent when it was paid and given, and in old journals.
         #[serde(default, skip_serializing_if = "Option::is_none")]
