@@ -74,15 +74,15 @@ impl Client {
         self.post(&["v1", "catalogs"]).body(&NewCatalog { toml: toml.to_owned() })
     }
 
-    /// `POST /v1/catalogs/check`: the models that a catalog file's text would retire, and what they leave behind in a
-    /// part of the workspaces. Changes nothing.
+    /// `POST /v1/catalogs/check`: the models that a catalog file's text would retire, with the credits, trials and
+    /// keys that they leave behind in a part of the workspaces. Changes nothing.
     pub fn check_catalog(&self, toml: &str, cursor: Option<&str>) -> Call<CatalogCheck> {
         let check = NewCatalog { toml: toml.to_owned() };
         self.post(&["v1", "catalogs", "check"]).body(&check).with("cursor", cursor)
     }
 
-    /// `POST /v1/catalogs/{version}/migrate`: moves workspaces on older terms to a version, or says what that would
-    /// change. It may be sent again: what was moved is not moved twice.
+    /// `POST /v1/catalogs/{version}/migrate`: moves workspaces on older terms to a version, or only previews the
+    /// changes. It may be sent again: no workspace is moved twice.
     pub fn migrate_catalog(&self, version: u32, dry_run: bool, paging: &Paging) -> Call<Migration> {
         let version = version.to_string();
         self.post(&["v1", "catalogs", &version, "migrate"]).body(&NewMigration { dry_run }).paged(paging)
@@ -442,7 +442,7 @@ impl Scoped {
         self.post(&["v1", "checkout"]).body(new)
     }
 
-    /// `POST /v1/billing_portal`: opens a visit to Stripe's portal.
+    /// `POST /v1/billing_portal`: makes an address of Stripe's portal for the workspace's customer.
     pub fn billing_portal(&self, new: &NewPortalVisit) -> Call<PortalVisit> {
         self.post(&["v1", "billing_portal"]).body(new)
     }

@@ -113,7 +113,7 @@ pub struct NotOffered {
     pub detail: String,
 }
 
-/// Purpose of a visit to Stripe's portal.
+/// Purpose for which a customer is sent to Stripe's portal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -124,17 +124,17 @@ pub enum PortalFlow {
     PaymentMethod,
 }
 
-/// Visit to Stripe's portal to be opened.
+/// Request for an address of Stripe's portal.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewPortalVisit {
-    /// The one purpose of the visit; absent opens the whole portal.
+    /// The only purpose of the address; absent opens the whole portal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Option<PortalFlow>,
 }
 
-/// Opened visit to Stripe's portal.
+/// Address of Stripe's portal for one customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PortalVisit {
@@ -152,8 +152,8 @@ pub struct BillingState {
     pub interval: Option<String>,
     /// Status of the plan: `active`, `canceling`, `past_due` or `frozen`.
     pub status: String,
-    /// Source of the word that a period is paid: `manual`, the operator, or `provider`, Stripe; absent on a plan that
-    /// is never paid for.
+    /// Kind of billing: `manual` (the operator says that a period is paid) or `provider` (Stripe collects it); absent
+    /// on a plan that is never paid for.
     pub billing: Option<String>,
     /// Instant of the last allowance.
     pub renewed_at: Option<String>,
@@ -251,7 +251,7 @@ pub struct TopUp {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AgreedPack {
-    /// Credits it brings, with its bonus.
+    /// Number of credits that the pack brings, with its bonus.
     pub credits: i64,
     /// Price, in the currency's smallest unit.
     pub amount: i64,

@@ -25,8 +25,8 @@ pub struct NewCatalog {
     pub toml: String,
 }
 
-/// Models that a catalog would retire, and what they leave behind, counted over a part of the workspaces: the counts of
-/// all parts are added up.
+/// Models that a catalog would retire, with the credits, trials and keys that they leave behind in one part of the
+/// workspaces. Add up the counts of all parts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CatalogCheck {
@@ -118,7 +118,7 @@ pub struct MigratedWorkspace {
     pub changes: Vec<TermChange>,
 }
 
-/// One part of a workspace's terms that changes.
+/// Change of one part of a workspace's terms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TermChange {

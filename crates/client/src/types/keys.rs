@@ -136,7 +136,7 @@ pub struct Key {
     pub made_by: Option<String>,
     /// `true` for a key of the workspace whose maker has left: an admin should confirm or revoke it.
     pub needs_review: bool,
-    /// Cap on what the key may spend, and what is spent.
+    /// Cap on the key's spending, and the part that is used.
     pub spend_cap: Option<CapView>,
     /// Reason for which the key is frozen; absent when it is not.
     pub frozen_reason: Option<String>,

@@ -26,7 +26,7 @@ pub struct Member {
     pub role: String,
     /// `true` when the plan has room for the member; the others wait for a place.
     pub seated: bool,
-    /// Cap on what the member may spend, and what is spent.
+    /// Cap on the member's spending, and the part that is used.
     pub spend_cap: Option<CapView>,
     /// Instant at which the member joined.
     pub joined_at: String,

@@ -13,7 +13,7 @@ pub enum OperatorScope {
     Holds,
     /// Gives credits to workspaces.
     Grants,
-    /// Makes links that sign a person in, checkout sessions and portal visits.
+    /// Makes links that sign a person in, checkout sessions and addresses of Stripe's portal.
     Links,
     /// Opens workspaces on the free plan, finds and renames them.
     Workspaces,
@@ -31,7 +31,7 @@ pub struct NewOperatorKey {
     /// Name of the key in lists; unique among the keys that are good.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub name: String,
-    /// Scopes of the key; `all` stands alone.
+    /// Scopes of the key; `all` only without others.
     #[cfg_attr(feature = "schema", schema(min_items = 1, max_items = 7))]
     pub scopes: Vec<OperatorScope>,
     /// Most credits, or units of another kind, that the key may give in a day of UTC; absent is no limit. For the

@@ -27,8 +27,8 @@ pub struct Workspace {
     pub frozen_reason: Option<String>,
     /// Id of the test clock that the workspace stands on.
     pub test_clock: Option<String>,
-    /// Source of the word that a period is paid: `manual`, the operator, or `provider`, Stripe; absent on a plan that
-    /// is never paid for.
+    /// Kind of billing: `manual` (the operator says that a period is paid) or `provider` (Stripe collects it); absent
+    /// on a plan that is never paid for.
     #[serde(default)]
     pub billing: Option<String>,
     /// Instant until which an unpaid renewal is waited for.
@@ -108,7 +108,7 @@ pub struct NewWorkspace {
     /// Id of the test clock that the workspace stands on; only in test mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_clock: Option<String>,
-    /// Id of the plan, with the operator's word that it is paid; absent is the free plan.
+    /// Id of the plan, with manual billing; absent is the free plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
     /// Interval of the plan's price; may be left out where the plan has one price.
@@ -186,7 +186,7 @@ pub struct WorkspaceChange {
     pub name: String,
 }
 
-/// Plan that the operator puts a workspace on, with the word that it is paid.
+/// Plan that the operator puts a workspace on, with manual billing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

@@ -62,7 +62,7 @@ pub fn apply(
     if !step.events.is_empty() {
         notices::decide::note(&mut step, before);
     } else if *command == Command::Tick {
-        // A new month or another menu alone may have changed what top-ups want.
+        // Top-ups may be due by a new month or another menu, without any event.
         follow_up(&mut step);
     }
     let Step { mut workspace, events, at, .. } = step;

@@ -1,4 +1,4 @@
-//! A workspace on its way through one command: what each decision reads, and how it records what happened.
+//! The workspace during one command, as decisions read it, with the events that they record.
 //!
 //! Invariant: an event that is recorded is folded at once, so that the next decision sees what it did.
 
@@ -13,7 +13,7 @@ use crate::team::rights::{By, spender};
 use crate::workspace::Workspace;
 use std::borrow::Cow;
 
-/// A workspace on its way through one command.
+/// The workspace during one command, with the events recorded so far.
 pub(crate) struct Step<'a> {
     pub(crate) workspace: Workspace,
     pub(crate) catalogs: &'a Catalogs,

@@ -26,7 +26,7 @@ pub enum Notice {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         too_soon: bool,
     },
-    /// As many credits as the catalog's line are left again.
+    /// Credits are no longer low: as many as the catalog's line are left again.
     CreditsRecovered {
         /// Number of credits left, open holds included.
         left: Amount,
@@ -53,7 +53,7 @@ pub enum Notice {
         /// First instant at which a renewal may cost the new price.
         from: Timestamp,
     },
-    /// From now on outputs are kept for a shorter time than before (R29).
+    /// Outputs are kept for a shorter time than before, from now on (R29).
     RetentionShortened {
         /// Id of the plan that has the shorter time.
         plan: Name,

@@ -67,7 +67,7 @@ pub enum Standing {
 /// A command about payments, top-ups and reviews.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BillingCommand {
-    /// Gives what a payment bought, once.
+    /// Gives the grants that a payment bought, once.
     RecordPayment(Payment),
     /// Follows the status of a Stripe subscription.
     FollowSubscription {
@@ -115,7 +115,7 @@ pub enum BillingCommand {
         /// Reason of the rejection, in words.
         reason: String,
     },
-    /// Revokes an approval: the paid period stays, and what requires the review is no longer sold or run.
+    /// Revokes an approval: the paid period stays, and plans that require the review are no longer sold or run on.
     RevokeReview {
         /// Name of the review.
         review: Name,

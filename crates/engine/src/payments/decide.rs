@@ -75,7 +75,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Gives what a payment bought, once (R7).
+    /// Gives the grants that a payment bought, once (R7).
     fn record_payment(&mut self, payment: &Payment) -> Result<(), Refusal> {
         if self.workspace.sources.contains(&payment.source) {
             payment.top_up.into_iter().for_each(|n| self.end_paid_wish(n));

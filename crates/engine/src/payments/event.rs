@@ -39,7 +39,7 @@ pub enum PaymentEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bridge: Option<Timestamp>,
     },
-    /// The bridge is over: what is left is frozen (R4).
+    /// The bridge is over: the rest of the period's grants is frozen (R4).
     RemainderFrozen,
     /// The renewal's payment is on its way and has not failed: it is waited for longer, and the plan stays (R4).
     PaymentProcessing {

@@ -160,7 +160,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Gives a workspace what it gets once when it comes to its plan, and trials it has not had.
+    /// Gives the lifetime grants of the workspace's plan, once each, and the trials it has not had.
     pub(crate) fn enter_plan(&mut self, at: Timestamp) {
         if !self.workspace.lifetime_allowed {
             return;
@@ -370,8 +370,9 @@ impl<'a> Step<'a> {
         self.keep_migrated(at);
     }
 
-    /// Returns what follows a period that the operator says is paid: the newest version in force that sells the plan at
-    /// the price that was paid, or as a migration has moved it; of another plan, the newest that sells it (R33).
+    /// Returns the sale that follows a period that the operator says is paid: the newest version in force that sells
+    /// the plan at the price that was paid, or as a migration has moved it; of another plan, the newest that sells it
+    /// (R33).
     fn next_sale(&self, subscription: &Subscription, period: Period, at: Timestamp) -> Sale<'a> {
         let (plan, interval) = subscription.pending.clone().unwrap_or((subscription.plan.clone(), period.interval));
         let sells = |published: &'a Published| Sale::of(published, &plan, interval);

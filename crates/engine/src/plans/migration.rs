@@ -45,7 +45,7 @@ impl Effect {
     }
 }
 
-/// One part of the terms that changes.
+/// Change of one part of the terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TermChange {
     /// The part, for instance `concurrency`, `price` or `model film`.

@@ -152,14 +152,14 @@ fn offer_plan(version: u32, plan: &Plan, price: &Price, how: How) -> Result<Offe
     })
 }
 
-/// Returns true if one plan and interval after another waits for the period's end: a lower plan, or a shorter interval
-/// of the same plan. All else is an upgrade and begins at once (R31).
+/// Returns true if a plan and interval follows another at the period's end: a lower plan, or a shorter interval of
+/// the same plan. Every other change is an upgrade and begins at once (R31).
 pub fn is_downgrade(catalog: &Catalog, from: (&str, Interval), to: (&str, Interval)) -> bool {
     let (before, after) = (catalog.plan_rank(from.0), catalog.plan_rank(to.0));
     after < before || (from.0 == to.0 && to.1 < from.1)
 }
 
-/// Returns how an upgrade takes effect, by the terms that the current period was sold with.
+/// Returns the effect of an upgrade, by the terms that the current period was sold with.
 pub fn upgrade(workspace: &Workspace, catalogs: &Catalogs, at: Timestamp) -> How {
     let terms = Terms::of(workspace, catalogs, at);
     let Some(terms) = terms.filter(|terms| terms.on_upgrade() == OnUpgrade::Forfeit) else {
@@ -204,8 +204,8 @@ fn how(
     })
 }
 
-/// The credits that a year of a price brings over what paying by the month, or else by the week, would bring in a year;
-/// `None` where it is not paid by the year, or brings no more.
+/// Returns the credits that a year of a price brings over what paying by the month, or else by the week, would bring
+/// in a year; `None` where it is not paid by the year, or brings no more.
 pub fn yearly_bonus(plan: &Plan, price: &Price) -> Option<Amount> {
     if price.interval != Interval::Year {
         return None;
@@ -217,7 +217,7 @@ pub fn yearly_bonus(plan: &Plan, price: &Price) -> Option<Amount> {
     Some(year.less(otherwise)).filter(|bonus| !bonus.is_zero())
 }
 
-/// Credits that one paid interval of a price brings in all.
+/// Returns the credits that one paid interval of a price brings in all.
 fn credits_in(price: &Price, interval: Interval) -> Amount {
     let credits = price.grants.iter().filter(|grant| grant.unit == Unit::Credits);
     let brings = credits.map(|grant| match (interval, grant.every) {

@@ -5,8 +5,8 @@
 //! A free workspace that stayed on the terms of its first day never saw a new model, and its automatic top-ups
 //! charged the price of that day; so a workspace without a paid period is on the newest terms.
 //!
-//! Invariant: what the terms do not know is judged as the newest version of the same plan says, and what the paid
-//! period was sold with is never taken from it.
+//! Invariant: a model that the terms do not know is judged by the newest version of the same plan, and rights that
+//! the paid period was sold with are never taken from it.
 
 use crate::catalog::{
     Catalog, Catalogs, Limited, Model, Name, OnUpgrade, Param, Params, Plan, Published, Trial, Value, nearest,
@@ -137,7 +137,7 @@ impl<'c> Terms<'c> {
         self.granting
     }
 
-    /// Returns what an upgrade does with the rest of the old cycle: it is carried on where the version that the paid
+    /// Returns the effect of an upgrade on the rest of the old cycle: it is carried where the version that the paid
     /// period was sold with or the one that it was moved to says so (R31).
     pub fn on_upgrade(&self) -> OnUpgrade {
         let carries = self.editions().any(|edition| edition.published.catalog.on_upgrade == OnUpgrade::Carry);

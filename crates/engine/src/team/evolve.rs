@@ -77,7 +77,7 @@ fn change_cap(cap: Option<Cap>, terms: Option<CapTerms>, at: Timestamp, next_hol
     Some(cap.map_or_else(|| Cap::new(terms, at, next_hold), |cap| cap.with(terms, at, next_hold)))
 }
 
-/// Counts what a hold took against the caps of the member and key it is for.
+/// Counts the units that a hold took against the caps of the member and key it is for.
 pub(crate) fn spend(workspace: &mut Workspace, by: Option<Spender>, unit: Unit, amount: Amount, at: Timestamp) {
     with_caps(workspace, by, unit, amount, |cap| cap.spend(amount, at));
 }

@@ -49,7 +49,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &TopUpEven
     }
 }
 
-/// Sets the terms. What was spent in the month and what is pending stay as they were.
+/// Sets the terms. The month's spending and the pending wish stay as they were.
 fn set(known: &mut Option<TopUp>, at: Timestamp, terms: &TopUpTerms, agreed: Option<&AgreedPack>) {
     let before = known.take();
     let (month, spent) = before.as_ref().map_or((at.month(), Amount::ZERO), |before| (before.month, before.spent));

@@ -189,7 +189,7 @@ impl AgreedPack {
 }
 
 impl TopUp {
-    /// Returns what was spent in the calendar month of an instant.
+    /// Returns the amount spent in the calendar month of an instant.
     pub fn spent_in_month(&self, at: Timestamp) -> Amount {
         if self.month == at.month() { self.spent } else { Amount::ZERO }
     }
@@ -218,7 +218,7 @@ impl TopUp {
     /// Returns the pack as the menu sells it.
     ///
     /// # Errors
-    /// When that is not what was agreed on.
+    /// The reason for which top-ups stop, when the pack is not sold as it was agreed.
     pub(crate) fn pack<'c>(&self, workspace: &Workspace, menu: &'c Catalog) -> Result<&'c Pack, TopUpStop> {
         let pack = menu.pack(&self.terms.pack).filter(|pack| !pack.amount.is_zero());
         let plan = &workspace.subscription.plan;

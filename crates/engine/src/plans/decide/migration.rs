@@ -1,7 +1,7 @@
 //! Moving to the terms of another catalog version (R33).
 //!
-//! Invariant: a move grants nothing and takes nothing: no amount changes, what the paid period was sold with stays, and
-//! a renewal costs a higher price only after its notice has run out.
+//! Invariant: a move grants nothing and takes nothing: no amount changes, the terms that the paid period was sold
+//! with stay, and a renewal costs a higher price only after its notice has run out.
 
 use crate::apply::step::Step;
 use crate::catalog::{Catalog, Price, Published};

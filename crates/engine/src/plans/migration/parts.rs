@@ -1,4 +1,4 @@
-//! The terms of a workspace as named parts, each with what it is worth.
+//! The terms of a workspace as named parts, each with its worth.
 //!
 //! Invariant: every field of a plan that binds a workspace is a part, and so is each model of the menu with each value
 //! of its parameters that may need a level.
@@ -202,7 +202,7 @@ fn of_product(terms: &Terms<'_>, found: &mut Parts) {
     put(found, "5|on_upgrade", Some(text.to_owned()), Worth::More(i64::from(carries)));
 }
 
-/// Adds what the terms allow of a model of the menu.
+/// Adds the workspace's access to a model of the menu.
 fn of_model(workspace: &Workspace, terms: &Terms<'_>, model: &Model, at: Timestamp, found: &mut Parts) {
     let id = &model.id;
     let (text, worth) = match access(workspace, terms, model, at) {
