@@ -323,7 +323,7 @@ fn deliver(provider: &mut Provider, book: &mut Book, all: bool) {
         *book.gives.entry((source.clone(), Unit::Credits)).or_default() += 301 + 30;
         book.run(&record(&source, 1_000, Bought::Pack("month".into())), now).expect("a pack is sold");
     }
-    // Some of what was delivered comes again.
+    // Some delivered payments come again.
     let known: Vec<String> = book.recorded.iter().cloned().collect();
     if !known.is_empty() && provider.dice.percent(40) {
         let source = provider.dice.pick(&known).clone();

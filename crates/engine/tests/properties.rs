@@ -418,7 +418,7 @@ fn no_walk_through_plans_gains_or_loses_a_credit_that_was_paid_for() {
         pair.engine = apply(&pair.engine, catalogs, By::Operator, &open, Timestamp::from_micros(START))
             .expect("it opens")
             .workspace;
-        // What opening on the free plan has given already.
+        // Grants of opening on the free plan.
         walk.once = BTreeMap::from([(Unit::Credits, 60), (Unit::Runs, 2)]);
         walk.units = pair.engine.grants.iter().map(|grant| (grant.n, grant.unit)).collect();
         for _ in 0..60 {

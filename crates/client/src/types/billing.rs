@@ -118,7 +118,7 @@ pub struct NotOffered {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum PortalFlow {
-    /// Cancels the subscription at the period's end.
+    /// Cancels the workspace's subscription at Stripe.
     Cancel,
     /// Changing the payment method.
     PaymentMethod,

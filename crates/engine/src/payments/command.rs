@@ -115,7 +115,7 @@ pub enum BillingCommand {
         /// Reason of the rejection, in words.
         reason: String,
     },
-    /// Revokes an approval: the paid period stays, and plans that require the review are no longer sold or run on.
+    /// Revokes an approval: the paid period stays, and nothing that requires the review is sold or run any more.
     RevokeReview {
         /// Name of the review.
         review: Name,

@@ -50,9 +50,9 @@ impl Sale<'_, '_> {
 enum Place {
     /// The current period of the workspace.
     Current(Start),
-    /// A period carried beside the current one.
+    /// A carried period beside the current one.
     Beside,
-    /// Over before its payment was known.
+    /// A period that was over before its payment was known.
     Over,
 }
 

@@ -95,7 +95,7 @@ fn start_month(workspace: &mut Workspace, at: Timestamp, next_month: u32, carrie
     }
 }
 
-/// Drops a scheduled change, and sets if the plan ends with its period.
+/// Drops a scheduled change, and sets `cancel`: `true` ends the plan with its period.
 fn schedule_end(workspace: &mut Workspace, cancel: bool) {
     workspace.subscription.pending = None;
     workspace.subscription.pending_allowance = None;

@@ -39,7 +39,7 @@ pub struct TopUp {
     /// Stripe's payment that was declined, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declined: Option<Name>,
-    /// Last month in which people got the notice that its maximum is used up.
+    /// Last month for which it was recorded that the maximum is used up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub put_off: Option<i32>,
 }
