@@ -1,4 +1,4 @@
-//! One call: built, sent, and sent again while that makes sense.
+//! One call: its request, its sending and its retries.
 
 use crate::error::{Error, is_unavailable};
 use crate::key::{below, new_idempotency_key};
@@ -10,10 +10,10 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
-/// How long an answer may take, beside what the call itself asks to wait.
+/// Time that an answer may take, beside the time that the call itself asks to wait.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A call of one route, to be awaited. Until then nothing is sent.
+/// Call of one route. Awaiting it sends the request; before that nothing is sent.
 #[must_use = "a call is only sent when it is awaited"]
 pub struct Call<T> {
     client: Client,
@@ -26,7 +26,7 @@ pub struct Call<T> {
     answer: PhantomData<fn() -> T>,
 }
 
-/// An answer, whole.
+/// A whole answer: its status, the pause that it asks for, and its body.
 struct Answer {
     status: StatusCode,
     retry_after: Option<Duration>,
@@ -77,14 +77,14 @@ impl<T> Call<T> {
         self
     }
 
-    /// The key under which this write happens at most once, for ever; for callers that remember what they asked for.
-    /// Without one, a call makes its own.
+    /// Sets the idempotency key, under which this write happens at most once, for ever; for callers that remember
+    /// their keys. Without this, a call makes its own.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Call<T> {
         self.idempotency_key = Some(key.into());
         self
     }
 
-    /// Sends the call and gives the answer's JSON as it came.
+    /// Sends the call and returns the answer's JSON as text, unread.
     ///
     /// # Errors
     /// See [`Error`].
@@ -94,7 +94,7 @@ impl<T> Call<T> {
             .map_err(|error| Error::unreadable(answer.status.as_u16(), error.as_bytes(), "it is not UTF-8"))
     }
 
-    /// Sends the call and gives the answer's bytes as they came: what is no JSON.
+    /// Sends the call and returns the answer's bytes, for answers that are not JSON.
     ///
     /// # Errors
     /// See [`Error`].
@@ -113,7 +113,8 @@ impl<T> Call<T> {
                 {
                     Some(answer.retry_after.unwrap_or_else(|| backoff(self.client.retries, tried)))
                 }
-                // What failed to be built would fail again; anything else may have been the connection.
+                // A request that could not be built would fail again; another failure may have been of the
+                // connection.
                 Err(error) if !error.is_builder() => Some(backoff(self.client.retries, tried)),
                 _ => None,
             };
@@ -167,8 +168,8 @@ async fn once(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error
     Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body })
 }
 
-/// The pause after so many tries: it doubles, and up to half of it is chance, so that clients that failed together do
-/// not come back together.
+/// Returns the pause after so many tries: it doubles with each try, and up to half of it is chance, so that clients
+/// that failed together do not come back together.
 fn backoff(retries: Retries, tried: u32) -> Duration {
     let pause = retries.first.saturating_mul(1 << (tried - 1).min(16)).min(retries.longest);
     let half = pause / 2;

@@ -1,42 +1,42 @@
-//! What can go wrong with a call.
+//! Errors of a call.
 
 use crate::types::Problem;
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Why a call gave no answer of its type.
+/// Reason for which a call gave no answer of its type.
 #[derive(Debug)]
 pub enum Error {
-    /// Scrip said no, and why. Nothing was changed.
+    /// Scrip refused the call, with a reason. Nothing was changed.
     Refused {
-        /// The HTTP status.
+        /// HTTP status of the answer.
         status: u16,
-        /// What every refusal has: its code, and what to do in words.
+        /// Members that every refusal has, such as its code and the remedy in words.
         problem: Box<Problem>,
-        /// What its code has beside that, for instance the `options` of `INSUFFICIENT_CREDITS`.
+        /// Members of the refusal's code, for instance the `options` of `INSUFFICIENT_CREDITS`.
         members: Value,
     },
-    /// No answer came, after all tries. Whether a write was done is unknown: with the same idempotency key it is safe
-    /// to try again.
+    /// No answer came, after all tries. The write may or may not have been done: with the same idempotency key it is
+    /// safe to try again.
     Transport {
-        /// How often it was tried.
+        /// Number of times the call was sent.
         tries: u32,
-        /// The last cause.
+        /// Cause of the last failure.
         source: reqwest::Error,
     },
-    /// Something answered, but not as this API does: a proxy, another program, another version.
+    /// The answer is not one of this API: it came from a proxy, another program or another version.
     Unreadable {
-        /// The HTTP status.
+        /// HTTP status of the answer.
         status: u16,
-        /// What is wrong with it.
+        /// Description of the difference.
         detail: String,
     },
-    /// The call could not even be sent.
+    /// The call is wrong, and was not sent.
     Misused(String),
 }
 
 impl Error {
-    /// The stable code of a refusal.
+    /// Returns the stable code of a refusal, or `None` for another error.
     pub fn code(&self) -> Option<&str> {
         match self {
             Error::Refused { problem, .. } => Some(&problem.code),
@@ -44,7 +44,7 @@ impl Error {
         }
     }
 
-    /// Whether Scrip could not be reached or could not answer now, so that the same call may do better later.
+    /// Returns `true` when Scrip could not be reached or could not answer, so that the same call may succeed later.
     pub fn is_unavailable(&self) -> bool {
         match self {
             Error::Transport { .. } => true,
@@ -53,7 +53,7 @@ impl Error {
         }
     }
 
-    /// Reads an answer that is not a success.
+    /// Reads an answer whose status is not a success.
     pub(crate) fn read(status: u16, body: &[u8]) -> Error {
         let read = || {
             let mut members: Map<String, Value> = serde_json::from_slice(body).ok()?;
@@ -75,7 +75,7 @@ impl Error {
     }
 }
 
-/// Statuses that say the server cannot answer now.
+/// Returns `true` for statuses by which a server says that it cannot answer now.
 pub(crate) const fn is_unavailable(status: u16) -> bool {
     matches!(status, 502..=504)
 }

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::types::Run;
 
-/// A run being followed. Dropping it ends the connection.
+/// Stream of a run's changes. Dropping it ends the connection.
 pub struct Follow {
     response: reqwest::Response,
     unread: Vec<u8>,
@@ -25,10 +25,10 @@ impl Follow {
         Err(Error::read(status.as_u16(), &body))
     }
 
-    /// The run as it is after its next change; `None` when the one before was the last.
+    /// Returns the run after its next change, or `None` once the last change was returned.
     ///
     /// # Errors
-    /// When the connection is lost, or what comes cannot be read.
+    /// Fails when the connection is lost, or when an event cannot be read.
     pub async fn next(&mut self) -> Result<Option<Run>, Error> {
         loop {
             if let Some(end) = self.unread.windows(2).position(|pair| pair == b"\n\n") {
@@ -49,7 +49,7 @@ impl Follow {
     }
 }
 
-/// The data of an event; a comment, which keeps the connection alive, has none.
+/// Returns the data of an event, or `None` for a comment, which keeps the connection alive.
 fn data(event: &[u8]) -> Option<Vec<u8>> {
     let lines: Vec<&[u8]> = event.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data:")).collect();
     let trimmed = lines.iter().map(|line| line.strip_prefix(b" ").unwrap_or(line)).collect::<Vec<_>>();

@@ -1,46 +1,47 @@
-//! The kinds of keys that open the API, and idempotency keys.
+//! Kinds of keys that open the API, and idempotency keys.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-/// Who asks with a key, by how it begins. Whether the key is good, only the server can say.
+/// Kind of a key, by its first characters. Only the server can tell if the key is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
-    /// `scrip_sk_…`: whoever runs the deployment, who names the workspace.
+    /// `scrip_sk_…`: a key of the operator, who names the workspace.
     Operator,
     /// `scrip_wk_…`: a key of one workspace.
     Workspace,
-    /// `scrip_ps_…`: somebody who has signed in, to all of their workspaces or to one alone.
+    /// `scrip_ps_…`: a session of a person, for all of their workspaces or for one alone.
     Session,
 }
 
 impl KeyKind {
-    /// The kind of a key; nothing when it begins like none. Keys made before they began with `scrip_` are good as well.
+    /// Returns the kind of a key, or `None` when it begins like no kind. Keys made before the prefix `scrip_` are
+    /// good as well.
     pub fn of(key: &str) -> Option<KeyKind> {
         let kinds = [("sk_", KeyKind::Operator), ("wk_", KeyKind::Workspace), ("ps_", KeyKind::Session)];
         let key = key.strip_prefix("scrip_").unwrap_or(key);
         kinds.into_iter().find_map(|(prefix, kind)| key.starts_with(prefix).then_some(kind))
     }
 
-    /// Whether the key may say by itself which workspace is meant. A session of somebody who belongs to several does
-    /// not, and is answered that one must be named.
+    /// Returns `true` for kinds whose key may imply the workspace. A session of a person with several workspaces does
+    /// not: the server answers that one must be named.
     pub const fn implies_workspace(self) -> bool {
         matches!(self, KeyKind::Workspace | KeyKind::Session)
     }
 }
 
-/// A new idempotency key: 128 bits in hexadecimal.
+/// Makes a new idempotency key: 128 bits in hexadecimal.
 ///
 /// The standard library seeds a thread's first [`RandomState`] with 128 bits of the operating system's randomness and
-/// gives each later one another key; under such a key SipHash of two different inputs is as good as two random words.
-/// That is enough here: a key must not meet another by chance, and is no secret, since it is good for nothing but the
-/// same caller's same request. So no crate for randomness is needed.
+/// gives each later state a different key; under such a key the SipHash values of two inputs are as good as two
+/// random words. That is enough here: two keys must not be equal by chance, and a key is no secret, since it is good
+/// for nothing but the same caller's same request. So no crate for randomness is needed.
 pub fn new_idempotency_key() -> String {
     let state = RandomState::new();
     format!("{:016x}{:016x}", state.hash_one(0_u64), state.hash_one(1_u64))
 }
 
-/// A number below `bound`, to spread tries out; 0 when there is no room.
+/// Returns a number below `bound`, to spread tries out; 0 when `bound` is 0.
 pub(crate) fn below(bound: u64) -> u64 {
     RandomState::new().hash_one(2_u64).checked_rem(bound).unwrap_or(0)
 }

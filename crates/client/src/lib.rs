@@ -1,7 +1,7 @@
 //! The Rust client of the Scrip API.
 //!
-//! A method for each route, answers in the types the server answers with, and a write that happens once however often
-//! it had to be sent: each gets an `Idempotency-Key` of its own, which is kept over retries.
+//! There is a method for each route, and answers have the types that the server answers with. Every write gets an
+//! `Idempotency-Key` of its own, which retries keep: it happens once, however often it is sent.
 //!
 //! ```no_run
 //! use scrip_client::types::NewRun;
@@ -27,7 +27,7 @@
 //! # }
 //! ```
 //!
-//! Invariant: one logical call has one key. Whatever is sent again is sent byte for byte as before.
+//! Invariant: one logical call has one key. Every retry sends the same bytes as the first try.
 
 mod call;
 mod error;
@@ -52,19 +52,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A pause being waited for.
+/// Future that ends when a pause is over.
 pub type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 type Sleeper = Arc<dyn Fn(Duration) -> Pause + Send + Sync>;
 
-/// How often and how patiently a call is tried.
+/// Number and pauses of a call's tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
-    /// How often a call is sent at most; 1 never tries again.
+    /// Most times that a call is sent; 1 never tries again.
     pub tries: u32,
-    /// The pause before the second try. It doubles with each one after.
+    /// Pause before the second try. It doubles with each later try.
     pub first: Duration,
-    /// The longest pause. When the server asks for a longer one, its answer is returned instead.
+    /// Longest pause. When the server asks for a longer one, its answer is returned instead.
     pub longest: Duration,
 }
 
@@ -74,7 +74,7 @@ impl Default for Retries {
     }
 }
 
-/// A connection to one Scrip. Cheap to clone.
+/// Client of one Scrip server. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -86,12 +86,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the Scrip at an address, by a key: an operator's `scrip_sk_…`, a workspace's `scrip_wk_…`, or
-    /// a session `scrip_ps_…`.
-    /// Nothing is sent yet.
+    /// Makes a client of the Scrip server at an address, with a key: an operator's `scrip_sk_…`, a workspace's
+    /// `scrip_wk_…`, or a session's `scrip_ps_…`. Sends nothing yet.
     ///
     /// # Errors
-    /// When the address is none, or the key cannot stand in a header.
+    /// Fails when the address is no URL with a host, or when the key cannot be sent in a header.
     pub fn new(base_url: &str, key: &str) -> Result<Client, Error> {
         let base = Url::parse(base_url).ok().filter(|base| !base.cannot_be_a_base() && base.has_host());
         let base = base
@@ -99,40 +98,40 @@ impl Client {
         if key.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return Err(Error::Misused("a key has letters, digits and `_` only".to_owned()));
         }
-        // A redirect would take the key to somebody else.
+        // A redirect would send the key to another server.
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
         let http = http.map_err(|source| Error::Transport { tries: 0, source })?;
         let sleeper: Sleeper = Arc::new(|pause| Box::pin(tokio::time::sleep(pause)));
         Ok(Client { http, base, key: key.to_owned(), workspace: None, retries: Retries::default(), sleeper })
     }
 
-    /// The same client with other patience.
+    /// Returns this client with other numbers of tries and pauses.
     #[must_use]
     pub fn with_retries(mut self, retries: Retries) -> Client {
         self.retries = retries;
         self
     }
 
-    /// The same client with another way to wait between two tries: a test's that does not, or one that can be stopped.
+    /// Returns this client with another way to wait between two tries: one that takes no time in tests, or one that
+    /// can be stopped.
     #[must_use]
     pub fn with_sleeper(mut self, sleeper: impl Fn(Duration) -> Pause + Send + Sync + 'static) -> Client {
         self.sleeper = Arc::new(sleeper);
         self
     }
 
-    /// This client for one workspace: what it calls carries `Scrip-Workspace`.
+    /// Returns this client for one workspace: its calls carry `Scrip-Workspace`.
     pub fn workspace(&self, id: &str) -> Scoped {
         Scoped { client: Client { workspace: Some(id.to_owned()), ..self.clone() } }
     }
 
-    /// Returns this client for the one workspace that its key is good for: a workspace's `scrip_wk_…`, or a session of
-    /// one workspace.
-    /// Nothing else needs to name it.
+    /// Returns this client for the one workspace that its key is good for: a workspace's `scrip_wk_…`, or a session
+    /// of one workspace. Its calls do not name a workspace.
     pub fn own_workspace(&self) -> Scoped {
         Scoped { client: Client { workspace: None, ..self.clone() } }
     }
 
-    /// Who asks; nothing when the key begins like none.
+    /// Returns the kind of this client's key, or `None` when the key begins like no kind.
     pub fn kind(&self) -> Option<KeyKind> {
         KeyKind::of(&self.key)
     }
@@ -148,7 +147,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// A client for one workspace: everything a [`Client`] can do, and what needs a workspace.
+/// Client for one workspace: a [`Client`] with the calls that need a workspace.
 #[derive(Clone, Debug)]
 pub struct Scoped {
     client: Client,

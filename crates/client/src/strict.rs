@@ -1,10 +1,10 @@
-//! Objects that are only taken as objects: serde's derived readers would take their members in a list as well.
+//! Readers that take an object only as an object: serde's derived readers also take its members as a list.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Something that was written as an object.
+/// A value that was written as an object.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -23,7 +23,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Reads an object.
+/// Reads a value that must be an object.
 pub(crate) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     Object::deserialize(deserializer).map(|Object(value)| value)
 }
@@ -38,7 +38,7 @@ pub(crate) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer:
     Vec::deserialize(deserializer).map(|list| list.into_iter().map(|Object(value)| value).collect())
 }
 
-/// Reads an object or null that was given: what is absent never comes here.
+/// Reads an object or null that is present; an absent member never comes here.
 pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

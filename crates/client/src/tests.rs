@@ -1,4 +1,4 @@
-//! The client against a socket that answers from a script.
+//! Tests of the client against a socket that answers from a script.
 
 use crate::types::*;
 use crate::{Client, Error, KeyKind, Paging, Retries};
@@ -9,11 +9,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What the stub does with a request.
+/// Reaction of the stub to one request.
 enum Step {
-    /// Reads it and hangs up.
+    /// Reads the request and hangs up.
     HangUp,
-    /// Answers it.
+    /// Answers the request with a status, headers and a body.
     Answer(u16, &'static str, String),
 }
 
@@ -62,7 +62,7 @@ impl Stub {
         Stub { url, served }
     }
 
-    /// A client of this stub, and the pauses it takes, which take no time.
+    /// Returns a client of this stub, and the list of its pauses, which take no time.
     fn client(&self) -> (Client, Arc<Mutex<Vec<Duration>>>) {
         let pauses: Arc<Mutex<Vec<Duration>>> = Arc::default();
         let taken = Arc::clone(&pauses);
@@ -350,7 +350,8 @@ async fn a_followed_run_is_read_event_by_event() {
     stub.seen().await;
 }
 
-/// What every call of keys, people, switches and sessions must send: the first line, the workspace, and the body.
+/// Cases of every call of keys, people, switches and sessions: the first line, the workspace and the body that it
+/// must send.
 #[test]
 fn each_method_calls_its_route() {
     let client = Client::new("http://127.0.0.1:1", "sk_test_key").expect("both are good");
@@ -442,7 +443,7 @@ async fn a_key_of_a_workspace_and_a_session_name_none() {
         let stub = Stub::start(vec![answer(200, &json!({ "data": [], "next_cursor": null, "has_more": false }))]).await;
         let client = Client::new(&stub.url, key).expect("the address is good");
         assert_eq!(client.kind(), Some(kind));
-        // Whatever was named before is not sent.
+        // No workspace that was named before is sent.
         let own = client.workspace("ws_1").own_workspace();
         assert!(own.keys().await.expect("it is answered").data.is_empty());
         let seen = stub.seen().await;

@@ -1,4 +1,5 @@
-//! What the API takes and gives. The server answers with these very types, so that the two cannot drift apart.
+//! Types of the API's requests and answers. The server answers with these very types, so that the two cannot drift
+//! apart.
 //!
 //! Credits are whole numbers, instants RFC 3339 in UTC, durations seconds; answers may grow, unknown input is refused.
 
@@ -35,15 +36,15 @@ pub use switches::*;
 pub use test_clocks::*;
 pub use workspaces::*;
 
-/// A page of a list.
+/// One page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Page<T> {
-    /// What is on it.
+    /// Items of this page.
     pub data: Vec<T>,
-    /// Where the next page starts; absent on the last.
+    /// Cursor of the next page; absent on the last page.
     pub next_cursor: Option<String>,
-    /// Whether there is a next page.
+    /// `true` if there is a next page.
     pub has_more: bool,
 }
 
@@ -51,17 +52,17 @@ pub struct Page<T> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// `urn:scrip:problem:` and the code in lower case.
+    /// Type of the problem: `urn:scrip:problem:` and the code in lower case.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The code in words.
+    /// Title of the problem: its code in words.
     pub title: String,
-    /// The HTTP status.
+    /// HTTP status of the answer.
     pub status: u16,
-    /// The stable code.
+    /// Stable code of the problem.
     pub code: String,
-    /// What to do, in words.
+    /// Remedy in words, for the person who must act.
     pub detail: String,
-    /// The request, for asking about it.
+    /// Id of the request, for asking about it.
     pub request_id: String,
 }

@@ -1,9 +1,9 @@
-//! Why a balance changed: a journal entry in sentences that can be sent to whoever asks.
+//! Explanations: journal entries in sentences that can be sent to people who ask why a balance changed.
 //!
-//! An entry alone says which grant lost how much; the workspace before it knows what that grant was and what the hold
-//! was for. So an explanation folds the entry again, one event at a time, and looks at both sides of each.
+//! An entry alone says which grant lost how much; the workspace before it says what that grant was and what the hold
+//! was for. So an explanation folds the entry again, one event at a time, and compares both sides of each event.
 //!
-//! Invariant: pure, and looks at no catalog: what is explained is what happened, whatever is sold by now.
+//! Invariant: pure, and reads no catalog: an explanation says what happened, whatever the catalog sells by now.
 
 pub(crate) mod scene;
 pub(crate) mod words;
@@ -22,66 +22,66 @@ use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 pub use words::quantity;
 
-/// Sentences of a summary before it only counts the rest.
+/// Number of sentences in a summary; further ones are only counted.
 const SUMMARY_SENTENCES: usize = 3;
 
-/// One entry, explained.
+/// A journal entry in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
-    /// What happened and what it did to the balance, in a few sentences.
+    /// The events and their effect on the balance, in a few sentences.
     pub summary: String,
-    /// Each event, in order.
+    /// Explanations of the events, in their order.
     pub lines: Vec<ExplainedEvent>,
-    /// Each grant whose amounts moved, by number.
+    /// Grants whose amounts moved, by number.
     pub balances: Vec<BalanceChange>,
 }
 
-/// One event, explained.
+/// One event in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExplainedEvent {
-    /// When it took effect; RFC 3339 when serialized.
+    /// Instant at which the event took effect; RFC 3339 when serialized.
     #[serde(serialize_with = "rfc3339")]
     pub at: Timestamp,
-    /// What happened, in full.
+    /// The event in full sentences.
     pub text: String,
-    /// What moved.
+    /// Amounts that the event moved.
     pub postings: Vec<ExplainedPosting>,
 }
 
 /// An amount that moved, between accounts with readable names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExplainedPosting {
-    /// What is counted.
+    /// Unit that the amount counts.
     pub unit: Unit,
-    /// From where.
+    /// Account that the amount leaves, in words.
     pub from: String,
-    /// To where.
+    /// Account that the amount goes to, in words.
     pub to: String,
-    /// How much.
+    /// Number of units moved.
     pub amount: Amount,
 }
 
-/// What an entry did to one grant.
+/// Change of one grant by an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BalanceChange {
-    /// The grant's id.
+    /// Id of the grant, `gr_…`.
     pub grant: String,
-    /// What the grant is, in words.
+    /// Description of the grant in words.
     pub name: String,
-    /// What it counts.
+    /// Unit that the grant counts.
     pub unit: Unit,
-    /// Free to be held.
+    /// Number of units that can be held.
     pub available: Change,
-    /// Under open holds.
+    /// Number of units under open holds.
     pub held: Change,
 }
 
 /// An amount before and after an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Before.
+    /// Amount before the entry.
     pub before: Amount,
-    /// After.
+    /// Amount after the entry.
     pub after: Amount,
 }
 
@@ -89,10 +89,10 @@ fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Err
     serializer.collect_str(at)
 }
 
-/// Explains an entry to a person. `before` is the workspace with every earlier entry folded in.
+/// Explains an entry in words. `before` is the workspace with every earlier entry folded in.
 ///
 /// # Panics
-/// When the entry does not follow `before`, for instance because it spends from a grant that is not there.
+/// Panics when the entry does not follow `before`, for instance because it spends from a grant that does not exist.
 pub fn explain(before: &Workspace, entry: &Entry) -> Explanation {
     let mut now = before.clone();
     let mut short = Vec::new();
@@ -121,8 +121,8 @@ fn unit_of(workspace: &Workspace, grant: u32) -> Unit {
     workspace.grant(grant).map_or(Unit::Credits, |grant| grant.unit)
 }
 
-/// Keeps the latest amounts of each grant that an event touched. A grant that is forgotten inside the entry was closed:
-/// its amounts are zero from then on, which is what is kept of it.
+/// Keeps the latest amounts of each grant that an event touched. A grant that is forgotten inside the entry was
+/// closed: its remaining amounts are zero from then on, and that is kept.
 fn note(
     balances: &mut BTreeMap<u32, BalanceChange>,
     first: &Workspace,
@@ -179,7 +179,8 @@ fn readable(scene: &Scene<'_>, posting: &Posting) -> ExplainedPosting {
     ExplainedPosting { unit: posting.unit, from: name(posting.from), to: name(posting.to), amount: posting.amount }
 }
 
-/// The last sentences, since what the command did comes after what fell due before it, and the balance.
+/// Joins the last sentences, since the command's own events come after those that fell due before it, and the
+/// balance.
 fn summary(short: &[String], units: &BTreeSet<Unit>, before: &Workspace, after: &Workspace) -> String {
     let skipped = short.len().saturating_sub(SUMMARY_SENTENCES);
     let mut sentences: Vec<String> = Vec::new();

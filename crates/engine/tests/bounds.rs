@@ -1,5 +1,5 @@
-//! The bounds of a team and of what is bought: keys, capabilities, invitations, members, grants and their sources, each
-//! exactly as many as it says.
+//! Bounds of a team and of purchases: keys, capabilities, invitations, members, grants and their sources, each up to
+//! exactly its number.
 
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment};
 use scrip_engine::limits::{CAPABILITIES_MAX, GRANTS_MAX, INVITATIONS_MAX, KEYS_MAX, MEMBERS_MAX, SOURCES_MAX};
@@ -11,7 +11,7 @@ use scrip_engine::{
 };
 use std::sync::Arc;
 
-/// A workspace of Ada's, whose plan has as many members as one likes.
+/// A workspace of Ada's, on a plan without a limit of members.
 struct Desk(Catalogs, Workspace);
 
 impl Desk {
@@ -107,14 +107,14 @@ fn a_hundred_invitations_and_a_thousand_members() {
         let join = TeamCommand::Join { invitation: invitation.n, user: person(n), email: invitation.email.clone() };
         told.push(desk.ask(By::User(person(n)), join));
     }
-    // One place was gone already: the last to answer finds none.
+    // One place was gone already: the last to accept is refused.
     assert_eq!(told.iter().filter(|told| **told == "ok").count(), INVITATIONS_MAX - 1);
     assert_eq!(told.last(), Some(&"LIMIT_EXCEEDED"));
     assert_eq!(desk.1.team.members.len(), MEMBERS_MAX);
     assert_eq!(invite(&mut desk, 6_000), "LIMIT_EXCEEDED");
 }
 
-/// A payment is bound like a gift, and what it gave is no news however full the workspace is.
+/// A payment is bound like a gift, and its grants are known however full the workspace is.
 #[test]
 fn as_many_grants_and_sources_as_a_workspace_keeps() {
     let mut catalogs = Catalogs::default();

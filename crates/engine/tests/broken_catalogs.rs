@@ -1,10 +1,10 @@
-//! Catalogs with something wrong, and what their author is told: each file beside the messages it must give.
+//! Catalogs with faults, and the messages for their author: each file beside the messages it must give.
 //!
 //! The messages are read by people, so the whole text is committed. After a change that is meant, write them anew with
 //! `SCRIP_WRITE_EXPECTED=1 cargo test -p scrip-engine --test broken_catalogs` and read the difference.
 //!
-//! A faulty file may be as large as a good one, so that the number and length of what is said of it are held here for
-//! files of the largest size: see [`a_large_faulty_file_is_told_in_few_words`].
+//! A faulty file may be as large as a good one, so the number and length of its messages are bounded here for files
+//! of the largest size: see [`a_large_faulty_file_is_told_in_few_words`].
 //!
 //! **Invariant:** every message says where (a line and a column that exist) and what to write instead.
 
@@ -80,9 +80,9 @@ fn a_file_that_is_too_large_is_not_read() {
     assert!(!problems[0].help.is_empty());
 }
 
-/// The head of a catalog that is good so far.
+/// Head of a catalog, without faults.
 const HEAD: &str = "name = \"large\"\nfree_plan = \"free\"\n\n[[plan]]\nid = \"free\"\nname = \"Free\"\n";
-/// A model of it.
+/// A model of that catalog.
 const MODEL: &str =
     "\n[[model]]\nid = \"m\"\nname = \"M\"\noutput = \"image\"\nrate = { credits = 1, per = \"call\" }\n";
 
@@ -99,7 +99,7 @@ fn filled(head: &str, tail: &str, part: impl Fn(usize) -> String) -> String {
     text + tail
 }
 
-/// Faulty files of the largest size, each of another kind, and what the first problem says.
+/// Returns faulty files of the largest size, each of another kind, with the text of the first problem.
 fn large() -> Vec<(&'static str, String, &'static str)> {
     let good = format!("{HEAD}{MODEL}");
     let names = |n: usize| (0..490).map(|other| format!("\"no-{n}-{other}\"")).collect::<Vec<_>>().join(", ");

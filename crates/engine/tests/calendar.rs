@@ -6,7 +6,7 @@ mod civil;
 use civil::{DAY, day_number, months_later};
 use scrip_engine::{Interval, Span, Timestamp};
 
-/// Boundaries of each start day: three years by the month.
+/// Number of boundaries of each start day: three years by the month.
 const PERIODS: u32 = 36;
 
 fn boundary(start: i64, every: Interval, n: u32) -> i64 {

@@ -1,4 +1,4 @@
-//! Capabilities are exact words: nothing that only looks like one is one, and each opens what it names and no more.
+//! Capabilities are exact words: a text that only resembles one is none, and each opens what it names and no more.
 
 mod reference_words {
     //! A second reading of the vocabulary, by splitting at colons.
@@ -6,7 +6,7 @@ mod reference_words {
     const PLAIN: [&str; 6] =
         ["workflow:run", "workflow:read", "workflow:write", "webhook:receive", "model:run", "agent:invoke"];
 
-    /// Whether a text is in the vocabulary, its two open names included.
+    /// Returns true if a text is in the vocabulary, its two open names included.
     pub fn reads(text: &str) -> bool {
         let letters = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
         let named = |name: &str, open: &str| {
@@ -28,7 +28,7 @@ use scrip_engine::{
 };
 use std::sync::Arc;
 
-/// What a name is made unlike itself with: spaces of every kind, letters of other scripts, marks, joiners, colons.
+/// Characters that make a name unlike itself: spaces of every kind, letters of other scripts, marks, joiners, colons.
 const TRICKS: [&str; 30] = [
     "", " ", "\t", "\n", "\r", "\0", "\u{a0}", "\u{200b}", "\u{200d}", "\u{feff}", "\u{202e}", "\u{301}", "а", "ａ",
     "ɑ", "A", "ı", "ſ", "ⅰ", "：", ":", "::", "*", "?", "/", "<slug>", "<id>", "%61", "\\u0061", "é",
@@ -56,7 +56,7 @@ fn random(state: &mut u64) -> usize {
     usize::try_from(*state >> 33).expect("31 bits")
 }
 
-/// One word with one to three changes: something put in, a character doubled, dropped or raised, a part swapped.
+/// Returns one word with one to three changes: an insertion, a character doubled, dropped or raised, a part swapped.
 fn mangled(state: &mut u64) -> String {
     let mut text: Vec<char> = WORDS[random(state) % WORDS.len()].chars().collect();
     for _ in 0..=random(state) % 3 {
@@ -121,7 +121,7 @@ fn names_have_colons_lengths_and_letters_as_ids_have() {
             assert_eq!(Capability::parse(&format!("{kind}:{bad}:run")), None, "{kind} {bad:?}");
         }
     }
-    // The open name of the one kind is none of the other's.
+    // The open name of one kind is not a name of the other kind.
     assert_eq!(Capability::parse("workflow:<id>:run"), None);
     assert_eq!(Capability::parse("model:<slug>:run"), None);
     for end in ["read", "write", "", "Run", "run "] {
@@ -129,7 +129,7 @@ fn names_have_colons_lengths_and_letters_as_ids_have() {
     }
 }
 
-/// A workspace on the plan of the tests' catalog that has every capability.
+/// Returns a workspace on the plan of the test catalog that has every capability.
 fn workspace() -> (Catalogs, Workspace) {
     let text = include_str!("catalogs/rights.toml");
     let mut catalogs = Catalogs::default();
@@ -176,7 +176,7 @@ fn one_name_opens_itself_alone() {
             assert_eq!((flow, model), (own && name == "a", !own && name == "a"), "{word} and {name:?}");
         }
     }
-    // The word for all opens all of its kind, and nothing of the other.
+    // The word for all opens all of its kind, and none of the other kind.
     let with = key(&catalogs, &workspace, "workflow:run").expect("it is granted");
     assert!(names.iter().all(|name| judge(&with, plan, by, Need::RunWorkflow(name), with.at).is_ok()));
     assert!(names.iter().all(|name| judge(&with, plan, by, Need::RunModel(name), with.at).is_err()));

@@ -1,4 +1,4 @@
-//! The shipped catalogs, number by number: what the design's tables say is what the files say.
+//! The shipped catalogs, number by number: the files have the numbers of the design's tables.
 
 #[allow(dead_code, reason = "only the reading of catalogs is wanted here, not the language that uses them")]
 mod language;
@@ -16,7 +16,7 @@ fn shipped(name: &str) -> Catalog {
     catalog(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What a price grants of a unit, at one time.
+/// Number of units that a price grants at one time.
 fn granted(price: &PlanPrice, unit: Unit) -> i64 {
     price.grants.iter().filter(|grant| grant.unit == unit).map(|grant| grant.amount.get()).sum()
 }
@@ -40,7 +40,7 @@ fn every_shipped_catalog_is_read_and_has_the_name_of_its_file() {
     assert_eq!(found, SHIPPED.into_iter().map(str::to_owned).collect(), "the catalogs that are shipped");
 }
 
-/// plan, interval, credits, training.
+/// Row of a table: plan, interval, credits, training.
 type Row = (&'static str, Interval, i64, i64);
 
 #[test]
@@ -115,7 +115,7 @@ fn free_plans_have_no_price() {
     }
 }
 
-/// model, parameter, from how much, credits: the rate table, and where a range ends.
+/// Row of the rate table: model, parameter, its value, credits; also where a range ends.
 type Quoted = (&'static str, &'static str, i64, i64);
 
 #[test]
@@ -392,7 +392,7 @@ fn the_reference_names_every_key() {
     assert!(missing.is_empty(), "docs/CATALOGS.md does not name {missing:?}");
 }
 
-/// The keys of the format: not those of tables whose keys the catalog chooses.
+/// Collects the keys of the format, without those of tables whose keys the catalog chooses.
 fn collect_keys(value: &serde_json::Value, keys: &mut BTreeSet<String>) {
     match value {
         serde_json::Value::Object(fields) => {
@@ -464,7 +464,7 @@ fn a_link_is_an_https_address_or_a_path_and_an_older_one_leads_nowhere() {
         let problems = parse_catalog(&file(bad)).expect_err(bad);
         let told = problems.iter().find(|problem| problem.path == "links.upgrade");
         assert!(told.is_some_and(|told| told.line == 5), "{bad}: {problems:?}");
-        // What was published before can be served, and nobody is sent there.
+        // A published catalog with a bad link can still be served, without the link.
         let kept = parse_published(&file(bad)).unwrap_or_else(|problems| panic!("{bad}: {problems:?}"));
         assert_eq!(kept.links.upgrade, None, "{bad}");
     }

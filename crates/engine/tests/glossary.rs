@@ -8,7 +8,7 @@ mod repository;
 use repository::{File, files, read};
 use std::collections::BTreeSet;
 
-/// The document of the words.
+/// Path of the glossary's document.
 const GLOSSARY: &str = "docs/GLOSSARY.md";
 /// Cell of a word that has no type.
 const NONE: &str = "–";

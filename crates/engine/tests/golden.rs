@@ -1,4 +1,5 @@
-//! The journal's format is for ever: what was written once decodes, means the same, and is written the same again.
+//! The journal's format is for ever: events that were written once decode, mean the same, and are written the same
+//! again.
 
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::{
@@ -11,8 +12,8 @@ const EVENTS: &str = include_str!("golden/events.jsonl");
 const JOURNAL: &str = include_str!("golden/journal.jsonl");
 const STATE: &str = include_str!("golden/state.json");
 
-/// The name of each variant. A new variant does not compile until it is here, and the tests fail until it is in the
-/// golden file.
+/// Returns the name of a variant. A new variant does not compile until it is here, and the tests fail until it is in
+/// the golden file.
 fn name(event: &Event) -> &'static str {
     match event {
         Event::Workspace(WorkspaceEvent::WorkspaceOpened { .. }) => "workspace_opened",
@@ -47,7 +48,7 @@ fn name(event: &Event) -> &'static str {
     }
 }
 
-/// The same of payments.
+/// Returns the name of a payment's event.
 fn payment_name(event: &PaymentEvent) -> &'static str {
     match event {
         PaymentEvent::PeriodPaid { .. } => "period_paid",
@@ -61,7 +62,7 @@ fn payment_name(event: &PaymentEvent) -> &'static str {
     }
 }
 
-/// The same of automatic top-ups.
+/// Returns the name of a top-up's event.
 fn top_up_name(event: &TopUpEvent) -> &'static str {
     match event {
         TopUpEvent::TopUpSet { .. } => "top_up_set",
@@ -76,7 +77,7 @@ fn top_up_name(event: &TopUpEvent) -> &'static str {
     }
 }
 
-/// The same of reviews.
+/// Returns the name of a review's event.
 fn review_name(event: &ReviewEvent) -> &'static str {
     match event {
         ReviewEvent::ReviewRequested { .. } => "review_requested",
@@ -86,7 +87,7 @@ fn review_name(event: &ReviewEvent) -> &'static str {
     }
 }
 
-/// The same of what people are told.
+/// Returns the name of a notice.
 fn notice_name(notice: &Notice) -> &'static str {
     match notice {
         Notice::CreditsLow { .. } => "credits_low",
@@ -97,7 +98,7 @@ fn notice_name(notice: &Notice) -> &'static str {
     }
 }
 
-/// The same of what is said about members, invitations and keys.
+/// Returns the name of an event of members, invitations and keys.
 fn team_name(event: &TeamEvent) -> &'static str {
     match event {
         TeamEvent::Invited { .. } => "invited",
@@ -116,7 +117,7 @@ fn team_name(event: &TeamEvent) -> &'static str {
     }
 }
 
-/// The names of all variants, as the readers of the format know them.
+/// Returns the names of all variants, as the readers of the format know them.
 fn all_names() -> BTreeSet<String> {
     [
         names_known_to::<WorkspaceEvent>(),
@@ -182,7 +183,7 @@ fn an_event_is_read_in_its_own_place_alone() {
     assert_eq!(unset, Event::TopUp(TopUpEvent::TopUpUnset));
 }
 
-/// Optional fields are there once and absent once, so that both forms stay readable.
+/// Optional fields are present once and absent once, so that both forms stay readable.
 #[test]
 fn events_with_optional_fields_are_there_with_and_without_them() {
     for event in [

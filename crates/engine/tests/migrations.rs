@@ -1,5 +1,5 @@
-//! A migration to another catalog version, one field of a plan at a time: what is foretold, what then holds at once,
-//! and what holds from the renewal on (R33). Each row is played in both directions.
+//! A migration to another catalog version, one field of a plan at a time: the preview, the terms that hold at once,
+//! and those that hold from the renewal on (R33). Each row is played in both directions.
 
 use scrip_engine::{
     Access, By, Catalogs, Command, Effect, GrantKind, Migration, Mode, Name, OnUpgrade, Params, Profile, Refusal,
@@ -92,7 +92,7 @@ plans = ["pro", "max"]
 rate = { credits = 30, per = "call" }
 "#;
 
-/// When a change of a row holds, seen from its first text to its second.
+/// Instant from which a change of a row holds, seen from its first text to its second.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Holds {
     /// The first is wider: it holds for the period that was sold with it, and the second from the renewal on.
@@ -104,19 +104,19 @@ enum Holds {
 }
 
 struct Row {
-    /// The part that is told of.
+    /// Part that the preview names.
     what: &'static str,
-    /// How often a plan is paid for in this row.
+    /// Interval of the plan's price in this row.
     interval: Interval,
-    /// A part of the catalog, and what stands there instead.
+    /// Text of the catalog, and the text that takes its place.
     edit: [&'static str; 2],
-    /// The value before and after, as it is told.
+    /// Values before and after, as the preview has them.
     told: [Option<&'static str>; 2],
     effect: Effect,
     holds: Holds,
-    /// What holds at an instant.
+    /// Reads the terms that hold at an instant.
     look: fn(&Workspace, &Catalogs, Timestamp) -> String,
-    /// What is then seen.
+    /// Readings before and after the change.
     seen: [&'static str; 2],
 }
 
@@ -170,7 +170,7 @@ fn film_trial(w: &Workspace, c: &Catalogs, t: Timestamp) -> String {
     runs.map_or_else(|| "none".to_owned(), |runs| runs.to_string())
 }
 
-/// The grants of the newest period, with what each pays for.
+/// Returns the grants of the newest period, each with the models that it pays for.
 fn granted(w: &Workspace, _: &Catalogs, _: Timestamp) -> String {
     let of_period = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Bonus);
     let newest = w.grants.iter().filter(|grant| of_period(grant.kind)).map(|grant| grant.starts_at).max();
@@ -590,7 +590,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// Two versions, the second published on January 15th, and a workspace that pays for Pro since the 10th.
+/// Returns two versions, the second published on January 15th, and a workspace that pays for Pro since the 10th.
 fn opened(first: &str, second: &str, interval: Interval) -> (Workspace, Catalogs) {
     let parsed = |text: &str| Arc::new(parse_catalog(text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}")));
     let mut catalogs = Catalogs::default();
@@ -640,7 +640,7 @@ fn what_is_foretold_of_each_field_is_what_happens() {
                 Effect::Worse if !forward => Effect::Better,
                 effect => effect,
             };
-            // A name has no width: it is always the newer one.
+            // A name is neither wide nor narrow: the newer one always holds.
             let at_once =
                 row.what == "name" || (row.holds == Holds::Narrower) == forward && row.holds != Holds::Renewal;
 
@@ -704,21 +704,21 @@ fn a_dearer_price_waits_for_its_notice_and_a_cheaper_one_for_the_next_renewal() 
 #[test]
 fn what_cannot_be_moved_is_refused_and_what_needs_no_move_is_none() {
     let now = at("2026-01-20T00:00:00Z");
-    // The version does not sell the plan by the year any more.
+    // The version no longer sells the plan by the year.
     let start = CATALOG.find("[[plan.price]]\ninterval = \"year\"").expect("it is sold by the year");
     let end = start + CATALOG[start..].find("[[plan]]").expect("a plan follows");
     let without = format!("{}{}", &CATALOG[..start], &CATALOG[end..]);
     let (workspace, catalogs) = opened(CATALOG, &without, Interval::Year);
     let refused = preview_migration(&workspace, &catalogs, 2, now);
     assert!(matches!(refused, Err(Refusal::InvalidRequest { .. })), "{refused:?}");
-    // A version that is not there, or not in force yet.
+    // A version that does not exist, or is not in force yet.
     for (version, now) in [(3, now), (2, at("2026-01-14T00:00:00Z"))] {
         let refused = preview_migration(&workspace, &catalogs, version, now);
         assert_eq!(refused, Err(Refusal::NotFound { what: "catalog version" }));
     }
-    // The older one.
+    // The older version: nothing would change.
     assert_eq!(preview_migration(&workspace, &catalogs, 1, now), Ok(None));
-    // Nothing is paid for.
+    // A workspace that pays for nothing.
     let (workspace, catalogs) =
         opened(CATALOG, &CATALOG.replace("concurrency = 2", "concurrency = 3"), Interval::Month);
     let cancelled = apply(&workspace, &catalogs, By::Operator, &Command::CancelSubscription, now).expect("it ends");
@@ -728,7 +728,7 @@ fn what_cannot_be_moved_is_refused_and_what_needs_no_move_is_none() {
     assert_eq!(preview_migration(&ended, &catalogs, 2, at("2026-02-10T00:00:00Z")), Ok(None));
 }
 
-/// Three versions that sell Pro at these prices by the month, published on the 15th and the 25th of January.
+/// Returns three versions that sell Pro at these prices by the month, published on the 15th and the 25th of January.
 fn three(prices: [i64; 3]) -> (Workspace, Catalogs) {
     let text = |price: i64| CATALOG.replace("amount = 2000\n", &format!("amount = {price}\n"));
     let (workspace, mut catalogs) = opened(&text(prices[0]), &text(prices[1]), Interval::Month);
@@ -768,7 +768,7 @@ fn a_version_that_is_published_after_a_migration_takes_its_place_or_withdraws_it
 fn a_second_migration_keeps_a_notice_that_was_given_of_as_much() {
     let (first, second) = (at("2026-01-20T00:00:00Z"), at("2026-01-26T00:00:00Z"));
     let (early, late) = (first.after_seconds(30 * 86_400), second.after_seconds(30 * 86_400));
-    // The third price; from when a renewal costs another one, and whether people are told once more.
+    // The third price; the instant from which a renewal costs another one; `true` if members get another notice.
     for (third, from, told) in [
         (2500, Some(early), false),
         (2400, Some(early), true),

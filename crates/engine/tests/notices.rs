@@ -1,4 +1,4 @@
-//! Mails around an edge: however a balance goes over its line and back, people are mailed once a crossing and once a
+//! Mails about a low balance: however the balance crosses its line, members get at most one mail a crossing and one a
 //! day.
 
 use scrip_engine::team::Tenancy;
@@ -17,11 +17,11 @@ struct Desk {
     workspace: Workspace,
     now: i64,
     gifts: u32,
-    /// When each mail about the balance was written.
+    /// Instants at which mails about the balance were written.
     mails: Vec<i64>,
-    /// Crossings that were told without a mail.
+    /// Number of crossings that made a notice without a mail.
     quiet: usize,
-    /// Whether the balance was at or above the line since the last mail.
+    /// `true` if the balance was at or above the line since the last mail.
     recovered: bool,
 }
 

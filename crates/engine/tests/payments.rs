@@ -1,9 +1,9 @@
-//! Payments against an honest provider of our own: what is granted is what was paid for, whatever comes late, twice or
-//! in which order.
+//! Payments against an honest Stripe of our own: the grants are those that were paid for, whatever comes late, twice
+//! or in another order.
 //!
-//! What the shell around the engine guarantees, and these tests assume: payments for periods are recorded in the order
-//! of their periods; a subscription is followed, as it stands then, after each of them; how much of a payment has gone
-//! back is read from the payment itself, so that the last word is always told again.
+//! The shell around the engine guarantees this, and these tests assume it: payments for periods are recorded in the
+//! order of their periods; the present status of a subscription is followed after each of them; the part of a payment
+//! that has gone back is read from the payment itself, so that the last word is always reported again.
 //!
 //! **Invariant:** shares no calendar and no decision with the engine.
 
@@ -48,7 +48,7 @@ fn amount(units: i64) -> Amount {
     Amount::new(units).expect("a test amount is in range")
 }
 
-/// Boundary `n` of an anchor, by the tests' own calendar.
+/// Returns boundary `n` of an anchor, by the tests' own calendar.
 fn boundary(anchor: i64, interval: Interval, n: i64) -> i64 {
     match interval {
         Interval::Week => anchor + 7 * n * DAY,
@@ -57,7 +57,7 @@ fn boundary(anchor: i64, interval: Interval, n: i64) -> i64 {
     }
 }
 
-/// What a provider was paid for.
+/// An invoice that Stripe has collected.
 #[derive(Clone, Debug)]
 struct Invoice {
     source: String,
@@ -98,7 +98,7 @@ fn record(source: &str, price: i64, bought: Bought) -> Command {
     }))
 }
 
-/// A subscription at the provider.
+/// A subscription at Stripe.
 #[derive(Clone, Debug)]
 struct Contract {
     id: String,
@@ -112,7 +112,7 @@ struct Contract {
 
 const PLANS: [&str; 3] = ["basic", "pro", "max"];
 
-/// What both versions of the catalogs sell, for how much.
+/// Returns the price of a plan and interval in both versions of the catalogs; `None` where it is not sold.
 fn sold(plan: &str, interval: Interval) -> Option<i64> {
     Some(match (plan, interval) {
         ("basic", Interval::Month) => 900,
@@ -129,17 +129,17 @@ fn place(plan: &str) -> usize {
     PLANS.iter().position(|known| *known == plan).expect("one of ours")
 }
 
-/// A provider that bills as it should, and a post that does not deliver as it should.
+/// A Stripe that invoices as it should, and a delivery of webhooks that does not work as it should.
 struct Provider {
     dice: Dice,
     now: i64,
     contract: Option<Contract>,
     contracts: usize,
     invoices: Vec<Invoice>,
-    /// Those of the invoices that are on their way, and when they arrive at the earliest.
+    /// Invoices that are on their way, each with the earliest instant of its delivery.
     post: Vec<(i64, usize)>,
     packs: Vec<(i64, String)>,
-    /// What has gone back of each payment by now.
+    /// Amount of each payment that has gone back by now.
     gone: BTreeMap<String, (u64, u64, bool)>,
 }
 
@@ -149,7 +149,7 @@ impl Provider {
         let Contract { id: subscription, plan, interval, anchor, .. } = contract;
         let price = sold(plan, interval).expect("it is sold");
         let source = format!("in_{}", self.invoices.len() + 1);
-        // At once, hours late, or when the lost ones are swept up.
+        // Delivered at once, hours late, or with the sweep for lost events.
         let late = *self.dice.pick(&[0, 0, 0, 1, DAY / 24, DAY / 2, DAY - 1, DAY, 3 * DAY]);
         self.post.push((self.now.max(start) + late, self.invoices.len()));
         self.invoices.push(Invoice { source, subscription, plan, interval, price, anchor, start, end });
@@ -190,7 +190,7 @@ impl Provider {
                 break;
             }
             if contract.cancel || self.dice.percent(10) {
-                // Cancelled, or nobody could be made to pay.
+                // The customer cancelled, or could not pay.
                 self.contract = None;
                 break;
             }
@@ -220,12 +220,12 @@ impl Provider {
     }
 }
 
-/// What the engine was told, and what it gave for it.
+/// Payments that the engine recorded, and the grants that it gave for them.
 struct Book {
     catalogs: Arc<Catalogs>,
     engine: Workspace,
     recorded: BTreeSet<String>,
-    /// By source and unit: what was granted, and what the price gives.
+    /// Amounts granted by source and unit; `gives` has the amounts that the price gives.
     granted: BTreeMap<(String, Unit), i64>,
     gives: BTreeMap<(String, Unit), i64>,
 }
@@ -304,7 +304,7 @@ impl Book {
     }
 }
 
-/// Delivers what has arrived; periods in their order.
+/// Delivers the payments that have arrived, periods in their order.
 fn deliver(provider: &mut Provider, book: &mut Book, all: bool) {
     let now = provider.now;
     while let Some((arrives, index)) = provider.post.first().copied() {
@@ -323,7 +323,7 @@ fn deliver(provider: &mut Provider, book: &mut Book, all: bool) {
         *book.gives.entry((source.clone(), Unit::Credits)).or_default() += 301 + 30;
         book.run(&record(&source, 1_000, Bought::Pack("month".into())), now).expect("a pack is sold");
     }
-    // Some of what was delivered comes again.
+    // Some delivered payments come again.
     let known: Vec<String> = book.recorded.iter().cloned().collect();
     if !known.is_empty() && provider.dice.percent(40) {
         let source = provider.dice.pick(&known).clone();
@@ -354,7 +354,7 @@ fn follow(provider: &Provider, book: &mut Book, subscription: &str) {
     book.run(&Command::Billing(follow), provider.now).expect("a subscription is followed");
 }
 
-/// One walk over some virtual years.
+/// Plays one history of some virtual years.
 fn walk(seed: u64, worlds: &[Arc<Catalogs>]) {
     let catalogs = &worlds[usize::try_from(seed).expect("small") % worlds.len()];
     let mut book = Book::open(catalogs);
@@ -387,7 +387,7 @@ fn walk(seed: u64, worlds: &[Arc<Catalogs>]) {
     agree(&provider, &book);
 }
 
-/// Something a customer, or their bank, does.
+/// Plays one act of a customer, or of their bank.
 fn act(provider: &mut Provider) {
     match provider.dice.within(0, 11) {
         0..5 => {
@@ -426,7 +426,7 @@ fn act(provider: &mut Provider) {
     }
 }
 
-/// Some credits are spent, so that some refunds leave debts.
+/// Spends some credits, so that some refunds leave debts.
 fn spend(provider: &mut Provider, book: &mut Book) {
     let now = provider.now;
     let available = book.engine.available(Unit::Credits, None, instant(now)).get();
@@ -448,7 +448,7 @@ fn spend(provider: &mut Provider, book: &mut Book) {
     }
 }
 
-/// When everything has arrived, the engine is where the provider is.
+/// Checks that the engine agrees with Stripe once everything has arrived.
 fn agree(provider: &Provider, book: &Book) {
     let current = &book.engine.subscription;
     let Some(contract) = &provider.contract else {
@@ -463,7 +463,7 @@ fn agree(provider: &Provider, book: &Book) {
         payment.as_ref().is_some_and(|paid| *paid.subscription == *contract.id)
     };
     if !of_contract(&current.payment) {
-        // What an earlier contract has paid for still is more: what is billed now goes beside it.
+        // A carried period of an earlier subscription is a higher plan: the newly invoiced one is carried beside it.
         let is_lower = place(contract.plan) < place(&current.plan);
         let is_shorter = *current.plan == *contract.plan && contract.interval < period.interval;
         assert!(is_lower || is_shorter, "{contract:?} is no less than {current:?}");
@@ -479,7 +479,8 @@ fn agree(provider: &Provider, book: &Book) {
     assert_eq!(next, contract.next);
 }
 
-/// (a) However payments come, no more is granted than they bought, and nobody is on a plan that was not paid for.
+/// (a) However payments come, no more is granted than they bought, and no workspace is on a plan that was not paid
+/// for.
 #[test]
 fn no_more_is_granted_than_was_paid_for() {
     let worlds = worlds();
@@ -489,7 +490,7 @@ fn no_more_is_granted_than_was_paid_for() {
     });
 }
 
-/// One lot of a payment with what was reinstated from it, judged by the formula of the design (R9).
+/// Judges one grant of a payment with the grants reinstated from it, by the formula of the design (R9).
 fn judge(engine: &Workspace, source: &str, paid: u64, gone: u64) -> i64 {
     let mut debt = 0;
     let originals = engine.grants.iter().filter(|grant| &*grant.source == source && grant.root.is_none());
@@ -510,7 +511,7 @@ fn judge(engine: &Workspace, source: &str, paid: u64, gone: u64) -> i64 {
     debt
 }
 
-/// (b) A random history of refunds and disputes of a pack with a bonus, or of a period.
+/// (b) Plays a random history of refunds and disputes of a pack with a bonus, or of a period.
 fn reversals(seed: u64, catalogs: &Arc<Catalogs>) {
     let mut dice = Dice::new(seed ^ 0x0012_3456);
     let mut book = Book::open(catalogs);
@@ -528,7 +529,7 @@ fn reversals(seed: u64, catalogs: &Arc<Catalogs>) {
     book.run(&payment, START).expect("it is sold");
     let (mut now, mut last) = (START, (paid, 0, false));
     for _ in 0..30 {
-        // While they live, all of what was bought is in the lots it was bought as.
+        // While they live, all of the bought units are in the grants they were bought as.
         now = (now + *dice.pick(&[0, 0, DAY / 24, DAY / 2, DAY])).min(end - DAY);
         let at = instant(now);
         let open: Vec<u32> = book.engine.holds.iter().map(|hold| hold.n).collect();
@@ -548,7 +549,7 @@ fn reversals(seed: u64, catalogs: &Arc<Catalogs>) {
                         off: None,
                         behalf: None,
                     };
-                    // A dispute allows none.
+                    // An open dispute allows no run.
                     book.run(&hold, now).ok();
                 }
             }
@@ -556,7 +557,7 @@ fn reversals(seed: u64, catalogs: &Arc<Catalogs>) {
                 let hold = *dice.pick(&open);
                 let held = book.engine.hold(hold).map_or(0, |hold| hold.amount.get());
                 let part = Some(amount(dice.within(0, held)));
-                // It may have run out just now.
+                // The hold may have expired just now.
                 book.run(&Command::CaptureHold { hold, amount: part }, now).ok();
             }
             _ => drop(book.run(&Command::Tick, now)),
@@ -567,7 +568,7 @@ fn reversals(seed: u64, catalogs: &Arc<Catalogs>) {
         let debt = judge(&book.engine, "pay", paid, gone);
         assert_eq!(book.engine.debt().get(), debt, "what is owed");
         assert_eq!(book.engine.disputes.len(), usize::from(disputed));
-        // The whole history again: the payment, and what has become of it by now.
+        // The whole history again: the payment, and its latest reversal.
         for again in [&payment, &told, &payment, &told] {
             assert_eq!(book.run(again, now).expect("it is known").len(), 0, "{again:?} happens once");
         }
@@ -578,13 +579,13 @@ fn reversals(seed: u64, catalogs: &Arc<Catalogs>) {
 fn refunds_and_disputes_take_what_they_should_and_owe_the_rest() {
     let worlds = worlds();
     on_every_seed(2_500, |seed| {
-        // The first world rolls no cycle of that plan over: what was a lot's stays with it.
+        // The first world rolls no cycle of that plan over: the units of a grant stay in it.
         let walked = std::panic::catch_unwind(|| reversals(seed, &worlds[0]));
         assert!(walked.is_ok(), "PROPERTY_SEED={seed}");
     });
 }
 
-/// Every order of so many things.
+/// Returns every order of `n` things.
 fn orders(n: usize) -> Vec<Vec<usize>> {
     if n == 0 {
         return vec![Vec::new()];
@@ -600,7 +601,7 @@ fn orders(n: usize) -> Vec<Vec<usize>> {
     all
 }
 
-/// What of a workspace must not depend on the order in which things were heard of.
+/// Summary of the parts of a workspace that must not depend on the order of the reports.
 fn summary(engine: &Workspace) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut lots: Vec<_> = engine
         .grants
@@ -615,9 +616,9 @@ fn summary(engine: &Workspace) -> impl PartialEq + std::fmt::Debug + use<> {
     (lots, current, engine.debt(), engine.sources.clone(), engine.disputes.clone())
 }
 
-/// (c) Three months of a subscription, a pack, a refund of each and a cancellation, all heard of at once and twice, in
-/// any order, with refunds told again until their payment is known: one state. The periods are recorded in their order
-/// in some of them and not in others; at one instant that makes no difference.
+/// (c) Three months of a subscription, a pack, a refund of each and a cancellation, all reported at once and twice,
+/// in any order, with refunds reported again until their payment is known: one state. The periods are recorded in
+/// their order in some of them and not in others; at one instant that makes no difference.
 #[test]
 fn the_order_in_which_a_subscription_is_heard_of_makes_no_difference() {
     let worlds = worlds();
@@ -660,7 +661,7 @@ fn the_order_in_which_a_subscription_is_heard_of_makes_no_difference() {
             }
         };
         let mut rounds = 0;
-        // Everything again until nothing is news.
+        // Everything again until no report changes anything.
         while order.iter().map(|index| run(&commands[*index]) + run(&follow)).sum::<usize>() > 0 {
             rounds += 1;
             assert!(rounds <= 2, "{order:?} does not come to rest");
@@ -671,7 +672,7 @@ fn the_order_in_which_a_subscription_is_heard_of_makes_no_difference() {
     }
 }
 
-/// The same life as it goes on: recorded in the order of its periods, each as late as it may be, to the same plan.
+/// The same history as it goes on: recorded in the order of its periods, each as late as it may be, to the same plan.
 #[test]
 fn a_subscription_that_is_recorded_late_is_where_it_would_have_been() {
     let worlds = worlds();
@@ -695,7 +696,7 @@ fn a_subscription_that_is_recorded_late_is_where_it_would_have_been() {
     }
 }
 
-/// (d) Nothing but an approval leads into a plan that is reviewed.
+/// (d) Only an approval leads into a plan that requires a review.
 #[test]
 fn only_an_approval_leads_into_a_reviewed_plan() {
     let worlds = worlds();
@@ -729,7 +730,7 @@ fn only_an_approval_leads_into_a_reviewed_plan() {
     assert!(asked > 1_000 || std::env::var("PROPERTY_SEED").is_ok(), "only {asked} claimed such a plan");
 }
 
-/// The sources are what R7 says: names of things that were paid for, each in the book once.
+/// Sources are as R7 says: names of things that were paid for, each recorded once.
 #[test]
 fn a_source_is_a_name() {
     let source: Name = "in_1".into();
@@ -738,7 +739,7 @@ fn a_source_is_a_name() {
     book.gives.insert((source.to_string(), Unit::Credits), 331);
     book.run(&record("in_1", 1_000, Bought::Pack("month".into())), START).expect("it is sold");
     assert!(book.engine.sources.contains(&source));
-    // The same thing paid for, told of as something else: it was paid for once.
+    // The same thing paid for, reported as another purchase: it was paid for once.
     let period = Bought::Period {
         plan: "pro".into(),
         interval: Interval::Month,

@@ -1,4 +1,4 @@
-//! The engine against a naive model and against laws that hold whatever is asked, over random sequences.
+//! The engine against a naive model and against laws that always hold, over random sequences.
 //!
 //! A failure prints the seed of its case; `PROPERTY_SEED=<seed>` runs that case alone, `PROPERTY_TIMES=<n>` runs so
 //! many times as many cases.
@@ -21,7 +21,7 @@ const SEQUENCES: u64 = 5_000;
 const COMMANDS: usize = 100;
 const DAY: i64 = 86_400_000_000;
 
-/// The seeds to run: all of them, more of them, or the one that is to be looked at.
+/// Returns the seeds to run: all of them, more of them, or the one in `PROPERTY_SEED`.
 fn seeds(count: u64) -> Vec<u64> {
     let told = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
     match told("PROPERTY_SEED") {
@@ -44,7 +44,7 @@ fn on_every_seed<R: Send>(count: u64, case: impl Fn(u64) -> R + Sync) -> Vec<R> 
     })
 }
 
-/// One sequence, and every law that is asked of it on the way.
+/// Runs one sequence, and checks every law on the way.
 fn sequence(seed: u64, worlds: &[Arc<Catalogs>]) -> BTreeMap<&'static str, usize> {
     let catalogs = &worlds[usize::try_from(seed).expect("small") % worlds.len()];
     let mut pair = Pair::new(catalogs);
@@ -77,7 +77,7 @@ fn sequence(seed: u64, worlds: &[Arc<Catalogs>]) -> BTreeMap<&'static str, usize
     pair.seen
 }
 
-/// (a) The fold of the journal is the state.
+/// (a) Checks that the fold of the journal is the state.
 fn replaying_gives_the_state(pair: &Pair) -> Result<(), String> {
     let mut workspace = Workspace::unopened(WorkspaceId::new(7));
     for (at, events) in &pair.journal {
@@ -86,7 +86,7 @@ fn replaying_gives_the_state(pair: &Pair) -> Result<(), String> {
     same("the fold of the journal", &workspace, &pair.engine)
 }
 
-/// (b) Time that passes at once does what it does in pieces.
+/// (b) Checks that time that passes at once does what it does in pieces.
 fn one_jump_is_many(pair: &Pair, dice: &mut Dice) -> Result<(), String> {
     if !pair.engine.is_open() {
         return Ok(());
@@ -97,7 +97,7 @@ fn one_jump_is_many(pair: &Pair, dice: &mut Dice) -> Result<(), String> {
         apply(workspace, &pair.catalogs, By::Operator, &Command::Tick, Timestamp::from_micros(inside(at)))
             .map_err(|refusal| format!("a tick was refused: {refusal:?}"))
     };
-    // A pack is asked for when time is looked at, as notices are: that it is late moves no balance (R3).
+    // A top-up is asked for when time is settled, as notices are: a late one moves no balance (R3).
     let mut start = pair.engine.clone();
     Arc::make_mut(&mut start.billing).top_up = None;
     let jump = tick(&start, to)?;
@@ -116,7 +116,7 @@ fn one_jump_is_many(pair: &Pair, dice: &mut Dice) -> Result<(), String> {
     same("state after one jump and many", &jump.workspace, &workspace)
 }
 
-/// (h) A run that fails leaves every available amount as it was, when nothing else happened and nothing was due.
+/// (h) Checks that a run that fails leaves every available amount as it was, when nothing else happened or was due.
 fn failing_is_neutral(pair: &Pair, before: &Workspace, dice: &mut Dice) -> Result<(), String> {
     let run = pair.engine.next_hold - 1;
     let now = pair.engine.at;
@@ -214,7 +214,7 @@ fn the_engine_does_what_the_naive_model_does() {
     }
 }
 
-/// A random model: rate, factors and additions, with parameters that they depend on.
+/// Returns a random model: rate, factors and additions, with parameters that they depend on.
 fn random_model(dice: &mut Dice) -> Model {
     let mut rate = |most: i64| {
         let thousandths = match dice.within(0, 3) {
@@ -268,8 +268,8 @@ fn random_model(dice: &mut Dice) -> Model {
     }
 }
 
-/// (f) 120,000 prices are what exact fractions make them, rise with images and duration, and are what partial
-/// deliveries are shares of.
+/// (f) 120,000 prices are what exact fractions make them, rise with images and duration, and share out over partial
+/// deliveries.
 #[test]
 fn prices_are_exact_and_monotone() {
     const CASES: u64 = 12_000;
@@ -321,7 +321,7 @@ fn prices_are_exact_and_monotone() {
     );
 }
 
-/// What the paid periods of a walk have given and may give.
+/// Amounts that the paid periods of a walk have given and may give.
 #[derive(Default)]
 struct Walk {
     paid: BTreeMap<Unit, i64>,
@@ -330,14 +330,14 @@ struct Walk {
     rolled: BTreeMap<Unit, i64>,
     lapsed: BTreeMap<Unit, i64>,
     units: BTreeMap<u32, Unit>,
-    /// The period that was left last goes on; one that was left does not.
+    /// `true` while the period that was left last is carried; `carried_once` once any period was.
     carried: bool,
     carried_once: bool,
     forfeited: bool,
 }
 
 impl Walk {
-    /// Reads what one command did; `catalogs` say what a price gives.
+    /// Reads the events of one command; `catalogs` say what a price gives.
     fn read(&mut self, catalogs: &Catalogs, events: &[Dated], period_end: &mut Option<Timestamp>) {
         for Dated(at, event) in events {
             match event {
@@ -395,8 +395,8 @@ impl Walk {
     }
 }
 
-/// (g) No walk through plans gains a credit that was not paid for, and none loses one that was: what an upgrade leaves
-/// behind is granted to its last month, unless the catalog forfeits it (R31).
+/// (g) No walk through plans gains a credit that was not paid for, and none loses one that was: the rest of a period
+/// that an upgrade leaves is granted to its last month, unless the catalog forfeits it (R31).
 #[test]
 fn no_walk_through_plans_gains_or_loses_a_credit_that_was_paid_for() {
     let worlds = worlds();
@@ -418,7 +418,7 @@ fn no_walk_through_plans_gains_or_loses_a_credit_that_was_paid_for() {
         pair.engine = apply(&pair.engine, catalogs, By::Operator, &open, Timestamp::from_micros(START))
             .expect("it opens")
             .workspace;
-        // What opening on the free plan has given already.
+        // Grants of opening on the free plan.
         walk.once = BTreeMap::from([(Unit::Credits, 60), (Unit::Runs, 2)]);
         walk.units = pair.engine.grants.iter().map(|grant| (grant.n, grant.unit)).collect();
         for _ in 0..60 {
@@ -458,7 +458,8 @@ fn no_walk_through_plans_gains_or_loses_a_credit_that_was_paid_for() {
     );
 }
 
-/// An instant at which something could be kept alive: around the end of a grant, one grace later, or a while on.
+/// Returns an instant at which something could be kept alive: around the end of a grant, one grace later, or a while
+/// on.
 fn around_an_end(pair: &Pair, dice: &mut Dice, now: i64) -> i64 {
     let ends = pair.engine.grants.iter().filter(|grant| !grant.closed()).filter_map(|grant| grant.expires_at);
     let near = ends.flat_map(|end| [end.micros(), end.micros() + DAY]).filter(|end| *end >= now - DAY);
@@ -468,7 +469,7 @@ fn around_an_end(pair: &Pair, dice: &mut Dice, now: i64) -> i64 {
     inside(if dice.percent(80) { instants[0] } else { *dice.pick(&instants) })
 }
 
-/// Something given that ends soon, from a payment.
+/// Returns a grant or payment whose units end soon.
 fn short_lived(asker: &mut Asker, now: i64) -> Command {
     let give = match asker.dice.percent(50) {
         true => Give::Pack(Name::from("month")),
@@ -482,8 +483,8 @@ fn short_lived(asker: &mut Asker, now: i64) -> Command {
     Command::Grant { give, source: Some(asker.source()), reason: "given".to_owned() }
 }
 
-/// (i) However often credits of whatever kind are held again, none is held later than one grace after the own end of
-/// what it was given as (R17): the laws look at each hold.
+/// (i) However often credits of any kind are held again, none is held later than one grace after the expiry of their
+/// first grant (R17): the laws check each hold.
 #[test]
 fn nothing_is_kept_alive_by_being_held_again() {
     let worlds = worlds();

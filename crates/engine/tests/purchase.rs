@@ -1,6 +1,6 @@
-//! What is offered before a payment provider is asked: prices, credits, bonuses, and how it takes effect.
+//! Offers before Stripe is asked: prices, credits, bonuses, and their effect.
 //!
-//! **Invariant:** what a payment gives is what was offered.
+//! **Invariant:** a payment gives what was offered.
 
 #[allow(dead_code, reason = "only the catalogs are wanted here, not the language")]
 mod language;
@@ -42,7 +42,7 @@ fn opened(catalogs: &Catalogs) -> Workspace {
     workspace
 }
 
-/// What is offered, paid for: what it brings is what was said.
+/// Pays for an offer, and checks that it brings what was offered.
 fn pay(workspace: &mut Workspace, catalogs: &Catalogs, wanted: &Wanted, offered: &Offer, source: &str, at: Timestamp) {
     let bought = match wanted {
         Wanted::Pack(id) => Bought::Pack(id.clone()),
@@ -121,7 +121,7 @@ fn an_offer_says_how_it_takes_effect_and_a_payment_gives_what_it_said() {
     let longer = offer(&workspace, &shipped, &plan("pro", Interval::Year), start()).expect("it is sold");
     assert_eq!(longer.how, How::Upgrade { ends: None });
 
-    // What was cancelled can be had again, from the period's end on.
+    // A cancelled plan can be bought again, from the period's end on.
     let ending = Standing::Goes { ending: true, change: None, processing: false };
     let follow = BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing: ending };
     run(&mut workspace, &shipped, &Command::Billing(follow), start());
@@ -174,7 +174,7 @@ fn nothing_is_offered_that_a_payment_would_be_refused_for() {
     assert_eq!(change.expect_err("its operator bills it").code(), "INVALID_REQUEST");
 }
 
-/// A pack whose price stayed and whose credits did not: the newest version says what the payment gives.
+/// A pack whose price stayed and whose credits changed: the newest version says what the payment gives.
 #[test]
 fn a_pack_is_offered_as_its_payment_will_give_it() {
     let text = |credits: u32| {
@@ -196,7 +196,7 @@ fn a_pack_is_offered_as_its_payment_will_give_it() {
     assert_eq!((given, offered.version), (offered.credits, 2));
 }
 
-/// A catalog that sells one pack, and a plan by the month and by the year.
+/// Returns a catalog that sells one pack, and a plan by the month and by the year.
 fn shop(pack: &str, month: u32, on_upgrade: &str) -> Arc<scrip_engine::Catalog> {
     let text = format!(
         "name = \"x\"\nfree_plan = \"free\"\non_upgrade = \"{on_upgrade}\"\n\
@@ -212,7 +212,8 @@ fn shop(pack: &str, month: u32, on_upgrade: &str) -> Arc<scrip_engine::Catalog> 
     Arc::new(parse_catalog(&text).unwrap_or_else(|problems| panic!("{problems:?}")))
 }
 
-/// A workspace that was opened on the first of these, with the second sold since then and the third a month later.
+/// Returns a workspace that was opened on the first of these, with the second sold since then and the third a month
+/// later.
 fn sold_in_turn(first: &str, second: &str, third: &str) -> (Workspace, Catalogs) {
     let mut versions = Catalogs::default();
     versions.publish(Timestamp::from_micros(0), shop(first, 1_000, "carry"));
@@ -222,7 +223,7 @@ fn sold_in_turn(first: &str, second: &str, third: &str) -> (Workspace, Catalogs)
     (workspace, versions)
 }
 
-/// What is offered of the pack `some`: the version, the credits, and until when they last.
+/// Returns the offer of the pack `some`: the version, the credits, and the time for which they last.
 fn some(workspace: &Workspace, versions: &Catalogs) -> (u32, i64, Option<String>) {
     let offered = offer(workspace, versions, &Wanted::Pack(Name::from("some")), start()).expect("it is sold");
     (offered.version, offered.credits.get(), offered.expires.map(|span| span.to_string()))
@@ -257,7 +258,7 @@ fn a_plan_is_offered_as_it_is_sold_now() {
     pay(&mut workspace, &versions, &year, &longer, "in-2", start());
     assert_eq!(workspace.available(scrip_engine::Unit::Credits, None, start()).get(), 20 + 1_300);
 
-    // A shorter interval waits; what is on now can be had on instead until then.
+    // A shorter interval waits; until then the current plan can be continued instead.
     let end = How::AtPeriodEnd(start().nth(Interval::Year, 1));
     assert_eq!(offer(&workspace, &versions, &month, start()).expect("it is sold").how, end);
     assert_eq!(offer(&workspace, &versions, &year, start()).expect_err("it is on that").code(), "INVALID_REQUEST");
@@ -277,7 +278,7 @@ fn a_years_bonus_is_over_months_where_it_is_sold_by_the_week_as_well() {
     assert_eq!(yearly_bonus(pro, year).map(Amount::get), Some(20_480 - 18_000));
 }
 
-/// R25: what stands about a review is what was decided last, why, and since when.
+/// R25: the status of a review is that of the last decision, with its reason and instant.
 #[test]
 fn a_review_stands_as_it_was_decided_last() {
     let shipped = catalogs("canvas-tiers");
@@ -301,7 +302,7 @@ fn a_review_stands_as_it_was_decided_last() {
     assert_eq!(stands(&workspace), ("approved", Some("seen".to_owned()), day(3)));
 }
 
-/// What the table of the handbook says about a change of plan.
+/// Returns what the table in docs/CATALOGS.md says about a change of plan.
 fn in_the_table(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> String {
     let handbook = include_str!("../../../docs/CATALOGS.md");
     let row = match rank {
@@ -318,7 +319,7 @@ fn in_the_table(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> Strin
     row.split('|').nth(column).expect("the table has three columns").trim().to_owned()
 }
 
-/// Every plan and interval that customers can buy in a catalog, with its rank.
+/// Returns every plan and interval that customers can buy in a catalog, with its rank.
 fn for_sale(catalogs: &Catalogs) -> Vec<(usize, Name, Interval)> {
     let newest = catalogs.newest().expect("there is one");
     let plans = newest.catalog.plans.iter().enumerate().filter(|(_, plan)| !plan.custom);
@@ -327,7 +328,7 @@ fn for_sale(catalogs: &Catalogs) -> Vec<(usize, Name, Interval)> {
         .collect()
 }
 
-/// A workspace that may buy everything.
+/// Returns a workspace that may buy everything.
 fn approved(catalogs: &Catalogs) -> Workspace {
     let mut workspace = opened(catalogs);
     let newest = catalogs.newest().expect("there is one");
@@ -385,14 +386,14 @@ fn each_change_of_plan_takes_effect_as_the_handbooks_table_says() {
     }
 }
 
-/// Credits that were ever granted from a payment.
+/// Returns the credits that were ever granted from a payment.
 fn given(workspace: &Workspace, source: &str) -> i64 {
     let kinds = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Bonus);
     let of_it = workspace.grants.iter().filter(|grant| &*grant.source == source && kinds(grant.kind));
     of_it.map(|grant| grant.granted.get()).sum()
 }
 
-/// What becomes of a paid year in one of its months.
+/// Outcome of a paid year in one of its months.
 #[derive(Clone, Copy, Debug)]
 enum Leaving {
     ToAHigherMonth,

@@ -1,8 +1,8 @@
 //! Rate limits against a model that keeps every instant and counts.
 //!
-//! Goal: no span of a window has more admissions than the limit, and nobody is refused whom the model would admit.
+//! Goal: no span of a window has more admissions than the limit, and no asker is refused that the model would admit.
 //! Method: 10^5 random arrivals on a virtual clock for each limit, steady, in bursts and with pauses; every answer is
-//! compared, every span is counted, and whoever is told to wait comes back exactly then.
+//! compared, every span is counted, and an asker that has to wait comes back exactly then.
 
 use scrip_engine::{Admission, Admissions, Askers, SECOND, Timestamp, limits};
 
@@ -10,7 +10,7 @@ const ARRIVALS: usize = 100_000;
 const WINDOW: i64 = limits::RATE_SECONDS as i64 * SECOND;
 const START: i64 = 1_801_353_600_000_000;
 
-/// Numbers that look like chance and are the same every time (splitmix64).
+/// Numbers that resemble chance and are the same every time (splitmix64).
 struct Dice(u64);
 
 impl Dice {
@@ -39,7 +39,8 @@ fn is_admitted(admission: Admission) -> bool {
     matches!(admission, Admission::Admitted { .. })
 }
 
-/// How long until the next one comes: at once, within a fair share of the window, on a whole second, or much later.
+/// Returns the pause before the next arrival: none, within a fair share of the window, up to a whole second, or much
+/// longer.
 fn pause(dice: &mut Dice, limit: u32) -> i64 {
     let fair = 2 * WINDOW / i64::from(limit.max(1)) + 1;
     let is_rare = dice.below(i64::from(limit)) < 8;
@@ -52,7 +53,7 @@ fn pause(dice: &mut Dice, limit: u32) -> i64 {
     }
 }
 
-/// What is admitted of random arrivals, each answer compared with the model's.
+/// Returns the admitted ones of random arrivals, after each answer was compared with the model's.
 fn admitted_of(limit: u32, seed: u64) -> Vec<i64> {
     let (mut dice, mut log, mut now) = (Dice(seed), log(), START);
     let mut admitted: Vec<i64> = Vec::new();
@@ -131,7 +132,7 @@ fn a_clock_that_goes_back_admits_nothing_early_and_shuts_nobody_out() {
     assert_eq!(log.ask(1, at(START - 30 * SECOND)), Admission::Refused { retry_after: 60 });
     assert!(is_admitted(log.ask(2, at(START - 30 * SECOND))));
     assert_eq!(log.last(), Some(at(START)), "it counts as the last instant");
-    // It had been an hour ahead. What was admitted then counts for one window from now.
+    // The clock had been an hour ahead. Admissions of that hour count for one window from now.
     let truth = START - 3_600 * SECOND;
     assert_eq!(log.ask(2, at(truth)), Admission::Refused { retry_after: 60 });
     assert_eq!(log.ask(2, at(truth + WINDOW - 1)), Admission::Refused { retry_after: 1 });
@@ -190,7 +191,7 @@ fn the_silent_are_forgotten_and_the_others_are_not_for_somebody_new() {
     assert_eq!(askers.ask(1_000, 1, at(START + SECOND)), None, "there is no room");
     assert_eq!(askers.ask(7, 1, at(START + SECOND)), Some(Admission::Refused { retry_after: 59 }), "who is known is");
     assert!(askers.ask(7, 2, at(START + SECOND)).is_some_and(is_admitted));
-    // A quarter of a window after it is silent, an asker is gone at the latest.
+    // An asker is forgotten at the latest a quarter of a window after it has been silent for a window.
     assert!(askers.ask(1_000, 1, at(START + 75 * SECOND)).is_some_and(is_admitted));
     assert_eq!(askers.len(), 1, "the seventh has been silent for a window as well");
     for asker in 0..1_000_000_u32 {
@@ -198,7 +199,7 @@ fn the_silent_are_forgotten_and_the_others_are_not_for_somebody_new() {
         assert!(askers.len() <= 1_000);
     }
     assert!(!askers.is_empty());
-    // A clock that was an hour ahead leaves nobody behind for an hour.
+    // A clock that was an hour ahead keeps no asker for an hour.
     askers.ask(5, 1, at(START + 3_600 * SECOND + 1_000 * SECOND));
     for minute in 0..3 {
         askers.ask(6, 1, at(START + 1_100 * SECOND + minute * WINDOW));

@@ -1,4 +1,4 @@
-//! What the property tests once found wrong, each as the few commands that showed it.
+//! Faults that the property tests once found, each as the few commands that showed it.
 
 use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
 use scrip_engine::team::Tenancy;
@@ -19,7 +19,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// Opened on the free plan of a catalog whose second version comes into force after 100 days.
+    /// Returns a desk on the free plan of a catalog whose second version comes into force after 100 days.
     fn open(first: &str, second: &str) -> Desk {
         let read = |text: &str| Arc::new(parse_catalog(text).expect("a test catalog is right"));
         let start: Timestamp = "2027-01-31T00:00:00Z".parse().expect("RFC 3339");
@@ -71,7 +71,7 @@ impl Desk {
         }));
     }
 
-    /// Opens a hold that lasts a day and gives its number.
+    /// Opens a hold that lasts a day, and returns its number.
     fn hold(&mut self, ask: Ask) -> u32 {
         self.run(Command::OpenHold {
             ask,
@@ -131,7 +131,7 @@ fn grants_of_two_periods_that_start_at_one_instant_have_two_sources() {
     assert_eq!(sources.len(), desk.workspace.grants.len(), "{sources:?}");
 }
 
-/// R23: a window is of a plan; what becomes of a run under one plan says nothing about another plan's window.
+/// R23: a window is of a plan; the outcome of a run under one plan does not touch another plan's window.
 #[test]
 fn a_run_ends_in_the_window_of_the_plan_it_was_started_under() {
     let mut desk = Desk::rich();
@@ -155,7 +155,7 @@ fn a_released_hold_of_nothing_withdraws_the_window_it_opened() {
     assert!(window.open.is_none() && !window.succeeded && window.withdrawn == 1, "{window:?}");
 }
 
-/// R6, R17: what a hold gives back at the very end of a period lives on once, not also in the rollover.
+/// R6, R17: units that a hold gives back at the very end of a period live on once, not also in the rollover.
 #[test]
 fn what_comes_back_at_the_end_of_a_period_is_not_rolled_over_as_well() {
     let mut desk = Desk::rich();
@@ -171,7 +171,7 @@ fn what_comes_back_at_the_end_of_a_period_is_not_rolled_over_as_well() {
     assert_eq!((of(GrantKind::Returned), of(GrantKind::Rollover)), (380, 20));
 }
 
-/// R31: what an upgrade forfeits does not come back as a rollover.
+/// R31: units that an upgrade forfeits do not come back as a rollover.
 #[test]
 fn what_is_forfeited_is_not_rolled_over() {
     let mut desk = Desk::forfeit();
@@ -221,7 +221,7 @@ fn a_scheduled_change_survives_a_migration_to_a_version_without_it() {
     assert_eq!((&*desk.workspace.subscription.plan, desk.workspace.catalog), ("basic", 1));
 }
 
-/// R1, R9: what a won dispute gives back after its day expires at once, not at an instant before the entry.
+/// R1, R9: units that a won dispute gives back after their day expire at once, not at an instant before the entry.
 #[test]
 fn credits_reinstated_after_their_day_are_dead_at_once() {
     let mut desk = Desk::rich();
@@ -234,7 +234,7 @@ fn credits_reinstated_after_their_day_are_dead_at_once() {
     assert_eq!(desk.workspace.sums()[&Unit::Credits].expired.get(), 100);
 }
 
-/// A dispute that is won late, when the workspace is about to forget what the payment bought, must not stop it.
+/// A dispute that is won late, when the workspace is about to forget the grants of the payment, must not stop it.
 #[test]
 fn a_dispute_won_after_hundreds_of_days_finds_what_is_still_remembered() {
     let mut desk = Desk::rich();
@@ -269,7 +269,7 @@ fn a_debt_that_nobody_remembers_the_grant_of_is_repaid() {
     assert_eq!(desk.available(Unit::Credits), before + 301 + 30 - debt);
 }
 
-/// R10: a correction stands, whatever becomes of the payment later.
+/// R10: a correction holds, whatever becomes of the payment later.
 #[test]
 fn a_refund_does_not_bring_back_what_was_voided() {
     let mut desk = Desk::rich();
@@ -281,7 +281,7 @@ fn a_refund_does_not_bring_back_what_was_voided() {
     assert_eq!(desk.available(Unit::Credits), 60);
 }
 
-/// R10: what a run under way spends of a voided grant is spent; only refunds and disputes make debts.
+/// R10: a run under way that spends units of a voided grant makes no debt; only refunds and disputes do.
 #[test]
 fn a_correction_makes_no_debt() {
     let mut desk = Desk::rich();
@@ -293,7 +293,7 @@ fn a_correction_makes_no_debt() {
     assert_eq!((desk.workspace.debt().get(), desk.available(Unit::Credits)), (0, 30));
 }
 
-/// R9: a payment that goes back a second time takes what its won dispute gave again, and no debt arises beside it.
+/// R9: a payment that goes back a second time takes the grant that its won dispute gave, and makes no debt beside it.
 #[test]
 fn a_refund_after_a_won_dispute_takes_what_was_reinstated() {
     let mut desk = Desk::rich();
@@ -309,7 +309,7 @@ fn a_refund_after_a_won_dispute_takes_what_was_reinstated() {
     assert_eq!((desk.workspace.debt().get(), desk.available(Unit::Credits)), (0, 60));
 }
 
-/// R22: trial runs that were taken back and given again are runs of that trial.
+/// R22: trial runs that were revoked and reinstated are runs of that trial.
 #[test]
 fn a_trial_that_was_taken_back_and_given_again_can_be_used() {
     let mut desk = Desk::rich();
@@ -335,7 +335,7 @@ fn reversed(source: &str, paid: u64, reversed: u64) -> Command {
     Command::ReversePayment { source: Name::from(source), paid, reversed, disputed: false }
 }
 
-/// A payment for a period of a plan, from a day after the workspace was opened on.
+/// Returns a payment for a period of a plan, from a day after the workspace was opened on.
 fn paid(source: &str, of: &str, plan: (&str, Interval), price: i64, start: Timestamp) -> Command {
     let (plan, interval) = plan;
     let bought = Bought::Period {
@@ -472,7 +472,7 @@ fn the_bonus_of_a_pack_that_ends_with_the_period_is_not_frozen_with_it() {
     }
 }
 
-/// A refund that was known when a period's rest went on takes nothing more when it is heard of again.
+/// A refund that was known when a period's rest rolled over takes nothing more when it is reported again.
 #[test]
 fn a_refund_that_is_told_again_does_not_take_from_what_rolled_over() {
     let mut desk = Desk::rich();
@@ -526,7 +526,7 @@ fn a_shorter_retention_of_the_same_plan_is_told() {
     }
 }
 
-/// R29: what is there already is kept for thirty days at least, however short the new rule is.
+/// R29: outputs that exist are kept for thirty days at least, however short the new rule is.
 #[test]
 fn old_outputs_outlive_a_shorter_retention_by_thirty_days() {
     let text = "name = \"x\"\nfree_plan = \"free\"\n[[plan]]\nid = \"free\"\nname = \"Free\"\nretention = \"7 days\"\n\
@@ -545,7 +545,7 @@ fn old_outputs_outlive_a_shorter_retention_by_thirty_days() {
     assert_eq!(told, Some(Timestamp::from_micros(desk.now + 30 * DAY)), "{events:?}");
 }
 
-/// R1: at one instant what expires does so before the plan ends, also where the provider collects.
+/// R1: at one instant grants expire before the plan ends, also where Stripe collects.
 #[test]
 fn what_a_cancelled_plan_leaves_expires_before_the_plan_ends() {
     let mut desk = Desk::rich();
@@ -578,8 +578,8 @@ fn a_month_of_a_year_costs_its_share_of_the_year() {
     assert_eq!(costs, [(9_000, 12 * 450), (9_000, 12 * 450)]);
 }
 
-/// R33: a contract goes on when the catalog sells its plan to everybody; moved there, it renews with what the catalog
-/// gives, and nothing beside it.
+/// R33: a contract goes on when the catalog sells its plan to everybody; moved there, it renews with the catalog's
+/// grants alone.
 #[test]
 fn an_agreed_allowance_ends_with_the_contract() {
     let text = |terms: &str, price: &str| {
@@ -608,7 +608,7 @@ fn an_agreed_allowance_ends_with_the_contract() {
     }
 }
 
-/// What came back from a hold after its grant had died was counted after the refund already.
+/// Units that came back from a hold after their grant had expired were counted after the refund already.
 #[test]
 fn a_refund_that_is_told_again_does_not_take_from_what_came_back() {
     let mut desk = Desk::rich();
@@ -630,7 +630,7 @@ fn a_refund_that_is_told_again_does_not_take_from_what_came_back() {
     assert_eq!(back(&desk), before);
 }
 
-/// One payment gives credits and training: what came back of one of them is not missing of the other.
+/// One payment gives credits and training: returned units of the one are not missing from the other's rollover.
 #[test]
 fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
     let mut desk = Desk::rich();
@@ -668,7 +668,7 @@ fn pictures() -> scrip_engine::Value {
     scrip_engine::Value::List(vec!["https://example.com/1".to_owned()])
 }
 
-/// R36: a hold or run whose time was over before anybody said so has ended then, and how is said.
+/// R36: a hold or run whose time was over before a command came ended then, and the refusal says how.
 #[test]
 fn what_the_passing_of_time_has_just_ended_is_said_with_its_end() {
     let mut desk = Desk::rich();

@@ -1,5 +1,5 @@
-//! Credits, trials and keys that a retired model leaves behind: what still reaches a model is not counted, and what is
-//! over is not, either.
+//! Credits, trials and keys that a retired model leaves behind: those that still reach a model, and those that are
+//! over, are not counted.
 
 use scrip_engine::team::{Key, KeyHash, KeyTerms, Tenancy};
 use scrip_engine::{
@@ -53,7 +53,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
 }
 
-/// The catalog without some of its models, and with the film for a plan that nobody is on.
+/// Returns the catalog without some of its models, and with the film for a plan that no workspace is on.
 fn without(models: &[&str]) -> Catalog {
     let mut text = CATALOG.replace("plans = []", "plans = [\"paid\"]");
     text += "\n[[plan]]\nid = \"paid\"\nname = \"Paid\"\n";
@@ -132,7 +132,7 @@ fn workspace(catalogs: &Catalogs) -> Workspace {
     workspace
 }
 
-/// Models that a publish retires, and what is left behind of each.
+/// Models that a publish retires, and the things that each leaves behind.
 type Row<'t> = (&'t [&'t str], &'t [(&'t str, Stranded)]);
 
 #[test]
@@ -145,7 +145,7 @@ fn what_reaches_nothing_any_more_is_counted_and_nothing_else() {
     let photo = Stranded { credits: amount(7), trials: 1, keys: vec![1], ..Stranded::default() };
     let film = Stranded { trial_runs: amount(3), trials: 1, keys: vec![1, 2], ..Stranded::default() };
     let training = Stranded { training: amount(2), ..Stranded::default() };
-    // Which models go, and what each leaves behind.
+    // Models that go, and the things that each leaves behind.
     let table: [Row<'_>; 6] = [
         (&[], &[]),
         (&["photo"], &[("photo", photo.clone())]),

@@ -1,5 +1,5 @@
-//! Who may do what, over random sequences of team commands, plans, runs and time: the engine against a naive team, and
-//! against laws that hold whatever is asked.
+//! Rights over random sequences of team commands, plans, runs and time: the engine against a naive team, and against
+//! laws that always hold.
 //!
 //! A failure prints the seed of its case and the shortest script found; `PROPERTY_SEED=<seed>` runs that case alone,
 //! `PROPERTY_TIMES=<n>` runs so many times as many cases.
@@ -57,11 +57,11 @@ fn worlds() -> Vec<Arc<Catalogs>> {
         catalogs.publish(Timestamp::from_micros(0), Arc::new(parse_catalog(&text).expect("the catalog is right")));
         Arc::new(catalogs)
     };
-    // The catalog for tests differs most between its plans, and is asked most.
+    // The test catalog has the largest differences between its plans, so it is used most often.
     [files[0], files[1], files[2], files[2]].map(world).into_iter().collect()
 }
 
-/// The engine and the naive team on the same way.
+/// The engine and the naive team, side by side.
 struct Pair {
     catalogs: Arc<Catalogs>,
     engine: Workspace,
@@ -78,7 +78,7 @@ impl Pair {
         Pair { catalogs: catalogs.clone(), replayed: engine.clone(), engine, naive, seen: BTreeMap::new(), judged: 0 }
     }
 
-    /// One command in both worlds; says what differs.
+    /// Runs one command in both; returns the first difference.
     fn step(&mut self, (by, at, command): &Said, secrets: &[KeyHash]) -> Result<(), String> {
         let instant = Timestamp::from_micros(*at);
         let expected = self.naive.apply(*by, *at, command);
@@ -113,7 +113,7 @@ impl Pair {
         &self.catalogs.get(self.engine.catalog).expect("published").catalog
     }
 
-    /// The fold of the journal is the state.
+    /// Checks that the fold of the journal is the state.
     fn replay(&mut self, events: &[Dated]) -> Result<(), String> {
         if !events.is_empty() {
             fold(&mut self.replayed, self.engine.at, events);
@@ -121,7 +121,7 @@ impl Pair {
         same("the fold of the journal", &self.replayed, &self.engine)
     }
 
-    /// Members, invitations and keys, and what was spent under every cap.
+    /// Compares members, invitations and keys, and the spending under every cap.
     fn teams_agree(&mut self, now: Timestamp) -> Result<(), String> {
         let at = now.micros();
         self.naive.money.now = at;
@@ -169,7 +169,7 @@ impl Pair {
         same("frozen", key.frozen.as_ref().map(|(_, by)| *by as u8), row.off)
     }
 
-    /// Every caller with every need: people, strangers, and every secret there ever was.
+    /// Compares every caller with every need: people, strangers, and every secret that was ever made.
     fn rights_agree(&mut self, now: Timestamp, secrets: &[KeyHash]) -> Result<(), String> {
         let people = (1..=PEOPLE).map(|n| By::User(user(n)));
         let callers: Vec<By> = people.chain(secrets.iter().map(|secret| By::Key(*secret))).collect();
@@ -187,7 +187,7 @@ impl Pair {
         Ok(())
     }
 
-    /// The cap that a refusal names is the tightest, with what was spent of it.
+    /// Checks that the cap that a refusal names is the tightest, with the amount spent under it.
     fn names_the_cap(&self, refusal: &Refusal) -> Result<(), String> {
         let Refusal::SpendCapReached { of, credits, spent, resets_at } = refusal else { return Ok(()) };
         let (key, who, most, gone, again) = self.naive.named.expect("the model was in the way of it too");
@@ -197,7 +197,7 @@ impl Pair {
         same("the cap", (credits.get(), spent.get(), resets_at.map(Timestamp::micros)), (most, gone, again))
     }
 
-    /// No run takes a cap beyond its credits (R30).
+    /// Checks that no run takes a cap beyond its credits (R30).
     fn stays_below_caps(&self, events: &[Dated]) -> Result<(), String> {
         let spender = events.iter().find_map(|Dated(_, event)| match event {
             Event::Run(RunEvent::RunQueued { by: Some(by), unit: Unit::Credits, quoted, .. }) if !quoted.is_zero() => {
@@ -217,8 +217,8 @@ impl Pair {
         Ok(())
     }
 
-    /// Whoever is no admin has no right after a team command of theirs that they had not before: neither they nor a key
-    /// of theirs, but by an invitation to their address.
+    /// Checks that a caller who is no admin gains no right by an own team command: neither the caller nor a key of
+    /// theirs gains one, except by an invitation to their address.
     fn promotes_nobody(
         &self,
         before: &Workspace,
@@ -263,7 +263,7 @@ fn plan_of<'c>(workspace: &Workspace, catalog: &'c Catalog) -> &'c Plan {
     catalog.plan(&workspace.subscription.plan).expect("it is on a plan of its version")
 }
 
-/// What holds of every workspace, without asking the naive team.
+/// Checks laws that hold of every workspace, without the naive team.
 fn laws(workspace: &Workspace, catalog: &Catalog) -> Result<(), String> {
     let (team, now) = (&workspace.team, workspace.at);
     if !team.members.is_empty() && team.admins() == 0 {
@@ -287,7 +287,7 @@ fn laws(workspace: &Workspace, catalog: &Catalog) -> Result<(), String> {
             return Err(format!("key {} has a secret of another", key.n));
         }
     }
-    // Nobody who is no member may anything.
+    // A person who is no member has no right.
     for by in (1..=PEOPLE).map(user).filter(|user| team.member(*user).is_none()).map(By::User) {
         if NEEDS.iter().any(|need| judge(workspace, plan, by, *need, now).is_ok()) {
             return Err(format!("{by:?} is no member and has rights"));
@@ -297,7 +297,7 @@ fn laws(workspace: &Workspace, catalog: &Catalog) -> Result<(), String> {
     same("open runs", open.count(), workspace.open_runs())
 }
 
-/// What a script comes to: the command that fails, and how.
+/// Replays a script; returns the number of the command that fails, and the difference.
 fn replay(catalogs: &Arc<Catalogs>, script: &[Said], secrets: &[KeyHash]) -> Option<(usize, String)> {
     let mut pair = Pair::new(catalogs);
     script.iter().enumerate().find_map(|(index, said)| {
@@ -312,7 +312,7 @@ fn replay(catalogs: &Arc<Catalogs>, script: &[Said], secrets: &[KeyHash]) -> Opt
     })
 }
 
-/// Leaves commands out as long as the script still fails.
+/// Shrinks a script: leaves commands out as long as it still fails.
 fn shrink(catalogs: &Arc<Catalogs>, script: &[Said], secrets: &[KeyHash]) -> Vec<Said> {
     let mut script = script.to_vec();
     let mut index = 0;
@@ -382,7 +382,7 @@ fn rights_are_what_the_naive_team_says() {
     }
 }
 
-/// What the generator reaches: every team command's success, and every refusal that a team can meet.
+/// Outcomes that the generator must reach: every team command's success, and every refusal that a team can meet.
 const MET: [&str; 29] = [
     "open_workspace",
     "rename",

@@ -1,6 +1,6 @@
-//! Every change of a role there is: from each, to each, by each, on the last admin or not (R35).
+//! Every change of a role: from each, to each, by each, on the last admin or not (R35).
 //!
-//! Ada is an admin and the one it is about is Bob; *last* says that no other admin is left than Bob.
+//! Ada is an admin, and Bob is the member in question; *last* says that Bob is the only admin left.
 
 use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
 use scrip_engine::team::{KeyHash, Role, Tenancy};
@@ -34,9 +34,9 @@ enum Who {
 
 use To::{Admin as ToAdmin, Member as ToMember, Removed};
 
-/// What Bob is, what he is to be, whether he is the last admin; then what each caller is told, in the order operator,
-/// another admin, Bob himself, another member, a stranger, a key of the workspace with every capability. A dash is
-/// where there cannot be such a caller.
+/// Rows: Bob's role, his role afterwards, `true` if he is the last admin; then the answer to each caller, in the
+/// order operator, another admin, Bob himself, another member, a stranger, a key of the workspace with every
+/// capability. A dash is where there cannot be such a caller.
 const TABLE: [(Option<Role>, To, bool, [&str; 6]); 12] = {
     const NO: &str = "CAPABILITY_REQUIRED";
     const LAST: &str = "INVALID_REQUEST";
@@ -76,7 +76,7 @@ fn team(catalogs: &Catalogs, workspace: &mut Workspace, by: By, command: TeamCom
     }
 }
 
-/// A workspace with Ada and Eve, and Bob as he is to be found.
+/// Returns a workspace with Ada and Eve, and Bob in the given role.
 fn scene(catalogs: &Catalogs, bob: Option<Role>, last: bool) -> Workspace {
     let choice = Choice { plan: Name::from("many"), interval: None, allowance: None, approve: Vec::new() };
     let open = Command::OpenWorkspace {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const RULES: &str = "docs/RULES.md";
 /// The document of the aims of performance, whose numbers begin with P.
 const AIMS: &str = "benches/README.md";
-/// This file, whose samples cite rules that do not exist.
+/// Path of this file, whose samples cite rules that do not exist.
 const HERE: &str = "crates/engine/tests/rules.rs";
 /// Maximum number of proofs of one rule: the best ones, so that a reader opens them.
 const PROOFS: usize = 4;

@@ -1,6 +1,7 @@
 //! Runs every story in `tests/scenarios` and reports what failed in all of them together.
 //!
-//! **Invariant:** a file without an expectation fails, so that no file counts as proof of what it does not look at.
+//! **Invariant:** a file without an expectation fails, so that no file counts as proof of a thing that it does not
+//! check.
 
 mod language;
 
@@ -22,7 +23,7 @@ fn every_scenario_holds() {
     assert!(failures.is_empty(), "{} of {} files fail:\n{}", failures.len(), files.len(), failures.join("\n"));
 }
 
-/// The language itself: each of these must fail, at the line and for the reason given.
+/// Files that test the language itself: each must fail, at the line and for the reason given.
 #[test]
 fn a_scenario_that_is_wrong_says_where_and_why() {
     let story = |rest: &str| format!("# R1 a story\ncatalog canvas-tiers\nat 2026-01-31T12:00Z\nopen\n{rest}");

@@ -1,5 +1,5 @@
-//! Holds `catalogs/sentences.toml` to its promise: every sentence is proved by something that runs, or waits by name, and
-//! every value of a shipped catalog has a source.
+//! Holds `catalogs/sentences.toml` to its promise: every sentence is proved by a scenario or test, or waits by name,
+//! and every value of a shipped catalog has a source.
 //!
 //! **Invariant:** the set of waiting sentences only shrinks; `catalogs/sentences.pending` lists the ones that may wait.
 
@@ -9,7 +9,7 @@ use repository::{check_proof, files, read, root, scenarios};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The file as it is written.
+/// `catalogs/sentences.toml` as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sentences {
@@ -18,7 +18,7 @@ struct Sentences {
     values: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
-/// A rule of a document.
+/// One rule of a document.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sentence {
@@ -30,10 +30,10 @@ struct Sentence {
     pending: Option<String>,
 }
 
-/// What a sentence may wait for.
+/// Subjects that a sentence may wait for.
 const SUBJECTS: [&str; 4] = ["access", "money", "gateway", "pages"];
 
-/// The documents, by number.
+/// Numbers of the documents.
 const DOCUMENTS: [&str; 5] = ["000", "001", "002", "003", "004"];
 
 fn file() -> Sentences {
@@ -129,8 +129,8 @@ fn a_proof_that_does_not_run_is_noticed() {
     }
 }
 
-/// The paths of all values below one, a `/` between names. An entry of an array goes by its `id`, its `interval`, or its
-/// number.
+/// Lists the paths of all values below one, a `/` between names. An entry of an array goes by its `id`, its
+/// `interval`, or its number.
 fn paths(value: &toml::Value, path: &str, into: &mut Vec<String>) {
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
     match value {
@@ -151,7 +151,8 @@ fn covers(pattern: &str, path: &str) -> bool {
     pattern.split('/').all(|part| names.next().is_some_and(|name| part == "*" || part == name))
 }
 
-/// What is wrong with the sources of a catalog: values that have none, and patterns that cover no value or a whole entry.
+/// Returns the faults in the sources of a catalog: values that have none, and patterns that cover no value or a whole
+/// entry.
 fn unsourced(catalog: &str, sources: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let (value, mut found) = (toml::from_str(catalog).expect("a catalog is TOML"), Vec::new());
     paths(&value, "", &mut found);

@@ -1,4 +1,4 @@
-//! Every status of automatic top-ups, and everything that leads out of it (R30, R33, R38).
+//! Every status of automatic top-ups, and every way out of it (R30, R33, R38).
 //!
 //! **Invariant:** the table in docs/STRIPE.md has the statuses that are walked here, and no others.
 
@@ -52,7 +52,7 @@ fn catalog(pack: &str) -> Arc<scrip_engine::Catalog> {
     Arc::new(parse_catalog(&text).unwrap_or_else(|problems| panic!("{problems:?}")))
 }
 
-/// A workspace with 50 credits whose admin asked for a pack below 20, for at most two packs a month.
+/// A workspace with 50 credits whose admin set top-ups of a pack below 20, for at most two packs a month.
 struct Desk {
     catalogs: Catalogs,
     workspace: Workspace,
@@ -141,7 +141,7 @@ impl Desk {
         self.run(&Command::Tick);
     }
 
-    /// Records the payment of a pack: of the wish `n`, or by hand.
+    /// Records the payment of a pack: of the wish `n`, or of a purchase by hand.
     fn pay(&mut self, pack: &str, price: i64, offered: Option<u32>, top_up: Option<u32>) {
         self.sources += 1;
         self.bill(BillingCommand::RecordPayment(Payment {
@@ -175,14 +175,14 @@ impl Desk {
         self.run(&Command::Freeze { reason: Name::from("fraud") });
     }
 
-    /// Claims back the newest payment, or gives it up.
+    /// Opens a dispute of the newest payment, or closes it.
     fn dispute(&mut self, disputed: bool) {
         let source = Name::from(format!("pi_{}", self.sources));
         let reversed = if disputed { 300 } else { 0 };
         self.run(&Command::ReversePayment { source, paid: 300, reversed, disputed });
     }
 
-    /// Status and reason, as the API has them, what the month has cost, and how many credits there are.
+    /// Returns status and reason as the API has them, the month's cost, and the number of credits.
     fn stands(&self) -> (String, i64, i64) {
         let top_up = self.workspace.billing.top_up.as_ref().expect("it was asked for");
         let status = match top_up.status(&self.workspace, &self.catalogs, self.now) {
@@ -199,8 +199,8 @@ impl Desk {
     }
 }
 
-/// A way out of a status: where it begins, what leads out, the steps, the events about top-ups of the last step, and
-/// the status, the month's cost and the credits afterwards.
+/// A way out of a status: the status, the name of the way, the steps, the top-up events of the last step, and the
+/// status, the month's cost and the credits afterwards.
 struct Way {
     from: &'static str,
     out: &'static str,
@@ -406,7 +406,7 @@ fn every_status_is_left_as_its_table_says() {
     }
 }
 
-/// The statuses of the table in docs/STRIPE.md are those that something leads out of here.
+/// The table in docs/STRIPE.md has the statuses that a way leads out of here.
 #[test]
 fn the_table_of_the_documents_has_every_status() {
     let page = include_str!("../../../docs/STRIPE.md");
@@ -416,7 +416,7 @@ fn the_table_of_the_documents_has_every_status() {
     let documented: BTreeSet<String> =
         rows.map(|row| format!("{} {}", cell(row, 1), cell(row, 2)).trim().to_owned()).collect();
     let mut walked: BTreeSet<String> = ways().iter().map(|way| way.from.to_owned()).collect();
-    // Only the server knows whether there is a customer.
+    // Only the server knows if there is a customer.
     walked.insert("paused no_payment_method".to_owned());
     assert_eq!(documented, walked);
     let reached: BTreeSet<&str> = ways().iter().map(|way| way.then.0).collect();
@@ -425,8 +425,8 @@ fn the_table_of_the_documents_has_every_status() {
     }
 }
 
-/// R33: whatever makes a pack worse than it was agreed stops it, before the crossing, between wish and charge, and
-/// while the month has cost enough; asking again agrees to it.
+/// R33: a change that makes a pack worse than agreed stops it: before the low balance, between wish and charge, and
+/// while the month has cost enough; setting top-ups again agrees to it.
 #[test]
 fn a_pack_that_became_worse_is_not_bought_before_it_is_agreed_again() {
     for (what, pack) in WORSE {
@@ -436,7 +436,7 @@ fn a_pack_that_became_worse_is_not_bought_before_it_is_agreed_again() {
                 desk.cross();
             }
             desk.publish(pack);
-            // The state is true before anything has happened in the workspace.
+            // The status is true before anything has happened in the workspace.
             assert_eq!(desk.stands().0, if wished { "buying" } else { "stopped pack_changed" }, "{what}");
             if wished {
                 desk.tick()
@@ -454,7 +454,7 @@ fn a_pack_that_became_worse_is_not_bought_before_it_is_agreed_again() {
     }
 }
 
-/// R33: what became better is bought as it is now, and does not move what was agreed.
+/// R33: a pack that became better is bought as it is now, and the agreement stays.
 #[test]
 fn a_pack_that_became_better_is_bought_as_it_is_now() {
     for (what, pack, price, credits) in BETTER {
@@ -472,7 +472,7 @@ fn a_pack_that_became_better_is_bought_as_it_is_now() {
             assert_eq!((wish.amount.get(), wish.catalog), (price, Some(2)), "{what}");
             desk.pay_wish();
             assert_eq!(desk.stands(), ("on".to_owned(), price, 10 + credits), "{what}");
-            // Back at what was agreed, it is bought so.
+            // A pack that is back at the agreed terms is bought on them.
             desk.publish(PACK);
             desk.cross();
             assert_eq!(desk.wish().map(|wish| wish.amount.get()), Some(500), "{what}");
@@ -480,7 +480,7 @@ fn a_pack_that_became_better_is_bought_as_it_is_now() {
     }
 }
 
-/// A charge buys the pack as its version sells it, whatever was published since.
+/// A charge buys the pack as the wish's version sells it, whatever was published since.
 #[test]
 fn a_payment_buys_what_its_wish_asked_for() {
     for pack in WORSE.iter().map(|(_, pack)| *pack).chain(BETTER.iter().map(|(_, pack, ..)| *pack)).chain([""]) {
@@ -513,7 +513,7 @@ fn what_was_paid_counts_whatever_became_of_the_wish() {
     assert_eq!((desk.did.clone(), desk.stands()), (vec!["top_up_dropped", "top_up_paid"], ("on".to_owned(), 500, 110)));
 }
 
-/// The agreement of an old journal has no price: it is what the pack is when the workspace is next looked at.
+/// The agreement of an old journal has no price: the pack counts as agreed as it is when top-ups are next followed.
 #[test]
 fn an_old_agreement_takes_the_pack_as_it_is_on_first_use() {
     let mut desk = Desk::new();

@@ -1,191 +1,192 @@
-//! Grants, balances, and what a plan lets a workspace do.
+//! Grants, balances, and the entitlements of a workspace under its plan.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Credits to be given.
+/// Grant to be made: a pack, or an amount of one unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewGrant {
-    /// A pack of the catalog that was sold.
+    /// Id of the catalog's pack that was sold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<String>,
-    /// Or so many units.
+    /// Number of units to give, in place of a pack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
     pub amount: Option<i64>,
-    /// Of `credits` (the default) or `training`.
+    /// Unit of `amount`: `credits` (the default) or `training`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<GrantUnit>,
-    /// Why. People see it.
+    /// Reason for the grant, which members of the workspace can read.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub reason: String,
-    /// What was paid, or the operator's own name for the gift: granted once, for ever.
+    /// The payment behind the grant, or the operator's own name for the gift. A source is granted once, for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// From when on it is dead; not with a pack.
+    /// Instant at which the grant expires; not with a pack, which brings its own expiry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
-    /// The only models it pays for; not with a pack.
+    /// Ids of the only models that the grant pays for; empty is every model. Not with a pack.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
 }
 
-/// What an operator can give.
+/// Unit that an operator can give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GrantUnit {
-    /// The shared balance.
+    /// Credits, which pay for most runs.
     Credits,
-    /// The training allowance.
+    /// Training units, which pay for trainings.
     Training,
 }
 
-/// Why a grant is voided.
+/// Reason for voiding a grant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VoidRequest {
-    /// In words.
+    /// Reason in words, kept in the audit log.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub reason: String,
 }
 
-/// A grant.
+/// An amount of one unit with its source, rank, scope and expiry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Grant {
-    /// `gr_…`
+    /// Id of the grant, `gr_…`.
     pub id: String,
-    /// Its name in the catalog.
+    /// Name of the grant in the catalog.
     pub code: String,
-    /// `credits`, `training` or `runs`.
+    /// Unit that the grant counts: `credits`, `training` or `runs`.
     pub unit: String,
-    /// `cycle`, `rollover`, `lifetime`, `trial`, `pack`, `bonus`, `goodwill`, `returned` or `reinstated`.
+    /// Kind of the grant: `cycle`, `rollover`, `lifetime`, `trial`, `pack`, `bonus`, `goodwill`, `returned` or
+    /// `reinstated`.
     pub kind: String,
-    /// What it was made from.
+    /// Source that the grant was made for, such as an invoice's line or the operator's own name for a gift.
     pub source: String,
-    /// The only models it pays for; empty is all.
+    /// Ids of the only models that the grant pays for; empty is every model.
     pub scope: Vec<String>,
-    /// Its place in the draw order, lowest first.
+    /// Rank of the grant in the draw order; the lowest is drawn first.
     pub rank: u8,
-    /// Its size.
+    /// Number of units granted at the start.
     pub granted: i64,
-    /// Free to be spent.
+    /// Number of units that can be held now.
     pub available: i64,
-    /// Under open holds.
+    /// Number of units under open holds.
     pub held: i64,
-    /// Spent.
+    /// Number of units spent.
     pub captured: i64,
-    /// Lost to the calendar.
+    /// Number of units that ended with the grant's expiry.
     pub expired: i64,
-    /// Taken back.
+    /// Number of units that were taken back, by a refund, a dispute or a correction.
     pub revoked: i64,
-    /// When it was made.
+    /// Instant at which the grant was made.
     pub starts_at: String,
-    /// From when on it is dead.
+    /// Instant at which the grant expires; absent is never.
     pub expires_at: Option<String>,
-    /// Whether its period is over and the next is not paid yet: nothing can be held from it.
+    /// `true` while the grant's period is over and the next is not paid yet: nothing can be held from the grant.
     #[serde(default)]
     pub frozen: bool,
 }
 
-/// What is available and held of one unit.
+/// Available and held units of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UnitBalance {
-    /// Free to be spent.
+    /// Number of units that can be held now.
     pub available: i64,
-    /// Under open holds.
+    /// Number of units under open holds.
     pub held: i64,
 }
 
-/// A balance.
+/// Balance of a workspace, with its grants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Balance {
-    /// Credits free to be spent.
+    /// Number of credits that can be held now.
     pub available: i64,
-    /// Credits under open holds.
+    /// Number of credits under open holds.
     pub held: i64,
-    /// Credits that refunds and disputes left owing.
+    /// Number of credits that refunds and disputes took back after they were spent; the next pack repays them.
     pub debt: i64,
-    /// The same for every unit there is.
+    /// Available and held units, by unit.
     pub units: BTreeMap<String, UnitBalance>,
-    /// When the next allowance comes.
+    /// Instant of the next allowance.
     pub renews_at: Option<String>,
-    /// When the last one came.
+    /// Instant of the last allowance.
     pub renewed_at: Option<String>,
-    /// Where it all is; spent and dead grants are left out.
+    /// Grants that make up the balance; grants that are spent or expired are left out.
     pub grants: Vec<Grant>,
 }
 
-/// A model as the workspace's plan sees it.
+/// A model under the workspace's plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ModelEntitlement {
-    /// The model.
+    /// Id of the model.
     pub id: String,
-    /// Its name on a page.
+    /// Name of the model for people.
     pub name: String,
-    /// `image`, `video` or `weights`.
+    /// Output of the model: `image`, `video` or `weights`.
     pub output: String,
-    /// Whether the plan keeps it shut.
+    /// `true` when the plan does not let the workspace run the model now.
     pub locked: bool,
-    /// Why: `MODEL_TIER_REQUIRED`, `TRIAL_EXHAUSTED` or `ALLOWANCE_EXHAUSTED`.
+    /// Reason for the lock: `MODEL_TIER_REQUIRED`, `TRIAL_EXHAUSTED` or `ALLOWANCE_EXHAUSTED`.
     pub reason: Option<String>,
-    /// The plans that include it.
+    /// Ids of the plans that include the model.
     pub plans_that_include: Vec<String>,
-    /// Free runs left in a trial, 0 when it is used up; absent where the plan has none.
+    /// Number of free runs left in a trial, 0 when it is used up; absent where the plan has none.
     pub trial_runs_left: Option<i64>,
-    /// When an open trial window ends.
+    /// Instant at which an open trial window ends.
     pub trial_window_ends_at: Option<String>,
-    /// Whether a trial window would open with the next run.
+    /// `true` when the next run would open a trial window.
     pub trial_window_unopened: bool,
-    /// Runs left today, where the plan limits them.
+    /// Number of runs left today, where the plan limits them.
     pub runs_left_today: Option<u32>,
 }
 
-/// The bounds of a plan; what is absent is unlimited.
+/// Limits of a plan; an absent limit is unlimited.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Limits {
-    /// Requests in any 60 seconds.
+    /// Number of requests in any 60 seconds.
     pub requests_per_minute: Option<u32>,
-    /// Runs open at once.
+    /// Number of runs open at once.
     pub concurrency: Option<u32>,
-    /// Images in one run.
+    /// Number of images in one run.
     pub batch: Option<u32>,
-    /// Bytes of stored outputs.
+    /// Size of all stored outputs, in bytes.
     pub storage_bytes: Option<u64>,
-    /// Bytes that are stored now.
+    /// Size of the outputs that are stored now, in bytes.
     pub stored_bytes: u64,
-    /// People.
+    /// Number of members that the plan has room for.
     pub members: Option<u32>,
-    /// How long outputs are kept.
+    /// Time for which outputs are kept.
     pub retention: Option<String>,
-    /// The highest parameter level.
+    /// Highest level of parameter values.
     pub level: Option<String>,
-    /// The queue lane.
+    /// Name of the lane in which runs are queued.
     pub lane: Option<String>,
 }
 
-/// What a workspace may do.
+/// Models, limits and features of a workspace under its plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Entitlements {
-    /// The plan.
+    /// Id of the plan.
     pub plan: String,
-    /// Every model.
+    /// Every model of the catalog, with the workspace's access to it.
     pub models: Vec<ModelEntitlement>,
-    /// The plan's bounds.
+    /// Limits of the plan.
     pub limits: Limits,
-    /// Allowances beside credits.
+    /// Allowances beside credits, by unit.
     pub allowances: BTreeMap<String, UnitBalance>,
-    /// Capabilities a key may have.
+    /// Capabilities that the plan allows keys to have.
     pub ceiling: Vec<String>,
-    /// What else is in the plan.
+    /// Other features of the plan.
     pub features: Vec<String>,
 }

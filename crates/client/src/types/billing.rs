@@ -1,65 +1,66 @@
-//! Buying: what is offered, where it is paid, and how it stands.
+//! Purchases: offers, checkout sessions, automatic top-ups and the state of billing.
 
 use super::Interval;
 use serde::{Deserialize, Serialize};
 
-/// What is to be bought: a pack, or a plan.
+/// Purchase to be made: a pack, or a plan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewCheckout {
-    /// A plan's id.
+    /// Id of the plan to buy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
-    /// How often it is paid; may be left out where the plan has one price.
+    /// Interval of the plan's price; may be left out where the plan has one price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
-    /// A pack's id.
+    /// Id of the pack to buy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pack: Option<String>,
 }
 
-/// Where something is paid.
+/// Checkout session in which a purchase is paid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Checkout {
-    /// The payment provider's page: send the person there.
+    /// Address of Stripe's checkout session: send the person there.
     pub url: String,
-    /// What is offered there.
+    /// Offer that is paid there.
     pub offer: Offer,
-    /// Until when it can be paid; absent where a subscription is changed.
+    /// Instant until which it can be paid; absent where a subscription is changed.
     pub expires_at: Option<String>,
 }
 
-/// What can be bought.
+/// Plan or pack that can be bought now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Offer {
-    /// The plan, or nothing for a pack.
+    /// Id of the plan; absent for a pack.
     pub plan: Option<String>,
-    /// How often it is paid.
+    /// Interval of the plan's price; absent for a pack.
     pub interval: Option<String>,
-    /// The pack, or nothing for a plan.
+    /// Id of the pack; absent for a plan.
     pub pack: Option<String>,
-    /// Its name on a page.
+    /// Name of the plan or pack for people.
     pub name: String,
-    /// Its price, in the currency's smallest unit.
+    /// Price, in the currency's smallest unit.
     pub amount: i64,
-    /// ISO 4217, lower case.
+    /// Currency of the price, ISO 4217 in lower case.
     pub currency: String,
     /// The price as people write it.
     pub price: String,
-    /// Credits it brings; of a plan, in one interval.
+    /// Number of credits it brings; of a plan, in one interval.
     pub credits: i64,
-    /// How many of them are a bonus: with a pack, or over what paying by the month would bring in a year.
+    /// Number of those credits that are a bonus: with a pack, or over what paying by the month, or else by the week,
+    /// would bring in a year.
     pub bonus: i64,
-    /// How long a pack's credits last, such as `90 days`; absent is for ever, or as long as the plan's period.
+    /// Time for which a pack's credits last, such as `90 days`; absent is for ever, or as long as the plan's period.
     pub expires: Option<String>,
-    /// `at_once`, `upgrade` (at once, in place of the current plan) or `at_period_end`.
+    /// Effect of the purchase: `at_once`, `upgrade` (at once, in place of the current plan) or `at_period_end`.
     pub takes_effect: String,
-    /// When, where it waits for the period's end.
+    /// Instant at which it takes effect, where it waits for the period's end.
     pub takes_effect_at: Option<String>,
-    /// True if an upgrade keeps what is left of the current period, and its months to come, with their dates.
+    /// `true` if an upgrade keeps what is left of the current period, and its months to come, with their dates.
     pub carries: bool,
     /// Credits that end with an upgrade; absent where it carries them, and where it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +68,7 @@ pub struct Offer {
     /// Sentence about the credits that end, to be shown before the payment; absent where none do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
-    /// The catalog version it is from.
+    /// Version of the catalog that the offer is from.
     pub catalog_version: u32,
 }
 
@@ -75,9 +76,9 @@ pub struct Offer {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct EndingCredits {
-    /// Credits that are left.
+    /// Number of credits that are left.
     pub left: i64,
-    /// Credits of months of a paid year that are not yet granted.
+    /// Number of credits of months of a paid year that are not yet granted.
     pub to_come: i64,
 }
 
@@ -85,9 +86,9 @@ pub struct EndingCredits {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CarriedPeriod {
-    /// The plan.
+    /// Id of the period's plan.
     pub plan: String,
-    /// `week`, `month` or `year`.
+    /// Interval of the period: `week`, `month` or `year`.
     pub interval: String,
     /// End of the period; until then the workspace is on the plan again when the current one ends.
     pub ends_at: String,
@@ -96,82 +97,83 @@ pub struct CarriedPeriod {
     pub next_grant_at: Option<String>,
 }
 
-/// What might be bought, and is not sold to this workspace.
+/// Plan or pack of the catalog that is not sold to this workspace now, with the reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NotOffered {
-    /// The plan, or nothing for a pack.
+    /// Id of the plan; absent for a pack.
     pub plan: Option<String>,
-    /// How often it is paid.
+    /// Interval of the plan's price; absent for a pack.
     pub interval: Option<String>,
-    /// The pack, or nothing for a plan.
+    /// Id of the pack; absent for a plan.
     pub pack: Option<String>,
-    /// Why, as a problem's code.
+    /// Reason, as the code of a problem.
     pub code: String,
-    /// The same in a sentence.
+    /// Reason in a sentence, for people.
     pub detail: String,
 }
 
-/// What a visit to the portal is for.
+/// Purpose for which a customer is sent to Stripe's portal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum PortalFlow {
-    /// Cancelling.
+    /// Cancels the workspace's subscription at Stripe.
     Cancel,
-    /// Another means of payment.
+    /// Changing the payment method.
     PaymentMethod,
 }
 
-/// A visit to the portal.
+/// Request for an address of Stripe's portal.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewPortalVisit {
-    /// The one thing it is for; absent is whatever they like.
+    /// The only purpose of the address; absent opens the whole portal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Option<PortalFlow>,
 }
 
-/// A page of the payment provider's portal.
+/// Address of Stripe's portal for one customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PortalVisit {
-    /// Send the person there.
+    /// Address of the portal: send the person there.
     pub url: String,
 }
 
-/// How paying stands in a workspace.
+/// State of a workspace's plan, its payments and its offers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BillingState {
-    /// The plan.
+    /// Id of the plan.
     pub plan: String,
-    /// How often it is paid.
+    /// Interval of the plan's price; absent on a plan that is never paid for.
     pub interval: Option<String>,
-    /// `active`, `canceling`, `past_due` or `frozen`.
+    /// Status of the plan: `active`, `canceling`, `past_due` or `frozen`.
     pub status: String,
-    /// Who says that a period is paid: `manual` or `provider`.
+    /// Kind of billing: `manual` (the operator says that a period is paid) or `provider` (Stripe collects it); absent
+    /// on a plan that is never paid for.
     pub billing: Option<String>,
-    /// When the allowance was last refreshed.
+    /// Instant of the last allowance.
     pub renewed_at: Option<String>,
-    /// When it is next.
+    /// Instant of the next allowance.
     pub renews_at: Option<String>,
-    /// Until when an unpaid renewal is waited for.
+    /// Instant until which an unpaid renewal is waited for.
     pub awaited_until: Option<String>,
     /// Paid periods beside the current one, which keep their dates (docs/CATALOGS.md, *Changing plans*).
     #[serde(default)]
     pub carried: Vec<CarriedPeriod>,
-    /// The invoice that was declined last, until one is paid; or else the payment by which automatic top-ups stopped.
+    /// Invoice that was declined last, until one is paid; or else the payment by which automatic top-ups stopped.
     pub declined: Option<DeclinedBill>,
     /// Collection by Stripe for a plan now: a payment on its way, an invoice that is open, or one that is collected.
     #[serde(default)]
     pub collecting: Option<Collecting>,
     /// Automatic top-ups, if they were asked for.
     pub top_up: Option<TopUp>,
-    /// What can be bought now.
+    /// Plans and packs that can be bought now.
     pub offers: Vec<Offer>,
-    /// What is sold, and not to this workspace now.
+    /// Plans and packs of the catalog that this workspace cannot buy now.
     pub not_offered: Vec<NotOffered>,
 }
 
@@ -179,10 +181,10 @@ pub struct BillingState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Collecting {
-    /// `on_its_way` (a debit takes days), `open` (the customer has to pay or to confirm) or `collecting` (Stripe does
-    /// it by itself).
+    /// Status of the collection: `on_its_way` (a debit takes days), `open` (the customer has to pay or to confirm) or
+    /// `collecting` (Stripe collects it without the customer).
     pub status: String,
-    /// The plan.
+    /// Id of the plan.
     pub plan: Option<String>,
     /// Interval at which the plan is paid.
     pub interval: Option<String>,
@@ -190,51 +192,51 @@ pub struct Collecting {
     pub invoice: Option<String>,
     /// Amount that is due, in the currency's smallest unit.
     pub amount: i64,
-    /// ISO 4217, lower case.
+    /// Currency of the amount, ISO 4217 in lower case.
     pub currency: Option<String>,
-    /// Stripe's page where the invoice is paid.
+    /// Address of Stripe's page where the invoice is paid.
     pub url: Option<String>,
     /// Instant of Stripe's next attempt.
     pub next_attempt: Option<String>,
 }
 
-/// A bill that was declined.
+/// An invoice that was declined.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DeclinedBill {
-    /// The provider's id of it.
+    /// Stripe's id of the invoice or payment.
     pub invoice: String,
-    /// Which attempt it was.
+    /// Attempt number, starting at 1.
     pub attempt: u32,
 }
 
-/// What is asked of automatic top-ups.
+/// Automatic top-ups to be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewTopUp {
-    /// The pack to buy.
+    /// Id of the pack to buy.
     pub pack: String,
-    /// When fewer credits than this are left, at most what the pack brings.
+    /// Number of credits below which the pack is bought; at most what the pack brings.
     pub below: i64,
-    /// What may be spent in a calendar month (UTC), in the smallest unit of the pack's currency.
+    /// Most that may be spent in a calendar month (UTC), in the smallest unit of the pack's currency.
     pub monthly_max: i64,
 }
 
-/// Automatic top-ups.
+/// Automatic top-ups of a workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TopUp {
-    /// The pack that is bought.
+    /// Id of the pack that is bought.
     pub pack: String,
-    /// When fewer credits than this are left.
+    /// Number of credits below which the pack is bought.
     pub below: i64,
-    /// What may be spent in a calendar month (UTC), in the smallest unit of the pack's currency.
+    /// Most that may be spent in a calendar month (UTC), in the smallest unit of the pack's currency.
     pub monthly_max: i64,
-    /// Amount spent in this one; a purchase that has not ended counts.
+    /// Amount spent in the current month, in the same unit; a purchase that has not ended counts.
     pub spent: i64,
-    /// `on`, `buying`, `used_up` (the month leaves no room for another pack), `paused`, `stopped` (nothing is bought
-    /// until it is asked for again) or `off`.
+    /// Status: `on`, `buying`, `used_up` (the month leaves no room for another pack), `paused`, `stopped` (nothing is
+    /// bought until top-ups are set again) or `off`.
     pub status: String,
     /// The reason for `paused`: `frozen`, `disputed` or `no_payment_method`; and for `stopped`: `declined`,
     /// `authentication_required`, `no_payment_method`, `pack_changed`, `pack_gone`, `refused` or `not_given`.
@@ -249,57 +251,57 @@ pub struct TopUp {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AgreedPack {
-    /// Credits it brings, with its bonus.
+    /// Number of credits that the pack brings, with its bonus.
     pub credits: i64,
     /// Price, in the currency's smallest unit.
     pub amount: i64,
-    /// ISO 4217, lower case.
+    /// Currency of the price, ISO 4217 in lower case.
     pub currency: String,
     /// Time the credits last; `null` is for ever.
     pub expires: Option<String>,
 }
 
-/// The payment provider's customer that a workspace is.
+/// The Stripe customer of a workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CustomerLink {
-    /// `cus_…`
+    /// Stripe's id of the customer, `cus_…`.
     pub customer: String,
 }
 
-/// The customer that a workspace is, and how news of them stands.
+/// The Stripe customer of a workspace, and whether it is reconciled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Customer {
-    /// `cus_…`
+    /// Stripe's id of the customer, `cus_…`.
     pub customer: String,
-    /// Whether there is something new about them that was not looked at yet.
+    /// `true` while there is a hint about the customer that is not reconciled yet.
     pub waits: bool,
 }
 
-/// A sweep for what nobody told of.
+/// Outcome of a sweep: a reading of Stripe's events that may not have been delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Sweep {
-    /// Events of the payment provider's that were read.
+    /// Number of Stripe's events that were read.
     pub events: u64,
-    /// Customers that are looked at again.
+    /// Number of customers that are to be reconciled again.
     pub customers: u64,
 }
 
-/// Something an operator should look at, because money and credits may not agree.
+/// Message to the operator that money and credits may not agree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Alert {
-    /// What it is about; each thing is told once.
+    /// Subject of the alert; there is one alert for each subject.
     pub about: String,
-    /// What is wrong, in a word.
+    /// Kind of the problem, in a word.
     pub kind: String,
-    /// Whose.
+    /// Id of the workspace that it concerns.
     pub workspace: Option<String>,
-    /// What is wrong and what can be done.
+    /// The problem in words, and the remedy.
     pub detail: String,
-    /// When it was first seen.
+    /// Instant at which the problem was first seen.
     pub at: String,
 }

@@ -1,38 +1,38 @@
-//! Catalogs.
+//! Catalogs, their versions, checks and migrations.
 
 use serde::{Deserialize, Serialize};
 
-/// A catalog version.
+/// A published version of the catalog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CatalogVersion {
-    /// Counts from 1.
+    /// Number of the version, starting at 1.
     pub version: u32,
-    /// Since when it is in force for renewals.
+    /// Instant of publication, from which the version is in force for renewals.
     pub published_at: String,
-    /// Of its text.
+    /// SHA-256 of the catalog's text, in hexadecimal.
     pub sha256: String,
-    /// Who published it.
+    /// Operator who published it.
     pub actor: String,
 }
 
-/// A catalog to be published.
+/// Catalog to be published or checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewCatalog {
-    /// The whole TOML file.
+    /// Text of the whole TOML file.
     pub toml: String,
 }
 
-/// Models that a catalog would retire, and what they leave behind, counted over a part of the workspaces: the counts of
-/// all parts are added up.
+/// Models that a catalog would retire, with the credits, trials and keys that they leave behind in one part of the
+/// workspaces. Add up the counts of all parts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CatalogCheck {
-    /// Version that it would be.
+    /// Number that the version would get.
     pub version: u32,
-    /// The models, whether or not they leave anything behind.
+    /// Models that would be retired, also those that leave nothing behind.
     pub retired: Vec<RetiredModel>,
     /// Start of the next part; absent on the last.
     pub next_cursor: Option<String>,
@@ -44,30 +44,30 @@ pub struct CatalogCheck {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RetiredModel {
-    /// The model.
+    /// Id of the model.
     pub model: String,
-    /// Workspaces that have something of it.
+    /// Number of workspaces with credits, trials or keys of the model.
     pub workspaces: u64,
-    /// Credits that pay for no model any more, available and held.
+    /// Number of credits that pay for no model any more, available and held.
     pub credits: i64,
-    /// Training units that pay for no model any more, available and held.
+    /// Number of training units that pay for no model any more, available and held.
     pub training: i64,
-    /// Trials of it that have begun and are not used up.
+    /// Number of trials of the model that have begun and are not used up.
     pub trials: u64,
-    /// Free runs that are left of them.
+    /// Number of free runs that are left in those trials.
     pub trial_runs: i64,
-    /// Number of keys that name it.
+    /// Number of keys that name the model.
     pub keys: u64,
     /// Ids of the first hundred of those keys, `key_…`.
     pub key_ids: Vec<String>,
 }
 
-/// A migration to be foretold or carried out.
+/// Migration to be carried out or only foretold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewMigration {
-    /// `true` says what would happen, and changes nothing.
+    /// `true` only foretells what would happen, and changes nothing.
     #[serde(default)]
     pub dry_run: bool,
 }
@@ -82,11 +82,11 @@ pub struct Migration {
     pub dry_run: bool,
     /// Number of workspaces that this part moves or would move.
     pub moved: u64,
-    /// Number of those that are worse off.
+    /// Number of moved workspaces that are worse off.
     pub worse_off: u64,
     /// Number of workspaces on older terms that cannot be moved.
     pub refused: u64,
-    /// The workspaces of this part; of a part that was carried out, the first `limit`.
+    /// Workspaces of this part; of a part that was carried out, the first `limit`.
     pub data: Vec<MigratedWorkspace>,
     /// Start of the next part; absent on the last.
     pub next_cursor: Option<String>,
@@ -98,7 +98,7 @@ pub struct Migration {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct MigratedWorkspace {
-    /// `ws_…`
+    /// Id of the workspace, `ws_…`.
     pub workspace: String,
     /// Name of the workspace.
     pub name: String,
@@ -110,15 +110,15 @@ pub struct MigratedWorkspace {
     pub catalog_version: u32,
     /// Reason for which the workspace cannot be moved; absent where it can.
     pub refusal: Option<String>,
-    /// The first renewal under the new terms; absent where the plan ends or changes before.
+    /// Instant of the first renewal under the new terms; absent where the plan ends or changes before.
     pub renews_at: Option<String>,
     /// True if any change is for the worse.
     pub worse_off: bool,
-    /// The changes, those that hold at once first.
+    /// Changes of the terms; those that hold at once come first.
     pub changes: Vec<TermChange>,
 }
 
-/// One part of a workspace's terms that changes.
+/// Change of one part of a workspace's terms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TermChange {
@@ -130,25 +130,25 @@ pub struct TermChange {
     pub after: Option<String>,
     /// `better`, `worse`, or `other`.
     pub effect: String,
-    /// `at_once`, or `at_renewal`.
+    /// Time of the effect: `at_once`, or `at_renewal`.
     pub takes_effect: String,
-    /// From when on.
+    /// Instant from which the change holds.
     pub from: String,
 }
 
-/// What a pricing page needs.
+/// Public catalog: plans, packs and models with their prices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PublicCatalog {
-    /// The product.
+    /// Name of the product.
     pub name: String,
-    /// The version in force.
+    /// Number of the version in force.
     pub version: u32,
-    /// The plan of a workspace without a subscription.
+    /// Id of the plan of a workspace without a subscription.
     pub free_plan: String,
-    /// Plans, lowest first.
+    /// Plans on sale, lowest first.
     pub plans: Vec<serde_json::Value>,
-    /// Packs.
+    /// Packs that are on sale.
     pub packs: Vec<serde_json::Value>,
     /// Models with their prices and parameters.
     pub models: Vec<serde_json::Value>,

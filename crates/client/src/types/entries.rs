@@ -2,87 +2,87 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An amount that moved.
+/// An amount of one unit that an entry moves from one account to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Posting {
-    /// What is counted.
+    /// Unit that the amount counts.
     pub unit: String,
-    /// From where.
+    /// Account that the amount leaves.
     pub from: String,
-    /// To where.
+    /// Account that the amount goes to.
     pub to: String,
-    /// How much.
+    /// Number of units moved.
     pub amount: i64,
 }
 
-/// A journal entry.
+/// One row of the journal: the events of a command in one workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Entry {
-    /// `en_…`
+    /// Id of the entry, `en_…`.
     pub id: String,
-    /// Its place in the workspace, from 1.
+    /// Number of the entry in its workspace, starting at 1.
     pub seq: u64,
-    /// When it was decided.
+    /// Instant at which the command was decided.
     pub at: String,
-    /// Who asked.
+    /// Caller or worker that gave the command.
     pub actor: String,
-    /// The command.
+    /// Name of the command.
     pub command: String,
-    /// What moved.
+    /// Amounts that the entry moved.
     pub postings: Vec<Posting>,
-    /// The events, as the journal has them.
+    /// Events of the entry, as the journal keeps them.
     pub events: serde_json::Value,
-    /// Its hash.
+    /// Hash of the entry.
     pub hash: String,
-    /// The hash of the entry before.
+    /// Hash of the entry before it in the workspace.
     pub previous_hash: String,
 }
 
-/// An entry in words.
+/// An entry in words, with the balances before and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Explanation {
-    /// The entry.
+    /// Id of the entry.
     pub entry: String,
-    /// When it was decided.
+    /// Instant at which the command was decided.
     pub at: String,
-    /// In one sentence.
+    /// The entry in one sentence.
     pub summary: String,
-    /// Event by event.
+    /// The entry's events in words, in their order.
     pub lines: Vec<ExplanationLine>,
-    /// What changed, grant by grant.
+    /// Changes of the balance, grant by grant.
     pub balances: Vec<BalanceChange>,
 }
 
-/// An event in words.
+/// One event in words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ExplanationLine {
-    /// When it took effect.
+    /// Instant at which the event took effect.
     pub at: String,
-    /// In words.
+    /// The event in words.
     pub text: String,
-    /// What moved.
+    /// Amounts that the event moved.
     pub postings: Vec<Posting>,
 }
 
-/// What an entry changed in a grant.
+/// Change of one grant by an entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BalanceChange {
-    /// `gr_…`
+    /// Id of the grant, `gr_…`.
     pub grant: String,
-    /// What is counted.
+    /// Unit that the grant counts.
     pub unit: String,
-    /// Available before.
+    /// Number of available units before the entry.
     pub available_before: i64,
-    /// Available after.
+    /// Number of available units after the entry.
     pub available_after: i64,
-    /// Held before.
+    /// Number of held units before the entry.
     pub held_before: i64,
-    /// Held after.
+    /// Number of held units after the entry.
     pub held_after: i64,
 }
 
@@ -90,17 +90,17 @@ pub struct BalanceChange {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UsageRow {
-    /// The day, in UTC; absent when summed over days.
+    /// Day in UTC; absent when summed over days.
     pub day: Option<String>,
-    /// The model; empty for holds of a plain amount; absent when summed over models.
+    /// Id of the model; empty for holds of a plain amount; absent when summed over models.
     pub model: Option<String>,
-    /// What is counted.
+    /// Unit that is counted.
     pub unit: String,
-    /// Runs and holds that ended.
+    /// Number of runs and holds that ended.
     pub runs: i64,
-    /// How many of them delivered nothing.
+    /// Number of those that delivered nothing.
     pub failed: i64,
-    /// What was spent.
+    /// Number of units spent.
     pub captured: i64,
 }
 
@@ -108,10 +108,10 @@ pub struct UsageRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Usage {
-    /// The first day.
+    /// First day, in UTC.
     pub from: String,
-    /// The last day.
+    /// Last day, in UTC.
     pub to: String,
-    /// `day`, `model` or both.
+    /// Rows by `day`, by `model` or by both.
     pub rows: Vec<UsageRow>,
 }

@@ -1,38 +1,38 @@
 //! Holds, one at a time and many at once.
 //!
-//! Invariant: an idempotency key is compared on a decision as it is written here. Members of [`Decision`] and of what
-//! is in it may be added, absent where nobody gives them, but not moved or renamed.
+//! Invariant: the JSON of a decision is what its idempotency key is compared on. Members of [`Decision`] and of the
+//! types in it may be added, if they are left out of the JSON when absent; they are never moved or renamed.
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
-/// Decisions that one request may ask for, at most.
+/// Most decisions that one request may ask for.
 pub const DECISIONS_MAX: usize = 1_000;
 
-/// Credits to be held.
+/// Hold to be opened: a number of credits, or the price of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewHold {
-    /// So many.
+    /// Number of credits to hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
     pub credits: Option<i64>,
-    /// Or the price of a model.
+    /// Id of the model whose price is held, in place of `credits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// With these parameters.
+    /// Parameters that the model's price is computed from.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[cfg_attr(feature = "schema", schema(value_type = Object, additional_properties))]
     pub params: Map<String, Value>,
-    /// The caller's name for it.
+    /// The caller's name for the hold.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub reference: String,
-    /// For how long; an hour when absent.
+    /// Time until the hold expires, in seconds; 3,600 when absent.
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 2592000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<i64>,
-    /// The member or key it is for, whose rights and caps bind it as they bind a run.
+    /// Member or key that the hold is for: their rights and caps bind the hold as they bind a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<OnBehalfOf>,
     /// `true` to count it against the workspace's limit of requests, as if the workspace's own key had asked.
@@ -40,97 +40,97 @@ pub struct NewHold {
     pub count_request: bool,
 }
 
-/// The member or key that a hold is for; of a member's key the key is enough.
+/// Member or key that a hold is for; for a key of a member, `key` is enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OnBehalfOf {
-    /// `usr_…`, a member of the workspace.
+    /// Id of a member of the workspace, `usr_…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
-    /// `key_…`, a key of the workspace or of the member.
+    /// Id of a key of the workspace or of the member, `key_…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
 
-/// How much of a hold is spent.
+/// Amount of a hold to spend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CaptureRequest {
-    /// All of it when absent.
+    /// Number of credits to spend; absent is all of the hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
     pub credits: Option<i64>,
 }
 
-/// How much longer a hold lasts.
+/// New duration of a hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExtendRequest {
-    /// From now on.
+    /// Time until the hold expires, in seconds from now.
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 2592000))]
     pub seconds: i64,
 }
 
-/// A hold.
+/// Units that are set aside until they are captured or released.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Hold {
-    /// `hd_…`
+    /// Id of the hold, `hd_…`.
     pub id: String,
-    /// The caller's name for it.
+    /// The caller's name for the hold.
     pub reference: String,
-    /// The model it is for.
+    /// Id of the model that the hold is for.
     pub model: Option<String>,
-    /// `open`, `captured`, `released` or `expired`.
+    /// Status: `open`, `captured`, `released` or `expired`.
     pub status: String,
-    /// What it counts.
+    /// Unit that the hold counts.
     pub unit: String,
-    /// How much was held.
+    /// Number of units that were held at the start.
     pub credits: i64,
-    /// Spent.
+    /// Number of units spent.
     pub captured: i64,
-    /// Given back.
+    /// Number of units that went back to their grants.
     pub released: i64,
-    /// When it was opened.
+    /// Instant at which the hold was opened.
     pub created_at: String,
-    /// When it is given up.
+    /// Instant at which an open hold expires.
     pub expires_at: String,
-    /// When it ended.
+    /// Instant at which the hold ended.
     pub ended_at: Option<String>,
-    /// The member or key it is for.
+    /// Member or key that the hold is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<OnBehalfOf>,
 }
 
-/// Decisions to be made in one request, those about one workspace in this order.
+/// Decisions to be made in one request; those about one workspace are made in this order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DecisionBatch {
-    /// At most [`DECISIONS_MAX`].
+    /// Decisions in order, at most [`DECISIONS_MAX`].
     #[serde(deserialize_with = "crate::strict::list")]
     #[cfg_attr(feature = "schema", schema(min_items = 1))]
     pub decisions: Vec<Decision>,
 }
 
-/// One decision about holds, with what asking for it once takes.
+/// One decision about holds, with the members that a request for it alone would have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged, try_from = "Members")]
 pub enum Decision {
-    /// Opens a hold.
+    /// Opens a new hold.
     Open(OpenDecision),
-    /// Spends one.
+    /// Captures a hold, in whole or in part.
     Capture(CaptureDecision),
-    /// Gives one back.
+    /// Releases all of a hold.
     Release(ReleaseDecision),
 }
 
 impl Decision {
-    /// The key under which it happens at most once.
+    /// Returns the idempotency key, under which the decision happens at most once.
     pub fn key(&self) -> &str {
         match self {
             Decision::Open(OpenDecision { key, .. })
@@ -140,7 +140,7 @@ impl Decision {
     }
 }
 
-/// Opens a hold.
+/// Decision that opens a hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -148,13 +148,13 @@ pub struct OpenDecision {
     /// The decision's idempotency key.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255, pattern = "^[!-~]+$"))]
     pub key: String,
-    /// `ws_…`
+    /// Id of the workspace, `ws_…`.
     pub workspace: String,
-    /// What is held.
+    /// The hold to be opened.
     pub open: NewHold,
 }
 
-/// Spends a hold, in whole or in part; the rest goes back.
+/// Decision that captures a hold, in whole or in part; the rest is released.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -162,13 +162,13 @@ pub struct CaptureDecision {
     /// The decision's idempotency key.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255, pattern = "^[!-~]+$"))]
     pub key: String,
-    /// `hd_…`, which was there before this request.
+    /// Id of a hold that was opened before this request, `hd_…`.
     pub hold: String,
-    /// How much of it.
+    /// Amount of the hold to spend.
     pub capture: CaptureRequest,
 }
 
-/// Gives a hold back.
+/// Decision that releases a hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -176,20 +176,20 @@ pub struct ReleaseDecision {
     /// The decision's idempotency key.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 255, pattern = "^[!-~]+$"))]
     pub key: String,
-    /// `hd_…`, which was there before this request.
+    /// Id of a hold that was opened before this request, `hd_…`.
     pub hold: String,
-    /// Nothing.
+    /// An empty object; its presence says that the hold is released.
     pub release: ReleaseRequest,
 }
 
-/// There is nothing to say about giving a hold back.
+/// Empty object: a release has no members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseRequest {}
 
-/// A decision as it is read. Serde tries the variants of an enum without a tag one after the other and then says that
-/// none fits; this says which member is wrong.
+/// Raw members of a decision. Serde would try the variants of an untagged enum in turn and report only that none
+/// fits; this type lets the error name the member that is wrong.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Members {
@@ -206,12 +206,12 @@ struct Members {
     release: Option<ReleaseRequest>,
 }
 
-/// A member that may be left out, but not be null.
+/// Reads a member that may be left out, but not be null.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// The same for one that is an object.
+/// Reads a member that is an object, and may be left out, but not be null.
 fn given_object<'de, T: de::DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     crate::strict::object(deserializer).map(Some)
 }
@@ -240,22 +240,22 @@ impl TryFrom<Members> for Decision {
     }
 }
 
-/// What became of the decisions of one request, in the order asked.
+/// Outcomes of the decisions of one request, in the order asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DecisionAnswers {
-    /// One a decision.
+    /// One answer for each decision.
     pub answers: Vec<DecisionAnswer>,
 }
 
-/// What became of a decision.
+/// Outcome of one decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum DecisionAnswer {
-    /// It was made.
+    /// The decision was made.
     Made(DecisionMade),
-    /// It was not; nothing of it happened.
+    /// The decision was refused, and changed nothing.
     Refused(DecisionRefused),
 }
 
@@ -263,15 +263,15 @@ pub enum DecisionAnswer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DecisionMade {
-    /// Its key.
+    /// Idempotency key of the decision.
     pub key: String,
-    /// The status the request for it alone would be answered with: 201 for a hold that was opened, or 200.
+    /// HTTP status that a request for this decision alone would get: 201 for a hold that was opened, or 200.
     pub status: u16,
-    /// The hold.
+    /// The hold after the decision.
     pub hold: Hold,
-    /// `en_…`, the journal entry behind it.
+    /// Id of the journal entry of the decision, `en_…`.
     pub entry: Option<String>,
-    /// Whether this was answered before, to a request with the same key.
+    /// `true` when the same key was answered before, and this is that answer.
     pub replayed: bool,
 }
 
@@ -279,22 +279,22 @@ pub struct DecisionMade {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DecisionRefused {
-    /// Its key.
+    /// Idempotency key of the decision.
     pub key: String,
-    /// The status the request for it alone would be answered with.
+    /// HTTP status that a request for this decision alone would get.
     pub status: u16,
-    /// The problem document it would be answered with.
+    /// Problem document that a request for this decision alone would get.
     pub problem: DecisionProblem,
 }
 
-/// A problem document whole: what every one has, and what its code has beside that.
+/// A whole problem document: the members of every problem, and the members of its code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DecisionProblem {
-    /// What every problem has.
+    /// Members that every problem has.
     #[serde(flatten)]
     pub problem: super::Problem,
-    /// For instance the `options` of `INSUFFICIENT_CREDITS`.
+    /// Members of the problem's code, for instance the `options` of `INSUFFICIENT_CREDITS`.
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schema(value_type = Object, additional_properties))]
     pub members: Map<String, Value>,

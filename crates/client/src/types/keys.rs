@@ -3,157 +3,157 @@
 use super::Interval;
 use serde::{Deserialize, Serialize};
 
-/// So many credits, for ever or in each interval.
+/// Cap on spending: a number of credits, for ever or in each interval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SpendCap {
-    /// Credits.
+    /// Number of credits that may be spent.
     #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 1_000_000_000))]
     pub credits: i64,
-    /// How often it begins again, counted from when it was set; absent is never.
+    /// Interval after which the cap begins anew, counted from when it was set; absent is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Interval>,
 }
 
-/// A cap and how far it is used up. What is held counts as spent; what comes back does not.
+/// A cap and the part of it that is used. Held credits count as spent; released credits do not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CapView {
-    /// Credits.
+    /// Number of credits that may be spent.
     pub credits: i64,
-    /// `week`, `month` or `year`; absent when it never begins again.
+    /// Interval after which the cap begins anew: `week`, `month` or `year`; absent is never.
     pub every: Option<String>,
-    /// Spent of it.
+    /// Number of credits spent in the current interval.
     pub spent: i64,
-    /// When it begins again.
+    /// Instant at which the cap begins anew.
     pub resets_at: Option<String>,
 }
 
-/// Whose a key is to be.
+/// Owner of a key to be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KeyOwner {
-    /// The workspace's own: it lives on whoever leaves. For admins and the operator.
+    /// The workspace: the key stays when its maker leaves. For admins and the operator.
     #[default]
     Workspace,
-    /// Of whoever makes it: it can do no more than they, and goes with them.
+    /// The person who makes the key: it can do no more than its owner, and ends when the owner leaves.
     Me,
 }
 
-/// A key to be made.
+/// Key of a workspace to be made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
-    /// Shown on pages.
+    /// Name of the key for people.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub name: String,
-    /// What it may do, such as `workflow:read`, `model:run`, or `model:image-pro:run` for one alone. None of it may be
-    /// above the plan's ceiling or above whoever makes the key.
+    /// Capabilities, such as `workflow:read`, `model:run`, or `model:image-pro:run` for one model alone. Each must be
+    /// within the plan's ceiling and within the role of the person who makes the key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
-    /// A preset of the catalog, instead of capabilities.
+    /// Name of a preset of the catalog, in place of capabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// The only models it may run; absent is every one that its capabilities reach.
+    /// Ids of the only models that the key may run; empty is every model that its capabilities reach.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
-    /// The only workflows it may run.
+    /// The only workflows that the key may run; empty is every workflow that its capabilities reach.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workflows: Vec<String>,
-    /// Whose it is: the workspace's, unless a member who is no admin makes it.
+    /// Owner of the key; `workspace` when absent, and `me` for a member who is no admin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<KeyOwner>,
-    /// What it may spend.
+    /// Cap on what the key may spend.
     #[serde(default, deserialize_with = "crate::strict::maybe", skip_serializing_if = "Option::is_none")]
     pub spend_cap: Option<SpendCap>,
-    /// From when on it is dead.
+    /// Instant at which the key expires; absent is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
 }
 
-/// What is to be different about a key. What is absent stays.
+/// Change of a key. An absent member stays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KeyChange {
-    /// Another name.
+    /// New name of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub name: Option<String>,
-    /// Other capabilities, granted anew.
+    /// New capabilities, which are granted anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Vec<String>>,
-    /// Another cap; `null` takes it away.
+    /// New cap; `null` removes it.
     #[serde(default, deserialize_with = "crate::strict::given", skip_serializing_if = "Option::is_none")]
     pub spend_cap: Option<Option<SpendCap>>,
-    /// Somebody has looked at it after its maker had left, and it stays.
+    /// `true` confirms a key of the workspace whose maker has left, so that it no longer needs a review.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reviewed: bool,
 }
 
-/// How a key gets another secret.
+/// Rotation of a key's secret.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
-    /// For how many seconds the old secret still opens it; a day when absent.
+    /// Time for which the old secret still opens the key, in seconds; 86,400 (a day) when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 604_800))]
     pub grace: Option<i64>,
 }
 
-/// A key. Its secret is shown once, when it is made or gets another.
+/// A key of a workspace. Its secret is shown once, in the answer that makes or rotates it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Key {
-    /// `key_…`
+    /// Id of the key, `key_…`.
     pub id: String,
-    /// Shown on pages.
+    /// Name of the key for people.
     pub name: String,
-    /// The secret, `scrip_wk_…`, in this answer alone.
+    /// The secret, `scrip_wk_…`, in the answer that makes or rotates the key alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// How the secret ends.
+    /// Last four characters of the secret.
     pub last4: String,
-    /// What it was given.
+    /// Capabilities that the key was given.
     pub capabilities: Vec<String>,
-    /// What of it is in force under the plan and the role of its owner.
+    /// Capabilities in force under the plan and the role of the key's owner.
     pub effective: Vec<String>,
-    /// What of it sleeps.
+    /// Capabilities that were given and are not in force now.
     pub dormant: Vec<String>,
-    /// What could be granted to it now.
+    /// Capabilities that could be granted to the key now.
     pub available: Vec<String>,
-    /// The only models it may run; empty is all.
+    /// Ids of the only models that the key may run; empty is all.
     pub models: Vec<String>,
-    /// The only workflows it may run; empty is all.
+    /// The only workflows that the key may run; empty is all.
     pub workflows: Vec<String>,
-    /// The member it belongs to, `usr_…`; absent is the workspace's own.
+    /// Id of the member who owns the key, `usr_…`; absent for a key of the workspace itself.
     pub owner: Option<String>,
-    /// Who made it, `usr_…`; absent is the operator.
+    /// Id of the user who made the key, `usr_…`; absent when the operator did.
     pub made_by: Option<String>,
-    /// Whether it is the workspace's own and whoever made it has left: somebody should look at it.
+    /// `true` for a key of the workspace whose maker has left: an admin should confirm or revoke it.
     pub needs_review: bool,
-    /// What it may spend.
+    /// Cap on the key's spending, and the part that is used.
     pub spend_cap: Option<CapView>,
-    /// Why it is switched off.
+    /// Reason for which the key is frozen; absent when it is not.
     pub frozen_reason: Option<String>,
-    /// When it was made.
+    /// Instant at which the key was made.
     pub created_at: String,
-    /// From when on it is dead.
+    /// Instant at which the key expires; absent is never.
     pub expires_at: Option<String>,
-    /// Until when the secret before this one opens it.
+    /// Instant until which the previous secret still opens the key.
     pub previous_until: Option<String>,
-    /// When it was last used, to the minute.
+    /// Instant of the last use, to the minute.
     pub last_used_at: Option<String>,
 }
 
-/// Something that was ended.
+/// Answer of a request that ended or removed a thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Ended {
-    /// What.
+    /// Id of the thing that was ended.
     pub id: String,
 }

@@ -3,89 +3,89 @@
 use super::{CapView, SpendCap};
 use serde::{Deserialize, Serialize};
 
-/// What a member is to the workspace.
+/// Role of a member in the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Does everything that is not the operator's.
+    /// Changes the workspace: members, keys, plan and packs.
     Admin,
-    /// Runs and reads.
+    /// Runs models and reads.
     Member,
 }
 
-/// A member.
+/// A user in a workspace, with a role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Member {
-    /// `usr_…`
+    /// Id of the user, `usr_…`.
     pub id: String,
-    /// Their address when they joined.
+    /// Address of the member at the time of joining.
     pub email: String,
-    /// `admin` or `member`.
+    /// Role of the member: `admin` or `member`.
     pub role: String,
-    /// Whether the plan has room for them; the others wait.
+    /// `true` when the plan has room for the member; the others wait for a place.
     pub seated: bool,
-    /// What they may spend.
+    /// Cap on the member's spending, and the part that is used.
     pub spend_cap: Option<CapView>,
-    /// Since when.
+    /// Instant at which the member joined.
     pub joined_at: String,
 }
 
-/// Somebody an operator's own product knows, made a member without an invitation.
+/// User of the operator's own product, who becomes a member without an invitation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewMember {
-    /// E-mail.
+    /// E-mail address of the user.
     #[cfg_attr(feature = "schema", schema(min_length = 3, max_length = 254))]
     pub email: String,
-    /// `member` when absent.
+    /// Role of the member; `member` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
 }
 
-/// What is to be different about a member. What is absent stays.
+/// Change of a member. An absent member of this object stays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MemberChange {
-    /// Another role.
+    /// New role of the member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// Another cap; `null` takes it away.
+    /// New cap; `null` removes it.
     #[serde(default, deserialize_with = "crate::strict::given", skip_serializing_if = "Option::is_none")]
     pub spend_cap: Option<Option<SpendCap>>,
 }
 
-/// Somebody to be invited.
+/// Invitation of a person to the workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewInvitation {
-    /// Where the invitation goes; nobody else can accept it.
+    /// Address that the invitation is sent to; only the owner of its mailbox can accept it.
     #[cfg_attr(feature = "schema", schema(min_length = 3, max_length = 254))]
     pub email: String,
-    /// `member` when absent.
+    /// Role after the invitation is accepted; `member` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
 }
 
-/// An invitation that waits for an answer.
+/// An invitation that is not accepted yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Invitation {
-    /// `inv_…`
+    /// Id of the invitation, `inv_…`.
     pub id: String,
-    /// Where it went.
+    /// Address that the invitation was sent to.
     pub email: String,
-    /// What they would be.
+    /// Role after the invitation is accepted.
     pub role: String,
-    /// From when on it is dead.
+    /// Instant at which the invitation expires.
     pub expires_at: String,
 }
 
-/// What the link of an invitation says.
+/// Acceptance of an invitation, by the token of its link.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -94,26 +94,26 @@ pub struct Acceptance {
     pub token: String,
 }
 
-/// A privileged act.
+/// A privileged act in the audit log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AuditEntry {
-    /// The journal's entry, `en_…`.
+    /// Id of the journal entry, `en_…`.
     pub entry: String,
-    /// When.
+    /// Instant of the act.
     pub at: String,
-    /// Who: `usr_…`, `key_…`, or an operator by the end of their key.
+    /// Actor: `usr_…`, `key_…`, or an operator by the last characters of the operator key.
     pub actor: String,
-    /// What.
+    /// Name of the act.
     pub act: String,
-    /// The request it came with; absent for entries of versions that did not keep it.
+    /// Id of the request that the act came with; absent for entries of versions that did not keep it.
     pub request_id: Option<String>,
-    /// In words.
+    /// The act in one sentence.
     pub summary: String,
-    /// What it changed, as it was.
+    /// The things that the act changed, with their values before it.
     #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub before: serde_json::Value,
-    /// The same, as it was after.
+    /// The same things, with their values after it.
     #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub after: serde_json::Value,
 }

@@ -1,25 +1,25 @@
-//! Keys of operators.
+//! Operator keys and their scopes.
 
 use serde::{Deserialize, Serialize};
 
-/// A part of what operators may do.
+/// Scope of an operator key: the requests that it is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OperatorScope {
-    /// To see everything, secrets excepted.
+    /// Reads everything, secrets excepted.
     Read,
-    /// To quote, hold and run, and to see holds and runs.
+    /// Quotes, holds and runs, and reads holds and runs.
     Holds,
-    /// To give credits.
+    /// Gives credits to workspaces.
     Grants,
-    /// To make links that let somebody in, and pages on which they pay.
+    /// Makes links that sign a person in, checkout sessions and addresses of Stripe's portal.
     Links,
-    /// To open workspaces on the free plan, to find and to rename them.
+    /// Opens workspaces on the free plan, finds and renames them.
     Workspaces,
-    /// To check, publish and migrate catalogs.
+    /// Checks, publishes and migrates catalogs.
     Catalog,
-    /// To do everything.
+    /// Allows every request of an operator.
     All,
 }
 
@@ -28,46 +28,47 @@ pub enum OperatorScope {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewOperatorKey {
-    /// Shown in lists; no other good key has it.
+    /// Name of the key in lists; unique among the keys that are good.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub name: String,
-    /// Scopes; `all` stands alone.
+    /// Scopes of the key; `all` only without others.
     #[cfg_attr(feature = "schema", schema(min_items = 1, max_items = 7))]
     pub scopes: Vec<OperatorScope>,
-    /// Credits, or units of another kind, that it may give in a day of UTC; absent is no limit. For the scope `grants`.
+    /// Most credits, or units of another kind, that the key may give in a day of UTC; absent is no limit. For the
+    /// scope `grants`.
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants_per_day: Option<i64>,
-    /// Instant from which on it is dead; absent is never.
+    /// Instant at which the key expires; absent is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
-    /// `true` for a key that begins with `scrip_sk_live_`, as those for real credits do.
+    /// `true` for a key that begins with `scrip_sk_live_`, as keys for real credits do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub live: bool,
 }
 
-/// An operator key.
+/// A key of an operator, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OperatorKey {
-    /// `opk_…`
+    /// Id of the key, `opk_…`.
     pub id: String,
-    /// The key's name; `environment` for the one that `SCRIP_OPERATOR_KEY` gives, `first` for the one that the first
-    /// start made.
+    /// Name of the key; `environment` for the key in `SCRIP_OPERATOR_KEY`, `first` for the key that the first start
+    /// made.
     pub name: String,
-    /// The secret's last four letters.
+    /// Last four characters of the secret.
     pub last4: String,
-    /// Scopes.
+    /// Scopes of the key: the requests that it is good for.
     pub scopes: Vec<String>,
-    /// Units that it may give in a day of UTC; absent is no limit.
+    /// Most units that the key may give in a day of UTC; absent is no limit.
     pub grants_per_day: Option<i64>,
-    /// Instant at which it was made; absent for the one that `SCRIP_OPERATOR_KEY` gives.
+    /// Instant at which the key was made; absent for the key in `SCRIP_OPERATOR_KEY`.
     pub created_at: Option<String>,
-    /// Instant from which on it is dead.
+    /// Instant at which the key expires; absent is never.
     pub expires_at: Option<String>,
-    /// Instant at which it was revoked.
+    /// Instant at which the key was revoked.
     pub revoked_at: Option<String>,
-    /// Instant of its last use, to a minute.
+    /// Instant of the last use, to the minute.
     pub last_used_at: Option<String>,
     /// The secret, `scrip_sk_…`, in the answer that makes the key alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

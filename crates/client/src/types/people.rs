@@ -1,4 +1,4 @@
-//! People, and blocking them.
+//! People, and blocks of people.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,36 +6,36 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Person {
-    /// `usr_…`
+    /// Id of the user, `usr_…`.
     pub id: String,
-    /// Their address, in lower case.
+    /// Address of the person, in lower case.
     pub email: String,
-    /// Instant at which they were added.
+    /// Instant at which the person was added.
     pub created_at: String,
-    /// The workspaces they belong to, `ws_…`.
+    /// Ids of the workspaces that the person is a member of, `ws_…`.
     pub workspaces: Vec<String>,
-    /// Their block, if they are blocked.
+    /// Block of the person; absent when not blocked.
     pub blocked: Option<Block>,
 }
 
-/// A block.
+/// An operator's refusal of a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Block {
-    /// The operator's reason.
+    /// Reason that the operator gave.
     pub reason: String,
-    /// The operator who blocked them.
+    /// Operator who blocked the person.
     pub by: String,
-    /// Instant of the block.
+    /// Instant at which the person was blocked.
     pub at: String,
 }
 
-/// A block to be made.
+/// Block of a person to be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewBlock {
-    /// The reason, for the audit log.
+    /// Reason of the block, for the audit log.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub reason: String,
 }

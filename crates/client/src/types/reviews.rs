@@ -1,73 +1,73 @@
-//! Reviews that stand before a plan: what is sent with an application, and what became of it.
+//! Reviews that a plan requires: applications, their files and their decisions.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// An application for a review.
+/// Application for a review to be sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewReview {
-    /// The review, as the plans that require it name it.
+    /// Name of the review, as the plans that require it give it.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub review: String,
-    /// What the operator is to know, by names of the applicant's own: at most 50 texts of at most 2,000 characters.
+    /// Answers for the operator, by names of the applicant's own: at most 50 texts of at most 2,000 characters.
     #[serde(default)]
     pub form: BTreeMap<String, String>,
 }
 
-/// An application, and how it was decided.
+/// Application for a review, and its decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Review {
-    /// `rev_…`
+    /// Id of the application, `rev_…`.
     pub id: String,
-    /// Whose it is, `ws_…`.
+    /// Id of the applying workspace, `ws_…`.
     pub workspace: String,
-    /// The review.
+    /// Name of the review.
     pub review: String,
-    /// `submitted`, `approved`, `rejected` or `revoked`.
+    /// Status: `submitted`, `approved`, `rejected` or `revoked`.
     pub status: String,
-    /// What was sent with it.
+    /// Texts that were sent with the application.
     pub form: BTreeMap<String, String>,
-    /// The files that were added to it.
+    /// Files that were added to the application.
     pub files: Vec<ReviewFile>,
-    /// Who applied; absent when it was approved with a plan and nobody had applied.
+    /// Applicant; absent when the review was approved with a plan, without an application.
     pub applied_by: Option<String>,
-    /// When.
+    /// Instant of the application.
     pub applied_at: String,
-    /// Why it was decided so.
+    /// Reason of the decision.
     pub reason: Option<String>,
-    /// When it was.
+    /// Instant of the decision; absent until it is made.
     pub decided_at: Option<String>,
 }
 
-/// A file of an application.
+/// File of an application for a review.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ReviewFile {
-    /// `rf_…`
+    /// Id of the file, `rf_…`.
     pub id: String,
-    /// What it is called.
+    /// Name of the file.
     pub name: String,
-    /// `application/pdf`, `image/png` or `image/jpeg`.
+    /// Media type: `application/pdf`, `image/png` or `image/jpeg`.
     pub content_type: String,
-    /// Its size.
+    /// Size of the file, in bytes.
     pub bytes: i64,
-    /// Of its bytes, in hexadecimal.
+    /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
-    /// Who added it.
+    /// Applicant or operator who added the file.
     pub added_by: String,
-    /// When.
+    /// Instant at which the file was added.
     pub added_at: String,
 }
 
-/// How an application is decided.
+/// Decision on an application for a review.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReviewDecision {
-    /// Why. Of a rejection or a revocation, the applicant is told.
+    /// Reason of the decision. The applicant is told the reason of a rejection or a revocation.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub reason: String,
 }

@@ -3,192 +3,192 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A line of a price.
+/// One line of a price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Line {
-    /// What it is for.
+    /// Text of the line: the part of the price that it states.
     pub text: String,
-    /// What it comes to.
+    /// Number of credits that the line adds.
     pub credits: i64,
 }
 
-/// A price to be asked for.
+/// Request for a quote: a model and its parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewQuote {
-    /// The model.
+    /// Id of the model.
     pub model: String,
-    /// What is asked of it.
+    /// Parameters of the run, by name.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schema(value_type = Object, additional_properties))]
     pub params: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A price for exact parameters, good for 15 minutes.
+/// Price for exact parameters, good for 15 minutes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Quote {
-    /// `qt_…`, to be cited by a run.
+    /// Id of the quote, `qt_…`, which a run can cite.
     pub id: String,
-    /// The model.
+    /// Id of the model.
     pub model: String,
-    /// The parameters as they were understood, defaults filled in.
+    /// Parameters with their defaults filled in.
     pub params: serde_json::Value,
-    /// The price; in the model's unit.
+    /// Price of the run, in the model's unit.
     pub credits: i64,
-    /// What the price counts.
+    /// Unit that the price counts.
     pub unit: String,
-    /// Its breakdown.
+    /// Price line by line; the lines add up to `credits`.
     pub lines: Vec<Line>,
-    /// What cancelling costs once the run is running: `none`, `full` or `elapsed` comes back.
+    /// Units that come back when a running run is canceled: `none`, `full` or `elapsed`.
     pub cancel: String,
-    /// Until when it is good.
+    /// Instant at which the quote expires.
     pub expires_at: String,
-    /// The catalog version of the price.
+    /// Version of the catalog that the price is from.
     pub catalog_version: u32,
-    /// Whether the run would be accepted now.
+    /// `true` when the run would be accepted now.
     pub allowed: bool,
-    /// Why not: a code and its members.
+    /// Reason for which the run would be refused: a problem's code and its members.
     pub refusal: Option<serde_json::Value>,
-    /// Credits that would be left.
+    /// Number of credits that would be left.
     pub balance_after: Option<i64>,
 }
 
-/// A run to be made.
+/// Run to be started: a model, its parameters and, if wanted, a quote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewRun {
-    /// The model.
+    /// Id of the model.
     pub model: String,
-    /// What is asked of it.
+    /// Parameters of the run, by name.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schema(value_type = Object, additional_properties))]
     pub params: serde_json::Map<String, serde_json::Value>,
-    /// The quote whose price is to hold.
+    /// Id of the quote whose price is to hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<String>,
-    /// What the sandbox provider is to do; only in test mode.
+    /// Behavior of the sandbox for this run; only in test mode.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::strict::maybe")]
     pub sandbox: Option<Sandbox>,
-    /// The caller's own words; at most 50 of them.
+    /// Labels of the caller's own; at most 50 of them.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     #[cfg_attr(feature = "schema", schema(value_type = Object, additional_properties))]
     pub metadata: serde_json::Map<String, serde_json::Value>,
 }
 
-/// What the sandbox provider is to do with a run.
+/// Behavior of the sandbox for one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Sandbox {
-    /// How it ends.
+    /// Outcome of the run; absent leaves it to the sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<SandboxOutcome>,
-    /// After so many seconds.
+    /// Time until the outcome, in seconds.
     #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 86400))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u32>,
-    /// How much of `images` or `duration` is delivered.
+    /// Amounts of `images` or `duration` that are delivered, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub delivered: BTreeMap<String, u32>,
 }
 
-/// How a sandboxed run ends.
+/// Outcome of a run in the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SandboxOutcome {
-    /// With usable output.
+    /// Succeeds with usable output.
     Succeed,
-    /// With an error of the provider.
+    /// Fails with an error of the provider.
     Fail,
-    /// Never; its deadline ends it.
+    /// Never ends by itself; the run's deadline ends it.
     Timeout,
-    /// With output that cannot be used.
+    /// Ends with output that cannot be used.
     Unusable,
-    /// With a refusal by a filter.
+    /// Ends with a refusal by a content filter.
     Refused,
 }
 
-/// What became of a run's credits.
+/// Credits of a run, from its price to their end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RunCredits {
-    /// The price.
+    /// Price of the run.
     pub quoted: i64,
-    /// Held now.
+    /// Number of units held now.
     pub held: i64,
-    /// Spent.
+    /// Number of units spent.
     pub captured: i64,
-    /// Given back.
+    /// Number of units that went back to their grants.
     pub released: i64,
 }
 
-/// A stored output.
+/// Output file of a run, as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RunOutput {
-    /// `as_…`
+    /// Id of the asset, `as_…`.
     pub asset: String,
-    /// A signed address of the file, good for an hour.
+    /// Signed address of the file, good for an hour.
     pub url: String,
-    /// IANA media type.
+    /// IANA media type of the file.
     pub content_type: String,
-    /// Of the bytes, in hexadecimal.
+    /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
-    /// Size.
+    /// Size of the file, in bytes.
     pub bytes: u64,
 }
 
-/// Why a run failed.
+/// Reason for which a run failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RunError {
-    /// `TIMEOUT`, `PROVIDER_ERROR`, `REFUSED`, `UNUSABLE_OUTPUT` or `CANCELED`.
+    /// Code of the reason: `TIMEOUT`, `PROVIDER_ERROR`, `REFUSED`, `UNUSABLE_OUTPUT` or `CANCELED`.
     pub code: String,
-    /// In words.
+    /// Reason in words, for people.
     pub detail: String,
 }
 
-/// A run.
+/// One execution of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Run {
-    /// `run_…`
+    /// Id of the run, `run_…`.
     pub id: String,
-    /// `model`.
+    /// Kind of the run; always `model`.
     pub kind: String,
-    /// The model.
+    /// Id of the model.
     pub model: String,
-    /// `queued`, `running`, `succeeded`, `partial`, `failed` or `canceled`.
+    /// Status: `queued`, `running`, `succeeded`, `partial`, `failed` or `canceled`.
     pub status: String,
-    /// What was asked of it, defaults filled in.
+    /// Parameters with their defaults filled in.
     pub params: serde_json::Value,
-    /// What became of its credits.
+    /// Units that were quoted, held, spent and released.
     pub credits: RunCredits,
-    /// What the price counts.
+    /// Unit that the price counts.
     pub unit: String,
-    /// The price's breakdown.
+    /// Price line by line.
     pub lines: Vec<Line>,
-    /// `runs` or `window` when it used a trial.
+    /// Kind of the trial that the run used, `runs` or `window`; absent when it used none.
     pub trial: Option<String>,
-    /// What was stored.
+    /// Output files that are stored.
     pub outputs: Vec<RunOutput>,
-    /// Why it failed.
+    /// Reason for which the run failed; absent when it did not.
     pub error: Option<RunError>,
-    /// The caller's own words.
+    /// Labels of the caller's own.
     pub metadata: BTreeMap<String, String>,
-    /// The catalog version of the price.
+    /// Version of the catalog that the price is from.
     pub catalog_version: u32,
-    /// When it was accepted.
+    /// Instant at which the run was accepted.
     pub created_at: String,
-    /// When it was first handed to a worker.
+    /// Instant at which a worker first took the run.
     pub started_at: Option<String>,
-    /// When it ended.
+    /// Instant at which the run ended.
     pub ended_at: Option<String>,
-    /// When it is given up.
+    /// Deadline of the run: the instant at which it fails if it has not ended.
     pub expires_at: String,
 }

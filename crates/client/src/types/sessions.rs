@@ -1,89 +1,91 @@
-//! Signing in: links that are good once, and sessions.
+//! Signing in: links that are good once, and the sessions that they open.
 
 use serde::{Deserialize, Serialize};
 
-/// Somebody who wants to sign in.
+/// Request for a sign-in link by mail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
-    /// Where the link goes.
+    /// Address that the link is sent to.
     pub email: String,
 }
 
-/// What is said to whoever asks, whether or not anybody has that address.
+/// Answer to every request for a sign-in link, whether or not a person has the address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SignInAsked {
-    /// How many seconds the link is good once it is sent.
+    /// Time for which the link is good once it is sent, in seconds.
     pub expires_in: i64,
 }
 
-/// A link that signs an operator's own user in.
+/// Link to be made that signs in a user of the operator's own product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewPortalLink {
-    /// Whom it signs in.
+    /// Address of the person to sign in.
     pub email: String,
-    /// The only workspace that its session reaches; absent is all of theirs.
+    /// Id of the only workspace that the session reaches; absent is every workspace of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
 }
 
-/// A link that signs somebody in once.
+/// Link that signs a person in once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PortalLink {
-    /// Where to send them. Whoever has it is signed in: show it to nobody else, and keep it nowhere.
+    /// Address to send the person to. Its holder is signed in as that person: show it to no other person, and do not
+    /// store it.
     pub url: String,
-    /// Until when it is good.
+    /// Instant at which the link expires.
     pub expires_at: String,
 }
 
-/// A session to be opened.
+/// Session to be opened with a link's token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewSession {
-    /// `st_…`: what stands behind the `#` of the link.
+    /// Token of the link, `st_…`: the part after its `#`.
     pub token: String,
-    /// `false` gives the session in the answer instead of a cookie; for programs that are no browsers.
+    /// `false` returns the session's secret in the answer, in place of a cookie; for programs that are no browsers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cookie: Option<bool>,
 }
 
-/// A person.
+/// Account of a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct User {
-    /// `usr_…`
+    /// Id of the user, `usr_…`.
     pub id: String,
-    /// Their address, in lower case.
+    /// Address of the user, in lower case.
     pub email: String,
 }
 
-/// Who is signed in.
+/// A session, and the user who is signed in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Session {
-    /// Who.
+    /// User who is signed in.
     pub user: User,
-    /// The only workspace that the session reaches.
+    /// Id of the only workspace that the session reaches; absent is every workspace of the user.
     pub workspace: Option<String>,
-    /// What `Scrip-CSRF` must say in every request that changes something and comes with the cookie.
+    /// Value of the header `Scrip-CSRF` for every request that changes state and comes with the cookie.
     pub csrf: String,
-    /// When it ends, however much it is used.
+    /// Instant at which the session ends, however much it is used.
     pub expires_at: String,
-    /// `scrip_ps_…`, in the answer that opens a session without a cookie: send it as `Authorization: Bearer`.
+    /// Secret of the session, `scrip_ps_…`, in the answer that opens a session without a cookie: send it as
+    /// `Authorization: Bearer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }
 
-/// What signing out ended.
+/// Answer to signing out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SignedOut {
-    /// How many sessions.
+    /// Number of sessions that were ended.
     pub sessions: u64,
 }

@@ -1,36 +1,36 @@
-//! What an operator switches off everywhere.
+//! Switches by which an operator stops a model or a provider in all workspaces.
 
 use serde::{Deserialize, Serialize};
 
-/// How a model or a provider is to stand.
+/// Change of a switch to be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SwitchChange {
-    /// Whether it is to be off.
+    /// `true` to switch the model or provider off.
     pub off: bool,
-    /// Why; required to switch it off.
+    /// Reason of the change; required to switch off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub reason: Option<String>,
 }
 
-/// A change of a switch, and how it stands after it.
+/// A change of a switch, with the switch's state after it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Switch {
-    /// `model` or `provider`.
+    /// Kind of the switch: `model` or `provider`.
     pub kind: String,
-    /// The model's id, or the provider's name.
+    /// Id of the model, or name of the provider.
     pub name: String,
-    /// Whether it is off.
+    /// `true` when the model or provider is off.
     pub off: bool,
-    /// Why.
+    /// Reason of the change.
     pub reason: Option<String>,
-    /// Who changed it.
+    /// Operator who made the change.
     pub actor: String,
-    /// The request they changed it with.
+    /// Id of the request that made the change.
     pub request_id: Option<String>,
-    /// When.
+    /// Instant of the change.
     pub at: String,
 }

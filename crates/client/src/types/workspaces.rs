@@ -1,132 +1,133 @@
-//! Workspaces, their plans and their people.
+//! Workspaces, their plans and their owners.
 
 use super::NewGrant;
 use serde::{Deserialize, Serialize};
 
-/// A workspace.
+/// A workspace: it owns grants, runs, keys and assets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Workspace {
-    /// `ws_…`
+    /// Id of the workspace, `ws_…`.
     pub id: String,
-    /// Shown on pages.
+    /// Name of the workspace for people.
     pub name: String,
-    /// The owner's e-mail; empty for a key that sees its own runs alone.
+    /// E-mail address of the owner; empty for a key that sees its own runs alone.
     pub owner_email: String,
-    /// The operator's own id for it.
+    /// The operator's own id for the workspace.
     pub external_id: Option<String>,
-    /// `test` or `live`.
+    /// Mode: `test` or `live`.
     pub mode: String,
-    /// The plan.
+    /// Id of the plan.
     pub plan: String,
-    /// `week`, `month` or `year`; absent on a plan that is never paid for.
+    /// Interval of the plan's price: `week`, `month` or `year`; absent on a plan that is never paid for.
     pub interval: Option<String>,
-    /// `active`, `canceling`, `past_due` or `frozen`.
+    /// Status of the plan: `active`, `canceling`, `past_due` or `frozen`.
     pub status: String,
-    /// Why it is frozen.
+    /// Reason for which the workspace is frozen.
     pub frozen_reason: Option<String>,
-    /// The test clock it stands on.
+    /// Id of the test clock that the workspace stands on.
     pub test_clock: Option<String>,
-    /// Who says that a period is paid: `manual`, the operator, or `provider`; absent on a plan that is never paid for.
+    /// Kind of billing: `manual` (the operator says that a period is paid) or `provider` (Stripe collects it); absent
+    /// on a plan that is never paid for.
     #[serde(default)]
     pub billing: Option<String>,
-    /// Until when an unpaid renewal is waited for.
+    /// Instant until which an unpaid renewal is waited for.
     #[serde(default)]
     pub awaited_until: Option<String>,
-    /// The paid period.
+    /// Paid period; absent on a plan that is never paid for.
     pub period: Option<PeriodView>,
-    /// What takes effect with the next period.
+    /// Plan change that takes effect at the period's end.
     pub pending: Option<PendingChange>,
-    /// Approved reviews.
+    /// Names of approved reviews.
     pub approvals: Vec<String>,
-    /// The catalog version it is on.
+    /// Version of the catalog whose terms the workspace has.
     pub catalog_version: u32,
-    /// When it was opened.
+    /// Instant at which the workspace was opened.
     pub created_at: String,
 }
 
-/// A paid period, half open.
+/// A period: from its start up to its end, which is not part of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PeriodView {
-    /// Its first instant.
+    /// First instant of the period.
     pub start: String,
-    /// Its end, which belongs to the next.
+    /// End of the period and start of the next.
     pub end: String,
 }
 
-/// A plan change that waits for the period's end.
+/// Plan change that takes effect at the period's end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PendingChange {
-    /// The plan.
+    /// Id of the plan that follows.
     pub plan: String,
-    /// The interval.
+    /// Interval of the plan's price.
     pub interval: String,
 }
 
-/// The person a workspace belongs to.
+/// Owner of a workspace to be opened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Owner {
-    /// E-mail.
+    /// E-mail address of the owner.
     pub email: String,
 }
 
-/// A review the operator approves, and why.
+/// Review that the operator approves, with a reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// The review.
+    /// Name of the review.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 64))]
     pub review: String,
-    /// Why.
+    /// Reason of the approval.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub reason: String,
 }
 
-/// A workspace to be opened.
+/// Workspace to be opened.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewWorkspace {
-    /// Shown on pages.
+    /// Name of the workspace for people.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub name: String,
-    /// Who owns it, and is its first admin. An operator names them; a person who has signed in is it themselves.
+    /// Owner and first admin. An operator names the owner; a person who has signed in is the owner.
     #[serde(default, deserialize_with = "crate::strict::maybe", skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
-    /// The operator's own id for it; at most one workspace has it.
+    /// The operator's own id for the workspace; unique among workspaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// `test` (the default) or `live`.
+    /// Mode: `test` (the default) or `live`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
-    /// The test clock it stands on; only in test mode.
+    /// Id of the test clock that the workspace stands on; only in test mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_clock: Option<String>,
-    /// The plan, billed by hand; absent is the free plan.
+    /// Id of the plan, with manual billing; absent is the free plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
-    /// The interval; may be left out where the plan has one.
+    /// Interval of the plan's price; may be left out where the plan has one price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
-    /// The credits of a period on a plan agreed by contract.
+    /// Number of credits for each period, on a plan agreed by contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
     pub allowance: Option<i64>,
-    /// Reviews approved with it.
+    /// Reviews that are approved together with the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::strict::list")]
     pub approve: Vec<Approval>,
     /// `false` where the owner had elsewhere what a person gets once: the workspace gets no welcome credits and no
-    /// trials, and no later workspace of that person does. An operator says so; `true` when absent.
+    /// trials, and no later workspace of that person does. For operators; `true` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub welcome: Option<bool>,
 }
 
-/// An opening to be checked: the workspace, and the grant that would follow it.
+/// Opening of a workspace to be checked, with the grant that would follow it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -139,79 +140,79 @@ pub struct NewWorkspaceCheck {
     pub grant: Option<NewGrant>,
 }
 
-/// The outcome of a check that found nothing to refuse.
+/// Outcome of a check that found no reason for a refusal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct WorkspaceCheck {
     /// `true` when the idempotency key has opened the workspace already.
     pub exists: bool,
-    /// The workspace that is there, or the one that would be opened.
+    /// The workspace that the key has opened, or the one that would be opened.
     pub workspace: Workspace,
-    /// Units granted under the grant's `source` so far; `null` when nothing was.
+    /// Number of units granted under the grant's `source` so far; `null` when none were.
     pub granted: Option<i64>,
 }
 
-/// Real or play credits.
+/// Mode of a workspace: whether its models are served by the sandbox or for real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// For trying things.
+    /// The sandbox serves the workspace's models.
     Test,
-    /// For real.
+    /// Providers serve the workspace's models for real.
     Live,
 }
 
-/// How often a plan is paid.
+/// Length of a price's period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Interval {
-    /// 7 × 24 hours.
+    /// A week of 7 × 24 hours.
     Week,
-    /// A calendar month.
+    /// A month of the calendar.
     Month,
-    /// Twelve calendar months.
+    /// A year of twelve calendar months.
     Year,
 }
 
-/// What to change of a workspace.
+/// Change of a workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WorkspaceChange {
-    /// The new name.
+    /// New name of the workspace.
     #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub name: String,
 }
 
-/// A plan to be on, billed by hand.
+/// Plan that the operator puts a workspace on, with manual billing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewSubscription {
-    /// The plan.
+    /// Id of the plan.
     pub plan: String,
-    /// The interval; may be left out where the plan has one.
+    /// Interval of the plan's price; may be left out where the plan has one price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
-    /// The credits of a period on a plan agreed by contract.
+    /// Number of credits for each period, on a plan agreed by contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
     pub allowance: Option<i64>,
-    /// Reviews approved with it.
+    /// Reviews that are approved together with the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::strict::list")]
     pub approve: Vec<Approval>,
 }
 
-/// Whether a workspace may start anything.
+/// Freeze or thaw of a workspace or of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FreezeRequest {
-    /// `true` freezes, `false` thaws.
+    /// `true` freezes: no new run begins. `false` thaws.
     pub frozen: bool,
-    /// Why; required to freeze.
+    /// Reason; required to freeze.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

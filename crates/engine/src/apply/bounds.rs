@@ -1,10 +1,10 @@
-//! Bounds that many commands meet: of names, and of how much a workspace keeps.
+//! Bounds that many commands check: of names, and of how much a workspace keeps.
 
 use crate::kernel::limits::NAME_MAX;
 use crate::kernel::text::is_line;
 use crate::refusal::Refusal;
 
-/// Refuses an empty or endless name or reason.
+/// Refuses a name or reason that is empty, too long or not one line.
 pub(crate) fn name_is_good(pointer: &str, name: &str) -> Result<(), Refusal> {
     let length = name.chars().count();
     if name.trim().is_empty() || length > NAME_MAX || !is_line(name) {
@@ -16,7 +16,7 @@ pub(crate) fn name_is_good(pointer: &str, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Refuses what would go beyond a bound of the system.
+/// Refuses one thing more than a bound of the system allows.
 pub(crate) fn limit(what: &'static str, limit: usize, used: usize) -> Result<(), Refusal> {
     if used < limit {
         Ok(())

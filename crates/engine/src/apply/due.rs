@@ -1,21 +1,21 @@
-//! What happens by itself, and when.
+//! Everything that happens by itself in a workspace, and its instant.
 //!
-//! Invariant: whoever wakes a workspace and whoever settles it ask here, so that nothing is waited for that is never
-//! done.
+//! Invariant: the scheduler and `settle` ask here alone, so that every instant that a workspace is woken for has
+//! something to settle.
 
 use crate::grants::Grant;
 use crate::kernel::time::{Interval, Timestamp};
 use crate::workspace::Workspace;
 
-/// January 1970, as months are counted.
+/// Number of January 1970, as months are counted from the year 0.
 const FIRST_MONTH: i32 = 1970 * 12;
 
-/// What falls due, in the order it is done at one instant.
+/// Kinds of due things, in the order in which they are settled at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
-    /// A hold that nobody ended.
+    /// A hold that was not ended in time, by its number.
     Hold(u32),
-    /// A grant with something left: its end is to be told of, or is there.
+    /// A grant with units left, by its number: the notice of its expiry is due, or its expiry.
     Grant(u32),
     /// A monthly grant inside a carried year, by its place.
     CarriedMonth(usize),
@@ -26,14 +26,14 @@ pub(crate) enum Due {
 }
 
 impl Workspace {
-    /// When the next thing happens by itself; `None` when nothing will.
+    /// Returns the instant at which the next thing happens by itself; `None` when nothing will.
     pub fn next_due_at(&self) -> Option<Timestamp> {
         let next = next(self).map(|(at, _)| at);
         next.into_iter().chain(top_up_due(self)).min()
     }
 }
 
-/// What falls due next. Top-ups are not settled: they follow whatever comes first.
+/// Returns what falls due next. Top-ups are not settled: they follow the next command.
 pub(crate) fn next(workspace: &Workspace) -> Option<(Timestamp, Due)> {
     // Of several at one instant the first is taken, and they stand in the order of their numbers.
     let hold = workspace.holds.iter().min_by_key(|hold| hold.expires_at);
@@ -49,13 +49,13 @@ pub(crate) fn next(workspace: &Workspace) -> Option<(Timestamp, Due)> {
     [hold, grant, months, period].into_iter().flatten().min()
 }
 
-/// When a grant with something left is next looked at by itself: to tell of its end, or for its end.
+/// Returns the instant at which a grant with units left is next due: for the notice of its expiry, or for its expiry.
 fn grant_due(workspace: &Workspace, grant: &Grant) -> Option<Timestamp> {
     grant.notice_at.or(grant.expires_at.filter(|_| !workspace.subscription.freezes(grant)))
 }
 
 /// Returns the instant at which top-ups go on by themselves, with a new month (UTC): a pack that the month's maximum
-/// has put off is bought, and a wish that nobody has charged is made anew.
+/// has put off is bought, and a wish that no worker has charged is made anew.
 fn top_up_due(workspace: &Workspace) -> Option<Timestamp> {
     let top_up = workspace.billing.top_up.as_ref()?;
     if let Some(wish) = &top_up.pending {

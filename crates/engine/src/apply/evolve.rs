@@ -1,11 +1,13 @@
-//! Folding one event into a workspace. Decides nothing: what an event says happened, happened.
+//! Folding one event into a workspace.
+//!
+//! Invariant: decides nothing; an event is a fact.
 
 use crate::event::Event;
 use crate::kernel::time::Timestamp;
 use crate::workspace::{self, Workspace};
 use crate::{grants, holds, notices, payments, plans, reviews, runs, team};
 
-/// Folds one event.
+/// Folds one event into the workspace.
 pub(super) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &Event) {
     match event {
         Event::Workspace(event) => workspace::evolve(workspace, at, event),

@@ -1,4 +1,4 @@
-//! The whole of Scrip's decisions: `apply` = settle, decide, evolve.
+//! All decisions of Scrip: `apply` = settle, decide, evolve.
 //!
 //! *Settle* lets time pass, *decide* turns a command into events, *evolve* folds an event into the workspace. It works
 //! on a copy, so a refusal leaves nothing behind.
@@ -26,16 +26,16 @@ use crate::workspace::Workspace;
 use crate::workspace::decide::Opening;
 use step::Step;
 
-/// What a command did.
+/// Outcome of a command that was not refused.
 #[derive(Clone, Debug)]
 pub struct Applied {
     /// The workspace afterwards; its sequence number has moved on only if there are events.
     pub workspace: Workspace,
-    /// What happened, in order; empty when nothing did.
+    /// Events in their order; empty when nothing happened.
     pub events: Vec<Dated>,
 }
 
-/// Lets time pass until `at` and does what the command says, or refuses: first whoever may not ask for it.
+/// Lets time pass until `at` and carries out the command, or refuses it. The caller's rights are judged first.
 ///
 /// The instant is moved forward to the workspace's last entry if it lies before it (R3).
 ///
@@ -62,7 +62,7 @@ pub fn apply(
     if !step.events.is_empty() {
         notices::decide::note(&mut step, before);
     } else if *command == Command::Tick {
-        // Nothing but a new month or another menu may have come.
+        // Top-ups may be due by a new month or another menu, without any event.
         follow_up(&mut step);
     }
     let Step { mut workspace, events, at, .. } = step;
@@ -139,8 +139,8 @@ fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses whoever may not ask for a command, at the instant it is decided (R26). What is asked about members and keys
-/// depends on whose they are, and is judged there.
+/// Refuses a caller who may not give a command, at the instant it is decided (R26). Commands about members and keys
+/// depend on whose they are, and are judged further where they are decided.
 fn permit(step: &Step<'_>, command: &Command) -> Result<(), Refusal> {
     if step.by == By::Operator {
         return Ok(());
@@ -176,12 +176,12 @@ fn permit(step: &Step<'_>, command: &Command) -> Result<(), Refusal> {
     judge(&step.workspace, &step.plan(), step.by, need, step.at)
 }
 
-/// Returns what a command about the team needs before it is judged by whose member or key it is about. Whoever accepts
-/// an invitation needs nothing yet.
+/// Returns the need of a command about the team, before it is judged by whose member or key it is about. A person who
+/// accepts an invitation needs nothing yet.
 fn need_of_team(command: &TeamCommand) -> Option<Need<'static>> {
     match command {
         TeamCommand::Join { .. } => None,
-        // Whoever else is removed is judged there.
+        // The removal of another member is judged where it is decided.
         TeamCommand::Remove { .. } => Some(Need::Leave),
         TeamCommand::Invite { .. }
         | TeamCommand::Withdraw { .. }
@@ -195,7 +195,7 @@ fn need_of_team(command: &TeamCommand) -> Option<Need<'static>> {
     }
 }
 
-/// Returns what a command about money needs.
+/// Returns the need of a command about payments, top-ups and reviews.
 fn need_of_billing(command: &BillingCommand) -> Need<'static> {
     match command {
         BillingCommand::SetTopUp(_) | BillingCommand::RequestReview { .. } => Need::Admin,

@@ -1,7 +1,7 @@
 //! Letting time pass: every transition that is due, in due order.
 //!
 //! At one instant the order is release, expire, renew (R1); spending comes after, because commands do. A late
-//! scheduler delays a notice and never a balance (R3): whoever comes next settles first.
+//! scheduler delays a notice and never a balance (R3): every command settles first.
 
 use super::step::Step;
 use crate::apply::due::{self, Due};
@@ -13,7 +13,7 @@ use crate::notices::Notice;
 use crate::plans::subscription::Which;
 use crate::runs::{Failure, FailureCode};
 
-/// Does everything that is due by the step's instant.
+/// Settles everything that is due by the step's instant.
 pub(super) fn settle(step: &mut Step<'_>) {
     // Nothing falls due at the end of the calendar, where every later boundary is clamped to: it would do so for ever.
     let now = step.at;
@@ -36,7 +36,7 @@ fn end_grant(step: &mut Step<'_>, n: u32, at: Timestamp) {
     let grant = step.workspace.grant(n).expect("a due grant is remembered");
     let amount = grant.available;
     match grant.notice_at {
-        // What comes back from a hold after the day of the notice is told of as it comes back.
+        // Units that come back from a hold after the day of the notice get their notice as they come back.
         Some(_) => {
             let last = step.events.last().map_or(step.workspace.at, |Dated(at, _)| *at);
             let at = at.max(last);

@@ -1,4 +1,4 @@
-//! A workspace on its way through one command: what each decision reads, and how it records what happened.
+//! The workspace during one command, as decisions read it, with the events that they record.
 //!
 //! Invariant: an event that is recorded is folded at once, so that the next decision sees what it did.
 
@@ -13,35 +13,35 @@ use crate::team::rights::{By, spender};
 use crate::workspace::Workspace;
 use std::borrow::Cow;
 
-/// A workspace on its way through one command.
+/// The workspace during one command, with the events recorded so far.
 pub(crate) struct Step<'a> {
     pub(crate) workspace: Workspace,
     pub(crate) catalogs: &'a Catalogs,
     pub(crate) by: By,
-    /// Why what is asked for may not start at all.
+    /// Reason for which the requested run may not start at all, such as a switch.
     pub(crate) off: Option<Off>,
-    /// `true` when a provider serves the model that is asked for.
+    /// `true` when a provider serves the requested model.
     pub(crate) served: bool,
-    /// The member or key that the operator asks for.
+    /// Member or key on whose behalf the operator asks.
     pub(crate) behalf: Option<Spender>,
     pub(crate) at: Timestamp,
     pub(crate) events: Vec<Dated>,
 }
 
 impl<'a> Step<'a> {
-    /// Records that something happened now.
+    /// Records an event at the present instant.
     pub(crate) fn emit(&mut self, event: impl Into<Event>) {
         self.emit_at(self.at, event);
     }
 
-    /// Records that something happened when it fell due.
+    /// Records an event at the instant it fell due.
     pub(crate) fn emit_at(&mut self, at: Timestamp, event: impl Into<Event>) {
         let event = event.into();
         evolve::evolve(&mut self.workspace, at, &event);
         self.events.push(Dated(at, event));
     }
 
-    /// Returns the member and key whose caps count: those it is for, or those who ask.
+    /// Returns the member and key whose caps count: those on whose behalf the operator asks, or the caller.
     pub(crate) fn spender(&self) -> Option<Spender> {
         self.behalf.or_else(|| spender(&self.workspace, self.by, self.at))
     }
@@ -56,7 +56,7 @@ impl<'a> Step<'a> {
         Terms::of(&self.workspace, self.catalogs, at).expect("a workspace is on a version that was published")
     }
 
-    /// The catalog version the workspace is on.
+    /// Returns the catalog version that the workspace is on.
     pub(crate) fn catalog(&self) -> &'a Catalog {
         let published = self.catalogs.get(self.workspace.catalog);
         &published.expect("a workspace is on a version that was published").catalog

@@ -1,7 +1,7 @@
-//! One event in words.
+//! One event in words, from the workspace before and after it.
 //!
-//! Invariant: every name in a sentence is an id that can be looked up, every amount carries its unit, and what the code
-//! calls released is called returned here.
+//! Invariant: every name in a sentence is an id that can be looked up, every amount carries its unit, and units that
+//! the code calls released are called returned here.
 
 use crate::catalog::GrantKind;
 use crate::event::Event;
@@ -12,17 +12,17 @@ use crate::workspace::Workspace;
 
 /// An event between two values of its workspace.
 pub(crate) struct Scene<'a> {
-    /// Just before the event.
+    /// The workspace just before the event.
     pub before: &'a Workspace,
-    /// Just after it.
+    /// The workspace just after the event.
     pub after: &'a Workspace,
-    /// When it took effect.
+    /// Instant at which the event took effect.
     pub at: Timestamp,
 }
 
-/// A sentence in two pieces: what a summary needs, and the rest with its full stop.
+/// A sentence in two pieces: the part for a summary, and the rest with its full stop.
 pub(crate) struct Sentence {
-    /// Without a full stop.
+    /// First part of the sentence, without a full stop.
     pub short: String,
     /// Continues `short` and ends with a full stop.
     pub detail: String,
@@ -39,7 +39,7 @@ impl Sentence {
 }
 
 impl Scene<'_> {
-    /// Describes an event.
+    /// Describes an event in one sentence.
     pub(crate) fn describe(&self, event: &Event) -> Sentence {
         match event {
             Event::Workspace(event) => self.describe_workspace(event),
@@ -59,7 +59,7 @@ impl Scene<'_> {
         format!("grant {}", self.after.id.owned(Kind::Grant, grant))
     }
 
-    /// A grant by its id and, in brackets, what it is: kind, name, and its expiry when that still matters.
+    /// Returns a grant's id and, in brackets, its kind, its name, and its expiry when that still matters.
     pub(crate) fn grant_name(&self, n: u32, with_expiry: bool) -> String {
         let id = self.id(n);
         // The event may have made the grant, or the fold may have forgotten it just now.
@@ -80,7 +80,7 @@ impl Scene<'_> {
     }
 }
 
-/// What a grant is called: by its plan where that is known, by its code otherwise.
+/// Returns the name of a grant for people: its plan where that is known, its code otherwise.
 fn label(workspace: &Workspace, grant: &Grant) -> Option<String> {
     if let Some((plan, model)) = grant.source.strip_prefix("trial:").and_then(|rest| rest.split_once(':')) {
         return Some(format!("{model} under the {plan} plan"));

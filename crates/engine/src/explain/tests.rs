@@ -1,4 +1,4 @@
-//! Exact texts: what is said to people is as much a promise as a field of the API.
+//! Exact texts of explanations: they are as much a promise to people as a field of the API.
 
 mod money;
 mod team;
@@ -175,7 +175,8 @@ impl Story {
         self
     }
 
-    /// Whatever is told, the balances are the workspace's, nothing that moved is left out, every text is a sentence.
+    /// Checks that the balances are the workspace's, that nothing that moved is left out, and that every text is a
+    /// sentence.
     fn adds_up(&self) {
         let said = explain(&self.before, &self.entry);
         assert_eq!(said.lines.len(), self.entry.events.len());
@@ -193,7 +194,7 @@ impl Story {
         }
     }
 
-    /// What is said, with the workspace's digits left out.
+    /// Returns the summary and the lines, with the zeros of the workspace's ids left out.
     fn told(&self) -> (String, Vec<String>) {
         let short = |text: &str| text.replace("0000000000007", "7");
         let said = explain(&self.before, &self.entry);
@@ -255,7 +256,8 @@ fn reversal(reversed: u64, disputed: bool) -> Command {
 const JAN: &str = "2026-01-31T12:00:00Z";
 const PRO: &str = "grant gr_7_4 (cycle, pro allowance, expires 2026-02-28T10:00:00Z)";
 
-/// A workspace that came to the pro plan by way of the free one: grants 1 to 3 are the free plan's, 4 and 5 the pro's.
+/// Returns a workspace that came to the pro plan by way of the free one: grants 1 to 3 are the free plan's, 4 and 5
+/// the pro's.
 fn pro() -> Story {
     let mut story = Story::open(None);
     story.then("2026-01-31T10:00:00Z", Command::Subscribe(choice("pro")));

@@ -1,4 +1,4 @@
-//! Notices and automatic top-ups: they follow from a balance or a plan that has changed.
+//! Decisions about notices, which follow from a balance or a plan that has changed.
 
 use crate::apply::step::Step;
 use crate::event::Event;
@@ -8,12 +8,14 @@ use crate::payments::follow_up;
 use crate::plans::terms::Terms;
 use crate::workspace::Workspace;
 
-/// How long outputs that are there are kept at least after a plan that keeps them for a shorter time began (R29).
+/// Minimum time for which outputs that exist are kept after the start of a plan that keeps them for a shorter time
+/// (R29).
 const OLD_OUTPUTS: Span = Span::Micros(30 * DAY);
 
-/// Notes what the command has brought about. `before` is the workspace as the last entry left it.
+/// Adds the notices and top-up events that follow from a command. `before` is the workspace as the last entry left
+/// it.
 pub(crate) fn note(step: &mut Step<'_>, before: &Workspace) {
-    // Its last events may lie in the past; from here on it is now.
+    // The command's last events may lie in the past; from here on the workspace is at the present instant.
     step.workspace.at = step.at;
     note_balance(step, before);
     let terms = |workspace: &Workspace| {
@@ -26,7 +28,7 @@ pub(crate) fn note(step: &mut Step<'_>, before: &Workspace) {
     follow_up(step);
 }
 
-/// Tells of the line when it is crossed, and not before it is crossed again (strictly below is low).
+/// Adds a notice when the balance crosses the line in either direction (strictly below is low).
 fn note_balance(step: &mut Step<'_>, before: &Workspace) {
     let Some(line) = step.catalog().low_balance.filter(|_| before.is_open()) else { return };
     let (was, left) = (credits_left(before), credits_left(&step.workspace));

@@ -1,4 +1,4 @@
-//! What a workspace's people are told of without having asked: edges, each once.
+//! Notices: what the members of a workspace are to learn. A notice marks a change, and each change has one.
 //!
 //! Invariant: a notice moves no amount and changes no right; leaving all of them out would change no balance.
 
@@ -9,38 +9,38 @@ use crate::kernel::time::{DAY, Interval, Span, Timestamp};
 use crate::workspace::Workspace;
 use serde::{Deserialize, Serialize};
 
-/// Shortest time between two mails about the same.
+/// Minimum time between two mails about the same subject, in microseconds: one day.
 const MAIL_PAUSE: i64 = DAY;
 
-/// Something to be told.
+/// A fact that the members of a workspace are to learn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
-    /// Fewer credits are left than the catalog's line, and before there were not.
+    /// Fewer credits are left than the catalog's line; before the command there were not.
     CreditsLow {
-        /// How many, open holds included.
+        /// Number of credits left, open holds included.
         left: Amount,
-        /// The line.
+        /// The catalog's line, in credits.
         line: Amount,
-        /// Too soon after the last mail about it: the crossing is noted, and nobody is mailed.
+        /// `true` if the last mail about it is too recent: the crossing is recorded, and no mail is sent.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         too_soon: bool,
     },
-    /// There are as many again.
+    /// Credits are no longer low: as many as the catalog's line are left again.
     CreditsRecovered {
-        /// How many, open holds included.
+        /// Number of credits left, open holds included.
         left: Amount,
     },
-    /// A grant that was bought or given will expire with something left.
+    /// A grant that was bought or given will expire with units left.
     GrantExpiring {
-        /// The grant.
+        /// Number of the grant.
         grant: u32,
-        /// What is left of it.
+        /// Number of units left in the grant.
         amount: Amount,
     },
     /// Renewals from an instant on cost more (R33).
     PriceRaised {
-        /// The plan.
+        /// Id of the plan.
         plan: Name,
         /// Interval at which it is paid.
         interval: Interval,
@@ -48,27 +48,27 @@ pub enum Notice {
         before: Option<Amount>,
         /// The price from then on, in the currency's smallest unit.
         amount: Amount,
-        /// ISO 4217, lower case.
+        /// Currency of the prices, ISO 4217 in lower case.
         currency: Name,
-        /// The first instant at which a renewal may cost it.
+        /// First instant at which a renewal may cost the new price.
         from: Timestamp,
     },
-    /// From now on outputs are kept for a shorter time than before (R29).
+    /// Outputs are kept for a shorter time than before, from now on (R29).
     RetentionShortened {
-        /// The plan that keeps them so.
+        /// Id of the plan that has the shorter time.
         plan: Name,
-        /// How long.
+        /// Time for which outputs are kept from now on.
         keeps: Span,
-        /// Until when what is there now is kept at least.
+        /// Instant until which the outputs that exist now are kept at least.
         old_until: Timestamp,
-        /// Too soon after the last mail about this plan: nobody is mailed.
+        /// `true` if the last mail about this plan is too recent: no mail is sent.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         too_soon: bool,
     },
 }
 
 impl Notice {
-    /// The subject of the mail, where it may not be mailed again at once.
+    /// Returns the subject of the mail, for notices that may not be mailed again at once.
     pub(crate) fn damped_as(&self) -> Option<Name> {
         match self {
             Notice::CreditsLow { .. } => Some(Name::from(self.name())),
@@ -77,7 +77,7 @@ impl Notice {
         }
     }
 
-    /// Returns true if people are mailed of it.
+    /// Returns true if members get a mail about it.
     pub fn is_mailed(&self) -> bool {
         match self {
             Notice::CreditsLow { too_soon, .. } | Notice::RetentionShortened { too_soon, .. } => !too_soon,
@@ -86,7 +86,7 @@ impl Notice {
         }
     }
 
-    /// The notice's name in exports.
+    /// Returns the notice's name in exports.
     pub const fn name(&self) -> &'static str {
         match self {
             Notice::CreditsLow { .. } => "credits_low",
@@ -103,8 +103,8 @@ pub(crate) fn is_too_soon(workspace: &Workspace, subject: &str, at: Timestamp) -
     workspace.mailed.get(subject).is_some_and(|last| at < last.after_micros(MAIL_PAUSE))
 }
 
-/// Credits that are not spent: free ones, those under holds, which may come back, and those that are frozen until a
-/// renewal is paid. So neither a hold that comes and goes nor an ordinary renewal warns anybody.
+/// Returns the credits that are not spent: available ones, held ones, which may come back, and those that are frozen
+/// until a renewal is paid. So neither a hold that comes and goes nor an ordinary renewal makes a notice.
 pub(crate) fn credits_left(workspace: &Workspace) -> Amount {
     let credits = workspace.grants.iter().filter(|grant| grant.unit == Unit::Credits);
     let is_there = |grant: &Grant| grant.live(workspace.at) || workspace.subscription.freezes(grant);

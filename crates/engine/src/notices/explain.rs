@@ -7,7 +7,7 @@ use crate::kernel::amount::Unit;
 use crate::kernel::money::money;
 
 impl Scene<'_> {
-    /// Describes a notice.
+    /// Describes a notice in one sentence.
     pub(crate) fn describe_notice(&self, notice: &Notice) -> Sentence {
         match notice {
             Notice::CreditsLow { left, line, .. } => {

@@ -1,4 +1,4 @@
-//! Notices: what the people of a workspace are mailed without having asked.
+//! Notices: what the members of a workspace learn without having asked.
 
 pub(crate) mod decide;
 mod event;

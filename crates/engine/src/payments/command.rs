@@ -1,131 +1,131 @@
-//! What a payment provider's truth asks of a workspace, and what its admin asks about buying.
+//! Commands that Stripe's records ask for, and commands of an admin about buying.
 
 use super::{TopUpStop, TopUpTerms};
 use crate::catalog::Name;
 use crate::kernel::amount::Amount;
 use crate::kernel::time::{Interval, Timestamp};
 
-/// What a payment bought.
+/// Purchase that a payment paid for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bought {
     /// A pack of the catalog.
     Pack(Name),
     /// A period of a plan.
     Period {
-        /// The plan.
+        /// Id of the plan.
         plan: Name,
-        /// How often it is paid.
+        /// Interval at which it is paid.
         interval: Interval,
-        /// The provider's subscription.
+        /// Stripe's id of the subscription.
         subscription: Name,
-        /// Where the provider computes the subscription's periods from (R2).
+        /// Instant that Stripe computes the subscription's periods from (R2).
         anchor: Timestamp,
-        /// When the period starts.
+        /// Start of the period.
         start: Timestamp,
-        /// When it ends.
+        /// End of the period.
         end: Timestamp,
     },
 }
 
-/// A payment that is settled: the money is there.
+/// A payment that is settled: the money has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// The thing paid for, as the provider names it: an invoice's line or a payment (R7).
+    /// Stripe's id of the thing paid for: an invoice's line or a payment (R7).
     pub source: Name,
-    /// Its price, before discounts and taxes, in the currency's smallest unit.
+    /// Price of the purchase, before discounts and taxes, in the currency's smallest unit.
     pub price: Amount,
-    /// Money that was paid, in the same unit: what its credits cost.
+    /// Money that was paid, in the same unit: the cost of its credits.
     pub paid: Amount,
-    /// Settled beside it from a balance that nobody paid into, in the same unit: it buys, and costs nothing.
+    /// Part that was settled from a balance that no customer paid into, in the same unit: it buys, and costs nothing.
     pub given: Amount,
-    /// ISO 4217, lower case.
+    /// Currency of the amounts, ISO 4217 in lower case.
     pub currency: Name,
-    /// What for.
+    /// Purchase that was paid for.
     pub bought: Bought,
-    /// The catalog version that the checkout session showed; `None` for what no session sold.
+    /// Version of the catalog that the checkout session showed; `None` for a purchase without a session.
     pub offered: Option<u32>,
-    /// The number of the automatic purchase that it is.
+    /// Number of the top-up's purchase that the payment is for.
     pub top_up: Option<u32>,
 }
 
-/// How a provider's subscription goes on.
+/// Status of a Stripe subscription: how it goes on after the current period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It renews, unless something else was agreed for the period's end.
+    /// Renews, unless another plan or an end was agreed for the period's end.
     Goes {
-        /// It ends with the period (R32).
+        /// `true` if it ends with the period (R32).
         ending: bool,
-        /// Another plan or interval follows (R31).
+        /// Plan and interval that follow the period (R31).
         change: Option<(Name, Interval)>,
-        /// The payment of the period that follows the current one is on its way (R4).
+        /// `true` while the payment of the period after the current one is on its way (R4).
         processing: bool,
     },
-    /// There is no more of it.
+    /// The subscription has ended.
     Ended,
 }
 
-/// What can be asked about money.
+/// A command about payments, top-ups and reviews.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BillingCommand {
-    /// Give what a payment bought, once.
+    /// Gives the grants that a payment bought, once.
     RecordPayment(Payment),
-    /// Agree with the provider on how a subscription goes on.
+    /// Follows the status of a Stripe subscription.
     FollowSubscription {
-        /// The provider's subscription.
+        /// Stripe's id of the subscription.
         subscription: Name,
-        /// How it goes on.
+        /// Status of the subscription.
         standing: Standing,
     },
-    /// A payment of the subscription was declined.
+    /// Notes that a payment of the subscription was declined.
     FailPayment {
-        /// The provider's subscription.
+        /// Stripe's id of the subscription.
         subscription: Name,
-        /// What was to be paid.
+        /// Stripe's id of the invoice.
         invoice: Name,
-        /// Which attempt it was, from 1.
+        /// Attempt number, starting at 1.
         attempt: u32,
     },
-    /// Buy packs when the balance gets low, or no more.
+    /// Sets automatic top-ups, or ends them with `None`.
     SetTopUp(Option<TopUpTerms>),
-    /// Note that the payment of an automatic purchase is on its way at Stripe.
+    /// Notes that the payment of a top-up's purchase is on its way at Stripe.
     AwaitTopUp {
-        /// The purchase's number.
+        /// Number of the purchase.
         n: u32,
     },
-    /// End an automatic purchase that was not paid, or was paid and could not be given.
+    /// Ends a top-up's purchase that was not paid, or was paid and could not be given.
     EndTopUp {
-        /// The purchase's number.
+        /// Number of the purchase.
         n: u32,
-        /// The reason for which no more is bought until an admin asks again.
+        /// Reason for which no more packs are bought until an admin sets top-ups again.
         stop: TopUpStop,
-        /// Stripe's payment, where there is one.
+        /// Stripe's payment, if there is one.
         payment: Option<Name>,
     },
-    /// Apply for a review (R25).
+    /// Applies for a review (R25).
     RequestReview {
-        /// The review.
+        /// Name of the review.
         review: Name,
-        /// The application's number, one more than the last.
+        /// Number of the application, one more than the last.
         application: u32,
     },
-    /// Decide against it.
+    /// Rejects the application for a review.
     RejectReview {
-        /// The review.
+        /// Name of the review.
         review: Name,
-        /// Why.
+        /// Reason of the rejection, in words.
         reason: String,
     },
-    /// Take an approval back: the paid period stays, and nothing that requires the review is sold or run any more.
+    /// Revokes an approval: the paid period stays, and nothing that requires the review is sold or run any more.
     RevokeReview {
-        /// The review.
+        /// Name of the review.
         review: Name,
-        /// Why.
+        /// Reason of the revocation, in words.
         reason: String,
     },
 }
 
 impl BillingCommand {
-    /// The command's name in the journal.
+    /// Returns the command's name in the journal.
     pub const fn name(&self) -> &'static str {
         match self {
             BillingCommand::RecordPayment(_) => "record_payment",

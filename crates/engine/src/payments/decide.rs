@@ -1,4 +1,4 @@
-//! What a payment provider's truth does to a workspace: payments, renewals, endings; and automatic top-ups.
+//! Decisions about payments: purchases, renewals and endings that Stripe reports, and automatic top-ups.
 
 use crate::apply::bounds::limit;
 use crate::apply::step::Step;
@@ -16,7 +16,7 @@ use crate::plans::{PlanEvent, Start};
 use crate::refusal::Refusal;
 use crate::reviews::decide::required;
 
-/// A period as the provider bills it.
+/// Dates of a period as Stripe invoices it.
 #[derive(Clone, Copy)]
 struct Billed {
     interval: Interval,
@@ -48,11 +48,11 @@ impl Sale<'_, '_> {
 
 /// Place of a paid period among those of its workspace.
 enum Place {
-    /// Becomes the current one.
+    /// The current period of the workspace.
     Current(Start),
-    /// Carried beside the current one.
+    /// A carried period beside the current one.
     Beside,
-    /// Over before its payment was heard of.
+    /// A period that was over before its payment was known.
     Over,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Gives what a payment bought, once (R7).
+    /// Gives the grants that a payment bought, once (R7).
     fn record_payment(&mut self, payment: &Payment) -> Result<(), Refusal> {
         if self.workspace.sources.contains(&payment.source) {
             payment.top_up.into_iter().for_each(|n| self.end_paid_wish(n));
@@ -114,7 +114,7 @@ impl<'a> Step<'a> {
         if billed.start >= billed.end {
             return Err(Refusal::invalid("/end", "must be after the start"));
         }
-        // A renewal is sold as on the day it began, however late its payment is heard of (R33).
+        // A renewal is sold as on the day it began, however late its payment is known (R33).
         let current = self.workspace.subscription.payment.as_ref();
         let renews = current.is_some_and(|paid| paid.subscription == *subscription);
         let sold_at = if renews { billed.start.min(self.at) } else { self.at };
@@ -144,9 +144,9 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// Returns the version that a checkout session showed, where one did and sells it at the payment's price; else the
-    /// newest in force at an instant that sells it at that price. So nobody gets for an old price what is sold at a new
-    /// one, and the old price goes on buying what was sold for it (R33).
+    /// Returns the version that a checkout session showed, where one did and sells it at the payment's price; else
+    /// the newest in force at an instant that sells it at that price. So an old price never buys what is sold at a
+    /// new one, and the old price goes on buying what was sold for it (R33).
     fn sold_as<T>(
         &self,
         payment: &Payment,
@@ -165,8 +165,8 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// Returns where a paid period belongs. Of two subscriptions the higher plan is the current one, and the operator's
-    /// contract is where it agrees on more.
+    /// Returns the place of a paid period. Of two subscriptions the higher plan is the current one, and the
+    /// operator's contract is where it agrees on more.
     fn place_of(&self, offer: &Published, plan: &Plan, subscription: &Name, billed: Billed) -> Place {
         if billed.end <= self.at {
             return Place::Over;
@@ -204,7 +204,7 @@ impl<'a> Step<'a> {
         self.keep_migrated(self.at);
     }
 
-    /// Gives what a period was sold with beside a current one that is more: it is carried until that ends first (R31).
+    /// Gives the grants of a period while the current one is worth more: it is carried until that ends first (R31).
     fn carry_beside(&mut self, sale: &Sale<'a, '_>, billed: Billed) {
         self.emit(PlanEvent::PeriodCarried {
             plan: sale.plan.id.clone(),
@@ -219,7 +219,7 @@ impl<'a> Step<'a> {
         self.grant_period(Which::Carried(place), sale.price, None, self.at);
     }
 
-    /// Gives what a period was sold with that was over before its payment was heard of: its grants have expired.
+    /// Gives the grants of a period that was over before its payment was known: they have expired.
     fn give_over(&mut self, sale: &Sale<'a, '_>, billed: Billed) {
         for template in &sale.price.grants {
             let is_monthly = template.every == Some(Interval::Month) && sale.price.interval == Interval::Year;
@@ -235,7 +235,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Agrees with the provider on how a subscription goes on. What it says of any but the current one is old news.
+    /// Follows the status of a Stripe subscription. The status of any but the current subscription is ignored.
     fn follow_subscription(&mut self, subscription: &Name, standing: &Standing) -> Result<(), Refusal> {
         let current = self.workspace.subscription.clone();
         let (Some(paid), Some(period)) = (&current.payment, current.period) else { return Ok(()) };
@@ -243,7 +243,7 @@ impl<'a> Step<'a> {
             return Ok(());
         }
         match standing {
-            // What is paid for is had to its end, however the provider's subscription ends (R32).
+            // A paid period lasts to its end, however the Stripe subscription ends (R32).
             Standing::Ended if self.at < period.end => self.schedule_cancel(),
             Standing::Ended => {
                 self.end_subscription(self.at, true);
@@ -304,13 +304,14 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Whether something is sold at a payment's price.
+/// Returns true if the amount and currency are the payment's price.
 fn costs(payment: &Payment, amount: Option<Amount>, currency: &str) -> bool {
     amount == Some(payment.price) && currency == &*payment.currency
 }
 
-/// The period as it is billed, with its number from the anchor, and the month of it that it is now. Months that have
-/// passed before the payment was heard of have ended (R3). What does not stand on its anchor is its own.
+/// Returns the period with Stripe's dates, its number from the anchor, and the month of it that it is now. Months
+/// that had passed before the payment was known have ended (R3). A period whose dates do not follow from the anchor
+/// is its own anchor.
 fn period_of(price: &Price, billed: Billed, now: Timestamp) -> Period {
     let Billed { interval, anchor, start, end } = billed;
     let mut index = 0;

@@ -9,67 +9,67 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentEvent {
-    /// A period was paid for. What it gives follows.
+    /// A period was paid for. Its grants follow as events of their own.
     PeriodPaid {
-        /// What was paid (R7).
+        /// Stripe's id of the thing paid for (R7).
         source: Name,
-        /// The provider's subscription.
+        /// Stripe's id of the subscription.
         subscription: Name,
-        /// The plan.
+        /// Id of the plan.
         plan: Name,
-        /// How often it is paid.
+        /// Interval at which it is paid.
         interval: Interval,
-        /// The catalog version that sells it at this price.
+        /// Version of the catalog that sells it at this price.
         catalog: u32,
-        /// When the period starts.
+        /// Start of the period.
         start: Timestamp,
-        /// When it ends.
+        /// End of the period.
         end: Timestamp,
-        /// What was paid, in the currency's smallest unit.
+        /// Amount that was paid, in the currency's smallest unit.
         amount: Amount,
-        /// ISO 4217, lower case.
+        /// Currency of the amount, ISO 4217 in lower case.
         currency: Name,
     },
     /// The period is over and its renewal is not paid: what is left of its grants can be spent until the bridge ends,
     /// and is frozen then (R4).
     PaymentAwaited {
-        /// Until when that is waited for.
+        /// Instant until which the payment is waited for.
         until: Timestamp,
         /// End of the bridge; without one the rest is frozen at once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bridge: Option<Timestamp>,
     },
-    /// The bridge is over: what is left is frozen (R4).
+    /// The bridge is over: the rest of the period's grants is frozen (R4).
     RemainderFrozen,
     /// The renewal's payment is on its way and has not failed: it is waited for longer, and the plan stays (R4).
     PaymentProcessing {
-        /// Until when it is waited for.
+        /// Instant until which the payment is waited for.
         until: Timestamp,
     },
     /// A payment was declined.
     PaymentFailed {
-        /// What was to be paid.
+        /// Stripe's id of the invoice.
         invoice: Name,
-        /// Which attempt it was.
+        /// Attempt number, starting at 1.
         attempt: u32,
     },
-    /// Part of what the current or a carried period was paid with went back, or came again.
+    /// Part of the payment of the current or a carried period went back, or came again.
     PaymentReversed {
-        /// The payment.
+        /// Source of the payment.
         source: Name,
-        /// What was paid, in the currency's smallest unit.
+        /// Amount that was paid, in the currency's smallest unit.
         paid: u64,
-        /// What of it has gone back, in all.
+        /// Amount of it that has gone back by now, in the same unit.
         reversed: u64,
     },
     /// A payment is in dispute: new runs are refused until it is closed (R9).
     DisputeOpened {
-        /// The payment.
+        /// Source of the disputed payment.
         source: Name,
     },
     /// The dispute over a payment was closed.
     DisputeClosed {
-        /// The payment.
+        /// Source of the payment.
         source: Name,
     },
 }

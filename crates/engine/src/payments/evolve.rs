@@ -43,7 +43,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, event: &PaymentEvent) {
     }
 }
 
-/// Moves the end of what the period that is over has left behind, once, to the end of the bridge.
+/// Moves the expiry of the ended period's grants, once, to the end of the bridge.
 fn lead_over(workspace: &mut Workspace, bridge: Timestamp) {
     workspace.subscription.bridge_until = Some(bridge);
     let subscription = &workspace.subscription;

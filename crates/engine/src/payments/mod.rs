@@ -1,4 +1,4 @@
-//! Payments: what Stripe collected for a workspace, and what is bought without being asked for.
+//! Payments: what Stripe collected for a workspace, and automatic top-ups.
 
 pub mod command;
 pub(crate) mod decide;

@@ -1,10 +1,10 @@
-//! What is sold through a payment provider: payments, subscriptions that renew when they are paid, automatic top-ups,
-//! and the reviews that stand before a plan.
+//! Payments through Stripe: subscriptions that renew when they are paid, automatic top-ups, and the reviews that a
+//! plan requires.
 //!
-//! A provider collects money and is never the credit store. It is believed about what was paid and for which period;
-//! what that gives is in the catalog version that sold it at that price.
+//! Stripe collects money and keeps no credits. It is believed about what was paid and for which period; the catalog
+//! version that sold it at that price says what it gives.
 //!
-//! Invariant: what is granted for a payment is granted once, for ever, whoever tells of it and however often (R7).
+//! Invariant: a payment gives its grants once, for ever, however often it is reported (R7).
 
 use super::TopUp;
 use crate::catalog::Name;
@@ -13,35 +13,35 @@ use crate::reviews::Review;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What the current period was paid with.
+/// Payment of the current period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paid {
-    /// The provider's subscription.
+    /// Stripe's id of the subscription.
     pub subscription: Name,
-    /// What was paid, as the source of the period's grants (R7).
+    /// Stripe's id of the thing paid for, which is the source of the period's grants (R7).
     pub source: Name,
-    /// In the currency's smallest unit.
+    /// Amount that was paid, in the currency's smallest unit.
     pub amount: Amount,
-    /// ISO 4217, lower case.
+    /// Currency of the amount, ISO 4217 in lower case.
     pub currency: Name,
-    /// How much of it has gone back: this many of so many.
+    /// Amount paid and the amount of it that has gone back, both in the same unit; `None` while none has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversed: Option<(u64, u64)>,
 }
 
-/// What a workspace has to do with a payment provider, besides its current period.
+/// Payments, reviews and top-ups of a workspace, besides its current period.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Billing {
-    /// The last payment that failed, and at which attempt; nothing once one has succeeded.
+    /// Invoice of the last payment that failed, and its attempt; `None` once a payment has succeeded.
     #[serde(default)]
     pub failed: Option<(Name, u32)>,
-    /// Reviews that were asked for (R25).
+    /// Reviews that were applied for, by name (R25).
     #[serde(default)]
     pub reviews: BTreeMap<Name, Review>,
-    /// Packs that are bought when the balance gets low.
+    /// Automatic top-ups, if they were asked for.
     #[serde(default)]
     pub top_up: Option<TopUp>,
-    /// The number of the next automatic purchase.
+    /// Number of the next purchase of a top-up.
     #[serde(default)]
     pub top_ups: u32,
 }

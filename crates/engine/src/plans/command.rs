@@ -1,18 +1,18 @@
-//! The parts of commands about the plan.
+//! Parts of commands that concern the plan.
 
 use crate::catalog::Name;
 use crate::kernel::amount::Amount;
 use crate::kernel::time::Interval;
 
-/// A plan to be on, as the operator says it (manual billing).
+/// Plan that the operator puts a workspace on (manual billing).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The plan.
+    /// Id of the plan.
     pub plan: Name,
-    /// The interval; may be left out where the plan has one price.
+    /// Interval of the plan's price; may be left out where the plan has one price.
     pub interval: Option<Interval>,
-    /// The credits of a period, agreed by contract; only for a custom plan.
+    /// Number of credits for each period, agreed by contract; only for a custom plan.
     pub allowance: Option<Amount>,
-    /// Reviews the operator approves with it, and why (R25).
+    /// Reviews that the operator approves with it, each with its reason (R25).
     pub approve: Vec<(Name, String)>,
 }

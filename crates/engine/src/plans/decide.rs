@@ -1,4 +1,4 @@
-//! Plans: subscribing, changing, renewing, ending.
+//! Decisions about the plan: subscribing, changing, renewing and ending.
 
 mod migration;
 
@@ -22,11 +22,11 @@ pub(crate) struct Cycle<'a> {
     pub offer: &'a Published,
     pub plan: &'a Plan,
     pub price: &'a Price,
-    /// Agreed by contract.
+    /// Number of credits for each period, agreed by contract.
     pub allowance: Option<Amount>,
     pub why: Start,
     pub period: Period,
-    /// What it was paid with; nothing where the operator says what is paid.
+    /// Payment of the period; `None` where the operator says that it is paid.
     pub payment: Option<Paid>,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Step<'a> {
         (&self.workspace.subscription.plan, period.interval)
     }
 
-    /// A purchase: a new cycle from now on with its full grant (R31).
+    /// Starts a purchased period now, with its full grant (R31).
     fn start_now(
         &mut self,
         offer: &'a Published,
@@ -95,7 +95,8 @@ impl<'a> Step<'a> {
             return self.carry_current();
         }
         let subscription = &self.workspace.subscription;
-        // A grant with nothing free but something held dies too: what its hold gives back finds it dead (R17).
+        // A grant with nothing available but something held ends too: what its hold gives back finds it expired
+        // (R17).
         let left = |grant: &&Arc<Grant>| subscription.is_forfeited(grant) && !grant.closed() && !grant.dead(self.at);
         let leftover = self.workspace.grants.iter().filter(left);
         let leftover: Vec<(u32, Amount)> = leftover.map(|grant| (grant.n, grant.available)).collect();
@@ -104,7 +105,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Lets the current period go on beside the one that takes its place, if it is not over (R31).
+    /// Carries the current period beside the one that takes its place, if it is not over (R31).
     pub(crate) fn carry_current(&mut self) {
         let subscription = &self.workspace.subscription;
         let Some(period) = subscription.period.filter(|period| period.end > self.at) else { return };
@@ -131,7 +132,7 @@ impl<'a> Step<'a> {
         let (plan, catalog) = (plan.id.clone(), offer.version);
         self.emit_at(at, PlanEvent::PeriodStarted { plan, catalog, why, period, allowance, payment });
         self.enter_plan(at);
-        // Only a period that follows another takes its rest over: what is bought anew starts anew (R6, R31).
+        // Only a period that follows another takes its rest over: a new purchase starts anew (R6, R31).
         let rolls = matches!(why, Start::Renewal | Start::Change).then_some(period.start);
         self.grant_period(Which::Current, price, rolls, at);
         if let Some(amount) = allowance.filter(|amount| !amount.is_zero()) {
@@ -159,7 +160,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// What a workspace gets once when it comes to the plan it is on now, and trials it has not had.
+    /// Gives the lifetime grants of the workspace's plan, once each, and the trials it has not had.
     pub(crate) fn enter_plan(&mut self, at: Timestamp) {
         if !self.workspace.lifetime_allowed {
             return;
@@ -193,7 +194,7 @@ impl<'a> Step<'a> {
         self.grant_template(GrantKind::Trial, &template, runs, source, at, None);
     }
 
-    /// Makes a period's grant, and goes on with what the one that ended left over where the catalog allows it (R6).
+    /// Makes a period's grant, and rolls over the rest of the one that ended where the catalog allows it (R6).
     fn issue(
         &mut self,
         which: Which,
@@ -212,7 +213,7 @@ impl<'a> Step<'a> {
             let (left, paid_by) = self.left_over(which, &template.code, ended);
             let rolled = left.min(most);
             if !rolled.is_zero() {
-                // What goes on was paid by what it was granted for: a refund of that takes it back (R9).
+                // A rollover was paid by the payment of its first grant: a refund of that payment takes it back (R9).
                 let source = paid_by.filter(|_| payment.is_some()).unwrap_or_else(|| source.clone());
                 self.grant_template(GrantKind::Rollover, template, rolled, source, at, Some(ends));
             }
@@ -226,7 +227,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The source of a grant of a period that the operator says is paid.
+    /// Returns the source of a grant of a period that the operator says is paid.
     fn source_of_period(&self, which: Which, template: &GrantTemplate, at: Timestamp) -> Name {
         let beginning = match which {
             Which::Current => "period:".to_owned(),
@@ -240,8 +241,8 @@ impl<'a> Step<'a> {
         source
     }
 
-    /// Returns the rest of a period's grants of a code that end at an instant, and their source. What came back from
-    /// holds since then has gone on in grants of its own already (R17) and is not given twice.
+    /// Returns the rest of a period's grants of a code that end at an instant, and their source. Units that came back
+    /// from holds since then live on in returned grants already (R17) and are not given twice.
     fn left_over(&self, which: Which, code: &Name, at: Timestamp) -> (Amount, Option<Name>) {
         let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
         let ending = |grant: &&Arc<Grant>| {
@@ -294,7 +295,7 @@ impl<'a> Step<'a> {
         self.emit_at(at, event);
     }
 
-    /// What the period's allowance cost, where that is known.
+    /// Returns the cost of the period's allowance, where that is known.
     fn cost_of(&self, which: Which, kind: GrantKind, template: &GrantTemplate) -> Option<CostBasis> {
         let (period, paid) = self.workspace.subscription.paid_period(which);
         let paid = paid.filter(|_| kind == GrantKind::Cycle && template.unit == Unit::Credits)?;
@@ -304,7 +305,7 @@ impl<'a> Step<'a> {
         Some(CostBasis { currency: paid.currency.clone(), amount: paid.amount, credits })
     }
 
-    /// A monthly grant inside a paid year falls due (R34).
+    /// Makes the monthly grants inside a paid year that fall due (R34).
     pub(crate) fn start_month(&mut self, which: Which, at: Timestamp) {
         let (period, _) = self.workspace.subscription.paid_period(which);
         let period = period.expect("a month falls due inside a period");
@@ -332,8 +333,8 @@ impl<'a> Step<'a> {
         sold.expect("what was sold is in its version")
     }
 
-    /// A paid period ends: the plan ends, changes or renews. With manual billing the operator has agreed to renewals;
-    /// what a provider collects renews when it is paid, and until then it is waited for (R4).
+    /// Ends a paid period: the plan ends, changes or renews. With manual billing the operator has agreed to renewals;
+    /// a period that Stripe collects renews when it is paid, and until then the payment is waited for (R4).
     pub(crate) fn end_period(&mut self, at: Timestamp) {
         let subscription = self.workspace.subscription.clone();
         let period = subscription.period.expect("a period that ends was there");
@@ -369,8 +370,9 @@ impl<'a> Step<'a> {
         self.keep_migrated(at);
     }
 
-    /// Returns what follows a period that the operator says is paid: the newest version in force that sells the plan at
-    /// the price that was paid, or as a migration has moved it; of another plan, the newest that sells it (R33).
+    /// Returns the sale that follows a period that the operator says is paid: the newest version in force that sells
+    /// the plan at the price that was paid, or as a migration has moved it; of another plan, the newest that sells it
+    /// (R33).
     fn next_sale(&self, subscription: &Subscription, period: Period, at: Timestamp) -> Sale<'a> {
         let (plan, interval) = subscription.pending.clone().unwrap_or((subscription.plan.clone(), period.interval));
         let sells = |published: &'a Published| Sale::of(published, &plan, interval);
@@ -380,13 +382,14 @@ impl<'a> Step<'a> {
             None => renewal_sale(&self.workspace, self.catalogs, at),
             Some(_) => in_force.find_map(sells),
         };
-        // A change that was agreed on before the version was replaced is sold by a version that is not in force.
+        // A change that was agreed on before the version was replaced is sold by a version that is no longer in
+        // force.
         let sold = sold.or_else(|| self.catalogs.all().iter().rev().find_map(sells));
         sold.expect("what was sold is in some version")
     }
 
-    /// The paid plan is over: what was frozen with it expires, and what is paid for still takes its place, or else the
-    /// free plan (R31).
+    /// Ends the paid plan: its frozen grants expire, and a carried period takes its place, or else the free plan
+    /// (R31).
     pub(crate) fn end_subscription(&mut self, at: Timestamp, unpaid: bool) {
         self.end_frozen(at);
         let newest = self.newest(at);
@@ -402,12 +405,12 @@ impl<'a> Step<'a> {
         self.enter_plan(at);
     }
 
-    /// What was frozen while a renewal was waited for expires (R4).
+    /// Expires the grants that were frozen while a renewal was waited for (R4).
     pub(crate) fn end_frozen(&mut self, at: Timestamp) {
         if self.workspace.subscription.awaited_until.is_none() {
             return;
         }
-        // A bridged grant with nothing free but something held dies too: its hold may end inside the bridge.
+        // A bridged grant with nothing available but something held ends too: its hold may end inside the bridge.
         let has_left = |grant: &Grant| !grant.available.is_zero() || (!grant.closed() && !grant.dead(at));
         let frozen = |grant: &&Arc<Grant>| has_left(grant) && self.workspace.subscription.freezes(grant);
         let frozen = self.workspace.grants.iter().filter(frozen);
@@ -417,12 +420,12 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The catalog version that is sold at an instant.
+    /// Returns the catalog version in force at an instant.
     fn newest(&self, at: Timestamp) -> &'a Published {
         self.catalogs.in_force(at, self.workspace.test_clock).expect("a workspace is on a published catalog")
     }
 
-    /// Refuses to say by hand what the provider says.
+    /// Refuses a change by hand to a plan that Stripe collects.
     fn is_billed_by_hand(&self) -> Result<(), Refusal> {
         match &self.workspace.subscription.payment {
             None => Ok(()),
@@ -468,19 +471,19 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// The catalog version that is sold now.
+    /// Returns the catalog version in force now, whose plans are sold.
     pub(crate) fn offer(&self) -> Result<&'a Published, Refusal> {
         self.catalogs.in_force(self.at, self.workspace.test_clock).ok_or(Refusal::NotFound { what: "catalog" })
     }
 }
 
-/// Period `index` of an anchor.
+/// Returns period number `index` of an anchor.
 fn period_of(price: &Price, anchor: Timestamp, index: u32, start: Timestamp) -> Period {
     let (interval, end) = (price.interval, anchor.nth(price.interval, index + 1));
     Period { interval, anchor, index, start, end, next_month: grants_by_month(price).then_some(index * 12 + 1) }
 }
 
-/// Whether a price is paid by the year and grants by the month (R34).
+/// Returns `true` for a price that is paid by the year and grants by the month (R34).
 pub(crate) fn grants_by_month(price: &Price) -> bool {
     price.interval == Interval::Year && price.grants.iter().any(|grant| grant.every == Some(Interval::Month))
 }

@@ -7,19 +7,19 @@ use crate::kernel::time::Interval;
 use crate::payments::Paid;
 use serde::{Deserialize, Serialize};
 
-/// Why a period started.
+/// Reason for which a period started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
-    /// A first subscription.
+    /// Purchase of a plan, without a paid period before it.
     New,
-    /// A higher plan, or a longer interval of the same, at once (R31).
+    /// Purchase of a higher plan, or of a longer interval of the same, at once (R31).
     Upgrade,
-    /// A lower plan, or a shorter interval of the same, at the period's end (R31).
+    /// Change to a lower plan, or to a shorter interval of the same, at the period's end (R31).
     Change,
-    /// The next period of the same.
+    /// Renewal: the next period of the same plan and interval.
     Renewal,
-    /// The rest of a carried period, when what took its place has ended (R31).
+    /// Return to the rest of a carried period, when the period in its place has ended (R31).
     Resumed,
 }
 
@@ -29,24 +29,24 @@ pub enum Start {
 pub enum PlanEvent {
     /// A paid period started.
     PeriodStarted {
-        /// The plan.
+        /// Id of the plan.
         plan: Name,
-        /// The catalog version it is on from here (R33).
+        /// Catalog version that the workspace is on from here (R33).
         catalog: u32,
-        /// Why.
+        /// Reason for which it started.
         why: Start,
-        /// The period.
+        /// Dates of the period.
         period: Period,
-        /// The allowance agreed by contract.
+        /// Number of credits for each period, agreed by contract.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         allowance: Option<Amount>,
-        /// What it was paid with; nothing where the operator says what is paid.
+        /// Payment of the period; `None` where the operator says that it is paid.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payment: Option<Paid>,
     },
     /// A monthly grant inside a paid year fell due (R34).
     MonthStarted {
-        /// The number of the next one, from the anchor.
+        /// Number of the next monthly grant, from the anchor.
         next_month: u32,
         /// Place of the carried period whose month it is; `None` for the current period's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,60 +55,60 @@ pub enum PlanEvent {
     /// A paid period goes on beside the current one, with its dates: another takes its place before its end, or it is
     /// paid for while a higher plan is (R31).
     PeriodCarried {
-        /// The plan.
+        /// Id of the carried period's plan.
         plan: Name,
-        /// Catalog version that it was sold with.
+        /// Version of the catalog that it was sold with.
         catalog: u32,
-        /// The period.
+        /// Dates of the period.
         period: Period,
-        /// The allowance agreed by contract.
+        /// Number of credits for each period, agreed by contract.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         allowance: Option<Amount>,
-        /// Payment of it; `None` where the operator said that it was paid.
+        /// Payment of the period; `None` where the operator said that it was paid.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payment: Option<Paid>,
-        /// True if it was the current one.
+        /// `true` if it was the current period.
         replaced: bool,
-        /// Numbers of the grants that it had then.
+        /// Numbers of the grants that the period had then.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         grants: Vec<u32>,
     },
     /// The paid plan ended and the free plan took its place.
     SubscriptionEnded {
-        /// The free plan.
+        /// Id of the free plan.
         plan: Name,
-        /// The catalog version it is on from here.
+        /// Catalog version that the workspace is on from here.
         catalog: u32,
-        /// Because its renewal was not paid (R4).
+        /// `true` if it ended because its renewal was not paid (R4).
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unpaid: bool,
     },
     /// Another plan or interval takes effect with the next period (R31).
     ChangeScheduled {
-        /// The plan.
+        /// Id of the plan that follows.
         plan: Name,
-        /// The interval.
+        /// Interval of the plan that follows.
         interval: Interval,
-        /// The allowance agreed by contract.
+        /// Number of credits for each period, agreed by contract.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         allowance: Option<Amount>,
     },
     /// The plan ends with its period (R32).
     CancelScheduled,
-    /// The scheduled change or cancellation was taken back.
+    /// A scheduled change or cancellation was withdrawn.
     ScheduleCleared,
     /// The workspace moved to the terms of another catalog version: without a paid period when the version came into
     /// force, with one by a migration (R33).
     CatalogMigrated {
-        /// The version whose limits and gates apply from here on.
+        /// Catalog version whose limits and gates apply from here on.
         catalog: u32,
-        /// The version that the paid period was sold with, whose grants stay.
+        /// Catalog version that the paid period was sold with, whose grants stay.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sold: Option<u32>,
-        /// The free plan of that version, where the workspace's own is not in it any more.
+        /// Id of that version's free plan, where the workspace's own plan is not in it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         plan: Option<Name>,
-        /// The price that later renewals change to.
+        /// Price that later renewals change to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         repriced: Option<Repriced>,
     },

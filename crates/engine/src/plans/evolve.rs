@@ -24,14 +24,14 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &PlanEvent
             workspace.subscription = Subscription {
                 repriced,
                 period: Some(*period),
-                // Nothing renews what was left for something better, unless somebody says so.
+                // A resumed period does not renew unless the operator or Stripe says so.
                 cancel: resumed,
                 allowance: *allowance,
                 payment: payment.clone(),
                 carried,
                 ..Subscription::unpaid(plan.clone())
             };
-            // What ends at the instant at which this one starts is not what rolls over into it.
+            // A period that ends at the instant at which this one starts does not roll over into it.
             workspace.subscription.forget_carried(at.min(period.start));
         }
         PlanEvent::PeriodCarried { plan, catalog, period, allowance, payment, grants, replaced: _ } => {
@@ -95,7 +95,7 @@ fn start_month(workspace: &mut Workspace, at: Timestamp, next_month: u32, carrie
     }
 }
 
-/// Drops a scheduled change, and says whether the plan ends with its period.
+/// Drops a scheduled change, and sets `cancel`: `true` ends the plan with its period.
 fn schedule_end(workspace: &mut Workspace, cancel: bool) {
     workspace.subscription.pending = None;
     workspace.subscription.pending_allowance = None;

@@ -1,11 +1,11 @@
-//! A migration to another catalog version, foretold: which terms of a workspace change, from when, and for better or
+//! Preview of a migration to another catalog version: which terms of a workspace change, from when, and for better or
 //! worse (R33).
 //!
-//! The command itself is played on the workspace, and its terms are compared: as they are, right after the move, and
-//! under the first renewal that the move changes. So what is foretold is what happens, if nothing else does.
+//! The command itself is played on the workspace, and its terms are compared: now, right after the move, and under
+//! the first renewal that the move changes. So the preview is what happens, if nothing else does.
 //!
-//! Invariant: pure; nothing that changes is left out because it is of no kind that has a name here: a part that is not
-//! known to be better or worse is `other`.
+//! Invariant: pure; a change is never left out because its kind has no name here: a part that is not known to be
+//! better or worse is `other`.
 
 mod parts;
 
@@ -20,7 +20,7 @@ use crate::team::rights::By;
 use crate::workspace::Workspace;
 use parts::{Parts, Worth, parts};
 
-/// Renewals that are looked through for the first one that costs a price whose notice runs.
+/// Number of renewals that are searched for the first one that costs a price whose notice runs.
 const RENEWALS_MAX: u32 = 6_000;
 
 /// Direction of a change for the workspace.
@@ -30,12 +30,12 @@ pub enum Effect {
     Better,
     /// The workspace gets or may do less, or pays more.
     Worse,
-    /// Neither.
+    /// The change is neither better nor worse.
     Other,
 }
 
 impl Effect {
-    /// The effect's name in the API.
+    /// Returns the effect's name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Effect::Better => "better",
@@ -45,7 +45,7 @@ impl Effect {
     }
 }
 
-/// One part of the terms that changes.
+/// Change of one part of the terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TermChange {
     /// The part, for instance `concurrency`, `price` or `model film`.
@@ -62,20 +62,20 @@ pub struct TermChange {
     pub at_renewal: bool,
 }
 
-/// A migration of one workspace.
+/// Preview of the migration of one workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
     /// Version whose terms the workspace has.
     pub from: u32,
     /// Version that it is moved to.
     pub to: u32,
-    /// The plan.
+    /// Id of the plan.
     pub plan: Name,
-    /// Interval at which it is paid.
+    /// Interval at which the plan is paid.
     pub interval: Interval,
-    /// The first renewal under the new terms; `None` where the plan ends or changes before.
+    /// Instant of the first renewal under the new terms; `None` where the plan ends or changes before.
     pub renews_at: Option<Timestamp>,
-    /// The changes, those that hold at once first.
+    /// Changes of the terms; those that hold at once come first.
     pub changes: Vec<TermChange>,
 }
 
@@ -86,11 +86,11 @@ impl Migration {
     }
 }
 
-/// Foretells a migration at an instant to which the workspace has been settled; `None` where it would change nothing:
-/// nothing is paid for, or the workspace is on that version or a newer one.
+/// Returns the changes of a migration, for a workspace that has been settled to an instant; `None` where it would
+/// change nothing: the workspace pays for nothing, or is on that version or a newer one.
 ///
 /// # Errors
-/// The refusal that the migration would be answered with.
+/// The refusal that the migration itself would get.
 pub fn preview_migration(
     workspace: &Workspace,
     catalogs: &Catalogs,
@@ -132,7 +132,7 @@ fn first_renewal(moved: &Workspace, catalogs: &Catalogs, version: u32) -> Option
     ends.find(|end| renewal_sale(moved, catalogs, *end).is_some_and(|sale| sale.published.version >= version))
 }
 
-/// Returns what differs between two terms, in the order of their parts.
+/// Returns the differences of two terms, in the order of their parts.
 fn differences(was: &Parts, is: &Parts, from: Timestamp, at_renewal: bool) -> Vec<TermChange> {
     let mut names: Vec<&String> = was.keys().chain(is.keys()).collect();
     names.sort_unstable();

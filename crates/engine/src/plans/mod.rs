@@ -1,4 +1,4 @@
-//! Plans: what a workspace is subscribed to, on which terms, and how its periods follow each other.
+//! Plans: subscriptions, their terms, and the order of their periods.
 
 mod command;
 pub(crate) mod decide;

@@ -1,7 +1,7 @@
-//! What a workspace may buy now, for how much, and what it gets: asked before a payment provider is.
+//! Offers: the plans and packs that a workspace may buy now, with price and effect, before Stripe is asked.
 //!
-//! Invariant: refuses what a payment for it would be refused, so nobody is asked to pay for what they would not get
-//! (R25: no checkout before the approval).
+//! Invariant: a purchase whose payment would be refused is refused here, so that no customer is asked to pay for what
+//! they would not get (R25: no checkout before the approval).
 
 use crate::catalog::{Catalog, Catalogs, Name, OnUpgrade, Pack, Plan, Price};
 use crate::kernel::amount::{Amount, Unit};
@@ -12,41 +12,41 @@ use crate::refusal::Refusal;
 use crate::reviews::decide::required;
 use crate::workspace::Workspace;
 
-/// What somebody wants to buy.
+/// Plan or pack that a caller wants to buy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// A pack of the catalog.
+    /// A pack of the catalog, by its id.
     Pack(Name),
-    /// A plan, at an interval; it may be left out where the plan has one price.
+    /// A plan, at an interval that may be left out where the plan has one price.
     Plan(Name, Option<Interval>),
 }
 
-/// How a purchase takes effect.
+/// Effect of a purchase: at once, as an upgrade, or at the period's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// Once it is paid.
+    /// Takes effect once it is paid.
     AtOnce,
-    /// Once it is paid, in place of the current plan; what that has left, and its months to come, keep their dates, or
-    /// end.
+    /// Takes effect once it is paid, in place of the current plan; the rest of that plan's period and its months to
+    /// come keep their dates, or end.
     Upgrade {
-        /// Credits that end with it; `None` where all of it keeps its dates.
+        /// Credits that end with the upgrade; `None` where all of them keep their dates.
         ends: Option<Ends>,
     },
-    /// With the end of the current period, and paid then (R31).
+    /// Takes effect with the end of the current period, and is paid then (R31).
     AtPeriodEnd(Timestamp),
 }
 
 /// Credits of the current period that end with an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ends {
-    /// Credits that are left.
+    /// Number of credits that are left.
     pub left: Amount,
-    /// Credits of the months that are not yet granted.
+    /// Number of credits of the months that are not yet granted.
     pub to_come: Amount,
 }
 
 impl How {
-    /// Returns what is to be said before the payment: the credits that end with it. `None` where none do.
+    /// Returns the sentence to be shown before the payment, about the credits that end with it; `None` where none do.
     pub fn warning(&self) -> Option<String> {
         let How::Upgrade { ends: Some(Ends { left, to_come }) } = self else { return None };
         match (left.is_zero(), to_come.is_zero()) {
@@ -63,33 +63,34 @@ impl How {
     }
 }
 
-/// What is offered.
+/// Plan or pack that can be bought now, with its price and effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The catalog version it is from.
+    /// Version of the catalog that the offer is from.
     pub version: u32,
-    /// What it is called on a page.
+    /// Name of the plan or pack for people.
     pub name: String,
-    /// The plan's interval; `None` for a pack.
+    /// Interval of the plan's price; `None` for a pack.
     pub interval: Option<Interval>,
-    /// Its price, in the currency's smallest unit.
+    /// Price, in the currency's smallest unit.
     pub amount: Amount,
-    /// ISO 4217, lower case.
+    /// Currency of the price, ISO 4217 in lower case.
     pub currency: Name,
-    /// Credits it brings: of a plan, in one interval it is paid for.
+    /// Number of credits it brings; of a plan, in one interval.
     pub credits: Amount,
-    /// How many of them are a bonus: with a pack, or over what paying by the month would bring in a year.
+    /// Number of those credits that are a bonus: with a pack, or over what paying by the month, or else by the week,
+    /// would bring in a year.
     pub bonus: Amount,
-    /// How long a pack's credits last; `None` is for ever, or as long as the plan's period.
+    /// Time for which a pack's credits last; `None` is for ever, or as long as the plan's period.
     pub expires: Option<Span>,
-    /// How it takes effect.
+    /// Effect of the purchase.
     pub how: How,
 }
 
-/// What is offered to a workspace that has been settled to an instant.
+/// Returns the offer of a plan or pack to a workspace that has been settled to an instant.
 ///
 /// # Errors
-/// The first [`Refusal`] in the order of that enum: what is not sold, or not to it.
+/// The first [`Refusal`] in the order of that enum, for a plan or pack that is not sold, or not to this workspace.
 pub fn offer(workspace: &Workspace, catalogs: &Catalogs, wanted: &Wanted, at: Timestamp) -> Result<Offer, Refusal> {
     let version = catalogs.in_force(at, workspace.test_clock);
     let version = version.ok_or(Refusal::NotFound { what: "catalog" })?;
@@ -151,14 +152,14 @@ fn offer_plan(version: u32, plan: &Plan, price: &Price, how: How) -> Result<Offe
     })
 }
 
-/// Returns true if one plan and interval after another waits for the period's end: a lower plan, or a shorter interval
-/// of the same plan. All else is an upgrade and begins at once (R31).
+/// Returns true if a plan and interval follows another at the period's end: a lower plan, or a shorter interval of
+/// the same plan. Every other change is an upgrade and begins at once (R31).
 pub fn is_downgrade(catalog: &Catalog, from: (&str, Interval), to: (&str, Interval)) -> bool {
     let (before, after) = (catalog.plan_rank(from.0), catalog.plan_rank(to.0));
     after < before || (from.0 == to.0 && to.1 < from.1)
 }
 
-/// Returns how an upgrade takes effect, by the terms that the current period was sold with.
+/// Returns the effect of an upgrade, by the terms that the current period was sold with.
 pub fn upgrade(workspace: &Workspace, catalogs: &Catalogs, at: Timestamp) -> How {
     let terms = Terms::of(workspace, catalogs, at);
     let Some(terms) = terms.filter(|terms| terms.on_upgrade() == OnUpgrade::Forfeit) else {
@@ -203,8 +204,8 @@ fn how(
     })
 }
 
-/// The credits that a year of a price brings over what paying by the month, or else by the week, would bring in a year;
-/// `None` where it is not paid by the year, or brings no more.
+/// Returns the credits that a year of a price brings over what paying by the month, or else by the week, would bring
+/// in a year; `None` where it is not paid by the year, or brings no more.
 pub fn yearly_bonus(plan: &Plan, price: &Price) -> Option<Amount> {
     if price.interval != Interval::Year {
         return None;
@@ -216,7 +217,7 @@ pub fn yearly_bonus(plan: &Plan, price: &Price) -> Option<Amount> {
     Some(year.less(otherwise)).filter(|bonus| !bonus.is_zero())
 }
 
-/// Credits that one paid interval of a price brings in all.
+/// Returns the credits that one paid interval of a price brings in all.
 fn credits_in(price: &Price, interval: Interval) -> Amount {
     let credits = price.grants.iter().filter(|grant| grant.unit == Unit::Credits);
     let brings = credits.map(|grant| match (interval, grant.every) {

@@ -1,7 +1,7 @@
 //! The sale that renews a paid period: its version, plan and price (R33).
 //!
-//! Invariant: pure, and the same for a renewal that the operator says is paid and for one that Stripe collects, so that
-//! the price that Stripe is told is the price that the ledger expects.
+//! Invariant: pure, and the same for a renewal that the operator says is paid and for one that Stripe collects, so
+//! that the price that Stripe is given is the price that the ledger expects.
 
 use crate::catalog::{Catalogs, Name, Plan, Price, Published};
 use crate::kernel::time::{Interval, Timestamp};
@@ -11,11 +11,11 @@ use crate::workspace::Workspace;
 /// A plan at an interval as one catalog version sells it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sale<'c> {
-    /// The version.
+    /// Version of the catalog that sells it.
     pub published: &'c Published,
-    /// The plan in it.
+    /// Plan of that version.
     pub plan: &'c Plan,
-    /// The plan's price at the interval.
+    /// Price of the plan at the interval.
     pub price: &'c Price,
 }
 

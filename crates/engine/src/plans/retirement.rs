@@ -1,6 +1,6 @@
 //! Credits, trials and keys of a workspace that a model leaves behind when a catalog retires it (R33).
 //!
-//! Invariant: pure; what still reaches a model of the next catalog is not left behind.
+//! Invariant: pure; a thing that still reaches a model of the next catalog is not counted as left behind.
 
 use crate::catalog::{Catalog, Model, Name};
 use crate::grants::Grant;

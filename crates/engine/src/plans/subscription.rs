@@ -1,4 +1,4 @@
-//! What a workspace is subscribed to, and the period that is paid for.
+//! The subscription of a workspace: its plan, and the period that is paid for.
 //!
 //! Invariant: a period's boundaries are computed from its anchor, never from the boundary before (R2).
 
@@ -9,42 +9,42 @@ use crate::kernel::time::{Interval, Timestamp};
 use crate::payments::Paid;
 use serde::{Deserialize, Serialize};
 
-/// What the workspace is subscribed to.
+/// Subscription of a workspace: its plan, its paid periods and what follows them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
-    /// The plan.
+    /// Id of the plan.
     pub plan: Name,
     /// The paid period; `None` on a plan that is never paid for.
     pub period: Option<Period>,
-    /// Ends with the period (R32).
+    /// `true` if the plan ends with its period (R32).
     pub cancel: bool,
-    /// Takes effect with the next period (R31).
+    /// Plan and interval that take effect with the next period (R31).
     pub pending: Option<(Name, Interval)>,
-    /// The allowance agreed by contract for what is pending.
+    /// Number of credits for each period of the pending plan, agreed by contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_allowance: Option<Amount>,
-    /// The allowance agreed by contract, on a custom plan.
+    /// Number of credits for each period, agreed by contract; only on a custom plan.
     pub allowance: Option<Amount>,
-    /// What the period was paid with; `None` where the operator says what is paid.
+    /// Payment of the period; `None` where the operator says that it is paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<Paid>,
-    /// The catalog version that the period was sold with, where a migration has moved its limits and gates on (R33).
+    /// Catalog version that the period was sold with, where a migration has moved its limits and gates on (R33).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sold: Option<u32>,
-    /// The other price that a migration has given notice of (R33).
+    /// Price of which a migration has given notice (R33).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repriced: Option<Repriced>,
-    /// The period is over, and until when its renewal is waited for (R4).
+    /// Instant until which the renewal is waited for, once the period is over (R4); `None` before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited_until: Option<Timestamp>,
-    /// End of the bridge, in which the rest of the period that is over can still be spent; `None` once it is frozen
+    /// End of the bridge, in which the rest of the ended period can still be spent; `None` once the rest is frozen
     /// (R4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridge_until: Option<Timestamp>,
-    /// The payment of the renewal is on its way: it has not failed, and the plan's rights stay meanwhile (R4).
+    /// `true` while the payment of the renewal is on its way: it has not failed, and the plan's rights stay (R4).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub processing: bool,
-    /// Periods that are paid for and are not the current one, in the order in which they came to be so (R31).
+    /// Paid periods beside the current one, in the order in which they were carried (R31).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,
 }
@@ -53,22 +53,23 @@ pub struct Subscription {
 /// dates: its months are granted as they come, and it becomes the current one when that ends first (R31).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carried {
-    /// The plan.
+    /// Id of the plan.
     pub plan: Name,
-    /// Catalog version that it was sold with.
+    /// Version of the catalog that it was sold with.
     pub catalog: u32,
-    /// The period; its next month is the next one to be granted.
+    /// Dates of the period; its next month is the next one to be granted.
     pub period: Period,
-    /// The allowance agreed by contract, on a custom plan.
+    /// Number of credits for each period, agreed by contract; only on a custom plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowance: Option<Amount>,
     /// Payment of the period; `None` where the operator said that it was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<Paid>,
-    /// Numbers of the grants that it had when another took its place; those of later months follow from their sources.
+    /// Numbers of the grants that it had when another took its place; those of later months follow from their
+    /// sources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<u32>,
-    /// Number of the next grant of the workspace when it came to be carried, which names the sources of its months.
+    /// Number of the workspace's next grant at the instant it was carried, which names the sources of its months.
     pub key: u32,
 }
 
@@ -82,29 +83,29 @@ impl Carried {
         is_of_payment || self.grants.contains(&grant.n)
     }
 
-    /// Returns the beginning of the sources of its months, where the operator said that it was paid.
+    /// Returns the first part of the sources of its months, for a period that the operator said was paid.
     pub(crate) fn source_of_months(&self) -> String {
         format!("carried:{}:", self.key)
     }
 
-    /// Returns true if all the money went back.
+    /// Returns true if the whole payment went back.
     fn is_reversed(&self) -> bool {
         let reversed = self.payment.as_ref().and_then(|payment| payment.reversed);
         reversed.is_some_and(|(paid, reversed)| reversed >= paid)
     }
 }
 
-/// The period that something is of.
+/// The current period, or one of the carried ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
-    /// The current one.
+    /// The workspace's current period.
     Current,
-    /// A carried one, by its place.
+    /// A carried period, by its place in the list.
     Carried(usize),
 }
 
 impl Subscription {
-    /// To be on a plan that is never paid for.
+    /// Returns a subscription to a plan that is never paid for.
     pub(crate) fn unpaid(plan: Name) -> Subscription {
         Subscription {
             plan,
@@ -123,7 +124,7 @@ impl Subscription {
         }
     }
 
-    /// Returns the period and what paid for it.
+    /// Returns the dates and the payment of a period.
     pub(crate) fn paid_period(&self, which: Which) -> (Option<Period>, Option<&Paid>) {
         match which {
             Which::Current => (self.period, self.payment.as_ref()),
@@ -131,13 +132,14 @@ impl Subscription {
         }
     }
 
-    /// Returns the payment of the current or a carried period by what it is the source of.
+    /// Returns the payment of the current or a carried period by its source.
     pub(crate) fn payment_mut(&mut self, source: &str) -> Option<&mut Paid> {
         let carried = self.carried.iter_mut().filter_map(|carried| carried.payment.as_mut());
         self.payment.iter_mut().chain(carried).find(|payment| *payment.source == *source)
     }
 
-    /// Returns the period that a cycle grant was made for, as far as that is known: a carried one, or the current one.
+    /// Returns the period that a cycle grant was made for, as far as that is known: a carried one, or the current
+    /// one.
     pub(crate) fn period_of(&self, grant: &Grant) -> Which {
         let carried = self.carried.iter().position(|carried| carried.owns(grant));
         carried.map_or(Which::Current, Which::Carried)
@@ -149,8 +151,8 @@ impl Subscription {
         self.period.is_some() && is_cycle && self.period_of(grant) == Which::Current
     }
 
-    /// Returns the carried period that takes the current one's place at an instant: of those that are paid for still
-    /// the highest plan, and of these the one that lasts longest.
+    /// Returns the carried period that takes the current one's place at an instant: the highest plan of those that
+    /// are still paid for, and of these the one that lasts longest.
     pub(crate) fn next_carried(&self, catalog: &Catalog, at: Timestamp) -> Option<&Carried> {
         let goes_on = |carried: &&Carried| carried.period.end > at && !carried.is_reversed();
         let going = self.carried.iter().filter(goes_on);
@@ -168,19 +170,20 @@ impl Subscription {
         Some(self.bridge_until.or(self.awaited_until).or(period.next_month_at()).unwrap_or(period.end))
     }
 
-    /// Returns whether a renewal is waited for and no bridge leads over to it: the rest of the period is frozen (R4).
+    /// Returns `true` while a renewal is waited for without a bridge: the rest of the period is frozen (R4).
     pub fn is_frozen(&self) -> bool {
         self.awaited_until.is_some() && self.bridge_until.is_none()
     }
 
-    /// When the next allowance comes; `None` where none does, or nobody knows because its payment is waited for (R4).
+    /// Returns the instant of the next allowance; `None` where none comes, or where it depends on a payment that is
+    /// waited for (R4).
     pub fn renews_at(&self) -> Option<Timestamp> {
         let period = self.period.filter(|_| !self.cancel && self.awaited_until.is_none())?;
         Some(period.next_month_at().unwrap_or(period.end))
     }
 
-    /// Returns true if a grant ends with a period whose renewal is not paid yet: it outlives the period's end until the
-    /// renewal is paid or given up, first to be spent and then frozen (R4).
+    /// Returns true if a grant ends with a period whose renewal is not paid yet. It outlives the period's end until
+    /// the renewal is paid or given up: first it can be spent, then it is frozen (R4).
     pub fn freezes(&self, grant: &Grant) -> bool {
         let Some(payment) = &self.payment else { return false };
         let waits = self.awaited_until.is_some() || !self.cancel;
@@ -195,39 +198,39 @@ impl Subscription {
     }
 }
 
-/// A price that renewals change to.
+/// Price that later renewals change to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repriced {
-    /// The catalog version that has the price.
+    /// Version of the catalog that has the price.
     pub catalog: u32,
-    /// The first instant at which a renewal may cost it.
+    /// First instant at which a renewal may cost the price.
     pub from: Timestamp,
 }
 
-/// A paid period.
+/// A paid period, with its dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {
-    /// How often it is paid.
+    /// Interval at which it is paid.
     pub interval: Interval,
-    /// Every boundary is computed from here (R2).
+    /// Instant that every boundary is computed from (R2).
     pub anchor: Timestamp,
-    /// The period's number from the anchor, from 0.
+    /// Number of the period from the anchor, starting at 0.
     pub index: u32,
-    /// Its start.
+    /// First instant of the period.
     pub start: Timestamp,
-    /// Its end, which belongs to the next.
+    /// End of the period and start of the next.
     pub end: Timestamp,
-    /// The number from the anchor of the next monthly grant inside a paid year; `None` when there is none (R34).
+    /// Number of the next monthly grant inside a paid year, from the anchor; `None` when there is none (R34).
     pub next_month: Option<u32>,
 }
 
 impl Period {
-    /// Returns how many months of a paid year are not yet granted.
+    /// Returns the number of months of a paid year that are not yet granted.
     pub fn months_to_come(&self) -> u32 {
         self.next_month.map_or(0, |next| ((self.index + 1) * 12).saturating_sub(next))
     }
 
-    /// When the next monthly grant inside a paid year is due.
+    /// Returns the instant at which the next monthly grant inside a paid year is due.
     pub fn next_month_at(&self) -> Option<Timestamp> {
         let at = self.anchor.nth(Interval::Month, self.next_month?);
         (at < self.end).then_some(at)

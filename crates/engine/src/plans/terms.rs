@@ -2,11 +2,11 @@
 //! limits, gates, trials and grants; and the *menu*, which is the same for everybody: models, rates, packs and plans on
 //! sale of the newest version.
 //!
-//! A free workspace that stayed on the terms of its first day never saw a new model, and its automatic top-ups charged
-//! the price of that day; so whoever has no paid period is on the newest terms.
+//! A free workspace that stayed on the terms of its first day never saw a new model, and its automatic top-ups
+//! charged the price of that day; so a workspace without a paid period is on the newest terms.
 //!
-//! Invariant: what the terms do not know is judged as the newest version of the same plan says, and what the paid
-//! period was sold with is never taken from it.
+//! Invariant: a model that the terms do not know is judged by the newest version of the same plan, and rights that
+//! the paid period was sold with are never taken from it.
 
 use crate::catalog::{
     Catalog, Catalogs, Limited, Model, Name, OnUpgrade, Param, Params, Plan, Published, Trial, Value, nearest,
@@ -19,12 +19,12 @@ use crate::runs::quote::{self, Price};
 use crate::workspace::Workspace;
 use std::borrow::Cow;
 
-/// A plan as one version of the catalog has it.
+/// A plan as one catalog version has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Edition<'c> {
-    /// The version.
+    /// Version of the catalog.
     pub published: &'c Published,
-    /// The workspace's plan in it.
+    /// The workspace's plan in that version.
     pub plan: &'c Plan,
 }
 
@@ -40,37 +40,37 @@ impl Edition<'_> {
 /// The terms of a workspace at an instant, and the menu.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'c> {
-    /// The newest version in force: what can be run and bought.
+    /// Newest version in force: its models can be run, and its plans and packs bought.
     pub menu: &'c Published,
     /// Edition that limits and gates come from.
     pub own: Edition<'c>,
-    /// The edition that says what the paid period grants and costs.
+    /// Edition that the paid period's grants and price come from.
     granting: Edition<'c>,
-    /// The terms of the paid period, where a migration has moved the workspace on since.
+    /// Edition that the paid period was sold with, where a migration has moved the workspace on since.
     pub sold: Option<Edition<'c>>,
-    /// The version whose rates a run in a paid period is not to exceed, where the catalog gives notice of rates.
+    /// Version whose rates a run in a paid period must not exceed, where the catalog gives notice of rates.
     noticed: Option<&'c Published>,
 }
 
-/// A price and where it comes from.
+/// A price, with the version whose rates it is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Priced {
-    /// The price.
+    /// Price of the run.
     pub price: Price,
-    /// The catalog version of its rates.
+    /// Version of the catalog whose rates it is from.
     pub version: u32,
-    /// The fingerprint of the parameters as that version reads them: what a quote is known by.
+    /// Fingerprint of the parameters as that version reads them, by which a quote is known.
     pub fingerprint: u64,
 }
 
 /// A model of the menu, the parameters as the menu reads them, and the price.
 #[derive(Clone, Debug)]
 pub struct Estimate<'c> {
-    /// The model.
+    /// Model of the menu.
     pub model: &'c Model,
-    /// The parameters, with defaults filled in.
+    /// Parameters with their defaults filled in.
     pub params: Params,
-    /// The price.
+    /// Price of the run.
     pub priced: Priced,
 }
 
@@ -90,7 +90,7 @@ impl Estimate<'_> {
 }
 
 impl<'c> Terms<'c> {
-    /// Returns the terms of a workspace at an instant; `None` when its version or its plan is not known here.
+    /// Returns the terms of a workspace at an instant; `None` when its version or its plan is not among the catalogs.
     pub fn of(workspace: &Workspace, catalogs: &'c Catalogs, at: Timestamp) -> Option<Terms<'c>> {
         let menu = catalogs.in_force(at, workspace.test_clock)?;
         let subscription = &workspace.subscription;
@@ -99,7 +99,7 @@ impl<'c> Terms<'c> {
             Some(Edition { published, plan: workspace.plan_in_force(&published.catalog)? })
         };
         let Some(_) = subscription.period else {
-            // A version that another process has put into force already is newer than this process's clock says.
+            // A version that another process has put into force already may be newer than this process's clock says.
             let newest = catalogs.get(workspace.catalog.max(menu.version))?;
             let plan = newest.catalog.plan(&subscription.plan).unwrap_or(newest.catalog.free());
             let own = Edition { published: newest, plan };
@@ -132,12 +132,12 @@ impl<'c> Terms<'c> {
         }
     }
 
-    /// Returns the edition that says what the paid period grants and costs.
+    /// Returns the edition that the paid period's grants and price come from.
     pub fn granting(&self) -> Edition<'c> {
         self.granting
     }
 
-    /// Returns what an upgrade does with the rest of the old cycle: it is carried on where the version that the paid
+    /// Returns the effect of an upgrade on the rest of the old cycle: it is carried where the version that the paid
     /// period was sold with or the one that it was moved to says so (R31).
     pub fn on_upgrade(&self) -> OnUpgrade {
         let carries = self.editions().any(|edition| edition.published.catalog.on_upgrade == OnUpgrade::Carry);
@@ -154,8 +154,9 @@ impl<'c> Terms<'c> {
         Some(Edition { published: self.menu, plan })
     }
 
-    /// Returns the editions that judge a model, each with the model as it has it: those of the terms that know it, or
-    /// else the newest one. None is left where the terms do not know it and the newest version has no such plan.
+    /// Returns the editions that judge a model, each with its own form of the model: those of the terms that know it,
+    /// or else the newest one. The list is empty where the terms do not know it and the newest version has no such
+    /// plan.
     pub fn judges(&self, model: &str) -> Vec<(Edition<'c>, &'c Model)> {
         let knowing = |edition: Edition<'c>| Some((edition, edition.published.catalog.model(model)?));
         let known: Vec<_> = self.editions().filter_map(knowing).collect();
@@ -168,7 +169,8 @@ impl<'c> Terms<'c> {
         judges.filter_map(|(edition, _)| edition.plan.trials.iter().find(|trial| *trial.model == *model)).collect()
     }
 
-    /// Returns how many runs of a model a day the plan allows; `None` where an edition that judges it sets no limit.
+    /// Returns the number of runs of a model a day that the plan allows; `None` where an edition that judges it sets
+    /// no limit.
     pub fn runs_per_day(&self, model: &str) -> Option<u32> {
         let limit = |limited: &Limited| limited.runs_per_day;
         let limits = self
@@ -202,8 +204,8 @@ impl<'c> Terms<'c> {
         })
     }
 
-    /// Returns the menu as the workspace would get it: its own plan as the paid period has it, in the lists of plans of
-    /// the models that it includes, and each model with the rates that a run would cost now.
+    /// Returns the menu for the workspace: its own plan as the paid period has it, also among the plans of each model
+    /// that it includes, and each model with the rates that a run would cost now.
     pub fn offered(&self, workspace: &Workspace, at: Timestamp) -> Catalog {
         let mut catalog = Catalog::clone(&self.menu.catalog);
         let own = self.plan();
@@ -228,8 +230,8 @@ impl<'c> Terms<'c> {
         catalog
     }
 
-    /// Returns the model with the older rates that a run in the paid period has notice of, where they are lower for
-    /// parameters as they are by themselves.
+    /// Returns the model with the older rates that still bind the paid period, where they are lower for the default
+    /// parameters.
     fn noticed_rates(&self, model: &Model) -> Option<&'c Model> {
         let noticed = self.noticed?;
         let older = noticed.catalog.model(&model.id)?;
@@ -239,7 +241,7 @@ impl<'c> Terms<'c> {
         (priced(noticed)? < priced(self.menu)?).then_some(older)
     }
 
-    /// Reads and prices what is asked of a model of the menu.
+    /// Reads and prices a run of a model of the menu.
     ///
     /// # Errors
     /// The menu does not have the model, or the parameters are wrong.
@@ -253,8 +255,8 @@ impl<'c> Terms<'c> {
     }
 
     /// Returns the price of a model of the menu for parameters as the menu reads them. In a paid period it is at most
-    /// what it would have been as long ago as the catalog's `rate_notice` says. `None` when it is above what one
-    /// operation may move.
+    /// the price of as long ago as the catalog's `rate_notice` says. `None` when it is above what one operation may
+    /// move.
     pub fn price(&self, model: &Model, resolved: &Params) -> Option<Priced> {
         let now = priced_under(self.menu, model, resolved);
         let before = self.noticed.and_then(|noticed| priced_under(noticed, model, resolved));
@@ -281,7 +283,7 @@ fn unknown_model(menu: &Catalog, asked: &str) -> Refusal {
 /// version cannot price them.
 pub(crate) fn priced_under(published: &Published, menu: &Model, resolved: &Params) -> Option<Priced> {
     let model = published.catalog.model(&menu.id)?;
-    // What the version does not know, and stands as it does by itself, is not part of what was asked.
+    // A parameter that the version does not know, at its default, is no part of the request.
     let by_itself = |name: &Name, value: &Value| {
         let default = menu.params.get(name).and_then(params::default);
         !model.params.contains_key(name) && default.as_ref() == Some(value)
@@ -293,7 +295,7 @@ pub(crate) fn priced_under(published: &Published, menu: &Model, resolved: &Param
     Some(Priced { price, version: published.version, fingerprint: params::fingerprint(&model.id, &params) })
 }
 
-/// Merges two editions of a plan: of each limit the wider, and the price and grants of the one that is paid for.
+/// Merges two editions of a plan: of each limit the wider, and the price and grants of the paid one.
 fn wider(own: Edition<'_>, sold: Edition<'_>) -> Plan {
     let (a, b) = (own.plan, sold.plan);
     let most = |a: Option<u32>, b: Option<u32>| Some(a?.max(b?));
@@ -340,7 +342,7 @@ impl Terms<'_> {
         plans.map(|plan| plan.id.clone()).collect()
     }
 
-    /// Returns the version that the product's settings come from, such as the order in which grants are drawn.
+    /// Returns the catalog that the product's settings come from, such as the order in which grants are drawn.
     pub fn catalog(&self) -> &Catalog {
         &self.own.published.catalog
     }

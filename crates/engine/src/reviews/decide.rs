@@ -1,4 +1,4 @@
-//! Reviews that stand before a plan: applied for, decided, taken back (R25).
+//! Decisions about reviews that a plan requires: applications, approvals, rejections and revocations (R25).
 
 use crate::apply::bounds::name_is_good;
 use crate::apply::step::Step;
@@ -9,7 +9,7 @@ use crate::reviews::ReviewEvent;
 use crate::workspace::Workspace;
 
 impl Step<'_> {
-    /// Whether a plan's reviews are approved.
+    /// Returns `true` if every review that a plan requires is approved.
     pub(crate) fn is_approved(&self, plan: &Plan) -> bool {
         plan.requires.iter().all(|review| self.workspace.approvals.contains(review))
     }
@@ -80,7 +80,7 @@ impl Step<'_> {
     }
 }
 
-/// Refuses a plan whose reviews are not approved, whoever claims it (R25).
+/// Refuses a plan whose reviews are not approved, whatever the caller (R25).
 pub(crate) fn required(workspace: &Workspace, catalog: &Catalog, plan: &Plan) -> Result<(), Refusal> {
     match plan.requires.iter().find(|review| !workspace.approvals.contains(*review)) {
         None => Ok(()),

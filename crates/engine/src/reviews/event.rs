@@ -9,30 +9,30 @@ use serde::{Deserialize, Serialize};
 pub enum ReviewEvent {
     /// A review was applied for.
     ReviewRequested {
-        /// The review.
+        /// Name of the review.
         review: Name,
-        /// The application's number.
+        /// Number of the application.
         application: u32,
     },
     /// A review was approved (R25).
     ReviewApproved {
-        /// The review.
+        /// Name of the review.
         review: Name,
-        /// Why.
+        /// Reason of the approval.
         reason: String,
     },
     /// The application for a review was rejected.
     ReviewRejected {
-        /// The review.
+        /// Name of the review.
         review: Name,
-        /// Why.
+        /// Reason of the rejection.
         reason: String,
     },
-    /// An approval was taken back.
+    /// An approval was revoked.
     ReviewRevoked {
-        /// The review.
+        /// Name of the review.
         review: Name,
-        /// Why.
+        /// Reason of the revocation.
         reason: String,
     },
 }

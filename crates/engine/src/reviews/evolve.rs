@@ -28,7 +28,8 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &ReviewEve
     }
 }
 
-/// Sets the status of a review, whose applications count on. An approval may be older than the first of them.
+/// Sets the status of a review and keeps the number of its newest application. An approval may be older than the
+/// first application.
 fn set_status<'w>(
     workspace: &'w mut Workspace,
     review: &Name,

@@ -1,4 +1,4 @@
-//! Reviews that stand before a plan.
+//! Reviews that a plan requires before it can be bought.
 
 pub(crate) mod decide;
 mod event;

@@ -1,24 +1,24 @@
-//! A review that stands before a plan, and where it has got to.
+//! A review that a plan requires, with its status.
 
 use crate::kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Where a review stands.
+/// Status of a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReviewStatus {
-    /// Applied for, and nobody has decided.
+    /// Applied for, and not decided.
     Submitted,
-    /// Approved: what requires it can be bought.
+    /// Approved: plans that require it can be bought.
     Approved,
-    /// Rejected; it can be applied for again.
+    /// Rejected; the workspace can apply for it again.
     Rejected,
-    /// Approved once, and not any more.
+    /// Approved once, and revoked since.
     Revoked,
 }
 
 impl ReviewStatus {
-    /// The status's name in the API.
+    /// Returns the status's name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             ReviewStatus::Submitted => "submitted",
@@ -32,14 +32,14 @@ impl ReviewStatus {
 /// A review of a workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
-    /// Where it stands.
+    /// Status of the review.
     pub status: ReviewStatus,
-    /// The number of the newest application, from 1; 0 when it was approved without one.
+    /// Number of the newest application, starting at 1; 0 when it was approved without one.
     #[serde(default)]
     pub application: u32,
-    /// Why it stands there, in the operator's words.
+    /// Reason of the last decision, in the operator's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Since when.
+    /// Instant since which the status holds.
     pub at: Timestamp,
 }

@@ -1,44 +1,44 @@
-//! What a member or a key may spend (R30).
+//! Caps: limits on what a member or a key may spend (R30).
 
 use crate::kernel::amount::Amount;
 use crate::kernel::time::{Interval, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A cap as it is set: so many credits, for ever or in each interval from when it was set.
+/// Terms of a cap: a number of credits, for ever or in each interval from the instant it was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapTerms {
-    /// Credits.
+    /// Number of credits that may be spent.
     pub credits: Amount,
-    /// How often it begins again; `None` is never.
+    /// Interval after which the cap begins anew; `None` is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Interval>,
 }
 
-/// A cap and what was spent under it: what is held counts as spent, and what comes back of it does not.
+/// A cap and what was spent under it: held credits count as spent, and released credits do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cap {
-    /// As it was set.
+    /// Terms that were set.
     #[serde(flatten)]
     pub terms: CapTerms,
-    /// When it was set: its intervals are computed from here (R2).
+    /// Instant at which the cap was set: its intervals are computed from it (R2).
     pub since: Timestamp,
-    /// The number of the first hold that counts: those before were opened without it, were it at the same instant.
+    /// Number of the first hold that counts: earlier holds were opened without the cap, even at the same instant.
     #[serde(default)]
     pub first: u32,
-    /// The number of the interval in which something was last spent.
+    /// Number of the interval in which credits were last spent.
     pub index: u32,
-    /// What was spent in that interval.
+    /// Number of credits spent in that interval.
     pub spent: Amount,
 }
 
 impl Cap {
-    /// A cap from now on, for holds from this number on.
+    /// Returns a cap from an instant on, for holds from a number on.
     pub fn new(terms: CapTerms, at: Timestamp, first: u32) -> Cap {
         Cap { terms, since: at, first, index: 0, spent: Amount::ZERO }
     }
 
-    /// The same cap with other terms. The interval goes on where it is the same, so that changing the amount forgets
-    /// nothing.
+    /// Returns this cap with other terms. Where the interval stays, what was spent stays, so that changing the amount
+    /// forgets nothing.
     pub fn with(self, terms: CapTerms, at: Timestamp, first: u32) -> Cap {
         if terms.every == self.terms.every { Cap { terms, ..self } } else { Cap::new(terms, at, first) }
     }
@@ -52,17 +52,17 @@ impl Cap {
         index
     }
 
-    /// What was spent in the interval of an instant.
+    /// Returns the number of credits spent in the interval of an instant.
     pub fn spent(&self, at: Timestamp) -> Amount {
         if self.index_at(at) == self.index { self.spent } else { Amount::ZERO }
     }
 
-    /// What may still be spent.
+    /// Returns the number of credits that may still be spent.
     pub fn left(&self, at: Timestamp) -> Amount {
         self.terms.credits.less(self.spent(at))
     }
 
-    /// When it begins again.
+    /// Returns the instant at which the cap begins anew.
     pub fn resets_at(&self, at: Timestamp) -> Option<Timestamp> {
         Some(self.since.nth(self.terms.every?, self.index_at(at) + 1))
     }

@@ -1,139 +1,139 @@
-//! What can be asked about who belongs to a workspace.
+//! Commands about the members, invitations and keys of a workspace.
 
 use super::{CapTerms, KeyHash, Role};
 use crate::catalog::Name;
 use crate::kernel::id::UserId;
 use crate::kernel::time::Timestamp;
 
-/// A new secret for a key.
+/// New secret of a key; the secret itself is not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
-    /// Its SHA-256.
+    /// SHA-256 of the secret.
     pub hash: KeyHash,
-    /// How it ends.
+    /// Last four characters of the secret.
     pub last4: String,
 }
 
-/// A key as it is asked for.
+/// Key to be made, without its secret and owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewKey {
-    /// What people know it by.
+    /// Name of the key for people.
     pub name: String,
-    /// What it may do, in the vocabulary's words.
+    /// Capabilities of the key, in the vocabulary's words.
     pub capabilities: Vec<String>,
-    /// A preset of the catalog that says what it may do instead.
+    /// Preset of the catalog that stands in place of capabilities.
     pub preset: Option<Name>,
-    /// The only models it may run; empty is all.
+    /// Ids of the only models that the key may run; empty is all.
     pub models: Vec<Name>,
-    /// The only workflows it may run; empty is all.
+    /// The only workflows that the key may run; empty is all.
     pub workflows: Vec<Name>,
-    /// What it may spend.
+    /// Cap on what the key may spend.
     pub cap: Option<CapTerms>,
-    /// From when on it is dead.
+    /// Instant at which the key expires; `None` is never.
     pub expires_at: Option<Timestamp>,
 }
 
-/// What is to be different about a key. What is `None` stays.
+/// Change of a key. A field that is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyChange {
-    /// Another name.
+    /// New name of the key.
     pub name: Option<String>,
-    /// Other capabilities, in the vocabulary's words.
+    /// New capabilities, in the vocabulary's words.
     pub capabilities: Option<Vec<String>>,
-    /// Another cap; `Some(None)` takes it away.
+    /// New cap; `Some(None)` removes it.
     pub cap: Option<Option<CapTerms>>,
-    /// Somebody has looked at it after its maker had left.
+    /// `true` confirms a key of the workspace whose maker has left.
     pub reviewed: bool,
 }
 
-/// What can be asked about who belongs to a workspace.
+/// A command about the members, invitations and keys of a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TeamCommand {
-    /// Ask somebody to join (R35).
+    /// Invites a person to become a member (R35).
     Invite {
-        /// The address the invitation is bound to.
+        /// Address that the invitation is bound to.
         email: Name,
-        /// What they would be.
+        /// Role after the invitation is accepted.
         role: Role,
     },
-    /// Take an invitation back.
+    /// Withdraws an open invitation.
     Withdraw {
-        /// The invitation.
+        /// Number of the invitation.
         invitation: u32,
     },
-    /// Accept one.
+    /// Accepts an open invitation.
     Join {
-        /// The invitation.
+        /// Number of the invitation.
         invitation: u32,
-        /// Who accepts.
+        /// User who accepts it.
         user: UserId,
-        /// Their address.
+        /// Address of the user.
         email: Name,
     },
-    /// Make somebody a member without an invitation: an operator whose own product knows them.
+    /// Makes a user of the operator's own product a member, without an invitation.
     Add {
-        /// Who.
+        /// User to become a member.
         user: UserId,
-        /// Their address.
+        /// Address of the user.
         email: Name,
-        /// What they are to be.
+        /// Role of the new member.
         role: Role,
     },
-    /// Give a member another role or cap.
+    /// Changes a member's role or cap.
     ChangeMember {
-        /// Who.
+        /// Member to be changed.
         user: UserId,
-        /// Another role.
+        /// New role; `None` leaves it.
         role: Option<Role>,
-        /// Another cap; `Some(None)` takes it away.
+        /// New cap; `Some(None)` removes it.
         cap: Option<Option<CapTerms>>,
     },
-    /// Remove a member, or leave.
+    /// Removes a member; a member can remove themselves.
     Remove {
-        /// Who.
+        /// Member to be removed.
         user: UserId,
     },
-    /// Make a key.
+    /// Makes a key of the workspace.
     MakeKey {
-        /// Its secret.
+        /// Secret of the key.
         secret: Secret,
-        /// Whose it is; `None` is the workspace's own.
+        /// Owner of the key; `None` is the workspace itself.
         owner: Option<UserId>,
-        /// Everything else about it.
+        /// Name, capabilities, limits and expiry.
         new: NewKey,
     },
-    /// Change one.
+    /// Changes a key's name, capabilities or cap.
     ChangeKey {
-        /// The key.
+        /// Number of the key.
         key: u32,
-        /// How.
+        /// Change of the key.
         change: KeyChange,
     },
-    /// Give one another secret.
+    /// Replaces the secret of a key.
     RotateKey {
-        /// The key.
+        /// Number of the key.
         key: u32,
-        /// Its new secret.
+        /// New secret of the key.
         secret: Secret,
-        /// For how many seconds the old one still opens it.
+        /// Time for which the old secret still opens the key, in seconds.
         grace: i64,
     },
-    /// Switch one off, or on again.
+    /// Freezes or thaws a key.
     FreezeKey {
-        /// The key.
+        /// Number of the key.
         key: u32,
-        /// Why; `None` switches it on again.
+        /// Reason of the freeze; `None` thaws the key.
         reason: Option<Name>,
     },
-    /// End one.
+    /// Revokes a key for ever.
     RevokeKey {
-        /// The key.
+        /// Number of the key.
         key: u32,
     },
 }
 
 impl TeamCommand {
-    /// The command's name in the journal.
+    /// Returns the command's name in the journal.
     pub const fn name(&self) -> &'static str {
         match self {
             TeamCommand::Invite { .. } => "invite",

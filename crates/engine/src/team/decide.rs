@@ -1,4 +1,4 @@
-//! Members, invitations and keys: what may be done about them, and to whom.
+//! Decisions about members, invitations and keys, judged by the caller and by whose they are.
 
 use crate::apply::bounds::{limit, name_is_good};
 use crate::apply::step::Step;
@@ -59,7 +59,7 @@ impl Step<'_> {
         }
         let invitation = team.invited + 1;
         if let Some(again) = again {
-            // Only the newest mail opens the door.
+            // Only the newest invitation of an address can be accepted.
             self.tell(TeamEvent::InvitationWithdrawn { invitation: again });
         }
         let expires_at = self.at.after_seconds(INVITATION_SECONDS);
@@ -67,7 +67,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Refuses a first member who would be no admin: nobody of the workspace could ever make them one (R35).
+    /// Refuses a first member who would be no admin: no member could ever make them one (R35).
     fn first_is_admin(&self, role: Role) -> Result<(), Refusal> {
         match self.workspace.team.members.is_empty() && role != Role::Admin {
             true => Err(Refusal::invalid("/role", "must be admin: the workspace has nobody yet")),
@@ -75,7 +75,8 @@ impl Step<'_> {
         }
     }
 
-    /// Whether the plan has room for one more, the others who are invited counted: who accepts must find the place.
+    /// Checks that the plan has room for one more member, open invitations counted: a person who accepts must find a
+    /// place.
     fn may_have_one_more(&self, email: &str) -> Result<(), Refusal> {
         if self.workspace.tenancy == Tenancy::Personal {
             let detail = "this workspace is personal: make a workspace for the team, and invite there";
@@ -138,11 +139,11 @@ impl Step<'_> {
             return Ok(());
         }
         self.first_is_admin(role)?;
-        // The owner of a workspace that has nobody yet takes the first place, whatever the plan.
+        // The owner of a workspace without members takes the first place, whatever the plan.
         if !self.workspace.team.members.is_empty() {
             self.may_have_one_more(email)?;
         }
-        // An invitation that is open still would let them in again after they were removed (R35).
+        // An invitation that stayed open would let them in again after their removal (R35).
         let open = self.workspace.team.invitations.iter().find(|open| is_same_address(&open.email, email));
         let invitation = open.map(|open| open.n);
         self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation });
@@ -170,7 +171,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Refuses what would leave the workspace without an admin (R35).
+    /// Refuses a change that would leave the workspace without an admin (R35).
     fn not_the_last_admin(&self, user: UserId) -> Result<(), Refusal> {
         let team = &self.workspace.team;
         if team.member(user).is_some_and(|member| member.role == Role::Admin) && team.admins() == 1 {
@@ -189,7 +190,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Makes a key: nothing above the plan's ceiling or above its maker is given, and nothing is narrowed (R26).
+    /// Makes a key. A request above the plan's ceiling or above its maker is refused whole, never narrowed (R26).
     fn make_key(&mut self, secret: &Secret, owner: Option<UserId>, new: &NewKey) -> Result<(), Refusal> {
         let owns = owner.is_some_and(|owner| self.by == By::User(owner));
         self.needs(if owns { Need::Member } else { Need::Admin })?;
@@ -225,7 +226,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Refuses a secret that a key has or had: a secret opens one key, and a replaced one dies.
+    /// Refuses a secret that a key has or had: a secret opens one key, and a replaced one ends.
     fn is_new(&self, secret: &Secret) -> Result<(), Refusal> {
         let has = |key: &Key| key.hash == secret.hash || key.retired.is_some_and(|retired| retired.hash == secret.hash);
         match self.workspace.team.keys.iter().any(has) {
@@ -234,7 +235,7 @@ impl Step<'_> {
         }
     }
 
-    /// The person who asks.
+    /// Returns the user who asks, or `None` for the operator and for keys.
     fn asker(&self) -> Option<UserId> {
         match self.by {
             By::User(user) => Some(user),
@@ -255,7 +256,7 @@ impl Step<'_> {
         at_most("models and workflows of a key", new.models.len() + new.workflows.len())
     }
 
-    /// What a preset gives now: its list, or the whole ceiling.
+    /// Returns the capabilities that a preset gives now: its list, or the whole ceiling.
     fn preset(&self, preset: &Name, beside: &[String]) -> Result<Vec<String>, Refusal> {
         if !beside.is_empty() {
             return Err(Refusal::invalid("/preset", "must not be given with capabilities: one of the two says it all"));
@@ -283,7 +284,7 @@ impl Step<'_> {
         }
     }
 
-    /// The capabilities that are asked for, if whoever asks may give all of them to a key of this owner.
+    /// Returns the listed capabilities, if the caller may give all of them to a key of this owner.
     fn grantable(&self, listed: &[String], owner: Option<UserId>) -> Result<Vec<Capability>, Refusal> {
         if listed.is_empty() {
             return Err(Refusal::invalid("/capabilities", "must name at least one, or give a preset"));
@@ -312,7 +313,7 @@ impl Step<'_> {
         }
     }
 
-    /// A key that whoever asks may change: their own, or any as an admin.
+    /// Returns a key that the caller may change: an own key, or any key for an admin.
     fn key_to_change(&self, n: u32) -> Result<Key, Refusal> {
         let key = self.workspace.team.key(n);
         let owns = key.is_some_and(|key| key.owner.is_some() && key.owner == self.asker());
@@ -331,7 +332,7 @@ impl Step<'_> {
             terms.capabilities = self.grantable(listed, key.owner)?;
         }
         if let Some(cap) = change.cap {
-            // Whoever is held to an amount must not set themselves another.
+            // A caller who is bound by a cap must not change it.
             self.needs(Need::Admin)?;
             cap.map_or(Ok(()), cap_is_good)?;
             terms.cap = cap;
@@ -360,7 +361,7 @@ impl Step<'_> {
         let key = self.key_to_change(n)?;
         let by = self.authority();
         match (reason, key.frozen.map(|(_, by)| by)) {
-            // What somebody with more authority switches off is off by theirs, whoever had switched it off before.
+            // A freeze by a caller with more authority takes the place of one with less.
             (Some(reason), frozen) if frozen.is_none_or(|frozen| frozen < by) => {
                 name_is_good("/reason", reason)?;
                 self.tell(TeamEvent::KeyFrozen { key: n, reason: reason.clone(), by });
@@ -377,7 +378,7 @@ impl Step<'_> {
         }
     }
 
-    /// With what authority whoever asks switches something off or on.
+    /// Returns the authority with which the caller freezes or thaws.
     fn authority(&self) -> Authority {
         let role = self.asker().and_then(|user| Some(self.workspace.team.member(user)?.role));
         match (self.by, role) {
@@ -393,13 +394,14 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Refuses credits that a cap does not leave: of the key, and of the member it belongs to or who asks (R30).
+    /// Refuses credits that a cap does not leave: the cap of the key, and of the member who owns it or who asks
+    /// (R30).
     pub(crate) fn caps_leave(&self, credits: crate::Amount) -> Result<(), Refusal> {
         let Some(spender) = self.spender() else { return Ok(()) };
         let team = &self.workspace.team;
         let key = spender.key.and_then(|n| Some((self.workspace.id.owned(crate::Kind::Key, n), team.key(n)?.cap?)));
         let member = spender.member.and_then(|user| Some((user.to_string(), team.member(user)?.cap?)));
-        // The tightest is named.
+        // The refusal names the cap that leaves least.
         let over = [key, member].into_iter().flatten().filter(|(_, cap)| cap.left(self.at) < credits);
         match over.min_by_key(|(_, cap)| cap.left(self.at)) {
             None => Ok(()),
@@ -445,8 +447,8 @@ fn cap_is_good(cap: CapTerms) -> Result<(), Refusal> {
     Err(Refusal::invalid("/spend_cap/credits", format!("must be 0 to {OPERATION_MAX}")))
 }
 
-/// Whether a workspace may be opened by somebody: by the operator for anyone, by a person for themselves.
-/// What plan it is to be on is the operator's word, as it is later: a person begins on the free one.
+/// Checks that a caller may open a workspace: the operator for any person, a person for themselves. Only the operator
+/// chooses its plan, then as later: a person begins on the free plan.
 pub(crate) fn may_open(by: By, owner: Option<UserId>, choice: Option<&Choice>) -> Result<(), Refusal> {
     match by {
         By::Operator => Ok(()),
@@ -455,7 +457,7 @@ pub(crate) fn may_open(by: By, owner: Option<UserId>, choice: Option<&Choice>) -
     }
 }
 
-/// The hold's model, for judging who may end it.
+/// Returns the model of a hold, for judging who may end the hold.
 pub(crate) fn model_of(workspace: &Workspace, run: u32) -> Option<&str> {
     workspace.hold(run).and_then(|hold| hold.model.as_deref())
 }

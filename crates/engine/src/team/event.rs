@@ -1,4 +1,4 @@
-//! What happened to who belongs to a workspace. For ever, like every event.
+//! Events of the members, invitations and keys of a workspace, which are for ever.
 
 use super::{Authority, CapTerms, KeyHash, KeyTerms, Role};
 use crate::catalog::Name;
@@ -6,122 +6,122 @@ use crate::kernel::id::UserId;
 use crate::kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What happened to who belongs to a workspace.
+/// An event of the members, invitations and keys of a workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TeamEvent {
-    /// Somebody was asked to join.
+    /// A person was invited to become a member.
     Invited {
-        /// The invitation's number.
+        /// Number of the invitation in the workspace.
         invitation: u32,
-        /// The address it is bound to.
+        /// Address that the invitation is bound to.
         email: Name,
-        /// What they would be.
+        /// Role after the invitation is accepted.
         role: Role,
-        /// From when on it is dead.
+        /// Instant at which the invitation expires.
         expires_at: Timestamp,
     },
-    /// An invitation was taken back.
+    /// An invitation was withdrawn.
     InvitationWithdrawn {
-        /// The invitation.
+        /// Number of the invitation.
         invitation: u32,
     },
-    /// Somebody is a member now.
+    /// A user became a member.
     MemberJoined {
-        /// Who.
+        /// User who became a member.
         user: UserId,
-        /// Their address.
+        /// Address of the user.
         email: Name,
-        /// What they are to it.
+        /// Role of the new member.
         role: Role,
-        /// The invitation they accepted, which is used up.
+        /// Number of the invitation that was accepted, and is used up.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         invitation: Option<u32>,
     },
-    /// A member is something else now.
+    /// A member got another role.
     RoleChanged {
-        /// Who.
+        /// Member whose role changed.
         user: UserId,
-        /// What.
+        /// New role of the member.
         role: Role,
     },
-    /// A member may spend another amount.
+    /// A member got another cap, or none.
     MemberCapped {
-        /// Who.
+        /// Member whose cap changed.
         user: UserId,
-        /// How much; `None` is as much as there is.
+        /// New cap; `None` is no cap.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cap: Option<CapTerms>,
     },
-    /// A member is none any more, and their keys are gone (R35).
+    /// A member left or was removed, with their keys (R35).
     MemberLeft {
-        /// Who.
+        /// Former member of the workspace.
         user: UserId,
     },
     /// A key was made.
     KeyMade {
-        /// Its number.
+        /// Number of the key in the workspace.
         key: u32,
-        /// Of its secret.
+        /// SHA-256 of the key's secret.
         hash: KeyHash,
-        /// How its secret ends.
+        /// Last four characters of the secret.
         last4: String,
-        /// Whose it is; `None` is the workspace's own.
+        /// Owner of the key; `None` is the workspace itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<UserId>,
-        /// Who made it; `None` is the operator.
+        /// User who made the key; `None` is the operator.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         made_by: Option<UserId>,
-        /// What it was given.
+        /// Name, capabilities, limits and expiry.
         terms: KeyTerms,
     },
-    /// A key was given something else.
+    /// A key got other terms.
     KeyChanged {
-        /// The key.
+        /// Number of the key.
         key: u32,
-        /// What it has now.
+        /// New terms of the key.
         terms: KeyTerms,
     },
-    /// Somebody looked at a key whose maker had left.
+    /// An admin confirmed a key whose maker had left.
     KeyReviewed {
-        /// The key.
+        /// Number of the key.
         key: u32,
     },
     /// A key got another secret.
     KeyRotated {
-        /// The key.
+        /// Number of the key.
         key: u32,
-        /// Of its new secret.
+        /// SHA-256 of the new secret.
         hash: KeyHash,
-        /// How its new secret ends.
+        /// Last four characters of the new secret.
         last4: String,
-        /// From when on the old one is dead.
+        /// Instant until which the old secret still opens the key.
         until: Timestamp,
     },
-    /// A key was switched off.
+    /// A key was frozen.
     KeyFrozen {
-        /// The key.
+        /// Number of the key.
         key: u32,
-        /// Why.
+        /// Reason of the freeze.
         reason: Name,
-        /// With whose authority: nobody with less switches it on.
+        /// Authority of the freeze: a caller with less cannot thaw the key.
         #[serde(default, skip_serializing_if = "Authority::is_owner")]
         by: Authority,
     },
-    /// It was switched on again.
+    /// A key was thawed.
     KeyUnfrozen {
-        /// The key.
+        /// Number of the key.
         key: u32,
     },
-    /// A key was ended.
+    /// A key was revoked.
     KeyRevoked {
-        /// The key.
+        /// Number of the key.
         key: u32,
     },
 }
 
 impl TeamEvent {
-    /// The event's name, as it stands in the journal.
+    /// Returns the event's name in the journal and in exports.
     pub const fn name(&self) -> &'static str {
         match self {
             TeamEvent::Invited { .. } => "invited",

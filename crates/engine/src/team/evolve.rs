@@ -8,13 +8,13 @@ use crate::team::{Cap, CapTerms, Invitation, Key, Member, Retired, Spender};
 use crate::workspace::Workspace;
 use std::sync::Arc;
 
-/// Folds an event of the team.
+/// Folds an event of the team into the workspace.
 pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &TeamEvent) {
     let next_hold = workspace.next_hold;
     let team = Arc::make_mut(&mut workspace.team);
     match event {
         TeamEvent::Invited { invitation, email, role, expires_at } => {
-            // Dead ones are forgotten here, so that they do not pile up.
+            // Expired invitations are forgotten here, so that they do not pile up.
             team.invitations.retain(|open| at < open.expires_at);
             team.invited = *invitation;
             let (email, role, expires_at) = (email.clone(), *role, *expires_at);
@@ -71,18 +71,18 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &TeamEvent
     }
 }
 
-/// Returns a cap on new terms, which counts on from one on other terms.
+/// Returns a cap on new terms; what was spent stays counted where the interval stays.
 fn change_cap(cap: Option<Cap>, terms: Option<CapTerms>, at: Timestamp, next_hold: u32) -> Option<Cap> {
     let terms = terms?;
     Some(cap.map_or_else(|| Cap::new(terms, at, next_hold), |cap| cap.with(terms, at, next_hold)))
 }
 
-/// Counts what a hold took against the caps of whoever asked for it.
+/// Counts the units that a hold took against the caps of the member and key it is for.
 pub(crate) fn spend(workspace: &mut Workspace, by: Option<Spender>, unit: Unit, amount: Amount, at: Timestamp) {
     with_caps(workspace, by, unit, amount, |cap| cap.spend(amount, at));
 }
 
-/// Takes back what of a hold that has ended was released (R30).
+/// Takes the released part of an ended hold off the caps that it was counted against (R30).
 pub(crate) fn give_back(workspace: &mut Workspace, hold: &Hold, amount: Amount) {
     with_caps(workspace, hold.by, hold.unit, amount, |cap| cap.give_back(amount, hold.n, hold.opened_at));
 }

@@ -118,7 +118,7 @@ fn allowed(terms: &KeyTerms) -> String {
     text
 }
 
-/// From when on a key is dead.
+/// Returns the clause about a key's expiry, empty when it never expires.
 fn until(terms: &KeyTerms) -> String {
     terms.expires_at.map(|end| format!(", until {end}")).unwrap_or_default()
 }

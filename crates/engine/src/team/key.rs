@@ -1,4 +1,4 @@
-//! Keys of a workspace: what each was given, and which secrets open it.
+//! Keys of a workspace: their terms, and the secrets that open them.
 
 use super::Cap;
 use super::cap::CapTerms;
@@ -9,7 +9,7 @@ use crate::runs::access::Capability;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// SHA-256 of a secret. The secret itself is nowhere.
+/// SHA-256 of a secret. The secret itself is not kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyHash(pub [u8; 32]);
 
@@ -43,56 +43,56 @@ impl<'de> Deserialize<'de> for KeyHash {
     }
 }
 
-/// What a key is given.
+/// Terms of a key: its name, capabilities, limits and expiry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyTerms {
-    /// What people know it by.
+    /// Name of the key for people.
     pub name: String,
-    /// What it may do, as far as the plan and its owner may.
+    /// Capabilities that were given; the plan and the owner's role bound them.
     pub capabilities: Vec<Capability>,
-    /// The only models it may run; empty is all.
+    /// Ids of the only models that the key may run; empty is all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<Name>,
-    /// The only workflows it may run; empty is all.
+    /// The only workflows that the key may run; empty is all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workflows: Vec<Name>,
-    /// What it may spend.
+    /// Cap on what the key may spend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<CapTerms>,
-    /// From when on it is dead.
+    /// Instant at which the key expires; `None` is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
-/// A secret that was replaced and opens its key for a while longer.
+/// A secret that was replaced and still opens its key for a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retired {
-    /// Its hash.
+    /// SHA-256 of the secret.
     pub hash: KeyHash,
-    /// From when on it is dead.
+    /// Instant until which the secret opens the key.
     pub until: Timestamp,
 }
 
-/// With what authority something was switched off: nobody with less switches it on again.
+/// Authority with which a key was frozen: a caller with less cannot thaw it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Authority {
-    /// Of the member whose key it is.
+    /// Authority of the member who owns the key.
     #[default]
     Owner,
-    /// Of an admin.
+    /// Authority of an admin.
     Admin,
-    /// Of whoever runs Scrip.
+    /// Authority of the operator.
     Operator,
 }
 
 impl Authority {
-    /// Whether it is what an absent field means.
+    /// Returns `true` for the value that an absent field means.
     pub fn is_owner(&self) -> bool {
         *self == Authority::Owner
     }
 
-    /// What whoever has less is told that they lack.
+    /// Returns the name in refusals of a caller with less authority.
     pub const fn name(self) -> &'static str {
         match self {
             Authority::Owner => "member",
@@ -102,41 +102,41 @@ impl Authority {
     }
 }
 
-/// A key of the workspace.
+/// A key of a workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
-    /// Its number in the workspace, from 1.
+    /// Number of the key in the workspace, starting at 1.
     pub n: u32,
-    /// Of its secret.
+    /// SHA-256 of the key's secret.
     pub hash: KeyHash,
-    /// How its secret ends, for people who look for it.
+    /// Last four characters of the secret, by which people recognize it.
     pub last4: String,
-    /// The secret before, within its grace.
+    /// The previous secret, within its grace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retired: Option<Retired>,
-    /// What it was given.
+    /// Name, capabilities, limits and expiry.
     pub terms: KeyTerms,
-    /// What was spent under its cap.
+    /// Cap and what was spent under it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<Cap>,
-    /// The member whose key it is and with whom it goes; `None` is the workspace's own.
+    /// Member who owns the key, which ends when the member leaves; `None` is a key of the workspace itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<UserId>,
-    /// Who made it; `None` is the operator.
+    /// User who made the key; `None` is the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<UserId>,
-    /// Whether somebody looked at it after its maker had left.
+    /// `true` once an admin has confirmed the key after its maker had left.
     #[serde(default)]
     pub reviewed: bool,
-    /// When it was made.
+    /// Instant at which the key was made.
     pub made_at: Timestamp,
-    /// Why it is switched off, and with whose authority.
+    /// Reason and authority of the freeze; `None` when the key is not frozen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<(Name, Authority)>,
 }
 
 impl Key {
-    /// Whether a secret opens it at an instant.
+    /// Returns `true` if a secret opens the key at an instant.
     pub fn is_opened_by(&self, secret: &KeyHash, at: Timestamp) -> bool {
         let retired = self.retired.is_some_and(|retired| retired.hash == *secret && at < retired.until);
         (self.hash == *secret || retired) && self.terms.expires_at.is_none_or(|end| at < end)

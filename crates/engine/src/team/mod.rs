@@ -1,4 +1,4 @@
-//! The team of a workspace: its members, those invited, its keys, and what each of them may do.
+//! The team of a workspace: its members, invitations, keys and their rights.
 
 mod cap;
 pub mod command;

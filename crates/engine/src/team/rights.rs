@@ -1,9 +1,9 @@
-//! Who may do what: the rights of a person or a key in a workspace, at an instant (R26).
+//! Rights of a person or a key in a workspace, at an instant (R26).
 //!
-//! A key's effective rights are what it was given, within the plan's ceiling now and its owner's role now. Nothing of
-//! this is remembered anywhere: whoever asks is judged on the workspace as it is.
+//! A key's effective rights are those it was given, within the plan's ceiling now and its owner's role now. No right
+//! is remembered: every request is judged on the workspace's present state.
 //!
-//! Invariant: whatever is not allowed here is refused, the operator's own acts alone excepted.
+//! Invariant: an act that is not allowed here is refused; only the operator's own acts are not judged.
 
 use crate::catalog::{Name, Plan};
 use crate::kernel::id::UserId;
@@ -13,52 +13,52 @@ use crate::runs::access::Capability;
 use crate::team::{Key, KeyHash, Role, Spender};
 use crate::workspace::Workspace;
 
-/// Who asks.
+/// Caller of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// Whoever runs Scrip, and Scrip's own workers.
+    /// The operator, and Scrip's own workers.
     Operator,
-    /// A person who has signed in.
+    /// A user who is signed in.
     User(UserId),
-    /// Whoever has a key's secret.
+    /// A program that has a key's secret.
     Key(KeyHash),
 }
 
-/// What is needed for a request.
+/// Right that a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need<'a> {
-    /// To be somebody here who may do anything at all.
+    /// Any right in the workspace at all.
     Look,
-    /// To see runs and what they made.
+    /// The right to see runs and their outputs.
     ReadRuns,
-    /// To run at least one model.
+    /// The right to run at least one model.
     RunAny,
-    /// To run this model.
+    /// The right to run this model.
     RunModel(&'a str),
-    /// To run this workflow.
+    /// The right to run this workflow.
     RunWorkflow(&'a str),
-    /// To see workflows.
+    /// The right to see workflows.
     ReadWorkflows,
-    /// To change workflows.
+    /// The right to change workflows.
     WriteWorkflows,
-    /// To have workflows started by calls from outside.
+    /// The right to have workflows started by calls from outside.
     ReceiveWebhooks,
-    /// To invoke agents.
+    /// The right to invoke agents.
     InvokeAgents,
-    /// To be somebody who has signed in, wherever they belong.
+    /// A person who is signed in, in whatever workspaces.
     Person,
-    /// To belong to the workspace, with a seat or without: to leave.
+    /// Membership, with a seat or without one: enough to leave.
     Leave,
-    /// To be a member: a person, whatever their role.
+    /// Membership of a person, in any role.
     Member,
-    /// To be an admin.
+    /// The role of an admin.
     Admin,
-    /// To be whoever runs Scrip.
+    /// The authority of the operator.
     Operator,
 }
 
 impl Need<'_> {
-    /// What a refusal names.
+    /// Returns the word by which a refusal names the need.
     pub(crate) fn word(self) -> String {
         match self {
             Need::Look => "any".to_owned(),
@@ -76,7 +76,7 @@ impl Need<'_> {
         }
     }
 
-    /// Whether one capability is enough.
+    /// Returns `true` if one capability is enough.
     fn is_met_by(self, capability: &Capability) -> bool {
         use Capability as C;
         let model = matches!(capability, C::ModelRun | C::ModelRunOne(_));
@@ -100,7 +100,7 @@ impl Need<'_> {
         }
     }
 
-    /// What a role is enough for.
+    /// Returns `true` if a role is enough.
     fn is_met_by_role(self, role: Role) -> bool {
         match self {
             Need::Operator => false,
@@ -110,23 +110,24 @@ impl Need<'_> {
     }
 }
 
-/// Whether a role reaches a capability: members run and read, admins change as well.
+/// Returns `true` if a role reaches a capability: members run and read, admins also change.
 pub fn role_reaches(role: Role, capability: &Capability) -> bool {
     role == Role::Admin || !matches!(capability, Capability::WorkflowWrite | Capability::WebhookReceive)
 }
 
-/// What of a key's capabilities it has now, and what of them sleeps until the plan or its owner's role has more.
+/// Capabilities of a key, split into those in force now and those that are dormant until the plan or the owner's role
+/// has more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effective<'k> {
-    /// In force.
+    /// Capabilities that are in force.
     pub effective: Vec<&'k Capability>,
-    /// Given, and not in force.
+    /// Capabilities that were given and are not in force now.
     pub dormant: Vec<&'k Capability>,
-    /// Within the plan's ceiling and its owner's role, and not given: more takes a new grant.
+    /// Capabilities within the plan's ceiling and the owner's role that were not given; only a new grant gives them.
     pub available: Vec<String>,
 }
 
-/// A key's rights under a plan (R26).
+/// Returns a key's rights under a plan (R26).
 pub fn effective<'k>(workspace: &Workspace, plan: &Plan, key: &'k Key) -> Effective<'k> {
     let role = owner_role(workspace, key);
     let seated = has_seat(workspace, plan, key);
@@ -146,7 +147,7 @@ fn owner_role(workspace: &Workspace, key: &Key) -> Option<Role> {
     workspace.team.member(key.owner?).map(|member| member.role)
 }
 
-/// Whether the key's owner is among as many members as the plan has.
+/// Returns `true` if the key's owner is among as many members as the plan has room for.
 fn has_seat(workspace: &Workspace, plan: &Plan, key: &Key) -> bool {
     key.owner.is_none_or(|owner| workspace.team.has_seat(owner, plan.members))
 }
@@ -155,10 +156,10 @@ fn is_in_force(plan: &Plan, role: Option<Role>, capability: &Capability) -> bool
     capability.is_within(&plan.ceiling) && role.is_none_or(|role| role_reaches(role, capability))
 }
 
-/// Judges whether somebody may do something in a workspace at an instant it has been settled to.
+/// Judges if a caller may do something in a workspace at an instant it has been settled to.
 ///
 /// # Errors
-/// The refusal that names what is missing. Somebody who does not belong to the workspace finds none.
+/// The refusal that names the missing right. A caller who does not belong to the workspace gets "not found".
 pub fn judge(workspace: &Workspace, plan: &Plan, by: By, need: Need<'_>, at: Timestamp) -> Result<(), Refusal> {
     match by {
         By::Operator => Ok(()),
@@ -213,21 +214,21 @@ fn judge_key(workspace: &Workspace, plan: &Plan, key: &Key, need: Need<'_>) -> R
 }
 
 /// Returns the number of the key whose own runs are all that a caller sees: of a key that has no `workflow:read` in
-/// force, or is for some models or workflows alone. `None` for everybody who sees every run of the workspace.
+/// force, or is for some models or workflows alone. `None` for every caller who sees all runs of the workspace.
 pub fn run_scope(workspace: &Workspace, plan: &Plan, by: By, at: Timestamp) -> Option<u32> {
     let By::Key(secret) = by else { return None };
-    // Keys are counted from 1: a secret that opens none sees nothing.
+    // Numbers of keys start at 1: a secret that opens no key sees no run.
     let Some(key) = workspace.team.opened_by(&secret, at) else { return Some(0) };
     let is_for_some = !key.terms.models.is_empty() || !key.terms.workflows.is_empty();
     let reads = !is_for_some && judge_key(workspace, plan, key, Need::ReadWorkflows).is_ok();
     (!reads).then_some(key.n)
 }
 
-/// Judges whether a key, or a member without one, could do something in a workspace on a plan, for an operator who asks
-/// on their behalf.
+/// Judges if a key, or a member without one, could do something in a workspace on a plan, for an operator who asks on
+/// their behalf.
 ///
 /// # Errors
-/// The refusal that they would get themselves.
+/// The refusal that the key or member would get.
 pub(crate) fn judge_spender(
     workspace: &Workspace,
     plan: &Plan,
@@ -245,7 +246,7 @@ pub(crate) fn judge_spender(
     spender.member.map_or(Ok(()), |user| judge_user(workspace, plan, user, need))
 }
 
-/// Whose caps a run of somebody counts against; nobody's, when the operator asks.
+/// Returns the key and member whose caps a caller's run counts against; `None` for the operator.
 pub fn spender(workspace: &Workspace, by: By, at: Timestamp) -> Option<Spender> {
     match by {
         By::Operator => None,

@@ -1,8 +1,8 @@
-//! Who belongs to a workspace: its members, those invited, and its keys.
+//! The team of a workspace: members, open invitations and keys.
 //!
-//! They are part of the workspace, so that a right and the hold it allows are judged at one instant (R26).
+//! The team is part of the workspace, so that a right and the hold it allows are judged at one instant (R26).
 //!
-//! Invariant: a workspace that has members has an admin among them, and no key belongs to somebody who is no member.
+//! Invariant: a workspace that has members has an admin among them, and the owner of a key is a member.
 
 use super::{Cap, Key, KeyHash};
 use crate::catalog::Name;
@@ -10,36 +10,36 @@ use crate::kernel::id::UserId;
 use crate::kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Whether a workspace is one person's or may have others.
+/// Kind of a workspace by its members: one person's, or a team's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tenancy {
     /// Others can be invited, as far as the plan allows.
     #[default]
     Team,
-    /// One person's alone: it stays with them whatever they join or leave (R35).
+    /// The workspace of one person: it stays with them whatever they join or leave (R35).
     Personal,
 }
 
 impl Tenancy {
-    /// Whether it is what an absent field means.
+    /// Returns `true` for the value that an absent field means.
     pub fn is_team(&self) -> bool {
         *self == Tenancy::Team
     }
 }
 
-/// What a member is to the workspace.
+/// Role of a member in the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Runs and reads.
+    /// Runs models and reads.
     Member,
-    /// Does everything that is not the operator's: members, keys of the workspace, workflows, billing.
+    /// Does everything that is not the operator's: members, keys of the workspace, workflows, plan and packs.
     Admin,
 }
 
 impl Role {
-    /// The role's name in the API.
+    /// Returns the role's name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Role::Member => "member",
@@ -48,47 +48,48 @@ impl Role {
     }
 }
 
-/// Somebody who belongs to the workspace.
+/// A user in a workspace, with a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Who.
+    /// User who is the member.
     pub user: UserId,
-    /// Their address when they joined.
+    /// Address of the member at the time of joining.
     pub email: Name,
-    /// What they are to it.
+    /// Role of the member in the workspace.
     pub role: Role,
-    /// Since when.
+    /// Instant at which the member joined.
     pub joined_at: Timestamp,
-    /// What they may spend.
+    /// Cap on what the member may spend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<Cap>,
 }
 
-/// Somebody who was asked to join, and has not answered.
+/// An invitation that is not accepted yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
-    /// Its number in the workspace, from 1.
+    /// Number of the invitation in the workspace, starting at 1.
     pub n: u32,
-    /// The address it is bound to.
+    /// Address that the invitation is bound to.
     pub email: Name,
-    /// What they would be.
+    /// Role after the invitation is accepted.
     pub role: Role,
-    /// From when on it is dead.
+    /// Instant at which the invitation expires.
     pub expires_at: Timestamp,
 }
 
-/// Whose runs count against which caps: the key they came with, and the member it belongs to or who ran them.
+/// Key and member whose caps a run counts against: the key that it came with, and the key's owner or the member who
+/// ran it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spender {
-    /// The key's number.
+    /// Number of the key, if the run came with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<u32>,
-    /// The member.
+    /// Member whose cap counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<UserId>,
 }
 
-/// Everybody who may act in a workspace besides the operator.
+/// Members, invitations and keys of a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Team {
     /// Members in the order they joined.
@@ -100,16 +101,16 @@ pub struct Team {
     /// Keys by number; revoked ones are gone.
     #[serde(default)]
     pub keys: Vec<Key>,
-    /// Invitations there ever were.
+    /// Number of invitations ever made, which is the number of the last one.
     #[serde(default)]
     pub invited: u32,
-    /// Keys there ever were.
+    /// Number of keys ever made, which is the number of the last one.
     #[serde(default)]
     pub keyed: u32,
 }
 
 impl Team {
-    /// A member.
+    /// Returns the member who is a user.
     pub fn member(&self, user: UserId) -> Option<&Member> {
         self.members.iter().find(|member| member.user == user)
     }
@@ -119,13 +120,13 @@ impl Team {
         member.expect("events name members that belong to the workspace")
     }
 
-    /// How many admins there are.
+    /// Returns the number of admins.
     pub fn admins(&self) -> usize {
         self.members.iter().filter(|member| member.role == Role::Admin).count()
     }
 
-    /// Whether a member is among as many as the plan has: admins first, then by when they joined. The others wait until
-    /// somebody leaves or the plan has more.
+    /// Returns `true` if a member is among as many as the plan has room for: admins first, then in the order of
+    /// joining. The others wait until a member leaves or the plan has more room.
     pub fn has_seat(&self, user: UserId, limit: Option<u32>) -> bool {
         let Some(limit) = limit.filter(|limit| self.members.len() > *limit as usize) else { return true };
         let admins = self.members.iter().filter(|member| member.role == Role::Admin);
@@ -133,12 +134,12 @@ impl Team {
         admins.chain(others).take(limit as usize).any(|member| member.user == user)
     }
 
-    /// An invitation that can still be accepted.
+    /// Returns an invitation that can still be accepted, by its number.
     pub fn invitation(&self, n: u32, at: Timestamp) -> Option<&Invitation> {
         self.invitations.iter().find(|invitation| invitation.n == n && at < invitation.expires_at)
     }
 
-    /// A key by its number, expired or not.
+    /// Returns a key by its number, expired or not.
     pub fn key(&self, n: u32) -> Option<&Key> {
         self.keys.iter().find(|key| key.n == n)
     }
@@ -147,12 +148,12 @@ impl Team {
         self.keys.iter_mut().find(|key| key.n == n).expect("events name keys that are there")
     }
 
-    /// The key that a secret opens at an instant.
+    /// Returns the key that a secret opens at an instant.
     pub fn opened_by(&self, secret: &KeyHash, at: Timestamp) -> Option<&Key> {
         self.keys.iter().find(|key| key.is_opened_by(secret, at))
     }
 
-    /// Keys that nobody answers for any more: those of the workspace whose maker has left.
+    /// Returns `true` for a key of the workspace whose maker has left and which no admin has confirmed since.
     pub fn is_orphan(&self, key: &Key) -> bool {
         key.owner.is_none() && !key.reviewed && key.made_by.is_some_and(|maker| self.member(maker).is_none())
     }

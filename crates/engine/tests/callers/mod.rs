@@ -1,5 +1,5 @@
-//! Random callers and what they ask of a team: people, strangers, keys with right, old and wrong secrets, and whoever
-//! runs Scrip, at instants where something ends.
+//! Random callers and their commands to a team: people, strangers, keys with right, old and wrong secrets, and the
+//! operator, at instants where something ends.
 
 use crate::naive::Rights;
 use crate::support::{Dice, START};
@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
-/// People there are; the last two are nobody's.
+/// Number of people; the last two belong to no workspace.
 pub const PEOPLE: u64 = 7;
 
-/// A caller, an instant and what they ask.
+/// A caller, an instant and a command.
 pub type Said = (By, i64, Command);
 
 pub struct Callers {
@@ -51,7 +51,7 @@ impl Callers {
         Callers { dice, now: START, calm, secrets: 0 }
     }
 
-    /// Every secret there ever was, and one that never was.
+    /// Returns every secret that was ever made, and one that never was.
     pub fn secrets(&self) -> impl Iterator<Item = KeyHash> + use<> {
         (0..=self.secrets).map(|n| secret(n).hash)
     }
@@ -112,7 +112,8 @@ impl Callers {
         By::Key(*self.dice.pick(&known))
     }
 
-    /// Mostly now; else where something of the team ends, or the naive workspace has something due, or days later.
+    /// Returns an instant: mostly now; else where something of the team ends, or the naive workspace has something
+    /// due, or days later.
     fn instant(&mut self, model: &Rights) -> i64 {
         let kind = self.dice.within(0, 99);
         if self.calm && kind < 80 {
@@ -154,7 +155,7 @@ impl Callers {
         }
     }
 
-    /// A plan of the catalog, mostly as it is sold.
+    /// Returns a plan of the catalog, mostly as it is sold.
     fn choice(&mut self, model: &Rights) -> Choice {
         let catalog = &model.money.catalogs.get(1).expect("there is a first version").catalog;
         let plan = self.dice.pick(&catalog.plans);
@@ -271,7 +272,7 @@ impl Callers {
         let waiting = model.letters.iter().rfind(|letter| !letter.used).map(|letter| letter.n);
         let any = u32::try_from(self.dice.within(0, model.letters.len() as i64 + 1)).expect("small");
         let invitation = waiting.filter(|_| self.dice.percent(80)).unwrap_or(any);
-        // Nobody answers letters that are not there, or changes keys that are not.
+        // Invitations and keys that do not exist are mostly left out.
         let kind = match self.dice.within(0, 99) {
             14..33 if waiting.is_none() && self.dice.percent(80) => 0,
             74.. if model.keys.is_empty() && self.dice.percent(90) => 55,
@@ -355,7 +356,7 @@ impl Callers {
             "workflow:daily:run",
         ];
         let wrong = ["model:<id>:run", "workflow:Nightly:run", "model:*:run", "run", ""];
-        // Mostly what the plan allows, so that keys are made.
+        // Mostly capabilities that the plan allows, so that keys are made.
         let ceiling = if model.money.opened { model.plan().ceiling } else { Vec::new() };
         let mut words = Vec::new();
         for _ in 0..self.dice.within(0, 4) {

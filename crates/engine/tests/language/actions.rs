@@ -1,4 +1,4 @@
-//! What is done to the workspace: one command a statement.
+//! Actions on the workspace: one command a statement.
 //!
 //! **Invariant:** an action that is refused where no refusal was announced fails the story.
 
@@ -11,7 +11,7 @@ use scrip_engine::{
 use std::collections::BTreeMap;
 
 impl Scenario {
-    /// Runs an action, and says whether it expected something.
+    /// Runs an action; returns true if it expected something.
     pub(super) fn action(&mut self, verb: &str, mut words: Words) -> Result<bool, String> {
         if verb == "refused" {
             return self.refused(words).map(|()| true);
@@ -43,7 +43,7 @@ impl Scenario {
         }
     }
 
-    /// What the last run or hold took: an amount, and the unit where it is not credits.
+    /// Returns the amount that the last run or hold took, with the unit where it is not credits.
     fn taken(&self) -> Result<String, String> {
         let taken = self.events.iter().rev().find_map(|dated| match &dated.1 {
             Event::Run(RunEvent::RunQueued { unit, quoted, .. }) => Some((*unit, *quoted)),
@@ -202,7 +202,7 @@ impl Scenario {
         }))
     }
 
-    /// The quote that was given at an instant, under the catalog of then, for the same parameters.
+    /// Returns the quote that was given at an instant, under the catalog of then, for the same parameters.
     fn cited(&self, model: &Name, params: &scrip_engine::Params, at: &str) -> Result<CitedQuote, String> {
         let at: scrip_engine::Timestamp = read(at, "an instant")?;
         let published = self.catalogs.in_force(at, None).ok_or("there is no catalog yet")?;
@@ -229,7 +229,7 @@ fn delivered(delivered: u64, words: &mut Words) -> Result<Outcome, String> {
     Ok(Outcome::Delivered { delivered, outputs: vec![file] })
 }
 
-/// A kind of grant by its name.
+/// Reads a kind of grant by its name.
 pub(super) fn kind(name: &str) -> Result<GrantKind, String> {
     use GrantKind::{Bonus, Cycle, Goodwill, Lifetime, Pack, Reinstated, Returned, Rollover, Trial};
     let kinds = [Cycle, Rollover, Lifetime, Trial, Pack, Bonus, Goodwill, Returned, Reinstated];

@@ -1,4 +1,4 @@
-//! What must be so: one expectation a statement.
+//! Statements that must be true: one expectation a statement.
 //!
 //! **Invariant:** an expectation changes nothing, so that leaving one out never changes what the next one sees.
 
@@ -46,7 +46,7 @@ impl Scenario {
         .map(|()| true)
     }
 
-    /// The story's instant, or the last entry's where that is later (R3).
+    /// Returns the story's instant, or the last entry's where that is later (R3).
     pub(super) fn now(&self) -> Result<Timestamp, String> {
         self.at
             .map(|at| at.max(self.workspace.at))
@@ -136,7 +136,7 @@ impl Scenario {
         same("period", &expected, &got)
     }
 
-    /// The next allowance, as a refusal and the balance name it.
+    /// `renews INSTANT|never`: the next allowance, as a refusal and the balance name it.
     fn renews(&self, words: &mut Words) -> Result<(), String> {
         same("renews", &words.word("an instant, or never")?, &shown(self.workspace.subscription.renews_at()))
     }
@@ -164,7 +164,7 @@ impl Scenario {
         same("left today", &words.word("how many")?, &shown_or(left, "unlimited"))
     }
 
-    /// `quote MODEL … -> CREDITS`: what a run would cost, whether or not it would be allowed.
+    /// `quote MODEL … -> CREDITS`: the price of a run, allowed or not.
     fn quote(&mut self, words: &mut Words) -> Result<(), String> {
         let id = words.word("a model")?;
         let expected = words.arrow().ok_or("expected `-> ` and a price")?;
@@ -241,7 +241,7 @@ impl Scenario {
         if found == wanted { Ok(()) } else { Err(format!("expected otherwise, got {names:?}")) }
     }
 
-    /// `limit NAME VALUE`: what the plan sets.
+    /// `limit NAME VALUE`: a limit of the plan.
     fn limit(&self, words: &mut Words) -> Result<(), String> {
         let name = words.word("a limit")?;
         let plan = self.plan()?;

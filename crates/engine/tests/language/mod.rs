@@ -1,6 +1,6 @@
 //! The scenario language: one statement a line, run against the engine with a catalog of ours.
 //!
-//! A file is a story about one workspace: what is done to it (`actions`), and what must be so then (`expectations`).
+//! A file is a story about one workspace: actions on it (`actions`), and what must be true then (`expectations`).
 //! `docs/SCENARIOS.md` lists every statement.
 //!
 //! **Invariant:** a statement that is not understood is an error, so that no line passes by not being read.
@@ -20,17 +20,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use words::Words;
 
-/// What a file came to.
+/// Outcome of running one file.
 pub struct Report {
-    /// Statements that were run.
+    /// Number of statements that were run.
     pub statements: usize,
-    /// Those among them that can fail because the engine does something else.
+    /// Number of those statements that can fail because the engine does something else.
     pub expectations: usize,
-    /// What went wrong first, with file and line.
+    /// First failure, with file and line.
     pub failure: Option<String>,
 }
 
-/// Every scenario file there is, as paths from the repository's root, in order.
+/// Returns every scenario file, as paths from the repository's root, in order.
 pub fn files() -> Vec<String> {
     let root = repository();
     let mut found = Vec::new();
@@ -50,7 +50,7 @@ pub fn files() -> Vec<String> {
     found
 }
 
-/// The repository's root.
+/// Returns the repository's root.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the crate is inside the repository")
 }
@@ -89,22 +89,22 @@ pub fn run(file: &str, text: &str) -> Report {
     report
 }
 
-/// A story on its way.
+/// State of a story between two statements.
 struct Scenario {
     catalogs: Catalogs,
     workspace: Workspace,
     at: Option<Timestamp>,
-    /// What the last action did.
+    /// Events of the last action.
     events: Vec<Dated>,
-    /// Why the last refused action was refused.
+    /// Refusal of the last refused action.
     refusal: Option<Refusal>,
-    /// The lines of the last price.
+    /// Lines of the last price.
     lines: Vec<Line>,
-    /// Who asks.
+    /// Caller of the next commands.
     by: By,
-    /// The newest invitation of each person.
+    /// Number of the newest invitation of each person.
     invited: BTreeMap<String, u32>,
-    /// How the last run or hold that ended did so.
+    /// End of the last run or hold that ended.
     ended: Option<Ended>,
 }
 
@@ -133,7 +133,7 @@ impl Default for Scenario {
 }
 
 impl Scenario {
-    /// Runs a statement, and says whether it expected something.
+    /// Runs a statement; returns true if it expected something.
     fn statement(&mut self, mut words: Words) -> Result<bool, String> {
         let verb = words.word("a statement")?;
         let expected = self.expects(&verb, &mut words)?
@@ -176,7 +176,7 @@ impl Scenario {
         self.try_to(command)?.map_err(|refusal| format!("expected no refusal, got {refusal:?}"))
     }
 
-    /// Applies a command, and checks that replaying what it did gives the same workspace.
+    /// Applies a command, and checks that replaying its events gives the same workspace.
     fn try_to(&mut self, command: &scrip_engine::Command) -> Result<Result<(), Refusal>, String> {
         let at = self.at.ok_or("`at` must come first: there is no instant yet")?;
         let applied = match scrip_engine::apply(&self.workspace, &self.catalogs, self.by, command, at) {
@@ -229,7 +229,7 @@ impl Scenario {
         }
     }
 
-    /// The terms of the workspace now.
+    /// Returns the terms of the workspace now.
     fn terms(&self) -> Result<Terms<'_>, String> {
         self.terms_at(self.at.unwrap_or_default())
     }
@@ -239,14 +239,14 @@ impl Scenario {
         terms.ok_or_else(|| "`open` must come first: nothing is open".to_owned())
     }
 
-    /// The catalog version the workspace is on.
+    /// Returns the catalog version the workspace is on.
     fn catalog(&self) -> Result<&Catalog, String> {
         let published = self.catalogs.get(self.workspace.catalog).ok_or("`open` must come first: nothing is open")?;
         Ok(&published.catalog)
     }
 }
 
-/// A shipped catalog, or one that is only for tests.
+/// Reads a shipped catalog, or one that is only for tests.
 pub fn catalog(name: &str) -> Result<Catalog, String> {
     let folders = ["catalogs", "crates/engine/tests/catalogs"];
     let path = folders.iter().map(|folder| repository().join(folder).join(format!("{name}.toml")));
@@ -258,10 +258,10 @@ pub fn catalog(name: &str) -> Result<Catalog, String> {
     })
 }
 
-/// An expectation that did not hold, or that did.
+/// Compares an expectation with the value; returns an error with both where they differ.
 fn same<T: PartialEq + std::fmt::Display>(what: &str, expected: &T, got: &T) -> Result<(), String> {
     if expected == got { Ok(()) } else { Err(format!("{what}: expected {expected}, got {got}")) }
 }
 
-/// The facts of a refusal by name, as text.
+/// Facts of a refusal by name, as text.
 type Facts = BTreeMap<&'static str, String>;

@@ -1,6 +1,6 @@
-//! What a payment provider says, what its admin asks about buying, and what people are told.
+//! Statements about Stripe's reports, an admin's purchases, and notices.
 //!
-//! **Invariant:** a story names what was bought and when it starts; what that gives is the engine's to say.
+//! **Invariant:** a story names the purchase and its start; the engine alone says what that gives.
 
 use super::words::{Words, amount, read};
 use super::{Scenario, same};
@@ -9,7 +9,7 @@ use scrip_engine::billing::{TopUpStatus, TopUpStop, TopUpTerms};
 use scrip_engine::{Amount, Command, Dated, Event, Interval, Name, Timestamp, Unit};
 
 impl Scenario {
-    /// A command about money, if the verb is one.
+    /// Reads a command about money, if the verb is one.
     pub(super) fn money_command(&self, verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
         if let Some(reversal) = reversal(verb, words)? {
             return Ok(Some(reversal));
@@ -46,7 +46,7 @@ impl Scenario {
     }
 
     /// `pay PACK source=S` or `pay PLAN INTERVAL source=S [from=…] [to=…] [anchor=…] [subscription=S]`, both with
-    /// `[price=N] [paid=N] [currency=C]`. What is not said is as the newest catalog has it, from now on.
+    /// `[price=N] [paid=N] [currency=C]`. Options that are left out are as the newest catalog has them, from now on.
     fn payment(&self, words: &mut Words) -> Result<Payment, String> {
         let id: Name = words.word("a pack or a plan")?.as_str().into();
         let interval: Option<Interval> = words.maybe().map(|interval| read(&interval, "an interval")).transpose()?;
@@ -126,7 +126,7 @@ impl Scenario {
         .map(|()| true)
     }
 
-    /// `frozen N`: what is left of a period that is over and whose renewal is not paid.
+    /// `frozen N`: the rest of a period that is over and whose renewal is not paid.
     fn frozen(&self, words: &mut Words) -> Result<(), String> {
         let frozen = self.workspace.grants.iter();
         let frozen = frozen.filter(|grant| grant.unit == Unit::Credits && self.workspace.is_frozen(grant));
@@ -134,7 +134,7 @@ impl Scenario {
         same("frozen", &words.amount("an amount")?, &got)
     }
 
-    /// `paid SOURCE [of SUBSCRIPTION] [less N of PAID]`, or `paid by-hand`: what the current period was paid with.
+    /// `paid SOURCE [of SUBSCRIPTION] [less N of PAID]`, or `paid by-hand`: the payment of the current period.
     fn paid(&self, words: &mut Words) -> Result<(), String> {
         let got = self.workspace.subscription.payment.as_ref().map(|paid| {
             let less = paid.reversed.map(|(paid, reversed)| format!(" less {reversed} of {paid}"));
@@ -143,8 +143,8 @@ impl Scenario {
         same("paid", &words.rest(), &or(got, "by-hand"))
     }
 
-    /// `told NOTICE …` or `told nothing`: everything the last action or passing of time told people, in order; `mailed`
-    /// is what of it they are mailed.
+    /// `told NOTICE …` or `told nothing`: every notice of the last action or passing of time, in order; `mailed`
+    /// lists those that are mailed.
     fn told(
         &self,
         word: &str,
@@ -159,8 +159,8 @@ impl Scenario {
         same(word, &words.rest(), &if told.is_empty() { "nothing".to_owned() } else { told.join(" ") })
     }
 
-    /// `top-ups N [pending N] spent N [STATUS]`: how many wishes there were, the one that has not ended, what this
-    /// month's cost, and the status where it is not `on` or `buying`; or `top-ups off`.
+    /// `top-ups N [pending N] spent N [STATUS]`: the number of wishes that ever were, the one that has not ended,
+    /// this month's cost, and the status where it is not `on` or `buying`; or `top-ups off`.
     fn top_ups(&self, words: &mut Words) -> Result<(), String> {
         let Some(top_up) = &self.workspace.billing.top_up else {
             return same("top-ups", &words.rest(), &"off".to_owned());
@@ -180,7 +180,7 @@ impl Scenario {
     }
 }
 
-/// `refund`, `dispute`, `lose` and `win`: what a provider says has become of a payment.
+/// `refund`, `dispute`, `lose` and `win`: Stripe's report of what became of a payment.
 fn reversal(verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
     if !["refund", "dispute", "lose", "win"].contains(&verb) {
         return Ok(None);
@@ -237,7 +237,7 @@ fn stop(name: &str) -> Result<TopUpStop, String> {
     all.into_iter().find(|one| one.name() == name).ok_or_else(|| format!("top-ups do not stop by `{name}`"))
 }
 
-/// A provider's subscription; a story that has one need not name it.
+/// Reads the name of a Stripe subscription; a story that has one need not name it.
 fn subscription(words: &mut Words) -> Name {
     words.option("subscription").unwrap_or_else(|| "sub-1".to_owned()).as_str().into()
 }

@@ -1,4 +1,4 @@
-//! Who asks, and who belongs to the workspace: people by first name, keys by name.
+//! Statements about callers and the team: people by first name, keys by name.
 //!
 //! **Invariant:** a name stands for one person or key throughout a story.
 
@@ -8,7 +8,7 @@ use scrip_engine::team::command::{KeyChange, NewKey, Secret, TeamCommand};
 use scrip_engine::team::{CapTerms, Invitation, Key, KeyHash, Member, Role};
 use scrip_engine::{By, Command, Interval, Name, Need, UserId, effective, judge};
 
-/// The person of a name.
+/// Returns the user of a name.
 pub(super) fn person(name: &str) -> UserId {
     UserId::new(name.bytes().fold(7, |number, byte| number * 131 + u64::from(byte)))
 }
@@ -17,7 +17,7 @@ fn email(name: &str) -> Name {
     format!("{name}@example.com").as_str().into()
 }
 
-/// The `n`th secret of a key; its first is the 0th.
+/// Returns the `n`th secret of a key; its first is the 0th.
 fn secret(key: &str, n: u8) -> Secret {
     let mut hash = [n; 32];
     for (place, byte) in hash.iter_mut().zip(key.bytes()) {
@@ -53,7 +53,7 @@ fn shown(words: Vec<String>) -> String {
 }
 
 impl Scenario {
-    /// `as operator`, `as NAME`, `as key NAME [secret=N]`: who asks from now on.
+    /// `as operator`, `as NAME`, `as key NAME [secret=N]`: the caller from now on.
     pub(super) fn who(&self, words: &mut Words) -> Result<By, String> {
         let name = words.word("who asks")?;
         Ok(match name.as_str() {
@@ -143,7 +143,7 @@ impl Scenario {
         })
     }
 
-    /// The newest invitation of a name, open or not; one that never was has a number nobody has.
+    /// Returns the newest invitation of a name, open or not; for a name without one, a number that no invitation has.
     fn invitation(&self, name: &str) -> u32 {
         self.invited.get(name).copied().unwrap_or(u32::MAX)
     }
@@ -152,12 +152,12 @@ impl Scenario {
         self.workspace.team.keys.iter().find(|key| key.terms.name == name)
     }
 
-    /// The number of a key, by its name.
+    /// Returns the number of a key, by its name.
     pub(super) fn key_number(&self, name: &str) -> Result<u32, String> {
         self.key(name).map(|key| key.n).ok_or_else(|| format!("there is no key {name}"))
     }
 
-    /// Checks an expectation about who belongs to the workspace.
+    /// Checks an expectation about the team. `false` when the verb is not one.
     pub(super) fn expects_of_team(&self, verb: &str, words: &mut Words) -> Result<bool, String> {
         match verb {
             "members" => {
@@ -202,12 +202,12 @@ impl Scenario {
         same(verb, &words.rest(), &shown(got))
     }
 
-    /// `may WHO NEED`: who asks may do this now.
+    /// `may WHO NEED`: the caller may do this now.
     fn may(&self, words: &mut Words) -> Result<(), String> {
         self.judged(words)?.map_err(|refusal| format!("expected no refusal, got {refusal:?}"))
     }
 
-    /// `may-not CODE WHO NEED`.
+    /// `may-not CODE WHO NEED`: the caller is refused this with the code.
     fn may_not(&self, words: &mut Words) -> Result<(), String> {
         let code = words.word("a refusal's code")?;
         match self.judged(words)? {

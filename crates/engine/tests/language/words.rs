@@ -1,12 +1,12 @@
-//! The words of one line: plain words, then `name=value` options, then what is expected after `->`.
+//! The words of one line: plain words, then `name=value` options, then the expected text after `->`.
 //!
-//! **Invariant:** a word is read once; whatever is left over at the end of a statement is an error.
+//! **Invariant:** a word is read once; a word that is left over at the end of a statement is an error.
 
 use scrip_engine::{Amount, Params, Value};
 use std::collections::VecDeque;
 use std::str::FromStr;
 
-/// What is left of a line.
+/// Words of a line that are not read yet.
 pub struct Words {
     plain: VecDeque<String>,
     options: Vec<(String, String)>,
@@ -37,43 +37,43 @@ impl Words {
         Ok(words)
     }
 
-    /// Whether the line says nothing.
+    /// Returns true if the line has no words.
     pub fn is_empty(&self) -> bool {
         self.plain.is_empty() && self.options.is_empty() && self.arrow.is_none()
     }
 
-    /// The next plain word, which must be there.
+    /// Takes the next plain word, which must be there.
     pub fn word(&mut self, what: &str) -> Result<String, String> {
         self.plain.pop_front().ok_or_else(|| format!("expected {what}, got the end of the line"))
     }
 
-    /// The next plain word, if there is one.
+    /// Takes the next plain word, if there is one.
     pub fn maybe(&mut self) -> Option<String> {
         self.plain.pop_front()
     }
 
-    /// The next plain word, read as a value.
+    /// Takes the next plain word, and reads it as a value.
     pub fn parsed<T: FromStr>(&mut self, what: &str) -> Result<T, String> {
         read(&self.word(what)?, what)
     }
 
-    /// The next plain word as an amount.
+    /// Takes the next plain word, and reads it as an amount.
     pub fn amount(&mut self, what: &str) -> Result<Amount, String> {
         amount(&self.word(what)?)
     }
 
-    /// All plain words that are left, with one space between them.
+    /// Takes all plain words that are left, with one space between them.
     pub fn rest(&mut self) -> String {
         self.plain.drain(..).collect::<Vec<_>>().join(" ")
     }
 
-    /// The value of an option, which is taken out.
+    /// Takes the value of an option out.
     pub fn option(&mut self, name: &str) -> Option<String> {
         let index = self.options.iter().position(|(known, _)| known == name)?;
         Some(self.options.remove(index).1)
     }
 
-    /// All options that are left, as parameters: whole numbers, `true`, `false`, `[a,b]`, or text.
+    /// Takes all options that are left, as parameters: whole numbers, `true`, `false`, `[a,b]`, or text.
     pub fn params(&mut self) -> Params {
         let value = |text: &str| match (text.parse(), text) {
             (Ok(number), _) => Value::Integer(number),
@@ -87,12 +87,12 @@ impl Words {
         self.options.drain(..).map(|(name, text)| (name.as_str().into(), value(&text))).collect()
     }
 
-    /// What is expected after the arrow, which is taken out.
+    /// Takes the expected text after the arrow out.
     pub fn arrow(&mut self) -> Option<String> {
         self.arrow.take()
     }
 
-    /// Nothing may be left.
+    /// Checks that no word is left.
     pub fn end(&self) -> Result<(), String> {
         let options = self.options.iter().map(|(name, value)| format!("{name}={value}"));
         let left: Vec<String> = self.plain.iter().cloned().chain(options).chain(self.arrow.clone()).collect();
@@ -105,7 +105,7 @@ pub fn read<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("expected {what}, got `{text}`"))
 }
 
-/// Reads an amount.
+/// Reads an amount of units.
 pub fn amount(text: &str) -> Result<Amount, String> {
     text.parse().ok().and_then(Amount::new).ok_or_else(|| format!("expected an amount, got `{text}`"))
 }

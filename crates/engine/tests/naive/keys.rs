@@ -1,4 +1,4 @@
-//! Keys of the naive team: their words, their secrets, and what may be done to them.
+//! Keys of the naive team: their capabilities as words, their secrets, and the commands about them.
 //!
 //! Invariant: a word is text, and is read by splitting it at its colons.
 
@@ -7,7 +7,7 @@ use scrip_engine::team::KeyHash;
 use scrip_engine::team::command::{KeyChange, NewKey, TeamCommand};
 use scrip_engine::{By, Need};
 
-/// Whether a word is one that a key may be given.
+/// Returns true if a word is one that a key may be given.
 pub fn good_word(word: &str) -> bool {
     let parts: Vec<&str> = word.split(':').collect();
     match parts[..] {
@@ -21,7 +21,7 @@ fn good_id(name: &str) -> bool {
     !name.is_empty() && name.len() < 65 && name.chars().all(|letter| letters.contains(letter))
 }
 
-/// Whether a ceiling lets a key have a word.
+/// Returns true if a ceiling lets a key have a word.
 pub fn allows(ceiling: &[String], word: &str) -> bool {
     let has = |wanted: &str| ceiling.iter().any(|known| known == wanted);
     let parts: Vec<&str> = word.split(':').collect();
@@ -37,7 +37,7 @@ fn for_admins(word: &str) -> bool {
     word == "workflow:write" || word == "webhook:receive"
 }
 
-/// Whether a word is enough for a need.
+/// Returns true if a word is enough for a need.
 pub fn answers(word: &str, need: Need<'_>) -> bool {
     let parts: Vec<&str> = word.split(':').collect();
     let (kind, last) = (parts[0], parts[parts.len() - 1]);
@@ -65,7 +65,8 @@ impl Rights {
         })
     }
 
-    /// Whether a key has a word now: it was given, the plan allows it, and its owner sits and may do it themselves.
+    /// Returns true if a key has a word now: it was given, the plan allows it, and its owner has a seat and may do
+    /// it.
     pub fn in_force(&self, row: &Row, word: &str) -> bool {
         let owner = row.owner.map(|owner| self.person(owner).expect("an owner is a member").admin);
         let sits = row.owner.is_none_or(|owner| self.sits(owner));
@@ -138,7 +139,7 @@ impl Rights {
         self.keys.iter().any(|row| row.secret == secret || row.old.is_some_and(|(old, _)| old == secret))
     }
 
-    /// The key's place, if whoever asks may change it.
+    /// Returns the key's place, if the caller may change it.
     fn own(&self, by: By, n: u32) -> Result<usize, No> {
         let index = self.keys.iter().position(|row| row.n == n);
         let owner = index.and_then(|index| self.keys[index].owner);
@@ -147,7 +148,7 @@ impl Rights {
         index.ok_or("NOT_FOUND")
     }
 
-    /// The words, if all of them may be given by whoever asks to a key of this owner.
+    /// Checks that the caller may give all of the words to a key of this owner.
     fn grantable(&self, by: By, words: &[String], owner: Option<i64>) -> Answer {
         if words.is_empty() {
             return Err("INVALID_REQUEST");
@@ -227,7 +228,7 @@ impl Rights {
         Ok(())
     }
 
-    /// Whether nobody answers for a key.
+    /// Returns true for a key of the workspace whose maker has left and which was not confirmed.
     pub fn is_orphan(&self, row: &Row) -> bool {
         row.owner.is_none() && !row.seen && row.maker.is_some_and(|maker| self.person(maker).is_none())
     }

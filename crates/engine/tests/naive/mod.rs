@@ -1,8 +1,8 @@
 //! A naive team to judge the engine's by: a list of people, a book of letters, a list of keys with their words as
-//! text, and every run that was ever paid for, summed afresh whenever a cap is asked for. What runs cost and when time
-//! ends them is left to the naive workspace.
+//! text, and every run that was ever paid for, summed afresh whenever a cap is asked for. Prices of runs and their
+//! ends in time are left to the naive workspace.
 //!
-//! Read `keys` beside this: what is given to keys, and what they open.
+//! The module `keys` has the commands about keys, and what keys open.
 //!
 //! Invariant: slow and obvious, and shares no decision with the engine; capabilities are read by splitting text.
 
@@ -19,7 +19,7 @@ const SECOND: i64 = 1_000_000;
 const PLAIN: [&str; 6] =
     ["workflow:run", "workflow:read", "workflow:write", "webhook:receive", "model:run", "agent:invoke"];
 
-/// A cap: from which run on it counts, and from when its windows are counted.
+/// A cap, with the first run that counts and the instant from which its windows are counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
     pub terms: CapTerms,
@@ -28,7 +28,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The window of an instant, walked to from the first.
+    /// Returns the window of an instant, walked to from the first.
     pub fn window(&self, at: i64) -> (i64, Option<i64>) {
         let Some(every) = self.terms.every else { return (self.since, None) };
         let nth = |n: i64| match every {
@@ -66,7 +66,7 @@ pub struct Letter {
 pub struct Row {
     pub n: u32,
     pub secret: KeyHash,
-    /// The one before, and until when it opens the key.
+    /// The secret before, and the instant until which it opens the key.
     pub old: Option<(KeyHash, i64)>,
     pub name: String,
     pub words: Vec<String>,
@@ -76,7 +76,7 @@ pub struct Row {
     pub maker: Option<i64>,
     pub seen: bool,
     pub ends: i64,
-    /// Switched off by its owner (0), an admin (1) or the operator (2).
+    /// Authority of the freeze: its owner (0), an admin (1) or the operator (2).
     pub off: Option<u8>,
     pub limit: Option<Limit>,
 }
@@ -92,7 +92,8 @@ pub struct Spent {
     pub open: bool,
 }
 
-/// The cap a refusal names: whose, how much, what was spent of it, when it begins again.
+/// Cap that a refusal names: its key or member, its credits, the amount spent, and the instant at which it begins
+/// anew.
 pub type Named = (Option<u32>, Option<i64>, i64, i64, Option<i64>);
 
 #[derive(Clone)]
@@ -104,7 +105,7 @@ pub struct Rights {
     pub keys: Vec<Row>,
     pub keyed: u32,
     pub spent: Vec<Spent>,
-    /// The cap that stood in the way of the last run that was refused for one.
+    /// Cap that stood in the way of the last run that was refused for one.
     pub named: Option<Named>,
     pub happened: bool,
 }
@@ -142,7 +143,7 @@ impl Rights {
         }
     }
 
-    /// Lets time pass and does what is asked, or says why not and stays as it was.
+    /// Lets time pass and carries out a command, or returns the refusal's code and changes nothing.
     pub fn apply(&mut self, by: By, at: i64, command: &Command) -> Answer {
         let mut next = self.clone();
         if self.money.opened {
@@ -200,7 +201,7 @@ impl Rights {
         }
     }
 
-    /// What the naive workspace does, and what its runs that ended thereby have spent.
+    /// Runs a command in the naive workspace, and notes the spending of the runs that ended thereby.
     fn pay(&mut self, at: i64, command: &Command) -> Answer {
         let total = |money: &Model| money.lots.iter().map(|lot| lot.captured).sum::<i64>();
         let before = total(&self.money);
@@ -212,7 +213,7 @@ impl Rights {
         Ok(())
     }
 
-    /// Runs that are open no more have spent so much.
+    /// Notes the spending of runs that are no longer open.
     fn close(&mut self, captured: i64) {
         let open: Vec<u32> = self.money.open.iter().map(|open| open.n).collect();
         for spent in self.spent.iter_mut().filter(|spent| spent.open && !open.contains(&spent.run)) {
@@ -254,7 +255,7 @@ impl Rights {
         Ok(())
     }
 
-    /// The cap with least left, of those that leave too little; the key's before the member's.
+    /// Returns the cap with least left, of those that leave too little; the key's before the member's.
     fn in_the_way(&self, key: Option<u32>, who: Option<i64>, asked: i64) -> Option<Named> {
         let now = self.money.now;
         let of_key = self.keys.iter().find(|row| Some(row.n) == key).and_then(|row| row.limit);
@@ -271,14 +272,14 @@ impl Rights {
         found.map(|(_, named)| named)
     }
 
-    /// What is held and was captured for a key or a member in the window, of runs after the cap was set.
+    /// Returns the amount held and captured for a key or a member in the window, of runs after the cap was set.
     pub fn spent_of(&self, limit: &Limit, key: Option<u32>, who: Option<i64>, at: i64) -> i64 {
         let (start, _) = limit.window(at);
         let counted = self.spent.iter().skip(limit.first).filter(|spent| spent.at >= start);
         counted.filter(|spent| if key.is_some() { spent.key == key } else { spent.who == who }).map(|s| s.amount).sum()
     }
 
-    /// The catalog the workspace is on, once it is open.
+    /// Returns the catalog the workspace is on, once it is open.
     pub fn catalog(&self) -> Option<Arc<Catalog>> {
         self.money.opened.then(|| self.money.catalog())
     }
@@ -291,7 +292,7 @@ impl Rights {
         self.people.iter().find(|person| person.user == user)
     }
 
-    /// Admins sit down first, then the others, as they came.
+    /// Returns true if a member has a seat: admins first, then the others in the order of joining.
     pub fn sits(&self, user: i64) -> bool {
         let mut row: Vec<i64> = self.people.iter().filter(|person| person.admin).map(|person| person.user).collect();
         row.extend(self.people.iter().filter(|person| !person.admin).map(|person| person.user));
@@ -402,7 +403,7 @@ impl Rights {
         if person.admin && admins < 2 { Err("INVALID_REQUEST") } else { Ok(()) }
     }
 
-    /// Whether there is room for one more beside those who are there and the others who were asked.
+    /// Checks that there is room for one more beside the members and the others who were invited.
     fn room(&self, email: &str) -> Answer {
         if self.personal {
             return Err("INVALID_REQUEST");

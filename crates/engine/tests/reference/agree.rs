@@ -1,4 +1,4 @@
-//! Whether the engine's workspace and the naive one are the same, in everything that can be asked of both.
+//! Comparison of the engine's workspace and the naive one, in everything that can be asked of both.
 //!
 //! Invariant: decides nothing, and names the first difference.
 
@@ -6,7 +6,7 @@ use super::Model;
 use super::billing::{Bill, Stands, spent_in};
 use scrip_engine::{Amount, Timestamp, Unit, Workspace};
 
-/// Everything that can be asked of the two, at an instant.
+/// Compares everything that can be asked of the two, at an instant.
 pub fn agree(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
     if !model.opened {
         return same("open", engine.is_open(), false);
@@ -47,7 +47,7 @@ fn plans(engine: &Workspace, model: &Model) -> Result<(), String> {
     same("period", period, paid)
 }
 
-/// What a payment provider has said, and what follows from it.
+/// Compares Stripe's reports and what follows from them.
 fn money(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
     let bill = engine.subscription.payment.as_ref().map(|paid| Bill {
         subscription: paid.subscription.to_string(),
@@ -117,7 +117,7 @@ fn holds(engine: &Workspace, model: &Model) -> Result<(), String> {
     same("next hold", engine.next_hold, model.next_hold)
 }
 
-/// Says what differs.
+/// Returns an error with both values if they differ.
 pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, engine: T, model: T) -> Result<(), String> {
     if engine == model { Ok(()) } else { Err(format!("{what}: engine {engine:?}, model {model:?}")) }
 }

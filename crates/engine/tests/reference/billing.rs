@@ -1,4 +1,5 @@
-//! What a payment provider says, written down once more: who paid for what, what is waited for, reviews, top-ups.
+//! Stripe's reports, and what follows from them, written down once more: payments, awaited renewals, reviews,
+//! top-ups.
 
 use super::civil::DAY;
 use super::money::Born;
@@ -8,28 +9,28 @@ use scrip_engine::billing::{ReviewStatus, TopUpStop, TopUpTerms};
 use scrip_engine::{Catalog, GrantKind, Interval, Pack, Plan, PlanPrice, Span, Unit};
 use std::sync::Arc;
 
-/// What the current period was paid with.
+/// Payment of the current period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bill {
     pub subscription: String,
     pub source: String,
-    /// So many of so many have gone back.
+    /// Amount that has gone back, of the amount that was paid.
     pub gone: Option<(u64, u64)>,
 }
 
-/// Automatic top-ups.
+/// Automatic top-ups of the naive workspace.
 #[derive(Clone, Debug)]
 pub struct TopUps {
     pub pack: String,
     pub below: i64,
     pub most: i64,
-    /// The pack as it was sold when it was asked for.
+    /// The pack as it was sold when top-ups were set.
     pub agreed: Goods,
     pub off: bool,
     pub stopped: Option<TopUpStop>,
-    /// The last month in which its maximum was told of.
+    /// Last month in which members got the notice that its maximum is used up.
     pub told: Option<i64>,
-    /// Every wish there was.
+    /// Every wish that was ever made.
     pub wishes: Vec<Wish>,
     /// Payments of wishes that were dropped: month and amount.
     pub late: Vec<(i64, i64)>,
@@ -48,7 +49,7 @@ pub struct Wish {
     pub stands: Stands,
 }
 
-/// Where a wish stands.
+/// Status of a wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stands {
     Asked,
@@ -57,7 +58,7 @@ pub enum Stands {
     GivenUp,
 }
 
-/// A paid period that was told of.
+/// A paid period that Stripe has reported.
 struct Told {
     subscription: String,
     interval: Interval,
@@ -147,7 +148,7 @@ impl Model {
         Ok(())
     }
 
-    /// Every version that is in force or was, newest first.
+    /// Returns every version that is in force or was, newest first.
     fn versions(&self, at: i64) -> Vec<(u32, Arc<Catalog>)> {
         let (newest, _) = self.in_force(at);
         let all = self.catalogs.all().iter().filter(|published| published.version <= newest).rev();
@@ -208,7 +209,7 @@ impl Model {
             let price = find_plan(catalog, plan).and_then(|plan| find_price(plan, told.interval));
             price.is_some_and(|price| price.amount == Some(payment.price) && *price.currency == *payment.currency)
         };
-        // What goes on is sold as on the day it began.
+        // A renewal is sold as on the day it began.
         let ours = self.bill.as_ref().is_some_and(|bill| bill.subscription == told.subscription);
         let then = if ours { told.start.min(self.now) } else { self.now };
         let versions = self.versions(then).into_iter().chain(self.versions(self.now));
@@ -293,7 +294,7 @@ impl Model {
         Paid { interval, anchor, index, start, end, next_month }
     }
 
-    /// What was paid for and is less than the current period goes beside it, and grants as it was sold.
+    /// Carries a paid period that is less than the current one beside it, and gives its grants as it was sold.
     fn beside(&mut self, version: u32, plan: &Plan, price: &PlanPrice, source: &str, told: Told) {
         let paid = self.as_billed(price, &told);
         self.newest_of += 1;
@@ -308,7 +309,7 @@ impl Model {
         }
     }
 
-    /// What was paid for and is over: what it sold, which has expired.
+    /// Gives the grants of a paid period that is over: they have expired.
     fn over(&mut self, source: &str, price: &PlanPrice, told: &Told) {
         let now = self.now;
         for template in &price.grants {
@@ -333,7 +334,7 @@ impl Model {
         }
     }
 
-    /// Whether what is left of a lot waits for its period's renewal, or would.
+    /// Returns true if the rest of a lot waits for its period's renewal, or would.
     pub fn waits(&self, lot: &super::Lot) -> bool {
         let (Some(bill), Some(paid)) = (&self.bill, &self.paid) else { return false };
         let of_period = match lot.kind {
@@ -345,7 +346,7 @@ impl Model {
         !beside && of_period && lot.own() == Some(paid.end) && (self.awaited.is_some() || !self.cancel)
     }
 
-    /// What was frozen is lost.
+    /// Ends the frozen lots: their units are lost.
     pub fn end_frozen(&mut self, at: i64) {
         if self.awaited.is_none() {
             return;
@@ -361,7 +362,7 @@ impl Model {
         }
     }
 
-    /// The end of a period that is paid through a provider; `false` when somebody agreed to renew it by hand.
+    /// Ends a period that Stripe collects; `false` when the operator agreed to renew it by hand.
     pub fn end_bill(&mut self, at: i64) -> bool {
         if self.bill.is_none() {
             return false;
@@ -391,7 +392,7 @@ impl Model {
         true
     }
 
-    /// Whether every review of the current plan is approved.
+    /// Returns true if every review of the current plan is approved.
     pub fn reviewed(&self) -> bool {
         let editions = self.editions();
         let plans =
@@ -440,7 +441,7 @@ impl Model {
         Ok(())
     }
 
-    /// The plan whose rights there are: the lower of two while a change waits to be paid.
+    /// Returns the plan whose rights hold: the lower of two while a change waits to be paid.
     pub fn rights_in(&self, catalog: &Catalog) -> String {
         let place = |id: &str| catalog.plans.iter().position(|plan| *plan.id == *id);
         match &self.pending {
@@ -482,7 +483,7 @@ impl Model {
         Ok(())
     }
 
-    /// Credits that nobody has spent: free, held, or waiting for a renewal.
+    /// Returns the credits that are not spent: free, held, or waiting for a renewal.
     fn credits_left(&self, at: i64) -> i64 {
         let mut left = 0;
         for lot in self.lots.iter().filter(|lot| lot.unit == Unit::Credits) {
@@ -494,7 +495,7 @@ impl Model {
         left
     }
 
-    /// The wish that has not ended.
+    /// Returns the wish that has not ended.
     fn wish(&mut self) -> Option<&mut Wish> {
         let mut wishes = self.top_up.as_mut()?.wishes.iter_mut();
         wishes.find(|wish| matches!(wish.stands, Stands::Asked | Stands::Processing))
@@ -508,14 +509,14 @@ impl Model {
         true
     }
 
-    /// A pack was bought, so no other is wanted.
+    /// Drops the wish because a pack was bought.
     pub fn drop_for_pack(&mut self) {
         if let Some(wish) = self.wish().filter(|wish| wish.stands == Stands::Asked) {
             wish.stands = Stands::GivenUp;
         }
     }
 
-    /// The pack of the top-ups, as it is sold to the workspace's plan now.
+    /// Returns the pack of the top-ups, as it is sold to the workspace's plan now.
     fn sold_pack(&self, top_up: &TopUps) -> Option<Pack> {
         let catalog = self.menu();
         let pack = catalog.packs.iter().find(|pack| *pack.id == *top_up.pack)?;
@@ -523,13 +524,13 @@ impl Model {
         allowed.then(|| pack.clone())
     }
 
-    /// Whether the top-ups are on, the workspace is in good standing, and its balance is low.
+    /// Returns true if the workspace is neither frozen nor in dispute, and its balance is below the line.
     fn is_low(&self, top_up: &TopUps, at: i64) -> bool {
         self.frozen.is_none() && self.disputes.is_empty() && self.credits_left(at) < top_up.below
     }
 
-    /// Drops a wish that would not be made now, or would be made otherwise; and makes one if the balance is low, unless
-    /// the month has cost enough.
+    /// Drops a wish that would not be made now, or would be made otherwise; and makes one if the balance is low,
+    /// unless the month has cost enough.
     pub fn buy_pack(&mut self) {
         let (now, month) = (self.now, month_of(self.now));
         let Some(top_up) = self.top_up.clone() else { return };
@@ -577,8 +578,8 @@ impl Model {
         self.happened = true;
     }
 
-    /// The first day of the next month, if only the month's maximum is in the way; or of the month after that of a wish
-    /// that nobody has charged.
+    /// Returns the first day of the next month, if only the month's maximum is in the way; or of the month after that
+    /// of a wish that was not charged.
     pub fn pack_due(&self) -> Option<i64> {
         let top_up = self.top_up.as_ref()?;
         let after =
@@ -602,7 +603,7 @@ fn month_of(at: i64) -> i64 {
     year * 12 + month - 1
 }
 
-/// What the wishes of the month of an instant cost, and what was paid in it for dropped ones.
+/// Returns the cost of the wishes of an instant's month, with the payments of dropped ones in it.
 pub fn spent_in(top_up: &TopUps, at: i64) -> i64 {
     let wishes = top_up.wishes.iter().filter(|wish| wish.stands != Stands::GivenUp);
     let all = wishes.map(|wish| (wish.month, wish.goods.0)).chain(top_up.late.iter().copied());

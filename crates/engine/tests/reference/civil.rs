@@ -2,10 +2,11 @@
 //!
 //! Invariant: shares no code with the engine's calendar, which asks a library.
 
-/// Microseconds in a day.
+/// Microseconds in one day.
 pub const DAY: i64 = 86_400_000_000;
 
-/// The day number since 1970-01-01 of a proleptic Gregorian date, counted year by year and month by month from tables.
+/// Returns the day number since 1970-01-01 of a proleptic Gregorian date, counted year by year and month by month
+/// from tables.
 pub fn day_number(year: i64, month: i64, day: i64) -> i64 {
     let years = year - 1;
     let before_year = years * 365 + years / 4 - years / 100 + years / 400;
@@ -13,7 +14,7 @@ pub fn day_number(year: i64, month: i64, day: i64) -> i64 {
     before_year + before_month + day - 1 - 719_162
 }
 
-/// The date of a day number since 1970-01-01; for years after 1.
+/// Returns the date of a day number since 1970-01-01; for years after 1.
 pub fn date(day_since_1970: i64) -> (i64, i64, i64) {
     let mut year = 1970 + day_since_1970 / 366;
     while day_number(year + 1, 1, 1) <= day_since_1970 {
@@ -28,7 +29,7 @@ pub fn date(day_since_1970: i64) -> (i64, i64, i64) {
     (year, month, left + 1)
 }
 
-/// Days of a month.
+/// Returns the number of days of a month.
 pub fn month_length(year: i64, month: i64) -> i64 {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     match month {
@@ -39,7 +40,7 @@ pub fn month_length(year: i64, month: i64) -> i64 {
     }
 }
 
-/// An instant so many calendar months later, on the same time of day, clamped to the month's length.
+/// Returns an instant some calendar months later, at the same time of day, clamped to the month's length.
 pub fn months_later(micros: i64, months: i64) -> i64 {
     let (year, month, day) = date(micros.div_euclid(DAY));
     let index = year * 12 + (month - 1) + months;

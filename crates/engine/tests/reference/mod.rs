@@ -16,17 +16,17 @@ use scrip_engine::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The stable code of a refusal.
+/// Stable code of a refusal.
 pub type No = &'static str;
 /// A decision: accepted, or the code of the refusal.
 pub type Answer = Result<(), No>;
 
-/// The end of the calendar.
+/// End of the calendar, in microseconds.
 pub const NEVER: i64 = 253_402_207_200 * 1_000_000;
-/// The most one operation moves.
+/// Most units that one operation moves.
 pub const MOST: i64 = 1_000_000_000;
 
-/// A lot of one unit.
+/// A lot: a grant of one unit.
 #[derive(Clone, Debug)]
 pub struct Lot {
     pub n: u32,
@@ -44,31 +44,31 @@ pub struct Lot {
     pub revoked: i64,
     pub starts: i64,
     pub ends: Option<i64>,
-    /// The end it had before a bridge led over it, if one did.
+    /// End that it had before a bridge moved it, if one did.
     pub bridged: Option<i64>,
-    /// When its owner is to be told of its end.
+    /// Instant of the notice of its end.
     pub tell: Option<i64>,
-    /// The lot whose won dispute this gives back.
+    /// Lot whose won dispute this one gives back.
     pub root: Option<u32>,
-    /// What refunds and disputes want back of it and of what was reinstated from it (R9).
+    /// Units that refunds and disputes take back of it and of the lots reinstated from it (R9).
     pub wanted: i64,
-    /// Debt of it that packs have paid.
+    /// Debt of it that packs have repaid.
     pub repaid: i64,
-    /// Nothing of it may be used any more.
+    /// `true` once a correction has voided it.
     pub voided: bool,
-    /// What corrections took of it.
+    /// Units that corrections took from it.
     pub taken_by_void: i64,
-    /// What came back to it dead and lived on in another lot.
+    /// Units that came back to it after its end and live on in another lot.
     pub passed_on: i64,
     pub touched: i64,
-    /// Closed for so long that only its sums are known.
+    /// `true` once it has been closed for so long that only its sums are known.
     pub forgotten: bool,
-    /// The paid period it was made for, by number; 0 is none.
+    /// Number of the paid period that it was made for; 0 is none.
     pub of: u32,
 }
 
 impl Lot {
-    /// The end it was made with.
+    /// Returns the end it was made with.
     fn own(&self) -> Option<i64> {
         self.bridged.or(self.ends)
     }
@@ -78,7 +78,7 @@ impl Lot {
     }
 }
 
-/// Why a run or hold is open.
+/// An open run or hold.
 #[derive(Clone, Debug)]
 pub struct Open {
     pub n: u32,
@@ -88,25 +88,25 @@ pub struct Open {
     pub opened: i64,
     pub expires: i64,
     pub asked: u64,
-    /// A run's attempt and start; `None` for a caller's hold.
+    /// Attempt and start of a run; `None` for a caller's hold.
     pub run: Option<(u32, Option<i64>)>,
     pub cancel: scrip_engine::CancelRule,
     pub trial: Option<Trial>,
     pub model: Option<String>,
     pub plan: String,
     pub day: Option<i64>,
-    /// Free runs to be granted first: their source, and how many the terms allow.
+    /// Free runs to be granted first: their source, and the number that the terms allow.
     pub tries: Option<(String, i64)>,
 }
 
-/// The trial a run uses.
+/// Trial that a run uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trial {
     Count,
     Window,
 }
 
-/// A time trial of a plan's model.
+/// An opened window of a time trial.
 #[derive(Clone, Debug)]
 pub struct Opening {
     pub plan: String,
@@ -116,7 +116,7 @@ pub struct Opening {
     pub withdrawn: u32,
 }
 
-/// A paid period.
+/// A paid period of the workspace.
 #[derive(Clone, Copy, Debug)]
 pub struct Paid {
     pub interval: Interval,
@@ -130,18 +130,18 @@ pub struct Paid {
 /// A period that is paid for beside the current one.
 #[derive(Clone, Debug)]
 pub struct Other {
-    /// Its number among all there were.
+    /// Number of the period among all that ever were.
     pub of: u32,
     pub version: u32,
     pub plan: String,
     pub paid: Paid,
     pub allowance: Option<i64>,
     pub bill: Option<billing::Bill>,
-    /// The number of the first lot after it was set aside or came beside.
+    /// Number of the first lot after it was carried.
     pub until: usize,
 }
 
-/// The naive workspace.
+/// The naive workspace, as lists and plain integers.
 #[derive(Clone)]
 pub struct Model {
     pub catalogs: Arc<Catalogs>,
@@ -170,24 +170,24 @@ pub struct Model {
     pub next_hold: u32,
     pub forgotten_debt: i64,
     pub bill: Option<billing::Bill>,
-    /// Until when a renewal is waited for.
+    /// Instant until which a renewal is waited for.
     pub awaited: Option<i64>,
-    /// Until when the rest of the period before can be spent meanwhile.
+    /// Instant until which the rest of the period before can be spent meanwhile.
     pub bridge: Option<i64>,
-    /// Its payment is on its way.
+    /// `true` while the renewal's payment is on its way.
     pub processing: bool,
     pub failed: Option<(String, u32)>,
     pub reviews: BTreeMap<String, (scrip_engine::billing::ReviewStatus, u32)>,
     pub top_up: Option<billing::TopUps>,
     pub bought: u32,
-    /// The version the paid period was sold with, once a migration has moved the workspace on.
+    /// Version the paid period was sold with, once a migration has moved the workspace on.
     pub sold: Option<u32>,
-    /// The version whose price renewals cost from an instant on.
+    /// Version whose price renewals cost from an instant on.
     pub repriced: Option<(u32, i64)>,
-    /// The number of the current paid period, and of the newest.
+    /// Number of the current paid period, and of the newest.
     pub of: u32,
     pub newest_of: u32,
-    /// Periods that are paid for and not the current one.
+    /// Periods that are paid for and are not the current one.
     pub others: Vec<Other>,
 }
 
@@ -235,7 +235,7 @@ impl Model {
         }
     }
 
-    /// Lets time pass and does what is asked, or says why not and stays as it was.
+    /// Lets time pass and carries out a command, or returns the refusal's code and changes nothing.
     pub fn apply(&mut self, at: i64, command: &Command) -> Answer {
         let mut next = self.clone();
         next.happened = false;
@@ -350,7 +350,7 @@ impl Model {
         self.follow_menu(self.now);
     }
 
-    /// A workspace that has paid for nothing is on the newest terms (R33).
+    /// Moves a workspace that has paid for nothing to the newest terms (R33).
     fn follow_menu(&mut self, at: i64) {
         let (newest, catalog) = self.in_force(at);
         if self.paid.is_some() || newest <= self.version {
@@ -363,14 +363,14 @@ impl Model {
         self.happened = true;
     }
 
-    /// The catalogs whose limits and gates a workspace has: its own, and the one its period was sold with.
+    /// Returns the catalogs whose limits and gates the workspace has: its own, and the one its period was sold with.
     pub fn editions(&self) -> Vec<Arc<Catalog>> {
         let versions = [Some(self.version), self.sold];
         let found = versions.into_iter().flatten().map(|version| self.catalogs.get(version).expect("published"));
         found.map(|published| published.catalog.clone()).collect()
     }
 
-    /// The catalogs that judge a model: those of the workspace that know it, else the newest.
+    /// Returns the catalogs that judge a model: those of the workspace that know it, else the newest.
     pub fn judges(&self, id: &str) -> Vec<Arc<Catalog>> {
         let knows = |catalog: &Arc<Catalog>| catalog.models.iter().any(|model| *model.id == *id);
         let known: Vec<_> = self.editions().into_iter().filter(knows).collect();
@@ -379,7 +379,7 @@ impl Model {
         if known.is_empty() { newest().collect() } else { known }
     }
 
-    /// The widest of a limit in the editions of the plan.
+    /// Returns the widest of a limit in the editions of the plan.
     pub fn widest(&self, limit: impl Fn(&Plan) -> Option<u32>) -> Option<u32> {
         let editions = self.editions();
         let plans = editions
@@ -388,17 +388,17 @@ impl Model {
         plans.map(limit).collect::<Option<Vec<u32>>>()?.into_iter().max()
     }
 
-    /// What can be run and bought now.
+    /// Returns the catalog whose models can be run and whose plans can be bought now.
     pub fn menu(&self) -> Arc<Catalog> {
         self.in_force(self.now).1
     }
 
-    /// The earliest instant at which something happens by itself.
+    /// Returns the earliest instant at which something happens by itself.
     pub fn next_due(&self) -> Option<i64> {
         self.falls_due().into_iter().chain(self.pack_due()).min()
     }
 
-    /// The earliest instant at which a balance or a plan changes by itself.
+    /// Returns the earliest instant at which a balance or a plan changes by itself.
     fn falls_due(&self) -> Option<i64> {
         let mut due: Vec<i64> = self.open.iter().map(|hold| hold.expires).collect();
         for lot in self.lots.iter().filter(|lot| lot.available > 0) {
@@ -414,7 +414,7 @@ impl Model {
         (at < paid.end).then_some(at)
     }
 
-    /// The version in force at an instant: the last one published by then, the newest on a test clock.
+    /// Returns the version in force at an instant: the last one published by then, the newest on a test clock.
     fn in_force(&self, at: i64) -> (u32, Arc<Catalog>) {
         let all = self.catalogs.all();
         let mut found = &all[0];
@@ -426,7 +426,7 @@ impl Model {
         (found.version, found.catalog.clone())
     }
 
-    /// The catalog the workspace is on.
+    /// Returns the catalog the workspace is on.
     pub fn catalog(&self) -> Arc<Catalog> {
         self.catalogs.get(self.version).expect("a version that was published").catalog.clone()
     }
@@ -511,17 +511,17 @@ impl Model {
         Ok(())
     }
 
-    /// What an upgrade leaves behind ends, or goes on beside it.
+    /// Forfeits the rest of the current period at an upgrade, or carries it.
     pub fn leave(&mut self) {
         if self.forfeits() { self.forfeit() } else { self.set_aside() }
     }
 
-    /// The current period goes on beside what takes its place, unless it is over.
+    /// Carries the current period beside the one that takes its place, unless it is over.
     pub fn set_aside(&mut self) {
         if let Some(paid) = self.paid.filter(|paid| paid.end > self.now) {
             let (plan, bill) = (self.plan.clone(), self.bill.clone());
             let version = self.sold.unwrap_or(self.version);
-            // What a renewal before its time has left goes along.
+            // The rest of an early renewal is carried with it.
             let beside: Vec<u32> = self.others.iter().map(|other| other.of).collect();
             for lot in self.lots.iter_mut().filter(|lot| !beside.contains(&lot.of)) {
                 let cycle = matches!(lot.kind, GrantKind::Cycle | GrantKind::Rollover);
@@ -533,7 +533,7 @@ impl Model {
         }
     }
 
-    /// A month of a period beside the current one.
+    /// Makes the monthly grants of a carried period.
     fn other_month(&mut self, index: usize, at: i64) {
         let month = self.others[index].paid.next_month.expect("a month is due");
         self.happened = true;
@@ -548,7 +548,7 @@ impl Model {
         }
     }
 
-    /// An upgrade ends the old cycle for good: what is left expires, and what comes back later finds it dead.
+    /// Ends the old cycle at an upgrade: the rest expires, and units that come back later find it expired.
     fn forfeit(&mut self) {
         let now = self.now;
         let others: Vec<u32> = self.others.iter().map(|other| other.of).collect();
@@ -611,7 +611,7 @@ impl Model {
                 self.sold = Some(self.version);
                 self.version = next;
             }
-            // A later version sold it: nothing is left to wait for.
+            // A later version sold it: no price is waited for.
             _ => self.repriced = None,
         }
     }
@@ -641,8 +641,8 @@ impl Model {
         let changes = self.pending.is_some();
         let (plan, interval, allowance) =
             self.pending.clone().unwrap_or((self.plan.clone(), paid.interval, self.allowance));
-        // The price that was given notice of; else, down from the newest in force, what costs the same (a change may
-        // cost what it likes); else the latest version that still had it.
+        // The price that was given notice of; else, from the newest version in force downward, one that costs the
+        // same (a change of plan may cost another price); else the latest version that still had it.
         let price_in = |version: u32| {
             let catalog = &self.catalogs.get(version).expect("published").catalog;
             let price = find_plan(catalog, &plan).and_then(|plan| find_price(plan, interval));
@@ -675,7 +675,7 @@ impl Model {
         self.start_period(version, plan, price, allowance.filter(|_| plan.custom), Some(at), !changes, next, at);
     }
 
-    /// The free plan takes the place of a paid one.
+    /// Ends a paid plan; the free plan takes its place.
     fn end_plan(&mut self, at: i64) {
         self.end_frozen(at);
         let (newest, offer) = self.in_force(at);
@@ -685,7 +685,7 @@ impl Model {
         self.plan = offer.free_plan.to_string();
         (self.paid, self.cancel, self.pending, self.allowance) = (None, false, None, None);
         (self.bill, self.awaited, self.bridge, self.processing) = (None, None, None, false);
-        // What is paid for still comes before the free plan: the highest of it, and the longest of that.
+        // A carried period comes before the free plan: of the highest plan, and of these the longest.
         let rank = |id: &str| offer.plans.iter().position(|plan| *plan.id == *id);
         let going = self.others.iter().filter(|other| other.paid.end > at && !other.is_given_back());
         if let Some(next) = going.max_by_key(|other| (rank(&other.plan), other.paid.end)).cloned() {
@@ -728,7 +728,7 @@ impl Model {
         };
         let next = price_in(&target).ok_or("INVALID_REQUEST")?;
         let now = price_in(&self.sold_by()).expect("it was sold");
-        // A notice of as much or more serves for this one, too.
+        // A notice of the same or a higher price serves for this one, too.
         let served = self.repriced.filter(|(known, _)| {
             let told = price_in(&self.catalogs.get(*known).expect("published").catalog);
             told.is_some_and(|told| told.0 == next.0 && told.1 >= next.1)
@@ -743,17 +743,17 @@ impl Model {
         Ok(())
     }
 
-    /// The longest of what the catalogs say whose terms a workspace has, counted from an instant.
+    /// Returns the longest of a span in the catalogs whose terms the workspace has, counted from an instant.
     pub fn longest(&self, from: i64, span: impl Fn(&Catalog) -> Span) -> i64 {
         self.editions().iter().map(|catalog| later(from, span(catalog))).max().expect("it has terms")
     }
 
-    /// Whether an upgrade ends the rest of the old cycle: all its terms have to say so.
+    /// Returns true if an upgrade ends the rest of the old cycle: all its terms have to say so.
     pub fn forfeits(&self) -> bool {
         self.editions().iter().all(|catalog| catalog.on_upgrade == OnUpgrade::Forfeit)
     }
 
-    /// The catalog that says what the paid period gives.
+    /// Returns the catalog that says what the paid period gives.
     fn sold_by(&self) -> Arc<Catalog> {
         let version = self.sold.unwrap_or(self.version);
         self.catalogs.get(version).expect("published").catalog.clone()
@@ -775,7 +775,7 @@ fn find_price(plan: &Plan, interval: Interval) -> Option<&PlanPrice> {
     plan.prices.iter().find(|price| price.interval == interval)
 }
 
-/// A period that somebody says is paid.
+/// Returns a period that the operator says is paid.
 fn by_hand(price: &PlanPrice, anchor: i64, index: u32, start: i64) -> Paid {
     let in_year = |template: &GrantTemplate| template.every == Some(Interval::Month);
     let by_month = price.interval == Interval::Year && price.grants.iter().any(in_year);
@@ -783,7 +783,7 @@ fn by_hand(price: &PlanPrice, anchor: i64, index: u32, start: i64) -> Paid {
     Paid { interval: price.interval, anchor, index, start, end, next_month: by_month.then_some(index * 12 + 1) }
 }
 
-/// Boundary `n` of an anchor.
+/// Returns boundary `n` of an anchor.
 fn nth(anchor: i64, every: Interval, n: u32) -> i64 {
     let n = i64::from(n);
     match every {
@@ -793,7 +793,7 @@ fn nth(anchor: i64, every: Interval, n: u32) -> i64 {
     }
 }
 
-/// An instant a span later.
+/// Returns an instant a span later.
 fn later(at: i64, span: Span) -> i64 {
     match span {
         Span::Months(months) => civil::months_later(at, i64::from(months)),

@@ -1,9 +1,9 @@
-//! Lots: given, forgotten, taken back.
+//! Lots: granted, forgotten, revoked.
 
 use super::{Answer, Lot, MOST, Model, Other, find_plan, good_name, later};
 use scrip_engine::{Give, GrantKind, GrantTemplate, Pack, Span, Unit};
 
-/// What a new lot is.
+/// Properties of a new lot.
 pub struct Born {
     pub kind: GrantKind,
     pub code: String,
@@ -58,7 +58,7 @@ impl Model {
         n
     }
 
-    /// Whoever bought or was given something is told some days before it ends, if that is not already.
+    /// Sets the notice of a lot's end, some days before it, for a lot that was bought or given.
     fn tell_of_the_end(&mut self, n: u32) {
         let Span::Micros(before) = self.catalog().expiry_notice else { panic!("the worlds of these tests say days") };
         let now = self.now;
@@ -71,7 +71,7 @@ impl Model {
         catalog.ranks.get(&kind).copied().unwrap_or(if kind == GrantKind::Cycle { 0 } else { 1 })
     }
 
-    /// Of more than 64 lots the oldest that have been closed for 200 days are forgotten.
+    /// Forgets the oldest of more than 64 lots that have been closed for 200 days.
     fn forget(&mut self, at: i64) {
         while self.lots.iter().filter(|lot| !lot.forgotten).count() > 64 {
             let old = |lot: &Lot| {
@@ -91,12 +91,12 @@ impl Model {
         &mut self.lots[n as usize - 1]
     }
 
-    /// A lot and what was reinstated from it.
+    /// Returns a lot and the lots reinstated from it.
     fn family(&self, n: u32) -> impl Iterator<Item = &Lot> {
         self.lots.iter().filter(move |lot| !lot.forgotten && (lot.n == n || lot.root == Some(n)))
     }
 
-    /// What has been taken back of a lot and its reinstatements, net of what was given again (R9).
+    /// Returns the units taken back of a lot and its reinstatements, less the units given again (R9).
     fn recovered(&self, n: u32) -> i64 {
         let given_again: i64 = self.lots.iter().filter(|lot| lot.root == Some(n)).map(|lot| lot.granted).sum();
         let revoked: i64 =
@@ -104,12 +104,12 @@ impl Model {
         revoked - given_again + self.lot(n).repaid
     }
 
-    /// What refunds and disputes still want of a lot's family.
+    /// Returns the units that refunds and disputes still want of a lot's family.
     pub fn owed(&self, n: u32) -> i64 {
         if self.lot(n).forgotten { 0 } else { (self.lot(n).wanted - self.recovered(n)).max(0) }
     }
 
-    /// What of that nothing is left to pay with.
+    /// Returns the part of that for which no units are left.
     fn debt_of(&self, n: u32) -> i64 {
         if self.lot(n).root.is_some() {
             return 0;
@@ -118,13 +118,13 @@ impl Model {
         (self.owed(n) - left).max(0)
     }
 
-    /// All debt (R9).
+    /// Returns all debt (R9).
     pub fn debt(&self) -> i64 {
         let known = self.lots.iter().filter(|lot| !lot.forgotten);
         known.map(|lot| self.debt_of(lot.n)).sum::<i64>() + self.forgotten_debt
     }
 
-    /// What is given once when a workspace comes to a plan: lifetime grants by code, count trials by plan and model.
+    /// Gives the grants of coming to a plan, once each: lifetime grants by code, count trials by plan and model.
     pub fn come_to_plan(&mut self, at: i64) {
         if !self.lifetime_allowed {
             return;
@@ -156,7 +156,8 @@ impl Model {
         }
     }
 
-    /// A period's grant and, when a period followed another by itself, what the one before left over up to the cap.
+    /// Makes a period's grant and, when a period followed another by itself, the rollover of the one before up to the
+    /// cap.
     pub(super) fn cycle_grant(
         &mut self,
         other: Option<&Other>,
@@ -165,7 +166,7 @@ impl Model {
         ends: i64,
         rolls: Option<i64>,
     ) {
-        // Two purchases at one instant are two sources (R7); what a provider collected is its own.
+        // Two purchases at one instant are two sources (R7); a payment that Stripe collected is a source of its own.
         let mut source = match other {
             None => format!("period:{at}:{}", template.code),
             Some(other) => format!("carried:{}:{at}:{}", other.until, template.code),
@@ -261,7 +262,7 @@ impl Model {
         }
     }
 
-    /// Gives what a pack brings, and pays debts from it.
+    /// Gives the grants of a pack, and repays debts from it.
     pub fn sell(&mut self, pack: &Pack, source: &str) {
         let now = self.now;
         let born = |kind, amount| Born {
@@ -285,7 +286,7 @@ impl Model {
         self.repay(bought);
     }
 
-    /// A pack pays what is owed (R9): first what nobody remembers, then lot by lot.
+    /// Repays debt from a pack (R9): first the debt of forgotten lots, then lot by lot.
     fn repay(&mut self, bought: u32) {
         let now = self.now;
         let pay = |model: &mut Model, debt: i64| {
@@ -306,7 +307,7 @@ impl Model {
         }
     }
 
-    /// A correction voids the rest of a lot: what is free now, what is held when its hold ends (R10).
+    /// Voids the rest of a lot by a correction: free units now, held units when their hold ends (R10).
     pub fn void(&mut self, n: u32, reason: &str) -> Answer {
         good_name(reason)?;
         if n == 0 || n as usize > self.lots.len() || self.lot(n).forgotten {
@@ -325,7 +326,7 @@ impl Model {
         Ok(())
     }
 
-    /// Moves what is free of a lot to revoked.
+    /// Moves free units of a lot to revoked.
     fn take_back(&mut self, n: u32, amount: i64, by_void: i64, at: i64) {
         let lot = self.lot_mut(n);
         lot.available -= amount;
@@ -334,7 +335,7 @@ impl Model {
         lot.touched = at;
     }
 
-    /// A payment went back in part or in whole, or came again (R9).
+    /// Reverses a payment in part or in whole, or takes the reversal back (R9).
     pub fn reverse(&mut self, source: &str, paid: u64, reversed: u64, disputed: bool) -> Answer {
         if paid == 0 || reversed > paid {
             return Err("INVALID_REQUEST");
@@ -358,7 +359,7 @@ impl Model {
             .filter(|lot| lot.source == source && lot.kind != GrantKind::Reinstated && !lot.forgotten)
             .map(|lot| lot.n)
             .collect();
-        // What went on in another lot was counted after every refund that was known then.
+        // Units that live on in another lot were counted after every refund that was known then.
         let goes_on = [GrantKind::Rollover, GrantKind::Returned];
         let mut is_new = false;
         for n in &funded {
@@ -397,7 +398,8 @@ impl Model {
         Ok(())
     }
 
-    /// What was taken beyond what is wanted now comes back with the old expiry; what corrections took does not.
+    /// Gives back, with the old expiry, units taken beyond what is wanted now; units that corrections took stay
+    /// taken.
     fn give_again(&mut self, n: u32) {
         let now = self.now;
         let by_void: i64 =
@@ -421,7 +423,7 @@ impl Model {
         };
         let again = self.issue(born);
         if self.lot(again).dead(now) {
-            // Its day has passed: it is lost to the calendar at once.
+            // Its day has passed: it expires at once.
             let lot = self.lot_mut(again);
             lot.expired = lot.available;
             lot.available = 0;
@@ -429,7 +431,7 @@ impl Model {
     }
 }
 
-/// So much of an amount, rounded down.
+/// Returns the share of an amount, rounded down.
 fn share_of(amount: i64, part: u64, whole: u64) -> i64 {
     let share = i128::from(amount) * i128::from(part) / i128::from(whole);
     i64::try_from(share).expect("at most the amount")

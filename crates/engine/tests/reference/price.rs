@@ -1,11 +1,11 @@
-//! Prices by exact fractions of unsigned integers, and what a model accepts as parameters.
+//! Prices by exact fractions of unsigned integers, and the parameters that a model accepts.
 
 use scrip_engine::{Model, Param, Params, Per, Value};
 
-/// The largest price of one run.
+/// Largest price of one run, in whole units.
 const MOST: u128 = 1_000_000_000;
 
-/// Parameters with defaults filled in, or nothing when any is wrong.
+/// Fills in defaults; `None` when any parameter is wrong.
 pub fn fill_in(model: &Model, asked: &Params) -> Option<Params> {
     if asked.len() > 50 || asked.keys().any(|name| !model.params.contains_key(name)) {
         return None;
@@ -42,7 +42,7 @@ pub fn fill_in(model: &Model, asked: &Params) -> Option<Params> {
     Some(filled)
 }
 
-/// Whether a parameter takes a value.
+/// Returns true if a parameter takes a value.
 pub fn takes(param: &Param, value: &Value) -> bool {
     match (value, param) {
         (Value::Integer(n), Param::Integer { min, max, .. }) => min <= n && n <= max,
@@ -69,7 +69,7 @@ fn number(filled: &Params, name: &str) -> u128 {
     }
 }
 
-/// How much is asked for, in what the rate counts.
+/// Returns the asked quantity, in what the rate counts.
 pub fn asked(model: &Model, filled: &Params) -> u64 {
     let asked = match model.rate.per {
         Per::Image => number(filled, "images"),
@@ -79,8 +79,8 @@ pub fn asked(model: &Model, filled: &Params) -> u64 {
     u64::try_from(asked).expect("the catalog bounds what can be asked")
 }
 
-/// The price in whole units: each line an exact fraction of thousandths, rounded up once. `None` above what one run
-/// may cost.
+/// Returns the price in whole units: each line an exact fraction of thousandths, rounded up once. `None` above the
+/// largest price of one run.
 pub fn price(model: &Model, filled: &Params) -> Option<i64> {
     let thousandths = |rate: scrip_engine::Thousandths| u128::try_from(rate.get()).expect("rates are positive");
     let applies: Vec<_> = model

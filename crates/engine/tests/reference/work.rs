@@ -1,4 +1,4 @@
-//! Runs and holds: who may, what from, and how they end.
+//! Runs and holds: rights, sources of their units, and endings.
 
 use super::civil::DAY;
 use super::money::Born;
@@ -7,7 +7,7 @@ use scrip_engine::{Ask, CancelRule, Catalog, CitedQuote, GrantKind, Outcome, Par
 
 const SECOND: i64 = 1_000_000;
 
-/// What one edition of a plan says of a model.
+/// Verdict of one edition of a plan on a model.
 enum Verdict {
     Included,
     Unapproved,
@@ -25,18 +25,18 @@ impl Verdict {
 }
 
 impl Model {
-    /// What can be spent: of a unit, on a model or on anything.
+    /// Returns the units that can be spent on a model, or on anything.
     pub fn available(&self, unit: Unit, model: Option<&str>, at: i64) -> i64 {
         let usable = self.lots.iter().filter(|lot| lot.unit == unit && !lot.dead(at) && pays(&lot.models, model));
         usable.map(|lot| lot.available).sum()
     }
 
-    /// What open holds hold of a unit.
+    /// Returns the units of one kind under open holds.
     pub fn held(&self, unit: Unit) -> i64 {
         self.open.iter().filter(|hold| hold.unit == unit).map(|hold| hold.amount).sum()
     }
 
-    /// Greedy in draw order: rank, soonest end, oldest (R5).
+    /// Draws greedily in draw order: rank, soonest end, oldest (R5).
     fn draw(&self, unit: Unit, model: Option<&str>, amount: i64) -> Option<Vec<(u32, i64)>> {
         let mut lots: Vec<_> = self
             .lots
@@ -65,7 +65,8 @@ impl Model {
         Ok(())
     }
 
-    /// What a model costs in a version, and how much is asked of it there, if it has it and takes the parameters.
+    /// Returns the price of a model in a version, and the asked quantity there, if the version has the model and
+    /// takes the parameters.
     fn costs(&self, catalog: &Catalog, id: &str, asked: &Params) -> Option<(i64, u64, u64)> {
         let model = catalog.models.iter().find(|model| *model.id == *id)?;
         let filled = price::fill_in(model, asked)?;
@@ -73,7 +74,7 @@ impl Model {
         Some((price::price(model, &filled)?, asked, fingerprint(&model.id, &filled)))
     }
 
-    /// Every gate in the order of the design's section 4, then the lots.
+    /// Checks every gate in the order of the design's section 4, then draws from the lots.
     fn accept(&mut self, id: &str, asked: &Params, quote: Option<&CitedQuote>, is_run: bool) -> Result<Open, No> {
         let menu = self.menu();
         let model = menu.models.iter().find(|model| *model.id == *id).ok_or("INVALID_REQUEST")?;
@@ -146,7 +147,7 @@ impl Model {
         Ok(open)
     }
 
-    /// What the plan lets in, whatever the balance; the trial that stands in for it.
+    /// Checks the plan's gates, whatever the balance, and returns the trial that lets the run in.
     fn gates(&self, model: &scrip_engine::Model, filled: &Params) -> Result<Option<scrip_engine::Trial>, No> {
         let judges = self.judges(&model.id);
         let mut verdicts: Vec<Verdict> = Vec::new();
@@ -192,7 +193,7 @@ impl Model {
         }
         let included = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Included));
         let trials: Vec<scrip_engine::Trial> = verdicts.iter().filter_map(Verdict::trial).collect();
-        // Of two trials the one that still lets in counts.
+        // Of two trials the one that still lets the run in counts.
         let tried = trials.iter().find(|trial| self.may_try(trial)).or(trials.first()).cloned();
         let trial = if included { None } else { tried };
         let can_try = trial.as_ref().is_some_and(|trial| self.may_try(trial));
@@ -226,7 +227,8 @@ impl Model {
         }
     }
 
-    /// How many free runs of a model are left: of those the terms allow, without those that are used (R33).
+    /// Returns the number of free runs of a model that are left: of those the terms allow, without those that are
+    /// used (R33).
     fn tries_left(&self, model: &str, allowed: i64) -> i64 {
         let source = format!("trial:{}:{model}", self.plan);
         let lots: Vec<_> = self.lots.iter().filter(|lot| lot.source == source && !lot.forgotten).collect();
@@ -249,7 +251,7 @@ impl Model {
             }
     }
 
-    /// Makes a run a trial's, and says until when the window is open that it opens.
+    /// Makes a run a trial's, and returns the end of the window that it opens.
     fn try_out(&mut self, open: &mut Open, trial: &scrip_engine::Trial) -> Result<Option<i64>, No> {
         if !self.may_try(trial) {
             return Err("TRIAL_EXHAUSTED");
@@ -273,7 +275,8 @@ impl Model {
         }
     }
 
-    /// How long a higher rate is not to be felt in a paid period: the longest that any of its catalogs promises.
+    /// Returns the time for which a higher rate does not bind a paid period: the longest that any of its catalogs
+    /// promises.
     fn notice(&self) -> Option<scrip_engine::Span> {
         let catalogs = self.editions().into_iter().chain([self.menu()]);
         catalogs.filter_map(|catalog| catalog.rate_notice).min_by_key(|notice| earlier(self.now, *notice))
@@ -323,7 +326,7 @@ impl Model {
         self.happened = true;
     }
 
-    /// Ends a hold: the first taken are spent, the rest goes back to its lot, to what that owes, or is lost with it.
+    /// Ends a hold: the first parts are spent; the rest goes back to its lot, to that lot's debt, or is lost with it.
     pub fn end(&mut self, hold: &Open, captured: i64, usable: bool, at: i64) {
         self.happened = true;
         self.open.retain(|open| open.n != hold.n);
@@ -353,8 +356,8 @@ impl Model {
         }
         assert_eq!(spend, 0, "no more is captured than held");
         for (n, amount) in lost {
-            // One grace, from the day of what was given first: a lot that came back, or was given again for one that
-            // did, has had it.
+            // One grace, from the day of the first lot: units that came back once, or were reinstated after they had
+            // come back, have had it.
             let lot = self.lot(n);
             let had_it = lot.kind == GrantKind::Returned
                 || lot.root.is_some_and(|root| self.lot(root).kind == GrantKind::Returned);
@@ -534,7 +537,7 @@ fn pays(models: &[String], model: Option<&str>) -> bool {
     models.is_empty() || model.is_some_and(|model| models.iter().any(|known| known == model))
 }
 
-/// The levels that a value needs: of the whole parameter unless it is the default, and its own.
+/// Returns the levels that a value needs: of the whole parameter unless it is the default, and its own.
 fn needs(param: &Param, value: &Value) -> Vec<String> {
     let mut needed = Vec::new();
     let (level, is_default) = match (param, value) {

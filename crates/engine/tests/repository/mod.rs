@@ -18,7 +18,7 @@ impl File {
     }
 }
 
-/// Endings of the files that are read.
+/// Endings of the text files that are read.
 const ENDINGS: [&str; 6] = ["rs", "md", "txt", "toml", "sql", "py"];
 
 /// Returns the repository's root.
@@ -26,7 +26,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the crate is inside the repository")
 }
 
-/// Reads a file of the repository.
+/// Reads one file of the repository.
 pub fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("`{path}`: {error}"))
 }

@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// What the generator remembers of a sequence.
+/// Memory of the generator within a sequence.
 pub struct Asker {
     pub dice: Dice,
     pub now: i64,
-    /// Whether time mostly stands still, so that holds pile up and storage fills.
+    /// `true` if time mostly stands still, so that holds pile up and storage fills.
     calm: bool,
     paid: u32,
     quotes: Vec<(String, Params, CitedQuote)>,
@@ -36,13 +36,13 @@ impl Asker {
         Asker { dice, now: START, calm, paid: 0, quotes: Vec::new() }
     }
 
-    /// The next command and its instant.
+    /// Returns the next command and its instant.
     pub fn next(&mut self, pair: &Pair) -> Said {
         let at = self.instant(pair);
         (at, self.command(pair))
     }
 
-    /// Zero, seconds, days, months, a step back, or a due instant and its neighbours.
+    /// Returns an instant: zero, seconds, days, months, a step back, or a due instant and its neighbours.
     pub fn instant(&mut self, pair: &Pair) -> i64 {
         if self.calm && self.dice.percent(70) {
             self.now += *self.dice.pick(&[0, 0, 1, SECOND, 20 * SECOND]);
@@ -162,7 +162,7 @@ impl Asker {
         }
     }
 
-    /// A plan and interval, most of them sold.
+    /// Returns a plan and interval, most of them sold.
     pub fn choice(&mut self) -> Choice {
         use Interval::{Month, Week, Year};
         let sold = [
@@ -228,7 +228,7 @@ impl Asker {
         Command::Grant { give, source, reason: if self.dice.percent(97) { "sold" } else { "" }.to_owned() }
     }
 
-    /// A payment nobody has heard of yet, mostly.
+    /// Returns a payment's source, mostly a new one.
     pub fn source(&mut self) -> Name {
         if self.dice.percent(80) {
             self.paid += 1;
@@ -267,7 +267,7 @@ impl Asker {
         Command::ReversePayment { source, paid, reversed, disputed: self.dice.percent(35) }
     }
 
-    /// A model with parameters, nearly all of them right.
+    /// Returns a model with parameters, nearly all of them right.
     pub fn ask(&mut self) -> (String, Params) {
         let model =
             *self.dice.pick(&["photo", "photo", "photo", "photo", "clip", "clip", "clip", "film", "film", "train"]);
@@ -353,7 +353,7 @@ impl Asker {
         }
     }
 
-    /// The number of an open run or hold, mostly.
+    /// Returns the number of an open run or hold, mostly.
     fn open_number(&mut self, pair: &Pair, run: bool) -> u32 {
         let open = pair.engine.holds.iter().filter(|hold| matches!(hold.purpose, Purpose::Run { .. }) == run);
         let open: Vec<u32> = open.map(|hold| hold.n).collect();

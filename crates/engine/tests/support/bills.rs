@@ -1,4 +1,4 @@
-//! Random words of a payment provider, and of an admin who buys, chosen so that most of them mean something.
+//! Random reports of Stripe's, and commands of an admin who buys, chosen so that most of them mean something.
 
 use super::asks::{Asker, amount, name};
 use super::{Pair, inside};
@@ -8,7 +8,7 @@ use scrip_engine::{Command, Interval, Name, Timestamp};
 
 const DAY: i64 = 86_400_000_000;
 
-/// What is sold for how much, in both versions of the worlds that sell it at all.
+/// Prices of plans and intervals, in both versions of the worlds that sell them at all.
 const SOLD: [(&str, Interval, i64); 9] = [
     ("basic", Interval::Week, 300),
     ("basic", Interval::Month, 900),
@@ -22,7 +22,7 @@ const SOLD: [(&str, Interval, i64); 9] = [
 ];
 
 impl Asker {
-    /// Something about money.
+    /// Returns a command about money.
     pub fn bill(&mut self, pair: &Pair) -> Command {
         Command::Billing(match self.dice.within(0, 99) {
             0..48 => BillingCommand::RecordPayment(self.payment(pair)),
@@ -55,7 +55,7 @@ impl Asker {
         })
     }
 
-    /// What Stripe says of an automatic purchase, mostly the last one.
+    /// Returns Stripe's outcome of a top-up's purchase, mostly the last one.
     fn end_of_top_up(&mut self, pair: &Pair) -> BillingCommand {
         let last = i64::from(pair.engine.billing.top_ups);
         let n = if self.dice.percent(85) { last } else { self.dice.within(0, last + 1) };
@@ -125,7 +125,7 @@ impl Asker {
         Payment { source, price: amount(price), paid: amount(paid), given, currency, bought, offered: None, top_up }
     }
 
-    /// The next period of the current subscription, mostly; or one that begins now, or that nobody expects.
+    /// Returns the next period of the current subscription, mostly; or one that begins now, or an unexpected one.
     fn period(&mut self, pair: &Pair) -> (Bought, i64) {
         let current = &pair.engine.subscription;
         let renewal = current.period.filter(|_| current.payment.is_some() && self.dice.percent(65));

@@ -8,7 +8,7 @@ use scrip_engine::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// One lot's five numbers, recomputed from postings.
+/// Five numbers of one lot, recomputed from postings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sum {
     granted: i64,
@@ -19,7 +19,7 @@ struct Sum {
     revoked: i64,
 }
 
-/// What the events of one workspace have said so far.
+/// Facts that the events of one workspace have shown so far.
 #[derive(Default)]
 pub struct Laws {
     units: BTreeMap<u32, Unit>,
@@ -29,21 +29,21 @@ pub struct Laws {
     once: BTreeMap<(GrantKind, String, String), usize>,
     /// Payments for periods: one of a year may give a grant a month.
     periods: BTreeSet<String>,
-    /// The own end of what each lot was given as first, whatever it came back as since.
+    /// Own end of the first lot of its units, for each lot.
     own_ends: BTreeMap<u32, Option<Timestamp>>,
-    /// Versions whose graces and bridges say for how long credits may live on after their own end.
+    /// Versions whose graces and bridges say how long credits may live on after their own end.
     versions: Vec<Arc<Catalog>>,
     last: Timestamp,
 }
 
 impl Laws {
-    /// The laws of a workspace whose catalog has these versions.
+    /// Returns the laws of a workspace whose catalog has these versions.
     pub fn under(catalogs: &Catalogs) -> Laws {
         let versions = catalogs.all().iter().map(|published| Arc::clone(&published.catalog)).collect();
         Laws { versions, ..Laws::default() }
     }
 
-    /// Reads an entry.
+    /// Reads one entry, and checks its laws.
     pub fn read(&mut self, events: &[Dated], entry_at: Timestamp) -> Result<(), String> {
         for Dated(at, event) in events {
             if *at < self.last || *at > entry_at {
@@ -59,7 +59,7 @@ impl Laws {
         Ok(())
     }
 
-    /// R7: one lot of a kind from one source; what a plan and a pack give beside it is another kind.
+    /// R7: one lot of a kind from one source; units that a plan or a pack gives beside it are of another kind.
     fn sources(&mut self, event: &Event) -> Result<(), String> {
         if let Event::Payment(PaymentEvent::PeriodPaid { source, .. }) = event
             && !self.periods.insert(source.to_string())
@@ -73,7 +73,7 @@ impl Laws {
         if amount.is_zero() {
             return Err(format!("grant {grant} is of nothing"));
         }
-        // What rolls over into a period that was paid for is from the payment, or the period, before it.
+        // The rollover into a paid period has the source of the payment, or the period, before it.
         let rolled = *kind == GrantKind::Rollover && !self.periods.is_empty();
         let again = rolled || matches!(kind, GrantKind::Returned | GrantKind::Reinstated);
         let from = self.once.entry((*kind, source.to_string(), code.to_string())).or_default();
@@ -85,7 +85,7 @@ impl Laws {
         same("grant numbers", *grant as usize, self.units.len())
     }
 
-    /// R4, R17: nothing is held later than one grace, or the bridge, after the own end of what it was given as.
+    /// R4, R17: nothing is held later than one grace, or the bridge, after the own end of its first lot.
     fn lives(&mut self, at: Timestamp, event: &Event) -> Result<(), String> {
         match event {
             Event::Grant(GrantEvent::GrantIssued { grant, kind, expires_at, from, .. }) => {
@@ -116,7 +116,8 @@ impl Laws {
         Ok(())
     }
 
-    /// R12, R15: a hold ends once, its ends are its parts, and no more is captured than was held.
+    /// R12, R15: a hold ends once, the amounts of its end are those of its parts, and no more is captured than was
+    /// held.
     fn holds(&mut self, event: &Event) -> Result<(), String> {
         match event {
             Event::Run(RunEvent::RunQueued { run: n, quoted: amount, parts, .. })

@@ -1,5 +1,5 @@
-//! What the property tests share: a seeded generator, worlds of catalogs, and the engine and the naive model side by
-//! side, compared after every command.
+//! Common parts of the property tests: a seeded generator, worlds of catalogs, and the engine and the naive model
+//! side by side, compared after every command.
 
 pub mod asks;
 pub mod bills;
@@ -11,7 +11,7 @@ use crate::reference::{Model, NEVER};
 use scrip_engine::{By, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, apply, parse_catalog};
 use std::sync::Arc;
 
-/// SplitMix64: every case replays from one number.
+/// Random numbers by SplitMix64: every case replays from one number.
 pub struct Dice(u64);
 
 impl Dice {
@@ -27,13 +27,13 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// A number from `low` to `high`, both possible.
+    /// Returns a number from `low` to `high`, both possible.
     pub fn within(&mut self, low: i64, high: i64) -> i64 {
         let width = u64::try_from(high - low).expect("low is not above high") + 1;
         low + i64::try_from(self.next() % width).expect("a width that fits")
     }
 
-    /// True so many times in a hundred.
+    /// Returns true so many times in a hundred.
     pub fn percent(&mut self, percent: u64) -> bool {
         self.next() % 100 < percent
     }
@@ -43,11 +43,11 @@ impl Dice {
     }
 }
 
-/// Every sequence starts on this day, in the year before a leap year.
+/// Day on which every sequence starts, in the year before a leap year.
 pub const START: i64 = 1_801_353_600_000_000;
 const DAY: i64 = 86_400_000_000;
 
-/// The catalogs a sequence runs on.
+/// Returns the catalogs that sequences run on.
 pub fn worlds() -> Vec<Arc<Catalogs>> {
     let read = |text: &str| Arc::new(parse_catalog(text).expect("a test catalog is right"));
     let rich = [include_str!("../catalogs/rich.toml"), include_str!("../catalogs/rich-2.toml")].map(read);
@@ -66,14 +66,14 @@ pub fn worlds() -> Vec<Arc<Catalogs>> {
 /// A command and the instant it is said to come at.
 pub type Said = (i64, Command);
 
-/// The engine and the model on the same way.
+/// The engine and the naive model, side by side.
 pub struct Pair {
     pub catalogs: Arc<Catalogs>,
     pub engine: Workspace,
     pub model: Model,
     pub journal: Vec<(Timestamp, Vec<Dated>)>,
     pub laws: laws::Laws,
-    /// Accepted and refused commands by name or code.
+    /// Number of accepted and refused commands, by name or code.
     pub seen: std::collections::BTreeMap<&'static str, usize>,
 }
 
@@ -89,7 +89,7 @@ impl Pair {
         }
     }
 
-    /// One command in both worlds; says what differs.
+    /// Runs one command in both; returns the first difference.
     pub fn step(&mut self, (at, command): &Said) -> Result<(), String> {
         let instant = Timestamp::from_micros(*at);
         let modelled = self.model.apply(*at, command);
@@ -127,7 +127,7 @@ impl Pair {
     }
 }
 
-/// A refusal for credits tells the truth about them.
+/// Checks that a refusal for credits has the true amounts.
 fn facts(refusal: &Refusal) -> Result<(), String> {
     if let Refusal::InsufficientCredits { required, available, held, retryable, .. } = refusal {
         if available >= required {
@@ -138,7 +138,7 @@ fn facts(refusal: &Refusal) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs a script anew; the number of the command that failed, and how.
+/// Replays a script; returns the number of the command that failed, and the difference.
 pub fn replay(catalogs: &Arc<Catalogs>, script: &[Said]) -> Option<(usize, String)> {
     let mut pair = Pair::new(catalogs);
     for (index, said) in script.iter().enumerate() {
@@ -156,7 +156,7 @@ pub fn replay(catalogs: &Arc<Catalogs>, script: &[Said]) -> Option<(usize, Strin
     None
 }
 
-/// The shortest script found, by leaving commands out, that still fails.
+/// Returns the shortest script found, by leaving commands out, that still fails.
 pub fn shrink(catalogs: &Arc<Catalogs>, script: &[Said]) -> Vec<Said> {
     let mut script = script.to_vec();
     let mut size = script.len() / 2;
@@ -178,7 +178,7 @@ pub fn shrink(catalogs: &Arc<Catalogs>, script: &[Said]) -> Vec<Said> {
     script
 }
 
-/// An instant inside the calendar.
+/// Clamps an instant into the calendar.
 pub fn inside(at: i64) -> i64 {
     at.clamp(0, NEVER - 1)
 }

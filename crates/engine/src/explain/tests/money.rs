@@ -1,4 +1,4 @@
-//! What is said about payments, reviews and top-ups, and what people are told.
+//! Exact explanations of payments, reviews, top-ups and notices.
 
 use super::*;
 use crate::payments::command::{BillingCommand, Bought, Payment, Standing};
@@ -185,7 +185,7 @@ fn packs_that_are_bought_by_themselves_are_told() {
     let words = "The balance is low, and automatic top-ups have cost as much as they may this month: the next pack is \
                  bought on 2026-02-01T00:00:00Z at the earliest.";
     assert_eq!(put_off, words);
-    // The new month asks again; what recovers by a gift is not bought.
+    // The new month asks again; a balance that recovers by a gift needs no pack.
     let feb = "2026-02-01T10:00:00Z";
     story.then(feb, Command::Tick);
     let gift = Command::Grant { give: crate::Give::Pack(pack()), source: None, reason: "sorry".to_owned() };
@@ -242,7 +242,8 @@ fn notices_are_told() {
     );
 }
 
-/// Why a plan ended is what its people ask first: only a renewal that was waited for in vain was not paid.
+/// The reason for which a plan ended is the first question of its members: only a renewal that was waited for in vain
+/// was not paid.
 #[test]
 fn a_plan_that_ended_says_whether_its_renewal_was_not_paid() {
     let unpaid = "The starter plan ended and the workspace went to the free plan, because its renewal was not paid.";

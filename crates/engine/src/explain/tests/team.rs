@@ -1,4 +1,4 @@
-//! What is said of members, invitations and keys, word for word.
+//! Exact explanations of members, invitations and keys.
 
 use super::*;
 use crate::kernel::id::UserId;
@@ -8,14 +8,14 @@ use crate::team::{CapTerms, KeyHash, Role};
 const ADA: UserId = UserId::new(11);
 const BOB: UserId = UserId::new(12);
 
-/// On a plan whose keys may do everything, with Ada as its admin.
+/// Returns a story on a plan whose keys may do everything, with Ada as its admin.
 fn story() -> Story {
     let mut story = pro();
     story.team(TeamCommand::Add { user: ADA, email: Name::from("ada@example.com"), role: Role::Admin });
     story
 }
 
-/// With Bob, who is a member.
+/// Returns that story with Bob, who is a member.
 fn with_bob() -> Story {
     let mut story = story();
     story.team(TeamCommand::Add { user: BOB, email: Name::from("bob@example.com"), role: Role::Member });

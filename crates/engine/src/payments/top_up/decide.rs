@@ -1,4 +1,4 @@
-//! Automatic top-ups: what an admin agrees on, and what follows from a balance, a menu or a payment that has changed.
+//! Decisions about automatic top-ups: terms of an admin, and wishes that follow from a balance, a menu or a payment.
 
 use crate::apply::due;
 use crate::apply::step::Step;
@@ -7,8 +7,8 @@ use crate::payments::command::Payment;
 use crate::payments::{AgreedPack, TopUpDrop, TopUpEvent, TopUpPurchase, TopUpStop, TopUpTerms};
 use crate::refusal::Refusal;
 
-/// Drops a wish that is not wanted any more as it was asked for; stops what is not sold any more as it was agreed; and
-/// asks for a pack where the balance is low and the month's maximum leaves room.
+/// Drops a wish that is no longer wanted as it was asked for; stops top-ups whose pack is no longer sold as agreed;
+/// and asks for a pack where the balance is low and the month's maximum leaves room.
 pub(crate) fn follow_up(step: &mut Step<'_>) {
     let catalogs = step.catalogs;
     let Some(top_up) = &step.workspace.billing.top_up else { return };
@@ -107,8 +107,8 @@ impl Step<'_> {
         }
     }
 
-    /// Ends the wish that a payment for a pack has paid. A payment of a wish that was dropped counts as spent all the
-    /// same, and a payment of none drops the wish.
+    /// Ends the wish that a payment for a pack has paid. A payment for a dropped wish counts as spent all the same,
+    /// and a payment for no wish drops the pending one.
     pub(crate) fn end_wish_by_payment(&mut self, payment: &Payment) {
         match payment.top_up {
             Some(n) if self.wish().is_some_and(|wish| wish.n == n) => self.end_paid_wish(n),
@@ -120,7 +120,7 @@ impl Step<'_> {
         }
     }
 
-    /// Ends the wish of a number, which was paid.
+    /// Ends the wish of a number as paid.
     pub(crate) fn end_paid_wish(&mut self, n: u32) {
         if self.wish().is_some_and(|wish| wish.n == n) {
             self.emit(TopUpEvent::TopUpEnded { n, declined: false, why: None, payment: None });

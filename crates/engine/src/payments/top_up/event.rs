@@ -10,49 +10,49 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TopUpEvent {
-    /// Automatic top-ups were asked for, on other terms than before, or again after a decline.
+    /// Automatic top-ups were set, on other terms than before, or again after a decline.
     TopUpSet {
-        /// The terms.
+        /// Terms of the top-ups.
         terms: TopUpTerms,
-        /// The pack as it was sold then.
+        /// The pack as it was sold at that instant.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agreed: Option<AgreedPack>,
     },
-    /// No more automatic top-ups.
+    /// Automatic top-ups were ended.
     TopUpUnset,
     /// The balance got low: a pack is to be bought.
     TopUpRequested {
-        /// The purchase's number.
+        /// Number of the purchase.
         n: u32,
-        /// The pack.
+        /// Id of the pack.
         pack: Name,
-        /// What it costs, in the currency's smallest unit.
+        /// Price of the pack, in the currency's smallest unit.
         amount: Amount,
-        /// ISO 4217, lower case.
+        /// Currency of the price, ISO 4217 in lower case.
         currency: Name,
-        /// Catalog version that sells it so.
+        /// Version of the catalog that sells the pack so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         catalog: Option<u32>,
     },
-    /// The purchase's payment is on its way at Stripe.
+    /// The payment of a purchase is on its way at Stripe.
     TopUpProcessing {
-        /// The purchase's number.
+        /// Number of the purchase.
         n: u32,
     },
-    /// The purchase is not wanted any more as it was asked for, and counts as spent no more.
+    /// A purchase is no longer wanted as it was asked for, and no longer counts as spent.
     TopUpDropped {
-        /// The purchase's number.
+        /// Number of the purchase.
         n: u32,
-        /// The reason.
+        /// Reason for dropping it.
         why: TopUpDrop,
     },
-    /// The purchase has ended.
+    /// A purchase has ended.
     TopUpEnded {
-        /// Its number.
+        /// Number of the purchase.
         n: u32,
-        /// Whether it was declined, which stops further ones.
+        /// `true` if the purchase was not paid, which stops further ones.
         declined: bool,
-        /// The reason for which further ones are stopped; absent when it was paid and given, and in old journals.
+        /// Reason for which further purchases are stopped; absent when it was paid and given, and in old journals.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<TopUpStop>,
         /// Stripe's payment that was declined.
@@ -61,19 +61,19 @@ pub enum TopUpEvent {
     },
     /// A purchase that was dropped was paid all the same: it counts as spent in the month of its payment.
     TopUpPaid {
-        /// The purchase's number.
+        /// Number of the purchase.
         n: u32,
         /// Amount that was paid, in the currency's smallest unit.
         amount: Amount,
     },
-    /// Automatic top-ups stop before anything is bought: the pack is not sold any more as it was agreed.
+    /// Automatic top-ups stop before a purchase: the pack is no longer sold as it was agreed.
     TopUpStopped {
-        /// The reason.
+        /// Reason for stopping the top-ups.
         why: TopUpStop,
     },
     /// The balance is low, and the month's maximum leaves no room for a pack.
     TopUpPutOff {
-        /// The beginning of the next month, in which it is bought.
+        /// Start of the next month, in which the pack is bought.
         until: Timestamp,
     },
 }

@@ -49,7 +49,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &TopUpEven
     }
 }
 
-/// Sets the terms. What was spent in the month and what is pending stay as they were.
+/// Sets the terms. The month's spending and the pending wish stay as they were.
 fn set(known: &mut Option<TopUp>, at: Timestamp, terms: &TopUpTerms, agreed: Option<&AgreedPack>) {
     let before = known.take();
     let (month, spent) = before.as_ref().map_or((at.month(), Amount::ZERO), |before| (before.month, before.spent));
@@ -67,7 +67,7 @@ fn set(known: &mut Option<TopUp>, at: Timestamp, terms: &TopUpTerms, agreed: Opt
     });
 }
 
-/// Changes top-ups that were asked for.
+/// Changes top-ups that were set; does nothing where there are none.
 fn change(known: &mut Option<TopUp>, change: impl FnOnce(&mut TopUp)) {
     if let Some(top_up) = known {
         change(top_up);
@@ -80,7 +80,7 @@ fn spend(top_up: &mut TopUp, at: Timestamp, amount: Amount) {
     top_up.month = at.month();
 }
 
-/// Ends the wish unpaid: it counts as spent no more in the month it was counted in.
+/// Ends the wish unpaid: it no longer counts as spent in the month that it was counted in.
 fn give_up(top_up: &mut TopUp) {
     if let Some(purchase) = top_up.pending.take()
         && purchase.month.is_none_or(|month| month == top_up.month)

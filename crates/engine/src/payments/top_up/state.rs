@@ -1,10 +1,10 @@
-//! Automatic top-ups: packs that are bought when the balance gets low, as the workspace's admin has agreed.
+//! Automatic top-ups: packs that are bought when the balance is low, on the terms of the workspace's admin.
 //!
-//! A crossing of the line makes a *wish*, which counts as spent at once and ends in one of three ways: it is paid, it
-//! fails, or it is dropped because it is not wanted any more as it was asked for. A failure stops top-ups until an
-//! admin asks for them again.
+//! A balance below the line makes a *wish*, which counts as spent at once and ends in one of three ways: it is paid,
+//! it fails, or it is dropped because it is no longer wanted as it was asked for. A failure stops top-ups until an
+//! admin sets them again.
 //!
-//! Invariant: one wish at a time, and none costs more or brings less than what was agreed on.
+//! Invariant: there is at most one wish at a time, and none costs more or brings less than was agreed on.
 
 use crate::catalog::{Catalog, Catalogs, Name, Pack};
 use crate::kernel::amount::Amount;
@@ -22,7 +22,7 @@ pub struct TopUp {
     /// The pack as it was sold when the admin asked for it; `None` where that was not kept, until the pack is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreed: Option<AgreedPack>,
-    /// Wanted no more; what the month has cost is remembered.
+    /// `true` once top-ups were ended; what the month has cost is remembered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub off: bool,
     /// The calendar month (UTC) of `spent`, counted from the year 0.
@@ -31,37 +31,37 @@ pub struct TopUp {
     pub spent: Amount,
     /// The wish that has not ended.
     pub pending: Option<TopUpPurchase>,
-    /// True if top-ups are stopped until an admin asks again.
+    /// `true` while top-ups are stopped until an admin sets them again.
     pub stopped: bool,
-    /// The reason for that; `None` in old journals, where it is a decline.
+    /// Reason for the stop; `None` in old journals, where it is a decline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<TopUpStop>,
     /// Stripe's payment that was declined, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declined: Option<Name>,
-    /// The last month in which people were told that its maximum is used up.
+    /// Last month for which it was recorded that the maximum is used up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub put_off: Option<i32>,
 }
 
-/// A wish for a pack.
+/// One purchase of a pack that a top-up asks for, before it is paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopUpPurchase {
-    /// Number of the wish, from 1.
+    /// Number of the wish, starting at 1.
     pub n: u32,
-    /// The pack.
+    /// Id of the pack.
     pub pack: Name,
     /// Price of the pack, in the currency's smallest unit.
     pub amount: Amount,
-    /// ISO 4217, lower case.
+    /// Currency of the price, ISO 4217 in lower case.
     pub currency: Name,
     /// Catalog version that sells the pack so; `None` in old journals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog: Option<u32>,
-    /// The calendar month (UTC) it counts in; `None` in old journals.
+    /// Calendar month (UTC) that the wish counts in; `None` in old journals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<i32>,
-    /// True while the payment is on its way at Stripe: nothing but its outcome ends the wish.
+    /// `true` while the payment is on its way at Stripe: nothing but its outcome ends the wish.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub processing: bool,
 }
@@ -69,22 +69,22 @@ pub struct TopUpPurchase {
 /// Terms of automatic top-ups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopUpTerms {
-    /// The pack to buy.
+    /// Id of the pack to buy.
     pub pack: Name,
-    /// A pack is bought when fewer credits than this are left, open holds included.
+    /// Number of credits below which a pack is bought, open holds included.
     pub below: Amount,
     /// Maximum that may be spent in a calendar month (UTC), in the smallest unit of the pack's currency.
     pub monthly_max: Amount,
 }
 
-/// A pack as somebody agreed to it.
+/// A pack as an admin agreed to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgreedPack {
     /// Credits it brings, with its bonus.
     pub credits: Amount,
     /// Price, in the currency's smallest unit.
     pub amount: Amount,
-    /// ISO 4217, lower case.
+    /// Currency of the price, ISO 4217 in lower case.
     pub currency: Name,
     /// Time the credits last; `None` is for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,11 +95,11 @@ pub struct AgreedPack {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TopUpStop {
-    /// The payment was declined.
+    /// Stripe declined the payment.
     Declined,
-    /// The bank wants to see the customer, who was not there.
+    /// The bank asks the customer to confirm the payment, and no customer is present.
     AuthenticationRequired,
-    /// There is no customer at Stripe, or nothing to pay with.
+    /// The workspace has no Stripe customer, or the customer has no payment method.
     NoPaymentMethod,
     /// The pack costs more than was agreed, brings less, or is sold in another currency.
     PackChanged,
@@ -112,7 +112,7 @@ pub enum TopUpStop {
 }
 
 impl TopUpStop {
-    /// The reason's name in the API.
+    /// Returns the reason's name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             TopUpStop::Declined => "declined",
@@ -126,30 +126,30 @@ impl TopUpStop {
     }
 }
 
-/// Reasons for which a wish is dropped before it is paid; the next crossing of the line asks anew.
+/// Reasons for which a wish is dropped before it is paid; the next low balance asks anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TopUpDrop {
-    /// The balance is not below the line any more.
+    /// The balance is no longer below the line.
     Recovered,
     /// A pack was bought meanwhile (R38).
     PackBought,
     /// Top-ups were switched off.
     Off,
-    /// The workspace is frozen.
+    /// An operator froze the workspace.
     Frozen,
     /// A payment is in dispute.
     Disputed,
-    /// The pack is sold otherwise by now, or another one was asked for.
+    /// The pack is sold otherwise by now, or another pack was chosen.
     Changed,
-    /// The month it counted in is over.
+    /// The month that it counted in is over.
     MonthOver,
 }
 
 /// The status of automatic top-ups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TopUpStatus {
-    /// The next crossing of the line buys a pack.
+    /// The next low balance buys a pack.
     On,
     /// A wish has not ended.
     Buying,
@@ -159,9 +159,9 @@ pub enum TopUpStatus {
     Frozen,
     /// Nothing is bought while a payment is in dispute.
     Disputed,
-    /// Nothing is bought until an admin asks again.
+    /// Nothing is bought until an admin sets top-ups again.
     Stopped(TopUpStop),
-    /// Not wanted.
+    /// An admin ended the top-ups.
     Off,
 }
 
@@ -189,7 +189,7 @@ impl AgreedPack {
 }
 
 impl TopUp {
-    /// Returns what was spent in the calendar month of an instant.
+    /// Returns the amount spent in the calendar month of an instant.
     pub fn spent_in_month(&self, at: Timestamp) -> Amount {
         if self.month == at.month() { self.spent } else { Amount::ZERO }
     }
@@ -218,7 +218,7 @@ impl TopUp {
     /// Returns the pack as the menu sells it.
     ///
     /// # Errors
-    /// When that is not what was agreed on.
+    /// The reason for which top-ups stop, when the pack is not sold as it was agreed.
     pub(crate) fn pack<'c>(&self, workspace: &Workspace, menu: &'c Catalog) -> Result<&'c Pack, TopUpStop> {
         let pack = menu.pack(&self.terms.pack).filter(|pack| !pack.amount.is_zero());
         let plan = &workspace.subscription.plan;

@@ -1,7 +1,7 @@
 //! Moving to the terms of another catalog version (R33).
 //!
-//! Invariant: a move grants nothing and takes nothing: no amount changes, what the paid period was sold with stays, and
-//! a higher price reaches nobody before its notice has run out.
+//! Invariant: a move grants nothing and takes nothing: no amount changes, the terms that the paid period was sold
+//! with stay, and a renewal costs a higher price only after its notice has run out.
 
 use crate::apply::step::Step;
 use crate::catalog::{Catalog, Price, Published};
@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 use std::cmp::Ordering;
 
 impl Step<'_> {
-    /// Moves a workspace without a paid period to the version that is in force at an instant: nothing holds it to an
+    /// Moves a workspace without a paid period to the version in force at an instant, since no payment binds it to an
     /// older one. The move is dated at the instant the version came into force.
     pub(crate) fn follow_the_menu(&mut self, until: Timestamp) {
         if self.workspace.subscription.period.is_some() {
@@ -59,8 +59,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Returns the other price that renewals change to, and whether people have to be told of it. What was told of a
-    /// price that is no lower has had its notice.
+    /// Returns the other price that renewals change to, and `true` if members must get a notice of it. A notice of a
+    /// price that is no lower serves for this one too.
     fn reprice(&self, next: &Sale<'_>, paid: Option<&Price>, interval: Interval) -> (Option<Repriced>, bool) {
         let catalog = next.published.version;
         if paid.is_some_and(|paid| costs_the_same(paid, next.price)) {
@@ -79,7 +79,7 @@ impl Step<'_> {
     }
 
     /// Keeps a migrated workspace on the limits it was moved to when a renewal was still sold by a version before; a
-    /// renewal that a later version sold ends what was told of another price.
+    /// renewal that a later version sold ends the notice of another price.
     pub(crate) fn keep_migrated(&mut self, at: Timestamp) {
         let Some(repriced) = self.workspace.subscription.repriced else { return };
         let renewed = self.workspace.catalog;

@@ -1,4 +1,4 @@
-//! The terms of a workspace as named parts, each with what it is worth.
+//! The terms of a workspace as named parts, each with its worth.
 //!
 //! Invariant: every field of a plan that binds a workspace is a part, and so is each model of the menu with each value
 //! of its parameters that may need a level.
@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-/// Terms by the names of their parts; what stands before a `|` in a name is for their order alone.
+/// Terms by the names of their parts; the text before a `|` in a name is for their order alone.
 pub(super) type Parts = BTreeMap<String, Part>;
 
 /// One part of the terms.
@@ -29,9 +29,9 @@ pub(super) struct Part {
 /// Worth of a part to the workspace.
 #[derive(PartialEq)]
 pub(super) enum Worth {
-    /// More is better.
+    /// A number of which more is better.
     More(i64),
-    /// Less is better.
+    /// A number of which less is better.
     Less(i64),
     /// A price: less is better in one currency.
     Price(String, Option<Amount>),
@@ -39,7 +39,7 @@ pub(super) enum Worth {
     Grant(Box<GrantTemplate>, i64),
     /// A trial, by the number of its runs or the length of its window.
     Trial(Result<i64, i64>),
-    /// Neither is better.
+    /// A word of which neither value is better.
     Word(String),
 }
 
@@ -96,7 +96,7 @@ fn compare_grants((a, often_a): (&GrantTemplate, i64), (b, often_b): (&GrantTemp
     }
 }
 
-/// Returns the parts of a workspace's terms. Parameters are looked at on both sides of every line that one of some
+/// Returns the parts of a workspace's terms. Parameters are compared on both sides of every line that one of some
 /// versions draws.
 pub(super) fn parts(workspace: &Workspace, terms: &Terms<'_>, versions: &[&Published], at: Timestamp) -> Parts {
     let mut found = Parts::new();
@@ -202,7 +202,7 @@ fn of_product(terms: &Terms<'_>, found: &mut Parts) {
     put(found, "5|on_upgrade", Some(text.to_owned()), Worth::More(i64::from(carries)));
 }
 
-/// Adds what the terms allow of a model of the menu.
+/// Adds the workspace's access to a model of the menu.
 fn of_model(workspace: &Workspace, terms: &Terms<'_>, model: &Model, at: Timestamp, found: &mut Parts) {
     let id = &model.id;
     let (text, worth) = match access(workspace, terms, model, at) {
