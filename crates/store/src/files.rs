@@ -1,4 +1,4 @@
-//! Files and directories of the data directory: made for the user who serves alone.
+//! Files and directories of the data directory, made for the user that runs the server alone.
 //!
 //! Invariant: nothing is made here that another user of the machine may read, whatever the process's umask.
 
@@ -48,7 +48,7 @@ pub fn mode_for_others(path: &Path) -> Option<u32> {
     (mode & OTHERS != 0).then_some(mode)
 }
 
-/// Device and number of a file: two names of one file have the same.
+/// Returns the device and the number of a file: two names of one file have the same.
 ///
 /// # Errors
 /// When there is no such file.
