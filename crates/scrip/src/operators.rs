@@ -33,7 +33,7 @@ pub enum Scope {
     Holds,
     /// To give credits to workspaces.
     Grants,
-    /// To make links that sign a person in, and checkout sessions.
+    /// To make links that sign a person in, checkout sessions and sessions of the billing portal.
     Links,
     /// To open workspaces on the free plan, and to rename them.
     Workspaces,

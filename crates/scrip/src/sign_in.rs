@@ -273,7 +273,7 @@ pub async fn close_all(store: &Store, user: UserId, only: Option<WorkspaceId>) -
     sessions::end_all(store.reader(), user, only).await
 }
 
-/// Uses up a secret that runs out at an instant; returns whether it was still unused.
+/// Uses up an id that runs out at an instant; returns whether it was still unused.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -281,7 +281,7 @@ pub async fn spend(store: &Store, what: &str, until: Timestamp) -> Result<bool, 
     spent::add(store.reader(), &hash_of(what), until).await
 }
 
-/// Deletes sessions, tokens and used secrets that have run out; returns the number of rows.
+/// Deletes sessions, tokens and used ids that have run out; returns the number of rows.
 ///
 /// # Errors
 /// When the store cannot write.

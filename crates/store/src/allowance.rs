@@ -56,7 +56,7 @@ pub struct Exceeded {
     pub limit: u32,
     /// Length of the window, in seconds.
     pub window: u32,
-    /// Seconds after which one more is admitted.
+    /// Number of seconds after which one more use is admitted.
     pub retry_after: u32,
     /// Name of the counted thing, in words.
     pub what: &'static str,
@@ -79,9 +79,9 @@ pub(super) type Key = (String, String);
 pub(super) struct Logs {
     /// Bytes of each row as they were read; a row that does not exist has no entry here.
     pub read: BTreeMap<Key, Vec<u8>>,
-    /// Logs that have changed.
+    /// Logs that have changed since they were read.
     changed: BTreeMap<Key, Admissions>,
-    /// Claims of a scope, the ones that were admitted here included.
+    /// Number of claims in each scope, those admitted in this transaction included.
     pub claims: BTreeMap<String, u32>,
 }
 
@@ -91,7 +91,7 @@ impl Use {
         (self.kind.to_owned(), self.subject.clone())
     }
 
-    /// Returns the log after this use.
+    /// Returns the log with this use added.
     fn counted(&self, mut log: Admissions, now: Timestamp) -> Result<Admissions, Exceeded> {
         let mut counted = log.clone();
         for n in 0..self.cost.max(self.room) {

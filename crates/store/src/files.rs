@@ -18,7 +18,7 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Makes an empty file with mode 0600, or empties the one that is there.
+/// Makes an empty file with mode 0600, or empties a file that exists.
 ///
 /// # Errors
 /// When the system does not make it.
@@ -26,15 +26,15 @@ pub fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
-/// Makes a file with mode 0600, which must not be there yet.
+/// Makes a file with mode 0600, which must not exist yet.
 ///
 /// # Errors
-/// When it is there, or the system does not make it.
+/// When the file exists, or the system does not make it.
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Opens a file for writing; one that is missing is made with mode 0600, one that exists keeps what is in it.
+/// Opens a file for writing; a missing one is made with mode 0600, and a present one keeps its content.
 ///
 /// # Errors
 /// When the system does not open it.

@@ -68,7 +68,7 @@ impl<'s> Handle<'s> {
         }
     }
 
-    /// Returns the rows of a statement that reads one workspace's entries, or by way of them, and shows everything that
+    /// Returns the rows of a statement that reads one workspace's entries, or joins them, and includes everything that
     /// was committed before this call. The workspace is its `$1`, and more values follow.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl<'s> Handle<'s> {
         self.read(sql, [workspace.into()].into_iter().chain(more).collect()).await
     }
 
-    /// Runs a statement that writes a table beside the journal; returns the number of rows it wrote.
+    /// Runs a statement that writes a table beside the journal; returns the number of rows that it wrote.
     ///
     /// # Errors
     /// When the store cannot write.

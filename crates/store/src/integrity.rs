@@ -271,7 +271,7 @@ impl Seals {
         Ok((values, last_act(Some(&row))))
     }
 
-    /// Returns the value of the setting that says with which key rows are sealed.
+    /// Returns the value of [`MARK`], which tells the key that rows are sealed with.
     pub fn mark(&self) -> Vec<u8> {
         hmac(&self.key, &[b"mark"]).to_vec()
     }

@@ -126,7 +126,7 @@ impl JournalRow {
     /// Returns the entry that the row holds.
     ///
     /// # Errors
-    /// When the body is not what this version of Scrip writes or has ever written.
+    /// When the body is of a form that neither this nor any earlier version of Scrip writes.
     pub fn entry(&self) -> Result<Entry, serde_json::Error> {
         let Body { actor, command, events, .. } = serde_json::from_str(&self.body)?;
         Ok(Entry { workspace: self.workspace, seq: self.seq, at: self.at, actor, command, events })

@@ -190,7 +190,7 @@ impl Store {
     /// Connects to a database that a transfer has begun to fill, to replay it. It must not be served.
     ///
     /// # Errors
-    /// The same as of [`Store::connect`], but for the transfer that has not ended.
+    /// Those of [`Store::connect`], except that an unfinished transfer is no error.
     pub async fn connect_halfway(address: &Address, options: Options) -> Result<Store, Unavailable> {
         Ok(Store::Postgres(Postgres::open_halfway(address, options).await?))
     }

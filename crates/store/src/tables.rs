@@ -35,7 +35,7 @@ pub enum Engine {
 pub struct Column {
     /// Name of the column in SQL.
     pub name: &'static str,
-    /// Kind of its values.
+    /// Kind of the column's values.
     pub kind: Kind,
     /// `true` when the column is among the ones that identify a sealed row.
     pub is_key: bool,

@@ -17,7 +17,8 @@ use std::fmt;
 /// Maximum length of an address, in bytes, by SMTP.
 const ADDRESS_MAX: usize = 254;
 
-/// Subject and values of a mail. Its recipient is stored beside it, and its link is made when it is sent.
+/// Kind of a mail, with the values of its text. The recipient is stored beside it, and the link is made when it is
+/// sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum Mail {

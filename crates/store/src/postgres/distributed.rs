@@ -18,7 +18,7 @@ CREATE TRIGGER entries_stay BEFORE UPDATE OR DELETE ON entries FOR EACH ROW EXEC
 CREATE TRIGGER entries_last BEFORE TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION entries_stay();
 ";
 
-/// Returns the statements that divide the journal into so many partitions of one database. Present entries move along,
+/// Returns the statements that divide the journal into `parts` partitions of one database. Present entries move along,
 /// with their positions and transactions.
 pub fn partitions(parts: u32) -> String {
     let each = |part: u32| {
@@ -74,7 +74,7 @@ COMMIT;
     )
 }
 
-/// Brings a database to this version's schema and its journal into so many partitions.
+/// Brings a database to this version's schema and its journal into `parts` partitions.
 ///
 /// # Errors
 /// When the journal is in partitions already, another program uses the database, or a transfer into it has not ended.

@@ -211,7 +211,7 @@ impl Lane {
         again
     }
 
-    /// Tells callers to come back; another connection serves them then.
+    /// Answers callers with an error that asks them to come back; another connection serves them then.
     fn fail(&mut self, jobs: impl IntoIterator<Item = Job>, unavailable: &Unavailable) {
         self.failed = true;
         jobs.into_iter().for_each(|job| job.fail(unavailable));

@@ -234,7 +234,7 @@ impl Postgres {
     /// Connects to a database that a transfer has begun to fill.
     ///
     /// # Errors
-    /// The same as of [`Postgres::open`], but for the transfer that has not ended.
+    /// Those of [`Postgres::open`], except that an unfinished transfer is no error.
     pub async fn open_halfway(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
         let reach = Reach::of(address)?;
         let seals = sealing::establish(&mut reach.connect().await?, options.secret, false, false).await?;

@@ -187,7 +187,7 @@ impl Reach {
         Ok(client)
     }
 
-    /// Returns a pool of at most so many connections.
+    /// Returns a pool of at most `most` connections.
     pub(super) fn pool(&self, most: usize) -> Result<Pool, Unavailable> {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         Pool::builder(Manager::from_config(self.config.clone(), self.tls.clone(), config))

@@ -117,9 +117,9 @@ impl States {
         self.known.remove(&id);
     }
 
-    /// Reads the entries after the states that are known, and unknown workspaces as a whole; returns whether there were
-    /// any. A state is known whole or not at all: a snapshot without its last entry lacks the hash that the next one is
-    /// chained to.
+    /// Reads the entries after the states that are known, and unknown workspaces as a whole; returns whether a known
+    /// state was behind the journal. A state is known whole or not at all: a snapshot without its last entry lacks the
+    /// hash that the next one is chained to.
     async fn refresh(&mut self, client: &Client, news: &Statement, ids: &[WorkspaceId]) -> Result<bool, Unavailable> {
         let missing: Vec<i64> = ids.iter().filter(|id| !self.known.contains_key(id)).map(|id| id.get()).collect();
         let mut read: HashMap<WorkspaceId, Reading> = HashMap::new();

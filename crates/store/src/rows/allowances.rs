@@ -1,4 +1,6 @@
 //! Logs of recent uses, deleted once their last use is long ago. The engines count in their own transactions.
+//!
+//! Invariant: a log is deleted only when its last use was before the given instant.
 
 use crate::{Handle, Unavailable};
 use scrip_engine::Timestamp;

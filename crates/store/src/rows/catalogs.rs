@@ -1,4 +1,6 @@
 //! Versions of the catalog, for the list of them.
+//!
+//! Invariant: these functions only read; [`crate::Store::publish`] adds versions.
 
 use super::text;
 use crate::integrity::{LAST_CATALOG, catalog_differences};

@@ -48,7 +48,7 @@ statements! {
     due_at = CASE WHEN hinted > $2 THEN due_at ELSE $4 END,
     attempts = CASE WHEN hinted > $2 THEN 0 ELSE -1 END
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
-    /// Has a customer that could not be reconciled tried again at `$2`, or at once when a hint came meanwhile.
+    /// Sets the next attempt at a customer that could not be reconciled to `$2`, or to now when a hint came meanwhile.
     RETRY_AT = "UPDATE customers
     SET due_at = CASE WHEN hinted > $4 THEN due_at ELSE $2 END, lease_until = 0
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
@@ -162,7 +162,7 @@ pub async fn hint_all(on: Handle<'_>, now: Timestamp) -> Result<usize, Unavailab
     on.write(HINT_ALL, vec![now.micros().into()]).await
 }
 
-/// Leases customers that are due by now until an instant, at most so many.
+/// Leases customers that are due by now until an instant, at most `most`.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -214,7 +214,7 @@ pub async fn probe_at(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result
     on.take(PROBE_AT, values).await.map(drop)
 }
 
-/// Has a leased customer that could not be reconciled tried again at an instant, or at once when a hint came meanwhile.
+/// Sets the next attempt at a leased customer to an instant, or to now when a hint came meanwhile.
 ///
 /// # Errors
 /// When the store cannot write.

@@ -8,7 +8,7 @@ use crate::{Handle, Row, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
-    /// Reads the entries that made a hold what it is: the one that opened it, the last that extended it, and the one
+    /// Reads the entries that a hold is folded from: the one that opened it, the last that extended it, and the one
     /// that ended it.
     OF_HOLD = "SELECT history.position, history.workspace, history.seq, history.at, history.idempotency_key,
     history.request_hash, history.next_due_at, history.body, history.previous_hash, history.hash
@@ -39,7 +39,7 @@ fn number(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
-/// Returns entries of the journal after a position, at most so many.
+/// Returns entries of the journal after a position, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -76,7 +76,7 @@ pub async fn up_to(on: Handle<'_>, workspace: WorkspaceId, seq: u64) -> Result<V
     Ok(read(&on.history(UP_TO, workspace, &[number(seq)]).await?))
 }
 
-/// Returns entries of a workspace after one and up to another, oldest first, at most so many.
+/// Returns entries of a workspace after one and up to another, oldest first, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -89,7 +89,7 @@ pub async fn between(
     Ok(read(&on.history(BETWEEN, workspace, &[number(after), number(to), most]).await?))
 }
 
-/// Returns entries of a workspace before one, newest first, at most so many.
+/// Returns entries of a workspace before one, newest first, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -102,7 +102,7 @@ pub async fn before(
     Ok(read(&on.history(BEFORE, workspace, &[seq, most]).await?))
 }
 
-/// Returns the entries that made a hold what it is: the one that opened it, the last that extended it, and the one that
+/// Returns the entries that a hold is folded from: the one that opened it, the last that extended it, and the one that
 /// ended it.
 ///
 /// # Errors

@@ -1,4 +1,6 @@
 //! Instants at which keys of workspaces were last used, to the minute.
+//!
+//! Invariant: the recorded instant of a key never goes back.
 
 use crate::{Handle, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};

@@ -67,7 +67,7 @@ pub async fn is_any_due(on: Handle<'_>, now: Timestamp) -> Result<bool, Unavaila
     Ok(!on.read(DUE, vec![now.micros().into()]).await?.is_empty())
 }
 
-/// Leases mails that are due by now until an instant, at most so many.
+/// Leases mails that are due by now until an instant, at most `most`.
 ///
 /// # Errors
 /// When the store cannot write.

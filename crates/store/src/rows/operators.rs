@@ -84,9 +84,9 @@ impl Key {
 /// Units that a key granted on a day, counted in days since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Granted {
-    /// The last day on which it granted any.
+    /// Last day on which the key granted units.
     pub day: i64,
-    /// Units on that day.
+    /// Number of units on that day.
     pub amount: i64,
 }
 

@@ -1,4 +1,6 @@
 //! Positions up to which the projections are folded.
+//!
+//! Invariant: these functions only read; the projector writes the rows.
 
 use crate::{Handle, Unavailable};
 

@@ -16,7 +16,7 @@ statements! {
     RETURNING workspace, n";
     /// Counts the runs that are due on a test clock, leased or not.
     LEFT_ON_CLOCK = "SELECT COUNT(*) FROM queue WHERE test_clock = $1 AND due_at <= $2";
-    /// Puts a run back until an instant.
+    /// Returns a run to the queue until an instant.
     PUT_OFF = "UPDATE queue SET lease_until = 0, due_at = $3 WHERE workspace = $1 AND n = $2";
     /// Extends a lease, unless it lasts longer already.
     RENEW = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until < $3";

@@ -189,7 +189,7 @@ pub async fn by_application(
     Ok(on.read(BY_APPLICATION, values).await?.first().map(Application::read))
 }
 
-/// Returns applications before one, newest first, at most so many; of a workspace, with a status, or both.
+/// Returns applications before one, newest first, at most `most`; of a workspace, with a status, or both.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -1,4 +1,6 @@
 //! Runs, as rows of the projections.
+//!
+//! Invariant: these functions only read; the projector writes the rows.
 
 use super::text;
 use crate::projection::RunRow;
@@ -61,7 +63,7 @@ pub async fn by_number(on: Handle<'_>, workspace: WorkspaceId, n: u32) -> Result
     Ok(rows.first().map(|row| Stored { body: row.owned(0), seq: row.integer(1) }))
 }
 
-/// Returns runs of a workspace before one, newest first, at most so many; with a status, those that have it.
+/// Returns runs of a workspace before one, newest first, at most `most`; with a status, those that have it.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -131,7 +131,7 @@ pub async fn end_all(on: Handle<'_>, user: UserId, only: Option<WorkspaceId>) ->
     }
 }
 
-/// Deletes sessions that have run out by now, or were not used after an instant in microseconds, at most so many;
+/// Deletes sessions that have run out by now, or were not used after an instant in microseconds, at most `most`;
 /// returns their number.
 ///
 /// # Errors

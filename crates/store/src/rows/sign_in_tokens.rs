@@ -86,7 +86,7 @@ pub async fn use_up(on: Handle<'_>, hash: &[u8; 32], now: Timestamp) -> Result<b
     Ok(on.write(USE, vec![bytes(hash), now.micros().into()]).await? == 1)
 }
 
-/// Deletes tokens that have run out by now, at most so many; returns their number.
+/// Deletes tokens that have run out by now, at most `most`; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.

@@ -1,4 +1,6 @@
 //! Stored snapshots of workspaces.
+//!
+//! Invariant: these functions only read; the engines write the rows.
 
 use crate::snapshot::{SNAPSHOTS, Stored};
 use crate::{Handle, Unavailable};

@@ -1,20 +1,20 @@
-//! Single-use secrets that were used, stored until they would have run out.
+//! Single-use ids that were used, stored until they would have run out.
 //!
-//! Invariant: of many requests that use one secret at once, only one succeeds.
+//! Invariant: of many requests that use one id at once, only one succeeds.
 
 use super::bytes;
 use crate::{Handle, Unavailable};
 use scrip_engine::Timestamp;
 
 statements! {
-    /// Uses a secret up: the request that adds the row has used it.
+    /// Uses an id up: the request that adds the row has used it.
     NEW = "INSERT INTO spent (hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    /// Deletes some rows of secrets that have run out.
+    /// Deletes some rows of ids that have run out.
     SWEEP = "DELETE FROM spent WHERE hash IN (
     SELECT hash FROM spent WHERE expires_at <= $1 LIMIT $2)";
 }
 
-/// Uses up a secret that runs out at an instant; returns `false` when it was used before.
+/// Uses up an id that runs out at an instant; returns `false` when it was used before.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -22,7 +22,7 @@ pub async fn add(on: Handle<'_>, hash: &[u8; 32], until: Timestamp) -> Result<bo
     Ok(on.write(NEW, vec![bytes(hash), until.micros().into()]).await? == 1)
 }
 
-/// Deletes rows of secrets that have run out by now, at most `most`; returns their number.
+/// Deletes rows of ids that have run out by now, at most `most`; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.

@@ -66,7 +66,7 @@ pub fn wish_with_entry(id: &str, kind: &str, at: Timestamp, workspace: Workspace
     Statement::new(NEW_WISH, vec![text(id), text(kind), at.micros().into(), workspace.into()])
 }
 
-/// Returns events that are not passed on, at most so many.
+/// Returns events that are not passed on, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -1,4 +1,6 @@
 //! Usage of workspaces by day, model, unit and key.
+//!
+//! Invariant: these functions only read; the projector writes the rows.
 
 use crate::{Handle, Unavailable, Value};
 use scrip_engine::WorkspaceId;

@@ -1,4 +1,6 @@
 //! Reads on snapshots of the database, beside the writing threads.
+//!
+//! Invariant: every connection is read-only.
 
 use super::all_rows;
 use crate::{Row, Unavailable, Value, numbered};

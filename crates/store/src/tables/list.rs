@@ -147,7 +147,7 @@ pub static TABLES: &[Table] = &[
             SEAL,
         ],
     ),
-    // Single-use secrets that were used, until they would have run out.
+    // Single-use ids that were used, until they would have run out.
     beside("spent", Rights::Delete, &[bytes("hash"), integer("expires_at")]),
     // Recent uses that are limited by allowances.
     beside("allowances", Rights::Delete, &[text("kind"), text("subject"), bytes("log"), integer("last")]),

@@ -12,7 +12,7 @@ fn the_same_arguments_give_the_same_bytes() {
     assert_eq!(weights("a cat", 1, 20), weights("a cat", 1, 20));
 }
 
-/// The hashes never change: another machine, compiler or profile must give these bytes too.
+/// The check sum never changes: another machine, compiler or profile must give these bytes too.
 #[test]
 fn the_pixels_are_these_on_every_machine() {
     let pixels = decoded(&image(&LAKE, 0));
