@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Catalog file. Published at start unless it is the newest version already
+    /// Catalog file. Published at start if it differs from the file of the last start
     #[arg(long, env = "SCRIP_CATALOG", value_name = "FILE")]
     pub catalog: Option<PathBuf>,
     /// Directory of the embedded database and of stored outputs

@@ -11,7 +11,7 @@ statements! {
     NEW = "INSERT INTO purchases
     (id, workspace, what, catalog, amount, currency, session, url, created_at, expires_at, seal)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
-    /// Reads purchases that a workspace may still pay, newest first.
+    /// Reads purchases of a workspace that are not closed and run out after `$2`, newest first.
     OPEN = "SELECT id, workspace, what, catalog, amount, currency, session, url,
     created_at, expires_at, seal FROM purchases WHERE workspace = $1 AND closed_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id";
     /// Reads a purchase by its id, closed or not.
