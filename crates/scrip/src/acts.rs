@@ -1,16 +1,16 @@
-//! What operators did that is about no one workspace: catalogs, links that let somebody in, switches.
+//! Acts of operators that are about no single workspace: catalogs, links that sign a person in, switches.
 //!
-//! Invariant: an act is written down before it is done, and what is written stays; so there is no act without its line.
+//! Invariant: an act is written down before it is done, and its row stays; so every act that was done has a row.
 
 use crate::store::rows::acts;
 pub use crate::store::rows::acts::Act;
 use crate::store::{Store, Unavailable};
 use scrip_engine::Timestamp;
 
-/// Writes down what is about to be done.
+/// Writes an act down that is about to be done.
 ///
 /// # Errors
-/// When the store cannot write; then it must not be done.
+/// When the store cannot write; then the act must not be done.
 pub async fn note(
     store: &Store,
     (kind, name, detail): (&str, &str, &str),
@@ -20,7 +20,7 @@ pub async fn note(
     acts::add(store.reader(), (kind, name, detail), (actor, request.as_deref()), at).await
 }
 
-/// Acts before one, newest first.
+/// Returns acts before one, newest first.
 ///
 /// # Errors
 /// When the store cannot answer.

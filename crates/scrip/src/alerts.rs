@@ -1,33 +1,33 @@
-//! Alerts: what an operator should look at because money and credits may not agree. Each thing is told once.
+//! Alerts: messages to the operator that money and credits may not agree. Each fault is reported once.
 //!
-//! Invariant: an alert is about something that was *not* done, so nothing is granted or taken where there is one.
+//! Invariant: an alert is about something that was *not* done, so with it nothing is granted or taken.
 
 use crate::store::rows::alerts;
 pub use crate::store::rows::alerts::Alert as Kept;
 use crate::store::{Store, Unavailable};
 use scrip_engine::WorkspaceId;
 
-/// Something to look at.
+/// A message to the operator about a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// What it is about, and what is wrong with that: the same again is this one.
+    /// Object of the alert and the fault in it: a second alert with this value is the same one.
     pub about: String,
-    /// What is wrong, in a word.
+    /// Kind of the fault, in a word.
     pub kind: &'static str,
-    /// Whose.
+    /// Workspace that the alert is about, if it is a single one.
     pub workspace: Option<WorkspaceId>,
-    /// What is wrong and what can be done, in a sentence.
+    /// Fault and the possible remedy, in a sentence.
     pub detail: String,
 }
 
 impl Alert {
-    /// Something wrong with an object of the payment provider's.
+    /// Returns an alert about a fault in an object of Stripe's.
     pub fn new(kind: &'static str, object: &str, workspace: Option<WorkspaceId>, detail: impl Into<String>) -> Alert {
         Alert { about: format!("{kind}:{object}"), kind, workspace, detail: detail.into() }
     }
 }
 
-/// Keeps an alert and logs it, unless it is known.
+/// Writes an alert and logs it, unless it is known.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -43,7 +43,7 @@ pub async fn raise(store: &Store, alert: Alert) -> Result<(), Unavailable> {
     Ok(())
 }
 
-/// Ends alerts of a kind that are about objects with this beginning: what they name was mended.
+/// Ends alerts of a kind whose object has this beginning, since the fault was mended; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -51,7 +51,7 @@ pub async fn end(store: &Store, kind: &str, object: &str) -> Result<usize, Unava
     alerts::end(store.reader(), &format!("{kind}:{object}")).await
 }
 
-/// Alerts before an instant, newest first.
+/// Returns alerts before an instant in microseconds, newest first.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -59,8 +59,8 @@ pub async fn list(store: &Store, before: i64, limit: i64) -> Result<Vec<Kept>, U
     alerts::before(store.reader(), before, limit).await
 }
 
-/// Raises an alert for each workspace of which something was kept that is not what the journal says. What was kept is
-/// folded again meanwhile: the alert is about what changed it.
+/// Raises an alert for each workspace of which a stored value did not match the journal. The value was folded again
+/// already: the alert is about the cause of the change.
 ///
 /// # Errors
 /// When the store cannot write.

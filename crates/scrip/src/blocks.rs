@@ -1,10 +1,10 @@
-//! People whom the operator has blocked.
+//! Blocks of people by the operator, and the checks for them.
 //!
-//! A block is kept by the person's id and by the mailbox behind their address: another spelling of it signs nobody in
-//! either. On the embedded database the one process that owns it keeps the ids in memory; where several processes share
-//! a database each asks there, so that a block holds at once in all of them.
+//! A block is kept by the person's id and by the mailbox behind the person's address: another spelling of the address
+//! cannot sign in either. On the embedded database the one process that owns it keeps the ids in memory; where several
+//! processes share a database each of them asks it, so that a block holds at once in all of them.
 //!
-//! Invariant: who is blocked has no session, no key, no link and no mail, whatever process they ask.
+//! Invariant: a blocked person has no session, no key, no link and no mail, in any process.
 
 use crate::acts;
 use crate::email::person_of;
@@ -16,12 +16,12 @@ use scrip_engine::{Timestamp, UserId};
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
 
-/// Kind of the act that blocks a person, who is its name.
+/// Kind of the act that blocks a person; the act's name is the person's id.
 pub const BLOCKED_ACT: &str = "block_person";
 /// Kind of the act that ends a block.
 pub const UNBLOCKED_ACT: &str = "unblock_person";
 
-/// Returns a person by their id.
+/// Returns a person by the id.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -29,7 +29,7 @@ pub async fn person(store: &Store, user: UserId) -> Result<Option<Known>, Unavai
     users::by_id(store.reader(), user).await
 }
 
-/// Returns everybody whose address leads to the same mailbox.
+/// Returns all people whose address leads to the same mailbox.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -37,7 +37,7 @@ pub async fn people(store: &Store, email: &str) -> Result<Vec<Known>, Unavailabl
     let wanted = person_of(email);
     let domain = wanted.rsplit_once('@').map_or("", |(_, domain)| domain);
     let mut found = Vec::new();
-    // One large host has two names.
+    // One large mail host has two names.
     let domains = if domain == "gmail.com" { vec![domain, "googlemail.com"] } else { vec![domain] };
     for domain in domains {
         let there = users::at_domain(store.reader(), domain).await?;
@@ -46,7 +46,7 @@ pub async fn people(store: &Store, email: &str) -> Result<Vec<Known>, Unavailabl
     Ok(found)
 }
 
-/// Returns the block of a person, by their id.
+/// Returns the block of a person, by the id.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -54,7 +54,7 @@ pub async fn of(store: &Store, user: UserId) -> Result<Option<Block>, Unavailabl
     blocks::of(store.reader(), user).await
 }
 
-/// Returns the block of whoever has a mailbox, by any of its addresses.
+/// Returns the block of a mailbox, by any of its addresses.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -62,11 +62,10 @@ pub async fn of_mailbox(store: &Store, email: &str) -> Result<Option<Block>, Una
     blocks::of_mailbox(store.reader(), &person_of(email)).await
 }
 
-/// Blocks a person with every spelling of their address that has signed in, ends their sessions, and takes the links
-/// away that would sign them in. Each block is an act, so that one that is missing is found.
+/// Blocks a person with every spelling of the address that has signed in, ends the person's sessions, and deletes the
+/// links that would sign the person in. Each block is an act, so that a missing one is found.
 ///
-/// # Errors
-/// When the store cannot write: then it must be asked for again.
+/// When the store cannot write: then the block must be asked for again.
 pub async fn block(
     store: &Store,
     known: &Known,
@@ -87,7 +86,7 @@ pub async fn block(
     Ok(())
 }
 
-/// Ends the block of a person, with that of every other spelling of their address.
+/// Ends the block of a person, and that of every other spelling of the address.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -107,7 +106,7 @@ pub async fn unblock(
     Ok(())
 }
 
-/// Ids of the blocked, in the memory of the one process that owns an embedded database.
+/// Ids of blocked people, in the memory of the one process that owns an embedded database.
 #[derive(Debug, Default)]
 pub struct Blocked(RwLock<HashSet<UserId>>);
 

@@ -1,6 +1,6 @@
 //! Configuration: a file, then the environment, then flags; `config.default.toml` names every key.
 //!
-//! Invariant: the source of every setting is known, so that an error names where to mend it.
+//! Invariant: the source of every setting is known, so that an error names the place to correct it.
 
 mod file;
 
@@ -12,80 +12,82 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// What `scrip serve` can be told, by flag or environment.
+/// Settings of `scrip serve`, from flags, the environment and a file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The catalog file. Published at start when it is not the newest version yet
+    /// Catalog file. Published at start if it differs from the file of the last start
     #[arg(long, env = "SCRIP_CATALOG", value_name = "FILE")]
     pub catalog: Option<PathBuf>,
-    /// The directory of the embedded database and of stored outputs
+    /// Directory of the embedded database and of stored outputs
     #[arg(long, env = "SCRIP_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// The PostgreSQL database that keeps the journal instead: postgres://…; any number of servers may share it
+    /// PostgreSQL database that keeps the journal instead: postgres://…; any number of servers may share it
     #[arg(long, env = "SCRIP_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// The certificates that vouch for the database's server, in PEM form; without them, those this machine trusts do
+    /// File with the certificates, in PEM form, that the database's server is verified by; without it, those of this
+    /// machine
     #[arg(long, env = "SCRIP_DATABASE_CA", value_name = "FILE")]
     pub database_ca: Option<PathBuf>,
-    /// The schema of the database that has Scrip's tables, made if it is not there: for a database with other tables
+    /// Schema of Scrip's tables in the database, made if it is missing: for a database that has other tables
     #[arg(long, env = "SCRIP_DATABASE_SCHEMA", value_name = "NAME")]
     pub database_schema: Option<String>,
-    /// A secret that seals what the journal does not hold and snapshots, against changes by those who can write the
-    /// database; without one, a key in the data shows accidents alone. 16 characters or more, the same on every server
+    /// Secret that seals snapshots and the rows outside the journal, against changes by those who can write the
+    /// database; without one, a key in the database shows accidents alone. 16 characters or more, the same on every
+    /// server
     #[arg(long, env = "SCRIP_INTEGRITY_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub integrity_secret: Option<Secret>,
-    /// Serve a journal that is shorter than it was, once: entries that are missing at its end are given up
+    /// Serve a journal that is shorter than before, once: the missing entries at its end are given up
     #[arg(long)]
     #[serde(skip)]
     pub accept_shortened_journal: bool,
-    /// The address to listen on
+    /// Network address and port to listen on
     #[arg(long, env = "SCRIP_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Another address for operators: their keys are good there alone, and nobody else's are
+    /// Second address, for operators: operator keys are valid there alone, and no other keys are
     #[arg(long, env = "SCRIP_OPERATOR_LISTEN", value_name = "ADDR")]
     pub operator_listen: Option<SocketAddr>,
-    /// Where links lead, when that is not the address listened on: https://…, or http://… on this machine
+    /// Address that links lead to, when it is not the one listened on: https://…, or http://… on this machine
     #[arg(long, env = "SCRIP_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
-    /// The server that sends mails: smtps://user:password@host:465, or smtp://host:587; without it they become files
+    /// Server that sends mails: smtps://user:password@host:465, or smtp://host:587; without one, mails become files
     #[arg(long, env = "SCRIP_SMTP_URL", value_name = "URL", hide_env_values = true)]
     pub smtp_url: Option<String>,
-    /// Whom mails are from: mail@example.com, or Name <mail@example.com>
+    /// Sender of mails: mail@example.com, or Name <mail@example.com>
     #[arg(long, env = "SCRIP_MAIL_FROM", value_name = "ADDRESS")]
     pub mail_from: Option<String>,
-    /// Whether links in mails that become files are printed; for a demo on one's own machine alone
+    /// Print the links of mails that become files; for a demo on one's own machine alone
     #[arg(skip)]
     #[serde(skip)]
     pub print_links: bool,
-    /// The proxies in front: addresses or networks whose X-Forwarded-For is believed, separated by commas
+    /// Proxies in front of the server: addresses or networks whose X-Forwarded-For is believed, separated by commas
     #[arg(long, env = "SCRIP_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
     pub trusted_proxies: Option<Vec<String>>,
-    /// Keys, sessions and links that nobody has which one address may send in a minute
+    /// Maximum number of unknown keys, sessions and links that one address may send in a minute
     #[arg(long, env = "SCRIP_GUESSES_PER_MINUTE", value_name = "N")]
     pub guesses_per_minute: Option<u32>,
-    /// An operator key; without one, a key is made at first start: printed to a terminal, or else put into a file
+    /// Operator key; without one, a key is made at first start: printed to a terminal, or else put into a file
     #[arg(long, env = "SCRIP_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
     pub operator_key: Option<String>,
-    /// How many seconds a session lasts that nobody uses
+    /// Seconds without a request after which a session ends
     #[arg(long, env = "SCRIP_SESSION_IDLE", value_name = "SECONDS")]
     pub session_idle: Option<u32>,
-    /// How many seconds a session lasts, however much it is used
+    /// Maximum lifetime of a session in seconds, whatever its use
     #[arg(long, env = "SCRIP_SESSION_ABSOLUTE", value_name = "SECONDS")]
     pub session_absolute: Option<u32>,
-    /// The OpenID provider that people may sign in with, by its issuer
+    /// Issuer of the identity provider (OpenID) that people may sign in with
     #[arg(long, env = "SCRIP_OIDC_ISSUER", value_name = "URL")]
     pub oidc_issuer: Option<String>,
-    /// What that provider knows this server by
+    /// Client id of this server at the identity provider
     #[arg(long, env = "SCRIP_OIDC_CLIENT_ID", value_name = "ID")]
     pub oidc_client_id: Option<String>,
-    /// And the secret it shares with this server
+    /// Client secret that the identity provider shares with this server
     #[arg(long, env = "SCRIP_OIDC_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub oidc_client_secret: Option<String>,
-    /// A secret key of the Stripe account that plans and packs are sold through, or a restricted one
+    /// Secret key of the Stripe account that plans and packs are sold through, or a restricted key
     #[arg(long, env = "SCRIP_STRIPE_SECRET_KEY", value_name = "KEY", hide_env_values = true)]
     pub stripe_secret_key: Option<Secret>,
-    /// The secrets that Stripe signs deliveries with, whsec_…, separated by commas: two while one replaces the other
+    /// Secrets that Stripe signs webhooks with, whsec_…, separated by commas: two while one replaces the other
     #[arg(
         long,
         env = "SCRIP_STRIPE_WEBHOOK_SECRETS",
@@ -94,25 +96,25 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub stripe_webhook_secrets: Option<Vec<Secret>>,
-    /// Where Stripe is, when it is a simulator
+    /// Address of Stripe's API, when it is a simulator
     #[arg(long, env = "SCRIP_STRIPE_API_URL", value_name = "URL")]
     pub stripe_api_url: Option<String>,
-    /// Requests a second that this process sends to Stripe at most; several processes share what Stripe admits
+    /// Maximum number of requests a second from this process to Stripe; several processes share Stripe's limit
     #[arg(long, env = "SCRIP_STRIPE_REQUESTS_PER_SECOND", value_name = "N")]
     pub stripe_requests_per_second: Option<u32>,
-    /// How many of them are kept for deliveries and workers, whatever people ask for
+    /// Number of those requests that is reserved for webhooks and workers, whatever people ask for
     #[arg(long, env = "SCRIP_STRIPE_REQUESTS_KEPT", value_name = "N")]
     pub stripe_requests_kept: Option<u32>,
-    /// Connections that one address may have open at once; half of the open files that the system allows by default
+    /// Maximum number of open connections of one address; half of the open files that the system allows by default
     #[arg(long, env = "SCRIP_CONNECTIONS_PER_ADDRESS", value_name = "N")]
     pub connections_per_address: Option<u32>,
-    /// What is logged: error, warn, info, debug or trace, and by module: info,hyper=debug
+    /// Filter of the log: error, warn, info, debug or trace, and by module: info,hyper=debug
     #[arg(long, env = "SCRIP_LOG", value_name = "FILTER")]
     pub log: Option<String>,
     /// Log as JSON lines
     #[arg(long, env = "SCRIP_LOG_JSON", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub log_json: Option<bool>,
-    /// Whether waiting submissions share a flush of the disk
+    /// Let waiting submissions share a flush of the disk
     #[arg(long, env = "SCRIP_GROUP_COMMIT", value_name = "BOOL", hide = true)]
     pub group_commit: Option<bool>,
     /// Source of each setting that is given.
@@ -126,12 +128,12 @@ pub struct Settings {
 pub struct Sources(BTreeMap<String, String>);
 
 impl Sources {
-    /// Notes the source of a setting.
+    /// Records the source of a setting.
     fn note(&mut self, key: &str, source: String) {
         self.0.insert(key.to_owned(), source);
     }
 
-    /// These sources, and those of settings that these do not give.
+    /// Returns these sources, completed by those of other settings.
     fn or(mut self, other: Sources) -> Sources {
         for (key, source) in other.0 {
             self.0.entry(key).or_insert(source);
@@ -145,13 +147,13 @@ fn keys() -> Vec<String> {
     Settings::augment_args(Command::new("")).get_arguments().map(|argument| argument.get_id().to_string()).collect()
 }
 
-/// Something that is told to whom it is for, and is never shown.
+/// A secret of the configuration, which is never part of a log or an error.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// It itself.
+    /// Returns the secret as plain text.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -169,14 +171,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The default configuration, as it is shipped.
+/// Default configuration, in the form in which it is shipped.
 pub const DEFAULTS: &str = include_str!("../../../config.default.toml");
 
 impl Settings {
-    /// These settings, filled up from a file if one is named, and from the defaults.
+    /// Returns these settings, completed by a file if one is named, and by the defaults.
     ///
     /// # Errors
-    /// When the file cannot be read; the message says where and why, and repeats no value.
+    /// When the file cannot be read; the message gives the place and the reason, and repeats no value.
     pub fn resolve(self, file: Option<&Path>) -> Result<Settings, String> {
         let defaults: Settings = toml::from_str(DEFAULTS).expect("a test reads the shipped defaults");
         let filed = match file {
@@ -186,7 +188,7 @@ impl Settings {
         Ok(self.or(filed).or(defaults))
     }
 
-    /// Notes which settings are given by flags and by the environment.
+    /// Records the settings that are given by flags and by the environment.
     pub fn note_sources(&mut self, matches: &ArgMatches) {
         for key in keys() {
             if !matches.try_contains_id(&key).unwrap_or(false) {

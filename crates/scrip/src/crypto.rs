@@ -1,17 +1,17 @@
-//! Signatures over texts, and the format of keys; with the hashes and the randomness that the store has too.
+//! Signatures over texts, and the format of keys; with the store's hashes and randomness.
 //!
-//! Invariant: a key in plain text exists only in the answer that made it; everything kept is its SHA-256.
+//! Invariant: a key in plain text exists only in the answer that made it; only its SHA-256 is stored.
 
 use aws_lc_rs::{constant_time, hmac};
 pub use scrip_store::crypto::{hex, hmac_is, random, sha256};
 
-/// A signature over a text, in hexadecimal, 128 bits of it.
+/// Returns the signature over a text, in hexadecimal, 128 bits of it.
 pub fn sign(secret: &[u8], text: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     hex(&hmac::sign(&key, text.as_bytes()).as_ref()[..16])
 }
 
-/// Whether a text carries its signature, compared in constant time.
+/// Returns whether a text carries its signature, compared in constant time.
 pub fn is_signed(secret: &[u8], text: &str, signature: &str) -> bool {
     constant_time::verify_slices_are_equal(sign(secret, text).as_bytes(), signature.as_bytes()).is_ok()
 }
@@ -20,11 +20,11 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 const SECRET_LENGTH: usize = 30;
 const CHECK_LENGTH: usize = 6;
 
-/// Prefixes of operator keys: for play credits and for real ones, and those of before, which scanners take for
+/// Prefixes of operator keys: for play credits and for real ones, and the former prefixes, which scanners take for
 /// Stripe's.
 pub const OPERATOR_PREFIXES: [&str; 4] = ["scrip_sk_test_", "scrip_sk_live_", "sk_test_", "sk_live_"];
 
-/// A new key: prefix, 30 random characters of base 62 (178 bits), 6 of checksum.
+/// Returns a new key: prefix, 30 random characters of base 62 (178 bits), 6 of checksum.
 pub fn new_key(prefix: &str) -> String {
     let mut secret = String::with_capacity(SECRET_LENGTH);
     while secret.len() < SECRET_LENGTH {
@@ -38,7 +38,8 @@ pub fn new_key(prefix: &str) -> String {
     body + &check
 }
 
-/// Whether a text has the form of a key with this prefix and its checksum is right; refused without a look-up else.
+/// Returns whether a text has the form of a key with this prefix and a right checksum; any other is refused without a
+/// look-up.
 pub fn is_key(prefix: &str, text: &str) -> bool {
     let Some(rest) = text.strip_prefix(prefix) else { return false };
     if rest.len() != SECRET_LENGTH + CHECK_LENGTH || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -48,7 +49,7 @@ pub fn is_key(prefix: &str, text: &str) -> bool {
     checksum(body) == check
 }
 
-/// CRC-32 (IEEE) in six digits of base 62, as secret scanners compute it.
+/// Returns the CRC-32 (IEEE) in six digits of base 62, as secret scanners compute it.
 fn checksum(body: &str) -> String {
     let mut rest = crc32fast::hash(body.as_bytes());
     let mut digits = [b'0'; CHECK_LENGTH];

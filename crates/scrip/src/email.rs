@@ -1,24 +1,24 @@
-//! E-mail addresses: one check and one form, wherever an address comes in.
+//! E-mail addresses: one check and one form for every address that comes in.
 //!
-//! The form is what SMTP carries without extensions: ASCII letters in lower case before the `@`, and behind it the
-//! domain as DNS has it (UTS 46, so that `bücher.example`, `BÜCHER.example` and `xn--bcher-kva.example` are one). What
-//! is beyond ASCII before the `@` is refused rather than folded: Unicode's folding makes one person of two (U+212A and
-//! `k`), and few servers take such mail. Quoted local parts, comments and IP literals are refused, since each mailbox
-//! has endlessly many spellings with them.
+//! The form is that of SMTP without extensions: ASCII letters in lower case before the `@`, and behind it the domain in
+//! DNS's form (UTS 46, so that `bücher.example`, `BÜCHER.example` and `xn--bcher-kva.example` are one). Other letters
+//! before the `@` are refused rather than folded: Unicode's folding turns two people into one (U+212A and `k`), and few
+//! servers take such mail. Quoted local parts, comments and IP literals are refused, since each mailbox has endlessly
+//! many spellings with them.
 //!
-//! Invariant: two spellings of which the protocols say that they reach one mailbox are one [`Email`] or are refused,
-//! and reading an [`Email`] again gives the same one.
+//! Invariant: two spellings that reach one mailbox by the protocols are one [`Email`] or are refused, and to read an
+//! [`Email`] again gives the same one.
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 use std::fmt;
 use std::ops::Deref;
 
-/// Maximum length of an address, in bytes, as SMTP has it.
+/// Maximum length of an address, in bytes, by SMTP.
 const ADDRESS_MAX: usize = 254;
-/// Maximum length of the part before the `@`, in bytes, as SMTP has it.
+/// Maximum length of the part before the `@`, in bytes, by SMTP.
 const LOCAL_MAX: usize = 64;
-/// Maximum length of a text that is read at all, in bytes: a domain may become shorter in ASCII, but not by so much.
+/// Maximum length of a text that is parsed at all, in bytes: a domain may become shorter in ASCII, but not by so much.
 const TEXT_MAX: usize = 1_024;
 
 const NO_ADDRESS: &str = "must be an e-mail address, one such as `ada@example.com`";
@@ -27,22 +27,22 @@ const LOCAL: &str = "before the `@` an e-mail address may have the letters a to 
 const DOMAIN: &str = "must be an e-mail address at a domain, such as `ada@example.com`";
 const LONG: &str = "an e-mail address has at most 254 characters, and 64 before the `@`";
 
-/// An e-mail address in the form in which addresses are kept, compared and sent to.
+/// An e-mail address in the form in which addresses are stored, compared and written to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(String);
 
 impl Email {
-    /// Reads an address.
+    /// Parses an address and brings it to its form.
     ///
     /// # Errors
-    /// When the text is none, in words for whoever wrote it.
+    /// When the text is no address, in words for the person who wrote it.
     pub fn parse(text: &str) -> Result<Email, &'static str> {
         let text = text.trim_matches([' ', '\t']);
         if text.len() > TEXT_MAX {
             return Err(LONG);
         }
         let (local, domain) = text.split_once('@').ok_or(NO_ADDRESS)?;
-        // Several addresses, and those with a name or a comment beside them.
+        // Several addresses, or an address with a name or a comment beside it.
         if domain.contains('@') || text.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
             return Err(NO_ADDRESS);
         }
@@ -57,12 +57,12 @@ impl Email {
         Ok(Email(format!("{}@{domain}", local.to_ascii_lowercase())))
     }
 
-    /// Restores an address from a row of people, as it is kept: a few from before this form could not be brought to it.
+    /// Restores an address from a row of people unchanged: a few older ones could not be brought to this form.
     pub fn restore(kept: String) -> Email {
         Email(kept)
     }
 
-    /// Reads an address that an earlier version took, whose quotes say nothing: `"ada"@…` is `ada@…`.
+    /// Parses an address that an earlier version accepted, whose quotes have no effect: `"ada"@…` is `ada@…`.
     pub fn from_earlier(text: &str) -> Option<Email> {
         if let Ok(email) = Email::parse(text) {
             return Some(email);
@@ -77,13 +77,13 @@ impl Email {
         Email::parse(&format!("{plain}@{domain}")).ok()
     }
 
-    /// The address as text.
+    /// Returns the address as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns what stands for the person behind the address (R8): `+tags`, and the dots that one large host ignores,
-    /// do not make another one.
+    /// Returns the text that stands for the person behind the address (R8): `+tags`, and the dots that one large host
+    /// ignores, do not make another person.
     pub fn person(&self) -> String {
         person_of(&self.0)
     }
@@ -109,28 +109,28 @@ impl fmt::Debug for Email {
     }
 }
 
-/// Returns true for two spellings of one address, whichever version kept them.
+/// Returns true for two spellings of one address, whichever version stored them.
 pub fn is_same(one: &str, other: &str) -> bool {
     one == other || form_of(one) == form_of(other)
 }
 
-/// Returns the one form of an address, or what an earlier version made of a text that has none.
+/// Returns the form of an address; for a text that has none, the form of an earlier version.
 pub fn form_of(text: &str) -> String {
     Email::from_earlier(text).map_or_else(|| earlier_form(text), |email| email.0)
 }
 
-/// Returns the form in which earlier versions kept and compared addresses.
+/// Returns the form in which earlier versions stored and compared addresses.
 pub fn earlier_form(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// Returns what stands for the person behind an address that is kept, in whatever form it is: of the one form where it
-/// can be read, or as earlier versions had it.
+/// Returns the text that stands for the person behind a stored address: by its form where it can be parsed, otherwise
+/// by the rules of earlier versions.
 pub fn person_of(kept: &str) -> String {
     Email::from_earlier(kept).map_or_else(|| earlier_person(kept), |email| person(&email.0))
 }
 
-/// Returns what earlier versions made of an address to know the person behind it.
+/// Returns the text that earlier versions compared people by.
 pub fn earlier_person(kept: &str) -> String {
     person(&kept.to_lowercase())
 }
@@ -144,7 +144,7 @@ fn person(lower: &str) -> String {
     }
 }
 
-/// Returns a domain of two labels or more as DNS has it; `None` for anything else, an address of IP among them.
+/// Returns a domain of two labels or more in DNS's form; `None` for any other text, an IP address among them.
 fn ascii_domain(domain: &str) -> Option<String> {
     let ascii = Uts46::new()
         .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)

@@ -1,11 +1,11 @@
-//! The journal as files that other programs read: rows for a spreadsheet, JSON lines for a warehouse, and double-entry
-//! accounts that an accountant's own tools check without us.
+//! The journal as files for other programs: rows for a spreadsheet, JSON lines for a warehouse, and double-entry
+//! accounts that an accountant's own tools check without Scrip.
 //!
 //! Entries go in one at a time, each workspace from its first entry on and in its order; workspaces may be interleaved.
-//! What is kept in memory is the amounts of grants that still have some, never the entries.
+//! Memory holds only the amounts of grants that have some left, never the entries.
 //!
 //! Invariant: amounts are folded from postings alone, by other code than the engine's, so that an export that adds up
-//! is evidence and not an echo; what does not add up is an error, never a number.
+//! is independent evidence; amounts that do not add up are an error, never a number.
 
 mod accounting;
 mod books;
@@ -21,7 +21,7 @@ use clap::ValueEnum;
 use scrip_engine::Entry;
 use std::io::{self, Write};
 
-/// What an export is written in.
+/// Format of an export, as the caller chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// One row for each posting, with running balances.
@@ -49,7 +49,7 @@ enum Writer {
 }
 
 impl<W: Write> Exporter<W> {
-    /// Starts an export: what stands above the first entry is written at once.
+    /// Starts an export: the head of the file is written at once.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -68,8 +68,8 @@ impl<W: Write> Exporter<W> {
     ///
     /// # Errors
     /// When it cannot be written, or ([`io::ErrorKind::InvalidData`]) when it does not follow the workspace's entries
-    /// so far: one is missing, or more moves than there is. Nothing of such an entry is written, and the export cannot
-    /// go on.
+    /// so far: one is missing, or it moves more than there is. No part of such an entry is written, and the export
+    /// cannot continue.
     pub fn entry(&mut self, entry: &Entry, hash: Option<&str>) -> io::Result<()> {
         let steps = self.books.post(entry).map_err(|wrong| {
             io::Error::new(io::ErrorKind::InvalidData, format!("{}: {wrong}", names::entry_id(entry)))
@@ -82,7 +82,7 @@ impl<W: Write> Exporter<W> {
         self.out.write_all(text.as_bytes())
     }
 
-    /// Ends the export and gives the output back, flushed.
+    /// Ends the export and returns the output, flushed.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -1,11 +1,11 @@
-//! States of a workspace as they once were: what explanations and the audit log are made from.
+//! Former states of a workspace, which explanations and the audit log are made from.
 //!
 //! The state before an entry is a fold of all entries before it, and an old workspace has many. So its history is
-//! folded once: states of it are kept as marks, at distances that grow with its length, and whoever asks folds from
-//! the mark before. What is kept is forgotten with the process, or when other workspaces are asked about.
+//! folded once: some of its states are kept as marks, at distances that grow with its length, and a request folds from
+//! the last mark before its entry. The marks are lost with the process, or when other workspaces are asked about.
 //!
-//! Invariant: one request at a time folds, a bounded number of entries, away from the threads that serve; then it is
-//! the turn of whoever waits longest. So nobody who asks about a long history holds up anybody else.
+//! Invariant: one request at a time folds, a bounded number of entries, away from the threads that serve; then the
+//! request that has waited longest has its turn. So a request about a long history delays no other by more than a turn.
 
 use crate::store::journal::JournalRow;
 use crate::store::rows::entries;
@@ -15,16 +15,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 
-/// Entries folded in one turn at most.
+/// Maximum number of entries that are folded in one turn.
 const TURN_MAX: i64 = 256; // # assumed: some milliseconds
-/// Workspaces whose history is kept.
+/// Maximum number of workspaces whose history is kept.
 const KEPT_MAX: usize = 32; // # assumed
-/// Marks of one workspace; one more, and every other one goes.
+/// Maximum number of marks of one workspace; beyond that every other one is dropped.
 const MARKS_MAX: usize = if cfg!(test) { 4 } else { 256 };
-/// Entries between two marks at first.
+/// Number of entries between two marks at first.
 const SPACING: u64 = if cfg!(test) { 2 } else { 64 };
 
-/// Histories that were asked about lately.
+/// Histories of the workspaces that were asked about last.
 pub struct Histories {
     kept: Mutex<Kept>,
     turns: Semaphore,
@@ -37,33 +37,33 @@ struct Kept {
     histories: HashMap<WorkspaceId, (u64, Arc<tokio::sync::Mutex<History>>)>,
 }
 
-/// What folding a workspace's entries has shown so far.
+/// History of a workspace, as far as its entries were folded.
 struct History {
-    /// The state after the last entry that was folded.
+    /// State after the last entry that was folded.
     state: Workspace,
     /// States after some of the entries before, oldest first.
     marks: Vec<Arc<Workspace>>,
     spacing: u64,
-    /// Numbers of the entries that belong into the audit log.
+    /// Numbers of the entries that belong to the audit log.
     privileged: Vec<u64>,
 }
 
-/// An entry between the two states that it stands between.
+/// An entry, with the state before it.
 pub struct Moment {
-    /// The state before it.
+    /// State of the workspace before the entry.
     pub before: Workspace,
-    /// Its row.
+    /// Row of the entry in the journal.
     pub row: JournalRow,
-    /// The entry.
+    /// Entry that the row holds.
     pub entry: Entry,
 }
 
-/// Error of a history that cannot be told.
+/// Error of a history that cannot be folded.
 #[derive(Debug)]
 pub enum HistoryError {
     /// The store cannot answer.
     Unavailable(Unavailable),
-    /// An entry is not one that this version can read.
+    /// An entry is of a form that this version cannot read.
     Unreadable(String),
 }
 
@@ -127,7 +127,7 @@ impl Histories {
         Ok(acts)
     }
 
-    /// Returns what is known of a workspace's history, and forgets what nobody has asked about for longest.
+    /// Returns the history of a workspace, and drops the one that was not asked about for longest.
     fn history(&self, workspace: WorkspaceId) -> Arc<tokio::sync::Mutex<History>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.requests += 1;
@@ -142,7 +142,7 @@ impl Histories {
         Arc::clone(history)
     }
 
-    /// Folds a history on, up to an entry or to its end.
+    /// Folds a history further, up to an entry or to its end.
     async fn reach(
         &self,
         store: &Store,
@@ -166,7 +166,7 @@ impl Histories {
         Ok(history)
     }
 
-    /// Folds from a state to the entry with a number, which there is.
+    /// Folds from a state to an entry, which must exist.
     async fn walk(&self, store: &Store, from: Arc<Workspace>, seq: u64) -> Result<Moment, HistoryError> {
         let mut state = Workspace::clone(&from);
         loop {
@@ -191,8 +191,8 @@ impl Histories {
         }
     }
 
-    /// Does something with the next entries of a workspace when it is this request's turn, on a thread that serves
-    /// nobody.
+    /// Calls `work` with the next entries of a workspace once it is this request's turn, on a thread that serves no
+    /// requests.
     async fn turn<T: Send + 'static>(
         &self,
         store: &Store,

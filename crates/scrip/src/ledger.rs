@@ -1,6 +1,6 @@
-//! The ledger: `Ledger::submit` is the only write path to anything about credits.
+//! Ledger: `Ledger::submit` is the only way to write anything about credits.
 //!
-//! Invariant: decides nothing itself; the engine does, inside the store.
+//! Invariant: the ledger decides nothing itself; the engine does, inside the store.
 
 use crate::crypto::sha256;
 use crate::store::rows::claims;
@@ -11,59 +11,59 @@ use scrip_engine::{By, Catalogs, Command, Timestamp, UserId, Workspace, Workspac
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The ledger over a store.
+/// Ledger over a store, the only way to its journal.
 pub struct Ledger {
     store: Store,
-    /// Submissions in a row that the store could not write.
+    /// Number of submissions in a row that the store could not write.
     failures: AtomicU64,
 }
 
-/// Who asks for a command, and what makes the request at most once.
+/// Caller of a command, with the request's identity.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// As the engine judges them.
+    /// Role of the caller, by which the engine judges the command.
     pub by: By,
-    /// As the journal names them.
+    /// Name of the caller, as the journal keeps it.
     pub actor: String,
-    /// The id of the request.
+    /// Identifier of the request.
     pub request: Option<String>,
-    /// What makes it at most once.
+    /// Identity of the request, by which it takes effect at most once.
     pub idempotency: Option<Idempotency>,
 }
 
-/// What is written with an entry besides it.
+/// Rows that are written together with an entry.
 #[derive(Clone, Debug, Default)]
 pub struct Beside {
-    /// What only this workspace has from then on.
+    /// Claims that the workspace makes with the entry.
     pub claims: Vec<Claim>,
-    /// What is mailed because of it.
+    /// Mails that are sent because of the entry.
     pub mails: Vec<NewMail>,
-    /// What is kept of it beside the journal.
+    /// Rows that are kept of the entry beside the journal.
     pub rows: Vec<Statement>,
-    /// Everything that is counted with it.
+    /// Uses that are counted with the entry.
     pub allowance: Allowance,
 }
 
 impl Asked {
-    /// Somebody who has signed in, without a key that makes the request happen once.
+    /// Returns a signed-in person as the caller, without an idempotency key.
     pub fn of_person(user: UserId, request: Option<String>) -> Asked {
         Asked { by: By::User(user), actor: user.to_string(), request, idempotency: None }
     }
 
-    /// One of our own workers, with a natural key where its command must happen once.
+    /// Returns one of Scrip's own workers as the caller, with a natural key where its command must happen once.
     pub fn internal(actor: &str, workspace: WorkspaceId, key: Option<String>) -> Asked {
         let idempotency = key.map(|key| idempotency(workspace, &format!("internal:{key}"), &[]));
         Asked { by: By::Operator, actor: actor.to_owned(), request: None, idempotency }
     }
 }
 
-/// The fixed-size form of an idempotency key and of the request it came with.
+/// Returns the fixed-size form of an idempotency key and of the request it came with.
 pub fn idempotency(workspace: WorkspaceId, key: &str, request: &[&[u8]]) -> Idempotency {
     let key = half(sha256(&[&workspace.get().to_le_bytes(), key.as_bytes()]));
     Idempotency { key, request: request_hash(request), earlier: None }
 }
 
-/// The fixed-size form of a request.
+/// Returns the fixed-size form of a request.
 pub fn request_hash(request: &[&[u8]]) -> [u8; 16] {
     half(sha256(request))
 }
@@ -84,22 +84,23 @@ fn submission(
 }
 
 impl Ledger {
-    /// A ledger over a store.
+    /// Returns a ledger over a store.
     pub fn new(store: Store) -> Ledger {
         Ledger { store, failures: AtomicU64::new(0) }
     }
 
-    /// The store, for reading.
+    /// Returns the store, for reading.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Returns how many submissions the store could not write since it last wrote one.
+    /// Returns the number of submissions that the store could not write since it last wrote one.
     pub fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Counts a submission that the store could not write. One that found too many waiting says nothing about it.
+    /// Counts a submission that the store could not write. A refusal because of a full queue does not count: the store
+    /// may be well.
     fn note(&self, result: &Result<Committed, SubmitError>) {
         match result {
             Err(SubmitError::Unavailable(why)) if !why.is_crowd() => {
@@ -112,7 +113,7 @@ impl Ledger {
         }
     }
 
-    /// Decides a command and makes it durable.
+    /// Decides a command and makes its entry durable.
     ///
     /// # Errors
     /// See [`SubmitError`].
@@ -127,7 +128,7 @@ impl Ledger {
         result
     }
 
-    /// The same, and answers with the workspace as it was right after.
+    /// Decides a command and makes its entry durable; the answer carries the workspace right after it.
     ///
     /// # Errors
     /// See [`SubmitError`].
@@ -140,7 +141,8 @@ impl Ledger {
         self.submit_beside(workspace, command, asked, Beside::default()).await
     }
 
-    /// The same, with what is written in one transaction with the entry: neither is ever without the other.
+    /// Decides a command and makes its entry durable, in one transaction with other rows: neither exists without the
+    /// other.
     ///
     /// # Errors
     /// See [`SubmitError`].
@@ -170,7 +172,7 @@ impl Ledger {
         results
     }
 
-    /// Lets time pass for a workspace, if anything is due.
+    /// Lets time pass in a workspace, if anything is due.
     ///
     /// # Errors
     /// See [`SubmitError`].
@@ -178,7 +180,7 @@ impl Ledger {
         self.submit(workspace, Command::Tick, Asked::internal("scheduler", workspace, None)).await
     }
 
-    /// A workspace, settled to now.
+    /// Returns a workspace, settled to now; `None` when it was never opened.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -186,7 +188,7 @@ impl Ledger {
         self.store.workspace(id).await
     }
 
-    /// Returns the catalog versions, with the one that a workspace is on among them: where another process has just
+    /// Returns the catalog versions, among them the one that a workspace is on: where another process has just
     /// published it, the versions are read again first.
     ///
     /// # Errors
@@ -208,10 +210,10 @@ impl Ledger {
         Ok(self.store.catalogs())
     }
 
-    /// Whether a workspace other than this one has something that only one may have.
+    /// Returns whether another workspace than this one has a claim.
     ///
-    /// What looks free may be claimed a moment later: only the entry that comes with the claim settles it. A claim that
-    /// an older version made and whose workspace was never opened is let go.
+    /// A free name may be claimed a moment later: only the entry that comes with the claim decides. A claim that an
+    /// older version made for a workspace that was never opened is released.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -226,7 +228,7 @@ impl Ledger {
         Ok(false)
     }
 
-    /// What time it is for a workspace on a test clock, or for everyone else.
+    /// Returns the present instant on a test clock, or on the machine's clock with `None`.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -234,7 +236,7 @@ impl Ledger {
         self.store.now(test_clock).await
     }
 
-    /// What time it is for a workspace: by its clock, and never before its last entry.
+    /// Returns the present instant of a workspace: by its clock, and never before its last entry.
     ///
     /// # Errors
     /// When the store cannot answer.

@@ -1,6 +1,6 @@
-//! Links in mails, made when a mail is sent and never before.
+//! Links in mails, each made when its mail is sent and never before.
 //!
-//! Invariant: what makes a link secret is in no table, no log and no file; whoever holds the link was sent it.
+//! Invariant: the secret part of a link is in no table, no log and no file; only the recipient of the mail gets it.
 
 use crate::crypto::{is_signed, sign};
 use crate::email::{Email, is_same};
@@ -11,20 +11,20 @@ use crate::store::Unavailable;
 use scrip_engine::{Kind, Links as Pages, Timestamp, WorkspaceId};
 use std::sync::Arc;
 
-/// What links are made of.
+/// Means to make links: tokens, a signing secret, and the public address.
 pub struct Links {
-    /// Where tokens are kept, as hashes.
+    /// Ledger over the store that keeps tokens, as hashes.
     pub ledger: Arc<Ledger>,
-    /// What signs.
+    /// Secret that signs invitations.
     pub secret: Vec<u8>,
-    /// Where people reach us, without a slash at its end.
+    /// Public address of the server, without a slash at its end.
     pub public_url: String,
 }
 
-/// The link of a mail to an address; `None` when there is nothing to link to any more, and so nothing to send.
+/// Returns the link of a mail to an address; `None` when its object is gone, so that the mail need not be sent.
 ///
 /// # Errors
-/// When the store cannot keep what the link is to be known by.
+/// When the store cannot write the token of the link.
 pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -> Result<Option<Link>, Unavailable> {
     match mail {
         Mail::SignIn { workspace, known_as } => {
@@ -51,7 +51,8 @@ pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -
     }
 }
 
-/// A page that the catalog names, on this site unless it says otherwise; the site itself where it names none.
+/// Returns a page that the catalog names, on this site unless it is a full address; the site itself where the catalog
+/// names none.
 fn page(links: &Links, named: impl Fn(&Pages) -> Option<&String>) -> Link {
     let catalogs = links.ledger.store().catalogs();
     let path = catalogs.newest().and_then(|newest| named(&newest.catalog.links)).map_or("", String::as_str);
@@ -61,9 +62,9 @@ fn page(links: &Links, named: impl Fn(&Pages) -> Option<&String>) -> Link {
     }
 }
 
-/// Returns the id of the invitation that a mail is about and the address it is bound to, if it is open still. The mail
-/// was written with the entry that invites, before the invitation had a number: it names the workspace, where one
-/// invitation to an address is open at most. Invitations run out by the workspace's test clock, if it has one.
+/// Returns the id of the invitation that a mail is about and the address it is bound to, if it is still open. The mail
+/// was written with the entry that invites, before the invitation had a number: it names the workspace, where at most
+/// one invitation to an address is open. Invitations run out by the workspace's test clock, if it has one.
 async fn open_invitation(
     links: &Links,
     (named, expires_at): (&str, Timestamp),
@@ -80,7 +81,8 @@ async fn open_invitation(
     Ok(open.map(|open| (id.owned(Kind::Invitation, open.n), open.email.to_string())))
 }
 
-/// What signs somebody in, made for this mail: of a mail that is sent twice either link is good, and each once.
+/// Returns a link that signs a person in, made for this sending: of a mail that is sent twice either link is valid, and
+/// each once.
 async fn signing_in(
     links: &Links,
     email: &str,
@@ -92,18 +94,19 @@ async fn signing_in(
     Ok(Some(Link::new(sign_in::link(&links.public_url, ""), token)))
 }
 
-/// What shows that whoever holds it was invited at this address: without it an invitation's id, which many may see,
-/// opens nothing.
+/// Returns the signature which proves that its holder was invited at this address: without it an invitation's id, which
+/// many may see, opens nothing.
 pub fn invitation_signature(secret: &[u8], invitation: &str, recipient: &str) -> String {
     sign(secret, &invited(invitation, recipient))
 }
 
-/// Whether a link's signature is that of an invitation to this address.
+/// Returns whether a link's signature is that of an invitation to this address.
 pub fn is_invitation(secret: &[u8], invitation: &str, recipient: &str, signature: &str) -> bool {
     is_signed(secret, &invited(invitation, recipient), signature)
 }
 
-/// No id has a space in it, so one text is one invitation to one address; and nothing else that is signed begins so.
+/// Returns the text that is signed. No id contains a space, so one text stands for one invitation to one address; and
+/// no other signed text begins so.
 fn invited(invitation: &str, recipient: &str) -> String {
     format!("invitation {invitation} {recipient}")
 }

@@ -34,7 +34,8 @@ mod verify;
 
 use scrip_store::{self as store, clock, files};
 
-/// Every request allocates a few dozen small things on one thread and frees some of them on another.
+/// Allocator of the process: every request allocates a few dozen small objects on one thread and frees some of them on
+/// another.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

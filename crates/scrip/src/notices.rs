@@ -1,8 +1,8 @@
-//! What people are told of without having asked, and what is kept for lists, by what an entry says happened.
+//! Mails to members that follow from entries, and rows of entries that are kept for lists.
 //!
-//! The store asks at every entry, whoever caused it, and writes what it is told in the entry's transaction.
+//! The store calls [`told`] at every entry, whatever caused it, and writes the result in the entry's transaction.
 //!
-//! Invariant: reads nothing but what it is handed, and an entry says the same whenever it is asked.
+//! Invariant: only the arguments are read, and an entry gives the same result at every call.
 
 use crate::mail::Mail;
 use crate::store::rows::reviews::{self, Decision};
@@ -15,7 +15,8 @@ use scrip_engine::{
     TopUpEvent, Unit, Workspace, money, quantity,
 };
 
-/// What an entry brings about beside it. Almost none does, and then it costs a look at each event.
+/// Returns the mails and rows that follow from an entry. Most entries have none, and then the cost is one comparison
+/// for each event.
 pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
     let mut told = Told::default();
     for Dated(at, event) in events {
@@ -47,7 +48,7 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
                 let mail = Mail::TopUpPutOff { workspace: workspace.profile.name.clone(), until: *until };
                 tell_daily(workspace, "top_up_put_off", *at, &mail, &mut told);
             }
-            // Another price is told to the payment provider, at once or with one of the next renewals.
+            // Stripe is given the other price, at once or with one of the next renewals.
             Event::Plan(PlanEvent::CatalogMigrated { .. }) if workspace.subscription.payment.is_some() => {
                 look_at(workspace, &mut told);
             }
@@ -68,17 +69,18 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
     told
 }
 
-/// The payment provider is to be asked about the workspace's customer: something is to be bought or ended there.
+/// Adds a hint that the workspace's customer is to be reconciled: something is to be bought or ended at Stripe.
 fn look_at(workspace: &Workspace, told: &mut Told) {
     told.rows.push(customers::hint_with_entry(workspace.id));
 }
 
-/// Returns the row that passes a wish on to the worker where the workspace is no customer, whom a hint could be about.
+/// Returns the row that passes a wish on to the worker where the workspace has no Stripe customer that a hint could be
+/// about.
 fn wish(workspace: &Workspace, n: u32, at: Timestamp) -> Statement {
     stripe_events::wish_with_entry(&format!("top_up:{}:{n}", workspace.id), WISH, at, workspace.id)
 }
 
-/// Mails that automatic top-ups have stopped, and where the pack has changed, how.
+/// Adds a mail that automatic top-ups have stopped, and, where the pack has changed, its old and new terms.
 fn tell_of_stop(catalogs: &Catalogs, workspace: &Workspace, why: TopUpStop, at: Timestamp, told: &mut Told) {
     let Some(top_up) = &workspace.billing.top_up else { return };
     let words = |credits: Amount, amount: Amount, currency: &str| {
@@ -90,7 +92,7 @@ fn tell_of_stop(catalogs: &Catalogs, workspace: &Workspace, why: TopUpStop, at: 
     let now = pack.map(|pack| words(pack.credits + pack.bonus, pack.amount, &pack.currency));
     let (name, pack) = (workspace.profile.name.clone(), top_up.terms.pack.to_string());
     let mail = Mail::TopUpStopped { workspace: name, pack, why, was, now };
-    // Whoever asks for top-ups again and again is told once a day of each reason: the mail is of the day.
+    // A member may ask for top-ups again and again: one mail a day is sent for each reason.
     tell_daily(workspace, &format!("top_up_stopped_{why:?}"), at, &mail, told);
 }
 
@@ -102,7 +104,7 @@ fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mu
             tell(workspace, notice.name(), &mail, told);
         }
         Notice::GrantExpiring { grant, amount } => {
-            // Where time passed for long at once, it may have expired meanwhile, or been forgotten.
+            // Where a long time passed at once, the grant may have expired or been forgotten meanwhile.
             let lot = workspace.grant(*grant).filter(|lot| !lot.dead(workspace.at));
             if let Some((unit, expires_at)) = lot.and_then(|lot| Some((lot.unit, lot.expires_at?))) {
                 let mail = Mail::GrantExpiring { workspace: name, amount: *amount, unit, expires_at };
@@ -124,8 +126,8 @@ fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mu
     }
 }
 
-/// A review was decided: its newest application, or without one. What an operator approves unasked, with a plan, is
-/// told to nobody.
+/// Adds the mail of a decided review, about its newest application. An approval that an operator gave with a plan,
+/// without an application, is not mailed.
 fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timestamp, told: &mut Told) {
     let Some(known) = workspace.billing.reviews.get(review) else { return };
     let is_unasked = known.application == 0;
@@ -154,26 +156,26 @@ fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timest
     }));
 }
 
-/// The name of the workspace's plan, as its pages have it.
+/// Returns the name of the workspace's plan, as pages show it.
 fn plan(catalogs: &Catalogs, workspace: &Workspace) -> String {
     let id = &workspace.subscription.plan;
     let known = catalogs.get(workspace.catalog).and_then(|published| published.catalog.plan(id));
     known.map_or_else(|| id.to_string(), |plan| plan.name.clone())
 }
 
-/// The names of the plans that a review is for.
+/// Returns the names of the plans that require a review.
 fn plans(catalogs: &Catalogs, review: &Name) -> Vec<String> {
     let newest = catalogs.newest().map(|newest| newest.catalog.plans.as_slice()).unwrap_or_default();
     newest.iter().filter(|plan| plan.requires.contains(review)).map(|plan| plan.name.clone()).collect()
 }
 
-/// Mails something to whoever answers for the workspace: its admins, or its owner where it has none. What is no address
-/// gets nothing. The same entry again is the same mails.
+/// Adds mails to the people who answer for the workspace: its admins, or its owner where it has none. A recipient that
+/// is no address gets none. The same entry gives the same mails again.
 fn tell(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Told) {
     tell_as(workspace, &format!("{}:{what}", workspace.seq), mail, told);
 }
 
-/// The same for what a member can cause as often as they like: of one day one mail is sent.
+/// Adds mails for an event that a member can cause at will: of the mails of one day only the first is sent.
 fn tell_daily(workspace: &Workspace, what: &str, at: Timestamp, mail: &Mail, told: &mut Told) {
     tell_as(workspace, &format!("day {}:{what}", at.day()), mail, told);
 }
@@ -250,7 +252,7 @@ mod tests {
         let quiet = [
             Event::Workspace(WorkspaceEvent::Unfrozen),
             Event::Notice(Notice::CreditsRecovered { left: amount }),
-            // It is not there any more, or was never: by now there is nothing to be done about it.
+            // The grant is gone, or never existed: there is nothing left to be done about it.
             Event::Notice(Notice::GrantExpiring { grant: 9, amount }),
         ];
         assert_eq!(ids(&ada, &quiet), Vec::<String>::new());

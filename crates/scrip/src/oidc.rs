@@ -1,14 +1,14 @@
-//! Signing in with an OpenID provider: the authorization code flow with PKCE.
+//! Sign-in with an OpenID identity provider: the authorization code flow with PKCE.
 //!
-//! An attempt is a random number that only the browser knows, in a signed cookie. What the provider is told (`state`,
-//! `nonce`, the challenge) follows from that number by our secret, so that nothing is kept for an attempt that is never
-//! finished, and what was begun in one browser cannot be finished in another.
+//! An attempt is a random number that only the browser knows, in a signed cookie. The values that the identity provider
+//! is sent (`state`, `nonce`, the challenge) follow from that number by the server's secret, so that nothing is stored
+//! for an attempt that is never finished, and an attempt of one browser cannot be finished in another.
 //!
-//! The ID token comes from the token endpoint itself, over TLS. So who issued it is known from the connection, and its
-//! signature is not checked: OpenID Connect Core, 3.1.3.7, point 6. That is why a provider must be reached by `https`,
-//! unless it is on this machine.
+//! The ID token comes from the token endpoint itself, over TLS. So its issuer is known from the connection, and its
+//! signature is not checked: OpenID Connect Core, 3.1.3.7, point 6. Therefore an identity provider must be reached by
+//! `https`, unless it is on this machine.
 //!
-//! Invariant: nobody is signed in by an address that the provider has not verified.
+//! Invariant: no person is signed in by an address that the identity provider has not verified.
 
 use crate::crypto::{hex, is_signed, random, sha256, sign};
 use crate::outbound::{asker, encoded, read, trusted};
@@ -21,31 +21,31 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// How long somebody may take at the provider, in seconds.
+/// Maximum time that a person may spend at the identity provider, in seconds.
 pub const PATIENCE: u32 = 600;
-/// How long what a provider says about itself is believed, in microseconds.
+/// Time for which an identity provider's configuration is used before it is read again, in microseconds.
 const KNOWN_FOR: i64 = 3_600 * SECOND;
-/// How long a provider may take to answer.
+/// Maximum time that an identity provider may take for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a provider may take to say something about itself: others wait for the same answer.
+/// Maximum time that an identity provider may take to send its configuration: other requests wait for the same answer.
 const FIND_TIMEOUT: Duration = Duration::from_secs(5); // # assumed
-/// How long a provider that did not is not asked again.
+/// Time for which an identity provider that did not send its configuration is not asked again.
 const FAILED_FOR: Duration = Duration::from_secs(10); // # assumed
-/// How far a provider's clock may be ahead, in seconds.
+/// Maximum time that an identity provider's clock may be ahead, in seconds.
 const AHEAD: i64 = 60; // # assumed
-/// The longest answer of a provider that is read.
+/// Maximum size of an identity provider's answer, in bytes.
 const ANSWER_MAX: usize = 1 << 18;
 
-/// Why somebody was not signed in.
+/// Reason why a person was not signed in.
 #[derive(Debug)]
 pub enum Failure {
-    /// They may not be: why, for the operator's log.
+    /// The person may not sign in; the reason is for the operator's log.
     Refused(String),
-    /// The provider does not answer, or not as one does: nobody can say.
+    /// The identity provider does not answer, or its answer is invalid: the person's identity is unknown.
     Unreachable(String),
 }
 
-/// A provider that signs people in.
+/// An identity provider that signs people in.
 pub struct Oidc {
     issuer: String,
     client_id: String,
@@ -54,25 +54,25 @@ pub struct Oidc {
     found: Mutex<Found>,
 }
 
-/// What was found out about a provider.
+/// Result of the last request for the identity provider's configuration.
 #[derive(Default)]
 struct Found {
-    /// When it was asked, and what it said.
+    /// Configuration, with the instant at which it was asked for.
     provider: Option<(Timestamp, Provider)>,
-    /// When it did not answer, and how.
+    /// Error of the last failed request, with its instant.
     failed: Option<(Instant, String)>,
 }
 
-/// A person whom a provider vouches for.
+/// A person that an identity provider vouches for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Vouched {
-    /// The name that the provider never gives to anybody else.
+    /// Identifier that the identity provider never gives to another person.
     pub subject: String,
-    /// Their address, which the provider has verified.
+    /// Address of the person, which the identity provider has verified.
     pub email: String,
 }
 
-/// What a provider says about itself.
+/// Configuration of an identity provider, as it publishes it.
 #[derive(Clone, Deserialize)]
 struct Provider {
     issuer: String,
@@ -81,14 +81,14 @@ struct Provider {
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
-/// What a token endpoint answers.
+/// Answer of a token endpoint, as far as it is needed.
 #[derive(Deserialize)]
 struct Tokens {
     id_token: String,
 }
 
 impl Oidc {
-    /// The provider that the settings name, if they name one.
+    /// Returns the identity provider that the settings name, if they name one.
     ///
     /// # Errors
     /// When only a part of it is named, or it is not reached by `https`.
@@ -107,20 +107,20 @@ impl Oidc {
         Ok(Some(Oidc { issuer, client_id, client_secret, http, found: Mutex::default() }))
     }
 
-    /// The provider's own name.
+    /// Returns the issuer, which is the identity provider's own name.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Whether this is the provider's own name.
+    /// Returns whether a name is the identity provider's own.
     pub fn is_issuer(&self, name: &str) -> bool {
         name == self.issuer
     }
 
-    /// Where a browser is sent to begin an attempt.
+    /// Returns the address that a browser is sent to at the beginning of an attempt.
     ///
     /// # Errors
-    /// When the provider does not answer.
+    /// When the identity provider does not answer.
     pub async fn begin(
         &self,
         attempt: &Attempt,
@@ -144,10 +144,10 @@ impl Oidc {
         Ok(url.into())
     }
 
-    /// Returns the person whom the provider gave this code.
+    /// Returns the person that the identity provider gave this code.
     ///
     /// # Errors
-    /// When the provider does not answer, does not know the code, or vouches for nobody.
+    /// When the identity provider does not answer, does not know the code, or vouches for no one.
     pub async fn finish(
         &self,
         attempt: &Attempt,
@@ -167,7 +167,7 @@ impl Oidc {
         let mut request = self.http.post(endpoint(&provider.token_endpoint)?);
         let methods = provider.token_endpoint_auth_methods_supported;
         if methods.is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic")) {
-            // Both are encoded as in a form before they are put together (RFC 6749, 2.3.1).
+            // Both are encoded as in a form before they are joined (RFC 6749, 2.3.1).
             request = request.basic_auth(encoded(&self.client_id), Some(encoded(&self.client_secret)));
         } else {
             form.extend([("client_id", &*self.client_id), ("client_secret", &self.client_secret)]);
@@ -198,7 +198,7 @@ impl Oidc {
             ("nbf", claims["nbf"].is_null() || claims["nbf"].as_i64().is_some_and(|start| has_begun(start, now))),
             ("nonce", text("nonce") == nonce),
             ("sub", !text("sub").is_empty() && !text("sub").contains(char::is_control)),
-            // Some providers write a text here, against the specification.
+            // Some identity providers write a text here, against the specification.
             ("email_verified", claims["email_verified"] == true || claims["email_verified"] == "true"),
             ("email", !text("email").is_empty()),
         ];
@@ -208,8 +208,8 @@ impl Oidc {
         }
     }
 
-    /// Returns what the provider says about itself, asked for once an hour. One that does not answer is not asked again
-    /// for some seconds: whoever comes meanwhile is told at once.
+    /// Returns the configuration of the identity provider, read once an hour. After a failed request the provider is
+    /// not asked again for some seconds: requests of that time fail at once.
     async fn provider(&self, now: Timestamp) -> Result<Provider, Failure> {
         let mut found = self.found.lock().await;
         if let Some((since, provider)) = &found.provider
@@ -232,7 +232,7 @@ impl Oidc {
         }
     }
 
-    /// Asks the provider about itself; the reason where it does not say.
+    /// Requests the configuration of the identity provider; the error is the reason of the failure.
     async fn find(&self) -> Result<Provider, String> {
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let asked = ask::<Provider>(self.http.get(url).timeout(FIND_TIMEOUT)).await;
@@ -244,29 +244,29 @@ impl Oidc {
     }
 }
 
-/// Returns true if something that begins at a second has begun, by a clock that may be a little behind.
+/// Returns true if an instant in seconds is past, by a clock that may be a little behind.
 fn has_begun(start: i64, now: Timestamp) -> bool {
     Timestamp::from_micros(0).after_seconds(start.saturating_sub(AHEAD)) <= now
 }
 
-/// An attempt to sign in, in one browser.
+/// Attempt to sign in, in one browser.
 pub struct Attempt {
     id: String,
     expires: i64,
 }
 
 impl Attempt {
-    /// A new one.
+    /// Starts an attempt with a random id.
     pub fn new(now: Timestamp) -> Attempt {
         Attempt { id: hex(&random::<16>()), expires: now.micros() / SECOND + i64::from(PATIENCE) }
     }
 
-    /// As the browser keeps it.
+    /// Returns the attempt as the signed cookie that the browser keeps.
     pub fn cookie(&self, secret: &[u8]) -> String {
         format!("{}.{}.{}", self.id, self.expires, sign(secret, &self.claim()))
     }
 
-    /// Reads what a browser kept, if it is ours and has not run out.
+    /// Reads the cookie of a browser, if its signature is right and it has not run out.
     pub fn read(cookie: &str, secret: &[u8], now: Timestamp) -> Option<Attempt> {
         let mut parts = cookie.split('.');
         let (id, expires, signature) = (parts.next()?.to_owned(), parts.next()?.parse().ok()?, parts.next()?);
@@ -275,17 +275,17 @@ impl Attempt {
         (good && now < attempt.ends_at()).then_some(attempt)
     }
 
-    /// When it has run out.
+    /// Returns the instant at which the attempt runs out.
     pub fn ends_at(&self) -> Timestamp {
         Timestamp::from_micros(0).after_seconds(self.expires)
     }
 
-    /// What no other attempt has.
+    /// Returns the attempt's id, which no other attempt has.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Whether the provider was sent this by this attempt.
+    /// Returns whether a state that came back was sent by this attempt.
     pub fn is_of(&self, state: &str, secret: &[u8]) -> bool {
         is_signed(secret, &self.about("state"), state)
     }
@@ -298,7 +298,7 @@ impl Attempt {
         sign(secret, &self.about("nonce"))
     }
 
-    /// 64 characters of the 43 to 128 that PKCE asks for.
+    /// Returns 64 characters of the 43 to 128 that PKCE asks for.
     fn verifier(&self, secret: &[u8]) -> String {
         sign(secret, &self.about("verifier")) + &sign(secret, &self.about("rest of the verifier"))
     }
@@ -320,7 +320,7 @@ fn endpoint(address: &str) -> Result<Url, Failure> {
     trusted(address).ok_or_else(|| Failure::Unreachable(format!("{address} is no https address")))
 }
 
-/// The answer of a provider, read no further than an answer goes.
+/// Returns the answer of an identity provider, at most [`ANSWER_MAX`] bytes of it.
 async fn ask<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failure> {
     let unreachable = |error: reqwest::Error| Failure::Unreachable(error.without_url().to_string());
     let response = request.send().await.map_err(unreachable)?;
@@ -335,7 +335,7 @@ async fn ask<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failure>
     answer.ok_or_else(|| Failure::Unreachable(format!("the provider answers {status}, and not as one does")))
 }
 
-/// What an ID token says: the second of its three parts.
+/// Returns the claims of an ID token: the second of its three parts.
 fn claims_of(token: &str) -> Option<Value> {
     let mut parts = token.split('.');
     let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
@@ -345,7 +345,7 @@ fn claims_of(token: &str) -> Option<Value> {
 
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Base 64 for addresses, without padding.
+/// Encodes bytes in base 64 for addresses, without padding.
 fn base64url(bytes: &[u8]) -> String {
     let digits = |group: &[u8]| {
         let byte = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
@@ -355,7 +355,7 @@ fn base64url(bytes: &[u8]) -> String {
     bytes.chunks(3).flat_map(digits).collect()
 }
 
-/// Reads what [`base64url`] writes; nothing else.
+/// Decodes the form that [`base64url`] writes, and no other.
 fn from_base64url(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut known) = (0_u32, 0);

@@ -1,11 +1,10 @@
-//! Operator keys: what each may do, for how long, and when it was last used.
+//! Operator keys: the scopes of each, its lifetime, and its last use.
 //!
-//! A key that was revoked is good nowhere once the answer to its revocation is there. Processes over one database read
-//! the keys again and again, believe what they read for [`BELIEVED`] and no longer, and a revocation is answered after
-//! that time.
+//! A revoked key is invalid in every process once the revocation is answered. Processes over one database read the keys
+//! again and again and use them for [`BELIEVED`] and no longer; a revocation is answered after that time.
 //!
-//! Invariant: whatever is not in the list of what a scope allows needs `all`, and a key can only be made by one that
-//! may do everything.
+//! Invariant: a request that is not in the list of a scope needs `all`, and a key can only be made with a key that has
+//! `all`.
 
 use crate::acts;
 use crate::clock::{self, Stopwatch};
@@ -18,38 +17,38 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-/// How long what was read of the keys is believed, where another process may have changed it.
+/// Maximum age of keys that were read, where another process may have changed them.
 const BELIEVED: Duration = Duration::from_millis(500);
-/// How long a key may be used before that is written down again, in microseconds.
+/// Minimum time between two records of a key's use, in microseconds.
 const USED_EVERY: i64 = 60 * SECOND;
 /// Name of the key that the first start makes.
 pub const FIRST: &str = "first";
 
-/// A part of what operators may do.
+/// A set of requests that an operator key is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// To see everything, secrets excepted.
+    /// To read everything, secrets excepted.
     Read,
-    /// To quote, hold and run, and to see holds and runs.
+    /// To quote, hold and run, and to read holds and runs.
     Holds,
-    /// To give credits.
+    /// To give credits to workspaces.
     Grants,
-    /// To make links that let somebody in, and pages on which they pay.
+    /// To make links that sign a person in, checkout sessions and sessions of the billing portal.
     Links,
     /// To open workspaces on the free plan, and to rename them.
     Workspaces,
     /// To check, publish and migrate catalogs.
     Catalog,
-    /// To do everything.
+    /// To do everything an operator can.
     All,
 }
 
 impl Scope {
-    /// Every scope.
+    /// Every scope, in their order.
     pub const ALL: [Scope; 7] =
         [Scope::Read, Scope::Holds, Scope::Grants, Scope::Links, Scope::Workspaces, Scope::Catalog, Scope::All];
 
-    /// The scope's name in the API and in the database.
+    /// Returns the scope's name in the API and in the database.
     pub const fn name(self) -> &'static str {
         match self {
             Scope::Read => "read",
@@ -62,7 +61,7 @@ impl Scope {
         }
     }
 
-    /// The scope of a name.
+    /// Returns the scope with a name.
     pub fn of(name: &str) -> Option<Scope> {
         Scope::ALL.into_iter().find(|scope| scope.name() == name)
     }
@@ -73,26 +72,26 @@ impl Scope {
 pub struct OperatorKey {
     /// SHA-256 of the secret.
     pub hash: [u8; 32],
-    /// Shown in lists.
+    /// Name of the key in lists.
     pub name: String,
-    /// The secret's last four letters.
+    /// Last four letters of the secret.
     pub last4: String,
-    /// Scopes, each once, in their order.
+    /// Scopes of the key, each once, in their order.
     pub scopes: Vec<Scope>,
-    /// Units that it may grant in a day of UTC; absent is no limit.
+    /// Number of units that the key may grant in a day of UTC; `None` without a limit.
     pub grants_per_day: Option<i64>,
-    /// Instant at which it was made; absent for the key that the environment gives.
+    /// Instant at which the key was made; `None` for the key that the environment gives.
     pub created_at: Option<Timestamp>,
-    /// Instant from which on it is dead.
+    /// Instant from which the key is invalid.
     pub expires_at: Option<Timestamp>,
-    /// Instant at which it was revoked.
+    /// Instant at which the key was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// Instant of its last use, to a minute.
+    /// Instant of the key's last use, to a minute.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl OperatorKey {
-    /// A key that may do everything for ever.
+    /// Returns a key that may do everything for ever.
     pub fn of_everything(secret: &str, name: &str) -> OperatorKey {
         OperatorKey {
             hash: sha256(&[secret.as_bytes()]),
@@ -107,27 +106,27 @@ impl OperatorKey {
         }
     }
 
-    /// The key's id, which follows from its secret and says nothing about it.
+    /// Returns the key's id, which follows from its secret and does not reveal it.
     pub fn id(&self) -> String {
         format!("opk_{}", &hex(&self.hash)[..16])
     }
 
-    /// The key as the journal names whoever uses it.
+    /// Returns the name that the journal keeps for the user of the key.
     pub fn actor(&self) -> String {
         format!("operator …{}", self.last4)
     }
 
-    /// Returns true if the key is good at an instant.
+    /// Returns true if the key is valid at an instant.
     pub fn is_good(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Returns true if one of the key's scopes is enough for a request that any of these is enough for.
+    /// Returns true if the key has `all`, or one of the scopes that are enough for a request.
     pub fn may(&self, enough: &[Scope]) -> bool {
         self.scopes.iter().any(|scope| *scope == Scope::All || enough.contains(scope))
     }
 
-    /// Returns the key's row; one that has no instant of its making is made now.
+    /// Returns the key's row; a key without an instant of its making is made now.
     fn row(&self, now: Timestamp) -> operators::Key {
         let scopes: Vec<&str> = self.scopes.iter().map(|scope| scope.name()).collect();
         operators::Key {
@@ -149,7 +148,7 @@ impl OperatorKey {
             name: row.name,
             last4: row.last4,
             created_at: Some(row.created_at),
-            // A word that this version does not know allows nothing.
+            // A scope that this version does not know allows nothing.
             scopes: row.scopes.split(' ').filter_map(Scope::of).collect(),
             grants_per_day: row.grants_per_day,
             expires_at: row.expires_at,
@@ -159,30 +158,30 @@ impl OperatorKey {
     }
 }
 
-/// Keys that were made, as they were last read.
+/// Keys that were made, with the time of the last read.
 #[derive(Default)]
 struct Made {
-    /// Number of changes of this process's own: what was read before one is not believed after it.
+    /// Number of changes by this process: keys that were read before a change are not used after it.
     changes: u64,
     read: Option<(Stopwatch, Arc<[Arc<OperatorKey>]>)>,
 }
 
 /// The operator keys of a deployment.
 pub struct OperatorKeys {
-    /// The key that the environment gives.
+    /// Key that the environment gives.
     given: Option<Arc<OperatorKey>>,
-    /// Keys that were made, and when they were read.
+    /// Keys that were made, and the time of the last read.
     made: RwLock<Made>,
     used: Mutex<HashMap<[u8; 32], Timestamp>>,
 }
 
 impl OperatorKeys {
-    /// Keys of which one may be given from outside.
+    /// Returns the keys of a deployment, with one that may be given from outside.
     pub fn new(given: Option<OperatorKey>) -> OperatorKeys {
         OperatorKeys { given: given.map(Arc::new), made: RwLock::default(), used: Mutex::default() }
     }
 
-    /// Returns every key as it stands now: the given one first, then those that were made, oldest first.
+    /// Returns all keys in their present state: the given one first, then those that were made, oldest first.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -192,7 +191,7 @@ impl OperatorKeys {
         Ok(self.given.iter().chain(made.iter().filter(is_another)).cloned().collect())
     }
 
-    /// Returns the key of a secret, if it is good now.
+    /// Returns the key of a secret, if it is valid now.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -206,7 +205,7 @@ impl OperatorKeys {
         Ok(made.iter().find(|key| key.hash == hash && key.is_good(now)).cloned())
     }
 
-    /// Writes down that a key was used, once a minute at most and beside the request.
+    /// Records that a key was used, at most once a minute, in a task beside the request.
     pub fn used(&self, ledger: &Arc<Ledger>, key: &OperatorKey, secret: &str) {
         let now = clock::now();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -227,7 +226,7 @@ impl OperatorKeys {
         });
     }
 
-    /// Keeps a new key; `false` where a good one has its name.
+    /// Adds a new key; returns `false` where a valid one has its name.
     ///
     /// # Errors
     /// When the store cannot write.
@@ -247,7 +246,7 @@ impl OperatorKeys {
         Ok(is_made)
     }
 
-    /// Ends a key for ever; when this returns, it is good in no process.
+    /// Revokes a key for ever; when this returns, the key is invalid in every process.
     ///
     /// # Errors
     /// When the store cannot write.
@@ -262,7 +261,7 @@ impl OperatorKeys {
         Ok(())
     }
 
-    /// Takes units from what a key may still grant today; `None` where that is less.
+    /// Reserves units of those that a key may still grant today; `None` where fewer are left.
     ///
     /// # Errors
     /// When the store cannot write.
@@ -276,7 +275,7 @@ impl OperatorKeys {
         Ok(is_reserved.then_some(Reservation(Some((key.hash, day, units)))))
     }
 
-    /// Returns the keys that were made, read not longer ago than they are believed.
+    /// Returns the keys that were made, read at most [`BELIEVED`] ago where another process may change them.
     async fn made(&self, store: &Store) -> Result<Arc<[Arc<OperatorKey>]>, Unavailable> {
         let is_alone = !matches!(store, Store::Postgres(_));
         match &self.made.read().unwrap_or_else(PoisonError::into_inner).read {
@@ -299,7 +298,7 @@ impl OperatorKeys {
         Ok(made)
     }
 
-    /// Has the keys read again before anybody is believed.
+    /// Has the keys read again before the next one is checked.
     fn forget(&self) {
         let mut known = self.made.write().unwrap_or_else(PoisonError::into_inner);
         known.changes += 1;
@@ -307,11 +306,11 @@ impl OperatorKeys {
     }
 }
 
-/// Somebody who changes operator keys, for the audit log.
+/// Operator who changes operator keys, for the audit log.
 pub struct Actor<'a> {
-    /// The actor as the journal names them.
+    /// Name of the operator, as the journal keeps it.
     pub name: &'a str,
-    /// The id of the request.
+    /// Identifier of the request.
     pub request: Option<String>,
 }
 
@@ -329,13 +328,13 @@ impl Actor<'_> {
     }
 }
 
-/// Units that a key has taken from its day: what is not granted is given back.
+/// Units that a key has reserved of its day; those that are not granted are returned.
 #[must_use]
 #[derive(Default)]
 pub struct Reservation(Option<([u8; 32], i64, i64)>);
 
 impl Reservation {
-    /// Gives units back that were not granted.
+    /// Returns units to the key's day that were not granted.
     pub async fn give_back(self, store: &Store) {
         let Some((hash, day, units)) = self.0 else { return };
         if let Err(error) = take(store, hash, day, -units, i64::MAX).await {
@@ -344,17 +343,17 @@ impl Reservation {
     }
 }
 
-/// How often units are tried to be taken while others take some of the same key's.
+/// Maximum number of attempts to take units while other requests take units of the same key.
 const TRIES: usize = 100;
 
-/// Takes units from what a key may grant in a day; `false` where so many are not left.
+/// Takes units of those that a key may grant in a day; returns `false` where fewer are left.
 ///
 /// # Errors
-/// When the store cannot write, or the row is not there or does not carry its seal.
+/// When the store cannot write, or the row is missing or does not carry its seal.
 async fn take(store: &Store, hash: [u8; 32], day: i64, units: i64, most: i64) -> Result<bool, Unavailable> {
     for _ in 0..TRIES {
         let before = operators::granted(store.reader(), &hash).await?;
-        // A day that is over takes nothing back, and another begins at nothing.
+        // Units of a day that is over are not returned, and another day begins at zero.
         let taken = if before.day == day { before.amount } else { 0 };
         let amount = taken.saturating_add(units);
         if amount > most {
@@ -370,7 +369,7 @@ async fn take(store: &Store, hash: [u8; 32], day: i64, units: i64, most: i64) ->
     Err(Unavailable("an operator key is used by too many at once".to_owned()))
 }
 
-/// The last four letters of a secret.
+/// Returns the last four letters of a secret.
 pub fn last4(secret: &str) -> String {
     secret.chars().skip(secret.chars().count().saturating_sub(4)).collect()
 }

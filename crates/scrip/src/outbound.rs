@@ -1,19 +1,19 @@
-//! What every request to somebody else's server has in common: where secrets may be sent, how a form is written, and
-//! how far an answer is read.
+//! Requests to other servers: the addresses that secrets may be sent to, the encoding of forms, and the maximum size of
+//! answers.
 //!
-//! Invariant: nothing is sent unencrypted to another machine.
+//! Invariant: no request goes unencrypted to another machine.
 
 use reqwest::{Client, ClientBuilder, Response, Url};
 use std::net::IpAddr;
 
-/// An address, if secrets may be sent there: by `https`, or to this machine.
+/// Returns an address, if secrets may be sent there: by `https`, or to this machine.
 pub fn trusted(address: &str) -> Option<Url> {
     let url = Url::parse(address).ok()?;
     let (encrypted, here) = (url.scheme() == "https", url.scheme() == "http" && is_here(&url));
     (url.has_host() && (encrypted || here)).then_some(url)
 }
 
-/// Whether a host is this machine.
+/// Returns whether a host is this machine.
 pub fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
@@ -23,21 +23,21 @@ fn is_here(url: &Url) -> bool {
     is_loopback(url.host_str().unwrap_or_default())
 }
 
-/// What asks at an address: it goes nowhere else, whatever the answer says.
+/// Returns a client for requests to an address. It follows no redirect, so it never sends to another.
 pub fn asker(url: &Url) -> ClientBuilder {
     let http = Client::builder().redirect(reqwest::redirect::Policy::none());
-    // What is on this machine is not reached by way of another one.
+    // An address on this machine is not reached through a proxy on another one.
     if is_here(url) { http.no_proxy() } else { http }
 }
 
-/// A value in a form.
+/// Returns a value, encoded for a form.
 pub fn encoded(value: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let letter = |byte: u8| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     value.bytes().map(letter).collect()
 }
 
-/// The body of an answer, or `None` when it is longer than an answer goes.
+/// Returns the body of an answer; `None` when it is longer than `most` bytes.
 ///
 /// # Errors
 /// When the connection ends before the body does.

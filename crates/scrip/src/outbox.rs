@@ -1,9 +1,9 @@
-//! The outbox: mails that were written with what they tell of, and one worker a process that sends them.
+//! Outbox: mails that were written with their entries, and one worker in each process that sends them.
 //!
-//! A mail is leased, its link is made, it is sent and marked. Whoever dies in between has sent it or not, and after the
-//! lease it is sent again: at least once, and a double has the same `Message-ID`.
+//! A mail is leased, its link is made, it is sent and marked. A worker that dies in between may have sent it, and after
+//! the lease it is sent again: at least once, and a second copy has the same `Message-ID`.
 //!
-//! Invariant: only what is committed is sent, and what is committed is sent or says why not.
+//! Invariant: only committed mails are sent, and every committed mail is sent or has a recorded cause.
 
 use crate::blocks;
 use crate::links::{self, Links};
@@ -16,27 +16,27 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Mails sent at once.
+/// Maximum number of mails that are sent at once.
 const WAVE: i64 = 16;
-/// How long whoever sends a mail may be silent before another sends it: longer than a server may take.
+/// Lifetime of a mail's lease in seconds, after which another worker sends it: longer than a server may take.
 const LEASE_SECONDS: i64 = 120;
-/// How often mails are looked for that nobody told of: other processes write some, and some are tried again.
+/// Time between two reads of due mails without a signal: other processes write some, and some are tried again.
 const EVERY: Duration = Duration::from_secs(1);
 /// Seconds until a mail is tried again that was not sent in its first attempt, its second, and so on. The last attempt
 /// is the one after the last of these.
 const AGAIN: [i64; 7] = [60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600, 12 * 3600, 24 * 3600]; // # assumed from the fifth on
-/// Letters of a cause that are kept.
+/// Maximum number of letters of a cause that are stored.
 const CAUSE_MAX: usize = 500;
 
 const _: () = assert!(LEASE_SECONDS > PATIENCE.as_secs() as i64, "nobody else sends a mail that is being sent");
 
-/// Sends mails.
+/// Worker that sends mails.
 pub struct Outbox {
     links: Links,
     mailer: Mailer,
 }
 
-/// Writes a mail that tells of no entry, to be sent at once.
+/// Writes a mail that reports no entry, to be sent at once.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -48,33 +48,33 @@ pub async fn enqueue(store: &Store, mail: NewMail) -> Result<(), Unavailable> {
 }
 
 impl Outbox {
-    /// An outbox over the ledger that its links are kept in.
+    /// Returns an outbox that makes links and sends by a mailer.
     pub fn new(links: Links, mailer: Mailer) -> Outbox {
         Outbox { links, mailer }
     }
 
-    /// Sends for as long as the process lives.
+    /// Sends mails for as long as the process lives.
     pub async fn run(self: Arc<Self>) {
         loop {
             let round = async { self.round(self.links.ledger.now(None).await?).await };
             match round.await {
-                // A full wave: there is more.
+                // A full wave: more mails are due.
                 Ok(sent) if sent == WAVE as usize => continue,
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "mails wait"),
             }
-            // Whoever writes one wakes us; the time-out is for all others.
+            // A mail that this process writes wakes the worker; the time-out is for all others.
             let _ = tokio::time::timeout(EVERY, self.links.ledger.store().mailed().notified()).await;
         }
     }
 
-    /// Sends what is due at an instant, at most a wave of it; how many mails that were, sent or not.
+    /// Sends mails that are due at an instant, at most a wave of them; returns their number, sent or not.
     ///
     /// # Errors
     /// When the store cannot answer.
     pub async fn round(self: &Arc<Self>, now: Timestamp) -> Result<usize, Unavailable> {
         let store = self.links.ledger.store();
-        // Most often there is none, and a look holds nobody up.
+        // Most often no mail is due, and a read delays no other work.
         if !mails::is_any_due(store.worker(), now).await? {
             return Ok(0);
         }
@@ -95,7 +95,7 @@ impl Outbox {
         Ok(many)
     }
 
-    /// Sends a mail, and notes what became of it.
+    /// Sends a mail, and records the result.
     async fn one(&self, mail: &Leased, now: Timestamp) -> Result<(), Unavailable> {
         let sent = match usize::try_from(mail.attempt).is_ok_and(|attempt| attempt <= AGAIN.len() + 1) {
             true => self.send(mail, now).await,
@@ -121,7 +121,7 @@ impl Outbox {
         }
     }
 
-    /// Returns true if a mail is for somebody who is blocked, or is sent because of one.
+    /// Returns true if a mail goes to a blocked person, or is an invitation by one.
     async fn is_of_the_blocked(&self, leased: &Leased, mail: &Mail) -> Result<bool, Unavailable> {
         let store = self.links.ledger.store();
         if let Mail::Invitation { inviter, .. } = mail
@@ -133,7 +133,7 @@ impl Outbox {
     }
 
     async fn send(&self, leased: &Leased, now: Timestamp) -> Result<(), Failure> {
-        // A newer version may share the database: what it wrote is for it to send.
+        // A newer version may share the database: it sends the mails that it wrote.
         let mail = Mail::read(&leased.kind, &leased.data).map_err(Failure::Later)?;
         if !leased.is_sealed {
             return Err(Failure::Never("its row is not what its seal says".to_owned()));
@@ -152,7 +152,7 @@ impl Outbox {
     }
 }
 
-/// A cause as it is kept: one line, and not too much of what a server may say.
+/// Returns a cause in the form in which it is stored: one line of at most [`CAUSE_MAX`] letters.
 fn told(cause: &str) -> String {
     let line = cause.chars().map(|c| if c.is_control() { ' ' } else { c });
     line.take(CAUSE_MAX).collect()

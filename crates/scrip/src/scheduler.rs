@@ -1,6 +1,7 @@
-//! Time: ticks for whatever is due on the machine's clock, and test clocks that play it in true order.
+//! Scheduler: ticks workspaces that have something due on the machine's clock, and moves test clocks in true order.
 //!
-//! Invariant: only ticks. What a tick does, and when it was due, is the engine's to say; a late one changes no balance.
+//! Invariant: the scheduler only ticks. The engine decides the effect of a tick, and the instant that it was due; a
+//! late one changes no balance.
 
 use crate::gateway::dispatch::Dispatcher;
 use crate::ledger::Ledger;
@@ -12,16 +13,16 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-/// Workspaces ticked at once: as many as share a transaction.
+/// Maximum number of workspaces that are ticked at once: as many as share a transaction.
 const WAVE: i64 = 512;
-/// How often the machine's clock is looked at.
+/// Time between two reads of the workspaces that are due on the machine's clock.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Ticks what is due on the machine's clock, for as long as the process lives.
+/// Ticks workspaces that are due on the machine's clock, for as long as the process lives.
 pub async fn run(ledger: Arc<Ledger>) {
     loop {
         match due_now(&ledger).await {
-            // A full wave: there is more.
+            // A full wave: more workspaces are due.
             Ok(ticked) if ticked == WAVE as usize => {}
             Ok(_) => tokio::time::sleep(EVERY).await,
             Err(error) => {
@@ -57,24 +58,24 @@ async fn tick(ledger: &Arc<Ledger>, due: Vec<WorkspaceId>) -> Result<usize, Unav
     Ok(ticked)
 }
 
-/// Moves test clocks.
+/// Mover of test clocks.
 pub struct TimeMachine {
     ledger: Arc<Ledger>,
     dispatcher: Arc<Dispatcher>,
-    /// One clock moves at a time, so that instants are stamped in order.
+    /// Lock by which one clock moves at a time, so that instants are stamped in order.
     moving: Mutex<()>,
 }
 
 impl TimeMachine {
-    /// A time machine over a ledger and its workers.
+    /// Returns a time machine over a ledger and its workers.
     pub fn new(ledger: Arc<Ledger>, dispatcher: Arc<Dispatcher>) -> TimeMachine {
         TimeMachine { ledger, dispatcher, moving: Mutex::default() }
     }
 
-    /// Moves a clock to an instant, stopping at every due one on the way; returns when everything due has happened.
+    /// Moves a clock to an instant, stopping at every due instant on the way; returns when everything due has happened.
     ///
     /// # Errors
-    /// When the store cannot answer; the clock then stands where it came to.
+    /// When the store cannot answer; the clock then stays at the instant it has reached.
     pub async fn advance(&self, clock: i64, to: Timestamp) -> Result<(), Unavailable> {
         let _moving = self.moving.lock().await;
         let store = self.ledger.store();
@@ -123,7 +124,7 @@ impl TimeMachine {
             if !queue::is_any_left(store.reader(), clock, now).await? {
                 return Ok(());
             }
-            // Another worker has the rest; its end moves the projections.
+            // Another worker has the remaining runs; their end moves the projections.
             let _ = tokio::time::timeout(EVERY, moved.changed()).await;
         }
     }

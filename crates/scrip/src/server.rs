@@ -1,4 +1,6 @@
 //! A running Scrip: the store, the workers, the scheduler and the HTTP service, put together.
+//!
+//! Invariant: no request is served before the settings, the data and the catalog are in order.
 
 mod catalog_file;
 mod data_directory;
@@ -39,35 +41,35 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// How often sessions and links that have run out are cleared away.
+/// Time between two sweeps of sessions and links that have run out.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// Error of a start without a catalog.
 const NO_CATALOG: &str = "there is no catalog yet: start with --catalog FILE";
-/// How often the store is asked what it did not believe.
+/// Time between two checks for workspaces that were folded again because a stored value was not believed.
 const HEALED_EVERY: Duration = Duration::from_secs(5); // # assumed
-/// Name of the setting that signs quotes and links.
+/// Name of the setting with the secret that signs quotes and links.
 const SECRET: &str = "secret";
 
-/// A Scrip that is about to serve.
+/// Server that is ready to serve.
 pub struct Server {
     listener: TcpListener,
-    /// Where operators are served, if that is apart.
+    /// Listener of operators, if they have an address of their own.
     operators: Option<TcpListener>,
     app: Arc<App>,
     dispatcher: Arc<Dispatcher>,
     outbox: Arc<Outbox>,
     crowd: Arc<Crowd>,
-    /// The operator key that was made at this first start.
+    /// Operator key that was made at this first start.
     pub new_key: Option<NewKey>,
-    /// Where it listens.
+    /// Address that the server listens on, as a URL.
     pub url: String,
 }
 
 impl Server {
-    /// Checks the settings, takes the addresses, opens the data, and publishes the catalog if it is new.
+    /// Checks the settings, takes the addresses to listen on, opens the data, and publishes the catalog if it is new.
     ///
     /// # Errors
-    /// What is wrong and what to do about it, for whoever starts it. What is found wrong with the settings is found
+    /// Describes each fault and its remedy, for the operator who starts the server. Faults of the settings are found
     /// before anything is written.
     pub async fn prepare(settings: &Settings) -> Result<Server, String> {
         let mut setup = Setup::of(settings).await?;
@@ -85,7 +87,7 @@ impl Server {
         let selling = setup.stripe.map(|client| (client, setup.webhook_secrets));
         let billing = selling
             .map(|(client, secrets)| Arc::new(Billing::new(Arc::clone(&ledger), client, secrets, public_url.clone())));
-        // Last of all: whatever else may go wrong has not, so that no key is made which nobody is told.
+        // This is the last step: no key is made for a start that fails, since the operator would not be shown it.
         let (operator_keys, new_key) = operator_keys(ledger.store(), settings.operator_key.as_deref(), &data).await?;
         let stop = Stop::default();
         let links = Links { ledger: Arc::clone(&ledger), secret: secret.clone(), public_url: public_url.clone() };
@@ -119,17 +121,17 @@ impl Server {
         Ok(Server { listener, operators, app, dispatcher, outbox, crowd, new_key, url })
     }
 
-    /// The ledger it serves.
+    /// Returns the ledger that the server works on.
     pub fn ledger(&self) -> Arc<Ledger> {
         Arc::clone(&self.app.ledger)
     }
 
-    /// What it would serve and where, for whoever serves it without the workers and the scheduler.
+    /// Returns the listener and the app, for a caller that serves without the workers and the scheduler.
     pub fn without_workers(self) -> (TcpListener, Arc<App>) {
         (self.listener, self.app)
     }
 
-    /// Serves until told to stop.
+    /// Serves until the future `stop` is ready.
     ///
     /// # Errors
     /// When the listener fails.
@@ -160,14 +162,14 @@ impl Server {
         tokio::try_join!(both.0, both.1).map(drop)
     }
 
-    /// Where operators are served, if that is apart.
+    /// Returns the URL of the operators' address, if they have one of their own.
     pub fn operator_url(&self) -> Option<String> {
         let address = self.operators.as_ref()?.local_addr().ok()?;
         Some(format!("http://{address}"))
     }
 }
 
-/// Tells operators of what was kept and is not believed, for as long as the process lives.
+/// Raises alerts for stored values that were not believed, for as long as the process lives.
 async fn watch_healed(ledger: Arc<Ledger>) {
     loop {
         if let Err(error) = alerts::raise_healed(ledger.store()).await {
@@ -177,7 +179,7 @@ async fn watch_healed(ledger: Arc<Ledger>) {
     }
 }
 
-/// Clears away sessions and links that have run out, for as long as the process lives.
+/// Deletes sessions and links that have run out, for as long as the process lives.
 async fn sweep(app: Arc<App>) {
     loop {
         let swept = async {
@@ -194,7 +196,7 @@ async fn sweep(app: Arc<App>) {
 }
 
 /// Opens the store that the settings name, a database or the directory itself, and puts the catalog file into force.
-/// Whatever can keep a new one from being served is found out before it is made.
+/// Every fault that would keep a new store from being served is found before it is made.
 async fn open(settings: &Settings, setup: &mut Setup) -> Result<Store, String> {
     let key = if setup.database.is_some() { "database_url" } else { "data" };
     let wrong = |error: Unavailable| format!("{}: {error}", settings.name(key));
@@ -231,16 +233,17 @@ async fn open(settings: &Settings, setup: &mut Setup) -> Result<Store, String> {
         let (name, its) = (settings.name("catalog"), &newest.catalog.name);
         return Err(format!("{name}: {place} is the data of `{its}`; `{}` is another product", catalog.name));
     }
-    // Stripe has just said of a new one that it can be sold.
+    // For a new store, Stripe has just confirmed that the catalog can be sold.
     let stripe = setup.stripe.as_ref().filter(|_| !is_new);
     catalog_file::start_with(&store, stripe, text, catalog).await?;
     Ok(store)
 }
 
-/// The text of a catalog file, or of a shipped catalog by its bare name (`canvas-tiers`) where there is no such file.
+/// Returns the text of a catalog file, or of a shipped catalog by its bare name (`canvas-tiers`) where there is no such
+/// file.
 ///
 /// # Errors
-/// When there is neither.
+/// When there is neither such a file nor such a catalog.
 pub fn catalog_text(path: &Path) -> Result<String, String> {
     let shipped = || path.to_str().and_then(shipped::named);
     match std::fs::read_to_string(path) {
@@ -251,8 +254,8 @@ pub fn catalog_text(path: &Path) -> Result<String, String> {
     }
 }
 
-/// Brings the addresses that an earlier version kept to the one form, once. People whose address another person has are
-/// left as they are, and an operator is told.
+/// Brings the addresses that an earlier version stored to their one form, once. A person whose address another person
+/// has is left unchanged, and an alert is raised.
 async fn readdress(store: &Store) -> Result<(), Unavailable> {
     if upgrade::is_done(store).await? {
         return Ok(());
@@ -271,7 +274,7 @@ async fn readdress(store: &Store) -> Result<(), Unavailable> {
     upgrade::finish(store).await
 }
 
-/// The secret that signs quotes and links: made once, kept with the journal.
+/// Returns the secret that signs quotes and links: made once, stored with the journal.
 async fn secret(store: &Store) -> Result<Vec<u8>, Unavailable> {
     let on = store.reader();
     settings::add(on, SECRET, random::<32>().to_vec()).await?;
@@ -288,7 +291,7 @@ async fn secret(store: &Store) -> Result<Vec<u8>, Unavailable> {
     Err(Unavailable(why.to_owned()))
 }
 
-/// The operator keys, with the one that the settings give. Where there is none that may do everything, one is made and
+/// Returns the operator keys, with the one that the settings give. Where no key may do everything, one is made and
 /// returned, for the operator alone.
 async fn operator_keys(
     store: &Store,
@@ -311,11 +314,11 @@ async fn operator_keys(
         return Ok((keys, None));
     }
     let secret = new_key(OPERATOR_PREFIXES[0]);
-    // The operator has the key before it is good.
+    // The operator is given the key before it is valid.
     let made = NewKey::of(&secret, data)?;
     match keys.make(store, &OperatorKey::of_everything(&secret, operators::FIRST), &actor).await {
         Ok(true) => Ok((keys, Some(made))),
-        // Another process that starts on the same database was first, and shows its own.
+        // Another process that starts on the same database was first, and shows its own key.
         Ok(false) => {
             made.forget();
             Ok((keys, None))

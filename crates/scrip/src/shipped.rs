@@ -1,8 +1,8 @@
-//! The catalogs that come with the binary.
+//! Catalogs that come with the binary.
 //!
-//! Invariant: these are the very files of `catalogs/`, so that an example works wherever the binary is.
+//! Invariant: the texts are the files of `catalogs/`, so that an example works wherever the binary is.
 
-/// Every shipped catalog: its name and its text.
+/// Shipped catalogs: the name and the text of each.
 pub const CATALOGS: [(&str, &str); 4] = [
     ("canvas-tiers", include_str!("../../../catalogs/canvas-tiers.toml")),
     ("shared-balance", include_str!("../../../catalogs/shared-balance.toml")),
@@ -10,7 +10,7 @@ pub const CATALOGS: [(&str, &str); 4] = [
     ("weekly-yearly", include_str!("../../../catalogs/weekly-yearly.toml")),
 ];
 
-/// The text of a shipped catalog.
+/// Returns the text of a shipped catalog by its name.
 pub fn named(name: &str) -> Option<&'static str> {
     CATALOGS.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
 }

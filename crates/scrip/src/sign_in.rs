@@ -1,11 +1,11 @@
-//! Signing in without passwords: people, links that are good once, sessions.
+//! Sign-in without passwords: people, links that are valid once, sessions.
 //!
-//! A link is sent to an address, or minted by an operator's own product; whoever redeems it has proved to be the one
-//! the address belongs to. What comes of it is a session: an opaque text in a cookie, known here by its hash alone, so
-//! that it ends the moment its row does.
+//! A link is sent to an address, or made by an operator's own product; a person who redeems it has proved to own the
+//! address. The result is a session: an opaque text in a cookie, of which only the hash is stored, so that it ends when
+//! its row is deleted.
 //!
-//! Invariant: a link or a session in plain text is in the answer that made it and nowhere else; what is kept is its
-//! SHA-256.
+//! Invariant: a link or a session in plain text is in the answer that made it and nowhere else; only its SHA-256 is
+//! stored.
 
 pub mod upgrade;
 
@@ -16,30 +16,30 @@ use crate::store::rows::{identities, sessions, sign_in_tokens, spent, users};
 use crate::store::{Store, Unavailable};
 use scrip_engine::{DAY, SECOND, Timestamp, UserId, WorkspaceId};
 
-/// The prefix of what signs somebody in once.
+/// Prefix of tokens that sign a person in once.
 pub const TOKEN_PREFIX: &str = "st_";
-/// Prefixes of sessions: the one they are given, and the one of before.
+/// Prefixes of sessions: the present one, and the former one.
 pub const SESSION_PREFIXES: [&str; 2] = ["scrip_ps_", "ps_"];
-/// How long a link is good, in microseconds.
+/// Lifetime of a sign-in link, in microseconds.
 pub const LINK_LIFETIME: i64 = 15 * 60 * SECOND;
-/// How much later a session must be used again for that to be written down, in microseconds.
+/// Minimum time between two records of a session's use, in microseconds.
 const SEEN_EVERY: i64 = 60 * SECOND;
-/// Maximum length of an address that a person of an earlier version may be kept under, in bytes.
+/// Maximum length of an address that a person of an earlier version may be stored under, in bytes.
 const ADDRESS_MAX: usize = 1_024;
-/// Rows that one statement clears away, so that others who write do not wait long.
+/// Maximum number of rows that one statement deletes, so that other writers do not wait long.
 const SWEPT: i64 = 1_000;
 
-/// How long sessions last, in microseconds.
+/// Lifetimes of sessions, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// From when it was last used.
+    /// Lifetime since the last use, in microseconds.
     pub idle: i64,
-    /// From when it was opened, however much it is used.
+    /// Lifetime since the session was opened, whatever its use, in microseconds.
     pub absolute: i64,
 }
 
-/// The shortest and the longest a session may be told to last, in seconds. That a session is used is written down once
-/// a minute, so that a shorter time would end sessions in use; browsers keep no cookie for longer than 400 days.
+/// Bounds of a session's lifetime in the settings, in seconds. A use is recorded once a minute, so that a shorter
+/// lifetime would end sessions in use; browsers keep no cookie for longer than 400 days.
 const BOUNDS: std::ops::RangeInclusive<u32> = 300..=400 * 86_400;
 
 impl Default for Lifetimes {
@@ -49,10 +49,10 @@ impl Default for Lifetimes {
 }
 
 impl Lifetimes {
-    /// So many seconds of each, or the default.
+    /// Returns the lifetimes of so many seconds each, or the defaults.
     ///
     /// # Errors
-    /// Which one is out of bounds.
+    /// Names the lifetime that is out of bounds.
     pub fn of_seconds(idle: Option<u32>, absolute: Option<u32>) -> Result<Lifetimes, String> {
         let micros = |name: &str, seconds: Option<u32>, default: i64| match seconds {
             Some(seconds) if !BOUNDS.contains(&seconds) => {
@@ -65,48 +65,48 @@ impl Lifetimes {
         Ok(Lifetimes { idle, absolute: micros("session_absolute", absolute, at_all)? })
     }
 
-    /// The instant, in microseconds, since which a session must have been used to be good at another.
+    /// Returns the instant, in microseconds, since which a session must have been used to be valid at `now`.
     fn left_alone_since(self, now: Timestamp) -> i64 {
         now.micros().saturating_sub(self.idle)
     }
 }
 
-/// Somebody who is signed in.
+/// Session of a person who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// What its text is known by.
+    /// Hash of the session's text.
     pub hash: [u8; 32],
-    /// Who.
+    /// Person who is signed in.
     pub user: UserId,
-    /// Their address.
+    /// Address of the person.
     pub email: Email,
-    /// The only workspace it reaches; `None` when it reaches all of theirs.
+    /// Only workspace that the session reaches; `None` when it reaches all of the person's.
     pub workspace: Option<WorkspaceId>,
-    /// When it ends, however much it is used.
+    /// Instant at which the session ends, whatever its use.
     pub expires_at: Timestamp,
 }
 
-/// Whom a link signed in.
+/// Person that a link has signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redeemed {
-    /// Their address.
+    /// Address of the person.
     pub email: Email,
-    /// The workspace that the session is to be bound to.
+    /// Workspace that the session is to be bound to.
     pub workspace: Option<WorkspaceId>,
 }
 
-/// Returns the address that a person is known by. That is the one form of what was written, but for the few people who
-/// are kept in the spelling of an earlier version, because another has the one form already: they are known by that
-/// very spelling.
+/// Returns the address that a person is known by. It is the one form of the text, except for the few people who are
+/// stored in the spelling of an earlier version, because another person has the one form already: they are known by
+/// that very spelling.
 ///
 /// # Errors
-/// When the store cannot answer; inside, when the text is no address, in words for whoever wrote it.
+/// When the store cannot answer; inside, when the text is no address, in words for the person who wrote it.
 pub async fn address_of(store: &Store, text: &str) -> Result<Result<Email, &'static str>, Unavailable> {
     let (read, earlier) = (Email::parse(text), earlier_form(text));
     if read.as_ref().is_ok_and(|email| email.as_str() == earlier) {
         return Ok(read);
     }
-    // What no store can keep is nobody's.
+    // A text that no store can hold is the address of no person.
     if earlier.len() > ADDRESS_MAX || earlier.contains(char::is_control) {
         return Ok(read);
     }
@@ -114,18 +114,19 @@ pub async fn address_of(store: &Store, text: &str) -> Result<Result<Email, &'sta
     Ok(if is_kept { Ok(Email::restore(earlier)) } else { read })
 }
 
-/// What a token or session is known by.
+/// Returns the hash by which a token or a session is stored.
 pub fn hash_of(token: &str) -> [u8; 32] {
     sha256(&[token.as_bytes()])
 }
 
-/// The address of the page that redeems a token. The token stands behind the `#`, which no browser sends to a server:
-/// it is in no log and in no `Referer`, and a mail scanner that follows the link does not use it up.
+/// Returns the address of the page that redeems a token. The token stands behind the `#`, which no browser sends to a
+/// server: it is in no log and in no `Referer`, and a mail scanner that follows the link does not use it up.
 pub fn link(public_url: &str, token: &str) -> String {
     format!("{public_url}/sign-in#{token}")
 }
 
-/// Makes what signs the owner of an address in once, for so many microseconds, into one workspace or all of theirs.
+/// Makes a token that signs the owner of an address in once, for so many microseconds, into one workspace or all of the
+/// person's.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -144,8 +145,8 @@ pub async fn issue(
     Ok(token)
 }
 
-/// Uses a token up; `None` when it is none, was used, or has run out. Of many who try at once, one is let in: whoever
-/// takes its row away.
+/// Uses a token up; `None` when it is invalid, was used, or has run out. Of many requests at once only one succeeds:
+/// the one that deletes the row.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -161,7 +162,7 @@ pub async fn redeem(store: &Store, token: &str, now: Timestamp) -> Result<Option
     Ok(sign_in_tokens::use_up(on, &hash, now).await?.then_some(redeemed))
 }
 
-/// Returns the person who has an address; a new one when nobody has it yet.
+/// Returns the person who has an address; a new person when there is none yet.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -171,14 +172,14 @@ pub async fn user_of(store: &Store, email: &Email, now: Timestamp) -> Result<Use
         if let Some(user) = users::by_address(store.reader(), &email).await? {
             return Ok(user);
         }
-        // Who comes second adds nothing, and finds the first one's row.
+        // The second of two requests at once adds nothing, and finds the first one's row.
         let id = UserId::new(u64::from_le_bytes(random()));
         users::add(store.reader(), id, &email, now).await?;
     }
     Err(Unavailable("a person that was added is not there".to_owned()))
 }
 
-/// Opens a session; its text, which nobody can ask for again.
+/// Opens a session; returns its text, which cannot be read again later.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -197,8 +198,8 @@ pub async fn open(
     Ok((token, Session { hash, user, email, workspace, expires_at }))
 }
 
-/// The session behind a text, if it has neither ended nor run out by now. That it was used is written down, at most
-/// once a minute.
+/// Returns the session of a text, if it has neither ended nor run out by now. Its use is recorded, at most once a
+/// minute.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -223,7 +224,7 @@ pub async fn find(
     };
     let before = now.micros().saturating_sub(SEEN_EVERY);
     if kept.seen_at.micros() <= before {
-        // A store that cannot write may still be read.
+        // A store that cannot write may still be readable.
         if let Err(error) = sessions::mark_seen(store.reader(), kept, now, before).await {
             tracing::warn!(%error, "that a session was used could not be written down");
         }
@@ -231,9 +232,9 @@ pub async fn find(
     Ok(Some(session))
 }
 
-/// Returns the address of the person whom an identity provider knows by a subject. Somebody whom it vouches for the
-/// first time is the person with the address, and is known by the subject from then on: an address may change hands at
-/// the provider, and the account does not go along. `None` when the address is that of another of its subjects.
+/// Returns the address of the person that has a subject at an identity provider. A new subject is given to the person
+/// with the address, and identifies that person from then on: an address may pass to another person at the identity
+/// provider, and the account does not go along. `None` when the address belongs to another subject there.
 ///
 /// # Errors
 /// When the store cannot write; inside, when the text is no address.
@@ -256,7 +257,7 @@ pub async fn identify(
     Ok(Ok(identities::address_of(on, issuer, subject).await?.map(Email::restore)))
 }
 
-/// Ends a session; whether it was there.
+/// Ends a session; returns whether it existed.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -264,7 +265,7 @@ pub async fn close(store: &Store, hash: &[u8; 32]) -> Result<bool, Unavailable> 
     sessions::end(store.reader(), hash).await
 }
 
-/// Ends every session of a person, or of those the ones that reach a single workspace; returns their number.
+/// Ends every session of a person, or only the ones that reach a single workspace; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -272,7 +273,7 @@ pub async fn close_all(store: &Store, user: UserId, only: Option<WorkspaceId>) -
     sessions::end_all(store.reader(), user, only).await
 }
 
-/// Uses up something that is good once, until an instant at which it runs out by itself; whether it was good still.
+/// Uses up an id that runs out at an instant; returns whether it was still unused.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -280,7 +281,7 @@ pub async fn spend(store: &Store, what: &str, until: Timestamp) -> Result<bool, 
     spent::add(store.reader(), &hash_of(what), until).await
 }
 
-/// Clears away what has run out; how many rows.
+/// Deletes sessions, tokens and used ids that have run out; returns the number of rows.
 ///
 /// # Errors
 /// When the store cannot write.

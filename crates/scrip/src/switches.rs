@@ -1,9 +1,10 @@
-//! Kill switches: models and providers that an operator has switched off, everywhere and at once.
+//! Switches: models and providers that an operator has stopped, in all workspaces and at once.
 //!
-//! Every change is a row that stays, with who made it, why and with which request; the newest row of a name is how it
-//! stands. Every process reads them once a second, and whoever changes one has it at once.
+//! Every change is a row that stays, with the operator, the reason and the request; the newest row of a name is its
+//! state. Every process reads them once a second, and a process that changes one applies it at once.
 //!
-//! Invariant: what is switched off starts nothing new, and what it runs already is not asked of its provider.
+//! Invariant: a model or provider that is switched off starts no new run, and its provider is not asked about the runs
+//! it has.
 
 use crate::acts;
 use crate::ledger::Ledger;
@@ -14,23 +15,23 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// How often the switches are read: what one process changes holds in all of them soon after.
+/// Time between two reads of the switches: a change by one process holds in all of them soon after.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The provider that serves every model: there is no other yet.
+/// Provider that serves every model: there is no other yet.
 pub const SANDBOX: &str = "sandbox";
 
-/// What can be switched off.
+/// Kind of object that can be switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A model of the catalog.
     Model,
-    /// Whoever runs models.
+    /// A provider, which runs models.
     Provider,
 }
 
 impl Kind {
-    /// The kind's name in the API.
+    /// Returns the kind's name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Model => "model",
@@ -46,17 +47,17 @@ impl Kind {
 /// A change of a switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What it is about.
+    /// Kind of the switched object.
     pub kind: Kind,
-    /// Its name.
+    /// Name of the model or provider.
     pub name: String,
-    /// Why it is off; `None` is on.
+    /// Reason why it is off; `None` is on.
     pub off: Option<String>,
-    /// Who changed it.
+    /// Name of the operator who changed it.
     pub actor: String,
-    /// The request they changed it with.
+    /// Identifier of the request, if the change came with one.
     pub request: Option<String>,
-    /// When.
+    /// Instant of the change.
     pub at: Timestamp,
 }
 
@@ -68,14 +69,14 @@ impl Change {
     }
 }
 
-/// What is switched off, and why.
+/// Models and providers that are switched off, each with the reason.
 #[derive(Default)]
 pub struct Switches {
     off: RwLock<Arc<BTreeMap<(Kind, String), String>>>,
 }
 
 impl Switches {
-    /// Why something is switched off; `None` when it is not.
+    /// Returns the reason why a model or provider is switched off; `None` when it is on.
     pub fn off(&self, kind: Kind, name: &str) -> Option<String> {
         let off = Arc::clone(&self.off.read().unwrap_or_else(PoisonError::into_inner));
         if off.is_empty() { None } else { off.get(&(kind, name.to_owned())).cloned() }
@@ -84,7 +85,7 @@ impl Switches {
     /// Reads the switches again.
     ///
     /// # Errors
-    /// When the store cannot answer; then they stay as they were.
+    /// When the store cannot answer; then they stay unchanged.
     pub async fn look(&self, store: &Store) -> Result<(), Unavailable> {
         let mut off = BTreeMap::new();
         for change in changes(store, i64::MAX, i64::MAX).await?.into_iter().rev().map(|(_, change)| change) {
@@ -97,7 +98,7 @@ impl Switches {
         Ok(())
     }
 
-    /// Looks for as long as the process lives.
+    /// Reads the switches again and again, for as long as the process lives.
     pub async fn keep_looking(self: Arc<Self>, ledger: Arc<Ledger>) {
         loop {
             tokio::time::sleep(EVERY).await;
@@ -118,7 +119,7 @@ impl Switches {
     }
 }
 
-/// Changes before one, newest first, with their numbers.
+/// Returns changes before one, newest first, with their numbers.
 ///
 /// # Errors
 /// When the store cannot answer.

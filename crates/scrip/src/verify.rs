@@ -1,6 +1,6 @@
 //! `scrip verify`: replays the journal and checks every hash, every invariant and every projection.
 //!
-//! Invariant: changes nothing, and trusts nothing that was cached or snapshotted.
+//! Invariant: the replay changes nothing, and uses no cached value and no snapshot.
 
 mod beside;
 
@@ -15,31 +15,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
-/// Entries read at once.
+/// Number of entries that are read at once.
 const PAGE: i64 = 5_000;
-/// Differences that are put into words; the rest are counted.
+/// Maximum number of differences that are described; the rest are counted.
 const NAMED_MAX: usize = 100;
 
-/// What a replay found.
+/// Result of a replay of the journal.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Entries replayed.
+    /// Number of entries that were replayed.
     pub entries: u64,
-    /// Workspaces they belong to.
+    /// Number of workspaces that they belong to.
     pub workspaces: u64,
-    /// Holds that have not ended.
+    /// Number of holds that have not ended.
     pub open_holds: u64,
-    /// Credits available, held, captured, expired and revoked do add up to those granted; how many were granted.
+    /// Number of credits that were granted; available, held, captured, expired and revoked ones add up to it.
     pub granted: i64,
-    /// What is wrong, in words, the first hundred.
+    /// Differences in words, the first hundred.
     pub differences: Vec<String>,
-    /// How much is wrong in all.
+    /// Number of all differences, described or not.
     pub count: u64,
-    /// What the journal is known by: the same on both engines, and only then the same entries in the same order.
+    /// Digest of the journal: equal on both engines for the same entries in the same order, and different otherwise.
     pub digest: [u8; 32],
-    /// The position of the last entry, which the digest is of.
+    /// Position of the last entry that the digest is of.
     pub position: i64,
-    /// Entries that could not be read at all.
+    /// Number of entries that could not be read at all.
     unreadable: u64,
 }
 
@@ -52,7 +52,7 @@ impl Report {
     }
 }
 
-/// What an earlier replay saw: the digest of a journal up to a position.
+/// Result of an earlier replay: the digest of the journal up to a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     digest: String,
@@ -98,15 +98,15 @@ struct Replayed {
     broken: bool,
 }
 
-/// Replays everything. `progress` is told how many of how many entries have been replayed.
+/// Replays the whole journal. `progress` is called with the number of replayed entries and of all.
 ///
 /// # Errors
-/// When the store cannot be read. What is wrong with its content is in the report.
+/// When the store cannot be read. Faults of its content are in the report.
 pub async fn verify(store: &Store, progress: impl FnMut(u64, u64)) -> Result<Report, Unavailable> {
     verify_from(store, None, progress).await
 }
 
-/// Replays everything, and checks that the journal begins with what an earlier replay saw of it.
+/// Replays the whole journal, and checks that it begins with the entries of an earlier replay.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -120,7 +120,7 @@ pub async fn verify_from(
     let mut workspaces: BTreeMap<WorkspaceId, Replayed> = BTreeMap::new();
     let mut told = Told::before(store, &mut report).await?;
     let mut position = 0;
-    // Entries are numbered from one; whoever slips one in may number it as they like.
+    // Entries are numbered from one; an entry that was slipped in may have any number.
     let mut after = i64::MIN;
     loop {
         let rows = entries::after(store.reader(), after, PAGE).await?;
@@ -229,7 +229,7 @@ fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
     }
 }
 
-/// A source that an entry grants from although it was granted from before (R7).
+/// Returns a description of a source that an entry grants from although it was granted from before (R7).
 fn granted_before(workspace: &Workspace, entry: &Entry) -> Option<String> {
     let once = |kind: GrantKind| {
         matches!(kind, GrantKind::Pack | GrantKind::Lifetime | GrantKind::Trial | GrantKind::Goodwill)

@@ -1,10 +1,10 @@
-//! Allowances: how often something that costs others may be done, counted where every process sees it.
+//! Allowances: limits on actions that cost other people something, counted where every process sees the count.
 //!
-//! A use is counted by its kind and by a subject: a recipient, a person, a workspace. Each pair has one sliding log,
-//! the one of the rate limits, so that no span of a window's length has more uses than the limit, however many ask at
-//! once and of however many processes. Uses that come with an entry are counted in the entry's transaction.
+//! A use is counted by its kind and by a subject: a recipient, a person, a workspace. Each pair has one sliding log, of
+//! the type that the rate limits have, so that no span of a window's length has more uses than the limit, whatever the
+//! number of concurrent requests and of processes. Uses that come with an entry are counted in the entry's transaction.
 //!
-//! Invariant: of the uses of one request either all are counted or none is, and a request that is refused counts none.
+//! Invariant: the uses of one request are counted all or not at all, and a refused request counts none.
 
 use super::Value;
 use scrip_engine::{Admission, Admissions, Refusal, Timestamp};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// Number of uses of one kind, by one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
-    /// The kind, which is also how the subject is counted.
+    /// Kind of the use; a row is keyed by the kind and the subject.
     pub kind: &'static str,
     /// The subject within the kind.
     pub subject: String,
@@ -23,20 +23,20 @@ pub struct Use {
     pub limit: u32,
     /// Number of uses that are counted now.
     pub cost: u32,
-    /// Number of uses that must have room now, the counted ones included: what begins is likely to need that many.
+    /// Number of uses that must have room now, the counted ones included: the caller is likely to need that many.
     pub room: u32,
-    /// The thing that is counted, in words, for whoever is refused.
+    /// Name of the counted thing in words, for the refusal that the caller reads.
     pub what: &'static str,
 }
 
-/// Maximum number of claims of a scope, judged before one more is made.
+/// Maximum number of claims in a scope, checked before one more is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimLimit {
     /// The scope of the claims.
     pub scope: String,
     /// Maximum number of claims.
     pub limit: u32,
-    /// The claimed things, in words.
+    /// Name of the claimed things in words, for the refusal.
     pub what: &'static str,
 }
 
@@ -45,43 +45,43 @@ pub struct ClaimLimit {
 pub struct Allowance {
     /// Uses, no two of one kind and subject.
     pub uses: Vec<Use>,
-    /// A limit on claims. With it there must be a use whose row orders those who claim in this scope.
+    /// Limit on claims. With it there must be a use whose row puts the requests that claim in this scope into an order.
     pub claims: Option<ClaimLimit>,
 }
 
-/// A use beyond its limit.
+/// Refusal of a use that is beyond its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exceeded {
     /// Maximum number of uses in a window.
     pub limit: u32,
     /// Length of the window, in seconds.
     pub window: u32,
-    /// Seconds after which one more is admitted.
+    /// Number of seconds after which one more use is admitted.
     pub retry_after: u32,
-    /// The thing that is counted, in words.
+    /// Name of the counted thing, in words.
     pub what: &'static str,
 }
 
-/// Reason for which a request has no allowance.
+/// Reason why a request was given no allowance.
 #[derive(Clone, Debug)]
 pub(super) enum Denied {
     /// A use is beyond its limit.
     Exceeded(Exceeded),
-    /// There are too many claims.
+    /// The scope has too many claims.
     Refused(Refusal),
 }
 
 /// Key of a row: the kind and the subject.
 pub(super) type Key = (String, String);
 
-/// Rows of a transaction, each locked or otherwise nobody else's until it ends.
+/// Rows of a transaction, each locked, or otherwise out of reach of other transactions, until it ends.
 #[derive(Default)]
 pub(super) struct Logs {
-    /// Bytes as they were read; nothing for a row that is not there.
+    /// Bytes of each row as they were read; a row that does not exist has no entry here.
     pub read: BTreeMap<Key, Vec<u8>>,
-    /// Logs that have changed.
+    /// Logs that have changed since they were read.
     changed: BTreeMap<Key, Admissions>,
-    /// Claims of a scope, the ones that were admitted here included.
+    /// Number of claims in each scope, those admitted in this transaction included.
     pub claims: BTreeMap<String, u32>,
 }
 
@@ -91,7 +91,7 @@ impl Use {
         (self.kind.to_owned(), self.subject.clone())
     }
 
-    /// Returns the log after this use.
+    /// Returns the log with this use added.
     fn counted(&self, mut log: Admissions, now: Timestamp) -> Result<Admissions, Exceeded> {
         let mut counted = log.clone();
         for n in 0..self.cost.max(self.room) {
@@ -120,7 +120,7 @@ impl Allowance {
 }
 
 impl Logs {
-    /// Counts everything of a request, or nothing of it.
+    /// Counts every use and claim of a request, or none of them.
     pub(super) fn take(&mut self, allowance: &Allowance, now: Timestamp) -> Result<(), Denied> {
         let mut counted = Vec::with_capacity(allowance.uses.len());
         for one in &allowance.uses {

@@ -1,40 +1,40 @@
-//! What is written beside an entry and with it: claims, mails, and rows of the tables beside the journal.
+//! Rows that are written together with an entry: claims, mails, and rows of the tables beside the journal.
 //!
-//! Some of it comes with a submission; the rest is what an entry has to be told to people and kept for lists, whoever
-//! caused it, the passing of time included. The store is handed a function for that when it is opened, and knows
-//! nothing of what it says.
+//! Some of them come with a submission. The rest follows from the entry itself: the notices that people are sent and
+//! the rows that lists are read from, whatever caused the entry, the passing of time included. The caller hands over a
+//! function for that when it opens the store; the store knows nothing of the texts.
 //!
-//! Invariant: all of this is in the transaction of its entry, so that neither is ever without the other.
+//! Invariant: all of these rows are in the transaction of their entry, so that neither exists without the other.
 
 use super::Value;
 use super::integrity::Seals;
 use scrip_engine::{Catalogs, Dated, Timestamp, Workspace};
 use std::borrow::Cow;
 
-/// Something that only one workspace may have, for ever: a person's lifetime grants (R8), an operator's own id.
+/// A name that only one workspace may ever have: a person's lifetime grants (R8), an operator's own id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
-    /// Which kind.
+    /// Scope of the claim: the kind of thing that is claimed.
     pub scope: Cow<'static, str>,
-    /// What of that kind.
+    /// Name of the claimed thing within the scope.
     pub what: String,
 }
 
-/// A mail that is to be sent. Nothing in it is secret: whatever link it will have is made when it is sent.
+/// A mail that is to be sent. Nothing in it is secret: a link is made only when the mail is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMail {
-    /// Its own for ever: another mail with this id is this one.
+    /// Identifier of the mail, unique for ever: a second mail with this id is taken for the first.
     pub id: String,
-    /// What it is about.
+    /// Kind of the mail, by which its text is chosen.
     pub kind: String,
-    /// Whom it is for: an address.
+    /// Address of the recipient of the mail.
     pub recipient: String,
-    /// What its text needs, as JSON.
+    /// Values that the text of the mail needs, as JSON.
     pub data: String,
 }
 
 impl NewMail {
-    /// The values of [`super::queries::NEW_MAIL`].
+    /// Returns the values of [`super::queries::NEW_MAIL`].
     pub fn values(&self, now: Timestamp, seals: &Seals) -> Vec<Value> {
         let seal = self.seal(seals);
         self.sealed().into_iter().chain([now.micros().into(), seal]).collect()
@@ -51,13 +51,13 @@ impl NewMail {
     }
 }
 
-/// A statement on a table beside the journal. It must fail for nobody: whoever shares its transaction would fail with
-/// it.
+/// A statement on a table beside the journal. It must not fail for any values: every submission that shares its
+/// transaction would fail with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
-    /// The statement.
+    /// The statement in SQL, with `$1 … $n`.
     pub(crate) sql: &'static str,
-    /// Its values.
+    /// Values of the statement's parameters, in their order.
     pub(crate) values: Vec<Value>,
     /// The table whose row it adds, and the columns that the row's seal is over, where it has one. The seal is its last
     /// value.
@@ -77,20 +77,20 @@ impl Statement {
     }
 }
 
-/// What an entry brings about beside it.
+/// Mails and rows that follow from an entry.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Told {
-    /// What is mailed because of it.
+    /// Mails that are sent because of the entry.
     pub mails: Vec<NewMail>,
-    /// What is kept of it for lists.
+    /// Statements that keep the entry's rows for lists.
     pub rows: Vec<Statement>,
 }
 
-/// Says what an entry brings about, by the workspace right after it and what happened. It is asked at every entry, so
-/// it must cost nothing where there is nothing to say.
+/// Returns the mails and rows that follow from an entry, by the workspace right after it and its events. It is called
+/// for every entry, so it must cost nothing for an entry that brings none.
 pub type Tell = fn(&Catalogs, &Workspace, &[Dated]) -> Told;
 
-/// Nobody is told anything.
+/// Returns no mails and no rows, for a store without notices.
 pub fn nobody(_: &Catalogs, _: &Workspace, _: &[Dated]) -> Told {
     Told::default()
 }

@@ -1,6 +1,6 @@
-//! Rows of catalog versions, and the column that says where every test clock stood at each.
+//! Rows of catalog versions, and the column that holds the instant of every test clock at each version.
 //!
-//! Invariant: what is read here was checked before, by its hash and its seal.
+//! Invariant: rows that are read here were checked before, by their hash and their seal.
 
 use super::{Row, Unavailable};
 use crate::crypto;
@@ -37,7 +37,7 @@ pub(super) fn catalogs_of(versions: &[Row]) -> Result<Catalogs, Unavailable> {
     Ok(catalogs)
 }
 
-/// The hash a catalog's text is known by.
+/// Returns the hash by which a catalog's text is compared.
 pub(super) fn text_hash(text: &str) -> String {
     crypto::hex(&crypto::sha256(&[text.as_bytes()]))
 }

@@ -1,11 +1,11 @@
 //! Hashes, signatures over rows, and randomness.
 //!
-//! Invariant: bytes that decide whether something is believed are compared in constant time.
+//! Invariant: bytes that decide whether a row or a request is believed are compared in constant time.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use aws_lc_rs::{constant_time, digest, hmac};
 
-/// SHA-256 of one or more pieces, as if they were one.
+/// Returns the SHA-256 of one or more pieces, as if they were one.
 pub fn sha256(pieces: &[&[u8]]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     for piece in pieces {
@@ -16,13 +16,13 @@ pub fn sha256(pieces: &[&[u8]]) -> [u8; 32] {
     hash
 }
 
-/// Lower-case hexadecimal.
+/// Returns bytes in lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// Bytes from the operating system's generator.
+/// Returns bytes from the operating system's generator.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).expect("the operating system gives random bytes");
@@ -39,7 +39,7 @@ pub fn hmac(secret: &[u8], pieces: &[&[u8]]) -> [u8; 32] {
     tag
 }
 
-/// Whether these bytes are the HMAC-SHA256 of the pieces, one after the other. Compares in constant time.
+/// Returns whether bytes are the HMAC-SHA256 of the pieces, one after the other. Compares in constant time.
 pub fn hmac_is(secret: &[u8], pieces: &[&[u8]], tag: &[u8]) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     let mut context = hmac::Context::with_key(&key);

@@ -1,19 +1,19 @@
-//! What is different between two values of a workspace, for whoever wants to know what an act changed.
+//! Differences between two values of a workspace, for readers who want to know what an act changed.
 //!
-//! Invariant: what is the same in both is in neither half.
+//! Invariant: a value that is the same in both is in neither half.
 
 use scrip_engine::Workspace;
 use serde_json::{Map, Value};
 
-/// Counters that every entry moves: they say nothing about what it did.
+/// Counters that every entry moves: they tell nothing about the entry's effect.
 const COUNTERS: [&str; 2] = ["seq", "at"];
 
-/// What a workspace had that it has no more or otherwise, and what it has instead.
+/// Returns the values of a workspace that an entry removed or changed, and the values in their place.
 pub fn difference(before: &Workspace, after: &Workspace) -> (Value, Value) {
     let value = |workspace: &Workspace| {
         let mut value = serde_json::to_value(workspace).expect("a workspace has no maps with other keys than text");
         if let Some(members) = value.as_object_mut() {
-            // What nobody had opened yet was nothing at all.
+            // A workspace that was not open yet had no values.
             if !workspace.is_open() {
                 members.clear();
             }
@@ -25,7 +25,7 @@ pub fn difference(before: &Workspace, after: &Workspace) -> (Value, Value) {
     halves(&value(before), &value(after)).unwrap_or((Value::Object(Map::new()), Value::Object(Map::new())))
 }
 
-/// Nobody needs the hash of a secret to know what was done to its key.
+/// Removes the hashes of secrets: a reader needs none of them to know what was done to a key.
 fn without_hashes(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -37,7 +37,7 @@ fn without_hashes(value: &mut Value) {
     }
 }
 
-/// The two halves of a difference; `None` when there is none.
+/// Returns the two halves of a difference; `None` when the values are equal.
 fn halves(before: &Value, after: &Value) -> Option<(Value, Value)> {
     match (before, after) {
         (before, after) if before == after => None,

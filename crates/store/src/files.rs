@@ -1,4 +1,4 @@
-//! Files and directories of the data directory: made for the user who serves alone.
+//! Files and directories of the data directory, made for the user that runs the server alone.
 //!
 //! Invariant: nothing is made here that another user of the machine may read, whatever the process's umask.
 
@@ -18,7 +18,7 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Makes an empty file with mode 0600, or empties the one that is there.
+/// Makes an empty file with mode 0600, or empties a file that exists.
 ///
 /// # Errors
 /// When the system does not make it.
@@ -26,15 +26,15 @@ pub fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
-/// Makes a file with mode 0600, which must not be there yet.
+/// Makes a file with mode 0600, which must not exist yet.
 ///
 /// # Errors
-/// When it is there, or the system does not make it.
+/// When the file exists, or the system does not make it.
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Opens a file for writing; one that is missing is made with mode 0600, one that exists keeps what is in it.
+/// Opens a file for writing; a missing one is made with mode 0600, and a present one keeps its content.
 ///
 /// # Errors
 /// When the system does not open it.
@@ -48,7 +48,7 @@ pub fn mode_for_others(path: &Path) -> Option<u32> {
     (mode & OTHERS != 0).then_some(mode)
 }
 
-/// Device and number of a file: two names of one file have the same.
+/// Returns the device and the number of a file: two names of one file have the same.
 ///
 /// # Errors
 /// When there is no such file.

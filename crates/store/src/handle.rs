@@ -1,24 +1,24 @@
-//! The two ways to a store: one for those who answer requests, one for those who work and sweep.
+//! The two ways to a store: one for handlers that answer requests, one for workers and sweeps.
 //!
 //! On PostgreSQL each has connections of its own, so that runs settle and time passes while every reader waits. On
-//! SQLite both are the same, and the table that a statement writes says which thread writes it.
+//! SQLite both are the same, and the table that a statement writes decides which thread runs it.
 //!
-//! Invariant: only the store's own rows hand statements over; everyone else gets values with types.
+//! Invariant: only the store's own row functions pass statements; every other caller gets typed values.
 
 use super::tables::{Table, Writer};
 use super::{Row, Store, Unavailable, Value};
 use scrip_engine::WorkspaceId;
 
-/// The part of a program that asks.
+/// The part of the program that asks the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asker {
-    /// One that answers a request.
+    /// A handler that answers a request.
     Reader,
-    /// One that works or sweeps.
+    /// A worker or a sweep.
     Worker,
 }
 
-/// A way to a store.
+/// A way to a store, for one part of the program.
 #[derive(Clone, Copy)]
 pub struct Handle<'s> {
     store: &'s Store,
@@ -26,12 +26,12 @@ pub struct Handle<'s> {
 }
 
 impl Store {
-    /// Returns the handle of those who answer requests.
+    /// Returns the handle for handlers that answer requests.
     pub fn reader(&self) -> Handle<'_> {
         Handle { store: self, asker: Asker::Reader }
     }
 
-    /// Returns the handle of those who work and sweep.
+    /// Returns the handle for workers and sweeps.
     pub fn worker(&self) -> Handle<'_> {
         Handle { store: self, asker: Asker::Worker }
     }
@@ -55,8 +55,8 @@ impl<'s> Handle<'s> {
         }
     }
 
-    /// Returns the rows of a statement that reads the journal and its projections as they are. SQL is written with
-    /// `$1 … $n`.
+    /// Returns the rows of a statement that reads the journal and its projections in their present state. SQL is
+    /// written with `$1 … $n`.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -68,7 +68,7 @@ impl<'s> Handle<'s> {
         }
     }
 
-    /// Returns the rows of a statement that reads one workspace's entries, or by way of them, and shows everything that
+    /// Returns the rows of a statement that reads one workspace's entries, or joins them, and includes everything that
     /// was committed before this call. The workspace is its `$1`, and more values follow.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl<'s> Handle<'s> {
         self.read(sql, [workspace.into()].into_iter().chain(more).collect()).await
     }
 
-    /// Runs a statement that writes a table beside the journal; returns the number of rows it wrote.
+    /// Runs a statement that writes a table beside the journal; returns the number of rows that it wrote.
     ///
     /// # Errors
     /// When the store cannot write.
@@ -99,7 +99,7 @@ impl<'s> Handle<'s> {
         }
     }
 
-    /// Runs a statement that writes a table and returns rows, as one that leases does.
+    /// Runs a statement that writes a table and returns rows, such as a lease.
     ///
     /// # Errors
     /// When the store cannot write.

@@ -1,8 +1,8 @@
-//! Seals of the rows that the journal does not hold: a MAC over each row by which rights, sign-in or what is sold is
-//! decided, so that a row that was changed or planted in the database is found and not believed.
+//! Seals of the rows that the journal does not hold: a MAC over each row that decides about rights, sign-in or sales,
+//! so that a row that was changed or planted in the database is detected and not believed.
 //!
-//! The key comes from a secret that the operator gives, or, without one, from the data itself. Then the seals show
-//! accidents and old copies; someone who can read the key in the database can compute them.
+//! The key comes from a secret that the operator gives, or, without one, from the database itself. In the second case
+//! the seals show accidents and old copies; an attacker who can read the key in the database can compute them.
 //!
 //! Invariant: a seal is made where its row is written, from the values that are written, never from a row that was read
 //! and not checked. [`Start::Unsealed`] is the one exception: the rows of an older version are trusted once.
@@ -14,17 +14,18 @@ use scrip_engine::{Timestamp, WorkspaceId};
 use std::fmt;
 use std::sync::LazyLock;
 
-/// Setting that holds the key of the seals, where the operator gives no secret.
+/// Name of the setting that holds the key of the seals, where the operator gives no secret.
 pub const KEY: &str = "integrity";
-/// Setting that says with which key the rows are sealed.
+/// Name of the setting that tells which key the rows are sealed with.
 pub const MARK: &str = "sealed";
-/// Setting that names the last act and its seal, so that acts cannot be cut off at the end.
+/// Name of the setting that holds the number and the seal of the last act, so that acts cannot be cut off at the end.
 pub const LAST_ACT: &str = "last_act";
-/// Setting that names the newest catalog version, for the same reason.
+/// Name of the setting that holds the number of the newest catalog version, so that versions cannot be cut off at the
+/// end.
 pub const LAST_CATALOG: &str = "last_catalog";
-/// Setting that counts the claims of an older version.
+/// Name of the setting that counts the claims of an older version.
 pub const CLAIMS_BEFORE: &str = "older_claims";
-/// Settings that are made with the schema, before there is anything to seal.
+/// Names of the settings that are made with the schema, before there is a row to seal.
 pub const SETTINGS: [&str; 5] = [KEY, MARK, LAST_ACT, LAST_CATALOG, CLAIMS_BEFORE];
 /// Minimum length of a secret that seals, in characters.
 const SECRET_MIN: usize = 16; // # assumed
@@ -54,29 +55,28 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A table whose rows are sealed. Each has a column `seal` beside those that are named here.
+/// A table whose rows are sealed. Each has a column `seal` beside the columns listed here.
 #[derive(Debug)]
 pub struct SealedTable {
-    /// The table's name.
+    /// Name of the table in SQL.
     pub name: &'static str,
     /// The columns that name a row; they are among the sealed ones.
     pub key: Vec<&'static str>,
     /// The columns that the seal is over, in the order in which they are given to [`Seals::seal`].
     pub columns: Vec<&'static str>,
-    /// Whether each row's seal is also over the seal of the row before it, in the order of the key.
+    /// `true` when each row's seal is also over the seal of the row before it, in the order of the key.
     pub chained: bool,
 }
 
-/// Every sealed table.
+/// All sealed tables, derived from the list of tables.
 static SEALED: LazyLock<Vec<SealedTable>> =
     LazyLock::new(|| TABLES.iter().map(SealedTable::of).filter(|table| !table.columns.is_empty()).collect());
 
 /// Name of the table of operators' acts, each sealed together with the one before it.
 pub const ACTS: &str = "acts";
-/// Name of the table of claims. Those that an older version made are sealed under another name, since no entry says
-/// that they were made.
+/// Name of the table of claims. Claims of an older version are sealed under another name, since no entry records them.
 pub const CLAIMS: &str = "claims";
-/// The name that claims of an older version are sealed under.
+/// Name that claims of an older version are sealed under.
 const OLDER_CLAIMS: &str = "older claims";
 
 impl SealedTable {
@@ -104,18 +104,19 @@ impl SealedTable {
         SEALED.iter().find(|table| table.name == name).expect("the rows of this table are sealed")
     }
 
-    /// Returns the name under which rows are sealed that were there before.
+    /// Returns the name under which rows that existed before the seals are sealed.
     fn sealed_as(&self) -> &'static str {
         if self.name == CLAIMS { OLDER_CLAIMS } else { self.name }
     }
 
-    /// Returns the statement that reads rows with their seals, by the key: at most `$1`, after `$2` others.
+    /// Returns the statement that reads rows with their seals, in the order of the key: at most `$1`, after skipping
+    /// `$2`.
     pub fn select(&self) -> String {
         let (columns, key) = (self.columns.join(", "), self.key.join(", "));
         format!("SELECT {columns}, seal FROM {} ORDER BY {key} LIMIT $1 OFFSET $2", self.name)
     }
 
-    /// Returns the statement that gives a row another seal, `$1`, by the columns that name it.
+    /// Returns the statement that gives a row another seal, `$1`, by the columns of its key.
     pub fn update(&self) -> String {
         let named = self.key.iter().enumerate().map(|(place, key)| format!("{key} = ${}", place + 2));
         format!("UPDATE {} SET seal = $1 WHERE {}", self.name, named.collect::<Vec<_>>().join(" AND "))
@@ -128,13 +129,13 @@ impl SealedTable {
         })
     }
 
-    /// Returns the name of a row that [`SealedTable::select`] read, for the operator.
+    /// Returns a description of a row that [`SealedTable::select`] read, for the operator.
     fn describe(&self, row: &Row) -> String {
         let named = self.key_of(row).map(|(key, value)| match value {
             Value::Null => format!("{key} null"),
             Value::Integer(number) => format!("{key} {number}"),
             Value::Text(text) => format!("{key} {text}"),
-            // A hash is what a secret is known by: its beginning is enough to find it.
+            // A hash identifies a secret: its beginning is enough to find the row.
             Value::Bytes(bytes) => format!("{key} {}…", hex(bytes.get(..4).unwrap_or(bytes))),
         });
         format!("{} {}", self.name, named.collect::<Vec<_>>().join(", "))
@@ -163,7 +164,7 @@ impl Seals {
         Value::Bytes(self.mac(table, columns).to_vec())
     }
 
-    /// Returns whether a row's seal is the one it was written with.
+    /// Returns whether a row carries the seal of its values.
     pub fn is_sealed(&self, table: &str, columns: &[Value], seal: &[u8]) -> bool {
         let good = self.mac(table, columns) == seal;
         if !good {
@@ -172,7 +173,7 @@ impl Seals {
         good
     }
 
-    /// Returns the MAC of what is no row.
+    /// Returns the MAC of a text that is no row.
     pub fn mac_of(&self, text: &[u8]) -> [u8; 32] {
         hmac(&self.key, &[b"not a row", text])
     }
@@ -203,13 +204,13 @@ impl Seals {
         columns.into_iter().chain([seal]).collect()
     }
 
-    /// Returns the value of a setting that was read with its seal; `None` where that does not hold.
+    /// Returns the value of a setting that was read with its seal; `None` where the seal does not hold.
     pub fn read_setting(&self, name: &str, row: &Row) -> Option<Vec<u8>> {
         let columns = [Value::Text(name.to_owned()), Value::Bytes(row.bytes(0).to_vec())];
         self.is_sealed("settings", &columns, row.bytes(1)).then(|| row.bytes(0).to_vec())
     }
 
-    /// Returns the values of [`super::queries::NEW_CATALOG`] for a version that comes into force at an instant.
+    /// Returns the values of [`super::queries::NEW_CATALOG`] for a version that is in force from an instant.
     pub fn catalog(
         &self,
         (version, starts_at): (i64, Timestamp),
@@ -225,17 +226,17 @@ impl Seals {
         values
     }
 
-    /// Returns the seal of an act after one with another seal; the first is after an empty one.
+    /// Returns the seal of an act, over the act and the seal of the act before it; the first act follows an empty seal.
     pub fn act(&self, columns: &[Value], before: &[u8]) -> Value {
         self.seal(ACTS, &[columns, &[Value::Bytes(before.to_vec())]].concat())
     }
 
-    /// Returns whether a claim, as [`SealedTable::select`] reads it, is one of an older version.
+    /// Returns whether a claim, as [`SealedTable::select`] reads it, was made by an older version.
     pub fn is_claim_before(&self, row: &Row) -> bool {
         self.mac(OLDER_CLAIMS, &row.0[..3]) == row.bytes(3)
     }
 
-    /// Returns the seal of a claim that follows from one of an older version, and is in no entry.
+    /// Returns the seal of a claim that is derived from one of an older version and is in no entry.
     pub fn older_claim(&self, columns: &[Value]) -> Value {
         self.seal(OLDER_CLAIMS, columns)
     }
@@ -251,10 +252,11 @@ impl Seals {
         self.is_sealed(ACTS, &[columns, &[Value::Bytes(before.to_vec())]].concat(), seal)
     }
 
-    /// Returns the values of [`super::queries::NEW_ACT`] and of [`LAST_ACT`] after it, by what that was.
+    /// Returns the values of [`super::queries::NEW_ACT`] for an act, and the new value of [`LAST_ACT`], by the present
+    /// one.
     ///
     /// # Errors
-    /// When that setting is gone or does not carry its seal: what came last is not known.
+    /// When that setting is missing or does not carry its seal: the last act is then unknown.
     pub fn next_act(&self, last: Option<&Row>, act: &[Value]) -> Result<(Vec<Value>, Vec<u8>), Unavailable> {
         let last = last.and_then(|row| self.read_setting(LAST_ACT, row)).ok_or_else(|| {
             Unavailable("what operators did last is not what its seal says: run `scrip verify`".to_owned())
@@ -269,12 +271,12 @@ impl Seals {
         Ok((values, last_act(Some(&row))))
     }
 
-    /// Returns the value of the setting that says with which key rows are sealed.
+    /// Returns the value of [`MARK`], which tells the key that rows are sealed with.
     pub fn mark(&self) -> Vec<u8> {
         hmac(&self.key, &[b"mark"]).to_vec()
     }
 
-    /// Returns the values of [`SealedTable::update`] for each of a table's rows, all of them, as they were read.
+    /// Returns the values of [`SealedTable::update`] for each row of a table, given all of its rows as they were read.
     pub fn reseal(&self, table: &SealedTable, rows: &[Row]) -> Vec<Vec<Value>> {
         let mut before = Vec::new();
         let sealed = rows.iter().map(|row| {
@@ -287,8 +289,8 @@ impl Seals {
         sealed.collect()
     }
 
-    /// Returns what is wrong with rows as [`SealedTable::select`] reads them; `before` is the seal of the row before
-    /// the first, and becomes that of the last.
+    /// Returns the faults of rows as [`SealedTable::select`] reads them; `before` is the seal of the row before the
+    /// first, and becomes that of the last.
     pub fn differences(&self, table: &SealedTable, rows: &[Row], before: &mut Vec<u8>) -> Vec<String> {
         let mut found = Vec::new();
         for row in rows {
@@ -303,16 +305,16 @@ impl Seals {
     }
 }
 
-/// Returns the value of [`CLAIMS_BEFORE`], by a row that counts them.
+/// Returns the value of [`CLAIMS_BEFORE`], by a row that counts the claims.
 pub fn claims_before(row: Option<&Row>) -> Vec<u8> {
     row.map_or(0, |row| row.integer(0)).to_le_bytes().to_vec()
 }
 
-/// Counts the claims that are there, but for those of workspaces that were never opened: these are let go of.
+/// Counts the claims, without those of workspaces that were never opened: these are given up.
 pub const COUNT_CLAIMS: &str =
     "SELECT COUNT(*) FROM claims WHERE workspace IN (SELECT workspace FROM entries) LIMIT $1 OFFSET $2";
 
-/// Says that a journal ends before what was seen of it.
+/// Returns the error text for a journal that ends before an entry that was seen in it.
 pub fn shorter(last: i64, seen: i64) -> String {
     format!(
         "the journal ends at entry {last}, and entry {seen} was there before: entries are missing at its end. Restore a \
@@ -324,7 +326,7 @@ pub fn shorter(last: i64, seen: i64) -> String {
 /// [`LAST_CATALOG`].
 ///
 /// # Errors
-/// Which version is not what was published. It is not served.
+/// Names the first version that is not what was published. That version is not served.
 pub fn check_catalogs(versions: &[Row], last: Option<&Row>, seals: &Seals) -> Result<(), Unavailable> {
     let found = catalog_differences(versions, last, seals);
     match found.first() {
@@ -333,7 +335,7 @@ pub fn check_catalogs(versions: &[Row], last: Option<&Row>, seals: &Seals) -> Re
     }
 }
 
-/// Returns what is wrong with catalog versions and the setting that counts them.
+/// Returns the faults of catalog versions and of the setting that counts them.
 pub fn catalog_differences(versions: &[Row], last: Option<&Row>, seals: &Seals) -> Vec<String> {
     let mut found = Vec::new();
     for (row, version) in versions.iter().zip(1..) {
@@ -382,28 +384,29 @@ fn sealed_columns(table: &SealedTable, row: &Row, before: &[u8]) -> Vec<Value> {
     columns.chain(table.chained.then(|| Value::Bytes(before.to_vec()))).collect()
 }
 
-/// The settings that a start reads before it believes any other row.
+/// Settings that a start reads before it believes any other row.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Value of [`KEY`].
+    /// Value of the setting [`KEY`].
     pub key: Option<Vec<u8>>,
-    /// Value of [`MARK`].
+    /// Value of the setting [`MARK`].
     pub mark: Option<Vec<u8>>,
-    /// The schema had no seals until this start, or there is no entry yet.
+    /// `true` when the schema had no seals until this start, or the journal has no entry yet.
     pub is_new: bool,
 }
 
-/// The seals of a database that is opened.
+/// Seals of a database that is being opened.
 pub enum Start {
-    /// Its rows are sealed with this key.
+    /// The rows are sealed with this key.
     Sealed(Seals),
-    /// Its rows are to be sealed as they are, with a key that the value, if there is one, is to be kept of.
+    /// The rows are to be sealed in their present state with this key. The value, if there is one, is the key's secret
+    /// and is to be stored in [`KEY`].
     Unsealed(Seals, Option<Vec<u8>>),
 }
 
 impl Start {
-    /// Returns the seals of a database, by the secret that was given and by what is found in it. With `again`, all rows
-    /// are to be sealed as they are, whatever they were sealed with.
+    /// Returns the seals of a database, by the secret that was given and the settings found in it. With `again`, all
+    /// rows are to be sealed in their present state, whatever they were sealed with before.
     ///
     /// # Errors
     /// When the rows were sealed with another key, or have lost the mark of having been sealed.

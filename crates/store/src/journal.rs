@@ -1,4 +1,6 @@
 //! The form of a journal row: its body and its place in the hash chain.
+//!
+//! Invariant: the hash of a row is over all of its columns and the hash of the row before it (I4).
 
 use super::{Committed, Idempotency, Submission, SubmitError};
 use crate::crypto::sha256;
@@ -6,27 +8,27 @@ use scrip_engine::{Dated, Entry, Timestamp, Workspace, WorkspaceId, is_privilege
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The hash before a workspace's first entry.
+/// Hash before a workspace's first entry.
 pub const GENESIS: [u8; 32] = [0; 32];
 
-/// What an entry's `body` column holds, as JSON.
+/// Content of an entry's `body` column, as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Body {
-    /// Who asked.
+    /// Name of the person, key or operator that submitted the command.
     pub actor: String,
-    /// The command's name.
+    /// Name of the command.
     pub command: String,
-    /// The id of the request, where the command is an act for the audit log.
+    /// Identifier of the request, where the command is an act for the audit log.
     #[serde(default)]
     pub request: Option<String>,
-    /// What the workspace claims with it: the scope and what of it. Entries of older versions do not say.
+    /// Claims that the workspace makes with the entry: scope and name. Entries of older versions have none here.
     #[serde(default)]
     pub claims: Vec<(String, String)>,
-    /// What happened.
+    /// Events of the entry, each with its instant.
     pub events: Vec<Dated>,
 }
 
-/// A [`Body`] that is about to be kept.
+/// A [`Body`] that is about to be written.
 #[derive(Serialize)]
 struct Written<'a> {
     actor: &'a str,
@@ -38,20 +40,20 @@ struct Written<'a> {
     events: &'a [Dated],
 }
 
-/// What a submission did, in the form in which it is kept.
+/// Effect of a submission, in the form in which it is written.
 pub struct Sealed {
-    /// [`Body`] as JSON.
+    /// Body of the entry: [`Body`] as JSON.
     pub body: String,
-    /// What happened.
+    /// Events of the entry, each with its instant.
     pub events: Arc<[Dated]>,
-    /// When the workspace next changes by itself.
+    /// Instant of the workspace's next change by itself, in microseconds.
     pub next_due_at: Option<i64>,
-    /// The entry's place in the chain.
+    /// Hash of the entry, which is its place in the chain.
     pub hash: [u8; 32],
 }
 
 impl Sealed {
-    /// Seals the events of a submission that left a workspace like this, after an entry with that hash.
+    /// Seals the events of a submission after the entry with hash `previous`; `after` is the workspace that they leave.
     pub fn new(previous: &[u8; 32], submission: &Submission, after: &Workspace, events: Vec<Dated>) -> Sealed {
         let command = submission.command.name();
         let request = submission.request.as_deref().filter(|_| is_privileged(command));
@@ -66,20 +68,20 @@ impl Sealed {
     }
 }
 
-/// The entry that a key was used for before.
+/// The entry that an idempotency key was used for before.
 pub struct Stored {
-    /// Its place in the workspace.
+    /// Number of the entry in its workspace.
     pub seq: u64,
-    /// When it was decided.
+    /// Instant at which the entry was decided.
     pub at: Timestamp,
-    /// Of the request it answered.
+    /// Hash of the request that the entry answered.
     pub request: Vec<u8>,
-    /// [`Body`] as JSON.
+    /// Body of the entry: [`Body`] as JSON.
     pub body: String,
 }
 
 impl Stored {
-    /// The answer to a submission with the same key, without the workspace.
+    /// Returns the answer to a submission with the same key, without the workspace.
     ///
     /// # Errors
     /// When the key was used for another request.
@@ -95,52 +97,52 @@ impl Stored {
     }
 }
 
-/// A journal row.
+/// A row of the journal, column by column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalRow {
-    /// Its place among all entries.
+    /// Position of the row among all entries.
     pub position: i64,
-    /// Whose.
+    /// Identifier of the workspace.
     pub workspace: WorkspaceId,
-    /// Its place in the workspace.
+    /// Number of the entry in its workspace.
     pub seq: u64,
-    /// When it was decided.
+    /// Instant at which the entry was decided.
     pub at: Timestamp,
-    /// Of the idempotency key.
+    /// Hash of the idempotency key.
     pub idempotency_key: Option<Vec<u8>>,
-    /// Of the request.
+    /// Hash of the request.
     pub request_hash: Option<Vec<u8>>,
-    /// When the workspace next changes by itself.
+    /// Instant of the workspace's next change by itself, in microseconds.
     pub next_due_at: Option<i64>,
-    /// [`Body`] as JSON.
+    /// Body of the entry: [`Body`] as JSON.
     pub body: String,
-    /// The hash of the entry before.
+    /// Hash of the workspace's entry before this one.
     pub previous_hash: Vec<u8>,
-    /// The hash of this one.
+    /// Hash of this entry.
     pub hash: Vec<u8>,
 }
 
 impl JournalRow {
-    /// The row's entry.
+    /// Returns the entry that the row holds.
     ///
     /// # Errors
-    /// When the body is not what this version of Scrip writes or has ever written.
+    /// When the body is of a form that neither this nor any earlier version of Scrip writes.
     pub fn entry(&self) -> Result<Entry, serde_json::Error> {
         let Body { actor, command, events, .. } = serde_json::from_str(&self.body)?;
         Ok(Entry { workspace: self.workspace, seq: self.seq, at: self.at, actor, command, events })
     }
 
-    /// The id of the request it came with, where that was kept.
+    /// Returns the identifier of the request that the entry came with, where it was kept.
     pub fn request(&self) -> Option<String> {
         serde_json::from_str::<Body>(&self.body).ok()?.request
     }
 
-    /// Returns what the workspace claims with it.
+    /// Returns the claims that the workspace makes with the entry: scope and name.
     pub fn claims(&self) -> Vec<(String, String)> {
         serde_json::from_str::<Body>(&self.body).map(|body| body.claims).unwrap_or_default()
     }
 
-    /// The hash this row should have.
+    /// Returns the hash that the row should have.
     pub fn expected_hash(&self) -> [u8; 32] {
         let optional = |bytes: &Option<Vec<u8>>| bytes.clone().unwrap_or_default();
         chain(
@@ -155,10 +157,10 @@ impl JournalRow {
         )
     }
 
-    /// Checks that this row comes right after a workspace's entry of a number and a hash, and is what its hash says.
+    /// Checks that this row follows a workspace's entry of a given number and hash, and that its own hash is right.
     ///
     /// # Errors
-    /// What is wrong (I4).
+    /// Describes the fault (I4).
     pub fn follows(&self, workspace: WorkspaceId, seq: u64, hash: &[u8]) -> Result<(), String> {
         let JournalRow { seq: at, .. } = self;
         if (self.workspace, self.seq) != (workspace, seq + 1) {
@@ -173,7 +175,7 @@ impl JournalRow {
         }
     }
 
-    /// Reads a row of the columns of `entries`, in their order.
+    /// Reads a row of the table `entries`, whose columns are in their order.
     pub fn read(row: &super::Row) -> JournalRow {
         let optional = |column: usize| Some(row.bytes(column).to_vec()).filter(|bytes| !bytes.is_empty());
         JournalRow {
@@ -191,7 +193,7 @@ impl JournalRow {
     }
 }
 
-/// The hash of an entry: of everything in its row and of the entry before it (I4).
+/// Returns the hash of an entry: of every column of its row and of the entry before it (I4).
 #[allow(clippy::too_many_arguments, reason = "the hash is over every column of the row")]
 pub fn chain(
     previous: &[u8],
@@ -208,7 +210,7 @@ pub fn chain(
     sha256(&[previous, numbers.as_flattened(), key, request, body.as_bytes()])
 }
 
-/// What a whole journal is known by: a hash of the last entry of each workspace, in the order of their ids.
+/// Returns the digest of a whole journal: a hash over the last entry of each workspace, in the order of their ids.
 pub fn digest(last: impl Iterator<Item = (WorkspaceId, u64, [u8; 32])>) -> [u8; 32] {
     let mut all = Vec::new();
     for (workspace, seq, hash) in last {

@@ -1,11 +1,12 @@
 //! The store: a journal that is the truth, and projections of it.
 //!
 //! One idea: *a reply waits for the journal, and for nothing else.* A submission names a workspace and a command; the
-//! store stamps the instant, lets the engine decide, and appends one entry. Its number in the workspace gives order; a
-//! key that any entry of the workspace has gives no command a second effect, for ever. What lists and searches is
-//! folded from the journal behind it, and a read that must see a write waits for the position of that write.
+//! store stamps the instant, lets the engine decide, and appends one entry. The entry's number in the workspace gives
+//! order. A command with an idempotency key that any entry of the workspace has takes no second effect, for ever. Lists
+//! and searches read rows that are folded from the journal behind it, and a read that must see a write waits for the
+//! position of that write.
 //!
-//! Invariant: knows no HTTP.
+//! Invariant: the store knows no HTTP.
 
 pub mod allowance;
 mod beside;
@@ -55,67 +56,68 @@ pub use value::{Row, Value};
 /// Name of the setting that a probe writes.
 const PROBE: &str = "probe";
 
-/// Entries between two snapshots of a workspace.
+/// Number of entries between two snapshots of a workspace.
 const SNAPSHOT_EVERY: u64 = 64;
 
-/// Where everything is kept.
+/// The journal and its projections, in one of two databases.
 pub enum Store {
-    /// One file and one process: the default.
+    /// A directory with SQLite, for one process: the default.
     Sqlite(Box<Sqlite>),
-    /// A server that any number of processes share.
+    /// A PostgreSQL database, which any number of processes share.
     Postgres(Postgres),
 }
 
-/// Progress of the projections, as a probe finds it.
+/// Progress of the projections, at the time of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// `true` when entries were committed that are not folded yet.
     pub is_behind: bool,
-    /// Place that everything is folded up to.
+    /// Place up to which everything is folded.
     pub reached: (i64, i64),
 }
 
-/// What identifies a request, so that a second one like it changes nothing.
+/// Identity of a request, by which a second one like it changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Idempotency {
-    /// Of the key, within the workspace. Its effect never expires.
+    /// Hash of the caller's key, within the workspace. Its effect never expires.
     pub key: [u8; 16],
-    /// Of what was asked. The same key with another request is refused.
+    /// Hash of the request's content. The same key with another request is refused.
     pub request: [u8; 16],
-    /// Of the same as earlier versions took it, byte by byte, where that is another: what they stored is answered.
+    /// Hash of the same content as earlier versions computed it, byte by byte, where it differs: answers that they
+    /// stored are found by it.
     pub earlier: Option<[u8; 16]>,
 }
 
 /// A command on its way to the journal.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// Whose.
+    /// Identifier of the workspace that is changed.
     pub workspace: WorkspaceId,
-    /// What.
+    /// Command that the engine decides.
     pub command: Command,
-    /// Who asks, as the engine judges them.
+    /// Role of the caller, by which the engine judges the command.
     pub by: By,
-    /// Who asks, as the journal names them.
+    /// Name of the caller, as the journal keeps it.
     pub actor: String,
-    /// The id of the request, kept with what only some may ask for.
+    /// Identifier of the request, kept with privileged commands.
     pub request: Option<String>,
-    /// What makes it at most once.
+    /// Identity of the request, by which it takes effect at most once.
     pub idempotency: Option<Idempotency>,
-    /// What the workspace has from its entry on: made in one transaction with it, so that neither is ever without the
+    /// Claims that the workspace makes with its entry, in the same transaction, so that neither exists without the
     /// other.
     pub claims: Vec<Claim>,
-    /// What is mailed because of it: written in one transaction with its entry. Where there is no entry, there is none.
+    /// Mails that are sent because of the entry, written in the same transaction. Without an entry there are no mails.
     pub mails: Vec<NewMail>,
-    /// What is kept beside it, in that transaction too.
+    /// Rows that are kept beside the entry, written in the same transaction.
     pub rows: Vec<Statement>,
-    /// Everything that is counted with it, in that transaction too: one use too many, and there is no entry.
+    /// Uses that are counted in the same transaction: with one use too many, there is no entry.
     pub allowance: Allowance,
-    /// Whether the answer should carry the workspace.
+    /// `true` when the answer is to carry the workspace after the entry.
     pub wants_workspace: bool,
 }
 
 impl Submission {
-    /// The test clock it is decided on, for a workspace as it stands.
+    /// Returns the test clock that the command is decided on, in the workspace's present state.
     fn test_clock(&self, workspace: &Workspace) -> Option<i64> {
         match &self.command {
             Command::OpenWorkspace { test_clock, .. } => *test_clock,
@@ -124,41 +126,41 @@ impl Submission {
     }
 }
 
-/// What became of a submission.
+/// Result of a submission that was accepted.
 #[derive(Clone, Debug)]
 pub struct Committed {
-    /// The entry's number in the workspace; where nothing happened, the last one's.
+    /// Number of the entry in the workspace; where no event happened, that of the last entry.
     pub seq: u64,
-    /// When it was decided.
+    /// Instant at which the entry was decided.
     pub at: Timestamp,
-    /// What happened; empty when nothing did.
+    /// Events of the entry; empty when the command changed nothing.
     pub events: Arc<[Dated]>,
-    /// Whether this is the stored answer to an earlier request with the same key.
+    /// `true` when this is the stored answer to an earlier request with the same key.
     pub replayed: bool,
-    /// The workspace before the entry; `None` when this is a stored answer.
+    /// Workspace before the entry; `None` when this is a stored answer.
     pub before: Option<Arc<Workspace>>,
-    /// The workspace after the entry, if it was asked for.
+    /// Workspace after the entry, if the submission asked for it.
     pub workspace: Option<Arc<Workspace>>,
 }
 
-/// Why a submission did nothing.
+/// Reason why a submission took no effect.
 #[derive(Clone, Debug)]
 pub enum SubmitError {
-    /// An expected no.
+    /// The engine refuses the command.
     Refused(Refusal),
     /// The idempotency key was used for another request.
     KeyReused,
-    /// Another workspace has this.
+    /// Another workspace has this claim.
     Claimed(Claim),
-    /// Something is done too often; nothing was written or counted.
+    /// A use is beyond its limit; nothing was written or counted.
     Exceeded(Exceeded),
-    /// The store could not; nothing was acknowledged, and the same key may be tried again.
+    /// The store cannot write; nothing was acknowledged, and the same key may be tried again.
     Unavailable(Unavailable),
-    /// The engine found itself in contradiction; the workspace was left as it was.
+    /// The engine contradicts itself; the workspace was left unchanged.
     Bug(String),
 }
 
-/// Kind of what the journal itself adds to the provider's events: a workspace that was no customer wishes for a pack.
+/// Kind of the event that the journal itself adds to Stripe's: a workspace without a Stripe customer asks for a top-up.
 pub const WISH: &str = "scrip.top_up";
 
 impl From<Unavailable> for SubmitError {
@@ -179,16 +181,16 @@ impl Store {
     /// Connects to a PostgreSQL database, `postgres://…`, and brings its schema up to this version.
     ///
     /// # Errors
-    /// When the address is none, the database does not answer, its schema was written by a newer version, or a move
-    /// into it has not ended.
+    /// When the address is malformed, the database does not answer, its schema was written by a newer version, or a
+    /// transfer into it has not ended.
     pub async fn connect(address: impl Into<Address>, options: Options) -> Result<Store, Unavailable> {
         Ok(Store::Postgres(Postgres::open(&address.into(), options).await?))
     }
 
-    /// Connects to a database that a move has only begun to fill, to replay it. It must not be served.
+    /// Connects to a database that a transfer has begun to fill, to replay it. It must not be served.
     ///
     /// # Errors
-    /// As for any other.
+    /// Those of [`Store::connect`], except that an unfinished transfer is no error.
     pub async fn connect_halfway(address: &Address, options: Options) -> Result<Store, Unavailable> {
         Ok(Store::Postgres(Postgres::open_halfway(address, options).await?))
     }
@@ -196,7 +198,7 @@ impl Store {
     /// Returns `true` when a data directory has no journal yet. Nothing is written.
     ///
     /// # Errors
-    /// When it cannot be one: it is a file, or another program's.
+    /// When the path cannot be a data directory: it is a file, or another program's directory.
     pub fn is_new_directory(directory: &Path) -> Result<bool, Unavailable> {
         Sqlite::is_new(directory)
     }
@@ -209,7 +211,7 @@ impl Store {
         Postgres::is_new(address).await
     }
 
-    /// Makes a small write last, beside the journal, and returns how far the projections are.
+    /// Makes a small write beside the journal durable, and returns the progress of the projections.
     ///
     /// # Errors
     /// When the store cannot write.
@@ -220,7 +222,7 @@ impl Store {
         }
     }
 
-    /// Whether the positions of entries have no gaps: where several processes append, a lost number leaves one.
+    /// Returns whether the positions of entries have no gaps. Where several processes append, a lost number leaves one.
     pub fn positions_are_dense(&self) -> bool {
         matches!(self, Store::Sqlite(_))
     }
@@ -230,7 +232,7 @@ impl Store {
         matches!(self, Store::Postgres(_))
     }
 
-    /// Decides a command and makes its entry durable: the only way anything about credits is written.
+    /// Decides a command and makes its entry durable: the only way in which credits are written.
     ///
     /// # Errors
     /// See [`SubmitError`].
@@ -246,9 +248,9 @@ impl Store {
         result
     }
 
-    /// The same for many, those of one workspace in this order. On the embedded database they are one transaction:
-    /// either all of these results are on the disk, or every one says that the store could not. On PostgreSQL each lane
-    /// has its own.
+    /// Submits many commands; those of one workspace are decided in this order. On the embedded database they are one
+    /// transaction: either all of these results are on the disk, or every one is an error of the store. On PostgreSQL
+    /// each appender has a transaction of its own.
     pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
         match self {
             Store::Sqlite(sqlite) => sqlite.submit_many(submissions).await,
@@ -256,7 +258,7 @@ impl Store {
         }
     }
 
-    /// A workspace, settled to now (R3); `None` when it was never opened.
+    /// Returns a workspace, settled to now (R3); `None` when it was never opened.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -268,7 +270,7 @@ impl Store {
     }
 
     /// Returns the rows of any statement that reads, for tests and measurements; SQL is written with `$1 … $n`.
-    /// Whatever serves asks by [`rows`].
+    /// The server reads through the functions of [`rows`] instead.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -284,7 +286,7 @@ impl Store {
         self.reader().projected().await
     }
 
-    /// Waits until the projections have moved past where they were when the ticket was drawn.
+    /// Returns a receiver that is notified when the projections move on.
     pub fn projections(&self) -> tokio::sync::watch::Receiver<i64> {
         match self {
             Store::Sqlite(sqlite) => sqlite.projections(),
@@ -292,7 +294,7 @@ impl Store {
         }
     }
 
-    /// Those who wait for the rows of one workspace to change.
+    /// Returns the requests that wait for the rows of one workspace to change.
     pub fn watchers(&self) -> &watchers::Watchers {
         match self {
             Store::Sqlite(sqlite) => sqlite.watchers(),
@@ -300,10 +302,10 @@ impl Store {
         }
     }
 
-    /// Adds what an operator did, after the act before it: its kind, name, reason, actor, request and instant.
+    /// Appends an operator's act to the chain of acts: its kind, name, reason, actor, request and instant.
     ///
     /// # Errors
-    /// When the store cannot write, or what came last is not what its seal says.
+    /// When the store cannot write, or the last act does not carry its seal.
     pub(crate) async fn append_act(&self, act: Vec<Value>) -> Result<(), Unavailable> {
         match self {
             Store::Sqlite(sqlite) => sqlite.append_act(act).await,
@@ -311,7 +313,7 @@ impl Store {
         }
     }
 
-    /// Seals rows beside the journal, and checks their seals.
+    /// Returns the seals of rows beside the journal, which make and check them.
     pub fn seals(&self) -> &Seals {
         match self {
             Store::Sqlite(sqlite) => sqlite.seals(),
@@ -319,8 +321,8 @@ impl Store {
         }
     }
 
-    /// Takes the workspaces that were folded from the journal again since the last call, because what was kept of them
-    /// was not believed, with the reasons.
+    /// Takes the workspaces that were folded from the journal again since the last call, because their snapshot or
+    /// cached value was not believed, each with the reason.
     pub fn take_healed(&self) -> Vec<(WorkspaceId, String)> {
         match self {
             Store::Sqlite(sqlite) => sqlite.take_healed(),
@@ -328,7 +330,8 @@ impl Store {
         }
     }
 
-    /// Wakes whoever sends mails, when this process has written one. A hint: other processes write some too.
+    /// Returns the signal that wakes the mail worker when this process has written a mail. A hint: other processes
+    /// write some too.
     pub fn mailed(&self) -> &Notify {
         match self {
             Store::Sqlite(sqlite) => sqlite.mailed(),
@@ -336,7 +339,7 @@ impl Store {
         }
     }
 
-    /// The published catalog versions.
+    /// Returns the published catalog versions.
     pub fn catalogs(&self) -> Arc<Catalogs> {
         match self {
             Store::Sqlite(sqlite) => sqlite.catalogs(),
@@ -355,7 +358,8 @@ impl Store {
         }
     }
 
-    /// Publishes a catalog version; the same text as the newest is that version (R33).
+    /// Publishes a catalog version and returns its number; a text that equals the newest version's is that version
+    /// (R33).
     ///
     /// # Errors
     /// When the store cannot write.
@@ -366,7 +370,7 @@ impl Store {
         }
     }
 
-    /// The instant commands of a workspace on this clock would be stamped with.
+    /// Returns the instant that commands of a workspace on this clock would be stamped with.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -377,11 +381,11 @@ impl Store {
         }
     }
 
-    /// Asks whether a workspace may make one more request, at most `limit` in any sixty seconds (R27), and counts it if
-    /// so. On PostgreSQL that holds over all processes together.
+    /// Counts one more request of a workspace, if it has made fewer than `limit` in the last sixty seconds (R27), and
+    /// returns the admission. On PostgreSQL the limit holds over all processes together.
     ///
     /// # Errors
-    /// When the store cannot answer: then nobody is admitted.
+    /// When the store cannot answer: then no request is admitted.
     pub async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
         match self {
             Store::Sqlite(sqlite) => sqlite.admit(workspace, limit),
@@ -400,7 +404,8 @@ impl Store {
         }
     }
 
-    /// The same as far as this process knows without asking anybody: for judging who asks, never for deciding.
+    /// Returns the current instant as far as this process knows it without asking the database: for the validity of a
+    /// caller, never for a decision of the engine.
     pub fn about_now(&self) -> Timestamp {
         match self {
             Store::Sqlite(_) => crate::clock::now(),
@@ -408,7 +413,7 @@ impl Store {
         }
     }
 
-    /// Moves a test clock forward, or makes it.
+    /// Moves a test clock forward, or creates it.
     ///
     /// # Errors
     /// When the store cannot write.
@@ -419,7 +424,7 @@ impl Store {
         }
     }
 
-    /// Every projection that is not what folding the journal again gives, in words.
+    /// Returns a description of every projection that differs from the journal folded again.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -442,14 +447,14 @@ impl Store {
     }
 }
 
-/// Rewrites a statement for SQLite: `$1 … $n` to `?1 … ?n`, since there `$1` is a name, numbered by first appearance,
-/// and a statement that uses `$2` before `$1` would silently match nothing; and without row locks, since there is one
-/// writer.
+/// Rewrites a statement for SQLite: `$1 … $n` becomes `?1 … ?n`, and row locks are removed. In SQLite `$1` is a name,
+/// numbered by first appearance, and a statement that uses `$2` before `$1` would silently match nothing. Row locks are
+/// not needed, since there is one writer.
 fn numbered(sql: &str) -> String {
     sql.replace('$', "?").replace(" FOR UPDATE SKIP LOCKED", "")
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "a panic".to_owned())

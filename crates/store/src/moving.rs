@@ -1,9 +1,10 @@
-//! Moving up: the journal of a data directory, and the tables beside it, into a PostgreSQL database.
+//! Transfer of a data directory's journal, and of the tables beside it, into a PostgreSQL database.
 //!
-//! What has arrived is the progress: entries go over in order, some thousands in a transaction, and a move that was
-//! interrupted goes on after the last one that is there. Rows are carried, not read: every column comes as it was.
+//! The rows that have arrived are the progress: entries go over in order, some thousands in a transaction, and a
+//! transfer that was interrupted continues after the last one that arrived. Rows are copied without being interpreted:
+//! every column arrives unchanged.
 //!
-//! Invariant: the database may be served only after the whole journal is there, and nothing else is.
+//! Invariant: the database may be served only when it holds the whole journal and nothing else.
 
 use super::integrity::{CLAIMS, Seals};
 use super::postgres::moving::{Beside, Found, Target};
@@ -13,26 +14,27 @@ use super::{Address, Row, Store, Unavailable, Value};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// The tables beside the journal, and how they are read.
+/// Tables beside the journal, each with the statement that reads a page of it.
 static PAGES: LazyLock<Vec<(&Table, String)>> =
     LazyLock::new(|| Table::moved_beside().map(|table| (table, table.page())).collect());
-/// How the journal is read: the place of an entry is its position, and its hash comes last.
+/// Statement that reads a page of the journal: the place of an entry is its position, and its hash comes last.
 static JOURNAL: LazyLock<String> = LazyLock::new(|| Table::journal().page());
-/// How often that is looked at, and how often in vain before it is given up.
+/// Time between two probes of the projections' progress. After [`LOOKS_MAX`] probes without progress the wait is given
+/// up.
 const LOOK: Duration = Duration::from_secs(1);
 const LOOKS_MAX: u32 = 60;
 
-/// A move that has begun.
+/// A transfer that has begun.
 pub struct Move<'a> {
     source: &'a Store,
     target: Target,
     digest: Vec<u8>,
-    /// The position of the last entry that has arrived.
+    /// Position of the last entry that has arrived.
     pub reached: i64,
 }
 
 impl<'a> Move<'a> {
-    /// Begins to move an embedded database with this digest, or goes on with it; `None` when it was moved before.
+    /// Begins to transfer an embedded database with this digest, or continues; `None` when it was transferred before.
     ///
     /// # Errors
     /// When the database is neither empty nor a beginning of this journal. It is left as it was.
@@ -56,8 +58,8 @@ impl<'a> Move<'a> {
         Ok(Some(Move { source, target, digest: digest.to_vec(), reached }))
     }
 
-    /// Copies what has not arrived yet, `batch` entries in a transaction; how many they were. `progress` is told how
-    /// many of how many entries are there.
+    /// Copies the entries that have not arrived yet, `batch` in a transaction, and returns their number. `progress` is
+    /// called with the number that has arrived and the number of all.
     ///
     /// # Errors
     /// When one of the two databases cannot answer. What has arrived stays there.
@@ -66,7 +68,7 @@ impl<'a> Move<'a> {
         let length = entries::last_position(source.reader()).await?;
         let mut rows = page(source, &JOURNAL, from, batch).await?;
         while let Some(last) = rows.last().map(|row| row.integer(0)) {
-            // The next ones are read while these are on their way.
+            // The next entries are read while these are sent.
             let (appended, next) = tokio::join!(self.target.append(&rows), page(source, &JOURNAL, last, batch));
             appended?;
             self.reached = last;
@@ -82,10 +84,10 @@ impl<'a> Move<'a> {
         Ok((self.reached - from).unsigned_abs())
     }
 
-    /// Ends the move, when replaying both sides has given the same digest.
+    /// Ends the transfer, when replaying both sides has given the same digest.
     ///
     /// # Errors
-    /// When somebody else wrote to the database.
+    /// When another program wrote to the database.
     pub async fn end(self) -> Result<(), Unavailable> {
         self.target.unmark(&self.digest, self.source.seals()).await
     }
@@ -112,12 +114,12 @@ async fn copy_table(
     }
 }
 
-/// Returns true for a text that only the embedded database keeps: earlier versions took U+0000 in an id or a name.
+/// Returns true for a text that only the embedded database accepts: earlier versions took U+0000 in an id or a name.
 fn has_zero(value: &Value) -> bool {
     matches!(value, Value::Text(text) if text.contains('\0'))
 }
 
-/// Puts a mark in the place of each U+0000 of a row. What is sealed of such rows is a claim of an earlier version.
+/// Replaces each U+0000 of a row by a mark. Of the sealed tables only claims of an earlier version have such rows.
 fn take_zeros(table: &Table, Row(values): &mut Row, seals: &Seals) {
     for value in values.iter_mut() {
         if let Value::Text(text) = value {
@@ -131,14 +133,15 @@ fn take_zeros(table: &Table, Row(values): &mut Row, seals: &Seals) {
     }
 }
 
-/// Waits until the projections of a database have come to an entry. `progress` is told how many of how many.
+/// Waits until the projections of a database have reached an entry. `progress` is called with the number of folded
+/// entries and of all.
 ///
 /// # Errors
-/// When they stand still.
+/// When the projections make no progress.
 pub async fn folded(store: &Store, to: i64, mut progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
     let (mut reached, mut looks) = (-1, 0);
     loop {
-        // It waits for longer than that by itself, and says then that they are not there yet.
+        // `projected` waits for longer than that, and fails when the projections are not there yet.
         if let Ok(done) = tokio::time::timeout(LOOK, store.projected()).await {
             return done;
         }

@@ -1,59 +1,61 @@
-//! The way in which a store is opened and works.
+//! Options with which a store is opened.
 //!
-//! Invariant: the defaults are those of production; whatever differs is for tests, measurements and `scrip migrate`.
+//! Invariant: the defaults are those of production; every other value is for tests, measurements and `scrip migrate`.
 
 use super::integrity::Key;
 use super::{Tell, beside};
 
-/// Entries the projections may be behind, where nothing else is asked for.
+/// Maximum number of entries that the projections may be behind, by default.
 const LAG_MAX: i64 = 100_000;
-/// Entries of a generation of the index: more are written with fewer pages, and take more memory until they are.
+/// Number of entries in a generation of the index: larger ones write fewer pages, and take more memory until they are
+/// written.
 pub(super) const GENERATION: usize = 65_536;
-/// Workspaces that an appender on PostgreSQL remembers.
+/// Number of workspaces that an appender on PostgreSQL remembers.
 const KNOWN_MAX: usize = 100_000;
 
-/// The way in which a store is opened and works.
+/// Options with which a store is opened and works.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Whether waiting submissions share a transaction. Off only to measure what that is worth.
+    /// `true` when waiting submissions share a transaction. Off only to measure the difference.
     pub group_commit: bool,
-    /// The most pages the journal may have; for tests of a full disk.
+    /// Maximum number of pages of the journal's file; for tests of a full disk.
     pub pages_max: Option<u32>,
-    /// Entries the projections may be behind; beyond that the journal waits for them.
+    /// Maximum number of entries that the projections may be behind; beyond that the journal waits for them.
     pub lag_max: i64,
-    /// Entries that are gathered before the index of the embedded database is written, which is a generation of it.
+    /// Number of entries that are gathered before the index of the embedded database is written, which is a generation
+    /// of it.
     pub generation: usize,
-    /// Workspaces that an appender on PostgreSQL remembers; beyond that it starts again from snapshots.
+    /// Number of workspaces that an appender on PostgreSQL remembers; beyond that it starts again from snapshots.
     pub known_max: usize,
-    /// Where the journal's thread dies; for tests of what survives.
+    /// Point at which the journal's thread dies; for tests of recovery.
     pub crash: Option<Crash>,
-    /// What entries bring about beside them.
+    /// Function that returns the mails and rows which follow from an entry.
     pub tell: Tell,
-    /// The secret that seals rows and snapshots; without one, the data's own key does.
+    /// Secret that seals rows and snapshots; without one, the database's own key does.
     pub secret: Option<Key>,
-    /// Seals all rows again, as they are.
+    /// `true` to seal all rows again in their present state.
     pub reseal: bool,
-    /// What is done about a journal that is shorter than what was seen of it.
+    /// Reaction to a journal that is shorter than its projections.
     pub shortened: Shortened,
 }
 
-/// What is done about a journal that ends before an entry which its projections were folded from.
+/// Reaction to a journal that ends before an entry which its projections were folded from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortened {
-    /// It is not opened.
+    /// The journal is not opened.
     Refuse,
-    /// It is gone on with: the projections are folded again.
+    /// The journal is opened, and the projections are folded again.
     Accept,
-    /// It is opened to be replayed, and the projections stay as they are.
+    /// The journal is opened to be replayed, and the projections are left unchanged.
     Report,
 }
 
-/// A death of the journal's thread, as a crash of the process would be: nobody is told anything any more.
+/// Death of the journal's thread, as in a crash of the process: no caller gets an answer any more.
 #[derive(Clone, Copy, Debug)]
 pub struct Crash {
-    /// At this transaction, counted from 1.
+    /// Number of the transaction, counted from 1.
     pub commit: u64,
-    /// Right after it was flushed, rather than right before.
+    /// `true` to die right after the transaction was flushed, rather than right before.
     pub flushed: bool,
 }
 
@@ -75,7 +77,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Options for tests: a short one meets every limit that production meets only after many thousand entries.
+    /// Returns options for tests: small bounds are reached after a few entries, where production needs many thousand.
     pub fn small() -> Options {
         Options { generation: 32, known_max: 2, ..Options::default() }
     }

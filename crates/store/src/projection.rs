@@ -1,4 +1,5 @@
-//! From entries to rows: workspaces by due time, runs and holds as they are shown, the work queue, usage by day.
+//! Rows that are folded from entries: workspaces by due time, runs and holds as lists show them, the work queue, usage
+//! by day.
 //!
 //! Invariant: a row depends on entries alone, so that folding them again gives the same rows (I8).
 
@@ -11,69 +12,69 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How a table differs from what folding the journal again gives, in words, if it does.
+/// Returns the difference between a table and the journal folded again, in words; `None` without one.
 pub fn difference(table: &str, missing: i64, extra: i64) -> Option<String> {
     (missing + extra > 0).then(|| {
         format!("projection {table}: {missing} rows are missing or differ, {extra} rows should not be as they are")
     })
 }
 
-/// A run as its row has it.
+/// A run, as the body of its row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRow {
-    /// The model.
+    /// Identifier of the model.
     pub model: Name,
-    /// What it makes.
+    /// Kind of output that the model makes.
     pub output: Output,
-    /// What was asked of it.
+    /// Parameters that the run was asked with.
     pub params: Params,
-    /// The catalog version of its price.
+    /// Number of the catalog version of its price.
     pub catalog: u32,
-    /// What it counts.
+    /// Unit in which the run is paid.
     pub unit: Unit,
-    /// The price.
+    /// Quoted price, in units.
     pub quoted: Amount,
-    /// Its breakdown.
+    /// Lines of the quote, which add up to the price.
     pub lines: Vec<Line>,
-    /// How much was asked for, in what the rate counts.
+    /// Quantity that was asked for, in the measure of the rate: images, seconds or calls.
     pub asked: u64,
-    /// Spent.
+    /// Number of units that were spent.
     pub captured: Amount,
-    /// Given back.
+    /// Number of units that were given back.
     pub released: Amount,
-    /// How it ended; `None` while it has not.
+    /// Final status; `None` while the run has not ended.
     pub status: Option<RunStatus>,
-    /// What was stored.
+    /// Output files that were stored.
     pub outputs: Vec<OutputFile>,
-    /// Why it failed.
+    /// Failure of the run, if it failed.
     pub error: Option<Failure>,
-    /// The trial it used.
+    /// Use of a trial, if the run was on one.
     pub trial: Option<TrialUse>,
-    /// What cancelling it costs once it runs.
+    /// Rule for the charge when the run is cancelled after its start.
     pub cancel: CancelRule,
-    /// What the sandbox is told to do.
+    /// Script of the sandbox, for a test run.
     pub sandbox: Option<Script>,
-    /// The caller's own words.
+    /// Metadata of the caller: names and values.
     pub metadata: BTreeMap<String, String>,
-    /// The number of the key that asked for it.
+    /// Number of the key that asked for the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<u32>,
-    /// How often it was handed to a worker.
+    /// Number of times that it was handed to a worker.
     pub attempt: u32,
-    /// When it was accepted.
+    /// Instant at which the run was accepted.
     pub created_at: Timestamp,
-    /// When it was first handed to a worker.
+    /// Instant at which it was first handed to a worker.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// Instant at which it ended.
     pub ended_at: Option<Timestamp>,
-    /// When it is given up.
+    /// Instant at which the run is given up.
     pub expires_at: Timestamp,
-    /// Whether an outcome came after the end.
+    /// `true` when an outcome arrived after the end.
     pub late: bool,
 }
 
 impl RunRow {
-    /// The status a caller sees.
+    /// Returns the status that the caller is shown.
     pub fn status_name(&self) -> &'static str {
         match self.status {
             None if self.started_at.is_none() => "queued",
@@ -82,12 +83,12 @@ impl RunRow {
         }
     }
 
-    /// The row's text.
+    /// Returns the row's body, as JSON.
     pub fn body(&self) -> String {
         serde_json::to_string(self).expect("a row has no maps with other keys than text")
     }
 
-    /// The run as its first event tells it; `None` for any other event.
+    /// Returns the number and the row of a run that an event queues; `None` for any other event.
     pub fn queued(at: Timestamp, event: &Event) -> Option<(u32, RunRow)> {
         let Event::Run(RunEvent::RunQueued {
             run,
@@ -139,7 +140,7 @@ impl RunRow {
         Some((*run, row))
     }
 
-    /// The run after a later event.
+    /// Returns the run after a later event.
     pub fn after(mut self, at: Timestamp, event: &Event) -> RunRow {
         match event {
             Event::Run(RunEvent::RunStarted { attempt, .. }) => {
@@ -161,35 +162,35 @@ impl RunRow {
     }
 }
 
-/// A caller's hold, as the entries about it tell it.
+/// A caller's hold, by the entries about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HoldRow {
-    /// The caller's name for it.
+    /// Reference: the caller's name for the hold.
     pub reference: String,
-    /// The model it is for.
+    /// Model that the hold is for.
     pub model: Option<Name>,
-    /// What it counts.
+    /// Unit that the hold counts.
     pub unit: Unit,
-    /// How much.
+    /// Number of units that were held at first.
     pub amount: Amount,
-    /// Spent.
+    /// Number of units that were spent.
     pub captured: Amount,
-    /// Given back.
+    /// Number of units that were given back.
     pub released: Amount,
-    /// `open`, `captured`, `released` or `expired`.
+    /// Status of the hold: `open`, `captured`, `released` or `expired`.
     pub status: String,
-    /// When it was opened.
+    /// Instant at which the hold was opened.
     pub created_at: Timestamp,
-    /// When it is given up.
+    /// Instant at which the hold expires.
     pub expires_at: Timestamp,
-    /// When it ended.
+    /// Instant at which the hold ended.
     pub ended_at: Option<Timestamp>,
-    /// The member or key it is for.
+    /// Member or key that the hold is for.
     pub by: Option<Spender>,
 }
 
 impl HoldRow {
-    /// The hold as its first event tells it; `None` for any other event.
+    /// Returns the number and the row of a hold that an event opens; `None` for any other event.
     pub fn opened(at: Timestamp, event: &Event) -> Option<(u32, HoldRow)> {
         let Event::Hold(HoldEvent::HoldOpened { hold, reference, model, unit, amount, expires_at, by, .. }) = event
         else {
@@ -211,7 +212,7 @@ impl HoldRow {
         Some((*hold, row))
     }
 
-    /// The hold that the first of these entries opened, as it is after all of them; `None` when none of them opens it.
+    /// Returns the hold that the first of these events opens, after all of them; `None` when none of them opens it.
     pub fn folded<'e>(n: u32, events: impl Iterator<Item = &'e Dated>) -> Option<HoldRow> {
         events.fold(None, |row, Dated(at, event)| match row {
             None => HoldRow::opened(*at, event).filter(|(opened, _)| *opened == n).map(|(_, row)| row),
@@ -220,7 +221,7 @@ impl HoldRow {
         })
     }
 
-    /// The hold that an event changes.
+    /// Returns the number of the hold that an event changes.
     fn about(event: &Event) -> Option<u32> {
         match event {
             Event::Hold(HoldEvent::HoldExtended { hold, .. } | HoldEvent::HoldEnded { hold, .. }) => Some(*hold),
@@ -228,7 +229,7 @@ impl HoldRow {
         }
     }
 
-    /// A hold that was open before an entry, as it is after the entry's events; `None` for a run's.
+    /// Returns a hold that was open before an entry, after the entry's events; `None` for a run's hold.
     pub fn after_all(before: &Hold, events: &[Dated]) -> Option<HoldRow> {
         let Purpose::Caller { reference } = &before.purpose else { return None };
         let row = HoldRow {
@@ -248,7 +249,7 @@ impl HoldRow {
         Some(events.fold(row, |row, Dated(at, event)| row.after(*at, event)))
     }
 
-    /// The hold after a later event.
+    /// Returns the hold after a later event.
     pub fn after(mut self, at: Timestamp, event: &Event) -> HoldRow {
         match event {
             Event::Hold(HoldEvent::HoldExtended { expires_at, .. }) => self.expires_at = *expires_at,
@@ -264,55 +265,56 @@ impl HoldRow {
     }
 }
 
-/// A journal entry, as far as it is folded.
+/// The columns of a journal entry that folding needs.
 pub struct Journaled {
-    /// Its place among all entries.
+    /// Position of the entry among all entries.
     pub position: i64,
-    /// Whose.
+    /// Identifier of the workspace.
     pub workspace: WorkspaceId,
-    /// Its place in the workspace.
+    /// Number of the entry in its workspace.
     pub seq: u64,
-    /// Of its idempotency key, where keys are looked up among the projections.
+    /// Hash of its idempotency key, where keys are indexed among the projections.
     pub key: Option<[u8; 16]>,
-    /// What happened.
+    /// Events of the entry, each with its instant.
     pub events: Arc<[Dated]>,
-    /// When the workspace next changes by itself.
+    /// Instant of the workspace's next change by itself, in microseconds.
     pub next_due_at: Option<i64>,
-    /// The entry's hash.
+    /// Hash of the entry.
     pub hash: [u8; 32],
 }
 
-/// Where a caller's hold is in the journal, and what counting it takes. The rest of it is in the entries.
+/// Entries of a caller's hold in the journal, and the values that usage is counted by. All other values are in the
+/// entries.
 #[derive(Clone, Debug)]
 pub struct HoldPlace {
-    /// The model it is for.
+    /// Model that the hold is for.
     pub model: Option<Name>,
-    /// What it counts.
+    /// Unit that the hold counts.
     pub unit: Unit,
-    /// How much.
+    /// Number of units that were held.
     pub amount: Amount,
-    /// The number of the entry that opened it.
+    /// Number of the entry that opened the hold.
     pub opened: i64,
-    /// Of the last one that extended it.
+    /// Number of the last entry that extended the hold.
     pub extended: Option<i64>,
-    /// Of the one that ended it.
+    /// Number of the entry that ended the hold.
     pub ended: Option<i64>,
 }
 
-/// A workspace and a number within it.
+/// Identifier of a workspace and a number within it.
 pub type Key = (i64, u32);
 
-/// The rows that a batch of entries changes and that it does not make: they have to be read first.
+/// Rows that a batch of entries changes and does not make: they must be read first.
 #[derive(Debug, Default)]
 pub struct Wanted {
-    /// Runs.
+    /// Keys of the runs to read.
     pub runs: BTreeSet<Key>,
-    /// Holds; some belong to runs and have no row.
+    /// Keys of the holds to read; some belong to runs and have no row.
     pub holds: BTreeSet<Key>,
 }
 
 impl Wanted {
-    /// What these entries want.
+    /// Returns the keys of the rows that these entries change.
     pub fn by(entries: &[Journaled]) -> Wanted {
         let mut wanted = Wanted::default();
         let (mut runs, mut holds) = (BTreeSet::new(), BTreeSet::new());
@@ -340,64 +342,64 @@ impl Wanted {
     }
 }
 
-/// The rows that were read.
+/// Rows that were read before a batch is folded.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Runs.
+    /// Runs by their key.
     pub runs: BTreeMap<Key, RunRow>,
-    /// Holds.
+    /// Holds by their key.
     pub holds: BTreeMap<Key, HoldPlace>,
 }
 
-/// A workspace that was opened.
+/// A workspace that was opened in a batch.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// Its number.
+    /// Identifier of the workspace, as a number.
     pub workspace: i64,
-    /// The operator's own id for it.
+    /// Operator's own identifier of the workspace.
     pub external_id: Option<String>,
-    /// The test clock it stands on.
+    /// Test clock that the workspace stands on.
     pub test_clock: Option<i64>,
 }
 
-/// A run that changes, and what that does to the queue.
+/// A run that changes, and its effect on the queue.
 #[derive(Clone, Debug)]
 pub struct Changed {
-    /// The run.
+    /// Row of the run after the batch.
     pub row: RunRow,
-    /// The entry it last changed with.
+    /// Number of the entry that last changed the run.
     pub seq: u64,
-    /// Whether it was queued in this batch.
+    /// `true` when the run was queued in this batch.
     pub queued: bool,
 }
 
-/// What a day's usage of a model grows by.
+/// Increase of a day's usage of a model.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
-    /// Runs that ended, and holds of a model that were captured.
+    /// Number of runs that ended, and of captured holds of a model.
     pub runs: i64,
-    /// Runs that nothing came of.
+    /// Number of runs that failed.
     pub failed: i64,
-    /// Spent.
+    /// Number of units that were spent.
     pub captured: i64,
 }
 
-/// What a batch of entries does to the rows: each is read once, folded in memory, and written once, in the order of its
-/// key.
+/// Effect of a batch of entries on the rows: each row is read once, folded in memory, and written once, in the order of
+/// its key.
 ///
-/// A hold that is opened and ended in one batch is one row written; a workspace that a thousand entries are about has
-/// its due time written once, and only if it has changed.
+/// A hold that is opened and ended in one batch is written once. The due time of a workspace with a thousand entries is
+/// written once, and only when it has changed.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Workspaces that were opened, in order.
     pub opened: Vec<Opened>,
-    /// Runs.
+    /// Changed runs by their key.
     pub runs: BTreeMap<Key, Changed>,
-    /// Holds.
+    /// Changed holds by their key.
     pub holds: BTreeMap<Key, HoldPlace>,
-    /// When each workspace next changes by itself.
+    /// Next instant at which each workspace changes by itself, in microseconds.
     pub due: BTreeMap<i64, Option<i64>>,
-    /// By workspace, day, model, unit and the key that asked, or 0.
+    /// Usage by workspace, day, model, unit and the number of the key that asked, or 0.
     pub usage: BTreeMap<(i64, i64, Name, Unit, u32), Used>,
 }
 
@@ -424,7 +426,7 @@ impl Fold {
         for Dated(at, event) in &*entry.events {
             match event {
                 Event::Workspace(WorkspaceEvent::WorkspaceOpened { profile, test_clock, .. }) => {
-                    // Earlier versions took U+0000, which not every database keeps.
+                    // Earlier versions accepted U+0000, which PostgreSQL does not store.
                     let external_id = profile.external_id.as_ref().map(|id| id.replace('\0', "\u{fffd}"));
                     let test_clock = *test_clock;
                     self.changes.opened.push(Opened { workspace, external_id, test_clock });
@@ -472,10 +474,10 @@ impl Fold {
 
     fn change_hold(&mut self, key: Key, seq: i64, at: Timestamp, event: &Event) {
         let known = self.changes.holds.remove(&key).or_else(|| self.known.holds.remove(&key));
-        // A run's hold has no row: the run's has it all.
+        // A run's hold has no row of its own: the run's row has its amounts.
         let Some(mut place) = known else { return };
         if let Event::Hold(HoldEvent::HoldEnded { captured, .. }) = event {
-            // A hold is a run of its model once it is captured; what is given back was no run, and had no failure.
+            // A hold counts as a run of its model once it is captured; a released one was no run, and no failure.
             let was_captured = ending(at, event).is_some_and(|(_, _, ending)| ending.ended_as == "captured");
             if was_captured {
                 let runs = i64::from(place.model.is_some());

@@ -1,7 +1,7 @@
-//! Snapshots: a workspace as one of its entries left it, so that it need not be folded from its first entry.
+//! Snapshots: a workspace right after one of its entries, so that it need not be folded from its first entry.
 //!
-//! Invariant: a snapshot is believed only with its MAC, with the hash of the entry that it stands after, and where it
-//! adds up; in any other case the journal is folded again.
+//! Invariant: a snapshot is believed only with its MAC, with the hash of the entry that it was made after, and where
+//! its amounts add up; in any other case the journal is folded again.
 
 use super::integrity::Seals;
 use super::{Row, panic_text};
@@ -11,25 +11,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Form of the state and of the MAC. Another one is folded again: count it up where an older version's snapshot would
-/// be read as something else than what it was.
+/// Number of the form of the state and of the MAC. A snapshot of another form is not used: count the number up where an
+/// older version's snapshot would be misread.
 const FORM: u32 = 1;
-/// Snapshots that were not believed and wait to be told of; of more, only the number is kept.
+/// Maximum number of reports that wait about snapshots that were not believed; beyond that only their number is
+/// counted.
 const WAITING_MAX: usize = 100;
 
-/// Every snapshot, in the order of the workspaces: at most `$2` after workspace `$1`.
+/// Reads snapshots in the order of the workspaces: at most `$2` after workspace `$1`.
 pub const SNAPSHOTS: &str =
     "SELECT workspace, seq, hash, mac, state FROM snapshots WHERE workspace > $1 ORDER BY workspace LIMIT $2";
 
-/// A snapshot as it is kept.
+/// A snapshot, as its row has it.
 pub struct Stored {
-    /// The number of the entry it stands after.
+    /// Number of the entry that the snapshot was made after.
     pub seq: u64,
-    /// That entry's hash.
+    /// Hash of that entry.
     pub hash: Vec<u8>,
-    /// The MAC over all of this.
+    /// MAC over the other fields and the workspace's number.
     pub mac: Vec<u8>,
-    /// The workspace as JSON.
+    /// Workspace at that entry, as JSON.
     pub state: String,
 }
 
@@ -47,10 +48,10 @@ impl Stored {
         (WorkspaceId::new(row.integer(0) as u64), Stored { seq, hash, mac, state: row.text(4).to_owned() })
     }
 
-    /// Returns the workspace.
+    /// Returns the workspace of the snapshot.
     ///
     /// # Errors
-    /// Why it is not believed.
+    /// Names the reason why the snapshot is not believed.
     pub fn open(&self, id: WorkspaceId, seals: &Seals) -> Result<Workspace, String> {
         let text = pieces(id, self.seq, &self.hash, &self.state);
         if seals.mac_of(&text) != *self.mac {
@@ -71,10 +72,10 @@ fn pieces(id: WorkspaceId, seq: u64, hash: &[u8], state: &str) -> Vec<u8> {
     [b"snapshot", numbers.as_flattened(), hash, state.as_bytes()].concat()
 }
 
-/// Checks that a workspace adds up.
+/// Checks the invariants of a workspace.
 ///
 /// # Errors
-/// Which invariant is broken (I1 to I7).
+/// Names the invariant that is broken (I1 to I7).
 pub fn check(workspace: &Workspace) -> Result<(), String> {
     let checked = catch_unwind(AssertUnwindSafe(|| workspace.check()));
     checked.map_err(|panic| format!("it does not add up (I1 to I7): {}", panic_text(panic.as_ref())))
@@ -89,7 +90,7 @@ pub fn fold_entry(workspace: &mut Workspace, at: Timestamp, events: &[Dated]) ->
     folded.map_err(|panic| format!("an entry contradicts it: {}", panic_text(panic.as_ref())))
 }
 
-/// Snapshots and places that were not believed, and were healed by folding the journal again.
+/// Reports of snapshots and places that were not believed and were healed by folding the journal again.
 #[derive(Debug, Default)]
 pub struct Healed {
     count: AtomicU64,
@@ -97,7 +98,7 @@ pub struct Healed {
 }
 
 impl Healed {
-    /// Takes note of one, with the reason, and logs it.
+    /// Records one, with the reason, and logs it.
     pub fn note(&self, workspace: WorkspaceId, why: &str) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::warn!(%workspace, why, count, "a workspace is folded from the journal again: what was kept of it is not believed");
@@ -107,7 +108,7 @@ impl Healed {
         }
     }
 
-    /// Takes those that nobody was told of yet.
+    /// Takes the reports that were not taken yet.
     pub fn take(&self) -> Vec<(WorkspaceId, String)> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
     }

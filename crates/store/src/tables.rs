@@ -1,10 +1,10 @@
-//! Every table, described once: its columns, who writes it, how it is distributed, who may do what with it, and what of
-//! it is moved, sealed and folded.
+//! Every table, described once: its columns, its writer, its distribution, the rights on it, and which of its columns
+//! are transferred, sealed and folded.
 //!
-//! Rights of a role that serves, the statements that distribute a database, a move between the engines, seals, and the
-//! tables that are emptied before the journal is folded again are derived from this.
+//! The rights of the server's role, the statements that distribute a database, the transfer between the engines, the
+//! seals, and the tables that are emptied before the journal is folded again are derived from this description.
 //!
-//! Invariant: it is what the migrations make, on both engines. A test compares the two.
+//! Invariant: the description equals the result of the migrations, on both engines. A test compares the two.
 
 mod list;
 
@@ -13,81 +13,81 @@ pub use list::TABLES;
 /// Kind of the values in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Numbers, instants in microseconds, and yes (1) or no (0).
+    /// Number, instant in microseconds, or yes (1) and no (0).
     Integer,
-    /// Text.
+    /// Text in UTF-8, without U+0000 on PostgreSQL.
     Text,
-    /// Bytes.
+    /// Bytes of any value.
     Bytes,
 }
 
-/// A database engine.
+/// Database engine that a store runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// The embedded database.
+    /// The embedded database, SQLite.
     Sqlite,
-    /// PostgreSQL.
+    /// A PostgreSQL server, shared by processes.
     Postgres,
 }
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// The column's name.
+    /// Name of the column in SQL.
     pub name: &'static str,
-    /// Kind of its values.
+    /// Kind of the column's values.
     pub kind: Kind,
-    /// Whether it is among the columns that name a sealed row.
+    /// `true` when the column is among the ones that identify a sealed row.
     pub is_key: bool,
-    /// Whether the row's seal is over it.
+    /// `true` when the row's seal is over the column.
     pub is_sealed: bool,
-    /// Whether it follows from entries alone. A lease and the next attempt at a run are the workers' own.
+    /// `true` when the column follows from entries alone. A lease and the next attempt at a run are the workers' own.
     pub is_folded: bool,
-    /// The only engine that has it; `None` where both do.
+    /// Only engine that has the column; `None` where both do.
     pub only: Option<Engine>,
 }
 
-/// The part of a program that writes a table.
+/// Part of the program that writes a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writer {
-    /// The one that decides commands and appends entries: the writer on SQLite, an appender on PostgreSQL.
+    /// Part that decides commands and appends entries: the writer on SQLite, the appender on PostgreSQL.
     Appender,
-    /// Any part of a server, beside the journal; on SQLite the journal's thread does it for them.
+    /// Any part of a server, beside the journal; on SQLite the journal's thread writes for them.
     Server,
-    /// The projector, which folds entries into rows.
+    /// Projector, which folds entries into rows.
     Projector,
-    /// The limiter, which counts requests.
+    /// Limiter, which counts requests.
     Limiter,
-    /// The migrations alone.
+    /// Migrations alone, at a start.
     Migrations,
 }
 
-/// Distribution of a table over the parts of a journal or the nodes of a cluster.
+/// Distribution of a table over the partitions of a journal or the nodes of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distribution {
     /// By workspace: every unique key of the table begins with the workspace.
     ByWorkspace,
-    /// Whole on every node: it is small, and about all workspaces.
+    /// Whole on every node: the table is small, and about all workspaces.
     Everywhere,
-    /// Nowhere: it is no table of its own.
+    /// Nowhere: the entry stands for a view or for another program's table.
     Nowhere,
 }
 
-/// What the role that serves may do with a table.
+/// Rights of the server's role on a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
-    /// Read its rows.
+    /// Right to read rows.
     Read,
-    /// Read and add: no row is ever changed or taken away.
+    /// Right to read and add: no row is ever changed or deleted.
     Add,
-    /// Read, add and change.
+    /// Right to read, add and change.
     Change,
-    /// All of that, and delete: rows are thrown away and folded again, or their time is over.
+    /// Right to read, add, change and delete: rows are folded again, or have run out.
     Delete,
 }
 
 impl Rights {
-    /// Returns the rights as PostgreSQL's `GRANT` takes them.
+    /// Returns the rights in the form of PostgreSQL's `GRANT`.
     pub fn privileges(self) -> &'static str {
         match self {
             Rights::Read => "SELECT",
@@ -98,31 +98,31 @@ impl Rights {
     }
 }
 
-/// A table, or a view that is read like one.
+/// A table, or a view that is read as one.
 #[derive(Debug)]
 pub struct Table {
-    /// The table's name.
+    /// Name of the table in SQL.
     pub name: &'static str,
-    /// The table's columns; empty where they are another program's affair.
+    /// Columns of the table; empty where they are another program's.
     pub columns: &'static [Column],
-    /// The part of a program that writes its rows.
+    /// Part of the program that writes its rows.
     pub writer: Writer,
-    /// The way in which it is distributed.
+    /// Distribution of its rows.
     pub distribution: Distribution,
-    /// What the role that serves may do with it.
+    /// Rights of the server's role on it.
     pub rights: Rights,
-    /// Whether its rows are moved from one engine to the other.
+    /// `true` when its rows are transferred from one engine to the other.
     pub is_moved: bool,
-    /// The column that the database numbers, where it does.
+    /// Column that the database numbers, where there is one.
     pub numbered: Option<&'static str>,
-    /// Whether each row's seal is also over the seal of the row before it, in the order of the key.
+    /// `true` when each row's seal is also over the seal of the row before it, in the order of the key.
     pub is_chained: bool,
-    /// The only engine that has it; `None` where both do.
+    /// Only engine that has the table; `None` where both do.
     pub only: Option<Engine>,
 }
 
 impl Column {
-    /// A column that names a sealed row, and is sealed.
+    /// Returns the column as one that identifies a sealed row, and is sealed.
     const fn key(self) -> Column {
         Column { is_key: true, is_sealed: true, ..self }
     }
@@ -156,7 +156,7 @@ impl Table {
         TABLES.iter().filter(move |table| table.only.is_none_or(|only| only == engine))
     }
 
-    /// Returns the tables of an engine that are folded from the journal, each with the columns that follow from it.
+    /// Returns the tables of an engine that are folded from the journal, each with its folded columns.
     pub fn folded_on(engine: Engine) -> impl Iterator<Item = (&'static str, String)> {
         Table::on(engine).filter_map(|table| {
             let columns: Vec<&str> = table.columns.iter().filter(|column| column.is_folded).map(|it| it.name).collect();
@@ -169,33 +169,33 @@ impl Table {
         Table::on(engine).filter(|table| table.writer == Writer::Projector).map(|table| table.name)
     }
 
-    /// Returns the journal.
+    /// Returns the table of the journal.
     pub fn journal() -> &'static Table {
         &TABLES[0]
     }
 
-    /// Returns the tables beside the journal that a move takes along.
+    /// Returns the tables beside the journal that are transferred.
     pub fn moved_beside() -> impl Iterator<Item = &'static Table> {
         Table::moved().filter(|table| table.writer != Writer::Appender)
     }
 
-    /// Returns the journal and the tables beside it that a move takes along.
+    /// Returns the journal and the tables beside it that are transferred.
     pub fn moved() -> impl Iterator<Item = &'static Table> {
         TABLES.iter().filter(|table| table.is_moved)
     }
 
-    /// Returns the tables that are distributed in a way.
+    /// Returns the tables with a distribution.
     pub fn distributed(distribution: Distribution) -> impl Iterator<Item = &'static str> {
         Table::on(Engine::Postgres).filter(move |table| table.distribution == distribution).map(|table| table.name)
     }
 
-    /// Returns the columns that a move takes along: those that both engines have.
+    /// Returns the columns that are transferred: those that both engines have.
     pub fn moved_columns(&self) -> impl Iterator<Item = &'static Column> {
         self.columns.iter().filter(|column| column.only.is_none())
     }
 
-    /// Returns the statement that asks the embedded database for the rows after a place, in order. The place, which
-    /// only that database has, comes first in each.
+    /// Returns the statement that reads a page of rows from the embedded database, after a place, in order. The place,
+    /// which only that database has, comes first in each.
     pub fn page(&self) -> String {
         let columns: Vec<&str> = self.moved_columns().map(|column| column.name).collect();
         let (columns, table) = (columns.join(", "), self.name);

@@ -1,8 +1,8 @@
-//! Every table and every statement, shown to both engines.
+//! Every table and every statement, checked on both engines.
 //!
-//! Goal: what the code knows of the tables is what the migrations make, and no statement that ships is one that an
-//! engine does not understand, or that the role it serves with may not run. Method: the schemas are read back; each
-//! statement is run with no value for any of its parameters, and may be refused for that alone.
+//! Goal: the description of the tables equals the result of the migrations, and no statement that ships is one that an
+//! engine does not understand, or that the server's role may not run. Method: the schemas are read back; each statement
+//! is run with null for all of its parameters, and may be refused for that alone.
 
 use super::cluster::{Database, Role, database};
 use super::tables::{Distribution, Engine, Kind, Table, Writer};
@@ -15,7 +15,7 @@ fn directory(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("scrip-store-{name}-{}", std::process::id()))
 }
 
-/// Returns the columns that tables are described with, in the words of a database: `table column type`.
+/// Returns the columns of described tables, in the form of a database's schema: `table column type`.
 fn described<'t>(tables: impl Iterator<Item = &'t Table>, engine: Engine, kinds: [&str; 3]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for table in tables {
@@ -46,7 +46,7 @@ fn columns_of(file: &Path) -> BTreeSet<String> {
     rows.collect::<Result<_, _>>().expect("it is text")
 }
 
-/// Leaves the list of migrations out, which is the affair of the library that runs them.
+/// Returns the columns without the list of migrations, which belongs to the migration library.
 fn without_migrations(columns: BTreeSet<String>) -> BTreeSet<String> {
     columns.into_iter().filter(|column| !column.starts_with("refinery_schema_history ")).collect()
 }
@@ -124,7 +124,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
     queries::ALL.iter().chain(rows::ALL.iter().flat_map(|(_, statements)| statements.iter())).copied()
 }
 
-/// Returns the statements that a file of source has as texts.
+/// Counts the SQL statements in the strings of a source file.
 fn texts(file: &Path) -> usize {
     let text = std::fs::read_to_string(file).expect("a file of source can be read");
     ["SELECT ", "INSERT ", "UPDATE ", "DELETE "].iter().map(|word| text.matches(&format!("\"{word}")).count()).sum()
@@ -155,7 +155,7 @@ async fn every_statement_is_understood_by_both_engines() {
     ];
     for sql in statements() {
         for on in stores.iter().flat_map(|store| [store.reader(), store.worker()]) {
-            // Nothing at all is a value of every type; what it is refused for must be the value.
+            // Null is a value of every type; a refusal must be about the value.
             let values = vec![Value::Null; values_of(sql)];
             let answer = match sql.split_whitespace().next() {
                 Some("SELECT") => on.read(sql, values).await.map(|_| ()),

@@ -1,23 +1,23 @@
 //! The error of a store that cannot answer now.
 //!
-//! Invariant: what it says is for the operator's log, and no caller of the API is shown it.
+//! Invariant: its text is for the operator's log, and no caller of the API is shown it.
 
 use std::fmt;
 
-/// End of the error where as many submissions wait as may.
+/// End of the error's text when the queue of submissions is full.
 const CROWD: &str = " submissions are waiting";
 
-/// The store cannot answer now. The text is for the operator's log, not for callers.
+/// Error of a store that cannot answer now. The text is for the operator's log, not for callers.
 #[derive(Clone, Debug)]
 pub struct Unavailable(pub String);
 
 impl Unavailable {
-    /// Returns the error of whoever comes when as many wait as may.
+    /// Returns the error for a submission that finds `most` others waiting.
     pub(super) fn crowd(most: usize) -> Unavailable {
         Unavailable(format!("{most}{CROWD}"))
     }
 
-    /// Returns `true` when too many wait, and nothing else is known to be wrong.
+    /// Returns `true` when the queue is full, and no other fault is known.
     pub fn is_crowd(&self) -> bool {
         self.0.ends_with(CROWD)
     }

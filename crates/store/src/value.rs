@@ -1,19 +1,19 @@
-//! Values of queries, and rows of their answers.
+//! Values of statements, and rows of their results.
 //!
-//! Invariant: only the kinds that every engine has.
+//! Invariant: every kind of value exists on every engine.
 
 use scrip_engine::{UserId, WorkspaceId};
 
-/// A value in a query: the kinds that every engine has.
+/// Value of a parameter or a column, of a kind that every engine has.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Nothing.
+    /// SQL's null: no value.
     Null,
-    /// A number, an instant in microseconds, or a yes (1) or no (0).
+    /// Number, instant in microseconds, or yes (1) and no (0).
     Integer(i64),
-    /// Text.
+    /// Text in UTF-8, of any length.
     Text(String),
-    /// Bytes.
+    /// Bytes of any value.
     Bytes(Vec<u8>),
 }
 
@@ -47,17 +47,17 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// A row of a query's answer.
+/// A row of a statement's result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row(pub Vec<Value>);
 
 impl Row {
-    /// A column that holds a number.
+    /// Returns the number in a column.
     pub fn integer(&self, column: usize) -> i64 {
         self.maybe_integer(column).expect("the query selects a number here")
     }
 
-    /// A column that holds a number or nothing.
+    /// Returns the number in a column; `None` for null.
     pub fn maybe_integer(&self, column: usize) -> Option<i64> {
         match self.0.get(column) {
             Some(Value::Integer(value)) => Some(*value),
@@ -65,7 +65,7 @@ impl Row {
         }
     }
 
-    /// A column that holds text.
+    /// Returns the text in a column.
     pub fn text(&self, column: usize) -> &str {
         match self.0.get(column) {
             Some(Value::Text(value)) => value,
@@ -73,7 +73,7 @@ impl Row {
         }
     }
 
-    /// A column that holds bytes.
+    /// Returns the bytes in a column.
     pub fn bytes(&self, column: usize) -> &[u8] {
         match self.0.get(column) {
             Some(Value::Bytes(value)) => value,

@@ -1,11 +1,14 @@
-//! Those who wait for the rows of one workspace to change: woken by its own entries, and by nobody else's.
+//! Requests that wait for the rows of one workspace to change.
+//!
+//! Invariant: a waiting request is woken by the entries of its own workspace, and by no other's unless the changed ones
+//! are unknown.
 
 use scrip_engine::WorkspaceId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// Workspaces that somebody waits for.
+/// Workspaces that requests wait for, each with the channel that wakes them.
 #[derive(Clone, Default)]
 pub struct Watchers(Arc<Mutex<HashMap<WorkspaceId, watch::Sender<()>>>>);
 
@@ -16,12 +19,12 @@ impl Watchers {
         Watcher { moved, workspace, watchers: self.clone() }
     }
 
-    /// Returns true if nobody waits for anything.
+    /// Returns true if no request waits.
     pub fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }
 
-    /// Wakes whoever waits for one of these workspaces.
+    /// Wakes the requests that wait for one of these workspaces.
     pub fn wake(&self, workspaces: impl IntoIterator<Item = WorkspaceId>) {
         let waited_for = self.lock();
         if waited_for.is_empty() {
@@ -34,7 +37,7 @@ impl Watchers {
         }
     }
 
-    /// Wakes everybody, where nobody knows which workspaces have changed.
+    /// Wakes every request, where the changed workspaces are unknown.
     pub fn wake_all(&self) {
         for moved in self.lock().values() {
             moved.send_replace(());
@@ -46,7 +49,7 @@ impl Watchers {
     }
 }
 
-/// A wait for one workspace.
+/// A request's wait for one workspace.
 pub struct Watcher {
     moved: watch::Receiver<()>,
     workspace: WorkspaceId,
@@ -54,7 +57,7 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Waits for a change that came after the last one this watcher was told of.
+    /// Waits for a change after the last one that this watcher has returned for.
     pub async fn changed(&mut self) {
         // The sender lives as long as any watcher of its workspace does.
         let _ = self.moved.changed().await;

@@ -1,6 +1,6 @@
-//! A settings file: read key by key, so that a mistake in it is told by its place and its key.
+//! A settings file, read key by key, so that an error names the place and the key of a mistake.
 //!
-//! Invariant: no value of the file is in an error, since it may be a secret.
+//! Invariant: no error contains a value of the file, since it may be a secret.
 
 use super::{Settings, keys};
 use serde::Deserialize;
@@ -12,10 +12,10 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 /// Maximum length of a key that an error repeats, in letters.
 const KEY_MAX: usize = 40;
 
-/// Reads a settings file, and notes the place of every setting.
+/// Reads a settings file, and records the place of every setting.
 ///
 /// # Errors
-/// When it cannot be read, with the line and the column of every mistake.
+/// When the file cannot be read, with the line and the column of every mistake.
 pub fn read(path: &Path) -> Result<Settings, String> {
     let name = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| format!("--config {name}: {error}"))?;
@@ -58,7 +58,8 @@ fn parse(text: &str, name: &str) -> Result<Settings, Vec<String>> {
     if wrong.is_empty() { Ok(settings) } else { Err(wrong) }
 }
 
-/// What belongs where a value of another kind is. The reader names it behind the value that it quotes.
+/// Returns the kind of value that a key takes, from the parser's message, which names the kind after the value it
+/// quotes.
 fn expected(key: &str, message: &str) -> String {
     match message.rsplit_once(", expected ") {
         Some((_, kind)) => {
@@ -75,7 +76,7 @@ fn expected(key: &str, message: &str) -> String {
     }
 }
 
-/// What is said of a key that is no setting.
+/// Returns the error text for a key that is no setting.
 fn unknown(key: &str, known: &[String]) -> String {
     let written = key.replace('-', "_");
     if known.contains(&written) {
@@ -89,7 +90,7 @@ fn unknown(key: &str, known: &[String]) -> String {
     format!("{key} is no setting{hint} (config.default.toml names every one)")
 }
 
-/// Returns the setting in which a mistake is. At the end of the file it may have begun lines before.
+/// Returns the setting that contains a mistake. At the end of the file the setting may have begun some lines before.
 fn key_at(text: &str, at: usize) -> Option<String> {
     if at < text.trim_end().len() {
         return key_of_line(text, at);
@@ -107,7 +108,7 @@ fn key_of_line(text: &str, at: usize) -> Option<String> {
     keys().contains(&written).then_some(written)
 }
 
-/// Returns how many letters must be added, taken away or changed to make one text of another.
+/// Returns the number of letters that must be added, removed or changed to turn one text into another.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

@@ -1,9 +1,9 @@
-//! One mailbox is one address however it is written, and what is no address is refused.
+//! Tests that one mailbox is one address however it is spelled, and that a text that is no address is refused.
 
 use super::*;
 use std::collections::BTreeSet;
 
-/// Spellings of one mailbox each: the first is the form it is kept in.
+/// Spellings of one mailbox each: the first is the form in which it is stored.
 const MAILBOXES: [(&str, &[&str]); 7] = [
     (
         "ada@example.com",
@@ -31,7 +31,7 @@ const MAILBOXES: [(&str, &[&str]); 7] = [
     ("o'hara_{x}@mail.example.co", &["O'Hara_{x}@Mail.Example.Co", "o'hara_{X}@mail.example.co"]),
 ];
 
-/// Texts that are no address of one person, or have other spellings without end.
+/// Texts that are no address of one person, or that have endlessly many spellings.
 const NONE: [&str; 58] = [
     "",
     "@",
@@ -118,7 +118,7 @@ fn every_spelling_gives_one_claim() {
             }
         }
     }
-    // Dots count for one large host alone, under each of its names.
+    // Dots are ignored for one large host alone, under each of its names.
     for dotted in ["z.ed@gmail.com", "z.e.d+x@GoogleMail.com", "Z.E.D@ｇｏｏｇｌｅｍａｉｌ.com"] {
         assert_eq!(Email::parse(dotted).map(|email| email.person()), Ok("zed@gmail.com".to_owned()), "{dotted}");
         spellings += 1;
@@ -145,7 +145,7 @@ fn what_cannot_be_an_address_is_refused() {
 
 #[test]
 fn reading_an_address_again_changes_nothing() {
-    // Random texts of what makes addresses, and of what makes two out of one.
+    // Random texts of the parts of addresses, and of letters that turn two addresses into one.
     let parts = [
         "a",
         "B",
@@ -234,7 +234,7 @@ fn quotes_of_an_earlier_version_say_nothing() {
     ] {
         assert_eq!(Email::from_earlier(earlier).as_ref().map(Email::as_str), now, "{earlier}");
     }
-    // Where nothing can be read, the person is who they were.
+    // An address that cannot be parsed keeps its former person.
     assert_eq!(person_of("Büro+x@example.com"), "büro@example.com");
     assert_eq!(person_of("\"mal\\lory\"@Example.org"), "mallory@example.org");
     assert_eq!(earlier_person("\"mal\\lory\"@Example.org"), "\"mal\\lory\"@example.org");

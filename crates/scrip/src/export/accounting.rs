@@ -1,30 +1,30 @@
-//! Double-entry accounts in plain text, in two dialects.
+//! Double-entry accounts in plain text, in the dialects of Beancount and hledger.
 //!
-//! Each grant is two asset accounts, available and held; what is granted comes out of equity, what is spent, expires or
-//! is taken back goes to expenses. Names put the kind of account first and the workspace after it, so that both tools
-//! sum over all workspaces at any depth. An entry is one transaction for each instant at which it moved something, for
-//! an expiry belongs to the day it fell on, not to the day somebody came by (R3).
+//! Each grant has two asset accounts, available and held. Granted units come out of equity; units that are spent,
+//! expire or are revoked go to expenses. Names put the kind of account first and the workspace after it, so that both
+//! tools sum over all workspaces at any depth. An entry is one transaction for each instant at which it moved units: an
+//! expiry belongs to the day it fell on, not to the day on which the workspace was settled (R3).
 //!
-//! Invariant: every account that is posted to is asserted afterwards, so that either tool finds an amount that was
-//! changed, even where both sides of it were.
+//! Invariant: every account that is posted to is asserted afterwards, so that either tool finds a changed amount, even
+//! where both sides were changed.
 
 use super::books::{Move, Side, Step};
 use super::names;
 use scrip_engine::{Account, Entry, Event, GrantEvent, GrantKind, Timestamp, Unit, WorkspaceId};
 use std::collections::BTreeMap;
 
-/// A plain-text language.
+/// Plain-text language of an accounting tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     Beancount,
     Hledger,
 }
 
-/// Transactions and the assertions that are still to be written.
+/// Transactions and the assertions that are not written yet.
 pub(super) struct Accounting {
     dialect: Dialect,
-    /// Balances of accounts that were posted to on a workspace's latest day. Beancount's assertions speak of the start
-    /// of a day, so they are written for the next one, once no more of this day can come.
+    /// Balances of accounts that were posted to on a workspace's latest day. Beancount asserts the start of a day, so
+    /// the assertions are written for the next day, once no more entries of this day can come.
     days: BTreeMap<WorkspaceId, Day>,
 }
 
@@ -35,7 +35,7 @@ struct Day {
 }
 
 impl Dialect {
-    /// What stands above the first entry.
+    /// Returns the head of the file, above the first entry.
     pub fn head(self) -> String {
         let mut text = match self {
             Dialect::Beancount => "option \"title\" \"Scrip\"\n".to_owned(),
@@ -57,7 +57,7 @@ impl Accounting {
         Accounting { dialect, days: BTreeMap::new() }
     }
 
-    /// An entry's transactions, with what has to stand before each.
+    /// Returns an entry's transactions, with the declarations that must precede each.
     pub fn transactions(&mut self, entry: &Entry, hash: Option<&str>, steps: &[Step<'_>]) -> String {
         let mut text = String::new();
         for at_once in steps.chunk_by(|one, next| one.at == next.at) {
@@ -78,7 +78,7 @@ impl Accounting {
         text
     }
 
-    /// The assertions of every workspace's latest day.
+    /// Returns the assertions of every workspace's latest day.
     pub fn rest(&mut self) -> String {
         let days = std::mem::take(&mut self.days);
         days.iter().map(|(workspace, day)| assertions(*workspace, day)).collect()
@@ -98,7 +98,7 @@ impl Accounting {
         opens.map(|(posted, account)| self.open(workspace, step, posted, account)).collect()
     }
 
-    /// Declares an account before its first posting; the available side of a grant says what it is.
+    /// Declares an account before its first posting; the available side of a grant also describes the grant.
     fn open(&self, workspace: WorkspaceId, step: &Step<'_>, posted: &Move, account: Account) -> String {
         let name = account_name(workspace, account);
         let mut facts = Vec::new();
@@ -175,7 +175,7 @@ impl Accounting {
     }
 }
 
-/// What a workspace's accounts have at the start of the day after.
+/// Returns assertions of the balances of a workspace's accounts, at the start of the next day.
 fn assertions(workspace: WorkspaceId, day: &Day) -> String {
     let date = names::date(day.day + 1);
     let line = |((account, unit), balance): (&(Account, Unit), &i64)| {
@@ -188,7 +188,7 @@ fn assertions(workspace: WorkspaceId, day: &Day) -> String {
     text
 }
 
-/// An account's name. Both dialects want parts that begin with a capital or a digit.
+/// Returns the name of an account. Both dialects require parts that begin with a capital or a digit.
 pub(super) fn account_name(workspace: WorkspaceId, account: Account) -> String {
     let id = workspace.to_string();
     let workspace = format!("WS{}", id.strip_prefix("ws_").unwrap_or(&id));
@@ -216,7 +216,7 @@ const fn capital(kind: GrantKind) -> &'static str {
     }
 }
 
-/// A unit's commodity.
+/// Returns the commodity that stands for a unit.
 pub(super) const fn commodity(unit: Unit) -> &'static str {
     match unit {
         Unit::Credits => "CREDITS",
@@ -225,13 +225,13 @@ pub(super) const fn commodity(unit: Unit) -> &'static str {
     }
 }
 
-/// A string of Beancount. Nothing that came from outside can end it or start a line.
+/// Returns a text as a string of Beancount. No text from outside can end it or start a line.
 fn quoted(text: &str) -> String {
     let text: String = text.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Text that means nothing to hledger: no end of line, no comment, no end of a tag, no date in brackets.
+/// Returns a text without meaning to hledger: no end of line, no comment, no end of a tag, no date in brackets.
 fn plain(text: &str) -> String {
     let strange = |one: char| one.is_control() || matches!(one, ',' | ';' | '|' | '[' | ']');
     text.chars().map(|one| if strange(one) { ' ' } else { one }).collect()

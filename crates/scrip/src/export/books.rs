@@ -1,29 +1,29 @@
-//! Amounts folded from postings.
+//! Balances of workspaces and grants, folded from postings.
 //!
-//! Invariant: nothing but postings changes a balance here; a balance of a grant is never below zero, and each posting
-//! has exactly one grant.
+//! Invariant: only postings change a balance here; a balance of a grant is never below zero, and each posting is about
+//! exactly one grant.
 
 use scrip_engine::{Account, Amount, Dated, Entry, Event, Posting, Timestamp, Unit, WorkspaceId};
 use std::collections::{BTreeMap, HashMap};
 
-/// Every workspace's balances.
+/// Balances of every workspace in the export.
 #[derive(Default)]
 pub(super) struct Books(HashMap<WorkspaceId, Book>);
 
-/// One workspace's balances.
+/// Balances of one workspace and its grants.
 #[derive(Default)]
 struct Book {
     seq: u64,
     at: Timestamp,
-    /// Grants with something left, by number. Nothing happens any more to the amounts of one that has nothing.
+    /// Grants with something left, by number. The amounts of an empty grant never change again.
     lots: BTreeMap<u32, (Unit, Pair)>,
-    /// All grants together.
+    /// Sums over all grants, by unit.
     whole: BTreeMap<Unit, Pair>,
-    /// The accounts that are not a grant's.
+    /// Balances of the accounts that are not a grant's.
     outside: BTreeMap<(Account, Unit), i64>,
 }
 
-/// Available and held.
+/// Available and held units of a grant or a sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pair {
     pub available: i64,
@@ -36,40 +36,40 @@ impl Pair {
     }
 }
 
-/// One event and what it moved.
+/// One event and the postings it made.
 pub(super) struct Step<'e> {
     pub at: Timestamp,
     pub event: &'e Event,
     pub moves: Vec<Move>,
 }
 
-/// One posting and the balances it left.
+/// One posting and the balances after it.
 pub(super) struct Move {
     pub unit: Unit,
     pub amount: Amount,
     pub grant: u32,
     pub from: Side,
     pub to: Side,
-    /// The grant's balances afterwards.
+    /// Balances of the grant after the posting.
     pub lot: Pair,
-    /// The workspace's balances of the unit afterwards.
+    /// Balances of the workspace in the unit after the posting.
     pub whole: Pair,
-    /// Accounts that this posting is the first to need.
+    /// Accounts that are first used by this posting.
     pub opens: Vec<Account>,
 }
 
-/// One side of a posting.
+/// One account of a posting.
 pub(super) struct Side {
     pub account: Account,
-    /// The account's balance afterwards. What is granted comes out of accounts that only go down.
+    /// Balance of the account after the posting. Granted units come out of accounts that only go down.
     pub balance: i64,
 }
 
 impl Books {
-    /// Posts an entry.
+    /// Posts an entry, and returns its steps.
     ///
     /// # Errors
-    /// When it does not follow the workspace's entries so far, in words.
+    /// When the entry does not follow the workspace's entries so far, in words.
     pub fn post<'e>(&mut self, entry: &'e Entry) -> Result<Vec<Step<'e>>, String> {
         let book = self.0.entry(entry.workspace).or_default();
         if entry.seq != book.seq + 1 {

@@ -1,6 +1,6 @@
-//! Rows for a spreadsheet: one for each posting, as RFC 4180 has them.
+//! Rows for a spreadsheet: one for each posting, in the form of RFC 4180.
 //!
-//! Invariant: no cell that came from outside can be read as a formula, and no row has other than the head's columns.
+//! Invariant: no cell with a text from outside can be read as a formula, and every row has the columns of the head.
 
 use super::books::Step;
 use super::names;
@@ -27,12 +27,12 @@ const COLUMNS: [&str; 18] = [
     "workspace_held",
 ];
 
-/// The head row.
+/// Returns the head row of the file.
 pub(super) fn head() -> String {
     row(&COLUMNS.map(str::to_owned))
 }
 
-/// An entry's rows; none where nothing moved.
+/// Returns an entry's rows; none where nothing moved.
 pub(super) fn rows(entry: &Entry, hash: Option<&str>, steps: &[Step<'_>]) -> String {
     let mut text = String::new();
     for step in steps {
@@ -67,8 +67,8 @@ fn row(cells: &[String; COLUMNS.len()]) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
-/// A cell that no spreadsheet takes for a formula: an apostrophe makes it text. Some programs trim a cell before they
-/// look at it, so what counts is the first character that is not blank, or a control character in front.
+/// Returns a cell that no spreadsheet takes for a formula: an apostrophe makes it text. Some programs trim a cell
+/// first, so the first character that is not blank decides, or a control character in front.
 fn harmless(cell: &str) -> String {
     let formula = cell.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
     if formula || cell.starts_with(char::is_control) { format!("'{cell}") } else { cell.to_owned() }

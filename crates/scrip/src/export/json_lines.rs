@@ -1,7 +1,7 @@
-//! One entry a line, complete: every event with all its fields, and what it moved.
+//! JSON lines, one complete entry each: every event with all its fields, and its postings.
 //!
-//! Invariant: instants are RFC 3339 and things have their ids, at every place where the journal has a number for them;
-//! what callers wrote (parameters, metadata) is passed on untouched.
+//! Invariant: instants are RFC 3339 and objects have their ids, wherever the journal has a number for them; texts of
+//! callers (parameters, metadata) are passed on unchanged.
 
 use super::books::Step;
 use super::names;
@@ -22,7 +22,7 @@ struct Line<'a> {
     events: Vec<Value>,
 }
 
-/// An entry's line.
+/// Returns the line of an entry.
 pub(super) fn line(entry: &Entry, hash: Option<&str>, steps: &[Step<'_>]) -> String {
     let line = Line {
         id: names::entry_id(entry),
@@ -66,7 +66,7 @@ fn event(workspace: WorkspaceId, step: &Step<'_>) -> Value {
     Value::Object(object)
 }
 
-/// A field of an event, or of what an event lists, by its name.
+/// Returns a field of an event, or of an object in the event, by its name.
 fn field(workspace: WorkspaceId, name: &str, value: &Value) -> Value {
     match (name, value) {
         ("expires_at" | "opens_until" | "anchor" | "start" | "end", Value::Number(micros)) => {

@@ -1,28 +1,28 @@
-//! Names of things in an export.
+//! Names of objects in an export.
 //!
 //! Invariant: an id, an instant or an event has the same name here as in the API.
 
 use scrip_engine::{Account, DAY, Entry, Kind, Timestamp, WorkspaceId};
 
-/// The id of an entry. The engine's ids count in 32 bits and a journal in 64, so it is put together here.
+/// Returns the id of an entry. The engine's ids count in 32 bits and a journal in 64, so it is composed here.
 pub(super) fn entry_id(entry: &Entry) -> String {
     let first = entry.workspace.owned(Kind::Entry, 0);
     let stem = first.strip_suffix('0').expect("an id ends with its number");
     format!("{stem}{}", entry.seq)
 }
 
-/// The id of a grant.
+/// Returns the id of a grant.
 pub(super) fn grant_id(workspace: WorkspaceId, n: u32) -> String {
     workspace.owned(Kind::Grant, n)
 }
 
-/// A day since 1970 as a date.
+/// Returns a day, counted since 1970, as a date.
 pub(super) fn date(day: i64) -> String {
     let instant = Timestamp::from_micros(day.saturating_mul(DAY)).to_string();
     instant.split_once('T').map_or_else(|| instant.clone(), |(date, _)| date.to_owned())
 }
 
-/// An account, as JSON lines and CSV name it. The grant stands beside it.
+/// Returns the name of an account in JSON lines and CSV, without its grant, which has a field of its own.
 pub(super) fn account(account: Account) -> String {
     match account {
         Account::Source(kind) => format!("granted:{}", kind.name()),

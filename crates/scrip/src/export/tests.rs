@@ -1,4 +1,4 @@
-//! Exports are judged by programs that are not ours, and by the workspace itself.
+//! Tests of exports, which are judged by other programs and by the workspace itself.
 
 mod journal;
 mod tools;
@@ -20,7 +20,7 @@ fn export<'e>(format: Format, entries: impl IntoIterator<Item = &'e Entry>) -> S
     String::from_utf8(exporter.finish().expect("memory can be written")).expect("an export is UTF-8")
 }
 
-/// What the engine says that the accounts have.
+/// Returns the balances that the accounts must have by the engine.
 fn expected(workspaces: &BTreeMap<scrip_engine::WorkspaceId, Workspace>) -> Balances {
     let mut balances = Balances::new();
     for workspace in workspaces.values() {
@@ -41,7 +41,7 @@ fn expected(workspaces: &BTreeMap<scrip_engine::WorkspaceId, Workspace>) -> Bala
     balances
 }
 
-/// What was granted, by unit: the other side of everything else.
+/// Returns the granted units of each kind: the opposite of all other balances.
 fn granted(workspaces: &BTreeMap<scrip_engine::WorkspaceId, Workspace>) -> BTreeMap<String, i64> {
     let mut granted = BTreeMap::new();
     for (unit, sums) in workspaces.values().flat_map(Workspace::sums) {
@@ -105,7 +105,7 @@ fn the_order_of_workspaces_does_not_matter() {
     assert_accepted(&journal);
 }
 
-/// The text with its `n`th capture changed by one, on one side or on both.
+/// Returns the text with its `n`th capture changed by one, on one side or on both.
 fn corrupted(text: &str, both: bool) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let posted = |line: &str| line.starts_with(' ') && line.contains("Expenses:Captured");
@@ -162,7 +162,7 @@ fn transactions_read_well() {
     assert_eq!(export(Format::Hledger, first), include_str!("tests/first.journal"));
 }
 
-/// The rows of a CSV text, by a reader of our own that knows RFC 4180 and nothing else.
+/// Parses the rows of a CSV text, by a reader that follows RFC 4180 and nothing else.
 fn rows(text: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
     let (mut inside, mut chars) = (false, text.chars().peekable());
@@ -260,7 +260,7 @@ fn json_lines_are_complete_and_typed() {
     }
 }
 
-/// That no number is left where an instant or an id belongs.
+/// Checks that no number is left in the place of an instant or an id.
 fn assert_typed(event: &Value) {
     let id = |value: &Value, prefix: &str| value.as_str().is_some_and(|text| text.starts_with(prefix));
     let instant = |value: &Value| value.as_str().is_some_and(|text| text.starts_with("202") && text.ends_with('Z'));

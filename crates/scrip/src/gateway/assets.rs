@@ -1,6 +1,6 @@
-//! Stored outputs: files named by their hash, whole or not there at all.
+//! Stored outputs: files named by their hash, each complete or missing.
 //!
-//! Invariant: when `store` has answered, the bytes are on the disk: the copy exists before the capture (R14).
+//! Invariant: once `store` has answered, the bytes are on the disk: the copy exists before the capture (R14).
 
 use crate::crypto::{hex, random, sha256};
 use crate::files;
@@ -15,10 +15,10 @@ pub struct Assets {
 }
 
 impl Assets {
-    /// The outputs in a directory, which is made if it is not there.
+    /// Opens the outputs in a directory, which is made if it is missing.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When the directory cannot be made.
     pub fn open(directory: &Path) -> io::Result<Assets> {
         files::make_directory(directory)?;
         Ok(Assets { directory: directory.to_owned() })
@@ -27,7 +27,7 @@ impl Assets {
     /// Stores bytes and returns their hash. The same bytes again are the same file.
     ///
     /// # Errors
-    /// When the disk does not take them; then nothing is there under their name.
+    /// When the disk does not take them; then there is no file of their name.
     pub async fn store(&self, bytes: Vec<u8>) -> io::Result<String> {
         let name = hex(&sha256(&[&bytes]));
         let (folder, path) = self.path(&name);
@@ -51,13 +51,13 @@ impl Assets {
     /// Reads a file by its hash.
     ///
     /// # Errors
-    /// When it is not there or cannot be read.
+    /// When the file is missing or cannot be read.
     pub async fn read(&self, sha256: &str) -> io::Result<Vec<u8>> {
         let (_, path) = self.path(sha256);
         tokio::task::spawn_blocking(move || std::fs::read(path)).await.map_err(io::Error::other)?
     }
 
-    /// Hashes are the only names, so no name can lead out of the directory.
+    /// Returns the folder and the path of a hash. Hashes are the only names, so no name can lead out of the directory.
     fn path(&self, sha256: &str) -> (PathBuf, PathBuf) {
         let safe: String = sha256.chars().filter(char::is_ascii_hexdigit).collect();
         let folder = self.directory.join(safe.get(..2).unwrap_or("00"));

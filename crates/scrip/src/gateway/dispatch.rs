@@ -1,9 +1,10 @@
-//! The workers: lease a queued run, start it, ask its provider, store and check what comes, settle.
+//! Workers that execute runs: each leases a queued run, starts it, asks its provider, checks and stores the outputs,
+//! and settles it.
 //!
-//! A crash at any point leaves either a queued run that is leased again, or a started one whose provider is asked
-//! again under the run's id, or a settled one. There is no other recovery code.
+//! A crash at any point leaves a queued run that is leased again, a started one whose provider is asked again under the
+//! run's id, or a settled one. There is no other recovery code.
 //!
-//! Invariant: everything a worker learns goes back as a command; `SettleRun` is the only end of a run.
+//! Invariant: every result of a worker goes back as a command; `SettleRun` is the only end of a run.
 
 use super::assets::Assets;
 use super::sandbox::{self, Answer};
@@ -22,22 +23,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Runs worked on at once.
+/// Maximum number of runs that are worked on at once.
 const WORKERS: i64 = 8;
-/// How long a worker may be silent before its run is taken over, in seconds.
+/// Lifetime of a lease in seconds: a run whose worker is silent for longer is taken over.
 const LEASE_SECONDS: i64 = 20;
-/// How often a worker says that it is still there.
+/// Time between two renewals of a lease.
 const RENEW: Duration = Duration::from_secs(5);
-/// How soon a run is tried again whose worker could not go on, in seconds.
+/// Seconds until a run is tried again whose worker could not go on.
 const AGAIN_SECONDS: i64 = 2;
-/// How soon a run is looked at again whose model or provider is switched off, in seconds.
+/// Seconds until a run is tried again whose model or provider is switched off.
 const OFF_SECONDS: i64 = 5;
-/// How long the dispatcher sleeps when nothing moves.
+/// Maximum sleep of the dispatcher while no projection moves.
 const IDLE: Duration = Duration::from_millis(500);
-/// How long it rests between two looks.
+/// Pause between two reads of the queue.
 const REST: Duration = Duration::from_millis(5);
 
-/// Works on queued runs.
+/// Dispatcher of queued runs to workers.
 pub struct Dispatcher {
     ledger: Arc<Ledger>,
     assets: Arc<Assets>,
@@ -45,12 +46,12 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A dispatcher over a ledger.
+    /// Returns a dispatcher over a ledger.
     pub fn new(ledger: Arc<Ledger>, assets: Arc<Assets>, switches: Arc<Switches>) -> Dispatcher {
         Dispatcher { ledger, assets, switches }
     }
 
-    /// Works for as long as the process lives.
+    /// Works on runs for as long as the process lives.
     pub async fn run(self: Arc<Self>) {
         let mut moved = self.ledger.store().projections();
         loop {
@@ -75,7 +76,7 @@ impl Dispatcher {
         Ok(worked)
     }
 
-    /// Leases what is due on a clock and works on it; how many runs that were.
+    /// Leases runs that are due on a clock and works on them; returns their number.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -104,7 +105,7 @@ impl Dispatcher {
     }
 
     async fn lease(&self, test_clock: Option<i64>) -> Result<Vec<Leased>, Unavailable> {
-        // By the clock that entries are stamped with: the machine's own may have been set back since.
+        // The clock that entries are stamped with: the machine's own may have been set back since.
         let machine = self.ledger.now(None).await?;
         let instants = (machine, machine.after_seconds(LEASE_SECONDS));
         let clock = match test_clock {
@@ -120,7 +121,7 @@ impl Dispatcher {
         let Some(run) = run.filter(|run| run.status.is_none()) else { return Ok(()) };
         let now = self.ledger.now(test_clock).await?;
         if self.is_off(&run) {
-            // Its hold stands until its deadline: whoever switched it off may switch it on again.
+            // The hold stays until its deadline: the operator may switch the model or provider on again.
             return self.later(workspace, n, now.after_seconds(OFF_SECONDS).min(run.expires_at)).await;
         }
         let Some((attempt, started_at)) = self.started(workspace, n, &run).await? else { return Ok(()) };
@@ -129,7 +130,7 @@ impl Dispatcher {
         let asked = run.clone();
         let answer = tokio::task::spawn_blocking(move || sandbox::poll(&asked, started_at, now, seed)).await;
         match answer.map_err(|panic| Unavailable(format!("the sandbox panicked: {panic}")))? {
-            // A run that never ends is looked at again when its hold has: the scheduler ends it.
+            // A run that never ends is tried again after its hold has ended: the scheduler ends it.
             Answer::Later(at) => self.later(workspace, n, at.unwrap_or(run.expires_at)).await,
             Answer::Failed(failure) => self.settle(workspace, n, attempt, Outcome::Failed(failure)).await,
             Answer::Files(files) => {
@@ -139,13 +140,13 @@ impl Dispatcher {
         }
     }
 
-    /// Whether nothing may be asked of the run's provider now.
+    /// Returns whether the run's model or provider is switched off.
     fn is_off(&self, run: &RunRow) -> bool {
         let off = |kind, name: &str| self.switches.off(kind, name).is_some();
         off(Kind::Model, &run.model) || off(Kind::Provider, SANDBOX)
     }
 
-    /// Hands the run to this worker, unless it has been started: then its provider is only asked again.
+    /// Starts the run for this worker, unless it has been started: then its provider is only asked again.
     async fn started(
         &self,
         workspace: WorkspaceId,
@@ -174,7 +175,7 @@ impl Dispatcher {
         queue::put_off(self.ledger.store().worker(), (workspace, n), at).await
     }
 
-    /// Says again and again that the run is still worked on; never ends.
+    /// Renews the lease of the run again and again; never returns.
     async fn renew(&self, workspace: WorkspaceId, n: u32) {
         loop {
             tokio::time::sleep(RENEW).await;
@@ -188,8 +189,8 @@ impl Dispatcher {
         }
     }
 
-    /// Gives a lease up early, so that a run does not wait out the lease of a worker whose disk was full for a moment.
-    /// Where not even that can be written it is tried again, for as long as there is a lease to give up.
+    /// Shortens a lease, so that a run does not wait out the lease of a worker whose disk was full for a moment. Where
+    /// even that cannot be written it is tried again, until the lease has ended by itself.
     async fn again(&self, workspace: WorkspaceId, n: u32) {
         for _ in 0..LEASE_SECONDS / AGAIN_SECONDS {
             let given_up = async {
@@ -202,7 +203,7 @@ impl Dispatcher {
         }
     }
 
-    /// Stores what can be used, and says how much of what was asked that is (R13, R14).
+    /// Stores the usable files, and returns how much of the asked quantity they are (R13, R14).
     async fn keep(&self, run: &RunRow, files: Vec<Vec<u8>>) -> Result<Outcome, Unavailable> {
         let kind = run.output;
         let mut outputs = Vec::new();

@@ -1,6 +1,6 @@
-//! The way to the providers: leasing runs, asking for outputs, and whether what came is worth paying for.
+//! Gateway to the providers: leases runs, asks for outputs, and checks that they are usable.
 //!
-//! **Invariant:** nothing in here decides about credits; it reports facts and the engine decides.
+//! **Invariant:** no code here decides about credits; it reports facts and the engine decides.
 
 pub mod assets;
 pub mod dispatch;

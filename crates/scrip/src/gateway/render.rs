@@ -1,6 +1,6 @@
-//! The sandbox's renderer: real files made from a prompt and its parameters.
+//! Renderer of the sandbox: real files made from a prompt and its parameters.
 //!
-//! A still is a landscape whose colours belong to the prompt and whose shapes belong to seed and index; a video is a
+//! A still is a landscape whose colours depend on the prompt and whose shapes depend on seed and index; a video is a
 //! slow walk along one; weights are a small safetensors file. Nothing is random and nothing is read from outside.
 //!
 //! **Invariant:** the same arguments give the same bytes, on every machine.
@@ -16,37 +16,37 @@ use self::chance::{Dice, mix, of_text};
 use self::scene::Scene;
 use self::stage::Stage;
 
-/// The longest side of a preview in pixels, small so that tests stay fast. # assumed
+/// Maximum side of a preview in pixels, small so that tests stay fast. # assumed
 pub const PREVIEW: u32 = 512;
-/// No picture is drawn longer than this on a side, whatever is asked. # assumed
+/// Maximum side of a drawn picture in pixels, whatever is asked. # assumed
 pub const LONGEST: u32 = 4096;
-/// A video's frames fit into a box this wide and high, in pixels. # assumed
+/// Maximum width and height of a video's frames, in pixels. # assumed
 pub const VIDEO_BOX: (u32, u32) = (256, 192);
-/// Frames for each second of video. # assumed
+/// Number of frames for each second of video. # assumed
 pub const FRAMES_PER_SECOND: u32 = 4;
-/// A video has no more frames than this; in a longer one each stands longer. # assumed
+/// Maximum number of frames of a video; in a longer one each frame is shown longer. # assumed
 const MOST_FRAMES: u32 = 240;
-/// The longest video: four hours, so that a frame's delay fits its field. # assumed
+/// Maximum duration of a video in seconds: four hours, so that a frame's delay fits its field. # assumed
 const MOST_SECONDS: u32 = 14_400;
-/// How far the camera walks in a second, in heights of the picture. # assumed
+/// Way of the camera in a second, in heights of the picture. # assumed
 const STRIDE: f32 = 0.12;
 
-/// What is to be drawn.
+/// Description of a picture to draw.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a> {
-    /// What the customer wrote.
+    /// Prompt, as the customer wrote it.
     pub prompt: &'a str,
-    /// Another seed is another picture of the same prompt.
+    /// Seed of the shapes: another seed is another picture of the same prompt.
     pub seed: u64,
-    /// Pixels across; at least 1 and at most [`LONGEST`] are drawn.
+    /// Number of pixels across; at least 1 and at most [`LONGEST`] are drawn.
     pub width: u32,
-    /// Pixels down, within the same bounds.
+    /// Number of pixels down, within the same bounds.
     pub height: u32,
 }
 
-/// The size of the preview for a `resolution`: a quality word, read as a landscape frame 16 wide and 9 high, or
+/// Returns the size of the preview for a `resolution`: a quality word, read as a landscape frame 16 wide and 9 high, or
 /// `<width>x<height>` in pixels. The longest side is brought down to [`PREVIEW`] and the aspect is kept to the nearest
-/// pixel; a size that is already small enough stays. `None` for a word nobody knows.
+/// pixel; a size that is small enough stays. `None` for an unknown word.
 pub fn preview_size(resolution: &str) -> Option<(u32, u32)> {
     let word = resolution.trim().to_ascii_lowercase();
     let (width, height): (u32, u32) = match word.as_str() {
@@ -71,7 +71,8 @@ pub fn preview_size(resolution: &str) -> Option<(u32, u32)> {
     }
 }
 
-/// The largest size of the same aspect that fits into a box, to the nearest pixel and at least one pixel each way.
+/// Returns the largest size of the same aspect that fits into a box, to the nearest pixel and at least one pixel each
+/// way.
 fn fit((width, height): (u32, u32), (wide, high): (u32, u32)) -> (u32, u32) {
     let scaled = |side: u32, part: u32, whole: u32| {
         let nearest = (u64::from(side) * u64::from(part) + u64::from(whole) / 2) / u64::from(whole);
@@ -84,7 +85,7 @@ fn fit((width, height): (u32, u32), (wide, high): (u32, u32)) -> (u32, u32) {
     }
 }
 
-/// A still as a PNG file; `index` tells the pictures of one request apart.
+/// Returns a still as a PNG file; `index` tells the pictures of one request apart.
 pub fn image(picture: &Picture, index: u32) -> Vec<u8> {
     let (width, height) = (picture.width.clamp(1, LONGEST), picture.height.clamp(1, LONGEST));
     let stage = Stage::new(Scene::new(picture.prompt, picture.seed, index), width, height, 0.0, true);
@@ -96,8 +97,8 @@ pub fn image(picture: &Picture, index: u32) -> Vec<u8> {
     bytes
 }
 
-/// A video as an animated PNG that runs for exactly `seconds` (at least one, at most four hours) and then repeats. Its
-/// frames are as large as fits into [`VIDEO_BOX`] at the picture's aspect.
+/// Returns a video as an animated PNG that runs for exactly `seconds` (at least one, at most four hours) and then
+/// repeats. Its frames are as large as fits into [`VIDEO_BOX`] at the picture's aspect.
 pub fn video(picture: &Picture, seconds: u32) -> Vec<u8> {
     let seconds = seconds.clamp(1, MOST_SECONDS);
     let frames = (seconds * FRAMES_PER_SECOND).min(MOST_FRAMES);
@@ -106,7 +107,8 @@ pub fn video(picture: &Picture, seconds: u32) -> Vec<u8> {
     let stage = Stage::new(Scene::new(picture.prompt, picture.seed, 0), width, height, travel, false);
     let mut bytes = Vec::new();
     let mut encoder = encoder(&mut bytes, width, height);
-    // Level mist and a plain ground repeat along a row: measured, this is the smallest that is also fast.
+    // Level mist and a plain ground repeat along a row: of the measured filters, this gives the smallest file and is
+    // fast.
     encoder.set_filter(png::Filter::Sub);
     encoder.set_deflate_compression(png::DeflateCompression::Level(2));
     encoder.set_animated(frames, 0).expect("there is at least one frame");
@@ -136,8 +138,8 @@ fn encoder(bytes: &mut Vec<u8>, width: u32, height: u32) -> png::Encoder<'_, &mu
     encoder
 }
 
-/// The weights of a training on `images` pictures, as a small valid safetensors file: eight bytes of header length,
-/// a JSON header padded with spaces to eight, and two low-rank factors of 32-bit floats.
+/// Returns the weights of a training on `images` pictures, as a small valid safetensors file: eight bytes of header
+/// length, a JSON header padded with spaces to eight, and two low-rank factors of 32-bit floats.
 pub fn weights(prompt: &str, seed: u64, images: u32) -> Vec<u8> {
     const RANK: usize = 4;
     const WIDTH: usize = 64;

@@ -1,23 +1,25 @@
-//! The sandbox provider: renders real files and does what a run's script says, at the instants it says.
+//! Sandbox provider: renders real files and does what a run's script says, at the instants it says.
 //!
-//! It keeps nothing: what a run gets, and when, follows from the run. So it can be asked any number of times, by any
-//! number of workers, and answers the same.
+//! The sandbox stores nothing: the files of a run, and their instant, follow from the run alone. So it can be asked any
+//! number of times, by any number of workers, and gives the same answer.
+//!
+//! Invariant: the same run, instant and seed give the same answer.
 
 use super::render::{self, Picture};
 use crate::store::projection::RunRow;
 use scrip_engine::{Failure, FailureCode, Output, Script, ScriptedOutcome, Timestamp, Value};
 
-/// What the provider says of a run.
+/// Answer of a provider about a run.
 pub enum Answer {
-    /// Not yet; ask again then. `None` is never.
+    /// Not ready; ask again at the instant. `None` is never.
     Later(Option<Timestamp>),
-    /// Files.
+    /// Output files of the run, complete.
     Files(Vec<Vec<u8>>),
-    /// No.
+    /// Failure of the run, which ends it.
     Failed(Failure),
 }
 
-/// Asks for a run that was started at an instant.
+/// Returns the sandbox's answer about a run that was started at an instant.
 pub fn poll(run: &RunRow, started_at: Timestamp, now: Timestamp, seed: u64) -> Answer {
     let script = run.sandbox.clone().unwrap_or(Script {
         outcome: ScriptedOutcome::Succeed,
@@ -50,7 +52,7 @@ fn files(run: &RunRow, script: &Script, seed: u64) -> Vec<Vec<u8>> {
         Some(Value::List(entries)) => u32::try_from(entries.len()).ok(),
         _ => None,
     };
-    // Without a seed of the caller's own, two runs of one prompt give two pictures.
+    // Without a seed of the caller, two runs of one prompt give two pictures.
     let seed = number("seed").filter(|seed| *seed != 0).map_or(seed, u64::from);
     let asked = match run.params.get("resolution") {
         Some(Value::Text(word)) => render::preview_size(word),

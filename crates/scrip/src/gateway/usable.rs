@@ -1,10 +1,10 @@
-//! Is an output worth paying for (R14)? Only a file that was decoded to its last byte is.
+//! Check of outputs (R14): only a file that was decoded to its last byte is worth paying for.
 //!
-//! The provider's own word is not asked: the bytes say what they are. Containers that cannot be decoded here are
-//! refused by name rather than believed.
+//! The provider's own description is not used: the bytes decide. Containers that cannot be decoded here are refused by
+//! name rather than believed.
 //!
-//! **Invariant:** every bound is checked on what a file states before anything of that size is decoded or allocated,
-//! and no input makes [`check`] panic.
+//! **Invariant:** every bound is checked on the sizes that a file states before anything of that size is decoded or
+//! allocated, and no input makes [`check`] panic.
 
 mod picture;
 #[cfg(test)]
@@ -14,75 +14,75 @@ mod weights;
 use scrip_engine::Output;
 use std::fmt;
 
-/// The largest picture in bytes. # assumed
+/// Maximum size of a picture in bytes. # assumed
 pub const IMAGE_BYTES: u64 = 256 << 20;
-/// The largest video in bytes. # assumed
+/// Maximum size of a video in bytes. # assumed
 pub const VIDEO_BYTES: u64 = 1 << 30;
-/// The largest weights in bytes. # assumed
+/// Maximum size of weights in bytes. # assumed
 pub const WEIGHTS_BYTES: u64 = 8 << 30;
-/// The most pixels of one picture or frame: 100 megapixels. # assumed
+/// Maximum number of pixels of one picture or frame: 100 megapixels. # assumed
 pub const PIXELS: u64 = 100_000_000;
-/// The most pixels of one side: a decoder holds whole rows. # assumed
+/// Maximum number of pixels of one side: a decoder holds whole rows. # assumed
 pub const SIDE: u64 = 32_768;
-/// The most frames of a video. # assumed
+/// Maximum number of frames of a video. # assumed
 pub const FRAMES: u64 = 7_200;
-/// The most bytes all frames of a file may inflate to. # assumed
+/// Maximum number of bytes that all frames of a file may inflate to. # assumed
 pub const INFLATED_BYTES: u64 = 4 << 30;
-/// The largest header of weights in bytes. # assumed
+/// Maximum size of the header of weights in bytes. # assumed
 pub const HEADER_BYTES: u64 = 4 << 20;
 
-/// What a usable output is.
+/// Facts about a usable output, taken from its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usable {
-    /// Its media type.
+    /// Media type of the output.
     pub content_type: &'static str,
-    /// How long a video runs once through, in milliseconds, measured from its frames.
+    /// Duration of a video that runs through once, in milliseconds, measured from its frames.
     pub seconds_ms: Option<u64>,
-    /// Pixels across; 0 for weights.
+    /// Number of pixels across; 0 for weights.
     pub width: u32,
-    /// Pixels down; 0 for weights.
+    /// Number of pixels down; 0 for weights.
     pub height: u32,
 }
 
-/// Why an output is not usable. Its text is one sentence for the customer.
+/// Reason why an output is not usable. Its text is one sentence for the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unusable {
-    /// There is not one byte.
+    /// The file has no bytes.
     Empty,
-    /// It is no picture, no video and no weights.
+    /// The file is no picture, no video and no weights.
     Unknown {
-        /// What it looks like instead.
+        /// Name of the kind that the file looks like instead.
         looks_like: &'static str,
     },
-    /// It may be fine, but nothing here can decode it.
+    /// The container is known, but cannot be decoded here; the file may be good.
     Unsupported {
-        /// The container's name.
+        /// Name of the container, for the text.
         container: &'static str,
     },
-    /// It is something else than what was asked for.
+    /// The file is of another kind than was asked for.
     WrongKind {
-        /// What was asked for.
+        /// Kind that was asked for.
         wanted: Output,
-        /// What came.
+        /// Name of the kind that was delivered.
         found: &'static str,
     },
-    /// It is larger than anything this system takes.
+    /// The file exceeds a bound of this system.
     TooLarge {
-        /// What is counted.
+        /// Name of the counted things: bytes, pixels, frames.
         what: &'static str,
-        /// How much there is, as far as the file says.
+        /// Number of them that the file states.
         found: u64,
-        /// How much is allowed.
+        /// Maximum number of them.
         bound: u64,
     },
-    /// It ends too early, is damaged or breaks the rules of its container.
+    /// The file ends too early, is damaged or breaks the rules of its container.
     Broken {
-        /// What was found.
+        /// Description of the fault, in words.
         detail: String,
     },
-    /// It decodes, and shows or holds nothing.
+    /// The file decodes, and shows or holds nothing.
     Blank {
-        /// How it is blank.
+        /// Description of the blankness, in words.
         how: &'static str,
     },
 }
@@ -125,18 +125,18 @@ fn asked(wanted: Output) -> &'static str {
     }
 }
 
-/// What the first bytes of a file say it is.
+/// Container of a file, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Container {
     Png,
     Weights,
-    /// Known, and not decoded here; with the kind it holds where that is certain.
+    /// Known, and not decoded here; with its kind of output where that is certain.
     Other(&'static str, Option<Output>),
     Unknown(&'static str),
 }
 
-/// Checks an output: what it is, that all of it decodes, that it is of the kind that was asked for and that there is
-/// something to see in it. Whether size and duration are what was sold is for the caller to compare.
+/// Checks an output: that all of it decodes, that it is of the kind that was asked for, and that it is not blank. The
+/// caller compares its size and duration with the run's parameters.
 pub fn check(kind: Output, bytes: &[u8]) -> Result<Usable, Unusable> {
     if bytes.is_empty() {
         return Err(Unusable::Empty);
@@ -197,7 +197,7 @@ fn container(bytes: &[u8]) -> Container {
     Container::Unknown(looks_like(bytes))
 }
 
-/// A name for what is no known container, judged by its first kilobyte.
+/// Returns a name for an unknown container, judged by its first kilobyte.
 fn looks_like(bytes: &[u8]) -> &'static str {
     let head = &bytes[..bytes.len().min(1024)];
     let text = String::from_utf8_lossy(head);

@@ -1,7 +1,7 @@
-//! Mails: what they are about, what they say, and how they leave.
+//! Mails: their subjects, their texts, and the way they are sent.
 //!
-//! Invariant: nothing anybody else wrote reaches a header as a line of its own, or HTML as anything but text; and what
-//! is kept of a mail holds no link.
+//! Invariant: no text of another person reaches a header as a line of its own, or HTML as anything but text; and no
+//! stored mail holds a link.
 
 pub mod templates;
 pub mod transport;
@@ -14,147 +14,149 @@ use scrip_engine::{Amount, Span, Timestamp, Unit, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Bytes an address may have, as SMTP has it.
+/// Maximum length of an address, in bytes, by SMTP.
 const ADDRESS_MAX: usize = 254;
 
-/// What a mail is about. Whom it is for is kept beside it, and its link is made when it is sent.
+/// Kind of a mail, with the values of its text. The recipient is stored beside it, and the link is made when it is
+/// sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum Mail {
     /// A person asked to sign in.
     SignIn {
-        /// Where they are to arrive, if that matters.
+        /// Workspace that the person arrives in, if the link is for a single one.
         workspace: Option<WorkspaceId>,
-        /// The spelling that the person is kept in, where an earlier version kept another than the mail is sent to.
+        /// Spelling that the person is stored under, where an earlier version stored another than the mail is sent to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known_as: Option<String>,
     },
-    /// Somebody was invited to a workspace.
+    /// A person was invited to a workspace.
     Invitation {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// The address of whoever invites.
+        /// Address of the member who invites.
         inviter: String,
-        /// What they are invited as.
+        /// Role that the invitation offers.
         role: String,
-        /// The invitation's id.
+        /// Identifier of the invitation.
         invitation: String,
-        /// Until when it can be accepted.
+        /// Instant until which the invitation can be accepted.
         expires_at: Timestamp,
     },
-    /// Few credits are left.
+    /// Few credits of the workspace are left.
     CreditsLow {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// How many.
+        /// Number of credits that are left.
         left: Amount,
-        /// Fewer than this is few.
+        /// Number of credits below which the mail is sent.
         line: Amount,
     },
-    /// Something that was given or bought will expire.
+    /// A grant of the workspace will expire.
     GrantExpiring {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// How much of it is left.
+        /// Amount of the grant that is left.
         amount: Amount,
-        /// What it counts.
+        /// Unit that the grant counts.
         unit: Unit,
-        /// When.
+        /// Instant at which the grant expires.
         expires_at: Timestamp,
     },
-    /// A payment was declined.
+    /// A payment for the plan was declined.
     PaymentFailed {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// The plan's name.
+        /// Name of the plan.
         plan: String,
-        /// Which attempt it was, from 1.
+        /// Number of the payment attempt, starting at 1.
         attempt: u32,
-        /// When the paid period ends, if there is one.
+        /// End of the paid period, if there is one.
         period_ends: Option<Timestamp>,
-        /// Until when a payment is waited for, once the period is over.
+        /// Instant until which Scrip waits for a payment, once the period is over.
         awaited_until: Option<Timestamp>,
     },
     /// Automatic top-ups have stopped.
     TopUpStopped {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// The pack.
+        /// Identifier of the pack.
         pack: String,
-        /// The reason.
+        /// Reason for the stop.
         why: TopUpStop,
-        /// Credits and price of the pack as they were agreed, where that is known.
+        /// Credits and price of the pack that were agreed, where they are known.
         was: Option<String>,
-        /// Credits and price of the pack as it is sold now, if it is.
+        /// Present credits and price of the pack, if it is on sale.
         now: Option<String>,
     },
     /// The balance is low, and the month's maximum leaves no room for an automatic top-up.
     TopUpPutOff {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// The beginning of the next month.
+        /// Beginning of the next month.
         until: Timestamp,
     },
-    /// Renewals will cost more.
+    /// Renewals of the plan will cost more.
     PriceRaised {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// The plan's name.
+        /// Name of the plan.
         plan: String,
-        /// The price from then on, with its currency and interval.
+        /// New price, with its currency and interval.
         price: String,
-        /// First instant at which a renewal may cost it.
+        /// First instant at which a renewal may cost the new price.
         from: Timestamp,
     },
-    /// Outputs are kept for a shorter time from now on.
+    /// Outputs are stored for a shorter time from now on.
     RetentionShortened {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// The plan's name.
+        /// Name of the plan.
         plan: String,
-        /// How long it keeps them.
+        /// Time for which the plan stores outputs.
         keeps: Span,
-        /// Until when those that are there are kept at least.
+        /// Instant until which present outputs are stored at least.
         old_until: Timestamp,
     },
-    /// A review was approved.
+    /// A review of the workspace was approved.
     ReviewApproved {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// The review.
+        /// Name of the review.
         review: String,
-        /// The names of the plans that require it.
+        /// Names of the plans that require the review.
         plans: Vec<String>,
     },
-    /// A review was not approved.
+    /// A review of the workspace was rejected.
     ReviewRejected {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// The review.
+        /// Name of the review.
         review: String,
-        /// Why.
+        /// Reason for the rejection.
         reason: String,
     },
-    /// A review is approved no more.
+    /// The approval of a review was revoked.
     ReviewRevoked {
-        /// The workspace's name.
+        /// Name of the workspace.
         workspace: String,
-        /// The review.
+        /// Name of the review.
         review: String,
-        /// The names of the plans that require it.
+        /// Names of the plans that require the review.
         plans: Vec<String>,
-        /// Why.
+        /// Reason for the revocation.
         reason: String,
     },
 }
 
 impl Mail {
-    /// This mail to an address, to be written with the entry it tells of or by itself. The same id is the same mail.
+    /// Returns this mail to an address, to be written with the entry that it reports or by itself. A second mail with
+    /// the same id is the first.
     ///
     /// # Errors
-    /// When the address is none: such a mail could never be sent.
+    /// When the text is no address: such a mail could never be sent.
     pub fn to(&self, id: impl Into<String>, recipient: &str) -> Result<NewMail, String> {
-        // People and members of earlier versions may be kept in another form.
+        // People and members of earlier versions may be stored in another form.
         let recipient = match Email::parse(recipient) {
             Ok(email) => email.to_string(),
             Err(_) => address(recipient).map(|_| recipient.to_owned())?,
@@ -165,10 +167,10 @@ impl Mail {
         Ok(NewMail { id: id.into(), kind, recipient, data })
     }
 
-    /// A mail as it was kept.
+    /// Reads a stored mail by its kind and its data.
     ///
     /// # Errors
-    /// When this version knows no such mail.
+    /// When this version does not know the kind, or cannot read the data.
     pub fn read(kind: &str, data: &str) -> Result<Mail, String> {
         let unknown = |error: serde_json::Error| format!("this version knows no such mail of kind `{kind}`: {error}");
         let data: serde_json::Value = serde_json::from_str(data).map_err(unknown)?;
@@ -176,20 +178,20 @@ impl Mail {
     }
 }
 
-/// What is sent.
+/// A mail with its text, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The address it goes to.
+    /// Address of the recipient.
     pub to: String,
-    /// Its subject, one line.
+    /// Subject of the mail, one line.
     pub subject: String,
-    /// Its text.
+    /// Plain text of the mail.
     pub text: String,
-    /// The same as HTML.
+    /// Text of the mail as HTML.
     pub html: String,
 }
 
-/// A link that says who its holder is, or one to a page that is anybody's to open.
+/// A link with a secret that identifies its holder, or a link to a page that is open to everybody.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Link {
     open: String,
@@ -197,48 +199,48 @@ pub struct Link {
 }
 
 impl Link {
-    /// A link whose end is the secret part.
+    /// Returns a link whose end is the secret part.
     pub fn new(open: String, secret: String) -> Link {
         Link { open, secret }
     }
 
-    /// A link without a secret.
+    /// Returns a link without a secret.
     pub fn to_page(address: String) -> Link {
         Link { open: address, secret: String::new() }
     }
 
-    /// Whether there is nothing in it to hide.
+    /// Returns whether the link has no secret.
     pub fn is_open(&self) -> bool {
         self.secret.is_empty()
     }
 
-    /// All of it, for whom it is meant.
+    /// Returns the whole link, for its recipient.
     pub fn whole(&self) -> String {
         format!("{}{}", self.open, self.secret)
     }
 
-    /// What anybody may see of it.
+    /// Returns the link without its secret, for logs and files.
     pub fn masked(&self) -> String {
         if self.is_open() { self.open.clone() } else { format!("{}…", self.open) }
     }
 
-    /// What nobody else may see.
+    /// Returns the secret part of the link.
     pub fn secret(&self) -> &str {
         &self.secret
     }
 }
 
-/// So that no log or panic tells it.
+/// Formats the link without its secret, so that no log or panic contains it.
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.masked())
     }
 }
 
-/// An address that mail can go to.
+/// Returns an address that mail can be sent to.
 ///
 /// # Errors
-/// When it is none, in words that do not repeat it.
+/// When the text is no address, in words that do not repeat it.
 pub fn address(text: &str) -> Result<Address, String> {
     let email = Email::parse(text);
     let text = email.as_ref().map_or(text, Email::as_str);

@@ -1,19 +1,19 @@
-//! What mails say: a text and the same as HTML, each a file with names in braces.
+//! Templates of mails: a plain text and the same as HTML, each a file with names in braces.
 //!
-//! Invariant: what stands for a name is one line of text; in HTML it is escaped, and braces inside it are only braces.
+//! Invariant: the value of a name is one line of text; in HTML it is escaped, and braces inside it are only braces.
 
 use super::{Mail, Message};
 use scrip_engine::billing::TopUpStop;
 use scrip_engine::{Amount, Timestamp, Unit, quantity};
 
-/// Minutes for which a link that signs somebody in works.
+/// Lifetime of a sign-in link, in minutes.
 pub const SIGN_IN_MINUTES: i64 = 15; // # assumed
-/// Letters of a name that are shown; a longer one is somebody's attempt to write the mail themselves.
+/// Maximum number of letters of a name in a mail: with a longer one its author could write the text of the mail.
 const SHOWN_MAX: usize = 80; // # assumed
-/// Letters of a reason that are shown: as many as it may have.
+/// Maximum number of letters of a reason in a mail: the maximum of the reason itself.
 const REASON_MAX: usize = 200;
 
-/// The texts of a kind of mail. The first line of the plain one is the subject.
+/// Texts of a kind of mail. The first line of the plain one is the subject.
 struct Template {
     text: &'static str,
     html: &'static str,
@@ -60,15 +60,15 @@ const REVIEW_REVOKED: Template = Template {
     html: include_str!("templates/review-revoked.html"),
 };
 
-/// What stands for the names in a template.
+/// Values of the names in a template.
 type Values = Vec<(&'static str, String)>;
 
-/// A mail to an address, with the link it is about.
+/// Returns a mail to an address, with its link.
 pub fn message(product: &str, to: &str, mail: &Mail, link: &str) -> Message {
     let (template, mut values) = match mail {
         Mail::SignIn { .. } => (&SIGN_IN, vec![("minutes", SIGN_IN_MINUTES.to_string())]),
         Mail::Invitation { workspace, inviter, role, invitation: _, expires_at } => {
-            // The address of whoever invites is one, and is shown as one.
+            // The inviter is an address, and is shown unchanged.
             let names = [("workspace", plain(workspace)), ("inviter", line(inviter, SHOWN_MAX)), ("role", plain(role))];
             (&INVITATION, [("expires", day_and_time(*expires_at))].into_iter().chain(names).collect())
         }
@@ -84,7 +84,7 @@ pub fn message(product: &str, to: &str, mail: &Mail, link: &str) -> Message {
     }
 }
 
-/// What is told without having been asked for.
+/// Returns the template and the values of a notice.
 fn told(notice: &Mail) -> (&'static Template, Values) {
     let (template, workspace, mut values) = match notice {
         Mail::CreditsLow { workspace, left, line } => {
@@ -128,7 +128,7 @@ fn told(notice: &Mail) -> (&'static Template, Values) {
     (template, values)
 }
 
-/// Returns the reason for which automatic top-ups stopped, and what can be done, in sentences.
+/// Returns the reason why automatic top-ups stopped, and the remedy, in sentences.
 fn why_stopped(why: TopUpStop, was: Option<&str>, now: Option<&str>) -> String {
     let words = match (why, was, now) {
         (TopUpStop::Declined, ..) => "The payment was declined. Another means of payment can be left on the same page.",
@@ -152,7 +152,7 @@ fn why_stopped(why: TopUpStop, was: Option<&str>, now: Option<&str>) -> String {
     words.to_owned()
 }
 
-/// What becomes of a plan whose payment was declined.
+/// Returns the consequence of a declined payment for the plan, in a sentence.
 fn what_then(period_ends: Option<Timestamp>, awaited_until: Option<Timestamp>) -> String {
     match (awaited_until, period_ends) {
         (Some(until), _) => format!(
@@ -164,12 +164,12 @@ fn what_then(period_ends: Option<Timestamp>, awaited_until: Option<Timestamp>) -
     }
 }
 
-/// A review's name, which the catalog writes in one word, as words.
+/// Returns the name of a review, which the catalog writes in one word, as words.
 fn words(review: &str) -> String {
     plain(&review.replace(['_', '-'], " "))
 }
 
-/// Plans by their names, as the beginning of a sentence.
+/// Returns plans by their names, as the beginning of a sentence.
 fn the_plans(plans: &[String]) -> String {
     let plans: Vec<String> = plans.iter().map(|plan| plain(plan)).collect();
     match plans.as_slice() {
@@ -180,12 +180,13 @@ fn the_plans(plans: &[String]) -> String {
 }
 
 fn day_and_time(at: Timestamp) -> String {
-    // What is outside the calendar is far away.
+    // An instant beyond the calendar is shown as its last one.
     let at = jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::MAX);
     at.strftime("%-d %B %Y, %H:%M UTC").to_string()
 }
 
-/// A template with what its names stand for. It is read once: what was put in is not looked at again.
+/// Returns a template with the values in place of its names. It is read once: a value that was filled in is not read
+/// for names.
 fn filled(template: &str, values: &[(&str, String)], form: fn(&str) -> String) -> String {
     let mut pieces = template.split('{');
     let mut whole = pieces.next().unwrap_or_default().to_owned();
@@ -199,8 +200,8 @@ fn filled(template: &str, values: &[(&str, String)], form: fn(&str) -> String) -
     whole
 }
 
-/// Returns a name that somebody has given, as one line in which no program that shows mails finds a link: what follows
-/// a colon, and a letter that follows a dot or an at sign, stands apart.
+/// Returns a name that a person has chosen, as one line in which no mail program finds a link: the text after a colon,
+/// and a letter after a dot or an at sign, stands apart.
 fn plain(text: &str) -> String {
     let line = line(text, SHOWN_MAX);
     let mut apart = String::with_capacity(line.len() + 8);
@@ -220,7 +221,8 @@ fn plain(text: &str) -> String {
     apart
 }
 
-/// Somebody's text as one line: no control characters, nothing that turns or hides what follows it, and not too much.
+/// Returns the text of a person as one line: no control characters, no marks that turn or hide the text after them, and
+/// at most `most` letters.
 fn line(text: &str, most: usize) -> String {
     let shown = |c: char| if c.is_control() || c.is_whitespace() { ' ' } else { c };
     let hides =
@@ -233,7 +235,7 @@ fn line(text: &str, most: usize) -> String {
     }
 }
 
-/// Text as HTML, inside an element or a quoted attribute.
+/// Returns a text as HTML, inside an element or a quoted attribute.
 fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for c in text.chars() {
@@ -281,7 +283,7 @@ mod tests {
         Amount::new(units).expect("it is in range")
     }
 
-    /// One of each notice, in a workspace of this name, with this reason where there is one.
+    /// Returns one of each notice, in a workspace of this name, with this reason where there is one.
     fn notices(workspace: &str, reason: &str) -> [(&'static str, Mail); 11] {
         let [workspace, reason] = [workspace, reason].map(str::to_owned);
         // 2026-12-01T09:30:00Z

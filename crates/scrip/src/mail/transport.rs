@@ -1,7 +1,7 @@
-//! How mails leave: into files, where nobody set up a server, or by SMTP.
+//! Transport of mails: into files, where no mail server is configured, or by SMTP.
 //!
-//! Invariant: a file never holds a whole link, so whoever reads the disk can sign in as nobody; and nothing is sent
-//! over a network to a server that has not proved its name.
+//! Invariant: a file never holds a whole link, so a reader of the disk cannot sign in; and no mail is sent over a
+//! network to a server that has not proved its name.
 
 use super::{Link, Message, address};
 use crate::crypto::{hex, random, sha256};
@@ -20,43 +20,43 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// How long a server may take for one mail.
+/// Maximum time that a mail server may take for one mail.
 pub const PATIENCE: Duration = Duration::from_secs(60); // # assumed
-/// How long it may take for one answer.
+/// Maximum time that a mail server may take for one answer.
 const ANSWER: Duration = Duration::from_secs(20); // # assumed
-/// Whom mails in files are from when nobody says.
+/// Sender of mails in files, where none is configured.
 const NOBODY: &str = "no-reply@localhost";
-/// The longest id that a file and a `Message-ID` are called by; of a longer one it is the hash.
+/// Maximum length of an id that names a file and a `Message-ID`; a longer one is replaced by its hash.
 const ID_MAX: usize = 100;
 
-/// Why a mail was not sent, in words for the operator.
+/// Reason why a mail was not sent, in words for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It may be another time.
+    /// A later attempt may succeed.
     Later(String),
-    /// It never will be.
+    /// No attempt can succeed.
     Never(String),
 }
 
-/// A way for mails to leave.
+/// Means by which mails are sent.
 pub enum Transport {
-    /// A file each, in a directory.
+    /// A file for each mail, in a directory.
     Files {
-        /// Where.
+        /// Directory of the files.
         directory: PathBuf,
-        /// Whether links are printed to standard output, for whoever tries things out on their own machine.
+        /// `true` to print links to standard output, for a trial on one's own machine.
         print_links: bool,
     },
-    /// A server.
+    /// A mail server, by SMTP.
     Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
 }
 
 impl Transport {
-    /// A server by its address: `smtps://user:password@host:465`, or `smtp://host:587`, which must offer STARTTLS
-    /// unless it is on this machine. `public_url` says by which name we greet it.
+    /// Returns a mail server by its address: `smtps://user:password@host:465`, or `smtp://host:587`, which must offer
+    /// STARTTLS unless it is on this machine. `public_url` gives the name by which Scrip greets it.
     ///
     /// # Errors
-    /// When the address is none, in words that do not repeat it: it may have a password in it.
+    /// When the address is invalid, in words that do not repeat it: it may contain a password.
     pub fn smtp(url: &str, public_url: &str) -> Result<Transport, String> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(strict(url)?.as_str());
         let builder = builder.map_err(|error| format!("--smtp-url: {error}"))?;
@@ -64,7 +64,7 @@ impl Transport {
         Ok(Transport::Smtp(Box::new(server)))
     }
 
-    /// How it writes a link into a mail.
+    /// Returns a link in the form in which this transport writes it into a mail.
     pub fn shown(&self, link: &Link) -> String {
         match self {
             Transport::Files { .. } => link.masked(),
@@ -73,17 +73,17 @@ impl Transport {
     }
 }
 
-/// Sends mails from one sender.
+/// Mailer: sends mails from one sender.
 pub struct Mailer {
     transport: Transport,
     from: Mailbox,
 }
 
 impl Mailer {
-    /// One for a way, and a sender as people write them: `mail@example.com` or `Name <mail@example.com>`.
+    /// Returns a mailer for a transport, and a sender in the form `mail@example.com` or `Name <mail@example.com>`.
     ///
     /// # Errors
-    /// When the sender is none, or there is none although mails leave this machine.
+    /// When the sender is invalid, or missing although mails leave this machine.
     pub fn new(transport: Transport, from: Option<&str>) -> Result<Mailer, String> {
         let from = match (from, &transport) {
             (Some(from), _) => from,
@@ -97,15 +97,16 @@ impl Mailer {
         Ok(Mailer { transport, from })
     }
 
-    /// The way it sends.
+    /// Returns the transport of the mailer.
     pub fn transport(&self) -> &Transport {
         &self.transport
     }
 
-    /// Sends a mail whose text shows its link as [`Transport::shown`] has it. Sent again, it has the same `Message-ID`.
+    /// Sends a mail whose text has its link in the form of [`Transport::shown`]. Sent again, it has the same
+    /// `Message-ID`.
     ///
     /// # Errors
-    /// Why not, and whether it may be another time.
+    /// Gives the reason, and whether a later attempt may succeed.
     pub async fn send(&self, id: &str, message: &Message, link: &Link, now: Timestamp) -> Result<(), Failure> {
         let name = file_name(id);
         let (envelope, bytes) = self.formatted(&name, message, now)?;
@@ -116,7 +117,7 @@ impl Mailer {
                 let written = written.map_err(io::Error::other).flatten();
                 written.map_err(|error| Failure::Later(format!("the file cannot be written: {error}")))?;
                 if *print_links && !link.is_open() {
-                    // Nobody may be reading any more; the mail is in its file all the same.
+                    // The reader of the output may be gone; the mail is in its file in any case.
                     let line = format!("Mail to {}, {}: {}\n", message.to, message.subject, link.whole());
                     let _ = io::stdout().write_all(line.as_bytes());
                 }
@@ -125,7 +126,7 @@ impl Mailer {
             Transport::Smtp(server) => {
                 let sent = tokio::time::timeout(PATIENCE, server.send_raw(&envelope, &bytes)).await;
                 let sent = sent.map_err(|_| Failure::Later("the server took too long".to_owned()))?;
-                // A server may quote what it was sent.
+                // The error of a server may quote the mail.
                 let hidden = |cause: String| match link.is_open() {
                     true => cause,
                     false => cause.replace(&link.whole(), &link.masked()).replace(link.secret(), "…"),
@@ -135,7 +136,7 @@ impl Mailer {
         }
     }
 
-    /// A mail as it travels.
+    /// Returns the envelope and the bytes of a mail.
     fn formatted(&self, name: &str, message: &Message, now: Timestamp) -> Result<(Envelope, Vec<u8>), Failure> {
         let to = Mailbox::new(None, address(&message.to).map_err(Failure::Never)?);
         let at = SystemTime::UNIX_EPOCH + Duration::from_micros(now.micros().unsigned_abs());
@@ -146,7 +147,7 @@ impl Mailer {
             .subject(message.subject.clone())
             .message_id(Some(format!("<{name}@{}>", self.from.email.domain())))
             .date(at)
-            // So that nobody's absence is answered to us.
+            // The header keeps automatic replies about absences away.
             .raw_header(automatic)
             .multipart(MultiPart::alternative_plain_html(message.text.clone(), message.html.clone()));
         let built = built.map_err(|error| Failure::Never(format!("it cannot be written as a mail: {error}")))?;
@@ -154,7 +155,7 @@ impl Mailer {
     }
 }
 
-/// The address as the library takes it, which lets a server do without encryption unless told otherwise.
+/// Returns the address in the form for the mail library, which would otherwise let a server do without encryption.
 fn strict(url: &str) -> Result<Url, String> {
     let wrong = |what: &str| Err(format!("--smtp-url: {what}; smtps://user:password@host:465 or smtp://host:587"));
     let Ok(mut url) = Url::parse(url) else { return wrong("it is no address") };
@@ -179,7 +180,7 @@ fn strict(url: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// The name that a server is greeted by: where people reach us.
+/// Returns the name that a server is greeted by: the host of the public address.
 fn own_name(public_url: &str) -> ClientId {
     let url = Url::parse(public_url).ok();
     let host = url.as_ref().and_then(Url::host_str).unwrap_or("localhost");
@@ -190,7 +191,7 @@ fn own_name(public_url: &str) -> ClientId {
     }
 }
 
-/// What a mail is called in a directory and in its headers, where an id may not have every letter.
+/// Returns the name of a mail in a directory and in its headers, where an id may not have every letter.
 fn file_name(id: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     match !id.is_empty() && id.len() <= ID_MAX && id.chars().all(plain) {
@@ -199,7 +200,7 @@ fn file_name(id: &str) -> String {
     }
 }
 
-/// Writes a file so that it is there whole or not at all.
+/// Writes a file so that it exists whole or not at all.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     files::make_directory(folder)?;
@@ -298,7 +299,7 @@ mod tests {
             let refused = mailer.formatted("id", &message(to, "Subject"), Timestamp::from_micros(0));
             assert!(matches!(refused, Err(Failure::Never(_))), "{refused:?}");
         }
-        // Templates let nothing like it through; a header would not either.
+        // Templates let no such text through, and a header refuses it too.
         for subject in ["A\r\nBcc: eve@example.com", "A\nBcc: eve@example.com", "A\rBcc: eve@example.com", "Ä\r\n\r\nB"]
         {
             let formatted = mailer.formatted("id", &message("bo@example.com", subject), Timestamp::from_micros(0));

@@ -1,4 +1,4 @@
-//! What an ID token must say, claim by claim, and what else can be looked at without a provider.
+//! Tests of an ID token, claim by claim, and of all that needs no identity provider.
 
 use super::*;
 use serde_json::json;
@@ -19,7 +19,7 @@ fn good() -> Value {
             "email": "Ada@example.com", "email_verified": true })
 }
 
-/// What is said of a token with one claim changed; `null` takes it away.
+/// Returns the verdict about a token with one claim changed; `null` removes the claim.
 fn said_of(claim: &str, value: Value) -> Result<Vouched, String> {
     let mut claims = good();
     claims[claim] = value;
@@ -114,7 +114,7 @@ fn an_attempt_is_good_for_ten_minutes_in_the_browser_that_began_it() {
     let other = Attempt::new(now());
     assert!(attempt.is_of(&attempt.state(secret), secret));
     assert!(!attempt.is_of(&other.state(secret), secret) && !attempt.is_of("", secret));
-    // What the provider and the address bar see does not tell the rest.
+    // The values that the identity provider and the address bar see do not reveal the others.
     let verifier = attempt.verifier(secret);
     let all = [attempt.state(secret), attempt.nonce(secret), attempt.id.clone(), verifier[..32].to_owned()];
     assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);

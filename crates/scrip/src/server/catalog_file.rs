@@ -1,7 +1,7 @@
-//! The catalog file that a server is started with.
+//! Publication of the catalog file that a server is started with.
 //!
-//! Invariant: a start publishes a file only if it is another than the one this data was last started with; so a restart
-//! never overrules what an operator has published since.
+//! Invariant: a start publishes a file only if it differs from the one that this data was last started with; so a
+//! restart never overrules a version that an operator has published since.
 
 use crate::crypto::{hex, sha256};
 use crate::store::rows::{catalogs, settings};
@@ -9,28 +9,28 @@ use crate::store::{Store, Unavailable};
 use crate::stripe::{Client, sync};
 use scrip_engine::Catalog;
 
-/// Setting that has the hash of the file this data was last started with.
+/// Name of the setting with the hash of the file that this data was last started with.
 const SETTING: &str = "catalog_file";
 
-/// Actor of the versions that a start has published.
+/// Name of the actor of versions that a start has published.
 const ACTOR: &str = "start";
 
-/// Says why a catalog file is not published, when Stripe does not sell it.
+/// Returns the error text for a catalog file that is not published because Stripe does not sell it.
 pub(super) fn refused_by_stripe(fault: &sync::Fault) -> String {
     format!("the catalog file is not published, because Stripe would not sell it: {fault}")
 }
 
-/// Publishes the file, if it is another than at the last start. With a Stripe client its prices are made first.
+/// Publishes the file, if it differs from the one of the last start. With a Stripe client its prices are made first.
 ///
 /// # Errors
-/// When the store cannot answer, or Stripe does not let the first catalog of this data be sold.
+/// When the store cannot answer, or Stripe cannot sell the first catalog of this data.
 pub async fn start_with(store: &Store, stripe: Option<&Client>, text: String, catalog: Catalog) -> Result<(), String> {
     let unavailable = |error: Unavailable| error.to_string();
     let hash = sha256(&[text.as_bytes()]);
     let file = hex(&hash);
     let versions = catalogs::versions(store.reader()).await.map_err(unavailable)?;
     let kept = settings::value(store.reader(), SETTING).await.map_err(unavailable)?;
-    // Data of an older Scrip has no setting; the last version that a start published is the file.
+    // Data of an older Scrip has no such setting; the last version that a start published is the file.
     let by_start = || versions.iter().find(|known| known.actor == ACTOR).map(|known| known.sha256.clone());
     let last = kept.map(|file| hex(&file)).or_else(by_start);
     let newest = versions.first().map(|newest| (newest.version, &newest.sha256, &newest.actor));

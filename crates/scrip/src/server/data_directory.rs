@@ -1,6 +1,6 @@
-//! The data directory before a start: whether it can be one, and whom it is open to.
+//! Checks of the data directory before a start: its form, and the users who may read it.
 //!
-//! Invariant: nothing that stays is written.
+//! Invariant: no file that is written here stays.
 
 use crate::crypto::{hex, random};
 use crate::files;
@@ -8,8 +8,7 @@ use crate::store::Store;
 use std::io;
 use std::path::Path;
 
-/// Refuses a directory that cannot be the data directory. With a journal in a database it holds outputs and mails
-/// alone.
+/// Refuses a path that cannot be the data directory. With a journal in a database it holds outputs and mails alone.
 pub(super) fn check(data: &Path, has_database: bool) -> Result<(), String> {
     if data.as_os_str().is_empty() {
         return Err("it is empty: name a directory".to_owned());
@@ -24,7 +23,7 @@ pub(super) fn check(data: &Path, has_database: bool) -> Result<(), String> {
     if data.is_symlink() && !data.exists() {
         return Err(format!("{}: it is a link that leads nowhere", data.display()));
     }
-    // What is there already, of the directories that lead to it.
+    // The nearest existing directory on the path.
     let place = data.ancestors().find(|place| place.exists() && !place.as_os_str().is_empty());
     let place = place.unwrap_or(Path::new("."));
     if !place.is_dir() {
@@ -33,14 +32,14 @@ pub(super) fn check(data: &Path, has_database: bool) -> Result<(), String> {
     try_to_write(place).map_err(|error| format!("{}: this user cannot write there: {error}", place.display()))
 }
 
-/// Makes a file and takes it away again.
+/// Makes a file and deletes it again.
 fn try_to_write(place: &Path) -> io::Result<()> {
     let path = place.join(format!(".scrip-{}", hex(&random::<8>())));
     files::create_new(&path)?;
     std::fs::remove_file(path)
 }
 
-/// Warns of a directory that was made by somebody else for everybody to read: it has the secret that signs, and mails.
+/// Warns of a directory that every user of the machine may read: it has the secret that signs, and mails.
 pub(super) fn warn_of_readers(data: &Path) {
     if let Some(mode) = files::mode_for_others(data) {
         let mode = format!("{mode:04o}");

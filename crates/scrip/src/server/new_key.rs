@@ -1,7 +1,7 @@
-//! The operator key that a first start makes: shown on a terminal, or else left in a file for the operator alone.
+//! Operator key of a first start: shown on a terminal, or else left in a file for the operator alone.
 //!
-//! Invariant: the key is never written to a pipe, since what reads it there keeps it: a service manager's journal, the
-//! log of a container.
+//! Invariant: the key is never written to a pipe, since its reader stores it: a service manager's journal, the log of a
+//! container.
 
 use crate::crypto::{hex, random};
 use crate::files;
@@ -9,19 +9,19 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-/// Name of the file, in the data directory.
+/// Name of the key's file, in the data directory.
 const FILE: &str = "operator-key";
 
-/// A new operator key, as the operator is given it.
+/// A new operator key, in the form in which the operator gets it.
 pub enum NewKey {
-    /// On the terminal.
+    /// Key that is shown on the terminal.
     Shown(String),
-    /// In a file of mode 0600.
+    /// Path of a file of mode 0600 with the key.
     Kept(PathBuf),
 }
 
 impl NewKey {
-    /// Keeps a key in the data directory, unless it can be shown.
+    /// Writes a key to a file in the data directory, unless it can be shown.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -33,17 +33,17 @@ impl NewKey {
         Ok(NewKey::Kept(path))
     }
 
-    /// Takes the file away: the key is not good.
+    /// Deletes the file, since the key is not valid.
     pub(super) fn forget(self) {
         if let NewKey::Kept(path) = self {
-            // Whoever reads it meanwhile has a key that nobody lets in.
+            // A reader of the file in between has a key that is valid nowhere.
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-/// Writes the key into a new file and returns its path. A file that is there already may be another process's that
-/// starts on the same database: it is left as it is.
+/// Writes the key into a new file and returns its path. A file that exists already may belong to another process that
+/// starts on the same database: it is left unchanged.
 fn write(data: &Path, key: &str) -> io::Result<PathBuf> {
     let mut path = data.join(FILE);
     let mut file = match files::create_new(&path) {

@@ -1,4 +1,4 @@
-//! Settings, checked: every address, key and combination is judged, and the addresses to listen on are taken, before
+//! Checked settings: every address, key and combination is judged, and the addresses to listen on are taken, before
 //! anything is written or a database is changed.
 //!
 //! Invariant: an error names the setting and its source, and repeats no value that may be a secret.
@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 
-/// Keys, sessions and links that one address may guess in a minute, where the settings say nothing.
+/// Maximum number of guesses at keys, sessions and links by one address in a minute, by default.
 const GUESSES: u32 = 60;
 /// Minimum length of a webhook secret, in letters.
 const WEBHOOK_SECRET_MIN: usize = 16; // # assumed
@@ -31,44 +31,44 @@ const WEBHOOK_SECRET: &str = "whsec_";
 
 /// Settings that a server can be made of.
 pub(super) struct Setup {
-    /// The data directory.
+    /// Path of the data directory.
     pub data: PathBuf,
-    /// The database of the journal, if it is in one.
+    /// Address of the journal's database, if it is in one.
     pub database: Option<Address>,
-    /// Connections of everybody.
+    /// Listener of the API and the pages.
     pub listener: TcpListener,
-    /// Connections of operators, if they have an address of their own.
+    /// Listener of operators, if they have an address of their own.
     pub operators: Option<TcpListener>,
-    /// The address listened on.
+    /// Address listened on, as a URL.
     pub url: String,
-    /// Where links lead: scheme, host and path, without a `/` at the end.
+    /// Public address of links: scheme, host and path, without a `/` at the end.
     pub public_url: String,
-    /// The catalog file, if one is named: its text and what it says.
+    /// Text and content of the catalog file, if one is named.
     pub catalog: Option<(String, Catalog)>,
-    /// How long sessions last.
+    /// Lifetimes of sessions, idle and absolute.
     pub lifetimes: Lifetimes,
-    /// The OpenID provider, if one is named.
+    /// Identity provider, if one is named.
     pub oidc: Option<Oidc>,
-    /// The client of Stripe, if a key is given.
+    /// Client of Stripe, if a key is given.
     pub stripe: Option<Client>,
-    /// Secrets that Stripe signs with.
+    /// Secrets that Stripe signs webhooks with.
     pub webhook_secrets: Vec<String>,
-    /// How mails leave.
+    /// Mailer that sends mails or writes them to files.
     pub mailer: Mailer,
-    /// The proxies in front.
+    /// Proxies in front of the server.
     pub proxies: Proxies,
-    /// Keys, sessions and links that one address may guess in a minute.
+    /// Maximum number of guesses at keys, sessions and links by one address in a minute.
     pub guesses: u32,
 }
 
-/// The checks of some settings, and what they found wrong.
+/// Checks of settings, with the errors they have found.
 struct Checks<'a> {
     settings: &'a Settings,
     wrong: Vec<String>,
 }
 
 impl Checks<'_> {
-    /// Notes the error of a setting, or returns what was read of it.
+    /// Returns the value of a setting, or records its error.
     fn take<T>(&mut self, key: &str, read: Result<T, String>) -> Option<T> {
         match read {
             Ok(read) => Some(read),
@@ -79,17 +79,17 @@ impl Checks<'_> {
         }
     }
 
-    /// The same for a setting that may be absent.
+    /// Returns the value of a setting that may be absent, or records its error.
     fn maybe<S, T>(&mut self, key: &str, given: Option<S>, read: impl FnOnce(S) -> Result<T, String>) -> Option<T> {
         self.take(key, given.map(read).transpose()).flatten()
     }
 }
 
 impl Setup {
-    /// Checks settings and takes the addresses to listen on. Nothing is written.
+    /// Checks settings and takes the addresses to listen on. Writes nothing.
     ///
     /// # Errors
-    /// Everything that is wrong, a line each, for the operator who starts the server.
+    /// Lists every fault, a line each, for the operator who starts the server.
     pub(super) async fn of(settings: &Settings) -> Result<Setup, String> {
         let mut checks = Checks { settings, wrong: Vec::new() };
         let data = settings.data.clone().ok_or("name a data directory: --data DIR")?;
@@ -111,7 +111,7 @@ impl Setup {
         let own = checks.maybe("public_url", settings.public_url.as_deref(), public_url);
         let greeted = own.clone().unwrap_or_else(|| format!("http://{listen}"));
         let mailer = checks.mailer(&data, &greeted);
-        // Last, since it is taken from others.
+        // The addresses are taken last, since other programs may need them.
         let listeners = checks.listeners(listen).await;
         let (Some(lifetimes), Some(guesses), Some(mailer), Some((listener, operators)), true) =
             (lifetimes, guesses, mailer, listeners, checks.wrong.is_empty())
@@ -241,7 +241,7 @@ impl Checks<'_> {
         let smtp = settings.smtp_url.as_deref();
         let smtp = self.maybe("smtp_url", smtp, |url| Transport::smtp(url, public_url));
         if settings.smtp_url.is_some() && smtp.is_none() {
-            // The sender is judged all the same.
+            // The sender is checked in any case.
             let files = Transport::Files { directory: PathBuf::new(), print_links: false };
             self.maybe("mail_from", settings.mail_from.as_deref(), |from| Mailer::new(files, Some(from)));
             return None;
@@ -278,7 +278,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 /// Reads and checks a catalog file, or a shipped catalog by its bare name.
 ///
 /// # Errors
-/// Every error of the file, with its place.
+/// Lists every error of the file, with its place.
 pub fn read_catalog(path: &Path) -> Result<(String, Catalog), String> {
     let text = catalog_text(path)?;
     match parse_catalog(&text) {
@@ -334,7 +334,7 @@ fn webhook_secret(secret: &str) -> Result<(), String> {
     }
 }
 
-/// Where links lead: an https address, or one of this machine.
+/// Checks the public address of links: an https address, or one of this machine.
 fn public_url(text: &str) -> Result<String, String> {
     let url = plain_url(text, "https://credits.example.com")?;
     let is_here = is_loopback(url.host_str().unwrap_or_default());
@@ -346,7 +346,7 @@ fn public_url(text: &str) -> Result<String, String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// Where secrets are sent: an https address, or one of this machine.
+/// Checks an address that secrets are sent to: an https address, or one of this machine.
 fn service_url(text: &str) -> Result<(), String> {
     let url = plain_url(text, "https://id.example.com")?;
     match url.scheme() {
@@ -356,7 +356,7 @@ fn service_url(text: &str) -> Result<(), String> {
     }
 }
 
-/// An address of http or https that has a host, maybe a port and a path, and nothing else.
+/// Parses an address of http or https that has a host, maybe a port and a path, and nothing else.
 fn plain_url(text: &str, example: &str) -> Result<Url, String> {
     let wrong = |what: &str| Err(format!("{what}; write an address like {example}"));
     if text.is_empty() {

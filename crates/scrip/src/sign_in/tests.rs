@@ -1,6 +1,6 @@
-//! Links and sessions to the second, on both engines.
+//! Tests of links and sessions to the second, on both engines.
 //!
-//! Goal: what is good once is good once however many try, and every limit of time is half open. Method: instants are
+//! Goal: a link is valid once for any number of requests, and every limit of time is half open. Method: instants are
 //! arguments, so that a month passes in a moment.
 
 use super::*;
@@ -27,7 +27,7 @@ fn lifetimes_are_seconds_within_bounds() {
     }
 }
 
-/// A store of each kind, cleared away at the end.
+/// A store of each kind, deleted at the end.
 struct Stores {
     directory: PathBuf,
     _database: Database,
@@ -64,7 +64,7 @@ fn address(text: &str) -> Email {
     Email::parse(text).expect("it is one")
 }
 
-/// A session opened at the first instant.
+/// Opens a session at the first instant.
 async fn opened(store: &Store, email: &str) -> (String, Session) {
     let email = &address(email);
     let user = user_of(store, email, at(0)).await.expect("somebody");
@@ -116,7 +116,7 @@ async fn an_address_is_one_person_however_it_is_written_and_whoever_comes_first(
         let asked = (0..30).map(|n| user_of(store, &spellings[n % 3], at(n as i64)));
         let found: Vec<UserId> = join_all(asked).await.into_iter().map(|user| user.expect("somebody")).collect();
         assert!(found.iter().all(|user| *user == found[0]), "{found:?}");
-        // Whether a host ignores what follows a plus is for the host to know.
+        // Only the host knows whether it ignores the text after a plus.
         for other in ["ada+a@example.com", "a.da@example.com", "bob@example.com"] {
             assert_ne!(user_of(store, &address(other), at(0)).await.expect("somebody"), found[0], "{other}");
         }
@@ -134,7 +134,7 @@ async fn a_session_ends_a_week_after_its_last_use_and_a_month_after_its_first() 
         assert_eq!(found(store, &token, at(week - 1)).await, Some(session.clone()), "used again in its last second");
         assert_eq!(found(store, &token, at(2 * week - 1)).await, None, "idle from there");
         assert_eq!(found(store, &token, at(2 * week - 2)).await, Some(session.clone()));
-        // Used every day, it lives for a month and no longer.
+        // A session that is used every day lives for a month and no longer.
         let (token, session) = opened(store, "ada@example.com").await;
         for day in 1..30 {
             assert_eq!(found(store, &token, at(day * 24 * 3600)).await.as_ref(), Some(&session), "day {day}");
@@ -154,7 +154,7 @@ async fn that_a_session_is_used_is_written_down_once_a_minute() {
     let week = 7 * 24 * 3600;
     for store in &stores("seen").await.stores {
         let (token, _) = opened(store, "ada@example.com").await;
-        // Seen at 0. A use before a minute has passed leaves it at that, one after a minute does not.
+        // The use at 0 is recorded. A use within a minute leaves that record, a use after a minute replaces it.
         assert!(found(store, &token, at(59)).await.is_some());
         assert_eq!(found(store, &token, at(week)).await, None);
         assert!(found(store, &token, at(60)).await.is_some());
@@ -178,7 +178,7 @@ async fn a_closed_session_is_dead_and_those_of_others_live() {
             assert_eq!(found(store, token, at(1)).await, None);
         }
         assert!(found(store, &other.0, at(1)).await.is_some());
-        // What is kept of a session is no session.
+        // The stored hash of a session is no session.
         assert_eq!(found(store, &crate::crypto::hex(&other.1.hash), at(1)).await, None);
     }
 }
@@ -205,18 +205,18 @@ async fn what_has_run_out_is_cleared_away_and_nothing_else() {
         assert_eq!((sweep(at(599)).await, spend("a").await), (0, false));
         assert_eq!((sweep(at(600)).await, spend("a").await), (2, true), "it is not needed any more");
         assert_eq!(sweep(at(600)).await, 1);
-        // More than one statement takes.
+        // These are more rows than one statement deletes.
         join_all((0..SWEPT + 10).map(|_| link(store, "ada@example.com"))).await;
         assert_eq!(sweep(at(week)).await, SWEPT as usize + 10);
     }
 }
 
-/// A claim of an address as an earlier version made it.
+/// Returns a claim of an address as an earlier version made it.
 fn earlier_claim(owner: &str) -> Claim {
     upgrade::claim_of(&crate::email::earlier_person(owner))
 }
 
-/// A workspace of an address, opened as an earlier version did.
+/// Opens a workspace of an address as an earlier version did.
 async fn opened_earlier(store: &Store, n: u64, owner: &str) {
     let profile = Profile { name: "Studio".to_owned(), owner: owner.to_owned(), external_id: None };
     let command = Command::OpenWorkspace {
@@ -242,11 +242,11 @@ async fn opened_earlier(store: &Store, n: u64, owner: &str) {
         wants_workspace: false,
     };
     store.submit(submission).await.expect("it opens");
-    // A store that was just opened knows where its entries are; this one looks at once.
+    // A store that was just opened has the positions of its entries; this one reads them at once.
     entries::up_to(store.reader(), WorkspaceId::new(n), 1).await.expect("it is read");
 }
 
-/// The workspace that has a claim.
+/// Returns the workspace that has a claim.
 async fn claimed_by(store: &Store, claim: &Claim) -> Option<i64> {
     let holder = claims::holder(store.reader(), &claim.scope, &claim.what).await.expect("it answers");
     holder.map(WorkspaceId::get)
@@ -272,7 +272,7 @@ async fn a_claim_of_an_earlier_version_counts_under_the_one_form() {
             opened_earlier(store, n as u64 + 1, owner).await;
         }
         assert!(!upgrade::is_done(store).await.expect("it answers"));
-        // `bücher` is claimed in both forms already, and so is the first one's.
+        // `bücher` is claimed in both forms already, and so is the first one's address.
         assert_eq!(upgrade::renew_claims(store).await.expect("it writes"), 1, "mallory");
         assert_eq!(upgrade::renew_claims(store).await.expect("it writes"), 0);
         for (n, owner) in earlier.iter().enumerate() {
@@ -301,7 +301,7 @@ async fn people_of_an_earlier_version_are_known_by_the_one_form_unless_another_h
             (8, "a@ПРИМЕР.рф"),
         ];
         for (n, email) in kept {
-            // The last came first.
+            // The last one was added first.
             let at = Timestamp::from_micros(100 - n as i64);
             users::add(store.reader(), UserId::new(n), email, at).await.expect("it is added");
         }
@@ -321,7 +321,7 @@ async fn people_of_an_earlier_version_are_known_by_the_one_form_unless_another_h
             ("\"Mallory\"@example.org", 5),
             ("\"m\\allory\"@example.org", 6),
             ("a@xn--e1afmkfd.xn--p1ai", 8),
-            // Whoever is kept as this very text is known by it.
+            // A person who is stored under this very text is known by it.
             ("a@пример.рф", 7),
         ] {
             let email = address_of(store, written).await.expect("it answers").expect("it is known");
@@ -347,13 +347,13 @@ async fn a_subject_of_a_provider_is_one_person_whatever_becomes_of_the_address()
         };
         let known = |email: &str| Ok(Some(email.to_owned()));
         assert_eq!(identify("https://a.example", "1", "Ada@example.com").await, known("ada@example.com"));
-        // The address at the provider changes: the account stays.
+        // The address at the identity provider changes: the account stays.
         assert_eq!(identify("https://a.example", "1", "lovelace@example.com").await, known("ada@example.com"));
-        // It changes hands: the account does not go along, and neither does one that they come to later.
+        // The address passes to another person: the account does not go along, and neither does one at a later address.
         assert_eq!(identify("https://a.example", "2", "ada@example.com").await, Ok(None));
         assert_eq!(identify("https://a.example", "2", "bob@example.com").await, known("bob@example.com"));
         assert_eq!(identify("https://a.example", "2", "ada@example.com").await, known("bob@example.com"));
-        // Another provider has subjects of its own.
+        // Another identity provider has subjects of its own.
         assert_eq!(identify("https://b.example", "1", "bob@example.com").await, known("bob@example.com"));
         assert!(identify("https://a.example", "3", "\u{212a}ate@example.com").await.is_err());
     }

@@ -1,12 +1,12 @@
-//! Brings people and claims of earlier versions to the one form of addresses, once.
+//! Upgrade of people and claims of earlier versions to the one form of addresses, once.
 //!
-//! Earlier versions kept an address as it was written, in lower case: people with an internationalized domain in two
-//! spellings are two, and what a person gets once was claimed under each. A claim under an old spelling stays and
-//! counts under the one form too. Of two people who come to one address, the older gets it; the other is kept as before
-//! and is known by that very spelling.
+//! Earlier versions stored an address as it was written, in lower case: a person with an internationalized domain in
+//! two spellings was two people, and lifetime grants were claimed under each. A claim under an old spelling stays and
+//! counts under the one form too. Of two people who come to one address, the older gets it; the other is stored as
+//! before and is known by that very spelling.
 //!
-//! Invariant: nobody is merged, nobody loses a claim, and the journal is read only. Done again, or by two processes at
-//! once, it changes nothing more.
+//! Invariant: no two people are merged, no claim is lost, and the journal is only read. A second upgrade, or two
+//! processes at once, change nothing more.
 
 use crate::crypto::{hex, sha256};
 use crate::email::{Email, earlier_person, person_of};
@@ -14,28 +14,28 @@ use crate::store::rows::{claims, settings, users};
 use crate::store::{Claim, Store, Unavailable};
 use scrip_engine::{Event, UserId, WorkspaceEvent};
 
-/// The setting that says that all of it was done.
+/// Name of the setting which records that the upgrade was done.
 const DONE: &str = "one form of addresses";
-/// Rows that are read at a time.
+/// Number of rows that are read at a time.
 const PAGE: i64 = 1_000;
 
-/// Two people at one address.
+/// Collision of two people at one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collision {
-    /// The person who is kept in the spelling of before.
+    /// Person who stays stored in the former spelling.
     pub user: UserId,
-    /// That spelling.
+    /// Former spelling of the person's address.
     pub kept_as: Email,
-    /// The address, which another person has.
+    /// Address in the one form, which another person has.
     pub address: Email,
 }
 
-/// Returns the claim on what a person gets once in a lifetime (R8).
+/// Returns the claim on grants that a person gets once in a lifetime (R8).
 pub fn claim_of(person: &str) -> Claim {
     Claim { scope: "person".into(), what: hex(&sha256(&[person.as_bytes()])) }
 }
 
-/// Says whether all of it was done before.
+/// Returns whether the upgrade was done before.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -43,7 +43,7 @@ pub async fn is_done(store: &Store) -> Result<bool, Unavailable> {
     settings::has(store.reader(), DONE).await
 }
 
-/// Records that all of it was done.
+/// Records that the upgrade was done.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -52,7 +52,7 @@ pub async fn finish(store: &Store) -> Result<(), Unavailable> {
 }
 
 /// Adds each claim that an address has in the one form and was made in another; returns their number. For a store that
-/// was just opened: it knows where all of its entries are.
+/// was just opened: the index has all of its entries.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -77,7 +77,7 @@ pub async fn renew_claims(store: &Store) -> Result<usize, Unavailable> {
     }
 }
 
-/// Gives each person the one form of their address; returns those whose address another has.
+/// Gives each person the one form of the address; returns the people whose address another person has.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -93,7 +93,7 @@ pub async fn readdress_people(store: &Store) -> Result<Vec<Collision>, Unavailab
             strangers.extend(address.map(|address| (known.created_at, known.user.get(), known.email, address)));
         }
     }
-    // The older first.
+    // The older person comes first.
     strangers.sort();
     let mut collisions = Vec::new();
     for (_, user, kept_as, address) in strangers {

@@ -1,6 +1,6 @@
-//! The rows beside the journal, compared with their seals and with what the entries say of them.
+//! Comparison of the rows beside the journal with their seals and with the entries.
 //!
-//! Invariant: changes nothing, and believes no row because another row says so.
+//! Invariant: the comparison changes nothing, and believes no row because of another row.
 
 use super::Report;
 use crate::store::integrity::{ACTS, CLAIMS_BEFORE};
@@ -10,28 +10,28 @@ use crate::store::{Store, Unavailable};
 use scrip_engine::{Dated, Event, ReviewEvent, Workspace, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Rows read at once.
+/// Number of rows that are read at once.
 const PAGE: i64 = 5_000;
-/// Snapshots read at once: each is a whole workspace.
+/// Number of snapshots that are read at once: each is a whole workspace.
 const SNAPSHOTS_AT_ONCE: i64 = 256;
-/// An application: its workspace, the review, and its number there.
+/// Identity of an application: its workspace, the review, and its number there.
 type Application = (WorkspaceId, String, i64);
-/// The state of an application: its status, the reason, and the instant of the decision.
+/// State of an application: its status, the reason, and the instant of the decision.
 type Decision = (&'static str, Option<String>, Option<i64>);
 
-/// What entries say of the rows beside them.
+/// Contents of rows beside the journal, by the entries.
 #[derive(Default)]
 pub struct Told {
-    /// What each workspace claims.
+    /// Claims of each workspace, by scope and name.
     claims: HashMap<(String, String), WorkspaceId>,
-    /// Applications for reviews: the status, the reason, and the instant of the decision.
+    /// Decisions about applications for reviews.
     reviews: BTreeMap<Application, Decision>,
-    /// Snapshots that stand after an entry that was not replayed yet, by its workspace.
+    /// Snapshots after an entry that was not replayed yet: the entry's number by workspace.
     snapshots: HashMap<WorkspaceId, u64>,
 }
 
 impl Told {
-    /// Reads which snapshots there are, before the entries are replayed.
+    /// Reads the numbers of the present snapshots, before the entries are replayed.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -51,7 +51,7 @@ impl Told {
         }
     }
 
-    /// Takes note of an entry that was replayed, and of the workspace after it.
+    /// Adds an entry that was replayed, and the workspace after it.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -71,7 +71,7 @@ impl Told {
             self.snapshots.remove(&row.workspace);
             let one = snapshots::after(store.reader(), row.workspace.get().wrapping_sub(1), 1).await?;
             let found = one.into_iter().find(|(id, stored)| *id == row.workspace && stored.seq == row.seq);
-            // On a server that runs, a newer one may have come meanwhile.
+            // On a running server, a newer snapshot may have been written meanwhile.
             if let Some((id, stored)) = found {
                 if stored.hash != row.hash {
                     report.wrong(format!("snapshot of {id}: entry {} has another hash", row.seq));
@@ -114,7 +114,7 @@ impl Told {
         }
     }
 
-    /// Compares the rows with what the entries said.
+    /// Compares the rows with the entries.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -132,7 +132,7 @@ impl Told {
         for difference in catalogs::differences(on).await? {
             report.wrong(difference);
         }
-        // None is missing at the end.
+        // No act is missing at the end.
         if !acts::is_last_noted(on).await? {
             report.wrong(format!("{ACTS}: the last one is another than was noted"));
         }
@@ -161,7 +161,7 @@ impl Told {
                     Some(of) if of != id => {
                         report.wrong(format!("claim {} {}: it is {of}'s, not {id}'s", what.0, what.1))
                     }
-                    // What an older version claimed is in no entry.
+                    // A claim of an older version is in no entry.
                     None if !is_before => {
                         report.wrong(format!("claim {} {}: no entry of {id} makes it", what.0, what.1))
                     }
@@ -197,7 +197,7 @@ impl Told {
                 None => report.wrong(format!("{name}: no entry tells of it")),
             }
         }
-        // What an operator approved unasked has a row where its server keeps lists; the right is in the workspace.
+        // A review that an operator approved without an application may have no row; the right is in the workspace.
         for (id, review, application) in self.reviews.keys().filter(|(.., application)| *application > 0) {
             report.wrong(format!("review {review} of {id}, application {application}: it is missing"));
         }

@@ -1,5 +1,5 @@
-//! Goal: nothing can be changed in a journal without `verify` saying so.
-//! Method: a small journal, and every column of every row changed by hand, one at a time.
+//! Goal: no row of a journal can be changed without a report by `verify`. Method: a small journal, and every column of
+//! every row changed by hand, one at a time.
 
 use super::verify;
 use crate::ledger::idempotency;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 const CATALOG: &str = include_str!("../../../../catalogs/canvas-tiers.toml");
 
-/// A directory of its own that goes with the test.
+/// A directory of its own that is deleted after the test.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -34,7 +34,7 @@ fn open(directory: &Path) -> Store {
     Store::open(directory, Options::small()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Two workspaces, a run each, one of them ended.
+/// Makes a journal of two workspaces with a run each, one of them ended.
 async fn journal(directory: &Path) {
     let store = open(directory);
     let catalog = parse_catalog(CATALOG).unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -88,7 +88,7 @@ async fn differences(directory: &Path) -> Vec<String> {
     verify(&store, |_, _| ()).await.unwrap_or_else(|error| panic!("{error}")).differences
 }
 
-/// Another value of the same kind.
+/// Returns another value of the same kind.
 fn changed(value: &Value, place: usize) -> Value {
     match value {
         Value::Null => Value::Integer(1),

@@ -9,17 +9,17 @@ use scrip_engine::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
 
-/// Makes the rows that are not there and locks all of them.
+/// Makes the missing rows and locks all of them.
 const LOCK: &str = "INSERT INTO allowances (kind, subject, log, last)
     SELECT kind, subject, ''::bytea, $3::bigint FROM unnest($1::text[], $2::text[]) AS asked (kind, subject)
     ON CONFLICT (kind, subject) DO UPDATE SET last = allowances.last RETURNING kind, subject, log";
-/// Counts claims as they are once the rows are locked.
+/// Counts claims once the rows are locked.
 const CLAIMS: &str = "SELECT scope, COUNT(*) FROM claims WHERE scope = ANY($1) GROUP BY scope";
 const WRITE: &str = "UPDATE allowances SET log = counted.log, last = counted.last
     FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[]) AS counted (kind, subject, log, last)
     WHERE allowances.kind = counted.kind AND allowances.subject = counted.subject";
 
-/// Locks what several requests count, in a transaction that has begun.
+/// Locks the rows that several requests count, in a transaction that has begun.
 pub(super) async fn lock<'a>(
     client: &Client,
     allowances: impl Iterator<Item = &'a Allowance> + Clone,
@@ -42,7 +42,7 @@ pub(super) async fn lock<'a>(
     Ok(logs)
 }
 
-/// Writes what was counted, in that transaction.
+/// Writes the counted uses, in that transaction.
 pub(super) async fn write(client: &Client, logs: &Logs) -> Result<(), tokio_postgres::Error> {
     let (mut kinds, mut subjects, mut bytes, mut last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ((kind, subject), log, at) in logs.rows() {
@@ -57,7 +57,7 @@ pub(super) async fn write(client: &Client, logs: &Logs) -> Result<(), tokio_post
     Ok(())
 }
 
-/// Counts uses that come with no entry.
+/// Counts uses that come without an entry.
 pub(super) async fn spend(shared: &Shared, allowance: &Allowance) -> Result<Result<(), Exceeded>, Unavailable> {
     let mut client = super::reach::take(&shared.pool).await?;
     patiently(async {

@@ -1,4 +1,6 @@
-//! Whether the projections are what folding the journal again gives.
+//! Check that the projections equal the journal folded again.
+//!
+//! Invariant: the check folds into temporary tables and leaves the stored ones unchanged.
 
 use super::projector::{BATCH_MAX, fold};
 use crate::Unavailable;
@@ -6,16 +8,16 @@ use crate::projection::difference;
 use crate::tables::{Engine, Table};
 use tokio_postgres::Client;
 
-/// Returns the statements that empty the projections, to be folded again.
+/// Returns the statements that empty the projections, so that they are folded again.
 pub(super) fn empty() -> String {
     let deleted = Table::emptied_on(Engine::Postgres).map(|table| format!("DELETE FROM {table}; "));
     format!("BEGIN; SELECT 1 FROM positions WHERE name = 'views' FOR UPDATE; {}COMMIT", deleted.collect::<String>())
 }
 
-/// Folds the journal into tables of this connection and names every stored table that differs.
+/// Folds the journal into tables of this connection and returns a description of every stored table that differs.
 pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unavailable> {
     let stored: String = client.query_one("SELECT quote_ident(current_schema())", &[]).await?.get(0);
-    // Projections are folded into tables of this connection alone, which hide the stored ones.
+    // Projections are folded into tables of this connection alone, which shadow the stored ones.
     let folded: Vec<(&str, String)> = Table::folded_on(Engine::Postgres).collect();
     let fresh = folded.iter().map(|(table, _)| *table).chain(["positions"]);
     let fresh = fresh.map(|table| format!("CREATE TEMP TABLE {table} (LIKE {stored}.{table} INCLUDING ALL);"));
@@ -43,7 +45,7 @@ pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unav
     Ok(found)
 }
 
-/// The rows of one table that are not in another.
+/// Returns the statement that counts the rows of one table that are not in another.
 fn count_others(table: &str, columns: &str, of: &str, not_in: &str) -> String {
     format!(
         "SELECT COUNT(*) FROM (SELECT {columns} FROM {of}.{table} EXCEPT SELECT {columns} FROM {not_in}.{table}) AS others"

@@ -1,6 +1,6 @@
-//! What is mailed because of entries, and what is kept of them for lists.
+//! Mails and rows for lists that follow from entries.
 //!
-//! Invariant: such a mail or row is written in the transaction of its entry, and by nobody else.
+//! Invariant: such a mail or row is written in the transaction of its entry, and nowhere else.
 
 use crate::integrity::Seals;
 use crate::{NewMail, Told, Value};
@@ -8,13 +8,13 @@ use scrip_engine::Timestamp;
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 
-/// A mail whose id is there already is that mail.
+/// Inserts mails; one whose id exists already is taken for that mail.
 const SQL: &str = "INSERT INTO mails (id, kind, recipient, data, due_at, attempts, lease_until, created_at, seal)
     SELECT id, kind, recipient, data, $5, 0, 0, $5, seal
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $6::bytea[]) AS new (id, kind, recipient, data, seal)
     ON CONFLICT (id) DO NOTHING";
 
-/// Writes what entries bring about, in their order.
+/// Writes the mails and rows that follow from entries, in the entries' order.
 pub(super) async fn write(
     client: &Client,
     told: impl Iterator<Item = &Told> + Clone,
@@ -39,7 +39,7 @@ async fn write_mails(
     if mails.is_empty() {
         return Ok(());
     }
-    // In one order everywhere, so that no two processes wait for each other.
+    // Sorted by id in every process, so that no two wait for each other.
     mails.sort_by_key(|mail| &mail.id);
     let column = |text: fn(&NewMail) -> &str| -> Vec<&str> { mails.iter().map(|mail| text(mail)).collect() };
     let (ids, kinds) = (column(|mail| &mail.id), column(|mail| &mail.kind));

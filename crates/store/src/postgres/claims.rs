@@ -1,7 +1,7 @@
-//! What only one workspace may have, beside the entries that open workspaces.
+//! Claims of workspaces, beside the entries that make them.
 //!
-//! Invariant: a claim is written in the transaction of its workspace's entry, after that entry, and by nobody else; so
-//! a claim that anybody sees is that of a workspace that is open.
+//! Invariant: a claim is written in the transaction of its workspace's entry, after that entry, and nowhere else; so a
+//! claim that a reader sees belongs to a workspace that is open.
 
 use crate::integrity::Seals;
 use crate::{Claim, Value};
@@ -9,14 +9,14 @@ use scrip_engine::WorkspaceId;
 use std::collections::HashSet;
 use tokio_postgres::Client;
 
-/// What one workspace has already is no loss to it. Another process that is at the same claim is waited for: then it
-/// has it or nobody does.
+/// Inserts claims and returns those that their workspace has now. A workspace that has the claim already keeps it. A
+/// statement of another process for the same claim is waited for: afterwards one of them has it, or none.
 const SQL: &str = "INSERT INTO claims (scope, claim, workspace, seal)
     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])
     ON CONFLICT (scope, claim) DO UPDATE SET workspace = excluded.workspace WHERE claims.workspace = excluded.workspace
     RETURNING scope, claim";
 
-/// Makes claims, each of which is named once; those that other workspaces have.
+/// Makes claims, each of which is given once, and returns those that other workspaces have.
 pub(super) async fn make(
     client: &Client,
     mut claims: Vec<(&Claim, WorkspaceId)>,
@@ -25,7 +25,7 @@ pub(super) async fn make(
     if claims.is_empty() {
         return Ok(HashSet::new());
     }
-    // In one order everywhere, so that no two processes wait for each other.
+    // Sorted in every process, so that no two wait for each other.
     claims.sort_by_key(|(claim, _)| (&claim.scope, &claim.what));
     let scopes: Vec<&str> = claims.iter().map(|(claim, _)| &*claim.scope).collect();
     let whats: Vec<&str> = claims.iter().map(|(claim, _)| claim.what.as_str()).collect();

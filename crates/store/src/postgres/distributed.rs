@@ -1,14 +1,14 @@
-//! The journal in parts: the statements that distribute it by workspace.
+//! Statements that distribute the journal by workspace over partitions or nodes.
 //!
-//! Invariant: every workspace is whole in one part, and every unique key of a table that is distributed begins with the
-//! workspace. So a part alone accepts each number and each key of a workspace once.
+//! Invariant: a workspace is whole in one part, and every unique key of a distributed table begins with the workspace.
+//! So a part alone accepts each number and each key of a workspace once.
 
 use super::reach::{Address, Reach};
 use super::{guards, migrate};
 use crate::Unavailable;
 use crate::tables::{Distribution, Table};
 
-/// What follows the journal's table into its new form: keys, indexes, the view, and that entries stay.
+/// Statements that give the journal's new table its keys, indexes and view, and the triggers that keep entries.
 const BELONGINGS: &str = "ALTER TABLE entries ADD PRIMARY KEY (workspace, seq);
 CREATE UNIQUE INDEX entries_by_key ON entries (workspace, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX entries_by_transaction ON entries (xid, position);
@@ -18,7 +18,7 @@ CREATE TRIGGER entries_stay BEFORE UPDATE OR DELETE ON entries FOR EACH ROW EXEC
 CREATE TRIGGER entries_last BEFORE TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION entries_stay();
 ";
 
-/// The statements that part the journal into so many partitions of one database. Entries that are there move along,
+/// Returns the statements that divide the journal into `parts` partitions of one database. Present entries move along,
 /// with their positions and transactions.
 pub fn partitions(parts: u32) -> String {
     let each = |part: u32| {
@@ -47,10 +47,10 @@ COMMIT;
     )
 }
 
-/// The statements that would distribute everything by workspace over the nodes of a Citus cluster.
+/// Returns the statements that would distribute every table by workspace over the nodes of a Citus cluster.
 pub fn citus() -> String {
     let journal = "entries";
-    // The rows of a workspace are kept where its entries are.
+    // The rows of a workspace are kept with its entries.
     let others = Table::distributed(Distribution::ByWorkspace).filter(|table| *table != journal);
     let others = others.map(|table| {
         format!("SELECT create_distributed_table('{table}', 'workspace', colocate_with => '{journal}');\n")
@@ -74,10 +74,10 @@ COMMIT;
     )
 }
 
-/// Brings a database to this version's schema and its journal into so many partitions.
+/// Brings a database to this version's schema and its journal into `parts` partitions.
 ///
 /// # Errors
-/// When it is in partitions already, somebody else uses it, or a move into it has not ended.
+/// When the journal is in partitions already, another program uses the database, or a transfer into it has not ended.
 pub async fn part(address: &Address, parts: u32) -> Result<(), Unavailable> {
     let reach = Reach::of(address)?.named("part");
     let mut client = reach.connect().await?;

@@ -1,5 +1,5 @@
-//! What keeps a database from being served, parted or filled: a move that has not ended, somebody who is connected,
-//! parts whose transactions have no common order.
+//! Conditions under which a database must not be served, partitioned or filled: a transfer that has not ended, a
+//! connected server, parts whose transactions have no common order.
 //!
 //! Invariant: a journal is served only where one cluster numbers its transactions, since entries are folded in their
 //! order (see [`super::projector`]).
@@ -9,13 +9,13 @@ use crate::integrity;
 use crate::{Shortened, Unavailable};
 use tokio_postgres::Client;
 
-/// The setting that is there for as long as a move has not ended. Its value is the digest of the journal.
+/// Name of the setting that exists until a transfer has ended. Its value is the digest of the journal.
 pub(super) const MOVING: &str = "moving";
 
-/// Refuses a database that somebody else of ours is connected to.
+/// Refuses a database that another process of Scrip is connected to.
 ///
 /// # Errors
-/// When it is one.
+/// When such a process is connected.
 pub(super) async fn refuse_the_served(client: &Client, reach: &Reach, but: &str) -> Result<(), Unavailable> {
     let (ours, but) = (reach.application(""), reach.application(but));
     let sql = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
@@ -26,10 +26,10 @@ pub(super) async fn refuse_the_served(client: &Client, reach: &Reach, but: &str)
     }
 }
 
-/// Refuses a database that a move has only begun to fill.
+/// Refuses a database that a transfer has begun to fill.
 ///
 /// # Errors
-/// When it is one.
+/// When its transfer has not ended.
 pub(super) async fn refuse_halves(client: &Client) -> Result<(), Unavailable> {
     match client.query_opt("SELECT 1 FROM settings WHERE name = $1", &[&MOVING]).await? {
         None => Ok(()),
@@ -41,11 +41,11 @@ pub(super) async fn refuse_halves(client: &Client) -> Result<(), Unavailable> {
     }
 }
 
-/// Refuses a journal that ends before what its projections were folded from; where that is accepted, they are folded
-/// again.
+/// Refuses a journal that ends before an entry which its projections were folded from; where that is accepted, they are
+/// folded again.
 ///
 /// # Errors
-/// When it is one and is not accepted.
+/// When the journal is shortened and that is not accepted.
 pub(super) async fn refuse_the_shortened(client: &Client, shortened: Shortened) -> Result<(), Unavailable> {
     let sql = "SELECT COALESCE((SELECT position FROM positions WHERE name = 'views'), 0),
                COALESCE((SELECT MAX(position) FROM entries), 0)";
@@ -58,10 +58,10 @@ pub(super) async fn refuse_the_shortened(client: &Client, shortened: Shortened) 
     }
 }
 
-/// Refuses a journal whose parts are on several nodes: each has transactions of its own, in no common order.
+/// Refuses a journal whose parts are on several nodes: each node numbers its own transactions, in no common order.
 ///
 /// # Errors
-/// When it is one.
+/// When the journal is on several nodes.
 pub(super) async fn refuse_several_nodes(client: &Client) -> Result<(), Unavailable> {
     let sql = "SELECT EXISTS (SELECT 1 FROM pg_partition_tree('entries') JOIN pg_class ON pg_class.oid = relid
                WHERE relkind = 'f'), to_regclass('pg_dist_partition') IS NOT NULL";

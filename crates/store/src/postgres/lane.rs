@@ -1,11 +1,11 @@
-//! A lane: one task and one connection that decide and append for the workspaces that fall to it.
+//! An appender: one task and one connection that decide and append for the workspaces assigned to it.
 //!
-//! Take one submission, drain what waits, decide all of it on the states this process knows, append it in one
-//! statement. Another process may have written meanwhile: whoever loses a number folds the entries it had not seen and
-//! decides again, whoever loses a key finds the stored answer, and a refusal is only given after a look at the end of
-//! the journal.
+//! The appender takes one submission, drains the ones that wait, decides all of them on the states that this process
+//! knows, and appends them in one statement. Another process may have written meanwhile. A job that loses its number
+//! folds the missing entries and is decided again; a job that loses its key gets the stored answer; a refusal is given
+//! only after the end of the journal was checked.
 //!
-//! Invariant: nothing is answered that the database has not confirmed.
+//! Invariant: no answer is given that the database has not confirmed.
 
 mod looks;
 
@@ -26,12 +26,12 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, Statement};
 
-/// Jobs that share a transaction at most.
+/// Maximum number of jobs that share a transaction.
 const BATCH_MAX: usize = 256;
-/// How often a batch is decided again before its callers are told to come back.
+/// Number of rounds in which a batch is decided again before its callers are told to come back.
 const ROUNDS_MAX: usize = 100;
 
-/// What a lane is asked, and its place in the order it was asked in.
+/// A job of an appender, and its place in the order of arrival.
 pub(super) struct Job {
     place: u64,
     ask: Ask,
@@ -88,7 +88,7 @@ impl Job {
     }
 
     fn fail(self, unavailable: &Unavailable) {
-        // Whoever asked may have gone away; that is their affair.
+        // The caller may have stopped waiting; its reply is then dropped.
         match self.ask {
             Ask::Submit(_, reply) => drop(reply.send(Err(unavailable.clone().into()))),
             Ask::Read(_, reply) => drop(reply.send(Err(unavailable.clone()))),
@@ -99,15 +99,15 @@ impl Job {
 pub(super) struct Lane {
     pub shared: Arc<Shared>,
     pub link: Option<Link>,
-    /// The connection failed somebody: a server that ends one says so before it closes it.
+    /// `true` once the connection has failed a job: a server that ends a connection sends an error before it closes it.
     pub failed: bool,
     pub states: States,
     pub group_commit: bool,
-    /// What entries bring about beside them.
+    /// Function that returns the mails and rows which follow from an entry.
     pub tell: Tell,
 }
 
-/// A lane's connection, with what it does all the time prepared.
+/// Connection of an appender, with its frequent statements prepared.
 pub(super) struct Link {
     client: Client,
     insert: Statement,
@@ -122,12 +122,12 @@ impl Link {
     }
 }
 
-/// An entry that was decided and is to be appended.
+/// An entry that is decided and is to be appended.
 struct Planned {
     job: Job,
     row: EntryRow,
     committed: Committed,
-    /// What is written beside it, besides its claims.
+    /// Mails and rows that are written with the entry, besides its claims.
     beside: Told,
 }
 
@@ -143,7 +143,7 @@ struct EntryRow {
     hash: Vec<u8>,
 }
 
-/// What was decided to change nothing, on a state that may not be the last.
+/// Decision that changes nothing, on a state that may not be the last one.
 enum Unchanged {
     Nothing(Box<Applied>, Arc<Workspace>),
     Refused(Refusal),
@@ -151,25 +151,25 @@ enum Unchanged {
     Read(Option<Arc<Workspace>>),
 }
 
-/// What changes nothing, and the hash of the entry it was decided on: that entry's number may have gone to another.
+/// A decision that changes nothing, and the hash of the entry it was decided on: a later entry may exist by now.
 struct Decision {
     job: Job,
     on: [u8; 32],
     unchanged: Unchanged,
 }
 
-/// A batch, decided in memory.
+/// A batch that is decided in memory.
 #[derive(Default)]
 struct Decided {
     planned: Vec<Planned>,
     unchanged: Vec<Decision>,
-    /// Those whose key or claim an earlier one of this batch has: they wait for what becomes of it.
+    /// Jobs whose key or claim an earlier job of this batch has: they wait for its result.
     later: Vec<Job>,
     after: HashMap<WorkspaceId, Cached>,
 }
 
 impl Lane {
-    /// Serves jobs until nobody can send any more.
+    /// Serves jobs until every sender is gone.
     pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
         let most = if self.group_commit { BATCH_MAX } else { 1 };
         let mut batch = Vec::with_capacity(most);
@@ -177,14 +177,14 @@ impl Lane {
             let mut pending = std::mem::take(&mut batch);
             pending.iter_mut().zip(0..).for_each(|(job, place)| job.place = place);
             for _ in 0..ROUNDS_MAX {
-                // Whoever has been told to come back meanwhile will.
+                // A job whose caller was told to come back is left out: the caller sends another.
                 pending.retain(|job| !job.is_abandoned());
                 if pending.is_empty() {
                     break;
                 }
-                // A database that says nothing is left, and with it the connection: its jobs go unanswered.
+                // A database that does not answer is given up, and the connection with it: its jobs go unanswered.
                 pending = tokio::time::timeout(PATIENCE, self.round(pending)).await.unwrap_or_default();
-                // Whatever became of this round: those of one workspace are decided in the order they came in.
+                // After every round, the jobs of one workspace are decided in the order of their arrival.
                 pending.sort_by_key(|job| job.place);
             }
             let unavailable = Unavailable(format!("{ROUNDS_MAX} rounds were lost to other processes"));
@@ -192,7 +192,7 @@ impl Lane {
         }
     }
 
-    /// Decides and appends once; what has to be decided again.
+    /// Decides and appends once; returns the jobs that must be decided again.
     async fn round(&mut self, jobs: Vec<Job>) -> Vec<Job> {
         let link = match self.link.take().filter(|link| !link.client.is_closed()) {
             Some(link) => link,
@@ -211,7 +211,7 @@ impl Lane {
         again
     }
 
-    /// Tells callers to come back, who are then served on another connection.
+    /// Answers callers with an error that asks them to come back; another connection serves them then.
     fn fail(&mut self, jobs: impl IntoIterator<Item = Job>, unavailable: &Unavailable) {
         self.failed = true;
         jobs.into_iter().for_each(|job| job.fail(unavailable));
@@ -225,7 +225,7 @@ impl Lane {
         }
         let jobs = self.without_broken(jobs);
         let mut loaded = clocks(client, &self.states, &jobs, &self.shared.seals).await;
-        // A version that another process has published a moment ago is read before anything is judged by it.
+        // A version that another process has just published is read before a job is judged by it.
         let newest = self.shared.catalogs().newest().map_or(0, |newest| newest.version);
         let is_behind = |job: &Job| self.states.of(job.workspace()).workspace.catalog > newest;
         if loaded.is_ok() && jobs.iter().any(is_behind) {
@@ -245,7 +245,7 @@ impl Lane {
         again
     }
 
-    /// Answers what is asked of workspaces whose entries are not right; the rest.
+    /// Answers jobs of workspaces whose entries are damaged; returns the rest.
     fn without_broken(&self, jobs: Vec<Job>) -> Vec<Job> {
         let (mut good, mut broken) = (Vec::with_capacity(jobs.len()), Vec::new());
         for job in jobs {
@@ -265,7 +265,7 @@ impl Lane {
         for job in jobs {
             let id = job.workspace();
             if waiting.contains(&id) || job.claims().iter().any(|claim| claimed.contains(claim)) {
-                // Whatever else is asked of a workspace comes after its opening.
+                // Every later job of a workspace waits for its opening.
                 waiting.insert(id);
                 decided.later.push(job);
                 continue;
@@ -290,7 +290,7 @@ impl Lane {
         decided
     }
 
-    /// Appends what was planned, all of it or nothing; what has to be decided again.
+    /// Appends the planned entries, all of them or none; returns the jobs that must be decided again.
     async fn append(
         &mut self,
         link: &Link,
@@ -300,11 +300,11 @@ impl Lane {
         if planned.is_empty() {
             return Vec::new();
         }
-        // In one order everywhere: two processes that wait for each other's rows would both be thrown out.
+        // Sorted in every process: of two that wait for each other's rows, the database would abort one.
         planned.sort_by_key(|planned| (planned.row.workspace, planned.row.seq));
         let inserted = insert(link, &planned, self.shared.now(), &self.shared.seals).await;
         if inserted.is_err() {
-            // Where the connection is gone too, so is the transaction.
+            // When the connection is gone, its transaction is gone too.
             let _ = link.client.batch_execute("ROLLBACK").await;
         }
         match inserted {
@@ -345,7 +345,8 @@ impl Lane {
         }
     }
 
-    /// Some numbers or keys were taken: nothing was appended. What has a stored answer is answered.
+    /// Handles lost numbers or keys: nothing was appended. Jobs with a stored answer are answered, the rest is
+    /// returned.
     async fn lost(&mut self, link: &Link, planned: Vec<Planned>, lost: &HashSet<WorkspaceId>) -> Vec<Job> {
         let jobs: Vec<Job> = planned.into_iter().map(|planned| planned.job).collect();
         let lost: Vec<WorkspaceId> = lost.iter().copied().collect();
@@ -371,7 +372,7 @@ impl Lane {
         }
     }
 
-    /// A commit whose answer was lost: whether the entries are there.
+    /// Returns whether entries are in the journal, after a commit whose answer was lost.
     async fn outcome(&self, planned: &[Planned]) -> Result<bool, Unavailable> {
         let client = self.shared.connect().await?;
         let first = &planned[0].row;
@@ -380,7 +381,8 @@ impl Lane {
         Ok(row.is_some_and(|row| row.get::<_, &[u8]>(0) == first.hash))
     }
 
-    /// Answers what changed nothing, where the journal has nothing newer and no answer under its key.
+    /// Answers jobs that change nothing, where the journal has no newer entry and no answer under their key; returns
+    /// the rest.
     async fn confirm(&mut self, link: &Link, unchanged: Vec<Decision>) -> Vec<Job> {
         let client = &link.client;
         if unchanged.is_empty() {
@@ -422,7 +424,7 @@ enum Outcome {
     Unchanged(Unchanged),
 }
 
-/// What becomes of a job on a state.
+/// Returns the outcome of a job on a state of its workspace.
 fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Outcome {
     let workspace = &cached.workspace;
     let tick = Command::Tick;
@@ -480,7 +482,7 @@ enum Inserted {
     All,
     But(HashSet<WorkspaceId>),
     Claimed(HashSet<Claim>),
-    /// Some have no allowance, by their place among those that were to be appended.
+    /// Some jobs have no allowance, by their place among the planned ones.
     Denied(HashMap<usize, Denied>),
 }
 
@@ -489,8 +491,9 @@ const INSERT: &str = "INSERT INTO entries
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bigint[], $7::text[],
     $8::bytea[], $9::bytea[]) ON CONFLICT DO NOTHING RETURNING workspace, seq";
 
-/// The one statement that gives order, idempotency and the requests' hashes. Where a workspace has several entries in
-/// it, losing one must undo those that follow: then it is committed only when all of it was inserted.
+/// Inserts planned entries by the one statement that gives order, idempotency and the requests' hashes. Where a
+/// workspace has several entries in it, losing one must undo those that follow: then the transaction is committed only
+/// when all of it was inserted.
 async fn insert(
     link: &Link,
     planned: &[Planned],
@@ -542,8 +545,8 @@ async fn insert(
     Ok(Inserted::All)
 }
 
-/// Some claim what other workspaces have, as the database has confirmed: nothing was appended. The rest is decided
-/// again.
+/// Refuses the jobs whose claims other workspaces have, as the database has confirmed: nothing was appended. The rest
+/// is returned, to be decided again.
 fn refuse_taken(planned: Vec<Planned>, taken: &HashSet<Claim>) -> Vec<Job> {
     let mut again = Vec::new();
     for Planned { job, .. } in planned {
@@ -557,7 +560,7 @@ fn refuse_taken(planned: Vec<Planned>, taken: &HashSet<Claim>) -> Vec<Job> {
     again
 }
 
-/// Answers those that have no allowance: nothing was appended. The rest is decided again.
+/// Answers the jobs that have no allowance: nothing was appended. The rest is returned, to be decided again.
 fn refuse_denied(planned: Vec<Planned>, mut denied: HashMap<usize, Denied>) -> Vec<Job> {
     let mut again = Vec::new();
     for (place, Planned { job, .. }) in planned.into_iter().enumerate() {

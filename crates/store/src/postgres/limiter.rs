@@ -1,11 +1,10 @@
-//! The rate limits of workspaces, exact over all processes: each workspace's log is a row, and whoever judges by it has
-//! it locked and asks the database for the time.
+//! Rate limits of workspaces, exact over all processes: each workspace's log is a row, and a process that judges by it
+//! locks it and takes the time from the database.
 //!
-//! Those who ask while a transaction is under way are gathered and share the next one, so a workspace that asks a
-//! thousand times at once is one row that is locked once. What the rows say is nothing that must survive a crash: the
-//! table is unlogged, and no commit waits for a disk.
+//! Requests that arrive during a transaction are gathered and share the next one, so a thousand requests of a workspace
+//! at once lock one row once. The rows need not survive a crash: the table is unlogged, and no commit waits for a disk.
 //!
-//! Invariant: nobody is admitted whose admission the database has not confirmed.
+//! Invariant: no request is admitted whose admission the database has not confirmed.
 
 use super::{QUEUE_MAX, Shared, answered, patiently};
 use crate::Unavailable;
@@ -17,17 +16,17 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
-/// Requests that share a transaction at most.
+/// Maximum number of requests that share a transaction.
 const BATCH_MAX: usize = 1_024;
-/// How often rows are made that somebody else has deleted again.
+/// Number of rounds in which rows are made anew that another process has deleted.
 const ROUNDS_MAX: usize = 4;
-/// A lock is held for as long as two messages take. Whoever holds one for longer has stopped in the middle, and whoever
-/// waits for longer has gone.
+/// Settings of the connection. A lock is held for the time of two messages: a process that holds one for longer has
+/// stopped in the middle, and one that waits for longer has lost its caller.
 const SESSION: &str = "SET synchronous_commit = off; SET lock_timeout = '5s';
     SET idle_in_transaction_session_timeout = '2s'"; // # assumed
-/// In this order in every process, so that no two wait for each other.
+/// Locks rows in the order of workspaces in every process, so that no two wait for each other.
 const LOCK: &str = "SELECT workspace, log FROM admissions WHERE workspace = ANY($1) ORDER BY workspace FOR UPDATE";
-/// Asked after the rows are locked: a log's instants are in the order in which it was written.
+/// Reads the time after the rows are locked: a log's instants are in the order in which they were written.
 const NOW: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
 const WRITE: &str = "UPDATE admissions SET log = asked.log, last = asked.last
     FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) AS asked (workspace, log, last)
@@ -35,26 +34,26 @@ const WRITE: &str = "UPDATE admissions SET log = asked.log, last = asked.last
 const MAKE: &str = "INSERT INTO admissions (workspace, log, last)
     SELECT unnest($1::bigint[]), '', (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint
     ON CONFLICT (workspace) DO NOTHING";
-/// Rows that nobody needs; whoever has one locked needs it.
+/// Deletes rows that are not needed any more; a row that is locked is needed and is skipped.
 const SWEEP: &str = "DELETE FROM admissions WHERE workspace IN
     (SELECT workspace FROM admissions WHERE last < $1 LIMIT 10000 FOR UPDATE SKIP LOCKED)";
-/// How often those are looked for, and how long they have been silent then.
+/// Time between two sweeps, and time without a request after which a row is deleted, in seconds.
 const SWEEP_SECONDS: i64 = 2 * RATE_SECONDS as i64;
 
 type Answer = Result<Admission, Unavailable>;
 
-/// One request.
+/// One request to be admitted.
 struct Ask {
     workspace: i64,
     limit: u32,
     reply: oneshot::Sender<Answer>,
 }
 
-/// Where this process asks.
+/// Handle to the task that judges this process's requests.
 pub(super) struct Limiter(mpsc::Sender<Ask>);
 
 impl Limiter {
-    /// Starts the task that gathers requests. It connects when the first one comes.
+    /// Starts the task that gathers requests. It connects at the first request.
     pub(super) fn start(shared: &Arc<Shared>) -> Limiter {
         let (asks, waiting) = mpsc::channel(QUEUE_MAX);
         let sweep_at = shared.now().after_seconds(SWEEP_SECONDS);
@@ -63,7 +62,7 @@ impl Limiter {
         Limiter(asks)
     }
 
-    /// See [`crate::Store::admit`].
+    /// Judges one request; see [`crate::Store::admit`].
     pub(super) async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Answer {
         let (reply, answer) = oneshot::channel();
         let sent = self.0.try_send(Ask { workspace: workspace.get(), limit, reply });
@@ -71,7 +70,7 @@ impl Limiter {
     }
 }
 
-/// A connection and what is asked on it.
+/// Connection of the limiter, with its statements prepared.
 struct Link {
     client: Client,
     lock: Statement,
@@ -95,8 +94,8 @@ impl Link {
         Ok(Link { client, lock, now, write, make, sweep })
     }
 
-    /// Locks the logs of workspaces, in a transaction that begins here, and asks what time it is. All of it is one
-    /// message and its answer, but for a workspace that has no row yet.
+    /// Locks the logs of workspaces, in a transaction that begins here, and reads the time. That is one message and its
+    /// answer, but for a workspace that has no row yet.
     async fn lock(&self, workspaces: &BTreeSet<i64>) -> Result<(Vec<Row>, Timestamp), Unavailable> {
         let all: Vec<i64> = workspaces.iter().copied().collect();
         for _ in 0..ROUNDS_MAX {
@@ -114,14 +113,14 @@ impl Link {
             }
             let there: BTreeSet<i64> = rows.iter().map(|row| row.get(0)).collect();
             let missing: Vec<i64> = workspaces.difference(&there).copied().collect();
-            // Rows are made with none locked: those of several workspaces may be on their way in another process.
+            // Rows are made while none is locked: another process may be making those of several workspaces.
             self.client.batch_execute("ROLLBACK").await?;
             self.client.execute(&self.make, &[&missing]).await?;
         }
         Err(Unavailable("the rows of the rate limits are deleted as soon as they are made".to_owned()))
     }
 
-    /// Judges requests, those of one workspace in this order, and keeps what was admitted.
+    /// Judges requests, those of one workspace in this order, and keeps the admitted ones.
     async fn judge(&self, asks: &[Ask]) -> Result<Vec<Answer>, Unavailable> {
         let workspaces: BTreeSet<i64> = asks.iter().map(|ask| ask.workspace).collect();
         let (rows, now) = self.lock(&workspaces).await?;
@@ -146,7 +145,7 @@ impl Link {
         Ok(answers)
     }
 
-    /// Writes logs and ends the transaction: one message and its answer.
+    /// Writes logs and ends the transaction, in one message and its answer.
     async fn keep(&self, changed: &[(i64, &Admissions)]) -> Result<(), Unavailable> {
         if changed.is_empty() {
             return Ok(self.client.batch_execute("ROLLBACK").await?);
@@ -181,21 +180,21 @@ impl Judge {
     async fn run(mut self, mut waiting: mpsc::Receiver<Ask>) {
         let mut asks = Vec::with_capacity(BATCH_MAX);
         while waiting.recv_many(&mut asks, BATCH_MAX).await > 0 {
-            // Who has been told to come back meanwhile must not count twice.
+            // A caller that was told to come back meanwhile must not count twice.
             asks.retain(|ask| !ask.reply.is_closed());
             let answers = patiently(self.judge(&asks)).await;
             let mut answers = answers.unwrap_or_else(|why| vec![Err(why); asks.len()]).into_iter();
             for ask in asks.drain(..) {
                 let answer = answers.next().unwrap_or_else(|| Err(Unavailable("nobody judged this".to_owned())));
-                // Who does not wait any more has been told to come back.
+                // A caller that does not wait any more was told to come back.
                 let _ = ask.reply.send(answer);
             }
             self.sweep().await;
         }
     }
 
-    /// Judges on the connection there is, or on a new one. After an error, or an answer that was not waited for, there
-    /// is none: with it ends whatever had begun.
+    /// Judges on the present connection, or on a new one. After an error or a timeout the connection is dropped, and
+    /// its transaction ends with it.
     async fn judge(&mut self, asks: &[Ask]) -> Result<Vec<Answer>, Unavailable> {
         let link = match self.link.take().filter(|link| !link.client.is_closed()) {
             Some(link) => link,
@@ -206,7 +205,7 @@ impl Judge {
         Ok(answers)
     }
 
-    /// Deletes the rows of those who have been silent, now and then.
+    /// Deletes the rows of workspaces without recent requests, when a sweep is due.
     async fn sweep(&mut self) {
         let now = self.shared.now();
         if now < self.sweep_at {

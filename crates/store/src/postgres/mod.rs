@@ -1,7 +1,7 @@
-//! PostgreSQL: any number of processes, each with a lane that appends, one of them folding.
+//! PostgreSQL: any number of processes, each with an appender, and one of them with the projector that folds.
 //!
-//! Invariant: the database alone says what happened and in which order; what a process remembers is never the last
-//! word.
+//! Invariant: the database alone decides which entries exist and in which order; the state that a process remembers is
+//! always checked against it.
 
 mod allowances;
 mod audit;
@@ -47,58 +47,58 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_postgres::Client;
 
-/// Submissions that may wait; one more is told to come back.
+/// Maximum number of submissions that wait; the caller of one more is told to come back.
 const QUEUE_MAX: usize = 8_192;
-/// Connections for reading, beside those of the lane and of the projector.
+/// Maximum number of connections for reading, beside those of the appender and of the projector.
 const POOL_MAX: usize = 8;
-/// Connections for leases and for the sweep: however many read, runs settle and time passes.
+/// Number of connections for leases and for the sweep: whatever the number of readers, runs settle and time passes.
 const RESERVE_MAX: usize = 2;
-/// How long a connection, a statement of the pool or a lane's answer is waited for.
+/// Maximum time to wait for a connection, a statement of the pool or an answer of the appender.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// After how long a connection counts as dead whose other end does not even confirm that it is there.
+/// Time after which a connection counts as dead when its other end does not confirm that it is there.
 const DEAD: Duration = Duration::from_secs(10); // # assumed
-/// The advisory lock of whoever publishes a catalog; a number of our own.
+/// Advisory lock of the process that publishes a catalog; the number is Scrip's own.
 const PUBLISHING: i64 = 0x5343_5249_5003;
-/// Microseconds between the publication of a version and its coming into force: twice as long as any process needs to
-/// read it.
+/// Microseconds between the publication of a version and the instant from which it is in force: twice the time that any
+/// process needs to read it.
 const AHEAD_MICROS: i64 = 1_000_000;
-/// Place of the last entry, in the order in which entries are folded.
+/// Reads the place of the last entry, in the order in which entries are folded.
 const LAST: &str = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
-/// The instant of the oldest entry that is not folded.
+/// Reads the instant of the oldest entry that is not folded.
 pub const OLDEST: &str = "SELECT at FROM entries WHERE (xid, position) >
     ((SELECT xid FROM positions WHERE name = 'views'), (SELECT position FROM positions WHERE name = 'views'))
     ORDER BY xid, position LIMIT 1";
-/// How often a process looks for a newer catalog and at the database's clock.
+/// Time between two reads of the newest catalog and of the database's clock by a process.
 const REFRESH: Duration = Duration::from_millis(500);
 
-/// What the tasks of a process share.
+/// State that the tasks of a process share.
 struct Shared {
     reach: Reach,
     seals: Seals,
     healed: Arc<Healed>,
-    /// Whether catalogs are read as they are, to be replayed and not served.
+    /// `true` when catalogs are read without a check, to be replayed and not served.
     unchecked: bool,
-    /// Workspaces that an appender remembers.
+    /// Number of workspaces that an appender remembers.
     known_max: usize,
     pool: Pool,
     reserve: Pool,
     catalogs: RwLock<Arc<Catalogs>>,
-    /// Runs since this process began, however the machine's clock is set.
+    /// Stopwatch since this process began, independent of the machine's clock.
     stopwatch: Stopwatch,
-    /// What the database's clock is ahead of the stopwatch, in microseconds.
+    /// Difference between the database's clock and the stopwatch, in microseconds.
     ahead: AtomicI64,
-    /// The last instant that was given.
+    /// Last instant that was given out.
     last: AtomicI64,
-    /// Entries were appended by this process.
+    /// Signal that this process has appended entries.
     written: Notify,
-    /// How many wait for the projections, and that there is one more.
+    /// Number of callers that wait for the projections; `waited_for` signals one more.
     waiting: AtomicUsize,
     waited_for: Notify,
-    /// Another process told of entries, or of having folded some.
+    /// Signal of another process that it has written entries, or has folded some.
     heard: Arc<Notify>,
 }
 
-/// Somebody waits for the projections, for as long as this lives.
+/// Mark that a caller waits for the projections, for as long as this value lives.
 struct Waiting<'a>(&'a Shared);
 
 impl Waiting<'_> {
@@ -115,20 +115,20 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Waits for an answer of the database, but not for ever: a frozen one keeps its connections and says nothing.
+/// Waits for an answer of the database, at most [`PATIENCE`]: a frozen one keeps its connections and never answers.
 async fn patiently<T>(answer: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
     let answer = tokio::time::timeout(PATIENCE, answer).await;
     answer.unwrap_or_else(|_| Err(Unavailable("the database does not answer".to_owned())))
 }
 
-/// The answer of a lane that was sent something.
+/// Returns the answer of the appender to a job that was sent to it.
 async fn answered<T>(sent: Result<oneshot::Receiver<T>, Unavailable>) -> Result<T, Unavailable> {
     let answer = sent?;
     patiently(async { answer.await.map_err(|_| Unavailable("the database does not answer".to_owned())) }).await
 }
 
 impl Shared {
-    /// A connection of one's own, which is driven by a task until it is dropped.
+    /// Returns a new connection for one caller, which a task drives until it is dropped.
     async fn connect(&self) -> Result<Client, Unavailable> {
         self.reach.connect().await
     }
@@ -137,7 +137,7 @@ impl Shared {
         Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
     }
 
-    /// The database's time, never set back.
+    /// Returns the database's time, never set back.
     fn now(&self) -> Timestamp {
         let now = micros(self.stopwatch).saturating_add(self.ahead.load(Ordering::Relaxed));
         Timestamp::from_micros(self.last.fetch_max(now, Ordering::Relaxed).max(now))
@@ -159,7 +159,7 @@ impl Shared {
         if i64::from(self.catalogs().newest().map_or(0, |published| published.version)) == newest {
             return Ok(());
         }
-        // A version and the setting that counts it are written in one transaction, and read in one statement.
+        // A version and the setting that counts versions are written in one transaction, and read in one statement.
         let sql = format!(
             "SELECT found.*, value, settings.seal FROM ({}) AS found LEFT JOIN settings ON name = $1 \
             ORDER BY version",
@@ -196,10 +196,10 @@ fn micros(stopwatch: Stopwatch) -> i64 {
     i64::try_from(stopwatch.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
 
-/// A PostgreSQL database.
+/// A store on a PostgreSQL database.
 pub struct Postgres {
     shared: Arc<Shared>,
-    /// One: more of them would commit more often, each for fewer.
+    /// Queue of the only appender: more of them would commit more often, each for fewer entries.
     lane: mpsc::Sender<Job>,
     limiter: Limiter,
     projected: watch::Receiver<Place>,
@@ -212,8 +212,8 @@ impl Postgres {
     /// Connects, and brings the schema up to this version.
     ///
     /// # Errors
-    /// When the address is none, the database does not answer, its schema is not one this version knows, or a move into
-    /// it has not ended.
+    /// When the address is malformed, the database does not answer, its schema is unknown to this version, or a
+    /// transfer into it has not ended.
     pub async fn open(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
         let reach = Reach::of(address)?;
         let mut client = reach.connect().await?;
@@ -231,10 +231,10 @@ impl Postgres {
         schema::is_new(&reach.connect().await?, &reach).await
     }
 
-    /// Connects to a database that a move has only begun to fill.
+    /// Connects to a database that a transfer has begun to fill.
     ///
     /// # Errors
-    /// As for any other.
+    /// Those of [`Postgres::open`], except that an unfinished transfer is no error.
     pub async fn open_halfway(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
         let reach = Reach::of(address)?;
         let seals = sealing::establish(&mut reach.connect().await?, options.secret, false, false).await?;
@@ -273,7 +273,7 @@ impl Postgres {
         Ok(Postgres { shared, lane, limiter, projected, moved, watchers, mailed: Notify::new() })
     }
 
-    /// Hands a job to the lane, behind what was handed to it before; where its answer will come.
+    /// Hands a job to the appender, behind the jobs before it; returns the receiver of its answer.
     fn send<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<oneshot::Receiver<T>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         let sent = self.lane.try_send(job(reply));
@@ -289,7 +289,7 @@ impl Postgres {
     /// See [`super::Store::submit_many`].
     pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
         let send = |submission: Submission| self.send(|reply| Job::submit(submission, reply));
-        // All are sent, in order, before any is waited for.
+        // Every submission is sent, in order, before the first answer is waited for.
         let sent: Vec<_> = submissions.into_iter().map(send).collect();
         join_all(sent.into_iter().map(|sent| async { answered(sent).await? })).await
     }
@@ -314,7 +314,7 @@ impl Postgres {
         write_on(&self.shared.pool, sql, values).await
     }
 
-    /// The same on a connection that no reader takes up.
+    /// Runs a statement that writes, on a connection that no reader takes.
     pub async fn write_for_work(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
         write_on(&self.shared.reserve, sql, values).await
     }
@@ -362,7 +362,7 @@ impl Postgres {
         };
         let Some(last) = patiently(last).await? else { return Ok(()) };
         let target = Place { xid: last.get(0), position: last.get(1) };
-        // Whoever waits does so without a connection: others need them.
+        // A caller waits without a connection: others need them.
         let mut projected = self.projected.clone();
         let _waiting = (*projected.borrow_and_update() < target).then(|| Waiting::of(&self.shared));
         match tokio::time::timeout(PATIENCE, projected.wait_for(|place| *place >= target)).await {
@@ -413,7 +413,7 @@ impl Postgres {
     async fn publish_as_next(&self, text: &str, actor: &str) -> Result<(i64, Timestamp), Unavailable> {
         let mut client = self.shared.connect().await?;
         let transaction = client.transaction().await?;
-        // One version at a time. A lock of the table would need the right to change what never changes.
+        // Only one version at a time is published. A lock of the table would need the right to change the table.
         transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&self.shared.reach.lock(PUBLISHING)]).await?;
         let newest = "SELECT version, sha256 FROM catalogs ORDER BY version DESC LIMIT 1";
         let newest = transaction.query_opt(newest, &[]).await?;
@@ -466,7 +466,7 @@ impl Postgres {
     pub async fn rebuild(&self) -> Result<(), Unavailable> {
         let mut client = self.shared.connect().await?;
         client.batch_execute(&audit::empty()).await?;
-        // Whoever holds the lock folds as well; each batch is folded by one of the two.
+        // The process with the lock folds as well; each batch is folded by one of the two.
         while projector::fold(&mut client, projector::BATCH_MAX).await?.is_some() {}
         Ok(())
     }
@@ -485,12 +485,12 @@ fn start_lane(shared: &Arc<Shared>, Options { group_commit, tell, .. }: Options)
     jobs
 }
 
-/// Workspaces whose entries stand after one place, up to another.
+/// Reads the workspaces that have entries after one place, up to another.
 const MOVED: &str =
     "SELECT DISTINCT workspace FROM entries WHERE (xid, position) > ($1, $2) AND (xid, position) <= ($3, $4)";
 
-/// Tells of every move of the projections by a number, as those ask who only want to know that there was one, and of
-/// the workspaces whose rows have changed to those who wait for them.
+/// Follows the projections: counts their moves up for callers that wait for any, and wakes the callers that wait for a
+/// workspace whose rows have changed.
 async fn follow(
     shared: std::sync::Weak<Shared>,
     mut projected: watch::Receiver<Place>,
@@ -509,7 +509,7 @@ async fn follow(
         let between = [from.xid, from.position, to.xid, to.position].map(Value::Integer).to_vec();
         match query_on(&shared.reserve, MOVED, between).await {
             Ok(rows) => watchers.wake(rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64))),
-            // Rows that were folded anew are behind where they were: everybody looks.
+            // After a rebuild the projections are behind their former place: every waiting caller reads again.
             Err(error) => {
                 tracing::warn!(%error, "nobody can say which workspaces have changed");
                 watchers.wake_all();
@@ -518,7 +518,7 @@ async fn follow(
     }
 }
 
-/// Looks at what other processes may have changed, for as long as there is a store.
+/// Reads the clock and the catalogs of the database again and again, until the store is dropped.
 async fn refresh(shared: std::sync::Weak<Shared>) {
     while let Some(shared) = shared.upgrade() {
         if let Err(error) =

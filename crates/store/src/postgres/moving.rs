@@ -1,7 +1,7 @@
-//! The far end of a move: a database that is filled with the journal of a data directory.
+//! Target of a transfer: a database that is filled with the journal of a data directory.
 //!
-//! Invariant: what is in the database is a beginning of the journal that is moved, and its mark stays until the whole
-//! of it is there.
+//! Invariant: the entries in the database are a beginning of the source's journal, and its mark stays until all of them
+//! are there.
 
 use super::guards::{MOVING, refuse_several_nodes, refuse_the_served};
 use super::reach::{Address, Reach};
@@ -14,9 +14,9 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Transaction};
 
-/// The advisory lock of whoever fills a database; a number of our own.
+/// Advisory lock of the process that fills a database; the number is Scrip's own.
 const LOCK: i64 = 0x5343_5249_5002;
-/// What the mark of a move is called once it has ended.
+/// Name of the mark after the transfer has ended.
 const MOVED: &str = "moved";
 
 /// Returns the type of a column as PostgreSQL has it.
@@ -28,32 +28,33 @@ fn type_of(kind: Kind) -> Type {
     }
 }
 
-/// What a database turned out to be.
+/// State in which the target was found.
 pub enum Found {
-    /// Nothing is in it.
+    /// The database has no journal.
     Empty,
-    /// A move into it was interrupted: the position and the hash of the last entry that came, if one did.
+    /// A transfer into it was interrupted: the position and the hash of the last entry that arrived, if there is one.
     Halfway(Option<(i64, Vec<u8>)>),
-    /// A journal with this digest was moved into it, and it may have been served since.
+    /// A journal with this digest was transferred into it, and it may have been served since.
     Moved(Vec<u8>),
 }
 
-/// A database that is being filled. Nobody else fills it meanwhile.
+/// A database that is being filled. The advisory lock keeps every other process from filling it.
 pub struct Target {
     client: Client,
 }
 
 impl Target {
-    /// Connects, brings the schema up to this version, and keeps others from filling the database.
+    /// Connects, brings the schema up to this version, and takes the lock by which one process fills the database.
     ///
     /// # Errors
-    /// When it does not answer, is somebody else's, is served, or another process fills it.
+    /// When the database does not answer, has a journal of its own, is served, or another process fills it.
     pub async fn open(address: &Address) -> Result<(Target, Found), Unavailable> {
         let reach = Reach::of(address)?.named("move");
         let mut client = reach.connect().await?;
         migrate(&mut client, &reach).await?;
         refuse_several_nodes(&client).await?;
-        // The server may not have noticed yet that whoever held it was killed; it does at once when it next writes.
+        // The server may not have noticed yet that the process with the lock was killed; it notices when it next
+        // writes.
         client.batch_execute(&format!("SET lock_timeout = {}", PATIENCE.as_millis())).await?;
         let locked = client.execute("SELECT pg_advisory_lock($1)", &[&reach.lock(LOCK)]).await;
         locked
@@ -63,7 +64,7 @@ impl Target {
         Ok((Target { client }, found))
     }
 
-    /// Marks the database: nobody serves it until the mark goes away.
+    /// Marks the database: it is not served until the mark is removed.
     ///
     /// # Errors
     /// When the database cannot write.
@@ -74,7 +75,7 @@ impl Target {
         Ok(())
     }
 
-    /// Adds the next entries: all of them or none.
+    /// Appends the next entries: all of them or none.
     ///
     /// # Errors
     /// When the database cannot write.
@@ -92,14 +93,15 @@ impl Target {
     pub async fn beside(&mut self) -> Result<Beside<'_>, Unavailable> {
         let transaction = self.client.transaction().await?;
         for Table { name, .. } in Table::moved_beside() {
-            // The mark is a setting, and stays.
+            // The mark is a setting too, and stays.
             let but = if *name == "settings" { format!(" WHERE name <> '{MOVING}'") } else { String::new() };
             transaction.batch_execute(&format!("DELETE FROM {name}{but}")).await?;
         }
         Ok(Beside { transaction })
     }
 
-    /// Makes the next entry, act and application come after the last ones, and lets the planner know what is there.
+    /// Sets the numbering of entries, acts and applications to go on after the last ones, and refreshes the planner's
+    /// statistics.
     ///
     /// # Errors
     /// When the database cannot write.
@@ -116,10 +118,10 @@ impl Target {
         Ok(())
     }
 
-    /// Takes the mark away: from now on the database may be served.
+    /// Removes the mark: from now on the database may be served.
     ///
     /// # Errors
-    /// When the database cannot write, or the mark is not there any more.
+    /// When the database cannot write, or the mark is missing.
     pub async fn unmark(self, digest: &[u8], seals: &Seals) -> Result<(), Unavailable> {
         let seal = &seals.setting(MOVED, digest.to_vec())[2];
         let sql = "UPDATE settings SET name = $1, seal = $4 WHERE name = $2 AND value = $3";
@@ -130,13 +132,13 @@ impl Target {
     }
 }
 
-/// The tables beside the journal, while they are written: all of them or none.
+/// Tables beside the journal, while they are written: all of them or none.
 pub struct Beside<'a> {
     transaction: Transaction<'a>,
 }
 
 impl Beside<'_> {
-    /// Adds rows to one of them.
+    /// Appends rows to one of the tables.
     ///
     /// # Errors
     /// When the database cannot write.
@@ -144,7 +146,7 @@ impl Beside<'_> {
         copy(&self.transaction, table, rows).await
     }
 
-    /// Makes them last.
+    /// Commits the rows of all the tables.
     ///
     /// # Errors
     /// When the database cannot write.
@@ -153,7 +155,7 @@ impl Beside<'_> {
     }
 }
 
-/// Writes rows as they are. The first column of each is its place in the table that it comes from. `COPY` writes the
+/// Writes rows unchanged. The first column of each is its place in the table that it comes from. `COPY` writes the
 /// positions it is given, although they are generated otherwise.
 async fn copy(transaction: &Transaction<'_>, table: &Table, rows: &[Row]) -> Result<(), Unavailable> {
     let columns = table.moved_columns().map(|column| (column.name, type_of(column.kind)));
@@ -183,9 +185,10 @@ async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
     }
 }
 
-/// A database with our schema and no mark has nothing in its tables, and nobody is about to write there.
+/// Refuses a database that has rows in its tables or a connected server. A database with Scrip's schema and without a
+/// mark is otherwise taken for empty.
 async fn refuse_the_used(client: &Client, reach: &Reach) -> Result<(), Unavailable> {
-    // What seals rows is made with the schema.
+    // The settings of the seals are made with the schema.
     let own = integrity::SETTINGS.map(|name| format!("'{name}'")).join(", ");
     let rows = |table: &Table| match table.name {
         "settings" => format!("settings WHERE name NOT IN ({own})"),

@@ -1,9 +1,9 @@
-//! Folds the journal into the projections: one process at a time, whichever holds the lock.
+//! Projector: folds the journal into the projections, in the one process that holds the lock.
 //!
 //! Commits become visible out of order. So entries are read in the order of their transactions, below the oldest
-//! transaction that is still running: nothing can appear there any more, and nothing is skipped.
+//! transaction that is still running: no entry can appear there any more, and none is skipped.
 //!
-//! What wakes anybody is a hint and never the word: they look for themselves, and without it a little later.
+//! A notification is only a hint: its receiver reads the database, and without one it reads it a little later.
 //!
 //! Invariant: the position moves in the transaction that writes the rows, so that no entry is folded twice.
 
@@ -19,33 +19,34 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_postgres::{Client, Transaction};
 
-/// Entries folded in one transaction at most.
+/// Maximum number of entries that are folded in one transaction.
 pub(super) const BATCH_MAX: i64 = 4_096;
-/// The advisory lock of whoever folds; a number of our own.
+/// Advisory lock of the process that folds; the number is Scrip's own.
 const LOCK: i64 = 0x5343_5249_5001;
-/// How long it rests while there is something that cannot be folded yet.
+/// Pause of the projector while the next entry cannot be folded yet.
 const REST: Duration = Duration::from_millis(10);
-/// How often anybody looks who is told nothing: whatever wakes them earlier may be lost, and costs no more than this.
+/// Time between two reads without a notification: a lost one delays its receiver by no more than this.
 const SLOW: Duration = Duration::from_millis(250); // # assumed
-/// A process that does not fold looks and tells no more often than this, however much is written and folded,
+/// Minimum time between two reads, and between two notifications, of a process that does not fold, whatever is written.
 const GAP: Duration = Duration::from_millis(50); // # assumed
-/// unless somebody waits.
+/// Minimum time that replaces [`GAP`] while a caller waits for the projections.
 const HASTE: Duration = Duration::from_millis(5); // # assumed
-/// The lock is lost with its session, and a process that freezes would keep both: its session ends instead.
+/// Setting of the connection. The lock is lost with its session, and a frozen process would keep both: its session ends
+/// instead.
 const SESSION: &str = "SET idle_session_timeout = '3s'"; // # assumed
-/// How long it waits before it connects again.
+/// Time before the projector connects again after an error.
 const RECONNECT: Duration = Duration::from_millis(200);
 
 /// A place in the order in which entries are folded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    /// The transaction that wrote the entry.
+    /// Number of the transaction that wrote the entry.
     pub xid: i64,
-    /// The entry's place among all.
+    /// Position of the entry among all entries.
     pub position: i64,
 }
 
-/// Folds or follows, for as long as anybody listens.
+/// Folds or follows the process that folds, until every receiver is gone.
 pub(super) async fn run(shared: Arc<Shared>, reached: watch::Sender<Place>) {
     while !reached.is_closed() {
         if let Err(error) = connected(&shared, &reached).await {
@@ -55,18 +56,19 @@ pub(super) async fn run(shared: Arc<Shared>, reached: watch::Sender<Place>) {
     }
 }
 
-/// Where folding goes on, and whether what comes next can be folded; nothing where there is nothing. It locks nothing.
+/// Reads the place where folding goes on, and whether the next entry can be folded yet; null without a next entry. It
+/// takes no lock.
 const LOOK: &str = "SELECT p.xid, p.position, e.ready
     FROM (SELECT COALESCE(MAX(xid), 0) AS xid, COALESCE(MAX(position), 0) AS position
     FROM positions WHERE name = 'views') AS p
     LEFT JOIN LATERAL (SELECT xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS ready FROM entries
     WHERE (entries.xid, entries.position) > (p.xid, p.position)
     ORDER BY entries.xid, entries.position LIMIT 1) AS e ON true";
-/// Tries to become the one that folds, and looks how far the one that does has come.
+/// Tries to take the lock of the projector, and reads the place that the projections have reached.
 const TRY: &str = "SELECT pg_try_advisory_lock($1), xid, position
     FROM (VALUES (1)) AS one (row) LEFT JOIN positions ON name = 'views'";
-/// Wakes the one that folds. Notifications are sent one transaction after another: it is one of its own, which carries
-/// no entry, and waits for no disk.
+/// Wakes the projector. Notifications are sent one transaction after another: so this is a transaction of its own,
+/// which carries no entry and waits for no disk.
 const RING: &str = "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY scrip_written; COMMIT";
 
 async fn connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
@@ -78,7 +80,7 @@ async fn connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<()
     Ok(())
 }
 
-/// Follows whoever folds, until this process is the one; not when nobody listens any more.
+/// Follows the process that folds, and returns `true` once this one has its lock; `false` when every receiver is gone.
 async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>) -> Result<bool, Unavailable> {
     client.batch_execute("LISTEN scrip_folded").await?;
     let look = client.prepare(TRY).await?;
@@ -101,7 +103,7 @@ async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>
             () = tokio::time::sleep(SLOW) => false,
             () = reached.closed() => return Ok(false),
         };
-        // What comes meanwhile is seen to with it, or next.
+        // Notifications that arrive meanwhile are handled with this one, or next.
         while looked.elapsed() < gap(shared) {
             let rest = gap(shared).saturating_sub(looked.elapsed());
             tokio::select! {
@@ -112,12 +114,12 @@ async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>
     }
 }
 
-/// How long a process that does not fold leaves between two looks.
+/// Returns the time that a process which does not fold leaves between two reads.
 fn gap(shared: &Shared) -> Duration {
     if shared.waiting.load(Ordering::Relaxed) > 0 { HASTE } else { GAP }
 }
 
-/// Folds, until nobody listens any more.
+/// Folds, until every receiver is gone.
 async fn lead(shared: &Shared, client: &mut Client, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
     client.batch_execute("UNLISTEN *; LISTEN scrip_written").await?;
     let look = client.prepare(LOOK).await?;
@@ -147,14 +149,14 @@ fn tell(reached: &watch::Sender<Place>, place: Place) {
     reached.send_if_modified(|reached| std::mem::replace(reached, place) != place);
 }
 
-/// Folds the next entries in one transaction; the place it came to, if there were any.
+/// Folds the next entries in one transaction; returns the place it has reached, if there were any.
 pub(super) async fn fold(client: &mut Client, most: i64) -> Result<Option<Place>, Unavailable> {
     let transaction = client.transaction().await?;
     let from = locked(&transaction).await?;
     let Some((entries, to)) = next(&transaction, from, most).await? else { return Ok(None) };
     let known = rows::read(&transaction, &Wanted::by(&entries)).await?;
     rows::write(&transaction, &Changes::fold(&entries, known)).await?;
-    // Only whoever folds and whoever wakes them notify, so nobody's commit waits for this one.
+    // Only the projector and the followers that wake it notify, so no commit of an entry waits for this one.
     let sql = "WITH moved AS (UPDATE positions SET xid = $1, position = $2 WHERE name = 'views' RETURNING name)
                SELECT pg_notify('scrip_folded', '') FROM moved";
     transaction.execute(sql, &[&to.xid, &to.position]).await?;
@@ -162,8 +164,8 @@ pub(super) async fn fold(client: &mut Client, most: i64) -> Result<Option<Place>
     Ok(Some(to))
 }
 
-/// Where folding goes on, which nobody else changes until the end of this transaction: whoever lost the lock with its
-/// connection may still be at it, and so may a rebuild.
+/// Returns the place where folding goes on, locked until the end of this transaction. A process that lost the advisory
+/// lock with its connection may still be folding, and so may a rebuild.
 async fn locked(transaction: &Transaction<'_>) -> Result<Place, Unavailable> {
     let sql = "SELECT xid, position FROM positions WHERE name = 'views' FOR UPDATE";
     let row = match transaction.query_opt(sql, &[]).await? {

@@ -1,4 +1,4 @@
-//! Where a database is and how it is reached: in the clear on this machine, encrypted and verified elsewhere.
+//! Address of a database and connections to it: in the clear on this machine, encrypted and verified elsewhere.
 //!
 //! Invariant: a connection that may leave this machine is encrypted and verified, unless its address says
 //! `sslmode=disable`.
@@ -19,27 +19,29 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Config};
 
-/// A process that freezes in the middle of a transaction would hold up every other: the database ends its session.
+/// Setting of a connection. A process that freezes in a transaction would hold up every other: the database ends its
+/// session.
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'"; // # assumed
-/// How often it is looked whether a connection has come free.
+/// Time between two attempts to take a connection from the pool.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// A PostgreSQL database, as whoever names it does.
+/// Address of a PostgreSQL database, as the operator gives it.
 #[derive(Clone)]
 pub struct Address {
-    /// `postgres://…`, or words of the form `host=…`.
+    /// Address as `postgres://…`, or in words of the form `host=…`.
     pub url: String,
-    /// A file with the certificates that vouch for its server, instead of those that this machine trusts.
+    /// File with the certificates that the server's certificate must be issued by, instead of those that this machine
+    /// trusts.
     pub ca: Option<PathBuf>,
-    /// Schema of the tables; the one that the database chooses when absent.
+    /// Schema of the tables; without one, the schema that the database chooses.
     pub schema: Option<String>,
 }
 
 impl Address {
-    /// Checks that it can be an address, and that its certificates can be read. Nobody is asked.
+    /// Checks the form of the address, and that its certificates can be read. It does not connect.
     ///
     /// # Errors
-    /// What is wrong with it, in words that do not repeat it.
+    /// Describes the fault in the address, in words that do not repeat it.
     pub fn check(&self) -> Result<(), Unavailable> {
         Reach::of(self).map(drop)
     }
@@ -47,7 +49,7 @@ impl Address {
     /// Checks the name of a schema.
     ///
     /// # Errors
-    /// When it is none.
+    /// When it is no valid name.
     pub fn check_schema(schema: &str) -> Result<(), String> {
         refuse_no_name(schema).map_err(|error| error.to_string())
     }
@@ -92,7 +94,7 @@ impl From<PoolError> for Unavailable {
     }
 }
 
-/// How a database is reached.
+/// Settings with which a database is reached.
 #[derive(Clone)]
 pub(super) struct Reach {
     config: Config,
@@ -101,7 +103,7 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    /// What an address says, and how long its server is waited for.
+    /// Returns the settings that an address gives, with the timeouts of a connection.
     pub(super) fn of(address: &Address) -> Result<Reach, Unavailable> {
         let wrong = |error: tokio_postgres::Error| {
             let mut words = format!("the database's address: {}", Unavailable::from(error));
@@ -133,14 +135,14 @@ impl Reach {
         Ok(reach.named(&std::process::id().to_string()))
     }
 
-    /// The same, under another name among the connections of the server.
+    /// Returns the settings with another name for the connections, as the server lists them.
     pub(super) fn named(mut self, name: &str) -> Reach {
         let name = self.application(name);
         self.config.application_name(name);
         self
     }
 
-    /// Returns the name of a connection; those of one journal begin alike, and those of no other do.
+    /// Returns the name of a connection. All names of one journal begin alike, and none of another journal does.
     pub(super) fn application(&self, name: &str) -> String {
         match &self.schema {
             Some(schema) => format!("scrip@{schema} {name}"),
@@ -148,24 +150,25 @@ impl Reach {
         }
     }
 
-    /// Schema that the settings name.
+    /// Returns the schema that the settings name.
     pub(super) fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
     }
 
-    /// Returns an advisory lock of this journal. Such locks are the whole database's, so each schema has its own.
+    /// Returns the advisory lock of this journal for a number. Such locks hold in the whole database, so each schema
+    /// has its own.
     pub(super) fn lock(&self, lock: i64) -> i64 {
         let Some(schema) = &self.schema else { return lock };
         let [a, b, c, d, ..] = sha256(&[schema.as_bytes()]);
         lock ^ i64::from(u32::from_be_bytes([a, b, c, d])) << 16
     }
 
-    /// A connection, which is driven by a task until it is dropped.
+    /// Returns a connection, which a task drives until it is dropped.
     pub(super) async fn connect(&self) -> Result<Client, Unavailable> {
         self.listen(Arc::default()).await
     }
 
-    /// The same, which tells of every notification that comes on it.
+    /// Returns a connection that passes every notification on to `heard`.
     pub(super) async fn listen(&self, heard: Arc<Notify>) -> Result<Client, Unavailable> {
         let (client, mut connection) = patiently(async { Ok(self.config.connect(self.tls.clone()).await?) }).await?;
         tokio::spawn(async move {
@@ -184,7 +187,7 @@ impl Reach {
         Ok(client)
     }
 
-    /// A pool of so many connections.
+    /// Returns a pool of at most `most` connections.
     pub(super) fn pool(&self, most: usize) -> Result<Pool, Unavailable> {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         Pool::builder(Manager::from_config(self.config.clone(), self.tls.clone(), config))
@@ -197,10 +200,10 @@ impl Reach {
     }
 }
 
-/// Maximum length of a schema's name, in letters: the names of connections have it in them.
+/// Maximum length of a schema's name, in letters: the names of connections contain it.
 const SCHEMA_MAX: usize = 40;
 
-/// Refuses a name that the database would read in another way than it is written.
+/// Refuses a name that the database would read otherwise than it is written.
 fn refuse_no_name(schema: &str) -> Result<(), Unavailable> {
     let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let begins = schema.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
@@ -212,7 +215,7 @@ fn refuse_no_name(schema: &str) -> Result<(), Unavailable> {
     )))
 }
 
-/// Refuses an address that is another database's, in words that do not repeat it: it may have a password in it.
+/// Refuses an address of another kind of database, in words that do not repeat it: it may contain a password.
 fn refuse_others(url: &str) -> Result<(), Unavailable> {
     let wrong = |what: &str| Err(Unavailable(format!("{what}; write postgres://user:password@host:5432/database")));
     match url.split_once("://") {
@@ -227,7 +230,8 @@ fn refuse_others(url: &str) -> Result<(), Unavailable> {
     }
 }
 
-/// A connection of a pool. Where the server has none to add to those this process has, one of them comes free soon.
+/// Takes a connection from a pool. Where the server grants no further connection, the caller waits until one of this
+/// process is free.
 pub(super) async fn take(pool: &Pool) -> Result<Object, Unavailable> {
     let taken = async {
         loop {
@@ -246,8 +250,8 @@ fn is_full(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
 }
 
-/// Whether a connection is encrypted. On this machine it need not be; over a network a password would be sent for all
-/// to read, so there it is, unless the address says otherwise.
+/// Returns whether a connection is encrypted. On this machine it need not be. Over a network a password would be
+/// readable for everybody on the way, so there it is, unless the address says otherwise.
 fn is_encrypted(config: &Config, has_ca: bool) -> Result<bool, Unavailable> {
     let socket = |host: &Host| matches!(host, Host::Unix(_));
     let near = |host: &Host| match host {
@@ -262,14 +266,14 @@ fn is_encrypted(config: &Config, has_ca: bool) -> Result<bool, Unavailable> {
             return Err(Unavailable(words.to_owned()));
         }
         SslMode::Disable => false,
-        // No server encrypts what never leaves its machine.
+        // No server encrypts a connection that never leaves its machine.
         _ if addresses.is_empty() && hosts.iter().all(socket) => false,
         SslMode::Prefer => has_ca || !here,
         _ => true,
     })
 }
 
-/// Whether the database asks to be asked again: a serialization failure or a deadlock.
+/// Returns whether an error asks the caller to try again: a serialization failure or a deadlock.
 pub(super) fn is_retryable(error: &tokio_postgres::Error) -> bool {
     use tokio_postgres::error::SqlState;
     error

@@ -1,6 +1,6 @@
-//! A role to serve as, which may add to the journal and can rewrite none of it.
+//! A database role for the server, which may append to the journal and cannot rewrite it.
 //!
-//! Invariant: whoever is let in here may neither change an entry nor take one away, whatever else they may do.
+//! Invariant: a role that is admitted here can neither change nor delete an entry, whatever other rights it has.
 
 use super::reach::{Address, Reach};
 use super::schema;
@@ -8,18 +8,19 @@ use crate::Unavailable;
 use crate::tables::{Engine, Table};
 use tokio_postgres::Client;
 
-/// Whether a role could change entries all the same, or give itself the right to.
+/// Reads whether a role can change entries in another way, or give itself the right to.
 const COULD: &str = "SELECT pg_has_role($1, relowner, 'MEMBER') OR has_any_column_privilege($1, oid, 'UPDATE')
     OR has_table_privilege($1, oid, 'DELETE, TRUNCATE') FROM pg_class WHERE oid = 'entries'::regclass";
 
-/// Whether whoever asks may give rights to the tables: to others the database gives a warning and does nothing.
+/// Reads whether the connected role may grant rights on the tables: to others the database gives a warning and does
+/// nothing.
 const MAY: &str = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'entries'::regclass";
 
-/// Gives a role what serving needs, and takes from it whatever else it was given on these tables. For the owner of the
+/// Grants a role the rights that serving needs, and revokes every other right on these tables. For the owner of the
 /// tables, after every change of the schema.
 ///
 /// # Errors
-/// When there is no such role, when it could change entries all the same, or when the tables are somebody else's.
+/// When there is no such role, when it can change entries in another way, or when another role owns the tables.
 pub async fn admit(address: &Address, role: &str) -> Result<(), Unavailable> {
     let reach = Reach::of(address)?;
     let mut client = reach.connect().await?;
@@ -43,7 +44,7 @@ async fn admit_on(client: &mut Client, role: &str) -> Result<(), Unavailable> {
     let (quoted, schema, database): (&str, &str, &str) = (found.get(0), found.get(1), found.get(2));
     let mut sql = format!("GRANT USAGE ON SCHEMA {schema} TO {quoted};");
     if !found.get::<_, bool>(3) {
-        // A replay compares the projections with tables of its own connection.
+        // A replay compares the projections with temporary tables of its own connection.
         sql += &format!("GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {quoted};");
     }
     for Table { name, rights, .. } in Table::on(Engine::Postgres) {
@@ -74,7 +75,7 @@ mod tests {
         let refused = async |name: &str| admit(&address, name).await.expect_err("it is refused").to_string();
         assert!(refused("nobody_of_that_name").await.contains("CREATE ROLE"));
         assert!(refused("postgres").await.contains("could change entries all the same"));
-        // By way of another role, which it need not even inherit from.
+        // A role may enter another one without inheriting from it.
         let entered = format!("ALTER ROLE {0} NOINHERIT; GRANT {1} TO {0}", role.name(), way.name());
         database.query(&format!("{entered}; ALTER TABLE entries OWNER TO {}", way.name()));
         assert!(refused(role.name()).await.contains("a member of a role"));

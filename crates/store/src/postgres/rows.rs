@@ -1,6 +1,6 @@
-//! The rows of the projections in PostgreSQL: read before a batch is folded, written after, each kind in one statement.
+//! Rows of the projections in PostgreSQL: read before a batch is folded, written after, each kind in one statement.
 //!
-//! Invariant: writes what [`Changes`] says and nothing else; what a row means is decided where entries are folded.
+//! Invariant: only the rows in [`Changes`] are written; their values are decided where entries are folded.
 
 use crate::Unavailable;
 use crate::projection::{Changes, HoldPlace, Key, Known, RunRow, Wanted};
@@ -15,7 +15,7 @@ fn key(row: &tokio_postgres::Row) -> Key {
     (row.get(0), u32::try_from(row.get::<_, i64>(1)).expect("numbers are written from u32"))
 }
 
-/// Reads the rows that are wanted, as far as they are there.
+/// Reads the rows that a batch wants; rows that do not exist are left out.
 pub(super) async fn read(rows: &Transaction<'_>, wanted: &Wanted) -> Result<Known, Unavailable> {
     let mut known = Known::default();
     if !wanted.runs.is_empty() {
@@ -47,7 +47,7 @@ pub(super) async fn read(rows: &Transaction<'_>, wanted: &Wanted) -> Result<Know
     Ok(known)
 }
 
-/// Writes what has changed.
+/// Writes the changed rows of a batch.
 pub(super) async fn write(rows: &Transaction<'_>, changes: &Changes) -> Result<(), Unavailable> {
     write_workspaces(rows, changes).await?;
     write_holds(rows, changes).await?;
@@ -93,7 +93,7 @@ async fn write_holds(rows: &Transaction<'_>, changes: &Changes) -> Result<(), Un
     Ok(())
 }
 
-/// Writes runs, and their places in the queue for as long as they have not ended.
+/// Writes runs, and their places in the queue until they have ended.
 async fn write_runs(rows: &Transaction<'_>, changes: &Changes) -> Result<(), Unavailable> {
     if changes.runs.is_empty() {
         return Ok(());

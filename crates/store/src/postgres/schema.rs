@@ -1,7 +1,7 @@
-//! The tables: brought up to this version by whoever owns them, and only looked at by whoever else serves.
+//! Schema of the database: migrated to this version by the owner of the tables, and only checked by any other role.
 //!
-//! Invariant: a process that finds the schema it knows changes nothing of it, and so needs no right to; where tables of
-//! another program are, nothing is made.
+//! Invariant: a process that finds the schema of its own version changes nothing, and so needs no right to; where
+//! tables of another program are, none are made.
 
 use super::reach::Reach;
 use crate::{Unavailable, panic_text};
@@ -18,29 +18,29 @@ mod migrations {
 /// Name of the migration that adds the seals.
 const SEALS: &str = "seals";
 
-/// What was found where the tables are to be.
+/// State in which the place for the tables was found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// No table of anybody's.
+    /// The place has no tables at all.
     Nothing,
-    /// The migrations of this version.
+    /// The migrations are those of this version.
     Current,
-    /// Other migrations of Scrip's.
+    /// Other migrations of Scrip were run.
     Another,
 }
 
-/// Brings the schema up to this version, where it is not. A schema that was named and is not there is made. Returns
-/// whether it had no seals before.
+/// Brings the schema up to this version, where it is older. A named schema that is missing is made. Returns whether the
+/// schema had no seals before.
 pub(super) async fn migrate(client: &mut Client, reach: &Reach) -> Result<bool, Unavailable> {
     if find(client, reach).await? == Found::Current {
         return Ok(false);
     }
-    // One process at a time: several may start at once.
+    // One process at a time migrates: several may start at once.
     client.batch_execute("SELECT pg_advisory_lock(91537001)").await?;
     if let Some(schema) = reach.schema()
         && current(client).await?.is_none()
     {
-        // Its letters are those of a name that needs no escaping.
+        // The checked letters of the name need no escaping.
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"")).await?;
     }
     // The library that runs them panics where a date or a checksum cannot be read.
@@ -51,7 +51,7 @@ pub(super) async fn migrate(client: &mut Client, reach: &Reach) -> Result<bool, 
     Ok(run.applied_migrations().iter().any(|migration| migration.name() == SEALS))
 }
 
-/// Says that rows could not be sealed.
+/// Returns the error for rows that could not be sealed.
 pub(super) fn refuse_denied(error: tokio_postgres::Error) -> Unavailable {
     match is_denied(&error) {
         true => Unavailable(
@@ -63,7 +63,7 @@ pub(super) fn refuse_denied(error: tokio_postgres::Error) -> Unavailable {
     }
 }
 
-/// Returns `true` when there is no table yet. Nothing is written.
+/// Returns `true` when there is no table yet. Writes nothing.
 ///
 /// # Errors
 /// When there are tables of another program.
@@ -71,12 +71,12 @@ pub(super) async fn is_new(client: &Client, reach: &Reach) -> Result<bool, Unava
     Ok(find(client, reach).await? == Found::Nothing)
 }
 
-/// Returns the schema in which tables are found and made, if it is there.
+/// Returns the schema in which tables are found and made, if it exists.
 async fn current(client: &Client) -> Result<Option<String>, Unavailable> {
     Ok(client.query_one("SELECT current_schema()::text", &[]).await?.get(0))
 }
 
-/// Looks at what is there already.
+/// Returns the state of the place for the tables, without changing it.
 async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
     let Some(schema) = current(client).await? else {
         return match reach.schema() {
@@ -108,7 +108,7 @@ async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
     Ok(if found == known { Found::Current } else { Found::Another })
 }
 
-/// Refuses a place for new tables where none can be made.
+/// Refuses a place for new tables where this role can make none.
 async fn writable(client: &Client) -> Result<Found, Unavailable> {
     let sql = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean,
         CASE WHEN current_schema() IS NULL THEN has_database_privilege(current_database(), 'CREATE')
@@ -137,7 +137,7 @@ async fn migrated(client: &Client) -> Result<Vec<(i64, String, String)>, Unavail
     Ok(found.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }
 
-/// Returns the first tables and views of the schema, but for the list of migrations and what an extension brought.
+/// Returns the first tables and views of the schema, without the list of migrations and the objects of extensions.
 async fn strangers(client: &Client) -> Result<Vec<String>, Unavailable> {
     let sql = "SELECT relname::text FROM pg_class
         WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
@@ -176,7 +176,7 @@ fn refused(error: refinery::Error) -> Unavailable {
     })
 }
 
-/// Whether the database said that a right is missing.
+/// Returns whether an error of the database is about a missing right.
 fn is_denied(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {

@@ -1,6 +1,6 @@
-//! The seals of a PostgreSQL database, made sure of when a process connects.
+//! Seals of a PostgreSQL database, established when a process connects.
 //!
-//! Invariant: the rows of an older version are sealed in one transaction with the mark that says so, or not at all.
+//! Invariant: the rows of an older version are sealed in one transaction with the mark that records it, or not at all.
 
 use super::{Shared, reach, schema, values};
 use crate::integrity::{
@@ -10,12 +10,12 @@ use crate::{Row, Unavailable, Value, queries};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Transaction};
 
-/// The advisory lock of the process that seals; a number of our own.
+/// Advisory lock of the process that seals; the number is Scrip's own.
 const SEALING: i64 = 0x5343_5249_5004;
-/// The advisory lock of the process that adds an act; a number of our own.
+/// Advisory lock of the process that adds an act; the number is Scrip's own.
 const ACTING: i64 = 0x5343_5249_5005;
 
-/// Returns the seals, after sealing the rows of an older version; of any, with `again`.
+/// Returns the seals, after sealing the rows of an older version; with `again`, after sealing the rows of any.
 ///
 /// # Errors
 /// When the rows were sealed with another key, or this role may not write them.
@@ -67,10 +67,10 @@ async fn seal(
     keep(transaction, seals, LAST_CATALOG, integrity::last_catalog(read(transaction, last).await?.first())).await
 }
 
-/// Adds an act after the last one, one process at a time.
+/// Appends an act after the last one, one process at a time.
 ///
 /// # Errors
-/// When the database does not answer, or what came last is not what its seal says.
+/// When the database does not answer, or the last act does not carry its seal.
 pub(super) async fn append_act(shared: &Shared, act: &[Value]) -> Result<(), Unavailable> {
     let mut client = reach::take(&shared.pool).await?;
     let transaction = client.transaction().await?;
@@ -90,7 +90,7 @@ async fn read(transaction: &Transaction<'_>, sql: &str) -> Result<Vec<Row>, toki
     Ok(rows.iter().map(row).collect())
 }
 
-/// Keeps a setting, with its seal.
+/// Writes a setting, with its seal.
 pub(super) async fn keep(
     transaction: &Transaction<'_>,
     seals: &Seals,

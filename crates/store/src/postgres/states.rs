@@ -1,6 +1,6 @@
-//! Workspaces as the journal has them: folded from a snapshot and what came after.
+//! Workspaces in the state of the journal, folded from a snapshot and the entries after it.
 //!
-//! Invariant: what is read here was committed; whether it is still the last word is for the journal to say.
+//! Invariant: a state that is read here was committed; only the journal decides whether it is still the last one.
 
 use super::{Shared, reach, values};
 use crate::Unavailable;
@@ -12,16 +12,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio_postgres::{Client, Statement};
 
-/// Rounds that a lane looks before it decides, after another process was quicker.
+/// Number of rounds in which an appender reads before it decides, after another process was quicker.
 const WARY: u32 = 64; // # assumed
-/// The entries of workspaces from one on, each found by one look into the index, whatever the planner believes of the
-/// table: `OFFSET 0` keeps it from joining.
+/// Reads the entries of workspaces from a number on, each workspace by one index scan whatever the planner's
+/// statistics: `OFFSET 0` keeps it from joining.
 pub(super) const NEWS: &str = "SELECT news.* FROM unnest($1::bigint[], $2::bigint[]) AS w (workspace, seq),
     LATERAL (SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
              FROM entries
              WHERE entries.workspace = w.workspace AND entries.seq >= w.seq ORDER BY seq OFFSET 0) AS news";
 
-/// A workspace as its last known entry left it.
+/// A workspace after its last known entry.
 #[derive(Clone)]
 pub(super) struct Cached {
     pub workspace: Arc<Workspace>,
@@ -34,33 +34,33 @@ impl Cached {
     }
 }
 
-/// The states a lane decides on: each as this process last knew it.
+/// States that an appender decides on: each the last one that this process knows.
 pub(super) struct States {
     known: HashMap<WorkspaceId, Cached>,
-    /// Workspaces that are remembered; beyond that it starts again from snapshots.
+    /// Number of workspaces that are remembered; beyond that the appender starts again from snapshots.
     known_max: usize,
-    /// Of those that were read last, the ones whose entries are not right, and why.
+    /// Workspaces of the last read whose entries are damaged, each with the fault.
     broken: HashMap<WorkspaceId, String>,
     seals: Seals,
     healed: Arc<Healed>,
-    /// Rounds in which others may have been quicker.
+    /// Number of rounds left in which other processes may have been quicker.
     wary: u32,
 }
 
 impl States {
-    /// Knows nothing yet.
+    /// Returns states without any workspace.
     pub(super) fn new(shared: &Shared) -> States {
         let (seals, healed) = (shared.seals.clone(), Arc::clone(&shared.healed));
         States { known: HashMap::new(), known_max: shared.known_max, broken: HashMap::new(), seals, healed, wary: 0 }
     }
 
-    /// Why a workspace cannot be decided on, after [`States::ready`]; it is read anew the next time.
+    /// Returns the reason why a workspace cannot be decided on, after [`States::ready`]; it is read anew the next time.
     pub(super) fn broken(&self, id: WorkspaceId) -> Option<Unavailable> {
         self.broken.get(&id).map(|why| unloaded(id, why))
     }
 
-    /// Makes the states of these workspaces ready to be decided on: those that are unknown are read. Where other
-    /// processes write to the same workspaces, the news of all are: a look costs less than a number that is lost.
+    /// Makes the states of these workspaces ready to be decided on: unknown ones are read. Where other processes write
+    /// to the same workspaces, new entries of all of them are read: a read costs less than a lost number.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -70,7 +70,8 @@ impl States {
         news: &Statement,
         ids: impl Iterator<Item = WorkspaceId>,
     ) -> Result<(), Unavailable> {
-        // What is only read or refused is known as well: the bound is kept here, before anything rests on a state.
+        // Workspaces that are only read or refused are remembered too: the bound is kept here, before a decision uses a
+        // state.
         if self.known.len() > self.known_max {
             self.known.clear();
         }
@@ -87,7 +88,7 @@ impl States {
         Ok(())
     }
 
-    /// Another process was quicker on these workspaces.
+    /// Reads these workspaces again, on which another process was quicker.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -101,23 +102,24 @@ impl States {
         self.refresh(client, news, ids).await.map(|_| ())
     }
 
-    /// The state of a workspace that is ready.
+    /// Returns the state of a workspace that is ready.
     pub(super) fn of(&self, id: WorkspaceId) -> &Cached {
         &self.known[&id]
     }
 
-    /// What this process has written.
+    /// Keeps the states after the entries that this process has written.
     pub(super) fn keep(&mut self, after: HashMap<WorkspaceId, Cached>) {
         self.known.extend(after);
     }
 
-    /// Forgets a workspace of which nobody can say how its journal ends.
+    /// Forgets a workspace whose last entry is uncertain.
     pub(super) fn forget(&mut self, id: WorkspaceId) {
         self.known.remove(&id);
     }
 
-    /// Reads what follows on the states that are known, and the whole of those that are not; whether anything followed.
-    /// Nothing is known by half: a snapshot without its last entry does not say what the next one is chained to.
+    /// Reads the entries after the states that are known, and unknown workspaces as a whole; returns whether a known
+    /// state was behind the journal. A state is known whole or not at all: a snapshot without its last entry lacks the
+    /// hash that the next one is chained to.
     async fn refresh(&mut self, client: &Client, news: &Statement, ids: &[WorkspaceId]) -> Result<bool, Unavailable> {
         let missing: Vec<i64> = ids.iter().filter(|id| !self.known.contains_key(id)).map(|id| id.get()).collect();
         let mut read: HashMap<WorkspaceId, Reading> = HashMap::new();
@@ -155,7 +157,7 @@ impl States {
         let mut followed = false;
         for (id, Reading { cached, snapshot, wrong }) in read {
             followed |= known.contains(&id) && cached.workspace.seq > before[&id];
-            // A snapshot with its MAC was made after an entry that was there.
+            // A snapshot with a valid MAC was made after an entry that existed.
             let lost = snapshot.map(|_| format!("entry {} was there and is missing", cached.workspace.seq));
             match wrong.or(lost) {
                 None => drop(self.known.insert(id, cached)),
@@ -169,9 +171,9 @@ impl States {
 /// A workspace while its entries are read.
 struct Reading {
     cached: Cached,
-    /// The hash of the entry that its snapshot stands after, until that entry is found.
+    /// Hash of the entry that the snapshot was made after, until that entry is found.
     snapshot: Option<Vec<u8>>,
-    /// Why what was read is not believed.
+    /// Reason why the entries that were read are not believed.
     wrong: Option<String>,
 }
 
@@ -200,7 +202,7 @@ impl Reading {
     }
 }
 
-/// Folds the entries of workspaces after those that they stand after, each of which is read as well.
+/// Folds the entries of workspaces after their present ones; the present entry of each is read as well.
 async fn follow_all(
     client: &Client,
     news: &Statement,
@@ -223,7 +225,7 @@ async fn follow_all(
 }
 
 impl Cached {
-    /// Folds the entry that comes next.
+    /// Folds the next entry, after checking that it follows.
     fn follow(&mut self, row: &JournalRow) -> Result<(), String> {
         let workspace = Arc::make_mut(&mut self.workspace);
         row.follows(workspace.id, workspace.seq, &self.hash)?;
@@ -234,7 +236,7 @@ impl Cached {
     }
 }
 
-/// A workspace right after one of its entries.
+/// Returns a workspace right after one of its entries.
 pub(super) async fn as_of(client: &Client, id: WorkspaceId, seq: u64) -> Result<Arc<Workspace>, Unavailable> {
     let mut cached = Cached::unopened(id);
     let sql =
@@ -247,12 +249,12 @@ pub(super) async fn as_of(client: &Client, id: WorkspaceId, seq: u64) -> Result<
     Ok(cached.workspace)
 }
 
-/// Says that a workspace is not served.
+/// Returns the error for a workspace that is not served.
 fn unloaded(id: WorkspaceId, why: &str) -> Unavailable {
     Unavailable(format!("{id} is not served, because its journal is not right: {why}; run `scrip verify`"))
 }
 
-/// Keeps workspaces as they stand, so that they need not be folded from their first entry.
+/// Keeps snapshots of workspaces, so that they need not be folded from their first entry.
 pub(super) async fn keep(shared: Arc<Shared>, states: Vec<Cached>) {
     let kept = async {
         let client = reach::take(&shared.pool).await?;
@@ -263,7 +265,7 @@ pub(super) async fn keep(shared: Arc<Shared>, states: Vec<Cached>) {
         let hashes: Vec<&[u8]> = stored.iter().map(|stored| &*stored.hash).collect();
         let macs: Vec<&[u8]> = stored.iter().map(|stored| &*stored.mac).collect();
         let texts: Vec<&str> = stored.iter().map(|stored| &*stored.state).collect();
-        // One that was not believed may have a higher number than it should; an older one does no harm.
+        // A snapshot that was not believed may have a higher number than it should; an older one does no harm.
         let sql = "INSERT INTO snapshots (workspace, seq, hash, mac, state)
                    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[]) ORDER BY 1
                    ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, mac = excluded.mac,

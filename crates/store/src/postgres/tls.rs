@@ -1,6 +1,6 @@
-//! TLS to a database on another machine: its certificate and its name are verified, or there is no connection.
+//! TLS to a database on another machine: the server's certificate and name are verified, or there is no connection.
 //!
-//! Invariant: a handshake that was not verified to its end never carries a byte of ours.
+//! Invariant: a handshake that was not verified to its end carries no byte of Scrip's.
 
 use crate::Unavailable;
 use aws_lc_rs::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
@@ -20,17 +20,18 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 
-/// What makes connections encrypted; nothing where they are not to be.
+/// Encryption of connections; `None` where they are not encrypted.
 #[derive(Clone)]
 pub(super) struct Tls(Option<TlsConnector>);
 
 impl Tls {
-    /// For addresses that are reached without.
+    /// Returns no encryption, for addresses that are reached in the clear.
     pub(super) fn off() -> Tls {
         Tls(None)
     }
 
-    /// Trusts the certificates in a file and no others, or those that this machine trusts where none is named.
+    /// Returns encryption that trusts the certificates in a file and no others, or those that this machine trusts
+    /// without one.
     pub(super) fn verified(ca: Option<&Path>) -> Result<Tls, Unavailable> {
         let wrong =
             |error: Error| Unavailable(format!("the certificates of this machine: {error}; name --database-ca"));
@@ -44,7 +45,7 @@ impl Tls {
     }
 }
 
-/// The certificates of a file.
+/// Reads the certificates of a file.
 fn roots(file: &Path) -> Result<RootCertStore, Unavailable> {
     let wrong = |error: &dyn fmt::Display| Unavailable(format!("--database-ca {}: {error}", file.display()));
     let mut roots = RootCertStore::empty();
@@ -57,7 +58,7 @@ fn roots(file: &Path) -> Result<RootCertStore, Unavailable> {
     Ok(roots)
 }
 
-/// A server that was not let in, in words for whoever wrote the address.
+/// Refusal of a server by the handshake, in words for the person who wrote the address.
 #[derive(Debug)]
 pub(super) struct Refused(String);
 
@@ -73,7 +74,7 @@ impl Refused {
     fn by(error: &io::Error, domain: &str) -> Refused {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
         Refused(match inner {
-            // An issuer of the same name has another key.
+            // An issuer of the same name may have another key.
             Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
                 format!(
                     "whoever issued the certificate of the database at {domain} is not trusted here: name the file with the \
@@ -91,7 +92,7 @@ impl Refused {
     }
 }
 
-/// What the database's own client says about encryption, in words that say what to do.
+/// Returns an explanation of the client's error about encryption, which says what to do.
 pub(super) fn explained(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(refused) = error.downcast_ref::<Refused>() {
         return Some(refused.to_string());
@@ -117,13 +118,13 @@ where
     type TlsConnect = Handshake;
     type Error = Refused;
 
-    // It is asked for where nothing is to be encrypted as well, and then never used.
+    // It is called where nothing is to be encrypted as well; its result is not used then.
     fn make_tls_connect(&mut self, domain: &str) -> Result<Handshake, Refused> {
         Ok(Handshake { connector: self.0.clone(), domain: domain.to_owned() })
     }
 }
 
-/// A handshake that is still to come.
+/// A handshake that has not begun yet.
 pub(super) struct Handshake {
     connector: Option<TlsConnector>,
     domain: String,
@@ -149,7 +150,7 @@ where
     }
 }
 
-/// An encrypted connection.
+/// An encrypted connection to the database.
 pub(super) struct Stream<S>(Box<Encrypted<S>>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
@@ -180,13 +181,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
     }
 }
 
-/// What a password's proof is bound to, so that it is good on this connection alone (RFC 5929, `tls-server-end-point`):
-/// the hash of the server's certificate, by the function it was signed with. Where that is another function than these,
-/// the proof is not bound.
+/// Returns the value that a password's proof is bound to, so that it is good on this connection alone (RFC 5929,
+/// `tls-server-end-point`): the hash of the server's certificate, by the function it was signed with. Returns `None`
+/// where that is another function than these: the proof is then not bound.
 fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     const RSA: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
     const ECDSA: [u8; 7] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
-    // A certificate is what was signed, how, and the signature.
+    // A certificate consists of the signed part, the algorithm and the signature.
     let (_, signed, _) = der(certificate)?;
     let (_, _, rest) = der(signed)?;
     let (_, how, _) = der(rest)?;
@@ -200,7 +201,7 @@ fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     Some(digest(algorithm, certificate).as_ref().to_vec())
 }
 
-/// The first value of a DER text: its tag, what is in it, and what follows it.
+/// Returns the first value of a DER text: its tag, its content, and the rest of the text.
 fn der(text: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = text.split_first()?;
     let (&first, rest) = rest.split_first()?;

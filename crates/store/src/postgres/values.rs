@@ -1,4 +1,4 @@
-//! Values on their way to PostgreSQL and back.
+//! Conversion of values to PostgreSQL and back.
 //!
 //! Invariant: a number is a BIGINT, text is TEXT, bytes are BYTEA; nothing else is ever bound or read.
 
@@ -23,10 +23,10 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
-/// Reads a row.
+/// Reads a row of a statement's result.
 ///
 /// # Errors
-/// When a column is of another kind than every engine has.
+/// When a column has a type other than BIGINT, TEXT or BYTEA.
 pub(super) fn row(row: &tokio_postgres::Row) -> Result<Row, Unavailable> {
     let value = |column: usize| -> Result<Value, Unavailable> {
         Ok(match *row.columns()[column].type_() {

@@ -1,6 +1,7 @@
-//! Acts of operators that are about no one workspace: only ever added to, each sealed together with the one before it.
+//! Acts of operators that are about no single workspace: only ever added to, each sealed together with the one before
+//! it.
 //!
-//! Invariant: of a switch the newest act of its name is how it stands.
+//! Invariant: the newest act of a switch's name is the state of the switch.
 
 use super::{settings, text};
 use crate::integrity::{LAST_ACT, last_act};
@@ -8,36 +9,35 @@ use crate::{Handle, Row, Unavailable};
 use scrip_engine::Timestamp;
 
 statements! {
-    /// Acts before one, newest first.
+    /// Reads acts before one, newest first.
     BEFORE = "SELECT n, kind, name, reason, actor, request, at FROM acts WHERE n < $1 ORDER BY n DESC LIMIT $2";
-    /// Acts that changed a switch.
+    /// Reads acts that changed a switch.
     SWITCHES = "SELECT n, kind, name, reason, actor, request, at, seal,
     (SELECT before.seal FROM acts AS before WHERE before.n < acts.n ORDER BY before.n DESC LIMIT 1)
     FROM acts WHERE kind IN ('model', 'provider') AND n < $1 ORDER BY n DESC LIMIT $2";
-    /// Acts that blocked people and ended blocks, oldest first.
+    /// Reads acts that blocked people and ended blocks, oldest first.
     BLOCKS = "SELECT kind, name, reason FROM acts WHERE kind IN ('block_person', 'unblock_person') ORDER BY n";
-    /// The last act.
+    /// Reads the number and the seal of the last act.
     LAST = "SELECT n, seal FROM acts ORDER BY n DESC LIMIT 1";
 }
 
-/// An act.
+/// An act of an operator, as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
-    /// Its number, from 1.
+    /// Number of the act, from 1.
     pub n: i64,
-    /// The act: `publish_catalog`, `migrate_catalog`, `portal_link`, `link_customer`, `make_operator_key`,
-    /// `revoke_operator_key`, `block_person`, `unblock_person`, or what was switched:
-    /// `model`, `provider`.
+    /// Kind of the act: `publish_catalog`, `migrate_catalog`, `portal_link`, `link_customer`, `make_operator_key`,
+    /// `revoke_operator_key`, `block_person`, `unblock_person`, or the kind of a switch: `model`, `provider`.
     pub kind: String,
-    /// The object or person it was done to.
+    /// Name of the object or person that the act was done to.
     pub name: String,
-    /// Anything else to be said of it; of a switch, why it is off, or nothing when it is on.
+    /// Detail of the act; for a switch, the reason why it is off, empty when it is on.
     pub detail: String,
-    /// The operator, as the journal names them.
+    /// Name of the operator, as the journal keeps it.
     pub actor: String,
-    /// The id of the request.
+    /// Identifier of the request.
     pub request: Option<String>,
-    /// The instant of the act.
+    /// Instant of the act.
     pub at: Timestamp,
 }
 
@@ -55,10 +55,10 @@ impl Act {
     }
 }
 
-/// Adds an act after the one before it.
+/// Appends an act after the one before it.
 ///
 /// # Errors
-/// When the store cannot write, or what came last is not what its seal says.
+/// When the store cannot write, or the last act does not carry its seal.
 pub async fn add(
     on: Handle<'_>,
     (kind, name, detail): (&str, &str, &str),
@@ -69,7 +69,7 @@ pub async fn add(
     on.store().append_act(texts.into_iter().chain([at.micros().into()]).collect()).await
 }
 
-/// Returns acts before one, newest first, at most so many.
+/// Returns acts before one, newest first, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -77,8 +77,8 @@ pub async fn before(on: Handle<'_>, n: i64, most: i64) -> Result<Vec<Act>, Unava
     Ok(on.read(BEFORE, vec![n.into(), most.into()]).await?.iter().map(Act::read).collect())
 }
 
-/// Returns acts before one that changed a switch, newest first, of at most so many. One that does not carry its seal
-/// can only switch something off: that is the safe side.
+/// Returns the acts that changed a switch, newest first, among at most `most` acts before one. An act that does not
+/// carry its seal can only switch something off: that is the safe side.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -92,11 +92,11 @@ pub async fn switches(on: Handle<'_>, n: i64, most: i64) -> Result<Vec<Act>, Una
 /// An act that blocked a person, or ended a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockAct {
-    /// The act's kind.
+    /// Kind of the act: `block_person` or `unblock_person`.
     pub kind: String,
-    /// The person's id, as it is shown.
+    /// Identifier of the person, as the API shows it.
     pub name: String,
-    /// The operator's reason.
+    /// Reason that the operator gave.
     pub reason: String,
 }
 
@@ -109,7 +109,7 @@ pub async fn blocks(on: Handle<'_>) -> Result<Vec<BlockAct>, Unavailable> {
     Ok(rows.iter().map(|row| BlockAct { kind: row.owned(0), name: row.owned(1), reason: row.owned(2) }).collect())
 }
 
-/// Returns whether the last act is the one that was noted as the last.
+/// Returns whether the last act is the one that the setting `last_act` names.
 ///
 /// # Errors
 /// When the store cannot answer.

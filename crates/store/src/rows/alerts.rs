@@ -1,35 +1,35 @@
-//! Alerts for operators, each thing once.
+//! Alerts for operators, each subject once.
 //!
-//! Invariant: what an alert is about names it, so the same again adds nothing.
+//! Invariant: the subject of an alert is its name, so a second alert about it adds nothing.
 
 use super::text;
 use crate::{Handle, Row, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
-    /// Adds an alert, unless it is there.
+    /// Adds an alert, unless there is one about the same subject.
     NEW = "INSERT INTO alerts (about, kind, workspace, detail, at) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (about) DO NOTHING";
-    /// Ends alerts by the beginning of what they are about.
+    /// Ends alerts by the beginning of their subject.
     END = "DELETE FROM alerts WHERE about LIKE $1";
-    /// Any alert by the beginning of what it is about.
+    /// Reads one alert by the beginning of its subject.
     ANY = "SELECT about FROM alerts WHERE about LIKE $1 LIMIT 1";
-    /// Alerts before an instant, newest first.
+    /// Reads alerts before an instant, newest first.
     BEFORE = "SELECT about, kind, workspace, detail, at FROM alerts WHERE at < $1 ORDER BY at DESC, about LIMIT $2";
 }
 
-/// An alert as it is kept.
+/// An alert, as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// What it is about: a kind, a colon and an object.
+    /// Subject of the alert: a kind, a colon and an object.
     pub about: String,
-    /// What is wrong, in a word.
+    /// Kind of the fault, in a word.
     pub kind: String,
-    /// The workspace that it concerns, if it is one alone.
+    /// Workspace that the alert concerns, if it is a single one.
     pub workspace: Option<WorkspaceId>,
-    /// What is wrong, in a sentence.
+    /// Description of the fault, in a sentence.
     pub detail: String,
-    /// The instant at which it was first raised.
+    /// Instant at which the alert was first raised.
     pub at: Timestamp,
 }
 
@@ -40,7 +40,7 @@ impl Alert {
     }
 }
 
-/// Adds an alert; `false` when it is there already.
+/// Adds an alert; returns `false` when there is one about its subject already.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -50,7 +50,7 @@ pub async fn add(on: Handle<'_>, alert: &Alert) -> Result<bool, Unavailable> {
     Ok(on.write(NEW, values).await? > 0)
 }
 
-/// Ends the alerts that are about something with this beginning; returns their number.
+/// Ends the alerts whose subject has this beginning; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -58,7 +58,7 @@ pub async fn end(on: Handle<'_>, beginning: &str) -> Result<usize, Unavailable> 
     on.write(END, vec![text(&format!("{beginning}%"))]).await
 }
 
-/// Returns whether an alert is about something with this beginning.
+/// Returns whether there is an alert whose subject has this beginning.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -66,7 +66,7 @@ pub async fn is_any(on: Handle<'_>, beginning: &str) -> Result<bool, Unavailable
     Ok(!on.read(ANY, vec![text(&format!("{beginning}%"))]).await?.is_empty())
 }
 
-/// Returns alerts before an instant in microseconds, newest first, at most so many.
+/// Returns alerts before an instant in microseconds, newest first, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -1,4 +1,6 @@
-//! Logs of recent uses, cleared away once their last use is long ago. The engines count in their own transactions.
+//! Logs of recent uses, deleted once their last use is long ago. The engines count in their own transactions.
+//!
+//! Invariant: a log is deleted only when its last use was before the given instant.
 
 use crate::{Handle, Unavailable};
 use scrip_engine::Timestamp;
@@ -9,7 +11,7 @@ statements! {
     SELECT kind, subject FROM allowances WHERE last < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
 }
 
-/// Deletes logs whose last use was before an instant, at most so many; returns their number.
+/// Deletes logs whose last use was before an instant, at most `most`; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.

@@ -1,39 +1,39 @@
-//! People whom the operator has blocked.
+//! Blocks of people by the operator.
 //!
-//! Invariant: a block is kept by the person's id and by the mailbox behind their address.
+//! Invariant: a block is kept by the person's id and by the mailbox behind the person's address.
 
 use super::text;
 use crate::{Handle, Row, Unavailable};
 use scrip_engine::{Timestamp, UserId};
 
 statements! {
-    /// Blocks a person, unless they are blocked.
+    /// Blocks a person, unless the person is blocked already.
     NEW = "INSERT INTO blocks (user_id, person, reason, actor, at, seal)
     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     /// Ends the block of a person.
     END = "DELETE FROM blocks WHERE user_id = $1";
-    /// The block of a person by their id.
+    /// Reads the block of a person by the id.
     OF = "SELECT user_id, reason, actor, at FROM blocks WHERE user_id = $1";
-    /// Ids of everyone who is blocked.
+    /// Reads the ids of all blocked people.
     USERS = "SELECT user_id FROM blocks";
-    /// Every block with its reason, by the person's id.
+    /// Reads every block with its reason, in the order of the people's ids.
     ALL_REASONS = "SELECT user_id, reason FROM blocks ORDER BY user_id";
-    /// Blocks of two people.
+    /// Reads the blocks of two people.
     AMONG = "SELECT user_id FROM blocks WHERE user_id IN ($1, $2)";
-    /// The block of a mailbox.
+    /// Reads the block of a mailbox.
     OF_MAILBOX = "SELECT user_id, reason, actor, at FROM blocks WHERE person = $1 LIMIT 1";
 }
 
-/// A block.
+/// A block of a person, as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// The blocked person.
+    /// Identifier of the blocked person.
     pub user: UserId,
-    /// The operator's reason.
+    /// Reason that the operator gave.
     pub reason: String,
-    /// The operator, as the journal names them.
+    /// Name of the operator, as the journal keeps it.
     pub actor: String,
-    /// The instant of the block.
+    /// Instant of the block.
     pub at: Timestamp,
 }
 
@@ -43,7 +43,7 @@ impl Block {
     }
 }
 
-/// Adds the block of a person whose mailbox this is, unless they are blocked.
+/// Adds the block of the person with this mailbox, unless the person is blocked already.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -78,7 +78,7 @@ pub async fn of_mailbox(on: Handle<'_>, mailbox: &str) -> Result<Option<Block>, 
     Ok(on.read(OF_MAILBOX, vec![text(mailbox)]).await?.first().map(Block::read))
 }
 
-/// Returns the ids of everyone who is blocked.
+/// Returns the ids of all blocked people.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -94,7 +94,7 @@ pub async fn is_any_of(on: Handle<'_>, [one, other]: [UserId; 2]) -> Result<bool
     Ok(!on.read(AMONG, vec![one.into(), other.into()]).await?.is_empty())
 }
 
-/// Returns everyone who is blocked, by id, with the operator's reason.
+/// Returns all blocked people, by id, each with the operator's reason.
 ///
 /// # Errors
 /// When the store cannot answer.

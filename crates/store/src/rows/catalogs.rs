@@ -1,4 +1,6 @@
-//! Versions of the catalog, in a list.
+//! Versions of the catalog, for the list of them.
+//!
+//! Invariant: these functions only read; [`crate::Store::publish`] adds versions.
 
 use super::text;
 use crate::integrity::{LAST_CATALOG, catalog_differences};
@@ -6,20 +8,20 @@ use crate::{Handle, Row, Unavailable, queries};
 use scrip_engine::Timestamp;
 
 statements! {
-    /// All catalog versions.
+    /// Reads all catalog versions, newest first.
     VERSIONS = "SELECT version, published_at, sha256, actor FROM catalogs ORDER BY version DESC";
 }
 
-/// A published version.
+/// A published catalog version, as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Its number.
+    /// Number of the version.
     pub version: u32,
-    /// The instant from which on it is in force.
+    /// Instant from which the version is in force.
     pub published_at: Timestamp,
-    /// SHA-256 of its text, in hexadecimal.
+    /// SHA-256 of the version's text, in hexadecimal.
     pub sha256: String,
-    /// The operator who published it, as the audit log names them.
+    /// Name of the operator who published it, as the audit log shows it.
     pub actor: String,
 }
 
@@ -38,7 +40,8 @@ pub async fn versions(on: Handle<'_>) -> Result<Vec<Version>, Unavailable> {
     Ok(rows.iter().map(read).collect())
 }
 
-/// Returns what is wrong with the versions, in words: one that does not carry its seal, one that is missing at the end.
+/// Returns the faults of the versions, in words: a version that does not carry its seal, a version that is missing at
+/// the end.
 ///
 /// # Errors
 /// When the store cannot answer.

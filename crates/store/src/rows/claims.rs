@@ -1,6 +1,6 @@
-//! Things that only one workspace may have: a person's lifetime grants, an operator's own id, a key.
+//! Claims, each of one workspace: a person's lifetime grants, an operator's own id, a key.
 //!
-//! Invariant: a claim is made with an entry; what is added here follows from one that an older version made.
+//! Invariant: a claim is made with an entry; a claim that is added here is derived from one that an older version made.
 
 use super::text;
 use crate::journal::Body;
@@ -8,29 +8,29 @@ use crate::{Claim, Handle, Unavailable, Value};
 use scrip_engine::WorkspaceId;
 
 statements! {
-    /// The workspace that has a claim.
+    /// Reads the workspace that has a claim.
     HOLDER = "SELECT workspace FROM claims WHERE scope = $1 AND claim = $2";
-    /// Workspaces that have claims of a scope.
+    /// Reads workspaces that have claims of a scope.
     HOLDERS = "SELECT workspace FROM claims WHERE scope = $1 ORDER BY workspace LIMIT $2";
     /// Releases a claim of a workspace that was never opened.
     RELEASE = "DELETE FROM claims WHERE scope = $1 AND claim = $2 AND workspace = $3";
-    /// Claims on what a person gets once, after one, with the entry that opened the workspace of each.
+    /// Reads claims of people after one, each with the entry that opened its workspace.
     OF_PEOPLE = "SELECT claims.claim, claims.workspace, history.body
     FROM claims JOIN history ON history.workspace = claims.workspace AND history.seq = 1
     WHERE claims.scope = 'person' AND claims.claim > $1 ORDER BY claims.claim LIMIT $2";
-    /// Adds a claim that follows from another, unless it is there.
+    /// Adds a claim that is derived from another, unless it exists.
     NEW = "INSERT INTO claims (scope, claim, workspace, seal) VALUES ($1, $2, $3, $4)
     ON CONFLICT DO NOTHING";
 }
 
-/// A claim on what a person gets once, with the first entry of its workspace.
+/// A person's claim, with the first entry of its workspace.
 #[derive(Debug)]
 pub struct OfPerson {
-    /// What is claimed: a hash of the person.
+    /// Claimed name: a hash of the person.
     pub what: String,
-    /// The workspace that has it.
+    /// Workspace that has the claim.
     pub workspace: WorkspaceId,
-    /// The entry that opened the workspace.
+    /// Entry that opened the workspace.
     pub opening: Body,
 }
 
@@ -43,7 +43,7 @@ pub async fn holder(on: Handle<'_>, scope: &str, what: &str) -> Result<Option<Wo
     Ok(rows.first().map(|row| row.workspace(0)))
 }
 
-/// Returns the workspaces that have claims of a scope, at most so many.
+/// Returns the workspaces that have claims of a scope, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -60,7 +60,7 @@ pub async fn release(on: Handle<'_>, claim: &Claim, workspace: WorkspaceId) -> R
     on.write(RELEASE, vec![text(&claim.scope), text(&claim.what), workspace.into()]).await.map(drop)
 }
 
-/// Returns claims on what a person gets once after one, in the order of what is claimed, at most so many.
+/// Returns people's claims after one, in the order of their names, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer, or an entry cannot be read.
@@ -73,7 +73,7 @@ pub async fn of_people(on: Handle<'_>, after: &str, most: i64) -> Result<Vec<OfP
     rows.iter().map(read).collect()
 }
 
-/// Adds a claim that follows from one of an older version, unless it is there; returns whether it was added.
+/// Adds a claim that is derived from one of an older version, unless it exists; returns whether it was added.
 ///
 /// # Errors
 /// When the store cannot write.

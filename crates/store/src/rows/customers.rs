@@ -1,14 +1,15 @@
-//! Stripe customers of workspaces, and whether anything is new about them: the number of hints that came, and of those
-//! that had come when the customer was last reconciled.
+//! Stripe customers of workspaces. A customer has news when more hints have come than had come when it was last
+//! reconciled.
 //!
-//! Invariant: one process has the lease of a customer at a time, and a row that does not carry its seal is nobody's.
+//! Invariant: one process has the lease of a customer at a time, and a row that does not carry its seal belongs to no
+//! workspace.
 
 use super::text;
 use crate::{Handle, Row, Statement, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
-    /// The Stripe customer of a workspace.
+    /// Reads the Stripe customer of a workspace.
     OF = "SELECT customer, seal FROM customers WHERE workspace = $1";
     /// Adds a customer with a hint, unless the workspace or the customer has another.
     NEW = "INSERT INTO customers (workspace, customer, created_at, hinted, looked, due_at, attempts, lease_until, seal)
@@ -34,23 +35,24 @@ statements! {
     LEASE_ONE = "UPDATE customers SET lease_until = $3, hinted = hinted + 1,
     attempts = CASE WHEN attempts < 0 THEN 1 ELSE attempts + 1 END
     WHERE workspace = $1 AND lease_until <= $2 RETURNING workspace, customer, hinted, attempts, seal";
-    /// Makes a lease last longer, if no other process has taken it.
+    /// Extends a lease, unless another process has taken it.
     RENEW = "UPDATE customers SET lease_until = $2
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
-    /// Marks a customer as reconciled up to hint `$2`.
+    /// Marks the customer reconciled up to hint `$2`.
     RECONCILED = "UPDATE customers SET looked = $2, lease_until = 0, attempts = 0
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
-    /// The same, and has the customer probed at `$4`, if no hint comes before: `attempts` below zero says so.
+    /// Marks the customer reconciled up to hint `$2`, and has it probed at `$4` unless a hint comes before: `attempts`
+    /// below zero marks the probe.
     PROBE_AT = "UPDATE customers SET looked = $2, lease_until = 0,
     hinted = CASE WHEN hinted > $2 THEN hinted ELSE hinted + 1 END,
     due_at = CASE WHEN hinted > $2 THEN due_at ELSE $4 END,
     attempts = CASE WHEN hinted > $2 THEN 0 ELSE -1 END
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
-    /// Has a customer that could not be reconciled tried again at `$2`, or at once when a hint came meanwhile.
+    /// Sets the next attempt at a customer that could not be reconciled to `$2`, or to now when a hint came meanwhile.
     RETRY_AT = "UPDATE customers
     SET due_at = CASE WHEN hinted > $4 THEN due_at ELSE $2 END, lease_until = 0
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
-    /// Number of hints at a workspace's customer, and of events that may be about it, that are not reconciled.
+    /// Counts the hints at a workspace's customer, and the events that may be about it, that are not reconciled.
     WAITING = "SELECT (SELECT COUNT(*) FROM customers WHERE workspace = $1 AND hinted > looked AND attempts >= 0)
     + (SELECT COUNT(*) FROM provider_events WHERE handled_at IS NULL
        AND (customer IS NULL OR customer IN (SELECT customer FROM customers WHERE workspace = $1)))";
@@ -59,25 +61,25 @@ statements! {
 /// A customer that is leased to this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leased {
-    /// The workspace.
+    /// Workspace that has the customer.
     pub workspace: WorkspaceId,
-    /// Its customer.
+    /// Identifier of the customer at Stripe.
     pub customer: String,
-    /// Number of hints that had come.
+    /// Number of hints that had come when the lease began.
     pub hinted: i64,
     /// Attempt number, starting at 1; 0 is a probe, which no hint has caused.
     pub attempt: i64,
-    /// The instant at which the lease ends, in microseconds, which is also what it is known by.
+    /// Instant at which the lease ends, in microseconds; it also identifies the lease.
     pub until: i64,
 }
 
 impl Leased {
-    /// Returns whether no hint came, and a renewal that is awaited is to be probed for.
+    /// Returns whether the lease is a probe for an awaited renewal, which no hint has caused.
     pub fn is_probe(&self) -> bool {
         self.attempt == 0
     }
 
-    /// Reads a leased row that still names the customer it was written with: nothing is granted from another.
+    /// Reads a leased row that carries its seal; `None` for any other: its customer may be another workspace's.
     fn sealed(on: Handle<'_>, row: &Row, until: Timestamp) -> Option<Leased> {
         on.store().seals().is_sealed("customers", &row.0[..2], row.bytes(4)).then(|| Leased {
             workspace: row.workspace(0),
@@ -122,7 +124,7 @@ pub async fn replace(on: Handle<'_>, workspace: WorkspaceId, gone: &str, new: &s
     on.write(REPLACE, vec![workspace.into(), text(gone), text(new), seal]).await.map(drop)
 }
 
-/// Returns whether anything new about a workspace's customer is not reconciled.
+/// Returns whether a hint or an event about a workspace's customer is not reconciled.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -160,7 +162,7 @@ pub async fn hint_all(on: Handle<'_>, now: Timestamp) -> Result<usize, Unavailab
     on.write(HINT_ALL, vec![now.micros().into()]).await
 }
 
-/// Leases customers that are due by now until an instant, at most so many.
+/// Leases customers that are due by now until an instant, at most `most`.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -183,7 +185,7 @@ pub async fn lease_one(
     Ok(rows.first().and_then(|row| Leased::sealed(on, row, until)))
 }
 
-/// Makes a lease last until an instant, and knows it by that; `false` when another process has taken it.
+/// Extends a lease to an instant, which identifies it from then on; `false` when another process has taken it.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -212,7 +214,7 @@ pub async fn probe_at(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result
     on.take(PROBE_AT, values).await.map(drop)
 }
 
-/// Has a leased customer that could not be reconciled tried again at an instant, or at once when a hint came meanwhile.
+/// Sets the next attempt at a leased customer to an instant, or to now when a hint came meanwhile.
 ///
 /// # Errors
 /// When the store cannot write.

@@ -1,6 +1,6 @@
 //! Entries of the journal: all of them, or one workspace's.
 //!
-//! Invariant: one workspace's entries show everything that was committed before the call.
+//! Invariant: a read of one workspace's entries includes everything that was committed before the call.
 
 use crate::journal::JournalRow;
 use crate::postgres::OLDEST;
@@ -8,24 +8,25 @@ use crate::{Handle, Row, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
-    /// The entries that say what a hold is: those that opened it, last extended it, and ended it.
+    /// Reads the entries that a hold is folded from: the one that opened it, the last that extended it, and the one
+    /// that ended it.
     OF_HOLD = "SELECT history.position, history.workspace, history.seq, history.at, history.idempotency_key,
     history.request_hash, history.next_due_at, history.body, history.previous_hash, history.hash
     FROM holds JOIN history ON history.workspace = holds.workspace
     AND history.seq IN (holds.opened, holds.extended, holds.ended)
     WHERE holds.workspace = $1 AND holds.n = $2 ORDER BY history.seq";
-    /// Entries of a workspace before one, newest first.
+    /// Reads entries of a workspace before one, newest first.
     BEFORE = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
     FROM history WHERE workspace = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
-    /// Entries of a workspace up to one, oldest first.
+    /// Reads entries of a workspace up to one, oldest first.
     UP_TO = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
     FROM history WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
-    /// All entries after a position.
+    /// Reads all entries after a position.
     AFTER = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
     FROM entries WHERE position > $1 ORDER BY position LIMIT $2";
-    /// The position of the last entry.
+    /// Reads the position of the last entry.
     LAST_POSITION = "SELECT COALESCE(MAX(position), 0) FROM entries";
-    /// Entries of a workspace after one and up to another, oldest first, at most so many.
+    /// Reads entries of a workspace after one and up to another, oldest first.
     BETWEEN = "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
     FROM history WHERE workspace = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4";
 }
@@ -38,7 +39,7 @@ fn number(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
-/// Returns entries of the journal after a position, at most so many.
+/// Returns entries of the journal after a position, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -75,7 +76,7 @@ pub async fn up_to(on: Handle<'_>, workspace: WorkspaceId, seq: u64) -> Result<V
     Ok(read(&on.history(UP_TO, workspace, &[number(seq)]).await?))
 }
 
-/// Returns entries of a workspace after one and up to another, oldest first, at most so many.
+/// Returns entries of a workspace after one and up to another, oldest first, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -88,7 +89,7 @@ pub async fn between(
     Ok(read(&on.history(BETWEEN, workspace, &[number(after), number(to), most]).await?))
 }
 
-/// Returns entries of a workspace before one, newest first, at most so many.
+/// Returns entries of a workspace before one, newest first, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -101,7 +102,8 @@ pub async fn before(
     Ok(read(&on.history(BEFORE, workspace, &[seq, most]).await?))
 }
 
-/// Returns the entries that say what a hold is: those that opened it, last extended it, and ended it.
+/// Returns the entries that a hold is folded from: the one that opened it, the last that extended it, and the one that
+/// ended it.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -1,21 +1,21 @@
-//! People by what an identity provider knows them as.
+//! Identities of people at identity providers, by issuer and subject.
 //!
-//! Invariant: a subject of a provider is one person for ever, whatever address it has there.
+//! Invariant: a subject of an identity provider is one person for ever, whatever address it has there.
 
 use super::text;
 use crate::{Handle, Row, Unavailable};
 use scrip_engine::{Timestamp, UserId};
 
 statements! {
-    /// The address of the person whom an identity provider knows by a subject.
+    /// Reads the address of the person that has a subject at an identity provider.
     BY_SUBJECT = "SELECT identities.user_id, users.email, identities.seal, users.seal FROM identities
     JOIN users ON users.id = identities.user_id WHERE identities.issuer = $1 AND identities.subject = $2";
-    /// Adds a subject of an identity provider, unless it or the person is known there.
+    /// Adds a subject of an identity provider, unless it is known, or the person has another one there.
     NEW = "INSERT INTO identities (issuer, subject, user_id, created_at, seal)
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 }
 
-/// Returns the address of the person whom an identity provider knows by a subject.
+/// Returns the address of the person that has a subject at an identity provider.
 ///
 /// # Errors
 /// When the store cannot answer, or the row does not carry its seal: the address alone would let another person in.
@@ -34,7 +34,7 @@ pub async fn address_of(on: Handle<'_>, issuer: &str, subject: &str) -> Result<O
     }
 }
 
-/// Adds a subject of an identity provider, unless it or the person is known there.
+/// Adds a subject of an identity provider, unless it is known, or the person has another one there.
 ///
 /// # Errors
 /// When the store cannot write.

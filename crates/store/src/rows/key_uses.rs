@@ -1,17 +1,19 @@
 //! Instants at which keys of workspaces were last used, to the minute.
+//!
+//! Invariant: the recorded instant of a key never goes back.
 
 use crate::{Handle, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
-    /// Notes when a key was last used.
+    /// Records the instant of a key's last use.
     MARK = "INSERT INTO key_uses (workspace, n, used_at) VALUES ($1, $2, $3)
     ON CONFLICT (workspace, n) DO UPDATE SET used_at = excluded.used_at WHERE key_uses.used_at < excluded.used_at";
-    /// Instants at which the keys of a workspace were last used.
+    /// Reads the instants at which the keys of a workspace were last used.
     OF = "SELECT n, used_at FROM key_uses WHERE workspace = $1";
 }
 
-/// Notes that a key was used at an instant, unless a later use is noted.
+/// Records that a key was used at an instant, unless a later use is recorded.
 ///
 /// # Errors
 /// When the store cannot write.

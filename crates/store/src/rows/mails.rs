@@ -1,13 +1,13 @@
-//! Mails that are to be sent, and what became of them.
+//! Mails that are to be sent, and the result of each.
 //!
-//! Invariant: no link, token or key is ever in a row: links are made when a mail is sent.
+//! Invariant: no row contains a link, token or key: links are made when a mail is sent.
 
 use super::text;
 use crate::{Handle, NewMail, Row, Unavailable, queries};
 use scrip_engine::Timestamp;
 
 statements! {
-    /// Any mail that is due by now.
+    /// Reads one mail that is due by now.
     DUE = "SELECT id FROM mails
     WHERE due_at <= $1 AND lease_until <= $1 AND sent_at IS NULL AND failed IS NULL LIMIT 1";
     /// Leases mails that are due by now. An attempt counts when it begins.
@@ -15,13 +15,13 @@ statements! {
     SELECT id FROM mails WHERE due_at <= $1 AND lease_until <= $1 AND sent_at IS NULL AND failed IS NULL
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
     RETURNING id, kind, recipient, data, attempts, seal";
-    /// Marks a mail as sent, by whichever process.
+    /// Marks a mail as sent, whichever process has sent it.
     SENT =
     "UPDATE mails SET sent_at = $2, lease_until = 0, failed = NULL WHERE id = $1 AND sent_at IS NULL RETURNING id";
-    /// Puts a mail off that was not sent in this attempt.
+    /// Postpones a mail that was not sent in this attempt.
     LATER = "UPDATE mails SET due_at = $3, lease_until = 0
     WHERE id = $1 AND attempts = $2 AND sent_at IS NULL RETURNING id";
-    /// Gives a mail up that was not sent in this attempt.
+    /// Gives up a mail that was not sent in this attempt.
     FAILED = "UPDATE mails SET failed = $3, lease_until = 0
     WHERE id = $1 AND attempts = $2 AND sent_at IS NULL RETURNING id";
 }
@@ -29,17 +29,17 @@ statements! {
 /// A mail that is leased to this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leased {
-    /// The mail's id.
+    /// Identifier of the mail.
     pub id: String,
-    /// Its kind.
+    /// Kind of the mail, by which its text is chosen.
     pub kind: String,
-    /// The address it is for.
+    /// Address of the recipient.
     pub recipient: String,
-    /// The values of its text, as JSON.
+    /// Values of its text, as JSON.
     pub data: String,
     /// Attempt number, starting at 1.
     pub attempt: i64,
-    /// Whether the row is what was written: a mail to another address could sign its reader in.
+    /// `true` when the row carries its seal: a mail to another address could sign its reader in.
     pub is_sealed: bool,
 }
 
@@ -67,7 +67,7 @@ pub async fn is_any_due(on: Handle<'_>, now: Timestamp) -> Result<bool, Unavaila
     Ok(!on.read(DUE, vec![now.micros().into()]).await?.is_empty())
 }
 
-/// Leases mails that are due by now until an instant, at most so many.
+/// Leases mails that are due by now until an instant, at most `most`.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -76,7 +76,7 @@ pub async fn lease(on: Handle<'_>, now: Timestamp, until: Timestamp, most: i64) 
     Ok(rows.iter().map(|row| Leased::read(on, row)).collect())
 }
 
-/// Marks a mail as sent; `false` when it was before.
+/// Marks a mail as sent; returns `false` when it was marked before.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -84,7 +84,7 @@ pub async fn mark_sent(on: Handle<'_>, id: &str, now: Timestamp) -> Result<bool,
     Ok(!on.take(SENT, vec![text(id), now.micros().into()]).await?.is_empty())
 }
 
-/// Puts a mail off until an instant, if it was not sent and this attempt is the last one.
+/// Postpones a mail to an instant, if it was not sent and this attempt is the last one.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -92,7 +92,7 @@ pub async fn put_off(on: Handle<'_>, id: &str, attempt: i64, until: Timestamp) -
     Ok(!on.take(LATER, vec![text(id), attempt.into(), until.micros().into()]).await?.is_empty())
 }
 
-/// Gives a mail up with the cause, if it was not sent and this attempt is the last one.
+/// Gives up a mail with the cause, if it was not sent and this attempt is the last one.
 ///
 /// # Errors
 /// When the store cannot write.

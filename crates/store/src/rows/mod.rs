@@ -1,10 +1,10 @@
-//! Rows with types: every statement that is not an engine's own, one file a subject, each behind a function.
+//! Typed rows: every statement that is not an engine's own, in one file for each subject, each behind a function.
 //!
-//! A function takes the handle that it is to use and returns a struct. What a seal is over is sealed and checked here.
+//! A function takes the handle to use and returns a struct. Sealed columns are sealed and checked here.
 //!
 //! Invariant: no statement and no number of a column leaves this folder.
 
-/// Declares statements, and lists all of a file, so that a test shows each to both engines.
+/// Declares statements, and lists all of a file, so that a test can prepare each on both engines.
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
         $($(#[$doc])* const $name: &str = $sql;)*

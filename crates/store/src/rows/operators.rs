@@ -1,29 +1,29 @@
-//! Keys of operators, and what each has granted of what it may grant in a day.
+//! Keys of operators, and the units that each has granted of its daily limit.
 //!
-//! Invariant: a key that does not carry its seal is none, and a count that does not grants nothing.
+//! Invariant: a key that does not carry its seal is no key, and a count that does not carry its seal allows no grant.
 
 use super::{bytes, text};
 use crate::{Handle, Row, Unavailable, Value};
 use scrip_engine::Timestamp;
 
 statements! {
-    /// Operator keys, oldest first.
+    /// Reads operator keys, oldest first.
     KEYS = "SELECT hash, name, last4, created_at, scopes, grants_per_day, expires_at, revoked_at, last_used_at, seal
     FROM operator_keys ORDER BY created_at, hash";
-    /// Adds an operator key, unless a good one has its name.
+    /// Adds an operator key, unless a valid one has its name.
     NEW = "INSERT INTO operator_keys (hash, name, last4, created_at, scopes, grants_per_day, expires_at, seal)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE NOT EXISTS (SELECT 1 FROM operator_keys
     WHERE name = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4))";
     /// Revokes an operator key.
     REVOKE = "UPDATE operator_keys SET revoked_at = $1, seal = $3
     WHERE hash = $2 AND revoked_at IS NULL";
-    /// Notes when an operator key was used.
+    /// Records the instant of an operator key's use.
     USED = "UPDATE operator_keys SET last_used_at = $1 WHERE hash = $2";
-    /// Begins the count of what an operator key grants in a day.
+    /// Begins the count of the units that an operator key grants in a day.
     NEW_GRANT = "INSERT INTO operator_grants (hash, day, amount, seal) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    /// Units that an operator key granted on the last day that it granted any.
+    /// Reads the units that an operator key granted on the last day on which it granted any.
     GRANT = "SELECT day, amount, seal FROM operator_grants WHERE hash = $1";
-    /// Sets them, unless they are others than `$5` and `$6` meanwhile.
+    /// Sets the day and the units, unless they differ from `$5` and `$6` by now.
     SET_GRANT = "UPDATE operator_grants SET day = $2, amount = $3, seal = $4
     WHERE hash = $1 AND day = $5 AND amount = $6";
 }
@@ -33,21 +33,21 @@ statements! {
 pub struct Key {
     /// SHA-256 of the secret.
     pub hash: [u8; 32],
-    /// Name in lists.
+    /// Name of the key in lists.
     pub name: String,
-    /// The secret's last four letters.
+    /// Last four letters of the secret.
     pub last4: String,
-    /// The instant at which it was made.
+    /// Instant at which the key was made.
     pub created_at: Timestamp,
-    /// Names of its scopes, separated by blanks.
+    /// Names of the key's scopes, separated by blanks.
     pub scopes: String,
-    /// Units that it may grant in a day of UTC; absent is no limit.
+    /// Number of units that the key may grant in a day of UTC; `None` without a limit.
     pub grants_per_day: Option<i64>,
-    /// The instant from which on it is dead.
+    /// Instant from which the key is invalid; `None` without an end.
     pub expires_at: Option<Timestamp>,
-    /// The instant at which it was revoked.
+    /// Instant at which the key was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// The instant of its last use, to a minute.
+    /// Instant of the last use, to a minute.
     pub last_used_at: Option<Timestamp>,
 }
 
@@ -84,9 +84,9 @@ impl Key {
 /// Units that a key granted on a day, counted in days since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Granted {
-    /// The last day on which it granted any.
+    /// Last day on which the key granted units.
     pub day: i64,
-    /// Units on that day.
+    /// Number of units on that day.
     pub amount: i64,
 }
 
@@ -100,14 +100,14 @@ pub async fn keys(on: Handle<'_>) -> Result<Vec<Key>, Unavailable> {
     Ok(rows.iter().filter(is_sealed).filter_map(Key::read).collect())
 }
 
-/// Adds a key that is not revoked; `false` where a good one has its name.
+/// Adds a key that is not revoked; returns `false` where a valid one has its name.
 ///
 /// # Errors
 /// When the store cannot write.
 pub async fn add(on: Handle<'_>, key: &Key) -> Result<bool, Unavailable> {
     let mut values = Key { revoked_at: None, ..key.clone() }.columns();
     let seal = on.store().seals().seal("operator_keys", &values);
-    // A new row has no instant of its revocation.
+    // A new row has no column for the instant of revocation: its seal comes in that place.
     values[7] = seal;
     Ok(on.write(NEW, values).await? == 1)
 }
@@ -122,7 +122,7 @@ pub async fn revoke(on: Handle<'_>, key: &Key, now: Timestamp) -> Result<(), Una
     on.write(REVOKE, vec![now.micros().into(), bytes(&key.hash), seal]).await.map(drop)
 }
 
-/// Notes that a key was used at an instant.
+/// Records that a key was used at an instant.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -130,7 +130,7 @@ pub async fn mark_used(on: Handle<'_>, hash: &[u8; 32], now: Timestamp) -> Resul
     on.write(USED, vec![now.micros().into(), bytes(hash)]).await.map(drop)
 }
 
-/// Begins the count of what a key grants in a day, at nothing.
+/// Begins the count of the units that a key grants in a day, at zero.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -140,7 +140,7 @@ pub async fn begin_counting(on: Handle<'_>, hash: &[u8; 32]) -> Result<(), Unava
     on.write(NEW_GRANT, values).await.map(drop)
 }
 
-/// Returns what a key granted on the last day that it granted any.
+/// Returns the units that a key granted on the last day on which it granted any.
 ///
 /// # Errors
 /// When the store cannot answer, or the count is missing or does not carry its seal.
@@ -155,7 +155,7 @@ pub async fn granted(on: Handle<'_>, hash: &[u8; 32]) -> Result<Granted, Unavail
         .ok_or_else(|| Unavailable("what an operator key granted today is missing or not sealed".to_owned()))
 }
 
-/// Sets what a key granted; `false` where it is something else than before meanwhile.
+/// Sets the units that a key granted; returns `false` where the row has changed since it was read.
 ///
 /// # Errors
 /// When the store cannot write.

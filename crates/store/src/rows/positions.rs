@@ -1,15 +1,17 @@
-//! The entries up to which the projections are folded.
+//! Positions up to which the projections are folded.
+//!
+//! Invariant: these functions only read; the projector writes the rows.
 
 use crate::{Handle, Unavailable};
 
 statements! {
-    /// The position up to which everything is folded.
+    /// Reads the position up to which everything is folded.
     PROJECTED = "SELECT position FROM positions WHERE name = 'views'";
-    /// Names that no projector writes.
+    /// Reads the names of rows that no projector writes.
     OTHERS = "SELECT name FROM positions WHERE name NOT IN ('views', 'index')";
 }
 
-/// Returns the position up to which everything is folded; `None` before the first entry is.
+/// Returns the position up to which everything is folded; `None` before the first entry is folded.
 ///
 /// # Errors
 /// When the store cannot answer.

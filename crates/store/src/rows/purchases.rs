@@ -1,23 +1,23 @@
-//! Purchases: written before Stripe is asked, with what its idempotency keys are made from.
+//! Purchases, written before Stripe is called, with the values that its idempotency keys are made from.
 //!
-//! Invariant: a row that does not carry its seal is none, since its checkout session might be another workspace's.
+//! Invariant: a row that does not carry its seal is ignored, since its checkout session might be another workspace's.
 
 use super::text;
 use crate::{Handle, Row, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
-    /// Adds a purchase.
+    /// Adds a purchase, unless there is one with its id.
     NEW = "INSERT INTO purchases
     (id, workspace, what, catalog, amount, currency, session, url, created_at, expires_at, seal)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
-    /// Purchases that a workspace may still pay, newest first.
+    /// Reads purchases of a workspace that are not closed and run out after `$2`, newest first.
     OPEN = "SELECT id, workspace, what, catalog, amount, currency, session, url,
     created_at, expires_at, seal FROM purchases WHERE workspace = $1 AND closed_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id";
-    /// A purchase by its id, over or not.
+    /// Reads a purchase by its id, closed or not.
     BY_ID = "SELECT id, workspace, what, catalog, amount, currency, session, url, created_at, expires_at, seal
     FROM purchases WHERE id = $1";
-    /// Gives a purchase its checkout session, unless it was given up meanwhile or has another.
+    /// Gives a purchase its checkout session, unless it was closed meanwhile or has another.
     OFFER = "UPDATE purchases SET session = $2, url = $3, seal = $4
     WHERE id = $1 AND closed_at IS NULL AND (session IS NULL OR session = $2)";
     /// Closes a purchase, paid or not, unless it has another checkout session meanwhile.
@@ -29,25 +29,25 @@ statements! {
 /// A purchase that a person decided on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purchase {
-    /// The purchase's id.
+    /// Identifier of the purchase.
     pub id: String,
-    /// The workspace that pays.
+    /// Identifier of the workspace that pays.
     pub workspace: WorkspaceId,
-    /// What is bought, in the words that the payment's key is made from.
+    /// Name of the purchased plan or pack, in the form that Stripe's idempotency key is made from.
     pub what: String,
-    /// The catalog version of its price.
+    /// Number of the catalog version of its price.
     pub catalog: i64,
-    /// The price, in the smallest unit of the currency.
+    /// Price, in the smallest unit of the currency.
     pub amount: i64,
-    /// The currency.
+    /// Currency of the price.
     pub currency: String,
-    /// The checkout session, once there is one.
+    /// Identifier of the checkout session, once there is one.
     pub session: Option<String>,
-    /// The address of the checkout session.
+    /// Address of the checkout session.
     pub url: Option<String>,
-    /// The instant at which it was decided on.
+    /// Instant at which the purchase was decided on.
     pub created_at: Timestamp,
-    /// The instant from which on it cannot be paid.
+    /// Instant from which it cannot be paid.
     pub expires_at: Timestamp,
 }
 
@@ -102,8 +102,8 @@ pub async fn open(on: Handle<'_>, workspace: WorkspaceId) -> Result<Vec<Purchase
     Ok(rows.iter().filter_map(|row| Purchase::sealed(on, row)).collect())
 }
 
-/// Returns the checkout sessions of a workspace's purchases that are not closed, whether their rows carry their seals
-/// or not: closing one that is over gives nothing away.
+/// Returns the checkout sessions of a workspace's purchases that are not closed, whether or not their rows carry their
+/// seals: to close a session that is over is harmless.
 ///
 /// # Errors
 /// When the store cannot answer.

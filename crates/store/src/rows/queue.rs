@@ -1,6 +1,6 @@
-//! Runs that are to be worked on, by lease.
+//! Queue of runs to be worked on, by lease.
 //!
-//! Invariant: leases are in machine time, work is due in the time of its clock.
+//! Invariant: leases are in the machine's time; work is due in the time of its workspace's clock.
 
 use crate::{Handle, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
@@ -14,21 +14,21 @@ statements! {
     LEASE_ON_CLOCK = "UPDATE queue SET lease_until = $2 WHERE (workspace, n) IN (
     SELECT workspace, n FROM queue WHERE test_clock = $4 AND due_at <= $5 AND lease_until <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
     RETURNING workspace, n";
-    /// Number of runs that are due on a test clock, leased or not.
+    /// Counts the runs that are due on a test clock, leased or not.
     LEFT_ON_CLOCK = "SELECT COUNT(*) FROM queue WHERE test_clock = $1 AND due_at <= $2";
-    /// Puts a run back until an instant.
+    /// Returns a run to the queue until an instant.
     PUT_OFF = "UPDATE queue SET lease_until = 0, due_at = $3 WHERE workspace = $1 AND n = $2";
-    /// Makes a lease last longer.
+    /// Extends a lease, unless it lasts longer already.
     RENEW = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until < $3";
-    /// Makes a lease end sooner.
+    /// Shortens a lease, unless it ends sooner already.
     SHORTEN = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until > $3";
 }
 
-/// A run that is leased, by its workspace and its number there.
+/// Identity of a leased run: its workspace and its number there.
 pub type Leased = (WorkspaceId, u32);
 
-/// Leases runs that are due on a clock until an instant of the machine, at most so many. A test clock comes with the
-/// instant at which it stands.
+/// Leases runs that are due on a clock until an instant of the machine's time, at most `most`. A test clock comes with
+/// its present instant.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -59,7 +59,7 @@ pub async fn is_any_left(on: Handle<'_>, test_clock: i64, now: Timestamp) -> Res
     Ok(rows.first().is_some_and(|row| row.integer(0) > 0))
 }
 
-/// Puts a run back, to be worked on again at an instant of its clock.
+/// Returns a run to the queue, to be worked on again at an instant of its clock.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -67,7 +67,7 @@ pub async fn put_off(on: Handle<'_>, run: Leased, until: Timestamp) -> Result<()
     on.take(PUT_OFF, values(run, until)).await.map(drop)
 }
 
-/// Makes a lease last until an instant, if it would end before.
+/// Extends a lease to an instant, if it would end before.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -75,7 +75,7 @@ pub async fn renew(on: Handle<'_>, run: Leased, until: Timestamp) -> Result<(), 
     on.take(RENEW, values(run, until)).await.map(drop)
 }
 
-/// Makes a lease end at an instant, if it would end after.
+/// Shortens a lease to an instant, if it would end after.
 ///
 /// # Errors
 /// When the store cannot write.

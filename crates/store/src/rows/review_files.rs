@@ -1,6 +1,7 @@
-//! Files of applications for reviews; their bytes are where outputs are, by their hash.
+//! Files of applications for reviews; their bytes are stored with the outputs, by their hash.
 //!
-//! Invariant: a row that does not carry its seal is none, since the file it names might be another workspace's output.
+//! Invariant: a row that does not carry its seal is ignored, since the file it names might be another workspace's
+//! output.
 
 use super::text;
 use crate::{Handle, Row, Unavailable, Value};
@@ -12,7 +13,7 @@ statements! {
     (workspace, number, file, name, content_type, bytes, sha256, actor, added_at, seal)
     SELECT $1, $2, COALESCE(MAX(file), 0) + 1, $3, $4, $5, $6, $7, $8, $10 FROM review_files
     WHERE workspace = $1 AND number = $2 HAVING COUNT(*) < $9 ON CONFLICT DO NOTHING";
-    /// The files of an application.
+    /// Reads the files of an application.
     OF = "SELECT file, name, content_type, bytes, sha256, actor, added_at, seal FROM review_files
     WHERE workspace = $1 AND number = $2 ORDER BY file";
 }
@@ -20,19 +21,19 @@ statements! {
 /// A file of an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReviewFile {
-    /// Its number in the application; 0 until it is kept.
+    /// Number of the file in the application; 0 until it is stored.
     pub file: u32,
-    /// Its name.
+    /// Name of the file, as it was uploaded.
     pub name: String,
-    /// Its media type.
+    /// Media type of the file.
     pub content_type: String,
-    /// Its size in bytes.
+    /// Size of the file in bytes.
     pub bytes: i64,
-    /// Its SHA-256 in hexadecimal.
+    /// SHA-256 of the bytes, in hexadecimal.
     pub sha256: String,
-    /// The person who added it, as the journal names them.
+    /// Name of the person who added it, as the journal keeps it.
     pub actor: String,
-    /// The instant at which it was added.
+    /// Instant at which the file was added.
     pub added_at: Timestamp,
 }
 

@@ -1,41 +1,41 @@
-//! Applications for reviews, written with the entries that say how each was decided.
+//! Applications for reviews, written together with the entries that decide them.
 //!
-//! Invariant: whether a review is approved is in its workspace; a row is what was sent, for lists.
+//! Invariant: the workspace decides whether a review is approved; a row is the application that was sent, for lists.
 
 use super::text;
 use crate::{Handle, Row, Statement, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
-    /// Adds an application, unless it is there.
+    /// Adds an application, unless it exists.
     NEW = "INSERT INTO reviews
     (workspace, number, review, application, form, actor, applied_at, status, seal)
     SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, 'submitted', $7 FROM reviews WHERE workspace = $1
     ON CONFLICT DO NOTHING";
-    /// An application by its number in the workspace.
+    /// Reads an application by its number in the workspace.
     BY_NUMBER = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
     decided_at FROM reviews WHERE workspace = $1 AND number = $2";
-    /// An application by its number among those for its review.
+    /// Reads an application by its number among those for its review.
     BY_APPLICATION = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
     decided_at FROM reviews WHERE workspace = $1 AND review = $2 AND application = $3";
-    /// Applications before one, newest first.
+    /// Reads applications before one, newest first.
     BEFORE = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
     decided_at FROM reviews WHERE n < $1 ORDER BY n DESC LIMIT $2";
-    /// Applications of one workspace before one, newest first.
+    /// Reads applications of one workspace before one, newest first.
     BEFORE_OF = "SELECT n, workspace, number, review, application, form, actor, applied_at, status, reason,
     decided_at FROM reviews WHERE n < $1 AND workspace = $3 ORDER BY n DESC LIMIT $2";
-    /// Applications with a status before one, newest first.
+    /// Reads applications with a status before one, newest first.
     BEFORE_BY_STATUS = "SELECT n, workspace, number, review, application, form, actor, applied_at, status,
     reason, decided_at FROM reviews WHERE n < $1 AND status = $3 ORDER BY n DESC LIMIT $2";
-    /// Applications of one workspace with a status before one, newest first.
+    /// Reads applications of one workspace with a status before one, newest first.
     BEFORE_OF_BY_STATUS = "SELECT n, workspace, number, review, application, form, actor, applied_at,
     status, reason, decided_at FROM reviews WHERE n < $1 AND workspace = $3 AND status = $4 ORDER BY n DESC LIMIT $2";
-    /// Decides an application.
+    /// Writes the decision about an application.
     DECIDE = "UPDATE reviews SET status = $4, reason = $5, decided_at = $6
     WHERE workspace = $1 AND review = $2 AND application = $3";
-    /// The status of every application, in the order they were made in each workspace.
+    /// Reads the status of every application, in the order in which they were made in each workspace.
     STATES = "SELECT workspace, review, application, status, reason, decided_at, number FROM reviews ORDER BY workspace, n";
-    /// Adds or decides what was approved with a plan although nobody had applied.
+    /// Adds or decides a review that was approved with a plan, without an application.
     DECIDE_UNASKED = "INSERT INTO reviews
     (workspace, number, review, application, form, actor, applied_at, status, reason, decided_at, seal)
     SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, '{}', '', $6, $4, $5, $6, $7 FROM reviews WHERE workspace = $1
@@ -43,30 +43,30 @@ statements! {
     SET status = excluded.status, reason = excluded.reason, decided_at = excluded.decided_at";
 }
 
-/// An application.
+/// An application for a review, as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Application {
-    /// Its number among all, by which a list goes on.
+    /// Number among all applications, by which a list continues.
     pub n: i64,
-    /// The workspace that applied.
+    /// Identifier of the workspace that applied.
     pub workspace: WorkspaceId,
-    /// Its number in the workspace.
+    /// Number of the application in the workspace.
     pub number: u32,
-    /// The review.
+    /// Name of the review.
     pub review: String,
-    /// Its number among those of the workspace for this review.
+    /// Number among the workspace's applications for this review.
     pub application: u32,
-    /// The form as it was sent, as JSON.
+    /// Form that was sent, as JSON.
     pub form: String,
-    /// The person who sent it, as the journal names them.
+    /// Name of the person who sent it, as the journal keeps it.
     pub actor: String,
-    /// The instant at which it was sent.
+    /// Instant at which it was sent.
     pub applied_at: Timestamp,
-    /// The name of its status.
+    /// Name of the application's status.
     pub status: String,
-    /// The reason it was rejected or revoked for.
+    /// Reason for the rejection or revocation.
     pub reason: Option<String>,
-    /// The instant of the decision.
+    /// Instant of the decision.
     pub decided_at: Option<Timestamp>,
 }
 
@@ -89,20 +89,20 @@ impl Application {
     }
 }
 
-/// An application that is sent with an entry.
+/// An application that is added with an entry.
 #[derive(Clone, Debug)]
 pub struct NewApplication<'a> {
-    /// The workspace that applies.
+    /// Identifier of the workspace that applies.
     pub workspace: WorkspaceId,
-    /// The review.
+    /// Name of the review.
     pub review: &'a str,
-    /// Its number among those of the workspace for this review.
+    /// Number among the workspace's applications for this review.
     pub application: u32,
-    /// The form, as JSON.
+    /// Form of the application, as JSON.
     pub form: &'a str,
-    /// The person who sends it, as the journal names them.
+    /// Name of the person who sends it, as the journal keeps it.
     pub actor: &'a str,
-    /// The instant at which it is sent.
+    /// Instant at which it is sent.
     pub applied_at: Timestamp,
 }
 
@@ -120,7 +120,7 @@ impl NewApplication<'_> {
     }
 }
 
-/// Returns the statement that adds an application with its entry, unless it is there.
+/// Returns the statement that adds an application with its entry, unless it exists.
 pub fn add_with_entry(application: &NewApplication<'_>) -> Statement {
     let values = application.columns();
     Statement { sql: NEW, sealed: Some(("reviews", values.clone())), values }
@@ -129,21 +129,21 @@ pub fn add_with_entry(application: &NewApplication<'_>) -> Statement {
 /// A decision about an application.
 #[derive(Clone, Debug)]
 pub struct Decision<'a> {
-    /// The workspace that applied.
+    /// Identifier of the workspace that applied.
     pub workspace: WorkspaceId,
-    /// The review.
+    /// Name of the review.
     pub review: &'a str,
-    /// The application's number among those for this review; 0 where nobody applied.
+    /// Number among the applications for this review; 0 where none was sent.
     pub application: u32,
-    /// The name of its status from now on.
+    /// Name of the new status.
     pub status: &'a str,
-    /// The reason it was rejected or revoked for.
+    /// Reason for the rejection or revocation.
     pub reason: Option<String>,
-    /// The instant of the decision.
+    /// Instant of the decision.
     pub at: Timestamp,
 }
 
-/// Returns the statement that decides an application with an entry. Where nobody applied, the row is made.
+/// Returns the statement that decides an application with an entry. Where none was sent, the row is made.
 pub fn decide_with_entry(decision: &Decision<'_>) -> Statement {
     let Decision { workspace, review, application, status, reason, at } = decision;
     let values = vec![
@@ -189,7 +189,7 @@ pub async fn by_application(
     Ok(on.read(BY_APPLICATION, values).await?.first().map(Application::read))
 }
 
-/// Returns applications before one, newest first, at most so many; of a workspace, with a status, or both.
+/// Returns applications before one, newest first, at most `most`; of a workspace, with a status, or both.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -214,23 +214,23 @@ pub async fn before(
 /// The status of an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    /// The workspace that applied.
+    /// Identifier of the workspace that applied.
     pub workspace: WorkspaceId,
-    /// The review.
+    /// Name of the review.
     pub review: String,
-    /// Its number among those of the workspace for this review.
+    /// Number among the workspace's applications for this review.
     pub application: i64,
-    /// The name of its status.
+    /// Name of the application's status.
     pub status: String,
-    /// The reason it was rejected or revoked for.
+    /// Reason for the rejection or revocation.
     pub reason: Option<String>,
-    /// The instant of the decision, in microseconds.
+    /// Instant of the decision, in microseconds.
     pub decided_at: Option<i64>,
-    /// Its number in the workspace.
+    /// Number of the application in the workspace.
     pub number: i64,
 }
 
-/// Returns the status of every application, in the order they were made in each workspace.
+/// Returns the status of every application, in the order in which they were made in each workspace.
 ///
 /// # Errors
 /// When the store cannot answer.

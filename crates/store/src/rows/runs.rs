@@ -1,4 +1,6 @@
-//! Runs, as the projections have them.
+//! Runs, as rows of the projections.
+//!
+//! Invariant: these functions only read; the projector writes the rows.
 
 use super::text;
 use crate::projection::RunRow;
@@ -6,47 +8,47 @@ use crate::{Handle, Unavailable, Value};
 use scrip_engine::WorkspaceId;
 
 statements! {
-    /// Runs of a workspace before one, newest first.
+    /// Reads runs of a workspace before one, newest first.
     BEFORE = "SELECT n, body FROM runs WHERE workspace = $1 AND n < $2 ORDER BY n DESC LIMIT $3";
-    /// Runs of a workspace with a status before one, newest first.
+    /// Reads runs of a workspace with a status before one, newest first.
     BEFORE_BY_STATUS = "SELECT n, body FROM runs WHERE workspace = $1 AND n < $2 AND status = $4 ORDER BY n DESC LIMIT $3";
-    /// A run, and the number of the entry it last changed with.
+    /// Reads a run, and the number of the entry that last changed it.
     BY_NUMBER = "SELECT body, seq FROM runs WHERE workspace = $1 AND n = $2";
 }
 
-/// A run as it is kept.
+/// A run, as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its row as JSON.
+    /// Body of the run's row, as JSON.
     pub body: String,
-    /// The number of the entry it last changed with.
+    /// Number of the entry that last changed the run.
     pub seq: i64,
 }
 
 /// A run in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its number in the workspace.
+    /// Number of the run in the workspace.
     pub n: i64,
-    /// Its row as JSON.
+    /// Body of the run's row, as JSON.
     pub body: String,
 }
 
 impl Stored {
-    /// Reads the row.
+    /// Parses the body of the row.
     ///
     /// # Errors
-    /// When it is not one that this version writes.
+    /// When the body is not of the form that this version writes.
     pub fn run(&self) -> Result<RunRow, serde_json::Error> {
         serde_json::from_str(&self.body)
     }
 }
 
 impl Listed {
-    /// Reads the row.
+    /// Parses the body of the row.
     ///
     /// # Errors
-    /// When it is not one that this version writes.
+    /// When the body is not of the form that this version writes.
     pub fn run(&self) -> Result<RunRow, serde_json::Error> {
         serde_json::from_str(&self.body)
     }
@@ -61,7 +63,7 @@ pub async fn by_number(on: Handle<'_>, workspace: WorkspaceId, n: u32) -> Result
     Ok(rows.first().map(|row| Stored { body: row.owned(0), seq: row.integer(1) }))
 }
 
-/// Returns runs of a workspace before one, newest first, at most so many; with a status, those that have it.
+/// Returns runs of a workspace before one, newest first, at most `most`; with a status, those that have it.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -1,6 +1,6 @@
-//! Rows of every sealed table, compared with their seals.
+//! Comparison of the rows of every sealed table with their seals.
 //!
-//! Invariant: changes nothing, and believes no row because another row says so.
+//! Invariant: the comparison changes nothing, and believes no row because of another row.
 
 use crate::integrity::{CLAIMS, SealedTable};
 use crate::{Claim, Handle, Unavailable};
@@ -13,18 +13,18 @@ statements! {}
 static TABLES: LazyLock<Vec<(&SealedTable, String)>> =
     LazyLock::new(|| SealedTable::all().map(|table| (table, table.select())).collect());
 
-/// A claim, and whether an older version made it.
+/// A claim, with its workspace and its origin.
 #[derive(Debug)]
 pub struct KeptClaim {
-    /// The claim.
+    /// Scope and name of the claim.
     pub claim: Claim,
-    /// The workspace that has it.
+    /// Workspace that has the claim.
     pub workspace: WorkspaceId,
-    /// Whether an older version made it, so that no entry says so.
+    /// `true` when an older version made the claim, so that no entry records it.
     pub is_older: bool,
 }
 
-/// Says what is wrong with the rows of all sealed tables, in words; reads so many rows at a time.
+/// Passes the faults in the rows of all sealed tables to `wrong`, in words; reads `page` rows at a time.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -43,7 +43,7 @@ pub async fn compare(on: Handle<'_>, page: i64, mut wrong: impl FnMut(String)) -
     Ok(())
 }
 
-/// Returns claims after so many others, in the order of their names, at most so many.
+/// Returns claims after skipping `offset`, in the order of their names, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.

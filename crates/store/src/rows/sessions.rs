@@ -1,23 +1,23 @@
 //! Sessions of people who are signed in.
 //!
-//! Invariant: only the hash of a session is kept, and it ends the moment its row does.
+//! Invariant: only the hash of a session is stored, and the session ends when its row is deleted.
 
 use super::bytes;
 use crate::{Handle, Unavailable, Value};
 use scrip_engine::{Timestamp, UserId, WorkspaceId};
 
 statements! {
-    /// Adds a session.
+    /// Adds a session of a person.
     NEW = "INSERT INTO sessions (hash, user_id, workspace, created_at, seen_at, expires_at, seal)
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    /// A session that has neither run out by an instant nor been idle since another.
+    /// Reads a session that has neither run out by an instant nor been idle since another.
     FIND = "SELECT sessions.user_id, users.email, sessions.workspace, sessions.seen_at, sessions.expires_at,
     sessions.created_at, sessions.seal, users.seal FROM sessions JOIN users ON users.id = sessions.user_id
     WHERE sessions.hash = $1 AND sessions.expires_at > $2 AND sessions.seen_at > $3
     AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.user_id = sessions.user_id)";
-    /// Notes that a session was used at an instant, unless it was used after another one already.
+    /// Records that a session was used at an instant, unless a use after another instant is recorded.
     SEEN = "UPDATE sessions SET seen_at = $2, seal = $4 WHERE hash = $1 AND seen_at <= $3";
-    /// Ends a session.
+    /// Ends a session by its hash.
     END = "DELETE FROM sessions WHERE hash = $1";
     /// Ends every session of a person.
     END_ALL = "DELETE FROM sessions WHERE user_id = $1";
@@ -28,20 +28,20 @@ statements! {
     SELECT hash FROM sessions WHERE expires_at <= $1 OR seen_at <= $2 LIMIT $3)";
 }
 
-/// A session.
+/// A session, as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The session's hash.
+    /// Hash of the session's secret.
     pub hash: [u8; 32],
-    /// The person who is signed in.
+    /// Person who is signed in.
     pub user: UserId,
-    /// The only workspace it reaches; `None` when it reaches all of theirs.
+    /// Only workspace that the session reaches; `None` when it reaches all of the person's.
     pub workspace: Option<WorkspaceId>,
-    /// The instant at which it was opened.
+    /// Instant at which the session was opened.
     pub created_at: Timestamp,
-    /// The instant of its last use that was noted.
+    /// Instant of the last recorded use.
     pub seen_at: Timestamp,
-    /// The instant at which it ends, however much it is used.
+    /// Instant at which the session ends, whatever its use.
     pub expires_at: Timestamp,
 }
 
@@ -60,7 +60,7 @@ impl Session {
     }
 }
 
-/// Adds a session.
+/// Adds a session with its seal.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -71,7 +71,7 @@ pub async fn add(on: Handle<'_>, session: &Session) -> Result<(), Unavailable> {
 }
 
 /// Returns a session with the address of its person, if it has not run out by now, was used after an instant in
-/// microseconds, and its row and the person's carry their seals. The session of a blocked person is none.
+/// microseconds, and its row and the person's carry their seals. `None` for the session of a blocked person.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -101,7 +101,7 @@ pub async fn find(
     Ok(sealed.map(|(row, session)| (session, row.owned(1))))
 }
 
-/// Notes that a session was used at an instant, unless a use after another one, in microseconds, was noted already.
+/// Records that a session was used at an instant, unless a use after another instant, in microseconds, is recorded.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -112,7 +112,7 @@ pub async fn mark_seen(on: Handle<'_>, session: Session, now: Timestamp, before:
     on.write(SEEN, values).await.map(drop)
 }
 
-/// Ends a session; `false` when it is not there.
+/// Ends a session; returns `false` when it does not exist.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -120,7 +120,7 @@ pub async fn end(on: Handle<'_>, hash: &[u8; 32]) -> Result<bool, Unavailable> {
     Ok(on.write(END, vec![bytes(hash)]).await? == 1)
 }
 
-/// Ends every session of a person, or of those the ones that reach a single workspace; returns their number.
+/// Ends every session of a person, or only the ones that reach a single workspace; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -131,7 +131,7 @@ pub async fn end_all(on: Handle<'_>, user: UserId, only: Option<WorkspaceId>) ->
     }
 }
 
-/// Deletes sessions that have run out by now, or were not used after an instant in microseconds, at most so many;
+/// Deletes sessions that have run out by now, or were not used after an instant in microseconds, at most `most`;
 /// returns their number.
 ///
 /// # Errors

@@ -1,16 +1,16 @@
-//! Settings: values by name that a deployment keeps.
+//! Settings of a deployment: values by name.
 //!
-//! Invariant: a value that does not carry its seal is none.
+//! Invariant: a value that does not carry its seal is ignored.
 
 use super::text;
 use crate::{Handle, Unavailable, queries};
 
 statements! {
-    /// Makes a setting that is not there yet.
+    /// Adds a setting that does not exist yet.
     NEW = "INSERT INTO settings (name, value, seal) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 }
 
-/// Returns the value of a setting; `None` where there is none, or it does not carry its seal.
+/// Returns the value of a setting; `None` where it does not exist or does not carry its seal.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -19,7 +19,7 @@ pub async fn value(on: Handle<'_>, name: &str) -> Result<Option<Vec<u8>>, Unavai
     Ok(rows.first().and_then(|row| on.store().seals().read_setting(name, row)))
 }
 
-/// Returns whether a setting is there, sealed or not.
+/// Returns whether a setting exists, sealed or not.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -27,7 +27,7 @@ pub async fn has(on: Handle<'_>, name: &str) -> Result<bool, Unavailable> {
     Ok(!on.read(queries::SETTING, vec![text(name)]).await?.is_empty())
 }
 
-/// Keeps a setting, whatever it was.
+/// Writes a setting, in place of its former value.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -35,7 +35,7 @@ pub async fn keep(on: Handle<'_>, name: &str, value: Vec<u8>) -> Result<(), Unav
     on.write(queries::KEEP_SETTING, on.store().seals().setting(name, value)).await.map(drop)
 }
 
-/// Makes a setting, unless it is there.
+/// Adds a setting, unless it exists.
 ///
 /// # Errors
 /// When the store cannot write.

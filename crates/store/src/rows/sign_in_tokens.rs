@@ -1,19 +1,19 @@
-//! Tokens that sign a person in once.
+//! Sign-in tokens, each of which signs a person in once.
 //!
-//! Invariant: only the hash of a token is kept, and of many who redeem one at once one is let in.
+//! Invariant: only the hash of a token is stored, and of many requests with one token at once only one succeeds.
 
 use super::{bytes, text};
 use crate::{Handle, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
-    /// Adds a token.
+    /// Adds a sign-in token.
     NEW = "INSERT INTO sign_in_tokens (hash, email, workspace, made_by, created_at, expires_at, seal)
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    /// A token that has not run out.
+    /// Reads a token that has not run out.
     FIND = "SELECT email, workspace, made_by, created_at, expires_at, seal FROM sign_in_tokens
     WHERE hash = $1 AND expires_at > $2";
-    /// Uses a token up: the one who takes the row away signs in.
+    /// Uses a token up: the request that deletes the row signs in.
     USE = "DELETE FROM sign_in_tokens WHERE hash = $1 AND expires_at > $2";
     /// Deletes some tokens that have run out.
     SWEEP = "DELETE FROM sign_in_tokens WHERE hash IN (
@@ -22,33 +22,33 @@ statements! {
     END = "DELETE FROM sign_in_tokens WHERE email = $1";
 }
 
-/// A token that is to be kept.
+/// A sign-in token that is to be stored.
 #[derive(Clone, Debug)]
 pub struct NewToken<'a> {
-    /// The token's hash.
+    /// Hash of the token.
     pub hash: [u8; 32],
-    /// The address whose owner it signs in.
+    /// Address whose owner the token signs in.
     pub email: &'a str,
-    /// The only workspace that its session will reach.
+    /// Only workspace that the token's session will reach.
     pub workspace: Option<WorkspaceId>,
-    /// The maker, as the journal names them.
+    /// Name of the token's maker, as the journal keeps it.
     pub made_by: &'a str,
-    /// The instant at which it was made.
+    /// Instant at which the token was made.
     pub created_at: Timestamp,
-    /// The instant from which on it is dead.
+    /// Instant from which the token is invalid.
     pub expires_at: Timestamp,
 }
 
-/// The address and the workspace of a token.
+/// Address and workspace of a stored token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// The address whose owner it signs in.
+    /// Address whose owner the token signs in.
     pub email: String,
-    /// The only workspace that its session will reach.
+    /// Only workspace that the token's session will reach.
     pub workspace: Option<WorkspaceId>,
 }
 
-/// Adds a token.
+/// Adds a sign-in token with its seal.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -78,7 +78,7 @@ pub async fn find(on: Handle<'_>, hash: &[u8; 32], now: Timestamp) -> Result<Opt
     Ok(sealed.map(|row| Token { email: row.owned(0), workspace: row.maybe_workspace(1) }))
 }
 
-/// Uses a token up; `false` when it was used or has run out.
+/// Uses a token up; returns `false` when it was used before or has run out.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -86,7 +86,7 @@ pub async fn use_up(on: Handle<'_>, hash: &[u8; 32], now: Timestamp) -> Result<b
     Ok(on.write(USE, vec![bytes(hash), now.micros().into()]).await? == 1)
 }
 
-/// Deletes tokens that have run out by now, at most so many; returns their number.
+/// Deletes tokens that have run out by now, at most `most`; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.

@@ -1,4 +1,6 @@
-//! Snapshots of workspaces, as they are kept.
+//! Stored snapshots of workspaces.
+//!
+//! Invariant: these functions only read; the engines write the rows.
 
 use crate::snapshot::{SNAPSHOTS, Stored};
 use crate::{Handle, Unavailable};
@@ -6,7 +8,7 @@ use scrip_engine::WorkspaceId;
 
 statements! {}
 
-/// Returns the snapshots of workspaces whose numbers, as the database orders them, come after one, at most so many.
+/// Returns the snapshots of workspaces after one, in the database's order of their numbers, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.

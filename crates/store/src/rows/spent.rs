@@ -1,20 +1,20 @@
-//! Things that are good once and used up, kept until they would have run out.
+//! Single-use ids that were used, stored until they would have run out.
 //!
-//! Invariant: of many who use one up at once one is told that it was good.
+//! Invariant: of many requests that use one id at once, only one succeeds.
 
 use super::bytes;
 use crate::{Handle, Unavailable};
 use scrip_engine::Timestamp;
 
 statements! {
-    /// Uses something up: the one who adds the row used it.
+    /// Uses an id up: the request that adds the row has used it.
     NEW = "INSERT INTO spent (hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    /// Deletes some rows of what has run out by itself.
+    /// Deletes some rows of ids that have run out.
     SWEEP = "DELETE FROM spent WHERE hash IN (
     SELECT hash FROM spent WHERE expires_at <= $1 LIMIT $2)";
 }
 
-/// Uses something up that runs out by itself at an instant; `false` when it was used up before.
+/// Uses up an id that runs out at an instant; returns `false` when it was used before.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -22,7 +22,7 @@ pub async fn add(on: Handle<'_>, hash: &[u8; 32], until: Timestamp) -> Result<bo
     Ok(on.write(NEW, vec![bytes(hash), until.micros().into()]).await? == 1)
 }
 
-/// Deletes rows of what has run out by now, at most so many; returns their number.
+/// Deletes rows of ids that have run out by now, at most `most`; returns their number.
 ///
 /// # Errors
 /// When the store cannot write.

@@ -1,6 +1,6 @@
-//! Events of Stripe's: hints, so only what they are about is kept, and not what they say.
+//! Stripe's events, which are hints: only the objects that they are about are stored, not their content.
 //!
-//! Invariant: an event is kept once by its id, and until it is passed on.
+//! Invariant: an event is stored once by its id, and until it is passed on.
 
 use super::text;
 use crate::{Handle, Row, Statement, Unavailable};
@@ -10,27 +10,28 @@ statements! {
     /// Adds an event, unless it is known.
     NEW = "INSERT INTO provider_events (id, kind, customer, charge, created_at, received_at, handled_at)
     VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT (id) DO NOTHING";
-    /// Adds a wish of a workspace that has no customer, unless it is known: in place of an event that would tell of it.
+    /// Adds the wish of a workspace without a Stripe customer, unless it is known: it takes the place of an event of
+    /// Stripe's.
     NEW_WISH = "INSERT INTO provider_events (id, kind, customer, charge, created_at, received_at, handled_at)
     SELECT $1, $2, NULL, NULL, $3, $3, NULL WHERE NOT EXISTS (SELECT 1 FROM customers WHERE workspace = $4)
     ON CONFLICT (id) DO NOTHING";
-    /// Events that are not passed on: those that name their customer first, then oldest first.
+    /// Reads events that are not passed on: first those that name their customer, then by age, oldest first.
     WAITING = "SELECT id, kind, customer, charge FROM provider_events WHERE handled_at IS NULL
     ORDER BY customer IS NULL, received_at LIMIT $1";
     /// Marks an event as passed on.
     HANDLED = "UPDATE provider_events SET handled_at = $2 WHERE id = $1";
 }
 
-/// An event, as far as it is kept.
+/// The stored part of one of Stripe's events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Stripe's id of it.
+    /// Identifier of the event at Stripe.
     pub id: String,
-    /// Its kind.
+    /// Kind of the event, as Stripe names it.
     pub kind: String,
-    /// The customer it is about, where it names one.
+    /// Customer that the event is about, where it names one.
     pub customer: Option<String>,
-    /// The charge it is about, where it names no customer.
+    /// Charge that the event is about, where it names no customer.
     pub charge: Option<String>,
 }
 
@@ -65,7 +66,7 @@ pub fn wish_with_entry(id: &str, kind: &str, at: Timestamp, workspace: Workspace
     Statement::new(NEW_WISH, vec![text(id), text(kind), at.micros().into(), workspace.into()])
 }
 
-/// Returns events that are not passed on, at most so many.
+/// Returns events that are not passed on, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.

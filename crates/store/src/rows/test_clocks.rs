@@ -1,4 +1,4 @@
-//! Clocks of test mode.
+//! Test clocks, which test workspaces may stand on.
 //!
 //! Invariant: a clock only moves forward; [`crate::Store::set_clock`] moves it.
 
@@ -6,20 +6,20 @@ use crate::{Handle, Row, Unavailable};
 use scrip_engine::Timestamp;
 
 statements! {
-    /// A test clock.
+    /// Reads a test clock by its number.
     BY_ID = "SELECT name, now FROM test_clocks WHERE id = $1";
-    /// All test clocks.
+    /// Reads all test clocks, by number.
     ALL_CLOCKS = "SELECT id, name, now FROM test_clocks ORDER BY id";
 }
 
-/// A test clock.
+/// A test clock, as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestClock {
-    /// Its number.
+    /// Number of the clock.
     pub id: i64,
-    /// Its name, which may be empty.
+    /// Name of the clock, which may be empty.
     pub name: String,
-    /// The instant at which it stands.
+    /// Present instant of the clock.
     pub now: Timestamp,
 }
 

@@ -1,35 +1,37 @@
 //! Usage of workspaces by day, model, unit and key.
+//!
+//! Invariant: these functions only read; the projector writes the rows.
 
 use crate::{Handle, Unavailable, Value};
 use scrip_engine::WorkspaceId;
 
 statements! {
-    /// Usage of a workspace between two days.
+    /// Reads the usage of a workspace between two days.
     BETWEEN = "SELECT day, model, unit, runs, failed, captured FROM usage
     WHERE workspace = $1 AND day >= $2 AND day <= $3 ORDER BY day, model, unit";
-    /// Usage of a workspace between two days by the runs that one key asked for.
+    /// Reads the usage of a workspace between two days, of the runs that one key asked for.
     BETWEEN_OF_KEY = "SELECT day, model, unit, runs, failed, captured FROM usage
     WHERE workspace = $1 AND day >= $2 AND day <= $3 AND key = $4 ORDER BY day, model, unit";
 }
 
-/// What a day's runs of a model used of a unit.
+/// Usage of a unit by a model in a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Used {
-    /// The day, counted in days since 1970.
+    /// Day of the usage, counted in days since 1970.
     pub day: i64,
-    /// The model; empty for what was captured for none.
+    /// Identifier of the model; empty for captures that name no model.
     pub model: String,
-    /// The unit.
+    /// Unit that was spent.
     pub unit: String,
-    /// Runs that ended, and holds of a model that were captured.
+    /// Number of runs that ended, and of captured holds of a model.
     pub runs: i64,
-    /// Runs that nothing came of.
+    /// Number of runs that failed.
     pub failed: i64,
-    /// Units that were spent.
+    /// Number of units that were spent.
     pub captured: i64,
 }
 
-/// Returns the usage of a workspace between two days; with a key, of the runs that it asked for alone.
+/// Returns the usage of a workspace between two days; with a key, only of the runs that it asked for.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -1,35 +1,35 @@
 //! People, by their id and by their address.
 //!
-//! Invariant: an address is kept in lower case and belongs to one person.
+//! Invariant: an address is stored in lower case and belongs to one person.
 
 use super::text;
 use crate::{Handle, Row, Unavailable};
 use scrip_engine::{Timestamp, UserId};
 
 statements! {
-    /// A person by the address.
+    /// Reads a person by the address.
     BY_ADDRESS = "SELECT id, seal FROM users WHERE email = $1";
-    /// Adds a person.
+    /// Adds a person, unless the id or the address exists.
     NEW = "INSERT INTO users (id, email, created_at, seal) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    /// People after one, with their addresses.
+    /// Reads people after one, with their addresses.
     AFTER = "SELECT id, email, created_at, seal FROM users WHERE id > $1 ORDER BY id LIMIT $2";
     /// Gives a person another address, unless another person has it.
     READDRESS = "UPDATE users SET email = $2, seal = $3
     WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE email = $2)";
-    /// A person by their id.
+    /// Reads a person by the id.
     BY_ID = "SELECT id, email, created_at FROM users WHERE id = $1";
-    /// People by the end of their address.
+    /// Reads people by the end of their address.
     LIKE = "SELECT id, email, created_at FROM users WHERE email LIKE $1 ORDER BY id";
 }
 
-/// A person.
+/// A person, as the row of a user has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Their id.
+    /// Identifier of the person.
     pub user: UserId,
-    /// Their address.
+    /// Address of the person, in lower case.
     pub email: String,
-    /// The instant at which they were added.
+    /// Instant at which the person was added.
     pub created_at: Timestamp,
 }
 
@@ -60,7 +60,7 @@ pub async fn by_address(on: Handle<'_>, email: &str) -> Result<Option<UserId>, U
     }
 }
 
-/// Adds a person, unless their id or their address is there.
+/// Adds a person, unless the id or the address exists.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -69,7 +69,7 @@ pub async fn add(on: Handle<'_>, user: UserId, email: &str, now: Timestamp) -> R
     on.write(NEW, vec![user.into(), text(email), now.micros().into(), seal]).await.map(drop)
 }
 
-/// Gives a person another address; `false` where another person has it.
+/// Gives a person another address; returns `false` where another person has it.
 ///
 /// # Errors
 /// When the store cannot write.
@@ -79,15 +79,15 @@ pub async fn readdress(on: Handle<'_>, user: UserId, email: &str) -> Result<bool
     Ok(on.write(READDRESS, values).await? > 0)
 }
 
-/// People of a page, and where the next one begins.
+/// A page of people, and the place where the next one begins.
 pub struct Page {
-    /// Those whose rows carry their seals.
+    /// People whose rows carry their seals.
     pub users: Vec<User>,
-    /// The last id that was read; `None` when there was none.
+    /// Last id that was read; `None` when there was none.
     pub last: Option<UserId>,
 }
 
-/// Returns people after one, by their ids as the database orders them, at most so many; from the first with `None`.
+/// Returns people after one, in the database's order of their ids, at most `most`; from the first with `None`.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -101,7 +101,7 @@ pub async fn after(on: Handle<'_>, last: Option<UserId>, most: i64) -> Result<Pa
     })
 }
 
-/// Returns a person by their id.
+/// Returns a person by the id.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -1,32 +1,32 @@
-//! Workspaces in lists: as they were opened, and as something of theirs falls due.
+//! Workspaces in lists: in the order of their opening, and by their next due instant.
 //!
-//! Invariant: a row says where a workspace is in a list; what it has is in its own state.
+//! Invariant: a row gives a workspace its place in a list; its grants and runs are in its own state.
 
 use super::text;
 use crate::{Handle, Row, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
-    /// Workspaces after one, in the order they were opened.
+    /// Reads workspaces after one, in the order of their opening.
     AFTER = "SELECT workspace, opened FROM workspaces WHERE opened > $1 ORDER BY opened LIMIT $2";
-    /// Workspaces by the operator's own id.
+    /// Reads workspaces by the operator's own id.
     AFTER_BY_EXTERNAL_ID = "SELECT workspace, opened FROM workspaces WHERE external_id = $3 AND opened > $1 ORDER BY opened LIMIT $2";
-    /// Workspaces on the real clock with something due.
+    /// Reads workspaces on the real clock that have something due.
     DUE = "SELECT workspace FROM workspaces WHERE test_clock IS NULL AND next_due_at <= $1 LIMIT $2";
-    /// Workspaces on a test clock with something due.
+    /// Reads workspaces on a test clock that have something due.
     DUE_ON_CLOCK = "SELECT workspace FROM workspaces WHERE test_clock = $3 AND next_due_at <= $1 LIMIT $2";
-    /// The next instant at which anything is due on a test clock: a workspace's own change, or a run's.
+    /// Reads the next instant at which anything is due on a test clock: a workspace's own change, or a run's.
     NEXT_ON_CLOCK = "SELECT MIN(due) FROM (
     SELECT MIN(next_due_at) AS due FROM workspaces WHERE test_clock = $1
     UNION ALL SELECT MIN(due_at) AS due FROM queue WHERE test_clock = $1) AS instants";
 }
 
-/// A workspace in the list of all.
+/// A workspace in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// The workspace.
+    /// Identifier of the workspace.
     pub workspace: WorkspaceId,
-    /// Its place in the list, in the order of opening.
+    /// Place in the list, in the order of opening.
     pub opened: i64,
 }
 
@@ -36,7 +36,7 @@ impl Listed {
     }
 }
 
-/// Returns workspaces after a place in the list, at most so many; with an id of the operator's, those that have it.
+/// Returns workspaces after a place in the list, at most `most`; with an operator's own id, only those that have it.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -54,7 +54,7 @@ pub async fn after(
     Ok(on.read(sql, values).await?.iter().map(Listed::read).collect())
 }
 
-/// Returns workspaces on a clock, the real one or a test clock, with something due by now, at most so many.
+/// Returns workspaces on a clock, the real one or a test clock, that have something due by now, at most `most`.
 ///
 /// # Errors
 /// When the store cannot answer.

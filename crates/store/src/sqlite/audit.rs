@@ -1,4 +1,6 @@
-//! Whether the projections are what folding the journal again gives.
+//! Check that the projections equal the journal folded again.
+//!
+//! Invariant: the check writes to a temporary database alone.
 
 use super::index::Index;
 use super::projector::{SCHEMA, fold_into};
@@ -10,10 +12,11 @@ use crate::tables::{Engine, Table};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
-/// What the fresh projections keep in memory, as SQLite takes it: KiB, negated.
+/// Memory for the fresh projections, in SQLite's form: KiB, negated.
 const CACHE: i64 = -65_536;
 
-/// Folds the journal into a database of its own and names every table that differs from the one on disk.
+/// Folds the journal into a temporary database and returns a description of every table that differs from the stored
+/// one.
 pub(super) fn differences(journal: &Path, views: &Path) -> Result<Vec<String>, Unavailable> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let journal = Connection::open_with_flags(journal, flags)?;
@@ -41,11 +44,11 @@ pub(super) fn differences(journal: &Path, views: &Path) -> Result<Vec<String>, U
     Ok(found)
 }
 
-/// An empty database in a file without a name, in SQLite's temporary directory: projections may be larger than memory,
-/// and these are gone when they have been compared.
+/// Opens an empty database in a file without a name, in SQLite's temporary directory: projections may be larger than
+/// memory, and the file is gone after the comparison.
 fn fresh() -> Result<Connection, Unavailable> {
     let fresh = Connection::open("")?;
-    // Nobody wants it back after a crash, or after a fold that failed.
+    // The file is not needed after a crash, or after a fold that failed.
     fresh.pragma_update(None, "journal_mode", "OFF")?;
     fresh.pragma_update(None, "synchronous", "OFF")?;
     fresh.pragma_update(None, "cache_size", CACHE)?;
@@ -53,7 +56,8 @@ fn fresh() -> Result<Connection, Unavailable> {
     Ok(fresh)
 }
 
-/// The rows of one table that are not in another, each looked for by its key: `EXCEPT` would sort a copy of the table.
+/// Returns the statement that counts the rows of one table that are not in another, each searched by its key: `EXCEPT`
+/// would sort a copy of the table.
 fn count_others(table: &str, columns: &str, of: &str, not_in: &str) -> String {
     let same: Vec<String> = columns.split(", ").map(|column| format!("b.{column} IS a.{column}")).collect();
     let same = same.join(" AND ");

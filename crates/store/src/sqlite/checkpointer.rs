@@ -1,10 +1,10 @@
-//! The thread that copies the journal's log into its file while others go on writing the log.
+//! Thread that copies the journal's log into its file while other threads go on writing the log.
 //!
-//! SQLite copies it in whichever commit makes it long enough, and everyone waits for that. It can begin again at the
-//! log's start only when all of it was copied and nobody writes: so a commit still does the copying, but finds little
-//! left to copy.
+//! SQLite copies the log in the commit that makes it long enough, and every caller waits for that. The log can start
+//! over only when all of it was copied and no thread writes: so a commit still does the copying, but finds little left
+//! to copy.
 //!
-//! Invariant: writes nothing that is not in the log already, so that it may end at any moment.
+//! Invariant: this thread writes nothing that is not in the log already, so that it may end at any moment.
 
 use crate::Unavailable;
 use rusqlite::{Connection, OpenFlags};
@@ -13,17 +13,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long it rests between two copies.
+/// Time between two copies.
 const REST: Duration = Duration::from_millis(250);
 
-/// A handle on the thread, which ends with it.
+/// Handle of the thread, which ends with it.
 pub(super) struct Checkpointer {
     alive: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
-    /// Starts on a journal.
+    /// Starts the thread for a journal.
     pub(super) fn start(journal: &Path) -> Result<Checkpointer, Unavailable> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(journal, flags)?;
@@ -47,7 +47,7 @@ impl Drop for Checkpointer {
 
 fn run(connection: &Connection, ends: &Receiver<()>) {
     while ends.recv_timeout(REST) == Err(RecvTimeoutError::Timeout) {
-        // What cannot be copied now, for want of room or because a commit does it, is copied later.
+        // Pages that cannot be copied now, for want of room or because a commit copies, are copied later.
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
             tracing::warn!(%error, "the journal's log could not be copied into its file");
         }

@@ -1,4 +1,4 @@
-//! The data directory: taken by one process, refused where it is another program's, and probed for room.
+//! Data directory: taken by one process, refused where it is another program's, and probed for room.
 //!
 //! Invariant: nothing is written before the directory is known to be new or Scrip's.
 
@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 
 /// First bytes of every SQLite database that has a page.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Bytes that a probe writes: a few pages, since a disk that is full still has room in a page that is begun.
+/// Number of bytes that a probe writes: a few pages, since a full disk still has room in a page that is begun.
 const PROBE: usize = 16 << 10;
 
-/// Returns `true` when the directory has no journal yet, or is not there.
+/// Returns `true` when the directory has no journal yet, or does not exist.
 ///
 /// # Errors
-/// When it cannot be a data directory: it is a file, or what is in it is another program's.
+/// When the path cannot be a data directory: it is a file, or its files are another program's.
 pub(super) fn is_new(directory: &Path) -> Result<bool, Unavailable> {
     let refused = |what: &str| Unavailable(format!("{}: {what}", directory.display()));
     if directory.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
@@ -27,7 +27,8 @@ pub(super) fn is_new(directory: &Path) -> Result<bool, Unavailable> {
     if directory.join("PG_VERSION").exists() {
         return Err(refused("it is the directory of a PostgreSQL cluster; name another one"));
     }
-    // The journal is known by the list of its migrations, the projections by a table that every form of them had.
+    // The journal is recognized by the list of its migrations, the projections by a table that every version of them
+    // had.
     for (name, table) in [("journal.db", "refinery_schema_history"), ("views.db", "runs")] {
         if !is_ours(&directory.join(name), table)? {
             let what = format!("`{name}` in it is another program's, and is left as it is; name another directory");
@@ -37,7 +38,7 @@ pub(super) fn is_new(directory: &Path) -> Result<bool, Unavailable> {
     Ok(directory.join("journal.db").metadata().map_or(true, |file| file.len() == 0))
 }
 
-/// Returns `true` for a file that is missing, that is empty, or that has a table, or has no tables yet.
+/// Returns `true` for a file that is missing or empty, that has the table, or that has no tables yet.
 fn is_ours(path: &Path, table: &str) -> Result<bool, Unavailable> {
     let unreadable = |error: io::Error| Unavailable(format!("{}: {error}", path.display()));
     let mut head = [0; MAGIC.len()];
@@ -55,7 +56,7 @@ fn is_ours(path: &Path, table: &str) -> Result<bool, Unavailable> {
     if head != *MAGIC {
         return Ok(false);
     }
-    // Whatever goes wrong in looking closer is for whoever opens it in earnest to say.
+    // An error of this closer check is reported when the file is opened for use.
     Ok(tables(path).map_or(true, |tables| tables.is_empty() || tables.iter().any(|name| name == table)))
 }
 
@@ -68,7 +69,7 @@ fn tables(path: &Path) -> Result<Vec<String>, rusqlite::Error> {
     statement.query_map([], |row| row.get(0))?.collect()
 }
 
-/// Takes the directory for this process: a second one must not decide on the same file.
+/// Takes the directory for this process: a second process must not decide on the same file.
 pub(super) fn lock(directory: &Path) -> Result<File, Unavailable> {
     let path = directory.join("lock");
     let file = files::open(&path).map_err(|error| Unavailable(format!("{}: {error}", path.display())))?;
@@ -81,20 +82,20 @@ pub(super) fn lock(directory: &Path) -> Result<File, Unavailable> {
     }
 }
 
-/// The files of the journal and of the projections, as they were when they were opened.
+/// Files of the journal and of the projections, with their identities when they were opened.
 pub(super) struct Opened([(PathBuf, (u64, u64)); 2]);
 
 impl Opened {
-    /// Notes which files they are.
+    /// Records the identities of the files.
     pub(super) fn of(journal: &Path, views: &Path) -> io::Result<Opened> {
         let opened = |path: &Path| Ok::<_, io::Error>((path.to_owned(), files::identity(path)?));
         Ok(Opened([opened(journal)?, opened(views)?]))
     }
 
-    /// Writes some pages into the directory and takes them away again, and sees that both files are still there.
+    /// Writes some pages into the directory and deletes them again, and checks that both files are still in place.
     ///
     /// # Errors
-    /// When there is no room, nothing can be written, or a file was moved away or replaced.
+    /// When there is no room, nothing can be written, or a file was moved or replaced.
     pub(super) fn probe(&self) -> io::Result<()> {
         for (path, identity) in &self.0 {
             if files::identity(path)? != *identity {

@@ -1,7 +1,7 @@
-//! The thread that makes what the journal's thread wrote durable, and then tells: one flush for all the transactions
-//! that were written while the one before was under way.
+//! Thread that makes the transactions of the journal's thread durable, and then answers: one flush for all the
+//! transactions that were written during the flush before.
 //!
-//! Invariant: nobody hears of an entry before it is on the disk, neither who asked for it nor the projections.
+//! Invariant: neither a caller nor the projections get an entry before it is on the disk.
 
 use super::jobs::Answer;
 use super::projector::{self, Snapshot};
@@ -16,25 +16,26 @@ use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
 
-/// Entries the projector is told of in memory at most; beyond that it reads them from the journal.
+/// Maximum number of entries that the projector is sent in memory; beyond that it reads them from the journal.
 const HEARD_MAX: i64 = 65_536;
-/// Transactions that may wait for one flush.
+/// Maximum number of transactions that wait for one flush.
 const WAITING_MAX: usize = 64;
 
-/// What was decided together, and is in the log but perhaps not on the disk.
+/// A transaction that is in the log but perhaps not on the disk.
 pub(super) struct Unflushed {
-    /// Whether anything was written. What was only read waits for what was written before it, and for no flush.
+    /// `true` when the transaction wrote something. One that only read waits for the writes before it, and for no
+    /// flush.
     pub writes: bool,
-    /// The position of the last entry.
+    /// Position of the last entry.
     pub position: i64,
     pub answers: Vec<Answer>,
     pub written: Vec<Journaled>,
     pub snapshots: Vec<Snapshot>,
-    /// Whether everything ends after its flush, before anyone is told; for tests of what survives.
+    /// `true` when the thread dies after the flush, before it answers; for tests of recovery.
     pub dies: bool,
 }
 
-/// Flushes, and tells.
+/// Flushes transactions and answers their callers.
 pub(super) struct Flusher {
     flush: Box<dyn Fn() -> io::Result<()> + Send>,
     committed: watch::Sender<i64>,
@@ -44,7 +45,7 @@ pub(super) struct Flusher {
 }
 
 impl Flusher {
-    /// Opens the log of a journal, and flushes what a process that was killed may have left in it.
+    /// Opens the log of a journal, and flushes the rest that a killed process may have left in it.
     pub(super) fn open(
         journal: &Path,
         committed: watch::Sender<i64>,
@@ -55,7 +56,7 @@ impl Flusher {
         name.push("-wal");
         let flushed = File::open(&name).and_then(|log| {
             log.sync_data()?;
-            // The log may have just been made: its name has to be on the disk as well.
+            // The log may have just been made: its name must be on the disk as well.
             File::open(journal.parent().unwrap_or(Path::new(".")))?.sync_all()?;
             Ok(log)
         });
@@ -64,7 +65,8 @@ impl Flusher {
         Ok(Flusher { flush: Box::new(move || log.sync_data()), committed, projector, projected, catalogs })
     }
 
-    /// Flushes once for all these transactions, and tells whoever waits for them; `false` when one of them is the end.
+    /// Flushes once for all these transactions, and answers the callers that wait for them; `false` when one of them is
+    /// the end.
     pub(super) fn finish(&self, transactions: Vec<Unflushed>) -> bool {
         if transactions.iter().any(|transaction| transaction.writes)
             && let Err(error) = (self.flush)()
@@ -77,12 +79,12 @@ impl Flusher {
     fn tell(&self, transaction: Unflushed) -> bool {
         let Unflushed { position, answers, written, snapshots, .. } = transaction;
         for snapshot in snapshots {
-            // One that finds no room is made up for by the next of its workspace.
+            // A snapshot that finds no room in the queue is replaced by the next one of its workspace.
             let _ = self.projector.try_send(projector::Job::Snapshot(snapshot));
         }
         if *self.committed.borrow() != position {
             self.committed.send_replace(position);
-            // A projector that is far behind, or has no room, reads the journal itself.
+            // A projector that is far behind, or whose queue is full, reads the journal itself.
             let heard = position - *self.projected.borrow() <= HEARD_MAX;
             let written = if heard { written } else { Vec::new() };
             let _ = self.projector.try_send(projector::Job::Written(written));
@@ -94,7 +96,7 @@ impl Flusher {
     }
 
     fn answer(&self, answer: Answer) {
-        // Whoever asked may have gone away; that is their affair.
+        // The caller may have stopped waiting; its reply is then dropped.
         match answer {
             Answer::Submit(reply, result) => drop(reply.send(result)),
             Answer::SubmitMany(reply, results) => drop(reply.send(results)),
@@ -114,22 +116,22 @@ impl Flusher {
     }
 }
 
-/// After a failed flush nobody knows what is on the disk. Starting again is the only honest answer.
+/// Stops the process after a failed flush: the content of the disk is then unknown, and only a new start reads it.
 pub(super) fn lost(error: &dyn std::fmt::Display) -> ! {
     tracing::error!(%error, "the disk did not confirm a flush; stopping");
     std::process::exit(70);
 }
 
-/// Where the journal's thread puts what it has written.
+/// Place to which the journal's thread hands its transactions.
 pub(super) enum Flushing {
-    /// A thread flushes while the journal's decides on.
+    /// A thread of its own flushes while the journal's thread goes on deciding.
     Beside(Option<SyncSender<Unflushed>>, Option<JoinHandle<()>>),
     /// The journal's thread waits for each flush itself.
     Here(Flusher),
 }
 
 impl Flushing {
-    /// Starts a thread.
+    /// Starts the thread that flushes.
     pub(super) fn beside(flusher: Flusher) -> io::Result<Flushing> {
         let (sender, waiting) = sync_channel(WAITING_MAX);
         let run = move || {
@@ -143,7 +145,7 @@ impl Flushing {
         Ok(Flushing::Beside(Some(sender), Some(thread)))
     }
 
-    /// Takes a transaction over; `false` when nobody flushes any more.
+    /// Takes a transaction over; returns `false` when the thread that flushes has ended.
     pub(super) fn take(&self, transaction: Unflushed) -> bool {
         match self {
             Flushing::Beside(sender, _) => sender.as_ref().is_some_and(|sender| sender.send(transaction).is_ok()),
@@ -153,7 +155,7 @@ impl Flushing {
 }
 
 impl Drop for Flushing {
-    /// Waits until everything is flushed and told.
+    /// Waits until every transaction is flushed and answered.
     fn drop(&mut self) {
         let Flushing::Beside(sender, thread) = self else { return };
         *sender = None;
@@ -163,7 +165,7 @@ impl Drop for Flushing {
     }
 }
 
-/// All that waits, once something does; `None` when nothing will any more.
+/// Returns all waiting transactions, once there is one; `None` when no sender is left.
 fn gathered(waiting: &Receiver<Unflushed>) -> Option<Vec<Unflushed>> {
     let first = waiting.recv().ok()?;
     Some([first].into_iter().chain(waiting.try_iter()).collect())
@@ -175,7 +177,7 @@ mod tests {
     use std::sync::mpsc::channel;
     use tokio::sync::oneshot;
 
-    /// What the thread is handed, an answer, and where it arrives.
+    /// Returns a transaction with one answer, and the receiver of that answer.
     fn written(position: i64) -> (Unflushed, oneshot::Receiver<Result<usize, Unavailable>>) {
         let (reply, answer) = oneshot::channel();
         let answers = vec![Answer::Write(reply, Ok(1))];
@@ -183,7 +185,8 @@ mod tests {
         (Unflushed { writes: true, position, answers, written, snapshots, dies: false }, answer)
     }
 
-    /// A flusher whose every flush says that it has begun and then waits for permission to end, and what it tells.
+    /// Returns a flusher whose every flush signals its beginning and waits for permission to end, and the flusher's
+    /// signals.
     fn gated() -> (Flusher, Receiver<()>, SyncSender<()>, watch::Receiver<i64>) {
         let ((began, begins), (ends, end)) = (channel(), sync_channel(8));
         let flush = move || {

@@ -1,13 +1,13 @@
-//! What is only asked for workspace by workspace: where its entries are, by number and by idempotency key, and where
-//! its holds are in them.
+//! Index of the journal by workspace: the positions of a workspace's entries by number and by idempotency key, and the
+//! entries of its holds.
 //!
-//! Neighbours in the journal are strangers in these tables. Written with every batch that is folded, each entry would
+//! Neighbours in the journal are far apart in these tables. Written with every batch that is folded, each entry would
 //! cost pages of its own, more of them with every entry that its workspace has already. So the tables are written a
-//! generation at a time, in their own order, a slice with each batch: while one generation is being written, the next
-//! one gathers in memory. What is asked for of a workspace is written when it is asked for.
+//! generation at a time, in their own order, a slice with each batch: while one generation is written, the next one
+//! gathers in memory. The rows of a workspace that a reader asks for are written at once.
 //!
-//! Invariant: every entry up to the index's own position is in the tables, and every later one that was folded is here
-//! or there.
+//! Invariant: every entry up to the index's own position is in the tables, and every later folded entry is in memory or
+//! in the tables.
 
 use super::positions::{At, INDEX, put_position};
 use crate::journal::GENESIS;
@@ -16,16 +16,18 @@ use rusqlite::{Connection, Error, OptionalExtension, Transaction};
 use scrip_engine::WorkspaceId;
 use std::collections::BTreeMap;
 
-/// Entries that are written with each that is folded, so that a generation is written before the next one is whole.
+/// Number of entries that are written with each folded one, so that a generation is written before the next one is
+/// whole.
 const PACE: usize = 2;
 
-/// The workspace, number and position of an entry: two with one number are both written, so that it is seen.
+/// Workspace, number and position of an entry: two entries with one number are both written, so that the fault is
+/// found.
 type Place = (i64, i64, i64);
-/// Where keys were used.
+/// Places of entries, each with the entry's idempotency key.
 type Places = BTreeMap<Place, Option<[u8; 16]>>;
 type Holds = BTreeMap<Key, HoldPlace>;
 
-/// Entries that were folded after one another, and what became of holds in them.
+/// Places of consecutive folded entries, and the holds that they change.
 #[derive(Default)]
 struct Generation {
     places: Places,
@@ -33,12 +35,12 @@ struct Generation {
 }
 
 impl Generation {
-    /// Whether so many of each are all of it.
+    /// Returns whether `most` places and `most` holds are the whole generation.
     fn is_within(&self, most: usize) -> bool {
         self.places.len() <= most && self.holds.len() <= most
     }
 
-    /// Puts the first ones into the tables.
+    /// Inserts the first `most` places and holds into the tables.
     fn insert_first(&self, rows: &Connection, most: usize) -> Result<(), Error> {
         insert_places(rows, self.places.iter().take(most))?;
         insert_holds(rows, self.holds.iter().take(most))
@@ -52,7 +54,7 @@ impl Generation {
         }
     }
 
-    /// Puts those of one workspace into the tables.
+    /// Inserts the places and holds of one workspace into the tables.
     fn insert_of(&self, rows: &Connection, workspace: i64) -> Result<(), Error> {
         insert_places(rows, self.places.range((workspace, 0, 0)..=(workspace, i64::MAX, i64::MAX)))?;
         insert_holds(rows, self.holds.range((workspace, 0)..=(workspace, u32::MAX)))
@@ -76,47 +78,47 @@ impl Generation {
     }
 }
 
-/// What was folded and may not be in the tables yet.
+/// Index of the folded entries, some of which may not be in the tables yet.
 pub(super) struct Index {
-    /// What is in the tables for sure.
+    /// Position up to which every entry is certainly in the tables.
     position: i64,
-    /// Entries of a generation, at least.
+    /// Minimum number of entries in a generation.
     generation: usize,
-    /// What is being written, and where it ends.
+    /// Generation that is being written, and its last entry.
     old: Option<(Generation, At)>,
-    /// What gathers meanwhile, and where it ends so far.
+    /// Generation that gathers meanwhile; `last` is its last entry so far.
     young: Generation,
     last: At,
 }
 
 impl Index {
-    /// An index whose tables have everything up to an entry, and which is written in generations of so many entries.
+    /// Returns an index whose tables have everything up to an entry, written in generations of so many entries.
     pub(super) fn at(entry: At, generation: usize) -> Index {
         Index { position: entry.0, generation, old: None, young: Generation::default(), last: entry }
     }
 
-    /// The same index before the first entry.
+    /// Returns the same index before the first entry.
     pub(super) fn emptied(&self) -> Index {
         Index::at((0, GENESIS), self.generation)
     }
 
-    /// The entry up to which everything is in the tables.
+    /// Returns the position up to which everything is in the tables.
     pub(super) fn position(&self) -> i64 {
         self.position
     }
 
-    /// Whether all that was folded is in the tables.
+    /// Returns whether every folded entry is in the tables.
     pub(super) fn is_complete(&self) -> bool {
         self.position == self.last.0
     }
 
-    /// A hold as it was left, unless only the tables know.
+    /// Returns a hold after its last folded entry; `None` where it is in the tables alone.
     pub(super) fn hold(&self, key: Key) -> Option<&HoldPlace> {
         let old = || self.old.as_ref().and_then(|(old, _)| old.holds.get(&key));
         self.young.holds.get(&key).or_else(old)
     }
 
-    /// Takes note of entries that were folded, in order, and of the holds as they left them.
+    /// Adds entries that were folded, in order, and the holds after them.
     pub(super) fn add(&mut self, entries: &[Journaled], holds: Holds) {
         let Some(last) = entries.last() else { return };
         let place = |entry: &Journaled| ((entry.workspace.get(), entry.seq as i64, entry.position), entry.key);
@@ -128,15 +130,15 @@ impl Index {
         }
     }
 
-    /// Lets what has gathered be written next, unless something still is.
+    /// Makes the young generation the one to be written, unless another still is.
     fn age(&mut self) {
         if self.old.is_none() && !self.is_complete() {
             self.old = Some((std::mem::take(&mut self.young), self.last));
         }
     }
 
-    /// Writes what goes with so many entries that are folded in the same transaction. [`Index::written`] is told once
-    /// that has been committed.
+    /// Writes the slice that goes with so many entries that are folded in the same transaction. The caller calls
+    /// [`Index::written_beside`] once that is committed.
     ///
     /// # Errors
     /// When the disk does not take it, or another entry has a number or a key already.
@@ -144,12 +146,12 @@ impl Index {
         self.write(rows, folded * PACE)
     }
 
-    /// What was written beside so many has been committed.
+    /// Records that the slice written with so many entries has been committed.
     pub(super) fn written_beside(&mut self, folded: usize) {
         self.written(folded * PACE);
     }
 
-    /// Writes so many in a transaction of their own.
+    /// Writes at most `most` places and holds in a transaction of their own.
     ///
     /// # Errors
     /// When the disk does not take it, or another entry has a number or a key already.
@@ -180,10 +182,10 @@ impl Index {
         }
     }
 
-    /// Writes what is missing of one workspace.
+    /// Writes the missing places and holds of one workspace.
     ///
     /// # Errors
-    /// When the disk does not take it; then nothing of it is written.
+    /// When the disk does not take it; then none of them is written.
     pub(super) fn write_all_of(&mut self, rows: &mut Connection, workspace: WorkspaceId) -> Result<(), Error> {
         let workspace = workspace.get();
         let old = self.old.as_mut().map(|(old, _)| old);
@@ -199,7 +201,7 @@ impl Index {
     }
 }
 
-/// Those that were put there before a crash are there already.
+/// Inserts places; those that were written before a crash are left as they are.
 fn insert_places<'a>(
     rows: &Connection,
     places: impl Iterator<Item = (&'a Place, &'a Option<[u8; 16]>)>,
@@ -230,14 +232,14 @@ fn insert_places<'a>(
     end.map_or(Ok(()), |(workspace, seq)| insert_end(rows, workspace, seq))
 }
 
-/// Notes the last entry of a workspace that has a place.
+/// Records the last entry of a workspace that has a place.
 fn insert_end(rows: &Connection, workspace: i64, seq: i64) -> Result<(), Error> {
     let sql = "INSERT INTO ends (workspace, seq) VALUES (?1, ?2)
                ON CONFLICT (workspace) DO UPDATE SET seq = MAX(seq, excluded.seq)";
     rows.prepare_cached(sql)?.execute((workspace, seq)).map(drop)
 }
 
-/// Two entries with one number or one key are an error, wherever they come from.
+/// Refuses two entries with one number or one key.
 fn same(position: i64, found: Option<i64>) -> Result<(), Error> {
     if found == Some(position) {
         return Ok(());

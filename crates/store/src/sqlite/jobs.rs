@@ -1,17 +1,17 @@
-//! What the journal's thread is asked, and the answers that wait for its flush.
+//! Jobs of the journal's thread, and the answers that wait for its flush.
 //!
-//! Invariant: every job has exactly one answer, sent after the batch it was in is on the disk or is known not to be.
+//! Invariant: every job has exactly one answer, sent after its batch is on the disk, or is known not to be.
 
 use crate::{Allowance, Committed, Exceeded, Idempotency, Row, Submission, SubmitError, Unavailable, Value};
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-/// One a submission, in order.
+/// Results of submissions, in their order.
 pub(super) type Results = Vec<Result<Committed, SubmitError>>;
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Unavailable>>;
 
-/// What the journal's thread is asked.
+/// A job of the journal's thread.
 pub(super) enum Job {
     Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
     SubmitMany(Vec<Submission>, OwnedSemaphorePermit, oneshot::Sender<Results>),
@@ -26,7 +26,7 @@ pub(super) enum Job {
     Write(&'static str, Vec<Value>, Reply<usize>),
     Take(&'static str, Vec<Value>, Reply<Vec<Row>>),
     Spend(Allowance, Reply<Result<(), Exceeded>>),
-    /// Add what an operator did, after the act before it.
+    /// Append an operator's act after the one before it.
     Act(Vec<Value>, Reply<usize>),
     Publish {
         text: String,
@@ -37,7 +37,7 @@ pub(super) enum Job {
 }
 
 impl Job {
-    /// How much of a transaction it is.
+    /// Returns the number of submissions that the job adds to a transaction.
     pub(super) fn weight(&self) -> usize {
         match self {
             Job::SubmitMany(submissions, ..) => submissions.len(),
@@ -46,7 +46,7 @@ impl Job {
     }
 }
 
-/// The idempotency keys that jobs have.
+/// Returns the idempotency keys of jobs.
 pub(super) fn keys(jobs: &[Job]) -> impl Iterator<Item = (WorkspaceId, &Idempotency)> {
     let submissions = jobs.iter().flat_map(|job| match job {
         Job::Submit(submission, _) => std::slice::from_ref(&**submission),
@@ -56,7 +56,7 @@ pub(super) fn keys(jobs: &[Job]) -> impl Iterator<Item = (WorkspaceId, &Idempote
     submissions.filter_map(|submission| submission.idempotency.as_ref().map(|key| (submission.workspace, key)))
 }
 
-/// An answer that waits for the flush.
+/// Answer that waits for the flush.
 pub(super) enum Answer {
     Submit(oneshot::Sender<Result<Committed, SubmitError>>, Result<Committed, SubmitError>),
     SubmitMany(oneshot::Sender<Results>, Results),
@@ -69,7 +69,8 @@ pub(super) enum Answer {
     Publish(Reply<u32>, Result<u32, Unavailable>, Option<Arc<Catalogs>>),
 }
 
-/// Tells everyone in a batch that it did not happen; a refusal too, since it may have been decided on what was undone.
+/// Answers every job of a batch that it took no effect; a refusal too, since it may have been decided on entries that
+/// were undone.
 pub(super) fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
     let unavailable = || Unavailable(error.to_string());
     for answer in answers {

@@ -1,7 +1,7 @@
 //! The embedded database: one process, one thread that writes the journal, one that writes the projections.
 //!
-//! The journal and the projections are two files, so that folding rows never waits for the journal's disk write nor
-//! holds it up, and so that the projections can be thrown away whole.
+//! The journal and the projections are two files, so that folding rows neither waits for the journal's flush nor delays
+//! it, and so that the projections can be deleted as a whole.
 //!
 //! Invariant: a reply to a submission is sent after the transaction that holds its entry has been flushed to disk.
 
@@ -46,19 +46,19 @@ use std::thread::JoinHandle;
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use writer::Writer;
 
-/// What the writing connection keeps in memory, as SQLite takes it: KiB, negated. It only ever adds at the end, and
-/// after a commit that began a page, SQLite looks through all of it.
+/// Memory of the writing connection, in SQLite's form: KiB, negated. The connection only appends, and after a commit
+/// that began a page, SQLite searches all of it.
 const CACHE: i64 = -1_024;
-/// Pages the journal's log may gather before a commit copies what the checkpointer has left of them.
+/// Number of pages that the journal's log may gather before a commit copies the ones that the checkpointer has left.
 const CHECKPOINT: i64 = 25_000;
-/// Submissions that may wait; one more is told to come back.
+/// Maximum number of submissions that wait; the caller of one more is told to come back.
 const QUEUE_MAX: usize = 8_192;
 
 mod migrations {
     refinery::embed_migrations!("src/migrations/sqlite");
 }
 
-/// The embedded database.
+/// The embedded database, with its threads and its readers.
 pub struct Sqlite {
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -71,8 +71,8 @@ pub struct Sqlite {
     catalogs: Arc<RwLock<Arc<Catalogs>>>,
     committed: watch::Receiver<i64>,
     mailed: Notify,
-    /// For submissions that come many at once, each until it is served: the queue alone would take as many of those as
-    /// of single ones.
+    /// Room for submissions that come many at once, each until it is answered: the queue alone would take as many
+    /// groups as single ones.
     room: Arc<Semaphore>,
     rates: Rates,
     _checkpointer: Checkpointer,
@@ -80,7 +80,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database in a directory, making it if it is not there.
+    /// Opens the database in a directory, and makes it if it does not exist.
     ///
     /// # Errors
     /// When the directory is in use by another process, cannot be written, or has a schema this version does not know.
@@ -93,15 +93,15 @@ impl Sqlite {
         let lock = lock(directory)?;
         let journal = directory.join("journal.db");
         let views = directory.join("views.db");
-        // SQLite gives the files beside a database the mode that the database has.
+        // SQLite gives the files beside a database the mode of the database.
         files::open(&journal).map_err(|error| wrong("cannot be written", &error))?;
         let mut connection = Connection::open(&journal).map_err(|error| wrong("cannot be opened", &error))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        // A commit only writes the log: the flusher sees to it that the log is on the disk before anyone is told.
+        // A commit only writes the log: the flusher brings the log to the disk before an answer is sent.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
         connection.pragma_update(None, "cache_size", CACHE)?;
-        // The library that runs them panics where their dates cannot be read.
+        // The migration library panics where it cannot read its own dates.
         let run = catch_unwind(AssertUnwindSafe(|| migrations::migrations::runner().run(&mut connection)));
         let run =
             run.map_err(|panic| wrong("what was done to its schema cannot be read", &panic_text(panic.as_ref())))?;
@@ -114,7 +114,7 @@ impl Sqlite {
         let is_upgraded = run.applied_migrations().iter().any(|migration| migration.name() == "seals");
         let seals = sealing::establish(&mut connection, options.secret, is_upgraded, options.reseal)
             .map_err(|error| wrong("it is not opened", &error))?;
-        // One process owns the data: whoever was sending these is gone.
+        // One process owns the data: the one that leased these mails has ended.
         connection.execute("UPDATE mails SET lease_until = 0 WHERE lease_until > 0 AND sent_at IS NULL", [])?;
         if let Some(pages) = options.pages_max {
             connection.pragma_update(None, "max_page_count", pages)?;
@@ -170,11 +170,11 @@ impl Sqlite {
         directory::is_new(directory)
     }
 
-    /// Brings what is in the logs of a directory that nobody has open into its files, so that their sizes say how much
-    /// there is.
+    /// Copies the logs of a directory that no process has open into its files, so that the sizes of the files are those
+    /// of the data.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// When the files cannot be written.
     pub fn empty_logs(directory: &Path) -> Result<(), Unavailable> {
         for name in ["journal.db", "views.db"] {
             let file = Connection::open(directory.join(name))?;
@@ -286,7 +286,7 @@ impl Sqlite {
         self.projector.wait_for(target).await
     }
 
-    /// Waits until every entry of a workspace that is projected can be found.
+    /// Waits until every projected entry of a workspace is in the index.
     pub(super) async fn indexed(&self, workspace: WorkspaceId) -> Result<(), Unavailable> {
         self.projector.index(Some(workspace)).await
     }
@@ -352,7 +352,7 @@ impl Sqlite {
 }
 
 impl Drop for Sqlite {
-    /// Waits for the journal's thread: nobody writes this file after the lock is given up.
+    /// Waits for the journal's thread, so that the file is not written after the lock is released.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
@@ -381,7 +381,7 @@ fn bound(values: &[Value]) -> impl rusqlite::Params + '_ {
     }))
 }
 
-/// All rows of a prepared statement.
+/// Returns all rows of a prepared statement.
 fn all_rows(statement: &mut rusqlite::CachedStatement<'_>, values: &[Value]) -> Result<Vec<Row>, rusqlite::Error> {
     let columns = statement.column_count();
     let mut found = statement.query(bound(values))?;

@@ -1,6 +1,6 @@
-//! The thread that owns the projections: folds the journal's rows behind the writer, in batches.
+//! Projector: the thread that owns the projections and folds the journal's rows behind the writer, in batches.
 //!
-//! Invariant: writes nothing that could not be folded again from the journal, leases excepted, and those may be lost.
+//! Invariant: everything that is written can be folded again from the journal, except leases, and those may be lost.
 
 use super::index::Index;
 use super::positions::{INDEX, VIEWS, put_position, read_position};
@@ -24,49 +24,49 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
-/// Journal rows folded in one transaction at most.
+/// Maximum number of journal rows that are folded in one transaction.
 const BATCH_MAX: i64 = 16_384;
-/// How long a read waits for the projections: a full disk may keep them back, and no caller should hang on it.
+/// Maximum time that a read waits for the projections: a full disk may delay them, and no caller should hang on it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Rows folded at once that are a load: the next ones may gather.
+/// Number of rows folded at once that count as load: the next rows may gather then.
 const BUSY: usize = 64;
-/// How long they may, if nobody waits for them.
+/// Maximum time that rows gather under load, unless a caller waits for them.
 const PAUSE: Duration = Duration::from_millis(80);
-/// How long nothing has come when what has gathered for the index is written.
+/// Time without a job after which the gathered part of the index is written.
 const CALM: Duration = Duration::from_secs(1);
-/// Entries of it that are written in one transaction then.
+/// Number of entries of the index that are written in one transaction then.
 const CALM_BATCH: usize = 8_192;
-/// The form of the projections; another form on disk is thrown away and folded again.
+/// Number of the projections' form; projections of another form are deleted and folded again.
 const FORM: i64 = 5;
-/// What the connection keeps in memory, as SQLite takes it: KiB, negated.
+/// Memory of the connection, in SQLite's form: KiB, negated.
 const CACHE: i64 = -16_384;
-/// Pages the log may gather before they are flushed and copied into the file. Seldom would be less work, but while a
-/// hundred megabytes are flushed at once, the journal's flush waits behind them.
+/// Number of pages that the log may gather before they are flushed and copied into the file. A larger number would be
+/// less work, but the journal's flush waits while a hundred megabytes are flushed at once.
 const CHECKPOINT: i64 = 2_000;
-/// Snapshots and statements that may wait.
+/// Maximum number of jobs that wait.
 const QUEUE_MAX: usize = 1_024;
-/// Whether anything was folded.
+/// Reads whether an entry was folded.
 const BEGUN: &str = "SELECT EXISTS (SELECT 1 FROM workspaces)";
 pub(super) const SCHEMA: &str = include_str!("../views.sql");
 
-/// A workspace to be snapshotted, and the hash of its last entry.
+/// A workspace of which a snapshot is to be made, and the hash of its last entry.
 pub(super) struct Snapshot(pub Arc<Workspace>, pub [u8; 32]);
 
-/// What the projector's thread is asked.
+/// A job of the projector's thread.
 pub(super) enum Job {
-    /// Entries that were flushed. Those that are missing, all of them perhaps, are in the journal.
+    /// Entries that were flushed. Missing ones, even all of them, are in the journal.
     Written(Vec<Journaled>),
-    /// Somebody waits for this position.
+    /// A caller waits for this position.
     Hurry(i64),
-    /// Keep a workspace as it stands.
+    /// Write a snapshot of a workspace.
     Snapshot(Snapshot),
-    /// Write what the index lacks of a workspace, or of all of them.
+    /// Write the missing part of the index of a workspace, or of all of them.
     Index(Option<WorkspaceId>, oneshot::Sender<Result<(), Unavailable>>),
     Statement(&'static str, Vec<Value>, oneshot::Sender<Result<Vec<Row>, Unavailable>>),
     Rebuild(oneshot::Sender<Result<(), Unavailable>>),
 }
 
-/// A handle on the projector's thread.
+/// Handle of the projector's thread.
 pub(super) struct Projector {
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -76,7 +76,7 @@ pub(super) struct Projector {
 }
 
 impl Projector {
-    /// Opens the projections, brings them up to the journal if they can be, and goes on in a thread of its own.
+    /// Opens the projections, folds them up to the journal if possible, and starts the thread.
     pub(super) fn start(
         journal: &Path,
         views: &Path,
@@ -99,17 +99,17 @@ impl Projector {
         self.jobs.clone().expect("the projector lives as long as its handle")
     }
 
-    /// The entry that everything is folded up to.
+    /// Returns a receiver of the position up to which everything is folded.
     pub(super) fn projected(&self) -> watch::Receiver<i64> {
         self.projected.clone()
     }
 
-    /// Those who wait for the rows of one workspace to change.
+    /// Returns the requests that wait for the rows of one workspace to change.
     pub(super) fn watchers(&self) -> &Watchers {
         &self.watchers
     }
 
-    /// The entry up to which all are in the index. It follows further behind.
+    /// Returns a receiver of the position up to which the index is complete, which follows further behind.
     pub(super) fn indexed(&self) -> watch::Receiver<i64> {
         self.indexed.clone()
     }
@@ -119,14 +119,14 @@ impl Projector {
         if *reached.borrow_and_update() >= position {
             return Ok(());
         }
-        // Without room the projector comes there all the same, a pause later at most.
+        // Without room in the queue the projector reaches the position too, at most a pause later.
         let _ = self.jobs().try_send(Job::Hurry(position));
         let reached = tokio::time::timeout(PATIENCE, reached.wait_for(|reached| *reached >= position)).await;
         let reached = reached.map_err(|_| Unavailable(format!("the projections are not at {position} yet")))?;
         reached.map(|_| ()).map_err(|_| Unavailable("the projector has stopped".to_owned()))
     }
 
-    /// Waits until the index has what is folded of a workspace, or of all of them.
+    /// Waits until the index has every folded entry of a workspace, or of all of them.
     pub(super) async fn index(&self, workspace: Option<WorkspaceId>) -> Result<(), Unavailable> {
         let projected = *self.projected.borrow();
         if *self.indexed.borrow() >= projected {
@@ -152,7 +152,7 @@ impl Projector {
 }
 
 impl Drop for Projector {
-    /// Waits for the thread, which ends when the journal's thread has: nobody folds these files afterwards.
+    /// Waits for the thread, which ends after the journal's thread, so that these files are not written afterwards.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
@@ -164,12 +164,12 @@ impl Drop for Projector {
 struct Thread {
     journal: Connection,
     views: Connection,
-    /// What is on the disk.
+    /// Position up to which entries are on the disk.
     committed: watch::Receiver<i64>,
     position: i64,
-    /// Entries after the position that the writer told of, in order, perhaps with gaps.
+    /// Entries after the position that the writer has sent, in order, perhaps with gaps.
     heard: VecDeque<Journaled>,
-    /// What somebody waits for, or waited.
+    /// Highest position that a caller waits for or has waited for.
     wanted: i64,
     index: Index,
     projected: watch::Sender<i64>,
@@ -194,8 +194,8 @@ impl Thread {
         if is_shortened && shortened == Shortened::Refuse {
             return Err(Unavailable(integrity::shorter(last, position)));
         }
-        // Beside a journal that was restored from a backup, projections are of another history. Where nothing says how
-        // far they are, there are none.
+        // Beside a journal that was restored from a backup, projections are of another history. Projections without a
+        // position are treated as missing.
         let is_begun = position > 0 || !connection.query_row(BEGUN, [], |row| row.get::<_, bool>(0))?;
         let mut index = if is_shortened && shortened == Shortened::Report {
             Ok(Index::at(read_position(&connection, INDEX)?, generation))
@@ -214,7 +214,7 @@ impl Thread {
             index = Ok(Index::at((0, GENESIS), generation));
         }
         let index = index?;
-        // One process owns this directory, and it has just started: nobody holds a lease.
+        // One process owns this directory, and it has just started: no lease is held.
         connection.execute("UPDATE queue SET lease_until = 0", [])?;
         Ok(Thread {
             journal,
@@ -231,8 +231,8 @@ impl Thread {
         })
     }
 
-    /// Folds what the journal has beyond the projections. A journal that cannot be folded is served no further than its
-    /// projections go, so that `verify` can still say what is wrong with it.
+    /// Folds the entries that the journal has beyond the projections. A journal that cannot be folded is served no
+    /// further than its projections, so that `verify` can still report the fault.
     fn catch_up(&mut self) {
         loop {
             let caught_up = match self.fold_batch() {
@@ -261,7 +261,7 @@ impl Thread {
             let first = match if behind { jobs.try_recv() } else { self.next_job(jobs) } {
                 Ok(job) => Some(job),
                 Err(TryRecvError::Empty) => None,
-                // Nobody asks any more: what can be folded still is.
+                // Every sender is gone: the entries that can be folded are folded before the thread ends.
                 Err(TryRecvError::Disconnected) if folded > 0 && behind => None,
                 Err(TryRecvError::Disconnected) => break,
             };
@@ -274,7 +274,7 @@ impl Thread {
         }
     }
 
-    /// Waits for something to do. When nothing comes for a while, the index is completed, a little at a time.
+    /// Waits for a job. When none comes for a while, the index is completed in small steps.
     fn next_job(&mut self, jobs: &Receiver<Job>) -> Result<Job, TryRecvError> {
         let mut patience = CALM;
         while !self.index.is_complete() {
@@ -294,8 +294,8 @@ impl Thread {
         jobs.recv().map_err(Into::into)
     }
 
-    /// Under load, lets entries gather for as long as nobody waits for them: a row that many of them change is then
-    /// written once.
+    /// Under load, lets entries gather until a caller waits for them: a row that many of them change is then written
+    /// once.
     fn pause(&mut self, jobs: &Receiver<Job>) {
         let stopwatch = Stopwatch::start();
         while self.heard.len() < BATCH_MAX as usize && self.wanted <= self.position {
@@ -305,7 +305,7 @@ impl Thread {
         }
     }
 
-    /// Folds the next rows of the journal; how many there were.
+    /// Folds the next rows of the journal; returns their number.
     fn fold_batch(&mut self) -> Result<usize, Unavailable> {
         let entries = self.next_entries()?;
         let Some(last) = fold(&mut self.views, self.position, &entries, &mut self.index)? else { return Ok(0) };
@@ -320,7 +320,7 @@ impl Thread {
         self.projected.send_replace(self.position);
     }
 
-    /// Writes some of what the index lacks.
+    /// Writes a part of the index that its tables lack.
     fn write_index(&mut self, most: usize) -> Result<(), Unavailable> {
         self.index.write_some(&mut self.views, most)?;
         self.tell();
@@ -334,7 +334,8 @@ impl Thread {
         Ok(())
     }
 
-    /// The entries after the position: those the writer told of, as long as none is missing, else those of the journal.
+    /// Returns the entries after the position: those that the writer sent, if none is missing, else those of the
+    /// journal.
     fn next_entries(&mut self) -> Result<Vec<Journaled>, Unavailable> {
         while self.heard.front().is_some_and(|entry| entry.position <= self.position) {
             self.heard.pop_front();
@@ -344,13 +345,13 @@ impl Thread {
         if told > 0 {
             return Ok(self.heard.drain(..told).collect());
         }
-        // What is in the journal but not on the disk yet may never have happened.
+        // An entry that is in the journal but not on the disk yet may be undone.
         read_journal(&self.journal, self.position, *self.committed.borrow())
     }
 
     fn keep(&self, snapshot: &Snapshot) {
         let Snapshot(workspace, hash) = snapshot;
-        // One that was not believed may have a higher number than it should.
+        // A snapshot that was not believed may have a higher number than it should.
         let sql = "INSERT OR REPLACE INTO snapshots (workspace, seq, hash, mac, state) VALUES (?1, ?2, ?3, ?4, ?5)";
         let Stored { seq, hash, mac, state } = Stored::of(workspace, hash, &self.seals);
         let values = (workspace.id.get(), seq as i64, hash, mac, state);
@@ -398,7 +399,8 @@ impl Thread {
     }
 }
 
-/// Folds the rows after a position into projections, in one transaction; the position it came to, if there were any.
+/// Folds the rows after a position into projections, in one transaction; returns the position it has reached, if there
+/// were any.
 pub(super) fn fold_into(
     journal: &Connection,
     views: &mut Connection,
@@ -409,7 +411,7 @@ pub(super) fn fold_into(
     fold(views, position, &read_journal(journal, position, last)?, index)
 }
 
-/// The entries after a position and up to another, as the journal has them.
+/// Returns the entries of the journal after a position and up to another.
 fn read_journal(journal: &Connection, position: i64, last: i64) -> Result<Vec<Journaled>, Unavailable> {
     let sql = "SELECT position, workspace, seq, at, idempotency_key, NULL, next_due_at, body, NULL, hash FROM entries
                WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3";
@@ -424,7 +426,7 @@ fn read_journal(journal: &Connection, position: i64, last: i64) -> Result<Vec<Jo
     all_rows(&mut journal.prepare_cached(sql)?, &values)?.iter().map(read).collect()
 }
 
-/// The index, with what its tables lacked when the process ended: that is folded once more, for the index alone.
+/// Returns the index. Entries that its tables lacked when the process ended are folded once more, for the index alone.
 fn refolded(journal: &Connection, views: &Connection, projected: i64, generation: usize) -> Result<Index, Unavailable> {
     let indexed = read_position(views, INDEX)?;
     let (mut index, mut position) = (Index::at(indexed, generation), indexed.0);
@@ -438,13 +440,13 @@ fn refolded(journal: &Connection, views: &Connection, projected: i64, generation
     }
 }
 
-/// Whether the index goes up to an entry of this journal, and not further than what is folded.
+/// Returns whether the index's position is an entry of this journal, and not after the folded ones.
 fn is_indexed(journal: &Connection, views: &Connection, projected: i64) -> Result<bool, rusqlite::Error> {
     let (position, hash) = read_position(views, INDEX)?;
     Ok(position <= projected && hash_at(journal, position)? == Some(hash))
 }
 
-/// Folds entries that follow a position, in one transaction; the position of the last.
+/// Folds entries that follow a position, in one transaction; returns the position of the last.
 fn fold(
     views: &mut Connection,
     position: i64,
@@ -453,7 +455,7 @@ fn fold(
 ) -> Result<Option<i64>, Unavailable> {
     let Some(last) = entries.last() else { return Ok(None) };
     let transaction = views.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Some rows are sums: folding an entry twice would count it twice.
+    // Some rows are sums: an entry that is folded twice would count twice.
     let (reached, _) = read_position(&transaction, VIEWS)?;
     if reached != position {
         return Err(Unavailable(format!(
@@ -511,7 +513,7 @@ fn remove(path: &Path) -> Result<(), Unavailable> {
     Ok(())
 }
 
-/// The hash of the entry at a position; `None` where the journal has none.
+/// Returns the hash of the entry at a position; `None` where the journal has none.
 fn hash_at(journal: &Connection, position: i64) -> Result<Option<[u8; 32]>, rusqlite::Error> {
     if position == 0 {
         return Ok(Some(GENESIS));

@@ -1,4 +1,6 @@
-//! Reads on snapshots, beside the writers.
+//! Reads on snapshots of the database, beside the writing threads.
+//!
+//! Invariant: every connection is read-only.
 
 use super::all_rows;
 use crate::{Row, Unavailable, Value, numbered};
@@ -8,16 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
-/// Idle connections that are kept.
+/// Maximum number of idle connections that are kept open.
 const IDLE_MAX: usize = 4;
 
-/// A workspace's entries in order: the journal is in the order of commits, and its places are a projection.
+/// View of a workspace's entries in order: the journal is in the order of commits, and the entries' places are a
+/// projection.
 const HISTORY: &str = "CREATE TEMP VIEW history AS
     SELECT entries.position, places.workspace, places.seq, entries.at, entries.idempotency_key, entries.request_hash,
     entries.next_due_at, entries.body, entries.previous_hash, entries.hash
     FROM views.places CROSS JOIN main.entries ON entries.position = places.position";
 
-/// Read-only connections to the journal with the projections attached.
+/// Pool of read-only connections to the journal with the projections attached.
 pub(super) struct Readers {
     journal: PathBuf,
     views: PathBuf,
@@ -53,7 +56,7 @@ impl Readers {
     }
 }
 
-/// A read-only connection to the journal with the projections attached.
+/// Opens a read-only connection to the journal with the projections attached.
 pub(super) fn open(journal: &Path, views: &Path) -> Result<Connection, Unavailable> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(journal, flags)?;

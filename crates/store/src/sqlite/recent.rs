@@ -1,9 +1,9 @@
-//! The entries that the index does not have yet, and by them and the index: which idempotency keys have been used.
+//! Entries that the index does not have yet; together with the index they show which idempotency keys have been used.
 //!
 //! An index by key inside the journal would cost every entry a page of every flush, since keys are spread over all of
-//! it. So the index is a projection, and what it lacks is here.
+//! it. So the index is a projection, and the entries that it lacks are kept here.
 //!
-//! Invariant: a key that any entry has is found, from the moment its entry is written.
+//! Invariant: the key of every entry is found, from the moment the entry is written.
 
 use crate::Idempotency;
 use rusqlite::{Connection, Error, OptionalExtension};
@@ -25,27 +25,27 @@ impl Written {
     }
 }
 
-/// The entries that are not in the index yet.
+/// Entries that are not in the index yet.
 #[derive(Default)]
 pub(super) struct Recent {
-    /// In the order of the journal.
+    /// Entries in the order of the journal.
     entries: VecDeque<Written>,
-    /// Their positions.
+    /// Positions of the entries by their key.
     by_key: HashMap<Key, i64>,
-    /// Of the keys that were looked up last, those that the index has.
+    /// Positions of the keys that were looked up last and that the index has.
     indexed: HashMap<Key, i64>,
 }
 
 impl Recent {
-    /// Forgets those up to a position, which the index has.
+    /// Forgets the entries up to a position, which the index has.
     pub(super) fn forget(&mut self, indexed: i64) {
         while let Some(written) = self.entries.pop_front_if(|written| written.position <= indexed) {
             self.forget_key(&written);
         }
     }
 
-    /// Looks the keys of a batch up in the index, all in one read: most of the work of a read by itself is taking and
-    /// giving back locks.
+    /// Looks the keys of a batch up in the index, all in one read: most of the work of a single read is to take and
+    /// release locks.
     pub(super) fn look_up<'a>(
         &mut self,
         views: &Connection,
@@ -64,27 +64,27 @@ impl Recent {
         found
     }
 
-    /// Where the entry is that has this key, which is one of those that were looked up.
+    /// Returns the position of the entry with a key, which must be one of those that were looked up.
     pub(super) fn position(&self, workspace: WorkspaceId, idempotency: &Idempotency) -> Option<i64> {
         let key = (workspace, idempotency.key);
         self.by_key.get(&key).or_else(|| self.indexed.get(&key)).copied()
     }
 
-    /// Where a workspace's entries after a position are, up to one of its numbers.
+    /// Returns the positions of a workspace's entries after a position, up to one of its numbers.
     pub(super) fn places(&self, workspace: WorkspaceId, after: i64, until: u64) -> impl Iterator<Item = i64> {
         let wanted =
             move |entry: &&Written| entry.workspace == workspace && entry.position > after && entry.seq <= until;
         self.entries.iter().filter(wanted).map(|entry| entry.position)
     }
 
-    /// Remembers an entry that was written behind all others.
+    /// Remembers an entry that was written after all others.
     pub(super) fn remember(&mut self, position: i64, (workspace, seq): (WorkspaceId, u64), key: Option<&Idempotency>) {
         let written = Written { position, workspace, seq, key: key.map(|key| key.key) };
         self.by_key.extend(written.key().map(|key| (key, position)));
         self.entries.push_back(written);
     }
 
-    /// Forgets the entries after a position, which were not written after all.
+    /// Forgets the entries after a position, whose transaction was undone.
     pub(super) fn undo(&mut self, position: i64) {
         while let Some(written) = self.entries.pop_back_if(|written| written.position > position) {
             self.forget_key(&written);

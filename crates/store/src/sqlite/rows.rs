@@ -1,13 +1,13 @@
-//! The rows of the projections in the embedded database: read before a batch is folded, written after.
+//! Rows of the projections in the embedded database: read before a batch is folded, written after.
 //!
-//! Invariant: writes what [`Changes`] says and nothing else; what a row means is decided where entries are folded.
+//! Invariant: only the rows in [`Changes`] are written; their values are decided where entries are folded.
 
 use super::index::Index;
 use crate::projection::{Changed, Changes, HoldPlace, Key, Known, Opened, RunRow, Wanted};
 use rusqlite::{Connection, Error, OptionalExtension, Row};
 use scrip_engine::{Amount, Name, Unit};
 
-/// Reads the rows that are wanted, as far as they are there. Holds may not have been written yet.
+/// Reads the rows that a batch wants; rows that do not exist are left out. Holds may be in the index alone.
 pub(super) fn read(rows: &Connection, wanted: &Wanted, index: &Index) -> Result<Known, Error> {
     let mut known = Known::default();
     let mut run = rows.prepare_cached("SELECT body FROM runs WHERE workspace = ?1 AND n = ?2")?;
@@ -42,7 +42,7 @@ fn hold_place(row: &Row<'_>) -> Result<HoldPlace, Error> {
     })
 }
 
-/// Writes what has changed, but for the holds, which the index writes.
+/// Writes the changed rows of a batch, without the holds, which the index writes.
 pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
     let sql = "INSERT OR REPLACE INTO workspaces (workspace, opened, external_id, test_clock, next_due_at)
                VALUES (?1, (SELECT COALESCE(MAX(opened), 0) + 1 FROM workspaces), ?2, ?3, NULL)";
@@ -69,7 +69,7 @@ pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes a run, and its place in the queue for as long as it has not ended.
+/// Writes a run, and its place in the queue until it has ended.
 fn write_run(rows: &Connection, (workspace, n): Key, changed: &Changed) -> Result<(), Error> {
     let Changed { row, seq, queued } = changed;
     let sql = "INSERT INTO runs (workspace, n, status, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)

@@ -1,6 +1,6 @@
-//! The seals of an embedded database, made sure of when it is opened.
+//! Seals of an embedded database, established when it is opened.
 //!
-//! Invariant: the rows of an older version are sealed in one transaction with the mark that says so, or not at all.
+//! Invariant: the rows of an older version are sealed in one transaction with the mark that records it, or not at all.
 
 use super::{all_rows, bound};
 use crate::integrity::{
@@ -9,7 +9,7 @@ use crate::integrity::{
 use crate::{Row, Unavailable, Value, numbered, queries};
 use rusqlite::{Connection, Error, OptionalExtension, Transaction, TransactionBehavior};
 
-/// Returns the seals, after sealing the rows of an older version; of any, with `again`.
+/// Returns the seals, after sealing the rows of an older version; with `again`, after sealing the rows of any.
 ///
 /// # Errors
 /// When the rows were sealed with another key, or cannot be written.
@@ -55,7 +55,7 @@ fn read(transaction: &Transaction<'_>, sql: &str) -> Result<Vec<Row>, Error> {
     all_rows(&mut transaction.prepare_cached(&numbered(sql))?, &[Value::Integer(i64::MAX), Value::Integer(0)])
 }
 
-/// Keeps a setting, with its seal.
+/// Writes a setting, with its seal.
 pub(super) fn keep(connection: &Connection, seals: &Seals, name: &str, value: Vec<u8>) -> Result<(), Error> {
     let values = seals.setting(name, value);
     connection.prepare_cached(&numbered(queries::KEEP_SETTING))?.execute(bound(&values)).map(drop)

@@ -1,9 +1,9 @@
-//! The thread that owns the journal: take one submission, drain what waits, decide them in order, write one
-//! transaction, and hand it over to be flushed and acknowledged.
+//! Writer: the thread that owns the journal. It takes one submission, drains the ones that wait, decides them in order,
+//! writes one transaction, and hands it over to be flushed and answered.
 //!
-//! Group commit forms by itself: while some transactions are being flushed, the next ones gather.
+//! Groups form without a timer: while some transactions are flushed, the next submissions gather.
 //!
-//! Invariant: the only place where the engine's `apply` meets a disk.
+//! Invariant: only here does a decision of the engine reach the disk.
 
 mod allowances;
 mod claims;
@@ -35,15 +35,16 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Submissions that share a transaction; what came as one is never parted, and may be more.
+/// Maximum number of submissions that share a transaction; a group that came as one is never divided, and may be
+/// larger.
 const BATCH_MAX: usize = 512;
-/// Workspaces kept in memory; beyond that the cache starts again from snapshots.
+/// Maximum number of workspaces in memory; beyond that the cache starts again from snapshots.
 const CACHE_MAX: usize = 100_000;
-/// How long it waits for projections that are too far behind before it refuses.
+/// Maximum time that a batch waits for projections that are too far behind, before it is refused.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A workspace as its last entry left it. One whose last entry is not in the index yet is always cached: where its
-/// entries are is not to be found elsewhere.
+/// A workspace after its last entry. One whose last entry is not in the index yet is always cached: the positions of
+/// its entries are found nowhere else.
 struct Cached {
     workspace: Arc<Workspace>,
     hash: [u8; 32],
@@ -52,8 +53,8 @@ struct Cached {
 
 pub(super) struct Writer {
     connection: Connection,
-    /// Snapshots are read beside the journal. Were they attached to it, each of its transactions would take the
-    /// projections' lock as well, and the two threads would wait for each other's disk.
+    /// Connection to the projections, for snapshots. Were they attached to the journal, each of its transactions would
+    /// take the projections' lock as well, and the two threads would wait for each other's disk.
     views: Connection,
     clock: Clock,
     clocks: HashMap<i64, Timestamp>,
@@ -61,7 +62,7 @@ pub(super) struct Writer {
     recent: Recent,
     current: Arc<Catalogs>,
     position: i64,
-    /// The position the journal had when it was opened.
+    /// Position that the journal had when it was opened.
     opened: i64,
     projected: watch::Receiver<i64>,
     indexed: watch::Receiver<i64>,
@@ -69,7 +70,7 @@ pub(super) struct Writer {
     options: Options,
     seals: Seals,
     healed: Arc<Healed>,
-    /// What a batch has replaced in the cache, in order.
+    /// Former values in the cache that a batch has replaced, in order.
     touched: Vec<(WorkspaceId, Option<Cached>)>,
     written: Vec<Journaled>,
     commits: u64,
@@ -118,7 +119,7 @@ impl Writer {
         })
     }
 
-    /// Serves jobs until nobody can send any more.
+    /// Serves jobs until every sender is gone.
     pub(super) fn run(mut self, waiting: &Receiver<Job>) {
         let most = if self.options.group_commit { BATCH_MAX } else { 1 };
         let mut batch = Vec::with_capacity(most);
@@ -136,14 +137,15 @@ impl Writer {
         }
     }
 
-    /// Serves one batch; `false` when the thread is to die.
+    /// Serves one batch; returns `false` when the thread is to die.
     fn batch(&mut self, jobs: &mut Vec<Job>) -> bool {
         self.touched.clear();
         self.written.clear();
         let writes = jobs.iter().any(|job| !matches!(job, Job::Read(..) | Job::Now(..)));
         let (before, changes) = (self.position, self.connection.total_changes());
-        // Before the index is read, so that what is read of it has what is forgotten. Each read is short: under one as
-        // long as a batch, the log of the projections could never begin again at its start.
+        // First the entries up to the index's position are forgotten, then the index is read, so that it has what was
+        // forgotten. Each read is short: under one as long as a batch, the log of the projections could never start
+        // over.
         self.recent.forget(*self.indexed.borrow());
         let known = self.recent.look_up(&self.views, keys(jobs));
         let mut failed = known.and_then(|()| if writes { self.begin() } else { Ok(()) }).err();
@@ -164,7 +166,7 @@ impl Writer {
         }
         self.remember(&answers);
         let (written, snapshots) = (std::mem::take(&mut self.written), self.snapshots());
-        // Refusals and answers that were given before put nothing into the log.
+        // Refusals and stored answers put nothing into the log.
         let writes = self.connection.total_changes() != changes;
         let took = self.flushing.take(Unflushed { writes, position: self.position, answers, written, snapshots, dies });
         if self.cache.len() > CACHE_MAX {
@@ -174,7 +176,7 @@ impl Writer {
         took
     }
 
-    /// Begins a transaction, unless the projections are too far behind and do not come nearer.
+    /// Begins a transaction, unless the projections are too far behind and make no progress.
     fn begin(&self) -> Result<(), rusqlite::Error> {
         let most = self.options.lag_max;
         let behind = || self.position - *self.projected.borrow() > most;
@@ -190,7 +192,7 @@ impl Writer {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
     }
 
-    /// Puts the batch into the log. It is not on the disk before its flush.
+    /// Puts the batch into the log. It is on the disk only after its flush.
     fn commit(&self) -> Result<(), rusqlite::Error> {
         self.connection.prepare_cached("COMMIT")?.execute([]).map(drop)
     }
@@ -199,7 +201,7 @@ impl Writer {
         self.options.crash.is_some_and(|crash| crash.commit == self.commits && crash.flushed == flushed)
     }
 
-    /// Nothing of the batch happened: what was folded on top of it is forgotten.
+    /// Undoes the batch: the states that it left in the cache are forgotten.
     fn undo(&mut self, before: i64, error: &rusqlite::Error) {
         tracing::error!(%error, "the journal could not be written; nothing of this batch was acknowledged");
         if matches!(error, rusqlite::Error::SqliteFailure(failure, _) if is_lost_flush(failure)) {
@@ -266,7 +268,7 @@ impl Writer {
         }
     }
 
-    /// Adds an act after the last one.
+    /// Appends an act after the last one.
     fn append_act(&mut self, act: &[Value], failed: &mut Option<rusqlite::Error>) -> Result<usize, Unavailable> {
         let sql = numbered(queries::SETTING);
         let last = [Value::Text(LAST_ACT.to_owned())];
@@ -290,7 +292,8 @@ impl Writer {
     }
 
     /// Writes beside the journal, unless the batch has failed already. A full disk may end the whole transaction at any
-    /// statement; whatever was written after that would stay although everyone in the batch is told it did not happen.
+    /// statement; a row that was written after that would stay although every caller of the batch is told that it took
+    /// no effect.
     fn unless<T>(
         &mut self,
         failed: &mut Option<rusqlite::Error>,
@@ -338,7 +341,7 @@ impl Writer {
         }
     }
 
-    /// Nothing happened, and nothing is kept of it.
+    /// Returns the result of a submission that changes nothing and leaves no entry.
     fn nothing(&self, submission: &Submission, applied: Applied) -> Committed {
         let Workspace { seq, at, .. } = applied.workspace;
         let before = Some(Arc::clone(&self.cache[&submission.workspace].workspace));
@@ -383,7 +386,7 @@ impl Writer {
         Ok(Committed { seq, at, events, replayed: false, before, workspace: shown })
     }
 
-    /// The one statement that gives order, idempotency and the request's hash.
+    /// Inserts an entry by the one statement that gives order, idempotency and the request's hash.
     fn insert(
         &self,
         workspace: &Workspace,
@@ -411,7 +414,7 @@ impl Writer {
         ))
     }
 
-    /// The answer this key was given before.
+    /// Returns the answer that the submission's key was given before.
     fn stored(&self, submission: &Submission) -> Result<Option<Committed>, SubmitError> {
         let Some(idempotency) = &submission.idempotency else { return Ok(None) };
         let Some(position) = self.recent.position(submission.workspace, idempotency) else { return Ok(None) };
@@ -432,7 +435,7 @@ impl Writer {
         Ok(Some(committed))
     }
 
-    /// A workspace right after one of its entries. Whoever tries again mostly asks for the last one.
+    /// Returns a workspace right after one of its entries. A caller that tries again mostly asks for the last one.
     fn then(&self, id: WorkspaceId, seq: u64) -> Result<Arc<Workspace>, Unloaded> {
         let now = &self.cache[&id].workspace;
         if now.seq == seq {
@@ -485,7 +488,7 @@ impl Writer {
         }
         let now = self.clock.now();
         let mut catalogs = Catalogs::clone(&self.current);
-        // One process owns the data, so that the version can come into force at once.
+        // One process owns the data, so the version is in force at once.
         let version = catalogs.publish_on(now, self.clocks.iter().map(|(id, now)| (*id, *now)).collect(), catalog);
         let clocks = written_clocks(self.clocks.iter().map(|(id, now)| (*id, now.micros())));
         let values = self.seals.catalog((i64::from(version), now), &hash, actor, &clocks, text);
@@ -495,14 +498,14 @@ impl Writer {
         Ok((version, Some(Arc::new(catalogs))))
     }
 
-    /// The workspaces of this batch that are to be snapshotted.
+    /// Returns the workspaces of this batch of which snapshots are due.
     fn snapshots(&self) -> Vec<Snapshot> {
         let cached = self.touched.iter().filter_map(|(id, _)| self.cache.get(id));
         let due = cached.filter(|cached| cached.workspace.seq % SNAPSHOT_EVERY == 0);
         due.map(|cached| Snapshot(Arc::clone(&cached.workspace), cached.hash)).collect()
     }
 
-    /// Takes what was written beside the journal into account.
+    /// Updates the writer's memory by the rows that were written beside the journal.
     fn remember(&mut self, answers: &[Answer]) {
         for answer in answers {
             match answer {
@@ -526,8 +529,8 @@ fn is_lost_flush(failure: &rusqlite::ffi::Error) -> bool {
     failure.code == ErrorCode::SystemIoFailure && flushes.contains(&failure.extended_code)
 }
 
-/// When the last entry on the machine's clock was decided. A machine whose clock was set back while nobody served goes
-/// on from there: what is queued or held then is due by the same clock as what was before.
+/// Returns the instant of the last entry on the machine's clock. A machine whose clock was set back while the server
+/// was stopped goes on from there, so that runs and holds before and after are due by one clock.
 fn last_entry_at(connection: &Connection) -> Result<Timestamp, rusqlite::Error> {
     let sql = "SELECT at FROM entries CROSS JOIN views.workspaces ON workspaces.workspace = entries.workspace
                WHERE test_clock IS NULL ORDER BY position DESC LIMIT 1";

@@ -1,6 +1,6 @@
-//! The tables, in the order in which they are made, moved and checked.
+//! List of the tables, in the order in which they are made, transferred and checked.
 //!
-//! Invariant: the journal comes first.
+//! Invariant: the journal is the first table.
 
 use super::{Column, Distribution, Engine, Kind, Rights, Table, Writer};
 
@@ -20,10 +20,10 @@ const fn bytes(name: &'static str) -> Column {
     column(name, Kind::Bytes)
 }
 
-/// The column of a table's seals.
+/// Column of a table's seals.
 const SEAL: Column = bytes("seal");
 
-/// A table beside the journal, which servers write and a move takes along.
+/// Returns a table beside the journal, which servers write and a transfer copies.
 const fn beside(name: &'static str, rights: Rights, columns: &'static [Column]) -> Table {
     Table {
         name,
@@ -38,7 +38,7 @@ const fn beside(name: &'static str, rights: Rights, columns: &'static [Column]) 
     }
 }
 
-/// A projection: folded from the journal, thrown away and folded again at will.
+/// Returns a projection: folded from the journal, deleted and folded again at will.
 const fn projection(name: &'static str, columns: &'static [Column]) -> Table {
     let distribution = Distribution::ByWorkspace;
     let table = Table { writer: Writer::Projector, distribution, ..beside(name, Rights::Delete, columns) };
@@ -68,7 +68,7 @@ pub static TABLES: &[Table] = &[
         numbered: Some("position"),
         ..beside("entries", Rights::Add, ENTRY)
     },
-    // The secret that signs, and the marks of what is done with the whole database.
+    // The secret that signs, and the marks of operations on the whole database.
     beside("settings", Rights::Change, &[text("name").key(), bytes("value").sealed(), SEAL]),
     // Keys of operators.
     beside(
@@ -87,7 +87,7 @@ pub static TABLES: &[Table] = &[
             SEAL,
         ],
     ),
-    // Credits that an operator's key has granted on the last day that it granted any.
+    // Credits that an operator's key has granted on the last day on which it granted any.
     beside(
         "operator_grants",
         Rights::Change,
@@ -107,9 +107,9 @@ pub static TABLES: &[Table] = &[
             SEAL,
         ],
     ),
-    // Clocks of test mode.
+    // Test clocks.
     beside("test_clocks", Rights::Change, &[integer("id").key(), text("name"), integer("now").sealed(), SEAL]),
-    // Things that only one workspace may have.
+    // Claims, each of one workspace.
     beside("claims", Rights::Delete, &[text("scope").key(), text("claim").key(), integer("workspace").sealed(), SEAL]),
     // People.
     beside("users", Rights::Change, &[integer("id").key(), text("email").sealed(), integer("created_at"), SEAL]),
@@ -147,9 +147,9 @@ pub static TABLES: &[Table] = &[
             SEAL,
         ],
     ),
-    // Things that are good once and used up, until they would have run out.
+    // Single-use ids that were used, until they would have run out.
     beside("spent", Rights::Delete, &[bytes("hash"), integer("expires_at")]),
-    // Recent uses of what costs others something.
+    // Recent uses that are limited by allowances.
     beside("allowances", Rights::Delete, &[text("kind"), text("subject"), bytes("log"), integer("last")]),
     // People who are blocked.
     beside(
@@ -164,7 +164,7 @@ pub static TABLES: &[Table] = &[
             SEAL,
         ],
     ),
-    // Acts of operators that are about no one workspace, each sealed together with the one before it.
+    // Acts of operators that are about no single workspace, each sealed together with the one before it.
     Table {
         numbered: Some("n"),
         is_chained: true,
@@ -223,7 +223,7 @@ pub static TABLES: &[Table] = &[
             ],
         )
     },
-    // Files of applications; their bytes are where outputs are.
+    // Files of applications; their bytes are stored with the outputs.
     beside(
         "review_files",
         Rights::Add,
@@ -256,7 +256,7 @@ pub static TABLES: &[Table] = &[
             SEAL,
         ],
     ),
-    // Events of Stripe's, as hints.
+    // Stripe's events, as hints.
     beside(
         "provider_events",
         Rights::Change,
@@ -295,7 +295,7 @@ pub static TABLES: &[Table] = &[
         Rights::Delete,
         &[text("about"), text("kind"), integer("workspace"), text("detail"), integer("at")],
     ),
-    // The entries up to which everything is folded.
+    // Positions up to which everything is folded.
     Table {
         distribution: Distribution::Everywhere,
         ..projection(
@@ -308,7 +308,7 @@ pub static TABLES: &[Table] = &[
             ],
         )
     },
-    // Workspaces as they stand after some entry of theirs.
+    // Snapshots of workspaces, each after one of its entries.
     projection("snapshots", &[integer("workspace"), integer("seq"), bytes("hash"), bytes("mac"), text("state")]),
     projection(
         "workspaces",
@@ -395,7 +395,7 @@ pub static TABLES: &[Table] = &[
             &[integer("workspace").folded(), bytes("idempotency_key").folded(), integer("position").folded()],
         )
     },
-    // The entries of a workspace in order: on SQLite by way of the index, in each connection that reads.
+    // The entries of a workspace in order: on SQLite a view over the index, in each connection that reads.
     Table {
         writer: Writer::Appender,
         distribution: Distribution::Nowhere,
@@ -403,7 +403,7 @@ pub static TABLES: &[Table] = &[
         only: Some(Engine::Postgres),
         ..beside("history", Rights::Read, ENTRY)
     },
-    // The migrations that were run, as the library that runs them keeps them.
+    // The migrations that were run, as the migration library keeps them.
     Table {
         writer: Writer::Migrations,
         distribution: Distribution::Nowhere,

@@ -1,4 +1,4 @@
-//! Journals to export: one that tells a story with every event in it, and ones made by chance.
+//! Journals to export: one that tells a story with every event in it, and random ones.
 
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
@@ -92,10 +92,10 @@ amount = 500
 expires = "90 days"
 "#;
 
-/// An actor who tries to get out of every format at once.
+/// Name of an actor whose letters try to break out of every format.
 pub const HOSTILE: &str = "=1+1\",;|[2020-01-01] date:2020-01-01\\\"\n1999-01-01 * \"x\"\n  Assets:X  1 CREDITS";
 
-/// Workspaces and everything that happened to them.
+/// Workspaces and all of their entries.
 pub struct Journal {
     catalogs: Catalogs,
     pub workspaces: BTreeMap<WorkspaceId, Workspace>,
@@ -111,7 +111,7 @@ impl Journal {
         Journal { catalogs, workspaces: BTreeMap::new(), entries: Vec::new() }
     }
 
-    /// Does what a command says, unless it is refused. Whether it was accepted.
+    /// Submits a command; returns whether it was accepted.
     fn attempt(&mut self, workspace: u64, at: Timestamp, actor: &str, command: &Command) -> bool {
         let id = WorkspaceId::new(workspace);
         let before = self.workspaces.entry(id).or_insert_with(|| Workspace::unopened(id));
@@ -132,7 +132,7 @@ impl Journal {
         assert!(self.attempt(7, at, "ops", &command), "refused at {at}: {command:?}");
     }
 
-    /// The journal of a workspace to which everything happens that can.
+    /// Returns the journal of one workspace that has every event.
     pub fn story() -> Journal {
         let mut journal = Journal::new();
         journal.tell("2026-01-10T09:00:00Z", open("Acme"));
@@ -181,7 +181,7 @@ impl Journal {
         self.tell(day, hold(40));
         self.tell(day, Command::ReleaseHold { hold: 11 });
         self.tell(day, hold(25));
-        // The hold and the limited image run out by themselves, and the period ends over a run in flight.
+        // The hold and the limited image expire, and the period ends during a run.
         self.tell("2026-02-28T09:59:30Z", ten_seconds());
         self.tell("2026-02-28T10:00:30Z", delivered(13, 7));
         self.tell("2026-03-02T10:00:30Z", Command::CancelSubscription);
@@ -208,7 +208,7 @@ impl Journal {
         self.tell("2026-04-07T00:00:00Z", subscribe("pro", Interval::Year));
     }
 
-    /// Someone with a hostile name gives for a hostile reason.
+    /// Adds a grant by an operator with a hostile name, for a hostile reason.
     fn by_hand(&mut self) {
         let workspace = self.workspaces.values_mut().next().expect("the story has one workspace");
         let at = workspace.at.after_seconds(1);
@@ -218,7 +218,7 @@ impl Journal {
         assert!(self.attempt(7, at, HOSTILE, &command));
     }
 
-    /// The journal of a few workspaces to which many things happen in no order.
+    /// Returns the journal of a few workspaces with random commands.
     pub fn by_chance(seed: u64, commands: usize) -> Journal {
         let mut journal = Journal::new();
         let mut chance = Chance(seed);
@@ -263,7 +263,7 @@ impl Journal {
     }
 }
 
-/// Numbers that look like chance and are the same every time (splitmix64).
+/// Random numbers that are the same every time (splitmix64).
 struct Chance(u64);
 
 impl Chance {

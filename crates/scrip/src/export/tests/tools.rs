@@ -1,4 +1,4 @@
-//! The real programs that read accounts in plain text, as judges that know nothing of us.
+//! Real programs that read accounts in plain text, as judges that know nothing of Scrip.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Balances by account and commodity, without zeros.
 pub type Balances = BTreeMap<(String, String), i64>;
 
-/// A file in a directory of its own, gone when the test is over.
+/// A file in a directory of its own, deleted after the test.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
@@ -30,10 +30,10 @@ impl Drop for Scratch {
     }
 }
 
-/// Runs a program on a text. What it printed, or what it complained of.
+/// Runs a program on a text; returns its output, or its complaint.
 ///
 /// # Panics
-/// When it is not installed: a check that was not made must not look like one that passed.
+/// When the program is not installed: a check that was not made must not look like one that passed.
 fn run(program: &str, before: &[&str], name: &str, text: &str, after: &[&str]) -> Result<String, String> {
     let (_scratch, file) = Scratch::new(name, text);
     let mut command = Command::new(program);
@@ -49,17 +49,17 @@ fn run(program: &str, before: &[&str], name: &str, text: &str, after: &[&str]) -
     }
 }
 
-/// What `bean-check` says.
+/// Returns the verdict of `bean-check`: its output, or its complaint.
 pub fn bean_check(text: &str) -> Result<String, String> {
     run("bean-check", &[], "export.beancount", text, &[])
 }
 
-/// What `hledger` says, with every account and commodity declared.
+/// Returns the verdict of `hledger`, with every account and commodity declared.
 pub fn hledger_check(text: &str) -> Result<String, String> {
     run("hledger", &["check", "--strict", "-f"], "export.journal", text, &[])
 }
 
-/// The balances as Beancount computes them.
+/// Returns the balances as Beancount computes them.
 pub fn beancount_balances(text: &str) -> Balances {
     let query = "SELECT account, currency, sum(number) GROUP BY account, currency";
     let rows = run("bean-query", &["-f", "csv"], "export.beancount", text, &[query]).expect("a good query");
@@ -71,7 +71,7 @@ pub fn beancount_balances(text: &str) -> Balances {
     balances.filter(|(_, number)| *number != 0).collect()
 }
 
-/// The balances as hledger computes them.
+/// Returns the balances as hledger computes them.
 pub fn hledger_balances(text: &str) -> Balances {
     let options = ["balance", "--flat", "--no-total", "--output-format", "csv", "-f"];
     let rows = run("hledger", &options, "export.journal", text, &[]).expect("a good report");

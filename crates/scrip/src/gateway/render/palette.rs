@@ -1,4 +1,4 @@
-//! The colours of a scene: two hues that go together, chosen by the prompt.
+//! Colours of a scene: two hues that go together, chosen by the prompt.
 //!
 //! **Invariant:** no library function of unspecified precision is called, so a palette is the same everywhere.
 
@@ -17,7 +17,7 @@ pub(super) struct Palette {
     pub(super) near: Rgb,
 }
 
-/// Hues in degrees, of the sky's top and of its foot, that look well together.
+/// Pairs of hues in degrees, of the sky's top and of its foot, that look well together.
 const PAIRS: [(f32, f32); 9] = [
     (290.0, 58.0),
     (238.0, 68.0),
@@ -54,7 +54,8 @@ const WORDS: [(&str, usize); 19] = [
 ];
 
 impl Palette {
-    /// The palette of a prompt: `family` comes from the prompt alone, `dice` may differ from picture to picture.
+    /// Returns the palette of a prompt: `family` comes from the prompt alone, `dice` may differ from picture to
+    /// picture.
     pub(super) fn new(prompt: &str, night: bool, family: u64, dice: &mut Dice) -> Palette {
         let asked = prompt
             .split(|c: char| !c.is_alphanumeric())
@@ -85,7 +86,7 @@ impl Palette {
     }
 }
 
-/// An angle brought to the shorter way around, from -180 to 180.
+/// Returns an angle brought to the shorter way around, from -180 to 180.
 fn shorter(degrees: f32) -> f32 {
     if degrees > 180.0 {
         degrees - 360.0
@@ -96,7 +97,7 @@ fn shorter(degrees: f32) -> f32 {
     }
 }
 
-/// A colour from lightness, strength and hue in the Oklab space, where equal steps look equal.
+/// Returns a colour from lightness, strength and hue in the Oklab space, where equal steps look equal.
 fn lch(lightness: f32, strength: f32, degrees: f32) -> Rgb {
     let turns = degrees / 360.0;
     let (a, b) = (strength * wave(turns + 0.25), strength * wave(turns));
@@ -111,19 +112,19 @@ fn lch(lightness: f32, strength: f32, degrees: f32) -> Rgb {
     ]
 }
 
-/// The screen's coding of an amount of light, by square roots (off by three steps of 256 at most, near black).
+/// Returns the screen's coding of an amount of light, by square roots (off by three steps of 256 at most, near black).
 fn screen(light: f32) -> f32 {
     let light = light.clamp(0.0, 1.0);
     let (half, quarter) = (light.sqrt(), light.sqrt().sqrt());
     (0.662_002_7 * half + 0.684_122_1 * quarter - 0.323_583_6 * quarter.sqrt() - 0.022_541_147 * light).clamp(0.0, 1.0)
 }
 
-/// The colour a share of the way from one to the other.
+/// Returns the colour a share of the way from one to the other.
 pub(super) fn blend(from: Rgb, to: Rgb, share: f32) -> Rgb {
     [from[0] + (to[0] - from[0]) * share, from[1] + (to[1] - from[1]) * share, from[2] + (to[2] - from[2]) * share]
 }
 
-/// The three bytes of a colour, after adding `grain` steps of 256.
+/// Returns the three bytes of a colour, after adding `grain` steps of 256.
 pub(super) fn bytes(colour: Rgb, grain: f32) -> [u8; 3] {
     colour.map(|part| (part * 255.0 + 0.5 + grain).clamp(0.0, 255.0) as u8)
 }

@@ -1,4 +1,4 @@
-//! What there is to see: a sky with a sun or a moon, clouds or stars, ridges behind one another, and perhaps water.
+//! Scene of a picture: a sky with a sun or a moon, clouds or stars, ridges behind each other, and perhaps water.
 //!
 //! Lengths are in heights of the picture, so a scene looks the same at every size.
 //!
@@ -14,27 +14,27 @@ const WATER: [&str; 10] = ["sea", "ocean", "lake", "water", "river", "beach", "w
 pub(super) struct Ridge {
     pub(super) colour: Rgb,
     pub(super) mist: Rgb,
-    /// How far the ridge moves for each height the camera moves.
+    /// Movement of the ridge for each height that the camera moves.
     pub(super) speed: f32,
     base: f32,
     rise: f32,
     stretch: f32,
     sharp: f32,
     trees: f32,
-    /// Where the water begins: no tree stands below it.
+    /// Height at which the water begins: no tree stands below it.
     shore: f32,
     key: u64,
 }
 
-/// A whole scene.
+/// A whole scene, independent of its size in pixels.
 pub(super) struct Scene {
     pub(super) palette: Palette,
     pub(super) night: bool,
-    /// Where the water begins, if there is any.
+    /// Height at which the water begins, if there is any.
     pub(super) shore: Option<f32>,
-    /// The sun or the moon: across (as a share of the width), down, radius.
+    /// Sun or moon: its place across (as a share of the width), its place down, and its radius.
     pub(super) lamp: (f32, f32, f32),
-    /// From the farthest to the nearest.
+    /// Ridges, from the farthest to the nearest.
     pub(super) ridges: Vec<Ridge>,
     pub(super) key: u64,
     horizon: f32,
@@ -42,7 +42,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// The scene of a prompt; its colours are the prompt's own, its shapes differ by seed and index.
+    /// Returns the scene of a prompt; its colours depend on the prompt alone, its shapes also on seed and index.
     pub(super) fn new(prompt: &str, seed: u64, index: u32) -> Scene {
         let family = of_text(prompt);
         let key = mix(family ^ mix(seed) ^ mix(u64::from(index) << 32 | 0x5c));
@@ -63,7 +63,7 @@ impl Scene {
         Scene { palette, night, shore, lamp, ridges, key, horizon, cover }
     }
 
-    /// The colour of the sky, without the disc: `x` and `y` in heights, for a picture `wide` heights wide.
+    /// Returns the colour of the sky, without the disc: `x` and `y` in heights, for a picture `wide` heights wide.
     pub(super) fn sky(&self, x: f32, y: f32, wide: f32) -> Rgb {
         let p = &self.palette;
         let down = (y / (self.horizon + 0.08)).clamp(0.0, 1.0);
@@ -87,7 +87,7 @@ impl Scene {
         blend(colour, lit, thick * if self.night { 0.28 } else { 0.62 })
     }
 
-    /// How bright a star is at a pixel; almost everywhere there is none.
+    /// Returns the brightness of a star at a pixel; almost everywhere it is 0.
     pub(super) fn star(&self, x: u32, y: u32) -> f32 {
         let bits = mix(self.key ^ (u64::from(x) << 32) ^ u64::from(y) ^ 0x57a7);
         if !bits.is_multiple_of(461) {
@@ -99,7 +99,7 @@ impl Scene {
 }
 
 impl Ridge {
-    /// The height of the ridge's line below the top of the picture.
+    /// Returns the height of the ridge's line below the top of the picture.
     pub(super) fn top(&self, x: f32) -> f32 {
         let along = x / self.stretch;
         let rolling = layered(5, |octave, scale| {
@@ -112,12 +112,12 @@ impl Ridge {
         ground - tree
     }
 
-    /// How thick the mist is on this ridge at a height of the picture: it gathers at the ridge's foot.
+    /// Returns the share of mist on this ridge at a height of the picture: it gathers at the ridge's foot.
     pub(super) fn fog(&self, y: f32) -> f32 {
         smooth(self.base - self.rise * 0.75, self.base + 0.1, y)
     }
 
-    /// The height of the tallest tree that stands at a place: firs of uneven size, close to one another.
+    /// Returns the height of the tallest tree at a place: firs of uneven size stand close together.
     fn tree(&self, x: f32) -> f32 {
         let cell = (x / (self.trees * 0.42)).floor() as i64;
         let mut tallest = 0.0_f32;
@@ -136,7 +136,7 @@ impl Ridge {
     }
 }
 
-/// Ridges from the hazy far ones to the dark near ones; water takes the place of the middle ones.
+/// Returns ridges from the hazy far ones to the dark near ones; water takes the place of the middle ones.
 fn ridges(palette: &Palette, horizon: f32, shore: Option<f32>, dice: &mut Dice) -> Vec<Ridge> {
     let water = shore.is_some();
     let steps: &[f32] = if water { &[0.0, 0.22, 0.42] } else { &[0.0, 0.18, 0.38, 0.6, 0.82, 1.0] };

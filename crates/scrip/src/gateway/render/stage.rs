@@ -1,4 +1,4 @@
-//! A scene at a size, painted into bytes: the sky once, the ridges and the water for each position of the camera.
+//! Painter of a scene at a size: the sky once, the ridges and the water for each position of the camera.
 //!
 //! **Invariant:** every pixel of a frame is written, and a frame depends on the scene, the size and the camera alone.
 
@@ -6,23 +6,24 @@ use super::chance::{fraction, mix, smooth, wave};
 use super::palette::{Rgb, blend, bytes};
 use super::scene::Scene;
 
-/// The sky is computed on every fourth pixel and drawn out between: it has no edges to lose.
+/// Distance in pixels between computed points of the sky; the pixels between are interpolated, since it has no edges.
 const COARSE: usize = 4;
 
-/// A scene made ready for painting.
+/// A scene that is prepared for painting.
 pub(super) struct Stage {
     scene: Scene,
     wide: usize,
     high: usize,
     backdrop: Vec<u8>,
-    /// For each ridge its line in pixels from the top, for every column the camera can reach.
+    /// Line of each ridge in pixels from the top, for every column that the camera can reach.
     lines: Vec<Vec<f32>>,
-    /// For each ridge its colour in each row: the mist lies level.
+    /// Colours of each ridge by row: the mist lies level.
     shades: Vec<Vec<[u8; 3]>>,
 }
 
 impl Stage {
-    /// `travel` is the farthest the camera will go, in heights; `grain` breaks up the steps of a long gradient.
+    /// Returns the stage of a scene: `travel` is the farthest way of the camera, in heights; `grain` breaks up the
+    /// steps of a long gradient.
     pub(super) fn new(scene: Scene, wide: u32, high: u32, travel: f32, grain: bool) -> Stage {
         let (wide, high) = (wide as usize, high as usize);
         let unit = high as f32;
@@ -38,13 +39,13 @@ impl Stage {
         Stage { scene, wide, high, backdrop, lines, shades }
     }
 
-    /// The first row that the camera's place can change: no ridge ever stands higher.
+    /// Returns the first row that the camera's place can change: no ridge ever stands higher.
     pub(super) fn skyline(&self) -> u32 {
         let highest = self.lines.iter().flatten().fold(self.high as f32, |highest, top| highest.min(*top));
         (highest.max(0.0) as u32).min(self.high as u32 - 1)
     }
 
-    /// One frame with the camera moved `travel` heights to the right.
+    /// Returns one frame with the camera moved `travel` heights to the right.
     pub(super) fn frame(&self, travel: f32) -> Vec<u8> {
         let mut canvas = self.backdrop.clone();
         for x in 0..self.wide {
@@ -124,7 +125,7 @@ fn mix_into(pixel: &mut [u8], colour: [u8; 3], share: f32) {
     }
 }
 
-/// The sky with its lamp and its stars.
+/// Returns the sky with its lamp and its stars.
 fn backdrop(scene: &Scene, wide: usize, high: usize, grain: bool) -> Vec<u8> {
     let unit = high as f32;
     let columns = wide / COARSE + 2;
@@ -155,7 +156,7 @@ fn backdrop(scene: &Scene, wide: usize, high: usize, grain: bool) -> Vec<u8> {
     canvas
 }
 
-/// The disc of the sun or of the moon; the moon has its dark side.
+/// Paints the disc of the sun or of the moon; the moon has its dark side.
 fn lamp(scene: &Scene, wide: usize, high: usize, canvas: &mut [u8]) {
     let unit = high as f32;
     let (across, down, radius) = (scene.lamp.0 * wide as f32, scene.lamp.1 * unit, scene.lamp.2 * unit);

@@ -12,7 +12,7 @@ fn the_same_arguments_give_the_same_bytes() {
     assert_eq!(weights("a cat", 1, 20), weights("a cat", 1, 20));
 }
 
-/// Fixed once and for all: another machine, compiler or profile must give these bytes too.
+/// The check sum never changes: another machine, compiler or profile must give these bytes too.
 #[test]
 fn the_pixels_are_these_on_every_machine() {
     let pixels = decoded(&image(&LAKE, 0));
@@ -69,7 +69,7 @@ fn every_scene_is_usable() {
 
 #[test]
 fn a_video_lasts_exactly_as_long_as_asked() {
-    // Narrow, so that every length from one second to forty is drawn in little time.
+    // The picture is narrow, so that every duration from one second to forty is drawn in little time.
     let narrow = Picture { width: 40, height: 640, ..LAKE };
     for seconds in (1..=40).chain([59, 60, 61, 600]) {
         let usable = check(Output::Video, &video(&narrow, seconds)).unwrap();

@@ -1,44 +1,44 @@
-//! PNG stills and animated PNG videos, in two passes: the chunks first, then every pixel of every frame.
+//! Check of PNG stills and animated PNG videos, in two passes: the chunks first, then every pixel of every frame.
 //!
-//! The first pass costs nothing but reading: signature, lengths, check sums, order, and what the headers promise. It
-//! decides whether decoding is affordable. The second decodes row by row and never holds a whole picture.
+//! The first pass only reads: signature, lengths, check sums, order, and the sizes in the headers. It decides whether
+//! decoding is affordable. The second decodes row by row and never holds a whole picture.
 //!
-//! **Invariant:** memory grows with the length of one row, whatever the file says.
+//! **Invariant:** memory grows with the length of one row, whatever the file states.
 
 use super::{FRAMES, INFLATED_BYTES, PIXELS, SIDE, Unusable, Usable, within};
 use png::{BlendOp, DisposeOp, Transformations};
 use scrip_engine::Output;
 use std::io::Cursor;
 
-/// The first eight bytes of every PNG file.
+/// Signature in the first eight bytes of every PNG file.
 pub(super) const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a];
 
-/// A picture whose values lie within this many steps of 256 of one another shows nothing. # assumed
+/// Maximum difference of the values in a blank picture, in steps of 256. # assumed
 const FLAT: u8 = 2;
 
 /// Memory the decoder may use besides one row for each frame. # assumed
 const DECODER_BYTES: u64 = 16 << 20;
 
-/// What the headers of a file promise.
+/// Sizes that the headers of a file state.
 #[derive(Debug, Default)]
 struct Promise {
     width: u32,
     height: u32,
-    /// Bits of one pixel as it is stored.
+    /// Number of bits of one stored pixel.
     bits: u64,
-    /// Frames of the animation, if the file says that it is one.
+    /// Number of frames of the animation, if the file states that it is one.
     frames: Option<u32>,
-    /// Frame headers seen.
+    /// Number of frame headers that were read.
     headers: u32,
-    /// Whether the picture that every viewer shows is also the animation's first frame.
+    /// `true` when the picture that every viewer shows is also the animation's first frame.
     still_is_frame: bool,
-    /// The frames' delays, in nanoseconds.
+    /// Sum of the frames' delays, in nanoseconds.
     nanoseconds: u64,
-    /// Bytes that all pictures of the file inflate to.
+    /// Number of bytes that all pictures of the file inflate to.
     inflated: u64,
 }
 
-/// Checks a PNG file as the kind it was asked for.
+/// Checks a PNG file for the kind of output that was asked for.
 pub(super) fn check(kind: Output, bytes: &[u8]) -> Result<Usable, Unusable> {
     let promise = walk(bytes)?;
     let moving = promise.frames.is_some_and(|frames| frames > 1);
@@ -62,7 +62,7 @@ struct Chunk<'a> {
     data: &'a [u8],
 }
 
-/// Takes the next chunk off a file, its check sum verified.
+/// Takes the next chunk off a file, with its check sum verified.
 fn next<'a>(rest: &mut &'a [u8]) -> Result<Chunk<'a>, Unusable> {
     let early = || Unusable::broken("the file ends too early");
     let (length, after) = rest.split_first_chunk::<4>().ok_or_else(early)?;
@@ -80,7 +80,7 @@ fn next<'a>(rest: &mut &'a [u8]) -> Result<Chunk<'a>, Unusable> {
     Ok(Chunk { name: *name, data })
 }
 
-/// Reads all chunks to the end of the picture and adds up what they promise.
+/// Reads all chunks to the end of the picture and adds up the sizes that they state.
 fn walk(bytes: &[u8]) -> Result<Promise, Unusable> {
     let mut rest = &bytes[SIGNATURE.len()..];
     let first = next(&mut rest)?;
@@ -132,7 +132,7 @@ fn number(data: &[u8], at: usize) -> Result<u32, Unusable> {
     bytes.map(|bytes| u32::from_be_bytes(*bytes)).ok_or_else(|| Unusable::broken("a header is too short"))
 }
 
-/// Reads the file's header and refuses a picture that is too large before anything is made of it.
+/// Reads the file's header and refuses a picture that is too large before it is decoded.
 fn header(data: &[u8]) -> Result<Promise, Unusable> {
     let (width, height) = (number(data, 0)?, number(data, 4)?);
     let &[depth, colour, ..] = &data[8..] else { return Err(Unusable::broken("a header is too short")) };
@@ -183,7 +183,7 @@ fn frame(promise: &mut Promise, data: &[u8], still_seen: bool) -> Result<(), Unu
     } else {
         promise.still_is_frame = true;
     }
-    // The format reads a denominator of nothing as hundredths of a second.
+    // A denominator of 0 stands for hundredths of a second in this format.
     let delay = |high: u8, low: u8| u64::from(u16::from_be_bytes([high, low]));
     let (count, part) = (delay(data[20], data[21]), delay(data[22], data[23]));
     let part = if part == 0 { 100 } else { part };
@@ -191,10 +191,10 @@ fn frame(promise: &mut Promise, data: &[u8], still_seen: bool) -> Result<(), Unu
     Ok(())
 }
 
-/// Decodes every row of every frame and looks whether there is anything to see.
+/// Decodes every row of every frame and checks that the picture is not blank.
 fn decode(bytes: &[u8], promise: &Promise) -> Result<(), Unusable> {
     let pictures = promise.frames.map_or(1, |frames| frames + u32::from(!promise.still_is_frame));
-    // The decoder counts one row for each frame against its limit and never gives it back.
+    // The decoder counts one row for each frame against its limit and never subtracts it.
     let limit = DECODER_BYTES + u64::from(pictures) * u64::from(promise.width) * 4;
     let limits = png::Limits { bytes: usize::try_from(limit).unwrap_or(usize::MAX) };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
@@ -208,7 +208,7 @@ fn decode(bytes: &[u8], promise: &Promise) -> Result<(), Unusable> {
         if picture > 0 {
             reader.next_frame_info().map_err(undecodable)?;
         }
-        // A still that is not part of the animation is decoded, and not looked at.
+        // A still that is not part of the animation is decoded, and not checked for blankness.
         let shown = picture > 0 || promise.frames.is_none() || promise.still_is_frame;
         let samples = reader.output_color_type().0.samples();
         let mut frame = Range::default();
@@ -233,7 +233,7 @@ fn undecodable(error: png::DecodingError) -> Unusable {
     }
 }
 
-/// The least and the greatest of each of red, green, blue and opacity, colours weighed by their opacity.
+/// Minimum and maximum of red, green, blue and opacity, with colours weighed by their opacity.
 #[derive(Clone, Copy, Debug)]
 struct Range {
     least: [u8; 4],
@@ -285,15 +285,15 @@ impl Range {
         both
     }
 
-    /// Whether all of it is one colour.
+    /// Returns whether all values are one colour.
     fn flat(&self) -> bool {
         self.least.iter().zip(&self.greatest).all(|(least, greatest)| greatest.saturating_sub(*least) <= FLAT)
     }
 }
 
-/// What a viewer has seen so far: whether there was ever anything but one colour on the whole picture.
+/// State of a viewer after some frames: whether the whole picture ever had more than one colour.
 ///
-/// As long as there was not, the canvas is described by its range alone, so no canvas is kept.
+/// Until then, the canvas is described by its range alone, so no canvas is stored.
 #[derive(Debug)]
 struct Seen {
     picture: bool,
@@ -309,7 +309,7 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// Draws a frame over what is there and clears away after it as the frame's header says.
+    /// Draws a frame over the canvas and then clears it as the frame's header demands.
     fn frame(&mut self, frame: Range, info: &png::Info<'_>) {
         let (all, place) = (info.size(), info.frame_control());
         let whole = place.is_none_or(|place| (place.width, place.height) == all);
@@ -344,7 +344,7 @@ impl Seen {
     }
 }
 
-/// The check sum of a chunk: CRC-32 as in zip files.
+/// Returns the check sum of a chunk: CRC-32 as in zip files.
 pub(super) fn check_sum(bytes: &[u8]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];

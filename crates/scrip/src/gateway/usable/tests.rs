@@ -9,7 +9,7 @@ fn small_video() -> Vec<u8> {
     video(&Picture { width: 40, height: 640, ..SMALL }, 1)
 }
 
-/// A still of one kind of colour, its samples drawn by a function of their place in the file.
+/// Returns a still of a colour type, whose samples are a function of their place in the file.
 fn still(width: u32, height: u32, colour: png::ColorType, sample: impl Fn(usize) -> u8) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
@@ -21,7 +21,8 @@ fn still(width: u32, height: u32, colour: png::ColorType, sample: impl Fn(usize)
     file
 }
 
-/// A video of 8×8 grey frames; each is its shade, its height, what happens to the canvas after it, and its delay.
+/// Returns a video of 8×8 grey frames; each is its shade, its height, the disposal of the canvas after it, and its
+/// delay.
 fn grey_video(frames: &[(u8, u32, png::DisposeOp, (u16, u16))]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, 8, 8);
@@ -38,7 +39,7 @@ fn grey_video(frames: &[(u8, u32, png::DisposeOp, (u16, u16))]) -> Vec<u8> {
     file
 }
 
-/// Where each chunk of a file begins, and how long its data is.
+/// Returns the offset of each chunk of a file, and the length of its data.
 fn chunks(file: &[u8]) -> Vec<(usize, usize)> {
     let (mut at, mut found) = (8, Vec::new());
     while at < file.len() {
@@ -148,7 +149,7 @@ fn any_flipped_bit_of_a_png_is_noticed() {
     }
 }
 
-/// With the check sums made right again the damage reaches the headers and the decoder; any answer will do but a panic.
+/// With the check sums corrected the damage reaches the headers and the decoder; any answer but a panic is right.
 #[test]
 fn damage_under_a_right_check_sum_never_panics() {
     let mut state = 0x77c0_ffee;
@@ -158,7 +159,7 @@ fn damage_under_a_right_check_sum_never_panics() {
         let places: Vec<(usize, usize)> = chunks(&whole).into_iter().filter(|(_, length)| *length > 0).collect();
         for round in 0..2_000 {
             let mut file = whole.clone();
-            // Every second round hits a header, the others any byte of the data.
+            // Every second round damages a header, the others any byte of the data.
             let pick = chance(&mut state) % places.len();
             let (at, length) = if round % 2 == 0 { places[pick.min(3)] } else { places[pick] };
             for _ in 0..1 + round % 3 {
@@ -190,7 +191,7 @@ fn damaged_weights_never_panic() {
 
 #[test]
 fn a_huge_header_is_refused_before_anything_is_decoded() {
-    // Nothing follows the header, so an answer about the size can only come from reading the header.
+    // No data follows the header, so an answer about the size can only come from the header.
     for (width, height) in [(65_535, 65_535), (u32::MAX, u32::MAX), (100_000_001, 1), (1, 100_000_001)] {
         let found = u64::from(width) * u64::from(height);
         let expected = Unusable::TooLarge { what: "pixels", found, bound: PIXELS };
@@ -225,14 +226,14 @@ fn too_many_frames_or_too_much_to_inflate_is_refused_from_the_headers() {
 
 #[test]
 fn data_that_inflates_past_its_header_is_not_inflated() {
-    // Sixty million samples in a file whose header says 64: the data of a large black picture under a small header.
+    // Sixty million samples in a file whose header states 64: the data of a large black picture under a small header.
     let large = still(8_000, 8_000, png::ColorType::Grayscale, |_| 0);
     let (at, length) = chunks(&large).into_iter().find(|(at, _)| large[at + 4..].starts_with(b"IDAT")).unwrap();
     assert!(length < 200_000);
     let data = chunk(b"IDAT", &large[at + 8..at + 8 + length]);
     let bomb = [header(8, 8, 8, 0), data, chunk(b"IEND", b"")].concat();
     assert_eq!(check(Output::Image, &bomb), Err(Unusable::Blank { how: "it is black all over" }));
-    // The same where a decoder might try to hold it: a text that claims to be compressed.
+    // The same data in a text chunk that states to be compressed, where a decoder might try to hold it.
     let text = [b"Comment\0\0", &large[at + 8..at + 8 + length]].concat();
     let good = image(&SMALL, 0);
     let with_text = [&good[..33], &chunk(b"zTXt", &text), &chunk(b"iCCP", &text), &good[33..]].concat();
@@ -261,7 +262,7 @@ fn a_picture_of_any_form_with_something_in_it_is_usable() {
     use png::ColorType::{Grayscale, GrayscaleAlpha, Rgb, Rgba};
     check(Output::Image, &still(9, 7, Grayscale, |n| u8::from(n == 40) * 255)).unwrap();
     check(Output::Image, &still(9, 7, Rgb, |n| if n == 188 { 9 } else { 200 })).unwrap();
-    // A black shape on nothing: the colours are all alike, and the shape is seen.
+    // A black shape on a transparent ground: all colours are alike, and the shape is visible.
     check(Output::Image, &still(9, 7, Rgba, |n| if n % 4 == 3 && n > 99 { 255 } else { 0 })).unwrap();
     check(Output::Image, &still(9, 7, GrayscaleAlpha, |n| n as u8)).unwrap();
     // A bit for each pixel, an index into a palette, and sixteen bits for each sample.
@@ -291,7 +292,7 @@ fn a_video_is_blank_only_if_nothing_was_ever_seen() {
         // A change from one colour to another is no picture either.
         (&[(0, 8, None, second), (200, 8, None, second), (90, 8, Background, second)], false),
         (&[(90, 8, None, second), (90, 3, None, second)], false),
-        // Part of the picture in another colour is.
+        // A part of the picture in another colour is a picture.
         (&[(90, 8, None, second), (200, 3, None, second)], true),
         (&[(90, 8, Background, second), (200, 3, None, second)], true),
         (&[(90, 8, None, second), (90, 8, Previous, second), (20, 1, None, second)], true),

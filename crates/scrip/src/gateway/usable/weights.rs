@@ -1,4 +1,4 @@
-//! Weights of a trained model: the safetensors container, its header and every value in it.
+//! Check of a trained model's weights: the safetensors container, its header and every value in it.
 //!
 //! **Invariant:** the tensors lie end to end and fill the file exactly, so no byte of it goes unread.
 
@@ -24,7 +24,7 @@ struct Tensor {
     data_offsets: (u64, u64),
 }
 
-/// Checks the header against the file and the values for being numbers.
+/// Checks the header against the file, and that the values are numbers.
 pub(super) fn check(bytes: &[u8]) -> Result<Usable, Unusable> {
     let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| Unusable::broken("the file ends too early"))?;
     let length = u64::from_le_bytes(*length);
@@ -55,7 +55,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<Usable, Unusable> {
     Ok(Usable { content_type: "application/octet-stream", seconds_ms: None, width: 0, height: 0 })
 }
 
-/// The bytes of a tensor, if it begins where the one before it ended and its size is what its shape needs.
+/// Returns the bytes of a tensor, if it begins where the one before it ended and its size is the one of its shape.
 fn place<'a>(tensor: &Tensor, end: u64, data: &'a [u8]) -> Result<&'a [u8], &'static str> {
     let width = match tensor.dtype.as_str() {
         "F64" | "I64" | "U64" => 8,
@@ -76,8 +76,8 @@ fn place<'a>(tensor: &Tensor, end: u64, data: &'a [u8]) -> Result<&'a [u8], &'st
     range.and_then(|(from, to)| data.get(from..to)).ok_or("it lies outside the file")
 }
 
-/// Whether any floating value is NaN: the exponent is all ones and the rest is not zero. A training that diverged
-/// leaves such values, and a model with them draws nothing.
+/// Returns whether any floating value is NaN: the exponent is all ones and the rest is not zero. A training that
+/// diverged leaves such values, and a model with them draws a blank picture.
 fn not_a_number(dtype: &str, place: &[u8]) -> bool {
     fn any<const N: usize>(place: &[u8], exponent: u64) -> bool {
         let value = |chunk: &[u8; N]| chunk.iter().rev().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));

@@ -1,6 +1,6 @@
-//! What a lane looks at besides the states it knows: answers under keys, the ends of workspaces, test clocks.
+//! Reads of an appender besides the states it knows: answers under keys, the ends of workspaces, test clocks.
 //!
-//! Invariant: changes nothing.
+//! Invariant: these reads change nothing.
 
 use super::super::states::{self, Cached, States};
 use super::super::{Shared, reach, values};
@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio_postgres::Client;
 
-/// The stored answers of those whose keys have been used, by their place.
+/// Returns the stored answers of jobs whose keys have been used, by the job's place.
 pub(super) async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap<usize, Stored>, Unavailable> {
     let keyed = jobs.iter().enumerate().filter_map(|(index, job)| Some((index, job.workspace(), job.idempotency()?)));
     let keyed: Vec<(i64, i64, Vec<u8>)> =
@@ -36,8 +36,8 @@ pub(super) async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap
     Ok(found.iter().map(stored).collect())
 }
 
-/// Gives a job the answer its key was given before. The workspace as it was then is folded from its first entry on,
-/// which everybody in the lane would wait for: that is done beside it.
+/// Gives a job the answer that its key was given before. The workspace of that time is folded from its first entry on,
+/// in a task of its own, since every other job of the appender would wait for it.
 pub(super) fn answer_stored(shared: &Arc<Shared>, job: Job, stored: Stored) {
     let Ask::Submit(submission, reply) = job.ask else { return };
     match stored.answer(&submission) {
@@ -55,7 +55,7 @@ async fn shown_then(shared: &Shared, id: WorkspaceId, mut committed: Committed) 
     Ok(committed)
 }
 
-/// The hash of each workspace's last entry.
+/// Returns the hash of each workspace's last entry.
 pub(super) async fn ends(client: &Client, jobs: &[Job]) -> Result<HashMap<WorkspaceId, [u8; 32]>, Unavailable> {
     let workspaces: Vec<i64> = jobs.iter().map(|job| job.workspace().get()).collect();
     let sql = "SELECT w.workspace,
@@ -69,13 +69,13 @@ pub(super) async fn ends(client: &Client, jobs: &[Job]) -> Result<HashMap<Worksp
     Ok(found.iter().map(end).collect())
 }
 
-/// The test clock that a job is about.
+/// Returns the test clock of a job.
 pub(super) fn test_clock(job: &Job, cached: &Cached) -> Option<i64> {
     let now = &cached.workspace;
     job.submission().map_or(now.test_clock, |submission| submission.test_clock(now))
 }
 
-/// What time it is on the test clocks that matter to a batch.
+/// Returns the instants of the test clocks that a batch needs.
 pub(super) async fn clocks(
     client: &Client,
     states: &States,

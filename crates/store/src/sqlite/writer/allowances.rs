@@ -1,5 +1,5 @@
-//! Allowances in the embedded database: one thread counts, so what has room when it is judged has room until it is
-//! written.
+//! Allowances in the embedded database: one thread counts, so a use that has room when it is judged has room until it
+//! is written.
 //!
 //! Invariant: uses that come with an entry are written in the transaction of that entry.
 
@@ -11,7 +11,7 @@ use crate::{Allowance, Exceeded, SubmitError, Unavailable, numbered, queries};
 use rusqlite::OptionalExtension;
 
 impl Writer {
-    /// Judges what is counted for a request; nothing is written before [`Writer::count`].
+    /// Judges the uses and claims of a request; they are written by [`Writer::count`].
     pub(super) fn judge_allowance(
         &mut self,
         allowance: &Allowance,
@@ -26,7 +26,7 @@ impl Writer {
         }
     }
 
-    /// Counts uses that come with no entry, unless the batch has failed already.
+    /// Counts uses that come without an entry, unless the batch has failed already.
     pub(super) fn spend_unless(
         &mut self,
         failed: &mut Option<rusqlite::Error>,
@@ -58,7 +58,7 @@ impl Writer {
         Ok(logs)
     }
 
-    /// Writes what was counted.
+    /// Writes the counted uses.
     pub(super) fn count(&self, logs: &Logs, failed: &mut Option<rusqlite::Error>) -> Result<(), SubmitError> {
         for (key, log, last) in logs.rows() {
             let written = self

@@ -1,14 +1,14 @@
-//! What is written beside an entry: what only one workspace may have, what is mailed, and what is kept for lists.
+//! Rows that are written beside an entry: claims, mails, and rows for lists.
 //!
-//! Invariant: a claim is written in the transaction of its workspace's entry, after that entry, and by nobody else; so
-//! are a mail that tells of an entry and a row that lists it.
+//! Invariant: a claim is written in the transaction of its workspace's entry, after that entry, and nowhere else; so
+//! are an entry's mails and its rows for lists.
 
 use super::super::bound;
 use super::Writer;
 use crate::{NewMail, Statement, Submission, SubmitError, Unavailable, Value, numbered, queries};
 use rusqlite::OptionalExtension;
 
-/// The batch fails, and with it whoever is in it.
+/// Records the error as the batch's, and returns it for the submission: every submission of the batch fails with it.
 pub(super) fn fails(failed: &mut Option<rusqlite::Error>, error: rusqlite::Error) -> SubmitError {
     let unavailable = Unavailable(error.to_string());
     *failed = Some(error);
@@ -16,8 +16,8 @@ pub(super) fn fails(failed: &mut Option<rusqlite::Error>, error: rusqlite::Error
 }
 
 impl Writer {
-    /// Refuses a submission that claims what another workspace has. One thread writes, so what is free here stays so
-    /// until [`Writer::claim`].
+    /// Refuses a submission that claims a name of another workspace. One thread writes, so a name that is free here
+    /// stays free until [`Writer::claim`].
     pub(super) fn refuse_taken(
         &self,
         submission: &Submission,
@@ -68,7 +68,7 @@ impl Writer {
         mails.try_for_each(|mail| self.beside(queries::NEW_MAIL, &mail.values(now, &self.seals), failed))
     }
 
-    /// Writes what is kept beside an entry that was written.
+    /// Writes the rows that are kept beside an entry that was written.
     pub(super) fn write_rows<'s>(
         &self,
         mut rows: impl Iterator<Item = &'s Statement>,

@@ -1,8 +1,8 @@
-//! Loading a workspace: from its snapshot and what came after, from its first entry, or, where neither can be believed,
-//! from a search through the whole journal.
+//! Loading of a workspace: from its snapshot and the entries after it, from its first entry, or, where neither is
+//! believed, from a search through the whole journal.
 //!
-//! Invariant: what is loaded is what the entries say, each chained to the one before it; a workspace of which the
-//! entries themselves are not right is not served.
+//! Invariant: a loaded workspace follows from its entries, each chained to the one before it; a workspace whose entries
+//! are damaged is not served.
 
 use super::super::all_rows;
 use super::{Cached, Writer};
@@ -13,11 +13,12 @@ use rusqlite::{Error, OptionalExtension};
 use scrip_engine::{Workspace, WorkspaceId};
 use std::sync::Arc;
 
-/// Why a workspace cannot be loaded.
+/// Reason why a workspace cannot be loaded.
 pub(super) enum Unloaded {
-    /// The database failed, and with it whatever else is in the transaction.
+    /// The database failed, and the whole transaction with it.
     Disk(Error),
-    /// Its entries are not what their hashes say, or the index is not complete yet; other workspaces are served.
+    /// The workspace's entries do not match their hashes, or the index is not complete yet; other workspaces are
+    /// served.
     This(String),
 }
 
@@ -51,7 +52,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Folds a workspace from its last snapshot, or to an earlier entry from its first.
+    /// Folds a workspace from its last snapshot; up to an earlier entry, from its first entry.
     pub(super) fn replay(&self, id: WorkspaceId, until: Option<u64>) -> Result<Cached, Unloaded> {
         if until.is_none()
             && let Some(snapshot) = self.snapshot(id)?
@@ -69,7 +70,7 @@ impl Writer {
             Err(Unloaded::This(why)) => self.healed.note(id, &why),
             other => return other,
         }
-        // The index does not lead to the entries: they are looked for in the whole journal.
+        // The index does not lead to the entries: they are searched in the whole journal.
         self.follow(Workspace::unopened(id), None, &self.search(id, until)?)
     }
 
@@ -90,14 +91,14 @@ impl Writer {
             })
         };
         match self.views.prepare_cached(sql)?.query_row([id.get()], row).optional() {
-            // A value of another kind than was written is no snapshot.
+            // A value of an unexpected type is no snapshot.
             Err(Error::FromSqlConversionFailure(..) | Error::InvalidColumnType(..)) => Ok(None),
             other => other,
         }
     }
 
-    /// Folds entries onto a workspace. The first of them is the last that it was folded from, where it was: it has this
-    /// hash.
+    /// Folds entries onto a workspace. With `last`, the first of them is the entry that the workspace stands after, and
+    /// must have this hash.
     fn follow(&self, mut workspace: Workspace, last: Option<&[u8]>, places: &[i64]) -> Result<Cached, Unloaded> {
         let id = workspace.id;
         let (mut hash, mut position) = (GENESIS, 0);
@@ -126,7 +127,7 @@ impl Writer {
         Ok(Cached { workspace: Arc::new(workspace), hash, position })
     }
 
-    /// Returns where a workspace's entries from one to another are.
+    /// Returns the positions of a workspace's entries from one number to another.
     ///
     /// # Errors
     /// When the index lacks some of them.
@@ -150,7 +151,7 @@ impl Writer {
         Ok(places)
     }
 
-    /// Looks for a workspace's entries in the whole journal.
+    /// Searches a workspace's entries in the whole journal; returns their positions.
     fn search(&self, id: WorkspaceId, until: Option<u64>) -> Result<Vec<i64>, Error> {
         let sql = "SELECT position FROM entries WHERE workspace = ?1 AND seq <= ?2 ORDER BY seq, position";
         let last = until.map_or(i64::MAX, |until| until as i64);
