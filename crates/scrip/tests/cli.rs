@@ -6,12 +6,12 @@ use common::{Dir, Server, failure, output, scrip};
 use serde_json::Value;
 
 impl Server {
-    /// What a verb prints; it must succeed.
+    /// Runs a verb, which must succeed, and returns its output.
     fn says(&self, arguments: &[&str]) -> String {
         output(self.scrip(arguments))
     }
 
-    /// What a verb prints as JSON.
+    /// Runs a verb with `--json`, and returns its output.
     fn json(&self, arguments: &[&str]) -> Value {
         let text = self.says(&[arguments, &["--json"]].concat());
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))

@@ -1,4 +1,5 @@
-//! How objects are answered: as they are shown, and `expand[]` puts objects where their identifiers stand.
+//! Answers of the API: objects as callers see them, with whole objects in place of identifiers where `expand[]` asks
+//! for them.
 //!
 //! Invariant: what is put into an answer is shown as it would be if it were asked for itself.
 
@@ -7,10 +8,10 @@ use crate::object::{self, Object};
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// How deep an expansion may go.
+/// Maximum depth of an expansion, in steps of its path.
 const DEPTH: usize = 4;
 
-/// The answer that shows one object.
+/// Returns the answer that shows one object.
 ///
 /// # Errors
 /// Never; the type is that of a route's answer.
@@ -63,7 +64,7 @@ fn step(state: &State, value: &mut Value, names: &[&str]) -> bool {
     inner.is_null() || step(state, inner, rest)
 }
 
-/// What is only there when it is asked for.
+/// Returns a field that Stripe includes on request alone, such as a session's `line_items`.
 fn included(state: &State, value: &Value, name: &str) -> Option<Value> {
     let object = Object::from(value.clone());
     let id = object.id();

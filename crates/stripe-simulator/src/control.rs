@@ -1,4 +1,4 @@
-//! The control API: what a test does to the simulator that nobody can do to Stripe.
+//! Control API: the acts of a test on the simulator that Stripe's own API does not have.
 //!
 //! JSON in and out, without a key. The routes, all below `/_control`:
 //!
@@ -52,10 +52,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long it is waited for quiet.
+/// Maximum wait for quiet, before a delivery that never ends fails a test instead of hanging it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The routes.
+/// Routes of the control API, below `/_control`.
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/checkout/{id}/pay", post(pay_checkout))
@@ -82,7 +82,7 @@ pub fn routes() -> Router<App> {
         .route("/quiet", get(quiet))
 }
 
-/// What may be said about an act; each route reads what it needs.
+/// Body of a request to the control API; each route reads the fields that it needs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Said {
@@ -112,7 +112,7 @@ fn told(answer: Answer) -> Response {
     }
 }
 
-/// The card that a number or a token names; the plain one if nothing is said.
+/// Returns the card that a number or a token names; the plain Visa card if none is named.
 fn card(said: &Said) -> Result<TestCard, StripeError> {
     let named = said.card.as_deref().unwrap_or("4242424242424242");
     let found = cards::by_number(named).or_else(|| cards::by_token(named));
@@ -289,7 +289,7 @@ async fn release(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
     Json(json!({"released": released})).into_response()
 }
 
-/// Mixes a list; the same seed gives the same order.
+/// Shuffles a list; the same seed gives the same order.
 fn shuffle(list: &mut [String], seed: u64) {
     let mut random = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     for last in (1..list.len()).rev() {
@@ -333,7 +333,7 @@ async fn quiet(Shared(app): Shared<App>) -> Response {
     (status, Json(json!({"quiet": reached, "deliveries": list}))).into_response()
 }
 
-/// Returns once it is quiet.
+/// Waits until no delivery waits or is under way, and no test clock is advancing.
 pub async fn settled(app: &App) {
     loop {
         let ended = app.ended.notified();

@@ -1,4 +1,4 @@
-//! What the API answers when it does not do what was asked.
+//! Errors: the answers of the API to requests that it does not carry out.
 //!
 //! Invariant: every error has a status, a type and a message; those that a program can tell apart also have a code.
 
@@ -16,7 +16,7 @@ struct Details {
     fields: Map<String, Value>,
 }
 
-/// What a route answers.
+/// Answer of a route: an object, or an error of the API.
 pub type Answer = Result<Value, StripeError>;
 
 impl StripeError {
@@ -62,42 +62,42 @@ impl StripeError {
         }
     }
 
-    /// The same error with a code, and the address that explains it.
+    /// Returns the same error with a code, and the address that explains it.
     #[must_use]
     pub fn code(self, code: &str) -> StripeError {
         let page = format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-"));
         self.with("code", code).with("doc_url", page)
     }
 
-    /// The same error, naming a parameter.
+    /// Returns the same error, naming a parameter.
     #[must_use]
     pub fn param(self, param: &str) -> StripeError {
         self.with("param", param)
     }
 
-    /// The same error with one more field.
+    /// Returns the same error with one more field.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> StripeError {
         self.0.fields.insert(name.to_owned(), value.into());
         self
     }
 
-    /// The status of the answer.
+    /// Returns the HTTP status of the answer.
     pub fn status(&self) -> u16 {
         self.0.status
     }
 
-    /// A field of the error, such as its code.
+    /// Returns a field of the error, such as its code.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.0.fields.get(name).and_then(Value::as_str)
     }
 
-    /// What it says to people.
+    /// Returns the message for people.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The fields alone, as `last_payment_error` has them.
+    /// Returns the fields alone, as `last_payment_error` has them.
     pub fn details(&self) -> Value {
         let mut error = self.0.fields.clone();
         error.insert("type".to_owned(), self.0.kind.into());
@@ -105,7 +105,7 @@ impl StripeError {
         Value::Object(error)
     }
 
-    /// The body of the answer.
+    /// Returns the body of the answer.
     pub fn body(&self, request: &str) -> Value {
         let mut error = self.details();
         let log = format!("https://dashboard.stripe.com/test/workbench/logs?object={request}");

@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 
 const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Gives identifiers.
+/// Source of identifiers, which is determined by its seed.
 #[derive(Clone, Debug)]
 pub struct Ids {
     seed: u64,
@@ -15,12 +15,12 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// A source of identifiers; another seed gives others.
+    /// Creates a source of identifiers; another seed gives others.
     pub fn new(seed: u64) -> Ids {
         Ids { seed, given: 0 }
     }
 
-    /// The next identifier, with as many letters after its prefix as Stripe's has.
+    /// Returns the next identifier, with as many letters after its prefix as Stripe's has.
     pub fn next(&mut self, prefix: &str) -> String {
         let letters = match prefix {
             "cus_" | "prod_" | "req_" | "ch_" | "si_" | "bps_" | "bpc_" => 14,

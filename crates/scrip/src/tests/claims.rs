@@ -1,7 +1,8 @@
-//! A claim and the entry it came with are there together or not at all.
+//! Claims: a claim and its entry are committed together or not at all.
 //!
-//! Goal: whoever loses a claim is told so, whoever dies leaves none behind, and a retry finds what it made. Method: the
-//! same openings on both engines, and on the embedded one with its thread dying right before and right after the flush.
+//! Goal: a caller who loses a claim is told so, a process that dies leaves none behind, and a retry finds the claim
+//! that it made. Method: the same openings on both engines, and on the embedded one with its thread dying right before
+//! and right after the flush.
 
 use super::postgres::database;
 use crate::ledger::idempotency;
@@ -63,7 +64,7 @@ fn directory(name: &str) -> PathBuf {
     directory
 }
 
-/// Whether it lost this claim.
+/// Returns `true` if the result is the loss of this claim.
 fn lost<T>(result: &Result<T, SubmitError>, claim: &Claim) -> bool {
     matches!(result, Err(SubmitError::Claimed(taken)) if taken == claim)
 }

@@ -1,5 +1,5 @@
-//! What one person who never paid can make others pay for: mail, requests to Stripe, streams, workspaces; and what an
-//! operator can do about it.
+//! Abuse: the mail, requests to Stripe, streams and workspaces that one person who never paid can make others pay for;
+//! and the means of an operator against it.
 //!
 //! The numbers are those of `docs/API.md`, "What costs others"; they are written here anew, not taken from the server.
 
@@ -15,28 +15,28 @@ use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Requests that a random walk makes; `make prove` makes more.
+/// Number of requests of a random walk; `make prove` makes more.
 const REQUESTS: usize = 2_000;
 
 impl App {
-    /// Signs somebody in whom no other story knows.
+    /// Signs in a new person, with a unique address.
     async fn somebody(&self) -> Human {
         self.human(&format!("free{}@example.com", unique())).await
     }
 
-    /// A workspace that a person opens for a team.
+    /// Opens a team's workspace for a person.
     async fn team_of(&self, human: &Human) -> Asker {
         let asker = Asker::with(&human.token);
         let opened = asker.once(self, "/v1/workspaces", json!({ "name": "Team" })).await.expect(201);
         asker.about(&text(&opened["id"]))
     }
 
-    /// Mails of a kind that were written.
+    /// Returns the number of mails of a kind.
     fn mails(&self, kind: &str) -> usize {
         self.query(&format!("SELECT count(*) FROM mails WHERE kind = '{kind}'")).parse().expect("a number")
     }
 
-    /// Says that something was paid for a workspace.
+    /// Records a payment for a workspace, by hand.
     async fn pay_by_hand(&self, workspace: &str) {
         let pack = json!({ "pack": "credits-1000", "reason": "sold", "source": format!("by hand {}", unique()) });
         self.post(&format!("/v1/workspaces/{workspace}/grants"), pack).await.expect(201);
@@ -51,7 +51,8 @@ async fn invite(app: &App, asker: &Asker, email: &str) -> Answer {
     asker.post(app, "/v1/invitations", json!({ "email": email })).await
 }
 
-/// Answers of a status, once every other one is a refusal that says how often and when again.
+/// Returns the number of answers with a status, once each other one is a refusal that says the limit and the seconds to
+/// wait.
 fn admitted(answers: &[Answer], good: u16, limits: &[u64]) -> usize {
     for answer in answers.iter().filter(|answer| answer.status != good) {
         let problem = answer.problem(429, "RATE_LIMITED");
@@ -177,7 +178,7 @@ async fn two_servers_over_one_database_count_together() {
     }
 }
 
-/// A key that a person makes in a workspace on a plan that has keys.
+/// Creates a key of a person in a workspace on a plan that has keys.
 async fn key_of(app: &App, human: &Human) -> Asker {
     let plan = json!({ "plan": "business", "interval": "month", "owner": { "email": human.email },
                        "approve": [{ "review": "business_verification", "reason": "r" }], "name": "Theirs" });
@@ -214,7 +215,7 @@ async fn a_person_opens_five_workspaces_a_day_and_belongs_to_a_hundred() {
     // Their own and five.
     let listed = async || asker.get(&app, "/v1/workspaces").await.expect(200)["data"].as_array().expect("a list").len();
     assert_eq!(listed().await, 6);
-    // Whoever has paid for one opens more.
+    // A person who has paid for one workspace opens more.
     let paid = text(&answers.iter().find(|answer| answer.status == 201).expect("there are").json()["id"]);
     app.pay_by_hand(&paid).await;
     assert_eq!(admitted(&join_all((0..30).map(|_| open())).await, 201, &[20]), 15);
@@ -297,7 +298,7 @@ async fn whoever_is_blocked_has_no_session_no_key_no_link_and_no_mail() {
 
 #[tokio::test]
 async fn a_mail_that_waits_is_not_sent_for_whoever_is_blocked_meanwhile() {
-    // Nobody listens there, so that mails wait.
+    // No server listens at that address, so that mails wait.
     let mut app = App::with(
         &root().join("catalogs/canvas-tiers.toml"),
         temporary(),
@@ -319,7 +320,7 @@ async fn a_mail_that_waits_is_not_sent_for_whoever_is_blocked_meanwhile() {
     assert_eq!(app.query(waits), "1");
 }
 
-/// A run that goes on for as long as the test does.
+/// Starts a run that goes on for as long as the test does.
 async fn endless(app: &App, asker: &Asker) -> String {
     let gift = json!({ "amount": 100, "reason": "r" });
     app.post(&format!("/v1/workspaces/{}/grants", workspace(asker)), gift).await.expect(201);
@@ -385,7 +386,7 @@ async fn ten_streams_of_a_workspace_are_open_at_once_and_fifty_of_an_address() {
     assert_eq!(refused["limit"], 50, "the address has fifty, whoever asks from it");
 }
 
-/// A server that sells, told of everything, at Stripe's own pace unless something else is said.
+/// Starts a server that sells, with webhooks, at Stripe's own pace unless `more` says otherwise.
 async fn shop(more: &[(&str, &str)]) -> (App, Stripe) {
     let stripe = Stripe::open();
     let catalog = root().join("catalogs/canvas-tiers.toml");
@@ -399,7 +400,7 @@ async fn shop(more: &[(&str, &str)]) -> (App, Stripe) {
     (app, stripe)
 }
 
-/// Waits until nothing more is asked of Stripe; how many requests there were in all.
+/// Waits until no more requests reach Stripe; returns their number.
 async fn settled(stripe: &Stripe) -> usize {
     loop {
         let before = stripe.calls().len();
@@ -439,7 +440,7 @@ async fn a_portal_visit_costs_stripe_one_request_when_it_is_warm() {
 async fn a_workspace_that_never_paid_causes_thirty_requests_to_stripe_a_day() {
     let (app, stripe) = shop(&[]).await;
     let team = app.team_of(&app.somebody().await).await;
-    // What is looked up for everybody is nobody's.
+    // Requests that Scrip makes for all workspaces together count for none of them.
     app.team_of(&app.somebody().await).await.post(&app, "/v1/billing_portal", json!({})).await.expect(201);
     let before = settled(&stripe).await;
     let bodies = [
@@ -463,7 +464,7 @@ async fn a_workspace_that_never_paid_causes_thirty_requests_to_stripe_a_day() {
     assert!((1..30).contains(&opened), "{opened} sessions were opened");
     let caused = settled(&stripe).await - before;
     assert!((10..=30).contains(&caused), "{caused} requests: {:?}", &stripe.calls()[before..]);
-    // Somebody else's workspace is not held up by it.
+    // The workspace of another person is not held up by it.
     let other = app.team_of(&app.somebody().await).await;
     other.once(&app, "/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
 }
@@ -476,7 +477,7 @@ async fn when_people_ask_too_much_of_stripe_they_are_told_so_and_deliveries_go_o
     for _ in 0..24 {
         teams.push(app.team_of(&app.somebody().await).await);
     }
-    // Somebody has a page, which is paid while the others storm.
+    // A person has a checkout session, which is paid while the others storm.
     let page = app.call(Method::POST, "/v1/checkout").workspace(workspace(&teams[0])).once();
     let page = page.json(&json!({ "pack": "credits-1000" })).send().await.expect(201);
     settled(&stripe).await;
@@ -567,7 +568,7 @@ async fn names_are_what_is_seen_of_them() {
     assert!(!mail.contains("http://evil") && !mail.contains("evil.example"), "{mail}");
 }
 
-/// Numbers that follow from a seed.
+/// Generator of pseudo-random numbers from a seed.
 struct Dice(u64);
 
 impl Dice {
@@ -581,7 +582,7 @@ impl Dice {
     }
 }
 
-/// One request of somebody who tries everything; the path that is opened to stream, if it is one.
+/// Returns one request of a person who tries everything, and its path if the answer is a stream.
 fn attempt(dice: &mut Dice, teams: &[String], run: &str) -> (Method, String, Value) {
     let n = dice.below(40);
     let victim = format!("victim{}{}@example.net", n % 4, ["", "+a", "+b"][n % 3]);
@@ -618,9 +619,9 @@ fn attempt(dice: &mut Dice, teams: &[String], run: &str) -> (Method, String, Val
     }
 }
 
-/// Goal: R39: whatever a free person asks for, in whatever order and however much of it at once, they cause at most so
-/// many mails, requests to Stripe, workspaces and streams. Method: a walk of requests from a seed, sixteen at once, and
-/// then a count where the cost arises: of mails in the database, and of requests at the Stripe simulator.
+/// Goal: R39: a free person causes no more than a fixed number of mails, requests to Stripe, workspaces and streams, by
+/// any requests in any order and number. Method: a walk of requests from a seed, sixteen at once, and then a count
+/// where the cost arises: of mails in the database, and of requests at the Stripe simulator.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_free_person_with_many_requests_causes_no_more_than_the_table_says() {
     let number =

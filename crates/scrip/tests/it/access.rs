@@ -1,4 +1,4 @@
-//! Who may do what: keys, members, invitations, as people and those who attack them use them.
+//! Rights: keys, members and invitations, as people and those who attack them use them.
 
 use crate::app::{App, number, root, temporary, text};
 use crate::operations::{self, Trace};
@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Names in the order they are in.
+/// Returns the texts of a list, in its order.
 fn words(value: &Value) -> Vec<&str> {
     value.as_array().expect("a list").iter().map(|word| word.as_str().expect("a text")).collect()
 }
@@ -82,7 +82,7 @@ async fn a_key_that_is_asked_for_again_is_the_same_without_its_secret() {
     first.as_object_mut().expect("an object").remove("secret");
     assert_eq!(first, second);
     assert_eq!(ada.get(&app, "/v1/keys").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
-    // The same key of somebody else is another request.
+    // The same key of another person is another request.
     let eve = app.human("eve@example.com").await;
     pro.post("/v1/members", json!({ "email": eve.email, "role": "admin" })).await.expect(201);
     let hers = eve.at(&pro.id).call(&app, Method::POST, "/v1/keys").key("once").json(&new).send().await.expect(201);
@@ -171,7 +171,7 @@ async fn who_is_demoted_or_removed_loses_on_the_next_request_what_the_role_gave(
         bob.run(&app, "image").await.problem(404, "NOT_FOUND");
         key.run(&app, "image").await.problem(401, "UNAUTHENTICATED");
         app.bare(Method::GET, &link).send().await.problem(404, "NOT_FOUND");
-        // The key of the workspace lives on, and is listed for review until somebody has looked at it.
+        // The key of the workspace lives on, and is listed for review until an admin has reviewed it.
         shared.run(&app, "image").await.expect(202);
         let keys = ada.get(&app, "/v1/keys").await.expect(200);
         let [left] = &keys["data"].as_array().expect("a list")[..] else { panic!("{keys}") };
@@ -233,7 +233,7 @@ async fn caps_hold_and_name_the_tightest() {
         answers.iter().find(|answer| answer.status != 202).expect("one is refused").problem(402, "SPEND_CAP_REACHED");
     assert_eq!((&refused["cap"]["of"], &refused["cap"]["credits"]), (&json!(id), &json!(20)));
     assert_eq!(refused["resets_at"], Value::Null);
-    // Nobody raises their own.
+    // A member cannot raise their own cap.
     bob.patch(&app, &format!("/v1/keys/{id}"), json!({ "spend_cap": null })).await.problem(403, "CAPABILITY_REQUIRED");
     let path = format!("/v1/members/{}", human.id);
     bob.patch(&app, &path, json!({ "spend_cap": null })).await.problem(403, "CAPABILITY_REQUIRED");
@@ -247,19 +247,19 @@ async fn caps_hold_and_name_the_tightest() {
     ada.run(&app, "image").await.expect(202);
 }
 
-/// A server that mails to a sink.
+/// Starts a server that mails to a sink.
 fn mailing(catalog: &str, sink: &Sink) -> App {
     mailing_with(catalog, sink, Vec::new())
 }
 
-/// The same, which is told more.
+/// Starts a server that mails to a sink, with more settings.
 fn mailing_with(catalog: &str, sink: &Sink, mut more: Vec<(String, String)>) -> App {
     let told = [("SCRIP_SMTP_URL", sink.url()), ("SCRIP_MAIL_FROM", "Credits <no-reply@example.com>".to_owned())];
     more.extend(told.map(|(name, value)| (name.to_owned(), value)));
     App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), more)
 }
 
-/// Somebody who signs in by the link in their mail: their session.
+/// Signs a person in by the link in their mail, and returns the session.
 async fn by_mail(app: &App, sink: &Sink, email: &str) -> String {
     app.bare(Method::POST, "/v1/sign_in").json(&json!({ "email": email })).send().await.expect(202);
     let mail = sink.next();
@@ -270,7 +270,7 @@ async fn by_mail(app: &App, sink: &Sink, email: &str) -> String {
     text(&app.bare(Method::POST, "/v1/sessions").json(&body).send().await.expect(201)["token"])
 }
 
-/// Goal: document 003, R35: who is invited has access as soon as they accept. The invitation is theirs alone.
+/// Goal: document 003, R35: an invited person has access as soon as they accept. The invitation is theirs alone.
 #[tokio::test]
 async fn an_invitation_arrives_by_mail_and_is_access_as_soon_as_it_is_accepted() {
     let sink = Sink::start();
@@ -297,7 +297,7 @@ async fn an_invitation_arrives_by_mail_and_is_access_as_soon_as_it_is_accepted()
         let accept = json!({ "token": token });
         let bob = by_mail(&app, &sink, "bob@example.com").await;
         let eve = by_mail(&app, &sink, "eve@example.com").await;
-        // Whoever else has the link is not let in, and nobody is without it.
+        // Another person with the link is not let in, and without the link not even the invited person.
         Asker::with(&eve)
             .post(&app, "/v1/invitations/accept", accept.clone())
             .await
@@ -385,7 +385,7 @@ async fn what_is_switched_off_starts_nothing_and_says_why() {
     app.verify();
 }
 
-/// The lines that applying for a review and deciding leave, in a workspace of the product that has one.
+/// Returns the audit lines of applying for a review and deciding it, in a workspace of the product that has one.
 async fn reviewed() -> Vec<Value> {
     let app = App::start();
     let desk = app.free().await;

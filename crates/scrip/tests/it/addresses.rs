@@ -6,7 +6,7 @@ use crate::smtp::Sink;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Texts that reach nobody, several people, or one person in one of endlessly many spellings.
+/// Texts that are no address, several addresses, or one of endlessly many spellings of one.
 const NO_ADDRESS: [&str; 22] = [
     "",
     "zed",
@@ -32,14 +32,14 @@ const NO_ADDRESS: [&str; 22] = [
     "a@xn--a.example",
 ];
 
-/// A server that mails to a sink.
+/// Starts a server that mails to a sink.
 fn mailing(catalog: &str, sink: &Sink) -> App {
     let told = [("SCRIP_SMTP_URL", sink.url()), ("SCRIP_MAIL_FROM", "Credits <no-reply@example.com>".to_owned())];
     let told = told.map(|(name, value)| (name.to_owned(), value)).to_vec();
     App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), told)
 }
 
-/// The credits that somebody's own workspace has.
+/// Returns the available credits of a person's own workspace.
 async fn own_credits(app: &App, human: &Human) -> i64 {
     let own = app.bare(Method::GET, "/v1/workspaces").header("Authorization", &format!("Bearer {}", human.token));
     let own = own.send().await.expect(200);

@@ -1,10 +1,10 @@
-//! What people are told about their credits: ways out, entries in words, usage.
+//! Balances: the answers to people about their credits: ways out, entries in words, usage.
 
 use crate::app::{App, Desk, each, number, text};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// 500 credits a month, of which a hold has 400, and a film that costs 300.
+/// Opens a workspace with 500 credits a month, of which a hold has 400, and asks for a film that costs 300.
 async fn short_of_credits(app: &App) -> (crate::app::Clock<'_>, Desk<'_>, Value) {
     let clock = app.clock("2026-03-05T12:00:00Z").await;
     let desk = app.workspace(json!({ "test_clock": clock.id, "plan": "basic", "interval": "month" })).await;
@@ -12,7 +12,7 @@ async fn short_of_credits(app: &App) -> (crate::app::Clock<'_>, Desk<'_>, Value)
     (clock, desk, hold.expect(201))
 }
 
-/// Does what a way out says.
+/// Follows a way out of a refusal.
 async fn follow(desk: &Desk<'_>, clock: &crate::app::Clock<'_>, way: &Value, hold: Option<&Value>, order: &mut Value) {
     match text(&way["kind"]).as_str() {
         "smaller" => {

@@ -1,4 +1,4 @@
-//! What is the same request, the same caller and the same invitation, and what only looks like it.
+//! Comparing: requests, callers and invitations that are the same, and those that only look like it.
 
 use crate::app::{App, Call, root, temporary, text};
 use crate::people::Asker;
@@ -6,10 +6,10 @@ use crate::smtp::Sink;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// The cookie of a session.
+/// Name of the cookie of a session.
 const COOKIE: &str = "__Host-scrip_session";
 
-/// JSON of the same value as another client writes it: other spaces, another order, other escapes.
+/// Returns JSON of the same value as another client writes it: other spaces, another order, other escapes.
 fn respelled(value: &Value) -> String {
     match value {
         Value::Object(members) => {
@@ -171,7 +171,7 @@ async fn other_cookies_of_the_host_sign_nobody_out() {
         assert_eq!(ask(&[&line]).await, 200, "{}", String::from_utf8_lossy(&line));
     }
     assert_eq!(ask(&["city=Köln".as_bytes(), ours.as_bytes(), b"latin=\xf6"]).await, 200, "in lines of their own");
-    // Two sessions are nobody's, whatever the other is; and what is no session is none.
+    // Two sessions in one request count as none, and so does an invalid one.
     for line in [
         with(format!("{COOKIE}=; ").as_bytes(), b""),
         with(format!("{COOKIE}=\u{f6}; ").as_bytes(), b""),
@@ -280,7 +280,7 @@ async fn a_link_of_an_invitation_that_is_over_never_opens_another() {
         }
         accept(&good).await.expect(200);
         accept(&good).await.problem(404, "NOT_FOUND");
-        // A member whom the operator adds needs none: the one that was open dies with it.
+        // A member whom the operator adds needs no invitation: an open one is void from then on.
         desk.call(Method::DELETE, &format!("/v1/members/{}", bob.id)).send().await.expect(200);
         let (_, open) = invite().await;
         desk.post("/v1/members", json!({ "email": "bob@example.com" })).await.expect(201);

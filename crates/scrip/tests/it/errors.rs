@@ -1,4 +1,4 @@
-//! What somebody is told who asks for what is not there, or starts what must not be started.
+//! Errors: the answers to requests for things that do not exist, and to starts that must be refused.
 
 use crate::app::{App, text};
 use reqwest::Method;

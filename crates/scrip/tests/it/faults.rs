@@ -12,7 +12,7 @@ fn on(disk: &Disk) -> App {
     App::on_files(directory, Vec::new())
 }
 
-/// Asks for more and more until there is no room; how often there was.
+/// Makes requests until there is no room, and returns the number of those that succeeded.
 async fn until_refused<F: Future<Output = Answer>>(ask: impl Fn(usize) -> F) -> usize {
     for n in 0..1_000 {
         let answer = ask(n).await;
@@ -142,7 +142,7 @@ async fn a_clock_that_is_set_back_never_takes_an_entry_back() {
     };
     app.restart();
     {
-        // Nobody served while the clock was set back further still; work is taken up all the same.
+        // The server did not serve while the clock was set back further still; work is taken up all the same.
         let desk = crate::app::Desk { app: &app, id };
         let run = desk.run_to_end(json!({ "model": "image-standard" })).await;
         assert_eq!(run["status"], "succeeded");

@@ -1,4 +1,4 @@
-//! Many decisions about holds in one request.
+//! Batches of holds: many decisions about holds in one request.
 
 use crate::app::{Answer, App, Desk, each, number, text};
 use reqwest::Method;
@@ -12,12 +12,12 @@ fn capture(key: &str, hold: &Value) -> Value {
     json!({ "key": key, "hold": hold, "capture": {} })
 }
 
-/// Asks for decisions; no key is sent beside theirs.
+/// Requests decisions; no key is sent beside theirs.
 async fn decide(app: &App, decisions: &Value) -> Answer {
     app.call(Method::POST, "/v1/holds/batch").json(&json!({ "decisions": decisions })).send().await
 }
 
-/// What is answered when the request as a whole is good.
+/// Returns the answers to decisions, of a request that is good as a whole.
 async fn answers(app: &App, decisions: &Value) -> Vec<Value> {
     let body = decide(app, decisions).await.expect(200);
     let keys = each(&body["answers"], "key");

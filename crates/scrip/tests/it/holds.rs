@@ -84,14 +84,14 @@ async fn a_forgotten_hold_gives_its_credits_back_when_its_time_is_over() {
     app.verify();
 }
 
-/// The call that ended something, to be sent again: its address, body and key.
+/// A call that ended something, to be sent again: its address, body and key.
 struct End {
     path: String,
     body: Value,
     key: &'static str,
 }
 
-/// Ends a hold of 100 in a way, and says by which call, if it was by one.
+/// Ends a hold of 100 in a given way, and returns the call that ended it, if it was a call.
 async fn end_hold(desk: &Desk<'_>, clock: &Clock<'_>, how: &str) -> (String, Option<End>) {
     let ask = json!({ "credits": 100, "reference": how, "seconds": 60 });
     let hold = desk.post("/v1/holds", ask).await.expect(201);
@@ -153,7 +153,8 @@ async fn a_hold_that_has_ended_is_not_ended_again() {
     app.verify();
 }
 
-/// R27, R28, R30: what a product dispatches itself is bound by the plan's limits, and by whoever it says it is for.
+/// R27, R28, R30: holds of a product that runs models itself are bound by the plan's limits, and by those of the member
+/// that the hold is for.
 #[tokio::test]
 async fn a_hold_on_behalf_of_somebody_is_bound_as_their_run_is() {
     let mut app = App::start();

@@ -1,5 +1,5 @@
-//! Migrations by the API: what is foretold happens, to everybody and once, whatever breaks it off; and what a catalog
-//! would leave behind is counted before it is published (R33).
+//! Migrations by the API: the forecast happens, to every workspace and once, after any interruption; and the lines that
+//! a catalog would leave behind are counted before it is published (R33).
 
 use crate::app::{App, Desk, root, text};
 use reqwest::Method;
@@ -10,7 +10,8 @@ fn shipped() -> String {
     std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("the catalog is there")
 }
 
-/// The catalog in which Pro costs 10 more by the month, gives less, and is faster; and Creator is not sold any more.
+/// Returns the catalog in which Pro costs 10 more by the month, gives less, and is faster; and Creator is not sold any
+/// more.
 fn changed() -> String {
     let text = shipped();
     let pro = text.find("id = \"pro\" ").expect("there is a plan");
@@ -31,7 +32,7 @@ async fn subscriber<'a>(app: &'a App, interval: &str, clock: Option<&str>) -> De
     app.workspace(json!({ "plan": "pro", "interval": interval, "test_clock": clock })).await
 }
 
-/// The changes of a workspace in an answer, in short.
+/// Returns the changes of a workspace in an answer, in short.
 fn changes(answer: &Value, desk: &Desk<'_>) -> Vec<String> {
     let rows = answer["data"].as_array().expect("a list");
     let row = rows.iter().find(|row| row["workspace"] == desk.id).unwrap_or_else(|| panic!("{} in {answer}", desk.id));
@@ -112,7 +113,7 @@ async fn what_is_foretold_is_what_happens_at_once_and_with_the_renewal() {
             let log = desk.get("/v1/audit").await.expect(200);
             assert_ne!(log["data"][0]["act"], "migrate_catalog", "it was on the newest terms");
         }
-        // Once more moves nobody, and says so.
+        // A second migration moves no workspace, and says so.
         for dry_run in [true, false] {
             let again = app.post(path, json!({ "dry_run": dry_run })).await.expect(200);
             assert_eq!((&again["moved"], &again["data"]), (&json!(0), &json!([])));

@@ -1,4 +1,4 @@
-//! What people are mailed without having asked, once each: from what entries say, whoever caused them.
+//! Notices: the mails that people get without having asked, once each, from entries by any actor.
 
 use crate::app::{App, Desk, root, temporary, text};
 use crate::mails::{URL, told};
@@ -9,7 +9,7 @@ fn mailing(catalog: &str, sink: &Sink) -> App {
     App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), told(&sink.url(), &[]))
 }
 
-/// The mails that are kept, with how often each kind is.
+/// Returns the kinds of the mails that are kept, with the number of each.
 fn kinds(app: &App) -> String {
     app.query("SELECT kind, count(*) FROM mails GROUP BY kind ORDER BY kind")
 }

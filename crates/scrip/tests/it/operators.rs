@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Requests that a key of one scope may make, beside those that only look, which are `read`'s.
+/// Requests that a key of one scope may make, beside reads, which are in the scope `read`.
 const MAY: [(&str, &[&str]); 5] = [
     (
         "holds",
@@ -47,7 +47,7 @@ const MAY: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// A key that was made for a name and some scopes.
+/// Creates a key with a name and some scopes.
 async fn make(app: &App, name: &str, scopes: &[&str], more: Value) -> Value {
     let mut body = json!({ "name": name, "scopes": scopes });
     for (member, value) in more.as_object().expect("an object") {
@@ -64,14 +64,14 @@ fn by_secret<'a>(app: &'a App, secret: &str, method: Method, path: &str) -> Call
     app.bare(method, path).header("Authorization", &format!("Bearer {secret}"))
 }
 
-/// Whether a secret is taken for an operator's at all.
+/// Returns `true` if a secret is accepted as an operator's.
 async fn is_good(app: &App, secret: &str) -> bool {
     let answer = by_secret(app, secret, Method::GET, "/v1/workspaces").send().await;
     assert!([200, 401].contains(&answer.status), "{}", String::from_utf8_lossy(&answer.bytes));
     answer.status == 200
 }
 
-/// Keys by name, as they are listed.
+/// Returns the keys of a name, as they are listed.
 async fn listed(app: &App, name: &str) -> Vec<Value> {
     let page = app.get("/v1/operator_keys").await.expect(200);
     let keys = page["data"].as_array().expect("a list").clone();
@@ -93,7 +93,7 @@ async fn each_scope_is_for_its_requests_and_for_no_others() {
         let mut seen = BTreeSet::new();
         for (path, operations) in document["paths"].as_object().expect("paths") {
             for (method, operation) in operations.as_object().expect("operations") {
-                // An address that is open to everybody asks nobody for a right.
+                // An operation that is open to all needs no scope.
                 let is_public =
                     operation["security"].as_array().is_some_and(|all| all.iter().any(|one| *one == json!({})));
                 let is_for_people =
@@ -128,7 +128,7 @@ async fn each_scope_is_for_its_requests_and_for_no_others() {
     app.verify();
 }
 
-/// A plan that nobody pays for is as good as credits, so a key that opens workspaces opens them on the free plan.
+/// A plan that is not paid for is as good as credits, so a key that opens workspaces opens them on the free plan.
 #[tokio::test]
 async fn a_key_that_opens_workspaces_gives_no_plans_away() {
     let mut app = App::start();
@@ -205,7 +205,7 @@ async fn a_revoked_key_is_good_nowhere_at_once() {
             for server in &servers {
                 while !is_good(server, &secret).await {
                     assert!(begun.elapsed() < PATIENCE, "a new key is soon good everywhere");
-                    // Keys that nobody has are counted by who sends them.
+                    // Unknown keys are counted by the address of their sender.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }

@@ -1,4 +1,4 @@
-//! Applying for a review, and what comes of it: documents 000 and 001 let a workspace apply with its company's details,
+//! Reviews: applications and their decisions. Documents 000 and 001 let a workspace apply with its company's details,
 //! tell it by mail, and sell the plan only then (R25).
 
 use crate::app::{App, Desk, each, root, temporary, text};
@@ -9,11 +9,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 const REVIEW: &str = "business_verification";
-/// How often a server is killed in the middle of something.
+/// Number of times that a server is killed in the middle of something.
 const ROUNDS: usize = 20;
 const PDF: &[u8] = b"%PDF-1.7 papers";
 
-/// A server that mails to a sink.
+/// Starts a server that mails to a sink.
 fn mailing(sink: &Sink) -> App {
     App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), told(&sink.url(), &[]))
 }
@@ -36,7 +36,7 @@ async fn filed(app: &App, human: &Human, desk: &Desk<'_>, id: &str, kind: &str, 
     call.bytes(kind, bytes.to_vec()).send().await
 }
 
-/// How many mails of each kind there are about reviews.
+/// Returns the number of mails of each kind about reviews.
 fn outcomes(app: &App) -> String {
     app.query("SELECT kind, count(*) FROM mails WHERE kind LIKE 'review%' GROUP BY kind ORDER BY kind")
 }
@@ -105,7 +105,7 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         assert!(mail.text().contains("The Business plan can be chosen now"), "{}", mail.text());
         assert_eq!((mail.link(), mail.to()), (format!("{URL}/settings/billing"), vec![&*ada.email]));
 
-        // Nobody has to approve anything with the plan any more.
+        // From now on, a choice of the plan needs no approval with it.
         assert_eq!(choose(&desk).await.expect(200)["plan"], "business");
         run(&desk).await.expect(202);
         clock.advance("2026-02-11T00:00:00Z").await;
@@ -198,7 +198,7 @@ async fn a_server_that_is_killed_tells_each_outcome_once() {
     assert_eq!(app.query("SELECT count(*) FROM reviews WHERE status = 'rejected'"), half);
     assert_eq!(app.query("SELECT count(*) FROM reviews"), half, "no application is there twice");
     assert_eq!(outcomes(&app), format!("review_rejected|{half}"));
-    // Whoever was sending is gone, and may be once too often for a mail to be tried again.
+    // The sender is gone, perhaps once too often for a mail to be tried again.
     app.query("UPDATE mails SET lease_until = 0, attempts = 0, failed = NULL");
     app.restart();
     until(&app, "SELECT count(*) FROM mails WHERE sent_at IS NOT NULL", &half).await;
@@ -210,7 +210,7 @@ async fn a_server_that_is_killed_tells_each_outcome_once() {
     assert!(arrived.iter().all(|mail| mail.header("Subject").starts_with("Not approved")));
 }
 
-/// SIGKILL, while something else goes on with the server.
+/// Kills a process with SIGKILL, while another task goes on with the server.
 fn kill_process(process: u32) {
     let done = std::process::Command::new("kill").args(["-9", &process.to_string()]).status();
     assert!(done.expect("`kill` starts").success());
@@ -324,7 +324,7 @@ async fn what_an_operator_approves_unasked_can_be_taken_back() {
         desk.post("/v1/reviews", application()).await.problem(422, "INVALID_REQUEST");
         decided(&desk, &text(&listed[0]["id"]), "revoke", "known no more").await;
         run(&desk).await.problem(403, "REVIEW_REQUIRED");
-        // Nobody had applied, so the approval was no news; that it is gone is.
+        // There had been no application, so the approval was not mailed; its withdrawal is.
         assert!(sink.next().header("Subject").starts_with("Taken back"));
         let second = applied(&desk).await;
         decided(&desk, &second, "approve", "papers seen").await;

@@ -1,4 +1,4 @@
-//! Nothing that opens a door is kept: no key, session, link or signature is in a file, a table, a mail or the log.
+//! Secrets: a key, session, link or signature is never stored: it is in no file, no table, no mail and no log.
 //!
 //! A story makes one of each, uses it, and misuses it; then everything that was written is searched for what the story
 //! was told, and for whatever has the form and the checksum of a secret.
@@ -12,14 +12,14 @@ use reqwest::Method;
 use serde_json::json;
 use std::path::Path;
 
-/// What secrets begin with; thirty letters and six of checksum follow.
+/// Prefixes of secrets; thirty letters and six of checksum follow.
 const PREFIXES: [&str; 6] =
     ["scrip_sk_test_", "scrip_sk_live_", "scrip_wk_test_", "scrip_wk_live_", "st_", "scrip_ps_"];
 
-/// Texts that must be nowhere, with what they are.
+/// Texts that must not be found, with their kinds.
 type Secrets = Vec<(&'static str, String)>;
 
-/// Makes one of each secret and uses it, rightly and wrongly. Mails are read from the sink, if there is one.
+/// Creates and uses one of each secret, rightly and wrongly. Mails are read from the sink, if there is one.
 async fn story(app: &App, mails: Option<&Sink>) -> Secrets {
     let mut secrets: Secrets = vec![("the operator's key", app.key.clone())];
     let desk = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
@@ -71,7 +71,7 @@ async fn story(app: &App, mails: Option<&Sink>) -> Secrets {
     secrets
 }
 
-/// Every file below a directory.
+/// Adds every file below a directory.
 fn files(directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     for entry in std::fs::read_dir(directory).expect("it can be listed") {
         let path = entry.expect("it can be read").path();
@@ -83,7 +83,7 @@ fn files(directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// Every table of the journal's database, with bytes as the text that they may be.
+/// Adds every table of the journal's database, with bytes as the text that they may be.
 fn tables(app: &App, found: &mut Vec<(String, Vec<u8>)>) {
     let named = app.query(
         "SELECT format('SELECT concat_ws(''|'', %s) FROM %I.%I', string_agg(CASE udt_name
@@ -97,7 +97,7 @@ fn tables(app: &App, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// Everything in a text that has the form of a secret and its checksum.
+/// Returns everything in a text that has the form of a secret and its checksum.
 fn well_formed(bytes: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     for prefix in PREFIXES {
@@ -113,7 +113,7 @@ fn has(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// Looks for secrets in everything that was written.
+/// Searches everything that was written for secrets.
 fn search(app: &App, secrets: &Secrets, times: &str) {
     let mut written = vec![("the log".to_owned(), app.log().into_bytes())];
     files(&app.data(), &mut written);
@@ -122,7 +122,7 @@ fn search(app: &App, secrets: &Secrets, times: &str) {
     }
     for (place, bytes) in &written {
         for (what, secret) in secrets {
-            // The prefix and the last four letters are nobody's secret.
+            // The prefix and the last four letters are no secret.
             let inner = secret.trim_start_matches("scrip_wk_test_").trim_start_matches("scrip_sk_test_");
             assert!(!has(bytes, &inner[..inner.len() - 4]), "{times}: {what} is in {place}");
         }
@@ -136,14 +136,14 @@ fn search(app: &App, secrets: &Secrets, times: &str) {
     assert!(well_formed(secrets[1].1.as_bytes()).len() == 1, "a secret would be found");
 }
 
-/// A server that logs what it can.
+/// Starts a server that logs as much as it can.
 fn loud(more: &[(&str, &str)]) -> App {
     let told = [("SCRIP_LOG", "debug")];
     let environment = told.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), environment.collect())
 }
 
-/// Searches while it serves, when it was killed, and when it was started again.
+/// Searches while the server runs, after a kill, and after a new start.
 async fn searched(mut app: App, secrets: &Secrets) {
     search(&app, secrets, "serving");
     let key = app.key.clone();

@@ -1,4 +1,4 @@
-//! A server that is told to stop: whoever waits is answered, and nothing holds it up.
+//! Stopping: a server that is told to stop answers the requests that wait, and is not delayed by them.
 
 #![allow(clippy::disallowed_methods, reason = "how long an answer takes is what these stories are about")]
 
@@ -9,10 +9,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// How long a stop may take when nothing is left to do.
+/// Maximum time of a stop when nothing is left to do.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// A run that goes on for as long as the story does.
+/// Returns the body of a run that goes on for as long as the story does.
 fn endless() -> serde_json::Value {
     json!({ "model": "image-standard", "sandbox": { "outcome": "succeed", "after": 600 } })
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 /// Texts that no field takes.
 const FORBIDDEN: [&str; 4] = ["a\u{0}b", "\u{1b}[31ma", "a\u{7f}", "a\u{85}b"];
 
-/// One step on the way to a field.
+/// A step on the way to a field.
 #[derive(Clone, Debug)]
 enum Step {
     Member(String),
@@ -69,7 +69,7 @@ fn pointer(way: &[Step]) -> String {
     way.iter().map(step).collect()
 }
 
-/// A body that has nothing but a value at the end of a way.
+/// Returns a body that has nothing but a value at the end of a way.
 fn body(way: &[Step], value: &str) -> Value {
     way.iter().rev().fold(json!(value), |inner, step| match step {
         Step::Member(name) => Value::Object(Map::from_iter([(name.clone(), inner)])),
@@ -77,7 +77,7 @@ fn body(way: &[Step], value: &str) -> Value {
     })
 }
 
-/// Everybody who may be asked for: the operator first.
+/// Callers of every kind, the operator first.
 struct Askers {
     all: Vec<Asker>,
 }
@@ -90,7 +90,7 @@ impl Askers {
         Askers { all: vec![with(&app.key), with(&ada.token), Asker::default()] }
     }
 
-    /// The first answer that is not about who asks.
+    /// Returns the first answer that is not about the rights of the caller.
     async fn ask<'a>(&self, call: impl Fn(&Asker) -> Call<'a>) -> Answer {
         let mut last = None;
         for asker in &self.all {

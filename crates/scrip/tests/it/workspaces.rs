@@ -1,4 +1,4 @@
-//! Opening workspaces, plans by hand, freezing, giving and taking back.
+//! Workspaces: opening them, plans by hand, freezing, giving and taking back.
 
 use crate::app::{App, each, text};
 use reqwest::Method;
@@ -34,7 +34,7 @@ async fn a_request_with_a_used_key_leaves_no_trace() {
         let open = |body: Value| app.call(Method::POST, "/v1/workspaces").key("open").json(&body).send();
         open(body("one")).await.expect(201);
         open(body("two")).await.problem(422, "IDEMPOTENCY_KEY_REUSED");
-        // The refused request did not take the name away from whoever really wants it.
+        // The refused request did not use up the name.
         app.post("/v1/workspaces", body("two")).await.expect(201);
     }
     app.verify();

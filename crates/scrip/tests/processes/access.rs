@@ -1,4 +1,4 @@
-//! Rights and limits where several processes serve: what one of them changes holds in all of them on the next request.
+//! Rights where several processes serve: a change by one of them holds in all of them on the next request.
 
 use crate::Peers;
 use crate::app::{Answer, text};

@@ -7,13 +7,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Decisions of a batch.
+/// Number of decisions in a batch.
 const MANY: usize = 60;
-/// Which message the process never sends or hears: one before, one inside and one after what it appends, and the word
-/// that it is committed.
+/// Messages that the process never sends or hears: one before, one inside and one after its append, and the word that
+/// it is committed.
 const POINTS: [&str; 4] = [">Q BEGIN", ">Q COMMIT", "<C INSERT", "<C COMMIT"];
 
-/// Asks one of the processes; each decision's answer, or nothing when it was killed meanwhile.
+/// Requests decisions of one of the processes; returns each answer, or `None` when the process was killed meanwhile.
 async fn decided(app: &app::App, decisions: &[Value]) -> Option<Vec<Value>> {
     let call = app.call(Method::POST, "/v1/holds/batch").json(&json!({ "decisions": decisions }));
     let answers = call.try_send().await?.expect(200);

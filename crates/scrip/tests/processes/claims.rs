@@ -1,4 +1,5 @@
-//! What a person gets once is given once, and is never lost: several processes open workspaces, and die while they do.
+//! Claims of several processes: lifetime credits are given once to a person, and are never lost, while processes open
+//! workspaces, and die.
 
 use crate::Peers;
 use crate::app::text;
@@ -7,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::process::Command;
 
-/// Credits that come once a person.
+/// Credits that a person gets once.
 const FREE: i64 = 250;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,7 +39,7 @@ async fn one_person_at_several_processes_at_once_has_the_free_credits_once() {
     assert_eq!(report["workspaces"], 40 * 10, "{report}");
 }
 
-/// Asks for a workspace of somebody's; its id, unless the process went away.
+/// Opens a workspace of a person, and returns its id, unless the process went away.
 async fn open(peers: &Peers, at: usize, person: &str, try_: &str) -> Option<String> {
     let body = json!({ "name": try_, "owner": { "email": format!("{person}+{try_}@example.com") } });
     let call = peers.0[at].call(Method::POST, "/v1/workspaces").key(&format!("{try_}-{person}"));

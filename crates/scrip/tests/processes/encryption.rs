@@ -6,7 +6,7 @@ use crate::postgres::{Database, database, query};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The host that certificates here are for; nobody else resolves it.
+/// Host name on the test's certificates; no other program resolves it.
 const HOST: &str = "db.scrip.test";
 /// The role that a server with a certificate asks for its password.
 const WITH_PASSWORD: &str = "with_password";
@@ -37,7 +37,7 @@ impl Certificates {
         self.0.join("ca.crt")
     }
 
-    /// A cluster whose server has the certificate.
+    /// Starts a cluster whose server has the certificate.
     fn cluster(&self) -> Cluster {
         Cluster::with(&std::env::temp_dir(), &["--tls", self.0.to_str().expect("UTF-8")])
     }
@@ -49,14 +49,14 @@ impl Drop for Certificates {
     }
 }
 
-/// The address of a database as if it were on another machine.
+/// Returns the address of a database as if it were on another machine.
 fn far(database: &Database, user: &str, host: &str, more: &str) -> String {
     let url = database.url();
     let (port, name) = url.rsplit_once(':').and_then(|(_, rest)| rest.split_once('/')).expect("an address");
     format!("host={host} hostaddr=127.0.0.1 port={port} dbname={name} user={user} {more}")
 }
 
-/// `scrip migrate` there; what it says where it is refused.
+/// Runs `scrip migrate` at an address; an error is the refusal's text.
 fn migrate(url: &str, ca: Option<&Path>) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
     command.args(["migrate", "--database-url", url]).env_remove("SCRIP_DATABASE_CA").stdin(Stdio::null());
@@ -76,8 +76,8 @@ fn refused(migrated: Result<(), String>, words: &[&str]) {
     assert!(words.iter().all(|word| said.contains(word)), "{words:?}: {said}");
 }
 
-/// Goal: only a server that proves who it is is spoken to. Method: one server, asked for by its name and by others,
-/// by those who trust its authority and by those who do not.
+/// Goal: connections are made only to a server that proves its identity. Method: one server, asked for by its name and
+/// by others, by clients who trust its authority and by clients who do not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_on_another_machine_is_encrypted_and_is_the_one_that_was_meant() {
     let certificates = Certificates::new();
@@ -123,8 +123,8 @@ fn a_certificate_is_for_a_name_so_an_address_must_have_one() {
     refused(migrate(nameless, Some(&certificates.authority())), &["host=NAME"]);
 }
 
-/// Goal: a password is proved to the server that has the certificate and to nobody in between. Method: the role is
-/// asked for a proof that is bound to the connection, which a client without one cannot give.
+/// Goal: a password is proved only to the server that has the certificate, and to no one in between. Method: the role
+/// is asked for a proof that is bound to the connection, which a client without one cannot give.
 #[test]
 fn a_password_is_proved_to_the_holder_of_the_certificate() {
     let certificates = Certificates::new();

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const UNWRITABLE: &str = "not ready: the store cannot be written";
 const SILENT: &str = "not ready: the store does not answer";
 const BEHIND: &str = "not ready: the projections stand still";
-/// How long an answer may take, whatever the database does.
+/// Maximum time of an answer, whatever the state of the database.
 const ANSWERED: Duration = Duration::from_millis(2_500);
 
 fn on(cluster: &Cluster) -> App {

@@ -9,11 +9,11 @@ use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
 
-/// How often the database is killed.
+/// Number of times that the database is killed.
 const KILLS: usize = 50;
-/// How often connections are cut.
+/// Number of times that connections are cut.
 const CUTS: usize = 50;
-/// How long an answer may take while the database says nothing.
+/// Maximum time of an answer while the database is frozen.
 const ANSWERED: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,5 @@
-//! Publishing with a Stripe key: what a version sells can be bought from its first instant on, or it is not published.
+//! Publishing with a Stripe key: everything that a version sells can be bought from its first instant on, or it is not
+//! published.
 
 use crate::app::{Desk, PATIENCE, root, temporary, text};
 use crate::shop::Shop;
@@ -6,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// The text of the shipped catalog, with other prices for the plan Pro by the month and for the pack.
+/// Returns the text of the shipped catalog, with other prices for the plan Pro by the month and for the pack.
 fn catalog(plan: u32, pack: u32) -> String {
     let text = std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("it is committed");
     let changed = text
@@ -16,7 +17,7 @@ fn catalog(plan: u32, pack: u32) -> String {
     changed
 }
 
-/// A catalog file in a directory of its own.
+/// Writes a catalog file in a directory of its own.
 pub fn file(content: &str) -> PathBuf {
     let directory = temporary();
     std::fs::create_dir_all(&directory).expect("it can be made");
@@ -69,7 +70,7 @@ async fn what_is_published_can_be_bought_at_once() {
 async fn while_two_versions_are_sold_each_sells_at_its_own_price() {
     let mut shop = Shop::open("canvas-tiers");
     {
-        // Somebody made the prices of the next version, whose lookup keys moved; this one is still in force.
+        // The prices of the next version were made by hand, and their lookup keys moved; this one is still in force.
         let next = file(&catalog(4900, 1500));
         let listed = shop.stripe.get("/v1/prices?limit=100").await;
         let old: Vec<String> =
@@ -118,7 +119,7 @@ async fn what_stripe_does_not_sell_is_said_as_it_is_and_the_alert_ends_with_a_sy
     let mut shop = Shop::of_file(&catalog_file);
     {
         let desk = shop.app.free().await;
-        // Somebody else's catalog is synced to the account.
+        // Another catalog is synced to the account.
         shop.stripe.sync(&file(&catalog(4900, 1500)));
         for wish in [json!({ "plan": "pro", "interval": "month" }), json!({ "pack": "credits-1000" })] {
             let refused = desk.post("/v1/checkout", wish).await;

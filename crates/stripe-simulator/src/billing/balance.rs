@@ -14,7 +14,7 @@ pub struct NewTransaction<'a> {
     pub kind: &'a str,
     /// Amount that is added to the balance.
     pub amount: i64,
-    /// Currency, lower case.
+    /// Currency code in lower case.
     pub currency: &'a str,
     /// The invoice that the change is about.
     pub invoice: Option<&'a str>,

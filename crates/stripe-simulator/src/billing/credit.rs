@@ -36,12 +36,12 @@ pub struct NewCredit {
     pub metadata: Value,
 }
 
-/// What was taken back of an invoice so far.
+/// Returns the amount that credit notes took off an invoice so far.
 fn credited(invoice: &Object) -> i64 {
     invoice.int("pre_payment_credit_notes_amount") + invoice.int("post_payment_credit_notes_amount")
 }
 
-/// The charge that paid an invoice.
+/// Returns the charge that paid an invoice.
 fn charge_of(state: &State, invoice: &str) -> Option<Object> {
     let mut payments = state.with("invoice_payment", "invoice", invoice);
     let paid = payments.rfind(|payment| payment.text("status") == "paid")?;

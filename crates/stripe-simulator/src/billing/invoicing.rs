@@ -17,35 +17,35 @@ use serde_json::{Value, json};
 /// An invoice that is to be made.
 #[derive(Clone, Debug)]
 pub struct NewInvoice {
-    /// Who owes it.
+    /// Customer who owes the invoice.
     pub customer: String,
-    /// The subscription it is for.
+    /// Subscription that the invoice is for, if any.
     pub subscription: Option<String>,
-    /// Why it is made.
+    /// Billing reason, as Stripe writes it.
     pub reason: &'static str,
-    /// What is on it.
+    /// Lines of the invoice.
     pub lines: Vec<NewLine>,
-    /// The period it looks back on.
+    /// Period that the invoice covers: start and end.
     pub period: (i64, i64),
     /// The caller's own data.
     pub metadata: Value,
-    /// Whether it is finalized and collected by itself after an hour.
+    /// `true` if the invoice is finalized and collected without a call, after an hour.
     pub advances: bool,
 }
 
-/// What is owed of a total after the customer's balance, which lowers or raises it.
+/// Returns the part of a total that is due after the customer's balance, which lowers or raises it.
 pub fn due(total: i64, balance: i64) -> i64 {
     total.saturating_add(balance).max(0)
 }
 
-/// Drafts an invoice, and tells of it.
+/// Drafts an invoice and emits its event.
 pub fn draft(state: &mut State, new: NewInvoice) -> String {
     let id = draft_silently(state, new);
     state.emit("invoice.created", &id);
     id
 }
 
-/// Drafts an invoice; the caller tells of it when it is whole.
+/// Drafts an invoice without an event; the caller emits it once the invoice is whole.
 pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
     let id = state.id("in_");
     let customer = state.must(&new.customer).clone();
@@ -112,7 +112,7 @@ pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
     id
 }
 
-/// Writes down what a draft comes to: what stands on it, and what of that the customer's balance takes over.
+/// Computes a draft's totals: the sum of its lines, and the part that the customer's balance covers.
 pub fn weigh(state: &mut State, id: &str) {
     let invoice = state.must(id);
     let total: i64 = invoice.each("lines").iter().map(|line| line.int("amount")).sum();
@@ -129,7 +129,7 @@ pub fn weigh(state: &mut State, id: &str) {
     });
 }
 
-/// Makes a draft an invoice that can be paid. If nothing is due on it, it is paid with that.
+/// Finalizes a draft, so that it can be paid. An invoice with nothing due is paid at once.
 pub fn finalize(state: &mut State, id: &str) {
     finalize_for(state, id, None);
 }
@@ -148,7 +148,7 @@ pub fn finalize_now(state: &mut State, id: &str, advances: Option<bool>) {
     finalize(state, id);
 }
 
-/// The same with an intent that is there already.
+/// Finalizes a draft. `intent` is an intent that pays it already, if there is one.
 pub fn finalize_for(state: &mut State, id: &str, intent: Option<&str>) {
     if state.must(id).text("status") != "draft" {
         return;
@@ -218,7 +218,7 @@ pub fn attach_payment(state: &mut State, invoice: &str, intent: &str, amount: i6
     state.put(payment)
 }
 
-/// Takes an invoice back.
+/// Voids an invoice that is open or uncollectible.
 ///
 /// # Errors
 /// When it is neither open nor uncollectible.
@@ -243,7 +243,7 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
     Ok(())
 }
 
-/// Gives an open invoice up: nobody is expected to pay it, but it still can be paid or voided.
+/// Marks an open invoice uncollectible: payment is not expected, but it can still be paid or voided.
 ///
 /// # Errors
 /// When it is not open.

@@ -1,4 +1,4 @@
-//! Invoice items: what somebody puts on an invoice beside what subscriptions put there.
+//! Invoice items: lines that a caller adds to an invoice beside the lines of subscriptions.
 //!
 //! Invariant: an item that names an invoice is one line of it, and one that names none waits for the next.
 

@@ -11,25 +11,25 @@ use serde_json::{Value, json};
 /// A line that is to be made.
 #[derive(Clone, Debug)]
 pub struct NewLine {
-    /// The price.
+    /// Price of the line.
     pub price: Object,
-    /// How many of it.
+    /// Quantity of the price.
     pub quantity: i64,
-    /// What it costs; a credit is below zero.
+    /// Amount in the smallest unit of the currency; a credit is below zero.
     pub amount: i64,
-    /// What it says.
+    /// Description for the customer.
     pub description: String,
-    /// What it is for.
+    /// Period that the line pays for: start and end.
     pub period: (i64, i64),
     /// The subscription and its item.
     pub subscription: Option<(String, String)>,
-    /// Whether it is for a part of a period.
+    /// `true` if the line is for a part of a period.
     pub proration: bool,
-    /// The metadata it shows.
+    /// Metadata that the line shows.
     pub metadata: Value,
 }
 
-/// How often a recurring price is billed.
+/// Returns the interval of a recurring price.
 pub fn interval(price: &Object) -> Option<Interval> {
     Interval::parse(price.text("recurring.interval"), price.int("recurring.interval_count"))
 }
@@ -65,7 +65,7 @@ pub fn share(amount: i64, rest: i64, whole: i64) -> i64 {
     i64::try_from((2 * amount * rest + whole).div_euclid(2 * whole)).unwrap_or(i64::MAX)
 }
 
-/// A line as it is shown.
+/// Returns a line as Stripe shows it.
 pub fn shown(state: &mut State, line: &NewLine, invoice: &str) -> Value {
     let (subscription, item) = line.subscription.clone().unzip();
     let parent = item.map(|item| {

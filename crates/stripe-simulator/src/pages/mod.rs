@@ -50,14 +50,14 @@ fn parts(path: &str) -> Vec<&str> {
     path.split('/').filter(|part| !part.is_empty()).collect()
 }
 
-/// What is said at an address that leads nowhere.
+/// Returns the page for an address that leads nowhere.
 fn nothing_here() -> Response {
     Html::new()
         .raw("<h1>There is nothing here</h1>\n<p>The address is wrong, or what it led to is gone.</p>\n")
         .page(StatusCode::NOT_FOUND, "There is nothing here")
 }
 
-/// What is said when something was refused, with the ways out.
+/// Returns the page for a refused request, with links to go on.
 fn refused(error: &StripeError, back: Html) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
     Html::new()

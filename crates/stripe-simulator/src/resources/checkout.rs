@@ -66,7 +66,7 @@ pub fn expire(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// A session that somebody can still complete.
+/// Returns a session that can still be completed.
 ///
 /// # Errors
 /// When there is none, or it is over.
@@ -82,7 +82,7 @@ pub fn open<'a>(state: &'a State, id: &str) -> Result<&'a Object, StripeError> {
     }
 }
 
-/// A session's time is over.
+/// Expires a session whose time is over.
 pub fn lapse(state: &mut State, id: &str) {
     if open(state, id).is_ok() {
         close(state, id);

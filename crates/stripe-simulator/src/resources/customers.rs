@@ -12,23 +12,23 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// Texts that a customer may be given and changed in.
+/// Text fields of a customer that a caller can set.
 const TEXTS: [&str; 4] = ["description", "email", "name", "phone"];
 
-/// A customer that is to be made.
+/// A customer to create.
 #[derive(Clone, Debug, Default)]
 pub struct NewCustomer {
-    /// Its e-mail address.
+    /// E-mail address, if the customer has one.
     pub email: Option<String>,
-    /// Its name.
+    /// Name, if the customer has one.
     pub name: Option<String>,
     /// The caller's own data.
     pub metadata: Value,
-    /// The test clock it lives on.
+    /// Test clock that the customer lives on.
     pub test_clock: Option<String>,
 }
 
-/// Makes a customer, and tells nobody yet.
+/// Creates a customer without an event yet.
 fn keep(state: &mut State, new: NewCustomer) -> String {
     let id = state.id("cus_");
     let created = state.now(new.test_clock.as_deref());
@@ -46,14 +46,14 @@ fn keep(state: &mut State, new: NewCustomer) -> String {
     }))
 }
 
-/// Makes a customer.
+/// Creates a customer and emits its event.
 pub fn open(state: &mut State, new: NewCustomer) -> String {
     let id = keep(state, new);
     state.emit("customer.created", &id);
     id
 }
 
-/// What `create` and `update` both take.
+/// Fields that `create` and `update` both take.
 struct Changes {
     texts: Vec<(&'static str, Value)>,
     address: Option<Value>,
@@ -94,7 +94,7 @@ fn change(state: &mut State, id: &str, changes: Changes) {
     });
 }
 
-/// `POST /v1/customers`
+/// `POST /v1/customers`: creates a customer.
 ///
 /// # Errors
 /// When a parameter cannot be used, or the card is declined.
@@ -187,7 +187,7 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/customers`
+/// `GET /v1/customers`: lists customers, by e-mail address or test clock.
 ///
 /// # Errors
 /// When a parameter cannot be used.

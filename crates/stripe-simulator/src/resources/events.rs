@@ -9,7 +9,7 @@ use crate::listing::Page;
 use crate::params::Params;
 use crate::state::State;
 
-/// The most types that a list may be asked for.
+/// Maximum number of types in the filter of a list.
 const TYPES: usize = 20;
 
 /// `GET /v1/events/{id}`
@@ -22,7 +22,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/events`
+/// `GET /v1/events`: lists events, by type or success of delivery.
 ///
 /// # Errors
 /// When a parameter cannot be used.

@@ -18,7 +18,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/invoice_payments`
+/// `GET /v1/invoice_payments`: lists payments, by invoice, status or payment intent.
 ///
 /// # Errors
 /// When a parameter cannot be used.

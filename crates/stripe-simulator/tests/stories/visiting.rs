@@ -1,4 +1,4 @@
-//! What customers see and do in the portal.
+//! Actions of customers in the portal, and the pages that they see there.
 
 use crate::browser::{Page, card, open};
 use crate::changing::{Plans, plans, portal};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const HISTORY: (&str, &str) = ("features[invoice_history][enabled]", "true");
 
-/// The portal of a customer who has the smaller of two plans.
+/// Opens the portal for a customer who has the smaller of two plans.
 async fn entered(world: &World, rest: &[(&str, &str)]) -> (Plans, Page) {
     let plans = plans(world).await;
     let session = portal(world, &plans, rest).await;
