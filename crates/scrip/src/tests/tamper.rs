@@ -37,7 +37,6 @@ const OPERATIONAL: &[(&str, &str, &str)] = &[
     ("customers", "due_at", "when Stripe is read; what follows is decided by what Stripe says then"),
     ("customers", "attempts", "when Stripe is read; what follows is decided by what Stripe says then"),
     ("customers", "lease_until", "which process reads Stripe, and until when"),
-    ("entries", "xid", "the order of folding; a place that is passed over is a row that is missing, which is found"),
     ("identities", "created_at", "read by nobody"),
     ("key_uses", "workspace", "shown beside a key; what the key may do is in its workspace"),
     ("key_uses", "n", "shown beside a key; what the key may do is in its workspace"),
@@ -69,6 +68,10 @@ const OPERATIONAL: &[(&str, &str, &str)] = &[
     ("test_clocks", "name", "shown; commands are judged by the instant, which is sealed"),
     ("users", "created_at", "read by nobody"),
 ];
+
+/// Columns that are operational in a database alone: in a directory they are sealed or folded.
+const OPERATIONAL_IN_A_DATABASE: &[(&str, &str, &str)] =
+    &[("entries", "position", "the order of folding among the entries of one transaction; each entry is folded once")];
 
 /// Tables in which a missing row takes something away and gives no one anything, with the reasons.
 const LOST: &[(&str, &str)] = &[
@@ -416,7 +419,8 @@ async fn try_changes(story: Place, share: usize) {
     let has = |table: &str, name: &str| {
         tables.iter().any(|known| known.name == table && known.columns.iter().any(|column| column.name == name))
     };
-    let columns = OPERATIONAL.iter().filter(|(table, column, _)| has(table, column));
+    let more = if matches!(story, Place::Database(..)) { OPERATIONAL_IN_A_DATABASE } else { &[] };
+    let columns = OPERATIONAL.iter().chain(more).filter(|(table, column, _)| has(table, column));
     let columns: BTreeSet<(String, String)> =
         columns.map(|(table, column, _)| (table.to_string(), column.to_string())).collect();
     let of = |list: &[(&str, &str)]| -> BTreeSet<String> {

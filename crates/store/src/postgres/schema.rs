@@ -4,8 +4,10 @@
 //! another program are, nothing is made.
 
 use super::reach::Reach;
-use crate::Unavailable;
+use crate::{Unavailable, panic_text};
+use futures_util::FutureExt;
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -41,7 +43,10 @@ pub(super) async fn migrate(client: &mut Client, reach: &Reach) -> Result<bool, 
         // Its letters are those of a name that needs no escaping.
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"")).await?;
     }
-    let run = migrations::migrations::runner().run_async(client).await.map_err(refused)?;
+    // The library that runs them panics where a date or a checksum cannot be read.
+    let runner = migrations::migrations::runner();
+    let run = AssertUnwindSafe(runner.run_async(client)).catch_unwind().await;
+    let run = run.map_err(|panic| unreadable(&panic_text(panic.as_ref())))?.map_err(refused)?;
     client.batch_execute("SELECT pg_advisory_unlock(91537001)").await?;
     Ok(run.applied_migrations().iter().any(|migration| migration.name() == SEALS))
 }
@@ -152,6 +157,10 @@ fn strange(schema: &str, tables: &[String]) -> Unavailable {
         "this database is not empty: its tables are not those of scrip ({named}, in the schema `{schema}`), and nothing \
          was written; name an empty database, or give scrip a schema of its own in this one: --database-schema scrip"
     ))
+}
+
+fn unreadable(cause: &str) -> Unavailable {
+    Unavailable(format!("what was done to its schema cannot be read: {cause}"))
 }
 
 fn refused(error: refinery::Error) -> Unavailable {
