@@ -142,7 +142,7 @@ impl Running {
     /// Waits for the end of all output, at which nothing of the cluster is left; returns how the program ended.
     fn end(mut self) -> std::process::ExitStatus {
         let mut more = String::new();
-        // The command and the keeper have this pipe open for as long as they run.
+        // The command and its keeper have this pipe open for as long as they run.
         self.output.read_to_string(&mut more).expect("the end is read");
         assert!(!self.server.exists(), "the server is gone");
         assert!(!self.data.exists(), "its data is gone");

@@ -9,14 +9,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Something that falls due. The order of the variants is the order at one instant.
+/// A reminder of something that falls due. The order of the variants is the order at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
     /// A checkout session that was not completed in time.
     ExpireCheckout(String),
     /// A subscription whose first payment did not succeed in time.
     ExpireIncomplete(String),
-    /// A change of a subscription that was never paid.
+    /// A change of a subscription that was not paid in time.
     ExpirePendingUpdate(String),
     /// A subscription that ends at an instant.
     Cancel(String),
@@ -24,7 +24,7 @@ pub enum Due {
     EndPhase(String),
     /// A payment by debit that settles.
     Settle(String),
-    /// A draft that becomes an invoice.
+    /// A draft that is finalized, so that it can be paid.
     Finalize(String),
     /// An invoice whose payment is tried again.
     Collect(String),
@@ -34,7 +34,7 @@ pub enum Due {
     Renew(String),
 }
 
-/// The timelines, by test clock; `None` is the wall clock.
+/// Timelines of reminders, by test clock; `None` is the wall clock.
 #[derive(Clone, Debug, Default)]
 pub struct Agenda {
     timelines: BTreeMap<Option<String>, BTreeSet<(i64, Due)>>,
@@ -55,7 +55,7 @@ impl Agenda {
         timeline.pop_first()
     }
 
-    /// Forgets a test clock.
+    /// Removes the timeline of a test clock.
     pub fn forget(&mut self, clock: &str) {
         self.timelines.remove(&Some(clock.to_owned()));
     }

@@ -19,10 +19,10 @@ pub fn one(state: &State, id: &str) -> Answer {
     Ok(state.shown(state.must(id)).into())
 }
 
-/// Puts objects where `expand[]` asked for them.
+/// Replaces identifiers by objects where `expand[]` asks for them.
 ///
 /// # Errors
-/// When a path leads nowhere, or too deep.
+/// When a path leads nowhere, or is too deep.
 pub fn expand(state: &State, answer: &mut Value, paths: &[String]) -> Result<(), StripeError> {
     for path in paths {
         let names: Vec<&str> = path.split('.').collect();
@@ -39,7 +39,7 @@ pub fn expand(state: &State, answer: &mut Value, paths: &[String]) -> Result<(),
     Ok(())
 }
 
-/// Expands one path below a value; false if there is nothing of that name.
+/// Expands one path below a value; returns `false` if there is nothing of that name.
 fn step(state: &State, value: &mut Value, names: &[&str]) -> bool {
     let Some((name, rest)) = names.split_first() else { return true };
     if let Value::Array(list) = value {

@@ -1,4 +1,4 @@
-//! A request to the API from its key to its answer: written down, let in, executed once for each idempotency key.
+//! Calls of the API, from the key to the answer: recorded, authenticated, executed once for each idempotency key.
 //!
 //! Invariant: a key that has an answer is never executed again.
 
@@ -19,9 +19,9 @@ pub struct Request {
     pub method: String,
     /// Path, without the query.
     pub path: String,
-    /// The query and the form.
+    /// Query and form parameters, encoded.
     pub form: String,
-    /// The key that it came with, if any.
+    /// API key of the request, if it has one.
     pub key: Option<String>,
     /// Value of the header `Idempotency-Key`.
     pub idempotency_key: Option<String>,
@@ -32,7 +32,7 @@ pub struct Request {
 /// An answer to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    /// The status; nothing if the connection is to be cut.
+    /// HTTP status; `None` if the connection is to be cut.
     pub status: Option<u16>,
     /// JSON body of the answer.
     pub body: Value,
@@ -122,7 +122,7 @@ fn once(state: &mut State, request: &Request, params: &Params, id: &str, fault: 
     }
     let reply = executed(state, request, params, id, fault);
     let status = reply.status.unwrap_or_default();
-    // What was refused before anything was done may be sent again under its key.
+    // A request that was refused before anything was done may be sent again under its key.
     let began = (200..300).contains(&status) || status == 402 || status >= 500;
     if let Some(key) = key.filter(|_| began) {
         let (body, request_id) = (reply.body.clone(), id.to_owned());
@@ -150,7 +150,7 @@ fn executed(state: &mut State, request: &Request, params: &Params, id: &str, fau
     }
 }
 
-/// The error that a test asked for.
+/// Returns the error that a test asked for.
 fn injected_error(status: u16, code: Option<&str>) -> StripeError {
     let error = match status {
         402 => StripeError::card("card_declined", Some("generic_decline"), "Your card was declined."),

@@ -13,7 +13,7 @@ pub struct Call {
     pub id: String,
     /// HTTP method, such as `POST`.
     pub method: String,
-    /// The path, without the query.
+    /// Path of the request, without the query.
     pub path: String,
     /// Idempotency key, if the request has one.
     pub idempotency_key: Option<String>,
@@ -21,7 +21,7 @@ pub struct Call {
     pub stripe_version: Option<String>,
     /// Parameters of the request, by their full names.
     pub form: BTreeMap<String, String>,
-    /// The status of the answer; nothing if the connection was cut before there was one.
+    /// HTTP status of the answer; `None` if the connection was cut before there was one.
     pub status: Option<u16>,
     /// `true` if the answer was stored under the idempotency key and is given again.
     pub replayed: bool,
@@ -33,7 +33,7 @@ pub struct Call {
 pub enum Cut {
     /// Before the request is executed: it has no effect.
     Before,
-    /// After it was executed: it has its effect, and the caller does not learn of it.
+    /// After the request was executed: it has its effect, and the caller does not learn of it.
     After,
 }
 
@@ -48,9 +48,9 @@ pub struct Fault {
     /// Number of calls that fail.
     #[serde(default = "once")]
     pub times: u32,
-    /// The status that is answered.
+    /// HTTP status that is answered.
     pub status: Option<u16>,
-    /// The code of the error.
+    /// Code of the error.
     pub code: Option<String>,
     /// `true` if the request is executed nonetheless.
     #[serde(default)]
@@ -73,16 +73,16 @@ impl Fault {
     }
 }
 
-/// An answer that is given again for the same key.
+/// An answer that is given again for the same idempotency key.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// The method, path and parameters it was the answer to.
+    /// Method, path and parameters of the request that it answered.
     pub request: (String, String, BTreeMap<String, String>),
     /// HTTP status of the answer.
     pub status: u16,
     /// JSON body of the answer.
     pub body: Value,
-    /// The identifier of the first request.
+    /// Identifier of the first request.
     pub request_id: String,
     /// Instant at which the answer was stored, in seconds.
     pub at: i64,
@@ -91,9 +91,9 @@ pub struct Stored {
 /// Calls, faults and stored answers.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
-    /// The calls in the order they came.
+    /// Calls in the order in which they came.
     pub list: Vec<Call>,
-    /// The calls that are to fail.
+    /// Faults that the next calls meet.
     pub faults: Vec<Fault>,
     /// Answers by idempotency key.
     pub stored: HashMap<String, Stored>,

@@ -1,7 +1,7 @@
-//! Stripe's test cards: which numbers and tokens there are, and what each does.
+//! Stripe's test cards: their numbers, their tokens, and the behaviour of each.
 //!
-//! Invariant: what a card does is a function of the card and of whether its owner is there, so that a payment can be
-//! foretold before anything is written.
+//! Invariant: the behaviour of a card is a function of the card and of the presence of its owner, so that a payment's
+//! outcome is known before anything is written.
 
 use crate::debits::{self, Account};
 use crate::error::StripeError;
@@ -69,7 +69,7 @@ impl Decline {
 pub struct TestCard {
     /// Brand, such as `visa` or `mastercard`.
     pub brand: &'static str,
-    /// The last four digits.
+    /// Last four digits of the number.
     pub last4: &'static str,
     /// Behaviour when it is charged.
     pub conduct: Conduct,

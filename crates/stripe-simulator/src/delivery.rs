@@ -39,8 +39,8 @@ pub struct Forgery {
     pub secret: Option<String>,
     /// Age of the signature, in seconds.
     pub age: i64,
-    /// `missing` for no signature, `wrong_scheme` for one by a scheme that proves nothing, `garbage` for no signature
-    /// at all in its place.
+    /// Fault of the header: `missing` for no signature, `wrong_scheme` for one by a scheme that proves nothing,
+    /// `garbage` for text in place of a signature.
     pub header: Option<String>,
     /// Fields that are set before the delivery is signed, by path: what an honest sender might have sent.
     pub set: Map<String, Value>,
@@ -60,7 +60,7 @@ pub struct Forgery {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The type of event; a `*` at its end stands for anything.
+    /// Type of the events; a `*` at its end stands for anything.
     pub event: String,
     /// Maximum number of events that the rule meets; all if it is left out.
     pub times: Option<u32>,
@@ -96,7 +96,7 @@ pub struct Delivery {
     pub standing: Standing,
     /// Number of attempts so far.
     pub attempts: u32,
-    /// The status of the last answer.
+    /// HTTP status of the last answer.
     pub status: Option<u16>,
     /// Faults that are put into the delivery, if it is forged.
     pub forge: Option<Forgery>,
@@ -291,7 +291,7 @@ impl Deliveries {
         let retry = usize::try_from(delivery.attempts).unwrap_or(usize::MAX).checked_sub(1);
         delivery.standing = match retry.and_then(|retry| schedule.get(retry)) {
             _ if status.is_some_and(|status| (200..300).contains(&status)) => Standing::Delivered,
-            // A forgery is refused, and that is the end of it.
+            // A forgery that is refused is not sent again.
             _ if delivery.forge.is_some() => Standing::Failed,
             None => Standing::Failed,
             Some(pause) => {
@@ -302,12 +302,12 @@ impl Deliveries {
     }
 }
 
-/// A request that is about to be sent.
+/// A request that is ready to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parcel {
     /// Address of the endpoint.
     pub url: String,
-    /// The header with the signature.
+    /// Value of the header with the signature.
     pub signature: Option<String>,
     /// Body, exactly as it is signed.
     pub body: String,

@@ -20,32 +20,32 @@ struct Details {
 pub type Answer = Result<Value, StripeError>;
 
 impl StripeError {
-    /// An error of a type, without a code.
+    /// Returns an error of a type, without a code.
     pub fn new(status: u16, kind: &'static str, message: impl Into<String>) -> StripeError {
         StripeError(Box::new(Details { status, kind, message: message.into(), fields: Map::new() }))
     }
 
-    /// A request that makes no sense.
+    /// Returns the error for a request that makes no sense.
     pub fn invalid(message: impl Into<String>) -> StripeError {
         StripeError::new(400, "invalid_request_error", message)
     }
 
-    /// A parameter that must be there and is not.
+    /// Returns the error for a required parameter that is missing.
     pub fn missing(param: &str) -> StripeError {
         StripeError::invalid(format!("Missing required param: {param}.")).code("parameter_missing").param(param)
     }
 
-    /// A parameter that the route does not have.
+    /// Returns the error for a parameter that the route does not have.
     pub fn unknown(param: &str) -> StripeError {
         StripeError::invalid(format!("Received unknown parameter: {param}")).code("parameter_unknown").param(param)
     }
 
-    /// A parameter whose value cannot be used.
+    /// Returns the error for a parameter whose value cannot be used.
     pub fn unusable(param: &str, message: impl Into<String>) -> StripeError {
         StripeError::invalid(message).param(param)
     }
 
-    /// Something that is named and does not exist: 404 if the path names it, 400 if a parameter does.
+    /// Returns the error for an object that does not exist: 404 if the path names it, 400 if a parameter does.
     pub fn no_such(kind: &str, id: &str, param: &str) -> StripeError {
         let status = if param == "id" { 404 } else { 400 };
         StripeError::new(status, "invalid_request_error", format!("No such {kind}: '{id}'"))
@@ -53,7 +53,7 @@ impl StripeError {
             .param(param)
     }
 
-    /// A card that was declined.
+    /// Returns the error for a card that was declined.
     pub fn card(code: &str, decline_code: Option<&str>, message: impl Into<String>) -> StripeError {
         let error = StripeError::new(402, "card_error", message).code(code);
         match decline_code {
@@ -114,7 +114,7 @@ impl StripeError {
     }
 }
 
-/// The error for an act that an object's state does not allow.
+/// Returns the error for an act that an object's state does not allow.
 pub fn not_now(message: impl Into<String>, code: &str) -> StripeError {
     StripeError::invalid(message).code(code)
 }

@@ -1,7 +1,7 @@
 //! Identifiers that look like Stripe's and are the same in every run.
 //!
-//! Invariant: an identifier is a function of the seed and of how many there were before it, so that a failing test
-//! shows the same names each time, and no identifier is given twice.
+//! Invariant: an identifier is a function of the seed and of the number of earlier ones, so that a failing test shows
+//! the same names each time, and no identifier is given twice.
 
 use aws_lc_rs::digest;
 

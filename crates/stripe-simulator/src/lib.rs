@@ -91,11 +91,11 @@ pub struct Config {
     pub key: Option<String>,
     /// Endpoint that receives all events.
     pub webhook: Option<Webhook>,
-    /// The pauses before a delivery is tried again.
+    /// Pauses before a delivery is tried again.
     pub delivery_retries: Vec<Duration>,
     /// Maximum time of an endpoint's answer.
     pub delivery_timeout: Duration,
-    /// The days after which a failed payment is tried again, each counted from the attempt before.
+    /// Days after which a failed payment is tried again, each counted from the attempt before.
     pub payment_retries: Vec<i64>,
     /// Fate of the subscription after the last retry.
     pub after_retries: AfterRetries,
@@ -147,7 +147,7 @@ impl Simulator {
         Ok(Simulator { base, app, server })
     }
 
-    /// Delivers everything that happens to one more endpoint from now on.
+    /// Adds a webhook endpoint that receives all events from now on.
     pub fn tell(&self, webhook: &Webhook) {
         let everything = ["*".to_owned()];
         self.app.with(|state| {

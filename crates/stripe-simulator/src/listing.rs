@@ -1,6 +1,7 @@
 //! Lists: newest first, in pages behind cursors.
 //!
-//! Invariant: a page that starts after an object shows what follows it in the whole list, whatever was added since.
+//! Invariant: a page that starts after an object contains the objects that follow it in the whole list, independent of
+//! later additions.
 
 use crate::error::{Answer, StripeError};
 use crate::object::{self, Object};

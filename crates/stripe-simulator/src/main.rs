@@ -1,4 +1,4 @@
-//! The simulator as a program.
+//! Program that runs the simulator.
 //!
 //! Invariant: the program has no ability that the library does not have.
 

@@ -1,9 +1,8 @@
-//! An object of the API: JSON with every field that Stripe's types require, read and written by path.
+//! Objects of the API: JSON with every field that Stripe's types require, read and written by path.
 //!
-//! The state keeps objects in the form in which they are answered, so that what a caller reads, what an event shows and
-//! what behaviour goes by cannot differ.
+//! The state keeps objects in the form in which they are answered, so that answers, events and behaviour cannot differ.
 //!
-//! Invariant: reading a path that is not there gives the empty value of its type, and never fails.
+//! Invariant: reading a path that does not exist gives the empty value of its type, and never fails.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -81,7 +80,7 @@ impl Object {
         list.map(|list| list.iter().cloned().map(Object).collect()).unwrap_or_default()
     }
 
-    /// Writes a value; missing objects on the way are made, missing members of a list are not.
+    /// Writes a value; missing objects on the way are created, missing members of a list are not.
     pub fn set(&mut self, path: &str, value: impl Into<Value>) {
         let mut place = &mut self.0;
         for name in path.split('.') {

@@ -1,4 +1,4 @@
-//! The parameters of a request: a form with nested brackets, read by full name.
+//! Parameters of a request: a form with nested brackets, read by full name.
 //!
 //! A route reads every parameter it knows and then calls [`Params::finish`], which refuses the request if one was left
 //! over. So a route cannot accept a parameter that it does not act on.
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The parameters of one request.
+/// Parameters of one request.
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     values: BTreeMap<String, String>,
@@ -153,7 +153,7 @@ impl Params {
     /// Returns the metadata of an object after the changes that the caller asked for.
     pub fn changed_metadata(&self, name: &str, before: &Value) -> Value {
         let Some(changes) = self.map(name) else { return before.clone() };
-        // The name alone, with an empty value, takes everything away.
+        // The name alone, with an empty value, removes every member.
         let mut map = if changes.is_empty() { Map::new() } else { before.as_object().cloned().unwrap_or_default() };
         map.extend(changes);
         map.retain(|_, value| value.as_str().is_some_and(|text| !text.is_empty()));
@@ -172,7 +172,6 @@ impl Params {
     /// Refuses the request if a parameter was given that the route did not read.
     ///
     /// # Errors
-    ///
     /// When there is one.
     pub fn finish(&self) -> Result<(), StripeError> {
         let read = self.read.borrow();

@@ -1,4 +1,4 @@
-//! Every route of the API in one function.
+//! Routes of the API, all in one function.
 //!
 //! Invariant: a path that is not here is answered 404, as Stripe does.
 

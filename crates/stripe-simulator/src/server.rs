@@ -1,4 +1,4 @@
-//! The simulator as a server: the API, the control API and the pages on one port, and the two workers behind them.
+//! Server of the simulator: the API, the control API and the pages on one port, and the two workers behind them.
 //!
 //! Invariant: the state is locked for the length of one request or one step of time and never across a wait.
 
@@ -39,7 +39,7 @@ pub async fn serve(app: App, listener: TcpListener) {
     }
 }
 
-/// Lets time pass: on the wall as it does, and on test clocks when they are advanced.
+/// Lets time pass: on the wall clock, and on test clocks that are being advanced.
 async fn pass_time(app: &App) {
     loop {
         let _ = tokio::time::timeout(TICK, app.advance.notified()).await;

@@ -58,7 +58,7 @@ impl Default for Debits {
     }
 }
 
-/// The state of the simulator.
+/// State of the simulator.
 #[derive(Debug)]
 pub struct State {
     /// Settings of the simulator.
@@ -71,9 +71,9 @@ pub struct State {
     pub deliveries: Deliveries,
     /// Requests that the API received.
     pub calls: Calls,
-    /// The request that is being answered; nothing while time passes.
+    /// Request that is being answered; `None` while time passes.
     pub origin: Option<Origin>,
-    /// Lines for the next invoice of a subscription.
+    /// Lines for the next invoice of a subscription, by its identifier.
     pub pending_lines: HashMap<String, Vec<Value>>,
     /// Times of the drafts that renewals make.
     pub drafts: Drafts,
@@ -173,7 +173,7 @@ impl State {
         self.agenda.add(clock.as_deref(), at, due);
     }
 
-    /// Keeps a new object.
+    /// Stores a new object, and returns its identifier.
     pub fn put(&mut self, value: Value) -> String {
         let object = Object::from(value);
         let (id, kind) = (object.id().to_owned(), object.text("object").to_owned());

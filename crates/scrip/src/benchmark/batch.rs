@@ -1,6 +1,6 @@
-//! Many decisions in one request: a batch of holds, then a batch of their captures.
+//! Batches: many decisions in one request, a batch of holds, then a batch of their captures.
 //!
-//! Invariant: every decision is looked for in the answers; one that was refused ends the measurement.
+//! Invariant: every decision is checked in the answers; one that was refused ends the measurement.
 
 use super::connection::Connection;
 use super::place::Target;
@@ -12,7 +12,7 @@ const PATH: &str = "/v1/holds/batch";
 pub struct Batch<'a> {
     /// Server that the requests go to.
     pub target: &'a Target,
-    /// The workspaces, taken in turn.
+    /// Identifiers of the workspaces, used in turn.
     pub workspaces: &'a [String],
     /// Number of holds in a request.
     pub size: usize,

@@ -1,4 +1,5 @@
-//! Work in plain rounds, for a program that counts instructions: two runs of different lengths differ by the rounds.
+//! Counted work: plain rounds, for a program that counts instructions. Two runs of different lengths differ by the
+//! rounds.
 //!
 //! Invariant: one thing after the other, so that the same rounds are the same work: a request is answered and projected
 //! before the next one is sent.
@@ -102,7 +103,7 @@ async fn run_by(connection: &mut Connection, key: &str, desk: &Desk, n: usize) -
     }
 }
 
-/// A workspace on a plan whose keys run models, and such a key.
+/// A workspace on a plan whose keys run models, and a key of it.
 struct Desk {
     workspace: WorkspaceId,
     key: String,
@@ -112,7 +113,7 @@ async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
     let mut desks = Vec::with_capacity(WORKSPACES);
     for n in 0..WORKSPACES {
         let (workspace, key) = (WorkspaceId::new(n as u64 + 1), new_key(KEY_PREFIXES[0]));
-        // Without a limit on requests: what is counted is the judging.
+        // Without a limit on requests: the judging of keys is counted, not their refusal.
         let (plan, interval, allowance) = (Name::from("enterprise"), Some(Interval::Month), Amount::new(1_000_000));
         let opening = Command::OpenWorkspace {
             mode: Mode::Test,

@@ -36,7 +36,7 @@ fn goodwill() -> Result<Command, String> {
     Ok(Command::Grant { give, source: None, reason: "thanks".to_owned() })
 }
 
-/// Nanoseconds of the engine for one command.
+/// Nanoseconds that the engine takes for one command.
 #[derive(Clone, Debug, Serialize)]
 pub struct Engine {
     /// Nanoseconds of a hold or a capture on a paid plan with a pack and goodwill.
@@ -47,7 +47,7 @@ pub struct Engine {
     pub month_ns: u64,
 }
 
-/// A workspace in memory.
+/// A workspace in memory, without a journal.
 pub struct Lab {
     catalogs: Catalogs,
     workspace: Workspace,

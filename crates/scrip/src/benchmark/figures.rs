@@ -9,7 +9,7 @@ use serde::Serialize;
 pub struct Rate {
     /// Number of connections of the load.
     pub connections: usize,
-    /// Pairs of two requests a second.
+    /// Number of pairs of two requests in a second.
     pub pairs_per_second: u64,
     /// Median latency of a pair, in microseconds.
     pub p50_us: u64,

@@ -35,7 +35,7 @@ pub async fn fill(directory: &Path, entries: u64, workspaces: usize, bar: &Progr
     let ids: Vec<WorkspaceId> = (0..workspaces).map(id).collect();
     filling.open(&ids).await?;
     let mut hold = 1;
-    // Everyone in turn, so that a workspace's entries lie apart as they do when months have passed.
+    // Each workspace in turn, so that a workspace's entries lie apart as they do when months have passed.
     while filling.entries + 2 * ids.len() as u64 <= entries {
         filling.pairs(&ids, hold).await?;
         hold += 1;

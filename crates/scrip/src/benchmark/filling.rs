@@ -30,7 +30,7 @@ const TRIES: u32 = 60;
 const BEGINNING: u64 = 2;
 /// Number of entries of a round, which is repeated: eleven holds that end, and a run that is queued, started and fails.
 const ROUND: u64 = 25;
-/// Holds and runs of a round, which share one counter.
+/// Number of holds and runs of a round, which share one counter.
 const NUMBERS: u64 = 12;
 /// Place in a round at which its run begins.
 const RUN: u64 = 22;

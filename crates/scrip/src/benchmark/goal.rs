@@ -107,7 +107,7 @@ impl Goal {
 
     /// Returns the figure as a multiple of the aim: 1 is exactly at the aim, more is better.
     pub fn of_aim(&self) -> Option<f64> {
-        // What took nothing measurable is as good as the picture goes.
+        // A duration too short to measure counts as the best that the picture shows.
         let (figure, aim) = (self.measured?.max(1e-6), self.aim);
         Some(if self.at_least { figure / aim } else { aim / figure })
     }

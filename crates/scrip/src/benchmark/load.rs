@@ -45,7 +45,7 @@ pub enum Work {
         /// Number of holds in a request.
         size: usize,
     },
-    /// Two echoes of the same bytes.
+    /// Two echoes of the same bytes, by the server at this address.
     Echo(SocketAddr),
 }
 

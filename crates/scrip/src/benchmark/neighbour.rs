@@ -1,6 +1,6 @@
-//! One workspace's holds while another does the worst it can: P17.
+//! Neighbours: one workspace's holds while another does the worst it can (P17).
 //!
-//! Invariant: alone and beside take turns in one run, and what is compared are medians of the turns' p99.
+//! Invariant: alone and beside take turns in one run, and the comparison is between medians of the turns' p99.
 
 use super::connection::Connection;
 use super::load;
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 const PAIRS: u64 = 100;
 /// Number of turns alone, and as many beside the other.
 const TURNS: usize = 5;
-/// Minimum length of a turn: of fewer holds there is no p99 to speak of.
+/// Minimum length of a turn: fewer holds have no meaningful p99.
 const TURN: Duration = Duration::from_millis(250);
 /// Number of streams that the other workspace keeps open: as many as a workspace may.
 const STREAMS: usize = 10;

@@ -58,7 +58,7 @@ pub fn measure(schedule: &Schedule) -> Result<Measured, String> {
                 load::block_on(async {
                     let connection = Connection::open(schedule.target.address).await;
                     barrier.wait();
-                    // All count from the first that is here.
+                    // All connections count from the first that is ready.
                     let start = *start.get_or_init(Stopwatch::start);
                     follow(&schedule, mine, connection?, start).await
                 })

@@ -1,4 +1,5 @@
-//! A directory for the data and the servers that have it: both are gone when the benchmark is, however it ends.
+//! Place of a benchmark: a directory for the data, and the servers on it. Both are removed at every end of the
+//! benchmark.
 
 use crate::crypto::{OPERATOR_PREFIXES, new_key};
 use std::ffi::OsStr;

@@ -12,8 +12,8 @@ const MANY_CONNECTIONS: usize = 64;
 /// Number of connections that send batches: few, since each brings many decisions.
 const BATCH_CONNECTIONS: usize = 4;
 
-/// A part of the benchmark, by the number of its aims. P2 and P4 compare with programs that are not here:
-/// `benches/run` measures them.
+/// A part of the benchmark, by the number of its aims. P2 and P4 compare with programs that are not part of this
+/// repository: `benches/run` measures them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
     /// Pairs over HTTP against an echo

@@ -44,7 +44,7 @@ pub struct Batches {
     pub size: usize,
     /// Number of connections of the load.
     pub connections: usize,
-    /// Decisions a second; a hold and its capture are two.
+    /// Number of decisions in a second; a hold and its capture are two.
     pub decisions_per_second: u64,
     /// Median latency of a pair of requests, in microseconds.
     pub p50_us: u64,
@@ -150,8 +150,8 @@ impl Projection {
     }
 }
 
-/// Milliseconds that the lag may come and go by, added to both sides before they are compared: a tenth of what the lag
-/// may be. Of nothing to nothing there is no growth. # assumed
+/// Milliseconds by which the lag may vary, added to both sides before they are compared: a tenth of the lag's aim. From
+/// nothing to nothing there is no growth. # assumed
 const NO_GROWTH_MS: f64 = 25.0;
 
 /// Lag of the projections at full load: the age of the oldest entry that they do not show.

@@ -43,7 +43,7 @@ pub struct Plan {
     pub filling: Filling,
     /// Duration of each measurement, in seconds.
     pub seconds: f64,
-    /// The fresh directory: the data is left in `full`, the figures beside it.
+    /// Fresh directory: the data is left in `full`, the figures beside it.
     pub data: PathBuf,
 }
 
@@ -309,7 +309,7 @@ fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
     let mut pairs = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
         for (at, name) in ["empty", "full"].into_iter().enumerate() {
-            // What the turn before has left to be folded is nothing this turn should pay for.
+            // This turn must not pay for entries that the turn before has left to be folded.
             asked_until_ok(&server, FOLDED)?;
             asked_until_ok(&other, FOLDED)?;
             step(name);

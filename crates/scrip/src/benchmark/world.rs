@@ -16,7 +16,7 @@ const OPENING: usize = 64;
 /// Instant at which the year of renewals starts.
 const START: &str = "2026-01-31T00:00:00Z";
 
-/// The workspaces on a server.
+/// Workspaces on a server, and the one that all connections share.
 pub struct World {
     targets: Arc<[Target]>,
     many: Arc<Vec<String>>,

@@ -153,7 +153,7 @@ async fn many_that_do_not_fit_the_disk_leave_nothing_behind() {
     assert!(results[1..].iter().all(|result| result.as_ref().is_ok_and(|made| !made.replayed)));
     let report = verify(&store, |_, _| ()).await.expect("it can be read");
     assert_eq!((report.differences, report.entries), (Vec::new(), 2 * WORKSPACES + MANY));
-    // The queue has room for so many submissions, however they come.
+    // The queue has room for a limited number of submissions, in one batch or in many.
     let many: Vec<Submission> = (0..12).flat_map(|n| holds(&format!("queue {n}"))).collect();
     let refused = store.submit_many(many).await;
     assert!(refused.iter().all(|result| matches!(result, Err(SubmitError::Unavailable(_)))));

@@ -1,5 +1,7 @@
-//! A key is used once, wherever its entry is by the time it is used again: in the same transaction, written but not
-//! projected, projected, in the index, of an earlier process, of one that was killed, projected anew.
+//! Keys: an idempotency key is used once, wherever its entry is by the time it is used again.
+//!
+//! The places are: in the same transaction, written but not projected, projected, in the index, of an earlier process,
+//! of one that was killed, projected anew.
 
 use super::batches::{hold, holds, made, open, prepared};
 use crate::store::rows::entries;

@@ -139,7 +139,7 @@ async fn an_invitation_arrives_once(store: Store) {
     is_the_invitation(&tokio::task::block_in_place(|| sink.next()), 2);
     running.abort();
     let _ = running.await;
-    // Whatever the worker had begun is ended here, and whatever may ever be due is.
+    // Attempts that the worker had begun are ended here, and every mail that may ever be due is.
     let later = post.now().await.after_micros(2 * DAY);
     post.round(later).await;
     assert_eq!(post.one("SELECT COUNT(*) FROM mails").await, "Some(Integer(2))");
@@ -229,7 +229,7 @@ async fn a_server_that_was_down_gets_the_mail_once_it_is_up() {
 }
 
 async fn what_is_never_taken_is_given_up_with_its_reason(store: Store) {
-    // This server quotes the links in what it was sent.
+    // This server quotes the links of the mail in its refusal.
     let sink = Sink::on(0, &["--refuse", "100"]);
     let post = Post::to(with_a_workspace(store).await, sink.port);
     invite(&post, 1).await.expect("it is written");
@@ -287,7 +287,8 @@ async fn whoever_dies_while_sending_loses_the_mail_to_another_process_after_the_
     assert_eq!(other.round(now.after_seconds(119)).await, 0, "nobody knows yet");
     assert_eq!(other.round(now.after_seconds(121)).await, 1);
     is_the_invitation(&sink.next(), 1);
-    // As if the other had died as well, after it was sent and before that was noted: it goes twice, and can be told.
+    // As if the other process had died as well, after the mail was sent and before that was recorded: it goes twice,
+    // under one identifier.
     database.query("UPDATE mails SET sent_at = NULL");
     assert_eq!(other.round(now.after_seconds(300)).await, 1);
     let again = sink.stop();

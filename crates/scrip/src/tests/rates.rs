@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 async fn stores(database: &Database, count: usize) -> Vec<Store> {
     let open =
         |_| async { Store::connect(database.url(), Options::small()).await.unwrap_or_else(|error| panic!("{error}")) };
-    // One after the other: the first one makes the tables.
+    // One after the other: the first one creates the tables.
     let mut stores = vec![open(0).await];
     stores.extend(join_all((1..count).map(open)).await);
     stores
@@ -80,7 +80,7 @@ async fn what_was_admitted_over_a_minute_ago_does_not_count_for_anybody() {
         assert_eq!(left.len(), 5);
     }
     assert_eq!(told(vec![stores[0].admit(workspace, 10).await]).1.len(), 1);
-    // A minute passes: all of the log is a minute older.
+    // A minute passes: every request in the log is a minute older.
     let log: Vec<u8> = hex(&database.query("SELECT encode(log, 'hex') FROM admissions"));
     let mut older = Vec::new();
     let first = number(&log);

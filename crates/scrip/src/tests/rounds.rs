@@ -21,10 +21,10 @@ async fn what_lost_a_round_is_decided_again_in_the_order_it_came_in() {
     let there = open().await;
     for workspace in 1..=8 {
         open_with(&here, workspace, 250).await;
-        // Here it is not known that there are fifty more.
+        // This store does not know yet that there are fifty more.
         there.submit(grant(workspace, "more", 50)).await.expect("it is given");
-        // The first is refused on what is known here, and the second one is not but loses its number to the grant. Then
-        // both are decided again, and either of them fits alone.
+        // The first is refused on the balance known here, and the second one is not but loses its number to the grant.
+        // Then both are decided again, and either of them fits alone.
         let batch = vec![hold(workspace, "first", 280), hold(workspace, "second", 30)];
         let answers = here.submit_many(batch.clone()).await;
         let told = |result: &Result<_, SubmitError>| format!("{:?}", result.as_ref().err());

@@ -24,7 +24,7 @@ pub(super) const SHIPPED: [(&str, &str); 4] = [
     ("weekly-yearly", include_str!("../../../../catalogs/weekly-yearly.toml")),
 ];
 
-/// A small generator: the same seed is the same life.
+/// Generator of pseudo-random numbers: the same seed is the same life.
 pub(super) struct Dice(u64);
 
 impl Dice {
@@ -45,7 +45,7 @@ impl Dice {
 pub(super) enum Deaths {
     /// The thread never dies.
     Nowhere,
-    /// At every transaction twice: once before its flush, once after.
+    /// The thread dies at every transaction twice: once before its flush, once after.
     Everywhere,
     /// The thread dies now and then.
     Sometimes,
@@ -184,7 +184,7 @@ impl Life {
             Err(error) => panic!("{command:?}: {error:?}"),
         };
         assert_eq!(said, told, "{command:?}: the store and the reference");
-        // What is read has let time pass, though nothing of it was written.
+        // A read lets time pass in the answer, though nothing of that was written.
         let mut reference = reference.clone();
         reference.apply(at, &Command::Tick).expect("time may always pass");
         let workspace = self.store().workspace(self.workspace).await.expect("it answers").expect("it is open");
@@ -350,7 +350,7 @@ impl Life {
                 models: Vec::new(),
             },
         };
-        // Few sources, so that some come again: they must give nothing.
+        // Few sources, so that some are repeated: a repeated source must give nothing.
         let source = Some(Name::from(format!("payment:{}", self.dice.roll(20))));
         self.submit(Command::Grant { give, source, reason: "simulated".to_owned() }).await;
     }

@@ -190,7 +190,7 @@ impl Place {
         }
     }
 
-    /// Keeps the rows of a database, so that what is changed by hand can be taken back: a copy of it takes a second.
+    /// Keeps the rows of a database, so that changes by hand can be taken back: a copy of it takes a second.
     fn keep(database: Arc<Database>) -> Place {
         let place = Place::Database(Arc::clone(&database), "".into());
         let tables = place.tables();
@@ -383,7 +383,8 @@ async fn try_changes(story: Place, share: usize) {
             for last in &rows {
                 let to = story.changed(column);
                 let sql = format!("UPDATE {path} SET {} = {to} WHERE {}", column.name, table.row(*last));
-                // A date that cannot be read keeps a directory from being opened; one that can is as good as another.
+                // A date that cannot be read keeps a directory from being opened; any other date is as good as the true
+                // one.
                 let is_date = column.name == "applied_on" && share == 1;
                 if is_date || silent.is_silent(&story, table, &column.name, &sql).await {
                     silent.columns.insert((name.clone(), column.name.clone()));
@@ -396,7 +397,7 @@ async fn try_changes(story: Place, share: usize) {
                 silent.lost.insert(name.clone());
             }
         }
-        // One like another, but for its key: with the seal of that one.
+        // A copy of another row, with a key of its own and the other's seal.
         let key = table.key();
         let planted = |all: bool| {
             let value = |column: &Column| {
@@ -433,7 +434,7 @@ async fn try_changes(story: Place, share: usize) {
         assert!(silent.planted.is_subset(&of(PLANTED)), "planted unseen: {:?}", silent.planted);
         return;
     }
-    // What is healed on one engine may be silent on the other.
+    // A change that is healed on one engine may be silent on the other.
     silent.columns.extend(columns.intersection(&silent.healed).cloned());
     assert_eq!(silent.columns, columns, "columns that can be changed unseen, and the list of those that may");
     assert_eq!(silent.lost, of(LOST), "tables that can lose a row unseen, and the list of those that may");

@@ -1,4 +1,4 @@
-//! A real server for tests: the built binary, on a free port, on a directory of its own.
+//! Real servers for tests: the built binary, on a free port, on a directory of its own.
 
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Maximum number of readiness requests to a starting server.
 const TRIES: u32 = 50;
 
-/// A directory that goes away with the test.
+/// A directory that is removed with the test.
 pub struct Dir(PathBuf);
 
 impl Dir {
@@ -84,7 +84,7 @@ impl Server {
         scrip_client::Client::new(&self.url, &self.key).expect("the address is good")
     }
 
-    /// Stops the server as an operator does, and gives its directory back.
+    /// Stops the server as an operator does, and returns its directory.
     pub fn stop(self) -> Dir {
         let Server { dir, mut child, .. } = self;
         terminate(&mut child.0);
@@ -105,7 +105,7 @@ pub struct KillOnDrop(pub Child);
 
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        // One that has been waited for is gone; neither call touches another process then.
+        // A child that has been waited for is gone; neither call affects another process then.
         drop(self.0.kill());
         drop(self.0.wait());
     }

@@ -1,6 +1,6 @@
-//! Databases of tests' own in the cluster that `tests/postgres` starts.
+//! PostgreSQL databases of tests' own in the cluster that `tests/postgres` starts.
 //!
-//! Invariant: without a cluster a test fails and says how to start one; it is never passed over.
+//! Invariant: without a cluster a test fails and says how to start one; it is never skipped.
 
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
@@ -74,7 +74,7 @@ impl Drop for Database {
             return;
         }
         let dropped = query(&self.cluster, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
-        // A test that fails already says what it fails of.
+        // A test that fails already reports its own failure.
         assert!(dropped.is_ok() || std::thread::panicking(), "{dropped:?}");
     }
 }

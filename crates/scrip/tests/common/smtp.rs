@@ -1,6 +1,6 @@
-//! A mail server that is not ours, for tests: aiosmtpd, as a process that goes away with its test.
+//! A mail server that is not ours, for tests: aiosmtpd, as a process that ends with its test.
 //!
-//! Invariant: without it a test fails and says how to get it; it is never passed over.
+//! Invariant: without it a test fails and says how to get it; it is never skipped.
 
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
@@ -82,7 +82,7 @@ impl Sink {
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        // One that has been waited for is gone; neither call touches another process then.
+        // A child that has been waited for is gone; neither call affects another process then.
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -76,9 +76,9 @@ async fn a_mailbox_gets_three_invitations_a_day_whoever_sends_them_and_however_i
     let answers: Vec<Answer> = iter(asked).buffer_unordered(16).collect().await;
     assert_eq!(admitted(&answers, 201, &[1, 3]), 3);
     assert_eq!(app.mails("invitation"), 3, "one for each");
-    // Another mailbox is another matter.
+    // The limit of another mailbox is its own.
     invite(&app, &teams[0], "other@example.net").await.expect(201);
-    // Where something was paid, ten.
+    // A workspace that has paid may send ten.
     for team in &teams {
         app.pay_by_hand(workspace(team)).await;
     }
@@ -107,7 +107,7 @@ async fn a_workspace_mails_an_address_once_a_day_and_what_is_withdrawn_counts() 
     invite(&app, &team, "late@example.net").await.problem(429, "RATE_LIMITED");
     let after = team.get(&app, "/v1/audit?limit=100").await.expect(200);
     assert_eq!(after["data"].as_array().expect("a list").len(), acts, "a refused one writes no entry");
-    // The operator's own product is not counted.
+    // Mails of the operator's own product are not counted.
     let by_operator = app.call(Method::POST, "/v1/invitations").workspace(workspace(&team)).once();
     by_operator.json(&json!({ "email": "late@example.net" })).send().await.expect(201);
 }
@@ -127,7 +127,7 @@ async fn a_person_sends_twenty_mails_a_day_over_all_workspaces_however_many_ask_
     let answers: Vec<Answer> = iter(asked).buffer_unordered(32).collect().await;
     assert_eq!(admitted(&answers, 201, &[20]), 20);
     assert_eq!(app.mails("invitation"), 20);
-    // The same request again is not another mail.
+    // The same request again sends no other mail.
     let key = format!("again-{}", unique());
     let other = app.team_of(&app.somebody().await).await;
     for _ in 0..5 {
@@ -141,7 +141,7 @@ async fn a_person_sends_twenty_mails_a_day_over_all_workspaces_however_many_ask_
 async fn two_servers_over_one_database_count_together() {
     let app = App::start();
     if matches!(app.journal(), Journal::Sqlite) {
-        // One process owns a directory: what holds there is in the stories above.
+        // One process owns a directory: the limits there are in the stories above.
         assert!(!app.second().status.success());
         return;
     }
@@ -158,7 +158,7 @@ async fn two_servers_over_one_database_count_together() {
     let asker = Asker::with(&human.token);
     let asked = (0..20).map(|n| asker.once(servers[n % 2], "/v1/workspaces", json!({ "name": "Team" })));
     assert_eq!(admitted(&join_all(asked).await, 201, &[5]), 5);
-    // What comes with no entry, too.
+    // Mails without an entry are limited, too.
     let ask =
         |n: usize| servers[n % 2].bare(Method::POST, "/v1/sign_in").json(&json!({ "email": "a@example.net" })).send();
     assert_eq!(admitted(&join_all((0..16).map(ask)).await, 202, &[5]), 5);
@@ -212,14 +212,14 @@ async fn a_person_opens_five_workspaces_a_day_and_belongs_to_a_hundred() {
     let open = || asker.once(&app, "/v1/workspaces", json!({ "name": "Team" }));
     let answers = join_all((0..40).map(|_| open())).await;
     assert_eq!(admitted(&answers, 201, &[5]), 5);
-    // Their own and five.
+    // Their own workspace and five more.
     let listed = async || asker.get(&app, "/v1/workspaces").await.expect(200)["data"].as_array().expect("a list").len();
     assert_eq!(listed().await, 6);
     // A person who has paid for one workspace opens more.
     let paid = text(&answers.iter().find(|answer| answer.status == 201).expect("there are").json()["id"]);
     app.pay_by_hand(&paid).await;
     assert_eq!(admitted(&join_all((0..30).map(|_| open())).await, 201, &[20]), 15);
-    // The hundred is exact however many ask at once.
+    // The limit of a hundred is exact, for any number of requests at once.
     let many = app.somebody().await;
     let owned = json!({ "name": "Given", "owner": { "email": many.email }, "welcome": false });
     let given: Vec<Answer> =
@@ -254,7 +254,7 @@ async fn whoever_is_blocked_has_no_session_no_key_no_link_and_no_mail() {
     invite(&app, &team, "one@example.net").await.expect(201);
     let link = app.post("/v1/portal_links", json!({ "email": "mallory@example.com" })).await.expect(201);
     let token = text(&link["url"]).split_once('#').expect("a link").1.to_owned();
-    // An operator finds them by the address, however it is written.
+    // An operator finds the person by the address, in any spelling.
     let found = app.get("/v1/people?email=Mallory%2Bx@example.com").await.expect(200);
     let found = found["data"].as_array().expect("a list");
     assert_eq!((found.len(), text(&found[0]["id"])), (1, spammer.id.clone()));
@@ -284,7 +284,7 @@ async fn whoever_is_blocked_has_no_session_no_key_no_link_and_no_mail() {
         app.bare(Method::POST, "/v1/sign_in").json(&json!({ "email": email })).send().await.expect(202);
         assert_eq!(app.mails("sign_in"), before, "no mail goes to them");
     }
-    // Others go on.
+    // Other people are not affected.
     Asker::with(&bystander.token).get(&app, "/v1/session").await.expect(200);
     let acts = app.get("/v1/audit?limit=1").await.expect(200);
     assert_eq!(acts["data"][0]["summary"], format!("Blocked {}: invites strangers", spammer.id));
@@ -350,7 +350,7 @@ async fn ten_streams_of_a_workspace_are_open_at_once_and_fifty_of_an_address() {
     let (team, run) = &teams[0];
     let refused = team.get(&app, &format!("/v1/runs/{run}/events")).await.problem(429, "RATE_LIMITED");
     assert_eq!(refused["limit"], 10);
-    // To wait is to stream; not to wait is not.
+    // A request that waits counts as a stream; one that does not wait is none.
     team.get(&app, &format!("/v1/runs/{run}?wait=5")).await.problem(429, "RATE_LIMITED");
     team.get(&app, &format!("/v1/runs/{run}")).await.expect(200);
     let before = team.get(&app, "/v1/runs").await.expect(200)["data"].as_array().expect("a list").len();
@@ -362,7 +362,7 @@ async fn ten_streams_of_a_workspace_are_open_at_once_and_fifty_of_an_address() {
     // The operator has no limit.
     let operator = app.call(Method::GET, &format!("/v1/runs/{run}?wait=1")).workspace(workspace(team));
     operator.send().await.expect(200);
-    // One that is dropped gives its place back, as soon as the server sees that it is gone.
+    // A stream that is dropped gives its place back, as soon as the server sees the end of its connection.
     open.pop();
     let again = async {
         loop {
@@ -395,7 +395,7 @@ async fn shop(more: &[(&str, &str)]) -> (App, Stripe) {
     told.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let app = App::with(&catalog, temporary(), told);
     stripe.tell(&app.url);
-    // What the server asks when it starts is over.
+    // The server's own requests at its start are over.
     settled(&stripe).await;
     (app, stripe)
 }
@@ -519,7 +519,7 @@ async fn a_server_without_handles_says_so_and_serves_again_when_the_silent_are_c
     let silent: Vec<TcpStream> = (0..150).map(|_| TcpStream::connect(&address).expect("the system takes it")).collect();
     let served =
         async { while app.bare(Method::GET, "/healthz").try_send().await.is_none_or(|answer| answer.status != 200) {} };
-    // The silent are cut after ten seconds at most.
+    // Connections without a request are cut after ten seconds at most.
     tokio::time::timeout(Duration::from_secs(30), served).await.expect("it serves again");
     assert!(app.log().contains("connections cannot be taken"), "{}", app.log());
     drop(silent);
@@ -538,7 +538,7 @@ async fn an_address_has_so_many_connections_and_others_are_served() {
     drop(silent);
 }
 
-/// Names that would be shown as something else are refused, and one that looks like a link is none in a mail.
+/// Names that would be shown as something else are refused, and one that looks like a link is no link in a mail.
 #[tokio::test]
 async fn names_are_what_is_seen_of_them() {
     let app = App::start();
@@ -675,7 +675,7 @@ async fn a_free_person_with_many_requests_causes_no_more_than_the_table_says() {
                  AND recipient LIKE 'victim%' GROUP BY substr(recipient, 1, 7)) AS each_one";
     assert!(count(worst) <= 3, "{} mails to one mailbox", count(worst));
     let asked = settled(&stripe).await - before;
-    // What is looked up for everybody is looked up once for each kind of portal.
+    // Requests that Scrip makes for all workspaces together are made once for each kind of portal.
     let shared = 2 * 16;
     assert!(asked <= 30 * opened + shared, "{asked} requests to Stripe of {opened} workspaces");
     assert!((1..=10).contains(&most_open), "{most_open} streams were open at once");

@@ -1,4 +1,4 @@
-//! A server of one test's own: the built binary on a free port in a temporary directory, and a client for it.
+//! Server of one test: the built binary on a free port in a temporary directory, and a client for it.
 
 use crate::journal::Journal;
 use crate::postgres::Database;
@@ -134,7 +134,7 @@ impl App {
 
     fn off(journal: Journal, catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(120)).no_proxy();
-        // Where an answer leads is the story's to follow.
+        // A story follows redirects itself.
         let client = client.redirect(reqwest::redirect::Policy::none());
         App {
             log: directory.join(format!("log-{}", unique())),
@@ -212,7 +212,7 @@ impl App {
                 panic!("the server did not come up:\n{}", self.log());
             };
             if let Some(rest) = line.strip_prefix("Your operator key is in ") {
-                // No terminal reads it: it is in a file, which the operator is to take away.
+                // The log is no terminal: the key is in a file, which the operator is to remove.
                 let path = Path::new(rest.split(": ").next().expect("there is always a first part"));
                 self.key = std::fs::read_to_string(path).expect("the file is there").trim().to_owned();
                 std::fs::remove_file(path).expect("the file is the operator's");
@@ -252,7 +252,7 @@ impl App {
         let mut last = String::new();
         let answered = async {
             while last.trim() != expected {
-                // A connection that was kept may have been closed by a server that stops.
+                // A server that stops may have closed a connection that was kept.
                 let Some(answer) = self.bare(Method::GET, "/readyz").try_send().await else { continue };
                 last = String::from_utf8_lossy(&answer.bytes).into_owned();
                 assert_eq!(answer.status == 200, last == "ready\n", "{} {last}", answer.status);

@@ -11,7 +11,7 @@ use crate::stripe::Stripe;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// An operation with a body that is good.
+/// An operation with a good body.
 struct Row {
     method: Method,
     /// Path, as the document has it.
@@ -322,7 +322,7 @@ async fn state(app: &App, desk: &Desk<'_>, clock: &str) -> Value {
 
 #[tokio::test]
 async fn whatever_is_wrong_with_a_body_is_said_and_nothing_happens() {
-    // One of the bodies is from a mail.
+    // One of the bodies contains a token from a mail.
     let mails = Sink::start();
     let told = [("SCRIP_SMTP_URL", mails.url()), ("SCRIP_MAIL_FROM", "credits@example.com".to_owned())];
     let mut environment = told.map(|(name, value)| (name.to_owned(), value)).to_vec();
@@ -372,7 +372,7 @@ async fn whatever_is_wrong_with_a_body_is_said_and_nothing_happens() {
         assert!(failures.is_empty(), "{} of {tried}:\n{}", failures.len(), failures.join("\n"));
         println!("{tried} bad requests to {} operations", rows.len());
         assert!(tried > 1_000, "only {tried} bad requests were tried");
-        // The good bodies are good, or the table would prove nothing.
+        // The good bodies must be accepted, or the table would prove nothing.
         for row in rows.drain(..) {
             let answer = row.call(&desk).json(&row.good).send().await;
             assert_eq!(answer.status, row.status, "{} {}: {}", row.method, row.path, answer.json());

@@ -1,4 +1,5 @@
-//! A journal in parts by workspace: partitions of one database, which are served, and several nodes, which are not.
+//! Distribution: a journal in parts by workspace, in partitions of one database, which are served, and on several
+//! nodes, which are not.
 
 use crate::app::App;
 use crate::journal::Journal;

@@ -55,7 +55,7 @@ async fn what_is_missing_and_what_is_somebody_elses_look_alike() {
                 assert_eq!(ask(missing).await, foreign, "{path} {missing}");
             }
         }
-        // The header and the address must not name two.
+        // The header and the address must not name two different workspaces.
         let path = format!("/v1/workspaces/{}", theirs.id);
         for (method, more, body) in [
             (Method::GET, "", Value::Null),

@@ -27,7 +27,7 @@ const AT_ONCE: usize = 16;
 /// Values that the dice may use, by the prefix of an identifier; the others' and the workspace's own.
 type Pool = BTreeMap<&'static str, Vec<String>>;
 
-/// A workspace with a history, and everything in it that has a name.
+/// Returns a workspace with a history, and adds every identifier in it to the pool.
 async fn history<'a>(app: &'a App, n: usize, pool: &mut Pool) -> Desk<'a> {
     let desk = match n % 5 {
         0 => app.workspace(subscription("business")).await,
@@ -149,7 +149,7 @@ impl Frame<'_> {
     }
 }
 
-/// The dice, and what they choose from.
+/// The dice, with the values that they choose from.
 struct Dice<'p> {
     chance: Chance,
     own: &'p Pool,
@@ -190,7 +190,7 @@ impl Dice<'_> {
         if self.often(30) {
             order["quote"] = json!(self.name("qt"));
         }
-        // What is kept would be told again, and rightly.
+        // A stored quote would be shown again, and rightly.
         if operation.path == "/v1/quotes" && self.often(50) {
             order["params"] = json!({ "prompt": self.name("run"), "references": [self.name("as")] });
         }
@@ -253,7 +253,7 @@ impl Dice<'_> {
     }
 }
 
-/// A request as the dice made it.
+/// A request that the dice made.
 #[derive(Debug)]
 struct Act {
     method: Method,

@@ -139,7 +139,7 @@ async fn a_request_is_about_one_workspace_or_none() {
             cases.push(look("no id", &[bearer(token), ("Scrip-Workspace", wrong)], NONE));
         }
     }
-    // Where one might be looked for, and is not.
+    // Headers that could name a workspace, and do not.
     for name in ["X-Scrip-Workspace", "X-Workspace", "X-Tenant-Id"] {
         cases.push(look(name, &[bearer(&key), (name, other.id.clone())], FINE));
     }
@@ -181,7 +181,7 @@ async fn a_request_is_for_what_its_method_and_address_say() {
     for address in ["/v1/balance/", "//v1/balance", "/V1/balance", "/v1/Balance", "/v1/balance;x=1", "/v1/%62alance"] {
         cases.push(ask("another address", Method::GET, address, ("X-A", ""), NONE));
     }
-    // What a proxy may have been told is not what it asks us for.
+    // A header of a proxy does not change the address of the request.
     for name in ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Path", "X-Forwarded-Prefix", "X-Forwarded-User"] {
         cases.push(Case {
             path: "/v1/audit".to_owned(),

@@ -55,7 +55,7 @@ async fn a_journal_that_another_program_holds_is_not_ready_and_everybody_is_answ
     let app = fresh();
     let connection = locked(&app, "journal.db");
     app.readiness(SILENT).await;
-    // Many who ask are answered as soon as one.
+    // Many requests at once are answered as soon as one.
     let begun = Instant::now();
     let asked = (0..50).map(|_| app.bare(Method::GET, "/readyz").send());
     for answer in futures_util::future::join_all(asked).await {

@@ -1,4 +1,4 @@
-//! Holds, for products that dispatch their own runs.
+//! Holds, for products that run models themselves.
 
 use crate::app::{App, Clock, Desk, text};
 use reqwest::Method;
@@ -111,7 +111,7 @@ async fn end_hold(desk: &Desk<'_>, clock: &Clock<'_>, how: &str) -> (String, Opt
     (path, Some(end))
 }
 
-/// R36: however a hold has ended, every further call about it is refused, but for the one that ended it.
+/// R36: every further call about a hold that has ended is refused, except for the call that ended it.
 #[tokio::test]
 async fn a_hold_that_has_ended_is_not_ended_again() {
     let mut app = App::start();
@@ -191,7 +191,7 @@ async fn a_hold_on_behalf_of_somebody_is_bound_as_their_run_is() {
             let wrong = desk.post("/v1/holds", ask(1, whose)).await.problem(422, "INVALID_REQUEST");
             assert_eq!(wrong["errors"][0]["pointer"], pointer);
         }
-        // A request that is not to be counted has no fields, and neither counts.
+        // A hold that is not counted has no rate-limit fields, and uses nothing of the limit.
         let plain = json!({ "credits": 1, "reference": "r" });
         let counted = json!({ "credits": 1, "reference": "r", "count_request": true });
         assert_eq!(desk.post("/v1/holds", plain.clone()).await.header("ratelimit"), None);

@@ -1,4 +1,4 @@
-//! Limits: requests of a workspace as its plan has them, and guesses at keys, whatever the sender says of itself.
+//! Limits: requests of a workspace as its plan allows, and guesses at keys, whatever address the sender claims.
 
 use crate::app::{Answer, App, Desk, number, root, temporary};
 use crate::people::Asker;
@@ -36,7 +36,7 @@ async fn ten_thousand_guesses_over_a_thousand_forged_addresses_are_throttled() {
         told.extend(join_all((0..100).map(|n| guess(&client, &app, hundred * 100 + n))).await);
     }
     let unknown = told.iter().filter(|(status, ..)| *status == 401).count();
-    // More only if it took longer than a minute.
+    // More are possible only if the test took longer than a minute.
     assert!((GUESSES..10 * GUESSES).contains(&unknown), "{unknown} guesses were looked up");
     for (status, headers, problem) in told {
         if status == 401 {
@@ -54,7 +54,7 @@ async fn ten_thousand_guesses_over_a_thousand_forged_addresses_are_throttled() {
         assert_eq!(headers["request-id"].to_str().ok(), problem["request_id"].as_str());
     }
     app.get("/v1/workspaces").await.expect(200);
-    // Who sends no key at all guesses nothing.
+    // A request without any key is no guess.
     let none = client.get(format!("{}/v1/workspaces", app.url)).send().await.expect("it is answered");
     assert_eq!(none.status(), 401);
 }

@@ -82,7 +82,7 @@ async fn what_a_killed_server_had_to_send_arrives_when_both_are_there_again() {
     app.restart();
     until(&app, "SELECT attempts, lease_until FROM mails", "1|0").await;
     app.kill();
-    // Its next attempt is in a minute; and as if it had been killed right in it.
+    // The next attempt would be in a minute: as if the server had been killed right in it.
     app.query("UPDATE mails SET due_at = 0");
     if matches!(app.journal(), Journal::Sqlite) {
         app.query("UPDATE mails SET lease_until = 9000000000000000");
@@ -127,7 +127,7 @@ async fn an_invitation_runs_out_by_the_clock_of_its_workspace() {
         let accept = async |human: &Human, token: &str| {
             Asker::with(&human.token).post(&app, "/v1/invitations/accept", json!({ "token": token })).await
         };
-        // It is for one person, and good once.
+        // An invitation is for one person, and good once.
         accept(&cy, &tokens[0]).await.problem(403, "CAPABILITY_REQUIRED");
         assert_eq!(accept(&bo, &tokens[0]).await.expect(200)["id"], desk.id);
         accept(&bo, &tokens[0]).await.problem(404, "NOT_FOUND");

@@ -445,7 +445,7 @@ impl<'a> Elsewhere<'a> {
         let invitation = desk.post("/v1/invitations", json!({ "email": email })).await.expect(201);
         let (review, file) = match product.top {
             "business" => reviewed(&desk).await,
-            // No plan of this catalog requires one, so there is none to be found.
+            // No plan of this catalog requires a review, so none can be found.
             _ => (json!(format!("rev_{}_1", &desk.id[3..])), json!(format!("rf_{}_1_1", &desk.id[3..]))),
         };
         let ids = json!({
@@ -490,12 +490,12 @@ async fn look_elsewhere(
         let caller = scene.caller(name);
         let operates = matches!(caller.standing, Standing::Operator);
         for row in rows {
-            // A person is of no workspace: for the operator each is there.
+            // People belong to no workspace: the operator finds each of them.
             let is_of_nobody =
                 |kind: &&str| ["tc", "switch", "version", "opk"].contains(kind) || row.path.starts_with("/v1/people/");
             let Some(kind) = row.kind().filter(|kind| !is_of_nobody(kind)) else { continue };
             let silent = Asker { workspace: None, ..caller.asker.clone() };
-            // An operator who names no workspace is at home everywhere.
+            // An operator who names no workspace may act everywhere.
             let askers = if operates { vec![&caller.asker] } else { vec![&caller.asker, &silent] };
             for asker in askers {
                 let theirs = bare(&row.ask(app, asker, &text(&there.ids[kind])).send().await);

@@ -390,7 +390,7 @@ async fn applications_and_their_files_are_there_and_the_next_one_comes_after_the
     assert_eq!(all(&app).await, before);
     let saved = app.get(&format!("/v1/review_files/{}", text(&file["id"]))).await;
     assert_eq!((saved.status, &*saved.bytes), (200, &b"%PDF-1.7"[..]));
-    // What was decided stays so, and what was not can be.
+    // A decided review stays decided, and an open one can be decided.
     let again = app.post(&reject, json!({ "reason": "no" })).await;
     again.problem(422, "INVALID_REQUEST");
     app.post(&format!("/v1/reviews/{second}/approve"), json!({ "reason": "papers seen" })).await.expect(200);

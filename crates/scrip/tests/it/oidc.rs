@@ -238,14 +238,14 @@ async fn somebody_whose_address_the_provider_verified_is_signed_in() {
         Lie::None,
         Lie::Claim("aud", json!([CLIENT])),
         Lie::Claim("azp", json!(CLIENT)),
-        // Some providers write a text.
+        // Some identity providers write a text instead of a boolean.
         Lie::Claim("email_verified", json!("true")),
-        // She is who she was, whatever her address there is now.
+        // The same person signs in with another address at the identity provider.
         Lie::Claim("email", json!("lovelace@example.com")),
         Lie::About("token_endpoint_auth_methods_supported", json!(["client_secret_post"])),
     ] {
         provider.tells(lie.clone());
-        // What it says of itself is asked for anew.
+        // A new start reads the identity provider's metadata again.
         app.restart();
         let begun = begin(&app).await;
         let answer = back(&app, &begun.back, &begun.cookie).await;
@@ -326,7 +326,7 @@ async fn a_way_back_is_good_once_and_in_the_browser_that_began() {
     let provider = Provider::start().await;
     let app = provider.server();
     let (ada, eve) = (begin(&app).await, begin(&app).await);
-    // Eve's way back in Ada's browser, or in one that never began.
+    // Eve's callback in Ada's browser, or in one that never began.
     nobody(&back(&app, &eve.back, &ada.cookie).await, "the state of another browser");
     nobody(&back(&app, &eve.back, "a=b").await, "no attempt");
     nobody(&back(&app, &eve.back, &format!("{}; {}", eve.cookie, ada.cookie)).await, "two attempts");
@@ -358,7 +358,7 @@ async fn a_way_back_is_good_once_and_in_the_browser_that_began() {
     assert_eq!(provider.inner().asked, 0, "the provider was not bothered with any of that");
     back(&app, &format!("{}&state=x", eve.back), &eve.cookie).await.problem(422, "INVALID_REQUEST");
 
-    // A code that another browser was given: it proves nothing here.
+    // A code that another browser got proves nothing here.
     let code = Url::parse(&ada.back).expect("an address");
     let code = code.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned();
     let stolen = with(&|name| (name == "code").then(|| code.clone()));
@@ -374,7 +374,7 @@ async fn a_way_back_is_good_once_and_in_the_browser_that_began() {
     let tries = (0..20).map(|_| back(&app, &begun.back, &begun.cookie));
     let answers = futures_util::future::join_all(tries).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 303).count(), 1);
-    // What the browser had before is dead afterwards.
+    // The cookies of the browser before the sign-in are dead afterwards.
     let before = begin(&app).await;
     let first = set(&back(&app, &before.back, &before.cookie).await)[SESSION].clone();
     let first = first.split(';').next().expect("a value");

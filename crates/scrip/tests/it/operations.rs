@@ -42,15 +42,15 @@ pub struct Operation {
     /// Query behind the path.
     pub query: &'static str,
     pub need: Need,
-    /// A body that can be read and changes nothing; null where there is none.
+    /// Body that can be read and changes nothing; null where there is none.
     pub idle: Value,
-    /// A body that does what the operation is for, and the status of the answer to it.
+    /// Body that does the operation's work, and the status of its answer.
     good: Option<(u16, Value)>,
-    /// The trace in the audit log; `None` for one that changes nothing.
+    /// Trace in the audit log; `None` for an operation that changes nothing.
     pub trace: Option<Trace>,
 }
 
-/// The trace that an operation leaves of who did what.
+/// Trace that an operation leaves in a log.
 #[derive(Clone, Copy)]
 pub enum Trace {
     /// A line in the workspace's audit log.
@@ -164,7 +164,7 @@ fn accounts() -> Vec<Operation> {
             .leaves(Log),
         get("/v1/reviews/{rev}", Admin),
         get("/v1/review_files/{rf}", Admin),
-        // What is no file is not looked at, whosever the application is.
+        // A body that is no file is refused before the application is read.
         post("/v1/reviews/{rev}/files?name=n", Admin, json!({}))
             .leaves(Nothing("adds to what was sent with an application, and names who did")),
         post("/v1/sign_in", Public, json!({ "email": "nobody" }))
@@ -393,7 +393,7 @@ fn every_operation_of_the_document_is_here_once() {
             if let Some(row) = all.iter().find(|row| row.name() == name) {
                 let body = &operation["requestBody"];
                 assert_eq!(body.is_object(), !row.idle.is_null(), "{name}: whether it has a body");
-                // A body that is a file has a story of its own.
+                // Bodies that are files have a story of their own.
                 let takes = body["content"]["application/json"].is_object();
                 assert_eq!(takes, row.good.is_some(), "{name}: whether it has a JSON body that is good");
                 assert!(method == "get" || row.trace.is_some(), "{name}: what it leaves in the audit log");

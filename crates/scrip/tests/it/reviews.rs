@@ -62,7 +62,7 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         let refused = choose(&desk).await.problem(403, "REVIEW_REQUIRED");
         assert_eq!((&refused["review"], &refused["apply_url"]), (&json!(REVIEW), &json!("/settings/business-apply")));
 
-        // Ada applies, once however often the request is sent.
+        // Ada applies, once for any number of repeated requests.
         let apply = async || {
             let call = ada.at(&desk.id).call(&app, Method::POST, "/v1/reviews").key("apply").json(&application());
             call.send().await
@@ -111,7 +111,7 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         clock.advance("2026-02-11T00:00:00Z").await;
         assert_eq!(desk.show().await["plan"], "business", "it renews");
 
-        // The approval is taken back: nothing new starts, what was bought stays to the period's end.
+        // The approval is taken back: no new period starts, and the paid one lasts to its end.
         let path = format!("/v1/reviews/{second}/reject");
         desk.post(&path, json!({ "reason": "r" })).await.problem(422, "INVALID_REQUEST");
         decided(&desk, &second, "revoke", "the company is no more").await;
@@ -134,7 +134,7 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         let next = app.get(&format!("/v1/reviews?limit=1&cursor={}", text(&page["next_cursor"]))).await.expect(200);
         assert_eq!((each(&next["data"], "id"), &next["has_more"]), (vec![&json!(first)], &json!(false)));
 
-        // Who decided what is in the audit log, and who applied.
+        // The decision and the application are in the audit log, with their actors.
         let acts = desk.get("/v1/audit").await.expect(200);
         let acts: Vec<&Value> = acts["data"].as_array().expect("a list").iter().rev().collect();
         let about = |act: &&&Value| act["act"].as_str().is_some_and(|name| name.ends_with("_review"));
@@ -164,7 +164,7 @@ async fn a_server_that_is_killed_tells_each_outcome_once() {
     let id = app.free().await.id;
     let mut reviews = Vec::new();
     for n in 0..ROUNDS {
-        // It dies with an application under way, or a decision.
+        // The server is killed during an application, or a decision.
         let path = match reviews.last() {
             Some(review) if n % 2 == 1 => format!("/v1/reviews/{review}/reject"),
             _ => "/v1/reviews".to_owned(),
@@ -203,7 +203,7 @@ async fn a_server_that_is_killed_tells_each_outcome_once() {
     app.restart();
     until(&app, "SELECT count(*) FROM mails WHERE sent_at IS NOT NULL", &half).await;
     app.verify();
-    // Who was killed between sending and noting it sends again, and it is the same mail.
+    // A server that was killed between sending a mail and recording it sends the mail again, with the same identifier.
     let arrived = sink.stop();
     let ids: std::collections::BTreeSet<&str> = arrived.iter().map(|mail| mail.header("Message-ID")).collect();
     assert_eq!(ids.len(), ROUNDS / 2);
@@ -231,7 +231,7 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
             "it is there already"
         );
 
-        // Its bytes say what it is, and nothing else is taken.
+        // The bytes of a file determine its type, and other types are refused.
         let png: &[u8] = b"\x89PNG\r\n\x1a\n...";
         for (kind, bytes) in [
             ("text/html", &b"<script>"[..]),
@@ -262,7 +262,7 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
         let shown = ada.at(&desk.id).get(&app, &format!("/v1/reviews/{id}")).await.expect(200);
         assert_eq!(each(&shown["files"], "id").len(), 10);
 
-        // Who may look: the operator and the admins, to save it.
+        // Readers of the file: the operator and the admins, who may save it.
         let path = format!("/v1/review_files/{}", text(&added["id"]));
         for answer in [app.get(&path).await, ada.at(&desk.id).get(&app, &path).await] {
             assert_eq!((answer.status, &*answer.bytes), (200, PDF));
@@ -284,14 +284,14 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
         assert_eq!(eve.at(&other.id).get(&app, &nothing).await.problem(404, "NOT_FOUND")["detail"], foreign["detail"]);
         filed(&app, &eve, &other, &id, "application/pdf", b"%PDF- mine").await.problem(404, "NOT_FOUND");
 
-        // Nothing is added to what was decided, nor to what comes later.
+        // A decided application takes no more files; the next one does.
         decided(&desk, &id, "reject", "not yet").await;
         filed(&app, &ada, &desk, &id, "image/png", png).await.problem(422, "INVALID_REQUEST");
         let next = applied(&desk).await;
         filed(&app, &ada, &desk, &id, "image/png", png).await.problem(422, "INVALID_REQUEST");
         filed(&app, &ada, &desk, &next, "image/png", png).await.expect(201);
 
-        // A form is texts, and not too many of them.
+        // A form consists of texts, and not too many of them.
         let fields = |count: usize, size: usize| {
             let field = |n: usize| (format!("field {n}"), json!("x".repeat(size)));
             json!({ "review": REVIEW, "form": (0..count).map(field).collect::<serde_json::Map<_, _>>() })

@@ -33,7 +33,7 @@ async fn story(app: &App, mails: Option<&Sink>) -> Secrets {
     for (what, key) in [("a key", &first), ("a key that was rotated to", &second), ("a key of a member", &third)] {
         Asker::with(key).get(app, "/v1/balance").await.expect(200);
         Asker::with(&mistyped(key)).get(app, "/v1/balance").await.problem(401, "UNAUTHENTICATED");
-        // In places where it has no business.
+        // Keys in wrong places of a request.
         app.bare(Method::GET, &format!("/v1/balance?key={key}")).send().await.problem(401, "UNAUTHENTICATED");
         desk.call(Method::GET, "/v1/balance").workspace(key).send().await.problem(404, "NOT_FOUND");
         desk.post("/v1/runs", json!({ "model": key })).await.problem(422, "INVALID_REQUEST");
@@ -129,7 +129,7 @@ fn search(app: &App, secrets: &Secrets, times: &str) {
         assert_eq!(well_formed(bytes), Vec::<String>::new(), "{times}: in {place}");
     }
     let whole: Vec<u8> = written.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-    // What is to be there is there, or the search would find nothing whatever there was.
+    // Texts that must be found are found, or the search would find nothing at all.
     for there in ["bo@example.com", "key_", "Ada's", "/v1/invitations"] {
         assert!(has(&whole, there), "{times}: {there} is nowhere in {} places", written.len());
     }

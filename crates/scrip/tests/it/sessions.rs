@@ -109,7 +109,7 @@ async fn a_link_signs_somebody_in_once_and_they_find_their_workspace() {
         assert_eq!((&user["email"], workspace), (&json!("ada@example.com"), &Value::Null));
         assert!(ada.shown.get("token").is_none(), "it is in the cookie alone");
         assert_eq!(ada.show(&app).await.expect(200), ada.shown);
-        // Whatever does not sign in is answered in the same words.
+        // Every failed sign-in is answered in the same words.
         let used = bare(redeem(&app, &token).await.problem(401, "UNAUTHENTICATED"));
         let mut wrong = token.clone();
         wrong.replace_range(38.., if token.ends_with('a') { "b" } else { "a" });
@@ -286,7 +286,7 @@ async fn nobody_is_signed_in_by_another_sites_page_or_as_somebody_else() {
         assert!(planted.header("set-cookie").is_none());
         planted.problem(403, "CROSS_SITE_REQUEST");
     }
-    // Eve's session and a made-up one lie in the browser that Ada signs in with: she gets a new one, and both are dead.
+    // Eve's session and a made-up one are in the browser that Ada signs in with: she gets a new one, and both are dead.
     let eve = Signed::of(&redeem(&app, &token).await);
     let made_up = format!("{COOKIE}=ps_{}", "0".repeat(36));
     let token = link(&app, json!({ "email": "ada@example.com" })).await;
@@ -318,7 +318,7 @@ async fn nobody_is_signed_in_by_another_sites_page_or_as_somebody_else() {
     nobody(&[("Cookie", &ada.cookie.replace("__Host-", ""))]).await;
     nobody(&[("Cookie", &format!("{COOKIE}=\"{}\"", ada.token()))]).await;
     nobody(&[("Authorization", &format!("Bearer {}", app.key))]).await;
-    // An operator's addresses are not for them.
+    // Operator routes are closed to sessions.
     let body = json!({ "email": "ada@example.com" });
     let mint = with_bearer(&app, Method::POST, "/v1/portal_links", ada.token()).json(&body);
     mint.send().await.problem(403, "CAPABILITY_REQUIRED");
@@ -407,7 +407,7 @@ async fn no_link_and_no_session_is_written_down() {
     assert!(has("/v1/session").iter().any(|path| path.contains("log-")), "the log is searched too");
     for secret in [&used, &unused, ada.token(), &token, &ada.csrf] {
         assert_eq!(has(secret), Vec::<String>::new());
-        // Nor what is in it without its prefix and checksum.
+        // Nor is the secret without its prefix and checksum.
         assert_eq!(has(&secret[3..secret.len() - 6]), Vec::<String>::new());
     }
 }

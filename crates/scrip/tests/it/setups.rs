@@ -14,7 +14,8 @@ use std::sync::mpsc::channel;
 /// Letters that stand for a secret in the table.
 const SECRET: &str = "hushhush";
 
-/// A set-up: flags (`--flag value`), variables (`SCRIP_…=value`), a settings file (`file …`), and what is said of it.
+/// A set-up: flags (`--flag value`), variables (`SCRIP_…=value`), a settings file (`file …`), and the words of the
+/// refusal.
 type Wrong = (&'static [&'static str], &'static [&'static str]);
 
 const ADDRESSES: [Wrong; 24] = [
@@ -305,7 +306,7 @@ fn a_directory_that_cannot_be_the_data_directory_is_left_as_it_is() {
     place.refuses(&["--data plain"], &["data (--data)", "`journal.db`"]);
     std::fs::write(at("cluster/PG_VERSION"), "17\n").expect("it can be written");
     place.refuses(&["--data cluster"], &["data (--data)", "PostgreSQL cluster"]);
-    // With a journal in a database, outputs need a place all the same.
+    // With a journal in a database, outputs need a directory all the same.
     place
         .refuses(&["--data file", "SCRIP_DATABASE_URL=postgres://u@127.0.0.1:9/x"], &["data (--data)", "no directory"]);
 
@@ -414,7 +415,7 @@ async fn a_mistake_at_the_first_start_does_not_swallow_the_operator_key() {
         let place = Place::new();
         let mut command = place.start(&[]);
         assert!(!ended(command.env(wrong.0, wrong.1)).status.success());
-        // It is mended, and a key is there.
+        // The mistake is mended, and a key is made.
         let app = App::with(&catalog, place.0.clone(), Vec::new());
         assert!(!app.key.is_empty());
         app.get("/v1/catalog").await.expect(200);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use stripe_simulator::{API_VERSION, Config, Simulator, resources, signature};
 use tokio::runtime::{Builder, Runtime};
 
-/// The key that the simulator takes.
+/// Key that the simulator accepts.
 pub const KEY: &str = "sk_test_of_the_stories_0123456789";
 /// Secret that signs the deliveries.
 pub const SECRET: &str = "whsec_of_the_stories_0123456789abcdef";
@@ -20,7 +20,7 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 /// Variable with the key of an account of Stripe's own, in test mode.
 const KEY_OF_ITS_OWN: &str = "SCRIP_TEST_STRIPE_KEY";
 
-/// An account: the simulator's, or one of Stripe's own.
+/// A Stripe account: the simulator's, or one of Stripe's own.
 pub struct Stripe {
     /// Simulator with a runtime of its own, so that a test may wait for a program that calls it.
     simulated: Option<(Simulator, Runtime)>,
@@ -87,7 +87,7 @@ impl Stripe {
     /// webhook secret then.
     pub fn environment(&self) -> Vec<(String, String)> {
         let told = [("SCRIP_STRIPE_SECRET_KEY", &*self.key), ("SCRIP_STRIPE_API_URL", &*self.url)];
-        // Stories ask more of Stripe in a second than a product does, unless they are about just that.
+        // Stories make more requests to Stripe in a second than a product does, unless they are about that limit.
         let told = told.into_iter().chain([("SCRIP_STRIPE_REQUESTS_PER_SECOND", "1000000")]);
         let secret = self.simulated.is_some().then_some(("SCRIP_STRIPE_WEBHOOK_SECRETS", SECRET));
         told.chain(secret).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()

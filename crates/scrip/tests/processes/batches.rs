@@ -1,4 +1,4 @@
-//! A process is killed while a batch of decisions is on its way.
+//! Batches: a process is killed while a batch of decisions is on its way.
 
 use crate::app::text;
 use crate::proxy::{Fate, Point};
@@ -29,10 +29,10 @@ async fn a_batch_whose_process_is_killed_is_there_up_to_a_decision_and_the_rest_
     let (mut holds, mut there) = (0, 0);
     for (round, point) in POINTS.into_iter().cycle().take(3 * POINTS.len()).enumerate() {
         let mut workspaces = Vec::new();
-        // On one workspace nothing else can have been committed meanwhile; on six, other lanes may.
+        // On one workspace no other commit can have happened meanwhile; on six, other appenders may commit.
         for _ in 0..[1, 6, 2][round / POINTS.len()] {
             let desk = peers.0[0].free().await;
-            // The process that will be killed knows it, and has a connection to append with.
+            // The process that will be killed knows the workspace, and has a connection to append with.
             peers.desk(1, &desk.id).give(1_000).await;
             workspaces.push(desk.id);
         }

@@ -65,7 +65,7 @@ impl Cluster {
     }
 
     fn signal(&self, signal: &str) {
-        // A child may have ended since, which `kill` complains of.
+        // A child may have ended since, and `kill` reports an error then.
         let sent = Command::new("kill").arg(signal).args(self.processes()).stderr(Stdio::null()).status();
         sent.expect("kill is there");
     }

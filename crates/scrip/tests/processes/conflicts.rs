@@ -1,4 +1,4 @@
-//! The database throws a transaction out and asks for it again: deadlocks and serialization failures.
+//! Conflicts: the database rolls a transaction back and wants it repeated, after deadlocks and serialization failures.
 
 use crate::Peers;
 use crate::app::{Answer, text};
@@ -59,8 +59,8 @@ async fn a_lane_that_is_thrown_out_of_a_deadlock_decides_again_and_nobody_notice
     assert_eq!(report["open_holds"], 1, "{report}");
 }
 
-/// Every second statement that appends is thrown out before it begins, and a third of the transactions when they are to
-/// be committed; folding is disturbed as well. What is counted is not taken back with the transaction.
+/// Every second appending statement is rolled back before it begins, and a third of the transactions at their commit;
+/// folding is disturbed as well. The counter is not rolled back with the transaction.
 const DISTURBED: &str = "
     CREATE SEQUENCE statements; CREATE SEQUENCE commits; CREATE SEQUENCE folds;
     CREATE FUNCTION disturb() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -125,7 +125,7 @@ async fn most_transactions_are_thrown_out_and_everybody_is_answered_once() {
             assert_eq!((&answer["status"], &answer["replayed"]), (&json!(201), &json!(replayed)), "{answer}");
         }
     }
-    // What is folded is disturbed as well, and comes all the same.
+    // Folding is disturbed as well, and completes all the same.
     for (n, hold) in first.iter().enumerate() {
         let shown = folded(&peers, n % 2, &format!("/v1/holds/{}", text(&hold["id"]))).await;
         assert_eq!(shown["id"], hold["id"]);

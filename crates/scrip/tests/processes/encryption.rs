@@ -1,4 +1,4 @@
-//! A database behind a network: its server is encrypted and is who it says it is, or nothing is sent to it.
+//! Encryption: a database behind a network has an encrypted server that proves its identity, or nothing is sent to it.
 
 use crate::app::{App, temporary};
 use crate::cluster::Cluster;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 /// Host name on the test's certificates; no other program resolves it.
 const HOST: &str = "db.scrip.test";
-/// The role that a server with a certificate asks for its password.
+/// Role that a server with a certificate asks for its password.
 const WITH_PASSWORD: &str = "with_password";
 
 /// A directory with an authority's certificate, and a server's that it issued.
@@ -84,23 +84,23 @@ async fn a_server_on_another_machine_is_encrypted_and_is_the_one_that_was_meant(
     let cluster = certificates.cluster();
     let (database, ca) = (cluster.database(), certificates.authority());
     let there = far(&database, "postgres", HOST, "");
-    // Others do not vouch for it: neither the machine's own, nor another authority that has the same name.
+    // Other authorities do not vouch for it: neither the machine's own, nor another one with the same name.
     for sslmode in ["", "sslmode=prefer", "sslmode=require"] {
         let url = far(&database, "postgres", HOST, sslmode);
         refused(migrate(&url, None), &["--database-ca", HOST]);
     }
     let stranger = Certificates::new();
     refused(migrate(&there, Some(&stranger.authority())), &["is not trusted here", "--database-ca FILE"]);
-    // It vouches for one name.
+    // The certificate is for one name.
     let other = far(&database, "postgres", "other.scrip.test", "");
     refused(migrate(&other, Some(&ca)), &["is not for other.scrip.test", "write the name it is for"]);
     refused(migrate(database.url(), Some(&ca)), &["is not for 127.0.0.1"]);
-    // A file that is none, or has none.
+    // A file that does not exist, or has no certificate.
     refused(migrate(&there, Some(&ca.with_file_name("nowhere"))), &["nowhere"]);
     refused(migrate(&there, Some(&ca.with_file_name("config"))), &["there is no certificate in it"]);
     assert_eq!(database.query("SELECT to_regclass('entries') IS NULL"), "t", "nothing was written meanwhile");
     assert_eq!(migrate(&there, Some(&ca)), Ok(()));
-    // In the clear only where that is said.
+    // Unencrypted connections need an explicit setting.
     let plain = far(&database, "postgres", HOST, "sslmode=disable");
     assert_eq!(migrate(&plain, None), Ok(()));
     refused(migrate(&plain, Some(&ca)), &["leave out one of the two"]);

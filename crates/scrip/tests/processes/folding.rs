@@ -184,7 +184,7 @@ async fn servers_tell_each_other_of_entries_and_of_having_folded_them() {
             app.free().await;
         }
         folded(peers.database()).await;
-        // It prints what it heard after what it is asked next.
+        // `psql` prints notifications after the answer to the next statement.
         let heard = std::iter::repeat_with(|| session.ask("SELECT 'heard'"));
         let mut heard = heard.take(10_000).filter(|line| line.contains(channel));
         assert!(heard.next().is_some(), "nobody tells of {channel}");
@@ -203,7 +203,7 @@ async fn a_server_that_does_nothing_takes_no_transaction_numbers() {
         let answer = peers.database().query("SELECT pg_snapshot_xmax(pg_current_snapshot())");
         answer.parse().expect("a number")
     };
-    // What was done before has been looked at.
+    // Every earlier act has been handled by then.
     peers.database().query("SELECT pg_sleep(1)");
     let before = next();
     peers.database().query("SELECT pg_sleep(1)");

@@ -1,4 +1,4 @@
-//! Servers are killed one after another, while clients work through all of them.
+//! Kills: servers are killed one after another, while clients work through all of them.
 
 use crate::Peers;
 use crate::app::{PATIENCE, text};

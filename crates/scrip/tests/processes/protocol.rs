@@ -182,7 +182,7 @@ impl Scene {
     async fn cut_everywhere(&mut self, question: Question, of: Side) -> usize {
         let (fate, misses) = match question {
             Question::Unknown => (Fate::Closed, 1),
-            // Lanes have different shares of it, and the shortest one may be the first.
+            // Appenders have different shares of the batch, and the shortest one may be the first.
             Question::Batch => (Fate::Cut, 4),
             _ => (Fate::Cut, 1),
         };
@@ -291,7 +291,7 @@ async fn folding_that_is_cut_goes_on_and_folds_nothing_twice() {
     let through = Journal::Postgres(Arc::new(database.through(&proxy.address())));
     let mut app = App::on_journal(through, Vec::new());
     let id = app.free().await.id;
-    // What is folded into the days' usage is added up, and so would be seen to have been folded twice.
+    // The days' usage is a sum, and so would show an entry that was folded twice.
     let points = ["<C INSERT", ">Q COMMIT", "<C COMMIT", "<C UPDATE"];
     for point in points.into_iter().cycle().take(3 * points.len()) {
         proxy.order(Point::Before(point), Fate::Cut);

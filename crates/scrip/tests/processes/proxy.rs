@@ -1,7 +1,7 @@
-//! A proxy between a server and its database that reads what passes and can cut a connection after any message.
+//! A proxy between a server and its database that reads the messages and can cut a connection after any of them.
 //!
 //! Both sides speak in messages: a letter, the length of the rest, the rest; only the first one of a connection has no
-//! letter. So what passes can be counted, and a connection can be cut exactly between a question and its answer.
+//! letter. So messages can be counted, and a connection can be cut exactly between a question and its answer.
 //!
 //! Invariant: a message is passed on whole or not at all.
 
@@ -143,7 +143,7 @@ impl Proxy {
 
     /// Cuts every connection that is watched.
     pub fn cut_all(&self) {
-        // Whatever is still said on one of them is no longer looked at, so that no order is spent on it.
+        // Later messages on these connections are not watched any more, so that no order is spent on them.
         let mut watch = lock(&self.watch);
         watch.links.extract_if(|_, link| link.is_marked).for_each(|(_, link)| hang_up(&link.streams));
     }
@@ -152,7 +152,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         lock(&self.watch).is_over = true;
-        // So that the listener looks.
+        // A connection wakes the listener.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -163,7 +163,7 @@ fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
 
 fn hang_up(streams: &[TcpStream; 2]) {
     for stream in streams {
-        // It may be down already.
+        // The stream may be down already.
         let _ = stream.shutdown(Shutdown::Both);
     }
 }

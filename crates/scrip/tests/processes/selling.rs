@@ -108,7 +108,7 @@ async fn who_dies_while_looking_is_followed_by_another() {
     let reads = |stripe: &Stripe| stripe.calls().iter().filter(|call| call.1 == "/v1/invoices").count();
     let before = reads(&stripe);
     stripe.control("/faults", json!({ "path": "/v1/invoices", "times": 1000, "cut": "before" })).await;
-    // Two are stopped, so that it is known which one looks.
+    // Two servers are stopped, so that the test knows which one reconciles.
     peers.0[0].kill();
     peers.0[1].kill();
     tell(&peers.0[2], "1", "invoice.paid", &customer).await;

@@ -1,4 +1,4 @@
-//! Rules about how code is written.
+//! Rules about the form of code.
 
 use super::{File, Tree, closing, line_of, words};
 

@@ -6,9 +6,9 @@ use std::process::Command;
 
 /// Maximum number of packages of others that a crate may name in its manifest, those for its tests included.
 const DIRECT: usize = 40;
-/// Crates that may ship fewer, and why.
+/// Crates with a lower maximum, and the reasons.
 const DIRECT_OF: [(&str, usize); 2] = [
-    // It is the part that people read to know what a credit is.
+    // The engine is the part that people read to know what a credit is.
     ("crates/engine/Cargo.toml", 4),
     // Two databases, their TLS and their migrations; nothing that speaks HTTP.
     ("crates/store/Cargo.toml", 16),
@@ -22,7 +22,7 @@ const ENGINE: [&str; 3] = ["jiff", "serde", "toml"];
 /// Packages that the engine may have on demand.
 const ENGINE_OPTIONAL: [&str; 1] = ["schemars"];
 
-/// Packages that must not come back, and why.
+/// Packages that must not come back, and the reasons.
 const BANNED: [(&str, &str); 4] = [
     ("rsa", "its timing leaks keys; the tree has aws-lc-rs"),
     ("openssl-sys", "it needs the system's OpenSSL; the tree has rustls"),

@@ -1,7 +1,7 @@
-//! The repository as a value, and the rules that read it.
+//! Repository as a value, and the rules that read it.
 //!
-//! A rule is a function from a [`Tree`] to what is wrong with it, so that each can be shown a bad sample in place
-//! of the real tree. Every finding says where, what, and what to do.
+//! A rule is a function from a [`Tree`] to its findings, so that each can be shown a bad sample in place of the real
+//! tree. Every finding names the place, the fault and the remedy.
 
 pub mod code;
 pub mod manifests;
@@ -11,7 +11,7 @@ pub mod shape;
 use std::fs;
 use std::path::Path;
 
-/// Directories that are made, not written.
+/// Directories of generated files.
 const MADE: [&str; 6] = [".git", ".venv", "data", "node_modules", "target", "__pycache__"];
 
 /// A file that people wrote.
@@ -42,7 +42,7 @@ impl Tree {
         tree
     }
 
-    /// A small tree, for showing what a rule finds.
+    /// Returns a small tree, to show the findings of a rule.
     pub fn sample(files: &[(&str, &str)]) -> Tree {
         let file = |(path, text): &(&str, &str)| File {
             path: (*path).to_owned(),

@@ -1,4 +1,4 @@
-//! Rules about how the files hang together: which module may know which, and that nothing hangs loose.
+//! Rules about modules: the others that each may know, and that every file is used.
 
 use super::{File, Tree, line_of, words};
 use std::collections::BTreeSet;
@@ -28,9 +28,9 @@ const ARROWS: &Arrows = &[
     ("stripe", &["crypto", "outbound"]),
     ("allowances", &["crypto", "email", "store"]),
     ("blocks", &["acts", "email", "store"]),
-    // What is mailed is kept in the form that the store has for it. Only that type.
+    // A mail is kept in the form that the store has for it. Only that type.
     ("mail", &["crypto", "email", "files", "outbound", "store::NewMail"]),
-    // What entries tell, in that form and in rows that the store keeps beside them.
+    // Notices are written in that form and in rows that the store keeps beside them.
     ("notices", &["mail::Mail", "store"]),
     ("links", &["crypto", "email", "ledger", "mail", "sign_in", "store"]),
     ("outbox", &["blocks", "links", "mail", "store"]),
@@ -193,8 +193,8 @@ const RESOURCES: [(&str, &[&str]); 13] = [
     ("subscriptions", &["billing", "workspaces"]),
 ];
 
-/// Inside `http`, nothing knows what is above it: the edge knows no resource, a resource knows the edge and the few
-/// others that are listed for it, and only the routes know all.
+/// Finds arrows up inside `http`: the edge knows no resource, a resource knows the edge and the few others that are
+/// listed for it, and only the routes know all.
 pub fn http_has_no_circle(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for (place, (resource, takes)) in RESOURCES.iter().enumerate() {

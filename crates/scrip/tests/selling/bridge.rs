@@ -105,7 +105,7 @@ async fn a_debit_of_days_keeps_the_plan_until_it_settles_or_fails() {
     }
 }
 
-/// A card that asks its owner: the rest can be spent while the bridge lasts, and the invoice is shown.
+/// A card whose owner must confirm: the rest can be spent while the bridge lasts, and the invoice is shown.
 #[tokio::test]
 async fn a_card_that_asks_its_owner_leaves_the_rest_on_the_bridge() {
     let mut shop = Shop::open("canvas-tiers");

@@ -42,8 +42,8 @@ async fn a_plan_is_paid_on_stripes_page_and_its_credits_are_there_once() {
     shop.app.verify();
 }
 
-/// Document 000: a year has a bonus over twelve months, which is shown before it is bought; document 001: how long a
-/// pack lasts, and when the allowance was refreshed last, are shown.
+/// Document 000: a year has a bonus over twelve months, which is shown before it is bought; document 001: the lifetime
+/// of a pack, and the time of the last allowance, are shown.
 #[tokio::test]
 async fn bonus_lasting_and_the_last_refresh_are_shown() {
     let mut shop = Shop::open("canvas-tiers");
@@ -226,7 +226,7 @@ async fn a_customer_who_was_there_before_is_linked_and_what_they_have_paid_is_th
     shop.app.verify();
 }
 
-/// The server alone decides the address that Stripe leads customers back to, whatever the catalog's link is.
+/// The server alone decides the address to which Stripe redirects customers, whatever link the catalog has.
 #[tokio::test]
 async fn pages_lead_back_to_the_shop_alone() {
     let shop = Shop::open("canvas-tiers");
@@ -301,7 +301,7 @@ async fn a_page_that_could_not_be_opened_can_be_opened_later() {
             let fault = json!({ "method": "POST", "path": "/v1/checkout/sessions", "times": 3, "cut": "before" });
             shop.stripe.control("/faults", fault).await;
             assert_eq!(desk.post("/v1/checkout", wish.clone()).await.status, 503);
-            // Forty minutes later.
+            // Forty minutes pass.
             shop.app.query("UPDATE purchases SET expires_at = expires_at - 2400000000");
             desk.post("/v1/checkout", wish).await.expect(201);
         }

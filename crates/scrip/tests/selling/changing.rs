@@ -298,12 +298,12 @@ async fn a_lower_plan_by_the_year_is_confirmed_and_begins_with_the_periods_end()
         buyer.settle().await;
         assert_eq!(buyer.desk.show().await["pending"]["plan"], "starter");
 
-        // Taken back, it stays so, however often the customer is looked at.
+        // A change that was taken back stays so, over any number of reconciliations.
         buyer.release().await;
         shop.app.call(Method::POST, "/v1/billing/sweep").send().await.expect(200);
         buyer.settle().await;
         assert_eq!(buyer.desk.show().await["pending"], Value::Null, "it was taken back");
-        // And so it does where the plan was to end before.
+        // And the same where the plan was to end before.
         buyer.cancel().await;
         buyer.change("starter", "year").await;
         let shown = buyer.desk.show().await;

@@ -21,7 +21,8 @@ async fn cancel(buyer: &Buyer<'_>) -> (u16, Value) {
     (answer.status, answer.json())
 }
 
-/// While the first debit is processing no plan is sold, packs are, and the state is shown; then it arrives or fails.
+/// While the first debit is processing, a plan is not sold, packs are, and the status is shown; then the debit arrives
+/// or fails.
 #[tokio::test]
 async fn a_first_debit_on_its_way_is_shown_and_nothing_is_sold_twice() {
     for (iban, plan) in [(IBAN, "creator"), (REFUSED, "free")] {
@@ -98,7 +99,8 @@ async fn a_credit_note_takes_its_credits_before_its_money_buys_again() {
     shop.app.verify();
 }
 
-/// The subscription ends unpaid: its invoice is voided. One that is paid all the same gives a period from the payment.
+/// The subscription ends unpaid: its invoice is voided. An invoice that is paid all the same gives a period from the
+/// payment.
 #[tokio::test]
 async fn an_ended_subscription_leaves_no_open_invoice_and_late_money_buys_from_now() {
     let mut shop = Shop::open("canvas-tiers");
@@ -161,7 +163,7 @@ async fn what_is_collected_after_the_grace_is_shown_and_can_be_cancelled() {
     shop.app.verify();
 }
 
-/// A cancellation while past due shows as one and voids the invoice.
+/// A cancellation while past due is shown as one and voids the invoice.
 #[tokio::test]
 async fn a_cancellation_while_past_due_shows_and_voids_the_invoice() {
     let mut shop = Shop::open("canvas-tiers");

@@ -49,7 +49,7 @@ async fn a_server_tells_its_operator_where_the_account_does_not_sell_what_the_ca
     assert_eq!(shop.app.get("/v1/catalog").await.expect(200)["version"], 1);
     shop.logged(UNASKED, 1).await;
     shop.account(|state| state.calls.faults.clear());
-    // What is published is sold.
+    // A version that is published is sold.
     shop.app.post("/v1/catalogs", json!({ "toml": text })).await.expect(201);
     shop.logged(SAME, 2).await;
     let times = [(SAME, 2), (OTHER, 3), (UNASKED, 1)];

@@ -25,7 +25,7 @@ async fn tell(app: &App, event: &Value) -> Answer {
 async fn paid<'a>(shop: &'a Shop) -> (Desk<'a>, Value) {
     let desk = shop.app.free().await;
     let page = desk.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
-    // A customer is looked at once when they are made.
+    // A customer is reconciled once after its creation.
     shop.settle(&desk).await;
     shop.pay(&page).await;
     let session = shop.stripe.get(&format!("/v1/checkout/sessions/{}", id_in(&page))).await;
@@ -33,7 +33,7 @@ async fn paid<'a>(shop: &'a Shop) -> (Desk<'a>, Value) {
     (desk, event(&id, "checkout.session.completed", session))
 }
 
-/// R7: each event would have granted what was paid for, if its signature had been believed; none is kept.
+/// R7: each event would have granted its payment's credits, if its signature had been believed; none is kept.
 #[tokio::test]
 async fn what_is_not_signed_as_it_must_be_is_refused_and_nothing_is_kept() {
     let mut shop = Shop::silent("canvas-tiers");

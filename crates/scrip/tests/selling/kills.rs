@@ -1,5 +1,5 @@
-//! A server that is killed between any two steps of a purchase: credits are given once, none is lost, and there is one
-//! customer and one checkout session for a purchase.
+//! Kills: a server is killed between any two steps of a purchase: credits are given once, none is lost, and there is
+//! one customer and one checkout session for a purchase.
 
 use crate::app::{Desk, each};
 use crate::comparing::SAME;
@@ -40,7 +40,7 @@ async fn while_opening(wish: Value, (method, path, when): (&str, &str, &str)) {
     let what = format!("{method} {path}, cut {when}");
     let mut shop = Shop::open("canvas-tiers");
     let id = shop.app.free().await.id;
-    // The server asks for prices when it starts, too.
+    // The server reads the prices when it starts, too.
     shop.logged(SAME, 1).await;
     let before = count(&shop, method, path);
     cut(&shop, method, path, when).await;

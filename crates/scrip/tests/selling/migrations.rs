@@ -1,4 +1,4 @@
-//! Migrations of subscriptions that Stripe collects: the item costs another price from the first renewal that may cost
+//! Migrations of subscriptions that Stripe collects: the item has the new price from the first renewal that may cost
 //! it, and not before (R33).
 
 use crate::app::{PATIENCE, root, temporary, text};
@@ -92,7 +92,7 @@ async fn renew(buyer: &Buyer<'_>, at: &str, charges: usize) {
     buyer.here(at).await;
     buyer.there(at).await;
     until("the renewal is never paid", buyer, async || charged(buyer).await.len() == charges).await;
-    // On the bridge the plan is active before the renewal is here: its period says that it is.
+    // On the bridge the plan is active before its renewal is recorded: the period says whether it is.
     let is_here = async || text(&buyer.desk.show().await["period"]["start"]).starts_with(&at[..10]);
     until("the renewal is never here", buyer, is_here).await;
 }
@@ -100,8 +100,8 @@ async fn renew(buyer: &Buyer<'_>, at: &str, charges: usize) {
 /// Cheaper and dearer, by the month and by the year, with and without deliveries.
 #[tokio::test]
 async fn a_renewal_costs_the_new_price_from_the_first_that_may_and_not_before() {
-    // The interval, the new prices, what the item costs after the move, and after each renewal what was charged for it,
-    // what the item costs then, and the version whose grants came.
+    // The interval, the new prices, the item's amount after the migration, and for each renewal: the charge, the item's
+    // amount then, and the version whose grants came.
     type Case = (&'static str, (i64, i64), i64, &'static [(&'static str, i64, i64, u32)]);
     let cases: [Case; 4] = [
         // The notice ends on February 19: one renewal more at the old price.
@@ -226,7 +226,7 @@ async fn what_was_changed_in_the_portal_or_by_hand_stays() {
     shop.app.verify();
 }
 
-/// A newer version was published since, so the price of the notice is archived: it is opened for the change alone.
+/// A newer version was published since, so the price of the notice is archived: it is made active for the change alone.
 #[tokio::test]
 async fn a_price_that_was_archived_since_is_charged_all_the_same() {
     let mut shop = Shop::open("canvas-tiers");
@@ -251,7 +251,7 @@ async fn a_price_that_was_archived_since_is_charged_all_the_same() {
     shop.app.verify();
 }
 
-/// A price that a later version takes back is taken back at Stripe as well.
+/// A price that a later version withdraws is withdrawn at Stripe as well.
 #[tokio::test]
 async fn a_price_that_was_withdrawn_is_withdrawn_there() {
     let mut shop = Shop::open("canvas-tiers");

@@ -212,11 +212,11 @@ async fn orders_of_seven_events_of_a_history_end_alike() {
         (&json!("pro"), &json!("canceling"), 4),
         "{end}"
     );
-    // What is left of the first plan, two thirds of the second, and what was free.
+    // The rest of the first plan, two thirds of the second, and the free credits.
     assert_eq!(number(&end["available"]), 250 + 1700 + 5000 - 1666, "{end}");
 }
 
-/// Every webhook is lost, and a sweep ends where the deliveries would have.
+/// Every webhook is lost, and a sweep ends in the same state as the deliveries.
 #[tokio::test]
 async fn a_sweep_ends_where_deliveries_would_have() {
     let delivered = walk::<Change>(&orders_of(&[1; 7])[..1]).await;

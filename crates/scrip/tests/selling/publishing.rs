@@ -52,7 +52,7 @@ async fn what_is_published_can_be_bought_at_once() {
         for (plan, pack) in [(4900, 1500), (2900, 900), (3900, 1200)] {
             shop.app.post("/v1/catalogs", json!({ "toml": catalog(plan, pack) })).await.expect(201);
             let desk = shop.app.free().await;
-            // Before it is in force the version before is sold, at its own price.
+            // Before the new version is in force the one before is sold, at its own price.
             desk.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
             is_offered(&desk, plan).await;
             let page = desk.post("/v1/checkout", json!({ "plan": "pro", "interval": "month" })).await.expect(201);
@@ -155,19 +155,19 @@ async fn a_restart_with_the_same_file_does_not_put_it_back() {
         assert_eq!(versions(&shop).await, 2);
     }
     shop.logged("a newer version was published since", 2).await;
-    // Another file is published at the next start; and only then.
+    // Another file is published at the next start, and not before.
     std::fs::write(&catalog_file, catalog(3300, 1200)).expect("it can be written");
     for _ in 0..2 {
         shop.restart().await;
         sells(&shop, 3300).await;
         assert_eq!(versions(&shop).await, 3);
     }
-    // The file of the first start again is another than that of the last one.
+    // The file of the first start is another one than that of the last start.
     std::fs::write(&catalog_file, catalog(1900, 1200)).expect("it can be written");
     shop.restart().await;
     sells(&shop, 1900).await;
     assert_eq!(versions(&shop).await, 4);
-    // Stripe refuses what comes next: the version before stays, and the next start tries again.
+    // Stripe refuses the next prices: the version before stays, and the next start tries again.
     std::fs::write(&catalog_file, catalog(4400, 1200)).expect("it can be written");
     let fault = json!({ "method": "POST", "path": "/v1/prices", "times": 1, "status": 400 });
     shop.stripe.control("/faults", fault).await;
@@ -180,8 +180,8 @@ async fn a_restart_with_the_same_file_does_not_put_it_back() {
     shop.app.verify();
 }
 
-/// The answer to a checkout is lost, and a version is published before the same is asked for again: the session shows
-/// the new version, which is another decision.
+/// The answer to a checkout is lost, and a version is published before the request is repeated: the session shows the
+/// new version, which is another decision.
 #[tokio::test]
 async fn a_checkout_whose_answer_was_lost_can_be_asked_for_after_a_publish() {
     let mut shop = Shop::of_file(&file(&catalog(3900, 1200)));

@@ -58,7 +58,7 @@ async fn a_renewal_that_is_paid_within_the_grace_goes_on_as_if_nothing_had_been(
     shop.app.verify();
 }
 
-/// All retries fail: the subscription ends there, and here it has ended before.
+/// All retries fail: the subscription ends at Stripe, and has ended in Scrip before.
 #[tokio::test]
 async fn a_subscription_that_ends_unpaid_leaves_the_free_plan_and_can_be_bought_again() {
     let mut shop = Shop::open("canvas-tiers");

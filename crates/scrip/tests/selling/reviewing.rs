@@ -55,7 +55,7 @@ async fn nobody_is_led_to_a_page_for_business_before_the_approval_and_everybody_
     shop.app.verify();
 }
 
-/// The portal lists what may be bought, and a review that is missing is not got round by it.
+/// The portal lists the plans that may be bought, and does not lead round a missing review.
 #[tokio::test]
 async fn the_portal_does_not_lead_round_the_review() {
     let mut shop = Shop::open("canvas-tiers");
@@ -88,7 +88,7 @@ async fn a_plan_that_was_paid_without_the_approval_gives_nothing_and_is_told_of(
         buyer.settle().await;
         Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
         assert_eq!(shop.alerts().await, ["review_required"]);
-        // The operator may approve it after all, and what was paid is given.
+        // The operator may approve it after all, and the payment then gives its credits.
         let id = apply(&buyer.desk).await;
         decide(&buyer.desk, &id, "approve").await;
         shop.app.post(&format!("/v1/workspaces/{}/customer/sync", buyer.desk.id), Value::Null).await.expect(200);

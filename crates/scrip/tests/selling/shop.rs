@@ -252,7 +252,7 @@ impl Buyer<'_> {
         let page = self.desk.post("/v1/checkout", wish).await.expect(201);
         let session = id_in(&page);
         if session.starts_with("cs_") {
-            // What the portal cannot put off is confirmed on a page that takes no money.
+            // A change that the portal cannot put off is confirmed in a checkout session that takes no money.
             self.shop.pay(&page).await;
             self.settle().await;
             return page;

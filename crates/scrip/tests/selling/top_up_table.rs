@@ -218,7 +218,7 @@ async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<Seen>) {
     let ended = async { while stands(&nobody).await.0 == "buying" {} };
     assert!(tokio::time::timeout(PATIENCE, ended).await.is_ok(), "it ends, and at once");
     is(&stands(&nobody).await, "stopped no_payment_method", 0, 50);
-    // The buyer buys the pack: one pack, one charge; and it can be asked for again.
+    // The buyer buys the pack: one pack, one charge; and the top-up can be set up again.
     shop.buy(&nobody, json!({ "pack": "credits-1000" })).await;
     is(&stands(&nobody).await, "stopped no_payment_method", 0, 1050);
     let known = shop.app.get(&format!("/v1/workspaces/{}/customer", nobody.id)).await.expect(200);
@@ -236,7 +236,7 @@ async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<Seen>) {
     let statuses = vec![paused, "stopped no_payment_method".to_owned()];
     seen.push(Seen { desk: nobody.id.clone(), statuses, mails: vec!["top_up_stopped"], charged });
 
-    // A page was opened and not paid.
+    // A checkout session was opened and not paid.
     let looked = shop.app.free().await;
     looked.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
     assert_eq!(ask(&looked, 2400).await["status"], "on");
@@ -265,7 +265,7 @@ async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
         cross_again(&buyer).await;
     }
     is(&stands(&buyer.desk).await, "used_up", 1200, 50);
-    // The next month goes on by itself, without a request of anybody's.
+    // The top-up goes on in the next month without a request.
     buyer.pass("2026-02-01T00:00:01Z").await;
     is(&stands(&buyer.desk).await, "used_up", 1200, 1050);
     let charged = charges(shop, &buyer.customer).await.len();
@@ -311,7 +311,7 @@ async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
 
 /// Changes that drop a wish while Stripe cannot be asked.
 async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
-    // A gift.
+    // An operator gives credits.
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     wish_in_vain(&buyer).await;
     buyer.desk.give(1000).await;
@@ -328,7 +328,7 @@ async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
     let charged = charges(shop, &buyer.customer).await.len();
     seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
 
-    // The buyer buys the pack; the operator gives one; it is switched off.
+    // The buyer buys the pack; the operator gives one; the top-up is switched off.
     for how in ["bought", "given", "off"] {
         let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
         wish_in_vain(&buyer).await;
@@ -391,7 +391,8 @@ async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     assert_eq!(charged, 2);
     seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
 
-    // The answer is lost, a gift drops the wish, and the pack is smaller by now: the credits come as they were paid.
+    // The answer is lost, a gift drops the wish, and the pack is smaller by now: the payment gives the credits of its
+    // time.
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     fail(shop, "GET", "/v1/payment_intents", json!({ "status": 503 })).await;
     ask(&buyer.desk, 12_000).await;
@@ -458,7 +459,7 @@ async fn publishes(shop: &Shop, seen: &mut Vec<Seen>) {
             } else {
                 ask(&buyer.desk, 12_000).await;
                 publish(shop, now, Some(&buyer.desk)).await;
-                // It is true before anything happened in the workspace.
+                // The status holds before anything happened in the workspace.
                 assert_eq!(stands(&buyer.desk).await.0, status, "{now:?}");
                 cross(&buyer.desk).await;
             }

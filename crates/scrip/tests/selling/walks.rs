@@ -34,7 +34,7 @@ const REFUSED: &str = "DE62370400440532013001";
 const BAD_ALERTS: [&str; 7] =
     ["wrong_price", "refused", "too_much", "not_sold", "wrong_amount", "wrong_workspace", "two_subscriptions"];
 
-/// A small generator: the same seed is the same walk.
+/// Generator of pseudo-random numbers: the same seed is the same walk.
 struct Dice(u64);
 
 impl Dice {
@@ -224,7 +224,7 @@ impl<'a> Walk<'a> {
         }
         let invoice = self.dice.pick(&paid).clone();
         let amount = (number(&invoice["total"]) - number(&invoice["post_payment_credit_notes_amount"])) * percent / 100;
-        // What went back by card already is not credited again.
+        // Money that went back by card already is not credited again.
         let refunded = self.listed("charges").await.iter().any(|one| number(&one["amount_refunded"]) > 0);
         if amount < 1 || refunded {
             return "nothing is left to credit".to_owned();

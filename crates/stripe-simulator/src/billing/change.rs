@@ -156,7 +156,7 @@ fn bill(
     }
     invoicing::finalize(state, &invoice);
     if state.must(&invoice).text("status") == "open" && behavior != PaymentBehavior::DefaultIncomplete {
-        // The invoice stays open when it is not paid; what that means is in the subscription and in the events.
+        // The invoice stays open when it is not paid; the subscription and the events show the consequences.
         let outcome = settling::collect(state, &invoice, None, Presence::Billing);
         tracing::debug!(subscription = id, ?outcome, "billed a change");
     }
@@ -171,7 +171,7 @@ fn bill(
     Ok(())
 }
 
-/// The lines that settle a change.
+/// Returns the lines that settle a change.
 fn difference(
     state: &State,
     before: &Object,
@@ -231,7 +231,7 @@ pub fn expire_pending(state: &mut State, id: &str) {
         return;
     }
     let invoice = before.text("_pending_invoice").to_owned();
-    // The bank's word is waited for.
+    // The change waits for the answer of the bank.
     if settling::is_processing(state, &invoice) {
         return state.remind(id, now + HOUR, Due::ExpirePendingUpdate(id.to_owned()));
     }

@@ -1,4 +1,4 @@
-//! Invoices: drafted, finalized, taken back.
+//! Invoices: their drafts, their finalization, and their end as void or uncollectible.
 //!
 //! Invariant: `amount_due` is `amount_paid` and `amount_remaining`, and an open invoice has exactly one payment that is
 //! not settled yet.
@@ -14,7 +14,7 @@ use crate::object::{self, Object};
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// An invoice that is to be made.
+/// An invoice to draft.
 #[derive(Clone, Debug)]
 pub struct NewInvoice {
     /// Customer who owes the invoice.
@@ -27,7 +27,7 @@ pub struct NewInvoice {
     pub lines: Vec<NewLine>,
     /// Period that the invoice covers: start and end.
     pub period: (i64, i64),
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
     /// `true` if the invoice is finalized and collected without a call, after an hour.
     pub advances: bool,
@@ -100,7 +100,8 @@ pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
     state.put(invoice);
     weigh(state, &id);
     if subscription.is_some() {
-        // A change takes along what is of its subscription; a period, what waits for the customer's next invoice.
+        // The invoice of a change takes the items of its subscription; that of a period, every item that waits for the
+        // customer's next invoice.
         items::join_pending(state, &id, new.reason != "subscription_update");
     }
     if let Some(subscription) = &subscription {
@@ -134,8 +135,8 @@ pub fn finalize(state: &mut State, id: &str) {
     finalize_for(state, id, None);
 }
 
-/// Finalizes a draft when the caller asks for it. An invoice that advances is collected an hour later, unless that is
-/// done before.
+/// Finalizes a draft when the caller asks for it. An invoice that advances is collected an hour later, unless it is
+/// collected before.
 pub fn finalize_now(state: &mut State, id: &str, advances: Option<bool>) {
     if let Some(advances) = advances {
         state.edit(id, |invoice| invoice.set("auto_advance", advances));

@@ -8,7 +8,7 @@ use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// A line that is to be made.
+/// A line to put on an invoice.
 #[derive(Clone, Debug)]
 pub struct NewLine {
     /// Price of the line.
@@ -21,7 +21,7 @@ pub struct NewLine {
     pub description: String,
     /// Period that the line pays for: start and end.
     pub period: (i64, i64),
-    /// The subscription and its item.
+    /// Subscription and its item, for a line of a subscription.
     pub subscription: Option<(String, String)>,
     /// `true` if the line is for a part of a period.
     pub proration: bool,
@@ -34,7 +34,7 @@ pub fn interval(price: &Object) -> Option<Interval> {
     Interval::parse(price.text("recurring.interval"), price.int("recurring.interval_count"))
 }
 
-/// The line of a whole period, or of something bought once.
+/// Returns the line of a whole period, or of a single purchase.
 pub fn whole(state: &State, price: &Object, quantity: i64, period: (i64, i64), metadata: Value) -> NewLine {
     let amount = price.int("unit_amount").saturating_mul(quantity);
     let product = state.get(price.text("product")).map(|product| product.text("name")).unwrap_or_default();
@@ -56,7 +56,7 @@ pub fn whole(state: &State, price: &Object, quantity: i64, period: (i64, i64), m
     }
 }
 
-/// The part of an amount that the rest of a period is of the whole, rounded half up.
+/// Returns the share of an amount that the rest of a period is of the whole, rounded half up.
 pub fn share(amount: i64, rest: i64, whole: i64) -> i64 {
     if whole <= 0 {
         return 0;

@@ -1,4 +1,4 @@
-//! Money and time: payments, invoices, subscriptions, and what happens to them when something falls due.
+//! Billing: payments, invoices and subscriptions, and everything that happens to them when something falls due.
 //!
 //! Invariant: an invoice is paid by a payment that succeeded or because nothing is due on it, and by nothing else.
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// Presence of the card's owner during a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// The owner is there, and can confirm.
+    /// The owner is present, and can confirm.
     Here,
     /// The owner has just confirmed this payment.
     Confirmed,
@@ -36,7 +36,7 @@ pub enum Attempt {
     Processing,
 }
 
-/// An intent that is to be made.
+/// A payment intent to create.
 #[derive(Clone, Debug, Default)]
 pub struct NewIntent {
     /// Customer of the intent, if any.
@@ -47,7 +47,7 @@ pub struct NewIntent {
     pub currency: String,
     /// Description for the customer.
     pub description: Option<String>,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
     /// Use for which the payment method is kept, as Stripe writes it.
     pub setup_future_usage: Option<String>,
@@ -95,7 +95,7 @@ pub fn foretell(state: &State, payment_method: &str, presence: Presence) -> Outc
     }
 }
 
-/// The error for an intent that is in another state than an act needs.
+/// Returns the error for an intent whose status does not allow an act.
 pub fn unexpected(status: &str, needed: &str) -> StripeError {
     let message = format!("This PaymentIntent's status is {status}; this needs it to be {needed}.");
     StripeError::invalid(message).code("payment_intent_unexpected_state")
@@ -231,7 +231,7 @@ pub fn call_off(state: &mut State, id: &str, reason: &str) {
     state.emit("payment_intent.canceled", id);
 }
 
-/// The charge of an attempt.
+/// Creates the charge of an attempt.
 fn charge(state: &mut State, intent: &str, payment_method: &str, error: Option<&StripeError>) -> String {
     let id = state.id("ch_");
     let paid = error.is_none();

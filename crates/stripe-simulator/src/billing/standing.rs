@@ -97,8 +97,8 @@ fn owes(state: &State, id: &str) -> bool {
         .any(|invoice| invoice.text("status") == "open")
 }
 
-/// An open invoice of a subscription was voided or given up: a subscription that owes nothing more goes on, and one
-/// whose first invoice it was never begins.
+/// Handles that an open invoice of a subscription was voided or given up: a subscription without other debts goes on,
+/// and one whose first invoice it was never begins.
 pub fn dropped(state: &mut State, id: &str, invoice: &str) {
     let first = state.must(invoice).text("billing_reason") == "subscription_create";
     let now = state.now_of(id);

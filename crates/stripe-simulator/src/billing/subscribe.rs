@@ -25,7 +25,7 @@ pub struct PlannedItem {
     pub price: Object,
     /// Quantity of the price.
     pub quantity: i64,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
 }
 
@@ -56,14 +56,14 @@ impl PaymentBehavior {
     }
 }
 
-/// A subscription that is to be made.
+/// A subscription to create.
 #[derive(Clone, Debug)]
 pub struct NewSubscription {
     /// Customer of the subscription.
     pub customer: String,
     /// Items of the subscription.
     pub items: Vec<PlannedItem>,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
     /// Description for the customer.
     pub description: Option<String>,
@@ -232,7 +232,7 @@ fn keep(state: &mut State, new: &NewSubscription, customer: &Object, now: i64) -
     }))
 }
 
-/// Plans what follows from a subscription's items having changed outside a renewal.
+/// Plans the renewal anew after a subscription's items changed outside a renewal.
 pub fn replan(state: &mut State, id: &str) {
     let subscription = state.must(id);
     let end = standing::period_end(subscription);

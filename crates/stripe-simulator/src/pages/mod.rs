@@ -1,6 +1,6 @@
 //! Hosted pages: Checkout, the customer portal, and invoices, as plain forms that work without a script.
 //!
-//! They are for people and for browsers that tests drive. What they do goes through the functions that the API uses.
+//! The pages are for people and for browsers that tests drive. Their forms call the functions that the API uses.
 //!
 //! Invariant: a page shows what the API would answer at that moment, and a form does nothing that the API could not.
 
@@ -34,7 +34,7 @@ pub fn get(state: &mut State, path: &str, query: &str) -> Response {
     }
 }
 
-/// Does what the form at a path asks for.
+/// Carries out the form at a path.
 pub fn post(state: &mut State, path: &str, query: &str, form: &str) -> Response {
     let (query, form) = (Params::parse(query), Params::parse(form));
     match parts(path).as_slice() {

@@ -1,4 +1,4 @@
-//! Amounts, dates and intervals as people read them.
+//! Words for amounts, dates and intervals, as people read them.
 //!
 //! Invariant: an amount is shown to the last unit of its currency, without rounding.
 

@@ -1,4 +1,4 @@
-//! Checkout sessions: a page on which a customer pays once, or subscribes.
+//! Checkout sessions: pages on which a customer pays once, or subscribes.
 //!
 //! Invariant: a session is completed once, by a payment that succeeded or because nothing was due, and everything that
 //! was bought through it exists when it is.

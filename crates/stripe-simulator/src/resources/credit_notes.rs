@@ -62,7 +62,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     one(state, &id)
 }
 
-/// A line that is to be on a credit note.
+/// A line to put on a credit note.
 struct NewLine {
     amount: i64,
     quantity: Option<i64>,

@@ -1,7 +1,7 @@
-//! Customers.
+//! Customers, who own payment methods, subscriptions and a balance.
 //!
-//! Invariant: a customer's test clock is set when it is made and never changes, and everything of the customer lives on
-//! it.
+//! Invariant: a customer's test clock is set when the customer is created and never changes, and every object of the
+//! customer lives on it.
 
 use super::payment_methods;
 use crate::answer::one;
@@ -22,7 +22,7 @@ pub struct NewCustomer {
     pub email: Option<String>,
     /// Name, if the customer has one.
     pub name: Option<String>,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
     /// Test clock that the customer lives on.
     pub test_clock: Option<String>,
@@ -198,7 +198,7 @@ pub fn list(state: &State, params: &Params) -> Answer {
     page.of(state, "customer", "/v1/customers", |customer| {
         let here = match &clock {
             Some(clock) => customer.text("test_clock") == clock,
-            // Without naming a test clock, what lives on one is left out.
+            // Without a filter by test clock, the list leaves out customers that live on one.
             None => customer.is_null("test_clock"),
         };
         here && email.as_ref().is_none_or(|email| customer.text("email") == email)

@@ -1,6 +1,6 @@
-//! Events: what happened, as it was then.
+//! Events: snapshots of the objects that changed.
 //!
-//! Invariant: an event is never changed after it was made, but for how many endpoints still wait for it.
+//! Invariant: an event is never changed after it was made, except for the number of endpoints that still wait for it.
 
 use crate::answer::one;
 use crate::delivery::fits;

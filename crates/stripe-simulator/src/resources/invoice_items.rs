@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const KIND: &str = "invoiceitem";
 
-/// Amount, currency, quantity and pricing of an item that is to be made.
+/// Amount, currency, quantity and pricing of an item to create.
 struct Cost {
     amount: i64,
     currency: String,

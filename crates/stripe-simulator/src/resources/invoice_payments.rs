@@ -1,4 +1,4 @@
-//! Invoice payments: which payment intent pays which invoice.
+//! Invoice payments: the links between payment intents and the invoices that they pay.
 //!
 //! Invariant: a payment intent pays one invoice at most.
 

@@ -166,7 +166,8 @@ pub fn pay(state: &mut State, id: &str, params: &Params) -> Answer {
     }
 }
 
-/// Pays an open invoice as its hosted page does: with a card, or with the one that is collected from anyway.
+/// Pays an open invoice as its hosted page does: with a given card, or with the payment method of its automatic
+/// collection.
 ///
 /// # Errors
 /// When there is no such invoice, or it is not open.

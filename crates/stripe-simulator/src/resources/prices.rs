@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// A price to create.
 #[derive(Clone, Debug)]
 pub struct NewPrice {
-    /// The product; empty if none was named.
+    /// Identifier of the product; empty if the request names none.
     pub product: String,
     currency: String,
     amount: i64,

@@ -1,4 +1,4 @@
-//! Products: what is sold.
+//! Products, the things that prices belong to.
 //!
 //! Invariant: a product is never deleted while it has prices; it is only switched off.
 

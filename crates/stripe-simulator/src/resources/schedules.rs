@@ -23,7 +23,7 @@ pub struct Phase {
     pub start: i64,
     /// Instant at which the phase ends, in seconds.
     pub end: i64,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
     /// Proration behavior of the change at its beginning, as Stripe writes it.
     pub proration: String,
@@ -282,8 +282,8 @@ pub fn end_phase(state: &mut State, id: &str) {
     state.remind(id, end, Due::EndPhase(id.to_owned()));
 }
 
-/// A subscription becomes what a phase says. Its period ends at this instant too, so that the renewal that follows
-/// invoices the phase from its beginning.
+/// Brings a subscription into a phase. Its period ends at this instant too, so that the renewal that follows invoices
+/// the phase from its beginning.
 fn enter(state: &mut State, subscription: &str, phase: &Object, now: i64) {
     let before = state.must(subscription).clone();
     let old = before.each("items");

@@ -1,4 +1,4 @@
-//! Setup intents: means of payment that a customer entered without paying.
+//! Setup intents: payment methods that a customer entered without paying.
 //!
 //! Invariant: there is one for each checkout session in `setup` mode that was completed, and it has succeeded.
 

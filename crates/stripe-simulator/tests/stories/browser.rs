@@ -1,4 +1,4 @@
-//! A browser without a screen: it reads the forms of a page, fills one in, and presses its button.
+//! Browser without a screen: it reads the forms of a page, fills one in, and presses its button.
 
 use reqwest::header;
 use std::collections::BTreeMap;

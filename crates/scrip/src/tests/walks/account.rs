@@ -1,8 +1,8 @@
 //! A small pure model of Stripe: one account, as a value, with time as data.
 //!
-//! It knows what selling by subscription needs: customers and their balance, prices, checkout sessions, subscriptions,
-//! schedules, invoices, payments, refunds, disputes and credit notes. [`answers`] puts it into Stripe's JSON, [`acts`]
-//! holds what people do on Stripe's pages and in its dashboard.
+//! The model has everything that selling by subscription needs: customers and their balance, prices, checkout sessions,
+//! subscriptions, schedules, invoices, payments, refunds, disputes and credit notes. [`answers`] puts it into Stripe's
+//! JSON, [`acts`] holds the acts of people on Stripe's pages and in its dashboard.
 //!
 //! **Invariant:** no I/O and no clock: the same acts at the same instants give the same account.
 

@@ -1,4 +1,4 @@
-//! A small generator: the same seed is the same walk.
+//! Generator of pseudo-random numbers: the same seed is the same walk.
 
 /// Generator of pseudo-random numbers.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
-//! Laws of selling, held against the model's own records and the ledger's entries.
+//! Laws of selling, checked against the model's own records and the ledger's entries.
 //!
-//! **Invariant:** nothing is asked of Scrip's judgement: what a payment should have given follows from the versions
-//! that the walk published and from the money that the model moved.
+//! **Invariant:** the laws do not use Scrip's judgement: the grants that a payment should have given follow from the
+//! versions that the walk published and from the money that the model moved.
 
 use super::account::{Account, Card, Invoice};
 use super::versions::{Sale, Version};
@@ -156,7 +156,7 @@ impl Watch {
                         Start::Resumed => "resumed",
                     });
                 }
-                // A cancellation that was taken back at Stripe is heard of later.
+                // Scrip learns later of a cancellation that was taken back at Stripe.
                 Event::Plan(PlanEvent::SubscriptionEnded { .. } | PlanEvent::CancelScheduled) => self.awaited = None,
                 _ => {}
             }
@@ -412,7 +412,7 @@ impl Watch {
         self.net(account)
     }
 
-    /// Months of a year that are to have been given by now; `None` where the catalog forfeits some at an upgrade.
+    /// Returns the months of a year that are due by now; `None` where the catalog forfeits some at an upgrade.
     fn months_due(
         &self,
         source: &str,
@@ -428,7 +428,7 @@ impl Watch {
         }
         let start = Timestamp::from_micros(period.start * 1_000_000);
         let month = |n: u32| seconds(start.nth(scrip_engine::Interval::Month, n));
-        // What had passed before the payment was heard of is not given again (R3).
+        // Months that had passed before the payment was recorded are not given again (R3).
         let passed = (1..12).filter(|n| month(*n) <= period.recorded).count() as i64;
         let begun = (0..12).filter(|n| month(*n) <= now).count() as i64;
         Some(begun - passed)
@@ -458,7 +458,7 @@ impl Watch {
             let paid = matches!(issued.kind, GrantKind::Cycle | GrantKind::Bonus | GrantKind::Pack);
             let (gone, whole) = gone(account, &issued.source);
             let (reclaimed, voided) = self.reclaimed.get(n).copied().unwrap_or_default();
-            // What is closed and old is forgotten: no refund reaches it any more.
+            // A grant that is closed and old is forgotten: no refund reaches it any more.
             if !paid || voided || whole == 0 || workspace.grant(*n).is_none() {
                 continue;
             }
@@ -487,13 +487,13 @@ impl Watch {
             let claims = account.disputes.values().filter(|one| one.charge == *id && one.status != "won");
             cash += charge.amount - (charge.refunded + claims.map(|one| one.amount).sum::<i64>()).min(charge.amount);
         }
-        // A refund takes its share of all that settled an invoice, of what the operator gave too: so much less of what
-        // the customer paid.
+        // A refund takes its share of everything that settled an invoice, the operator's gifts included: the customer's
+        // share is smaller by that.
         let share_of_gift = |(source, period): (&String, &Period)| {
             let invoice = &account.invoices[source];
             gone(account, source).0.min(whole(invoice) - period.amount)
         };
-        // What goes back twice over is the operator's loss.
+        // Money that goes back twice is the operator's loss.
         let twice = |source: &String| {
             let invoice = &account.invoices[source];
             let notes = account.notes.values().filter(|note| note.invoice == *source);

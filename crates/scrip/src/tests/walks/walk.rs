@@ -118,7 +118,7 @@ impl World {
         self.settle().await?;
         self.story.push("  and a year passes".to_owned());
         let end = self.now + 366 * DAY;
-        // A year of weeks says no more than some of them.
+        // A year of weeks shows no more than some of them.
         self.advance(self.now + 64 * DAY).await?;
         let weekly = self.workspace().await.subscription.period.is_some_and(|period| period.interval == Interval::Week);
         if weekly && let Some(customer) = self.customer().await {
@@ -126,7 +126,7 @@ impl World {
             self.settle().await?;
         }
         self.advance(end).await?;
-        // What is just being renewed comes to its end.
+        // A renewal that is under way comes to its end.
         for _ in 0..40 {
             if self.pending().await.is_none() {
                 break;
@@ -158,7 +158,7 @@ impl World {
         if !workspace.holds.is_empty() {
             return Some("a hold".to_owned());
         }
-        // What has no session was given up while it was opened, and ends by itself.
+        // A wish without a session was given up while the session was opened, and ends by itself.
         let open =
             purchases::open_sessions(self.store().reader(), self.workspace).await.expect("the store answers").len();
         (open > 0).then(|| format!("{open} purchases"))
@@ -173,7 +173,7 @@ impl World {
         let of_plans = open.filter(|(_, one)| period_line(account, one).is_some());
         for (id, invoice) in of_plans {
             let subscription = invoice.subscription.as_deref();
-            // What Scrip may not void is the operator's, who is told.
+            // An invoice that Scrip may not void is the operator's, who gets an alert.
             if all.iter().any(|alert| alert.about == format!("open_invoice:{id}")) {
                 continue;
             }

@@ -1,7 +1,7 @@
-//! A walk's world: the real ledger and seller over a store, the model of Stripe, one workspace, and the time of both.
+//! World of a walk: the real ledger and seller over a store, the model of Stripe, one workspace, and the time of both.
 //!
-//! **Invariant:** nothing here judges a payment: what Scrip decides is decided by the product's own code, and what it
-//! asks of Stripe is answered by the model.
+//! **Invariant:** nothing here judges a payment: Scrip's decisions are made by the product's own code, and its requests
+//! to Stripe are answered by the model.
 
 use super::account::{Account, AfterRetries, Event, HOUR};
 use super::dice::Dice;

@@ -1,4 +1,4 @@
-//! Canceling a plan, and keeping it after all.
+//! Cancellation of a plan, and taking it back.
 //!
 //! Invariant: what is canceled at the end of its period can be kept until then.
 
@@ -12,7 +12,7 @@ use crate::state::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-/// The reasons a customer may give, as they are shown.
+/// Reasons that a customer may give, as the page shows them.
 const REASONS: [(&str, &str); 8] = [
     ("customer_service", "The service was not good"),
     ("low_quality", "The quality was too low"),
@@ -96,7 +96,7 @@ pub fn can_be_undone(visit: &Visit, subscription: &Object) -> bool {
     (ending && visit.lets("subscription_cancel")) || (!ending && changing && change::lets(visit))
 }
 
-/// Keeps a plan that was canceled or was to change.
+/// Takes back a cancellation or a planned change.
 pub fn undo(state: &mut State, visit: &Visit, id: &str) -> Response {
     let found = visit.subscription(state, id).filter(|found| can_be_undone(visit, found));
     let Some(subscription) = found.cloned() else { return not_offered(visit) };

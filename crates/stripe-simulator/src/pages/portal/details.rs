@@ -1,4 +1,4 @@
-//! A customer's card and address.
+//! Details of a customer: card and address.
 //!
 //! Invariant: the card that is saved pays the next renewals, of the customer and of each of their plans.
 

@@ -1,4 +1,4 @@
-//! The customer portal: a customer's plan, card and invoices, as far as the configuration shows them.
+//! Customer portal: a customer's plan, card and invoices, as far as the configuration shows them.
 //!
 //! A session that was made with `flow_data` opens at its step and leads back to the shop when the step is done.
 //!
@@ -118,7 +118,7 @@ pub fn get(state: &mut State, id: &str, step: &[&str], query: &Params) -> Respon
     }
 }
 
-/// Does what a form of the portal asks for.
+/// Carries out a form of the portal.
 pub fn post(state: &mut State, id: &str, step: &[&str], form: &Params) -> Response {
     let Some(visit) = Visit::enter(state, id) else { return nothing_here() };
     match step {

@@ -42,7 +42,7 @@ pub fn complete(state: &mut State, id: &str, card: TestCard, email: Option<&str>
     attempt(state, id, &method, Presence::Here)
 }
 
-/// The customer confirms the payment that a session waits for.
+/// Confirms the payment that a session waits for, as the customer.
 ///
 /// # Errors
 /// When the session is not open, or waits for nothing.
@@ -51,7 +51,7 @@ pub fn confirm(state: &mut State, id: &str) -> Result<Completion, StripeError> {
     attempt(state, id, &method, Presence::Confirmed)
 }
 
-/// The customer does not confirm the payment that a session waits for.
+/// Refuses to confirm the payment that a session waits for, as the customer.
 ///
 /// # Errors
 /// When the session is not open, or waits for nothing.

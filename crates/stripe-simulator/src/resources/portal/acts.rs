@@ -44,10 +44,10 @@ pub fn may_switch_to(configuration: &Object, price: &str) -> bool {
         .any(|product| product.at("prices").as_array().is_some_and(|prices| prices.iter().any(|one| one == price)))
 }
 
-/// Cancels a subscription, at once or at the period's end as it is configured.
+/// Cancels a subscription, at once or at the period's end, as the configuration says.
 ///
 /// # Errors
-/// When that is switched off, or there is no such subscription of the customer.
+/// When canceling is switched off, or the customer has no such subscription.
 pub fn cancel(state: &mut State, session: &str, subscription: &str, feedback: Option<&str>) -> Result<(), StripeError> {
     let (session, configuration) = allowed(state, session, "subscription_cancel")?;
     let before = owned(state, &session, subscription)?;
@@ -94,7 +94,7 @@ pub enum Switch {
     Later(i64),
 }
 
-/// A switch that is allowed.
+/// A switch that the configuration allows.
 struct Allowed {
     before: Object,
     new: Object,

@@ -91,7 +91,7 @@ impl Account {
     /// Changes the plan in the portal: at once, or at the period's end where the configuration says so.
     ///
     /// # Errors
-    /// Why not.
+    /// With the reason, when the portal does not allow the change.
     pub fn switch(&mut self, visit: &str, subscription: &str, price: &str) -> Result<(), &'static str> {
         let configuration = &self.configurations[&self.visits[visit].configuration];
         let changing = &configuration["features"]["subscription_update"];
@@ -271,7 +271,7 @@ impl Account {
         true
     }
 
-    /// Issues a credit note on an open invoice, which lowers what is due.
+    /// Issues a credit note on an open invoice, which lowers the amount due.
     pub fn credit_open(&mut self, invoice: &str, amount: i64) -> bool {
         let found = self.invoices[invoice].clone();
         if found.status != "open" || self.is_processing(invoice) || amount < 1 || amount > found.remaining() {
@@ -331,12 +331,12 @@ impl Account {
         true
     }
 
-    /// The operator changes a customer's balance by hand.
+    /// Changes a customer's balance by hand, as the operator.
     pub fn adjust_balance(&mut self, customer: &str, amount: i64) {
         self.move_balance(customer, "adjustment", amount, None, None);
     }
 
-    /// The operator voids an open invoice.
+    /// Voids an open invoice by hand, as the operator.
     pub fn void_by_hand(&mut self, invoice: &str) -> bool {
         if self.invoices[invoice].status != "open" || self.is_processing(invoice) {
             return false;
@@ -346,7 +346,7 @@ impl Account {
         true
     }
 
-    /// The operator gives an open invoice up.
+    /// Gives up an open invoice by hand, as the operator.
     pub fn give_up_by_hand(&mut self, invoice: &str) -> bool {
         if self.invoices[invoice].status != "open" || self.is_processing(invoice) {
             return false;
@@ -379,7 +379,7 @@ impl Account {
         }
     }
 
-    /// The operator puts an amount on the customer's next invoice by hand.
+    /// Puts an amount on the customer's next invoice by hand, as the operator.
     pub fn add_line(&mut self, customer: &str, amount: i64) {
         self.by_hand.entry(customer.to_owned()).or_default().push(amount);
     }

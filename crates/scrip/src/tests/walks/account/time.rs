@@ -5,7 +5,7 @@ use super::{Account, Attempt, Card, DAY, HOUR, Presence};
 /// Hours after which Stripe gives up a subscription or a change whose first payment did not come.
 const PATIENCE: i64 = 23 * HOUR;
 
-/// Something that falls due.
+/// Reminder of something that falls due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     Settle(String),
@@ -119,7 +119,7 @@ impl Account {
         self.emit(kind, "checkout.session", &session, &customer);
     }
 
-    /// A period of a subscription ends: the subscription ends with it, or the next period begins there.
+    /// Ends a period of a subscription: the subscription ends with it, or the next period begins there.
     fn renew(&mut self, id: &str) {
         let before = self.subscriptions[id].clone();
         if before.cancel_at_period_end || before.cancel_at.is_some_and(|at| at <= before.end) {
