@@ -1,7 +1,7 @@
 //! Answers of the API: objects as callers see them, with whole objects in place of identifiers where `expand[]` asks
 //! for them.
 //!
-//! Invariant: what is put into an answer is shown as it would be if it were asked for itself.
+//! Invariant: an object inside an answer has the form that its own route answers.
 
 use crate::error::{Answer, StripeError};
 use crate::object::{self, Object};

@@ -1,6 +1,6 @@
 //! Calls: the requests to the API, the answers kept under idempotency keys, and the faults that calls are to meet.
 //!
-//! Invariant: every request to the API is written down before anything else happens to it, also when it is cut off.
+//! Invariant: every request to the API is recorded before anything else happens to it, also when it is cut off.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

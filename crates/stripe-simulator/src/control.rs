@@ -2,33 +2,33 @@
 //!
 //! JSON in and out, without a key. The routes, all below `/_control`:
 //!
-//! What customers do:
+//! Acts of customers:
 //! - `POST /checkout/{id}/pay` `{card, email?}`: pays a Checkout session with a card number or a test token.
 //! - `POST /checkout/{id}/confirm` `{confirms?}`: confirms the payment that the session waits for, or does not.
 //! - `POST /payment_intents/{id}/confirm` `{confirms?}`: the same for a payment intent that needs its owner.
 //! - `POST /invoices/{id}/pay` `{card?}`: pays an open invoice as its hosted page does.
 //! - `POST /portal/{id}/cancel` `{subscription, reason?}`, `/portal/{id}/keep` `{subscription}`, `/portal/{id}/switch`
-//!   `{subscription, price}` and `/portal/{id}/card` `{card}`: what is done in a session of the portal.
+//!   `{subscription, price}` and `/portal/{id}/card` `{card}`: the acts in a session of the portal.
 //!
-//! What banks and time do:
+//! Acts of banks and of time:
 //! - `POST /refunds/{id}/fail` `{reason?}`, `POST /charges/{id}/dispute` `{reason?}`, `POST /disputes/{id}/decide`
 //!   `{won}`.
 //! - `POST /drafts` `{created_after?, last_for?}`: seconds from a period's end to its renewal, which makes the draft of
-//!   the invoice, and seconds for which the draft stays one. What is not said is as usual: at once, and one hour.
+//!   the invoice, and seconds for which the draft stays one. Defaults: at once, and one hour.
 //! - `POST /debits` `{settle_after?, incomplete?}`: seconds after which a debit of a bank account settles, five days
-//!   unless said, and whether a subscription is incomplete meanwhile.
-//! - `POST /payment_intents/{id}/settle` `{succeeds?}`: now.
+//!   by default, and whether a subscription is incomplete meanwhile.
+//! - `POST /payment_intents/{id}/settle` `{succeeds?}`: settles a debit now.
 //! - `POST /clock/move` `{seconds}`: moves the wall clock on and plays what falls due.
 //!
-//! What goes wrong between Stripe and its caller:
+//! Faults between Stripe and its caller:
 //! - `POST /faults`, with a [`Fault`]: makes the next calls fail, or cuts their connections. `GET` and `DELETE` too.
-//! - `GET /calls` and `DELETE /calls`: the requests that came; forgets them.
+//! - `GET /calls` and `DELETE /calls`: the requests that came, and their removal.
 //!
-//! How events are told:
+//! Deliveries of events:
 //! - `GET /deliveries`, and `GET /quiet`, which waits until none is waiting or under way.
-//! - `POST /deliveries/hold` `{hold}`: keeps new ones back. `/deliveries/release` `{ids?, shuffle?}`: lets them go in
-//!   an order. `/deliveries/drop` `{ids}`. `/deliveries/again` `{id, forge?}`: once more, perhaps with a [`Forgery`].
-//! - `POST /rules`, with a [`Rule`]: what happens to the next events of a type. `GET` and `DELETE` too.
+//! - `POST /deliveries/hold` `{hold}`: keeps new ones back. `/deliveries/release` `{ids?, shuffle?}`: sends them in an
+//!   order. `/deliveries/drop` `{ids}`. `/deliveries/again` `{id, forge?}`: once more, perhaps with a [`Forgery`].
+//! - `POST /rules`, with a [`Rule`]: a rule for the next events of a type. `GET` and `DELETE` too.
 //! - `POST /webhook_endpoints/{id}/roll` `{seconds?}`: gives an endpoint a new secret beside the old one.
 //!
 //! Invariant: nothing here is needed for anything that Stripe's own API can do.

@@ -1,7 +1,7 @@
 //! A stateful Stripe in memory: buy, renew, refund and dispute without an account and without a network.
 //!
-//! It speaks the current API in test mode and keeps what it is told until it is stopped. It is an oracle of its own: it
-//! shares no code with the product that it tests.
+//! The simulator speaks the current API in test mode and keeps its state until it is stopped. It is an oracle of its
+//! own: it shares no code with the product that it tests.
 //!
 //! ```no_run
 //! use stripe_simulator::{Config, Simulator};
@@ -13,9 +13,9 @@
 //! # }
 //! ```
 //!
-//! What a test does to it beside the API is listed in [`control`].
+//! The acts of a test beside the API are listed in [`control`].
 //!
-//! Invariant: what is answered and what is told by events are objects that Stripe's own types accept.
+//! Invariant: answers and events contain objects that Stripe's own types accept.
 
 // An invoice has more fields than `json!` can write within the usual limit.
 #![recursion_limit = "512"]

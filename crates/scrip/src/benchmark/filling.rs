@@ -1,6 +1,6 @@
 //! Filler of a store: appends entries of real commands, in a given number, as fast as the store takes them.
 //!
-//! The workspaces are typical ones: opened on one of three plans, given credits, and then so many holds that are
+//! The workspaces are typical ones: opened on one of three plans, given credits, and then given holds that are
 //! captured or given back, with a run that fails now and then. Some thousands live at once, one life after another, so
 //! that the entries of one lie between those of others, as they do where people come and go.
 //!

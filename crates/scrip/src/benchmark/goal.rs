@@ -13,7 +13,7 @@ pub enum Unit {
     Share,
     /// Multiple of another figure.
     Times,
-    /// Duration in whole or broken seconds.
+    /// Duration in seconds, with fractions.
     Seconds,
     /// Duration in thousandths of a second (ms).
     Milliseconds,

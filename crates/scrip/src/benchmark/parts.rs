@@ -16,7 +16,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Number of appends before and after a load; of so many, the p99 is more than the one slowest.
+/// Number of appends before and after a load; with a thousand, the p99 does not hang on one slow append.
 const APPENDS: usize = 1_000;
 /// Minimum time for which the lag of the projections is probed.
 const LAG_WINDOW: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
 //! Workspace-years under crashes: random lives on every shipped catalog, on the real store, with the journal's thread
-//! dying before and after its flush, and a client that does what clients are told to: try again with the same key.
+//! dying before and after its flush, and a client that repeats a request with the same key, as clients are to do.
 //!
-//! Goal: whatever was acknowledged is there, nothing happened twice, nothing stays held, and `verify` finds nothing.
+//! Goal: every acknowledged entry exists, none has its effect twice, nothing stays held, and `verify` finds nothing.
 //! Method: a seed gives a life and the deaths in it; a failure prints both.
 
 use super::reference::Model as Reference;

@@ -3,7 +3,7 @@
 //! Goal: one change in each column of each table, a row deleted and a row planted in each, on both engines; each is
 //! found when the journal is opened and replayed, or is healed by that, or stands on a list of what is operational,
 //! with its reason. Method: the tables and columns are asked of the database itself, so that a new one is judged
-//! without anybody thinking of it; a small story has rows in all of them, and every change is made in a copy of it.
+//! without a change here; a small story has rows in all of them, and every change is made in a copy of it.
 
 mod belief;
 mod story;

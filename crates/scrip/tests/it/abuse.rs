@@ -36,7 +36,7 @@ impl App {
         self.query(&format!("SELECT count(*) FROM mails WHERE kind = '{kind}'")).parse().expect("a number")
     }
 
-    /// Records a payment for a workspace, by hand.
+    /// Gives a workspace a pack that was paid for outside Stripe.
     async fn pay_by_hand(&self, workspace: &str) {
         let pack = json!({ "pack": "credits-1000", "reason": "sold", "source": format!("by hand {}", unique()) });
         self.post(&format!("/v1/workspaces/{workspace}/grants"), pack).await.expect(201);
@@ -538,7 +538,7 @@ async fn an_address_has_so_many_connections_and_others_are_served() {
     drop(silent);
 }
 
-/// Names that would be shown as something else are refused, and one that looks like a link is no link in a mail.
+/// Names that would be shown as something else are refused, and one with the form of a link is no link in a mail.
 #[tokio::test]
 async fn names_are_what_is_seen_of_them() {
     let app = App::start();

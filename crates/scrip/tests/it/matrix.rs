@@ -422,7 +422,8 @@ struct Elsewhere<'a> {
     ids: Value,
 }
 
-/// Approves a workspace without an application, and then an application with a file; returns the ids of both.
+/// Revokes the approval that the workspace has without an application, and approves an application with a file; returns
+/// the ids of the application and of the file.
 async fn reviewed(desk: &Desk<'_>) -> (Value, Value) {
     let reason = json!({ "reason": "r" });
     let unasked = desk.get("/v1/reviews").await.expect(200)["data"][0]["id"].clone();

@@ -18,7 +18,7 @@ pub enum Need {
     Session,
     /// The operation needs a session, or the operator.
     Person,
-    /// The operation needs any right in the workspace.
+    /// The operation needs a caller who belongs to the workspace.
     Look,
     /// The operation needs the right to see runs.
     ReadRuns,

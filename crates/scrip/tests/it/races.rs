@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Sends the same request from so many clients at once; the bodies by status.
+/// Sends the same request from a number of clients at once; returns the bodies by status.
 async fn at_once(
     desk: &Desk<'_>,
     clients: usize,

@@ -1,5 +1,5 @@
 //! Reviews: applications and their decisions. Documents 000 and 001 let a workspace apply with its company's details,
-//! tell it by mail, and sell the plan only then (R25).
+//! hear the decision by mail, and buy the plan only then (R25).
 
 use crate::app::{App, Desk, each, root, temporary, text};
 use crate::mails::{URL, told, until};

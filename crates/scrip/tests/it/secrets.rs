@@ -1,7 +1,7 @@
 //! Secrets: a key, session, link or signature is never stored: it is in no file, no table, no mail and no log.
 //!
-//! A story makes one of each, uses it, and misuses it; then everything that was written is searched for what the story
-//! was told, and for whatever has the form and the checksum of a secret.
+//! A story makes one of each, uses it, and misuses it; then everything that was written is searched for the secrets of
+//! the story, and for every text that has the form and the checksum of one.
 
 use crate::app::{App, PATIENCE, root, temporary, text};
 use crate::journal::Journal;

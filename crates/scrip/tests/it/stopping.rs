@@ -1,4 +1,4 @@
-//! Stopping: a server that is told to stop answers the requests that wait, and is not delayed by them.
+//! Stopping: a server that must stop answers the requests that wait, and is not delayed by them.
 
 #![allow(clippy::disallowed_methods, reason = "how long an answer takes is what these stories are about")]
 

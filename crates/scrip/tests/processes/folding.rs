@@ -58,7 +58,7 @@ async fn a_commit_that_comes_late_is_waited_for_and_never_skipped() {
     let (first, last) = visible.split_once('|').expect("two columns");
     assert!(first.parse::<i64>().expect("a number") > position, "the late one comes before them");
     assert_eq!(peers.database().query(&format!("SELECT count(*) FROM entries WHERE position = {position}")), "0");
-    // Reads that must see them wait, many of them at once, and are told to come back.
+    // Reads that must see them wait, many of them at once, and are refused with a time to come back.
     let reads = holds.iter().enumerate().map(|(n, hold)| {
         let desk = peers.desk(n % 2, &id);
         async move { desk.get(&format!("/v1/holds/{hold}")).await }
@@ -163,7 +163,7 @@ async fn an_entry_that_nobody_tells_of_is_folded_too() {
     verify_foreign(peers, &claims);
 }
 
-/// Waits until two servers have opened a workspace each, and folded it.
+/// Opens a workspace on each server, and waits until all of them are folded.
 async fn folded_or_empty(peers: &Peers) {
     for app in &peers.0 {
         app.free().await;

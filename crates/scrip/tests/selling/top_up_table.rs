@@ -142,7 +142,7 @@ fn mails(shop: &Shop, desk: &str) -> Vec<String> {
     of_desk.map(|(_, kind)| kind.to_owned()).collect()
 }
 
-/// Makes Stripe refuse payments, and spends until a top-up is due.
+/// Cuts every request for a payment, and spends until a top-up is due.
 async fn wish_in_vain(buyer: &Buyer<'_>) {
     fail(buyer.shop, "POST", "/v1/payment_intents", json!({ "cut": "before" })).await;
     ask(&buyer.desk, 12_000).await;

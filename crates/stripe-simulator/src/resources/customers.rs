@@ -131,7 +131,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
 /// `GET /v1/customers/{id}`
 ///
 /// # Errors
-/// When there is none; a deleted one is shown as such.
+/// When there is none; a deleted customer is returned, with its mark.
 pub fn get(state: &State, id: &str, params: &Params) -> Answer {
     params.finish()?;
     if state.get(id).is_some_and(|found| found.flag("deleted")) {

@@ -755,7 +755,7 @@ impl Account {
         (subscription.anchor, subscription.start, subscription.end) = (from, from, end);
     }
 
-    /// Returns the instant so many intervals of a price after an anchor.
+    /// Returns the instant a number of intervals of a price after an anchor.
     fn after(&self, price: &str, anchor: i64, times: u32) -> i64 {
         time::after(anchor, self.prices[price].interval.as_deref().expect("a recurring price"), times)
     }

@@ -7,7 +7,7 @@
 //! [`laws`] holds the entries against the model's records. A failure prints its seed and the shortest story that still
 //! fails.
 //!
-//! `WALKS=n` takes so many walks, `WALKS_FROM=n` begins at another seed, `WALKS_SEED=n` takes that walk alone.
+//! `WALKS=n` takes n walks, `WALKS_FROM=n` begins at another seed, `WALKS_SEED=n` takes that walk alone.
 
 #![allow(clippy::missing_panics_doc, missing_docs, reason = "the tests' own code: its names say what it is")]
 

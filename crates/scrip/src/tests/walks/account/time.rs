@@ -17,7 +17,7 @@ enum Due {
     Collect(String),
 }
 
-/// Returns the instant so many intervals after another, by the calendar.
+/// Returns the instant a number of intervals after another, by the calendar.
 pub fn after(anchor: i64, interval: &str, times: u32) -> i64 {
     let interval: scrip_engine::Interval = interval.parse().expect("an interval");
     let anchor = scrip_engine::Timestamp::from_micros(anchor * 1_000_000);
@@ -25,7 +25,7 @@ pub fn after(anchor: i64, interval: &str, times: u32) -> i64 {
 }
 
 impl Account {
-    /// Returns the next instant at which something happens by itself.
+    /// Returns the next instant at which something is due.
     pub fn next_due(&self) -> Option<i64> {
         self.due().map(|(at, _)| at.max(self.now))
     }
